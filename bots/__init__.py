@@ -1,0 +1,1 @@
+"""The Slack bot: the same commands as the terminal, where the team talks."""

@@ -1,0 +1,1 @@
+"""The product itself: set up, look around, audit."""

@@ -1,0 +1,1 @@
+"""Features: leak-free, stored, explained."""

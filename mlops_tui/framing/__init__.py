@@ -1,0 +1,1 @@
+"""Problem framing and business alignment."""

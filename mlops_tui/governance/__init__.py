@@ -1,0 +1,1 @@
+"""Who may promote what, on which evidence."""

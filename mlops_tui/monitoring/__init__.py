@@ -1,0 +1,1 @@
+"""Models watched in production."""

@@ -1,0 +1,1 @@
+"""Views drawn for each medium."""

@@ -1,0 +1,1 @@
+"""Alerts worked through to lessons."""

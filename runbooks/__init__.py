@@ -1,0 +1,1 @@
+"""Runbooks shipped with the product; nothing here is code."""

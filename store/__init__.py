@@ -1,0 +1,1 @@
+"""Where everything is kept: the history of entries, the data files, the models."""

@@ -1,0 +1,1 @@
+"""Templates and the project skeletons shipped with the product; nothing here is code."""
