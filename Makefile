@@ -8,7 +8,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SOURCES := mlops_tui bots store runbooks templates
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types bench lock clean
+.PHONY: help demo test check lint types house bench lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -28,6 +28,9 @@ lint: $(VENV)/.tested  ## ruff and the import contracts
 
 types: $(VENV)/.tested  ## mypy, strict
 	$(BIN)/mypy
+
+house: $(VENV)/.tested  ## modules and functions that have grown larger than we aim for
+	@$(BIN)/python -m pytest -q tests/test_house.py
 
 bench: $(VENV)/.tested  ## the measurements behind tests/bench/RESULTS.md, as JSON; they take minutes
 	@for script in tests/bench/*.py; do echo "# $$script"; $(BIN)/python "$$script" || exit 1; done

@@ -1,0 +1,66 @@
+"""Nothing heavy is imported before it is used; each question is asked in a process of its own."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+HEAVY = {"duckdb", "sqlmodel", "sqlalchemy", "textual", "scipy", "sklearn", "mlflow", "numpy", "pandas", "pyarrow",
+         "matplotlib", "slack_bolt", "slack_sdk", "apscheduler", "aiohttp"}
+
+SCRIPT = """
+import json, sys
+sys.argv = ["mlops-tui", *sys.argv[1:]]
+try:
+    from mlops_tui.cli import main
+    main()
+finally:
+    sys.stdout.flush()
+    sys.stderr.write("\\n" + json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def imported_by(*argv: str, env: dict[str, str] | None = None) -> tuple[set[str], str]:
+    """The top-level modules in memory after the command line has run, with what it printed."""
+    done = subprocess.run([sys.executable, "-c", SCRIPT, *argv], capture_output=True, text=True, check=False, env=env)
+    assert done.returncode == 0, done.stderr
+    return set(json.loads(done.stderr.splitlines()[-1])), done.stdout
+
+
+@pytest.mark.parametrize("argv", [("--help",), ("--version",)])
+def test_the_first_answers_cost_nothing_heavy(argv: tuple[str, ...]) -> None:
+    modules, printed = imported_by(*argv)
+    assert printed.strip()
+    assert "click" in modules
+    assert modules & HEAVY == set()
+
+
+def test_completing_a_noun_imports_no_capability() -> None:
+    words = {"_MLOPS_TUI_COMPLETE": "bash_complete", "COMP_WORDS": "mlops-tui d", "COMP_CWORD": "1"}
+    modules, printed = imported_by(env={**os.environ, **words})
+    assert "drift" in printed
+    assert modules & HEAVY == set()
+
+
+def test_analysis_needs_no_database_and_no_screen() -> None:
+    script = ("import importlib, json, pkgutil, sys, mlops_tui.analysis as package\n"
+              "names = [each.name for each in pkgutil.iter_modules(package.__path__)]\n"
+              "[importlib.import_module(f'mlops_tui.analysis.{name}') for name in names]\n"
+              "print(json.dumps([names, sorted({name.partition('.')[0] for name in sys.modules})]))")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    names, modules = json.loads(done.stdout)
+    assert names
+    assert set(modules) & {"duckdb", "sqlmodel", "sqlalchemy", "textual", "click", "mlflow", "store", "bots"} == set()
+
+
+def test_the_store_knows_nothing_of_the_product() -> None:
+    script = ("import importlib, pkgutil, sys, store\n"
+              "[importlib.import_module(f'store.{each.name}') for each in pkgutil.iter_modules(store.__path__)\n"
+              " if each.name not in ('tracking', 'migrations')]\n"
+              "print(*sorted({name.partition('.')[0] for name in sys.modules}))")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    modules = set(done.stdout.split())
+    assert "store" in modules
+    assert modules & {"mlops_tui", "bots", "click", "textual", "mlflow", "slack_bolt"} == set()
