@@ -1,0 +1,206 @@
+"""The four shapes of a command; a capability is a function under one of them, in a file named like it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial, wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, overload
+
+import click
+
+from mlops_tui.errors import BadInput, Denied, nearest
+from mlops_tui.roles import Shape
+from mlops_tui.view import View
+
+if TYPE_CHECKING:
+    from mlops_tui.session import Session
+
+Function = Callable[..., Any]
+Resolved = tuple[str | None, click.Command | None, list[str]]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an act would do: the view that is consented to, and the doing."""
+
+    view: View
+    apply: Callable[[], View]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A command line, parsed: nothing has happened yet."""
+
+    command: str
+    shape: Shape
+    confirm: bool
+    fold: bool
+    run: Callable[[], View | Plan]
+
+
+class HelpAsked(Exception):
+    """Somebody asked for help; the text is the answer."""
+
+    def __init__(self, text: str, title: str) -> None:
+        super().__init__(title)
+        self.text, self.title = text, title
+
+
+def _ask_help(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+    if value and not ctx.resilient_parsing:
+        raise HelpAsked(ctx.get_help(), f"Help: {ctx.command_path}")
+
+
+class HelpOption:
+    """Help is raised as a value, so that every surface can show it."""
+
+    def get_help_option(self, ctx: click.Context) -> click.Option | None:
+        return click.Option(["--help", "-h"], is_flag=True, is_eager=True, expose_value=False,
+                            help="Show this help.", callback=_ask_help)
+
+
+class Capability(HelpOption, click.Command):
+    """A click command that knows its shape; invoking it gives a Call."""
+
+    shape: Shape = Shape.LOOK
+    confirm: bool = False
+    fold: bool = False
+
+    def invoke(self, ctx: click.Context) -> Call:
+        if self.callback is None:
+            raise BadInput(f"'{self.name}' does nothing")
+        path = ctx.command_path.split(" ", 1)[-1]
+        return Call(path, self.shape, self.confirm, self.fold, partial(self.callback, ctx.obj, **ctx.params))
+
+
+class Noun(HelpOption, click.Group):
+    """A noun with verbs: `incident`, `incident INC-3`, `incident resolve INC-3`."""
+
+    command_class = Capability
+
+    def __init__(self, name: str, help: str, *, bare: str | None = None, subject: str | None = None) -> None:
+        super().__init__(name, help=help, no_args_is_help=bare is None)
+        self.bare, self.subject = bare, subject
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put in the verb that a bare noun, or a noun followed by a subject, stands for."""
+        if not args and self.bare:
+            args = [self.bare]
+        elif args and self.subject and self._is_subject(args[0]):
+            args = [self.subject, *args]
+        return super().parse_args(ctx, args)
+
+    def _is_subject(self, word: str) -> bool:
+        return not word.startswith("-") and word not in self.commands and not nearest(word, self.commands)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Resolved:
+        if args and args[0] not in self.commands:
+            hint = nearest(args[0], self.commands)
+            raise BadInput(f"'{self.name}' has no verb '{args[0]}'.", next=hint or f"Try: mlops-tui {self.name} --help")
+        return super().resolve_command(ctx, args)
+
+
+def noun(name: str, help: str, *, bare: str | None = None, subject: str | None = None) -> Noun:
+    """A command with verbs; `bare` runs when none is given, `subject` when a subject stands in its place."""
+    return Noun(name, help, bare=bare, subject=subject)
+
+
+def _shaped(shape: Shape, function: Function, *, of: Noun | None = None, confirm: bool = False,
+            fold: bool = False) -> Capability:
+    name = function.__name__.rstrip("_").replace("_", "-")
+    command = click.command(name=name, cls=Capability)(function)
+    command.shape, command.confirm, command.fold = shape, confirm, fold
+    if of is not None:
+        of.add_command(command)
+    return command
+
+
+Decorator = Callable[[Function], Capability]
+
+
+@overload
+def look(function: Function) -> Capability: ...
+@overload
+def look(*, of: Noun | None = None, fold: bool = False) -> Decorator: ...
+def look(function: Function | None = None, *, of: Noun | None = None, fold: bool = False) -> Capability | Decorator:
+    """A command that only reads; `fold` marks one that can be shown as of an earlier time."""
+    if function is None:
+        return partial(_shaped, Shape.LOOK, of=of, fold=fold)
+    return _shaped(Shape.LOOK, function, of=of, fold=fold)
+
+
+@overload
+def measure(function: Function) -> Capability: ...
+@overload
+def measure(*, of: Noun | None = None) -> Decorator: ...
+def measure(function: Function | None = None, *, of: Noun | None = None) -> Capability | Decorator:
+    """A command that computes, and appends content-addressed data or findings."""
+    if function is None:
+        return partial(_shaped, Shape.MEASURE, of=of)
+    return _shaped(Shape.MEASURE, function, of=of)
+
+
+@overload
+def act(function: Function) -> Capability: ...
+@overload
+def act(*, of: Noun | None = None, confirm: bool = True) -> Decorator: ...
+def act(function: Function | None = None, *, of: Noun | None = None, confirm: bool = True) -> Capability | Decorator:
+    """A command that moves, sends or deletes; it returns a Plan unless `confirm=False`."""
+    if function is None:
+        return partial(_shaped, Shape.ACT, of=of, confirm=confirm)
+    return _shaped(Shape.ACT, function, of=of, confirm=confirm)
+
+
+@overload
+def decide(function: Function) -> Capability: ...
+@overload
+def decide(*, of: Noun | None = None) -> Decorator: ...
+def decide(function: Function | None = None, *, of: Noun | None = None) -> Capability | Decorator:
+    """A command that records a person's judgement, with a reason."""
+    if function is None:
+        return partial(_decision, of=of)
+    return _decision(function, of=of)
+
+
+def _decision(function: Function, *, of: Noun | None) -> Capability:
+    command = _shaped(Shape.DECIDE, function, of=of)
+    command.params.append(click.Option(["--reason"], help="Why; recorded with the decision."))
+    return command
+
+
+LOCAL_SOURCES = frozenset({"terminal", "demo"})
+
+
+class LocalPath(click.ParamType[Path]):
+    """A path on this machine; only the terminal may name one."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        session: Session | None = ctx.obj if ctx is not None else None
+        if session is not None and session.actor.source not in LOCAL_SOURCES:
+            raise Denied(f"A path on the machine cannot be named from {session.actor.source}.",
+                         next="Name a declared dataset instead.")
+        return Path(value)
+
+
+def subject_or_files(*names: str) -> Callable[[Function], Function]:
+    """`[SUBJECT]` xor one file option for each name; the function gets all of them, None where not given."""
+
+    def add(function: Function) -> Function:
+        def checked(session: "Session", **params: Any) -> Any:
+            given = [name for name in names if params.get(name) is not None]
+            if params.get("subject") is not None and given:
+                raise BadInput(f"Give SUBJECT or --{given[0]}, not both.")
+            if params.get("subject") is None and len(given) < len(names):
+                missing = " ".join(f"--{name} FILE" for name in names if name not in given)
+                raise BadInput("Nothing to look at.", next=f"Give a declared SUBJECT, or {missing}.")
+            return function(session, **params)
+
+        made: Any = wraps(function)(checked)
+        params = [click.Option([f"--{name}"], type=LocalPath(), help=f"File with the {name} data.") for name in names]
+        inherited = list(getattr(function, "__click_params__", []))
+        checked.__click_params__ = [*inherited, *reversed(params), click.Argument(["subject"], required=False)]
+        return made  # type: ignore[no-any-return]
+
+    return add

@@ -1,0 +1,190 @@
+"""The terminal: a command line in, an answer and an exit code out."""
+
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mlops_tui import __version__
+from mlops_tui.capability import HelpAsked
+from mlops_tui.errors import BadInput, Refusal
+
+if TYPE_CHECKING:
+    from mlops_tui.commands import Outcome
+    from mlops_tui.session import Session
+
+FLAGS = {"--json": "json", "--yes": "yes", "--dry-run": "dry_run", "--read-only": "read_only"}
+VALUES = {"--project": "project", "--as-of": "as_of", "--as": "person"}
+EPILOG = """
+Everywhere: --json  --project DIR  --yes  --dry-run  --read-only  --as-of TIME  --as PERSON  --version
+Exit codes: 0 done or passed, 1 a check says no, 2 bad input or not confirmed, 3 our fault, 4 denied, 130 interrupted.
+"""
+
+
+@dataclass
+class Options:
+    """What the terminal itself understands, wherever it stands on the line."""
+
+    json: bool = False
+    yes: bool = False
+    dry_run: bool = False
+    read_only: bool = False
+    project: str = ""
+    as_of: str = ""
+    person: str = ""
+    argv: list[str] = field(default_factory=list)
+
+
+def options(argv: Sequence[str]) -> Options:
+    """Take the terminal's own options off the command line; after `--` everything belongs to the command."""
+    found, words = Options(read_only=os.environ.get("MLOPS_TUI_READONLY", "") == "1"), list(argv)
+    while words:
+        word = words.pop(0)
+        name, equals, value = word.partition("=")
+        if word == "--":
+            found.argv += [word, *words]
+            break
+        if word in FLAGS:
+            setattr(found, FLAGS[word], True)
+        elif name in VALUES:
+            if not equals and not words:
+                raise BadInput(f"{name} needs a value.")
+            setattr(found, VALUES[name], value if equals else words.pop(0))
+        else:
+            found.argv.append(word)
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """The console script."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        raise SystemExit(run(words))
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted; everything recorded so far is kept.\n")
+        raise SystemExit(130) from None
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise SystemExit(0) from None
+
+
+def run(argv: Sequence[str]) -> int:
+    """Do one command line and say the exit code."""
+    if list(argv) == ["--version"]:
+        _write(f"mlops-tui {__version__}\n")
+        return 0
+    commands: Any = import_module("mlops_tui.commands")
+    try:
+        given = options(argv)
+        if not given.argv and sys.stdout.isatty() and not given.json:
+            given.argv = ["open"] if "open" in commands.root.files else ["--help"]
+        ours = given.argv[:given.argv.index("--")] if "--" in given.argv else given.argv
+        if not given.argv or {"--help", "-h"} & set(ours):
+            return _help(commands, given.argv or ["--help"])
+        session = open_session(given)
+    except Refusal as problem:
+        sys.stderr.write(f"■ {problem}\n")
+        return problem.exit
+    return _perform(session, given)
+
+
+def _help(commands: Any, argv: Sequence[str]) -> int:
+    try:
+        commands.root.main(list(argv), prog_name="mlops-tui", obj=None, standalone_mode=False)
+    except HelpAsked as asked:
+        _write(asked.text + "\n" + (EPILOG if argv[0] in ("--help", "-h") else ""))
+        return 0
+    raise BadInput("There is no help for that.", next="Try: mlops-tui --help")
+
+
+def open_session(given: Options) -> "Session":
+    """The session the line asks for: in the project it names, the nearest one, or none."""
+    sessions, projects = import_module("mlops_tui.session"), import_module("mlops_tui.project")
+    here = Path(given.project).resolve() if given.project else Path.cwd()
+    root = here if given.project else projects.find(here)
+    bare = given.argv[0] in ("init", "demo") or root is None
+    if bare and not given.project:
+        door = import_module("mlops_tui.commands").perform
+        session: Session = sessions.without_project(here, door, progress=progress())
+        return session
+    opening = import_module("mlops_tui.opening")
+    opened: Session = opening.open_project(root, person=given.person, read_only=given.read_only,
+                                           as_of=_moment(given.as_of), progress=progress())
+    return opened
+
+
+def _moment(text: str) -> Any:
+    if not text:
+        return None
+    moments = import_module("mlops_tui.moments")
+    return moments.moment(text)
+
+
+def _perform(session: "Session", given: Options) -> int:
+    reason = None
+    outcome = session.perform(given.argv, dry_run=given.dry_run, reason=reason)
+    if outcome.view.status == "confirm" and outcome.plan and not given.dry_run:
+        if given.yes:
+            outcome = session.perform(given.argv, consent=outcome.plan, reason=reason)
+        elif sys.stdin.isatty() and not given.json:
+            _show(session, outcome, given)
+            if _yes("Do it? [y/N] "):
+                outcome = session.perform(given.argv, consent=outcome.plan, reason=reason)
+            else:
+                _write("Nothing was done.\n")
+                return outcome.exit
+    _show(session, outcome, given)
+    return outcome.exit
+
+
+def _yes(question: str) -> bool:
+    sys.stderr.write(question)
+    sys.stderr.flush()
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
+
+
+def _show(session: "Session", outcome: "Outcome", given: Options) -> None:
+    if given.json:
+        commands: Any = import_module("mlops_tui.commands")
+        render: Any = import_module("mlops_tui.render.json")
+        shapes = commands.shapes(outcome.view.actions)
+        _write(render.as_json(outcome.view, given.argv, shapes=shapes, error=outcome.error,
+                              recorded=outcome.recorded, plan=outcome.plan) + "\n")
+        return
+    screen: Any = import_module("mlops_tui.render.terminal")
+    consoles: Any = import_module("rich.console")
+    console = consoles.Console(highlight=False, soft_wrap=True, stderr=outcome.error is not None)
+    zone = session.project.zone if session.project else import_module("datetime").UTC
+    for line in screen.lines(outcome.view, width=console.width, zone=zone):
+        console.print(line)
+    for note in _footnotes(session, outcome):
+        console.print(note, style="bright_black")
+
+
+def _footnotes(session: "Session", outcome: "Outcome") -> list[str]:
+    notes = []
+    if outcome.view.status == "confirm":
+        notes.append("Nothing has been done yet: run it again with --yes.")
+    if not outcome.recorded and outcome.error is None and session.project is None and outcome.view.status != "done":
+        notes.append("not recorded: there is no project here")
+    if session.project is not None and session.single_user and outcome.view.status in ("confirm", "denied"):
+        notes.append("single-user mode: nobody in team.yaml has a login, so roles are advisory")
+    return notes
+
+
+def progress() -> "Callable[[int, int, str], None]":
+    """Progress of long work, on the error stream of a terminal; silent elsewhere."""
+    if not sys.stderr.isatty():
+        return lambda done, total, label: None
+    shown: Any = import_module("mlops_tui.render.progress")
+    bar: Callable[[int, int, str], None] = shown.bar(sys.stderr)
+    return bar
+
+
+
+
+def _write(text: str) -> None:
+    sys.stdout.write(text)

@@ -1,0 +1,230 @@
+"""The command tree and `perform`: the one door through which every surface enters."""
+
+import hashlib
+import json
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mlops_tui import roles
+from mlops_tui.capability import Call, HelpAsked, HelpOption, Plan, Resolved
+from mlops_tui.errors import BadInput, Denied, Refusal, nearest
+from mlops_tui.render.json import canonical
+from mlops_tui.roles import Shape
+from mlops_tui.view import Action, Facts, Status, Text, View
+
+if TYPE_CHECKING:
+    from mlops_tui.session import Session
+
+AREAS = ("core", "data", "features", "modeling", "monitoring", "response", "governance", "serving", "framing",
+         "knowledge", "scale")
+EVERYDAY = ("status", "demo", "init", "ingest", "pipeline", "train", "evaluate", "drift", "performance", "alert",
+            "incident", "runbook", "promote", "approve")
+HERE = Path(__file__).parent
+
+
+def capability_files() -> dict[str, Path]:
+    """Every capability by its stem, found by folder."""
+    return {path.stem: path for area in AREAS for path in sorted((HERE / area).glob("*.py"))
+            if not path.stem.startswith("_")}
+
+
+def summary(path: Path) -> str:
+    """The first line of a module's docstring, read without importing it."""
+    with path.open(encoding="utf-8") as lines:
+        return next(lines, "").strip().strip('"').strip()
+
+
+class Tree(HelpOption, click.Group):
+    """All capabilities; each is imported only when it is invoked."""
+
+    def __init__(self) -> None:
+        super().__init__("mlops-tui", help="The control room of an ML team. `mlops-tui NOUN --help` explains a noun.",
+                         no_args_is_help=True)
+        self.files = capability_files()
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.files)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        path = self.files.get(cmd_name.replace("-", "_"))
+        if path is None:
+            return None
+        command = getattr(import_module(f"mlops_tui.{path.parent.name}.{path.stem}"), path.stem.rstrip("_"))
+        return command if isinstance(command, click.Command) else None
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Resolved:
+        if args and self.get_command(ctx, args[0]) is None:
+            raise BadInput(f"No command '{args[0]}'.", next=nearest(args[0], self.files) or "Try: mlops-tui --help")
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The everyday nouns first, the rest by area."""
+        groups = [("Every day", [noun for noun in EVERYDAY if noun in self.files])]
+        groups += [(area.capitalize(), [stem for stem, path in self.files.items()
+                                        if path.parent.name == area and stem not in EVERYDAY]) for area in AREAS]
+        for title, stems in groups:
+            if stems:
+                with formatter.section(title):
+                    formatter.write_dl([(stem, summary(self.files[stem])) for stem in stems])
+
+
+root = Tree()
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of a command: the view, the exit code, and the error where there was one."""
+
+    view: View
+    exit: int
+    error: dict[str, str] | None = None
+    recorded: bool = True
+    plan: str | None = None
+
+
+EXITS = {Status.PASS: 0, Status.DONE: 0, Status.WARN: 0, Status.RUNNING: 0, Status.FAIL: 1, Status.UNKNOWN: 1,
+         Status.CONFIRM: 2, Status.ERROR: 3, Status.DENIED: 4}
+
+
+def plan_digest(view: View, argv: Sequence[str]) -> str:
+    """What consent is bound to: the command and the plan as it was shown."""
+    return hashlib.sha256(json.dumps([list(argv), canonical(view)], sort_keys=True).encode()).hexdigest()
+
+
+def parse(session: "Session", argv: Sequence[str]) -> Call:
+    """The command line as a Call; HelpAsked, BadInput or a click error otherwise."""
+    call = root.main(list(argv), prog_name="mlops-tui", obj=session, standalone_mode=False)
+    if not isinstance(call, Call):
+        raise HelpAsked(root.get_help(click.Context(root, info_name="mlops-tui")), "Help")
+    return call
+
+
+def shapes(actions: Sequence[Action]) -> dict[tuple[str, ...], str]:
+    """The shape of each action's command, as far as its words name one; nothing is run."""
+    found: dict[tuple[str, ...], str] = {}
+    context = click.Context(root, info_name="mlops-tui", resilient_parsing=True)
+    for action in actions:
+        command = root.get_command(context, action.argv[0])
+        if isinstance(command, click.Group):
+            verb = action.argv[1] if len(action.argv) > 1 and action.argv[1] in command.commands else ""
+            default = getattr(command, "subject" if len(action.argv) > 1 else "bare", None)
+            command = command.commands.get(verb or default or "")
+        if command is not None:
+            found[action.argv] = str(getattr(command, "shape", ""))
+    return found
+
+
+def perform(session: "Session", argv: Sequence[str], *, consent: str | None = None, reason: str | None = None,
+            dry_run: bool = False) -> Outcome:
+    """Run one command line for the session's actor. Never asks, never prints, never raises."""
+    call: Call | None = None
+    try:
+        call = parse(session, argv)
+        return _enter(session, call, tuple(argv), consent, reason, dry_run)
+    except HelpAsked as asked:
+        return Outcome(View(asked.title, Status.DONE, (Text(asked.text),)), 0)
+    except click.ClickException as problem:
+        refusal: Refusal = BadInput(problem.format_message(), where=" ".join(argv), next=_usage_hint(problem))
+        return _refused(session, call, argv, refusal)
+    except Refusal as problem:
+        return _refused(session, call, argv, problem)
+    except Exception as problem:  # the one error boundary: a bug of ours becomes an answer, its traceback a file
+        return _our_fault(session, call, argv, problem)
+
+
+def _usage_hint(problem: click.ClickException) -> str:
+    context = getattr(problem, "ctx", None)
+    return f"Try: {context.command_path} --help" if context is not None else "Try: mlops-tui --help"
+
+
+def _enter(session: "Session", call: Call, argv: tuple[str, ...], consent: str | None, reason: str | None,
+           dry_run: bool) -> Outcome:
+    roles.check(session.actor, call.command, call.shape)
+    if session.as_of is not None and not call.fold:
+        raise BadInput(f"'{call.command}' cannot be shown as of another time.", next="Drop --as-of.")
+    if call.shape is Shape.LOOK:
+        return _answer(session, _looked(call))
+    if session.read_only:
+        raise Denied("This session is read-only.", next="Open it without --read-only.")
+    if call.shape is Shape.DECIDE:
+        call = _with_reason(call, reason)
+    plannable = call.shape is Shape.ACT and call.confirm
+    if dry_run and not plannable:
+        raise BadInput(f"'{call.command}' has no dry run.", next="Drop --dry-run.")
+    run = call.run
+    if plannable:
+        planned = call.run()
+        if isinstance(planned, View):
+            return _answer(session, planned)
+        digest = plan_digest(planned.view, argv)
+        if dry_run:
+            return Outcome(planned.view.with_status(Status.DONE), 0, plan=digest)
+        if consent != digest:
+            return _ask(planned.view, digest, changed=consent is not None)
+        run = planned.apply
+    return _recorded(session, call, argv, reason, run)
+
+
+def _recorded(session: "Session", call: Call, argv: Sequence[str], reason: str | None,
+              run: Callable[[], View | Plan]) -> Outcome:
+    """Run it between its entries: attempt and outcome, or one entry for a measurement."""
+    before = session.ledger.head_seq()
+    if call.shape is not Shape.MEASURE:
+        session.record(argv, call, "attempt", "running", reason=reason)
+    view = run()
+    if isinstance(view, Plan):
+        raise TypeError(f"'{call.command}' returned a plan but does not ask")
+    session.record(argv, call, "outcome", str(view.status), reason=reason)
+    session.react(before)
+    return _answer(session, view)
+
+
+def _with_reason(call: Call, reason: str | None) -> Call:
+    given = getattr(call.run, "keywords", {}).get("reason") or reason
+    if not given or not given.strip():
+        raise BadInput(f"'{call.command}' needs a reason.", next="Add: --reason 'why'")
+    return replace(call, run=lambda: call.run(reason=given))  # type: ignore[call-arg]
+
+
+def _looked(call: Call) -> View:
+    view = call.run()
+    if isinstance(view, Plan):
+        raise TypeError(f"'{call.command}' looks, but returned a plan")
+    return view
+
+
+def _answer(session: "Session", view: View) -> Outcome:
+    return Outcome(view, EXITS[view.status], recorded=session.ledger.recording)
+
+
+def _ask(view: View, digest: str, *, changed: bool) -> Outcome:
+    note = (Text("The plan changed since it was confirmed; please look again."),) if changed else ()
+    return Outcome(replace(view, status=Status.CONFIRM, parts=(*note, *view.parts)), 2, plan=digest)
+
+
+def _refused(session: "Session", call: Call | None, argv: Sequence[str], problem: Refusal) -> Outcome:
+    status = Status.DENIED if isinstance(problem, Denied) else Status.ERROR
+    if call is not None and call.shape is not Shape.LOOK:
+        session.record(argv, call, "refused", str(status), error=problem.code)
+    error = {"code": problem.code, "what": problem.what, "where": problem.where, "next": problem.next}
+    facts = {key: value for key, value in error.items() if value and key not in ("code", "what")}
+    actions = tuple(Action("Try", tuple(problem.next.removeprefix("Try: mlops-tui ").split()))
+                    for _ in (1,) if problem.next.startswith("Try: mlops-tui "))
+    view = View(problem.what, status, (Facts(facts),) if facts else (), actions)
+    return Outcome(view, problem.exit, error, recorded=session.ledger.recording)
+
+
+def _our_fault(session: "Session", call: Call | None, argv: Sequence[str], problem: Exception) -> Outcome:
+    where = session.keep_traceback(traceback.format_exc())
+    if call is not None and call.shape is not Shape.LOOK:
+        session.record(argv, call, "failed", "error", error=type(problem).__name__)
+    error = {"code": "internal", "what": f"{type(problem).__name__}: {problem}", "where": where,
+             "next": "This is our fault; please report it with the file named above."}
+    facts = Facts({"where": where, "next": error["next"]})
+    return Outcome(View(error["what"], Status.ERROR, (facts,)), 3, error, recorded=session.ledger.recording)

@@ -1,0 +1,177 @@
+"""YAML read straight into frozen dataclasses: the dataclass is the schema, errors name file, line and nearest key."""
+
+import re
+import types
+from collections.abc import Mapping
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from datetime import timedelta
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
+
+import yaml
+
+from mlops_tui.errors import Unreadable, nearest
+
+T = TypeVar("T")
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+
+
+@dataclass(frozen=True)
+class OutOf:
+    """`2 of 3`: so many of the last so many."""
+
+    k: int
+    n: int
+
+    def __str__(self) -> str:
+        return f"{self.k} of {self.n}"
+
+
+def duration(text: str) -> timedelta:
+    """`90s`, `15m`, `12h`, `30d`, `2w` as a time span; ValueError otherwise."""
+    match = re.fullmatch(r"(\d+)\s*([smhdw])", text.strip())
+    if match is None:
+        raise ValueError(f"'{text}' is not a duration such as 12h or 30d")
+    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+
+
+def out_of(text: str) -> OutOf:
+    """`2 of 3` as a rule; ValueError otherwise."""
+    match = re.fullmatch(r"(\d+) of (\d+)", text.strip())
+    if match is None or not 1 <= int(match[1]) <= int(match[2]):
+        raise ValueError(f"'{text}' is not a rule such as '2 of 3'")
+    return OutOf(int(match[1]), int(match[2]))
+
+
+_PARSED = {timedelta: duration, OutOf: out_of}
+_SCALARS = {"tag:yaml.org,2002:null": "nothing", "tag:yaml.org,2002:bool": "true or false",
+            "tag:yaml.org,2002:int": "a whole number", "tag:yaml.org,2002:float": "a number",
+            "tag:yaml.org,2002:str": "a text", "tag:yaml.org,2002:timestamp": "a time"}
+
+
+def read(cls: type[T], path: Path) -> T:
+    """The file as a value of `cls`; Unreadable names file and line."""
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as problem:
+        raise Unreadable(f"{path.name} cannot be read: {problem}", where=str(path)) from problem
+    return parse(cls, text, str(path))
+
+
+def parse(cls: type[T], text: str, where: str, first_line: int = 1) -> T:
+    """YAML text as a value of `cls`; `where` and `first_line` place the errors."""
+    try:
+        node = yaml.compose(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as problem:
+        line = problem.problem_mark.line if problem.problem_mark else 0
+        raise Unreadable(f"Not YAML: {problem.problem}.", where=f"{where}:{line + first_line}") from problem
+    except yaml.YAMLError as problem:
+        raise Unreadable(f"Not YAML: {problem}.", where=where) from problem
+    if node is None:
+        raise Unreadable("The file is empty.", where=where)
+    value: T = _Reader(where, first_line).decode(node, cls, "")
+    return value
+
+
+@cache
+def _hints(cls: type) -> dict[str, Any]:
+    return get_type_hints(cls)
+
+
+def key_of(name: str) -> str:
+    """The YAML key of a field: itself, without the underscore that keeps it off Python's words."""
+    return name.rstrip("_")
+
+
+class _Reader:
+    def __init__(self, where: str, first_line: int) -> None:
+        self.where, self.first_line = where, first_line
+
+    def wrong(self, node: yaml.Node, what: str, next: str = "") -> Unreadable:
+        return Unreadable(what, where=f"{self.where}:{node.start_mark.line + self.first_line}", next=next)
+
+    def decode(self, node: yaml.Node, hint: Any, key: str) -> Any:
+        origin, args = get_origin(hint), get_args(hint)
+        if hint is Any:
+            return _scalar(node) if isinstance(node, yaml.ScalarNode) else yaml.SafeLoader("").construct_document(node)
+        if origin in (Union, types.UnionType):
+            return self._union(node, args, key)
+        if is_dataclass(hint) and hint not in _PARSED:
+            return self._record(node, hint, key)
+        if origin is tuple:
+            return self._list(node, args[0], key)
+        if origin in (dict, Mapping):
+            return self._mapping(node, args[1], key)
+        return self._scalar(node, hint, key)
+
+    def _union(self, node: yaml.Node, options: tuple[Any, ...], key: str) -> Any:
+        if isinstance(node, yaml.ScalarNode) and node.tag.endswith(":null") and type(None) in options:
+            return None
+        wanted = [option for option in options if option is not type(None)]
+        for option in wanted[:-1]:
+            try:
+                return self.decode(node, option, key)
+            except Unreadable:
+                continue
+        return self.decode(node, wanted[-1], key)
+
+    def _record(self, node: yaml.Node, cls: Any, key: str) -> Any:
+        if not isinstance(node, yaml.MappingNode):
+            raise self.wrong(node, f"{key or 'the file'} should be a mapping of keys.")
+        known = {key_of(field.name): field for field in fields(cls) if field.init}
+        hints, given = _hints(cls), {}
+        for key_node, value_node in node.value:
+            name = str(key_node.value)
+            if name not in known:
+                hint = nearest(name, known) or f"Known here: {', '.join(known)}."
+                raise self.wrong(key_node, f"Unknown key '{name}'{f' in {key}' if key else ''}.", hint)
+            if known[name].name in given:
+                raise self.wrong(key_node, f"Key '{name}' is given twice.")
+            given[known[name].name] = self.decode(value_node, hints[known[name].name], name)
+        for name, field in known.items():
+            if field.name not in given and field.default is MISSING and field.default_factory is MISSING:
+                raise self.wrong(node, f"Key '{name}' is missing{f' in {key}' if key else ''}.")
+        try:
+            return cls(**given)
+        except ValueError as problem:
+            raise self.wrong(node, f"{problem}.") from problem
+
+    def _list(self, node: yaml.Node, item: Any, key: str) -> tuple[Any, ...]:
+        if not isinstance(node, yaml.SequenceNode):
+            raise self.wrong(node, f"'{key}' should be a list.")
+        return tuple(self.decode(child, item, key) for child in node.value)
+
+    def _mapping(self, node: yaml.Node, item: Any, key: str) -> dict[str, Any]:
+        if not isinstance(node, yaml.MappingNode):
+            raise self.wrong(node, f"'{key}' should be a mapping.")
+        return {str(name.value): self.decode(child, item, str(name.value)) for name, child in node.value}
+
+    def _scalar(self, node: yaml.Node, hint: Any, key: str) -> Any:
+        if not isinstance(node, yaml.ScalarNode):
+            raise self.wrong(node, f"'{key}' should be a single value.")
+        if hint in _PARSED:
+            try:
+                return _PARSED[hint](node.value)
+            except ValueError as problem:
+                raise self.wrong(node, f"'{key}': {problem}.") from problem
+        if get_origin(hint) is Literal:
+            options = [str(option) for option in get_args(hint)]
+            if node.value not in options:
+                raise self.wrong(node, f"'{key}' is '{node.value}'.", f"It may be {', '.join(options)}.")
+            return node.value
+        if hint is str and not node.tag.endswith(":null"):
+            return node.value
+        value = _scalar(node)
+        if hint is float and isinstance(value, int) and not isinstance(value, bool):
+            return float(value)
+        if hint is type(None) or not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
+            found = _SCALARS.get(node.tag, "something else")
+            raise self.wrong(node, f"'{key}' is {found} ({node.value!r}), not {getattr(hint, '__name__', hint)}.")
+        return value
+
+
+def _scalar(node: yaml.ScalarNode) -> Any:
+    loader = yaml.SafeLoader("")
+    return loader.construct_object(node, deep=True)

@@ -1,0 +1,333 @@
+"""Current state, folded from the entries of the history: pure, so that any moment can be looked at."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from store.facts import (
+    AlertEvent,
+    Approval,
+    Finding,
+    IncidentEvent,
+    Promotion,
+    Proposal,
+    RunbookEvent,
+    SignOff,
+    Snapshot,
+    Trained,
+    Vote,
+)
+
+if TYPE_CHECKING:
+    from store.ledger import Entry
+
+
+
+def next_id(prefix: str, taken: Iterable[str]) -> str:
+    """`INC-4` after `INC-3`; call it under the ledger's lock."""
+    numbers = [int(name.removeprefix(f"{prefix}-")) for name in taken if name.startswith(f"{prefix}-")]
+    return f"{prefix}-{max(numbers, default=0) + 1}"
+
+
+# -- data and models --------------------------------------------------------------------------------------------
+
+
+def current_snapshot(entries: "Sequence[Entry]") -> str:
+    """The id of the newest snapshot among a dataset's snapshot entries; tags do not count. Empty where none."""
+    for entry in reversed(entries):
+        if isinstance(entry.fact, Snapshot) and not entry.fact.tag:
+            return entry.fact.snapshot
+    return ""
+
+
+def tagged_snapshot(entries: "Sequence[Entry]", tag: str) -> str:
+    """The snapshot that carries the tag now; empty where none does."""
+    for entry in reversed(entries):
+        if isinstance(entry.fact, Snapshot) and entry.fact.tag == tag:
+            return entry.fact.snapshot
+    return ""
+
+
+@dataclass(frozen=True)
+class ModelState:
+    """The versions of a model, and which one serves."""
+
+    name: str
+    versions: Mapping[str, "Entry"] = field(default_factory=dict)
+    champion: str = ""
+    champion_since: datetime | None = None
+    previous: str = ""
+
+    @property
+    def challenger(self) -> str:
+        """The newest version that is not the champion and is newer than it; empty where there is none."""
+        newest = list(self.versions)[-1:] if self.versions else []
+        return newest[0] if newest and newest[0] != self.champion else ""
+
+    def resolve(self, version: str) -> str:
+        """The version number behind `champion`, `challenger`, a number, or nothing (the champion). May be empty."""
+        return {"": self.champion, "champion": self.champion, "challenger": self.challenger}.get(version, version)
+
+    def trained(self, version: str) -> Trained | None:
+        """How the version was made; None where there is no such version."""
+        entry = self.versions.get(self.resolve(version))
+        return entry.fact if entry is not None and isinstance(entry.fact, Trained) else None
+
+
+def model_state(entries: "Sequence[Entry]", name: str) -> ModelState:
+    """A model's versions and champion, from `trained` and `promotion` entries."""
+    state, versions = ModelState(name), {}
+    for entry in entries:
+        if entry.subject != name:
+            continue
+        if isinstance(entry.fact, Trained):
+            versions[entry.fact.version] = entry
+        elif isinstance(entry.fact, Promotion):
+            state = replace(state, champion=entry.fact.version, champion_since=entry.recorded_at,
+                            previous=entry.fact.previous)
+    return replace(state, versions=versions)
+
+
+def findings_of(entries: "Sequence[Entry]", *, check: str = "", subject: str = "", monitor: str = "") -> "list[Entry]":
+    """The findings that match, oldest first."""
+    return [entry for entry in entries if isinstance(entry.fact, Finding)
+            and (not check or entry.fact.check == check) and (not subject or entry.subject == subject)
+            and (not monitor or entry.fact.monitor == monitor)]
+
+
+def latest_finding(entries: "Sequence[Entry]", check: str, subject: str) -> "Entry | None":
+    """The newest finding of a check about a subject."""
+    found = findings_of(entries, check=check, subject=subject)
+    return found[-1] if found else None
+
+
+# -- alerts -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Alert:
+    """One group of findings that woke somebody; `firing`, `acked`, `silenced`, `recovered` or `resolved`."""
+
+    id: str
+    monitor: str
+    about: str
+    check: str
+    severity: str
+    title: str
+    runbook: str
+    route: str
+    opened_at: datetime
+    updated_at: datetime
+    state: str = "firing"
+    finding: int | None = None
+    owner: str = ""
+    fired: int = 1
+    until: str = ""
+    real: bool | None = None
+    note: str = ""
+
+    @property
+    def open(self) -> bool:
+        return self.state != "resolved"
+
+
+_ALERT_STATE = {"fired": "firing", "refired": "firing", "acked": "acked", "silenced": "silenced",
+                "recovered": "recovered", "resolved": "resolved"}
+
+
+def alerts(entries: "Sequence[Entry]") -> dict[str, Alert]:
+    """Every alert by id, oldest first."""
+    found: dict[str, Alert] = {}
+    for entry in entries:
+        fact = entry.fact
+        if not isinstance(fact, AlertEvent):
+            continue
+        if fact.event == "fired":
+            found[fact.subject] = Alert(fact.subject, fact.monitor, fact.about, fact.check, fact.severity, fact.title,
+                                        fact.runbook, fact.route, entry.recorded_at, entry.recorded_at,
+                                        finding=fact.finding)
+        elif fact.subject in found:
+            found[fact.subject] = _alert_after(found[fact.subject], fact, entry)
+    return found
+
+
+def _alert_after(alert: Alert, fact: AlertEvent, entry: "Entry") -> Alert:
+    changed = replace(alert, updated_at=entry.recorded_at, state=_ALERT_STATE.get(fact.event, alert.state),
+                      finding=fact.finding or alert.finding, note=fact.note or alert.note)
+    if fact.event in ("acked", "assigned"):
+        changed = replace(changed, owner=fact.who or entry.actor)
+    if fact.event == "refired":
+        changed = replace(changed, fired=alert.fired + 1, title=fact.title or alert.title)
+    return replace(changed, until=fact.until or alert.until, real=fact.real if fact.real is not None else alert.real)
+
+
+# -- incidents --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Incident:
+    """Something that people work on until it is resolved."""
+
+    id: str
+    title: str
+    about: str
+    severity: str
+    opened_at: datetime
+    window: tuple[str, str] = ("", "")
+    state: str = "open"
+    alerts: tuple[str, ...] = ()
+    roles: Mapping[str, str] = field(default_factory=dict)
+    resolved_at: datetime | None = None
+    timeline: "tuple[Entry, ...]" = ()
+
+    @property
+    def open(self) -> bool:
+        return self.state != "resolved"
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """Everybody who appears in the timeline, in order of appearance."""
+        return tuple(dict.fromkeys(entry.actor for entry in self.timeline))
+
+
+def incidents(entries: "Sequence[Entry]") -> dict[str, Incident]:
+    """Every incident by id, oldest first."""
+    found: dict[str, Incident] = {}
+    for entry in entries:
+        fact = entry.fact
+        if not isinstance(fact, IncidentEvent):
+            continue
+        if fact.event == "opened":
+            found[fact.subject] = Incident(fact.subject, fact.title, fact.about, fact.severity, entry.recorded_at,
+                                           fact.window, alerts=(fact.alert,) if fact.alert else (), timeline=(entry,))
+        elif fact.subject in found:
+            found[fact.subject] = _incident_after(found[fact.subject], fact, entry)
+    return found
+
+
+def _incident_after(incident: Incident, fact: IncidentEvent, entry: "Entry") -> Incident:
+    changed = replace(incident, timeline=(*incident.timeline, entry))
+    match fact.event:
+        case "severity":
+            changed = replace(changed, severity=fact.severity)
+        case "role":
+            changed = replace(changed, roles={**incident.roles, fact.role: fact.who})
+        case "linked":
+            changed = replace(changed, alerts=tuple(dict.fromkeys((*incident.alerts, fact.alert))))
+        case "resolved":
+            changed = replace(changed, state="resolved", resolved_at=entry.recorded_at, window=fact.window)
+        case "reopened":
+            changed = replace(changed, state="open", resolved_at=None)
+    return changed
+
+
+# -- approvals, sign-offs, proposals, runbook runs ----------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ApprovalState:
+    """What is asked for, and who has said what; `open`, `met`, `rejected`, `expired`, `void` or `done`."""
+
+    id: str
+    title: str
+    argv: tuple[str, ...]
+    plan: str
+    quorum: int
+    role: str
+    requester: str
+    asked_at: datetime
+    expires_at: datetime
+    state: str = "open"
+    votes: Mapping[str, Vote] = field(default_factory=dict)
+    reason: str = ""
+
+    @property
+    def yes(self) -> int:
+        return sum(vote.choice == "yes" for vote in self.votes.values())
+
+
+def approvals(entries: "Sequence[Entry]", now: datetime) -> dict[str, ApprovalState]:
+    """Every approval by id; one whose time ran out is `expired` whether or not anybody noted it."""
+    found: dict[str, ApprovalState] = {}
+    for entry in entries:
+        fact = entry.fact
+        if isinstance(fact, Approval) and fact.event == "asked":
+            found[fact.subject] = ApprovalState(
+                fact.subject, fact.title, fact.argv, fact.plan, fact.quorum, fact.role, fact.requester,
+                entry.recorded_at, datetime.fromisoformat(fact.expires_at))
+        elif isinstance(fact, Approval) and fact.subject in found:
+            found[fact.subject] = replace(found[fact.subject], state=fact.event, reason=fact.reason)
+        elif isinstance(fact, Vote) and fact.subject in found:
+            before = found[fact.subject]
+            found[fact.subject] = replace(before, votes={**before.votes, fact.voter: fact})
+    return {name: replace(state, state="expired") if state.state == "open" and now >= state.expires_at else state
+            for name, state in found.items()}
+
+
+def sign_offs(entries: "Sequence[Entry]", subject: str) -> "dict[str, Entry]":
+    """The newest answer to each checklist item about `model@version`."""
+    return {entry.fact.item: entry for entry in entries if isinstance(entry.fact, SignOff) and entry.subject == subject}
+
+
+@dataclass(frozen=True)
+class ProposalState:
+    """A proposed change of a project file; `open`, `adopted` or `declined`."""
+
+    id: str
+    path: str
+    content: str
+    before: str
+    why: str
+    origin: str
+    lesson: bool
+    at: datetime
+    state: str = "open"
+    reason: str = ""
+
+
+def proposals(entries: "Sequence[Entry]") -> dict[str, ProposalState]:
+    """Every proposal by id, oldest first."""
+    found: dict[str, ProposalState] = {}
+    for entry in entries:
+        fact = entry.fact
+        if not isinstance(fact, Proposal):
+            continue
+        if fact.event == "proposed":
+            found[fact.subject] = ProposalState(fact.subject, fact.path, fact.content, fact.before, fact.why,
+                                                fact.origin, fact.lesson, entry.recorded_at)
+        elif fact.subject in found:
+            found[fact.subject] = replace(found[fact.subject], state=fact.event, reason=fact.reason)
+    return found
+
+
+@dataclass(frozen=True)
+class RunbookRun:
+    """A runbook being worked through: which step stands where, with which evidence."""
+
+    id: str
+    runbook: str
+    digest: str
+    incident: str
+    about: str
+    started_at: datetime
+    state: str = "running"
+    steps: Mapping[int, RunbookEvent] = field(default_factory=dict)
+
+
+def runbook_runs(entries: "Sequence[Entry]") -> dict[str, RunbookRun]:
+    """Every runbook run by id, oldest first."""
+    found: dict[str, RunbookRun] = {}
+    for entry in entries:
+        fact = entry.fact
+        if not isinstance(fact, RunbookEvent):
+            continue
+        if fact.event == "started":
+            found[fact.subject] = RunbookRun(fact.subject, fact.runbook, fact.digest, fact.incident, fact.about,
+                                             entry.recorded_at)
+        elif fact.subject in found and fact.step is not None:
+            before = found[fact.subject]
+            found[fact.subject] = replace(before, steps={**before.steps, fact.step: fact})
+        elif fact.subject in found:
+            found[fact.subject] = replace(found[fact.subject], state=fact.event)
+    return found

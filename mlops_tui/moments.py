@@ -1,0 +1,17 @@
+"""Times as people write them: `2013-09-14`, `2013-09-14 06:00`, `2h ago`."""
+
+from datetime import UTC, datetime, tzinfo
+
+from mlops_tui.declare import duration
+from mlops_tui.errors import BadInput
+
+
+def moment(text: str, zone: tzinfo = UTC, now: datetime | None = None) -> datetime:
+    """The aware time a text stands for; one without a zone is in `zone`. BadInput otherwise."""
+    if text.endswith(" ago") and now is not None:
+        return now - duration(text.removesuffix(" ago"))
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError as problem:
+        raise BadInput(f"'{text}' is not a time.", next="Write 2013-09-14 or 2013-09-14T06:00-04:00.") from problem
+    return found if found.tzinfo else found.replace(tzinfo=zone)

@@ -1,0 +1,226 @@
+"""The project folder, read into frozen declarations; the file stem is the id."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import yaml
+
+from mlops_tui import declare, kinds
+from mlops_tui.errors import BadInput, NotDeclared, Unreadable, nearest
+
+T = TypeVar("T")
+MARKER = "mlops.yaml"
+FOLDERS = {"dataset": "datasets", "feature": "features", "pipeline": "pipelines", "model": "models",
+           "monitor": "monitors", "checklist": "checklists", "endpoint": "endpoints", "decision": "decisions",
+           "runbook": "runbooks"}
+
+
+def find(start: Path) -> Path | None:
+    """The nearest folder upwards that holds a project."""
+    for folder in (start, *start.parents):
+        if (folder / MARKER).is_file():
+            return folder
+    return None
+
+
+@dataclass(frozen=True)
+class Subject:
+    """`[kind/]name[@version]`, resolved to what is declared."""
+
+    kind: str
+    name: str
+    version: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version}" if self.version else self.name
+
+
+class Project:
+    """What a folder declares. Each kind is read when it is first asked for."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        if not (root / MARKER).is_file():
+            raise NotDeclared(f"No project in {root}.", next="Try: mlops-tui init")
+
+    @cached_property
+    def settings(self) -> kinds.Settings:
+        return declare.read(kinds.Settings, self.root / MARKER)
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        try:
+            return ZoneInfo(self.settings.timezone)
+        except (ZoneInfoNotFoundError, ValueError) as problem:
+            raise BadInput(f"'{self.settings.timezone}' is not a time zone.", where=str(self.root / MARKER),
+                           next="Use a name such as America/New_York.") from problem
+
+    @cached_property
+    def team(self) -> kinds.Team:
+        path = self.root / "team.yaml"
+        return declare.read(kinds.Team, path) if path.is_file() else kinds.Team()
+
+    @cached_property
+    def datasets(self) -> dict[str, kinds.Contract]:
+        return self._read("dataset", kinds.Contract)
+
+    @cached_property
+    def pipelines(self) -> dict[str, kinds.Pipeline]:
+        return self._read("pipeline", kinds.Pipeline)
+
+    @cached_property
+    def models(self) -> dict[str, kinds.Model]:
+        return self._read("model", kinds.Model)
+
+    @cached_property
+    def monitors(self) -> dict[str, kinds.Monitor]:
+        return self._read("monitor", kinds.Monitor)
+
+    @cached_property
+    def checklists(self) -> dict[str, kinds.Checklist]:
+        return self._read("checklist", kinds.Checklist)
+
+    @cached_property
+    def endpoints(self) -> dict[str, kinds.Endpoint]:
+        return self._read("endpoint", kinds.Endpoint)
+
+    @cached_property
+    def features(self) -> dict[str, kinds.Feature]:
+        return {path.stem: read_feature(path) for path in self._paths("feature", "sql")}
+
+    @cached_property
+    def decisions(self) -> dict[str, kinds.Document]:
+        return {path.stem: read_document(path) for path in self._paths("decision", "md")}
+
+    @cached_property
+    def runbooks(self) -> dict[str, kinds.Document]:
+        """The shipped runbooks, and the project's own, which win."""
+        shipped = {Path(str(item)).stem: read_document(Path(str(item))) for item in files("runbooks").iterdir()
+                   if item.name.endswith(".md")}
+        return shipped | {path.stem: read_document(path) for path in self._paths("runbook", "md")}
+
+    def _paths(self, kind: str, ending: str) -> list[Path]:
+        return sorted((self.root / FOLDERS[kind]).glob(f"*.{ending}"))
+
+    def _read(self, kind: str, cls: type[T]) -> dict[str, T]:
+        return {path.stem: declare.read(cls, path) for path in self._paths(kind, "yaml")}
+
+    def every(self, kind: str) -> Mapping[str, Any]:
+        """All declarations of a kind by name."""
+        declared: Mapping[str, Any] = getattr(self, FOLDERS[kind])
+        return declared
+
+    def one(self, kind: str, name: str) -> Any:
+        """The declaration of that name; NotDeclared says which folder and the nearest name."""
+        known = self.every(kind)
+        if name not in known:
+            hint = nearest(name, known) or (f"Declared: {', '.join(sorted(known))}." if known else
+                                            f"Nothing is declared in {FOLDERS[kind]}/.")
+            folder = self.root / FOLDERS[kind]
+            raise NotDeclared(f"No {kind} '{name}' in {FOLDERS[kind]}/.", where=str(folder), next=hint)
+        return known[name]
+
+    def dataset(self, name: str) -> kinds.Contract:
+        found: kinds.Contract = self.one("dataset", name)
+        return found
+
+    def model(self, name: str) -> kinds.Model:
+        found: kinds.Model = self.one("model", name)
+        return found
+
+    def subject(self, text: str, *allowed: str) -> Subject:
+        """Resolve `[kind/]name[@version]`; the kind is needed only where two kinds share the name."""
+        rest, _, version = text.partition("@")
+        kind, _, name = rest.rpartition("/")
+        wanted = allowed or tuple(FOLDERS)
+        if kind:
+            if kind not in FOLDERS:
+                raise BadInput(f"No kind '{kind}'.", next=nearest(kind, FOLDERS) or f"Kinds: {', '.join(FOLDERS)}.")
+            self.one(kind, name)
+            return Subject(kind, name, version)
+        found = [kind for kind in wanted if name in self.every(kind)]
+        if len(found) > 1:
+            raise BadInput(f"'{name}' is a {' and a '.join(found)}.", next=f"Say {found[0]}/{name}.")
+        if not found:
+            known = [known for kind in wanted for known in self.every(kind)]
+            places = " or ".join(f"{FOLDERS[kind]}/" for kind in wanted)
+            raise NotDeclared(f"No {' or '.join(wanted)} '{name}' in {places}.", where=str(self.root),
+                              next=nearest(name, known) or f"Declared: {', '.join(sorted(known)) or 'nothing'}.")
+        return Subject(found[0], name, version)
+
+    def path_of(self, kind: str, name: str) -> Path:
+        """The file that declares it."""
+        for ending in ("yaml", "sql", "md"):
+            path = self.root / FOLDERS[kind] / f"{name}.{ending}"
+            if path.is_file():
+                return path
+        shipped = Path(str(files("runbooks") / f"{name}.md"))
+        return shipped if kind == "runbook" else self.root / FOLDERS[kind] / f"{name}.yaml"
+
+    def declaration(self, kind: str, name: str) -> bytes:
+        """The bytes of the file that declares it: what a finding's fingerprint is of."""
+        return self.path_of(kind, name).read_bytes()
+
+    def fingerprint(self, kind: str, name: str) -> str:
+        """SHA-256 of the declaration."""
+        return hashlib.sha256(self.declaration(kind, name)).hexdigest()
+
+
+_COMMENT = re.compile(r"^--\s*(\w+)\s*:\s*(.+)$")
+
+
+def read_feature(path: Path) -> kinds.Feature:
+    """A feature view: SQL whose front comment names entity, time and availability."""
+    text = path.read_text(encoding="utf-8")
+    given: dict[str, str] = {}
+    known = ("entity", "time", "available_after", "lookback", "description")
+    for number, line in enumerate(text.splitlines(), start=1):
+        if not line.startswith("--"):
+            break
+        if match := _COMMENT.match(line):
+            if match[1] in known:
+                given[match[1]] = match[2].strip()
+            elif hint := nearest(match[1], known):
+                raise Unreadable(f"Unknown key '{match[1]}' in the front comment.", where=f"{path}:{number}", next=hint)
+    for key in ("entity", "time"):
+        if key not in given:
+            raise Unreadable(f"The front comment lacks '-- {key}: …'.", where=f"{path}:1")
+    try:
+        after, lookback = (declare.duration(given.get(key, "0s")) for key in ("available_after", "lookback"))
+    except ValueError as problem:
+        raise Unreadable(f"{problem}.", where=f"{path}:1") from problem
+    entity = tuple(part.strip() for part in given["entity"].split(","))
+    return kinds.Feature(path.stem, text, entity, given["time"], after, lookback or timedelta(days=3650),
+                         given.get("description", ""), str(path))
+
+
+def read_document(path: Path) -> kinds.Document:
+    """Markdown with a YAML front matter between two `---` lines."""
+    text = path.read_text(encoding="utf-8")
+    if not text.startswith("---\n"):
+        return kinds.Document(path.stem, {}, text, str(path))
+    front, found, body = text[4:].partition("\n---\n")
+    if not found:
+        raise Unreadable("The front matter is not closed by a line '---'.", where=f"{path}:1")
+    try:
+        values = yaml.safe_load(front)
+    except yaml.YAMLError as problem:
+        raise Unreadable(f"The front matter is not YAML: {problem}.", where=f"{path}:1") from problem
+    if not isinstance(values, dict):
+        raise Unreadable("The front matter should be a mapping.", where=f"{path}:1")
+    return kinds.Document(path.stem, values, body, str(path), front.count("\n") + 4)
+
+
+def single_user(team: kinds.Team) -> bool:
+    """Whether nobody has a login of their own: roles are advisory then."""
+    return not any(person.login for person in team.people.values())
+
+

@@ -1,0 +1,29 @@
+"""One line that says how far long work has come, and when it will be done."""
+
+import time
+from collections.abc import Callable
+from typing import TextIO
+
+
+def eta(done: int, total: int, seconds: float) -> str:
+    """The time still needed at the pace so far; says so where there is no pace yet."""
+    if done <= 0 or total <= 0:
+        return "no estimate yet"
+    left = seconds / done * max(total - done, 0)
+    return f"ETA {int(left // 60)}:{int(left % 60):02d}"
+
+
+def bar(stream: TextIO) -> Callable[[int, int, str], None]:
+    """A progress listener that rewrites one line of a terminal."""
+    began = [time.monotonic()]
+
+    def show(done: int, total: int, label: str) -> None:
+        now = time.monotonic()
+        if done == 0:
+            began[0] = now
+        share = f"{done / total:4.0%}" if total else "    "
+        left = eta(done, total, now - began[0]) if done < total else ""
+        stream.write(f"\r\x1b[K◌ {label[:60]}  {share}  {left}" if done < total else "\r\x1b[K")
+        stream.flush()
+
+    return show

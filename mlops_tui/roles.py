@@ -1,0 +1,73 @@
+"""Who may what: the only place that compares roles."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from mlops_tui.errors import Denied
+
+
+class Shape(StrEnum):
+    """What a command does to the world; the shape decides role, consent and audit."""
+
+    LOOK = "look"
+    MEASURE = "measure"
+    ACT = "act"
+    DECIDE = "decide"
+
+
+LADDER = ("viewer", "operator", "engineer")
+APART = ("approver", "oncall", "legal", "steward", "admin")
+ROLES = LADDER + APART
+
+_USUAL = {
+    Shape.LOOK: ("viewer", *APART),
+    Shape.MEASURE: ("operator", "oncall", "admin"),
+    Shape.ACT: ("operator", "oncall", "admin"),
+    Shape.DECIDE: ("approver", "admin"),
+}
+
+# noun (or "noun verb") -> roles, where they differ from the usual ones of the shape
+_SPECIAL: dict[str, tuple[str, ...]] = {
+    "promote": ("engineer", "approver", "admin"),
+    "adopt": ("engineer", "admin"),
+    "init": ("viewer", "admin"),
+    "demo": ("viewer", "admin"),
+    "train": ("engineer", "oncall", "admin"),
+    "ingest": ("operator", "admin"),
+    "alert resolve": ("operator", "oncall", "admin"),
+    "incident resolve": ("operator", "oncall", "admin"),
+    "checklist decline": ("engineer", "approver", "admin"),
+    "checklist sign": ("approver", "legal", "steward", "admin"),
+    "approve": ("approver", "legal", "admin"),
+}
+
+
+@dataclass(frozen=True)
+class Actor:
+    """Who is asking, and through which door."""
+
+    name: str
+    roles: frozenset[str]
+    source: str = "terminal"
+    simulated: bool = False
+
+    def has(self, role: str) -> bool:
+        """Whether the actor holds the role; a higher rung of the ladder holds the lower ones."""
+        if role in self.roles:
+            return True
+        return role in LADDER and any(own in LADDER and LADDER.index(own) >= LADDER.index(role) for own in self.roles)
+
+
+def allowed_roles(command: str, shape: Shape) -> tuple[str, ...]:
+    """The roles that may run the command (`"incident resolve"`, falling back to the noun, then to its shape)."""
+    noun = command.split(" ")[0]
+    return _SPECIAL.get(command) or _SPECIAL.get(noun) or _USUAL[shape]
+
+
+def check(actor: Actor, command: str, shape: Shape) -> None:
+    """Refuse an actor who holds none of the roles that may run the command."""
+    wanted = allowed_roles(command, shape)
+    if not any(actor.has(role) for role in wanted):
+        held = ", ".join(sorted(actor.roles)) or "no role"
+        raise Denied(f"{actor.name} ({held}) may not run '{command}'",
+                     where="roles", next=f"Ask somebody who is {' or '.join(wanted)}.")

@@ -1,0 +1,230 @@
+"""What a command works with: who asks, in which project, with which history, data, models and clock."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from getpass import getuser
+from pathlib import Path
+from tempfile import gettempdir
+from typing import TYPE_CHECKING, Any, Protocol
+
+from mlops_tui import folds, reactions
+from mlops_tui.errors import NotDeclared, NotFound
+from mlops_tui.project import Project, Subject
+from mlops_tui.roles import ROLES, Actor
+from store.facts import Command, Fact, Snapshot
+
+if TYPE_CHECKING:
+    from mlops_tui.capability import Call
+    from mlops_tui.commands import Outcome
+    from store.lake import Lake, Manifest
+    from store.ledger import Entry
+    from store.tracking import Tracking
+
+
+class Clock(Protocol):
+    """Where the session's time comes from."""
+
+    def __call__(self) -> datetime: ...
+
+
+class SystemClock:
+    """The time of this machine."""
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@dataclass
+class ReplayClock:
+    """The time of a replayed world: it stands still until it is moved on."""
+
+    moment: datetime
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+    def advance(self, moment: datetime) -> None:
+        """Move on; never backwards."""
+        self.moment = max(self.moment, moment)
+
+
+class NullLedger:
+    """No project, no history: nothing is recorded."""
+
+    recording = False
+
+    def append(self, *facts: Fact, effective_at: datetime | None = None) -> "list[Entry]":
+        return []
+
+    def transact(self, decide: "Callable[[Sequence[Entry]], Iterable[Fact]]", *,
+                 effective_at: datetime | None = None) -> "list[Entry]":
+        return []
+
+    def entries(self, *kinds: str, subject: str | None = None) -> "list[Entry]":
+        return []
+
+    def head_seq(self) -> int:
+        return 0
+
+    def acting_as(self, actor: str) -> "NullLedger":
+        return self
+
+
+class History(Protocol):
+    """What a session needs of a ledger."""
+
+    recording: bool
+
+    def append(self, *facts: Fact, effective_at: datetime | None = None) -> "list[Entry]": ...
+    def transact(self, decide: "Callable[[Sequence[Entry]], Iterable[Fact]]", *,
+                 effective_at: datetime | None = None) -> "list[Entry]": ...
+    def entries(self, *kinds: str, subject: str | None = None) -> "list[Entry]": ...
+    def head_seq(self) -> int: ...
+    def acting_as(self, actor: str) -> "History": ...
+
+
+Progress = Callable[[int, int, str], None]
+
+
+def quiet(done: int, total: int, label: str) -> None:
+    """Nobody is listening."""
+
+
+@dataclass
+class Session:
+    """Built once by a surface and passed in; nothing below it reads the clock or the environment."""
+
+    actor: Actor
+    project: Project | None = None
+    ledger: History = field(default_factory=NullLedger)
+    lake: "Lake | None" = None
+    clock: Clock = field(default_factory=SystemClock)
+    read_only: bool = False
+    as_of: datetime | None = None
+    progress: Progress = quiet
+    door: "Callable[..., Outcome] | None" = None
+    open_tracking: "Callable[[], Tracking] | None" = None
+    directory: Path = field(default_factory=Path.cwd)
+    single_user: bool = True
+
+    def now(self) -> datetime:
+        """The session's time: aware, UTC."""
+        return self.as_of or self.clock()
+
+    def perform(self, argv: Sequence[str], **how: Any) -> "Outcome":
+        """Run another command line through the one door, as this session's actor."""
+        if self.door is None:
+            raise RuntimeError("this session was built without a door")
+        return self.door(self, argv, **how)
+
+    def acting_as(self, actor: Actor) -> "Session":
+        """The same session for somebody else (a simulated person, the timetable)."""
+        return replace(self, actor=actor, ledger=self.ledger.acting_as(shown_name(actor)))
+
+    # -- the project --------------------------------------------------------------------------------------------
+
+    def declared(self) -> Project:
+        """The project; NotDeclared where there is none."""
+        if self.project is None:
+            raise NotDeclared("There is no project here.", where=str(self.directory), next="Try: mlops-tui init")
+        return self.project
+
+    def data(self) -> "Lake":
+        """The project's lake; NotDeclared where there is no project."""
+        self.declared()
+        if self.lake is None:
+            raise NotDeclared("This session has no lake.")
+        return self.lake
+
+    def tracking(self) -> "Tracking":
+        """The project's model registry, opened when it is first needed."""
+        self.declared()
+        if self.open_tracking is None:
+            raise NotDeclared("This session has no model registry.")
+        return self.open_tracking()
+
+    def declaration(self, kind: str, name: str) -> str:
+        """The fingerprint of a declaration, whose text is kept so that a finding can be reproduced."""
+        content = self.declared().declaration(kind, name)
+        return self.data().put_object(content) if not self.read_only else self.declared().fingerprint(kind, name)
+
+    # -- the data -----------------------------------------------------------------------------------------------
+
+    def current(self, dataset: str) -> "Manifest | None":
+        """The dataset's newest snapshot; None where nothing was ever committed."""
+        snapshot = folds.current_snapshot(self.ledger.entries("snapshot", subject=dataset))
+        return self.data().manifest(dataset, snapshot) if snapshot else None
+
+    def snapshot(self, subject: Subject | str) -> "Manifest":
+        """`dataset[@snapshot]`; NotFound says what to run where there is none yet."""
+        name, _, version = str(subject).rpartition("/")[2].partition("@")
+        if version:
+            tagged = folds.tagged_snapshot(self.ledger.entries("snapshot", subject=name), version)
+            return self.data().manifest(name, tagged or version)
+        found = self.current(name)
+        if found is None:
+            raise NotFound(f"'{name}' has no data yet.", next=f"Try: mlops-tui ingest {name} --file FILE")
+        return found
+
+    def commit(self, manifest: "Manifest", *, source: str = "", run: str = "",
+               key: str = "") -> "tuple[Manifest, bool]":
+        """Make written files part of their dataset: partitions replace their like, others stay.
+
+        Returns the new state and whether anything changed. Two processes at once both land.
+        """
+        lake, landed = self.data(), [manifest]
+
+        def decide(entries: "Sequence[Entry]") -> Iterable[Fact]:
+            parent = folds.current_snapshot([entry for entry in entries
+                                             if entry.kind == "snapshot" and entry.subject == manifest.dataset])
+            merged = manifest
+            if parent and any(file.partition for file in manifest.files):
+                merged = lake.manifest(manifest.dataset, parent).replacing(manifest)
+            landed[0] = merged
+            if merged.id == parent:
+                return ()
+            lake.keep(merged)
+            return (Snapshot(subject=manifest.dataset, snapshot=merged.id, parent=parent or "", rows=merged.rows,
+                             bytes=merged.bytes, source=source, run=run, key=key),)
+
+        added = self.ledger.transact(decide)
+        return landed[0], bool(added)
+
+    # -- the history --------------------------------------------------------------------------------------------
+
+    def record(self, argv: Sequence[str], call: "Call", phase: str, status: str, *, reason: str | None = None,
+               error: str = "") -> None:
+        """One entry for a command that was attempted, done or refused; a read-only session appends nothing."""
+        if self.read_only or not self.ledger.recording:
+            return
+        self.ledger.append(Command(subject=call.command, argv=tuple(argv), shape=str(call.shape), phase=phase,
+                                   status=status, source=self.actor.source, reason=reason or "", error=error))
+
+    def react(self, since: int) -> None:
+        """Append what follows from the findings newer than `since`: alerts fire, repeat, recover."""
+        if self.project is None or not self.ledger.recording:
+            return
+        fresh = [entry for entry in self.ledger.entries("finding") if entry.seq > since]
+        monitors: Mapping[str, Any] = self.project.monitors
+        if any(getattr(entry.fact, "monitor", "") in monitors for entry in fresh):
+            self.ledger.transact(lambda entries: reactions.react(monitors, entries, since, self.clock()))
+
+    def keep_traceback(self, text: str) -> str:
+        """Write a traceback where a report can find it, and say where."""
+        root = self.project.root / ".mlops" if self.project and not self.read_only else Path(gettempdir())
+        root.mkdir(parents=True, exist_ok=True)
+        path = root / f"error-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.txt"
+        path.write_text(text, encoding="utf-8")
+        return str(path)
+
+
+def without_project(directory: Path, door: "Callable[..., Outcome]", *, source: str = "terminal",
+                    progress: Progress = quiet) -> Session:
+    """A session where there is no project: what works on files works, nothing is recorded."""
+    return Session(actor=Actor(getuser(), frozenset(ROLES), source), progress=progress, door=door, directory=directory)
+
+
+def shown_name(actor: Actor) -> str:
+    """The actor as the history names him; a simulated person is called so."""
+    return f"{actor.name} (simulated)" if actor.simulated else actor.name

@@ -1,0 +1,153 @@
+"""What a command answers: a title, a status and a few semantic parts, drawn by each surface in its own way."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Literal
+
+
+class Status(StrEnum):
+    """How something stands; `unknown` is never a pass."""
+
+    PASS = "pass"
+    WARN = "warn"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+    DONE = "done"
+    RUNNING = "running"
+    CONFIRM = "confirm"
+    DENIED = "denied"
+    ERROR = "error"
+
+
+Cell = None | bool | int | float | str | datetime | Status | tuple[str, ...]
+Row = Mapping[str, Cell]
+
+_BAD_FIRST = (Status.ERROR, Status.DENIED, Status.FAIL, Status.UNKNOWN, Status.WARN, Status.RUNNING)
+
+
+def worst(statuses: Iterable[Status], default: Status = Status.UNKNOWN) -> Status:
+    """The status to show for several; nothing at all is `default`."""
+    seen = set(statuses)
+    if not seen:
+        return default
+    return next((status for status in _BAD_FIRST if status in seen), Status.PASS)
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table: what it holds, not how wide it is."""
+
+    id: str
+    label: str = ""
+    unit: str = ""
+    digits: int | None = None
+    share: bool = False
+
+    @property
+    def heading(self) -> str:
+        name = self.label or self.id.replace("_", " ")
+        return f"{name} [{self.unit}]" if self.unit else name
+
+
+@dataclass(frozen=True)
+class Action:
+    """A next step that a person can take: a hint, a key, a button or a link."""
+
+    label: str
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Text:
+    body: str
+    kind: Literal["plain", "markdown", "code"] = "plain"
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A few named values."""
+
+    items: Mapping[str, Cell]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows with a stable id; a row may hold more keys than the columns that are shown."""
+
+    id: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+    total: int | None = None
+    title: str = ""
+
+    @classmethod
+    def of(cls, id: str, rows: Iterable[Row], *columns: Column | str, title: str = "",
+           total: int | None = None) -> "Table":
+        """A table whose columns may be given by name alone."""
+        made = tuple(column if isinstance(column, Column) else Column(column) for column in columns)
+        return cls(id, made, tuple(rows), total, title)
+
+
+@dataclass(frozen=True)
+class Series:
+    """Something to look at: points, bars, bins, a heat map, intervals."""
+
+    id: str
+    kind: Literal["line", "band", "bar", "bins", "heat", "interval", "graph"]
+    x: tuple[Cell, ...]
+    y: tuple[Cell, ...]
+    low: tuple[Cell, ...] = ()
+    high: tuple[Cell, ...] = ()
+    other: tuple[Cell, ...] = ()
+    names: tuple[str, ...] = ()
+    title: str = ""
+    x_label: str = ""
+    y_label: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    step: str
+    status: Status
+    seconds: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True)
+class Steps:
+    items: tuple[Step, ...]
+
+
+Part = Text | Facts | Table | Series | Steps
+
+
+@dataclass(frozen=True)
+class View:
+    """The answer of one command."""
+
+    title: str
+    status: Status = Status.DONE
+    parts: tuple[Part, ...] = ()
+    actions: tuple[Action, ...] = field(default=())
+
+    def with_status(self, status: Status) -> "View":
+        return replace(self, status=status)
+
+    def facts(self) -> dict[str, Cell]:
+        """Every named value of the view, in order."""
+        return {key: value for part in self.parts if isinstance(part, Facts) for key, value in part.items.items()}
+
+    def table(self, id: str) -> Table:
+        """The table of that id; KeyError where the view has none."""
+        for part in self.parts:
+            if isinstance(part, Table) and part.id == id:
+                return part
+        raise KeyError(id)
+
+
+def finite(value: float | None) -> float | None:
+    """The value, or nothing where it is NaN or infinite: those are never shown as numbers."""
+    return None if value is None or not math.isfinite(value) else float(value)

@@ -1,0 +1,258 @@
+"""What can happen, as frozen values: one class for each kind of entry in the history."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any, ClassVar
+
+Detail = Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fact:
+    """Something that happened; `subject` says to what."""
+
+    kind: ClassVar[str]
+    subject: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Command(Fact):
+    """A command that changed or measured something: attempted, done, refused or failed."""
+
+    kind: ClassVar[str] = "command"
+    argv: tuple[str, ...]
+    shape: str
+    phase: str
+    status: str
+    source: str
+    reason: str = ""
+    error: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Finding(Fact):
+    """A judged measurement: the digests of the data and of the declaration make it reproducible."""
+
+    kind: ClassVar[str] = "finding"
+    check: str
+    status: str
+    title: str
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+    limit: float | None = None
+    unit: str = ""
+    n: int | None = None
+    window: tuple[str, str] = ("", "")
+    data: tuple[str, ...] = ()
+    declaration: str = ""
+    monitor: str = ""
+    version: str = ""
+    detail: Detail = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snapshot(Fact):
+    """A dataset got a new state; the subject is the dataset."""
+
+    kind: ClassVar[str] = "snapshot"
+    snapshot: str
+    parent: str
+    rows: int
+    bytes: int
+    source: str = ""
+    run: str = ""
+    key: str = ""
+    tag: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run(Fact):
+    """A pipeline run or one step of it, begun or ended; the subject is the pipeline."""
+
+    kind: ClassVar[str] = "run"
+    run: str
+    step: str = ""
+    status: str = "running"
+    key: str = ""
+    snapshot: str = ""
+    seconds: float | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained(Fact):
+    """A version of a model exists; the subject is the model."""
+
+    kind: ClassVar[str] = "trained"
+    version: str
+    candidate: str
+    key: str
+    run_id: str
+    artifact: str
+    training: str
+    declaration: str
+    seed: int
+    window: tuple[str, str]
+    metrics: Detail
+    scores: str = ""
+    detail: Detail = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Promotion(Fact):
+    """A version became champion; the subject is the model."""
+
+    kind: ClassVar[str] = "promotion"
+    version: str
+    previous: str
+    approval: str
+    evidence: str
+    event: str = "promoted"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Approval(Fact):
+    """An approval was asked for, met, voided or expired; the subject is its id (AP-2)."""
+
+    kind: ClassVar[str] = "approval"
+    event: str
+    argv: tuple[str, ...] = ()
+    plan: str = ""
+    quorum: int = 0
+    role: str = ""
+    requester: str = ""
+    expires_at: str = ""
+    title: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vote(Fact):
+    """Somebody's yes or no, bound to the plan that was shown; the subject is the approval."""
+
+    kind: ClassVar[str] = "vote"
+    voter: str
+    choice: str
+    plan: str
+    reason: str
+    simulated: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class SignOff(Fact):
+    """A person answered a checklist item; the subject is `model@version`."""
+
+    kind: ClassVar[str] = "sign_off"
+    item: str
+    checklist: str
+    choice: str
+    reason: str
+    evidence: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlertEvent(Fact):
+    """What happened to an alert; the subject is its id (AL-7)."""
+
+    kind: ClassVar[str] = "alert"
+    event: str
+    monitor: str = ""
+    about: str = ""
+    check: str = ""
+    severity: str = ""
+    title: str = ""
+    runbook: str = ""
+    route: str = ""
+    finding: int | None = None
+    who: str = ""
+    note: str = ""
+    until: str = ""
+    real: bool | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class IncidentEvent(Fact):
+    """What happened in an incident; the subject is its id (INC-3)."""
+
+    kind: ClassVar[str] = "incident"
+    event: str
+    about: str = ""
+    title: str = ""
+    severity: str = ""
+    alert: str = ""
+    role: str = ""
+    who: str = ""
+    note: str = ""
+    window: tuple[str, str] = ("", "")
+    reference: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunbookEvent(Fact):
+    """What happened in a runbook run; the subject is its id (RUN-5)."""
+
+    kind: ClassVar[str] = "runbook"
+    event: str
+    runbook: str = ""
+    digest: str = ""
+    incident: str = ""
+    about: str = ""
+    step: int | None = None
+    status: str = ""
+    evidence: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Postmortem(Fact):
+    """A post-mortem was drafted or finished; the subject is the incident."""
+
+    kind: ClassVar[str] = "postmortem"
+    event: str
+    document: str = ""
+    actions: tuple[Detail, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Proposal(Fact):
+    """A change to the project's files, put forward; the subject is its number (P-4)."""
+
+    kind: ClassVar[str] = "proposal"
+    event: str
+    path: str = ""
+    content: str = ""
+    before: str = ""
+    why: str = ""
+    origin: str = ""
+    lesson: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note(Fact):
+    """Something that happened outside and matters to the story: a replay began, a file was seen."""
+
+    kind: ClassVar[str] = "note"
+    text: str
+    detail: Detail = field(default_factory=dict)
+
+
+KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
+    Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
+    RunbookEvent, Postmortem, Proposal, Note)}
+
+
+def body_of(fact: Fact) -> dict[str, Any]:
+    """The fact's own fields, without the subject, as JSON values."""
+    body = asdict(fact)
+    del body["subject"]
+    return body
+
+
+def fact_of(kind: str, subject: str, body: Mapping[str, Any]) -> Fact:
+    """The fact that a stored body stands for; JSON lists become tuples again."""
+    cls = KINDS[kind]
+    known = {item.name for item in fields(cls)}
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in body.items() if name in known}
+    return cls(subject=subject, **values)

@@ -1,0 +1,206 @@
+"""The history: append-only entries in one hash chain, and the transaction in which decisions are made."""
+
+import copy
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, event, text
+from sqlalchemy.exc import DatabaseError
+from sqlmodel import SQLModel, create_engine
+
+from store.facts import Fact, body_of, fact_of
+from store.refusal import Refusal, Unreadable
+
+GENESIS = "0" * 64
+_READ = "SELECT seq, kind, subject, effective_at, recorded_at, actor, body, prev, hash FROM entry"
+_TRIGGERS = tuple(
+    f"CREATE TRIGGER IF NOT EXISTS entry_no_{verb} BEFORE {verb} ON entry "
+    f"BEGIN SELECT RAISE(ABORT, 'the history only grows'); END" for verb in ("update", "delete"))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing that happened: when in the world, when we learned it, who said so."""
+
+    seq: int
+    kind: str
+    subject: str
+    effective_at: datetime
+    recorded_at: datetime
+    actor: str
+    fact: Fact
+    hash: str
+
+
+@dataclass(frozen=True)
+class Broken:
+    """The first place where the chain does not hold."""
+
+    seq: int
+    why: str
+
+
+def entry_hash(seq: int, kind: str, subject: str, effective_at: str, recorded_at: str, actor: str, body: str,
+               prev: str) -> str:
+    """SHA-256 over the JSON list of all of an entry's fields and the hash of the one before."""
+    fields = [seq, kind, subject, effective_at, recorded_at, actor, body, prev]
+    return hashlib.sha256(json.dumps(fields, ensure_ascii=True).encode()).hexdigest()
+
+
+def stamp(moment: datetime) -> str:
+    """An aware time as UTC text that sorts like the time."""
+    if moment.tzinfo is None:
+        raise ValueError("a time without zone cannot enter the history")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+class Ledger:
+    """The only writer of the history. `clock` gives the time that is recorded."""
+
+    recording = True
+
+    def __init__(self, url: str, clock: Callable[[], datetime], actor: str) -> None:
+        self.clock, self.actor = clock, actor
+        self.until: datetime | None = None
+        self.read_only = False
+        self._known: list[Entry] = []
+        if url.startswith("sqlite:///"):
+            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        self.engine: Engine = create_engine(url, connect_args={"timeout": 60} if url.startswith("sqlite") else {})
+        event.listen(self.engine, "connect", _prepare)
+        self._create(url)
+
+    def _create(self, url: str) -> None:
+        """Lay the tables once; two processes may both try."""
+        try:
+            with self.engine.connect() as connection:
+                found = connection.execute(text("SELECT count(*) FROM sqlite_master WHERE name = 'entry_no_delete'"))
+                if found.scalar_one():
+                    return
+            with self.locked() as connection:
+                SQLModel.metadata.create_all(connection)
+                for trigger in _TRIGGERS:
+                    connection.execute(text(trigger))
+        except DatabaseError as problem:
+            raise Unreadable(f"The ledger cannot be opened: {problem.orig}", where=url,
+                             next="Restore it from a backup, or see mlops-tui doctor.") from problem
+
+    def acting_as(self, actor: str) -> "Ledger":
+        """The same history, written by somebody else."""
+        other = copy.copy(self)
+        other.actor = actor
+        return other
+
+    def closed(self, *, until: datetime | None = None) -> "Ledger":
+        """The same history, for reading only; with `until`, as it was known then."""
+        other = copy.copy(self)
+        other.read_only, other.recording, other.until = True, False, until
+        return other
+
+    @contextmanager
+    def locked(self) -> Iterator[Connection]:
+        """A transaction that holds the write lock from its first statement."""
+        with self.engine.connect() as connection:
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            try:
+                yield connection
+            except BaseException:
+                connection.exec_driver_sql("ROLLBACK")
+                raise
+            connection.exec_driver_sql("COMMIT")
+
+    def append(self, *facts: Fact, effective_at: datetime | None = None) -> list[Entry]:
+        """Put facts at the end of the history, all or none."""
+        return self.transact(lambda _: facts, effective_at=effective_at)
+
+    def transact(self, decide: Callable[[Sequence[Entry]], Iterable[Fact]], *,
+                 effective_at: datetime | None = None) -> list[Entry]:
+        """Decide on the whole history under the write lock, and append what was decided."""
+        if self.read_only:
+            raise Refusal("This history is open for reading only.", next="Open the project without --read-only.")
+        with self.locked() as connection:
+            self._catch_up(connection)
+            facts = tuple(decide(self._known))
+            new = [self._insert(connection, fact, offset, effective_at) for offset, fact in enumerate(facts)]
+        self._known.extend(entry for entry in new if not self._known or entry.seq > self._known[-1].seq)
+        return new
+
+    def _insert(self, connection: Connection, fact: Fact, offset: int, effective_at: datetime | None) -> Entry:
+        previous = connection.execute(text("SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1")).first()
+        seq, prev = (previous[0] + 1, previous[1]) if previous else (1, GENESIS)
+        recorded = stamp(self.clock())
+        happened = stamp(effective_at) if effective_at is not None else recorded
+        body = json.dumps(body_of(fact), sort_keys=True, ensure_ascii=False, allow_nan=False)
+        values = (seq, fact.kind, fact.subject, happened, recorded, self.actor, body, prev)
+        digest = entry_hash(*values)
+        connection.exec_driver_sql(
+            "INSERT INTO entry (seq, kind, subject, effective_at, recorded_at, actor, body, prev, hash) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, digest))
+        return Entry(seq, fact.kind, fact.subject, datetime.fromisoformat(happened), datetime.fromisoformat(recorded),
+                     self.actor, fact, digest)
+
+    def entries(self, *kinds: str, subject: str | None = None) -> list[Entry]:
+        """The history so far, oldest first, of those kinds and that subject only where given."""
+        with self.engine.connect() as connection:
+            self._catch_up(connection)
+        return [entry for entry in self._known
+                if (not kinds or entry.kind in kinds) and (subject is None or entry.subject == subject)
+                and (self.until is None or entry.recorded_at <= self.until)]
+
+    def head_seq(self) -> int:
+        """The number of the last entry, 0 where there is none."""
+        with self.engine.connect() as connection:
+            self._catch_up(connection)
+        return self._known[-1].seq if self._known else 0
+
+    def head(self) -> str:
+        """The hash of the last entry: the anchor to verify against later."""
+        self.head_seq()
+        return self._known[-1].hash if self._known else GENESIS
+
+    def _catch_up(self, connection: Connection) -> None:
+        """Read what others appended; what was read once never changes."""
+        last = self._known[-1].seq if self._known else 0
+        found = connection.exec_driver_sql(f"{_READ} WHERE seq > ? ORDER BY seq", (last,))
+        self._known.extend(_entry(tuple(row)) for row in found)
+
+    def verify(self, anchor: str | None = None) -> Broken | None:
+        """The first broken place of the chain; None where every hash, link and the anchor hold."""
+        prev, expected, seen = GENESIS, 1, anchor is None or anchor == GENESIS
+        with self.engine.connect() as connection:
+            for row in connection.exec_driver_sql(f"{_READ} ORDER BY seq"):
+                seq, row_prev, digest = int(row[0]), str(row[7]), str(row[8])
+                if seq != expected:
+                    return Broken(expected, f"entry {expected} is missing")
+                if row_prev != prev:
+                    return Broken(seq, "its link does not match the entry before it")
+                if entry_hash(*row[:8]) != digest:
+                    return Broken(seq, "its content does not match its hash")
+                prev, expected, seen = digest, seq + 1, seen or digest == anchor
+        return None if seen else Broken(expected, f"the anchor {anchor} is not in the history: its end was cut off")
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def _prepare(connection: object, _: object) -> None:
+    """SQLite, made safe for several processes; transactions are begun by us."""
+    connection.isolation_level = None  # type: ignore[attr-defined]
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=60000", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
+
+
+def _entry(row: tuple[object, ...]) -> Entry:
+    seq, kind, subject, effective_at, recorded_at, actor, body, _, digest = row
+    try:
+        fact = fact_of(str(kind), str(subject), json.loads(str(body)))
+    except (KeyError, TypeError, ValueError) as problem:
+        raise Refusal(f"Entry {seq} of the history cannot be read: {problem}",
+                      next="Try: mlops-tui audit verify") from problem
+    return Entry(int(str(seq)), str(kind), str(subject), datetime.fromisoformat(str(effective_at)),
+                 datetime.fromisoformat(str(recorded_at)), str(actor), fact, str(digest))

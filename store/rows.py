@@ -1,0 +1,50 @@
+"""The tables: one of history that only grows, and the work tables beside it."""
+
+from sqlalchemy import Index, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+
+class EntryRow(SQLModel, table=True):
+    """One entry of the history, chained to the one before by its hash."""
+
+    __tablename__ = "entry"
+    __table_args__ = (Index("entry_kind_subject", "kind", "subject"),)
+    seq: int = Field(primary_key=True)
+    kind: str
+    subject: str
+    effective_at: str
+    recorded_at: str
+    actor: str
+    body: str
+    prev: str
+    hash: str
+
+
+class JobRow(SQLModel, table=True):
+    """Long work in a process of its own."""
+
+    __tablename__ = "job"
+    id: int | None = Field(default=None, primary_key=True)
+    argv: str
+    actor: str
+    status: str = "queued"
+    pid: int | None = None
+    born: float | None = None
+    done: int = 0
+    total: int = 0
+    label: str = ""
+    cancel: bool = False
+    exit: int | None = None
+    started_at: str = ""
+    ended_at: str = ""
+
+
+class PeriodRow(SQLModel, table=True):
+    """A schedule's period that somebody has claimed; unique, so it runs once."""
+
+    __tablename__ = "period"
+    __table_args__ = (UniqueConstraint("schedule", "period"),)
+    id: int | None = Field(default=None, primary_key=True)
+    schedule: str
+    period: str
+    claimed_at: str
