@@ -10,8 +10,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from mlops_tui.commands import parse
-from mlops_tui.opening import without_project
+from mlops_tui.commands import parse, perform
+from mlops_tui.session import without_project
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "bots/README.md")
@@ -70,7 +70,7 @@ def test_the_documents_name_commands() -> None:
 
 @pytest.mark.parametrize("line", named_commands())
 def test_a_command_that_a_document_names_exists(line: str, tmp_path: Path) -> None:
-    assert parse(without_project(tmp_path), shlex.split(line)).command
+    assert parse(without_project(tmp_path, perform), shlex.split(line)).command
 
 
 def test_the_console_blocks_run_as_they_stand(tmp_path: Path) -> None:

@@ -38,9 +38,9 @@ def test_the_first_answers_cost_nothing_heavy(argv: tuple[str, ...]) -> None:
 
 
 def test_completing_a_noun_imports_no_capability() -> None:
-    words = {"_MLOPS_TUI_COMPLETE": "bash_complete", "COMP_WORDS": "mlops-tui d", "COMP_CWORD": "1"}
+    words = {"_MLOPS_TUI_COMPLETE": "bash_complete", "COMP_WORDS": "mlops-tui au", "COMP_CWORD": "1"}
     modules, printed = imported_by(env={**os.environ, **words})
-    assert "drift" in printed
+    assert "audit" in printed
     assert modules & HEAVY == set()
 
 

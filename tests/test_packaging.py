@@ -65,7 +65,7 @@ def test_the_wheel_carries_data_and_types_but_no_tests(wheel: Path) -> None:
 
 def test_the_command_is_ours_in_a_hostile_folder(installed: Path, hostile: Path) -> None:
     assert run(installed / "mlops-tui", "--version", cwd=hostile).strip()
-    assert "drift" in run(installed / "mlops-tui", "--help", cwd=hostile)
+    assert "audit" in run(installed / "mlops-tui", "--help", cwd=hostile)
 
 
 def test_the_module_is_ours_where_nothing_bears_its_own_name(installed: Path, hostile: Path) -> None:
