@@ -6,12 +6,17 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
+from mlops_tui import declare
 from mlops_tui.commands import parse, perform
+from mlops_tui.kinds import Monitor
+from mlops_tui.opening import open_project
 from mlops_tui.session import without_project
+from mlops_tui.view import Status
 
 ROOT = Path(__file__).parent.parent
 DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "bots/README.md")
@@ -104,3 +109,24 @@ def test_links_lead_to_files_that_are_there() -> None:
 def test_no_document_knows_the_machine_it_was_written_on() -> None:
     for name, text in documents().items():
         assert not re.search(r"/(home|root|work|opt|Users)/", text), name
+
+
+def block_of(document: str, language: str) -> str:
+    return next(body for tag, body in BLOCK.findall(documents()[document]) if tag == language)
+
+
+def test_the_worked_example_is_a_capability(tmp_path: Path) -> None:
+    space: dict[str, Any] = {}
+    exec(compile(block_of("CONTRIBUTING.md", "python"), "age.py", "exec"), space)
+    (tmp_path / "mlops.yaml").write_text("project: flights\n", encoding="utf-8")
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets" / "flights.yaml").write_text(CONTRACT, encoding="utf-8")
+    session = open_project(tmp_path)
+    call = space["age"].main(["flights", "--limit", "12"], prog_name="age", obj=session, standalone_mode=False)
+    assert call.run().status is Status.UNKNOWN
+    assert [entry.kind for entry in session.ledger.entries()] == ["finding"]
+
+
+def test_the_worked_example_of_a_monitor_is_one() -> None:
+    monitor = declare.parse(Monitor, block_of("CONTRIBUTING.md", "yaml"), "CONTRIBUTING.md")
+    assert (monitor.check, monitor.subject) == ("drift", "flights-delay")
