@@ -112,7 +112,7 @@ def test_no_document_knows_the_machine_it_was_written_on() -> None:
 
 
 def block_of(document: str, language: str) -> str:
-    return next(body for tag, body in BLOCK.findall(documents()[document]) if tag == language)
+    return next(str(body) for tag, body in BLOCK.findall(documents()[document]) if tag == language)
 
 
 def test_the_worked_example_is_a_capability(tmp_path: Path) -> None:

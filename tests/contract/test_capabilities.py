@@ -16,6 +16,7 @@ from mlops_tui.capability import Capability, HelpAsked, Noun
 from mlops_tui.commands import Outcome, capability_files, parse, perform, root
 from mlops_tui.errors import Refusal
 from mlops_tui.opening import open_project
+from mlops_tui.render import terminal
 from mlops_tui.render.json import as_json
 from mlops_tui.roles import Actor, Shape
 from mlops_tui.session import Session, without_project
@@ -103,6 +104,8 @@ def acceptable(outcome: Outcome) -> Outcome:
     assert outcome.view.title
     document = as_json(outcome.view, (), error=outcome.error)
     assert "NaN" not in document
+    for width in (60, 120):
+        assert list(terminal.lines(outcome.view, width=width)), "the terminal shows nothing"
     return outcome
 
 
