@@ -207,14 +207,19 @@ class Contract:
 
 @dataclass(frozen=True)
 class Feature:
-    """features/*.sql: a view of (entity, time, values); the front comment says which column is what."""
+    """features/*.sql: a view of (entity, time, values); the front comment says which column is what.
+
+    `lookback`: so much history gives the same row as all of it (none given: all of it is read). `ttl`: a value older
+    than that is not used (none given: it holds until the next row of its entity).
+    """
 
     name: str
     sql: str
     entity: tuple[str, ...]
     time: str
     available_after: timedelta
-    lookback: timedelta
+    lookback: timedelta | None
+    ttl: timedelta | None
     description: str
     path: str
 

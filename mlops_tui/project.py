@@ -181,7 +181,7 @@ def read_feature(path: Path) -> kinds.Feature:
     """A feature view: SQL whose front comment names entity, time and availability."""
     text = path.read_text(encoding="utf-8")
     given: dict[str, str] = {}
-    known = ("entity", "time", "available_after", "lookback", "description")
+    known = ("entity", "time", "available_after", "lookback", "ttl", "description")
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.startswith("--"):
             break
@@ -194,12 +194,13 @@ def read_feature(path: Path) -> kinds.Feature:
         if key not in given:
             raise Unreadable(f"The front comment lacks '-- {key}: …'.", where=f"{path}:1")
     try:
-        after, lookback = (declare.duration(given.get(key, "0s")) for key in ("available_after", "lookback"))
+        spans = {key: declare.duration(given[key]) for key in ("available_after", "lookback", "ttl") if key in given}
     except ValueError as problem:
         raise Unreadable(f"{problem}.", where=f"{path}:1") from problem
     entity = tuple(part.strip() for part in given["entity"].split(","))
-    return kinds.Feature(path.stem, text, entity, given["time"], after, lookback or timedelta(days=3650),
-                         given.get("description", ""), str(path))
+    return kinds.Feature(name=path.stem, sql=text, entity=entity, time=given["time"],
+                         available_after=spans.get("available_after", timedelta(0)), lookback=spans.get("lookback"),
+                         ttl=spans.get("ttl"), description=given.get("description", ""), path=str(path))
 
 
 def read_document(path: Path) -> kinds.Document:

@@ -1,0 +1,203 @@
+"""Features of a model's rows, each as it was known at the row's own time: past windows only, no leaks."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import date, datetime, time, timedelta
+
+import click
+import duckdb
+
+from mlops_tui import pointintime
+from mlops_tui.capability import measure
+from mlops_tui.errors import BadInput
+from mlops_tui.kinds import Contract, Feature, Model
+from mlops_tui.moments import moment
+from mlops_tui.session import Session
+from mlops_tui.view import Action, Cell, Column, Facts, Status, Table, View
+from store.facts import Finding
+from store.lake import Lake, Manifest
+from store.quoting import quote
+from store.refusal import Unreadable, nearest
+
+
+@dataclass(frozen=True)
+class Job:
+    """What is to be built: the declarations, the window, and the files that it reads."""
+
+    name: str
+    model: Model
+    contract: Contract
+    views: tuple[Feature, ...]
+    bounds: tuple[datetime, datetime]
+    sources: Mapping[str, Manifest]
+    contracts: Mapping[str, Contract]
+    zone: str
+
+    @property
+    def dataset(self) -> str:
+        return f"{self.name}.features"
+
+    @property
+    def key(self) -> str:
+        """Digest of the SQL, the model's columns, the window and the inputs: the same key gives the same rows."""
+        content = [self.name, [view.sql for view in self.views], self.model.columns, self.model.entity,
+                   [bound.isoformat() for bound in self.bounds],
+                   {name: source.id for name, source in sorted(self.sources.items())}, self.zone]
+        return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
+
+
+@measure
+@click.argument("model")
+@click.option("--day", default=None, help="One local day, such as 2013-06-01.")
+@click.option("--from", "start", default=None, help="First local day of a longer window.")
+@click.option("--to", "end", default=None, help="The local day after the last one.")
+@click.option("--check-leaks", type=int, default=0, help="Recompute N rows with the future removed and compare.")
+def windows(session: Session, model: str, day: str | None, start: str | None, end: str | None,
+            check_leaks: int) -> View:
+    """Build the features of MODEL's rows, each as known at the row's time.
+
+    \b
+    Example: mlops-tui windows flights-delay --from 2013-01-01 --to 2013-06-01
+             mlops-tui windows flights-delay --day 2013-06-01 --check-leaks 5
+    """
+    job = _job(session, model, _bounds(session, day, start, end))
+    built, was_there = _built(session, job)
+    view = _view(job, built, was_there)
+    return _leaks(session, job, built, check_leaks, view) if check_leaks > 0 else view
+
+
+def _bounds(session: Session, day: str | None, start: str | None, end: str | None) -> tuple[date, date]:
+    zone = session.declared().zone
+    if day is not None:
+        if start or end:
+            raise BadInput("Give --day, or --from and --to, not both.")
+        first = moment(day, zone).date()
+        return first, first + timedelta(days=1)
+    if start is None or end is None:
+        raise BadInput("Which rows?", next="Give --day DAY, or --from DAY and --to DAY.")
+    first, last = moment(start, zone).date(), moment(end, zone).date()
+    if first >= last:
+        raise BadInput(f"--from {first} is not before --to {last}.")
+    return first, last
+
+
+def _job(session: Session, text: str, days: tuple[date, date]) -> Job:
+    project = session.declared()
+    subject = project.subject(text, "model")
+    model = project.model(subject.name)
+    views = pointintime.declared_views(model, project.features, str(project.path_of("model", subject.name)))
+    bounds = tuple(datetime.combine(day, time(), project.zone) for day in days)
+    sources: dict[str, Manifest] = {}
+    for reading in pointintime.readings(model, views, list(project.datasets)):
+        whole = session.snapshot(reading.dataset)
+        by_day = "day" in project.dataset(reading.dataset).partition_by and reading.back is not None
+        low = days[0] - (reading.back or timedelta(0)) - timedelta(days=1)
+        sources[reading.dataset] = whole.within(day=(low.isoformat(), days[1].isoformat())) if by_day else whole
+    return Job(subject.name, model, project.dataset(model.label.dataset), tuple(views), (bounds[0], bounds[1]),
+               sources, project.datasets, str(project.zone))
+
+
+def _built(session: Session, job: Job) -> tuple[Manifest, bool]:
+    """The window's files, computed unless the same key was computed before; and whether it was."""
+    lake = session.data()
+    for entry in reversed(session.ledger.entries("snapshot", subject=job.dataset)):
+        if getattr(entry.fact, "key", "") == job.key:
+            state = lake.manifest(job.dataset, getattr(entry.fact, "snapshot", ""))
+            return _window(job, state), True
+    connection = _opened(lake, job)
+    written = lake.write(job.dataset, _select(connection, job), partition_by=("day",), connection=connection)
+    if not written.files:
+        raise BadInput(f"'{job.model.label.dataset}' has no rows from {job.bounds[0]:%Y-%m-%d} to "
+                       f"{job.bounds[1]:%Y-%m-%d}.", next=f"Try: mlops-tui snapshot log {job.model.label.dataset}")
+    session.commit(written, source="windows", key=job.key)
+    return written, False
+
+
+def _window(job: Job, state: Manifest) -> Manifest:
+    last = job.bounds[1] - timedelta(seconds=1)
+    return state.within(day=(job.bounds[0].strftime("%Y-%m-%d"), last.strftime("%Y-%m-%d")))
+
+
+def _opened(lake: Lake, job: Job, cut: datetime | None = None) -> duckdb.DuckDBPyConnection:
+    """A connection that sees the job's datasets by name; with `cut`, only what was known then."""
+    connection = lake.connect()
+    for name, source in job.sources.items():
+        scan = lake.scan(source)
+        query = f"SELECT * FROM {scan}" if cut is None else pointintime.as_known(job.contracts[name], scan, cut)
+        connection.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {query}")
+    return connection
+
+
+def _select(connection: duckdb.DuckDBPyConnection, job: Job) -> str:
+    key = pointintime.key_columns(job.model, job.contract)
+    columns = {view.name: _columns(connection, view) for view in job.views}
+    return pointintime.join(job.model, key, columns, {view.name: view for view in job.views}, job.bounds, job.zone)
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, view: Feature) -> list[str]:
+    """The columns of a feature view; its entity and time must be among them."""
+    try:
+        found = [str(row[0]) for row in connection.execute(f"DESCRIBE {view.sql.strip().rstrip(';')}").fetchall()]
+    except duckdb.Error as problem:
+        raise Unreadable(f"The SQL of feature '{view.name}' does not run: {problem}", where=view.path) from problem
+    for column in (*view.entity, view.time):
+        if column not in found:
+            raise Unreadable(f"Feature '{view.name}' gives no column '{column}'.", where=view.path,
+                             next=nearest(column, found) or f"It gives {', '.join(found)}.")
+    return found
+
+
+def _view(job: Job, built: Manifest, was_there: bool) -> View:
+    facts: dict[str, Cell] = {"rows": built.rows, "features": len(built.columns), "from": f"{job.bounds[0]:%Y-%m-%d}",
+                              "to": f"{job.bounds[1]:%Y-%m-%d}", "dataset": job.dataset, "key": job.key,
+                              "built": "already there" if was_there else "now"}
+    rows = [{"feature": view.name, "entity": view.entity, "available_after": str(view.available_after),
+             "description": view.description} for view in job.views]
+    table = Table.of("features", rows, "feature", "entity", Column("available_after", "known after"), "description")
+    return View(f"Features of {job.name}", Status.DONE, (Facts(facts), table),
+                (Action("Train on them", ("train", job.name)),))
+
+
+def _leaks(session: Session, job: Job, built: Manifest, wanted: int, view: View) -> View:
+    """Recompute sampled rows with everything removed that was not known at their time; any difference is a leak."""
+    lake = session.data()
+    key = pointintime.key_columns(job.model, job.contract)
+    time_column = quote(job.model.split.time)
+    picked = lake.connect().execute(
+        f"SELECT DISTINCT {time_column} AS at FROM {lake.scan(built)} ORDER BY hash(epoch_us({time_column})) LIMIT ?",
+        [wanted]).fetchall()
+    differing: dict[str, int] = {}
+    compared = 0
+    for done, (at,) in enumerate(picked):
+        session.progress(done, len(picked), "looking for leaks")
+        compared += _compare_at(lake, job, built, at, key, differing)
+    session.progress(len(picked), len(picked), "looking for leaks")
+    status = Status.UNKNOWN if not compared else Status.FAIL if differing else Status.PASS
+    title = f"{len(differing)} of {job.name}'s features look into the future" if differing else \
+        f"No feature of {job.name} looks into the future in {compared} rows"
+    session.ledger.append(Finding(
+        check="leaks", subject=job.name, status=status.value, title=title, value=float(len(differing)), n=compared,
+        data=(built.id,), declaration=session.declaration("model", job.name), detail={"columns": sorted(differing)}))
+    rows = [{"column": name, "differing_rows": count} for name, count in sorted(differing.items())]
+    leaks = Table.of("leaks", rows, "column", "differing_rows", title="Leaking columns")
+    return View(title, status, (*view.parts, Facts({"rows_compared": compared, "moments": len(picked)}), leaks),
+                view.actions)
+
+
+def _compare_at(lake: Lake, job: Job, built: Manifest, at: datetime, key: Sequence[str],
+                differing: dict[str, int]) -> int:
+    """Count, for each column, the rows of one moment whose value changes when the future is removed."""
+    connection = _opened(lake, job, cut=at)
+    narrow = replace(job, bounds=(at, at + timedelta(microseconds=1)))
+    query = _select(connection, narrow)
+    values = [column for column in built.columns if column not in (*key, job.model.split.time, "day")]
+    same = " AND ".join(f"a.{quote(column)} = b.{quote(column)}" for column in key)
+    counts = ", ".join(f"count(*) FILTER (a.{quote(column)} IS DISTINCT FROM b.{quote(column)})" for column in values)
+    row = connection.execute(
+        f"SELECT count(*), {counts} FROM ({query}) a JOIN {lake.scan(built)} b ON {same}").fetchall()[0]
+    for column, count in zip(values, row[1:], strict=True):
+        if count:
+            differing[column] = differing.get(column, 0) + int(count)
+    return int(row[0])
