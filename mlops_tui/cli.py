@@ -108,11 +108,16 @@ def open_session(given: Options) -> "Session":
     bare = given.argv[0] in ("init", "demo") or root is None
     if bare and not given.project:
         door = import_module("mlops_tui.commands").perform
-        session: Session = sessions.without_project(here, door, progress=progress())
+        session: Session = sessions.without_project(here, door, progress=progress(), opener=_open_project)
         return session
     opening = import_module("mlops_tui.opening")
     opened: Session = opening.open_project(root, person=given.person, read_only=given.read_only,
                                            as_of=_moment(given.as_of), progress=progress())
+    return opened
+
+
+def _open_project(root: Path, **how: Any) -> "Session":
+    opened: Session = import_module("mlops_tui.opening").open_project(root, **how)
     return opened
 
 
@@ -176,12 +181,10 @@ def _footnotes(session: "Session", outcome: "Outcome") -> list[str]:
 
 
 def progress() -> "Callable[[int, int, str], None]":
-    """Progress of long work, on the error stream of a terminal; silent elsewhere."""
-    if not sys.stderr.isatty():
-        return lambda done, total, label: None
+    """Progress of long work, on the error stream of a terminal; one line a stage elsewhere."""
     shown: Any = import_module("mlops_tui.render.progress")
-    bar: Callable[[int, int, str], None] = shown.bar(sys.stderr)
-    return bar
+    made: Callable[[int, int, str], None] = (shown.bar if sys.stderr.isatty() else shown.log)(sys.stderr)
+    return made
 
 
 

@@ -50,8 +50,8 @@ def join(model: Model, key: Sequence[str], views: Mapping[str, Sequence[str]], f
     """One row for each row of the label's dataset in the window, with every feature as of its time.
 
     `views` says the columns of each feature view (entity and time included). A feature's value is the newest one with
-    `time + available_after <= row time`, null where there is none or it is older than the view's `ttl`. Sorted by time and key, so that the
-    same inputs give the same bytes.
+    `time + available_after <= row time`, null where there is none or it is older than the view's `ttl`. Sorted by
+    time and key, so that the same inputs give the same bytes.
     """
     time = quote(model.split.time)
     entities = dict.fromkeys(column for name in views for column in features[name].entity)

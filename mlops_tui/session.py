@@ -67,6 +67,12 @@ class NullLedger:
     def head_seq(self) -> int:
         return 0
 
+    def opened(self, root: Path, **how: Any) -> "Session":
+        """A session on another project (one that was just written), with this one's progress listener."""
+        if self.opener is None:
+            raise RuntimeError("this session was built without an opener")
+        return self.opener(root, progress=self.progress, **how)
+
     def acting_as(self, actor: str) -> "NullLedger":
         return self
 
@@ -81,6 +87,12 @@ class History(Protocol):
                  effective_at: datetime | None = None) -> "list[Entry]": ...
     def entries(self, *kinds: str, subject: str | None = None) -> "list[Entry]": ...
     def head_seq(self) -> int: ...
+    def opened(self, root: Path, **how: Any) -> "Session":
+        """A session on another project (one that was just written), with this one's progress listener."""
+        if self.opener is None:
+            raise RuntimeError("this session was built without an opener")
+        return self.opener(root, progress=self.progress, **how)
+
     def acting_as(self, actor: str) -> "History": ...
 
 
@@ -104,6 +116,7 @@ class Session:
     as_of: datetime | None = None
     progress: Progress = quiet
     door: "Callable[..., Outcome] | None" = None
+    opener: "Callable[..., Session] | None" = None
     open_tracking: "Callable[[], Tracking] | None" = None
     directory: Path = field(default_factory=Path.cwd)
     single_user: bool = True
@@ -117,6 +130,12 @@ class Session:
         if self.door is None:
             raise RuntimeError("this session was built without a door")
         return self.door(self, argv, **how)
+
+    def opened(self, root: Path, **how: Any) -> "Session":
+        """A session on another project (one that was just written), with this one's progress listener."""
+        if self.opener is None:
+            raise RuntimeError("this session was built without an opener")
+        return self.opener(root, progress=self.progress, **how)
 
     def acting_as(self, actor: Actor) -> "Session":
         """The same session for somebody else (a simulated person, the timetable)."""
@@ -220,9 +239,10 @@ class Session:
 
 
 def without_project(directory: Path, door: "Callable[..., Outcome]", *, source: str = "terminal",
-                    progress: Progress = quiet) -> Session:
+                    progress: Progress = quiet, opener: "Callable[..., Session] | None" = None) -> Session:
     """A session where there is no project: what works on files works, nothing is recorded."""
-    return Session(actor=Actor(getuser(), frozenset(ROLES), source), progress=progress, door=door, directory=directory)
+    return Session(actor=Actor(getuser(), frozenset(ROLES), source), progress=progress, door=door, opener=opener,
+                   directory=directory)
 
 
 def shown_name(actor: Actor) -> str:

@@ -15,7 +15,7 @@ from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Contract, Feature, Model
 from mlops_tui.moments import moment
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Status, Table, View
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View
 from store.facts import Finding
 from store.lake import Lake, Manifest
 from store.quoting import quote
@@ -153,7 +153,7 @@ def _view(job: Job, built: Manifest, was_there: bool) -> View:
     facts: dict[str, Cell] = {"rows": built.rows, "features": len(built.columns), "from": f"{job.bounds[0]:%Y-%m-%d}",
                               "to": f"{job.bounds[1]:%Y-%m-%d}", "dataset": job.dataset, "key": job.key,
                               "built": "already there" if was_there else "now"}
-    rows = [{"feature": view.name, "entity": view.entity, "available_after": str(view.available_after),
+    rows: list[Row] = [{"feature": view.name, "entity": view.entity, "available_after": str(view.available_after),
              "description": view.description} for view in job.views]
     table = Table.of("features", rows, "feature", "entity", Column("available_after", "known after"), "description")
     return View(f"Features of {job.name}", Status.DONE, (Facts(facts), table),
@@ -180,7 +180,7 @@ def _leaks(session: Session, job: Job, built: Manifest, wanted: int, view: View)
     session.ledger.append(Finding(
         check="leaks", subject=job.name, status=status.value, title=title, value=float(len(differing)), n=compared,
         data=(built.id,), declaration=session.declaration("model", job.name), detail={"columns": sorted(differing)}))
-    rows = [{"column": name, "differing_rows": count} for name, count in sorted(differing.items())]
+    rows: list[Row] = [{"column": name, "differing_rows": count} for name, count in sorted(differing.items())]
     leaks = Table.of("leaks", rows, "column", "differing_rows", title="Leaking columns")
     return View(title, status, (*view.parts, Facts({"rows_compared": compared, "moments": len(picked)}), leaks),
                 view.actions)

@@ -1,0 +1,139 @@
+"""How well a model does on the outcomes that are known by now, with the share of labels that are in."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import click
+import numpy as np
+
+from mlops_tui import folds
+from mlops_tui.analysis.criteria import Criterion, Verdict, judge
+from mlops_tui.analysis.interval import Estimate, wilson
+from mlops_tui.analysis.metrics import METRICS, estimate
+from mlops_tui.capability import measure
+from mlops_tui.declare import duration
+from mlops_tui.errors import BadInput, nearest
+from mlops_tui.kinds import Monitor
+from mlops_tui.matured import Matured, matured, window
+from mlops_tui.session import Session
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View, worst
+from store.facts import Finding
+
+SHOWN = ("roc_auc", "average_precision", "brier", "log_loss")
+STATUS = {Verdict.MET: Status.PASS, Verdict.NOT_MET: Status.FAIL, Verdict.UNDECIDED: Status.WARN,
+          Verdict.TOO_FEW: Status.UNKNOWN}
+
+
+@measure
+@click.argument("model")
+@click.option("--window", "length", default=None, help="How far back, such as 7d; the monitor's own by default.")
+@click.option("--monitor", default=None, help="Judge as this declared monitor does.")
+def performance(session: Session, model: str, length: str | None, monitor: str | None) -> View:
+    """Judge MODEL on the predictions whose outcome is known by now.
+
+    \b
+    Example: mlops-tui performance flights-delay --window 7d
+    """
+    project = session.declared()
+    subject = project.subject(model, "model")
+    declared = watching(session, "performance", subject.name, monitor, length)
+    seen = matured(session, subject.name, window(session.now(), declared.window), subject.version)
+    limits = declared.limits or {criterion.metric: criterion.at_least if criterion.at_least is not None else
+                                 criterion.at_most or 0.0 for criterion in project.model(subject.name).criteria}
+    threshold = project.model(subject.name).threshold
+    measured = measures(seen, list(dict.fromkeys([*limits, *SHOWN])), threshold)
+    rows = [judged(name, value, limits, declared.min_rows) for name, value in measured.items()]
+    status = worst([Status(str(row["status"])) for row in rows if row["limit"] is not None])
+    finding = _finding(session, subject.name, monitor, seen, measured, limits, status)
+    session.ledger.append(finding)
+    return _view(finding, seen, rows, status)
+
+
+def watching(session: Session, check: str, subject: str, monitor: str | None, length: str | None) -> Monitor:
+    """The declared monitor (named, or the only one of that check and subject), or the defaults, with its window."""
+    project = session.declared()
+    if monitor is not None:
+        found: Monitor = project.one("monitor", monitor)
+        if (found.check, found.subject) != (check, subject):
+            raise BadInput(f"Monitor '{monitor}' checks {found.check} of {found.subject}, not {check} of {subject}.")
+    else:
+        same = [each for each in project.monitors.values() if (each.check, each.subject) == (check, subject)]
+        found = same[0] if same else Monitor(check="performance", subject=subject)
+    try:
+        return replace(found, window=duration(length)) if length else found
+    except ValueError as problem:
+        raise BadInput(f"{problem}.") from problem
+
+
+def measures(seen: Matured, names: list[str], threshold: float) -> dict[str, Estimate]:
+    """The metrics by name, with intervals; unknown metrics are refused with the nearest name."""
+    measured = {}
+    for name in names:
+        if name not in METRICS:
+            raise BadInput(f"No metric '{name}'.", next=nearest(name, METRICS) or f"Metrics: {', '.join(METRICS)}.")
+        if seen.n == 0:
+            measured[name] = Estimate(name, None, None, None, 0, reason="no outcome is known yet")
+        else:
+            measured[name] = estimate(replace(METRICS[name], threshold=threshold), seen.label, seen.score)
+    return measured
+
+
+def judged(name: str, measured: Estimate, limits: Mapping[str, float], min_rows: int) -> Row:
+    """One row of the table: the value, its interval, its limit and how it stands against it."""
+    limit = limits.get(name)
+    row: dict[str, Cell] = {"metric": name, "value": measured.value, "low": measured.low, "high": measured.high,
+                            "n": measured.n, "limit": limit, "status": Status.DONE, "reason": measured.reason,
+                            "method": measured.method}
+    if limit is not None:
+        higher = METRICS[name].higher_is_better
+        criterion = Criterion(name, at_least=limit if higher else None, at_most=None if higher else limit,
+                              min_rows=min_rows)
+        judgement = judge(criterion, measured)
+        row |= {"status": STATUS[judgement.verdict] if measured.value is not None else Status.UNKNOWN,
+                "reason": judgement.reason}
+    return row
+
+
+def _finding(session: Session, name: str, monitor: str | None, seen: Matured, measured: Mapping[str, Estimate],
+             limits: Mapping[str, float], status: Status) -> Finding:
+    first = next(iter(limits), "roc_auc")
+    main = measured[first]
+    state = folds.model_state(session.ledger.entries("trained", "promotion"), name)
+    value = "unknown" if main.value is None else f"{main.value:.3f} [{main.low:.3f}, {main.high:.3f}]" \
+        if main.low is not None and main.high is not None else f"{main.value:.3f}"
+    limit = f", limit {limits[first]:g}" if first in limits else ""
+    detail = {each: {"value": found.value, "low": found.low, "high": found.high} for each, found in measured.items()}
+    return Finding(check="performance", subject=name, status=status.value, title=f"{first} of {name} {value}{limit}",
+                   value=main.value, low=main.low, high=main.high, limit=limits.get(first), n=seen.n,
+                   window=(seen.bounds[0].isoformat(), seen.bounds[1].isoformat()), data=seen.data,
+                   declaration=session.declaration("monitor", monitor) if monitor else
+                   session.declaration("model", name), monitor=monitor or "", version=state.champion,
+                   detail={"metrics": detail, "metric": first, "total": seen.total, "waiting": seen.waiting,
+                           "never": seen.never, "seen": float(seen.label.mean()) if seen.n else None,
+                           "predicted": float(seen.score.mean()) if seen.n else None})
+
+
+def _view(finding: Finding, seen: Matured, rows: list[Row], status: Status) -> View:
+    facts = Facts({"predictions": seen.total, "labels_in": seen.n, "waiting": seen.waiting, "never": seen.never,
+                   "mature_share": seen.mature_share, "from": finding.window[0], "to": finding.window[1],
+                   "version": finding.version})
+    table = Table.of("metrics", rows, "metric", Column("value"), Column("low"), Column("high"), "n", "limit", "status",
+                     "reason")
+    return View(finding.title, status, (facts, table, *_daily(seen)), (
+        Action("Is it calibrated?", ("calibration", finding.subject)),
+        Action("What would help?", ("remedy", finding.subject))))
+
+
+def _daily(seen: Matured) -> tuple[Series, ...]:
+    """The share of positives, seen and predicted, by day, with the interval of what was seen."""
+    if seen.n == 0:
+        return ()
+    days, place = np.unique(seen.day, return_inverse=True)
+    n = np.bincount(place)
+    positive, predicted = np.bincount(place, weights=seen.label), np.bincount(place, weights=seen.score) / n
+    bounds = [wilson(int(k), int(m)) for k, m in zip(positive, n, strict=True)]
+    return (Series("share_by_day", "band", tuple(map(str, days)), tuple((positive / n).tolist()),
+                   tuple(bound.low for bound in bounds), tuple(bound.high for bound in bounds),
+                   tuple(predicted.tolist()), ("seen", "predicted"), "Share of positives by day"),)
+
+

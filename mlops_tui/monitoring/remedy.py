@@ -1,0 +1,236 @@
+"""What would help: every remedy's cost on outcomes that none of them was fitted on, with intervals."""
+
+from dataclasses import dataclass
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from mlops_tui import folds
+from mlops_tui.analysis.cost import Costs, cheapest_threshold
+from mlops_tui.analysis.interval import Interval, mean_interval
+from mlops_tui.analysis.recalibration import isotonic, prior_shift
+from mlops_tui.capability import measure
+from mlops_tui.declare import duration
+from mlops_tui.errors import BadInput
+from mlops_tui.kinds import Model
+from mlops_tui.matured import Matured, matured, window
+from mlops_tui.predicting import predicted, version_of
+from mlops_tui.session import Session
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View
+from store.facts import Finding
+
+Floats = npt.NDArray[np.float64]
+FEWEST_DAYS = 6
+
+
+@dataclass(frozen=True)
+class Case:
+    """The rows whose outcome is known, which of them a remedy may learn from, and what decisions cost."""
+
+    session: Session
+    name: str
+    model: Model
+    costs: Costs
+    seen: Matured
+    learn: npt.NDArray[np.bool_]
+
+    @property
+    def judge(self) -> npt.NDArray[np.bool_]:
+        return ~self.learn
+
+
+@dataclass(frozen=True)
+class Option:
+    """One remedy and its decisions on the judging rows; where nothing was decided, `detail` says why."""
+
+    name: str
+    decided: npt.NDArray[np.bool_] | None
+    detail: str
+    argv: tuple[str, ...] = ()
+
+
+@measure
+@click.argument("model")
+@click.option("--window", "length", default="28d", show_default=True, help="How far back.")
+def remedy(session: Session, model: str, length: str) -> View:
+    """Compare remedies for MODEL by cost: do nothing, move the threshold, correct the prior, recalibrate, retrain.
+
+    The older half of the window's days teaches, the newer half judges. Intervals are over days.
+
+    \b
+    Example: mlops-tui remedy flights-delay --window 28d
+    """
+    project = session.declared()
+    subject = project.subject(model, "model")
+    declared = project.model(subject.name)
+    costs, unit = money(declared)
+    try:
+        bounds = window(session.now(), duration(length))
+    except ValueError as problem:
+        raise BadInput(f"{problem}.") from problem
+    seen = matured(session, subject.name, bounds)
+    case = Case(session, subject.name, declared, costs, seen, _older_half(seen))
+    options = [nothing(case), threshold(case), prior(case), recalibrated(case), *versions(case)]
+    rows = _rows(case, options)
+    finding = _finding(case, rows, unit)
+    session.ledger.append(finding)
+    return _view(case, finding, rows, options, unit)
+
+
+def money(model: Model) -> tuple[Costs, str]:
+    """What a missed positive and a false alarm cost, and in which currency; BadInput where it is not declared."""
+    if model.value is None or not model.value.false_alarm:
+        raise BadInput("The model's 'value' does not say what a right answer and a false alarm are worth.",
+                       next="Declare value: {kpi: …, per: true positive, worth: 40 EUR, false_alarm: 10 EUR}.")
+    worth, unit = _amount(model.value.worth)
+    alarm, other = _amount(model.value.false_alarm)
+    if unit != other:
+        raise BadInput(f"worth is in {unit}, false_alarm in {other}.", next="Use one currency.")
+    return Costs(false_positive=alarm, false_negative=worth), unit
+
+
+def _amount(text: str) -> tuple[float, str]:
+    number, _, unit = text.strip().partition(" ")
+    try:
+        return float(number), unit
+    except ValueError as problem:
+        raise BadInput(f"'{text}' is not an amount such as '40 EUR'.") from problem
+
+
+def _older_half(seen: Matured) -> npt.NDArray[np.bool_]:
+    days = np.unique(seen.day)
+    if days.size < FEWEST_DAYS:
+        raise BadInput(f"Outcomes of {days.size} days are known, {FEWEST_DAYS} are needed to compare remedies.",
+                       next="Wait for more outcomes, or widen --window.")
+    if seen.label.min() == seen.label.max():
+        raise BadInput("All known outcomes are the same.", next="Widen --window.")
+    return np.isin(seen.day, days[: days.size // 2])
+
+
+def nothing(case: Case) -> Option:
+    """The model as it serves now."""
+    return Option("do nothing", case.seen.score[case.judge] >= case.model.threshold,
+                  f"threshold {case.model.threshold:.3g}")
+
+
+def threshold(case: Case) -> Option:
+    """The threshold that would have been cheapest on the learning rows."""
+    found = cheapest_threshold(case.seen.label[case.learn], case.seen.score[case.learn], case.costs)
+    return Option("move the threshold", case.seen.score[case.judge] >= found.threshold,
+                  f"from {case.model.threshold:.3g} to {found.threshold:.3g}")
+
+
+def prior(case: Case) -> Option:
+    """Scores corrected from the share of positives in training to the share in the learning rows."""
+    trained = version_of(case.session, case.name)
+    before, now = trained.detail.get("prevalence"), float(case.seen.label[case.learn].mean())
+    if not isinstance(before, float) or not 0 < now < 1:
+        return Option("correct the prior", None, "the share of positives in training is not recorded")
+    corrected = prior_shift(case.seen.score[case.judge], before, now)
+    return Option("correct the prior", corrected >= case.model.threshold, f"from {before:.1%} to {now:.1%} positive")
+
+
+def recalibrated(case: Case) -> Option:
+    """Scores mapped by an isotonic fit on the learning rows."""
+    fitted = isotonic(case.seen.label[case.learn], case.seen.score[case.learn])
+    return Option("recalibrate", fitted(case.seen.score[case.judge]) >= case.model.threshold, "isotonic")
+
+
+def versions(case: Case) -> list[Option]:
+    """The newest challenger and the previous champion on the same rows."""
+    state = folds.model_state(case.session.ledger.entries("trained", "promotion"), case.name)
+    found = [_version(case, "retrain", state.challenger)] if state.challenger else \
+        [Option("retrain", None, "no challenger is trained yet", ("train", case.name))]
+    if state.previous:
+        found.append(_version(case, "fall back", state.previous))
+    return found
+
+
+def _version(case: Case, name: str, version: str) -> Option:
+    """The decisions of another version; it must not have been trained on the rows that judge."""
+    trained = version_of(case.session, case.name, version)
+    first_judged = str(case.seen.day[case.judge].min())
+    detail = f"version {version}, trained to {trained.window[1][:10]}"
+    if trained.window[1][:10] > first_judged:
+        return Option(name, None, f"{detail}: it has seen the rows that would judge it")
+    days = (str(case.seen.day.min()), str(case.seen.day.max()))
+    rows = case.session.snapshot(f"{case.name}.features").within(day=days)
+    other = matured(case.session, case.name, case.seen.bounds, scored=predicted(case.session, trained, rows))
+    if not np.array_equal(other.label, case.seen.label):
+        return Option(name, None, f"{detail}: not every row was logged")
+    return Option(name, other.score[case.judge] >= case.model.threshold, detail,
+                  ("promote", f"{case.name}@{version}"))
+
+
+def _rows(case: Case, options: list[Option]) -> list[Row]:
+    """Cost a day of every option, with the interval over days, and its difference to doing nothing."""
+    label, days = case.seen.label[case.judge].astype(bool), case.seen.day[case.judge]
+    _, place = np.unique(days, return_inverse=True)
+    by_day = {option.name: _daily_costs(option.decided, label, place, case.costs)
+              for option in options if option.decided is not None}
+    still = by_day["do nothing"]
+    rows: list[Row] = []
+    for option in options:
+        row: dict[str, Cell] = {"remedy": option.name, "cost_a_day": None, "low": None, "high": None, "saves": None,
+                                "saves_low": None, "saves_high": None, "n": int(label.size),
+                                "days": int(place.max()) + 1, "detail": option.detail}
+        if option.decided is not None:
+            cost, saved = by_day[option.name], still - by_day[option.name]
+            row |= {"cost_a_day": float(cost.mean()), **_bounds("", mean_interval(cost)), "saves": float(saved.mean()),
+                    **_bounds("saves_", mean_interval(saved)),
+                    "flagged": float(option.decided.mean())}
+        rows.append(row)
+    return rows
+
+
+def _daily_costs(decided: npt.NDArray[np.bool_], label: npt.NDArray[np.bool_], place: npt.NDArray[np.intp],
+                 costs: Costs) -> Floats:
+    each = np.where(decided, np.where(label, costs.true_positive, costs.false_positive),
+                    np.where(label, costs.false_negative, costs.true_negative))
+    daily: Floats = np.bincount(place, weights=each)
+    return daily
+
+
+def _bounds(prefix: str, found: Interval | None) -> dict[str, Cell]:
+    return {f"{prefix}low": found.low if found else None, f"{prefix}high": found.high if found else None}
+
+
+def _cheapest(rows: list[Row]) -> Row:
+    known = [(row["cost_a_day"], place) for place, row in enumerate(rows) if isinstance(row["cost_a_day"], float)]
+    return rows[min(known)[1]]
+
+
+def _finding(case: Case, rows: list[Row], unit: str) -> Finding:
+    best = _cheapest(rows)
+    sure = isinstance(best["saves_low"], float) and best["saves_low"] > 0
+    said = "saves" if sure else "may save, not surely,"
+    title = f"Doing nothing is the cheapest for {case.name}" if best["remedy"] == "do nothing" else \
+        f"'{best['remedy']}' {said} {best['saves']:,.0f} {unit} a day for {case.name}"
+    saves, low, high = (best[key] for key in ("saves", "saves_low", "saves_high"))
+    return Finding(check="remedy", subject=case.name, status=Status.DONE.value, title=title,
+                   value=saves if isinstance(saves, float) else None, low=low if isinstance(low, float) else None,
+                   high=high if isinstance(high, float) else None, unit=f"{unit}/day", n=case.seen.n,
+                   window=(case.seen.bounds[0].isoformat(), case.seen.bounds[1].isoformat()), data=case.seen.data,
+                   declaration=case.session.declaration("model", case.name),
+                   detail={"best": best["remedy"], "rows": [dict(row) for row in rows]})
+
+
+def _view(case: Case, finding: Finding, rows: list[Row], options: list[Option], unit: str) -> View:
+    table = Table.of("remedies", sorted(rows, key=_cost), "remedy", Column("cost_a_day", "cost a day", unit, 0),
+                     Column("low", "", unit, 0), Column("high", "", unit, 0), Column("saves", "", unit, 0),
+                     Column("saves_low", "at least", unit, 0), Column("saves_high", "at most", unit, 0), "detail")
+    facts = Facts({"outcomes_known": case.seen.n, "judged_on_rows": int(case.judge.sum()),
+                   "judged_from": str(case.seen.day[case.judge].min()),
+                   "judged_to": str(case.seen.day[case.judge].max()), "cheapest": finding.detail["best"]})
+    known = [row for row in rows if row["cost_a_day"] is not None]
+    picture = Series("cost", "interval", tuple(row["remedy"] for row in known),
+                     tuple(row["cost_a_day"] for row in known), tuple(row["low"] for row in known),
+                     tuple(row["high"] for row in known), title=f"Cost a day, {unit}")
+    actions = tuple(Action(option.name.capitalize(), option.argv) for option in options if option.argv)
+    return View(finding.title, Status.DONE, (facts, table, picture), actions)
+
+
+def _cost(row: Row) -> float:
+    cost = row["cost_a_day"]
+    return cost if isinstance(cost, float) else float("inf")

@@ -1,0 +1,46 @@
+"""The scores that a version of a model gives to rows whose features are built."""
+
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mlops_tui import folds, pointintime
+from mlops_tui.errors import NotFound
+from mlops_tui.session import Session
+from store.facts import Trained
+from store.lake import Manifest
+from store.quoting import quote
+from store.tracking import Tracking
+
+
+def version_of(session: Session, name: str, wanted: str = "") -> Trained:
+    """How the version was made (`champion` where none is named); NotFound says what to run."""
+    state = folds.model_state(session.ledger.entries("trained", "promotion"), name)
+    trained = state.trained(wanted)
+    if trained is None:
+        called = wanted or "champion"
+        known = ", ".join(state.versions) or "none"
+        next_step = f"promote {name}@challenger" if state.versions else f"train {name}"
+        raise NotFound(f"'{name}' has no {called}.", where=f"versions: {known}", next=f"Try: mlops-tui {next_step}")
+    return trained
+
+
+@lru_cache(maxsize=8)
+def _fitted(tracking: Tracking, name: str, version: str, artifact: str) -> Any:
+    return tracking.load(name, version, digest=artifact)
+
+
+def predicted(session: Session, trained: Trained, rows: Manifest) -> pa.Table:
+    """Key, time, day and score (the probability of the positive class) for each row of built features, in its order."""
+    project, lake = session.declared(), session.data()
+    model = project.model(trained.subject)
+    key = pointintime.key_columns(model, project.dataset(model.label.dataset))
+    own = [*key, model.split.time, "day"]
+    order = ", ".join(map(quote, [model.split.time, *key]))
+    frame = lake.connect().execute(f"SELECT * FROM {lake.scan(rows)} ORDER BY {order}").to_arrow_table()
+    fitted = _fitted(session.tracking(), trained.subject, trained.version, trained.artifact)
+    scores = np.asarray(fitted.predict_proba(frame.drop_columns(own).to_pandas())[:, 1], dtype=np.float64)
+    table: pa.Table = frame.select(own).append_column("version", pa.array([trained.version] * len(scores)))
+    return table.append_column("score", pa.array(scores))
