@@ -11,8 +11,9 @@ from pathlib import Path
 
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import DatabaseError
-from sqlmodel import SQLModel, create_engine
+from sqlmodel import create_engine
 
+from store import rows
 from store.facts import Fact, body_of, fact_of
 from store.refusal import Refusal, Unreadable
 
@@ -83,7 +84,7 @@ class Ledger:
                 if found.scalar_one():
                     return
             with self.locked() as connection:
-                SQLModel.metadata.create_all(connection)
+                rows.EntryRow.metadata.create_all(connection)
                 for trigger in _TRIGGERS:
                     connection.execute(text(trigger))
         except DatabaseError as problem:

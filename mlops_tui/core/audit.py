@@ -54,7 +54,7 @@ def verify(session: Session, anchor: str | None) -> View:
     """
     session.declared()
     if anchor is not None and (len(anchor) != 64 or set(anchor) - set("0123456789abcdef")):
-        raise BadInput(f"'{anchor}' is not a head hash.", next="It has 64 hexadecimal digits, as audit verify shows it.")
+        raise BadInput(f"'{anchor}' is not a head hash.", next="It has 64 hexadecimal digits; audit verify shows one.")
     ledger = session.ledger
     if not isinstance(ledger, Ledger):
         raise BadInput("There is no history to verify.")

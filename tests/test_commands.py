@@ -1,0 +1,179 @@
+"""The one door: roles, consent, audit and errors, for every surface alike."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from mlops_tui import commands
+from mlops_tui.capability import Call, Plan
+from mlops_tui.commands import Outcome, perform
+from mlops_tui.errors import BadInput
+from mlops_tui.project import Project
+from mlops_tui.roles import Actor, Shape
+from mlops_tui.session import ReplayClock, Session
+from mlops_tui.view import Facts, Status, View
+from store.facts import Command
+from store.lake import Lake
+from store.ledger import Ledger
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Session:
+    (tmp_path / "mlops.yaml").write_text("project: probe\n", encoding="utf-8")
+    clock = ReplayClock(datetime(2013, 6, 1, 10, tzinfo=UTC))
+    ledger = Ledger(f"sqlite:///{tmp_path}/ledger.db", clock, "ana")
+    return Session(Actor("ana", frozenset({"engineer"}), "test"), Project(tmp_path), ledger, Lake(tmp_path / "lake"),
+                   clock, door=perform, directory=tmp_path)
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, shape: Shape, run: Callable[..., View | Plan], *, confirm: bool = False,
+             fold: bool = False, command: str = "probe") -> None:
+    """Let every command line mean this call."""
+    monkeypatch.setattr(commands, "parse", lambda session, argv: Call(command, shape, confirm, fold, run))
+
+
+def audit(session: Session) -> list[tuple[str, str]]:
+    return [(entry.fact.phase, entry.fact.error or entry.fact.status) for entry in session.ledger.entries("command")
+            if isinstance(entry.fact, Command)]
+
+
+def planned(session: Session, done: list[str], said: Callable[[], str]) -> Callable[[], Plan]:
+    def run() -> Plan:
+        def apply() -> View:
+            done.append("applied")
+            return View("Moved", Status.DONE)
+        return Plan(View("Will move", Status.CONFIRM, (Facts({"what": said()}),)), apply)
+    return run
+
+
+def test_a_look_leaves_no_entry(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, Shape.LOOK, lambda: View("Seen", Status.PASS))
+    assert perform(session, ["probe"]) == Outcome(View("Seen", Status.PASS), 0)
+    assert audit(session) == []
+
+
+def test_a_measurement_leaves_one_entry(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, Shape.MEASURE, lambda: View("Measured", Status.FAIL))
+    assert perform(session, ["probe"]).exit == 1
+    assert audit(session) == [("outcome", "fail")]
+
+
+def test_an_act_is_done_only_with_consent_to_its_plan(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    stand_in(monkeypatch, Shape.ACT, planned(session, done, lambda: "a to b"), confirm=True)
+    asked = perform(session, ["probe"])
+    assert (asked.view.status, asked.exit, done, audit(session)) == (Status.CONFIRM, 2, [], [])
+    assert perform(session, ["probe"], consent="f" * 64).view.status is Status.CONFIRM
+    assert perform(session, ["probe"], consent=asked.plan).view.title == "Moved"
+    assert (done, audit(session)) == (["applied"], [("attempt", "running"), ("outcome", "done")])
+
+
+def test_a_plan_that_changed_is_asked_again(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    words = iter(["a to b", "a to c", "a to c"])
+    stand_in(monkeypatch, Shape.ACT, planned(session, done, lambda: next(words)), confirm=True)
+    first = perform(session, ["probe"])
+    again = perform(session, ["probe"], consent=first.plan)
+    assert (again.view.status, again.exit, done) == (Status.CONFIRM, 2, [])
+    assert again.plan != first.plan
+    assert perform(session, ["probe"], consent=again.plan).exit == 0
+
+
+def test_a_dry_run_shows_the_plan_and_does_nothing(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[str] = []
+    stand_in(monkeypatch, Shape.ACT, planned(session, done, lambda: "a"), confirm=True)
+    assert perform(session, ["probe"], dry_run=True).exit == 0
+    assert (done, audit(session)) == ([], [])
+
+
+def test_a_measurement_has_no_dry_run(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[int] = []
+    stand_in(monkeypatch, Shape.MEASURE, lambda: (ran.append(1), View("x"))[1])
+    assert perform(session, ["probe"], dry_run=True).exit == 2
+    assert ran == []
+
+
+def test_a_decision_needs_a_reason(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = replace(session, actor=Actor("bo", frozenset({"approver"}), "test"))
+    heard: list[str] = []
+    stand_in(monkeypatch, Shape.DECIDE, lambda reason: (heard.append(reason), View("Decided"))[1])
+    refused = perform(session, ["probe"])
+    assert (refused.exit, heard, audit(session)) == (2, [], [("refused", "bad_input")])
+    assert perform(session, ["probe"], reason="it holds").exit == 0
+    assert heard == ["it holds"]
+
+
+@pytest.mark.parametrize("shape", [Shape.MEASURE, Shape.ACT, Shape.DECIDE])
+def test_a_viewer_is_refused_and_the_refusal_is_recorded(session: Session, monkeypatch: pytest.MonkeyPatch,
+                                                         shape: Shape) -> None:
+    session = replace(session, actor=Actor("vi", frozenset({"viewer"}), "test"))
+    stand_in(monkeypatch, shape, lambda **_: View("x"))
+    outcome = perform(session, ["probe"], reason="r")
+    assert (outcome.exit, outcome.view.status, audit(session)) == (4, Status.DENIED, [("refused", "denied")])
+
+
+def test_a_read_only_session_appends_nothing_at_all(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = session.ledger
+    assert isinstance(ledger, Ledger)
+    closed = replace(session, read_only=True, ledger=ledger.closed())
+    for shape in Shape:
+        stand_in(monkeypatch, shape, lambda **_: View("x", Status.PASS))
+        assert perform(closed, ["probe"], reason="r").exit == (0 if shape is Shape.LOOK else 4)
+    assert ledger.entries() == []
+
+
+def test_only_folds_are_shown_as_of_another_time(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    past = replace(session, as_of=datetime(2013, 5, 1, tzinfo=UTC))
+    stand_in(monkeypatch, Shape.LOOK, lambda: View("x", Status.PASS))
+    assert perform(past, ["probe"]).exit == 2
+    stand_in(monkeypatch, Shape.LOOK, lambda: View("x", Status.PASS), fold=True)
+    assert perform(past, ["probe"]).exit == 0
+
+
+def test_an_expected_error_says_what_where_and_next(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run() -> View:
+        raise BadInput("No column 'x'.", where="f.csv", next="Did you mean 'y'?")
+    stand_in(monkeypatch, Shape.MEASURE, run)
+    outcome = perform(session, ["probe"])
+    assert outcome.exit == 2
+    assert outcome.error == {"code": "bad_input", "what": "No column 'x'.", "where": "f.csv",
+                             "next": "Did you mean 'y'?"}
+    assert audit(session) == [("refused", "bad_input")]
+
+
+def test_a_bug_of_ours_is_an_answer_with_its_traceback_in_a_file(session: Session,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    def run() -> View:
+        raise ZeroDivisionError("oh")
+    stand_in(monkeypatch, Shape.LOOK, run)
+    outcome = perform(session, ["probe"])
+    assert (outcome.exit, outcome.view.status) == (3, Status.ERROR)
+    assert outcome.error is not None
+    assert "ZeroDivisionError" in Path(outcome.error["where"]).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(("argv", "hint"), [
+    (["audti"], "Did you mean 'audit'?"), (["audit", "verfy"], "Did you mean 'verify'?"),
+    (["audit", "log", "--limti", "3"], "--limit"), (["audit", "log", "--limit", "x"], "--limit"),
+])
+def test_a_wrong_word_gets_the_nearest_right_one(session: Session, argv: list[str], hint: str) -> None:
+    outcome = perform(session, argv)
+    assert (outcome.exit, outcome.view.status) == (2, Status.ERROR)
+    assert hint in str(outcome.error)
+
+
+def test_help_is_a_view(session: Session) -> None:
+    for argv in ([], ["--help"], ["audit", "--help"], ["audit", "log", "--help"]):
+        outcome = perform(session, argv)
+        assert outcome.exit == 0, argv
+        assert "Usage: mlops-tui" in str(outcome.view.parts)
+
+
+def test_a_path_of_the_machine_cannot_be_named_from_slack(session: Session, tmp_path: Path) -> None:
+    from_slack = replace(session, actor=Actor("ana", frozenset({"engineer"}), "slack"))
+    outcome = perform(from_slack, ["init", str(tmp_path / "new")])
+    assert (outcome.exit, outcome.view.status) == (4, Status.DENIED)
+    assert not (tmp_path / "new").exists()
