@@ -1,0 +1,212 @@
+"""How well scores order positives above negatives: ROC AUC, DeLong's variance and test, average precision."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from mlops_tui.analysis.arrays import Bools, Counts, Floats, finite, two_classes
+from mlops_tui.analysis.interval import Contrast, auc_interval, normal_p, wald
+
+SCORE_BINS = 4096
+
+
+@dataclass(frozen=True)
+class BinnedAuc:
+    """An AUC from counts by score bin, and how far the AUC of the unbinned scores can be from it at most."""
+
+    value: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Delong:
+    """ROC AUCs of k models on the same rows, their covariance (k, k), and the placements (k, n) behind it."""
+
+    labels: Bools
+    auc: Floats
+    covariance: Floats
+    placements: Floats
+
+    @property
+    def positives(self) -> int:
+        return int(self.labels.sum())
+
+    @property
+    def negatives(self) -> int:
+        return int(self.labels.size - self.labels.sum())
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Points of a ROC curve, from (0, 0) to (1, 1)."""
+
+    false_positive_rate: Floats
+    true_positive_rate: Floats
+
+
+def placements(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Floats:
+    """Of each row, the share of the other class that it is ranked rightly against; a tie counts half. (n,) to (n,).
+
+    These are DeLong's structural components by mid-ranks (Sun & Xu 2014, IEEE Signal Process. Lett. 21:1389), from one
+    sort: O(n log n). ValueError for one class, NaN scores, or labels that are not 0/1.
+    """
+    y, s = two_classes(labels, scores)
+    order = np.argsort(s)
+    ordered, positive = s[order], y[order]
+    first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))  # where each group of ties starts
+    size = np.diff(np.append(first, s.size))
+    in_group = np.add.reduceat(positive.astype(np.int64), first)
+    positives, negatives = int(y.sum()), int(y.size - y.sum())
+    positives_below = np.cumsum(in_group) - in_group / 2
+    negatives_below = np.cumsum(size - in_group) - (size - in_group) / 2
+    placed = np.empty(s.size)
+    placed[order] = np.where(positive, np.repeat(negatives_below / negatives, size),
+                             np.repeat(1 - positives_below / positives, size))
+    return placed
+
+
+def roc_auc(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
+    """Area under the ROC curve: the chance that a positive is scored above a negative (Hanley & McNeil 1982).
+
+    Ties count half. Labels 0/1 and finite scores (n,) of any scale. ValueError for one class, NaN, other labels.
+
+    >>> roc_auc([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8])
+    0.75
+    """
+    y, s = two_classes(labels, scores)
+    return float(placements(y, s)[y].mean())
+
+
+def delong(labels: npt.ArrayLike, scores: Sequence[npt.ArrayLike]) -> Delong:
+    """ROC AUCs of k models and their covariance (DeLong, DeLong & Clarke-Pearson 1988, Biometrics 44:837, eq. 5–6).
+
+    `scores` holds k columns (n,) on the same rows. ValueError below two rows of a class: the variance needs two.
+    """
+    placed = np.stack([placements(labels, column) for column in scores])
+    y, _ = two_classes(labels, scores[0])
+    positives, negatives = int(y.sum()), int(y.size - y.sum())
+    if min(positives, negatives) < 2:
+        raise ValueError(f"DeLong needs two rows of each class, here {positives} positive and {negatives} negative")
+    covariance = np.cov(placed[:, y]) / positives + np.cov(placed[:, ~y]) / negatives
+    return Delong(y, placed[:, y].mean(axis=1), np.atleast_2d(covariance), placed)
+
+
+def delong_variance(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
+    """Variance of one ROC AUC, in AUC² units; see `delong`."""
+    return float(delong(labels, [scores]).covariance[0, 0])
+
+
+def delong_contrast(models: Delong, a: int, b: int, level: float = 0.95) -> Contrast:
+    """The difference in AUC between models number a and b, with DeLong's z test and Wald interval (pROC's `roc.test`).
+
+    The variance is that of the differences of placements, which is exactly 0 for two models that order alike. Without
+    variance there is no test: p is 1 for equal models, else None, and the interval joins both models' own (MOVER).
+    """
+    difference = models.placements[a] - models.placements[b]
+    y = models.labels
+    estimate = float(models.auc[a] - models.auc[b])
+    if not difference.any():
+        estimate = 0.0
+    variance = float(difference[y].var(ddof=1) / models.positives + difference[~y].var(ddof=1) / models.negatives)
+    if variance > 0:
+        z, bounds = estimate / math.sqrt(variance), wald(estimate, variance, level)
+        return Contrast(estimate, bounds.low, bounds.high, z, normal_p(z), "delong")
+    if not difference.any() and 0 < models.auc[a] < 1:
+        return Contrast(0.0, 0.0, 0.0, 0.0, 1.0, "delong", "both order the rows alike")
+    one, other = (auc_interval(float(models.auc[k]), None, models.positives, models.negatives, level) for k in (a, b))
+    auc_a, auc_b = float(models.auc[a]), float(models.auc[b])
+    return Contrast(
+        estimate,
+        estimate - math.hypot(auc_a - one.low, other.high - auc_b),
+        estimate + math.hypot(one.high - auc_a, auc_b - other.low),
+        0.0 if estimate == 0 else None, 1.0 if estimate == 0 else None,
+        "delong", "no variance: the classes are perfectly separated; interval from each model's own",
+    )
+
+
+def delong_test(labels: npt.ArrayLike, a: npt.ArrayLike, b: npt.ArrayLike, level: float = 0.95) -> Contrast:
+    """DeLong's paired test of two score columns on the same rows; see `delong` and `delong_contrast`."""
+    return delong_contrast(delong(labels, [a, b]), 0, 1, level)
+
+
+def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
+    """Mean precision at each positive, Σ (Rₖ − Rₖ₋₁)·Pₖ over distinct scores from the top, without interpolation.
+
+    Equals scikit-learn's `average_precision_score`; its chance level is the prevalence. ValueError as `roc_auc`.
+    """
+    y, s = two_classes(labels, scores)
+    order = np.argsort(s)[::-1]
+    ordered = s[order]
+    last = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), s.size - 1)  # where each group of ties ends
+    true_positives = np.cumsum(y[order])[last]
+    gained = np.diff(true_positives, prepend=0)
+    return float(np.sum(gained * (true_positives / (last + 1))) / y.sum())
+
+
+def score_edges(labels: npt.ArrayLike, scores: npt.ArrayLike, bins: int = SCORE_BINS) -> Floats:
+    """Lower edges of at most `bins` score bins: every distinct score where so few, else quantiles of each class.
+
+    Half of the edges are quantiles of the positives, half of the negatives, so that a rare class is resolved as finely
+    as a common one and the error of a binned AUC is at most 1/bins plus ties. Each score of a class of bins/4 rows or
+    fewer has a bin to itself, which makes the binned AUC exact. Equal scores always share a bin.
+    """
+    y, s = two_classes(labels, scores)
+    distinct = np.unique(s)
+    if distinct.size <= bins:
+        return distinct
+    return np.unique(np.concatenate([_class_edges(s[y], bins // 2), _class_edges(s[~y], bins // 2), distinct[:1]]))
+
+
+def _class_edges(scores: Floats, count: int) -> Floats:
+    if 2 * scores.size <= count:
+        return np.concatenate([scores, np.nextafter(scores, np.inf)])
+    return np.sort(scores)[(np.arange(count) * scores.size) // count]
+
+
+def score_bins(labels: npt.ArrayLike, scores: npt.ArrayLike, edges: Floats) -> Counts:
+    """Rows by class (negatives, then positives) and score bin, (2, bins): bin i is edges[i] ≤ score < edges[i + 1]."""
+    y, s = two_classes(labels, scores)
+    cell = np.searchsorted(edges, s, side="right") - 1 + np.where(y, edges.size, 0)
+    return np.bincount(cell, minlength=2 * edges.size).reshape(2, edges.size)
+
+
+def binned_auc(counts: npt.ArrayLike) -> BinnedAuc:
+    """ROC AUC of rows counted by score bin, (2, bins): negatives, then positives, bins in rising order of score.
+
+    Only pairs inside one bin are unknown and count half, so the exact AUC is within ½ Σ posᵢ·negᵢ / (P·N): a certified
+    bound. Counts of several windows add up to the counts of all. ValueError where a class has no rows.
+    """
+    negative, positive = np.asarray(counts, dtype=np.float64)
+    pairs = float(negative.sum() * positive.sum())
+    if pairs == 0:
+        raise ValueError("only one class in the counts")
+    below = np.cumsum(negative) - negative / 2
+    return BinnedAuc(float(positive @ below) / pairs, float(positive @ negative) / (2 * pairs))
+
+
+def resampled_auc(weights: Floats) -> Floats:
+    """ROC AUC of each of r weightings of score bins, (r, 2, bins) to (r,); the statistic of a bootstrap."""
+    negative, positive = weights[:, 0], weights[:, 1]
+    below = np.cumsum(negative, axis=1) - negative / 2
+    area: Floats = np.einsum("rc,rc->r", positive, below) / (negative.sum(axis=1) * positive.sum(axis=1))
+    return area
+
+
+def resampled_average_precision(weights: Floats) -> Floats:
+    """Average precision of each of r weightings of score bins, (r, 2, bins) to (r,)."""
+    falling = weights[:, :, ::-1]
+    reached = np.cumsum(falling, axis=2)
+    flagged = reached.sum(axis=1)
+    precision = np.divide(reached[:, 1], flagged, out=np.zeros_like(flagged), where=flagged > 0)
+    mean: Floats = np.einsum("rc,rc->r", falling[:, 1], precision) / falling[:, 1].sum(axis=1)
+    return mean
+
+
+def roc_curve(labels: npt.ArrayLike, scores: npt.ArrayLike, points: int = 200) -> Curve:
+    """The ROC curve at up to `points` thresholds, each a true point of the full curve, for drawing."""
+    y, s = two_classes(labels, finite(scores))
+    negative, positive = score_bins(y, s, score_edges(y, s, points - 1))[:, ::-1].cumsum(axis=1)
+    return Curve(np.concatenate(([0.0], negative / negative[-1])), np.concatenate(([0.0], positive / positive[-1])))
