@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_tui import __version__
 from mlops_tui.capability import HelpAsked
-from mlops_tui.errors import BadInput, Refusal
+from mlops_tui.errors import BadInput, NotDeclared, Refusal
 
 if TYPE_CHECKING:
     from mlops_tui.commands import Outcome
     from mlops_tui.session import Session
 
 FLAGS = {"--json": "json", "--yes": "yes", "--dry-run": "dry_run", "--read-only": "read_only"}
-VALUES = {"--project": "project", "--as-of": "as_of", "--as": "person"}
+VALUES = {"--project": "project", "--as-of": "as_of", "--as": "person", "--job": "job"}
 EPILOG = """
+The dashboard: mlops-tui alone in a project, or mlops-tui open [WHERE], where WHERE is INC-3, AL-7, AP-2 or a command.
 Everywhere: --json  --project DIR  --yes  --dry-run  --read-only  --as-of TIME  --as PERSON  --version
 Exit codes: 0 done or passed, 1 a check says no, 2 bad input or not confirmed, 3 our fault, 4 denied, 130 interrupted.
 """
@@ -35,6 +36,7 @@ class Options:
     project: str = ""
     as_of: str = ""
     person: str = ""
+    job: str = ""
     argv: list[str] = field(default_factory=list)
 
 
@@ -76,19 +78,50 @@ def run(argv: Sequence[str]) -> int:
     if list(argv) == ["--version"]:
         _write(f"mlops-tui {__version__}\n")
         return 0
-    commands: Any = import_module("mlops_tui.commands")
     try:
         given = options(argv)
-        if not given.argv and sys.stdout.isatty() and not given.json:
-            given.argv = ["open"] if "open" in commands.root.files else ["--help"]
+        if given.argv[:1] == ["open"] or not given.argv:
+            return _without_a_command(given)
+        commands: Any = import_module("mlops_tui.commands")
         ours = given.argv[:given.argv.index("--")] if "--" in given.argv else given.argv
-        if not given.argv or {"--help", "-h"} & set(ours):
-            return _help(commands, given.argv or ["--help"])
+        if given.job:
+            return _job(given)
+        if {"--help", "-h"} & set(ours):
+            return _help(commands, given.argv)
         session = open_session(given)
     except Refusal as problem:
         sys.stderr.write(f"■ {problem}\n")
         return problem.exit
     return _perform(session, given)
+
+
+def _without_a_command(given: Options) -> int:
+    """The dashboard where there is a project and a terminal, the help otherwise."""
+    asked = given.argv[:1] == ["open"]
+    if {"--help", "-h"} & set(given.argv) or not (asked or (sys.stdout.isatty() and not given.json)):
+        return _help(import_module("mlops_tui.commands"), ["--help"])
+    here = Path(given.project).resolve() if given.project else Path.cwd()
+    root = here if given.project else import_module("mlops_tui.project").find(here)
+    if root is None and not asked:
+        return _help(import_module("mlops_tui.commands"), ["--help"])
+    if root is None:
+        raise NotDeclared("There is no project here.", where=str(here), next="Try: mlops-tui init")
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise BadInput("The dashboard needs a terminal.", next="Try: mlops-tui status")
+    if given.as_of:
+        raise BadInput("The dashboard shows what is.", next="Drop --as-of.")
+    dashboard: Any = import_module("mlops_tui.tui.app")
+    dashboard.run(root, person=given.person, read_only=given.read_only, at=given.argv[1:])
+    return 0
+
+
+def _job(given: Options) -> int:
+    """Be the process of a job that somebody started: its row says what to do."""
+    if not given.job.isdecimal():
+        raise BadInput(f"'{given.job}' is no job's number.")
+    session, jobs = open_session(given), import_module("mlops_tui.jobs")
+    outcome: Outcome = jobs.carry_out(session, int(given.job), lambda outcome: _show(session, outcome, given))
+    return outcome.exit
 
 
 def _help(commands: Any, argv: Sequence[str]) -> int:

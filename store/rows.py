@@ -21,13 +21,19 @@ class EntryRow(SQLModel, table=True):
 
 
 class JobRow(SQLModel, table=True):
-    """Long work in a process of its own."""
+    """Long work in a process of its own: who asked for what, which process does it, how far it is."""
 
     __tablename__ = "job"
     id: int | None = Field(default=None, primary_key=True)
     argv: str
     actor: str
+    source: str = ""
+    roles: str = ""
+    simulated: bool = False
+    consent: str = ""
+    reason: str = ""
     status: str = "queued"
+    host: str = ""
     pid: int | None = None
     born: float | None = None
     done: int = 0
@@ -35,6 +41,9 @@ class JobRow(SQLModel, table=True):
     label: str = ""
     cancel: bool = False
     exit: int | None = None
+    outcome: str = ""
+    title: str = ""
+    asked_at: str = ""
     started_at: str = ""
     ended_at: str = ""
 

@@ -1,0 +1,255 @@
+"""Long work in a process of its own: started, watched, stopped, and found again after whoever started it is gone."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+
+from mlops_tui.errors import BadInput, Conflict, Denied, NotDeclared, Refusal
+from mlops_tui.render.keep import read, written
+from mlops_tui.render.progress import eta
+from mlops_tui.roles import Actor
+from mlops_tui.session import Session
+from mlops_tui.view import Status, View
+from store.jobs import Job, Jobs
+from store.ledger import Ledger
+
+if TYPE_CHECKING:
+    from mlops_tui.commands import Outcome
+
+REPORT_EVERY = 0.25  # seconds between two writes of progress
+STARTING = timedelta(seconds=60)  # a job without a process for longer than this never got one
+_children: list[subprocess.Popen[bytes]] = []
+
+
+class Cancelled(Refusal):
+    """Somebody asked the work to stop, and it stopped."""
+
+    code = "cancelled"
+    exit = 130
+
+
+def rows(session: Session) -> Jobs:
+    """The project's jobs; NotDeclared where there is no project."""
+    session.declared()
+    if not isinstance(session.ledger, Ledger):
+        raise NotDeclared("This session has no jobs.")
+    return Jobs(session.ledger.engine)
+
+
+def log_path(session: Session, id: int) -> Path:
+    """Where the job's process writes."""
+    return session.declared().root / ".mlops" / "jobs" / f"{id}.log"
+
+
+def answer(session: Session, id: int) -> View | None:
+    """What the job answered; None where it has not, or its answer was cleared away."""
+    path = log_path(session, id).with_suffix(".json")
+    return read(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+# -- by whoever calls long work -----------------------------------------------------------------------------------
+
+
+def start(session: Session, argv: Sequence[str], consent: str | None = None, reason: str | None = None) -> int:
+    """Begin the command line in a process of its own, for the session's actor; the job's number.
+
+    Whether the actor may do it is decided where it is done: in the child's `perform`.
+    """
+    if session.read_only:
+        raise Denied("This session is read-only.", next="Open it without --read-only.")
+    if not argv or argv[0] == "job":
+        raise BadInput("A job needs a command that is not itself about jobs.", next="Try: mlops-tui job --help")
+    table, actor = rows(session), session.actor
+    id = table.add(argv, actor=actor.name, source=actor.source, roles=actor.roles, simulated=actor.simulated,
+                   consent=consent or "", reason=reason or "")
+    try:
+        child = _spawn(session, id, argv)
+    except OSError as problem:
+        table.end(id, "failed", exit=3, title=f"No process could be started: {problem}")
+        raise
+    table.born(id, host=socket.gethostname(), pid=child.pid, born=psutil.Process(child.pid).create_time())
+    return id
+
+
+def _spawn(session: Session, id: int, argv: Sequence[str]) -> subprocess.Popen[bytes]:
+    """The child; its row says what to do, the words after `--` are there for `ps` alone."""
+    log = log_path(session, id)
+    log.parent.mkdir(parents=True, exist_ok=True)
+    words = [sys.executable, "-P", "-m", "mlops_tui", "--job", str(id), "--project", str(session.declared().root)]
+    with log.open("ab") as out:
+        child = subprocess.Popen([*words, "--", *argv], stdin=subprocess.DEVNULL, stdout=out, stderr=out,
+                                 start_new_session=True, env={**os.environ, "COLUMNS": "100"})
+    _children.append(child)
+    return child
+
+
+def cancel(session: Session, id: int, *, ask: float = 5.0, term: float = 3.0) -> Job:
+    """Stop a job: ask, after `ask` seconds send TERM, after `term` more KILL; the job as it then stands."""
+    table = rows(session)
+    if not table.one(id).open or not table.ask_to_stop(id) or _ended(table, id, ask):
+        return _settled(table, id)
+    for number, patience in ((signal.SIGTERM, term), (signal.SIGKILL, 2.0)):
+        _signal(table.one(id), number)
+        if _ended(table, id, patience):
+            break
+    return _settled(table, id)
+
+
+def _signal(job: Job, number: int) -> None:
+    """To the job's process and everything it started; never to a stranger who got its number."""
+    if job.pid is not None and alive(job):
+        os.killpg(job.pid, number)
+
+
+def _ended(table: Jobs, id: int, patience: float) -> bool:
+    """Wait until the job's process is gone."""
+    until = time.monotonic() + patience
+    while _lives(table.one(id)):
+        if time.monotonic() >= until:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def _lives(job: Job) -> bool:
+    return job.open if job.pid is None else alive(job)
+
+
+def _settled(table: Jobs, id: int) -> Job:
+    """The job, ended in its row too where its process is gone."""
+    job = table.one(id)
+    if job.open and here(job) and not alive(job):
+        table.end(id, "cancelled", exit=130, title="Stopped.")
+    return table.one(id)
+
+
+# -- finding them again -------------------------------------------------------------------------------------------
+
+
+def here(job: Job) -> bool:
+    """Whether the job's process lives on this machine, if it lives."""
+    return job.host in ("", socket.gethostname())
+
+
+def alive(job: Job) -> bool:
+    """Whether the very process that was started for the job still runs; one of another machine counts as alive."""
+    for child in list(_children):
+        if child.poll() is not None:
+            _children.remove(child)
+    if not here(job):
+        return True
+    if job.pid is None or job.born is None:
+        return False
+    try:
+        process = psutil.Process(job.pid)
+        same = abs(process.create_time() - job.born) < 2  # seconds; the kernel's boot time wavers by one
+        return same and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def reap(session: Session, now: datetime | None = None) -> list[Job]:
+    """End the rows of jobs whose process is gone without a word: `lost`, or `cancelled` where that was asked."""
+    table, moment, gone = rows(session), now or datetime.now(UTC), []
+    for job in table.open():
+        starting = job.pid is None and job.asked_at is not None and moment - job.asked_at < STARTING
+        if not starting and not alive(job):
+            status = "cancelled" if job.cancel else "lost"
+            if table.end(job.id, status, title="Its process ended without a word."):
+                gone.append(table.one(job.id))
+    return gone
+
+
+def newest(session: Session, limit: int = 50) -> list[Job]:
+    """The newest jobs as they really stand, newest first."""
+    if not session.read_only:
+        reap(session)
+    return rows(session).newest(limit)
+
+
+def running(session: Session) -> list[Job]:
+    """The jobs that have not ended, as they really stand, oldest first."""
+    if not session.read_only:
+        reap(session)
+    return rows(session).open()
+
+
+_STATUS = {"queued": Status.RUNNING, "running": Status.RUNNING, "cancelled": Status.WARN, "lost": Status.FAIL,
+           "failed": Status.ERROR, "confirm": Status.CONFIRM}
+
+
+def status(job: Job) -> Status:
+    """How the job stands, as every surface shows it: one that ended well stands as its answer does."""
+    return _STATUS.get(job.status) or (Status(job.outcome) if job.outcome else Status.DONE)
+
+
+def left(job: Job, now: datetime | None = None) -> str:
+    """The time it still needs at its pace so far, in words; nothing where it has ended."""
+    if job.started_at is None or not job.open:
+        return ""
+    return eta(job.done, job.total, ((now or datetime.now(UTC)) - job.started_at).total_seconds())
+
+
+# -- in the child -------------------------------------------------------------------------------------------------
+
+
+def carry_out(session: Session, id: int, show: "Callable[[Outcome], None]") -> "Outcome":
+    """Be the job's process: do what its row says for the actor who asked, and say in the row how it went."""
+    table = rows(session)
+    job = table.one(id)
+    if not table.claim(id):
+        raise Conflict(f"Job {id} was begun or ended before.", next=f"Try: mlops-tui job log {id}")
+    report = Report(table, id)
+    worker = replace(session.acting_as(Actor(job.actor, job.roles, job.source, job.simulated)), progress=report)
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        report(0, 0, "starting")
+        outcome = worker.perform(job.argv, consent=job.consent or None, reason=job.reason or None)
+        show(outcome)
+        log_path(session, id).with_suffix(".json").write_text(written(outcome.view), encoding="utf-8")
+    except BaseException as problem:
+        stopped = isinstance(problem, Cancelled)
+        table.end(id, "cancelled" if stopped else "failed", exit=130 if stopped else 3,
+                  title=str(problem) or type(problem).__name__)
+        raise
+    table.end(id, _how(outcome), exit=outcome.exit, outcome=outcome.view.status.value, title=outcome.view.title)
+    return outcome
+
+
+def _how(outcome: "Outcome") -> str:
+    """A check that says no is work well done; a consent that is missing is not."""
+    if outcome.error is not None:
+        return "cancelled" if outcome.error["code"] == Cancelled.code else "failed"
+    return "confirm" if outcome.view.status is Status.CONFIRM else "done"
+
+
+def _stop(*_: Any) -> None:
+    raise Cancelled("Stopped.", next="What was finished before is kept; run it again to go on.")
+
+
+class Report:
+    """A progress listener that writes into the job's row, at most four times a second, and hears of a cancel."""
+
+    def __init__(self, table: Jobs, id: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.table, self.id, self.clock = table, id, clock
+        self.last = -REPORT_EVERY
+
+    def __call__(self, done: int, total: int, label: str) -> None:
+        now = self.clock()
+        if now - self.last < REPORT_EVERY:
+            return
+        self.last = now
+        if self.table.progress(self.id, done, total, label):
+            _stop()
+
+
