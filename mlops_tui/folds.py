@@ -3,13 +3,14 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from store.facts import (
     AlertEvent,
     Approval,
     Finding,
     IncidentEvent,
+    Postmortem,
     Promotion,
     Proposal,
     RunbookEvent,
@@ -21,7 +22,6 @@ from store.facts import (
 
 if TYPE_CHECKING:
     from store.ledger import Entry
-
 
 
 def next_id(prefix: str, taken: Iterable[str]) -> str:
@@ -55,9 +55,18 @@ class ModelState:
 
     name: str
     versions: Mapping[str, "Entry"] = field(default_factory=dict)
-    champion: str = ""
+    champions: tuple[str, ...] = ()
     champion_since: datetime | None = None
-    previous: str = ""
+
+    @property
+    def champion(self) -> str:
+        """The version that serves; empty where none was promoted."""
+        return self.champions[-1] if self.champions else ""
+
+    @property
+    def previous(self) -> str:
+        """The version to fall back to: the champion before this one, leaving out what was rolled back."""
+        return self.champions[-2] if len(self.champions) > 1 else ""
 
     @property
     def challenger(self) -> str:
@@ -84,9 +93,16 @@ def model_state(entries: "Sequence[Entry]", name: str) -> ModelState:
         if isinstance(entry.fact, Trained):
             versions[entry.fact.version] = entry
         elif isinstance(entry.fact, Promotion):
-            state = replace(state, champion=entry.fact.version, champion_since=entry.recorded_at,
-                            previous=entry.fact.previous)
+            state = replace(state, champions=_champions_after(state.champions, entry.fact),
+                            champion_since=entry.recorded_at)
     return replace(state, versions=versions)
+
+
+def _champions_after(champions: tuple[str, ...], fact: Promotion) -> tuple[str, ...]:
+    """A promotion goes on top; a rollback takes the top off, so that two of them do not swing back and forth."""
+    if fact.event == "rolled_back" and champions[-2:-1] == (fact.version,):
+        return champions[:-1]
+    return champions if champions[-1:] == (fact.version,) else (*champions, fact.version)
 
 
 def findings_of(entries: "Sequence[Entry]", *, check: str = "", subject: str = "", monitor: str = "") -> "list[Entry]":
@@ -107,7 +123,7 @@ def latest_finding(entries: "Sequence[Entry]", check: str, subject: str) -> "Ent
 
 @dataclass(frozen=True)
 class Alert:
-    """One group of findings that woke somebody; `firing`, `acked`, `silenced`, `recovered` or `resolved`."""
+    """One group of findings that woke somebody; `firing`, `acked`, `recovered` or `resolved`, and perhaps silent."""
 
     id: str
     monitor: str
@@ -126,19 +142,29 @@ class Alert:
     until: str = ""
     real: bool | None = None
     note: str = ""
+    acked_at: datetime | None = None
 
     @property
     def open(self) -> bool:
         return self.state != "resolved"
 
+    def silent(self, now: datetime) -> bool:
+        """Whether it is silenced at that time; a silence outlives the next firing."""
+        return self.open and bool(self.until) and now < datetime.fromisoformat(self.until)
 
-_ALERT_STATE = {"fired": "firing", "refired": "firing", "acked": "acked", "silenced": "silenced",
-                "recovered": "recovered", "resolved": "resolved"}
+    def standing(self, now: datetime) -> str:
+        """Its state in one word, `silenced` included."""
+        return "silenced" if self.silent(now) else self.state
+
+
+_ALERT_STATE = {"fired": "firing", "refired": "firing", "acked": "acked", "recovered": "recovered",
+                "resolved": "resolved"}
 
 
 def alerts(entries: "Sequence[Entry]") -> dict[str, Alert]:
-    """Every alert by id, oldest first."""
+    """Every alert by id, oldest first. A silence is the monitor's: what it fires meanwhile is silent too."""
     found: dict[str, Alert] = {}
+    silences: dict[str, str] = {}
     for entry in entries:
         fact = entry.fact
         if not isinstance(fact, AlertEvent):
@@ -146,9 +172,11 @@ def alerts(entries: "Sequence[Entry]") -> dict[str, Alert]:
         if fact.event == "fired":
             found[fact.subject] = Alert(fact.subject, fact.monitor, fact.about, fact.check, fact.severity, fact.title,
                                         fact.runbook, fact.route, entry.recorded_at, entry.recorded_at,
-                                        finding=fact.finding)
+                                        finding=fact.finding, until=silences.get(fact.monitor, ""))
         elif fact.subject in found:
             found[fact.subject] = _alert_after(found[fact.subject], fact, entry)
+        if fact.event == "silenced" and fact.subject in found:
+            silences[found[fact.subject].monitor] = fact.until
     return found
 
 
@@ -157,6 +185,8 @@ def _alert_after(alert: Alert, fact: AlertEvent, entry: "Entry") -> Alert:
                       finding=fact.finding or alert.finding, note=fact.note or alert.note)
     if fact.event in ("acked", "assigned"):
         changed = replace(changed, owner=fact.who or entry.actor)
+    if fact.event == "acked":
+        changed = replace(changed, acked_at=alert.acked_at or entry.recorded_at)
     if fact.event == "refired":
         changed = replace(changed, fired=alert.fired + 1, title=fact.title or alert.title)
     return replace(changed, until=fact.until or alert.until, real=fact.real if fact.real is not None else alert.real)
@@ -216,7 +246,8 @@ def _incident_after(incident: Incident, fact: IncidentEvent, entry: "Entry") -> 
         case "linked":
             changed = replace(changed, alerts=tuple(dict.fromkeys((*incident.alerts, fact.alert))))
         case "resolved":
-            changed = replace(changed, state="resolved", resolved_at=entry.recorded_at, window=fact.window)
+            changed = replace(changed, state="resolved", resolved_at=entry.recorded_at,
+                              window=fact.window if any(fact.window) else incident.window)
         case "reopened":
             changed = replace(changed, state="open", resolved_at=None)
     return changed
@@ -246,9 +277,16 @@ class ApprovalState:
     def yes(self) -> int:
         return sum(vote.choice == "yes" for vote in self.votes.values())
 
+    @property
+    def count(self) -> str:
+        return f"{self.yes} of {self.quorum} votes"
+
+
+_PENDING = ("open", "met")
+
 
 def approvals(entries: "Sequence[Entry]", now: datetime) -> dict[str, ApprovalState]:
-    """Every approval by id; one whose time ran out is `expired` whether or not anybody noted it."""
+    """Every approval by id; one whose time ran out before it was used is `expired`, whether or not anybody noted it."""
     found: dict[str, ApprovalState] = {}
     for entry in entries:
         fact = entry.fact
@@ -261,7 +299,7 @@ def approvals(entries: "Sequence[Entry]", now: datetime) -> dict[str, ApprovalSt
         elif isinstance(fact, Vote) and fact.subject in found:
             before = found[fact.subject]
             found[fact.subject] = replace(before, votes={**before.votes, fact.voter: fact})
-    return {name: replace(state, state="expired") if state.state == "open" and now >= state.expires_at else state
+    return {name: replace(state, state="expired") if state.state in _PENDING and now >= state.expires_at else state
             for name, state in found.items()}
 
 
@@ -302,6 +340,19 @@ def proposals(entries: "Sequence[Entry]") -> dict[str, ProposalState]:
 
 
 @dataclass(frozen=True)
+class StepState:
+    """How far one step has come: `intent` (about to act), or what came of it, with its evidence."""
+
+    status: str
+    evidence: str
+    note: str
+    began_at: datetime
+    at: datetime
+    actor: str
+    seq: int
+
+
+@dataclass(frozen=True)
 class RunbookRun:
     """A runbook being worked through: which step stands where, with which evidence."""
 
@@ -311,8 +362,14 @@ class RunbookRun:
     incident: str
     about: str
     started_at: datetime
+    by: str = ""
     state: str = "running"
-    steps: Mapping[int, RunbookEvent] = field(default_factory=dict)
+    ended_at: datetime | None = None
+    steps: Mapping[int, StepState] = field(default_factory=dict)
+
+    @property
+    def open(self) -> bool:
+        return self.state == "running"
 
 
 def runbook_runs(entries: "Sequence[Entry]") -> dict[str, RunbookRun]:
@@ -324,10 +381,66 @@ def runbook_runs(entries: "Sequence[Entry]") -> dict[str, RunbookRun]:
             continue
         if fact.event == "started":
             found[fact.subject] = RunbookRun(fact.subject, fact.runbook, fact.digest, fact.incident, fact.about,
-                                             entry.recorded_at)
+                                             entry.recorded_at, entry.actor)
         elif fact.subject in found and fact.step is not None:
-            before = found[fact.subject]
-            found[fact.subject] = replace(before, steps={**before.steps, fact.step: fact})
+            run = found[fact.subject]
+            began = run.steps[fact.step].began_at if fact.step in run.steps else entry.recorded_at
+            state = StepState(fact.status, fact.evidence, fact.note, began, entry.recorded_at, entry.actor, entry.seq)
+            found[fact.subject] = replace(run, steps={**run.steps, fact.step: state})
         elif fact.subject in found:
-            found[fact.subject] = replace(found[fact.subject], state=fact.event)
+            found[fact.subject] = replace(found[fact.subject], state=fact.event, ended_at=entry.recorded_at)
     return found
+
+
+# -- post-mortems -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class ActionItem:
+    """Something somebody promised to do after an incident; one that is a lesson follows its proposal."""
+
+    id: str
+    incident: str
+    title: str
+    type: str
+    owner: str
+    due: str
+    proposal: str = ""
+    state: str = "open"
+
+
+@dataclass(frozen=True)
+class PostmortemState:
+    """How far the post-mortem of an incident has come: `drafted` or `finished`."""
+
+    incident: str
+    state: str
+    document: str
+    at: datetime
+
+
+def postmortems(entries: "Sequence[Entry]") -> dict[str, PostmortemState]:
+    """The newest state of each post-mortem, by incident."""
+    return {fact.subject: PostmortemState(fact.subject, fact.event, fact.document, entry.recorded_at)
+            for entry in entries
+            if isinstance(fact := entry.fact, Postmortem) and fact.event in ("drafted", "finished")}
+
+
+def action_items(entries: "Sequence[Entry]") -> dict[str, ActionItem]:
+    """Every action by id (`INC-1/2`), oldest first; `open`, `done`, `adopted` or `declined`."""
+    found: dict[str, ActionItem] = {}
+    known = proposals(entries)
+    for entry in entries:
+        if isinstance(fact := entry.fact, Postmortem) and fact.event in ("action", "done"):
+            for item in fact.actions:
+                name = str(item["id"])
+                found[name] = _action_after(found.get(name), fact, item)
+    return {name: replace(item, state=known[item.proposal].state) if item.proposal in known else item
+            for name, item in found.items()}
+
+
+def _action_after(before: ActionItem | None, fact: Postmortem, item: Mapping[str, Any]) -> ActionItem:
+    if before is not None and fact.event == "done":
+        return replace(before, state="done")
+    given = {key: str(item.get(key, "")) for key in ("id", "title", "type", "owner", "due", "proposal")}
+    return ActionItem(incident=fact.subject, **given)

@@ -1,57 +1,97 @@
 """What follows from findings: which alerts fire, fire again, recover. Pure; somebody else appends it."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlops_tui import folds
-from mlops_tui.kinds import Monitor
+from mlops_tui.kinds import AlertPolicy, Monitor
 from store.facts import AlertEvent, Finding
 
 if TYPE_CHECKING:
     from store.ledger import Entry
 
+JUDGED = ("pass", "warn", "fail")
+
 
 def react(monitors: Mapping[str, Monitor], entries: "Sequence[Entry]", since: int, now: datetime) -> list[AlertEvent]:
-    """The alert events that follow from findings newer than entry number `since`."""
-    fresh = [entry.fact for entry in entries[_first_after(entries, since):] if isinstance(entry.fact, Finding)]
+    """The alert events that follow from findings newer than entry number `since`; asked twice, they follow once."""
+    fresh = [entry.fact for entry in entries if entry.seq > since and isinstance(entry.fact, Finding)]
     names = dict.fromkeys(fact.monitor for fact in fresh if fact.monitor in monitors)
     steps: list[AlertEvent] = []
+    known = folds.alerts(entries)
     for name in names:
-        steps += _follow(name, monitors[name], entries, now, len(steps))
+        policy = monitors[name].alert
+        if policy is not None:
+            fired = [*known, *(step.subject for step in steps)]
+            mine = [alert for alert in known.values() if alert.monitor == name]
+            steps += _follow(policy, mine, entries, _Turn(name, folds.next_id("AL", fired), since, now))
     return steps
 
 
-def _first_after(entries: "Sequence[Entry]", since: int) -> int:
-    """Where the entries newer than `since` begin; the history has no gaps."""
-    return max(0, len(entries) - (entries[-1].seq - since)) if entries else 0
+@dataclass(frozen=True)
+class _Turn:
+    monitor: str
+    number: str
+    since: int
+    now: datetime
 
 
-def _follow(name: str, monitor: Monitor, entries: "Sequence[Entry]", now: datetime, opened: int) -> list[AlertEvent]:
-    policy = monitor.alert
-    if policy is None:
-        return []
-    found = folds.findings_of(entries, monitor=name)
-    last, recent = found[-1], found[-policy.after.n:]
+def _follow(policy: AlertPolicy, mine: "Sequence[folds.Alert]", entries: "Sequence[Entry]",
+            turn: _Turn) -> list[AlertEvent]:
+    """Walk one monitor's fresh findings in order. What people closed is closed: counting begins anew after it."""
+    alert = mine[-1] if mine and mine[-1].open else None
+    closed, handled = _marks(entries, {each.id for each in mine})
+    found = [entry for entry in folds.findings_of(entries, monitor=turn.monitor) if entry.seq > closed]
+    steps: list[AlertEvent] = []
+    for index, entry in enumerate(found):
+        if entry.seq <= max(turn.since, handled):
+            continue
+        step = _next(policy, alert, found[:index + 1], turn.number)
+        if step is not None:
+            steps.append(step)
+            alert = _after(alert, step, turn.now)
+    return steps
+
+
+def _marks(entries: "Sequence[Entry]", mine: set[str]) -> tuple[int, int]:
+    """Up to which entry a monitor's findings are closed by a person, and up to which they were reacted to."""
+    closed = handled = 0
+    for entry in entries:
+        if isinstance(entry.fact, AlertEvent) and entry.subject in mine:
+            closed = entry.seq if entry.fact.event == "resolved" else closed
+            handled = max(handled, entry.fact.finding or 0)
+    return closed, handled
+
+
+def _next(policy: AlertPolicy, alert: "folds.Alert | None", found: "Sequence[Entry]", number: str) -> AlertEvent | None:
+    """What the newest finding means by the policy `k of n`, over those that could be judged: unknown is no pass."""
+    last = found[-1]
     fact = last.fact
-    if not isinstance(fact, Finding):
-        return []
-    failing = sum(_status(entry) == "fail" for entry in recent)
-    known = folds.alerts(entries)
-    mine = next((alert for alert in reversed(known.values()) if alert.monitor == name and alert.open), None)
-    fires = fact.status == "fail" and failing >= policy.after.k
-    if mine is None and fires:
-        number = int(folds.next_id("AL", known).removeprefix("AL-")) + opened
-        return [AlertEvent(subject=f"AL-{number}", event="fired", monitor=name, about=fact.subject, check=fact.check,
-                           severity=policy.severity, title=fact.title, runbook=policy.runbook, route=policy.route,
-                           finding=last.seq)]
-    if mine is not None and mine.state == "recovered" and fires:
-        return [AlertEvent(subject=mine.id, event="refired", title=fact.title, finding=last.seq)]
-    calm = len(recent) >= policy.after.n and failing == 0 and fact.status in ("pass", "warn")
-    if mine is not None and mine.state in ("firing", "acked", "silenced") and calm:
-        return [AlertEvent(subject=mine.id, event="recovered", finding=last.seq)]
-    return []
+    if not isinstance(fact, Finding) or fact.status not in JUDGED:
+        return None
+    recent = [_status(entry) for entry in found if _status(entry) in JUDGED][-policy.after.n:]
+    if fact.status == "fail" and recent.count("fail") >= policy.after.k:
+        if alert is None:
+            return AlertEvent(subject=number, event="fired", monitor=fact.monitor, about=fact.subject,
+                              check=fact.check, severity=policy.severity, title=fact.title, runbook=policy.runbook,
+                              route=policy.route, finding=last.seq)
+        if alert.state == "recovered":
+            return AlertEvent(subject=alert.id, event="refired", title=fact.title, finding=last.seq)
+    calm = len(recent) >= policy.after.n and "fail" not in recent
+    if alert is not None and alert.state in ("firing", "acked") and calm:
+        return AlertEvent(subject=alert.id, event="recovered", finding=last.seq)
+    return None
 
 
 def _status(entry: "Entry") -> str:
     return entry.fact.status if isinstance(entry.fact, Finding) else ""
+
+
+def _after(alert: "folds.Alert | None", step: AlertEvent, now: datetime) -> "folds.Alert":
+    """The alert as it stands once the step is taken."""
+    if alert is None:
+        return folds.Alert(step.subject, step.monitor, step.about, step.check, step.severity, step.title, step.runbook,
+                           step.route, now, now)
+    return replace(alert, state="firing" if step.event == "refired" else "recovered")

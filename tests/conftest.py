@@ -1,0 +1,115 @@
+"""A small project with every kind that decides something, its people, and a clock that stands still until moved."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from mlops_tui.opening import open_project
+from mlops_tui.session import ReplayClock, Session
+from store.facts import Fact
+from store.ledger import Entry
+
+START = datetime(2013, 9, 14, 10, tzinfo=UTC)
+
+FILES = {
+    "mlops.yaml": """\
+project: flights
+timezone: America/New_York
+clock: replay
+""",
+    "team.yaml": """\
+people:
+  ana: {roles: [engineer], simulated: true}
+  bo: {roles: [approver, oncall], simulated: true}
+  cy: {roles: [approver], simulated: true}
+  dee: {roles: [operator], simulated: true}
+  vera: {roles: [viewer], simulated: true}
+""",
+    "datasets/flights.yaml": """\
+apiVersion: v3.1.0
+kind: DataContract
+id: flights
+version: 1.0.0
+status: active
+schema:
+  - name: flights
+    properties:
+      - {name: id, logicalType: integer, required: true, unique: true, primaryKey: true}
+      - {name: sched_dep, logicalType: timestamp}
+      - {name: day, logicalType: string}
+      - {name: late, logicalType: boolean}
+customProperties:
+  - {property: entity, value: [id]}
+  - {property: eventTime, value: sched_dep}
+  - {property: partitionBy, value: day}
+""",
+    "models/flights-delay.yaml": """\
+task: binary
+label: {dataset: flights, column: late, delay: 12h}
+features: []
+columns: [day]
+candidates: {logistic: {estimator: sklearn.linear_model.LogisticRegression}}
+split: {time: sched_dep, gap: 12h, test: 30d}
+criteria: [{metric: roc_auc, at_least: 0.70, min_rows: 1000}]
+gate: [beats_baseline, no_worse_than_champion, calibrated, checklist]
+""",
+    "monitors/flights-drift.yaml": """\
+check: drift
+subject: flights-delay
+alert: {after: 2 of 3, severity: high, route: oncall, runbook: data-drift}
+""",
+    "checklists/standard.yaml": """\
+# What every promotion must show.
+items:
+  - {id: drift-ok, finding: drift, max_age: 2d}  # the inputs are the ones it was trained on
+  - {id: limits-reviewed, sign_off: approver}
+""",
+}
+
+
+@dataclass
+class History:
+    """Entries made by hand, an hour apart, for rules that only read them."""
+
+    entries: list[Entry] = field(default_factory=list)
+    now: datetime = START
+
+    def add(self, *facts: Fact, actor: str = "ana", after: timedelta = timedelta(hours=1)) -> list[Entry]:
+        for fact in facts:
+            self.now += after
+            seq = len(self.entries) + 1
+            self.entries.append(Entry(seq, fact.kind, fact.subject, self.now, self.now, actor, fact, ""))
+        return self.entries
+
+
+@pytest.fixture
+def history() -> History:
+    return History()
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The folder of a small project; nothing has happened in it yet."""
+    for name, text in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return tmp_path
+
+
+@pytest.fixture
+def clock() -> ReplayClock:
+    return ReplayClock(START)
+
+
+@pytest.fixture
+def session(project: Path, clock: ReplayClock) -> Callable[..., Session]:
+    """A session of the person named: ana (engineer), bo (approver, on call), cy (approver), dee (operator), vera."""
+
+    def opened(person: str = "ana", **how: bool) -> Session:
+        return open_project(project, person=person, clock=clock, source="test", **how)
+
+    return opened

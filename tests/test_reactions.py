@@ -1,0 +1,105 @@
+"""Alerts follow from findings by their policy: every short history against a reading of the rules in words."""
+
+from itertools import product
+
+import pytest
+
+from mlops_tui import folds
+from mlops_tui.declare import OutOf
+from mlops_tui.kinds import AlertPolicy, Monitor
+from mlops_tui.reactions import react
+from store.facts import AlertEvent, Finding
+
+
+def monitors(k=1, n=1, **more):
+    return {"m": Monitor(check="drift", subject="model", alert=AlertPolicy(after=OutOf(k, n), severity="high", **more))}
+
+
+def finding(status, monitor="m"):
+    return Finding(subject="model", check="drift", status=status, title=f"it is {status}", monitor=monitor)
+
+
+def in_words(statuses, k, n):
+    """What should happen after each finding: the rules, told once more and without looking at the code."""
+    alert, judged, happened = None, [], []
+    for status in statuses:
+        step = None
+        if status != "unknown":
+            judged.append(status)
+            last = judged[-n:]
+            enough = sum(each == "fail" for each in last) >= k
+            if status == "fail" and enough and alert in (None, "recovered"):
+                step, alert = ("fired" if alert is None else "refired"), "firing"
+            elif alert == "firing" and len(last) == n and "fail" not in last:
+                step, alert = "recovered", "recovered"
+        happened.append(step)
+    return happened
+
+
+@pytest.mark.parametrize(("k", "n"), [(1, 1), (1, 2), (2, 2), (2, 3)])
+def test_every_short_history_follows_the_policy(history, k, n):
+    for statuses in product(("pass", "warn", "fail", "unknown"), repeat=5):
+        history.entries.clear()
+        happened = []
+        for status in statuses:
+            since = len(history.entries)
+            history.add(finding(status))
+            steps = react(monitors(k, n), history.entries, since, history.now)
+            happened.append(steps[0].event if steps else None)
+            assert len(steps) <= 1
+            history.add(*steps)
+            assert react(monitors(k, n), history.entries, 0, history.now) == [], "asked again, nothing more follows"
+        assert happened == in_words(statuses, k, n), statuses
+
+
+@pytest.mark.parametrize(("k", "n"), [(1, 1), (2, 3)])
+def test_many_findings_at_once_lead_to_the_same_alerts(history, k, n):
+    for statuses in product(("pass", "fail"), repeat=5):
+        history.entries.clear()
+        history.add(*(finding(status) for status in statuses))
+        events = [step.event for step in react(monitors(k, n), history.entries, 0, history.now)]
+        assert events == [step for step in in_words(statuses, k, n) if step]
+
+
+def test_an_alert_carries_what_a_person_needs(history):
+    history.add(finding("pass"), finding("fail"))
+    [fired] = react(monitors(runbook="data-drift", route="oncall"), history.entries, 0, history.now)
+    assert fired == AlertEvent(subject="AL-1", event="fired", monitor="m", about="model", check="drift",
+                               severity="high", title="it is fail", runbook="data-drift", route="oncall", finding=2)
+
+
+def test_two_monitors_fire_under_two_numbers(history):
+    both = {name: monitors()["m"] for name in ("m", "other")}
+    history.add(finding("fail"), finding("fail", "other"))
+    assert [step.subject for step in react(both, history.entries, 0, history.now)] == ["AL-1", "AL-2"]
+
+
+def test_after_a_person_closed_it_counting_begins_anew(history):
+    two = monitors(2, 2)
+    history.add(finding("fail"), finding("fail"))
+    history.add(*react(two, history.entries, 0, history.now))
+    history.add(AlertEvent(subject="AL-1", event="resolved", real=False))
+    assert react(two, history.entries, 0, history.now) == [], "what was closed does not fire again by itself"
+    history.add(finding("fail"))
+    assert react(two, history.entries, 4, history.now) == []
+    history.add(finding("fail"))
+    [fired] = react(two, history.entries, 5, history.now)
+    assert (fired.subject, fired.event) == ("AL-2", "fired")
+
+
+def test_an_acked_alert_recovers_and_fires_again_under_its_own_number(history):
+    history.add(finding("fail"))
+    history.add(*react(monitors(), history.entries, 0, history.now))
+    history.add(AlertEvent(subject="AL-1", event="acked"), finding("pass"))
+    history.add(*react(monitors(), history.entries, 3, history.now))
+    assert folds.alerts(history.entries)["AL-1"].state == "recovered"
+    history.add(finding("fail"))
+    history.add(*react(monitors(), history.entries, 5, history.now))
+    again = folds.alerts(history.entries)["AL-1"]
+    assert (again.state, again.fired) == ("firing", 2)
+
+
+def test_a_monitor_without_a_policy_wakes_nobody(history):
+    silent = {"m": Monitor(check="drift", subject="model")}
+    history.add(finding("fail"), finding("fail", "undeclared"))
+    assert react(silent, history.entries, 0, history.now) == []
