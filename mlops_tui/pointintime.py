@@ -10,6 +10,9 @@ from mlops_tui.kinds import Contract, Feature, Model
 from store.quoting import quote
 
 
+SINCE = quote("known since")  # a name that no view's own column has: `known` is taken by many
+
+
 @dataclass(frozen=True)
 class Reading:
     """A dataset that a query needs, and how far back from the first row."""
@@ -71,8 +74,8 @@ def join(model: Model, key: Sequence[str], views: Mapping[str, Sequence[str]], f
             kept.append(_value(view, alias, column, f"b.{time}"))
         same = " AND ".join(f"b.{quote(column)} = {alias}.{quote(column)}" for column in view.entity)
         known = f"{quote(view.time)} + {interval(view.available_after)}"
-        joins.append(f"ASOF LEFT JOIN (SELECT *, {known} AS known FROM ({_body(view)})) {alias} "
-                     f"ON {same} AND b.{time} >= {alias}.known")
+        joins.append(f"ASOF LEFT JOIN (SELECT *, {known} AS {SINCE} FROM ({_body(view)})) {alias} "
+                     f"ON {same} AND b.{time} >= {alias}.{SINCE}")
     day = f"strftime(timezone('{zone}', b.{time}), '%Y-%m-%d') AS day"
     order = ", ".join(f"b.{quote(column)}" for column in [model.split.time, *key])
     return f"SELECT {', '.join(kept)}, {day} FROM ({base}) b {' '.join(joins)} ORDER BY {order}"
@@ -82,7 +85,7 @@ def _value(view: Feature, alias: str, column: str, time: str) -> str:
     name = f"{alias}.{quote(column)}"
     if view.ttl is None:
         return name
-    fresh = f"{alias}.known >= {time} - {interval(view.ttl + view.available_after)}"
+    fresh = f"{alias}.{quote(view.time)} >= {time} - {interval(view.ttl)}"
     return f"CASE WHEN {fresh} THEN {name} END AS {quote(column)}"
 
 

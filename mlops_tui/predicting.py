@@ -39,7 +39,7 @@ def predicted(session: Session, trained: Trained, rows: Manifest) -> pa.Table:
     key = pointintime.key_columns(model, project.dataset(model.label.dataset))
     own = [*key, model.split.time, "day"]
     order = ", ".join(map(quote, [model.split.time, *key]))
-    frame = lake.connect().execute(f"SELECT * FROM {lake.scan(rows)} ORDER BY {order}").to_arrow_table()
+    frame = lake.connect().sql(f"SELECT * FROM {lake.scan(rows)} ORDER BY {order}").to_arrow_table()
     fitted = _fitted(session.tracking(), trained.subject, trained.version, trained.artifact)
     scores = np.asarray(fitted.predict_proba(frame.drop_columns(own).to_pandas())[:, 1], dtype=np.float64)
     table: pa.Table = frame.select(own).append_column("version", pa.array([trained.version] * len(scores)))
