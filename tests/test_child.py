@@ -1,0 +1,275 @@
+"""A user's Python runs apart: it spoils no protocol, sees no secrets, outlives no parent; its errors have a line."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from mlops_tui.workers import Child, ChildDied, TimedOut, UserCodeFailed, environment, threads
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    root = tmp_path / "a project"
+    root.mkdir()
+    return root
+
+
+@pytest.fixture
+def child(project: Path) -> Iterator[Child]:
+    with Child(project, log=project / "log.txt") as child:
+        yield child
+
+
+def write(root: Path, name: str, code: str) -> None:
+    path = root / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(textwrap.dedent(code), encoding="utf-8")
+
+
+def step(root: Path, name: str, **params: object) -> dict[str, object]:
+    return {"kind": "step", "function": name, "inputs": {"clean": root / "clean.txt"}, "params": params,
+            "out": root / "out.txt"}
+
+
+def ran(child: Child, name: str, **params: object) -> str:
+    child.call(step(child.root, name, **params), timeout=30)
+    return (child.root / "out.txt").read_text()
+
+
+def test_a_step_gets_paths_and_parameters_and_writes_its_result(child: Child) -> None:
+    write(child.root, "steps.py", """
+        from pathlib import Path
+
+        def enrich(inputs: dict[str, Path], params: dict, out: Path) -> None:
+            out.write_text(inputs["clean"].read_text() * params["times"])
+    """)
+    (child.root / "clean.txt").write_text("ab")
+    assert ran(child, "steps.py:enrich", times=3) == "ababab"
+
+
+def test_one_process_answers_all_calls_of_a_run(child: Child) -> None:
+    write(child.root, "steps.py", "import os\ndef pid(inputs, params, out):\n    out.write_text(str(os.getpid()))\n")
+    assert ran(child, "steps.py:pid") == ran(child, "steps.py:pid")
+
+
+def test_what_the_code_prints_goes_to_the_log_and_never_into_the_answers(child: Child) -> None:
+    write(child.root, "steps.py", r"""
+        import os, subprocess, sys
+
+        def loud(inputs, params, out):
+            print('{"ok": {"seconds": 0, "forged": true}}')
+            os.write(1, b'{"ok": "from the descriptor"}\n')
+            sys.__stdout__.write("half a line")
+            subprocess.run(["echo", "from a grandchild"])
+            try:
+                input()
+            except EOFError:
+                print("nothing to read")
+            out.write_text("done")
+    """)
+    answer = child.call(step(child.root, "steps.py:loud"), timeout=30)
+    assert list(answer) == ["seconds"]
+    log = (child.root / "log.txt").read_text()
+    assert all(words in log for words in ("forged", "descriptor", "half a line", "grandchild", "nothing to read"))
+
+
+def test_the_code_sees_no_secret(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SLACK_BOT_TOKEN", "AWS_SECRET_ACCESS_KEY", "MLFLOW_TRACKING_PASSWORD", "PYTHONSTARTUP", "ANY_OTHER"):
+        monkeypatch.setenv(name, "hunter2")
+    write(project, "steps.py", """
+        import json, os
+
+        def seen(inputs, params, out):
+            out.write_text(json.dumps(dict(os.environ)))
+    """)
+    with Child(project) as child:
+        seen = json.loads(ran(child, "steps.py:seen"))
+    assert "hunter2" not in seen.values()
+    assert seen["PATH"] == os.environ["PATH"]
+    assert (seen["PYTHONHASHSEED"], seen["TZ"], seen["OMP_NUM_THREADS"]) == ("0", "UTC", str(threads()))
+
+
+def test_only_listed_variables_are_passed_on() -> None:
+    outer = {"PATH": "/bin", "HOME": "/home/ana", "GITHUB_TOKEN": "x", "PYTHONPATH": "/elsewhere", "LD_PRELOAD": "y"}
+    given = environment(outer)
+    assert given["PATH"] == "/bin"
+    assert "GITHUB_TOKEN" not in given
+    assert "LD_PRELOAD" not in given
+    assert given.get("PYTHONPATH") != "/elsewhere"
+
+
+def test_the_projects_own_modules_come_first(child: Child) -> None:
+    """Also where a name is taken by the standard library, and from a folder within."""
+    write(child.root, "helpers.py", "WHO = 'the project'\n")
+    for name in ("statistics.py", "lib/more.py"):
+        write(child.root, name, "import helpers\ndef who(inputs, params, out):\n    out.write_text(helpers.WHO)\n")
+    assert ran(child, "statistics.py:who") == "the project"
+    assert ran(child, "lib/more.py:who") == "the project"
+    assert not list(child.root.rglob("__pycache__"))
+
+
+def failure(child: Child, name: str) -> UserCodeFailed:
+    with pytest.raises(UserCodeFailed) as caught:
+        child.call(step(child.root, name), timeout=30)
+    return caught.value
+
+
+def test_an_exception_comes_back_with_the_users_file_and_line(child: Child) -> None:
+    write(child.root, "steps.py", """
+        import json
+        import deeper
+
+        def bad_json(inputs, params, out):
+            json.loads("{")
+
+        def bad_help(inputs, params, out):
+            deeper.divide(0)
+    """)
+    write(child.root, "deeper.py", "def divide(n):\n    return 1 / n\n")
+    problem = failure(child, "steps.py:bad_json")
+    assert (problem.what.split(":")[0], problem.where) == ("JSONDecodeError", "steps.py:6")
+    assert "log.txt" in problem.next
+    problem = failure(child, "steps.py:bad_help")
+    assert (problem.what, problem.where) == ("ZeroDivisionError: division by zero", "deeper.py:2")
+    assert "Traceback" in (child.root / "log.txt").read_text()
+
+
+def test_whatever_is_raised_is_an_answer_and_the_child_lives_on(child: Child) -> None:
+    write(child.root, "steps.py", """
+        import sys
+
+        def leave(inputs, params, out):
+            sys.exit(3)
+
+        def idle(inputs, params, out):
+            pass
+
+        def wrong(inputs, out):
+            pass
+
+        def fine(inputs, params, out):
+            out.write_text("fine")
+    """)
+    assert failure(child, "steps.py:leave").what == "SystemExit: 3"
+    assert failure(child, "steps.py:idle").what == "steps.py:idle wrote nothing."
+    assert failure(child, "steps.py:idle").where == "steps.py:7"
+    assert "positional argument" in failure(child, "steps.py:wrong").what
+    assert ran(child, "steps.py:fine") == "fine"
+
+
+def test_a_wrong_name_is_answered_with_the_nearest(child: Child) -> None:
+    write(child.root, "steps.py", "def enrich(inputs, params, out):\n    pass\n")
+    write(child.root, "broken.py", "x = 1\ndef f(:\n")
+    assert "Did you mean 'enrich'?" in failure(child, "steps.py:enrihc").next
+    assert "Did you mean 'steps.py'?" in failure(child, "step.py:enrich").next
+    assert "outside the project" in failure(child, "../steps.py:enrich").what
+    assert "steps.py:enrich" in failure(child, "enrich").next
+    problem = failure(child, "broken.py:f")
+    assert (problem.what.split(":")[0], problem.where) == ("SyntaxError", "broken.py:2")
+
+
+def test_a_killed_child_is_named_and_the_next_call_starts_another(child: Child) -> None:
+    write(child.root, "steps.py", """
+        import os, signal
+
+        def killed(inputs, params, out):
+            print("reading the fourth file")
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        def quits(inputs, params, out):
+            os._exit(7)
+
+        def fine(inputs, params, out):
+            out.write_text("fine")
+    """)
+    with pytest.raises(ChildDied, match=r"was killed by SIGKILL.*reading the fourth file"):
+        child.call(step(child.root, "steps.py:killed"), timeout=30)
+    with pytest.raises(ChildDied, match="exit code 7"):
+        child.call(step(child.root, "steps.py:quits"), timeout=30)
+    assert ran(child, "steps.py:fine") == "fine"
+
+
+def test_a_dead_child_is_noticed_though_a_grandchild_holds_its_pipe(child: Child) -> None:
+    write(child.root, "steps.py", """
+        import os, time
+
+        def forks(inputs, params, out):
+            if os.fork() == 0:
+                time.sleep(60)
+            os._exit(5)
+    """)
+    with pytest.raises(ChildDied, match="exit code 5"):
+        child.call(step(child.root, "steps.py:forks"), timeout=30)
+
+
+def test_work_that_overstays_is_killed_with_all_it_started(child: Child) -> None:
+    write(child.root, "steps.py", """
+        import subprocess, time
+
+        def slow(inputs, params, out):
+            sleeper = subprocess.Popen(["sleep", "60"])
+            out.write_text(str(sleeper.pid))
+            time.sleep(60)
+
+        def fine(inputs, params, out):
+            out.write_text("fine")
+    """)
+    with pytest.raises(TimedOut, match=r"steps.py:slow was still at work"):
+        child.call(step(child.root, "steps.py:slow"), timeout=2)
+    sleeper = int((child.root / "out.txt").read_text())
+    assert not psutil.pid_exists(sleeper) or psutil.Process(sleeper).status() == psutil.STATUS_ZOMBIE
+    assert ran(child, "steps.py:fine") == "fine"
+
+
+PARENT = """
+import sys, threading
+from pathlib import Path
+from mlops_tui.workers import Child
+root = Path(sys.argv[1])
+child = Child(root)
+child.start()
+threading.Thread(target=child.call, args=({"kind": "step", "function": "steps.py:slow", "inputs": {}, "params": {},
+                                           "out": "out.txt"},), daemon=True).start()
+while not (root / "out.txt").exists():
+    pass
+print(child.start().pid, flush=True)
+__import__("os").kill(__import__("os").getpid(), 9)
+"""
+
+
+def test_a_child_ends_with_its_parent_even_in_the_middle_of_work(project: Path) -> None:
+    write(project, "steps.py", """
+        import time
+
+        def slow(inputs, params, out):
+            out.write_text('')
+            time.sleep(60)
+    """)
+    home = str(Path(__file__).parents[1])
+    done = subprocess.run([sys.executable, "-c", PARENT, str(project)], env={**os.environ, "PYTHONPATH": home},
+                          stdout=subprocess.PIPE, text=True, timeout=60, check=False)
+    pid = int(done.stdout)
+    for _ in range(100):
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            break
+        time.sleep(0.1)
+    else:
+        pytest.fail("the child works on for nobody")
+
+
+def test_a_step_costs_no_scikit_learn(child: Child) -> None:
+    write(child.root, "steps.py", """
+        import sys
+
+        def loaded(inputs, params, out):
+            out.write_text(" ".join({"sklearn", "pandas", "mlflow", "click", "duckdb"} & set(sys.modules)))
+    """)
+    assert ran(child, "steps.py:loaded") == ""
