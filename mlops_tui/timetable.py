@@ -43,6 +43,8 @@ class Cron:
 
     def newest(self, now: datetime) -> datetime | None:
         """The last time it happened, up to and with `now`; None where it never did."""
+        if self._known is not None and now >= self._known[1]:  # most often the clock has moved on by one period
+            self._remember(self._known[1], self.next(self._known[1]))
         if self._known is not None and self._known[0] <= now < self._known[1]:
             return self._known[0]
         wall = _wall(now, self.zone)
@@ -51,11 +53,13 @@ class Cron:
         while back <= FARTHEST:
             found = [at for at in self._between(wall - back - ahead, wall + ahead) if at <= now]
             if found:
-                following = self.next(now)
-                self._known = (max(found), following) if following is not None else None
+                self._remember(max(found), self.next(now))
                 return max(found)
             back *= 2
         return None
+
+    def _remember(self, newest: datetime, following: datetime | None) -> None:
+        self._known = (newest, following) if following is not None else None
 
     def next(self, now: datetime) -> datetime | None:
         """The first time it happens after `now`; None where it never will."""

@@ -3,11 +3,12 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine, text
 from sqlalchemy.exc import IntegrityError
-from sqlmodel import col
 
-from store.rows import PeriodRow
+# Written out once: a timetable asks at every tick, and building the statements took longer than the database.
+_NEWEST = text("SELECT max(period) FROM period WHERE schedule = :schedule")  # the end of an index, whatever its length
+_CLAIM = text("INSERT INTO period (schedule, period, claimed_at) VALUES (:schedule, :period, :claimed_at)")
 
 
 class Periods:
@@ -20,9 +21,8 @@ class Periods:
         """The newest claimed period of each schedule that has one."""
         found = {}
         with self.engine.connect() as connection:
-            for name in schedules:  # one by one, so that each reads the end of the index and no more
-                newest = select(func.max(col(PeriodRow.period))).where(col(PeriodRow.schedule) == name)
-                if period := connection.execute(newest).scalar_one():
+            for name in schedules:
+                if period := connection.execute(_NEWEST, {"schedule": name}).scalar_one():
                     found[name] = str(period)
         return found
 
@@ -31,7 +31,7 @@ class Periods:
         values = {"schedule": schedule, "period": period, "claimed_at": at.isoformat()}
         try:
             with self.engine.begin() as connection:
-                connection.execute(insert(PeriodRow).values(**values))
+                connection.execute(_CLAIM, values)
         except IntegrityError:
             return False
         return True
