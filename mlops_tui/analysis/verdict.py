@@ -1,0 +1,144 @@
+"""Whether a column has moved: significant among all columns, more than matters, and enough rows to have seen it."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+from mlops_tui.analysis import distance, multiplicity, tails
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What counts as moved: the smallest effect that matters for each test, and the error rates that are accepted.
+
+    `ks`, `v` and `missing` are shares between 0 and 1; `alpha` is the expected share of false alarms among all alarms,
+    `power` the probability with which an effect of the detectable size is seen.
+    """
+
+    ks: float = 0.02
+    v: float = 0.05
+    missing: float = 0.05
+    alpha: float = 0.05
+    power: float = 0.8
+
+    def __post_init__(self) -> None:
+        for name in ("ks", "v", "missing", "alpha", "power"):
+            if not 0 < getattr(self, name) < 1:
+                raise ValueError(f"the limit '{name}' lies between 0 and 1, not {getattr(self, name)}")
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One column's test: statistic, p-value and effect as bounds, `detectable` effect and the effect that matters.
+
+    `missing` are the rows without a value and all rows, reference then current. Without a test, `reason` says why, and
+    `same` whether that alone proves that nothing moved.
+    """
+
+    column: str
+    test: str | None = None
+    statistic: distance.Bounds | None = None
+    p_value: distance.Bounds | None = None
+    effect: distance.Bounds | None = None
+    detectable: float | None = None
+    limit: float = math.nan
+    missing: tuple[int, int, int, int] = (0, 0, 0, 0)
+    reason: str = ""
+    same: bool = False
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """True, False, or None where the data cannot say; `open` where bounds are too wide to decide."""
+
+    drifted: bool | None
+    p_adjusted: float | None
+    reason: str
+    open: bool = False
+
+
+def detectable_ks(n: int, m: int, tests: int, limits: Limits) -> float:
+    """The KS distance that samples of n and m values detect with the given power, as one of `tests` columns.
+
+    A distance D at one point is seen as D·√(nm/(n+m)) with a standard deviation of at most ½, and must pass the
+    critical value at α/tests, the hardest that Benjamini–Hochberg asks: D = (K + z/2)/√(nm/(n+m)), an upper bound
+    (after Massey 1951, JASA 46:68). May exceed 1: then these samples detect nothing.
+    """
+    critical, z = _critical_ks(limits.alpha / tests), tails.normal_isf(1 - limits.power)
+    return (critical + z / 2) / math.sqrt(n * m / (n + m))
+
+
+def detectable_v(n: int, m: int, df: int, tests: int, limits: Limits) -> float:
+    """The Cramér's V (both samples weighted alike) that a χ² test with `df` detects with the given power.
+
+    λ = 4·nm/(n+m)·V² is the noncentrality of the test (Cohen 1988, ch. 7) at α/tests.
+    """
+    return math.sqrt(_shift(limits.alpha / tests, df, limits.power) / (4 * n * m / (n + m)))
+
+
+@cache
+def _critical_ks(alpha: float) -> float:
+    return tails.kolmogorov_isf(alpha)
+
+
+@cache
+def _shift(alpha: float, df: int, power: float) -> float:
+    return tails.noncentral_shift(tails.chi2_isf(alpha, df), df, power)
+
+
+def judge(columns: Sequence[Evidence], limits: Limits) -> list[Verdict]:
+    """The verdict on each column, corrected for how many are tested (Benjamini–Hochberg).
+
+    Drifted: adjusted p ≤ α and effect ≥ its limit. Not: the effect that matters would have been seen. None: neither, or
+    no test. A column is `open` while its bounds allow two answers. A change of the missing share beyond its limit, at
+    α/columns, is drift of its own: values that are no longer there cannot be compared.
+    """
+    tested = [each for each in columns if each.p_value is not None]
+    least = _adjusted(tested, [each.p_value.high for each in tested if each.p_value])
+    most = _adjusted(tested, [each.p_value.low for each in tested if each.p_value])
+    verdicts = []
+    for column in columns:
+        gone = _missing_moved(column, limits, len(columns))
+        if column.column not in least or column.effect is None:
+            verdicts.append(Verdict(True if gone else False if column.same else None, None, gone or column.reason))
+            continue
+        surely = _tested(column, least[column.column], column.effect.low, limits)
+        perhaps = _tested(column, most[column.column], column.effect.high, limits)
+        verdicts.append(replace(surely, drifted=True, reason=gone) if gone else
+                        replace(surely, open=surely.drifted is not perhaps.drifted))
+    return verdicts
+
+
+def _adjusted(tested: Sequence[Evidence], p_values: Sequence[float]) -> dict[str, float]:
+    adjusted = multiplicity.benjamini_hochberg(p_values).tolist() if tested else []
+    return {each.column: value for each, value in zip(tested, adjusted, strict=True)}
+
+
+def _tested(column: Evidence, p: float, effect: float, limits: Limits) -> Verdict:
+    """The verdict if this were the adjusted p-value and this the effect."""
+    name = "KS" if column.test == "ks" else "V"
+    detectable = math.inf if column.detectable is None else column.detectable
+    if p <= limits.alpha and effect >= column.limit:
+        sure = "p < 1e-300" if p < 1e-300 else f"p = {p:.2g}"
+        return Verdict(True, p, f"{name} {effect:.3f}, {sure}")
+    if p <= limits.alpha:
+        return Verdict(False, p, "significant, but smaller than matters")
+    if detectable > column.limit:
+        sees = f"a {name} of {detectable:.3f}" if detectable <= 1 else "nothing"
+        return Verdict(None, p, f"not enough data: this size sees {sees}")
+    return Verdict(False, p, "no shift seen")
+
+
+def _missing_moved(column: Evidence, limits: Limits, columns: int) -> str:
+    """The words for a missing share that changed by more than its limit, or nothing."""
+    gone_r, rows_r, gone_c, rows_c = column.missing
+    if not (rows_r and rows_c):
+        return ""
+    before, after = gone_r / rows_r, gone_c / rows_c
+    share = (gone_r + gone_c) / (rows_r + rows_c)
+    variance = share * (1 - share) * (1 / rows_r + 1 / rows_c)
+    if abs(after - before) < limits.missing or variance <= 0:
+        return ""
+    p = math.erfc(abs(after - before) / math.sqrt(2 * variance))
+    return f"missing in {before:.1%} of the reference, in {after:.1%} now" if p <= limits.alpha / columns else ""
