@@ -133,7 +133,8 @@ def test_a_noun_has_verbs_and_says_what_it_is_for(stem: str) -> None:
 @pytest.mark.parametrize("words", capabilities())
 def test_help_has_a_sentence_and_an_example(words: str) -> None:
     made = capabilities()[words]
-    assert (made.help or "").strip().splitlines()[0].endswith(".")
+    first = " ".join((made.help or "").split("\n\n")[0].split())
+    assert first.endswith((".", "?")), first
     assert examples(made), f"'{words}' shows nobody how it is called"
     for parameter in made.params:
         if isinstance(parameter, click.Option):
