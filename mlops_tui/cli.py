@@ -196,7 +196,7 @@ def _show(session: "Session", outcome: "Outcome", given: Options) -> None:
     consoles: Any = import_module("rich.console")
     console = consoles.Console(highlight=False, soft_wrap=True, stderr=outcome.error is not None)
     zone = session.project.zone if session.project else import_module("datetime").UTC
-    for line in screen.lines(outcome.view, width=console.width, zone=zone):
+    for line in screen.lines(outcome.view, width=console.width, zone=zone, command=given.argv):
         console.print(line)
     for note in _footnotes(session, outcome):
         console.print(note, style="bright_black")

@@ -1,173 +1,235 @@
 """A view as lines of a terminal: the answer first, then its evidence, then the next step."""
 
+import shlex
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, tzinfo
+from dataclasses import dataclass
+from datetime import UTC, tzinfo
 
-from rich.cells import cell_len, set_cell_size
 from rich.text import Text as Line
 
-from mlops_tui.view import Cell, Column, Facts, Part, Row, Series, Status, Step, Steps, Table, Text, View
+from mlops_tui.render.cells import GLYPHS, cell_text, clean, digits_for, fit, is_number, packed, width_of, wrap
+from mlops_tui.render.charts import draw
+from mlops_tui.view import Action, Column, Facts, Part, Row, Series, Status, Step, Steps, Table, Text, View
 
-GLYPHS = {Status.PASS: ("●", "green"), Status.DONE: ("●", "green"), Status.WARN: ("▲", "yellow"),
-          Status.FAIL: ("■", "red"), Status.UNKNOWN: ("○", "bright_black"), Status.RUNNING: ("◌", "blue"),
-          Status.CONFIRM: ("?", "yellow"), Status.DENIED: ("■", "red"), Status.ERROR: ("■", "red")}
-ROWS = 40
-_BLOCKS = " ▁▂▃▄▅▆▇█"
+ROWS = 40        # of a table
+READABLE = 100   # columns of prose, and where a status word is looked for
+NARROWEST = 8    # a column of text gives way down to this
 
 
-def lines(view: View, *, width: int = 100, zone: tzinfo = UTC, rows: int = ROWS) -> Iterator[Line]:
-    """The view, line by line; long tables say how many rows are not shown."""
-    glyph, colour = GLYPHS[view.status]
-    yield Line.assemble((f"{glyph} ", colour), (view.title, "bold"), (f"  {view.status.value}", colour))
-    for part in view.parts:
-        yield from _part(part, width, zone, rows)
+def lines(view: View, *, width: int = 100, zone: tzinfo = UTC, rows: int = ROWS,
+          command: Sequence[str] = ()) -> Iterator[Line]:
+    """The view, line by line, none wider than `width`; a long table says how many rows are left and what shows them."""
+    yield from _title(view, width)
+    for number, part in enumerate(view.parts):
+        if number > 0:
+            yield Line("")
+        yield from _part(part, width, zone, rows, command)
     if view.actions:
         yield Line("")
-    for action in view.actions:
-        yield Line.assemble(("→ ", "cyan"), f"mlops-tui {' '.join(_shell(word) for word in action.argv)}",
-                            (f"   {action.label}", "bright_black"))
+        yield from _actions(view.actions, width)
 
 
-def _shell(word: str) -> str:
-    return f"'{word}'" if not word or any(character in word for character in " \"$&|;<>()*?#") else word
+def _title(view: View, width: int) -> Iterator[Line]:
+    """Glyph and answer, with the status in a word at the end of the line."""
+    glyph, colour = GLYPHS[view.status]
+    word, edge = view.status.value, min(width, READABLE)
+    told = [clean(line) for line in view.title.splitlines()] or [""]
+    wrapped = [piece for line in told for piece in wrap(line, max(edge - 2 - len(word) - 2, 8))]
+    for number, text in enumerate(wrapped):
+        lead = f"{glyph} " if number == 0 else "  "
+        line = Line.assemble((lead, colour), (text, "bold"))
+        if number == 0:
+            line.append(" " * max(edge - 2 - width_of(text) - len(word), 1)).append(word, style=colour)
+        yield line
 
 
-def _part(part: Part, width: int, zone: tzinfo, rows: int) -> Iterator[Line]:
+def _part(part: Part, width: int, zone: tzinfo, rows: int, command: Sequence[str]) -> Iterator[Line]:
     match part:
         case Text():
-            yield from (Line(line) for line in part.body.splitlines())
+            yield from _text(part, width)
         case Facts():
-            yield from _facts(part, zone)
+            yield from _facts(part, width, zone)
         case Table():
-            yield from _table(part, width, zone, rows)
+            yield from _table(part, width, zone, rows, command)
         case Series():
-            yield from _series(part, width)
+            heading = clean(f"{part.title} [{part.y_label}]" if part.title and part.y_label else part.title)
+            yield from (Line(line, style="bold") for line in wrap(heading, width) if line)
+            yield from draw(part, width, zone)
         case Steps():
-            yield from (_step(step) for step in part.items)
+            yield from _steps(part.items, width)
 
 
-def _facts(part: Facts, zone: tzinfo) -> Iterator[Line]:
-    names = {key: key.replace("_", " ") for key in part.items}
-    wide = max((cell_len(name) for name in names.values()), default=0)
+# -- text and facts -----------------------------------------------------------------------------------------------
+
+
+def _text(part: Text, width: int) -> Iterator[Line]:
+    """Prose at a readable width; code as it stands, cut nowhere but wrapped where the terminal ends."""
+    fenced = part.kind == "code"
+    for raw in part.body.replace("\r\n", "\n").split("\n"):
+        if part.kind == "markdown" and raw.lstrip().startswith("```"):
+            fenced = not fenced
+        elif fenced:
+            yield from (Line(piece) for piece in _hung(clean(raw.expandtabs(4)), "", width))
+        else:
+            yield from _prose(clean(raw), min(width, READABLE), marked=part.kind == "markdown")
+
+
+def _prose(text: str, width: int, *, marked: bool) -> Iterator[Line]:
+    body = text.lstrip(" ")
+    indent = " " * min(len(text) - len(body), width // 4)
+    if marked and body.startswith("#"):
+        yield from (Line(piece, style="bold") for piece in wrap(body.lstrip("#").strip(), width))
+    elif marked and body[:2] in ("- ", "* "):
+        yield from (Line(piece) for piece in _hung(body[2:], f"{indent}• ", width))
+    else:
+        yield from (Line(piece) for piece in _hung(body.replace("**", "") if marked else body, indent, width))
+
+
+def _hung(text: str, lead: str, width: int) -> list[str]:
+    """Wrapped text whose further lines stand below the first one's beginning."""
+    pieces = wrap(text, max(width - len(lead), 1))
+    return [(lead if number == 0 else " " * len(lead)) + piece for number, piece in enumerate(pieces)]
+
+
+def _facts(part: Facts, width: int, zone: tzinfo) -> Iterator[Line]:
+    """Names left, values right of them; where most are numbers, these end in one column."""
+    names = {key: clean(key.replace("_", " ")) for key in part.items}
+    size = min(max((width_of(name) for name in names.values()), default=0), max(width // 2 - 4, 6))
+    texts = {key: cell_text(value, Column(key), zone) for key, value in part.items.items()}
+    numbers = [width_of(texts[key]) for key, value in part.items.items() if is_number(value)]
+    edge = min(max(numbers), 24) if 2 * len(numbers) > len(texts) else 0
     for key, value in part.items.items():
-        yield Line.assemble((f"  {set_cell_size(names[key], wide)}  ", "bright_black"), _cell(value, Column(key), zone))
+        text = texts[key] if not is_number(value) else fit(texts[key], max(edge, width_of(texts[key])), right=True)
+        lead = f"  {fit(names[key], size)}  "
+        style = ""
+        if isinstance(value, Status):
+            text, style = f"{GLYPHS[value][0]} {text}", GLYPHS[value][1]
+        for number, piece in enumerate(wrap(text, max(width - size - 4, 1))):
+            yield Line.assemble((lead if number == 0 else " " * (size + 4), "dim"), (piece, style))
 
 
-def _step(step: Step) -> Line:
-    glyph, colour = GLYPHS[step.status]
-    seconds = f"{step.seconds:7.1f} s" if step.seconds is not None else " " * 9
-    return Line.assemble((f"{glyph} ", colour), set_cell_size(step.step, max(24, cell_len(step.step))),
-                         (f" {seconds}", "bright_black"), f"  {step.detail}")
+# -- steps and actions --------------------------------------------------------------------------------------------
 
 
-def number(value: float | int, column: Column) -> str:
-    """A number as a person reads it: thousands separated, three significant digits unless the column says more."""
-    if column.share:
-        return f"{value * 100:.1f} %"
-    if isinstance(value, int):
-        return f"{value:,}"
-    if column.digits is not None:
-        return f"{value:,.{column.digits}f}"
-    size = abs(value)
-    if size != 0 and (size < 0.001 or size >= 1e7):
-        return f"{value:.2e}"
-    return f"{value:,.4f}" if size < 10 else f"{value:,.1f}"
+def _steps(steps: Sequence[Step], width: int) -> Iterator[Line]:
+    """What was done, in order: how it went, how long it took, and a word on it."""
+    size = min(max((width_of(clean(step.step)) for step in steps), default=0), max(width // 2 - 6, 6))
+    timed = any(step.seconds is not None for step in steps)
+    room = width - size - 4 - (9 if timed else 0)
+    for step in steps:
+        glyph, colour = GLYPHS[step.status]
+        took = fit("" if step.seconds is None else _took(step.seconds), 7, right=True) + "  " if timed else ""
+        detail = clean(step.detail) or ("" if step.status in (Status.DONE, Status.PASS) else step.status.value)
+        pieces = wrap(detail, room) if room >= NARROWEST else [fit(detail, max(room, 0)).rstrip()]
+        yield Line.assemble((f"{glyph} ", colour), fit(clean(step.step), size), "  ", (took, "dim"), pieces[0])
+        yield from (Line(" " * (width - room) + piece) for piece in pieces[1:])
 
 
-def cell_text(value: Cell, column: Column, zone: tzinfo) -> str:
-    """The text of one cell; nothing is a dash."""
-    if value is None:
-        return "–"
-    if isinstance(value, Status):
-        return f"{GLYPHS[value][0]} {value.value}"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (int, float)):
-        return number(value, column)
-    if isinstance(value, datetime):
-        return value.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
-    if isinstance(value, tuple):
-        return ", ".join(value)
-    return value.replace("\n", " ")
+def _took(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 100 else f"{int(seconds // 60)}:{int(seconds % 60):02d}"
 
 
-def _cell(value: Cell, column: Column, zone: tzinfo) -> Line:
-    colour = GLYPHS[value][1] if isinstance(value, Status) else ""
-    return Line(cell_text(value, column, zone), style=colour)
+def _actions(actions: Sequence[Action], width: int) -> Iterator[Line]:
+    """Each next step as the command line to type, which the shell understands even where it had to be broken."""
+    typed = [["mlops-tui", *(clean(shlex.quote(word)) for word in action.argv)] for action in actions]
+    sizes = [width_of(" ".join(words)) for words in typed]
+    size = max((size for size in sizes if size <= width - 2), default=0)
+    for words, own, action in zip(typed, sizes, actions, strict=True):
+        label = clean(action.label)
+        *before, last = packed(words, width - 2 if own <= width - 2 else width - 4)
+        for number, piece in enumerate(before):
+            yield Line.assemble(("→ " if number == 0 else "  ", "cyan"), f"{piece} \\")
+        line = Line.assemble(("  " if before else "→ ", "cyan"), last)
+        if not before and size + 5 + width_of(label) <= width:
+            line.append(" " * (size - width_of(last)) + "   " + label, style="dim")
+        line.rstrip()
+        yield line
 
 
-def _table(part: Table, width: int, zone: tzinfo, rows: int) -> Iterator[Line]:
+# -- tables -------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """One column as it will stand: its texts, its width, which side it leans to."""
+
+    column: Column
+    texts: tuple[str, ...]
+    heading: str
+    right: bool
+
+    @property
+    def natural(self) -> int:
+        return max((width_of(text) for text in (self.heading, *self.texts)), default=1)
+
+    @property
+    def least(self) -> int:
+        """Numbers are never cut; texts and headings may be."""
+        longest = max((width_of(text) for text in self.texts), default=1)
+        return longest if self.right else min(longest, NARROWEST)
+
+
+def _table(part: Table, width: int, zone: tzinfo, rows: int, command: Sequence[str]) -> Iterator[Line]:
     shown = part.rows[:rows]
     total = len(part.rows) if part.total is None else part.total
     if part.title:
-        yield Line(part.title, style="bold")
+        yield from (Line(line, style="bold") for line in wrap(clean(part.title), width))
     if not shown:
-        yield Line("  none", style="bright_black")
+        named = "" if part.title else f"{clean(part.id.replace('_', ' '))}: "
+        yield Line(fit(f"  {named}none", width).rstrip(), style="dim")
         return
-    cells = [[cell_text(row.get(column.id), column, zone) for column in part.columns] for row in shown]
-    wide = _widths(part.columns, cells, width)
-    right = [_numeric(shown, column) for column in part.columns]
-    yield Line("  " + "  ".join(_fit(column.heading, size, alone) for column, size, alone
-                                in zip(part.columns, wide, right, strict=True)).rstrip(), style="bright_black")
-    for row, texts in zip(shown, cells, strict=True):
-        yield _row(row, part.columns, texts, wide, right)
+    columns = [_column(column, shown, zone) for column in part.columns]
+    columns, sizes, left_out = _sized(columns, width - 2)
+    yield Line("  " + "  ".join(fit(each.heading, size, right=each.right) for each, size
+                                in zip(columns, sizes, strict=True)).rstrip(), style="dim")
+    for number, row in enumerate(shown):
+        yield _row(number, row, columns, sizes)
+    if left_out:
+        names = ", ".join(each.heading for each in left_out)
+        yield from (Line(text, style="dim") for text in _hung(f"not shown for want of room: {names}", "  ", width))
     if total > len(shown):
-        yield Line(f"  {total - len(shown):,} more", style="bright_black")
+        typed = f": mlops-tui {clean(shlex.join(command))} --json" if command else ""
+        yield from (Line(text, style="dim") for text in _hung(f"{total - len(shown):,} more{typed}", "  ", width))
 
 
-def _row(row: Row, columns: Sequence[Column], texts: Sequence[str], wide: Sequence[int], right: Sequence[bool]) -> Line:
-    line = Line("  ")
-    for column, text, size, alone in zip(columns, texts, wide, right, strict=True):
-        value = row.get(column.id)
-        line.append(_fit(text, size, alone), style=GLYPHS[value][1] if isinstance(value, Status) else "")
+def _column(column: Column, rows: Sequence[Row], zone: tzinfo) -> _Shown:
+    values = [row.get(column.id) for row in rows]
+    present = [value for value in values if value is not None]
+    digits = digits_for(present)
+    right = bool(present) and all(is_number(value) for value in present)
+    texts = tuple(cell_text(value, column, zone, digits) for value in values)
+    return _Shown(column, texts, clean(column.heading), right)
+
+
+def _sized(columns: list[_Shown], room: int) -> tuple[list[_Shown], list[int], list[_Shown]]:
+    """Columns that fit, their widths, and those left out: texts are narrowed first, then the last columns go."""
+    kept = list(columns)
+    while len(kept) > 1 and sum(each.least for each in kept) + 2 * (len(kept) - 1) > room:
+        kept.pop()
+    sizes = [min(each.natural, room) for each in kept]
+    least = [min(each.least, room) for each in kept]
+    over = sum(sizes) + 2 * (len(kept) - 1) - room
+    while over > 0:
+        give = [size - floor for size, floor in zip(sizes, least, strict=True)]
+        widest = max((size for size, can in zip(sizes, give, strict=True) if can > 0), default=0)
+        if widest == 0:
+            break
+        place = next(index for index, size in enumerate(sizes) if size == widest and give[index] > 0)
+        sizes[place] -= 1
+        over -= 1
+    return kept, sizes, columns[len(kept):]
+
+
+def _row(number: int, row: Row, columns: Sequence[_Shown], sizes: Sequence[int]) -> Line:
+    """One row; how it stands is seen at its beginning, wherever the word for it stands."""
+    told = (value for each in columns if isinstance(value := row.get(each.column.id), Status))
+    stands = next(told, row.get("status"))
+    glyph, colour = GLYPHS[stands] if isinstance(stands, Status) else (" ", "")
+    line = Line.assemble((f"{glyph} ", colour))
+    for each, size in zip(columns, sizes, strict=True):
+        value = row.get(each.column.id)
+        line.append(fit(each.texts[number], size, right=each.right),
+                    style=GLYPHS[value][1] if isinstance(value, Status) else "")
         line.append("  ")
     line.rstrip()
     return line
-
-
-def _numeric(rows: Sequence[Row], column: Column) -> bool:
-    values = [row.get(column.id) for row in rows if row.get(column.id) is not None]
-    return bool(values) and all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
-
-
-def _widths(columns: Sequence[Column], cells: Sequence[Sequence[str]], width: int) -> list[int]:
-    """The width of each column; the widest give way until the line fits."""
-    wide = [max(cell_len(column.heading), *(cell_len(row[index]) for row in cells))
-            for index, column in enumerate(columns)]
-    while sum(wide) + 2 * len(wide) > width and max(wide) > 12:
-        wide[wide.index(max(wide))] -= 1
-    return wide
-
-
-def _fit(text: str, size: int, right: bool) -> str:
-    if cell_len(text) > size:
-        return set_cell_size(text, max(size - 1, 0)) + "…"
-    return " " * (size - cell_len(text)) + text if right else set_cell_size(text, size)
-
-
-def _series(part: Series, width: int) -> Iterator[Line]:
-    """A picture on one line for each of the curves; scripts and the dashboard get the points."""
-    if part.title:
-        yield Line(part.title, style="bold")
-    curves = [(part.names[0] if part.names else part.y_label, part.y)]
-    if part.other:
-        curves.append((part.names[1] if len(part.names) > 1 else "other", part.other))
-    numbers = [value for _, curve in curves for value in curve if isinstance(value, (int, float))]
-    if not numbers:
-        return
-    low, high = min(numbers), max(numbers)
-    label = max(cell_len(name) for name, _ in curves)
-    for name, curve in curves:
-        yield Line(f"  {set_cell_size(name, label)}  {spark(curve, low, high, width - label - 30)}"
-                   f"  {number(low, Column(''))} – {number(high, Column(''))}")
-
-
-def spark(values: Sequence[Cell], low: float, high: float, size: int) -> str:
-    """The values as a row of blocks between low and high; what is missing is a blank."""
-    step = max(1, -(-len(values) // max(size, 10)))
-    picked = []
-    for start in range(0, len(values), step):
-        group = [float(value) for value in values[start:start + step] if isinstance(value, (int, float))]
-        picked.append(sum(group) / len(group) if group else None)
-    span = (high - low) or 1.0
-    return "".join(" " if value is None else _BLOCKS[1 + round((value - low) / span * 7)] for value in picked)

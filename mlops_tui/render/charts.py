@@ -1,0 +1,303 @@
+"""Series drawn in characters: curves in braille, bars in eighths, intervals on one axis, a heat map in shades."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime, tzinfo
+from itertools import pairwise
+
+from rich.text import Text as Line
+
+from mlops_tui.render.cells import cell_text, clean, digits_for, fit, number, real, width_of
+from mlops_tui.view import Cell, Column, Series
+
+COLOURS = ("cyan", "magenta")
+ROWS = 30  # of bars, intervals and edges
+_PLAIN = Column("")
+_DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # braille: four dots high, two wide
+_EIGHTHS = " ▏▎▍▌▋▊▉█"
+_SHADES = " ░▒▓█"
+
+Points = list[tuple[float, float]]
+
+
+def draw(part: Series, width: int, zone: tzinfo, height: int = 8) -> Iterator[Line]:
+    """The picture of a series, no wider than `width`."""
+    for line in _drawn(part, width, zone, height):
+        line.truncate(width)
+        yield line
+
+
+def _drawn(part: Series, width: int, zone: tzinfo, height: int) -> Iterator[Line]:
+    match part.kind:
+        case "line" | "band":
+            return curves(part, width, height, zone)
+        case "bar" | "bins":
+            return bars(part, width, zone)
+        case "interval":
+            return intervals(part, width, zone)
+        case "heat":
+            return heat(part, width, zone)
+        case "graph":
+            return edges(part, width, zone)
+
+
+# -- curves -------------------------------------------------------------------------------------------------------
+
+
+def curves(part: Series, width: int, height: int, zone: tzinfo) -> Iterator[Line]:
+    """One or two curves over a common axis: the first drawn through, the other dotted, limits as a fine band."""
+    places = _places(part.x)
+    first, second = _points(places, part.y), _points(places, part.other)
+    limits = [_points(places, part.low), _points(places, part.high)]
+    heights = [y for points in (first, second, *limits) for _, y in points]
+    if not heights:
+        yield Line("  nothing to draw yet", style="dim")
+        return
+    low, high = min(heights), max(heights)
+    room = max(high - low, abs(high) * 1e-6) or 1.0
+    low, high = low - 0.05 * room, high + 0.05 * room
+    labels = _scale(low, high, height)
+    left = max(width_of(label) for label in labels)
+    canvas = Canvas(max(width - left - 3, 4), height, (min(places), max(places)), (low, high))
+    for points in limits:
+        canvas.curve(points, 0, dash=(1, 4))
+    canvas.curve(second, 1, dash=(2, 4))
+    canvas.curve(first, 0)
+    for label, row in zip(labels, canvas.rows(), strict=True):
+        yield Line.assemble("  ", (fit(label, left, right=True), "dim"), " ", *row)
+    yield Line.assemble(" " * (left + 3), (_under(part.x, canvas.width, zone), "dim"))
+    yield from _legend(part)
+
+
+def _places(x: Sequence[Cell]) -> list[float]:
+    """Where each point stands: by time or number where all have one, by order otherwise."""
+    if x and all(isinstance(value, datetime) for value in x):
+        return [value.timestamp() for value in x if isinstance(value, datetime)]
+    found = [real(value) for value in x]
+    if x and None not in found:
+        return [value for value in found if value is not None]
+    return [float(position) for position in range(len(x))] or [0.0]
+
+
+def _points(places: Sequence[float], values: Sequence[Cell]) -> Points:
+    return [(place, found) for place, value in zip(places, values, strict=False) if (found := real(value)) is not None]
+
+
+def _scale(low: float, high: float, height: int) -> list[str]:
+    """A label for the top, the middle and the bottom row, nothing for the others."""
+    at = {0: high, height - 1: low} | ({height // 2: high - (high - low) * (height // 2) / (height - 1)}
+                                       if height >= 5 else {})
+    digits = digits_for([high, low])
+    return [number(at[row], _PLAIN, digits) if row in at else "" for row in range(height)]
+
+
+def _under(x: Sequence[Cell], width: int, zone: tzinfo) -> str:
+    """The first and the last place, and the middle one where there is room."""
+    if not x:
+        return ""
+    first, middle, last = (_short(x[place], zone) for place in (0, len(x) // 2, -1))
+    if width_of(first) + width_of(last) + 2 > width:
+        return fit(first, min(width_of(first), width))
+    gap = width - width_of(first) - width_of(last)
+    if len(x) < 3 or width_of(middle) + 4 > gap:
+        return first + " " * gap + last
+    before = (gap - width_of(middle)) // 2
+    return first + " " * before + middle + " " * (gap - width_of(middle) - before) + last
+
+
+def _short(value: Cell, zone: tzinfo) -> str:
+    return f"{value.astimezone(zone):%-d %b}" if isinstance(value, datetime) else cell_text(value, _PLAIN, zone)
+
+
+def _legend(part: Series) -> Iterator[Line]:
+    """Which curve is which; one curve needs no more than its name."""
+    names = [clean(name) for name in part.names] or [clean(part.y_label)]
+    marks = ("━━", "┅┅")
+    shown = [(mark, name, colour) for mark, name, colour in zip(marks, names, COLOURS, strict=False) if name]
+    if shown:
+        line = Line("  ")
+        for mark, name, colour in shown:
+            line.append(f"{mark} ", style=colour).append(f"{name}   ")
+        line.rstrip()
+        yield line
+
+
+class Canvas:
+    """Braille dots on a grid of cells; each cell takes the colour of the curve drawn into it last."""
+
+    def __init__(self, width: int, height: int, across: tuple[float, float], up: tuple[float, float]) -> None:
+        self.width, self.height = width, height
+        self._across, self._up = across, up
+        self._cells = [[0] * width for _ in range(height)]
+        self._owner = [[0] * width for _ in range(height)]
+
+    def curve(self, points: Points, owner: int, *, dash: tuple[int, int] = (1, 1)) -> None:
+        """Join the points; of a dash's second number of dots its first are set."""
+        dots = [self._dot(point) for point in points]
+        if len(dots) == 1:
+            self._set(*dots[0], owner)
+        count = 0
+        for (x, y), (to_x, to_y) in pairwise(dots):
+            steps = max(abs(to_x - x), abs(to_y - y), 1)
+            for step in range(steps + 1):
+                if count % dash[1] < dash[0]:
+                    self._set(round(x + (to_x - x) * step / steps), round(y + (to_y - y) * step / steps), owner)
+                count += 1
+
+    def _dot(self, point: tuple[float, float]) -> tuple[int, int]:
+        (left, right), (low, high) = self._across, self._up
+        x = (point[0] - left) / ((right - left) or 1.0) * (self.width * 2 - 1)
+        y = (high - point[1]) / ((high - low) or 1.0) * (self.height * 4 - 1)
+        return round(x), round(y)
+
+    def _set(self, x: int, y: int, owner: int) -> None:
+        row, column = min(max(y // 4, 0), self.height - 1), min(max(x // 2, 0), self.width - 1)
+        self._cells[row][column] |= _DOTS[y % 4][x % 2]
+        self._owner[row][column] = owner
+
+    def rows(self) -> Iterator[list[tuple[str, str]]]:
+        """Each line as runs of text and colour."""
+        for cells, owners in zip(self._cells, self._owner, strict=True):
+            yield [(chr(0x2800 + bits) if bits else " ", COLOURS[owner]) for bits, owner
+                   in zip(cells, owners, strict=True)]
+
+
+# -- bars and intervals -------------------------------------------------------------------------------------------
+
+
+def bars(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:
+    """One bar for each place, and a mark where the other series stands."""
+    rows = list(zip(_labels(part, zone), _numbers(part.y), _numbers(part.other, len(part.y)), strict=False))
+    found = [value for _, *pair in rows for value in pair if value is not None]
+    if not found:
+        yield Line("  nothing to draw yet", style="dim")
+        return
+    largest, digits = max(*found, 0.0) or 1.0, digits_for(found)
+    texts = ["–" if value is None else number(value, _PLAIN, digits) for _, value, _ in rows]
+    name_size, number_size = _sizes([label for label, *_ in rows], texts, width)
+    room = width - name_size - number_size - 6
+    for (label, value, other), text in list(zip(rows, texts, strict=True))[:ROWS]:
+        bar = _bar(value, largest, room)
+        line = Line.assemble("  ", fit(label, name_size), "  ", fit(text, number_size, right=True), "  ")
+        yield line.append_text(_marked(bar, other, largest, room))
+    if len(rows) > ROWS:
+        yield Line(f"  {len(rows) - ROWS} more", style="dim")
+    if part.other:
+        yield from _bar_legend(part)
+
+
+def _bar(value: float | None, largest: float, room: int) -> str:
+    eighths = round(max(value or 0.0, 0.0) / largest * room * 8) if room > 0 else 0
+    whole, part = divmod(eighths, 8)
+    return "█" * whole + (_EIGHTHS[part] if part else "")
+
+
+def _marked(bar: str, other: float | None, largest: float, room: int) -> Line:
+    """The bar with a mark across it."""
+    if other is None or room <= 0:
+        return Line(bar, style=COLOURS[0])
+    place = min(round(max(other, 0.0) / largest * room), room - 1)
+    padded = bar + " " * (place + 1 - len(bar))
+    return Line.assemble((padded[:place], COLOURS[0]), ("┃", COLOURS[1]), (padded[place + 1:], COLOURS[0]))
+
+
+def _bar_legend(part: Series) -> Iterator[Line]:
+    names = [clean(name) for name in part.names[:2]]
+    if len(names) == 2:
+        yield Line.assemble("  ", ("█ ", COLOURS[0]), names[0], "   ", ("┃ ", COLOURS[1]), names[1])
+
+
+def intervals(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:
+    """Each estimate with its interval, all on one axis, which is named below."""
+    rows = list(zip(_labels(part, zone), _numbers(part.y), _numbers(part.low, len(part.y)),
+                    _numbers(part.high, len(part.y)), strict=False))
+    found = [value for _, *three in rows for value in three if value is not None]
+    if not found:
+        yield Line("  nothing to draw yet", style="dim")
+        return
+    low, high, digits = min(found), max(found), digits_for(found)
+    texts = ["–" if value is None else number(value, _PLAIN, digits) for _, value, *_ in rows]
+    name_size, number_size = _sizes([label for label, *_ in rows], texts, width)
+    room = max(width - name_size - number_size - 6, 1)
+    for (label, value, start, end), text in list(zip(rows, texts, strict=True))[:ROWS]:
+        yield Line.assemble("  ", fit(label, name_size), "  ", fit(text, number_size, right=True), "  ",
+                            (_interval(value, start, end, (low, high), room), COLOURS[0]))
+    if len(rows) > ROWS:
+        yield Line(f"  {len(rows) - ROWS} more", style="dim")
+    ends = number(low, _PLAIN, digits), number(high, _PLAIN, digits)
+    gap = room - width_of(ends[0]) - width_of(ends[1])
+    if gap > 0:
+        yield Line(" " * (name_size + number_size + 6) + ends[0] + " " * gap + ends[1], style="dim")
+
+
+def _interval(value: float | None, start: float | None, end: float | None, axis: tuple[float, float],
+              room: int) -> str:
+    def place(at: float) -> int:
+        return round((at - axis[0]) / ((axis[1] - axis[0]) or 1.0) * (room - 1))
+
+    drawn = [" "] * room
+    if start is not None and end is not None:
+        first, last = sorted((place(start), place(end)))
+        drawn[first:last + 1] = "─" * (last - first + 1)
+        drawn[first], drawn[last] = "├", "┤"
+    if value is not None:
+        drawn[place(value)] = "●"
+    return "".join(drawn).rstrip()
+
+
+def _labels(part: Series, zone: tzinfo) -> list[str]:
+    return [_short(value, zone) for value in part.x]
+
+
+def _numbers(values: Sequence[Cell], size: int | None = None) -> list[float | None]:
+    found = [real(value) for value in values]
+    return found + [None] * ((size or len(found)) - len(found))
+
+
+def _sizes(names: Sequence[str], texts: Sequence[str], width: int) -> tuple[int, int]:
+    """The columns for names and for numbers; names give way first."""
+    wide = min(max((width_of(text) for text in texts), default=1), max(width - 10, 1))
+    name = max((width_of(name) for name in names), default=1)
+    return max(min(name, (width - wide - 6) // 2), 1), wide
+
+
+# -- heat and graph -----------------------------------------------------------------------------------------------
+
+
+def heat(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:
+    """A shade for each pair of `names` (rows) and `x` (columns); `y` holds the values row by row."""
+    across, values = len(part.x), _numbers(part.y)
+    found = [value for value in values if value is not None]
+    if not found or not across:
+        yield Line("  nothing to draw yet", style="dim")
+        return
+    low, high = min(found), max(found)
+    name_size = max(min(max((width_of(clean(name)) for name in part.names), default=0), width // 3), 1)
+    room = max(width - name_size - 4, 1)
+    shown = min(across, room)
+    cell = max(room // shown, 1) if shown < across else min(room // across, 4)
+    for row in range(-(-len(values) // across))[:ROWS]:
+        name = clean(part.names[row]) if row < len(part.names) else ""
+        shades = "".join(_shade(value, low, high) * cell for value in values[row * across:row * across + shown])
+        yield Line.assemble("  ", fit(name, name_size), "  ", (shades, COLOURS[0]))
+    digits = digits_for(found)
+    scale = f"  {_SHADES[1]} {number(low, _PLAIN, digits)}  {_SHADES[-1]} {number(high, _PLAIN, digits)}"
+    yield Line.assemble(" " * (name_size + 4), (_under(part.x[:shown], cell * shown, zone), "dim"))
+    yield Line(fit(scale, min(width_of(scale), width)), style="dim")
+
+
+def _shade(value: float | None, low: float, high: float) -> str:
+    return " " if value is None else _SHADES[1 + round((value - low) / ((high - low) or 1.0) * (len(_SHADES) - 2))]
+
+
+def edges(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:
+    """What leads to what, one line for each beginning."""
+    leads: dict[str, list[str]] = {}
+    for start, end in zip(part.x, part.y, strict=False):
+        leads.setdefault(cell_text(start, _PLAIN, zone), []).append(cell_text(end, _PLAIN, zone))
+    size = max(min(max((width_of(name) for name in leads), default=1), width // 3), 1)
+    for name, following in list(leads.items())[:ROWS]:
+        line = Line.assemble("  ", fit(name, size), (" → ", COLOURS[0]), ", ".join(following))
+        line.truncate(width, overflow="ellipsis")
+        yield line
+    if len(leads) > ROWS:
+        yield Line(f"  {len(leads) - ROWS} more", style="dim")
