@@ -1,0 +1,221 @@
+"""Two relations compared column by column, and looked into again only where a bound leaves the verdict open."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from mlops_tui.analysis import distance, radix
+from mlops_tui.analysis.arrays import Counts, Floats
+from mlops_tui.analysis.distance import Bounds, Pair
+from mlops_tui.analysis.verdict import Evidence, Limits, Verdict, detectable_ks, detectable_v, judge
+from mlops_tui.errors import NotFound, nearest
+from store.scan import Kind, Scan
+
+Progress = Callable[[int, int, str], None]
+LABELS = 20  # levels of a category that are drawn
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Both samples in the same bins: labels (b,) and shares (b,) of each."""
+
+    labels: tuple[str | float, ...]
+    reference: tuple[float, ...]
+    current: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Shift:
+    """How one column differs between reference and current, and whether that is drift."""
+
+    column: str
+    kind: Kind
+    evidence: Evidence
+    figures: Mapping[str, float | int | str | None]
+    picture: Picture | None = None
+    pair: Pair | None = None
+    verdict: Verdict = field(default_factory=lambda: Verdict(None, None, "not judged yet"))
+
+    @property
+    def judged(self) -> bool:
+        """Whether the column can drift at all: time moves on by itself."""
+        return self.kind != "time"
+
+    @property
+    def severity(self) -> float:
+        """The effect in units of its limit, for ordering."""
+        effect = self.evidence.effect
+        return effect.low / self.evidence.limit if effect is not None else 0.0
+
+
+def compare(reference: Scan, current: Scan, limits: Limits, columns: Sequence[str] = (),
+            progress: Progress = lambda done, total, label: None) -> list[Shift]:
+    """Every column of either side (or those named) with its verdict; NotFound for a name that neither has.
+
+    Numeric columns are read once into 16-bit profiles. Where the verdict depends on where inside its bounds a distance
+    lies, the column is read again and only the values of its open cells are kept: that answer is exact.
+    """
+    names = _chosen(reference, current, columns)
+    tests = max(1, sum(_kind(reference, current, name) not in (None, "time") for name in names))
+    shifts = []
+    for done, name in enumerate(names):
+        progress(done, len(names), f"comparing columns: {name}")
+        shifts.append(_compared(reference, current, name, tests, limits))
+    progress(len(names), len(names), "comparing columns: done")
+    shifts = _judged(shifts, limits)
+    while any(shift.verdict.open for shift in shifts):
+        shifts = [_refined(reference, current, shift) if shift.verdict.open else shift for shift in shifts]
+        shifts = _judged(shifts, limits)
+    return shifts
+
+
+def _chosen(reference: Scan, current: Scan, columns: Sequence[str]) -> list[str]:
+    known = dict.fromkeys([*reference.fields, *current.fields])
+    for name in columns:
+        if name not in known:
+            raise NotFound(f"No column '{name}' on either side.", where=f"{reference.where}, {current.where}",
+                           next=nearest(name, known) or f"Columns: {', '.join(list(known)[:12])}.")
+    return list(dict.fromkeys(columns)) or list(known)
+
+
+def _judged(shifts: Sequence[Shift], limits: Limits) -> list[Shift]:
+    verdicts = judge([shift.evidence for shift in shifts], limits)
+    return [replace(shift, verdict=verdict) for shift, verdict in zip(shifts, verdicts, strict=True)]
+
+
+def _kind(reference: Scan, current: Scan, name: str) -> Kind | None:
+    """How the column is compared; None where one side lacks it or its types do not go together."""
+    sides = [side.fields.get(name) for side in (reference, current)]
+    kinds = [side.kind for side in sides if side is not None]
+    return kinds[0] if len(kinds) == 2 and kinds[0] == kinds[1] else None
+
+
+def _compared(reference: Scan, current: Scan, name: str, tests: int, limits: Limits) -> Shift:
+    kind = _kind(reference, current, name) or _kind_of_the_other(reference, current, name)
+    if kind is None:
+        return _incomparable(reference, current, name)
+    if kind == "time":
+        return Shift(name, kind, Evidence(name, reason="time moves on by itself: not compared"), {})
+    if kind == "numeric":
+        return _numeric(reference, current, name, tests, limits)
+    return _category(reference, current, name, kind, tests, limits)
+
+
+def _kind_of_the_other(reference: Scan, current: Scan, name: str) -> Kind | None:
+    """A column without a single value has whatever type the reader made up; the other side's counts then."""
+    fields = [side.fields.get(name) for side in (reference, current)]
+    if fields[0] is None or fields[1] is None:
+        return None
+    empty = [side.nulls(name) == side.rows for side in (reference, current)]
+    return fields[1].kind if empty[0] else fields[0].kind if empty[1] else None
+
+
+def _incomparable(reference: Scan, current: Scan, name: str) -> Shift:
+    before, now = reference.fields.get(name), current.fields.get(name)
+    if before is not None and now is not None:
+        reason = f"{before.kind} ({before.type}) in the reference, {now.kind} ({now.type}) now"
+    else:
+        reason = "only in the reference" if now is None else "only in the current data"
+    return Shift(name, (before or now or reference.field(name)).kind, Evidence(name, reason=reason), {})
+
+
+def _numeric(reference: Scan, current: Scan, name: str, tests: int, limits: Limits) -> Shift:
+    before = profiled(reference, name)
+    now = profiled(current, name, before.grid if before.n else None)
+    missing = (before.missing, before.rows, now.missing, now.rows)
+    if not (before.n and now.n):
+        return _without_values(name, "numeric", missing, before.n, now.n)
+    pair = distance.paired(before, now)
+    bins = distance.quantile_bins(pair)
+    moved = distance.wasserstein(pair)
+    figures = {**_figures(bins.r, bins.c), "wasserstein_low": moved.low if moved else None,
+               "wasserstein_high": moved.high if moved else None, "method": f"{pair.grid.bits}-bit cells"}
+    evidence = _ks_evidence(Evidence(name, "ks", limit=limits.ks, missing=missing,
+                                     detectable=detectable_ks(pair.n, pair.m, tests, limits)), distance.ks(pair), pair)
+    picture = _picture([float(upto) for upto in bins.upto], bins.r, bins.c)
+    return Shift(name, "numeric", evidence, figures | {"n_reference": pair.n, "n_current": pair.m}, picture, pair)
+
+
+def profiled(side: Scan, name: str, grid: radix.Grid | None = None, *, moments: bool = False) -> radix.Profile:
+    """The profile of a numeric column, on the grid given or on one centred on its first values."""
+    tally: radix.Tally | None = None
+    for batch in side.numbers(name):
+        tally = tally or radix.Tally(grid or radix.grid_for(batch.values), moments=moments)
+        tally.add(batch.values, batch.nulls)
+    return (tally or radix.Tally(grid or radix.Grid())).profile()
+
+
+def _ks_evidence(evidence: Evidence, found: Bounds, pair: Pair) -> Evidence:
+    p_values = Bounds(*(distance.ks_p_value(edge, pair.n, pair.m) for edge in (found.high, found.low)))
+    return replace(evidence, statistic=found, effect=found, p_value=p_values)
+
+
+def _refined(reference: Scan, current: Scan, shift: Shift) -> Shift:
+    """The exact distance: one more reading, of which only the values in open cells are kept."""
+    if shift.pair is None:
+        raise RuntimeError(f"the bounds of '{shift.column}' are open, but there is nothing to look into")
+    pair, name = shift.pair, shift.column
+    open_cells = distance.open_cells(pair)
+    wanted = pair.cells[open_cells]
+    sides = [_collected(side, name, pair, wanted) for side in (reference, current)]
+    exact = distance.ks_refined(pair, open_cells, *sides)
+    return replace(shift, evidence=_ks_evidence(shift.evidence, exact, pair),
+                   figures={**shift.figures, "method": "exact in open cells"})
+
+
+def _collected(side: Scan, name: str, pair: Pair, wanted: radix.Codes) -> Floats:
+    def parts() -> Iterator[Floats]:
+        for batch in side.numbers(name):
+            values = batch.values[~np.isnan(batch.values)]
+            yield values[np.isin(pair.grid.ordered(pair.grid.codes(values)), wanted)]
+
+    return np.concatenate([np.empty(0), *parts()])
+
+
+def _category(reference: Scan, current: Scan, name: str, kind: Kind, tests: int, limits: Limits) -> Shift:
+    before, now = reference.levels(name), current.levels(name)
+    if before.bucketed != now.bucketed:
+        before, now = reference.levels(name, bucketed=True), current.levels(name, bucketed=True)
+    labels, r, c = distance.aligned(before.counts, now.counts)
+    n, m = int(r.sum()), int(c.sum())
+    missing = (before.nulls, before.nulls + n, now.nulls, now.nulls + m)
+    if not (n and m):
+        return _without_values(name, kind, missing, n, m)
+    figures = {**_figures(r, c), "n_reference": n, "n_current": m, "levels": len(labels),
+               "method": f"{len(labels)} hash buckets" if before.bucketed else "exact counts"}
+    picture = _picture(labels[:LABELS], r, c)
+    found = distance.association(r, c)
+    if found is None:
+        return Shift(name, kind, _untested(name, missing, r, c), figures, picture)
+    effect, p_value = Bounds(found.v, found.v), Bounds(found.p_value, found.p_value)
+    evidence = Evidence(name, "chi2", Bounds(found.chi2, found.chi2), p_value, effect,
+                        detectable_v(n, m, found.df, tests, limits), limits.v, missing)
+    return Shift(name, kind, evidence, figures | {"df": found.df, "pooled": found.pooled}, picture)
+
+
+def _untested(name: str, missing: tuple[int, int, int, int], r: Counts, c: Counts) -> Evidence:
+    """One level on both sides is no change; levels too rare to be counted are no evidence."""
+    if r.size == 1:
+        return Evidence(name, missing=missing, reason="the same single value on both sides", same=True)
+    return Evidence(name, missing=missing, reason=f"not enough data: none of {r.size} values occurs often enough")
+
+
+def _without_values(name: str, kind: Kind, missing: tuple[int, int, int, int], n: int, m: int) -> Shift:
+    where = "on either side" if not n and not m else "in the reference" if not n else "in the current data"
+    evidence = Evidence(name, missing=missing, reason=f"no values {where}", same=not n and not m)
+    return Shift(name, kind, evidence, {"n_reference": n, "n_current": m})
+
+
+def _figures(r: Counts, c: Counts) -> dict[str, float | int | str | None]:
+    return {"psi": distance.psi(r, c), "hellinger": distance.hellinger(r, c),
+            "jensen_shannon": distance.jensen_shannon(r, c)}
+
+
+def _picture(labels: Sequence[str | float], r: Counts, c: Counts) -> Picture:
+    """Shares in each bin; what lies beyond the labels given is added to the last of them, named so."""
+    shares = [tuple((side / side.sum()).tolist()) for side in (r, c)]
+    if len(labels) < r.size:
+        shares = [(*side[:len(labels)], sum(side[len(labels):])) for side in shares]
+        labels = [*labels, f"{r.size - len(labels)} more"]
+    return Picture(tuple(labels), shares[0], shares[1])

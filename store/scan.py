@@ -1,0 +1,225 @@
+"""A file or a relation read column by column: numbers as numpy arrays, categories as exact counts."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from os import cpu_count
+from pathlib import Path
+from tempfile import gettempdir
+from typing import Any, Literal
+from uuid import uuid4
+
+import duckdb
+import numpy as np
+import numpy.typing as npt
+
+from store.quoting import literal, quote
+from store.refusal import NotFound, Unreadable, nearest
+
+Kind = Literal["numeric", "category", "boolean", "time"]
+
+BATCH = 1 << 16      # rows of one column held at once: half a MiB, which stays in cache
+LEVELS = 100_000     # a category with more distinct values is counted in hash buckets
+BUCKETS = 4096
+MEMORY = "1GB"
+
+NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
+           "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "BIGNUM")
+TIME = ("DATE", "TIME", "TIMESTAMP", "INTERVAL")
+READERS = {"parquet": "read_parquet({})", "csv": "read_csv({}, header = true, sample_size = -1)",
+           "json": "read_json({}, sample_size = -1)"}
+ENDINGS = {"parquet": "parquet", "pq": "parquet", "csv": "csv", "tsv": "csv", "txt": "csv", "json": "json",
+           "jsonl": "json", "ndjson": "json"}
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column: its name, its DuckDB type, and how its values are compared."""
+
+    name: str
+    type: str
+    kind: Kind
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows of a numeric column: the (n,) float64 values that are not null, and how many rows are."""
+
+    values: npt.NDArray[np.float64]
+    nulls: int
+
+
+@dataclass(frozen=True)
+class Levels:
+    """How often each value of a column occurs, null rows apart; by hash bucket where there are too many values."""
+
+    counts: Mapping[str, int]
+    nulls: int
+    bucketed: bool = False
+
+
+def kind_of(type: str) -> Kind:
+    """How values of a DuckDB type are compared: what is neither number, truth value nor time is compared as text.
+
+    >>> [kind_of(each) for each in ("DECIMAL(18,3)", "BOOLEAN", "TIMESTAMP WITH TIME ZONE", "VARCHAR", "INTEGER[]")]
+    ['numeric', 'boolean', 'time', 'category', 'category']
+    """
+    if type == "BOOLEAN":
+        return "boolean"
+    if type.endswith("]"):
+        return "category"
+    name = type.partition("(")[0]
+    if name in NUMERIC:
+        return "numeric"
+    return "time" if name.startswith(TIME) else "category"
+
+
+class Scan:
+    """One relation, read column by column; nothing is held in memory but the batch at hand.
+
+    Numbers are compared as float64: whole numbers beyond 2⁵³ and long decimals are rounded to it, in their order.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, relation: str, where: str) -> None:
+        self._connection, self._relation, self.where = connection, relation, where
+
+    @cached_property
+    def fields(self) -> dict[str, Field]:
+        """The columns by name, in the order of the relation."""
+        described = self._rows(f"DESCRIBE SELECT * FROM {self._relation}")
+        return {name: Field(name, str(kind), kind_of(str(kind))) for name, kind, *_ in described}
+
+    @cached_property
+    def rows(self) -> int:
+        return int(self._rows(f"SELECT count(*) FROM {self._relation}")[0][0])
+
+    def field(self, name: str) -> Field:
+        """The column of that name; NotFound with the nearest name."""
+        if name not in self.fields:
+            hint = nearest(name, self.fields) or f"Columns: {', '.join(list(self.fields)[:12])}."
+            raise NotFound(f"No column '{name}'.", where=self.where, next=hint)
+        return self.fields[name]
+
+    def numbers(self, name: str) -> Iterator[Batch]:
+        """The column as float64, in batches and in the order of the rows; NaN stays, nulls are left out and counted."""
+        self.field(name)
+        query = f"SELECT CAST({quote(name)} AS DOUBLE) AS x FROM {self._relation}"
+        with self._reading():
+            for record in self._connection.cursor().sql(query).to_arrow_reader(BATCH):
+                yield _numbers(record.column(0))
+
+    def levels(self, name: str, *, bucketed: bool = False) -> Levels:
+        """Exact counts of each value as text; in hash buckets on request, or where there are more than 100,000 values.
+
+        Buckets of two relations can be compared: equal values are in the same one.
+        """
+        self.field(name)
+        text = f"CAST({quote(name)} AS VARCHAR)"
+        key = f"CAST(hash({text}) % {BUCKETS} AS VARCHAR)" if bucketed else text
+        column = f"CASE WHEN {quote(name)} IS NULL THEN NULL ELSE {key} END"
+        most = max(LEVELS, BUCKETS) + 2
+        found = self._rows(f"SELECT {column} AS x, count(*) FROM {self._relation} GROUP BY 1 LIMIT {most}")
+        if not bucketed and len(found) > LEVELS + 1:
+            return self.levels(name, bucketed=True)
+        counts = dict(found)
+        return Levels(counts, counts.pop(None, 0), bucketed)
+
+    def nulls(self, name: str) -> int:
+        """How many rows of the column are null."""
+        self.field(name)
+        return int(self._rows(f"SELECT count(*) - count({quote(name)}) FROM {self._relation}")[0][0])
+
+    def _rows(self, query: str) -> list[tuple[Any, ...]]:
+        with self._reading():
+            return self._connection.cursor().execute(query).fetchall()
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        try:
+            yield
+        except (duckdb.Error, OSError) as problem:
+            raise Unreadable(f"The data cannot be read: {_first_line(problem)}", where=self.where) from problem
+
+
+def _numbers(column: Any) -> Batch:
+    """A pyarrow array of doubles as a batch; its buffers are read in place, and copied only where nulls are dropped."""
+    size, (validity, data) = len(column), column.buffers()
+    values = np.frombuffer(data, np.float64, size, column.offset * 8)
+    if not column.null_count:
+        return Batch(values, 0)
+    bits = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little", count=column.offset + size)
+    return Batch(values[bits[column.offset:].view(np.bool_)], column.null_count)
+
+
+def engine() -> duckdb.DuckDBPyConnection:
+    """A DuckDB of one's own in memory: bounded, spilling to disk, fetching nothing, keeping no file's bytes."""
+    connection = duckdb.connect(":memory:", config={"threads": min(4, cpu_count() or 1), "memory_limit": MEMORY,
+                                                    "temp_directory": gettempdir()})
+    connection.execute("SET TimeZone = 'UTC'; SET autoinstall_known_extensions = false; "
+                       "SET enable_external_file_cache = false; SET parquet_metadata_cache = true")
+    return connection
+
+
+def scan_file(path: Path, connection: duckdb.DuckDBPyConnection) -> Scan:
+    """A Parquet, CSV or JSON file (by its ending, compressed or not), ready to be read.
+
+    CSV needs a header line; CSV and JSON are parsed once, into a table of the connection. Unreadable says what is wrong
+    with the file, NotFound where there is none.
+    """
+    form = _form(path)
+    relation = READERS[form].format(literal(str(path)))
+    try:
+        if form != "parquet":
+            table = quote(f"{path} {uuid4()}")
+            connection.execute(f"CREATE TABLE {table} AS SELECT * FROM {relation}")
+            relation = table
+        described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+    except duckdb.Error as problem:
+        raise _damaged(path, form, problem) from problem
+    names = [name for name, *_ in described]
+    if form == "csv":
+        _refuse_ragged(path, names)
+    return Scan(connection, relation, str(path))
+
+
+def _form(path: Path) -> str:
+    """parquet, csv or json; NotFound or Unreadable where the path is no such file."""
+    if not path.exists():
+        known = [each.name for each in path.parent.iterdir() if each.is_file()] if path.parent.is_dir() else []
+        raise NotFound(f"No file '{path.name}'.", where=str(path.parent), next=nearest(path.name, known))
+    if path.is_dir():
+        raise Unreadable(f"'{path.name}' is a folder.", where=str(path), next="Name one Parquet, CSV or JSON file.")
+    if not path.stat().st_size:
+        raise Unreadable(f"'{path.name}' is empty (0 bytes).", where=str(path), next="Was it written completely?")
+    ending = path.name.lower().removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
+    if ending not in ENDINGS:
+        raise Unreadable(f"'{path.name}' is not known to be Parquet, CSV or JSON.", where=str(path),
+                         next=f"Known endings: {', '.join(ENDINGS)}; .gz or .zst may follow.")
+    return ENDINGS[ending]
+
+
+def _damaged(path: Path, form: str, problem: duckdb.Error) -> Unreadable:
+    """What DuckDB says of a file it cannot read, in one sentence."""
+    said = _first_line(problem)
+    if form == "parquet" and ("magic bytes" in said or "too small" in said):
+        return Unreadable(f"'{path.name}' is no whole Parquet file: its end is missing.", where=str(path),
+                          next="Was it written completely? Copy or export it again.")
+    return Unreadable(f"'{path.name}' cannot be read as {form}: {said}", where=str(path))
+
+
+def _first_line(problem: BaseException) -> str:
+    """The first line of an error that says something, without its class."""
+    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
+    first = lines[0].partition("Error: ")[2] or lines[0] if lines else type(problem).__name__
+    detail = next((line for line in lines[1:] if line.startswith(("Invalid", "Expected", "Error when converting"))), "")
+    return f"{first.rstrip('.')}. {detail}".strip()[:300]
+
+
+def _refuse_ragged(path: Path, names: list[str]) -> None:
+    """A CSV whose rows differ in length is taken for one column named like the whole header line."""
+    name = names[0] if len(names) == 1 else ""
+    found = next((mark for mark in ",;\t|" if mark in name), "")
+    if found:
+        raise Unreadable(f"The rows do not all have {name.count(found) + 1} fields, as the header has.",
+                         where=str(path), next=f"Look for a missing quote or a stray '{found}'.")
