@@ -1,0 +1,13 @@
+-- description: When and how far a flight is scheduled to fly. The month is left out on purpose: five months of training cannot teach a season.
+-- entity: flight_id
+-- time: sched_dep
+-- available_after: 0m
+-- lookback: 0d
+-- One row is one scheduled flight; the timetable is published weeks ahead, so nothing here depends on its outcome.
+SELECT
+  flight_id,
+  sched_dep,
+  date_part('hour', timezone('America/New_York', sched_dep)) * 60 + date_part('minute', sched_dep) AS minute_of_day,
+  isodow(timezone('America/New_York', sched_dep)) AS weekday,
+  distance
+FROM flights
