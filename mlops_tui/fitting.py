@@ -34,6 +34,7 @@ from sklearn.utils import get_tags
 
 from mlops_tui.analysis.ranking import roc_auc
 from mlops_tui.errors import BadInput, NotFound, nearest
+from mlops_tui.frames import frame_of, inputs_of
 from store import estimators
 
 LADDER = PRIOR, SINGLE, LOGISTIC, TREE = ("baseline_prior", "baseline_feature", "baseline_logistic", "baseline_tree")
@@ -95,42 +96,12 @@ def fit(request: Mapping[str, Any], functions: Functions, report: Report) -> dic
 # -- rows -----------------------------------------------------------------------------------------------------------
 
 
-def frame_of(table: pa.Table, columns: Sequence[str]) -> pd.DataFrame:
-    """The features as models read them: numbers and booleans as float64 with NaN for null, texts as pandas strings."""
-    cast = []
-    for name in columns:
-        column = table.column(name)
-        kind = _kind(column.type)
-        if kind is None:
-            raise BadInput(f"Feature '{name}' is of type {column.type}; models read numbers, booleans and texts.",
-                           next="Make numbers of it in the feature's SQL, such as its hour or weekday.")
-        cast.append(column.cast(pa.string() if kind == "string" else pa.float64()))
-    return pa.table(dict(zip(columns, cast, strict=True))).to_pandas()
-
-
 def rows_of(table: pa.Table, columns: Sequence[str], label: str) -> Rows:
     """Features and label of a table; BadInput for a label that is not 0/1 in every row."""
     values = table.column(label).cast(pa.float64()).to_numpy()
     if not np.isin(values, (0.0, 1.0)).all():
         raise BadInput(f"The label '{label}' is not 0 or 1 in every row.")
     return Rows(frame_of(table, columns), values.astype(np.int8))
-
-
-def inputs_of(table: pa.Table, columns: Sequence[str]) -> list[dict[str, Any]]:
-    """Name and type of each feature, and whether it had a value in every row."""
-    return [{"name": name, "type": _kind(table.column(name).type), "required": table.column(name).null_count == 0}
-            for name in columns]
-
-
-def _kind(type: pa.DataType) -> str | None:
-    value = type.value_type if pa.types.is_dictionary(type) else type
-    if pa.types.is_boolean(value):
-        return "boolean"
-    if pa.types.is_integer(value):
-        return "long"
-    if pa.types.is_floating(value) or pa.types.is_decimal(value):
-        return "double"
-    return "string" if pa.types.is_string(value) or pa.types.is_large_string(value) else None
 
 
 def _check(train: Rows, test: Rows) -> None:

@@ -1,0 +1,191 @@
+"""Candidates of a model, trained beside a ladder of baselines on rows split in time."""
+
+import json
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+import click
+
+from mlops_tui import pointintime
+from mlops_tui.analysis.metrics import METRICS
+from mlops_tui.capability import measure
+from mlops_tui.errors import BadInput, NotDeclared, nearest
+from mlops_tui.kinds import Candidate
+from mlops_tui.modeling._training import Job, Rows, candidate_key, code_digest, split
+from mlops_tui.modeling._training import rows as training_rows
+from mlops_tui.modeling._trial import Trial, as_json, dumped, metrics_of, standing, trial
+from mlops_tui.moments import moment
+from mlops_tui.session import Session
+from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View
+from store.facts import Trained
+from store.tracking import Input, Record, Version
+
+NUMBERS = (Column("value", digits=4), Column("low", digits=4), Column("high", digits=4))
+
+
+@measure
+@click.argument("model")
+@click.option("--candidate", default=None, help="Only this one of the declared candidates.")
+@click.option("--from", "start", default=None, help="First local day of the rows; else as declared, else the first.")
+@click.option("--to", "end", default=None, help="The local day after the last one; else as declared, else today.")
+def train(session: Session, model: str, candidate: str | None, start: str | None, end: str | None) -> View:
+    """Train MODEL's candidates and register each as a version, the best one last.
+
+    Each is fitted beside a ladder of baselines and measured on the last days of the window, which it has not seen.
+    What was trained before from the same rows, declaration and code is not trained again.
+
+    \b
+    Example: mlops-tui train flights-delay
+             mlops-tui train flights-delay --candidate boosted --from 2013-03-01 --to 2013-08-01
+    """
+    job = _job(session, model, (start, end))
+    wanted = _candidates(session, job, candidate)
+    made = training_rows(session, job)
+    code = code_digest(session.declared().root)
+    keys = {name: candidate_key(job, made, each, code) for name, each in wanted.items()}
+    before = _by_key(session, job)
+    missing = {name: each for name, each in wanted.items() if keys[name] not in before}
+    if missing:
+        _train(session, job, made, missing, keys)
+    now = _by_key(session, job)
+    return _view(job, [now[key] for key in keys.values()], len(missing))
+
+
+def _job(session: Session, text: str, window: tuple[str | None, str | None]) -> Job:
+    project = session.declared()
+    name = project.subject(text, "model").name
+    model = project.model(name)
+    declared = model.train or (None, None)
+    start, end = (given or usual for given, usual in zip(window, declared, strict=True))
+    first = moment(start, project.zone).date() if start else _first_day(session, model.label.dataset)
+    last = moment(end, project.zone).date() if end else session.now().astimezone(project.zone).date()
+    if first >= last:
+        raise BadInput(f"There are no rows from {first} to {last}.", next="Give --from DAY and a later --to DAY.")
+    keys = pointintime.key_columns(model, project.dataset(model.label.dataset))
+    return Job(name, model, (first, last), tuple(keys))
+
+
+def _first_day(session: Session, dataset: str) -> date:
+    days = [file.partition["day"] for file in session.snapshot(dataset).files if "day" in file.partition]
+    if not days:
+        raise BadInput(f"'{dataset}' is not kept by day.", next="Give --from DAY and --to DAY.")
+    return date.fromisoformat(min(days))
+
+
+def _candidates(session: Session, job: Job, only: str | None) -> dict[str, Candidate]:
+    known = dict(job.model.candidates)
+    if only is not None and only not in known:
+        raise NotDeclared(f"'{job.name}' has no candidate '{only}'.",
+                          where=str(session.declared().path_of("model", job.name)),
+                          next=nearest(only, known) or f"Declared: {', '.join(known)}.")
+    return {only: known[only]} if only is not None else known
+
+
+def _by_key(session: Session, job: Job) -> dict[str, Trained]:
+    return {entry.fact.key: entry.fact for entry in session.ledger.entries("trained", subject=job.name)
+            if isinstance(entry.fact, Trained)}
+
+
+# -- training -------------------------------------------------------------------------------------------------------
+
+
+def _train(session: Session, job: Job, made: Rows, missing: Mapping[str, Candidate], keys: Mapping[str, str]) -> None:
+    """Fit, measure, register and record; the registry opens while the child fits."""
+    with session.data().staging() as folder, ThreadPoolExecutor(1) as beside:
+        parts = split(session, job, made, folder)
+        opened = beside.submit(session.tracking().open)
+        tried = trial(session, made, parts, job, missing)
+        opened.result()
+        metric = metrics_of(job.model)[0]
+        for name in sorted(missing, key=lambda name: standing(metric, tried.measured[name])):
+            fact = _fact(session, tried, name, _registered(session, tried, name, keys[name]), keys[name])
+            session.ledger.transact(lambda entries, fact=fact: () if any(  # type: ignore[misc]
+                isinstance(entry.fact, Trained) and entry.fact.key == fact.key for entry in entries) else (fact,))
+
+
+def _registered(session: Session, tried: Trial, name: str, key: str) -> Version:
+    """The candidate's version in MLflow; one that was registered before we could record it is taken up again."""
+    tracking, job = session.tracking(), tried.job
+    found = [version for version in tracking.versions(job.name) if version.tags.get("key") == key]
+    if found:
+        return found[0]
+    declared = job.model.candidates[name]
+    training = {"training": tried.rows.rows.id, "features": tried.rows.features.id, "labels": tried.rows.labels.id,
+                "scores": tried.scores, "window": [str(day) for day in job.days], **tried.parts.detail}
+    return tracking.log_version(job.name, dumped(tried, name), Record(
+        inputs=tuple(Input(**each) for each in tried.inputs),
+        params={"estimator": declared.estimator or declared.factory, "seed": job.model.seed, **declared.params},
+        metrics={metric: each.value for metric, each in tried.measured[name].items() if each.value is not None},
+        tags={"candidate": name, "key": key, "training": tried.rows.rows.id},
+        documents={"declaration.yaml": session.declared().declaration("model", job.name).decode(),
+                   "training.json": json.dumps(training, indent=1)}))
+
+
+def _fact(session: Session, tried: Trial, name: str, version: Version, key: str) -> Trained:
+    job, model, contrasts = tried.job, tried.models[name], list(tried.contrasts[name])
+    metric = metrics_of(job.model)[0]
+    best = max(tried.ladder(), key=lambda rung: standing(metric, tried.measured[rung]))
+    return Trained(
+        subject=job.name, version=str(version.version), candidate=name, key=key, run_id=version.run_id,
+        artifact=version.digest, training=tried.rows.rows.id, declaration=session.declaration("model", job.name),
+        seed=job.model.seed, window=(str(job.days[0]), str(job.days[1])), metrics=as_json(tried.measured[name]),
+        scores=tried.scores, detail={
+            **tried.parts.detail, "metric": metric.id, "best_baseline": best,
+            "beats_baseline": all(each["verdict"] == "better" for each in contrasts), "contrasts": contrasts,
+            "baselines": {rung: as_json(tried.measured[rung]) for rung in tried.ladder()},
+            "descriptions": {each: tried.models[each]["description"] for each in (name, *tried.ladder())},
+            "features": tried.rows.features.id, "labels": tried.rows.labels.id, "inputs": list(tried.inputs),
+            "seconds": model["seconds"], "notes": list(model["notes"])})
+
+
+# -- view -----------------------------------------------------------------------------------------------------------
+
+
+def _view(job: Job, versions: Sequence[Trained], new: int) -> View:
+    """What is known of the versions, whether they were trained now or before; the best one gives the facts."""
+    metric = versions[0].detail["metric"]
+    sign = 1 if METRICS[metric].higher_is_better else -1
+    best = max(versions, key=lambda fact: sign * (fact.metrics[metric]["value"] or 0.0))
+    beats = bool(best.detail["beats_baseline"])
+    measured = best.metrics[metric]
+    range_ = f" [{measured['low']:.3f}, {measured['high']:.3f}]" if measured["low"] is not None else ""
+    title = (f"{job.name} {best.version} ({best.candidate}): {metric} {measured['value']:.3f}{range_}, "
+             f"{'beats every baseline' if beats else 'does not beat the baselines'}")
+    notes = [f"{fact.candidate}: {note}" for fact in versions for note in fact.detail["notes"]]
+    parts: list[Part] = [Facts(_facts(best, new)), _candidates_table(versions), _comparisons(versions)]
+    parts += [Text("\n".join(notes))] if notes else []
+    actions = (Action("Promote it", ("promote", f"{job.name}@{best.version}")),) if beats else ()
+    return View(title, Status.DONE if beats else Status.WARN, tuple(parts), actions)
+
+
+def _facts(best: Trained, new: int) -> dict[str, Cell]:
+    detail = best.detail
+    return {"version": best.version, "candidate": best.candidate, "beats_baseline": bool(detail["beats_baseline"]),
+            "best_baseline": detail["best_baseline"], "trained": "now" if new else "already trained",
+            "from": best.window[0], "to": best.window[1], "test_from": detail["test_from"],
+            "train_rows": detail["train_rows"], "test_rows": detail["test_rows"], "purged": detail["purged"],
+            "overlap": detail["overlap"], "run_id": best.run_id, "training": best.training, "scores": best.scores,
+            "seed": best.seed, "declaration": best.declaration}
+
+
+def _candidates_table(versions: Sequence[Trained]) -> Table:
+    """Each candidate, then each baseline, metric by metric, all on the same test rows."""
+    detail = versions[0].detail
+    models = [(fact.candidate, fact.version, fact.metrics) for fact in versions]
+    models += [(each["baseline"], "", detail["baselines"][each["baseline"]]) for each in detail["contrasts"]]
+    order = sorted(versions[0].metrics, key=lambda name: (name != detail["metric"], tuple(METRICS).index(name)))
+    rows: list[Row] = [{"model": name, "version": version or None, "metric": metric, **_numbers(metrics[metric])}
+                       for name, version, metrics in models for metric in order]
+    return Table.of("candidates", rows, "model", "version", "metric", *NUMBERS, "n", title="On the test rows")
+
+
+def _numbers(measured: Mapping[str, Cell]) -> dict[str, Cell]:
+    return {key: measured[key] for key in ("value", "low", "high", "n", "reason")}
+
+
+def _comparisons(versions: Sequence[Trained]) -> Table:
+    rows: list[Row] = [{"candidate": fact.candidate, **each} for fact in versions for each in fact.detail["contrasts"]]
+    return Table.of("comparisons", rows, "candidate", "baseline", Column("estimate", "lead", digits=4),
+                    Column("low", digits=4), Column("high", digits=4), Column("p_value", "p", digits=4), "verdict",
+                    title="Lead on each baseline, same rows")
