@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from mlops_tui import declare
 from mlops_tui.commands import parse, perform
 from mlops_tui.kinds import Monitor
 from mlops_tui.opening import open_project
+from mlops_tui.project import read_document
+from mlops_tui.response import _steps as runbooks
 from mlops_tui.session import without_project
 from mlops_tui.view import Status
 
@@ -130,3 +133,12 @@ def test_the_worked_example_is_a_capability(tmp_path: Path) -> None:
 def test_the_worked_example_of_a_monitor_is_one() -> None:
     monitor = declare.parse(Monitor, block_of("CONTRIBUTING.md", "yaml"), "CONTRIBUTING.md")
     assert (monitor.check, monitor.subject) == ("drift", "flights-delay")
+
+
+def test_the_worked_example_of_a_runbook_is_one(tmp_path: Path) -> None:
+    _, _, after = documents()["CONTRIBUTING.md"].partition("## A runbook")
+    indented = [line for line in after.partition("\n## ")[0].splitlines() if line.startswith("    ")]
+    (tmp_path / "missing.md").write_text(textwrap.dedent("\n".join(indented)) + "\n", encoding="utf-8")
+    runbook = runbooks.read(read_document(tmp_path / "missing.md"))
+    assert [step.kind for step in runbook.steps] == ["query", "manual", "notify"]
+    assert (runbook.when, runbook.needs) == (("health",), ("incident", "dataset"))
