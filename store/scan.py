@@ -1,6 +1,6 @@
 """A file or a relation read column by column: numbers as numpy arrays, categories as exact counts."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -57,6 +57,19 @@ class Levels:
     counts: Mapping[str, int]
     nulls: int
     bucketed: bool = False
+
+
+@dataclass(frozen=True)
+class Times:
+    """A column of dates or times: Python's own values, None where the column has none."""
+
+    nulls: int
+    distinct: int
+    minimum: Any
+    maximum: Any
+    quantiles: tuple[Any, ...]
+    top: Any
+    top_rows: int
 
 
 def kind_of(type: str) -> Kind:
@@ -124,6 +137,24 @@ class Scan:
             return self.levels(name, bucketed=True)
         counts = dict(found)
         return Levels(counts, counts.pop(None, 0), bucketed)
+
+    def times(self, name: str, at: Sequence[float] = (0.05, 0.5, 0.95)) -> Times:
+        """A column of dates or times, whose quantiles are values that occur (type 1)."""
+        self.field(name)
+        x, places = quote(name), ", ".join(str(float(q)) for q in at)
+        [(rows, known, distinct, low, high, quantiles)] = self._rows(
+            f"SELECT count(*), count({x}), count(DISTINCT {x}), min({x}), max({x}), quantile_disc({x}, [{places}]) "
+            f"FROM {self._relation}")
+        often = self._rows(f"SELECT {x}, count(*) FROM {self._relation} WHERE {x} IS NOT NULL GROUP BY 1 "
+                           "ORDER BY 2 DESC, 1 LIMIT 1")
+        top, top_rows = often[0] if often and (often[0][1] > 1 or known == 1) else (None, 0)
+        return Times(rows - known, distinct, low, high, tuple(quantiles or (None,) * len(at)), top, top_rows)
+
+    def distinct(self, name: str, *, estimated: bool = False) -> int:
+        """How many different values the column has; `estimated` (HyperLogLog) is within some percent, far cheaper."""
+        self.field(name)
+        count = f"approx_count_distinct({quote(name)})" if estimated else f"count(DISTINCT {quote(name)})"
+        return int(self._rows(f"SELECT {count} FROM {self._relation}")[0][0])
 
     def nulls(self, name: str) -> int:
         """How many rows of the column are null."""

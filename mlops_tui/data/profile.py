@@ -1,0 +1,138 @@
+"""What is in a file or a dataset: every column's type, missing values, range, quantiles and most frequent value."""
+
+from collections.abc import Callable
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any
+
+import click
+import numpy as np
+
+from mlops_tui.analysis import radix
+from mlops_tui.analysis.summary import summary
+from mlops_tui.capability import LOCAL_SOURCES, look
+from mlops_tui.errors import BadInput, Denied
+from mlops_tui.session import Session
+from mlops_tui.view import Cell, Column, Facts, Row, Status, Table, View, finite
+from store.scan import Field, Kind, Scan, engine, scan_file
+
+SORTED = 1 << 24  # values of one column that are held and sorted for exact figures: 128 MiB
+QUANTILES = {"p05": 0.05, "p50": 0.5, "p95": 0.95}
+IDS = ("column", "type", "rows", "nulls", "distinct", "min", "max", "mean", "std", *QUANTILES, "top")
+
+
+@look
+@click.argument("subject")
+def profile(session: Session, subject: str) -> View:
+    """Describe every column of SUBJECT: a file, or a declared dataset[@snapshot].
+
+    \b
+    Example: mlops-tui profile flights.parquet
+    """
+    side = _opened(session, subject)
+    rows = []
+    for done, field in enumerate(side.fields.values()):
+        session.progress(done, len(side.fields), f"describing columns: {field.name}")
+        rows.append(described(side, field))
+    session.progress(len(rows), len(rows), "describing columns: done")
+    title = f"{Path(subject).name}: {side.rows:,} rows, {len(rows)} columns"
+    facts = Facts({"rows": side.rows, "columns": len(rows), "nulls": sum(row["nulls"] for row in rows)})
+    return View(title, Status.DONE, (facts, Table.of("columns", rows, *(Column(id) for id in IDS))))
+
+
+def _opened(session: Session, subject: str) -> Scan:
+    """The dataset of that name, or else the file."""
+    name = subject.removeprefix("dataset/").partition("@")[0]
+    if session.project is not None and name in session.project.datasets:
+        manifest = session.snapshot(subject.removeprefix("dataset/"))
+        side = Scan(session.data().connect(), session.data().scan(manifest), subject)
+    elif session.actor.source not in LOCAL_SOURCES:
+        raise Denied(f"A path on the machine cannot be named from {session.actor.source}.",
+                     next="Name a declared dataset instead.")
+    else:
+        side = scan_file(Path(subject), engine())
+    if not side.rows:
+        raise BadInput(f"'{subject}' has columns but no rows.", where=side.where, next="Name one with data.")
+    return side
+
+
+def described(side: Scan, field: Field) -> dict[str, Any]:
+    """One column as a row of the table; what does not exist for its type is None."""
+    row = dict.fromkeys(IDS) | {"column": field.name, "type": field.type, "kind": field.kind, "rows": side.rows}
+    row |= DESCRIBED[field.kind](side, field)
+    if row["nulls"] == side.rows:
+        row["reason"] = "no values"
+    return {key: finite(value) if isinstance(value, float) else _cell(value) for key, value in row.items()}
+
+
+def _cell(value: Any) -> Cell:
+    """A date or a time without a zone as ISO 8601 text, everything else as it is."""
+    if isinstance(value, date | time) and not (isinstance(value, datetime) and value.tzinfo):
+        return value.isoformat()
+    return value if value is None or isinstance(value, str | int | datetime) else str(value)
+
+
+def _number(side: Scan, field: Field) -> Row:
+    """Counts and moments from one pass into a certified profile; the rest from the values, sorted, if they fit."""
+    tally, held = None, []
+    for batch in side.numbers(field.name):
+        tally = tally or radix.Tally(radix.grid_for(batch.values))
+        tally.add(batch.values, batch.nulls)
+        if side.rows <= SORTED:
+            held.append(batch.values)
+    found = (tally or radix.Tally(radix.Grid())).profile()
+    whole = "INT" in field.type or found.n == 0
+    row: dict[str, Cell] = {
+        "nulls": found.nulls, "nans": found.nans, "mean": found.mean, "std": found.std,
+        "min": _whole(found.minimum, whole), "max": _whole(found.maximum, whole)}
+    if found.n and found.mean is None:
+        row["reason"] = "no mean: a value is infinite or too far out"
+    if side.rows > SORTED:
+        return {**row, **_bounded(side, field, found)}
+    exact = summary(np.concatenate(held) if held else np.empty(0), tuple(QUANTILES.values()))
+    return {**row, "distinct": exact.distinct, "top": _whole(exact.top, whole), "top_rows": exact.top_rows,
+            **dict(zip(QUANTILES, exact.quantiles, strict=True))}
+
+
+def _bounded(side: Scan, field: Field, found: radix.Profile) -> Row:
+    """Too many values to hold: quantiles within the width of a cell, the number of distinct ones estimated."""
+    row: dict[str, Cell] = {"reason": f"over {SORTED:,} rows: quantiles within bounds, distinct estimated"}
+    row["distinct"] = found.cells.size if found.discrete else side.distinct(field.name, estimated=True)
+    for name, q in QUANTILES.items() if found.n else ():
+        low, high = found.quantile(q)
+        row |= {name: (low + high) / 2, f"{name}_low": low, f"{name}_high": high}
+    return row
+
+
+def _whole(value: float | None, whole: bool) -> Cell:
+    """A number of a column of whole numbers as one."""
+    return int(value) if whole and value is not None and abs(value) < np.inf else value
+
+
+def _category(side: Scan, field: Field) -> Row:
+    levels = side.levels(field.name)
+    if levels.bucketed:
+        return {"nulls": levels.nulls, "distinct": side.distinct(field.name), "reason": "too many values to count each"}
+    counts = levels.counts
+    top = min(counts, key=lambda level: (-counts[level], level), default=None)
+    often = counts[top] if top is not None and (counts[top] > 1 or len(counts) == 1) else 0
+    return {"nulls": levels.nulls, "distinct": len(counts), "min": min(counts, default=None),
+            "max": max(counts, default=None), "top": top if often else None, "top_rows": often}
+
+
+def _boolean(side: Scan, field: Field) -> Row:
+    """As a category, with the share of true as its mean."""
+    levels = side.levels(field.name)
+    known = sum(levels.counts.values())
+    return {**_category(side, field), "mean": levels.counts.get("true", 0) / known if known else None}
+
+
+def _time(side: Scan, field: Field) -> Row:
+    found = side.times(field.name, tuple(QUANTILES.values()))
+    return {"nulls": found.nulls, "distinct": found.distinct, "min": _cell(found.minimum), "max": _cell(found.maximum),
+            "top": _cell(found.top), "top_rows": found.top_rows,
+            **{name: _cell(value) for name, value in zip(QUANTILES, found.quantiles, strict=True)}}
+
+
+DESCRIBED: dict[Kind, Callable[[Scan, Field], Row]] = {
+    "numeric": _number, "category": _category, "boolean": _boolean, "time": _time}
