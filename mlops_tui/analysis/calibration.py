@@ -87,9 +87,10 @@ def ece(bins: tuple[ReliabilityBin, ...]) -> float:
     return float(n @ np.abs(gap) / n.sum())
 
 
-def debiased_ece(bins: tuple[ReliabilityBin, ...]) -> float:
-    """Root of Σ nᵦ/n·(gap² − its sampling variance) (Kumar, Liang & Ma 2019, NeurIPS, §5), 0 where that is negative.
+def debiased_rmsce(bins: tuple[ReliabilityBin, ...]) -> float:
+    """Root mean squared calibration error without what chance alone adds to it, 0 where that is all of it.
 
+    √Σ nᵦ/n·(gap² − its sampling variance) (Kumar, Liang & Ma 2019, NeurIPS, §5). A square mean, so not below the ECE.
     Bins of one row count with the variance of a coin, ¼: their own is not known.
     """
     n, gap = _gaps(bins)

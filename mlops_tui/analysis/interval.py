@@ -92,7 +92,7 @@ def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
     `successes` of `n` rows, 0 ≤ successes ≤ n; n = 0 gives [0, 1]: nothing is known. ValueError for other counts.
 
     >>> wilson(8, 10)
-    Interval(low=0.4901624715366186, high=0.9433178485456247, method='wilson', level=0.95)
+    Interval(low=0.4901624715366418, high=0.9433178485456248, method='wilson', level=0.95)
     """
     low, high = wilson_bounds(np.array([successes]), np.array([n]), level)
     return Interval(float(low[0]), float(high[0]), "wilson", level)

@@ -121,16 +121,21 @@ RECALIBRATORS: Mapping[str, Callable[[Bools, Floats], Map]] = {
 }
 
 
-def cross_fitted(name: str, labels: npt.ArrayLike, scores: npt.ArrayLike, fold: npt.NDArray[np.integer]) -> Floats:
+def cross_fitted(
+    name: str, labels: npt.ArrayLike, scores: npt.ArrayLike, fold: npt.NDArray[np.integer], most: int = 200_000
+) -> Floats:
     """Each row recalibrated by a map fitted on the other folds, (n,): fit and judgement never share a row.
 
-    `fold` (n,) numbers the folds, at least two. ValueError where the map cannot be fitted, with the reason.
+    `fold` (n,) numbers the folds, at least two. More than `most` rows to fit on are thinned evenly: two or three
+    parameters do not need more. ValueError where the map cannot be fitted, with the reason.
     """
     y, p = probabilities(labels, scores)
     out = np.empty(p.size)
     for held_out in np.unique(fold):
         judged = fold == held_out
-        out[judged] = RECALIBRATORS[name](*two_classes(y[~judged], p[~judged]))(p[judged])
+        others = np.flatnonzero(~judged)
+        fitted = others[::-(-others.size // most)]
+        out[judged] = RECALIBRATORS[name](*two_classes(y[fitted], p[fitted]))(p[judged])
     return out
 
 

@@ -13,7 +13,7 @@ from mlops_tui.analysis.calibration import (
     brier,
     brier_parts,
     calibration_line,
-    debiased_ece,
+    debiased_rmsce,
     ece,
     log_loss,
     logit,
@@ -57,7 +57,7 @@ def test_calibration_errors_by_hand() -> None:
     assert ece(found) == pytest.approx(0.4 * 0.15 + 0.6 * 0.3)
     assert mce(found) == pytest.approx(0.3)
     variances = 0.4 * 0.25 * 0.75 / 3 + 0.6 * 0.25 / 5
-    assert debiased_ece(found) == pytest.approx(np.sqrt(0.4 * 0.15**2 + 0.6 * 0.09 - variances))
+    assert debiased_rmsce(found) == pytest.approx(np.sqrt(0.4 * 0.15**2 + 0.6 * 0.09 - variances))
 
 
 def test_the_debiased_error_of_calibrated_scores_is_near_nothing() -> None:
@@ -68,7 +68,7 @@ def test_the_debiased_error_of_calibrated_scores_is_near_nothing() -> None:
         scores = draw.random(500)
         found = reliability(draw.random(500) < scores, scores, 15)
         plain.append(ece(found))
-        debiased.append(debiased_ece(found))
+        debiased.append(debiased_rmsce(found))
     assert np.mean(plain) > 0.04
     assert np.median(debiased) < 0.02
 

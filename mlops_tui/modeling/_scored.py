@@ -1,0 +1,95 @@
+"""Labels and scores read from a file, refused by column and row where they cannot be used."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mlops_tui.analysis.arrays import Bools, Floats
+from mlops_tui.errors import BadInput
+from store.columns import ReadFile, Texts, read_columns
+
+YES, SPOKEN = ("1", "true"), ("0", "1", "false", "true")
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The labelled rows of a file: labels (n,), scores (n,) by column; `rows` counts those without a label too."""
+
+    where: str
+    labels: Bools
+    scores: Mapping[str, Floats]
+    texts: Mapping[str, Texts]
+    rows: int
+
+    @property
+    def n(self) -> int:
+        return int(self.labels.size)
+
+
+def scored(path: Path, label: str, scores: Sequence[str], texts: Sequence[str] = ()) -> Scored:
+    """Read a label column of 0 and 1, score columns, and others as text; rows without a label are left out.
+
+    BadInput names column, row (from 0) and value: another label, one class, a score that is no number. NotFound for a
+    column that is not there.
+    """
+    read = read_columns(path, list(dict.fromkeys([label, *scores])), texts)
+    if not read.rows:
+        raise BadInput(f"'{path.name}' has columns but no rows.", where=read.where, next="Name a file with data.")
+    labelled = ~read.columns[label].missing
+    if not labelled.any():
+        raise BadInput(f"No row has a label: all {read.rows} values of '{label}' are null.", where=read.where,
+                       next="Join the outcomes first.")
+    labels = _labels(read, label)[labelled]
+    if labels.all() or not labels.any():
+        raise BadInput(f"Only one class: all {labels.size} labels in '{label}' are {int(labels[0])}.", where=read.where,
+                       next="Choose rows in which both outcomes occur.")
+    return Scored(read.where, labels, {name: _numbers(read, name, labelled) for name in scores},
+                  {name: values[labelled] for name, values in read.texts.items()}, read.rows)
+
+
+def _labels(read: ReadFile, name: str) -> Bools:
+    column = read.columns[name]
+    if column.field.kind == "category":
+        lower = np.char.lower(column.values.astype(np.str_))
+        good, positive = column.missing | np.isin(lower, SPOKEN), np.isin(lower, YES)
+    else:
+        numeric = column.values.astype(np.float64)
+        good, positive = column.missing | np.isin(numeric, [0, 1]), numeric == 1
+    if not good.all():
+        row = int(np.argmin(good))
+        seen = [_shown(value) for value in dict.fromkeys(column.values[~column.missing][:10_000].tolist())]
+        raise BadInput(f"The label '{name}' must be 0 or 1, or true or false; seen: {', '.join(seen[:5])}"
+                       f"{', …' if len(seen) > 5 else ''}.", where=f"{read.where}, row {row} (from 0)",
+                       next=f"Make it so, for example with the SQL {name} = {seen[-1]}.")
+    return np.asarray(positive, dtype=np.bool_)
+
+
+def _shown(value: object) -> str:
+    return f"'{value}'" if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _numbers(read: ReadFile, name: str, rows: Bools) -> Floats:
+    column = read.columns[name]
+    if column.field.kind not in {"numeric", "boolean"}:
+        raise BadInput(f"The score '{name}' is no number: the column is {column.field.type}.", where=read.where,
+                       next="Name a numeric column.")
+    values = column.values.astype(np.float64)
+    bad = rows & (column.missing | ~np.isfinite(values))
+    if bad.any():
+        first = int(np.argmax(bad))
+        shown = "null" if column.missing[first] else f"{values[first]}"
+        raise BadInput(f"{int(bad.sum())} labelled rows have no usable score in '{name}', the first is {shown}.",
+                       where=f"{read.where}, row {first} (from 0)",
+                       next="Score every row, or leave out those without a score.")
+    return values[rows]
+
+
+def need_probabilities(where: str, name: str, scores: Floats, instead: str) -> None:
+    """Refuse scores outside [0, 1], saying which, and what to do instead."""
+    outside = (scores < 0) | (scores > 1)
+    if outside.any():
+        value = scores[int(np.argmax(outside))]
+        raise BadInput(f"{int(outside.sum())} scores in '{name}' lie outside [0, 1], such as {value:g}.", where=where,
+                       next=instead)

@@ -1,0 +1,207 @@
+"""Whether one model is better than another on the same rows, with an interval, a test and a verdict."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from itertools import combinations
+from pathlib import Path
+
+import click
+import numpy as np
+
+from mlops_tui.analysis.interval import Contrast, Estimate, Resampling
+from mlops_tui.analysis.metrics import METRICS, Family, Metric, estimate, metric_value
+from mlops_tui.analysis.multiplicity import holm
+from mlops_tui.analysis.paired import Verdict, corrected_t, mcnemar_test, paired_bootstrap, verdict
+from mlops_tui.analysis.ranking import delong, delong_contrast, roc_curve
+from mlops_tui.capability import LocalPath, measure
+from mlops_tui.errors import BadInput
+from mlops_tui.modeling._pictures import roc_against
+from mlops_tui.modeling._scored import Scored, need_probabilities, scored
+from mlops_tui.session import Session
+from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, finite
+
+METHODS = {"delong": ("roc_auc",), "mcnemar": ("accuracy",), "bootstrap": tuple(METRICS), "corrected-t": tuple(METRICS)}
+PAIR_COLUMNS = ("a", "b", Column("estimate", "a − b", digits=4), Column("low", digits=4), Column("high", digits=4),
+                Column("p_adjusted", "p", digits=4), "verdict")  # scripts get the rest
+DRAWN = Resampling()
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Models on the same rows by one metric: the models' own estimates, and each pair with adjusted p and verdict."""
+
+    metric: Metric
+    method: str
+    models: Mapping[str, Estimate]
+    pairs: tuple[tuple[str, str, Contrast, float | None, Verdict], ...]
+
+
+@measure
+@click.argument("file", type=LocalPath())
+@click.option("--label", required=True, help="Column of 0 and 1, or true and false.")
+@click.option("--scores", required=True, help="Score columns, separated by commas; the champion first.")
+@click.option("--method", type=click.Choice(["auto", *METHODS]), default="auto", show_default=True,
+              help="auto: DeLong for ROC AUC, McNemar for accuracy, else the paired bootstrap.")
+@click.option("--metric", type=click.Choice(list(METRICS)), default=None,
+              help="ROC AUC by default; accuracy where a threshold is given or the scores are decisions.")
+@click.option("--margin", type=click.FloatRange(min=0), default=0.0, show_default=True,
+              help="A difference within it, either way, makes models equivalent.")
+@click.option("--threshold", type=float, default=None, help="A score at or above it is a yes; 0.5 by default.")
+@click.option("--fold", default=None, help="Column with the fold each row was tested in, for corrected-t.")
+def compare(session: Session, file: Path, label: str, scores: str, method: str, metric: str | None, margin: float,
+            threshold: float | None, fold: str | None) -> View:
+    """Compare models on the rows of FILE, each pair of them: is the second better than the first?
+
+    \b
+    Example: mlops-tui compare scored.parquet --label late --scores champion,challenger
+    Example: mlops-tui compare scored.csv --label late --scores a,b,c --metric f1 --threshold 0.3 --margin 0.01
+    """
+    names = _names(scores)
+    data = scored(file, label, names, [fold] if fold else [])
+    chosen, how = _chosen(data, method, metric, threshold)
+    if how == "corrected-t" and fold is None:
+        raise BadInput("The corrected t test needs the folds of a cross-validation.", where=data.where,
+                       next="Name the column that says in which fold a row was tested: --fold COLUMN.")
+    if fold is not None and how != "corrected-t":
+        raise BadInput(f"Folds are for --method corrected-t, not {how}.", next="Leave out --fold.")
+    found = compared(data, chosen, how, margin, fold)
+    return View(_title(found), Status.DONE, parts(found, data, margin), _actions(file, label, found))
+
+
+def _names(scores: str) -> list[str]:
+    names = [name.strip() for name in scores.split(",") if name.strip()]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise BadInput(f"'{twice}' is named twice.", where="--scores", next="Name each score column once.")
+    if len(names) < 2:
+        raise BadInput("One model has nothing to be compared with.", where="--scores",
+                       next=f"Name two or more score columns, such as {names[0] if names else 'champion'},challenger.")
+    return names
+
+
+def _chosen(data: Scored, method: str, name: str | None, threshold: float | None) -> tuple[Metric, str]:
+    """The metric and the method that suit the scores and each other."""
+    hard = all(np.isin(values, [0, 1]).all() for values in data.scores.values())
+    if name is None:
+        name = METHODS[method][0] if method in {"delong", "mcnemar"} else (
+            "accuracy" if hard or threshold is not None else "roc_auc")
+    fitting = {"roc_auc": "delong", "accuracy": "mcnemar"}.get(name, "bootstrap")
+    how = fitting if method == "auto" else method
+    if name not in METHODS[how]:
+        raise BadInput(f"{how} compares {METHODS[how][0]}, not {name}.", where="--method",
+                       next=f"Try: --metric {name} --method {fitting}")
+    metric = METRICS[name]
+    if metric.family is Family.LOSS:
+        for column, values in data.scores.items():
+            need_probabilities(data.where, column, values, "Compare them by --metric roc_auc.")
+    if metric.family is Family.DECISION and threshold is None:
+        for column, values in data.scores.items():
+            need_probabilities(data.where, column, values, "Say which score is a yes: --threshold T.")
+    return replace(metric, threshold=0.5 if threshold is None else threshold), how
+
+
+def compared(data: Scored, metric: Metric, method: str, margin: float = 0.0, fold: str | None = None) -> Compared:
+    """Estimate each model and test each pair, with Holm's correction over the pairs; `fold` only for corrected-t."""
+    names = list(data.scores)
+    try:
+        if method == "corrected-t":
+            models, contrasts = _by_fold(data, metric, data.texts[str(fold)])
+        else:
+            models = {name: estimate(metric, data.labels, values) for name, values in data.scores.items()}
+            contrasts = _contrasts(data, metric, method)
+    except ValueError as problem:
+        raise BadInput(f"{str(problem)[0].upper()}{str(problem)[1:]}.", where=data.where,
+                       next="Choose more rows, another --metric or another --threshold.") from problem
+    tested = [i for i, contrast in enumerate(contrasts) if contrast.p_value is not None]
+    adjusted = dict(zip(tested, holm([contrasts[i].p_value or 0.0 for i in tested]).tolist(), strict=True))
+    pairs = []
+    for i, ((a, b), contrast) in enumerate(zip(combinations(names, 2), contrasts, strict=True)):
+        corrected = replace(contrast, p_value=adjusted.get(i))
+        pairs.append((a, b, contrast, adjusted.get(i), verdict(corrected, metric.higher_is_better, margin)))
+    return Compared(metric, method, models, tuple(pairs))
+
+
+def _contrasts(data: Scored, metric: Metric, method: str) -> list[Contrast]:
+    columns = list(data.scores.values())
+    if method == "delong":
+        ranked = delong(data.labels, columns)
+        return [delong_contrast(ranked, a, b) for a, b in combinations(range(len(columns)), 2)]
+    if method == "mcnemar":
+        flagged = [values >= metric.threshold for values in columns]
+        return [mcnemar_test(data.labels, a, b) for a, b in combinations(flagged, 2)]
+    return [paired_bootstrap(metric, data.labels, a, b, DRAWN) for a, b in combinations(columns, 2)]
+
+
+def _by_fold(data: Scored, metric: Metric, fold: np.ndarray) -> tuple[dict[str, Estimate], list[Contrast]]:
+    """The metric in each fold; every row is tested once and trains the other folds, so n_test/n_train is 1/(J − 1)."""
+    numbers, of = np.unique(fold, return_inverse=True)
+    if numbers.size < 2:
+        raise ValueError(f"all rows are in fold {numbers[0]}")
+    values = {name: [_in_fold(metric, data.labels[of == i], scores[of == i], str(number))
+                     for i, number in enumerate(numbers)] for name, scores in data.scores.items()}
+    share = 1 / (numbers.size - 1)
+    models = {}
+    for name, each in values.items():
+        mean = corrected_t(each, share)
+        models[name] = Estimate(metric.id, mean.estimate, mean.low, mean.high, data.n, mean.method, mean.reason)
+    return models, [corrected_t(np.subtract(a, b), share) for a, b in combinations(values.values(), 2)]
+
+
+def _in_fold(metric: Metric, labels: np.ndarray, scores: np.ndarray, number: str) -> float:
+    value, reason = metric_value(metric, labels, scores)
+    if value is None:
+        raise ValueError(f"fold {number} has no {metric.id}: {reason}")
+    return value
+
+
+def parts(found: Compared, data: Scored, margin: float) -> tuple[Part, ...]:
+    """What a comparison shows: the facts, the models, the pairs, the ROC curves."""
+    facts: dict[str, Cell] = {
+        "metric": found.metric.id, "method": found.method,
+        "better_is": "higher" if found.metric.higher_is_better else "lower",
+        "rows": data.n, "positives": int(data.labels.sum()), "without_label": data.rows - data.n, "margin": margin}
+    if found.metric.family is Family.DECISION:
+        facts["threshold"] = found.metric.threshold
+    if found.method == "bootstrap":
+        facts |= {"seed": DRAWN.seed, "resamples": DRAWN.resamples}
+    models = Table.of("models", [_model_row(name, each) for name, each in found.models.items()], "model", "metric",
+                      Column("value", digits=4), Column("low", digits=4), Column("high", digits=4), title="Models")
+    pairs = Table.of("pairs", [_pair_row(*pair) for pair in found.pairs], *PAIR_COLUMNS,
+                     title="Pairs: the verdict is about b, p is Holm's")
+    curves = {name: roc_curve(data.labels, scores) for name, scores in data.scores.items()}
+    first = next(iter(curves))
+    drawn = [roc_against(curves[first], curves[name], (first, name)) for name in curves if name != first]
+    notes = [Text(f"{a}, {b}: {contrast.reason}.") for a, b, contrast, *_ in found.pairs if contrast.reason]
+    return (Facts(facts), models, pairs, *notes, *(drawn if found.metric.family is Family.RANKING else ()))
+
+
+def _model_row(name: str, each: Estimate) -> Row:
+    return {"model": name, "metric": each.metric, "value": finite(each.value), "low": finite(each.low),
+            "high": finite(each.high), "n": each.n, "method": each.method, "reason": each.reason}
+
+
+def _pair_row(a: str, b: str, contrast: Contrast, adjusted: float | None, judged: Verdict) -> Row:
+    return {"a": a, "b": b, "method": contrast.method, "estimate": finite(contrast.estimate),
+            "low": finite(contrast.low), "high": finite(contrast.high), "statistic": finite(contrast.statistic),
+            "p_value": finite(contrast.p_value), "p_adjusted": finite(adjusted), "verdict": judged.value,
+            "reason": contrast.reason}
+
+
+def _title(found: Compared) -> str:
+    a, b, contrast, _, judged = found.pairs[0]
+    if len(found.pairs) > 1:
+        best = [name for name in found.models if any(
+            (pair[1] == name and pair[4] is Verdict.BETTER) or (pair[0] == name and pair[4] is Verdict.WORSE)
+            for pair in found.pairs)]
+        won = f"better than another: {', '.join(best)}" if best else "none is better than another"
+        return f"{len(found.models)} models by {found.metric.id}: {won}"
+    if judged is Verdict.INCONCLUSIVE:
+        return f"{b} against {a} by {found.metric.id}: inconclusive"
+    said = {Verdict.BETTER: "is better than", Verdict.WORSE: "is worse than",
+            Verdict.EQUIVALENT: "is equivalent to"}[judged]
+    return f"{b} {said} {a} by {found.metric.id} ({-contrast.estimate:+.4f})"
+
+
+def _actions(file: Path, label: str, found: Compared) -> tuple[Action, ...]:
+    return tuple(Action(f"Evaluate {name}", ("evaluate", str(file), "--label", label, "--score", name))
+                 for name in list(found.models)[:3])

@@ -1,0 +1,157 @@
+"""Train and test rows apart in time, so that no training row knows anything of a test row."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+import numpy as np
+
+from mlops_tui.analysis.split import Fold, Layout, Scheme, Spans, overlap_count, roles, time_folds
+from mlops_tui.capability import LocalPath, measure
+from mlops_tui.declare import duration
+from mlops_tui.errors import BadInput
+from mlops_tui.session import Session
+from mlops_tui.view import Cell, Column, Facts, Row, Series, Status, Table, View
+from store.columns import ReadFile, read_columns, write_columns
+
+MICROSECOND = timedelta(microseconds=1)
+STRETCHES = 48  # of time in the picture
+
+
+@measure
+@click.argument("file", type=LocalPath())
+@click.option("--time", required=True, help="Column with the time at which a row's features are known.")
+@click.option("--label-end", default=None, help="Column with the time at which a row's label is known.")
+@click.option("--gap", default="0s", show_default=True, help="Training rows end this long before a test, such as 12h.")
+@click.option("--embargo", default=None, help="After a test, training starts this much later; makes it k-fold.")
+@click.option("--folds", type=click.IntRange(min=1), default=5, show_default=True, help="Number of test blocks.")
+@click.option("--scheme", type=click.Choice([each.value for each in Scheme]), default=None,
+              help="walk-forward trains on the past only; k-fold on both sides of a test.")
+@click.option("--rolling", is_flag=True, help="Walk forward with the block before the test alone, not all the past.")
+@click.option("--group", default=None, help="Column whose values are never on both sides.")
+@click.option("--out", type=LocalPath(), default=None, help="Write each row's role in each fold to this file.")
+def split(session: Session, file: Path, time: str, label_end: str | None, gap: str, embargo: str | None, folds: int,
+          scheme: str | None, rolling: bool, group: str | None, out: Path | None) -> View:
+    """Split the rows of FILE in time: gap, purge by label end, embargo; an audit counts what still overlaps.
+
+    Where times are whole numbers, so are gap and embargo.
+
+    \b
+    Example: mlops-tui split flights.parquet --time sched_dep --label-end arrived --gap 12h --folds 4 --out folds.csv
+    """
+    end = label_end or time
+    read = read_columns(file, list(dict.fromkeys([time, end])), [group] if group else [])
+    if not read.rows:
+        raise BadInput(f"'{file.name}' has columns but no rows.", where=read.where, next="Name a file with data.")
+    spans = Spans(_times(read, time), _times(read, end),
+                  np.unique(read.texts[group], return_inverse=True)[1] if group else None)
+    stamps = _stamps(read, time, end)
+    chosen = Scheme(scheme) if scheme else Scheme.K_FOLD if embargo else Scheme.WALK_FORWARD
+    layout = Layout(folds, chosen, _span(gap, stamps, "--gap"), _span(embargo or "0s", stamps, "--embargo"), rolling)
+    try:
+        made = time_folds(spans, layout)
+    except ValueError as problem:
+        raise BadInput(f"{str(problem)[0].upper()}{str(problem)[1:]}.", where=read.where,
+                       next="Check the columns, --folds, --gap and --embargo.") from problem
+    if out is not None:
+        write_columns(out, _long(made))
+    return _view(made, spans, layout, stamps)
+
+
+def _stamps(read: ReadFile, time: str, end: str) -> bool:
+    """Whether the times are stamps rather than numbers; BadInput where one is and the other is not."""
+    kinds = {read.columns[name].field.kind for name in (time, end)}
+    if len(kinds) > 1:
+        raise BadInput(f"'{time}' and '{end}' must both be times, or both whole numbers.", where=read.where,
+                       next="Give them the same type.")
+    return kinds == {"time"}
+
+
+def _times(read: ReadFile, name: str) -> np.ndarray:
+    """The column as int64: microseconds of stamps, or whole numbers; BadInput for anything else, and for nulls."""
+    column = read.columns[name]
+    if column.field.kind not in {"time", "numeric"}:
+        raise BadInput(f"'{name}' is no time: the column is {column.field.type}.", where=read.where,
+                       next="Store it as a timestamp, a date or a whole number.")
+    if column.missing.any():
+        row = int(np.argmax(column.missing))
+        raise BadInput(f"{int(column.missing.sum())} rows have no '{name}'.", where=f"{read.where}, row {row} (from 0)",
+                       next="Leave them out, or fill them in.")
+    values = column.values.astype(np.int64) if column.field.kind == "time" else _whole(read.where, name, column.values)
+    return np.asarray(values, dtype=np.int64)
+
+
+def _whole(where: str, name: str, values: np.ndarray) -> np.ndarray:
+    bad = ~np.isfinite(values) | (values != np.floor(values)) | (np.abs(values) > 2**53)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise BadInput(f"'{name}' must be times or whole numbers; seen: {values[row]}.",
+                       where=f"{where}, row {row} (from 0)", next="Store it as a timestamp, or round it.")
+    return values.astype(np.int64)
+
+
+def _span(text: str, stamps: bool, option: str) -> int:
+    """A distance in the unit of the times: microseconds for stamps (`12h`), else a whole number."""
+    if not stamps:
+        if text == "0s":
+            return 0
+        if not text.isdigit():
+            raise BadInput(f"'{text}' is no whole number, and the times are.", where=option, next=f"Try: {option} 3")
+        return int(text)
+    try:
+        return duration(text) // MICROSECOND
+    except ValueError as problem:
+        raise BadInput(f"{problem}.", where=option, next=f"Try: {option} 12h") from problem
+
+
+def _long(made: tuple[Fold, ...]) -> dict[str, np.ndarray]:
+    """One line for each row and fold: row from 0, fold from 1, role; in order of fold and row."""
+    rows, numbers, named = [], [], []
+    for fold in made:
+        listed = [(name, part) for name, part in roles(fold) if part.size]
+        row = np.concatenate([part for _, part in listed])
+        order = np.argsort(row)
+        rows.append(row[order])
+        named.append(np.repeat([name for name, _ in listed], [part.size for _, part in listed])[order])
+        numbers.append(np.full(row.size, fold.number))
+    return {"row": np.concatenate(rows), "fold": np.concatenate(numbers), "role": np.concatenate(named)}
+
+
+def _view(made: tuple[Fold, ...], spans: Spans, layout: Layout, stamps: bool) -> View:
+    rows = [_row(fold, spans, stamps) for fold in made]
+    leaks = sum(int(str(row["overlap_count"])) for row in rows)
+    facts = Facts({"scheme": layout.scheme.value, "rows": int(spans.start.size), "folds": len(made),
+                   "overlap_count": leaks, "rolling": layout.rolling})
+    table = Table.of("folds", rows, "fold", Column("train_rows", "train"), Column("test_rows", "test"), "purged",
+                     "embargoed", Column("overlap_count", "overlap"), Column("train_end", "trained to"),
+                     Column("test_start", "tested from"), title="Folds")
+    said = "no training row overlaps a test row" if not leaks else f"{leaks} training rows overlap test rows"
+    return View(f"{len(made)} folds, {layout.scheme.value}: {said}", Status.FAIL if leaks else Status.DONE,
+                (facts, table, _timeline(made, spans, stamps)))
+
+
+def _timeline(made: tuple[Fold, ...], spans: Spans, stamps: bool) -> Series:
+    """What most rows of each stretch of time are to each fold: 1 training, 2 held back, 3 test; None not used."""
+    edges = np.linspace(spans.start.min(), spans.start.max(), STRETCHES + 1).astype(np.int64)
+    stretch = np.searchsorted(edges[1:-1], spans.start, side="right")
+    shades: list[Cell] = []
+    for fold in made:
+        parts = (fold.train, np.concatenate([fold.purged, fold.embargoed]), fold.test)
+        counts = np.stack([np.bincount(stretch[part], minlength=STRETCHES) for part in parts]).T.tolist()
+        shades += [row.index(max(row)) + 1 if max(row) else None for row in counts]
+    return Series("timeline", "heat", tuple(_moment(edge, stamps) for edge in edges[:-1]), tuple(shades),
+                  names=tuple(f"fold {fold.number}" for fold in made),
+                  title="Timeline: 1 training, 2 held back, 3 test", x_label="time", y_label="fold")
+
+
+def _moment(at: np.int64, stamps: bool) -> Cell:
+    return datetime.fromtimestamp(0, UTC) + int(at) * MICROSECOND if stamps else int(at)
+
+
+def _row(fold: Fold, spans: Spans, stamps: bool) -> Row:
+    return {"fold": fold.number, "train_rows": int(fold.train.size), "test_rows": int(fold.test.size),
+            "purged": int(fold.purged.size), "embargoed": int(fold.embargoed.size),
+            "overlap_count": overlap_count(spans, fold), "train_start": _moment(spans.start[fold.train].min(), stamps),
+            "train_end": _moment(spans.end[fold.train].max(), stamps),
+            "test_start": _moment(spans.start[fold.test].min(), stamps),
+            "test_end": _moment(spans.start[fold.test].max(), stamps)}

@@ -1,0 +1,226 @@
+"""compare on files: the fixed ids, the chooser, the verdicts, and every kind of bad input."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import numpy as np
+import pytest
+from sklearn.metrics import f1_score, roc_auc_score
+
+from mlops_tui.analysis.ranking import delong_test
+from mlops_tui.commands import Outcome, perform
+from mlops_tui.render.json import as_json
+from mlops_tui.session import without_project
+
+rng = np.random.default_rng(0)
+N = 3000
+LATE = rng.random(N) < 0.3
+SHARED = rng.normal(size=N)
+A, B = (1 / (1 + np.exp(1 - signal * LATE - 0.7 * SHARED - rng.normal(size=N))) for signal in (1.2, 1.6))
+COLUMNS: dict[str, Any] = {"late": LATE.astype(np.int64), "a": A, "b": B, "twin": A, "logit": np.log(A / (1 - A)),
+                           "word": np.repeat("x", N).astype(object), "fold": np.arange(N) % 5}
+
+Compare = Callable[..., Outcome]
+
+
+def written(path: Path, columns: dict[str, Any]) -> Path:
+    connection = duckdb.connect()
+    connection.register("rows", columns)
+    connection.execute(f"COPY rows TO '{path}'")
+    return path
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(tmp_path_factory.mktemp("scored") / "scored.parquet", COLUMNS)
+
+
+def run(file: Path, *options: str, label: str = "late", scores: str = "a,b") -> Outcome:
+    return perform(without_project(file.parent, perform),
+                   ["compare", str(file), "--label", label, "--scores", scores, *options])
+
+
+def document(outcome: Outcome) -> dict[str, Any]:
+    assert outcome.exit == 0, outcome.error
+    found: dict[str, Any] = json.loads(as_json(outcome.view, ()))
+    return found
+
+
+def pair(outcome: Outcome) -> dict[str, Any]:
+    row: dict[str, Any] = document(outcome)["tables"]["pairs"]["rows"][0]
+    return row
+
+
+def test_two_models_are_compared_by_delong(file: Path) -> None:
+    found = document(run(file))
+    row, expected = found["tables"]["pairs"]["rows"][0], delong_test(LATE, A, B)
+    assert {"a", "b", "method", "estimate", "low", "high", "statistic", "p_value", "p_adjusted", "verdict"} <= set(row)
+    assert (row["a"], row["b"], row["method"], row["verdict"]) == ("a", "b", "delong", "better")
+    assert row["estimate"] == pytest.approx(roc_auc_score(LATE, A) - roc_auc_score(LATE, B), abs=1e-12)
+    assert (row["low"], row["high"], row["statistic"], row["p_value"]) == pytest.approx(
+        (expected.low, expected.high, expected.statistic, expected.p_value), rel=1e-12)
+    assert row["p_adjusted"] == row["p_value"]
+    models = found["tables"]["models"]["rows"]
+    assert [(m["model"], m["metric"]) for m in models] == [("a", "roc_auc"), ("b", "roc_auc")]
+    assert all(m["low"] < m["value"] < m["high"] for m in models)
+    assert found["series"]["roc:b"]["kind"] == "line"
+
+
+@pytest.mark.parametrize("ending", ["csv", "json"])
+def test_the_form_of_the_file_changes_nothing(ending: str, file: Path, tmp_path: Path) -> None:
+    assert pair(run(written(tmp_path / f"scored.{ending}", COLUMNS))) == pytest.approx(pair(run(file)))
+
+
+def test_several_models_are_compared_pair_by_pair_with_holms_correction(file: Path) -> None:
+    found = document(run(file, scores="a,b,twin"))
+    rows = {(row["a"], row["b"]): row for row in found["tables"]["pairs"]["rows"]}
+    assert list(rows) == [("a", "b"), ("a", "twin"), ("b", "twin")]
+    assert [row["verdict"] for row in rows.values()] == ["better", "equivalent", "worse"]
+    assert rows["a", "b"]["p_adjusted"] == pytest.approx(3 * rows["a", "b"]["p_value"])
+    assert (rows["a", "twin"]["p_value"], rows["a", "twin"]["estimate"]) == (1, 0)
+    assert found["title"] == "3 models by roc_auc: better than another: b"
+
+
+@pytest.mark.parametrize(("options", "method", "metric"), [
+    ((), "delong", "roc_auc"), (("--threshold", "0.4"), "mcnemar-corrected", "accuracy"),
+    (("--metric", "accuracy"), "mcnemar-corrected", "accuracy"),
+    (("--method", "mcnemar"), "mcnemar-corrected", "accuracy"),
+    (("--metric", "f1"), "bootstrap", "f1"), (("--metric", "log_loss"), "bootstrap", "log_loss"),
+    (("--method", "bootstrap"), "bootstrap", "roc_auc"),
+    (("--method", "delong", "--metric", "roc_auc"), "delong", "roc_auc"),
+    (("--method", "corrected-t", "--fold", "fold"), "corrected-t", "roc_auc"),
+])
+def test_the_method_fits_the_metric(options: tuple[str, ...], method: str, metric: str, file: Path) -> None:
+    outcome = run(file, *options)
+    assert pair(outcome)["method"] == method
+    assert document(outcome)["facts"]["metric"] == metric
+    assert document(outcome)["tables"]["models"]["rows"][0]["metric"] == metric
+
+
+def test_decisions_are_compared_by_mcnemar(tmp_path: Path) -> None:
+    columns = {"late": LATE, "a": A >= 0.5, "b": (B >= 0.5).astype(np.float64)}
+    outcome = run(written(tmp_path / "decided.parquet", columns))
+    assert pair(outcome)["method"] == "mcnemar-corrected"
+    assert pair(outcome)["estimate"] == pytest.approx(np.mean((A >= 0.5) == LATE) - np.mean((B >= 0.5) == LATE))
+
+
+def test_a_loss_is_better_when_lower(file: Path) -> None:
+    row = pair(run(file, "--metric", "log_loss"))
+    assert (row["estimate"] > 0) == (row["verdict"] == "better")
+
+
+def test_the_threshold_decides_f1(file: Path) -> None:
+    found = document(run(file, "--metric", "f1", "--threshold", "0.35"))
+    assert found["tables"]["models"]["rows"][0]["value"] == pytest.approx(f1_score(LATE, A >= 0.35))
+    assert found["facts"]["threshold"] == 0.35
+    assert found["facts"]["seed"] == 0
+
+
+def test_a_margin_makes_small_differences_equivalent(file: Path) -> None:
+    assert pair(run(file, "--margin", "0.2"))["verdict"] == "equivalent"
+    assert pair(run(file, "--margin", "0.01"))["verdict"] == "better"
+
+
+def test_folds_are_tested_with_the_corrected_t(file: Path) -> None:
+    row = pair(run(file, "--method", "corrected-t", "--fold", "fold"))
+    differences = [roc_auc_score(LATE[f::5], A[f::5]) - roc_auc_score(LATE[f::5], B[f::5]) for f in range(5)]
+    error = np.sqrt(np.var(differences, ddof=1) * (1 / 5 + 1 / 4))
+    assert row["estimate"] == pytest.approx(np.mean(differences))
+    assert row["statistic"] == pytest.approx(np.mean(differences) / error)
+
+
+def test_rows_without_a_label_are_left_out_and_counted(tmp_path: Path) -> None:
+    path = tmp_path / "partly.csv"
+    path.write_text("late,a,b\n1,.9,.8\n,.2,\n0,.1,.3\n1,.7,.2\n0,.3,.4\n0,.2,.1\n", encoding="utf-8")
+    facts = document(run(path))["facts"]
+    assert (facts["rows"], facts["without_label"], facts["positives"]) == (5, 1, 2)
+
+
+def test_scores_of_any_scale_can_be_ranked_but_not_priced(file: Path) -> None:
+    assert pair(run(file, scores="a,logit"))["verdict"] == "equivalent"
+    assert pair(run(file, "--metric", "f1", "--threshold", "0", scores="logit,b"))["method"] == "bootstrap"
+    for options, hint in ((("--metric", "brier"), "--metric roc_auc"), (("--metric", "f1"), "--threshold T")):
+        expect_refusal(run(file, *options, scores="a,logit"), "scores in 'logit' lie outside [0, 1], such as", hint)
+
+
+def expect_refusal(outcome: Outcome, what: str, next: str = "", where: str = "") -> None:
+    assert outcome.exit == 2
+    assert outcome.error is not None
+    assert what in outcome.error["what"]
+    assert next in outcome.error["next"]
+    assert where in outcome.error["where"]
+    assert outcome.error["where"] or outcome.error["next"]
+
+
+SCORE = "1 labelled rows have no usable score in"
+CSV = {  # what the file holds, what is said, what to do
+    "one class": ("1,.1,.2 1,.3,.4", "Only one class: all 2 labels in 'late' are 1", "both outcomes"),
+    "another label": ("1,.1,.2 2,.3,.4 0,.1,.2", "must be 0 or 1, or true or false; seen: 1, 2, 0", "SQL"),
+    "a label in words": ("late,.1,.2 never,.3,.4", "seen: 'late', 'never'", "SQL"),
+    "NaN": ("1,.1,.2 0,nan,.4 0,.1,.2", f"{SCORE} 'a', the first is nan", "Score"),
+    "null": ("1,.1,.2 0,.1, 0,.1,.2", f"{SCORE} 'b', the first is null", "Score"),
+    "infinity": ("1,.1,.2 0,inf,.4 0,.1,.2", f"{SCORE} 'a', the first is inf", "Score"),
+    "words": ("1,high,.2 0,low,.4", "The score 'a' is no number: the column is VARCHAR", "numeric"),
+    "no rows": ("", "has columns but no rows", "data"),
+    "no labels": (",.1,.2 ,.3,.4", "all 2 values of 'late' are null", "Join"),
+    "three rows": ("1,.1,.2 0,.3,.4 0,.3,.1", "DeLong needs two rows of each class, here 1 positive", "more rows"),
+}
+
+
+@pytest.mark.parametrize("kind", CSV)
+def test_bad_rows_are_refused_by_place_and_with_a_next_step(kind: str, tmp_path: Path) -> None:
+    rows, what, next = CSV[kind]
+    path = tmp_path / "scored.csv"
+    path.write_text("\n".join(["late,a,b", *rows.split()]) + "\n", encoding="utf-8")
+    expect_refusal(run(path), what, next, "scored.csv")
+
+
+def test_the_row_of_a_bad_score_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "scored.csv"
+    path.write_text("late,a,b\n,.1,.2\n1,.1,.2\n0,.3,nan\n", encoding="utf-8")
+    expect_refusal(run(path), "score in 'b'", where="row 2 (from 0)")
+
+
+def test_an_empty_file_a_missing_file_and_a_missing_column_are_refused(file: Path, tmp_path: Path) -> None:
+    (tmp_path / "nothing.csv").touch()
+    expect_refusal(run(tmp_path / "nothing.csv"), "is empty")
+    expect_refusal(run(tmp_path / "nothin.csv"), "No file 'nothin.csv'", "Did you mean 'nothing.csv'?")
+    expect_refusal(run(file, scores="a,twinn"), "No column 'twinn'", "Did you mean 'twin'?")
+    expect_refusal(run(file, label="lat"), "No column 'lat'", "Did you mean 'late'?")
+
+
+def test_calls_that_make_no_sense_are_refused(file: Path) -> None:
+    expect_refusal(run(file, scores="a"), "One model has nothing to be compared with", "a,challenger")
+    expect_refusal(run(file, scores="a,a"), "'a' is named twice")
+    delong, mcnemar = (run(file, "--method", "delong", "--metric", "f1"),
+                       run(file, "--method", "mcnemar", "--metric", "roc_auc"))
+    expect_refusal(delong, "delong compares roc_auc, not f1", "--method bootstrap")
+    expect_refusal(mcnemar, "mcnemar compares accuracy, not roc_auc", "--method delong")
+    expect_refusal(run(file, "--method", "corrected-t"), "needs the folds of a cross-validation", "--fold COLUMN")
+    expect_refusal(run(file, "--fold", "fold"), "Folds are for --method corrected-t")
+    expect_refusal(run(file, "--method", "corrected-t", "--fold", "word"), "All rows are in fold x")
+    expect_refusal(run(file, "--metric", "auc"), "'auc' is not one of")
+    expect_refusal(run(file, "--margin", "-1"), "-1")
+
+
+def test_constant_predictions_are_compared(tmp_path: Path) -> None:
+    columns = {"late": LATE, "a": np.full(N, 0.3), "b": np.full(N, 0.4)}
+    row = pair(run(written(tmp_path / "flat.parquet", columns)))
+    assert (row["estimate"], row["p_value"], row["verdict"]) == (0, 1, "equivalent")
+    expect_refusal(run(tmp_path / "flat.parquet", "--metric", "precision"), "Precision is undefined: no row is flagged")
+
+
+def test_perfect_models_on_few_rows_stay_inconclusive(tmp_path: Path) -> None:
+    path = tmp_path / "perfect.csv"
+    path.write_text("late,a,b\n0,.1,.2\n0,.2,.1\n0,.3,.3\n1,.7,.9\n1,.8,.8\n1,.9,.7\n", encoding="utf-8")
+    row = pair(run(path))
+    assert (row["estimate"], row["verdict"]) == (0, "inconclusive")
+    assert "perfectly separated" in row["reason"]
+
+
+def test_what_is_offered_next_can_be_called(file: Path) -> None:
+    for action in run(file).view.actions:
+        assert perform(without_project(file.parent, perform), action.argv).exit == 0

@@ -1,0 +1,93 @@
+"""split on files: the fixed ids, the written roles, the audit, and what it refuses."""
+
+import csv
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from mlops_tui.commands import Outcome, perform
+from mlops_tui.render.json import as_json
+from mlops_tui.session import without_project
+
+TICKS = "tick,known,team\n" + "".join(f"{t},{t + 2},{'ab'[t % 2]}\n" for t in range(10))
+
+
+@pytest.fixture
+def ticks(tmp_path: Path) -> Path:
+    path = tmp_path / "ticks.csv"
+    path.write_text(TICKS, encoding="utf-8")
+    return path
+
+
+def run(file: Path, *options: str, time: str = "tick") -> Outcome:
+    return perform(without_project(file.parent, perform), ["split", str(file), "--time", time, *options])
+
+
+def document(outcome: Outcome) -> dict[str, Any]:
+    assert outcome.exit == 0, outcome.error
+    found: dict[str, Any] = json.loads(as_json(outcome.view, ()))
+    return found
+
+
+def test_folds_and_roles_are_the_ones_worked_by_hand(ticks: Path, tmp_path: Path) -> None:
+    out = tmp_path / "folds.csv"
+    rows = document(run(ticks, "--label-end", "known", "--folds", "2", "--out", str(out)))["tables"]["folds"]["rows"]
+    wanted = ("fold", "train_rows", "test_rows", "purged", "embargoed", "overlap_count")
+    assert [[row[name] for name in wanted] for row in rows] == [[1, 1, 3, 2, 0, 0], [2, 4, 4, 2, 0, 0]]
+    with out.open(encoding="utf-8") as stream:
+        roles = [(int(line["row"]), int(line["fold"]), line["role"]) for line in csv.DictReader(stream)]
+    first, second = (["train", "purged", "purged", "test", "test", "test"],
+                     ["train", "train", "train", "train", "purged", "purged", "test", "test", "test", "test"])
+    assert roles == [(i, 1, role) for i, role in enumerate(first)] + [(i, 2, role) for i, role in enumerate(second)]
+
+
+def test_an_embargo_makes_it_k_fold(ticks: Path) -> None:
+    found = document(run(ticks, "--embargo", "2", "--folds", "2"))
+    assert found["facts"]["scheme"] == "k-fold"
+    assert [row["embargoed"] for row in found["tables"]["folds"]["rows"]] == [2, 0]
+
+
+def test_stamps_take_durations_and_answer_in_stamps(tmp_path: Path) -> None:
+    path, start = tmp_path / "hours.parquet", datetime(2013, 1, 1, tzinfo=UTC)
+    duckdb.sql(f"COPY (SELECT TIMESTAMP '2013-01-01' + to_hours(i) AS at FROM range(240) t(i)) TO '{path}'")
+    found = document(run(path, "--gap", "12h", "--folds", "3", time="at"))
+    rows = found["tables"]["folds"]["rows"]
+    assert [row["purged"] for row in rows] == [12, 12, 12]
+    assert rows[0]["test_start"] == f"{start + timedelta(hours=60):%Y-%m-%dT%H:%M:%SZ}"
+    assert rows[0]["train_end"] == f"{start + timedelta(hours=47):%Y-%m-%dT%H:%M:%SZ}"
+    assert found["series"]["timeline"]["kind"] == "heat"
+
+
+def test_a_group_stays_on_one_side(ticks: Path) -> None:
+    outcome = run(ticks, "--group", "team", "--folds", "1")
+    assert outcome.exit == 2
+    assert outcome.error is not None
+    assert "Fold 1 has no training rows left" in outcome.error["what"]  # both teams play in the test
+
+
+@pytest.mark.parametrize(("content", "options", "what"), [
+    ("tick\n1\n\n3\n", (), "1 rows have no 'tick'"),
+    ("tick\nsoon\nlate\n", (), "'tick' is no time: the column is VARCHAR"),
+    ("tick\n1.5\n2\n", (), "must be times or whole numbers; seen: 1.5"),
+    ("tick\n", (), "has columns but no rows"),
+    ("tick,known\n3,5\n4,1\n", ("--label-end", "known"), "1 rows end before they start, the first is row 1"),
+    ("tick,known\n1,2013-01-01\n2,2013-01-02\n", ("--label-end", "known"), "must both be times"),
+    (TICKS, ("--gap", "12h"), "'12h' is no whole number"),
+    (TICKS, ("--folds", "40"), "more distinct times than 10"),
+    (TICKS, ("--scheme", "walk-forward", "--embargo", "1"), "An embargo holds back training rows after a test block"),
+    (TICKS, ("--label-end", "knwon"), "No column 'knwon'"),
+    (TICKS, ("--out", "roles.xlsx"), "'roles.xlsx' is not known to be"),
+    ("tick\n2013-01-01\n2013-01-02\n", ("--gap", "soon", "--folds", "1"), "'soon' is not a duration"),
+])
+def test_what_cannot_be_split_is_refused(content: str, options: tuple[str, ...], what: str, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text(content, encoding="utf-8")
+    outcome = run(path, *options)
+    assert outcome.exit == 2, outcome
+    assert outcome.error is not None
+    assert what in outcome.error["what"]
+    assert outcome.error["where"] or outcome.error["next"]
