@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -15,6 +16,12 @@ from store.quoting import file_list, literal, quote
 from store.refusal import NotFound, Refusal, Unreadable, nearest
 
 MEMORY = "2GB"
+STAGING = "_staging"
+STAGED = quote("=staged")
+REMEMBERED = 64
+
+Values = Mapping[str, object]
+Staged = Iterator[tuple[Path, int, dict[str, str]]]
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class Manifest:
     def bytes(self) -> int:
         return sum(file.bytes for file in self.files)
 
-    @property
+    @cached_property
     def id(self) -> str:
         """SHA-256 over schema, sorted file hashes and partition values, and nothing else."""
         content = [list(self.columns.items()),
@@ -71,25 +78,33 @@ class Lake:
         self.root = root
         self.threads = threads or min(4, os.cpu_count() or 1)
         self._connection: duckdb.DuckDBPyConnection | None = None
+        self._manifests: dict[Path, Manifest] = {}
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A cursor of this process's DuckDB: UTC, bounded memory, no extensions fetched."""
         if self._connection is None:
-            self._connection = duckdb.connect(":memory:", config={"threads": self.threads, "memory_limit": MEMORY})
+            spill = str(self.root / STAGING / f"spill-{os.getpid()}")
+            self._connection = duckdb.connect(":memory:", config={
+                "threads": self.threads, "memory_limit": MEMORY, "temp_directory": spill})
             self._connection.execute("SET TimeZone = 'UTC'; SET autoinstall_known_extensions = false")
         return self._connection.cursor()
 
     # -- writing ------------------------------------------------------------------------------------------------
 
     def write(self, dataset: str, query: str, *, sort: Sequence[str] = (), partition_by: Sequence[str] = (),
-              connection: duckdb.DuckDBPyConnection | None = None) -> Manifest:
-        """Write the rows of a query as content-addressed files, and the manifest they make; nothing is announced."""
+              connection: duckdb.DuckDBPyConnection | None = None, values: Values | None = None) -> Manifest:
+        """Write the rows of a query as content-addressed files, and the manifest they make; nothing is announced.
+
+        With `sort`, ties are ordered by the other columns, so that the bytes depend on the rows alone; without, the
+        order of the query stays. `values` are bound to the query's `$name` parameters.
+        """
         cursor = connection or self.connect()
-        columns = {name: str(kind) for name, kind, *_ in cursor.execute(f"DESCRIBE {query}").fetchall()}
+        columns = columns_of(cursor, query, values)
         self._check_columns(dataset, columns, (*sort, *partition_by))
         with self.staging() as staging:
-            files = tuple(self._place(dataset, staged, partition)
-                          for staged, partition in self._staged(cursor, query, staging, sort, tuple(partition_by)))
+            written = _partitioned if partition_by else _whole
+            files = [self._place(dataset, *staged) for staged in written(
+                cursor, Query(query, values or {}, _order(sort, columns)), staging, tuple(partition_by))]
         manifest = Manifest(dataset, columns, tuple(sorted(files, key=lambda file: file.path)))
         self.keep(manifest)
         return manifest
@@ -100,41 +115,20 @@ class Lake:
                 raise NotFound(f"No column '{column}' to sort or partition by.", where=f"dataset {dataset}",
                                next=nearest(column, columns))
 
-    def _staged(self, cursor: duckdb.DuckDBPyConnection, query: str, staging: Path, sort: Sequence[str],
-                partition_by: tuple[str, ...]) -> Iterator[tuple[Path, dict[str, str]]]:
-        order = f" ORDER BY {', '.join(quote(name) for name in sort)}" if sort else ""
-        if not partition_by:
-            target = staging / "all.parquet"
-            _copy(cursor, f"SELECT * FROM ({query}){order}", target)
-            yield target, {}
-            return
-        keys = ", ".join(quote(name) for name in partition_by)
-        cursor.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {query}")
-        try:
-            for values in cursor.execute(f"SELECT DISTINCT {keys} FROM staged ORDER BY {keys}").fetchall():
-                partition = {name: _partition_text(value) for name, value in zip(partition_by, values, strict=True)}
-                target = staging / f"{hashlib.sha256(repr(partition).encode()).hexdigest()}.parquet"
-                match = " AND ".join(f"{quote(name)} IS NOT DISTINCT FROM ?" for name in partition_by)
-                _copy(cursor, f"SELECT * FROM staged WHERE {match}{order}", target, list(values))
-                yield target, partition
-        finally:
-            cursor.execute("DROP TABLE IF EXISTS staged")
-
-    def _place(self, dataset: str, staged: Path, partition: Mapping[str, str]) -> FileRef:
+    def _place(self, dataset: str, staged: Path, rows: int, partition: Mapping[str, str]) -> FileRef:
+        """Move a written file to where its content says it belongs."""
         digest = sha256_of(staged)
         folder = "/".join([dataset, *(f"{_segment(key)}={_segment(value)}" for key, value in partition.items())])
-        target = self.root / folder / f"{digest}.parquet"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        rows = self.connect().execute(f"SELECT count(*) FROM read_parquet({literal(str(staged))})").fetchall()[0][0]
-        size = staged.stat().st_size
+        target, size = self.root / folder / f"{digest}.parquet", staged.stat().st_size
         if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
             staged.replace(target)
-        return FileRef(f"{folder}/{digest}.parquet", digest, int(rows), size, dict(partition))
+        return FileRef(f"{folder}/{digest}.parquet", digest, rows, size, dict(partition))
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """A folder on the lake's own disk, gone afterwards."""
-        parent = self.root / "_staging"
+        parent = self.root / STAGING
         parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=parent) as folder:
             yield Path(folder)
@@ -144,19 +138,21 @@ class Lake:
         document = {"dataset": manifest.dataset, "columns": dict(manifest.columns),
                     "files": [{"path": file.path, "sha256": file.sha256, "rows": file.rows, "bytes": file.bytes,
                                "partition": dict(file.partition)} for file in manifest.files]}
-        self._put(self._manifest_path(manifest.dataset, manifest.id), json.dumps(document, indent=1).encode())
+        self._put(self._manifest_path(manifest.dataset, manifest.id), json.dumps(document).encode())
 
     def _manifest_path(self, dataset: str, snapshot: str) -> Path:
         return self.root / dataset / "_snapshots" / f"{snapshot}.json"
 
     def _put(self, target: Path, content: bytes) -> None:
+        """Let a whole file appear under its name, or nothing."""
         if target.exists():
             return
         target.parent.mkdir(parents=True, exist_ok=True)
-        with self.staging() as staging:
-            staged = staging / "content"
-            staged.write_bytes(content)
-            staged.replace(target)
+        (self.root / STAGING).mkdir(parents=True, exist_ok=True)
+        handle, staged = tempfile.mkstemp(dir=self.root / STAGING)
+        with os.fdopen(handle, "wb") as stream:
+            stream.write(content)
+        Path(staged).replace(target)
 
     def put_object(self, content: bytes) -> str:
         """Keep a document (a declaration, an SQL text, a report) under its SHA-256."""
@@ -182,12 +178,11 @@ class Lake:
                 raise NotFound(f"No snapshot '{snapshot}' of '{dataset}'.",
                                next=f"Try: mlops-tui snapshot log {dataset}")
             path = found[0]
-        try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as problem:
-            raise Unreadable(f"The manifest of {dataset}@{snapshot[:12]} is damaged.", where=str(path)) from problem
-        files = tuple(FileRef(**file) for file in document["files"])
-        return Manifest(document["dataset"], document["columns"], files)
+        if path not in self._manifests:  # what a snapshot consists of never changes
+            if len(self._manifests) >= REMEMBERED:
+                del self._manifests[next(iter(self._manifests))]
+            self._manifests[path] = read_manifest(path)
+        return self._manifests[path]
 
     def scan(self, manifest: Manifest) -> str:
         """The SQL that reads a snapshot; a snapshot without files reads as no rows of its columns."""
@@ -209,16 +204,83 @@ class Lake:
         return wrong
 
 
+def read_manifest(path: Path) -> Manifest:
+    """The manifest in a file; Unreadable where it is not the one its name says."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        files = tuple(FileRef(**file) for file in document["files"])
+        manifest = Manifest(document["dataset"], document["columns"], files)
+    except (ValueError, KeyError, TypeError) as problem:
+        raise Unreadable(f"The manifest of snapshot {path.stem[:12]} is damaged.", where=str(path)) from problem
+    if manifest.id != path.stem:
+        raise Unreadable(f"The manifest of snapshot {path.stem[:12]} was changed.", where=str(path))
+    return manifest
+
+
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _copy(cursor: duckdb.DuckDBPyConnection, query: str, target: Path, values: Sequence[object] = ()) -> None:
-    """Write rows in the order of the query; one thread, so that the bytes are the same in every run."""
-    how = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880)"
-    cursor.execute(f"COPY ({query}) TO {literal(str(target))} {how}", list(values))
+def columns_of(cursor: duckdb.DuckDBPyConnection, query: str, values: Values | None = None) -> dict[str, str]:
+    """The columns that a query gives, with their types."""
+    described = cursor.execute(f"SELECT * FROM ({query}\n) LIMIT 0", dict(values or {})).description
+    return {str(name): str(kind) for name, kind, *_ in described or ()}
+
+
+@dataclass(frozen=True)
+class Query:
+    """What is to be written: SQL, the values bound to it, and the order of the rows (none: as they come)."""
+
+    sql: str
+    values: Values
+    order: str
+
+
+def _whole(cursor: duckdb.DuckDBPyConnection, query: Query, staging: Path, _: tuple[str, ...]) -> Staged:
+    """One file with all rows."""
+    target = staging / "all.parquet"
+    if query.order:
+        yield target, _copy(cursor, f"SELECT * FROM ({query.sql}\n) ORDER BY {query.order}", target, query.values), {}
+        return
+    with _table(cursor, query):
+        yield target, _copy(cursor, f"SELECT * FROM {STAGED} ORDER BY rowid", target, {}), {}
+
+
+def _partitioned(cursor: duckdb.DuckDBPyConnection, query: Query, staging: Path, by: tuple[str, ...]) -> Staged:
+    """One file for each combination of values; rows that lie together are found without reading the others."""
+    keys = ", ".join(quote(name) for name in by)
+    match = " AND ".join(f"{quote(name)} IS NOT DISTINCT FROM ${number}" for number, name in enumerate(by, start=1))
+    with _table(cursor, query, first=keys):
+        for values in cursor.execute(f"SELECT DISTINCT {keys} FROM {STAGED} ORDER BY {keys}").fetchall():
+            partition = {name: _partition_text(value) for name, value in zip(by, values, strict=True)}
+            target = staging / f"{hashlib.sha256(repr(partition).encode()).hexdigest()}.parquet"
+            rows = f"SELECT * FROM {STAGED} WHERE {match} ORDER BY {query.order or 'rowid'}"
+            bound = {str(number): value for number, value in enumerate(values, start=1)}
+            yield target, _copy(cursor, rows, target, bound), partition
+
+
+@contextmanager
+def _table(cursor: duckdb.DuckDBPyConnection, query: Query, first: str = "") -> Iterator[None]:
+    """The rows in a table of their own, in their order."""
+    rows = f"SELECT * FROM ({query.sql}\n) ORDER BY {first}, {query.order}" if first and query.order else query.sql
+    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {STAGED} AS {rows}", dict(query.values))
+    try:
+        yield
+    finally:
+        cursor.execute(f"DROP TABLE IF EXISTS {STAGED}")
+
+
+def _order(sort: Sequence[str], columns: Mapping[str, str]) -> str:
+    return ", ".join(quote(name) for name in dict.fromkeys((*sort, *columns))) if sort else ""
+
+
+def _copy(cursor: duckdb.DuckDBPyConnection, query: str, target: Path, values: Values) -> int:
+    """Write rows and say how many; they are ordered, so the bytes are the same in every run and with any threads."""
+    how = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880, USE_TMP_FILE false)"
+    plain = f"SELECT TRY(COLUMNS(*)) FROM ({query})"  # else a column without nulls here is NOT NULL: other bytes
+    return int(cursor.execute(f"COPY ({plain}) TO {literal(str(target))} {how}", dict(values)).fetchall()[0][0])
 
 
 def _partition_text(value: object) -> str:

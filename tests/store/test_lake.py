@@ -1,0 +1,222 @@
+"""The lake: bytes depend on rows alone, damage is named, and whoever dies in the middle leaves nothing half."""
+
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mlops_tui.opening import open_project
+from store.facts import Snapshot
+from store.lake import Lake, Manifest, columns_of, sha256_of
+from store.refusal import NotFound, Refusal, Unreadable
+
+ROOT = Path(__file__).parents[2]
+ROWS = ("SELECT i AS id, hash(i) % 7 AS g, i * 0.25 AS v, 'n' || i % 20 AS name, '2013-01-0' || (1 + i % 3) AS day "
+        "FROM range(5000) t(i)")
+
+
+@pytest.fixture
+def lake(tmp_path: Path) -> Lake:
+    return Lake(tmp_path / "lake")
+
+
+def rows_of(lake: Lake, manifest: Manifest, columns: str = "*") -> list[tuple[object, ...]]:
+    return lake.connect().execute(f"SELECT {columns} FROM {lake.scan(manifest)}").fetchall()
+
+
+# -- content decides --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("threads", [1, 2, 4])
+@pytest.mark.parametrize("partition_by", [(), ("day",)])
+def test_the_same_rows_in_any_order_and_with_any_threads_are_the_same_snapshot(
+        tmp_path: Path, threads: int, partition_by: tuple[str, ...]) -> None:
+    first = Lake(tmp_path / "a", threads=1).write("d", ROWS, sort=("id",), partition_by=partition_by)
+    again = Lake(tmp_path / "b", threads=threads).write(
+        "d", f"SELECT * FROM ({ROWS}) ORDER BY hash(id)", sort=("id",), partition_by=partition_by)
+    assert again == first
+    assert again.rows == 5000
+
+
+def test_ties_of_the_sort_are_ordered_by_the_other_columns(lake: Lake) -> None:
+    ids = {lake.write("d", f"SELECT * FROM ({ROWS}) ORDER BY hash(id + {seed})", sort=("g",)).id for seed in range(3)}
+    assert len(ids) == 1
+
+
+def test_many_row_groups_written_by_several_threads_have_the_same_bytes(tmp_path: Path) -> None:
+    query = "SELECT hash(i) % 100000 AS id, hash(i * 3) AS v FROM range(400000) t(i)"
+    made = [Lake(tmp_path / str(threads), threads=threads).write("d", query, sort=sort).id
+            for threads in (1, 2, 4) for sort in ((), ("id",))]
+    assert len(set(made)) == 2
+    assert made[0::2] == [made[0]] * 3
+
+
+def test_without_a_sort_the_order_of_the_query_stays(lake: Lake) -> None:
+    made = lake.write("d", f"SELECT * FROM ({ROWS}) ORDER BY id DESC", partition_by=("day",))
+    for file in made.files:
+        ids = [row[0] for row in lake.connect().execute(f"SELECT id FROM '{lake.root / file.path}'").fetchall()]
+        assert ids == sorted(ids, reverse=True)
+
+
+def test_values_are_bound_and_never_read_as_sql(lake: Lake) -> None:
+    made = lake.write("d", "SELECT $x AS x, $day AS day", partition_by=("day",), values={"x": "'); DROP", "day": "a'b"})
+    assert rows_of(lake, made) == [("'); DROP", "a'b")]
+    assert made.files[0].partition == {"day": "a'b"}
+
+
+def test_a_partition_without_a_value_is_a_partition_of_its_own(lake: Lake) -> None:
+    made = lake.write("d", "SELECT 1 AS x, NULL::VARCHAR AS day UNION ALL SELECT 2, 'b'", partition_by=("day",))
+    assert {file.partition["day"]: file.rows for file in made.files} == {"__null__": 1, "b": 1}
+
+
+@pytest.mark.parametrize("value", ["..", "../../x", "/etc", "a/b", "."])
+def test_a_partition_value_cannot_leave_the_lake(lake: Lake, value: str) -> None:
+    try:
+        made = lake.write("d", "SELECT 1 AS x, $day AS day", partition_by=("day",), values={"day": value})
+    except Refusal:
+        return
+    assert (lake.root / made.files[0].path).resolve().is_relative_to(lake.root / "d")
+
+
+def test_an_unknown_sort_column_is_refused_with_the_nearest_name(lake: Lake) -> None:
+    with pytest.raises(NotFound, match="Did you mean 'name'"):
+        lake.write("d", ROWS, sort=("nmae",))
+
+
+def test_a_small_change_writes_only_the_partitions_it_touches(lake: Lake) -> None:
+    before = lake.write("d", ROWS, sort=("id",), partition_by=("day",))
+    after = lake.write("d", ROWS.replace("i * 0.25", "CASE WHEN i = 3 THEN 0 ELSE i * 0.25 END"), sort=("id",),
+                       partition_by=("day",))
+    same = {file.path for file in before.files} & {file.path for file in after.files}
+    assert (len(before.files), len(same)) == (3, 2)
+    assert len(list(lake.root.glob("d/*/*.parquet"))) == 4
+
+
+def test_new_partitions_replace_their_like_and_leave_the_others(lake: Lake) -> None:
+    old = lake.write("d", ROWS, sort=("id",), partition_by=("day",))
+    new = lake.write("d", f"SELECT * FROM ({ROWS}) WHERE id = 1", partition_by=("day",))
+    both, replaced = old.replacing(new), old.within(day=("2013-01-02", "2013-01-02"))
+    assert both.rows == old.rows - replaced.rows + 1
+    assert both.within(day=("2013-01-02", "2013-01-02")).files == new.files
+
+
+def test_no_rows_read_as_no_rows_of_their_columns(lake: Lake) -> None:
+    made = lake.write("d", f"SELECT * FROM ({ROWS}) WHERE false", sort=("id",), partition_by=("day",))
+    assert (made.files, rows_of(lake, made)) == ((), [])
+    assert columns_of(lake.connect(), f"SELECT * FROM {lake.scan(made)}") == made.columns
+
+
+def test_a_snapshot_is_found_by_a_prefix_of_eight(lake: Lake) -> None:
+    made = lake.write("d", ROWS)
+    assert lake.manifest("d", made.id[:8]) == made
+    with pytest.raises(NotFound, match="snapshot log d"):
+        lake.manifest("d", made.id[:7])
+
+
+# -- damage -----------------------------------------------------------------------------------------------------
+
+
+def test_a_flipped_bit_and_a_missing_file_are_named(lake: Lake) -> None:
+    made = lake.write("d", ROWS, sort=("id",), partition_by=("day",))
+    flipped, gone, whole = (lake.root / file.path for file in made.files)
+    content = bytearray(flipped.read_bytes())
+    content[len(content) // 2] ^= 1
+    flipped.write_bytes(content)
+    gone.unlink()
+    assert lake.damaged(made) == [(made.files[0].path, "content differs from its hash"),
+                                  (made.files[1].path, "missing")]
+    assert sha256_of(whole) == made.files[2].sha256
+
+
+def cut_short(text: str) -> str:
+    return text[:40]
+
+
+def other_type(text: str) -> str:
+    return text.replace("BIGINT", "DOUBLE")
+
+
+def no_manifest(_: str) -> str:
+    return "[]"
+
+
+@pytest.mark.parametrize("change", [cut_short, other_type, no_manifest])
+def test_a_changed_manifest_is_not_believed(lake: Lake, change: Callable[[str], str]) -> None:
+    made = lake.write("d", ROWS)
+    path = lake.root / "d" / "_snapshots" / f"{made.id}.json"
+    path.write_text(change(path.read_text()))
+    with pytest.raises(Unreadable, match=made.id[:12]):
+        lake.manifest("d", made.id)
+
+
+def test_an_object_is_kept_under_its_hash(lake: Lake) -> None:
+    digest = lake.put_object(b"SELECT 1")
+    assert lake.object(digest) == b"SELECT 1"
+    assert lake.put_object(b"SELECT 1") == digest
+    with pytest.raises(NotFound):
+        lake.object("0" * 64)
+
+
+# -- several processes, and death -------------------------------------------------------------------------------
+
+COMMITS = """
+import sys
+from pathlib import Path
+from mlops_tui.opening import open_project
+root, name, count = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+session = open_project(root, source="test")
+for number in range(count):
+    query = f"SELECT i AS id, {number} AS n, '{name}-{number:03}' AS day FROM range(2000) t(i)"
+    session.commit(session.data().write("flights", query, sort=("id",), partition_by=("day",)), source=name)
+    print(number, flush=True)
+"""
+
+
+def committing(project: Path, name: str, count: int) -> subprocess.Popen[str]:
+    return subprocess.Popen([sys.executable, "-c", COMMITS, str(project), name, str(count)], cwd=ROOT, text=True,
+                            stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+
+def test_two_processes_committing_at_once_both_land(project: Path) -> None:
+    for process in [committing(project, name, 15) for name in ("a", "b")]:
+        assert process.communicate(timeout=60)[1] == ""
+    session = open_project(project, source="test")
+    state = session.snapshot("flights")
+    assert {file.partition["day"] for file in state.files} == {f"{name}-{n:03}" for name in "ab" for n in range(15)}
+    assert session.data().damaged(state) == []
+    parents = [entry.fact for entry in session.ledger.entries("snapshot")]
+    assert all(isinstance(fact, Snapshot) for fact in parents)
+    assert len(parents) == 30
+    assert [fact.parent for fact in parents[1:]] == [fact.snapshot for fact in parents[:-1]]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_process_killed_while_it_writes_leaves_nothing_half(project: Path, seed: int) -> None:
+    with committing(project, "k", 1000) as process:
+        assert process.stdout is not None
+        said = [process.stdout.readline() for _ in range(random.Random(seed).randint(1, 5))]
+        time.sleep(random.Random(seed).random() / 30)
+        process.send_signal(signal.SIGKILL)
+    session = open_project(project, source="test")
+    history = session.ledger.entries("snapshot")
+    assert len(history) >= len(said)
+    assert session.ledger.verify() is None  # type: ignore[attr-defined]
+    for entry in history:
+        state = session.data().manifest("flights", entry.fact.snapshot)  # type: ignore[attr-defined]
+        assert session.data().damaged(state) == []
+    known = session.snapshot("flights").id
+    committing(project, "k", len(history)).communicate(timeout=60)
+    assert open_project(project, source="test").snapshot("flights").id == known, "done again, it is the same"
+
+
+def test_what_was_being_staged_is_never_part_of_a_dataset(lake: Lake) -> None:
+    made = lake.write("d", ROWS)
+    assert list((lake.root / "_staging").iterdir()) == []
+    shutil.copy(lake.root / made.files[0].path, lake.root / "_staging" / "left.parquet")
+    assert lake.manifest("d", made.id).files == made.files
