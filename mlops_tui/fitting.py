@@ -12,7 +12,7 @@ import inspect
 import random
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -64,6 +64,7 @@ class Fitted:
     description: str
     seconds: float
     notes: tuple[str, ...]
+    spelled: str
 
 
 def fit(request: Mapping[str, Any], functions: Functions, report: Report) -> dict[str, Any]:
@@ -79,7 +80,7 @@ def fit(request: Mapping[str, Any], functions: Functions, report: Report) -> dic
     fitted: dict[str, Fitted] = {}
     for done, (name, make) in enumerate(makers.items()):
         report(done, len(makers), name)
-        fitted[name] = _fitted(name, make, train, seed)
+        fitted[name] = _fitted(name, make, train, seed, fitted.values())
     report(len(makers), len(makers), "scores")
     scores = {name: _scores(name, each.model, unseen.features) for name, each in fitted.items()}
     kept = test.select([*request["keys"], request["label"]])
@@ -153,8 +154,8 @@ def _is_estimator(value: object) -> bool:
     return inspect.isclass(value) and issubclass(value, BaseEstimator)
 
 
-def _fitted(name: str, make: Callable[[], Any], train: Rows, seed: int) -> Fitted:
-    """Build and fit one model, seeded, its warnings kept as notes."""
+def _fitted(name: str, make: Callable[[], Any], train: Rows, seed: int, others: Iterable[Fitted]) -> Fitted:
+    """Build and fit one model, seeded, its warnings kept as notes; one of `others` that is the same stands for it."""
     random.seed(seed)
     np.random.seed(seed)  # estimators without a random_state draw from here
     began = time.perf_counter()
@@ -164,10 +165,22 @@ def _fitted(name: str, make: Callable[[], Any], train: Rows, seed: int) -> Fitte
         if not hasattr(made, "fit") or not hasattr(made, "predict_proba"):
             raise BadInput(f"{type(made).__name__} gives no probabilities.", where=f"candidate {name}",
                            next="Wrap it in sklearn.calibration.CalibratedClassifierCV.")
+        spelled = _spelled(made)  # before its seed is set
+        same = [each for each in others if spelled and each.spelled == spelled]
+        if same:
+            return same[0]
         model = seeded(piped(made, train.features), seed).fit(train.features, train.label)
     notes = tuple(dict.fromkeys(str(each.message).splitlines()[0] for each in caught
                                 if not issubclass(each.category, DeprecationWarning | FutureWarning)))
-    return Fitted(model, _described(model), time.perf_counter() - began, notes)
+    return Fitted(model, _described(model), time.perf_counter() - began, notes, spelled)
+
+
+def _spelled(estimator: Any) -> str:
+    """What a fit depends on, where plain parameters of scikit-learn's own class are all of it; else nothing."""
+    cls = type(estimator)
+    params = estimator.get_params(deep=False) if cls.__module__.startswith("sklearn.") else {"": estimator}
+    plain = all(value is None or isinstance(value, bool | int | float | str) for value in params.values())
+    return f"{cls.__module__}.{cls.__qualname__} {sorted(params.items())}" if plain else ""
 
 
 def seeded(model: Any, seed: int) -> Any:

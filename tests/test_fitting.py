@@ -128,6 +128,15 @@ def test_preparation_learns_nothing_from_the_test(child: Child) -> None:
     assert np.array_equal(predicted[0], predicted[1])
 
 
+def test_a_candidate_that_is_a_rung_is_fitted_once_and_does_not_beat_itself(child: Child) -> None:
+    same = {"estimator": "sklearn.linear_model.LogisticRegression", "params": {"max_iter": 1000}}
+    answer = fit(child, rows(1000, 1), rows(300, 2), {"same": same, "other": same | {"params": {"C": 0.001}}})
+    table, seconds = scores(answer), {name: each["seconds"] for name, each in answer["models"].items()}
+    assert table["same"] == table["baseline_logistic"]
+    assert seconds["same"] == seconds["baseline_logistic"]
+    assert table["other"] != table["same"]
+
+
 @pytest.mark.slow
 def test_on_noise_no_candidate_beats_the_ladder(child: Child) -> None:
     """To pass one must beat every rung by DeLong at 5 %, on the better side 2.5 %: of 40 fits 1 is expected at most.

@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 import sys
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from sklearn.compose import make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from store import estimators
 from store.refusal import NotFound, Refusal, Unreadable
@@ -167,6 +168,11 @@ def test_a_type_of_ones_own_is_refused_by_name_when_it_is_written(tracking: Trac
     with pytest.raises(Refusal, match="Homemade"):
         tracking.log_version("delay", Homemade(), RECORD)
     assert tracking.versions("delay") == []
+
+
+def test_a_partial_is_trusted_no_further_than_its_function(tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="system"):
+        estimators.dump(FunctionTransformer(partial(os.system, "true")), tmp_path / "m.skops")
 
 
 def test_a_forged_type_is_refused_when_it_is_read(tmp_path: Path) -> None:
