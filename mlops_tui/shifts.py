@@ -43,6 +43,11 @@ class Shift:
         return self.kind != "time"
 
     @property
+    def unit(self) -> str:
+        """What the effect is called."""
+        return {"ks": "KS", "chi2": "V"}.get(self.evidence.test or "", "")
+
+    @property
     def severity(self) -> float:
         """The effect in units of its limit, for ordering."""
         effect = self.evidence.effect

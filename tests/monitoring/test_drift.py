@@ -205,6 +205,13 @@ def test_a_wrong_column_gets_the_nearest_name(tmp_path: Path) -> None:
     assert found.error["next"] == "Did you mean 'dep_delay'?"
 
 
+@pytest.mark.parametrize("option", ["--window", "--monitor"])
+def test_a_file_has_no_window_and_no_monitor(tmp_path: Path, option: str) -> None:
+    found = drift(tmp_path, {"x": [1.0]}, {"x": [1.0]}, option, "7d")
+    assert found.error is not None
+    assert found.error["what"] == "A file has no window and no monitor."
+
+
 def test_csv_against_parquet(tmp_path: Path) -> None:
     values, empty = normal(1, 40_000).round(2), [None] * 40_000
     written(tmp_path / "r.parquet", {"x": values, "none": pa.array(empty, pa.float64())})
