@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from click.shell_completion import CompletionItem
 
 from mlops_tui import roles
 from mlops_tui.capability import Call, HelpAsked, HelpOption, Plan, Resolved
@@ -62,6 +63,11 @@ class Tree(HelpOption, click.Group):
         if args and self.get_command(ctx, args[0]) is None:
             raise BadInput(f"No command '{args[0]}'.", next=nearest(args[0], self.files) or "Try: mlops-tui --help")
         return super().resolve_command(ctx, args)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Names and first lines of the capabilities that begin so; none is imported."""
+        return [CompletionItem(stem, help=summary(path)) for stem, path in self.files.items()
+                if stem.startswith(incomplete)]
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The everyday nouns first, the rest by area."""

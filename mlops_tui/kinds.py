@@ -8,6 +8,7 @@ from typing import Any, Literal
 from mlops_tui.declare import OutOf
 
 LogicalType = Literal["string", "date", "timestamp", "time", "number", "integer", "boolean", "object", "array"]
+Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate"]
 Severity = Literal["low", "medium", "high", "critical"]
 
 
@@ -336,7 +337,7 @@ class AlertPolicy:
 class Monitor:
     """monitors/*.yaml"""
 
-    check: Literal["drift", "performance", "calibration", "health", "ingest", "validate"]
+    check: Check
     subject: str
     every: str = ""
     window: timedelta = timedelta(days=7)

@@ -23,13 +23,14 @@ Floats = npt.NDArray[np.float64]
 class Matured:
     """Predictions of a window whose outcome is known, and how many are still waited for.
 
-    `label` (n,) 0/1, `score` (n,), `day` (n,) local dates as text; `total` counts every prediction of the window,
-    `waiting` those whose outcome is not known yet, `never` those that will not get one.
+    `label` (n,) 0/1, `score` (n,), `day` (n,) local dates as text, `version` (n,) who predicted. `total` counts every
+    prediction of the window, `waiting` those whose outcome is not known yet, `never` those that will not get one.
     """
 
     label: npt.NDArray[np.int8]
     score: Floats
     day: npt.NDArray[np.str_]
+    version: npt.NDArray[np.str_]
     total: int
     waiting: int
     never: int
@@ -93,7 +94,7 @@ def _query(model: Model, key: Sequence[str], labels: str, one_version: bool) -> 
     same = " AND ".join(f"p.{quote(column)} = l.{quote(column)}" for column in key)
     known = f"l.{quote(model.label.known_at or model.split.time)} + {pointintime.interval(model.label.delay)}"
     order = ", ".join([time, *(f"p.{quote(column)}" for column in key)])
-    return (f"SELECT CAST(l.{quote(model.label.column)} AS TINYINT) AS label, p.score, p.day, "
+    return (f"SELECT CAST(l.{quote(model.label.column)} AS TINYINT) AS label, p.score, p.day, p.version, "
             f"coalesce({known} <= ?, false) AS mature, "
             f"coalesce({time} + {pointintime.interval(_PATIENCE)} <= ?, false) AS over "
             f"FROM scored p LEFT JOIN {labels} l ON {same} WHERE {time} >= ? AND {time} < ?"
@@ -106,8 +107,8 @@ def _split(found: Mapping[str, Any], bounds: tuple[datetime, datetime], data: tu
     has = ~missing & np.asarray(found["mature"], dtype=bool)
     over = missing & np.asarray(found["over"], dtype=bool)
     return Matured(np.asarray(label.filled(0)[has], dtype=np.int8), np.asarray(found["score"], dtype=np.float64)[has],
-                   np.asarray(found["day"], dtype=np.str_)[has], int(label.size),
-                   int(label.size - has.sum() - over.sum()), int(over.sum()), bounds, data)
+                   np.asarray(found["day"], dtype=np.str_)[has], np.asarray(found["version"], dtype=np.str_)[has],
+                   int(label.size), int(label.size - has.sum() - over.sum()), int(over.sum()), bounds, data)
 
 
 _PATIENCE = timedelta(days=2)  # a row without an outcome for that long will not get one

@@ -9,7 +9,6 @@ from mlops_tui.errors import BadInput, NotDeclared
 from mlops_tui.kinds import Contract, Feature, Model
 from store.quoting import quote
 
-
 SINCE = quote("known since")  # a name that no view's own column has: `known` is taken by many
 
 

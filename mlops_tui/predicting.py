@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from threadpoolctl import threadpool_limits
 
 from mlops_tui import folds, pointintime
 from mlops_tui.errors import NotFound
@@ -41,6 +42,7 @@ def predicted(session: Session, trained: Trained, rows: Manifest) -> pa.Table:
     order = ", ".join(map(quote, [model.split.time, *key]))
     frame = lake.connect().sql(f"SELECT * FROM {lake.scan(rows)} ORDER BY {order}").to_arrow_table()
     fitted = _fitted(session.tracking(), trained.subject, trained.version, trained.artifact)
-    scores = np.asarray(fitted.predict_proba(frame.drop_columns(own).to_pandas())[:, 1], dtype=np.float64)
+    with threadpool_limits(1):  # waiting for a second thread costs more than a day's rows, above all on a busy machine
+        scores = np.asarray(fitted.predict_proba(frame.drop_columns(own).to_pandas())[:, 1], dtype=np.float64)
     table: pa.Table = frame.select(own).append_column("version", pa.array([trained.version] * len(scores)))
     return table.append_column("score", pa.array(scores))

@@ -23,8 +23,9 @@ from mlops_tui.analysis.calibration import (
 )
 from mlops_tui.analysis.interval import Interval, mean_interval
 from mlops_tui.analysis.recalibration import RECALIBRATORS, cross_fitted, folds
-from mlops_tui.capability import LocalPath, measure
+from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
+from mlops_tui.modeling._live import live_calibration
 from mlops_tui.modeling._pictures import reliability_diagram
 from mlops_tui.modeling._scored import need_probabilities, scored
 from mlops_tui.session import Session
@@ -49,25 +50,37 @@ class Mended:
 
 
 @measure
-@click.argument("file", type=LocalPath())
-@click.option("--label", required=True, help="Column of 0 and 1, or true and false.")
-@click.option("--score", required=True, help="Column with the probability of a 1.")
+@click.argument("what")
+@click.option("--label", default=None, help="File: column of 0 and 1, or true and false.")
+@click.option("--score", default=None, help="File: column with the probability of a 1.")
+@click.option("--window", "length", default=None, help="Model: how far back, such as 7d.")
+@click.option("--monitor", default=None, help="Model: judge as this declared monitor does.")
 @click.option("--bins", type=click.IntRange(min=1), default=10, show_default=True, help="Bins of the diagram.")
 @click.option("--strategy", type=click.Choice(["uniform", "quantile"]), default="uniform", show_default=True,
               help="Bins of equal width, or of equal numbers of rows.")
-def calibration(session: Session, file: Path, label: str, score: str, bins: int, strategy: str) -> View:
-    """Check the calibration of the scores in FILE, and try what would mend it.
+def calibration(session: Session, what: str, label: str | None, score: str | None, length: str | None,
+                monitor: str | None, bins: int, strategy: str) -> View:
+    """Check the calibration of WHAT: the scores in a file, with what would mend them, or a model in service.
 
     \b
     Example: mlops-tui calibration scored.parquet --label late --score challenger --bins 15 --strategy quantile
+             mlops-tui calibration flights-delay --window 7d
     """
+    if label is None and score is None:
+        return live_calibration(session, what, length, monitor)
+    if label is None or score is None:
+        raise BadInput("A file needs --label and --score.", next="A declared model needs neither.")
+    return _of_file(local_path(session, what), label, score, bins, cast("Strategy", strategy))
+
+
+def _of_file(file: Path, label: str, score: str, bins: int, strategy: Strategy) -> View:
     data = scored(file, label, [score])
     scores = data.scores[score]
     need_probabilities(data.where, score, scores, "Turn them into probabilities first, for example by Platt scaling.")
     if data.n < FOLDS:
         raise BadInput(f"{data.n} labelled rows are too few to judge calibration on.", where=data.where,
                        next=f"At least {FOLDS} are needed; some hundreds say something.")
-    found = reliability(data.labels, scores, bins, cast("Strategy", strategy))
+    found = reliability(data.labels, scores, bins, strategy)
     line, mended = calibration_line(data.labels, scores), recalibrations(data.labels, scores, bins)
     argv = (str(file), "--label", label, "--score", score)
     counted = {"rows": data.n, "without_label": data.rows - data.n, **facts(data.labels, scores, found, line)}

