@@ -22,15 +22,21 @@ from mlops_tui.analysis.interval import (
     wilson,
 )
 from mlops_tui.analysis.metrics import Family, Metric, losses, metric_value
-from mlops_tui.analysis.ranking import resampled_auc, resampled_average_precision, score_edges
+from mlops_tui.analysis.ranking import (
+    auc_influence,
+    average_precision_influence,
+    resampled_auc,
+    resampled_average_precision,
+)
 
 McNemar = Literal["auto", "corrected", "uncorrected", "exact", "mid-p"]
 Difference = Callable[[Floats], Floats]
 
 FEW_DISCORDANT = 25  # below this the chi-square of McNemar's statistic is not to be trusted (Fagerland et al. 2013)
-PAIR_BINS = 256  # per model: at most 256² cells of both models' scores, in practice those near the diagonal
-LOSS_BINS = 4096
+WHOLE_ROWS = 10_000  # up to here each row is resampled; above, 1000 passes over them would take minutes
+LINEAR_BINS = 4096
 RESAMPLED = {"roc_auc": resampled_auc, "average_precision": resampled_average_precision}
+INFLUENCE = {"roc_auc": auc_influence, "average_precision": average_precision_influence}
 
 
 class Verdict(StrEnum):
@@ -113,9 +119,10 @@ def paired_bootstrap(
 ) -> Contrast:
     """The difference of any metric between two score columns (n,), by a Poisson bootstrap that keeps rows paired.
 
-    Rows are counted by class and by both models' decisions, score bins or loss difference, and the cells resampled;
-    the samples are moved by what binning changed in the estimate (nothing for decisions and losses). Percentile
-    interval; two-sided p = 2·min(P(d* ≤ 0), P(d* ≥ 0)), one resample added to either side; no statistic; seeded.
+    Rows are counted in cells that are alike to both models, and the cells resampled: by both decisions; by both scores
+    up to 10,000 rows; by their influence on the difference for losses, and for rankings of more rows (whose resamples
+    are then those of the linearised metric: at that size its curvature is lost in the noise). Percentile interval;
+    two-sided p = 2·min(P(d* ≤ 0), P(d* ≥ 0)), one resample added to either side; no statistic; seeded.
     ValueError for one class, a metric that is undefined for either model, and input as `metric_value`.
     """
     how = resampling or Resampling()
@@ -161,10 +168,13 @@ def _decision_cells(metric: Metric, y: Bools, a: Floats, b: Floats) -> tuple[Cou
 
 
 def _ranking_cells(metric: Metric, y: Bools, a: Floats, b: Floats) -> tuple[Counts, Difference]:
-    """Occupied cells of both models' score bins, ordered by a's; each model's own bins are sums over them."""
-    bin_a, bin_b = (np.searchsorted(score_edges(y, s, PAIR_BINS), s, side="right") for s in (a, b))
-    width = int(bin_b.max()) + 1
-    keys, cell = np.unique(bin_a * width + bin_b, return_inverse=True)
+    """Pairs of both models' scores, ordered by a's; each model's own scores are sums over them."""
+    if y.size > WHOLE_ROWS:
+        influence = INFLUENCE[metric.id]
+        return _linear_cells(y, influence(y, a) - influence(y, b))
+    rank_a, rank_b = (np.unique(s, return_inverse=True)[1] for s in (a, b))
+    width = int(rank_b.max()) + 1
+    keys, cell = np.unique(rank_a * width + rank_b, return_inverse=True)
     by_b = np.argsort(keys % width, kind="stable")
     starts_a, starts_b = (np.flatnonzero(np.diff(key, prepend=-1)) for key in (keys // width, (keys % width)[by_b]))
     of = RESAMPLED[metric.id]
@@ -177,15 +187,19 @@ def _ranking_cells(metric: Metric, y: Bools, a: Floats, b: Floats) -> tuple[Coun
 
 
 def _loss_cells(metric: Metric, y: Bools, a: Floats, b: Floats) -> tuple[Counts, Difference]:
-    """Cells by the difference of both losses, each standing for its mean."""
     gap = losses(metric.id, y, a) - losses(metric.id, y, b)
-    distinct = np.unique(gap)
-    edges = distinct[(np.arange(min(LOSS_BINS, distinct.size)) * distinct.size) // min(LOSS_BINS, distinct.size)]
-    cell = np.searchsorted(edges, gap, side="right") - 1 + edges.size * y
-    counts = np.bincount(cell, minlength=2 * edges.size)
-    mean = np.bincount(cell, weights=gap, minlength=counts.size) / np.maximum(counts, 1)
-    return counts.reshape(2, -1), lambda weights: (
-        weights.reshape(len(weights), -1) @ mean / weights.sum(axis=(1, 2)))
+    return _linear_cells(y, (gap - gap.mean()) / gap.size)
+
+
+def _linear_cells(y: Bools, influence: Floats) -> tuple[Counts, Difference]:
+    """Cells by influence, each standing for its mean; the difference is then a sum over rows, less its estimate."""
+    distinct = np.unique(influence)
+    bins = min(LINEAR_BINS, distinct.size)
+    edges = distinct[(np.arange(bins) * distinct.size) // bins]
+    cell = np.searchsorted(edges, influence, side="right") - 1 + bins * y
+    counts = np.bincount(cell, minlength=2 * bins)
+    mean = np.bincount(cell, weights=influence, minlength=counts.size) / np.maximum(counts, 1)
+    return counts.reshape(2, -1), lambda weights: weights.reshape(len(weights), -1) @ mean
 
 
 CELLS = {Family.DECISION: _decision_cells, Family.RANKING: _ranking_cells, Family.LOSS: _loss_cells}

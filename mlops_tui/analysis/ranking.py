@@ -138,12 +138,46 @@ def average_precision(labels: npt.ArrayLike, scores: npt.ArrayLike) -> float:
     Equals scikit-learn's `average_precision_score`; its chance level is the prevalence. ValueError as `roc_auc`.
     """
     y, s = two_classes(labels, scores)
-    order = np.argsort(s)[::-1]
-    ordered = s[order]
-    last = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), s.size - 1)  # where each group of ties ends
-    true_positives = np.cumsum(y[order])[last]
-    gained = np.diff(true_positives, prepend=0)
-    return float(np.sum(gained * (true_positives / (last + 1))) / y.sum())
+    _, reached, flagged = _from_top(y, s)
+    return float(np.sum(np.diff(reached, prepend=0) * (reached / flagged)) / y.sum())
+
+
+def _from_top(labels: Bools, scores: Floats) -> tuple[Counts, Counts, Counts]:
+    """Rows in falling order of score (n,); positives and rows down to the end of each group of equal scores (g,)."""
+    order = np.argsort(scores)[::-1]
+    ordered = scores[order]
+    last = np.append(np.flatnonzero(ordered[1:] != ordered[:-1]), scores.size - 1)
+    return order, np.cumsum(labels[order])[last], last + 1
+
+
+def auc_influence(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Floats:
+    """How fast the ROC AUC grows with each row's weight, (n,), at weights of 1; they add up to 0.
+
+    Weights w move the AUC by Σ (wᵢ − 1)·influenceᵢ to first order (Efron 1982, the infinitesimal jackknife), and
+    Σ influence² is its variance: DeLong's, but for n/(n − 1) in each class.
+    """
+    y, s = two_classes(labels, scores)
+    placed = placements(y, s)
+    influence: Floats = (placed - placed[y].mean()) / np.where(y, y.sum(), y.size - y.sum())
+    return influence
+
+
+def average_precision_influence(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Floats:
+    """How fast the average precision grows with each row's weight, (n,), at weights of 1; see `auc_influence`.
+
+    The derivative of Σ wⱼyⱼ·precisionⱼ / Σ wⱼyⱼ: a row counts in its own term if positive, and in the precision of
+    every positive at or below its score.
+    """
+    y, s = two_classes(labels, scores)
+    order, reached, flagged = _from_top(y, s)
+    gained, precision = np.diff(reached, prepend=0), reached / flagged
+    average = float(np.sum(gained * precision) / y.sum())
+    added = np.cumsum((gained / flagged)[::-1])[::-1]
+    diluted = np.cumsum((gained * precision / flagged)[::-1])[::-1]
+    size = np.diff(flagged, prepend=0)
+    influence = np.empty(y.size)
+    influence[order] = np.repeat(precision - average + added, size) * y[order] - np.repeat(diluted, size)
+    return influence / float(y.sum())
 
 
 def score_edges(labels: npt.ArrayLike, scores: npt.ArrayLike, bins: int = SCORE_BINS) -> Floats:

@@ -116,12 +116,30 @@ def test_the_paired_bootstrap_is_a_bootstrap_of_rows(name: str) -> None:
     assert (test.low + test.high) / 2 == pytest.approx(np.mean(samples), abs=0.3 * np.std(samples))
 
 
-def test_the_bootstrap_of_auc_agrees_with_delong_on_many_rows() -> None:
-    labels, a, b = models(30_000, 1, better=0.1)
+@pytest.mark.parametrize("rows", [4000, 30_000])
+@pytest.mark.parametrize("noise", [1.0, 0.02])
+def test_the_bootstrap_of_auc_agrees_with_delong_however_alike_the_models(rows: int, noise: float) -> None:
+    """Bins would blow up the difference of models that are nearly the same. A bound of 1000 resamples is known to 5 %."""
+    labels, a, other = models(rows, 1, better=0.1)
+    b = a + noise * (other - a)
     test, exact = paired_bootstrap(METRICS["roc_auc"], labels, a, b), delong_test(labels, a, b)
     assert None not in (exact.low, test.low, test.high)
     assert test.estimate == pytest.approx(exact.estimate, abs=1e-12)
-    assert (test.high - test.low) / 2 == pytest.approx(exact.estimate - exact.low, rel=0.1)  # type: ignore[operator]
+    assert (test.high - test.low) / 2 == pytest.approx(exact.estimate - exact.low, rel=0.2)  # type: ignore[operator]
+
+
+def test_many_rows_are_resampled_like_few() -> None:
+    """The linearised average precision of 12,000 rows against 300 tables of resampled rows: known within 4.1 %."""
+    labels, a, b = models(12_000, 4, better=0.2)
+    metric, rng, samples = METRICS["average_precision"], np.random.default_rng(8), []
+    test = paired_bootstrap(metric, labels, a, b)
+    for _ in range(300):
+        rows = rng.integers(0, 12_000, 12_000)
+        one, other = (metric_value(metric, labels[rows], s[rows])[0] for s in (a, b))
+        samples.append((one or 0) - (other or 0))
+    assert test.low is not None
+    assert test.high is not None
+    assert test.high - test.low == pytest.approx(2 * 1.96 * np.std(samples), rel=0.2)
 
 
 @pytest.mark.parametrize("name", ["accuracy", "roc_auc", "brier"])

@@ -10,7 +10,9 @@ from hypothesis.extra import numpy as hnp
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from mlops_tui.analysis.ranking import (
+    auc_influence,
     average_precision,
+    average_precision_influence,
     binned_auc,
     delong,
     delong_contrast,
@@ -212,6 +214,25 @@ def test_resampled_statistics_of_the_rows_themselves_are_the_statistics(drawn: t
     weights = score_bins(labels, scores, score_edges(labels, scores))[None].astype(np.float64)
     assert resampled_auc(weights)[0] == pytest.approx(roc_auc(labels, scores), abs=1e-12)
     assert resampled_average_precision(weights)[0] == pytest.approx(average_precision(labels, scores), abs=1e-12)
+
+
+@given(rows())
+@settings(max_examples=40, deadline=None)
+def test_influence_is_the_derivative_by_weight(drawn: tuple[Array, list[Array]]) -> None:
+    """Central differences of the weighted statistic, one row's weight at a time; their error goes with step²."""
+    labels, (scores,) = drawn
+    edges, step = np.unique(scores), 1e-4
+    cells = np.searchsorted(edges, scores)
+    both = (resampled_auc, auc_influence), (resampled_average_precision, average_precision_influence)
+    for statistic, influence in both:
+        found = influence(labels, scores)
+        assert found.sum() == pytest.approx(0, abs=1e-12)
+        weights = np.repeat(score_bins(labels, scores, edges)[None].astype(np.float64), 2 * labels.size, axis=0)
+        for i, (positive, cell) in enumerate(zip(labels.astype(int), cells, strict=True)):
+            weights[2 * i, positive, cell] += step
+            weights[2 * i + 1, positive, cell] -= step
+        moved = statistic(weights)
+        assert found == pytest.approx((moved[::2] - moved[1::2]) / (2 * step), abs=1e-6)
 
 
 def test_the_drawn_curve_is_a_part_of_the_true_one() -> None:
