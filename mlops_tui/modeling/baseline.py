@@ -11,7 +11,9 @@ from mlops_tui.view import Action, Column, Facts, Row, Series, Status, Table, Vi
 from store.facts import Trained
 
 SAID = {"baseline_prior": "the share of positives in training",
-        "baseline_feature": "a shallow tree on the best feature", "baseline_logistic": "a logistic regression", "baseline_tree": "a shallow tree"}
+        "baseline_feature": "a shallow tree on the best feature",
+        "baseline_logistic": "a logistic regression",
+        "baseline_tree": "a shallow tree"}
 
 
 @look(fold=True)
