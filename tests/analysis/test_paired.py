@@ -119,7 +119,7 @@ def test_the_paired_bootstrap_is_a_bootstrap_of_rows(name: str) -> None:
 @pytest.mark.parametrize("rows", [4000, 30_000])
 @pytest.mark.parametrize("noise", [1.0, 0.02])
 def test_the_bootstrap_of_auc_agrees_with_delong_however_alike_the_models(rows: int, noise: float) -> None:
-    """Bins would blow up the difference of models that are nearly the same. A bound of 1000 resamples is known to 5 %."""
+    """Bins would blow up the difference of models nearly the same. A bound of 1000 resamples is known to 5 %."""
     labels, a, other = models(rows, 1, better=0.1)
     b = a + noise * (other - a)
     test, exact = paired_bootstrap(METRICS["roc_auc"], labels, a, b), delong_test(labels, a, b)
@@ -145,7 +145,7 @@ def test_many_rows_are_resampled_like_few() -> None:
 @pytest.mark.parametrize("name", ["accuracy", "roc_auc", "brier"])
 def test_equal_models_are_seldom_called_different(name: str) -> None:
     """p ≤ 5 % in 200 pairs of equals: a binomial of 200 at 0.06 exceeds 24 (12 %) less than once in 1000 times."""
-    wrong = sum((paired_bootstrap(METRICS[name], *models(300, seed), Resampling(resamples=300, seed=seed)).p_value or 1)
+    wrong = sum((paired_bootstrap(METRICS[name], *models(200, seed), Resampling(resamples=200, seed=seed)).p_value or 1)
                 < 0.05 for seed in range(200))
     assert wrong <= 24
 
