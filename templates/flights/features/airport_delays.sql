@@ -20,16 +20,20 @@ due AS (
   SELECT origin, time_bucket(INTERVAL 15 MINUTE, sched_dep + INTERVAL 14 MINUTE) AS since, count(*) AS flights
   FROM flights GROUP BY ALL
 ),
+gone AS (  -- a flight waits until it leaves, or for six hours: nothing says when one is cancelled
+  SELECT origin, count(*) AS flights,
+    time_bucket(INTERVAL 15 MINUTE, least(greatest(coalesce(departed_at, limit_at), sched_dep), limit_at) + INTERVAL 14 MINUTE) AS since
+  FROM (SELECT origin, sched_dep, departed_at, sched_dep + INTERVAL 6 HOUR AS limit_at FROM flights) GROUP BY ALL
+),
 change AS (
   SELECT origin, since AS as_of, flights AS arr_n3, delay AS arr_delay3, flights AS arr_n24, late AS arr_late24 FROM arrived
   UNION ALL BY NAME SELECT origin, since + INTERVAL 3 HOUR AS as_of, -flights AS arr_n3, -delay AS arr_delay3 FROM arrived
   UNION ALL BY NAME SELECT origin, since + INTERVAL 24 HOUR AS as_of, -flights AS arr_n24, -late AS arr_late24 FROM arrived
-  UNION ALL BY NAME SELECT origin, since AS as_of, flights AS dep_n1, delay AS dep_delay1, -flights AS waiting FROM departed
+  UNION ALL BY NAME SELECT origin, since AS as_of, flights AS dep_n1, delay AS dep_delay1 FROM departed
   UNION ALL BY NAME SELECT origin, since + INTERVAL 1 HOUR AS as_of, -flights AS dep_n1, -delay AS dep_delay1 FROM departed
-  UNION ALL BY NAME SELECT origin, since + INTERVAL 6 HOUR AS as_of, flights AS waiting FROM departed
   UNION ALL BY NAME SELECT origin, since AS as_of, flights AS due1, flights AS waiting FROM due
   UNION ALL BY NAME SELECT origin, since + INTERVAL 1 HOUR AS as_of, -flights AS due1 FROM due
-  UNION ALL BY NAME SELECT origin, since + INTERVAL 6 HOUR AS as_of, -flights AS waiting FROM due
+  UNION ALL BY NAME SELECT origin, since AS as_of, -flights AS waiting FROM gone
 ),
 state AS (
   SELECT origin, as_of,
@@ -46,5 +50,5 @@ SELECT origin, as_of,
   arr_late24 / nullif(arr_n24, 0) AS arr_late_24h,
   dep_delay1 / nullif(dep_n1, 0) AS dep_delay_1h,
   due1 AS due_1h,
-  waiting AS waiting_6h
+  waiting AS flights_waiting
 FROM state

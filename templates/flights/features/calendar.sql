@@ -1,4 +1,4 @@
--- description: When and how far a flight is scheduled to fly. The month is left out on purpose: five months of training cannot teach a season.
+-- description: When a flight is scheduled to leave, in New York's time. The month is left out on purpose: five months of training cannot teach a season.
 -- entity: flight_id
 -- time: sched_dep
 -- available_after: 0m
@@ -8,6 +8,5 @@ SELECT
   flight_id,
   sched_dep,
   date_part('hour', timezone('America/New_York', sched_dep)) * 60 + date_part('minute', sched_dep) AS minute_of_day,
-  isodow(timezone('America/New_York', sched_dep)) AS weekday,
-  distance
+  isodow(timezone('America/New_York', sched_dep)) AS weekday
 FROM flights
