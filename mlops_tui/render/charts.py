@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, tzinfo
 from itertools import pairwise
+from math import floor, log10
 
 from rich.text import Text as Line
 
@@ -86,7 +87,7 @@ def _scale(low: float, high: float, height: int) -> list[str]:
     """A label for the top, the middle and the bottom row, nothing for the others."""
     at = {0: high, height - 1: low} | ({height // 2: high - (high - low) * (height // 2) / (height - 1)}
                                        if height >= 5 else {})
-    digits = digits_for([high, low])
+    digits = max(0, 1 - floor(log10(high - low)))  # two figures of the distance tell the labels apart
     return [number(at[row], _PLAIN, digits) if row in at else "" for row in range(height)]
 
 

@@ -2,8 +2,8 @@
 
 import shlex
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, tzinfo
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, tzinfo
 
 from rich.text import Text as Line
 
@@ -157,6 +157,7 @@ class _Shown:
     texts: tuple[str, ...]
     heading: str
     right: bool
+    brief: tuple[str, ...] = ()  # times without year and zone, for where room is short
 
     @property
     def natural(self) -> int:
@@ -164,7 +165,7 @@ class _Shown:
 
     @property
     def least(self) -> int:
-        """Numbers are never cut; texts and headings may be."""
+        """Numbers and times are never cut; texts and headings may be."""
         longest = max((width_of(text) for text in self.texts), default=1)
         return longest if self.right else min(longest, NARROWEST)
 
@@ -198,12 +199,17 @@ def _column(column: Column, rows: Sequence[Row], zone: tzinfo) -> _Shown:
     digits = digits_for(present)
     right = bool(present) and all(is_number(value) for value in present)
     texts = tuple(cell_text(value, column, zone, digits) for value in values)
-    return _Shown(column, texts, clean(column.heading), right)
+    timed = bool(present) and all(isinstance(value, datetime) for value in present)
+    brief = tuple(f"{value.astimezone(zone):%m-%d %H:%M}" if isinstance(value, datetime) and value.tzinfo else text
+                  for value, text in zip(values, texts, strict=True)) if timed else ()
+    return _Shown(column, texts, clean(column.heading), right or timed, brief)
 
 
 def _sized(columns: list[_Shown], room: int) -> tuple[list[_Shown], list[int], list[_Shown]]:
     """Columns that fit, their widths, and those left out: texts are narrowed first, then the last columns go."""
     kept = list(columns)
+    if sum(each.natural for each in kept) + 2 * (len(kept) - 1) > room:
+        kept = [replace(each, texts=each.brief) if each.brief else each for each in kept]
     while len(kept) > 1 and sum(each.least for each in kept) + 2 * (len(kept) - 1) > room:
         kept.pop()
     sizes = [min(each.natural, room) for each in kept]

@@ -1,0 +1,277 @@
+"""What is healthy and what needs a person, folded from the history for the first screen."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mlops_tui import folds
+from mlops_tui.folds import ModelState
+from mlops_tui.kinds import Checklist, Contract, Feature, Model, Monitor
+from mlops_tui.roles import Actor
+from mlops_tui.view import Column, Row, Series, Status, Table, worst
+from store.facts import Finding
+
+if TYPE_CHECKING:
+    from store.ledger import Entry
+
+# What a model's health is made of, and which checks speak to each part of it.
+FACETS: Mapping[str, tuple[str, ...]] = {
+    "data": ("ingest", "validate", "health"),
+    "features": ("drift", "windows", "stability"),
+    "performance": ("performance",),
+    "calibration": ("calibration",),
+    "fairness": ("bias",),
+    "serving": ("serve", "traffic", "sla", "canary"),
+}
+SHORT = {"features": "feat", "performance": "perf", "calibration": "calib", "fairness": "fair", "serving": "serve"}
+KEPT = timedelta(days=7)  # how long a finding counts where no monitor says its window
+_URGENT = (Status.ERROR, Status.DENIED, Status.FAIL, Status.WARN, Status.UNKNOWN, Status.RUNNING, Status.CONFIRM,
+           Status.PASS, Status.DONE)
+SEVERE = ("critical", "high")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """What a project declares that health is read against."""
+
+    models: Mapping[str, Model]
+    monitors: Mapping[str, Monitor]
+    checklists: Mapping[str, Checklist]
+    datasets: Mapping[str, Contract]
+    features: Mapping[str, Feature]
+
+    def sources(self, model: str) -> frozenset[str]:
+        """The datasets a model lives on: its labels', and those its features' SQL names."""
+        declared = self.models[model]
+        used = [self.features[name].sql for name in declared.features if name in self.features]
+        words = {word for sql in used for word in re.findall(r"\w+", sql)}
+        return frozenset({declared.label.dataset, *(name for name in self.datasets if name in words)})
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How one part of a model stands, and what says so."""
+
+    status: Status
+    why: str
+    at: datetime | None = None
+
+
+def models(declared: Declared, entries: "Sequence[Entry]", now: datetime) -> Table:
+    """One row for each model, the sickest first: a status for each facet, with its `<facet>_why` and `<facet>_at`."""
+    rows: list[Row] = []
+    newest = _newest(entries)
+    for name in declared.models:
+        state = folds.model_state(entries, name)
+        about = declared.sources(name)
+        row: dict[str, object] = {"model": name, "version": state.champion, "role": _role(state)}
+        for facet, checks in FACETS.items():
+            subjects = about if facet == "data" else frozenset({name})
+            found = _standing(declared.monitors, _about(newest, checks, subjects, state.champion), now)
+            row |= {facet: found.status, f"{facet}_why": found.why, f"{facet}_at": found.at}
+        row["status"] = _sickest(value for value in row.values() if isinstance(value, Status))
+        rows.append(row)  # type: ignore[arg-type]
+    rows.sort(key=lambda row: _URGENT.index(_status(str(row["status"]))))
+    facets = [Column(facet, SHORT.get(facet, "")) for facet in FACETS]
+    return Table.of("models", rows, "model", "version", "role", *facets, title="Models")
+
+
+def _sickest(statuses: Iterable[Status]) -> Status:
+    """A warning comes before what was never checked: it is known."""
+    return min(statuses, key=_URGENT.index, default=Status.UNKNOWN)
+
+
+def _role(state: ModelState) -> str:
+    if state.champion:
+        return "champion"
+    return "trained" if state.versions else "not trained"
+
+
+Told = tuple["Entry", Finding]
+
+
+def _newest(entries: "Sequence[Entry]") -> list[Told]:
+    """The newest finding of each check, subject, monitor and version."""
+    found: dict[tuple[str, str, str, str], Told] = {}
+    for entry in entries:
+        fact = entry.fact
+        if isinstance(fact, Finding):
+            found[fact.check, fact.subject, fact.monitor, fact.version] = (entry, fact)
+    return list(found.values())
+
+
+def _about(newest: Iterable[Told], checks: Sequence[str], subjects: Iterable[str], champion: str) -> list[Told]:
+    """Those about the version that serves, or about none; what somebody ran by hand counts until a monitor looks."""
+    found = [(entry, fact) for entry, fact in newest if fact.check in checks and fact.subject in subjects
+             and fact.version in ("", "champion", champion)]
+    last = {(fact.check, fact.subject): entry.seq for entry, fact in sorted(found, key=lambda told: told[0].seq)}
+    return [(entry, fact) for entry, fact in found if fact.monitor or entry.seq == last[fact.check, fact.subject]]
+
+
+def _standing(monitors: Mapping[str, Monitor], found: Iterable[Told], now: datetime) -> Standing:
+    """The worst of them; one that is older than its window says nothing any more."""
+    each = [_one(monitors, entry, fact, now) for entry, fact in found if not fact.monitor or fact.monitor in monitors]
+    status = worst(standing.status for standing in each)
+    return next((standing for standing in each if standing.status is status), Standing(status, "never checked"))
+
+
+def _one(monitors: Mapping[str, Monitor], entry: "Entry", fact: Finding, now: datetime) -> Standing:
+    monitor = monitors.get(fact.monitor)
+    kept = max(monitor.window, timedelta(days=1)) if monitor else KEPT
+    if now - entry.recorded_at > kept and not (fact.version and not fact.monitor):
+        return Standing(Status.UNKNOWN, f"not checked for {_span(now - entry.recorded_at)}: {fact.title}",
+                        entry.recorded_at)
+    return Standing(_status(fact.status), fact.title, entry.recorded_at)
+
+
+def _status(word: str) -> Status:
+    return Status(word) if word in set(Status) else Status.UNKNOWN
+
+
+def _span(time: timedelta) -> str:
+    """A span of time as one speaks of it: `5 min`, `3 h`, `2 d`."""
+    minutes = int(time.total_seconds() // 60)
+    if minutes < 60:
+        return f"{max(minutes, 0)} min"
+    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} d"
+
+
+# -- what needs a person ------------------------------------------------------------------------------------------
+
+
+def needs(declared: Declared, entries: "Sequence[Entry]", now: datetime, actor: Actor) -> Table:
+    """What waits for somebody, the most urgent first; `argv` opens it, `yours` says whether the actor can settle it."""
+    rows = [*_incidents(entries, now, actor), *_alerts(entries, now, actor), *_runbooks(entries, now, actor),
+            *_approvals(entries, now, actor), *_postmortems(entries, now, actor), *_overdue(entries, now, actor),
+            *_sign_offs(declared, entries, now, actor), *_proposals(entries, actor)]
+    rank = {Status.FAIL: 0, Status.WARN: 1, Status.UNKNOWN: 2}
+    rows.sort(key=lambda row: (rank[row["status"]], not row["yours"]))  # type: ignore[index]
+    return Table.of("needs", rows, Column("label", "what"), "title", "detail", title="Needs you")
+
+
+def _need(status: Status, id: str, title: str, detail: str, argv: tuple[str, ...], yours: bool,
+          label: str = "") -> Row:
+    return {"status": status, "id": id, "label": label or id, "title": title, "detail": detail, "argv": argv,
+            "yours": yours}
+
+
+def _incidents(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Row]:
+    return [_need(Status.FAIL, each.id, each.title or each.about,
+                  f"{each.severity} · open for {_span(now - each.opened_at)} · "
+                  f"{'lead ' + each.roles['lead'] if each.roles.get('lead') else 'nobody leads'}",
+                  ("incident", "show", each.id), actor.has("operator") or actor.has("oncall"))
+            for each in folds.incidents(entries).values() if each.open]
+
+
+def _alerts(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Row]:
+    """Alerts that fire and that no open incident has taken up; who acked one has taken it up too."""
+    taken = {alert for each in folds.incidents(entries).values() if each.open for alert in each.alerts}
+    firing = [each for each in folds.alerts(entries).values()
+              if each.state == "firing" and each.id not in taken and not each.silent(now)]
+    return [_need(Status.FAIL if each.severity in SEVERE else Status.WARN, each.id, each.title or each.monitor,
+                  f"{each.severity} · for {_span(now - each.opened_at)} · not acknowledged",
+                  ("alert", "show", each.id), actor.has("operator") or actor.has("oncall")) for each in firing]
+
+
+def _runbooks(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Row]:
+    """Runs that have stopped at a step for a person."""
+    return [_need(Status.WARN, each.id, f"runbook {each.runbook} goes on with a person",
+                  f"{each.incident or each.about} · begun {_span(now - each.started_at)} ago by {each.by}",
+                  ("runbook", "resume", each.id), actor.has("operator") or actor.has("oncall"))
+            for each in folds.runbook_runs(entries).values() if each.open]
+
+
+def _postmortems(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Row]:
+    """Resolved incidents that nobody has learned from yet."""
+    written = folds.postmortems(entries)
+    return [_need(Status.UNKNOWN, each.id, f"no post-mortem yet: {each.title or each.about}",
+                  f"resolved {_span(now - each.resolved_at)} ago", ("postmortem", "draft", each.id),
+                  actor.has("operator") or actor.has("oncall"))
+            for each in folds.incidents(entries).values() if each.resolved_at is not None and each.id not in written]
+
+
+def _approvals(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Row]:
+    return [_need(Status.WARN, each.id, each.title or " ".join(each.argv),
+                  f"{each.count} · {_span(each.expires_at - now)} left · "
+                  f"{'yours to answer' if _may_vote(each, actor) else 'asked by ' + each.requester}",
+                  ("approve", "show", each.id), _may_vote(each, actor))
+            for each in folds.approvals(entries, now).values() if each.state == "open"]
+
+
+def _may_vote(approval: folds.ApprovalState, actor: Actor) -> bool:
+    return actor.has(approval.role) and actor.name != approval.requester and actor.name not in approval.votes
+
+
+def _overdue(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Row]:
+    """Promised actions whose day has passed."""
+    late = [(each, now.date() - due) for each in folds.action_items(entries).values()
+            if each.state == "open" and (due := _day(each.due)) is not None and due < now.date()]
+    return [_need(Status.UNKNOWN, each.id, each.title, f"action of {each.incident} · overdue {_span(by)} · "
+                  f"{each.owner or 'nobody'}'s", ("incident", "show", each.incident), each.owner == actor.name)
+            for each, by in late]
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        return None
+
+
+def _sign_offs(declared: Declared, entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Row]:
+    """Checklist items that a person must answer before the newest version of a model can serve."""
+    rows = []
+    for name, model in declared.models.items():
+        challenger = folds.model_state(entries, name).challenger
+        checklist = declared.checklists.get(model.checklist)
+        if not challenger or checklist is None:
+            continue
+        subject = f"{name}@{challenger}"
+        given = folds.sign_offs(entries, subject)
+        rows += [_need(Status.UNKNOWN, f"{subject} {item.id}", item.title or item.id.replace("-", " "),
+                       f"{subject} · signed off by {item.sign_off}", ("checklist", "show", subject),
+                       actor.has(item.sign_off), label="sign")
+                 for item in checklist.items if item.sign_off and not _fresh(given.get(item.id), item.max_age, now)]
+    return rows
+
+
+def _fresh(entry: "Entry | None", max_age: timedelta | None, now: datetime) -> bool:
+    return entry is not None and (max_age is None or now - entry.recorded_at <= max_age)
+
+
+def _proposals(entries: "Sequence[Entry]", actor: Actor) -> list[Row]:
+    return [_need(Status.UNKNOWN, each.id, each.why or f"a change of {each.path}",
+                  f"{'lesson' if each.lesson else 'proposal'} for {each.path}", ("adopt", each.id),
+                  actor.has("engineer")) for each in folds.proposals(entries).values() if each.state == "open"]
+
+
+# -- the picture --------------------------------------------------------------------------------------------------
+
+
+def shares(declared: Declared, entries: "Sequence[Entry]", newest: int = 120) -> list[Series]:
+    """For each model the share of positives over time, seen (`y`) and predicted (`other`), as its checks found them."""
+    found: dict[str, dict[datetime, tuple[float, float]]] = {name: {} for name in declared.models}
+    for entry in entries:
+        fact = entry.fact
+        if isinstance(fact, Finding) and fact.check in ("performance", "calibration") and fact.subject in found:
+            predicted, seen = fact.detail.get("predicted"), fact.detail.get("seen")
+            if isinstance(predicted, (int, float)) and isinstance(seen, (int, float)):
+                found[fact.subject][_end(fact, entry)] = (float(seen), float(predicted))
+    return [_share(name, dict(sorted(points.items())[-newest:])) for name, points in found.items() if points]
+
+
+def _share(name: str, points: Mapping[datetime, tuple[float, float]]) -> Series:
+    seen, predicted = zip(*points.values(), strict=True)
+    return Series(f"share/{name}", "line", tuple(points), seen, other=predicted, names=("seen", "predicted"),
+                  title=f"{name} · share of positives, predicted against seen")
+
+
+def _end(fact: Finding, entry: "Entry") -> datetime:
+    """The end of the finding's window, or when it was found."""
+    try:
+        end = datetime.fromisoformat(fact.window[1])
+    except ValueError:
+        return entry.effective_at
+    return end if end.tzinfo is not None else end.replace(tzinfo=entry.effective_at.tzinfo)

@@ -1,0 +1,72 @@
+"""One thread beside the screen: it opens the project, looks things up, and only ever posts messages."""
+
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from queue import Queue
+from threading import Thread
+from traceback import format_exc
+from typing import TYPE_CHECKING, Any
+
+from textual.message import Message
+
+from mlops_tui.errors import Refusal
+from mlops_tui.tui.messages import Broken
+from mlops_tui.view import Facts, Status, Text, View
+
+if TYPE_CHECKING:
+    from mlops_tui.tui.feed import Feed
+
+Work = Callable[["Feed"], Message]
+
+
+class Desk:
+    """Work is done in the order it was asked for; quitting waits for none of it."""
+
+    def __init__(self, root: Path, person: str, read_only: bool, tell: Callable[[Message], Any]) -> None:
+        self._root, self._person, self._read_only, self._tell = root, person, read_only, tell
+        self._asked: Queue[Work | None] = Queue()
+        self._feed: Feed | None = None
+        self._thread = Thread(target=self._work, name="desk", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def close(self, patience: float = 0.5) -> bool:
+        """Take no more work; whether the thread has ended within so many seconds."""
+        self._asked.put(None)
+        if self._thread.is_alive():
+            self._thread.join(patience)
+        return not self._thread.is_alive()
+
+    def ask(self, work: Work) -> None:
+        """Do this when its turn comes; its message is posted to the app."""
+        self._asked.put(work)
+
+    def reopen(self) -> None:
+        """Read the project's files again before the next piece of work."""
+        self._feed = None
+
+    def _work(self) -> None:
+        while (work := self._asked.get()) is not None:
+            try:
+                self._tell(work(self._open()))
+            except Refusal as problem:
+                self._tell(Broken(refused(problem)))
+            except Exception as problem:  # the end of this surface: a bug becomes an answer, and the screen lives on
+                self._tell(Broken(View(f"{type(problem).__name__}: {problem}", Status.ERROR, (
+                    Text("This is our fault; please report it with what follows."), Text(format_exc(), "code")))))
+
+    def _open(self) -> "Feed":
+        """The project; the database and its libraries are loaded here, after the first picture is on the screen."""
+        if self._feed is None:
+            feeds: Any = import_module("mlops_tui.tui.feed")
+            self._feed = feeds.Feed(self._root, self._person, self._read_only)
+        feed: Feed = self._feed
+        return feed
+
+
+def refused(problem: Refusal) -> View:
+    """An expected error as a view."""
+    facts = {name: value for name, value in (("where", problem.where), ("next", problem.next)) if value}
+    return View(problem.what, Status.ERROR, (Facts(facts),) if facts else ())

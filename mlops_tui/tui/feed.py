@@ -1,0 +1,151 @@
+"""What the desk looks up: home as one view, the answer to a command, jobs and how they stand."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+
+from mlops_tui import health, jobs, roles, timetable
+from mlops_tui.capability import Call, HelpAsked
+from mlops_tui.commands import parse, root, summary
+from mlops_tui.core.job import row as job_row
+from mlops_tui.errors import Refusal
+from mlops_tui.opening import open_project
+from mlops_tui.render.keep import written
+from mlops_tui.roles import Shape
+from mlops_tui.session import ReplayClock
+from mlops_tui.tui.cache import FORM, path_of
+from mlops_tui.tui.desk import refused
+from mlops_tui.tui.messages import Answered, Begun, Fresh, FromDesk, Nouns, Planned, Reasonless, Ticked
+from mlops_tui.view import Cell, Column, Facts, Row, Status, Table, View, worst
+
+SHOWN_AFTER = timedelta(minutes=10)  # how long an ended job stays on the first screen
+
+
+class Feed:
+    """Lives on the desk's thread, and nowhere else."""
+
+    def __init__(self, folder: Path, person: str, read_only: bool) -> None:
+        self.session = open_project(folder, person=person, source="dashboard", read_only=read_only)
+        self._head = -1
+        self._open_jobs: frozenset[int] = frozenset()
+        self._told = datetime.min.replace(tzinfo=UTC)
+
+    # -- home -----------------------------------------------------------------------------------------------------
+
+    def look(self, *, anyway: bool = False) -> FromDesk:
+        """Home, where anything has changed since the last look; the time of day otherwise."""
+        head, running = self.session.ledger.head_seq(), jobs.running(self.session)
+        open_now = frozenset(job.id for job in running)
+        aged = datetime.now(UTC) - self._told > timedelta(seconds=30)
+        if not (anyway or aged or running or open_now != self._open_jobs or head != self._head):
+            return Ticked(self.session.now())
+        moved = head != self._head
+        self._head, self._open_jobs, self._told = head, open_now, datetime.now(UTC)
+        view = self.home()
+        if moved and not self.session.read_only:
+            self._keep(view)
+        return Fresh(view)
+
+    def home(self) -> View:
+        """The first screen as one view."""
+        session, project = self.session, self.session.declared()
+        entries = session.ledger.entries()
+        if entries and isinstance(session.clock, ReplayClock):
+            session.clock.advance(entries[-1].recorded_at)
+        now = session.now()
+        declared = health.Declared(project.models, project.monitors, project.checklists, project.datasets,
+                                   project.features)
+        models = health.models(declared, entries, now)
+        return View(project.settings.project, worst((row["status"] for row in models.rows), Status.UNKNOWN), (  # type: ignore[misc]
+            Facts(self._facts(now)), models, health.needs(declared, entries, now, session.actor),
+            *health.shares(declared, entries), self._jobs(), self._next(now)))
+
+    def _facts(self, now: datetime) -> dict[str, Cell]:
+        session, settings = self.session, self.session.declared().settings
+        return {"project": settings.project, "zone": settings.timezone, "clock": settings.clock, "now": now,
+                "actor": session.actor.name, "roles": tuple(sorted(session.actor.roles)),
+                "single_user": session.single_user, "read_only": session.read_only, "entries": self._head,
+                "form": FORM}
+
+    def _jobs(self) -> Table:
+        """What runs, and what ended a moment ago."""
+        moment = datetime.now(UTC)
+        shown = [job for job in jobs.newest(self.session, 20)
+                 if job.open or (job.ended_at is not None and moment - job.ended_at < SHOWN_AFTER)]
+        shown.sort(key=lambda job: (not job.open, -job.id))
+        return Table.of("jobs", [job_row(job) for job in shown[:12]], "command", Column("done", share=True), "left",
+                        title="Running")
+
+    def _next(self, now: datetime) -> Table:
+        """What the timetable does next."""
+        try:
+            planned = timetable.upcoming(timetable.schedules(self.session.declared()), now)
+            rows: list[Row] = [{"at": each.at, "what": each.schedule.name, "argv": each.schedule.argv}
+                               for each in planned[:12]]
+        except Refusal as problem:
+            rows = [{"at": None, "what": str(problem), "argv": (), "status": Status.FAIL}]
+        return Table.of("next", rows, "at", "what", title="Next")
+
+    def _keep(self, view: View) -> None:
+        """Home for the next start, put in place whole."""
+        path = path_of(self.session.declared().root)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = path.with_suffix(".new")
+        fresh.write_text(written(view), encoding="utf-8")
+        fresh.replace(path)
+
+    # -- commands -------------------------------------------------------------------------------------------------
+
+    def nouns(self) -> Nouns:
+        return Nouns({stem.rstrip("_").replace("_", "-"): summary(path) for stem, path in root.files.items()})
+
+    def perform(self, argv: tuple[str, ...], consent: str | None = None, reason: str | None = None) -> FromDesk:
+        """Looks are answered here, long work becomes a job, acts come back as a plan, decisions ask for a reason."""
+        try:
+            return self._perform(argv, consent, reason)
+        except Refusal as problem:
+            return Answered(argv, refused(problem))
+
+    def _perform(self, argv: tuple[str, ...], consent: str | None, reason: str | None) -> FromDesk:
+        call = self._call(argv)
+        if call is None or call.shape is Shape.LOOK or self.session.read_only or not self._may(call):
+            return self._answer(argv)
+        if call.shape is Shape.DECIDE and not (reason or getattr(call.run, "keywords", {}).get("reason")):
+            return Reasonless(argv)
+        if call.shape is Shape.MEASURE or consent is not None:
+            return Begun(argv, jobs.start(self.session, argv, consent, reason))
+        return self._answer(argv, reason)
+
+    def _call(self, argv: Sequence[str]) -> Call | None:
+        """The command line as a call; None where it is none, which its answer will say."""
+        try:
+            return parse(self.session, argv)
+        except (HelpAsked, Refusal, click.ClickException):
+            return None
+
+    def _may(self, call: Call) -> bool:
+        try:
+            roles.check(self.session.actor, call.command, call.shape)
+        except Refusal:
+            return False
+        return True
+
+    def _answer(self, argv: tuple[str, ...], reason: str | None = None) -> FromDesk:
+        outcome = self.session.perform(argv, reason=reason)
+        if outcome.view.status is Status.CONFIRM and outcome.plan is not None:
+            return Planned(argv, outcome.view, outcome.plan)
+        return Answered(argv, outcome.view)
+
+    def job(self, id: int) -> FromDesk:
+        """What a job answered, or its log where it has not."""
+        view = jobs.answer(self.session, id)
+        argv = jobs.rows(self.session).one(id).argv
+        return Answered(argv, view) if view is not None else self._answer(("job", "log", str(id)))
+
+    def stop(self, ids: Sequence[int]) -> FromDesk:
+        """Stop these jobs, and say how home stands then."""
+        for id in ids:
+            jobs.cancel(self.session, id)
+        return self.look(anyway=True)

@@ -1,0 +1,59 @@
+"""Lines of text put on a screen in the colours of its theme; what users wrote is never read as markup."""
+
+from collections.abc import Mapping
+
+from rich.console import Console
+from rich.style import Style
+from rich.text import Span, Text
+from textual.strip import Strip
+
+from mlops_tui.render.cells import GLYPHS, clean, fit, width_of
+from mlops_tui.view import Status
+
+# The colours that renderers name, as the theme calls them.
+_THEMED = {"green": "success", "yellow": "warning", "red": "error", "blue": "primary", "cyan": "accent",
+           "magenta": "secondary"}
+
+
+def tones(variables: Mapping[str, str]) -> dict[str, str]:
+    """The colour that a theme has for each colour we name."""
+    return {name: variables[role].removeprefix("ansi_") for name, role in _THEMED.items() if role in variables}
+
+
+def toned(line: Text, colours: Mapping[str, str]) -> Text:
+    """The line in a theme's colours."""
+    copy = line.copy()
+    copy.spans = [Span(span.start, span.end, _themed(str(span.style), colours)) for span in line.spans]
+    return copy
+
+
+def _themed(style: str, colours: Mapping[str, str]) -> str:
+    """`bold red` with the theme's red."""
+    return " ".join(colours.get(name, name) for name in style.split())
+
+
+def strip(line: Text, width: int, console: Console, base: Style) -> Strip:
+    """One row of a widget."""
+    return Strip(line.render(console)).adjust_cell_length(width).apply_style(base)
+
+
+def sides(left: Text, right: Text, width: int) -> Text:
+    """Two texts at the two ends of a line; the left one gives way."""
+    room = width - width_of(right.plain)
+    if room < 4:
+        right = right.copy()
+        right.truncate(width)
+        return right
+    first = left.copy()
+    first.truncate(room - 1, overflow="ellipsis")
+    return Text.assemble(first, " " * (room - width_of(first.plain)), right)
+
+
+def glyph(status: object) -> tuple[str, str]:
+    """The glyph of a status and its colour."""
+    return GLYPHS[status] if isinstance(status, Status) else (" ", "")
+
+
+def word(value: object, size: int, *, right: bool = False) -> str:
+    """A value as text in exactly so many columns."""
+    return fit(clean("" if value is None else str(value)), size, right=right)

@@ -1,0 +1,179 @@
+"""How the rows of the first screen are painted: models, what needs you, jobs, what comes next."""
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime, tzinfo
+
+from rich.text import Text
+
+from mlops_tui.health import FACETS, SHORT
+from mlops_tui.render.cells import clean, fit, width_of, wrap
+from mlops_tui.render.charts import draw
+from mlops_tui.tui.paint import glyph, sides, word
+from mlops_tui.view import Action, Cell, Column, Row, Series, Status, Table, View
+
+NARROW, WIDE = 6, 10  # columns of one facet: its glyph, or glyph and word
+LABEL = 7
+REASON = 11  # columns before a reason: glyph and word
+
+
+def model_head(row: Row, width: int) -> list[Text]:
+    name, version, facet = _widths(width)
+    line = Text.assemble(" " * 3, fit("model", name), " ", fit("version" if version else "", version))
+    for each in FACETS:
+        line.append(fit(each if facet > len(each) else SHORT.get(each, each), facet))
+    line.stylize("dim")
+    return [line]
+
+
+def model(row: Row, width: int) -> list[Text]:
+    """A model on one line: below the name of each facet its glyph, and its word where there is room."""
+    name, version, facet = _widths(width)
+    mark, colour = glyph(row.get("status"))
+    line = Text.assemble((f" {mark} ", colour), (word(row["model"], name), "bold"), " ")
+    told = f"{row['version']} {row['role']}" if row["version"] and version > 10 else row["version"] or "none"
+    line.append(word(told, version), style="dim")
+    for each in FACETS:
+        mark, colour = glyph(status := row.get(each))
+        line.append(fit(f" {mark}" if facet == NARROW else f"{mark} {status}", facet), style=colour)
+    return [line]
+
+
+def _widths(width: int) -> tuple[int, int, int]:
+    """The columns for the name, for the version and for each facet."""
+    facet = WIDE if width >= 4 + WIDE * len(FACETS) + 24 else NARROW
+    room = max(width - 4 - facet * len(FACETS), 8)
+    version = min(12, room // 3) if room >= 18 else 0
+    return room - version, version, facet
+
+
+def model_words(row: Row | None, width: int, zone: tzinfo) -> list[Text]:
+    """Why the facets of a model stand as they do, the worst first; those with one reason together."""
+    if row is None:
+        return []
+    rank = [Status.ERROR, Status.FAIL, Status.WARN, Status.RUNNING, Status.PASS, Status.DONE, Status.UNKNOWN]
+    alike: dict[tuple[Cell, Cell, Cell], list[str]] = {}
+    for facet in FACETS:
+        alike.setdefault((row.get(facet), row.get(f"{facet}_why"), row.get(f"{facet}_at")), []).append(facet)
+    ordered = sorted(alike.items(), key=lambda item: next(
+        (place for place, status in enumerate(rank) if status is item[0][0]), len(rank)))
+    return [line for told, facets in ordered for line in _reason(facets, *told, width, zone)]
+
+
+def _reason(facets: list[str], status: Cell, why: Cell, at: Cell, width: int, zone: tzinfo) -> list[Text]:
+    mark, colour = glyph(status)
+    told = f"{why}: {', '.join(facets)}" if len(facets) > 1 else f"{facets[0]}: {why}"
+    when = f" · {short_time(at, zone)}" if isinstance(at, datetime) else ""
+    first, *further = wrap(clean(told + when), max(width - REASON, 8))
+    return [Text.assemble((f" {mark} ", colour), (fit(str(status), REASON - 3), colour), first),
+            *(Text(" " * REASON + line) for line in further)]
+
+
+def share(series: Series | None, width: int, height: int, zone: tzinfo) -> list[Text]:
+    """The picture of one model, or what to wait for."""
+    if series is None:
+        told = "Nothing has matured yet: the picture comes with the first findings of performance or calibration."
+        return [Text(f" {line}", style="dim") for line in wrap(told, max(width - 2, 8))]
+    under = 2 if series.names else 1
+    return list(draw(series, max(width, 12), zone, max(height - under, 3)))
+
+
+def short_time(at: datetime, zone: tzinfo) -> str:
+    return f"{at.astimezone(zone):%-d %b %H:%M}"
+
+
+def need(row: Row, width: int) -> list[Text]:
+    """What waits, on two lines: what it is, and why now."""
+    mark, colour = glyph(row.get("status"))
+    first = Text.assemble((f" {mark} ", colour), (word(row["label"], LABEL), "bold" if row.get("yours") else ""), " ",
+                          word(row["title"], 400).rstrip())
+    first.truncate(width, overflow="ellipsis")
+    second = Text(" " * (LABEL + 4) + word(row["detail"], 400).rstrip(), style="dim")
+    second.truncate(width, overflow="ellipsis")
+    return [first, second]
+
+
+def job(row: Row, width: int) -> list[Text]:
+    """A job on one line: what, how far, how long still."""
+    mark, colour = glyph(row.get("status"))
+    share = row.get("done")
+    far = f"{share:4.0%}  " if isinstance(share, float) and row.get("left") else ""
+    right = Text.assemble((far, colour), (f"{row.get('left') or _ended(row)} ", "dim"))
+    return [sides(Text.assemble((f" {mark} ", colour), word(row["command"], 400).rstrip()), right, width)]
+
+
+def _ended(row: Row) -> str:
+    seconds = row.get("seconds")
+    took = f" in {seconds:.0f} s" if isinstance(seconds, (int, float)) else ""
+    return f"{row.get('state')}{took}"
+
+
+def following(row: Row, width: int, zone: tzinfo) -> list[Text]:
+    """A period that comes: when, and what."""
+    at = row.get("at")
+    when = short_time(at, zone) if isinstance(at, datetime) else "■"
+    line = Text.assemble((f" {when}  ", "dim"), word(row["what"], 400).rstrip())
+    line.truncate(width, overflow="ellipsis")
+    return [line]
+
+
+CHECKS = {"features": "drift", "performance": "performance", "calibration": "calibration", "fairness": "bias"}
+
+
+def model_view(row: Row, series: Series | None, nouns: Collection[str]) -> View:
+    """Everything the first screen knows of one model, and what can be looked at next."""
+    name, status = str(row["model"]), row.get("status")
+    facets: list[Row] = [{"facet": facet, "status": row.get(facet), "why": row.get(f"{facet}_why"),
+                          "at": row.get(f"{facet}_at")} for facet in FACETS]
+    table = Table.of("facets", facets, "facet", "status", Column("why", "what says so"), Column("at", "when"))
+    asked = [(f"Check {facet} now", (noun, name)) for facet, noun in CHECKS.items()]
+    asked += [("Compare remedies", ("remedy", name)), ("Train its candidates", ("train", name))]
+    title = f"{name} {row['version']} is the champion" if row["version"] else f"{name} has no champion"
+    return View(title, status if isinstance(status, Status) else Status.UNKNOWN,
+                (table, *((series,) if series is not None else ())),
+                tuple(Action(label, argv) for label, argv in asked if argv[0] in nouns))
+
+
+# -- the line at the top ------------------------------------------------------------------------------------------
+
+
+def place(project: str, *crumbs: str) -> Text:
+    """Where one is: `flights ▸ Home`."""
+    line = Text(f" {word(project, 40).rstrip()}", style="bold")
+    for crumb in crumbs:
+        line.append(" ▸ ", style="dim").append(word(crumb, 200).rstrip())
+    return line
+
+
+def who_and_when(facts: Mapping[str, Cell], zone: tzinfo, now: datetime | None, *, needs: int | None, stale: bool,
+                 width: int) -> Text:
+    """What needs you, the time there, who you are; the least important leaves first where room is short."""
+    at = now if now is not None else datetime.now(UTC)
+    local = at.astimezone(zone)
+    clock = f"{local:%-d %b %Y %H:%M} {local.tzname() or ''}"
+    pieces = [
+        _waiting(needs),
+        Text(f"as of {clock}" if stale else clock, style="yellow" if stale else ""),
+        Text("replay" if facts.get("clock") == "replay" else "", style="magenta"),
+        Text("read-only" if facts.get("read_only") else "", style="bold yellow"),
+        Text(_actor(facts), style="dim"),
+    ]
+    shown = [piece for piece in pieces if piece.plain]
+    while len(shown) > 1 and sum(width_of(piece.plain) + 3 for piece in shown) > width:
+        shown.pop()
+    return Text.assemble(Text("   ").join(shown), " ")
+
+
+def _waiting(needs: int | None) -> Text:
+    """How much waits; nothing is said where nothing is known."""
+    if needs is None:
+        return Text()
+    told = f"■ {needs} need{'s' if needs == 1 else ''} you" if needs else "● nothing needs you"
+    return Text(told, style="bold red" if needs else "green")
+
+
+def _actor(facts: Mapping[str, Cell]) -> str:
+    if not facts.get("actor"):
+        return ""
+    held = facts.get("roles") or ()
+    told = "single user" if facts.get("single_user") else ", ".join(held) if isinstance(held, tuple) else ""
+    return f"{facts['actor']} ({told})"

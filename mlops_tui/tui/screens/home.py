@@ -1,0 +1,194 @@
+"""Home: what is healthy, what needs you, what runs, and what comes next."""
+
+from datetime import datetime
+from typing import ClassVar
+from zoneinfo import ZoneInfo
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Container, Vertical
+from textual.markup import escape
+from textual.screen import Screen
+from textual.widgets import Static
+
+from mlops_tui.tui import panels
+from mlops_tui.tui.messages import Opened, Perform
+from mlops_tui.tui.widgets.bar import Bar
+from mlops_tui.tui.widgets.body import Body
+from mlops_tui.tui.widgets.command_line import CommandLine
+from mlops_tui.tui.widgets.drawing import Drawing
+from mlops_tui.tui.widgets.rows import Rows
+from mlops_tui.view import Cell, Row, Series, Table, View
+
+KEYS = " Enter opens   Tab next   : command   ? all   q quit   r refresh"
+TWO_SIDES = 100  # columns from which both sides have room
+NO_MODEL = "No model is declared yet.\n\nmlops-tui init     lays out a project\nmodels/NAME.yaml   declares a model"
+NOTHING = "● Nothing: all that was found is taken care of."
+
+
+class Home(Screen[None]):
+    """The first screen; it is given views and asks for commands, and knows nothing of the project itself."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("tab", "next", "Next panel", show=False, id="home.next"),
+        Binding("shift+tab", "previous", "Previous panel", show=False, id="home.previous"),
+        Binding("x", "stop", "Stop the job under the cursor", show=False, id="home.stop"),
+        Binding("l", "log", "Log of the job under the cursor", show=False, id="home.log"),
+    ]
+
+    def __init__(self, view: View | None) -> None:
+        super().__init__(id="home")
+        self._view, self._stale, self._now = view, True, None
+
+    _view: View | None
+    _now: datetime | None
+
+    def compose(self) -> ComposeResult:
+        yield Bar(id="bar")
+        with Container(id="panels"):
+            with Vertical(id="left"):
+                with Vertical(id="health"):
+                    yield Rows("model", panels.model, head=panels.model_head, empty=NO_MODEL, id="models")
+                    yield Drawing("words")
+                yield Drawing("chart")
+            with Vertical(id="right"):
+                yield Rows("id", panels.need, empty=NOTHING, id="needs")
+                yield Rows("job", panels.job, empty="nothing", id="jobs")
+                yield Rows("what", lambda row, width: panels.following(row, width, self.zone),
+                           empty="nothing is scheduled", id="next")
+        yield Vertical(id="problem")
+        yield Static(KEYS, id="keys", markup=False)
+        yield CommandLine()
+
+    def on_mount(self) -> None:
+        for id, title in (("health", "Models"), ("chart", "Share of positives"), ("needs", "Needs you"),
+                          ("jobs", "Running"), ("next", "Next")):
+            self.query_one(f"#{id}").border_title = title
+        self._draw()
+        waiting = self._view is not None and self._table("needs").rows and self.app.size.width >= TWO_SIDES
+        self.query_one("#needs" if waiting else "#models").focus()
+
+    # -- what is shown --------------------------------------------------------------------------------------------
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(str(self._facts().get("zone") or "UTC"))
+
+    def _facts(self) -> dict[str, Cell]:
+        return self._view.facts() if self._view is not None else {}
+
+    def _table(self, id: str) -> Table:
+        assert self._view is not None
+        return self._view.table(id)
+
+    def show(self, view: View) -> None:
+        """Home as it is now."""
+        self._view, self._stale = view, False
+        now = view.facts().get("now")
+        self._now = now if isinstance(now, datetime) else None
+        self.remove_class("-broken")
+        self._draw()
+
+    def tick(self, now: datetime) -> None:
+        self._now = now
+        self._draw_bar()
+
+    def fail(self, view: View) -> None:
+        """The project cannot be shown; what was shown last is hidden behind the reason."""
+        problem = self.query_one("#problem", Vertical)
+        problem.remove_children()
+        problem.mount(Body(view), Static("\n r reads the project again", markup=False))
+        self.add_class("-broken")
+        self._draw_bar()
+
+    def _draw(self) -> None:
+        if self._view is not None:
+            for id in ("models", "needs", "jobs", "next"):
+                rows = self._table(id).rows
+                self.query_one(f"#{id}", Rows).show(rows)
+            waiting = len(self._table("needs").rows)
+            self.query_one("#needs").border_title = f"Needs you ({waiting})" if waiting else "Needs you"
+            self.query_one("#needs").set_class(waiting > 0, "-waiting")
+            self._draw_model(self.query_one("#models", Rows).row)
+        self._draw_bar()
+
+    def _draw_model(self, row: Row | None) -> None:
+        """The words and the picture of the model under the cursor."""
+        if self._view is None:
+            return
+        zone = self.zone
+        self.query_one("#words", Drawing).show(lambda width, height: panels.model_words(row, width, zone))
+        found = self._series(row)
+        chart = self.query_one("#chart", Drawing)
+        chart.border_title = escape(found.title if found is not None else "Share of positives")
+        chart.show(lambda width, height: panels.share(found, width, height, zone))
+
+    def _series(self, row: Row | None) -> Series | None:
+        wanted = f"share/{row['model']}" if row is not None else ""
+        parts = self._view.parts if self._view is not None else ()
+        return next((part for part in parts if isinstance(part, Series) and part.id == wanted), None)
+
+    def _draw_bar(self) -> None:
+        facts = self._facts()
+        left = panels.place(str(facts.get("project") or "…"), "Home")
+        known = self._view is not None and not self.has_class("-broken")
+        waiting = len(self._table("needs").rows) if known else None
+        zone, width = self.zone, self.app.size.width
+        now = self._now or (at if isinstance(at := facts.get("now"), datetime) else None)
+        right = panels.who_and_when(facts, zone, now, needs=waiting, stale=self._stale and self._view is not None,
+                                    width=width - len(left.plain) - 2)
+        self.query_one("#bar", Bar).show(left, right)
+
+    def on_resize(self) -> None:
+        self._draw_bar()
+
+    # -- what is asked --------------------------------------------------------------------------------------------
+
+    @on(Rows.Moved, "#models")
+    def _model_moved(self, event: Rows.Moved) -> None:
+        self._draw_model(event.row)
+
+    @on(Rows.Opened, "#models")
+    def _model_opened(self, event: Rows.Opened) -> None:
+        if event.row is not None:
+            self.post_message(Opened(event.row, self._series(event.row)))
+
+    @on(Rows.Opened, "#needs")
+    @on(Rows.Opened, "#next")
+    def _opened(self, event: Rows.Opened) -> None:
+        argv = event.row.get("argv") if event.row is not None else ()
+        if isinstance(argv, tuple) and argv:
+            self.post_message(Perform(argv))
+
+    @on(Rows.Opened, "#jobs")
+    def _job_opened(self, event: Rows.Opened) -> None:
+        if event.row is not None:
+            self.post_message(Perform(("job", "log", str(event.row["job"]))))
+
+    def _job(self) -> Row | None:
+        focused = self.focused
+        return focused.row if isinstance(focused, Rows) and focused.id == "jobs" else None
+
+    def action_stop(self) -> None:
+        if (row := self._job()) is not None:
+            self.post_message(Perform(("job", "cancel", str(row["job"]))))
+
+    def action_log(self) -> None:
+        if (row := self._job()) is not None:
+            self.post_message(Perform(("job", "log", str(row["job"]))))
+
+    def action_next(self) -> None:
+        """The next panel; where only one side has room, the other side."""
+        self._turn("models" if self.has_class("-side") else "needs") if self._narrow else self.focus_next()
+
+    def action_previous(self) -> None:
+        self.action_next() if self._narrow else self.focus_previous()
+
+    @property
+    def _narrow(self) -> bool:
+        return self.has_class("-narrow")
+
+    def _turn(self, to: str) -> None:
+        self.toggle_class("-side")
+        self.query_one(f"#{to}").focus()
