@@ -1,6 +1,8 @@
 """Files that people bring: how DuckDB reads their rows in order, and what is wrong with a file it cannot read."""
 
 import csv
+import gzip
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +15,9 @@ from store.refusal import NotFound, Unreadable, nearest
 
 ENDINGS = {"parquet": "parquet", "pq": "parquet", "csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json",
            "ndjson": "json"}
-PACKED = (".gz", ".zst")
+AGAIN = "Was it written completely? Copy or export it again."
+LONGEST = 1 << 24  # bytes in one line of a CSV file
+_LINE, _FIELDS = re.compile(r"CSV Error on Line: (\d+)"), re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
 SPOKEN = ("DATE", "TIME", "UUID", "JSON", "INTERVAL")  # what JSON writes as a text, and DuckDB guesses a type of
 
 
@@ -37,16 +41,13 @@ def form_of(path: Path) -> str:
     if path.is_dir():
         raise Unreadable(f"'{path.name}' is a folder.", where=str(path), next="Name one Parquet, CSV or JSON file.")
     if not path.stat().st_size:
-        raise Unreadable(f"'{path.name}' is empty (0 bytes).", where=str(path), next="Was it written completely?")
+        raise Unreadable(f"'{path.name}' is empty (0 bytes).", where=str(path), next=AGAIN)
     return written_form(path)
 
 
 def written_form(path: Path) -> str:
     """The form that a file's name asks for; Unreadable where it is none that we know."""
-    name = path.name.lower()
-    for packed in PACKED:
-        name = name.removesuffix(packed)
-    ending = name.rpartition(".")[2]
+    ending = path.name.lower().removesuffix(".gz").rpartition(".")[2]
     if ending not in ENDINGS:
         raise Unreadable(f"'{path.name}' is not known to be Parquet, CSV or JSON.", where=str(path),
                          next=f"Known endings: {', '.join(ENDINGS)}.")
@@ -70,7 +71,6 @@ def open_file(cursor: duckdb.DuckDBPyConnection, path: Path, table: str) -> Open
             relation, row = quote(table), "rowid"
             columns = _columns(cursor, relation)
         rows = cursor.execute(f"SELECT count(*) FROM {relation}").fetchall()[0][0]
-    _refuse_ragged(path, form, columns)
     return Opened(path, form, relation, row, {} if _nothing(form, columns, rows) else columns, int(rows))
 
 
@@ -85,8 +85,34 @@ def _nothing(form: str, columns: Mapping[str, str], rows: int) -> bool:
 
 
 def _csv(path: Path) -> str:
-    delimiter = ", delim = '\t'" if ".tsv" in path.name.lower() else ""
-    return f"read_csv({literal(str(path))}, header = true, all_varchar = true, sample_size = -1{delimiter})"
+    """The file as its header says. DuckDB's own guess would skip the lines before the first that it likes."""
+    delimiter, names = csv_header(path)
+    columns = ", ".join(f"{literal(name)}: 'VARCHAR'" for name in names)
+    return (f"read_csv({literal(str(path))}, auto_detect = false, header = true, delim = {literal(delimiter)}, "
+            f"quote = '\"', escape = '\"', columns = {{{columns}}}, max_line_size = {LONGEST})")
+
+
+def csv_header(path: Path) -> tuple[str, list[str]]:
+    """The delimiter of a CSV file and the names in its first line; Unreadable where a name is there twice."""
+    open_text = gzip.open if path.name.lower().endswith(".gz") else open
+    try:
+        with open_text(path, "rt", encoding="utf-8-sig", errors="replace", newline="") as stream:
+            first = stream.readline(LONGEST)
+            while first.count('"') % 2 and (more := stream.readline(LONGEST)):
+                first += more
+    except (gzip.BadGzipFile, EOFError) as problem:
+        raise Unreadable(f"'{path.name}' is no whole gzip file.", where=str(path), next=AGAIN) from problem
+    if not first.strip() or "\ufffd" in first:
+        raise Unreadable(f"The first line of '{path.name}' names no columns in UTF-8.", where=f"{path}:1", next=AGAIN)
+    bare = re.sub(r'"[^"]*"', "", first)
+    delimiter = max(",;\t|", key=bare.count)
+    names = next(csv.reader([first.rstrip("\r\n")], delimiter=delimiter), [])
+    names = [name.strip() or f"column{number}" for number, name in enumerate(names)]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise Unreadable(f"Two columns of '{path.name}' are named '{twice}'.", where=f"{path}:1",
+                         next="Rename one of them.")
+    return delimiter, names
 
 
 def _json(cursor: duckdb.DuckDBPyConnection, path: Path) -> str:
@@ -96,27 +122,6 @@ def _json(cursor: duckdb.DuckDBPyConnection, path: Path) -> str:
         return f"{read})"
     kinds = {name: "VARCHAR" if kind.startswith(SPOKEN) else kind for name, kind in columns.items()}
     return f"{read}, columns = {{{', '.join(f'{quote(name)}: {literal(kind)}' for name, kind in kinds.items())}}})"
-
-
-def _refuse_ragged(path: Path, form: str, columns: Mapping[str, str]) -> None:
-    """A CSV whose rows differ in length is taken for one column that is named like the whole header line."""
-    name = next(iter(columns), "") if form == "csv" and len(columns) == 1 else ""
-    mark = next((mark for mark in ",;\t|" if mark in name), "")
-    if mark:
-        fields = name.count(mark) + 1
-        line = _first_ragged(path, mark, fields)
-        raise Unreadable(f"Not every line of '{path.name}' has {fields} fields, as the header has.",
-                         where=f"{path}:{line}" if line else str(path),
-                         next=f"Look for a missing quote or a stray '{mark}'.")
-
-
-def _first_ragged(path: Path, mark: str, fields: int) -> int | None:
-    """The line on which the first record of another length ends; None where it cannot be told."""
-    if path.name.endswith(PACKED):
-        return None
-    with path.open(encoding="utf-8", errors="replace", newline="") as stream:
-        records = csv.reader(stream, delimiter=mark)
-        return next((records.line_num for record in records if len(record) != fields), None)
 
 
 @contextmanager
@@ -131,11 +136,15 @@ def reading(paths: Sequence[Path]) -> Iterator[None]:
 
 
 def _damaged(path: Path, problem: duckdb.Error) -> Unreadable:
-    said = [line.strip() for line in str(problem).splitlines() if line.strip()]
+    text = str(problem)
+    said = [line.strip() for line in text.splitlines() if line.strip()]
     first = (said[0].partition("Error: ")[2] or said[0]).rstrip(".") if said else type(problem).__name__
     if "magic bytes" in first or "too small" in first:
-        return Unreadable(f"'{path.name}' is no whole Parquet file: its end is missing.", where=str(path),
-                          next="Was it written completely? Copy or export it again.")
-    more = next((line for line in said[1:] if line.startswith(("Expected", "Invalid"))), "")
-    return Unreadable(f"'{path.name}' cannot be read: {f'{first}. {more}'.strip()[:300]}", where=str(path),
-                      next="Was it written completely? Copy or export it again.")
+        return Unreadable(f"'{path.name}' is no whole Parquet file: its end is missing.", where=str(path), next=AGAIN)
+    line, fields = _LINE.search(text), _FIELDS.search(text)
+    where = f"{path}:{line[1]}" if line else str(path)
+    if fields:
+        return Unreadable(f"A line of '{path.name}' has {fields[2]} fields; the header has {fields[1]}.", where=where,
+                          next="Look for a missing quote or a stray delimiter.")
+    more = next((each for each in said[1:] if each.startswith(("Expected", "Invalid", "Value with"))), "")
+    return Unreadable(f"'{path.name}' cannot be read: {f'{first}. {more}'.strip()[:300]}", where=where, next=AGAIN)

@@ -1,0 +1,75 @@
+"""Written files become part of their datasets, and the finding about them part of the history: all at once."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mlops_tui import folds
+from mlops_tui.session import Session
+from store.facts import Fact, Finding, Snapshot
+from store.lake import Manifest
+
+if TYPE_CHECKING:
+    from store.ledger import Entry
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A dataset's state before and after new files came; `written` is what was new."""
+
+    written: Manifest
+    before: Manifest | None
+    after: Manifest
+
+    @property
+    def changed(self) -> bool:
+        return self.before is None or self.before.id != self.after.id
+
+    def partitions(self) -> list[tuple[str, str, int, int]]:
+        """Each partition that was written: its name, `new`, `replaced` or `already there`, its rows before and now."""
+        old = {_name(file.partition): file for file in self.before.files} if self.before else {}
+        found = []
+        for file in self.written.files:
+            name = _name(file.partition)
+            was = old.get(name)
+            change = "new" if was is None else "already there" if was.sha256 == file.sha256 else "replaced"
+            found.append((name, change, was.rows if was else 0, file.rows))
+        return found
+
+
+def land(session: Session, manifests: Sequence[Manifest], source: str,
+         judged: Callable[[Sequence[Landed]], Finding]) -> list[Landed]:
+    """Partitions replace their like, others stay; nothing is appended where everything was there already.
+
+    One transaction: whoever dies before it has changed nothing, and two processes at once both land.
+    """
+    landed: list[Landed] = []
+
+    def decide(entries: "Sequence[Entry]") -> Iterable[Fact]:
+        landed[:] = [_merged(session, manifest, entries) for manifest in manifests]
+        new = [each for each in landed if each.changed]
+        if not new:
+            return ()
+        for each in new:
+            session.data().keep(each.after)
+        return (*(_snapshot(each, source) for each in new), judged(landed))
+
+    session.ledger.transact(decide)
+    return landed
+
+
+def _merged(session: Session, written: Manifest, entries: "Sequence[Entry]") -> Landed:
+    mine = [entry for entry in entries if entry.kind == "snapshot" and entry.subject == written.dataset]
+    parent = folds.current_snapshot(mine)
+    before = session.data().manifest(written.dataset, parent) if parent else None
+    partitioned = before is not None and any(file.partition for file in written.files)
+    return Landed(written, before, before.replacing(written) if before and partitioned else written)
+
+
+def _snapshot(each: Landed, source: str) -> Snapshot:
+    return Snapshot(subject=each.written.dataset, snapshot=each.after.id, parent=each.before.id if each.before else "",
+                    rows=each.after.rows, bytes=each.after.bytes, source=source)
+
+
+def _name(partition: Mapping[str, str]) -> str:
+    return ", ".join(partition.values()) or "all rows"

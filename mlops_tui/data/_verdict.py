@@ -1,0 +1,68 @@
+"""What follows from judged rows: the status, the finding and the table of rules that ingest and validate share."""
+
+from collections.abc import Sequence
+
+from mlops_tui.data._batch import Batch, Judged
+from mlops_tui.kinds import Monitor
+from mlops_tui.rowrules import Rule
+from mlops_tui.session import Session
+from mlops_tui.view import Row, Status, Table
+from store.facts import Finding
+
+
+def monitor_of(session: Session, check: str, dataset: str) -> tuple[str, Monitor | None]:
+    """The declared monitor that watches what comes into a dataset; an empty name where none does."""
+    monitors = session.project.monitors if session.project is not None else {}
+    found = next((name for name, each in monitors.items() if each.check == check and each.subject == dataset), "")
+    return found, monitors.get(found)
+
+
+def verdict(batch: Batch, judged: Judged, monitor: Monitor | None = None) -> Status:
+    """Fails where rows are bad, unless the monitor allows such a share of them (`limits: {bad_share: 0.01}`)."""
+    allowed = monitor.limits.get("bad_share", 0.0) if monitor is not None else 0.0
+    if any(not rule.warns for rule in judged.failed) or judged.bad_rows > allowed * judged.rows:
+        return Status.FAIL
+    doubtful = judged.bad_rows or judged.warned_rows or judged.failed or batch.rules.unchecked or not judged.rows
+    return Status.WARN if doubtful else Status.PASS
+
+
+def summary(judged: Judged, name: str) -> str:
+    """The verdict in one line."""
+    if not judged.rows:
+        return f"{name} has no rows"
+    if judged.bad_rows:
+        return f"{judged.bad_rows:,} of {judged.rows:,} rows of {name} break the contract"
+    if judged.failed:
+        return f"{name} breaks {', '.join(rule.id for rule in judged.failed)}: it has {judged.rows:,} rows"
+    return f"All {judged.rows:,} rows of {name} keep the contract"
+
+
+def finding(session: Session, check: str, dataset: str, status: Status, batch: Batch, judged: Judged, *, title: str,
+            monitor: str = "", data: Sequence[str] = (), limit: float = 0.0) -> Finding:
+    """The judged rows as an entry of the history."""
+    broken = {id: count for id, count in judged.counts.items() if count}
+    detail = {"rules": broken, "good_rows": judged.good_rows, "bad_rows": judged.bad_rows,
+              "warned_rows": judged.warned_rows, "files": [path.name for path in batch.paths],
+              "unchecked": list(batch.rules.unchecked)}
+    return Finding(check=check, subject=dataset, status=status.value, title=title, value=float(judged.bad_rows),
+                   limit=limit * judged.rows, unit="bad rows", n=judged.rows, data=(*data, *batch.references.snapshots),
+                   declaration=session.declaration("dataset", dataset), monitor=monitor, detail=detail)
+
+
+def rules_table(batch: Batch, judged: Judged) -> Table:
+    """Every rule with the number of rows that break it, in the contract's order."""
+    rows: list[Row] = [
+        {"rule": rule.name, "column": rule.column, "violations": judged.counts[rule.id], "id": rule.id,
+         "expects": rule.says, "effect": _effect(rule, judged)}
+        for rule in batch.rules.rules]
+    return Table.of("rules", rows, "rule", "column", "violations", "expects", "effect")
+
+
+def _effect(rule: Rule, judged: Judged) -> str:
+    """What breaking the rule means: for the rows that do, or for all of them."""
+    if rule.warns:
+        return "warns"
+    if rule.broken is None:
+        return "fails the file"
+    tolerated = rule.bound is not None and rule not in judged.bad_rules
+    return "tolerated" if tolerated else "bad row"

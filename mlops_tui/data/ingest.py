@@ -1,0 +1,107 @@
+"""New data of a dataset: good rows into the lake, bad ones aside with every rule they broke."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from functools import partial
+from pathlib import Path
+
+import click
+
+from mlops_tui.capability import LOCAL_SOURCES, LocalPath, measure
+from mlops_tui.data._batch import Batch, Judged, opened
+from mlops_tui.data._landing import Landed, land
+from mlops_tui.data._verdict import finding, monitor_of, rules_table, summary, verdict
+from mlops_tui.errors import Denied
+from mlops_tui.session import Session
+from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View
+from store.lake import Manifest, sha256_of
+from store.quoting import literal
+
+
+@measure
+@click.argument("dataset")
+@click.option("--file", "files", type=LocalPath(), multiple=True, required=True, help="A Parquet, CSV or JSON file; "
+              "several make one batch.")
+def ingest(session: Session, dataset: str, files: tuple[Path, ...]) -> View:
+    """Take rows into DATASET as its contract wants them; a partition that was there is replaced by its new rows.
+
+    \b
+    Example: mlops-tui ingest flights --file 2013-06-01.parquet
+    """
+    project = session.declared()
+    if session.actor.source not in LOCAL_SOURCES:
+        raise Denied(f"Data cannot be taken in from {session.actor.source}.", next="Use the terminal.")
+    name = project.subject(dataset, "dataset").name
+    contract = project.dataset(name)
+    batch = opened(session, contract, project.path_of("dataset", name), files, session.data().connect())
+    policy = contract.on_violation
+    judged = batch.judged(lambda rule: rule.hard or (policy != "warn" and not rule.warns))
+    watching, monitor = monitor_of(session, "ingest", name)
+    status, title = verdict(batch, judged, monitor), summary(judged, _named(files))
+    limit = monitor.limits.get("bad_share", 0.0) if monitor is not None else 0.0
+    record = partial(finding, session, "ingest", name, status, batch, judged, title=title, monitor=watching,
+                     limit=limit)
+    refused = bool(judged.failed and policy != "warn") or (policy == "reject" and judged.bad_rows > 0)
+    if refused or not judged.rows:
+        session.ledger.append(record())
+        landed: list[Landed] = []
+    else:
+        source = ", ".join(f"{path.name} {sha256_of(path)[:16]}" for path in files)
+        landed = land(session, _written(session, name, batch, judged, source), source,
+                      lambda states: record(data=[each.after.id for each in states]))
+    return _view(name, title, status, batch, judged, landed)
+
+
+def _named(files: Sequence[Path]) -> str:
+    return files[0].name if len(files) == 1 else f"{files[0].name} … {files[-1].name}"
+
+
+def _written(session: Session, name: str, batch: Batch, judged: Judged, source: str) -> list[Manifest]:
+    """Both halves as files of the lake. A source that brings bad rows has a partition of its own in the quarantine."""
+    lake, rules, made = session.data(), batch.rules, []
+    if judged.good_rows:
+        made.append(lake.write(name, batch.good(judged), sort=rules.sort, partition_by=rules.partition,
+                               connection=batch.cursor))
+    if judged.bad_rows:
+        digest = hashlib.sha256(source.encode()).hexdigest()[:16]
+        query = batch.quarantine(judged, more=(f"{batch.name_of_file()} AS _file", f"{literal(digest)} AS _batch"))
+        made.append(lake.write(f"{name}.quarantine", query, partition_by=("_batch",), connection=batch.cursor))
+    return made
+
+
+def _view(name: str, title: str, status: Status, batch: Batch, judged: Judged, landed: Sequence[Landed]) -> View:
+    good = next((each for each in landed if each.written.dataset == name), None)
+    aside = next((each for each in landed if each.written.dataset != name), None)
+    parts = good.partitions() if good else []
+    facts: dict[str, Cell] = {
+        "rows": judged.rows, "good_rows": judged.good_rows, "bad_rows": judged.bad_rows,
+        "warned_rows": judged.warned_rows,
+        "taken_in": good.written.rows if good and good.changed else 0, "dataset": name,
+        "snapshot": good.after.id if good else None, "quarantine": aside.after.id if aside else None}
+    rows: list[Row] = [{"partition": part, "change": change, "rows_before": before, "rows": now}
+                       for part, change, before, now in parts]
+    table = Table.of("partitions", rows, "partition", "change", "rows_before", "rows")
+    body = [Text(note) for note in _notes(name, batch, judged, good, aside)]
+    shown: list[Part] = [Facts(facts), *body, table, rules_table(batch, judged)]
+    actions = [Action("What came in", ("snapshot", "log", name))] if good else []
+    actions += [Action("What was set aside", ("snapshot", "log", f"{name}.quarantine"))] if aside else []
+    return View(f"{name}: {title}", status, tuple(shown), tuple(actions))
+
+
+def _notes(name: str, batch: Batch, judged: Judged, good: Landed | None, aside: Landed | None) -> Iterator[str]:
+    """What a person should know before the tables."""
+    if not judged.rows:
+        yield f"{name} stays as it was."
+    elif good is None and aside is None:
+        yield f"Nothing was taken in: {name} stays as it was, and so does the file."
+    elif not any(each.changed for each in (good, aside) if each):
+        yield "Already there: nothing was appended."
+    for part, change, before, now in good.partitions() if good else []:
+        if change == "replaced":
+            yield f"{part}: {before:,} rows were replaced by {now:,}; `snapshot restore` brings them back."
+    if aside and aside.changed:
+        yield f"{aside.written.rows:,} rows were set aside in {aside.written.dataset}."
+    if batch.rules.ignored:
+        yield f"Left out, since the contract does not name them: {', '.join(batch.rules.ignored)}."
+    for each in batch.rules.unchecked:
+        yield f"Not checked: {each}."
