@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from mlops_tui.errors import NotFound, nearest
 from store.facts import (
     AlertEvent,
     Approval,
@@ -28,6 +29,18 @@ def next_id(prefix: str, taken: Iterable[str]) -> str:
     """`INC-4` after `INC-3`; call it under the ledger's lock."""
     numbers = [int(name.removeprefix(f"{prefix}-")) for name in taken if name.startswith(f"{prefix}-")]
     return f"{prefix}-{max(numbers, default=0) + 1}"
+
+
+T = TypeVar("T")
+
+
+def known(found: Mapping[str, T], name: str, what: str, listing: str = "") -> T:
+    """The one of that id (small letters will do); NotFound names the nearest, or says which command lists them."""
+    state = found.get(name) or found.get(name.upper())
+    if state is None:
+        hint = nearest(name, found) or f"Try: mlops-tui {listing or f'{what} list --all'}"
+        raise NotFound(f"No {what} '{name}'.", next=hint)
+    return state
 
 
 # -- data and models --------------------------------------------------------------------------------------------
@@ -407,6 +420,10 @@ class ActionItem:
     due: str
     proposal: str = ""
     state: str = "open"
+
+    def standing(self, today: str) -> str:
+        """Its state, `overdue` included."""
+        return "overdue" if self.state == "open" and self.due < today else self.state
 
 
 @dataclass(frozen=True)

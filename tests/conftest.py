@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from mlops_tui.opening import open_project
+from mlops_tui.project import Project
 from mlops_tui.session import ReplayClock, Session
-from store.facts import Fact
+from store.facts import Fact, Finding, Trained
 from store.ledger import Entry
 
 START = datetime(2013, 9, 14, 10, tzinfo=UTC)
@@ -88,6 +89,36 @@ class History:
 @pytest.fixture
 def history() -> History:
     return History()
+
+
+@dataclass(frozen=True)
+class Made:
+    """Facts as the parts of other engineers write them, bearing today's fingerprints of the small project."""
+
+    root: Path
+    model: str = "flights-delay"
+
+    def trained(self, version: str = "1", auc: float = 0.75, ece: float = 0.02, verdict: str = "better",
+                **more: object) -> Trained:
+        measured = {"roc_auc": {"value": auc, "low": auc - 0.01, "high": auc + 0.01, "n": 5000},
+                    "ece": {"value": ece, "low": None, "high": None, "n": 5000}}
+        contrast = {"baseline": "baseline_prior", "estimate": 0.2, "low": 0.19, "high": 0.21, "verdict": verdict}
+        given: dict = {"candidate": "logistic", "key": f"key {version}", "run_id": "r", "artifact": "a",
+                       "training": "t", "seed": 1, "window": ("2013-01-01", "2013-06-01"), "metrics": measured,
+                       "declaration": Project(self.root).fingerprint("model", self.model),
+                       "detail": {"metric": "roc_auc", "contrasts": [contrast]}}
+        return Trained(subject=self.model, version=version, **(given | more))
+
+    def finding(self, status: str = "pass", check: str = "drift", **more: object) -> Finding:
+        given: dict = {"subject": self.model, "title": f"{check} is {status}", "monitor": "flights-drift",
+                       "declaration": Project(self.root).fingerprint("monitor", "flights-drift"),
+                       "window": ("2013-09-07T10:00:00+00:00", "2013-09-14T10:00:00+00:00")}
+        return Finding(check=check, status=status, **(given | more))
+
+
+@pytest.fixture
+def made(project: Path) -> Made:
+    return Made(project)
 
 
 @pytest.fixture

@@ -1,0 +1,92 @@
+"""What happened around an incident, in one line for each entry, oldest first."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from mlops_tui.folds import Incident, alerts, runbook_runs
+from mlops_tui.view import Row, Table
+from store.facts import AlertEvent, Approval, Fact, Finding, IncidentEvent, Promotion, Proposal, RunbookEvent, Vote
+from store.ledger import Entry
+
+
+def around(entries: Sequence[Entry], incident: Incident) -> list[Entry]:
+    """The entries that belong to an incident: its own, its alerts', its runbook runs', and what served meanwhile."""
+    runs = {run.id for run in runbook_runs(entries).values() if run.incident == incident.id}
+    ours = {incident.id, *incident.alerts, *runs}
+    model = incident.about.partition("@")[0]
+    last = incident.resolved_at
+    return [entry for entry in entries if (entry.subject in ours and entry.kind in ("incident", "alert", "runbook"))
+            or (entry.kind == "promotion" and entry.subject == model and entry.recorded_at >= incident.opened_at
+                and (last is None or entry.recorded_at <= last))]
+
+
+def clock_points(entries: Sequence[Entry], incident: Incident) -> dict[str, datetime | None]:
+    """When it began, was detected, was acked by a person, was mitigated (another version served), was resolved."""
+    known = alerts(entries)
+    mine = [known[name] for name in incident.alerts if name in known]
+    moved = [entry.recorded_at for entry in around(entries, incident) if entry.kind == "promotion"]
+    acked = [each.acked_at for each in mine if each.acked_at is not None]
+    return {"onset": parsed(incident.window[0]),
+            "detected": min([each.opened_at for each in mine], default=incident.opened_at),
+            "acked": min(acked, default=incident.opened_at), "mitigated": min(moved, default=None),
+            "resolved": incident.resolved_at}
+
+
+def parsed(text: str) -> datetime | None:
+    """An ISO time; None where there is none."""
+    return datetime.fromisoformat(text) if text else None
+
+
+def table(entries: Sequence[Entry], title: str = "Timeline") -> Table:
+    """The entries as a table `timeline`: at, who, what."""
+    rows: list[Row] = [{"at": entry.effective_at, "who": entry.actor, "what": told(entry.fact), "entry": entry.seq,
+                        "subject": entry.subject, "kind": entry.kind} for entry in entries]
+    return Table.of("timeline", rows, "at", "who", "what", title=title)
+
+
+def told(fact: Fact) -> str:
+    """A fact as a person would say it; the actor is said elsewhere."""
+    teller = _TELLERS.get(type(fact))
+    return teller(fact) if teller is not None else f"{fact.kind} {fact.subject}"
+
+
+def _alert(fact: AlertEvent) -> str:
+    words = {"fired": f"{fact.subject} fired: {fact.title}", "refired": f"{fact.subject} fired again: {fact.title}",
+             "assigned": f"{fact.subject} assigned to {fact.who}",
+             "silenced": f"{fact.subject} silenced to {fact.until}",
+             "resolved": f"{fact.subject} closed as {'real' if fact.real else 'noise'}"}
+    return _noted(words.get(fact.event, f"{fact.subject} {fact.event}"), fact.note)
+
+
+def _incident(fact: IncidentEvent) -> str:
+    words = {"opened": f"opened: {fact.title}", "severity": f"severity {fact.severity}", "note": fact.note,
+             "role": f"{fact.who} is {fact.role}", "linked": f"linked {fact.alert}"}
+    said = words.get(fact.event, fact.event)
+    return said if fact.event == "note" else _noted(said, fact.note)
+
+
+def _runbook(fact: RunbookEvent) -> str:
+    if fact.event == "started":
+        return f"{fact.subject} began: runbook {fact.runbook}"
+    if fact.step is None:
+        return _noted(f"{fact.subject} {fact.event}", fact.note)
+    state = "about to begin" if fact.status == "intent" else fact.status
+    return _noted(f"{fact.subject} step {fact.step}: {state}", fact.note)
+
+
+def _promotion(fact: Promotion) -> str:
+    said = "rolled back to" if fact.event == "rolled_back" else "promoted"
+    return f"{fact.subject} {said} {fact.version} (was {fact.previous or 'nothing'})"
+
+
+def _noted(said: str, note: str) -> str:
+    return f"{said} ({note})" if note else said
+
+
+_TELLERS: dict[type[Fact], Callable[..., str]] = {
+    AlertEvent: _alert, IncidentEvent: _incident, RunbookEvent: _runbook, Promotion: _promotion,
+    Finding: lambda fact: f"{fact.check} {fact.status}: {fact.title}",
+    Approval: lambda fact: _noted(f"{fact.subject} {fact.event}", fact.reason),
+    Vote: lambda fact: _noted(f"{fact.subject}: {fact.voter} votes {fact.choice}", fact.reason),
+    Proposal: lambda fact: _noted(f"{fact.subject} {fact.event} {fact.path}".rstrip(), fact.reason or fact.why),
+}

@@ -1,0 +1,279 @@
+"""Incidents: what people work on together, from the first alert to the lesson."""
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+
+import click
+
+from mlops_tui import folds
+from mlops_tui.capability import act, decide, look, noun
+from mlops_tui.errors import BadInput, Conflict
+from mlops_tui.folds import Alert, Incident
+from mlops_tui.moments import moment
+from mlops_tui.response import _people, _timeline
+from mlops_tui.session import Session
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View
+from store.facts import AlertEvent, Fact, Finding, IncidentEvent
+from store.ledger import Entry
+
+incident = noun("incident", __doc__ or "", bare="list", subject="show")
+SEVERITY = click.Choice(["critical", "high", "medium", "low"])
+SEEN = ("incident", "alert", "runbook", "promotion", "postmortem")
+
+
+@look(of=incident, fold=True)
+@click.option("--all", "everything", is_flag=True, help="Resolved ones too.")
+def list_(session: Session, everything: bool) -> View:
+    """Open incidents, the newest first.
+
+    \b
+    Example: mlops-tui incident list --all
+    """
+    session.declared()
+    known = folds.incidents(session.ledger.entries("incident"))
+    shown = [each for each in reversed(known.values()) if everything or each.open]
+    rows: list[Row] = [{"incident": each.id, "state": each.state, "severity": each.severity, "title": each.title,
+                        "about": each.about, "opened_at": each.opened_at, "resolved_at": each.resolved_at,
+                        "lead": each.roles.get("lead", ""), "alerts": each.alerts} for each in shown]
+    table = Table.of("incidents", rows, "incident", "state", "severity", "title", "about",
+                     Column("opened_at", "opened"), "lead", "alerts")
+    count = sum(each.open for each in known.values())
+    return View(f"{count} incidents are open" if count else "No incident is open",
+                Status.WARN if count else Status.PASS, (table,),
+                tuple(Action(f"Look at {each.id}", ("incident", "show", each.id)) for each in shown[:3]))
+
+
+@look(of=incident, fold=True)
+@click.argument("incident")
+def show(session: Session, incident: str) -> View:
+    """Where an incident stands: its timeline, alerts, people and runbook runs.
+
+    \b
+    Example: mlops-tui incident show INC-1
+    """
+    session.declared()
+    entries = session.ledger.entries(*SEEN)
+    known = folds.incidents(entries)
+    found = folds.known(known, incident, "incident")
+    runs = [run for run in folds.runbook_runs(entries).values() if run.incident == found.id]
+    earlier = tuple(each.id for each in known.values()
+                    if each.about == found.about and each.opened_at < found.opened_at)
+    written = folds.postmortems(entries).get(found.id)
+    facts: dict[str, Cell] = {
+        "incident": found.id, "state": found.state, "severity": found.severity, "about": found.about,
+        **_timeline.clock_points(entries, found), **_roles(found), "earlier_about_it": earlier,
+        "post_mortem": written.state if written else None}
+    parts = (Facts(facts), _timeline.table(_timeline.around(entries, found)), _alerts(entries, found), _runs(runs))
+    return View(f"{found.id}: {found.title}", Status.WARN if found.open else Status.PASS, parts,
+                _next(session, found, folds.alerts(entries), runs))
+
+
+def _roles(found: Incident) -> dict[str, Cell]:
+    return {"lead": found.roles.get("lead"), "people": found.people,
+            **{role: who for role, who in found.roles.items() if role != "lead"}}
+
+
+def _alerts(entries: Sequence[Entry], found: Incident) -> Table:
+    known = folds.alerts(entries)
+    rows: list[Row] = [{"alert": each.id, "state": each.state, "title": each.title, "fired": each.fired,
+                        "owner": each.owner} for name in found.alerts if (each := known.get(name)) is not None]
+    return Table.of("alerts", rows, "alert", "state", "title", "fired", "owner", title="Alerts")
+
+
+def _runs(runs: Sequence[folds.RunbookRun]) -> Table:
+    rows: list[Row] = [{"run": run.id, "runbook": run.runbook, "state": run.state, "by": run.by,
+                        "started_at": run.started_at, "steps_done": sum(step.status != "intent"
+                                                                        for step in run.steps.values())}
+                       for run in runs]
+    return Table.of("runs", rows, "run", "runbook", "state", "by", Column("started_at", "started"),
+                    Column("steps_done", "steps done"), title="Runbooks")
+
+
+def _next(session: Session, found: Incident, alerts: Mapping[str, Alert],
+          runs: Sequence[folds.RunbookRun]) -> tuple[Action, ...]:
+    if not found.open:
+        return (Action("Draft the post-mortem", ("postmortem", "draft", found.id)),)
+    going = next((run for run in runs if run.open), None)
+    if going is not None:
+        return (Action("Go on with the runbook", ("runbook", "resume", going.id)),)
+    named = next((alerts[name].runbook for name in found.alerts if name in alerts and alerts[name].runbook), "")
+    if not named or named not in session.declared().runbooks:
+        return (Action("Which runbook?", ("runbook", "list")),)
+    return (Action("Work through its runbook", ("runbook", "run", named, "--incident", found.id)),)
+
+
+# -- what people do about it ------------------------------------------------------------------------------------
+
+
+@act(of=incident, confirm=False)
+@click.option("--alert", default=None, help="The alert it began with; whoever opens it is then on it.")
+@click.option("--title", default=None, help="What is wrong, in one line; the alert's own by default.")
+@click.option("--about", default=None, help="The model or dataset it is about; the alert's own by default.")
+@click.option("--severity", type=SEVERITY, default=None, help="How bad; the alert's own by default, else medium.")
+@click.option("--since", default=None, help="When it began, as far as known; the alert's data window by default.")
+def open(session: Session, alert: str | None, title: str | None, about: str | None, severity: str | None,
+         since: str | None) -> View:
+    """Open an incident, from an alert or from what somebody saw.
+
+    \b
+    Example: mlops-tui incident open --alert AL-1
+    """
+    project = session.declared()
+    if alert is None and not title:
+        raise BadInput("What is wrong?", next="Give --alert AL-1 or --title 'late labels'.")
+    subject = str(project.subject(about)) if about else ""
+    began = moment(since, project.zone, session.now()).isoformat() if since else ""
+
+    def decided(entries: Sequence[Entry]) -> list[Fact]:
+        known = folds.incidents(entries)
+        name = folds.next_id("INC", known)
+        if alert is None:
+            return [IncidentEvent(subject=name, event="opened", title=title or "", about=subject,
+                                  severity=severity or "medium", window=(began, ""))]
+        found = _unlinked(entries, known, alert)
+        opened = IncidentEvent(subject=name, event="opened", title=title or found.title, about=subject or found.about,
+                               severity=severity or found.severity, alert=found.id,
+                               window=(began or _onset(entries, found), ""))
+        on_it = AlertEvent(subject=found.id, event="acked", who=session.actor.name, note=f"opened {name}")
+        return [opened, on_it] if found.state == "firing" else [opened]
+
+    entry = session.ledger.transact(decided)[0]
+    return _answer(session, entry.subject, "is open")
+
+
+def _unlinked(entries: Sequence[Entry], known: Mapping[str, Incident], alert: str) -> Alert:
+    found = folds.known(folds.alerts(entries), alert, "alert")
+    if not found.open:
+        raise Conflict(f"{found.id} is resolved already.", next=f"Try: mlops-tui alert show {found.id}")
+    taken = next((each.id for each in known.values() if each.open and found.id in each.alerts), None)
+    if taken is not None:
+        raise Conflict(f"{found.id} is in {taken} already.", next=f"Try: mlops-tui incident show {taken}")
+    return found
+
+
+def _onset(entries: Sequence[Entry], found: Alert) -> str:
+    """The beginning of the data that made the alert fire; an estimate, to be corrected with --since."""
+    cause = next((entry.fact for entry in entries if entry.seq == found.finding), None)
+    start = cause.window[0] if isinstance(cause, Finding) else ""
+    try:
+        moved = datetime.fromisoformat(start)
+    except ValueError:
+        return found.opened_at.isoformat()
+    return start if moved.tzinfo else found.opened_at.isoformat()
+
+
+def _answer(session: Session, name: str, said: str) -> View:
+    entries = session.ledger.entries(*SEEN)
+    found = folds.incidents(entries)[name]
+    facts: dict[str, Cell] = {"incident": found.id, "severity": found.severity, "about": found.about, **_roles(found)}
+    runs = [run for run in folds.runbook_runs(entries).values() if run.incident == name]
+    return View(f"{found.id} {said}: {found.title}", Status.DONE, (Facts(facts),),
+                (Action("Look at it", ("incident", "show", name)),
+                 *_next(session, found, folds.alerts(entries), runs)))
+
+
+def _change(session: Session, name: str, step: Callable[[Sequence[Entry], Incident], IncidentEvent]) -> str:
+    """Append what `step` makes of the open incident under the lock; its id."""
+    session.declared()
+
+    def decided(entries: Sequence[Entry]) -> tuple[Fact, ...]:
+        found = folds.known(folds.incidents(entries), name, "incident")
+        if not found.open:
+            raise Conflict(f"{found.id} is resolved.", next=f"Try: mlops-tui incident show {found.id}")
+        return (step(entries, found),)
+
+    [entry] = session.ledger.transact(decided)
+    return entry.subject
+
+
+@act(of=incident, confirm=False)
+@click.argument("incident")
+@click.argument("text")
+@click.option("--link", default="", help="Where it was said, such as the address of a Slack message.")
+def note(session: Session, incident: str, text: str, link: str) -> View:
+    """Add TEXT to the timeline.
+
+    \b
+    Example: mlops-tui incident note INC-1 "the weather feed stopped at noon"
+    """
+    if not text.strip():
+        raise BadInput("The note is empty.")
+    name = _change(session, incident, lambda _, found: IncidentEvent(subject=found.id, event="note", note=text,
+                                                                     reference=link))
+    return _answer(session, name, "has a new note")
+
+
+@act(of=incident, confirm=False)
+@click.argument("incident")
+@click.argument("role")
+@click.argument("person")
+def role(session: Session, incident: str, role: str, person: str) -> View:
+    """Let PERSON be lead, scribe or whatever ROLE the incident needs.
+
+    \b
+    Example: mlops-tui incident role INC-1 lead bo
+    """
+    who = _people.person(session, person)
+    name = _change(session, incident, lambda _, found: IncidentEvent(subject=found.id, event="role", role=role.lower(),
+                                                                     who=who))
+    return _answer(session, name, f"has {who} as {role.lower()}")
+
+
+@act(of=incident, confirm=False)
+@click.argument("incident")
+@click.argument("level", type=SEVERITY)
+@click.option("--note", default="", help="Why it is better or worse than thought.")
+def severity(session: Session, incident: str, level: str, note: str) -> View:
+    """Say how bad it is by now.
+
+    \b
+    Example: mlops-tui incident severity INC-1 critical
+    """
+    name = _change(session, incident, lambda _, found: IncidentEvent(subject=found.id, event="severity",
+                                                                     severity=level, note=note))
+    return _answer(session, name, f"is {level}")
+
+
+@act(of=incident, confirm=False)
+@click.argument("incident")
+@click.option("--alert", required=True, help="The alert that belongs to it.")
+def link(session: Session, incident: str, alert: str) -> View:
+    """Say that another alert belongs to it as well.
+
+    \b
+    Example: mlops-tui incident link INC-1 --alert AL-2
+    """
+    def step(entries: Sequence[Entry], found: Incident) -> IncidentEvent:
+        other = _unlinked(entries, folds.incidents(entries), alert)
+        return IncidentEvent(subject=found.id, event="linked", alert=other.id)
+
+    return _answer(session, _change(session, incident, step), "has another alert")
+
+
+@decide(of=incident)
+@click.argument("incident")
+@click.option("--since", default=None, help="When it really began, where the first estimate was wrong.")
+@click.option("--until", default=None, help="When the data were right again; now by default.")
+def resolve(session: Session, incident: str, since: str | None, until: str | None, reason: str) -> View:
+    """Close it, saying what ended it; the post-mortem comes next.
+
+    \b
+    Example: mlops-tui incident resolve INC-1 --reason "version 8 serves, calibration is back"
+    """
+    zone, now = session.declared().zone, session.now()
+
+    def step(_: Sequence[Entry], found: Incident) -> IncidentEvent:
+        start = moment(since, zone, now).isoformat() if since else found.window[0]
+        end = moment(until, zone, now) if until else now
+        if start and datetime.fromisoformat(start) > end:
+            raise BadInput(f"It cannot end at {end.isoformat()} before it began at {start}.")
+        return IncidentEvent(subject=found.id, event="resolved", note=reason, window=(start, end.isoformat()))
+
+    name = _change(session, incident, step)
+    entries = session.ledger.entries(*SEEN)
+    found = folds.incidents(entries)[name]
+    known = folds.alerts(entries)
+    still = [each for each in found.alerts if each in known and known[each].open]
+    return View(f"{name} is resolved: {found.title}", Status.DONE, (Facts({**_timeline.clock_points(entries, found)}),),
+                (Action("Draft the post-mortem", ("postmortem", "draft", name)),
+                 *(Action(f"{each} told the truth", ("alert", "resolve", each, "--real")) for each in still)))

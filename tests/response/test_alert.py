@@ -1,0 +1,130 @@
+"""Alerts: what people do about them, and what the history then says."""
+
+import shlex
+from datetime import timedelta
+
+import pytest
+
+from mlops_tui.folds import alerts
+from mlops_tui.view import Status
+from store.facts import Command
+
+
+@pytest.fixture
+def fired(session, made):
+    """A drift alert that has just fired (the monitor wants 2 of 3)."""
+    opened = session()
+    opened.ledger.append(made.finding("fail"), made.finding("fail", value=0.3, limit=0.1, n=28000))
+    opened.react(0)
+    return opened
+
+
+def do(session, line, reason=None):
+    return session.perform(shlex.split(line), reason=reason)
+
+
+def alert(session, name="AL-1"):
+    return alerts(session.ledger.entries())[name]
+
+
+def test_nothing_to_do_is_a_good_answer(session):
+    outcome = do(session("vera"), "alert list")
+    assert (outcome.view.status, outcome.exit, outcome.view.table("alerts").rows) == (Status.PASS, 0, ())
+
+
+def test_an_alert_says_what_it_is_about_and_what_to_do(fired):
+    [row] = do(fired, "alert list").view.table("alerts").rows
+    assert (row["alert"], row["state"], row["severity"], row["about"]) == ("AL-1", "firing", "high", "flights-delay")
+    view = do(fired, "alert show al-1").view
+    assert (view.facts()["value"], view.facts()["limit"], view.facts()["n"]) == (0.3, 0.1, 28000)
+    assert ("incident", "open", "--alert", "AL-1") in [action.argv for action in view.actions]
+    assert ("runbook", "show", "data-drift") in [action.argv for action in view.actions]
+
+
+def test_acking_says_who_is_on_it(fired, session):
+    assert do(session("bo"), "alert ack AL-1 --note 'on the train'").exit == 0
+    assert (alert(fired).state, alert(fired).owner, alert(fired).note) == ("acked", "bo", "on the train")
+    phases = [entry.fact.phase for entry in fired.ledger.entries("command") if isinstance(entry.fact, Command)]
+    assert phases == ["attempt", "outcome"]
+
+
+@pytest.mark.parametrize(("word", "owner"), [("bo", "bo"), ("@bo", "bo"), ("me", "ana")])
+def test_it_can_be_given_to_somebody(fired, word, owner):
+    assert do(fired, f"alert assign AL-1 {word}").exit == 0
+    assert (alert(fired).state, alert(fired).owner) == ("firing", owner)
+
+
+def test_a_stranger_cannot_be_given_anything(fired):
+    outcome = do(fired, "alert assign AL-1 bob")
+    assert (outcome.exit, outcome.error["next"]) == (2, "Did you mean 'bo'?")
+    assert alert(fired).owner == ""
+
+
+def test_a_silence_ends_by_itself_or_by_hand(fired, clock):
+    assert do(fired, "alert silence AL-1 --for 4h").exit == 0
+    assert do(fired, "alert list").view.table("alerts").rows[0]["state"] == "silenced"
+    clock.advance(clock.moment + timedelta(hours=4))
+    assert do(fired, "alert list").view.table("alerts").rows[0]["state"] == "firing"
+    do(fired, "alert silence AL-1 --until 2013-09-15T06:00")
+    assert alert(fired).until == "2013-09-15T06:00:00-04:00", "a time without zone is the project's"
+    do(fired, "alert silence AL-1 --for 0m")
+    assert not alert(fired).silent(clock.moment)
+
+
+@pytest.mark.parametrize("how", ["", "--for 4h --until 2013-09-15", "--for soon", "--until 2013-09-01", "--until x"])
+def test_a_silence_without_a_sound_end_is_refused(fired, how):
+    outcome = do(fired, f"alert silence AL-1 {how}")
+    assert (outcome.exit, outcome.error["code"]) == (2, "bad_input")
+    assert alert(fired).until == ""
+
+
+def test_a_viewer_closes_nothing(fired, session):
+    assert do(session("vera"), "alert resolve AL-1 --real", reason="so").exit == 4
+    assert alert(fired).open
+
+
+def test_closing_measures_the_monitor(fired, session, made):
+    bo = session("bo")
+    assert "real or noise" in do(bo, "alert resolve AL-1", reason="so").error["what"]
+    assert do(bo, "alert resolve AL-1 --noise").error["what"].endswith("needs a reason.")
+    assert do(bo, "alert resolve AL-1 --noise --reason 'a holiday'").exit == 0
+    assert (alert(fired).state, alert(fired).real, alert(fired).note) == ("resolved", False, "a holiday")
+    since = bo.ledger.head_seq()
+    bo.ledger.append(made.finding("fail"), made.finding("fail"))
+    bo.react(since)
+    assert do(bo, "alert resolve AL-2 --real", reason="a storm").exit == 0
+    [rule] = do(bo, "alert list --all").view.table("rules").rows
+    assert (rule["alerts"], rule["real"], rule["noise"], rule["precision"]) == (2, 1, 1, 0.5)
+
+
+@pytest.mark.parametrize("line", ["ack AL-1", "assign AL-1 bo", "silence AL-1 --for 1h", "resolve AL-1 --real"])
+def test_what_is_closed_stays_closed(fired, session, line):
+    bo = session("bo")
+    do(bo, "alert resolve AL-1 --real", reason="so")
+    outcome = do(bo, f"alert {line}", reason="again")
+    assert (outcome.exit, outcome.error["code"]) == (2, "conflict")
+
+
+def test_what_recovered_needs_nobody(fired, made):
+    since = fired.ledger.head_seq()
+    fired.ledger.append(*(made.finding("pass") for _ in range(3)))
+    fired.react(since)
+    assert alert(fired).state == "recovered"
+    assert do(fired, "alert ack AL-1").error["code"] == "conflict"
+    assert do(fired, "alert list").view.status is Status.PASS
+
+
+@pytest.mark.parametrize("line", ["show AL-7", "ack AL-7", "silence AL-7 --for 1h"])
+def test_an_unknown_alert_is_named_with_the_nearest(fired, line):
+    outcome = do(fired, f"alert {line}")
+    assert (outcome.exit, outcome.error["code"], outcome.error["next"]) == (2, "not_found", "Did you mean 'AL-1'?")
+
+
+def test_the_list_can_be_seen_as_it_was(fired, session, clock, project):
+    from mlops_tui.opening import open_project
+
+    before = clock.moment
+    clock.advance(before + timedelta(days=1))
+    do(session("bo"), "alert resolve AL-1 --real", reason="so")
+    then = open_project(project, person="vera", clock=clock, as_of=before)
+    assert [row["state"] for row in do(then, "alert list").view.table("alerts").rows] == ["firing"]
