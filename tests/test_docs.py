@@ -13,6 +13,7 @@ import duckdb
 import pytest
 
 from mlops_tui import declare
+from mlops_tui.cli import options
 from mlops_tui.commands import parse, perform
 from mlops_tui.kinds import Monitor
 from mlops_tui.opening import open_project
@@ -78,7 +79,7 @@ def test_the_documents_name_commands() -> None:
 
 @pytest.mark.parametrize("line", named_commands())
 def test_a_command_that_a_document_names_exists(line: str, tmp_path: Path) -> None:
-    assert parse(without_project(tmp_path, perform), shlex.split(line)).command
+    assert parse(without_project(tmp_path, perform), options(shlex.split(line)).argv).command
 
 
 def test_the_console_blocks_run_as_they_stand(tmp_path: Path) -> None:
