@@ -1,5 +1,6 @@
 """Two relations compared column by column, and looked into again only where a bound leaves the verdict open."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -14,6 +15,7 @@ from store.scan import Kind, Scan
 
 Progress = Callable[[int, int, str], None]
 LABELS = 20  # levels of a category that are drawn
+PARTS = 3  # of a reference, from which on it is known how far they usually lie apart
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,10 @@ def compare(reference: Scan, current: Scan, limits: Limits, columns: Sequence[st
 
     Numeric columns are read once into 16-bit profiles. Where the verdict depends on where inside its bounds a distance
     lies, the column is read again and only the values of its open cells are kept: that answer is exact.
+
+    Where the reference has at least three parts (weeks), each is compared with the others; the largest of those
+    distances is what is usual, and an effect that matters is not smaller. Rows of one day are not independent of each
+    other, so that two weeks without any change differ significantly: this is what tells a change from that.
     """
     names = _chosen(reference, current, columns)
     tests = max(1, sum(_kind(reference, current, name) not in (None, "time") for name in names))
@@ -126,7 +132,8 @@ def _incomparable(reference: Scan, current: Scan, name: str) -> Shift:
 
 
 def _numeric(reference: Scan, current: Scan, name: str, tests: int, limits: Limits) -> Shift:
-    before = profiled(reference, name)
+    parts = _profiled_parts(reference, name) if reference.part else [profiled(reference, name)]
+    before = sum(parts[1:], parts[0])
     now = profiled(current, name, before.grid if before.n else None)
     missing = (before.missing, before.rows, now.missing, now.rows)
     if not (before.n and now.n):
@@ -136,7 +143,8 @@ def _numeric(reference: Scan, current: Scan, name: str, tests: int, limits: Limi
     moved = distance.wasserstein(pair)
     figures = {**_figures(bins.r, bins.c), "wasserstein_low": moved.low if moved else None,
                "wasserstein_high": moved.high if moved else None, "method": f"{pair.grid.bits}-bit cells"}
-    evidence = _ks_evidence(Evidence(name, "ks", limit=limits.ks, missing=missing,
+    usual = _usual_distance(parts)
+    evidence = _ks_evidence(Evidence(name, "ks", limit=max(limits.ks, usual or 0.0), missing=missing, usual=usual,
                                      detectable=detectable_ks(pair.n, pair.m, tests, limits)), distance.ks(pair), pair)
     picture = _picture([float(upto) for upto in bins.upto], bins.r, bins.c)
     return Shift(name, "numeric", evidence, figures | {"n_reference": pair.n, "n_current": pair.m}, picture, pair)
@@ -149,6 +157,37 @@ def profiled(side: Scan, name: str, grid: radix.Grid | None = None, *, moments: 
         tally = tally or radix.Tally(grid or radix.grid_for(batch.values), moments=moments)
         tally.add(batch.values, batch.nulls)
     return (tally or radix.Tally(grid or radix.Grid())).profile()
+
+
+def _profiled_parts(side: Scan, name: str) -> list[radix.Profile]:
+    """A profile of each part of a reference, all on one grid."""
+    tallies: dict[int, radix.Tally] = {}
+    grid: radix.Grid | None = None
+    for part, batch in side.parts_of_numbers(name):
+        grid = grid or radix.grid_for(batch.values)
+        if part not in tallies:
+            tallies[part] = radix.Tally(grid, moments=False)
+        tallies[part].add(batch.values, batch.nulls)
+    return [tally.profile() for tally in tallies.values()] or [radix.Tally(radix.Grid()).profile()]
+
+
+def _usual_distance(parts: Sequence[radix.Profile]) -> float | None:
+    """The largest distance of one part from all others; None where there are too few."""
+    there = [part for part in parts if part.n]
+    if len(there) < PARTS:
+        return None
+    rests = [[*there[:at], *there[at + 1:]] for at in range(len(there))]
+    return max(distance.ks(distance.paired(sum(rest[1:], rest[0]), part)).low
+               for rest, part in zip(rests, there, strict=True))
+
+
+def _usual_association(parts: Sequence[Mapping[str, int]]) -> float | None:
+    """The largest V of one part against all others; None where there are too few."""
+    if len(parts) < PARTS:
+        return None
+    total: Counter[str] = sum((Counter(part) for part in parts), Counter())
+    found = [distance.association(*distance.aligned(total - Counter(part), part)[1:]) for part in parts]
+    return max((each.v for each in found if each is not None), default=None)
 
 
 def _ks_evidence(evidence: Evidence, found: Bounds, pair: Pair) -> Evidence:
@@ -194,8 +233,11 @@ def _category(reference: Scan, current: Scan, name: str, kind: Kind, tests: int,
     if found is None:
         return Shift(name, kind, _untested(name, missing, r, c), figures, picture)
     effect, p_value = Bounds(found.v, found.v), Bounds(found.p_value, found.p_value)
+    usual = None
+    if reference.part and not before.bucketed:
+        usual = _usual_association(list(reference.parts_of_levels(name).values()))
     evidence = Evidence(name, "chi2", Bounds(found.chi2, found.chi2), p_value, effect,
-                        detectable_v(n, m, found.df, tests, limits), limits.v, missing)
+                        detectable_v(n, m, found.df, tests, limits), max(limits.v, usual or 0.0), missing, usual=usual)
     return Shift(name, kind, evidence, figures | {"df": found.df, "pooled": found.pooled}, picture)
 
 

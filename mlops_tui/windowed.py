@@ -18,6 +18,7 @@ from store.quoting import quote
 from store.scan import Scan
 
 WEEK = timedelta(days=7)
+PART = "part of the reference"  # a name that no column has
 KINDS = ("same_weekdays", "training", "before", "window")
 
 Span = tuple[datetime, datetime]  # start <= time < end
@@ -120,16 +121,21 @@ def _training(session: Session, subject: Subject) -> Reference:
 
 @contextmanager
 def rows_in(session: Session, found: Source, spans: Sequence[Span], columns: Sequence[str]) -> Iterator[Scan]:
-    """Those rows, read once: as a table in the memory of the lake's DuckDB, which spills, dropped afterwards."""
+    """Those rows, read once: a table in the memory of the lake's DuckDB, which spills; dropped afterwards.
+
+    Of several spans, each is a part of the scan.
+    """
     lake, table = session.data(), quote(f"rows {uuid4()}")
     connection = lake.connect()
-    between = " OR ".join(f"({quote(found.time)} >= {pointintime.moment(start)} AND "
-                          f"{quote(found.time)} < {pointintime.moment(end)})" for start, end in spans)
-    chosen = ", ".join(map(quote, columns)) or "1 AS nothing"
+    when = [f"({quote(found.time)} >= {pointintime.moment(start)} AND {quote(found.time)} < {pointintime.moment(end)})"
+            for start, end in spans]
+    part = f", CASE {' '.join(f'WHEN {each} THEN {at}' for at, each in enumerate(when))} END AS {quote(PART)}"
+    chosen = ", ".join(map(quote, columns))
     rows = lake.scan(_days(session, found, spans))
-    connection.execute(f"CREATE TABLE {table} AS SELECT {chosen} FROM {rows} WHERE {between}")
+    connection.execute(f"CREATE TABLE {table} AS SELECT {chosen}{part} FROM {rows} WHERE {' OR '.join(when)} "
+                       f"ORDER BY {quote(PART)}, {quote(found.time)}")
     try:
-        yield Scan(connection, table, found.where)
+        yield Scan(connection, table, found.where, PART)
     finally:
         connection.execute(f"DROP TABLE {table}")
 
@@ -139,7 +145,7 @@ def _days(session: Session, found: Source, spans: Sequence[Span]) -> Manifest:
     if not found.by_day:
         return found.manifest
     zone = session.declared().zone
-    files = tuple(file for file in found.manifest.files if any(
-        f"{start.astimezone(zone):%Y-%m-%d}" <= file.partition["day"] <= f"{end.astimezone(zone):%Y-%m-%d}"
-        for start, end in spans))
+    days = [tuple(f"{edge.astimezone(zone):%Y-%m-%d}" for edge in span) for span in spans]
+    files = tuple(file for file in found.manifest.files
+                  if any(first <= file.partition["day"] <= last for first, last in days))
     return Manifest(found.manifest.dataset, found.manifest.columns, files)

@@ -92,16 +92,17 @@ class Scan:
     """One relation, read column by column; nothing is held in memory but the batch at hand.
 
     Numbers are compared as float64: whole numbers beyond 2⁵³ and long decimals are rounded to it, in their order.
+    `part` names a column of whole numbers by which the rows are sorted, and which is no value.
     """
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, relation: str, where: str) -> None:
-        self._connection, self._relation, self.where = connection, relation, where
+    def __init__(self, connection: duckdb.DuckDBPyConnection, relation: str, where: str, part: str = "") -> None:
+        self._connection, self._relation, self.where, self.part = connection, relation, where, part
 
     @cached_property
     def fields(self) -> dict[str, Field]:
         """The columns by name, in the order of the relation."""
         described = self._rows(f"DESCRIBE SELECT * FROM {self._relation}")
-        return {name: Field(name, str(kind), kind_of(str(kind))) for name, kind, *_ in described}
+        return {name: Field(name, str(kind), kind_of(str(kind))) for name, kind, *_ in described if name != self.part}
 
     @cached_property
     def rows(self) -> int:
@@ -121,6 +122,26 @@ class Scan:
         with self._reading():
             for record in self._connection.cursor().sql(query).to_arrow_reader(BATCH):
                 yield _numbers(record.column(0))
+
+    def parts_of_numbers(self, name: str) -> Iterator[tuple[int, Batch]]:
+        """As `numbers`, each batch with the part that all of its rows belong to."""
+        self.field(name)
+        query = f"SELECT CAST({quote(name)} AS DOUBLE) AS x, {quote(self.part)} AS part FROM {self._relation}"
+        with self._reading():
+            for record in self._connection.cursor().sql(query).to_arrow_reader(BATCH):
+                parts = record.column(1).to_numpy(zero_copy_only=False)
+                starts = np.flatnonzero(np.concatenate([[True], parts[1:] != parts[:-1]])).tolist()
+                for start, end in zip(starts, [*starts[1:], parts.size], strict=True):
+                    yield int(parts[start]), _numbers(record.column(0).slice(start, end - start))
+
+    def parts_of_levels(self, name: str) -> dict[int, dict[str, int]]:
+        """Exact counts of each value as text, by part; nulls left out."""
+        self.field(name)
+        counts: dict[int, dict[str, int]] = {}
+        for part, level, count in self._rows(f"SELECT {quote(self.part)}, CAST({quote(name)} AS VARCHAR), count(*) "
+                                             f"FROM {self._relation} WHERE {quote(name)} IS NOT NULL GROUP BY 1, 2"):
+            counts.setdefault(int(part), {})[level] = count
+        return counts
 
     def levels(self, name: str, *, bucketed: bool = False) -> Levels:
         """Exact counts of each value as text; in hash buckets on request, or where there are more than 100,000 values.

@@ -32,8 +32,9 @@ class Limits:
 class Evidence:
     """One column's test: statistic, p-value and effect as bounds, `detectable` effect and the effect that matters.
 
-    `missing` are the rows without a value and all rows, reference then current. Without a test, `reason` says why, and
-    `same` whether that alone proves that nothing moved.
+    `missing` are the rows without a value and all rows, reference then current. `usual` is how far parts of the
+    reference (weeks) lie from each other, where that is known; the limit is not below it. Without a test, `reason` says
+    why, and `same` whether that alone proves that nothing moved.
     """
 
     column: str
@@ -46,6 +47,7 @@ class Evidence:
     missing: tuple[int, int, int, int] = (0, 0, 0, 0)
     reason: str = ""
     same: bool = False
+    usual: float | None = None
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,9 @@ def _tested(column: Evidence, p: float, effect: float, limits: Limits) -> Verdic
         sure = "p < 1e-300" if p < 1e-300 else f"p = {p:.2g}"
         return Verdict(True, p, f"{name} {effect:.3f}, {sure}")
     if p <= limits.alpha:
-        return Verdict(False, p, "significant, but smaller than matters")
+        within = column.usual is not None and column.usual >= column.limit
+        return Verdict(False, p, "significant, but no more than usual" if within else
+                       "significant, but smaller than matters")
     if detectable > column.limit:
         sees = f"a {name} of {detectable:.3f}" if detectable <= 1 else "nothing"
         return Verdict(None, p, f"not enough data: this size sees {sees}")

@@ -37,7 +37,8 @@ def drift(session: Session, subject: str | None, reference: Path | None, current
     """Compare the columns of SUBJECT, or of a file, with their reference.
 
     A column has drifted when the difference is significant among all columns and larger than matters: a
-    Kolmogorov-Smirnov distance of 0.02 or a Cramer's V of 0.05, unless the monitor says otherwise.
+    Kolmogorov-Smirnov distance of 0.02 or a Cramer's V of 0.05, unless the monitor says otherwise. Against the same
+    weekdays of at least three weeks it must also be larger than these weeks differ from each other.
 
     \b
     Example: mlops-tui drift flights-delay --window 7d
@@ -204,7 +205,7 @@ def row(shift: Shift) -> Row:
         "p_value": evidence.p_value.high if evidence.p_value else None, "p_adjusted": shift.verdict.p_adjusted,
         "effect": evidence.effect.low if evidence.effect else None, "psi": figures.pop("psi", None),
         "drifted": shift.verdict.drifted, "reason": shift.verdict.reason,
-        "limit": finite(evidence.limit), "detectable": evidence.detectable}
+        "limit": finite(evidence.limit), "usual": evidence.usual, "detectable": evidence.detectable}
     gone_r, rows_r, gone_c, rows_c = evidence.missing
     values |= {"missing_reference": gone_r / rows_r if rows_r else None,
                "missing_current": gone_c / rows_c if rows_c else None}

@@ -20,7 +20,10 @@ FIRST = NOW - timedelta(days=42)
 
 
 def features(per_day: int = 1500, seed: int = 1, **moved: float) -> pa.Table:
-    """Six weeks up to now: noise, a day of the week, a word; `moved` shifts a column in the last week."""
+    """Six weeks up to now: noise, a day unlike the others, two columns unlike each week, a word.
+
+    `moved` shifts a column in the last week.
+    """
     draw, n = np.random.default_rng(seed), per_day * 42
     minutes = np.sort(draw.integers(0, 42 * 24 * 60, n))
     last = minutes >= 35 * 24 * 60
@@ -30,6 +33,10 @@ def features(per_day: int = 1500, seed: int = 1, **moved: float) -> pa.Table:
         "day": [f"{moment - timedelta(hours=4):%Y-%m-%d}" for moment in at],
         "noise": draw.normal(size=n) + moved.get("noise", 0) * last,
         "friday": np.where((minutes // 1440) % 7 == 6, draw.normal(5, 1, n), draw.normal(size=n)),
+        "restless": draw.normal(size=n) + np.array([0, 0.5, -0.5, 0.3, -0.4, 0.4])[minutes // 10_080]
+        + moved.get("restless", 0) * last,
+        "mood": np.where(draw.random(n) < np.array([0.1, 0.4, 0.2, 0.5, 0.2, 0.3])[minutes // 10_080]
+                         + moved.get("mood", 0) * last, "up", "down"),
         "word": np.where(last & (draw.random(n) < moved.get("word", 0)), "new", draw.choice(["a", "b", "c"], n))})
 
 
@@ -63,7 +70,8 @@ def test_a_window_like_the_weeks_before_passes(session: Opened, project: Path, s
     assert (facts["rows_current"], facts["rows_reference"]) == (pytest.approx(10_500, rel=0.05),
                                                                 pytest.approx(42_000, rel=0.05))
     assert facts["compared"] == "7 days against the same weekdays of 4 weeks before"
-    assert {row["column"] for row in found.view.table("columns").rows} == {"noise", "friday", "word"}
+    assert {row["column"] for row in found.view.table("columns").rows} == {
+        "noise", "friday", "restless", "mood", "word"}
 
 
 def test_what_moved_is_a_finding_with_its_figures(session: Opened) -> None:
@@ -73,7 +81,7 @@ def test_what_moved_is_a_finding_with_its_figures(session: Opened) -> None:
     [finding] = findings(asked)
     assert (finding.check, finding.subject, finding.status, finding.monitor) == (
         "drift", "flights-delay", "fail", "flights-drift")
-    assert finding.title == "flights-delay: 2 of 3 columns moved more than they should"
+    assert finding.title == "flights-delay: 2 of 5 columns moved more than they should"
     assert finding.detail["drifted"] == ["noise", "word"]
     assert finding.detail["worst"] in ("noise", "word")
     assert finding.detail["columns"]["noise"]["drifted"] is True
@@ -95,6 +103,23 @@ def test_the_same_hours_of_the_same_weekdays_are_the_default(session: Opened, pr
     assert drifted(perform(asked, ("drift", "flights-delay", "--window", "1d"))) == []
     monitored(project, "reference: {before: 3d}")
     assert drifted(perform(filled(session()), ("drift", "flights-delay", "--window", "1d"))) == ["friday"]
+
+
+def test_weeks_that_differ_as_weeks_do_are_no_drift(session: Opened, project: Path) -> None:
+    """Two columns lie elsewhere in every week: significant each time, and seen as usual until it is more than that."""
+    found = perform(filled(session()), ("drift", "flights-delay"))
+    rows = {row["column"]: row for row in found.view.table("columns").rows}
+    for name in ("restless", "mood"):
+        row = rows[name]
+        assert row["p_adjusted"] < 1e-6
+        assert row["effect"] < row["usual"] == row["limit"]
+        assert (row["drifted"], row["reason"]) == (False, "significant, but no more than usual")
+    more = perform(filled(session(), restless=1.5, mood=0.5), ("drift", "flights-delay"))
+    assert drifted(more) == ["mood", "restless"]
+    monitored(project, "reference: {same_weekdays: 2}")
+    few = perform(filled(session()), ("drift", "flights-delay"))
+    assert "restless" in drifted(few), "two weeks do not say what is usual"
+    assert {row["usual"] for row in few.view.table("columns").rows} == {None}
 
 
 def test_the_monitor_says_columns_limits_and_window(session: Opened, project: Path) -> None:
