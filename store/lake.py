@@ -192,16 +192,23 @@ class Lake:
         paths = [str(self.root / file.path) for file in manifest.files]
         return f"read_parquet({file_list(paths)}, hive_partitioning = false, union_by_name = true)"
 
+    def stored(self, dataset: str, snapshot: str) -> Manifest:
+        """The manifest of a snapshot, read again from its file; NotFound where it is gone."""
+        path = self._manifest_path(dataset, snapshot)
+        if not path.exists():
+            raise NotFound(f"The manifest of {dataset}@{snapshot[:12]} is missing.", where=str(path))
+        return read_manifest(path)
+
+    def damage(self, file: FileRef) -> str:
+        """What is wrong with a file of a snapshot; nothing where its bytes are what its name says."""
+        path = self.root / file.path
+        if not path.exists():
+            return "missing"
+        return "" if sha256_of(path) == file.sha256 else "content differs from its hash"
+
     def damaged(self, manifest: Manifest) -> list[tuple[str, str]]:
-        """The files of a snapshot whose bytes are not what the manifest says, with what is wrong."""
-        wrong = []
-        for file in manifest.files:
-            path = self.root / file.path
-            if not path.exists():
-                wrong.append((file.path, "missing"))
-            elif sha256_of(path) != file.sha256:
-                wrong.append((file.path, "content differs from its hash"))
-        return wrong
+        """The files of a snapshot that are not what the manifest says, with what is wrong."""
+        return [(file.path, wrong) for file in manifest.files if (wrong := self.damage(file))]
 
 
 def read_manifest(path: Path) -> Manifest:

@@ -1,0 +1,195 @@
+"""Every state a dataset has had can be listed, checked, compared, named and brought back."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlops_tui.commands import Outcome
+from mlops_tui.opening import open_project
+from mlops_tui.session import ReplayClock, Session
+from mlops_tui.view import Status
+from store.lake import Manifest
+
+QUERY = "SELECT i AS id, i % 3 AS g, 'x' || i AS name, '2013-06-0' || (1 + i % 2) AS day FROM range($n) t(i)"
+
+
+@pytest.fixture
+def one(project: Path, clock: ReplayClock) -> Session:
+    return open_project(project, person="ana", source="test", clock=clock)
+
+
+def put(session: Session, query: str = QUERY, **values: object) -> Manifest:
+    """A new state of flights, an hour later."""
+    assert isinstance(session.clock, ReplayClock)
+    session.clock.advance(session.now() + timedelta(hours=1))
+    written = session.data().write("flights", query, sort=("id",), partition_by=("day",), values=values or {"n": 10})
+    state, _ = session.commit(written, source="test", run="daily-1")
+    return state
+
+
+def rows(outcome: Outcome, table: str) -> list[Mapping[str, Any]]:
+    assert outcome.error is None, outcome.error
+    return list(outcome.view.table(table).rows)
+
+
+# -- log --------------------------------------------------------------------------------------------------------
+
+
+def test_the_log_shows_each_state_newest_first(one: Session) -> None:
+    first, second = put(one, n=10), put(one, n=12)
+    shown = rows(one.perform(["snapshot", "log", "flights"]), "snapshots")
+    assert [row["snapshot"] for row in shown] == [second.id, first.id]
+    assert [row["parent"] for row in shown] == [first.id, None]
+    assert [(row["rows"], row["bytes"], row["run"]) for row in shown] == [
+        (state.rows, state.bytes, "daily-1") for state in (second, first)]
+    assert shown[0]["created_at"] - shown[1]["created_at"] == timedelta(hours=1)
+
+
+def test_a_bare_noun_lists_the_datasets_and_a_name_their_states(one: Session) -> None:
+    put(one)
+    assert [row["dataset"] for row in rows(one.perform(["snapshot"]), "snapshots")] == ["flights"]
+    assert len(rows(one.perform(["snapshot", "flights"]), "snapshots")) == 1
+    assert len(rows(one.perform(["snapshot", "log", "flights", "--limit", "0"]), "snapshots")) == 0
+
+
+def test_the_log_can_be_seen_as_it_was(one: Session, project: Path) -> None:
+    put(one, n=10)
+    then = one.now()
+    put(one, n=12)
+    earlier = open_project(project, person="ana", as_of=then)
+    assert len(rows(earlier.perform(["snapshot", "log", "flights"]), "snapshots")) == 1
+
+
+@pytest.mark.parametrize(("name", "said"), [("flihgts", "Did you mean 'flights'"), ("flights", "has no data yet"),
+                                            ("zzz", "zzz")])
+def test_a_dataset_without_states_is_named(one: Session, name: str, said: str) -> None:
+    outcome = one.perform(["snapshot", "log", name])
+    assert outcome.exit == 2
+    assert said in " ".join((outcome.error or {}).values())
+
+
+# -- verify -----------------------------------------------------------------------------------------------------
+
+
+def test_whole_files_pass(one: Session) -> None:
+    put(one, n=10)
+    put(one, n=12)
+    outcome = one.perform(["snapshot", "verify", "flights"])
+    facts = outcome.view.facts()
+    assert (outcome.view.status, facts["snapshots"], facts["files"]) == (Status.PASS, 2, 4)
+
+
+@pytest.mark.parametrize("place", [0, 100, -1])
+def test_a_flipped_byte_is_named_with_its_file_and_its_snapshots(one: Session, place: int) -> None:
+    first, second = put(one, n=3), put(one, "SELECT * FROM (" + QUERY + ") WHERE day = '2013-06-02'", n=9)
+    [shared] = {file.path for file in first.files} & {file.path for file in second.files}
+    path = one.data().root / shared
+    content = bytearray(path.read_bytes())
+    content[place] ^= 0x40
+    path.write_bytes(content)
+    outcome = one.perform(["snapshot", "verify"])
+    assert (outcome.view.status, outcome.exit) == (Status.FAIL, 1)
+    [row] = rows(outcome, "damaged")
+    assert (row["dataset"], row["file"], row["snapshots"]) == ("flights", shared, (first.id[:12], second.id[:12]))
+    assert "differs" in row["what"]
+
+
+def test_a_missing_file_and_a_changed_manifest_are_named(one: Session) -> None:
+    first, second = put(one, n=10), put(one, n=12)
+    (one.data().root / second.files[0].path).unlink()
+    manifest = one.data().root / "flights" / "_snapshots" / f"{first.id}.json"
+    manifest.write_text(manifest.read_text().replace("BIGINT", "DOUBLE"))
+    shown = rows(one.perform(["snapshot", "verify"]), "damaged")
+    assert {(row["file"], row["snapshots"]) for row in shown} == {
+        (str(manifest), (first.id[:12],)), (second.files[0].path, (second.id[:12],))}
+
+
+# -- diff -------------------------------------------------------------------------------------------------------
+
+
+def test_a_diff_counts_rows_and_names_columns_and_partitions(one: Session) -> None:
+    first = put(one, n=10)
+    changed = QUERY.replace("'x' || i", "CASE WHEN i = 4 THEN NULL ELSE 'x' || i END")
+    second = put(one, f"SELECT * EXCLUDE g, id * 2 AS twice FROM ({changed} UNION ALL SELECT 50, 0, 'y', 'z')", n=10)
+    outcome = one.perform(["snapshot", "diff", f"flights@{first.id[:8]}", "flights"])
+    facts = outcome.view.facts()
+    assert (facts["a"], facts["b"], facts["same"]) == (first.id, second.id, False)
+    assert (facts["rows_a"], facts["rows_b"], facts["rows_added"], facts["rows_removed"]) == (10, 11, 2, 1)
+    columns = {row["column"]: row for row in rows(outcome, "columns")}
+    assert {name: row["change"] for name, row in columns.items()} == {
+        "id": "other values", "g": "dropped", "name": "other values", "day": "other values", "twice": "added"}
+    assert (columns["name"]["nulls_a"], columns["name"]["nulls_b"]) == (0, 1)
+    assert {row["partition"]: row["change"] for row in rows(outcome, "partitions")} == {
+        "2013-06-01": "changed", "2013-06-02": "changed", "z": "added"}
+
+
+def test_the_same_state_has_no_difference(one: Session) -> None:
+    first = put(one, n=10)
+    put(one, n=12)
+    outcome = one.perform(["snapshot", "diff", f"flights@{first.id}", f"flights@{first.id[:9]}"])
+    assert outcome.view.facts()["same"] is True
+    assert rows(outcome, "partitions") == []
+    assert {row["change"] for row in rows(outcome, "columns")} == {"same"}
+
+
+def test_values_in_another_order_have_the_same_digest(one: Session) -> None:
+    first = put(one, n=100)
+    put(one, QUERY.replace("range($n)", "(SELECT * FROM range($n) ORDER BY 1 DESC)"), n=100)
+    outcome = one.perform(["snapshot", "diff", f"flights@{first.id[:8]}", "flights"])
+    assert outcome.view.facts()["same"] is True
+
+
+# -- tag and restore --------------------------------------------------------------------------------------------
+
+
+def test_a_tag_names_a_state_until_it_moves(one: Session) -> None:
+    first, second = put(one, n=10), put(one, n=12)
+    assert one.perform(["snapshot", "tag", f"flights@{first.id[:8]}", "good"]).exit == 0
+    assert one.snapshot("flights@good").id == first.id
+    assert one.snapshot("flights").id == second.id, "a tag is no new state"
+    assert [row["tags"] for row in rows(one.perform(["snapshot", "flights"]), "snapshots")] == [(), ("good",)]
+    outcome = one.perform(["snapshot", "tag", "flights", "good"])
+    assert outcome.view.facts()["moved_from"] == first.id
+    assert [row["tags"] for row in rows(one.perform(["snapshot", "flights"]), "snapshots")] == [("good",), ()]
+
+
+@pytest.mark.parametrize("name", ["1st", "a b", "deadbeef", "", "x@y"])
+def test_a_tag_that_could_be_something_else_is_refused(one: Session, name: str) -> None:
+    put(one)
+    assert one.perform(["snapshot", "tag", "flights", name]).exit == 2
+
+
+def test_restore_shows_its_plan_and_keeps_what_was_between(one: Session) -> None:
+    first, second = put(one, n=10), put(one, n=12)
+    argv = ["snapshot", "restore", f"flights@{first.id[:8]}"]
+    asked = one.perform(argv)
+    assert (asked.view.status, one.snapshot("flights").id) == (Status.CONFIRM, second.id)
+    assert [row["partition"] for row in rows(asked, "partitions")] == ["2013-06-01", "2013-06-02"]
+    done = one.perform(argv, consent=asked.plan)
+    assert done.exit == 0
+    assert one.snapshot("flights").id == first.id
+    shown = rows(one.perform(["snapshot", "flights"]), "snapshots")
+    assert [row["snapshot"] for row in shown] == [first.id, second.id, first.id]
+    assert shown[0]["parent"] == second.id
+
+
+def test_restore_asks_again_where_the_dataset_changed_meanwhile(one: Session) -> None:
+    first = put(one, n=10)
+    put(one, n=12)
+    argv = ["snapshot", "restore", f"flights@{first.id[:8]}"]
+    asked = one.perform(argv)
+    third = put(one, n=14)
+    again = one.perform(argv, consent=asked.plan)
+    assert again.view.status is Status.CONFIRM
+    assert one.snapshot("flights").id == third.id
+
+
+def test_a_damaged_or_current_state_is_not_restored(one: Session) -> None:
+    first, second = put(one, n=10), put(one, n=12)
+    assert "is the current state" in one.perform(["snapshot", "restore", f"flights@{second.id[:8]}"]).view.title
+    assert "Which state" in one.perform(["snapshot", "restore", "flights"]).view.title
+    (one.data().root / first.files[0].path).write_bytes(b"PAR1")
+    assert "is damaged" in one.perform(["snapshot", "restore", f"flights@{first.id[:8]}"]).view.title
