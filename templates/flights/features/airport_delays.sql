@@ -26,14 +26,15 @@ gone AS (  -- a flight waits until it leaves, or for six hours: nothing says whe
   FROM (SELECT origin, sched_dep, departed_at, sched_dep + INTERVAL 6 HOUR AS limit_at FROM flights) GROUP BY ALL
 ),
 change AS (
-  SELECT origin, since AS as_of, flights AS arr_n3, delay AS arr_delay3, flights AS arr_n24, late AS arr_late24 FROM arrived
-  UNION ALL BY NAME SELECT origin, since + INTERVAL 3 HOUR AS as_of, -flights AS arr_n3, -delay AS arr_delay3 FROM arrived
-  UNION ALL BY NAME SELECT origin, since + INTERVAL 24 HOUR AS as_of, -flights AS arr_n24, -late AS arr_late24 FROM arrived
-  UNION ALL BY NAME SELECT origin, since AS as_of, flights AS dep_n1, delay AS dep_delay1 FROM departed
-  UNION ALL BY NAME SELECT origin, since + INTERVAL 1 HOUR AS as_of, -flights AS dep_n1, -delay AS dep_delay1 FROM departed
-  UNION ALL BY NAME SELECT origin, since AS as_of, flights AS due1, flights AS waiting FROM due
-  UNION ALL BY NAME SELECT origin, since + INTERVAL 1 HOUR AS as_of, -flights AS due1 FROM due
-  UNION ALL BY NAME SELECT origin, since AS as_of, -flights AS waiting FROM gone
+  SELECT origin, since AS as_of, flights AS arr_n3, delay AS arr_delay3, flights AS arr_n24, late AS arr_late24,
+                                                        0 AS dep_n1, 0 AS dep_delay1, 0 AS due1, 0 AS waiting FROM arrived
+  UNION ALL SELECT origin, since + INTERVAL 3 HOUR,     -flights, -delay, 0, 0,   0, 0,   0, 0 FROM arrived
+  UNION ALL SELECT origin, since + INTERVAL 24 HOUR,    0, 0, -flights, -late,    0, 0,   0, 0 FROM arrived
+  UNION ALL SELECT origin, since,                       0, 0, 0, 0,   flights, delay,     0, 0 FROM departed
+  UNION ALL SELECT origin, since + INTERVAL 1 HOUR,     0, 0, 0, 0,   -flights, -delay,   0, 0 FROM departed
+  UNION ALL SELECT origin, since,                       0, 0, 0, 0,   0, 0,   flights, flights FROM due
+  UNION ALL SELECT origin, since + INTERVAL 1 HOUR,     0, 0, 0, 0,   0, 0,       -flights, 0 FROM due
+  UNION ALL SELECT origin, since,                       0, 0, 0, 0,   0, 0,       0, -flights FROM gone
 ),
 state AS (
   SELECT origin, as_of,

@@ -11,8 +11,8 @@ WITH arrived AS (
 ),
 change AS (
   SELECT dest, since AS as_of, flights AS n6, delay AS delay6, flights AS n24, late AS late24 FROM arrived
-  UNION ALL BY NAME SELECT dest, since + INTERVAL 6 HOUR AS as_of, -flights AS n6, -delay AS delay6 FROM arrived
-  UNION ALL BY NAME SELECT dest, since + INTERVAL 24 HOUR AS as_of, -flights AS n24, -late AS late24 FROM arrived
+  UNION ALL SELECT dest, since + INTERVAL 6 HOUR, -flights, -delay, 0, 0 FROM arrived
+  UNION ALL SELECT dest, since + INTERVAL 24 HOUR, 0, 0, -flights, -late FROM arrived
 ),
 state AS (
   SELECT dest, as_of, sum(sum(n6)::DOUBLE) OVER past AS n6, sum(sum(delay6)::DOUBLE) OVER past AS delay6,
