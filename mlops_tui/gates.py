@@ -1,0 +1,269 @@
+"""What a version must show before it may serve: requirements judged from what is known. Unknown is not pass."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from mlops_tui import declare, folds
+from mlops_tui.analysis.criteria import Criterion, Verdict, judge
+from mlops_tui.analysis.interval import Contrast, Estimate
+from mlops_tui.errors import Unreadable
+from mlops_tui.kinds import Checklist, Item, Model
+from mlops_tui.view import Status
+from store.facts import Finding, SignOff
+
+if TYPE_CHECKING:
+    from store.ledger import Entry
+
+ABOUT_DATA = ("drift", "health", "ingest", "validate", "stability")
+FEWEST = 100  # rows below which two models are not compared
+_JUDGED = {Verdict.MET: Status.PASS, Verdict.NOT_MET: Status.FAIL, Verdict.UNDECIDED: Status.UNKNOWN,
+           Verdict.TOO_FEW: Status.UNKNOWN}
+_FOUND = {"pass": Status.PASS, "warn": Status.WARN, "fail": Status.FAIL}
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """One thing that is required, how it stands, why, and where the evidence is."""
+
+    id: str
+    title: str
+    status: Status
+    detail: str = ""
+    evidence: str = ""
+    next: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What was measured on rows that the version has not seen.
+
+    `metrics` by name; `contrasts`, its lead on each baseline with a verdict; `lead` on the champion, larger being
+    better whatever the metric, `n` rows that both scored; `ece`. What is missing says why in `reasons`.
+    """
+
+    metrics: Mapping[str, Estimate] = field(default_factory=dict)
+    contrasts: Sequence[Mapping[str, Any]] = ()
+    lead: Contrast | None = None
+    n: int = 0
+    ece: Estimate | None = None
+    reasons: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A version that wants to serve: its declaration as it is today, and the fingerprints that findings must bear."""
+
+    name: str
+    version: str
+    model: Model
+    champion: str
+    checklist: Checklist | None
+    fingerprints: Mapping[str, str]
+    now: datetime
+
+    @property
+    def subject(self) -> str:
+        return f"{self.name}@{self.version}"
+
+
+def gate(case: Case, evidence: Evidence, entries: "Sequence[Entry]") -> tuple[Requirement, ...]:
+    """Everything that is required of the version, criteria first; open incidents only warn."""
+    found = [criterion(each.metric, each.slice, each.at_least, each.at_most, each.min_rows, evidence)
+             for each in case.model.criteria]
+    for rule in case.model.gate:
+        if rule == "beats_baseline":
+            found.append(beats_baseline(evidence))
+        elif rule == "no_worse_than_champion":
+            found.append(no_worse_than_champion(case, evidence))
+        elif rule == "calibrated":
+            found.append(calibrated(case, evidence))
+        else:
+            found += checklist(case, entries)
+    return (*found, *lessons(case, entries), *open_incidents(case, entries))
+
+
+def verdict(requirements: Sequence[Requirement]) -> Status:
+    """Green only where every required item passes or warns; where nothing is required, nothing is known."""
+    statuses = {each.status for each in requirements}
+    if Status.FAIL in statuses:
+        return Status.FAIL
+    if not statuses or not statuses <= {Status.PASS, Status.WARN}:
+        return Status.UNKNOWN
+    return Status.WARN if Status.WARN in statuses else Status.PASS
+
+
+# -- what was measured --------------------------------------------------------------------------------------------
+
+
+def criterion(metric: str, slice: str, at_least: float | None, at_most: float | None, min_rows: int,
+              evidence: Evidence) -> Requirement:
+    """A success criterion, judged on the confidence bound."""
+    name = f"{metric}:{slice}" if slice else metric
+    limit = f"at least {at_least:g}" if at_least is not None else f"at most {at_most:g}"
+    title, measured = f"{name} is {limit}", evidence.metrics.get(name)
+    if measured is None:
+        return Requirement(f"criterion {name}", title, Status.UNKNOWN, f"{name} was not measured in training")
+    judged = judge(Criterion(metric, at_least, at_most, min_rows), measured)
+    return Requirement(f"criterion {name}", title, _JUDGED[judged.verdict], f"{judged.reason}, n = {measured.n:,}",
+                       "training")
+
+
+def beats_baseline(evidence: Evidence) -> Requirement:
+    """Better than every rung of the baseline ladder on the same rows."""
+    title = "better than every baseline"
+    if not evidence.contrasts:
+        return Requirement("beats_baseline", title, Status.UNKNOWN, "it was not compared with a baseline")
+    worst = min(evidence.contrasts, key=lambda each: (each.get("verdict") == "better",
+                                                      each.get("estimate") if each.get("estimate") is not None else 0))
+    said = f"{worst.get('baseline', 'baseline')}: {worst.get('verdict')}{_range(worst)}"
+    verdicts = {str(each.get("verdict")) for each in evidence.contrasts}
+    status = Status.PASS if verdicts == {"better"} else \
+        Status.FAIL if verdicts & {"worse", "equivalent"} else Status.UNKNOWN
+    return Requirement("beats_baseline", title, status, said, "training")
+
+
+def _range(each: Mapping[str, Any]) -> str:
+    low, high = each.get("low"), each.get("high")
+    return f", lead {low:.4f} to {high:.4f}" if isinstance(low, float) and isinstance(high, float) else ""
+
+
+def no_worse_than_champion(case: Case, evidence: Evidence) -> Requirement:
+    """Its lead on the champion, on rows that neither has seen, is surely above minus the margin (non-inferiority)."""
+    margin = case.model.margin
+    title = f"no worse than the champion by more than {margin:g}"
+
+    def required(status: Status, detail: str, shown: str = "") -> Requirement:
+        return Requirement("no_worse_than_champion", title, status, detail, shown)
+
+    if not case.champion:
+        return required(Status.PASS, "there is no champion yet")
+    if case.champion == case.version:
+        return required(Status.PASS, "it is the champion")
+    lead = evidence.lead
+    if lead is None or lead.low is None or lead.high is None or evidence.n < FEWEST:
+        reason = evidence.reasons.get("lead", "") or (lead.reason if lead else "")
+        return required(Status.UNKNOWN, reason or f"only {evidence.n} rows were scored by both, {FEWEST} are needed")
+    said = f"lead on {case.champion}: {lead.estimate:+.4f} [{lead.low:+.4f}, {lead.high:+.4f}], n = {evidence.n:,}"
+    status = Status.PASS if lead.low >= -margin else Status.FAIL if lead.high < -margin else Status.UNKNOWN
+    return required(status, said, lead.method)
+
+
+def calibrated(case: Case, evidence: Evidence) -> Requirement:
+    """Expected calibration error on the test rows; few rows make it look larger, never smaller."""
+    limit, measured = case.model.ece_at_most, evidence.ece
+    title = f"expected calibration error is at most {limit:g}"
+    if measured is None or measured.value is None:
+        reason = (measured.reason if measured else "") or evidence.reasons.get("ece", "it was not measured")
+        return Requirement("calibrated", title, Status.UNKNOWN, reason)
+    return Requirement("calibrated", title, Status.PASS if measured.value <= limit else Status.FAIL,
+                       f"{measured.value:.4f}, n = {measured.n:,}", measured.method)
+
+
+# -- what people and monitors say -----------------------------------------------------------------------------------
+
+
+def checklist(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
+    """Every item of the model's checklist: a finding that is fresh and of today's declaration, or a sign-off."""
+    if case.checklist is None:
+        return [Requirement("checklist", f"checklist '{case.model.checklist}'", Status.UNKNOWN,
+                            f"checklists/{case.model.checklist}.yaml is not declared")]
+    return [finding(case, item, entries) if item.finding else sign_off(case, item, entries)
+            for item in case.checklist.items]
+
+
+def finding(case: Case, item: Item, entries: "Sequence[Entry]") -> Requirement:
+    """The newest finding of the item's check about the model, this version of it, or the dataset of its label.
+
+    What was found about another version's answers says nothing about this one; what was found about data does.
+    """
+    title, run = _title(item, f"{item.finding} of {case.name}"), _runs(case, item.finding)
+    about = {case.name, case.subject, case.model.label.dataset}
+    found = [entry for entry in folds.findings_of(entries, check=item.finding) if entry.subject in about
+             and isinstance(entry.fact, Finding)
+             and (item.finding in ABOUT_DATA or entry.fact.version in ("", case.version))]
+    if not found:
+        return Requirement(item.id, title, Status.UNKNOWN, f"no finding of '{item.finding}' yet", "", run)
+    entry, fact = found[-1], found[-1].fact
+    assert isinstance(fact, Finding)
+    shown = f"entry {entry.seq}"
+    if item.max_age is not None and case.now - entry.effective_at > item.max_age:
+        return Requirement(item.id, title, Status.UNKNOWN, f"older than {_span(item.max_age)}", shown, run)
+    if fact.declaration not in case.fingerprints.values():
+        return Requirement(item.id, title, Status.UNKNOWN, "judged by a declaration that is not today's", shown, run)
+    status = _FOUND.get(fact.status, Status.UNKNOWN)
+    return Requirement(item.id, title, status, fact.title, shown, () if status is Status.PASS else run)
+
+
+def _runs(case: Case, check: str) -> tuple[str, ...]:
+    """The command that makes a new finding of a check, where one word and a subject are enough."""
+    about = {"drift": case.name, "performance": case.name, "calibration": case.name,
+             "health": case.model.label.dataset}.get(check)
+    return (check, about) if about else ()
+
+
+def sign_off(case: Case, item: Item, entries: "Sequence[Entry]") -> Requirement:
+    """The newest answer to the item about this very version, given to the item as it reads today."""
+    title, ask = _title(item, f"sign-off by {item.sign_off}"), ("checklist", "sign", item.id, case.subject)
+    entry = folds.sign_offs(entries, case.subject).get(item.id)
+    if entry is None or not isinstance(entry.fact, SignOff):
+        return Requirement(item.id, title, Status.UNKNOWN, f"waits for a sign-off by {item.sign_off}", "", ask)
+    fact, shown = entry.fact, f"entry {entry.seq}"
+    if fact.evidence != worded(item):
+        return Requirement(item.id, title, Status.UNKNOWN, "the item reads differently now", shown, ask)
+    if item.max_age is not None and case.now - entry.effective_at > item.max_age:
+        return Requirement(item.id, title, Status.UNKNOWN, f"older than {_span(item.max_age)}", shown, ask)
+    said = f"{'signed' if fact.choice == 'yes' else 'declined'} by {entry.actor}: {fact.reason}"
+    return Requirement(item.id, title, Status.PASS if fact.choice == "yes" else Status.FAIL, said, shown)
+
+
+def worded(item: Item) -> str:
+    """What a sign-off is given to; another wording or role asks anew."""
+    return f"{item.id}|{item.sign_off}|{item.title}"
+
+
+def _title(item: Item, otherwise: str) -> str:
+    lesson = f" (lesson of {item.lesson_of})" if item.lesson_of else ""
+    return (item.title or otherwise) + lesson
+
+
+def _span(length: timedelta) -> str:
+    return f"{length.days} d" if length >= timedelta(days=1) else f"{length.seconds // 3600} h"
+
+
+def lessons(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
+    """Lessons that nobody adopted or declined yet, and adopted ones that are gone from the checklist again."""
+    incidents = folds.incidents(entries)
+    present = {(item.id, item.lesson_of) for item in case.checklist.items} if case.checklist else set()
+    found = []
+    for each in folds.proposals(entries).values():
+        about = incidents[each.origin].about.partition("@")[0] if each.origin in incidents else ""
+        ours = each.path == f"checklists/{case.model.checklist}.yaml"
+        if not each.lesson or each.state == "declined" or not (ours or about == case.name):
+            continue
+        title = f"lesson of {each.origin}: {each.why}"
+        if each.state == "open":
+            found.append(Requirement(f"lesson {each.id}", title, Status.UNKNOWN, "neither adopted nor declined",
+                                     each.id, ("adopt", each.id)))
+        elif ours and (lost := _taught(each) - present):
+            gone = ", ".join(sorted(name for name, _ in lost))
+            found.append(Requirement(f"lesson {each.id}", title, Status.UNKNOWN,
+                                     f"adopted, but {gone} is no longer in {each.path}", each.id))
+    return found
+
+
+def _taught(proposal: "folds.ProposalState") -> set[tuple[str, str]]:
+    """The items that a proposal brought in from its incident."""
+    try:
+        proposed = declare.parse(Checklist, proposal.content, proposal.path)
+    except Unreadable:
+        return set()
+    return {(item.id, item.lesson_of) for item in proposed.items if item.lesson_of == proposal.origin}
+
+
+def open_incidents(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
+    """An open incident about the model is a warning to whoever votes."""
+    return [Requirement(f"incident {each.id}", "no open incident", Status.WARN, f"{each.id} is open: {each.title}",
+                        each.id, ("incident", "show", each.id))
+            for each in folds.incidents(entries).values() if each.open and each.about.partition("@")[0] == case.name]

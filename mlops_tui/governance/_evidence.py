@@ -1,0 +1,144 @@
+"""What a gate is judged on: measurements of training, and the version beside the champion on rows neither has seen."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlops_tui import folds, gates, pointintime
+from mlops_tui.analysis.calibration import ece, reliability
+from mlops_tui.analysis.interval import Contrast, Estimate
+from mlops_tui.analysis.metrics import METRICS
+from mlops_tui.analysis.paired import paired_bootstrap
+from mlops_tui.analysis.ranking import delong_test
+from mlops_tui.errors import NotFound
+from mlops_tui.folds import ModelState
+from mlops_tui.project import Project
+from mlops_tui.session import Session
+from store.facts import Trained
+from store.quoting import quote
+
+Floats = npt.NDArray[np.float64]
+BINS = 10
+
+
+def case_of(session: Session, text: str) -> tuple[gates.Case, ModelState]:
+    """The version that the words mean (the challenger where none is named), its declarations read as they are now."""
+    project = Project(session.declared().root)
+    subject = project.subject(text, "model")
+    model = project.model(subject.name)
+    state = folds.model_state(session.ledger.entries("trained", "promotion"), subject.name)
+    version = state.resolve(subject.version or "challenger")
+    if version not in state.versions:
+        known = ", ".join(state.versions)
+        said = f"version {subject.version}" if subject.version else "challenger: its newest version serves already"
+        raise NotFound(f"'{subject.name}' has no {said if known else 'version'}.", where=f"versions: {known or 'none'}",
+                       next=f"Try: mlops-tui train {subject.name}")
+    return gates.Case(subject.name, version, model, state.champion, project.checklists.get(model.checklist),
+                      _fingerprints(project, subject.name, model.label.dataset), session.now()), state
+
+
+def _fingerprints(project: Project, name: str, dataset: str) -> dict[str, str]:
+    """The fingerprints that a finding about the model may bear: the model's, its dataset's, its monitors'."""
+    found = {f"model {name}": project.fingerprint("model", name)}
+    if dataset in project.datasets:
+        found[f"dataset {dataset}"] = project.fingerprint("dataset", dataset)
+    return found | {f"monitor {each}": project.fingerprint("monitor", each) for each, monitor
+                    in project.monitors.items() if monitor.subject in (name, dataset)}
+
+
+def evidence(session: Session, case: gates.Case, state: ModelState) -> gates.Evidence:
+    """What training measured, the calibration on its test rows, and the lead on the champion."""
+    trained = state.trained(case.version)
+    if trained is None:
+        return gates.Evidence()
+    reasons: dict[str, str] = {}
+    measured = {name: _estimate(name, each) for name, each in trained.metrics.items()}
+    error = measured.get("ece")
+    if error is None and "calibrated" in case.model.gate:
+        error, reasons["ece"] = _calibration(session, case, trained)
+    lead, n = None, 0
+    if case.champion not in ("", case.version) and "no_worse_than_champion" in case.model.gate:
+        lead, n, reasons["lead"] = _lead(session, case, trained, state.trained(case.champion))
+    return gates.Evidence(measured, tuple(trained.detail.get("contrasts", ())), lead, n, error, reasons)
+
+
+def _estimate(name: str, each: Mapping[str, Any]) -> Estimate:
+    return Estimate(name, each.get("value"), each.get("low"), each.get("high"), int(each.get("n") or 0),
+                    str(each.get("method", "")), str(each.get("reason", "")))
+
+
+def _calibration(session: Session, case: gates.Case, trained: Trained) -> tuple[Estimate | None, str]:
+    if not trained.scores:
+        return None, "its scores on the test rows were not kept"
+    label, score = _columns(session, _test_rows(session, case, trained, "score"), [], ("label", "score"))
+    if not label.size:
+        return None, "there are no test rows"
+    if score.min() < 0 or score.max() > 1:
+        return None, "its scores are no probabilities"
+    return Estimate("ece", ece(reliability(label, score, BINS)), None, None, label.size, f"{BINS} equal bins"), ""
+
+
+def _lead(session: Session, case: gates.Case, trained: Trained,
+          champion: Trained | None) -> tuple[Contrast | None, int, str]:
+    """The lead on the champion where both scored the same unseen rows: in its prediction log, or in its own test."""
+    if champion is None or not trained.scores:
+        return None, 0, "the scores on the test rows were not kept"
+    pairs = [_paired(session, case, trained, other, values)
+             for other, values in _champions_scores(session, case, champion)]
+    label, mine, theirs = max(pairs, key=lambda each: each[0].size, default=(np.empty(0),) * 3)
+    if label.size < gates.FEWEST or label.min() == label.max():
+        return None, label.size, (f"only {label.size} of its test rows were scored by the champion" if label.size
+                                  else "the champion has scored none of its test rows")
+    metric = METRICS.get(str(trained.detail.get("metric", "roc_auc")), METRICS["roc_auc"])
+    found = delong_test(label, mine, theirs) if metric.id == "roc_auc" else \
+        paired_bootstrap(metric, label, mine, theirs)
+    return found if metric.higher_is_better else _turned(found), label.size, found.reason
+
+
+def _turned(found: Contrast) -> Contrast:
+    """The contrast of a loss as a lead: smaller is better, so the sign turns."""
+    low, high = (-bound if bound is not None else None for bound in (found.high, found.low))
+    return Contrast(-found.estimate, low, high, found.statistic, found.p_value, found.method, found.reason)
+
+
+def _test_rows(session: Session, case: gates.Case, trained: Trained, name: str) -> str:
+    """SQL: one row for each test row of a version, with key, label and its score."""
+    rows = session.data().manifest(f"{case.name}.scores", trained.scores)
+    key = ", ".join(quote(column) for column in _key(session, case))
+    return (f"SELECT {key}, CAST({quote(case.model.label.column)} AS TINYINT) AS label, "
+            f"{quote(trained.candidate)} AS {name} FROM {session.data().scan(rows)}")
+
+
+def _key(session: Session, case: gates.Case) -> list[str]:
+    return list(pointintime.key_columns(case.model, session.declared().dataset(case.model.label.dataset)))
+
+
+def _champions_scores(session: Session, case: gates.Case, champion: Trained) -> list[tuple[str, list[str]]]:
+    """SQL of rows that the champion scored without having seen them, with the values to bind."""
+    found: list[tuple[str, list[str]]] = []
+    if champion.scores:
+        found.append((_test_rows(session, case, champion, "theirs"), []))
+    log = session.current(f"{case.name}.predictions")
+    if log is not None:
+        key = ", ".join(quote(column) for column in _key(session, case))
+        time = quote(case.model.split.time)
+        unseen = str(champion.detail.get("trained_to") or champion.window[1])
+        found.append((f"SELECT {key}, score AS theirs FROM {session.data().scan(log)} "
+                      f"WHERE version = ? AND {time} > CAST(? AS TIMESTAMPTZ)", [champion.version, unseen]))
+    return found
+
+
+def _paired(session: Session, case: gates.Case, trained: Trained, other: str,
+            values: list[str]) -> tuple[Floats, Floats, Floats]:
+    same = ", ".join(quote(column) for column in _key(session, case))
+    query = (f"SELECT m.label, m.mine, t.theirs FROM ({_test_rows(session, case, trained, 'mine')}) m "
+             f"JOIN ({other}) t USING ({same}) ORDER BY {same}")
+    label, mine, theirs = _columns(session, query, values, ("label", "mine", "theirs"))
+    return label, mine, theirs
+
+
+def _columns(session: Session, query: str, values: Sequence[str], names: Sequence[str]) -> list[Floats]:
+    found = session.data().connect().execute(query, list(values)).fetchnumpy()
+    return [np.asarray(found[name], dtype=np.float64) for name in names]

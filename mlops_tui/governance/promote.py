@@ -1,0 +1,197 @@
+"""Promotion: through the gate, with the votes it needs, and back again in one step."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import click
+
+from mlops_tui import folds, gates
+from mlops_tui.capability import Plan, act
+from mlops_tui.errors import Conflict, NotFound, Refusal
+from mlops_tui.folds import ApprovalState, ModelState
+from mlops_tui.governance._evidence import case_of, evidence
+from mlops_tui.governance._standing import planned, rules_of, still_hold
+from mlops_tui.render import keep
+from mlops_tui.session import Session
+from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, Text, View
+from store.facts import Approval, Fact, Promotion
+from store.ledger import Entry
+
+ALIAS = "champion"
+
+
+@act
+@click.argument("subject", metavar="MODEL[@VERSION]")
+@click.option("--rollback", is_flag=True, help="Back to the champion before this one, without gate or votes.")
+def promote(session: Session, subject: str, rollback: bool) -> Plan | View:
+    """Let a version serve: its newest challenger, or the one named.
+
+    The plan is the gate, item by item. A gate that is red or does not know ends it there; a green one asks for the
+    votes that mlops.yaml requires, bound to this very plan, and promotes when they are in.
+
+    \b
+    Example: mlops-tui promote flights-delay@8
+    Example: mlops-tui promote --rollback flights-delay
+    """
+    if rollback:
+        return _rollback(session, subject)
+    case, state = case_of(session, subject)
+    argv = ("promote", case.subject)
+    if case.version == case.champion:
+        asked = View(f"{case.subject} serves already", Status.CONFIRM,
+                     (Facts({"from": case.champion, "to": case.version, "alias": ALIAS}),))
+        return Plan(asked, lambda: _followed(session, case.name, case.version, f"{case.subject} serves already"))
+    required = gates.gate(case, evidence(session, case, state), session.ledger.entries())
+    view = _gate_view(session, case, state, required)
+    if gates.verdict(required) not in (Status.PASS, Status.WARN):
+        return replace(view, title=f"The gate is shut for {case.subject}: {_counted(required)}")
+    return Plan(view, lambda: _promoted(session, case, argv, view))
+
+
+def gate_table(required: Sequence[gates.Requirement]) -> Table:
+    """The gate as a table `gate`, what stands in the way first."""
+    order = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.PASS)
+    rows: list[Row] = [{"item": each.id, "status": each.status, "requirement": each.title, "detail": each.detail,
+                        "evidence": each.evidence} for each in sorted(required, key=lambda r: order.index(r.status))]
+    return Table.of("gate", rows, "status", "item", "requirement", "detail", "evidence")
+
+
+def _gate_view(session: Session, case: gates.Case, state: ModelState,
+               required: Sequence[gates.Requirement]) -> View:
+    """The plan: what changes and every item of the gate, and nothing that moves by itself."""
+    rules, trained = rules_of(session), state.trained(case.version)
+    facts: dict[str, Cell] = {
+        "model": case.name, "from": case.champion or None, "to": case.version, "alias": ALIAS,
+        "candidate": trained.candidate if trained else "", "artifact": trained.artifact if trained else "",
+        "votes_needed": rules.quorum, "votes_from": rules.role}
+    actions = tuple(Action(each.title, each.next) for each in required
+                    if each.next and each.status in (Status.FAIL, Status.UNKNOWN))
+    served = f" in place of {case.champion}" if case.champion else ""
+    return View(f"{case.subject} would serve{served}", gates.verdict(required), (Facts(facts), gate_table(required)),
+                tuple({action.argv: action for action in actions}.values())[:5])
+
+
+def _counted(required: Sequence[gates.Requirement]) -> str:
+    red, unknown = (sum(each.status is status for each in required) for status in (Status.FAIL, Status.UNKNOWN))
+    if not required:
+        return "nothing is required of it, so nothing is known"
+    said = [f"{red} of {len(required)} items fail"] * bool(red) + [f"{unknown} are unknown"] * bool(unknown)
+    return " and ".join(said)
+
+
+# -- the votes, and the deed ------------------------------------------------------------------------------------
+
+
+def _promoted(session: Session, case: gates.Case, argv: tuple[str, ...], plan: View) -> View:
+    """Promote where the votes are in for exactly this plan; ask for them where they are not."""
+    rules = rules_of(session)
+    digest = planned(session, argv).plan
+    if digest is None:
+        raise Conflict(f"The gate of {case.subject} closed meanwhile.", next=f"Try: mlops-tui {' '.join(argv)}")
+    approval = _asked(session, argv, digest) if rules.quorum > 0 else None
+    if rules.quorum > 0 and (approval is None or approval.state == "open"):
+        return _waiting(approval or _ask(session, case, argv, digest), plan)
+    if approval is not None:
+        still_hold(session, approval)
+    kept = session.data().put_object(keep.written(plan).encode())
+
+    def decided(entries: Sequence[Entry]) -> list[Fact]:
+        serving = folds.model_state(entries, case.name).champion
+        if serving != case.champion:
+            raise Conflict(f"{case.name}@{serving} serves by now.", next=f"Try: mlops-tui {' '.join(argv)}")
+        if approval is not None and folds.approvals(entries, session.now())[approval.id].state != "met":
+            raise Conflict(f"{approval.id} was used or expired meanwhile.", next=f"Try: mlops-tui {' '.join(argv)}")
+        used: list[Fact] = [Approval(subject=approval.id, event="done")] if approval is not None else []
+        return [Promotion(subject=case.name, version=case.version, previous=case.champion,
+                          approval=approval.id if approval else "", evidence=kept), *used]
+
+    session.ledger.transact(decided)
+    before = f" (before: {case.champion})" if case.champion else ""
+    return _followed(session, case.name, case.version, f"{case.subject} serves now{before}")
+
+
+def _asked(session: Session, argv: tuple[str, ...], digest: str) -> ApprovalState | None:
+    """The newest approval of exactly this command and plan that is open or met."""
+    known = folds.approvals(session.ledger.entries("approval", "vote"), session.now())
+    return next((each for each in reversed(known.values()) if each.state in ("open", "met")
+                 and (each.argv, each.plan) == (argv, digest)), None)
+
+
+def _ask(session: Session, case: gates.Case, argv: tuple[str, ...], digest: str) -> ApprovalState:
+    rules = rules_of(session)
+
+    def decided(entries: Sequence[Entry]) -> list[Fact]:
+        known = folds.approvals(entries, session.now())
+        if any((each.argv, each.plan, each.state) == (argv, digest, "open") for each in known.values()):
+            return []
+        stale: list[Fact] = [Approval(subject=each.id, event="void", reason="asked anew for another plan")
+                             for each in known.values() if each.argv == argv and each.state in ("open", "met")]
+        served = f" in place of {case.champion}" if case.champion else ""
+        return [*stale, Approval(
+            subject=folds.next_id("AP", known), event="asked", argv=argv, plan=digest, quorum=rules.quorum,
+            role=rules.role, requester=session.actor.name, title=f"promote {case.subject}{served}",
+            expires_at=_later(session, rules.expires))]
+
+    session.ledger.transact(decided)
+    found = _asked(session, argv, digest)
+    if found is None:
+        raise Conflict("The approval was voided meanwhile.", next=f"Try: mlops-tui {' '.join(argv)}")
+    return found
+
+
+def _later(session: Session, span: timedelta) -> str:
+    return (session.now() + span).isoformat()
+
+
+def _waiting(approval: ApprovalState, plan: View) -> View:
+    facts: dict[str, Cell] = {"approval": approval.id, "votes": approval.yes, "quorum": approval.quorum,
+                              "role": approval.role, "requester": approval.requester,
+                              "expires_at": approval.expires_at}
+    return View(f"{approval.id}: {approval.title} has {approval.count}", Status.RUNNING,
+                (Facts(facts), *(part for part in plan.parts if isinstance(part, Table))),
+                (Action("Vote", ("approve", approval.id)), Action("Who has voted?", ("approve", "show", approval.id))))
+
+
+def _followed(session: Session, name: str, version: str, title: str) -> View:
+    """Let the registry's alias follow the history; where it cannot, the promotion stands and a rerun repairs it."""
+    facts: dict[str, Cell] = {"model": name, "champion": version, "alias": ALIAS}
+    try:
+        session.tracking().alias(name, ALIAS, version)
+    except Refusal as problem:
+        said = Text(f"The alias '{ALIAS}' in the registry does not follow yet: {problem.what} Promote it again, once "
+                    "the registry answers; nothing else will be repeated.")
+        return View(title, Status.WARN, (Facts({**facts, "alias_set": False}), said),
+                    (Action("Set the alias", ("promote", f"{name}@{version}")),))
+    return View(title, Status.DONE, (Facts({**facts, "alias_set": True}),),
+                (Action("Watch it", ("status",)), Action("Go back", ("promote", "--rollback", name))))
+
+
+# -- and back ---------------------------------------------------------------------------------------------------
+
+
+def _rollback(session: Session, subject: str) -> Plan:
+    name = session.declared().subject(subject, "model").name
+    state = folds.model_state(session.ledger.entries("trained", "promotion"), name)
+    if not state.previous:
+        raise NotFound(f"'{name}' has no champion to go back to.", where=f"champion: {state.champion or 'none'}",
+                       next="Try: mlops-tui status")
+    view = View(f"{name}@{state.previous} would serve again in place of {state.champion}", Status.CONFIRM,
+                (Facts({"model": name, "from": state.champion, "to": state.previous, "alias": ALIAS}),))
+
+    def decided(entries: Sequence[Entry]) -> list[Fact]:
+        if folds.model_state(entries, name).champions != state.champions:
+            raise Conflict("Another promotion came between.", next=f"Try: mlops-tui promote --rollback {name}")
+        return [Promotion(subject=name, version=state.previous, previous=state.champion, approval="", evidence="",
+                          event="rolled_back")]
+
+    return Plan(view, _transacted(session, decided, name, state.previous))
+
+
+def _transacted(session: Session, decided: Callable[[Sequence[Entry]], list[Fact]], name: str,
+                version: str) -> Callable[[], View]:
+    def apply() -> View:
+        session.ledger.transact(decided)
+        return _followed(session, name, version, f"{name}@{version} serves again")
+
+    return apply

@@ -1,0 +1,243 @@
+"""Promotion: nothing passes a shut gate, votes are for one plan, and the registry follows the history."""
+
+import shlex
+
+import numpy as np
+import pytest
+
+from mlops_tui.folds import approvals, model_state
+from mlops_tui.view import Status
+from store.facts import IncidentEvent, Promotion
+from store.tracking import Input, Record
+
+SUBJECT = "flights-delay@1"
+
+
+def do(session, line, yes=False, **how):
+    argv = shlex.split(line)
+    outcome = session.perform(argv, **how)
+    return session.perform(argv, consent=outcome.plan, **how) if yes and outcome.plan else outcome
+
+
+def champion(session):
+    return model_state(session.ledger.entries(), "flights-delay").champion
+
+
+def gate(outcome):
+    return {row["item"]: row["status"].value for row in outcome.view.table("gate").rows}
+
+
+def quorum(project, number):
+    path = project / "mlops.yaml"
+    path.write_text(path.read_text() + f"approvals: {{quorum: {number}}}\n")
+
+
+# -- the gate -----------------------------------------------------------------------------------------------------
+
+
+def test_an_unknown_gate_is_shut_and_nobody_is_asked(person, made):
+    ana = person("ana")
+    ana.ledger.append(made.trained())
+    outcome = do(ana, "promote flights-delay")
+    assert (outcome.view.status, outcome.exit, outcome.plan) == (Status.UNKNOWN, 1, None)
+    assert gate(outcome) == {
+        "drift-ok": "unknown", "limits-reviewed": "unknown", "criterion roc_auc": "pass", "beats_baseline": "pass",
+        "no_worse_than_champion": "pass", "calibrated": "pass"}
+    assert approvals(ana.ledger.entries(), ana.now()) == {}
+
+
+@pytest.mark.parametrize(("made_so", "item"), [
+    ({"auc": 0.65}, "criterion roc_auc"), ({"verdict": "equivalent"}, "beats_baseline"), ({"ece": 0.2}, "calibrated")])
+def test_a_red_item_shuts_it(ready, made, made_so, item):
+    ready.ledger.append(made.trained("2", **made_so))
+    outcome = do(ready, "promote flights-delay@2")
+    assert (outcome.view.status, outcome.exit) == (Status.FAIL, 1)
+    assert gate(outcome)[item] == "fail"
+    assert next(iter(gate(outcome))) == item, "what stands in the way comes first"
+
+
+def test_a_finding_that_fails_later_shuts_it_again(ready, made):
+    assert do(ready, f"promote {SUBJECT}").exit == 2
+    ready.ledger.append(made.finding("fail"))
+    assert do(ready, f"promote {SUBJECT}").exit == 1
+
+
+def test_a_plan_is_shown_first_and_is_the_same_every_time(ready, clock):
+    first = do(ready, f"promote {SUBJECT}")
+    assert (first.view.status, first.exit) == (Status.CONFIRM, 2)
+    facts = first.view.facts()
+    assert (facts["from"], facts["to"], facts["votes_needed"]) == (None, "1", 2)
+    clock.advance(clock.moment.replace(hour=23))
+    again = do(ready, f"promote {SUBJECT}")
+    assert again.plan == first.plan, "no time of day is in it"
+    assert champion(ready) == ""
+
+
+def test_an_open_incident_warns_the_voters(ready):
+    ready.ledger.append(IncidentEvent(subject="INC-1", event="opened", title="late labels", about="flights-delay"))
+    outcome = do(ready, f"promote {SUBJECT}")
+    assert outcome.exit == 2
+    assert gate(outcome)["incident INC-1"] == "warn"
+
+
+# -- the deed -----------------------------------------------------------------------------------------------------
+
+
+def test_without_votes_to_gather_consent_is_enough(ready, project, registry, person):
+    quorum(project, 0)
+    ana = person("ana")
+    outcome = do(ana, f"promote {SUBJECT}", yes=True)
+    assert (outcome.view.status, outcome.exit) == (Status.DONE, 0)
+    assert champion(ana) == "1"
+    assert registry.aliases == {"champion": "1"}
+    [entry] = ana.ledger.entries("promotion")
+    assert (entry.fact.previous, entry.fact.approval) == ("", "")
+    assert b"limits-reviewed" in ana.data().object(entry.fact.evidence), "the gate as it was is kept"
+
+
+def test_with_votes_to_gather_it_asks_once(ready):
+    outcome = do(ready, f"promote {SUBJECT}", yes=True)
+    assert (outcome.view.status, outcome.view.facts()["approval"]) == (Status.RUNNING, "AP-1")
+    assert "0 of 2 votes" in outcome.view.title
+    assert champion(ready) == ""
+    assert do(ready, f"promote {SUBJECT}", yes=True).view.facts()["approval"] == "AP-1"
+    assert len(approvals(ready.ledger.entries(), ready.now())) == 1
+
+
+def test_another_plan_asks_anew_and_voids_the_old_one(ready, made):
+    do(ready, f"promote {SUBJECT}", yes=True)
+    ready.ledger.append(made.finding("warn"))
+    assert do(ready, f"promote {SUBJECT}", yes=True).view.facts()["approval"] == "AP-2"
+    states = {each.id: each.state for each in approvals(ready.ledger.entries(), ready.now()).values()}
+    assert states == {"AP-1": "void", "AP-2": "open"}
+
+
+def test_a_registry_that_is_away_does_not_undo_the_promotion(ready, project, registry, person):
+    quorum(project, 0)
+    registry.away = True
+    ana = person("ana")
+    outcome = do(ana, f"promote {SUBJECT}", yes=True)
+    assert (outcome.view.status, outcome.view.facts()["alias_set"]) == (Status.WARN, False)
+    assert champion(ana) == "1"
+    registry.away = False
+    again = do(ana, f"promote {SUBJECT}", yes=True)
+    assert (again.view.status, registry.aliases, registry.moves) == (Status.DONE, {"champion": "1"}, 1)
+    assert len(ana.ledger.entries("promotion")) == 1, "a rerun repairs and repeats nothing"
+    assert do(ana, f"promote {SUBJECT}", yes=True).exit == 0
+    assert registry.moves == 1
+
+
+def test_a_promotion_that_comes_between_is_noticed(ready, project, person, monkeypatch):
+    quorum(project, 0)
+    ana = person("ana")
+    plan = do(ana, f"promote {SUBJECT}").plan
+    ana.ledger.append(Promotion(subject="flights-delay", version="9", previous="", approval="", evidence=""))
+    outcome = do(ana, f"promote {SUBJECT}", consent=plan)
+    assert outcome.exit == 1, "the champion changed, so the gate is another one"
+    assert champion(ana) == "9"
+
+
+@pytest.mark.parametrize(("who", "line", "exit"), [
+    ("vera", "promote flights-delay@1", 4), ("dee", "promote flights-delay@1", 4),
+    ("ana", "promote flights-delay@7", 2), ("ana", "promote flihgts-delay", 2),
+    ("ana", "promote --rollback flights-delay", 2)])
+def test_what_may_not_or_cannot_be(ready, person, who, line, exit):
+    assert do(person(who), line).exit == exit
+    assert champion(ready) == ""
+
+
+# -- and back -----------------------------------------------------------------------------------------------------
+
+
+def test_going_back_is_one_step_and_never_swings(ready, made, registry):
+    for version in ("1", "2", "3"):
+        ready.ledger.append(made.trained(version), Promotion(subject="flights-delay", version=version, previous="",
+                                                             approval="", evidence=""))
+    plan = do(ready, "promote --rollback flights-delay")
+    assert (plan.view.status, plan.view.facts()["to"]) == (Status.CONFIRM, "2")
+    for expected in ("2", "1"):
+        assert do(ready, "promote --rollback flights-delay", yes=True).exit == 0
+        assert (champion(ready), registry.aliases["champion"]) == (expected, expected)
+    assert do(ready, "promote --rollback flights-delay").error["code"] == "not_found"
+
+
+# -- measured evidence, from the lake -------------------------------------------------------------------------------
+
+
+def scored(session, seed, skill, rows=4000):
+    """Test scores of a version, kept as training keeps them: key, time, label, one column a candidate."""
+    draw = np.random.default_rng(seed)
+    label = np.arange(rows) % 4 == 0
+    score = np.clip(0.25 + skill * (label - 0.25) + draw.normal(0, 0.1, rows), 0, 1)
+    lake = session.data()
+    connection = lake.connect()
+    connection.register("scores", {"id": np.arange(rows), "late": label.astype(np.int8), "logistic": score})
+    query = "SELECT *, TIMESTAMPTZ '2013-05-01' AS sched_dep FROM scores"
+    return lake.write("flights-delay.scores", query, sort=("id",), connection=connection).id
+
+
+def with_scores(made, version, scores):
+    fact = made.trained(version, scores=scores)
+    return made.trained(version, scores=scores, metrics={"roc_auc": fact.metrics["roc_auc"]})
+
+
+@pytest.mark.parametrize(("skill", "status"), [(0.20, "pass"), (0.12, "pass"), (0.05, "fail")])
+def test_the_lead_on_the_champion_is_measured_on_rows_both_have_scored(ready, made, skill, status):
+    ready.ledger.append(with_scores(made, "1", scored(ready, 1, 0.12)),
+                        Promotion(subject="flights-delay", version="1", previous="", approval="", evidence=""),
+                        with_scores(made, "2", scored(ready, 1 if skill == 0.12 else 2, skill)))
+    outcome = do(ready, "promote flights-delay@2")
+    [row] = [row for row in outcome.view.table("gate").rows if row["item"] == "no_worse_than_champion"]
+    assert row["status"].value == status, row
+    assert "n = 4,000" in row["detail"]
+
+
+def test_the_prediction_log_counts_where_the_champion_had_not_seen_the_rows(ready, made):
+    mine = scored(ready, 2, 0.2)
+    lake = ready.data()
+    rows = lake.scan(lake.manifest("flights-delay.scores", mine))
+    log = lake.write("flights-delay.predictions",
+                     f"SELECT id, sched_dep, '1' AS version, logistic - 0.01 AS score, '2013-05-01' AS day FROM {rows}",
+                     sort=("id",), partition_by=("day",))
+    ready.commit(log)
+    ready.ledger.append(
+        made.trained("1", detail={"trained_to": "2013-04-01T00:00:00+00:00"}),
+        Promotion(subject="flights-delay", version="1", previous="", approval="", evidence=""),
+        with_scores(made, "2", mine))
+    statuses = gate(do(ready, "promote flights-delay@2"))
+    assert statuses["no_worse_than_champion"] == "pass"
+    ready.ledger.append(made.trained("1", detail={"trained_to": "2013-06-01T00:00:00+00:00"}))
+    statuses = gate(do(ready, "promote flights-delay@2"))
+    assert statuses["no_worse_than_champion"] == "unknown", "it was trained on those rows"
+
+
+@pytest.mark.parametrize(("shift", "status"), [(0.0, "pass"), (0.3, "fail")])
+def test_calibration_is_measured_on_the_test_scores(ready, made, shift, status):
+    lake = ready.data()
+    query = (f"SELECT i AS id, TIMESTAMPTZ '2013-05-01' AS sched_dep, CAST(i % 4 = 0 AS TINYINT) AS late, "
+             f"0.25 + {shift} AS logistic FROM range(4000) t(i)")
+    kept = lake.write("flights-delay.scores", query, sort=("id",))
+    ready.ledger.append(with_scores(made, "2", kept.id))
+    assert gate(do(ready, "promote flights-delay@2"))["calibrated"] == status
+
+
+def test_scores_that_were_not_kept_are_unknown(ready, made):
+    ready.ledger.append(with_scores(made, "2", ""))
+    assert gate(do(ready, "promote flights-delay@2"))["calibrated"] == "unknown"
+
+
+# -- the registry itself --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_alias_in_mlflow_follows(ready, project, session):
+    from sklearn.linear_model import LogisticRegression
+
+    quorum(project, 0)
+    ana = session("ana")
+    fitted = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
+    made_version = ana.tracking().log_version("flights-delay", fitted, Record((Input("x", "double"),)))
+    assert made_version.version == 1
+    outcome = do(ana, f"promote {SUBJECT}", yes=True)
+    assert outcome.view.facts()["alias_set"] is True
+    assert ana.tracking().aliases("flights-delay") == {"champion": 1}

@@ -1,0 +1,225 @@
+"""The gate: every requirement on both sides of its edge, and unknown is never a pass."""
+
+from datetime import timedelta
+from itertools import product
+
+import pytest
+
+from mlops_tui import gates
+from mlops_tui.analysis.interval import Contrast, Estimate
+from mlops_tui.gates import Case, Evidence
+from mlops_tui.kinds import Checklist, Item, Label, Model, Split
+from mlops_tui.kinds import Criterion as Declared
+from mlops_tui.view import Status
+from store.facts import Finding, IncidentEvent, Proposal, SignOff
+
+PASS, WARN, FAIL, UNKNOWN = Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN
+CHECKLIST = "items: [{id: drift-ok, finding: drift, max_age: 2d}, {id: limits, sign_off: approver}]\n"
+
+
+def model(**more):
+    return Model("binary", Label("flights", "late"), (), {}, Split("at"), margin=0.005, **more)
+
+
+def case(history, items=(), *, champion="1", **more):
+    return Case("m", "2", model(**more), champion, Checklist(tuple(items)), {"model m": "today", "monitor d": "mine"},
+                history.now)
+
+
+def measured(value, low, high, n=5000):
+    return Estimate("roc_auc", value, low, high, n)
+
+
+@pytest.mark.parametrize(("estimate", "status"), [
+    (measured(0.75, 0.70, 0.80), PASS), (measured(0.75, 0.69, 0.80), UNKNOWN), (measured(0.65, 0.60, 0.69), FAIL),
+    (measured(0.90, 0.89, 0.91, n=999), UNKNOWN), (measured(None, None, None), UNKNOWN), (None, UNKNOWN),
+])
+def test_a_criterion_is_judged_on_its_bound(estimate, status):
+    metrics = {} if estimate is None else {"roc_auc": estimate}
+    found = gates.criterion("roc_auc", "", 0.70, None, 1000, Evidence(metrics))
+    assert found.status is status
+    assert found.detail
+
+
+def test_a_criterion_on_a_slice_is_not_met_by_the_whole():
+    found = gates.criterion("roc_auc", "origin=JFK", 0.70, None, 0, Evidence({"roc_auc": measured(0.8, 0.79, 0.81)}))
+    assert (found.status, found.id) == (UNKNOWN, "criterion roc_auc:origin=JFK")
+
+
+@pytest.mark.parametrize(("verdicts", "status"), [
+    ((), UNKNOWN), (("better",), PASS), (("better", "better"), PASS), (("better", "inconclusive"), UNKNOWN),
+    (("better", "equivalent"), FAIL), (("worse", "better"), FAIL), (("inconclusive", "worse"), FAIL),
+])
+def test_it_must_beat_every_baseline(verdicts, status):
+    contrasts = [{"baseline": f"b{n}", "verdict": each, "estimate": 0.1} for n, each in enumerate(verdicts)]
+    assert gates.beats_baseline(Evidence(contrasts=contrasts)).status is status
+
+
+BOUNDS = (-0.02, -0.005, -0.004, 0.0, 0.01)
+
+
+def test_no_worse_means_that_even_the_lower_bound_keeps_the_margin(history):
+    for low, high in product(BOUNDS, repeat=2):
+        if low > high:
+            continue
+        lead = Contrast((low + high) / 2, low, high, None, None, "delong")
+        expected = PASS if low >= -0.005 else FAIL if high < -0.005 else UNKNOWN
+        assert gates.no_worse_than_champion(case(history), Evidence(lead=lead, n=5000)).status is expected, (low, high)
+
+
+@pytest.mark.parametrize(("champion", "lead", "n", "status"), [
+    ("", None, 0, PASS), ("2", None, 0, PASS), ("1", None, 0, UNKNOWN),
+    ("1", Contrast(0.1, None, None, None, None, "delong"), 5000, UNKNOWN),
+    ("1", Contrast(0.1, 0.09, 0.11, None, None, "delong"), 99, UNKNOWN),
+    ("1", Contrast(0.1, 0.09, 0.11, None, None, "delong"), 100, PASS),
+])
+def test_a_comparison_that_was_not_made_is_unknown(history, champion, lead, n, status):
+    found = gates.no_worse_than_champion(case(history, champion=champion), Evidence(lead=lead, n=n))
+    assert found.status is status
+    assert found.detail
+
+
+@pytest.mark.parametrize(("ece", "status"), [(0.05, PASS), (0.0501, FAIL), (None, UNKNOWN)])
+def test_the_calibration_error_keeps_its_limit(history, ece, status):
+    estimate = None if ece is None else Estimate("ece", ece, None, None, 100, "10 equal bins")
+    assert gates.calibrated(case(history), Evidence(ece=estimate)).status is status
+
+
+# -- the checklist ------------------------------------------------------------------------------------------------
+
+DRIFT = Item("drift-ok", finding="drift", max_age=timedelta(days=2))
+
+
+def found(status="pass", subject="m", **more):
+    given = {"check": "drift", "title": "t", "declaration": "mine"}
+    return Finding(subject=subject, status=status, **(given | more))
+
+
+@pytest.mark.parametrize(("facts", "status"), [
+    ([], UNKNOWN),
+    ([found()], PASS), ([found("warn")], WARN), ([found("fail")], FAIL), ([found("unknown")], UNKNOWN),
+    ([found("done")], UNKNOWN),
+    ([found("fail"), found("pass")], PASS), ([found("pass"), found("fail")], FAIL),
+    ([found(subject="other")], UNKNOWN), ([found(subject="m@2")], PASS), ([found(subject="m@3")], UNKNOWN),
+    ([found(subject="flights")], PASS),
+    ([found(check="health")], UNKNOWN), ([found(declaration="yesterday's")], UNKNOWN), ([found(declaration="")], UNKNOWN),
+    ([found(version="1")], PASS),
+])
+def test_an_item_is_answered_by_the_newest_finding_about_it(history, facts, status):
+    history.add(*facts)
+    [item] = gates.checklist(case(history, [DRIFT]), history.entries)
+    assert item.status is status
+
+
+def test_what_was_found_of_another_versions_answers_says_nothing_of_this_one(history):
+    item = Item("calm", finding="calibration")
+    history.add(found(check="calibration", version="1"))
+    assert gates.checklist(case(history, [item]), history.entries)[0].status is UNKNOWN
+    history.add(found(check="calibration", version="2"))
+    assert gates.checklist(case(history, [item]), history.entries)[0].status is PASS
+
+
+@pytest.mark.parametrize(("age", "status"), [(timedelta(days=2), PASS), (timedelta(days=2, seconds=1), UNKNOWN)])
+def test_a_finding_grows_stale(history, age, status):
+    history.add(found())
+    history.now += age
+    assert gates.checklist(case(history, [DRIFT]), history.entries)[0].status is status
+
+
+LIMITS = Item("limits", sign_off="approver", max_age=timedelta(days=9), title="limits were read")
+
+
+def signed(choice="yes", subject="m@2", item=LIMITS):
+    return SignOff(subject=subject, item=item.id, checklist="standard", choice=choice, reason="r",
+                   evidence=gates.worded(item))
+
+
+@pytest.mark.parametrize(("facts", "status"), [
+    ([], UNKNOWN), ([signed()], PASS), ([signed("no")], FAIL), ([signed("no"), signed()], PASS),
+    ([signed(), signed("no")], FAIL), ([signed(subject="m@1")], UNKNOWN),
+    ([signed(item=Item("limits", sign_off="approver", title="limits were glanced at"))], UNKNOWN),
+    ([signed(item=Item("limits", sign_off="legal", title="limits were read"))], UNKNOWN),
+])
+def test_a_sign_off_is_for_this_version_and_this_wording(history, facts, status):
+    history.add(*facts)
+    assert gates.checklist(case(history, [LIMITS]), history.entries)[0].status is status
+
+
+def test_a_sign_off_grows_stale_where_the_item_says_so(history):
+    history.add(signed())
+    history.now += timedelta(days=9, hours=1)
+    assert gates.checklist(case(history, [LIMITS]), history.entries)[0].status is UNKNOWN
+
+
+def test_a_checklist_that_is_not_declared_is_unknown(history):
+    nothing = Case("m", "2", model(), "", None, {}, history.now)
+    assert [each.status for each in gates.checklist(nothing, [])] == [UNKNOWN]
+
+
+# -- lessons and incidents ------------------------------------------------------------------------------------------
+
+
+def lesson(event="proposed", path="checklists/standard.yaml", **more):
+    content = CHECKLIST.replace("]\n", ", {id: labels-in, finding: health, lesson_of: INC-1}]\n")
+    return Proposal(subject="P-1", event=event, path=path, content=content, why="labels", origin="INC-1", lesson=True,
+                    **more)
+
+
+def test_a_lesson_that_nobody_decided_shuts_the_gate(history):
+    history.add(lesson())
+    [open_] = gates.lessons(case(history), history.entries)
+    assert (open_.status, open_.next) == (UNKNOWN, ("adopt", "P-1"))
+
+
+def test_a_declined_lesson_is_no_longer_asked_for(history):
+    history.add(lesson(), lesson("declined", reason="elsewhere"))
+    assert gates.lessons(case(history), history.entries) == []
+
+
+def test_an_adopted_lesson_counts_as_its_item_and_may_not_vanish(history):
+    history.add(lesson(), lesson("adopted"))
+    [gone] = gates.lessons(case(history, [DRIFT]), history.entries)
+    assert gone.status is UNKNOWN
+    assert "labels-in" in gone.detail
+    kept = [DRIFT, Item("labels-in", finding="health", lesson_of="INC-1")]
+    assert gates.lessons(case(history, kept), history.entries) == []
+
+
+def test_a_lesson_for_another_models_checklist_is_not_ours(history):
+    history.add(lesson(path="checklists/credit.yaml"), Proposal(subject="P-2", event="proposed", path="monitors/x.yaml"))
+    assert gates.lessons(case(history), history.entries) == []
+    history.add(IncidentEvent(subject="INC-1", event="opened", about="m@1", title="t"))
+    assert len(gates.lessons(case(history), history.entries)) == 1, "it came from an incident about the model"
+
+
+def test_an_open_incident_about_the_model_warns(history):
+    history.add(*(IncidentEvent(subject=f"INC-{n}", event="opened", about=about, title="t")
+                  for n, about in enumerate(("m", "m@1", "other"), start=1)))
+    history.add(IncidentEvent(subject="INC-2", event="resolved"))
+    assert [(each.id, each.status) for each in gates.open_incidents(case(history), history.entries)] == [
+        ("incident INC-1", WARN)]
+
+
+# -- together -----------------------------------------------------------------------------------------------------
+
+
+def test_the_gate_is_green_only_where_everything_passes_or_warns():
+    for statuses in (each for size in (1, 2, 3) for each in product((PASS, WARN, FAIL, UNKNOWN), repeat=size)):
+        required = [gates.Requirement(str(number), "t", status) for number, status in enumerate(statuses)]
+        green = all(status in (PASS, WARN) for status in statuses)
+        assert (gates.verdict(required) in (PASS, WARN)) == green, statuses
+        assert (gates.verdict(required) is FAIL) == (FAIL in statuses), statuses
+
+
+def test_where_nothing_is_required_nothing_is_known():
+    assert gates.verdict([]) is UNKNOWN
+
+
+def test_the_gate_asks_what_the_model_declares(history):
+    declared = case(history, [DRIFT, LIMITS], criteria=(Declared("roc_auc", at_least=0.7),),
+                    gate=("beats_baseline", "no_worse_than_champion", "calibrated", "checklist"))
+    history.add(lesson(), IncidentEvent(subject="INC-9", event="opened", about="m", title="t"))
+    assert [each.id for each in gates.gate(declared, Evidence(), history.entries)] == [
+        "criterion roc_auc", "beats_baseline", "no_worse_than_champion", "calibrated", "drift-ok", "limits",
+        "lesson P-1", "incident INC-9"]
+    assert gates.gate(case(history, gate=()), Evidence(), []) == ()
