@@ -14,7 +14,8 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from store.quoting import literal, quote
+from store.files import csv_header, form_of, open_file, reading
+from store.quoting import file_list, literal, quote
 from store.refusal import NotFound, Unreadable, nearest
 
 Kind = Literal["numeric", "category", "boolean", "time"]
@@ -27,10 +28,6 @@ MEMORY = "1GB"
 NUMERIC = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
            "UHUGEINT", "FLOAT", "DOUBLE", "DECIMAL", "BIGNUM")
 TIME = ("DATE", "TIME", "TIMESTAMP", "INTERVAL")
-READERS = {"parquet": "read_parquet({})", "csv": "read_csv({}, header = true, sample_size = -1)",
-           "json": "read_json({}, sample_size = -1)"}
-ENDINGS = {"parquet": "parquet", "pq": "parquet", "csv": "csv", "tsv": "csv", "txt": "csv", "json": "json",
-           "jsonl": "json", "ndjson": "json"}
 
 
 @dataclass(frozen=True)
@@ -191,7 +188,8 @@ class Scan:
         try:
             yield
         except (duckdb.Error, OSError) as problem:
-            raise Unreadable(f"The data cannot be read: {_first_line(problem)}", where=self.where) from problem
+            said = str(problem).splitlines()[0].partition("Error: ")[2] or type(problem).__name__
+            raise Unreadable(f"The data cannot be read: {said[:300]}", where=self.where) from problem
 
 
 def _numbers(column: Any) -> Batch:
@@ -214,64 +212,35 @@ def engine() -> duckdb.DuckDBPyConnection:
 
 
 def scan_file(path: Path, connection: duckdb.DuckDBPyConnection) -> Scan:
-    """A Parquet, CSV or JSON file (by its ending, compressed or not), ready to be read.
+    """A Parquet, CSV or JSON file, ready to be read.
 
-    CSV needs a header line; CSV and JSON are parsed once, into a table of the connection. Unreadable says what is wrong
-    with the file, NotFound where there is none.
+    CSV and JSON are parsed once, with types that all of their values have, into a table of the connection. Unreadable
+    says what is wrong with the file, NotFound where there is none.
     """
-    form = _form(path)
-    relation = READERS[form].format(literal(str(path)))
+    form = form_of(path)
+    relation = f"read_{form}({literal(str(path))}{_options(path, form)})"
     try:
-        if form != "parquet":
-            table = quote(f"{path} {uuid4()}")
-            connection.execute(f"CREATE TABLE {table} AS SELECT * FROM {relation}")
-            relation = table
-        described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
-    except duckdb.Error as problem:
-        raise _damaged(path, form, problem) from problem
-    names = [name for name, *_ in described]
-    if form == "csv":
-        _refuse_ragged(path, names)
+        with reading([path]):
+            if form != "parquet":
+                table = quote(f"{path} {uuid4()}")
+                connection.execute(f"CREATE TABLE {table} AS SELECT * FROM {relation}")
+                relation = table
+            described = connection.execute(f"DESCRIBE SELECT * FROM {relation}").fetchall()
+    except Unreadable:
+        if form == "csv":
+            open_file(connection.cursor(), path, "as texts")  # refuses with the line that is wrong
+        raise
+    if form == "json" and [(name, kind) for name, kind, *_ in described] == [("json", "JSON")]:
+        raise Unreadable(f"'{path.name}' has no records.", where=str(path), next="JSON records have names: {...}.")
     return Scan(connection, relation, str(path))
 
 
-def _form(path: Path) -> str:
-    """parquet, csv or json; NotFound or Unreadable where the path is no such file."""
-    if not path.exists():
-        known = [each.name for each in path.parent.iterdir() if each.is_file()] if path.parent.is_dir() else []
-        raise NotFound(f"No file '{path.name}'.", where=str(path.parent), next=nearest(path.name, known))
-    if path.is_dir():
-        raise Unreadable(f"'{path.name}' is a folder.", where=str(path), next="Name one Parquet, CSV or JSON file.")
-    if not path.stat().st_size:
-        raise Unreadable(f"'{path.name}' is empty (0 bytes).", where=str(path), next="Was it written completely?")
-    ending = path.name.lower().removesuffix(".gz").removesuffix(".zst").rpartition(".")[2]
-    if ending not in ENDINGS:
-        raise Unreadable(f"'{path.name}' is not known to be Parquet, CSV or JSON.", where=str(path),
-                         next=f"Known endings: {', '.join(ENDINGS)}; .gz or .zst may follow.")
-    return ENDINGS[ending]
-
-
-def _damaged(path: Path, form: str, problem: duckdb.Error) -> Unreadable:
-    """What DuckDB says of a file it cannot read, in one sentence."""
-    said = _first_line(problem)
-    if form == "parquet" and ("magic bytes" in said or "too small" in said):
-        return Unreadable(f"'{path.name}' is no whole Parquet file: its end is missing.", where=str(path),
-                          next="Was it written completely? Copy or export it again.")
-    return Unreadable(f"'{path.name}' cannot be read as {form}: {said}", where=str(path))
-
-
-def _first_line(problem: BaseException) -> str:
-    """The first line of an error that says something, without its class."""
-    lines = [line.strip() for line in str(problem).splitlines() if line.strip()]
-    first = lines[0].partition("Error: ")[2] or lines[0] if lines else type(problem).__name__
-    detail = next((line for line in lines[1:] if line.startswith(("Invalid", "Expected", "Error when converting"))), "")
-    return f"{first.rstrip('.')}. {detail}".strip()[:300]
-
-
-def _refuse_ragged(path: Path, names: list[str]) -> None:
-    """A CSV whose rows differ in length is taken for one column named like the whole header line."""
-    name = names[0] if len(names) == 1 else ""
-    found = next((mark for mark in ",;\t|" if mark in name), "")
-    if found:
-        raise Unreadable(f"The rows do not all have {name.count(found) + 1} fields, as the header has.",
-                         where=str(path), next=f"Look for a missing quote or a stray '{found}'.")
+def _options(path: Path, form: str) -> str:
+    """What DuckDB is told of a text file; its own guesses would skip lines until they fit."""
+    if form == "parquet":
+        return ""
+    if form == "json":
+        return ", sample_size = -1"
+    delimiter, names = csv_header(path)
+    return (f", header = true, skip = 0, delim = {literal(delimiter)}, quote = '\"', escape = '\"', "
+            f"names = {file_list(names)}, sample_size = -1")
