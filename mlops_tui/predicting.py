@@ -9,6 +9,7 @@ from threadpoolctl import threadpool_limits
 
 from mlops_tui import folds, pointintime
 from mlops_tui.errors import NotFound
+from mlops_tui.frames import frame_of
 from mlops_tui.session import Session
 from store.facts import Trained
 from store.lake import Manifest
@@ -42,7 +43,8 @@ def predicted(session: Session, trained: Trained, rows: Manifest) -> pa.Table:
     order = ", ".join(map(quote, [model.split.time, *key]))
     frame = lake.connect().sql(f"SELECT * FROM {lake.scan(rows)} ORDER BY {order}").to_arrow_table()
     fitted = _fitted(session.tracking(), trained.subject, trained.version, trained.artifact)
+    inputs = frame_of(frame, [column for column in frame.column_names if column not in own])
     with threadpool_limits(1):  # waiting for a second thread costs more than a day's rows, above all on a busy machine
-        scores = np.asarray(fitted.predict_proba(frame.drop_columns(own).to_pandas())[:, 1], dtype=np.float64)
+        scores = np.asarray(fitted.predict_proba(inputs)[:, 1], dtype=np.float64)
     table: pa.Table = frame.select(own).append_column("version", pa.array([trained.version] * len(scores)))
     return table.append_column("score", pa.array(scores))

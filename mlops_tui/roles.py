@@ -61,6 +61,8 @@ class Actor:
 def allowed_roles(command: str, shape: Shape) -> tuple[str, ...]:
     """The roles that may run the command (`"incident resolve"`, falling back to the noun, then to its shape)."""
     noun = command.split(" ")[0]
+    if shape is Shape.LOOK:
+        return _SPECIAL.get(command, _USUAL[shape])
     return _SPECIAL.get(command) or _SPECIAL.get(noun) or _USUAL[shape]
 
 

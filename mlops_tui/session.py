@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mlops_tui.capability import Call
     from mlops_tui.commands import Outcome
     from store.lake import Lake, Manifest
-    from store.ledger import Entry
+    from store.ledger import Broken, Entry
     from store.tracking import Tracking
 
 
@@ -67,6 +67,12 @@ class NullLedger:
     def head_seq(self) -> int:
         return 0
 
+    def head(self) -> str:
+        return ""
+
+    def verify(self, anchor: str | None = None) -> "Broken | None":
+        return None
+
     def opened(self, root: Path, **how: Any) -> "Session":
         """A session on another project (one that was just written), with this one's progress listener."""
         if self.opener is None:
@@ -87,6 +93,8 @@ class History(Protocol):
                  effective_at: datetime | None = None) -> "list[Entry]": ...
     def entries(self, *kinds: str, subject: str | None = None) -> "list[Entry]": ...
     def head_seq(self) -> int: ...
+    def head(self) -> str: ...
+    def verify(self, anchor: str | None = None) -> "Broken | None": ...
     def opened(self, root: Path, **how: Any) -> "Session":
         """A session on another project (one that was just written), with this one's progress listener."""
         if self.opener is None:

@@ -4,49 +4,168 @@ from datetime import date
 
 from mlops_tui import folds
 from mlops_tui.core._cast import Cast
-from mlops_tui.view import Status
+from mlops_tui.folds import Incident
+from mlops_tui.view import Row, Status, View
+from store.facts import Finding
 
 URGENT = ("high", "critical")
+SETTLED = ("pass", "warn", "done", "skipped")
 MODEL = "flights-delay"
-CONFIRMED = "the figures of the plan hold"
+LESSON = "calibrated-in-service"
 
 
 def react(cast: Cast, day: date) -> None:
-    """One morning's round: page, incident, runbook, retraining, promotion, post-mortem, lesson."""
+    """One morning's round: who is on call answers, the lead works, and what is over becomes a lesson."""
     answer_alerts(cast, day)
-    work_incidents(cast, day)
+    for incident in folds.incidents(cast.session.ledger.entries("incident")).values():
+        if incident.open:
+            work(cast, incident, day)
 
 
 def answer_alerts(cast: Cast, day: date) -> None:
-    """Whoever is on call acknowledges, and opens an incident for what is urgent, or adds to the one that is open."""
-    for alert in folds.alerts(cast.session.ledger.entries()).values():
+    """Acknowledge what fires; open an incident for what is urgent, or add it to the one that is open about it."""
+    for alert in folds.alerts(cast.session.ledger.entries("alert")).values():
+        if alert.state == "recovered" and alert.severity not in URGENT:
+            cast.does("bo", "alert", "resolve", alert.id, "--real", reason="it came with real traffic, and it is over")
         if alert.state != "firing":
             continue
         cast.does("bo", "alert", "ack", alert.id)
-        if alert.severity not in URGENT:
-            continue
-        open_now = [incident for incident in folds.incidents(cast.session.ledger.entries()).values()
-                    if incident.open and incident.about == alert.about]
-        if open_now:
-            cast.does("bo", "incident", "link", open_now[-1].id, "--alert", alert.id)
-            continue
-        cast.does("bo", "incident", "open", "--alert", alert.id)
-        made = list(folds.incidents(cast.session.ledger.entries()).values())[-1]
-        cast.does("bo", "incident", "role", made.id, "lead", "ana")
-        cast.tell(f"{day}: {made.id} from {alert.id}", alert.title, Status.FAIL)
+        going = [incident for incident in folds.incidents(cast.session.ledger.entries("incident")).values()
+                 if incident.open and incident.about == alert.about]
+        if going and alert.id not in going[-1].alerts:
+            cast.does("bo", "incident", "link", going[-1].id, "--alert", alert.id)
+        elif not going and alert.severity in URGENT:
+            cast.does("bo", "incident", "open", "--alert", alert.id)
+            made = list(folds.incidents(cast.session.ledger.entries("incident")))[-1]
+            cast.does("bo", "incident", "role", made, "lead", "ana")
+            cast.tell(f"{day} {made}", alert.title, Status.FAIL)
 
 
-def work_incidents(cast: Cast, day: date) -> None:
-    """The lead works through the runbook of the incident's first alert, once."""
+def work(cast: Cast, incident: Incident, day: date) -> None:
+    """The lead takes the runbook one step further; when it is done and all is calm, the incident is closed."""
     entries = cast.session.ledger.entries()
-    alerts, runs = folds.alerts(entries), folds.runbook_runs(entries)
-    for incident in folds.incidents(entries).values():
-        if not incident.open or any(run.incident == incident.id for run in runs.values()) or not incident.alerts:
-            continue
-        book = alerts[incident.alerts[0]].runbook
-        view = cast.does("ana", "runbook", "run", book, "--incident", incident.id, "--about", incident.about)
-        cast.tell(f"{day}: runbook {book}", view.title, view.status)
+    known = folds.alerts(entries)
+    runs = [run for run in folds.runbook_runs(entries).values() if run.incident == incident.id]
+    if not runs:
+        first = next((known[name].runbook for name in incident.alerts if known[name].runbook), "")
+        view = cast.does("ana", "runbook", "run", first, "--incident", incident.id)
+        step_through(cast, incident, view, day)
+    elif runs[-1].open:
+        step_through(cast, incident, cast.does("ana", "runbook", "resume", runs[-1].id), day)
+    elif all(known[name].state in ("recovered", "resolved") for name in incident.alerts):
+        close(cast, incident, day)
+
+
+def step_through(cast: Cast, incident: Incident, view: View, day: date) -> None:
+    """Do the steps that need a person, until one has to wait or the run is over."""
+    for _ in range(20):
+        run, row = str(view.facts()["run"]), pending(view)
+        if row is None or (row["status"] == "waiting" and row["kind"] == "wait"):
+            return
+        number = str(row["step"])
+        if row["kind"] == "manual":
+            view = cast.does("ana", "runbook", "step", run, number, "--note", chosen(cast), consent=True)
+            cast.tell(f"{day} {incident.id} step {number}", chosen(cast))
+        elif row["kind"] == "approve":
+            view = ask(cast, incident, run, row, day)
+        elif row["status"] in ("fail", "unknown"):
+            note = f"seen: {row['status']}; the next steps say what to do"
+            view = cast.does("ana", "runbook", "step", run, number, "--note", note, consent=True)
+        else:
+            view = cast.does("ana", "runbook", "step", run, number, consent=True)
+
+
+def pending(view: View) -> Row | None:
+    """The first step that is not settled; None where the run is over."""
+    if view.facts().get("state") != "running":
+        return None
+    return next((row for row in view.table("steps").rows if row["status"] not in SETTLED), None)
+
+
+def chosen(cast: Cast) -> str:
+    """The remedy that the newest comparison found cheapest, in its own words."""
+    found = folds.latest_finding(cast.session.ledger.entries("finding"), "remedy", MODEL)
+    return found.fact.title if found is not None and isinstance(found.fact, Finding) else "no remedy was compared"
+
+
+def ask(cast: Cast, incident: Incident, run: str, row: Row, day: date) -> View:
+    """Put the challenger before the gate; two people vote on an open one, a shut one is passed over with its reason."""
+    subject = str(row["command"]).split()[-1]
+    plan = gate_of(cast, subject)
+    if plan.status is not Status.CONFIRM:
+        cast.tell(f"{day} gate of {subject}", shut(plan), plan.status)
+        return cast.does("ana", "runbook", "step", run, str(row["step"]), "--note", shut(plan)[:200], consent=True)
+    cast.does("ana", "runbook", "step", run, str(row["step"]), consent=True)
+    vote(cast, day, subject)
+    return cast.does("ana", "runbook", "resume", run)
+
+
+def gate_of(cast: Cast, subject: str) -> View:
+    """The gate as it stands, after what a person has to sign is signed."""
+    plan = cast.does("ana", "promote", subject, expect=(Status.CONFIRM, Status.FAIL, Status.UNKNOWN))
+    unsigned = [str(item["item"]).removeprefix("checklist ") for item in plan.table("gate").rows
+                if item["status"] in (Status.FAIL, Status.UNKNOWN) and "sign" in str(item["detail"])]
+    for item in unsigned:
+        cast.does("bo", "checklist", "sign", item, resolved(cast, subject),
+                  reason="read: limits, intervals, and what it was trained on")
+    if not unsigned:
+        return plan
+    return cast.does("ana", "promote", subject, expect=(Status.CONFIRM, Status.FAIL, Status.UNKNOWN))
+
+
+def resolved(cast: Cast, subject: str) -> str:
+    """`model@challenger` as `model@8`."""
+    name, _, version = subject.partition("@")
+    state = folds.model_state(cast.session.ledger.entries("trained", "promotion"), name)
+    return f"{name}@{state.resolve(version)}"
+
+
+def shut(plan: View) -> str:
+    """Why a gate is shut, in one line."""
+    red = [f"{row['item']}: {row['detail']}" for row in plan.table("gate").rows
+           if row["status"] in (Status.FAIL, Status.UNKNOWN)]
+    return f"{plan.title} · {'; '.join(red)}" if red else plan.title
 
 
 def promote(cast: Cast, subject: str) -> None:
-    """Sign what has to be signed, ask for the promotion, vote twice; the second vote carries it out."""
+    """Sign what has to be signed, ask for the promotion, and vote; the last vote carries it out."""
+    plan = gate_of(cast, subject)
+    if plan.status is not Status.CONFIRM:
+        cast.tell(f"Gate of {subject}", shut(plan), plan.status)
+        return
+    cast.does("ana", "promote", subject, consent=True)
+    vote(cast, cast.session.now().astimezone(cast.session.declared().zone).date(), subject)
+
+
+def vote(cast: Cast, day: date, subject: str) -> None:
+    """Two people, neither of whom asked, look at the plan and say yes."""
+    waiting = [each for each in folds.approvals(cast.session.ledger.entries(), cast.session.now()).values()
+               if each.state == "open"]
+    for voter in ("bo", "cy"):
+        cast.does(voter, "approve", "vote", waiting[-1].id, reason="the gate is green, and the figures are there")
+    state = folds.model_state(cast.session.ledger.entries("trained", "promotion"), MODEL)
+    cast.tell(f"{day} promoted", f"{subject} serves as version {state.champion}, by two votes ({waiting[-1].id})")
+
+
+def close(cast: Cast, incident: Incident, day: date) -> None:
+    """Resolve, write the post-mortem, and turn its lesson into something the next promotion must show."""
+    cast.does("ana", "incident", "resolve", incident.id, reason="every alert has recovered on matured outcomes")
+    for name in incident.alerts:
+        if folds.alerts(cast.session.ledger.entries("alert"))[name].open:
+            cast.does("bo", "alert", "resolve", name, "--real", reason="the outcomes confirmed it")
+    cast.does("ana", "postmortem", "draft", incident.id)
+    checklist = cast.session.declared().checklists["standard"]
+    if LESSON not in {item.id for item in checklist.items}:
+        cast.does("ana", "postmortem", "action", incident.id, "--type", "checklist", "--item", LESSON,
+                  "--finding", "calibration", "--max-age", "2d",
+                  "--title", "The probabilities in service mean what they say, as of this week")
+    cast.does("ana", "postmortem", "finish", incident.id)
+    adopt(cast)
+    cast.tell(f"{day} {incident.id} resolved", f"post-mortem written; the gate now asks for '{LESSON}'")
+
+
+def adopt(cast: Cast) -> None:
+    """Write what was proposed into the project folder."""
+    for proposal in folds.proposals(cast.session.ledger.entries("proposal")).values():
+        if proposal.state == "open":
+            cast.does("ana", "adopt", "write", proposal.id, consent=True)

@@ -5,6 +5,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
+from functools import lru_cache
 
 import click
 import duckdb
@@ -89,14 +90,26 @@ def _job(session: Session, text: str, days: tuple[date, date]) -> Job:
     model = project.model(subject.name)
     views = pointintime.declared_views(model, project.features, str(project.path_of("model", subject.name)))
     bounds = tuple(datetime.combine(day, time(), project.zone) for day in days)
+    whole = Job(subject.name, model, project.dataset(model.label.dataset), tuple(views), (bounds[0], bounds[1]),
+                {name: session.snapshot(name) for name in _datasets(model, views, project.datasets)},
+                project.datasets, str(project.zone))
+    return narrowed(whole, whole.bounds)
+
+
+def _datasets(model: Model, views: Sequence[Feature], declared: Mapping[str, Contract]) -> list[str]:
+    return [reading.dataset for reading in pointintime.readings(model, views, list(declared))]
+
+
+def narrowed(job: Job, bounds: tuple[datetime, datetime]) -> Job:
+    """The same for a shorter window, reading only the days that its rows need."""
     sources: dict[str, Manifest] = {}
-    for reading in pointintime.readings(model, views, list(project.datasets)):
-        whole = session.snapshot(reading.dataset)
-        by_day = "day" in project.dataset(reading.dataset).partition_by and reading.back is not None
-        low = days[0] - (reading.back or timedelta(0)) - timedelta(days=1)
-        sources[reading.dataset] = whole.within(day=(low.isoformat(), days[1].isoformat())) if by_day else whole
-    return Job(subject.name, model, project.dataset(model.label.dataset), tuple(views), (bounds[0], bounds[1]),
-               sources, project.datasets, str(project.zone))
+    for reading in pointintime.readings(job.model, job.views, list(job.contracts)):
+        source = job.sources[reading.dataset]
+        if "day" in job.contracts[reading.dataset].partition_by and reading.back is not None:
+            first, last = bounds[0] - reading.back - timedelta(days=1), bounds[1] + timedelta(days=1)
+            source = source.within(day=(f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"))
+        sources[reading.dataset] = source
+    return replace(job, bounds=bounds, sources=sources)
 
 
 def _built(session: Session, job: Job) -> tuple[Manifest, bool]:
@@ -107,7 +120,7 @@ def _built(session: Session, job: Job) -> tuple[Manifest, bool]:
             state = lake.manifest(job.dataset, getattr(entry.fact, "snapshot", ""))
             return _window(job, state), True
     connection = _opened(lake, job)
-    written = lake.write(job.dataset, _select(connection, job), partition_by=("day",), connection=connection)
+    written = lake.write(job.dataset, _select(job), partition_by=("day",), connection=connection)
     if not written.files:
         raise BadInput(f"'{job.model.label.dataset}' has no rows from {job.bounds[0]:%Y-%m-%d} to "
                        f"{job.bounds[1]:%Y-%m-%d}.", next=f"Try: mlops-tui snapshot log {job.model.label.dataset}")
@@ -130,18 +143,26 @@ def _opened(lake: Lake, job: Job, cut: datetime | None = None) -> duckdb.DuckDBP
     return connection
 
 
-def _select(connection: duckdb.DuckDBPyConnection, job: Job) -> str:
+def _select(job: Job) -> str:
     key = pointintime.key_columns(job.model, job.contract)
-    columns = {view.name: _columns(connection, view) for view in job.views}
+    schemas = tuple((name, tuple(source.columns.items())) for name, source in job.sources.items())
+    columns = {view.name: _columns(view, schemas) for view in job.views}
     return pointintime.join(job.model, key, columns, {view.name: view for view in job.views}, job.bounds, job.zone)
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, view: Feature) -> list[str]:
-    """The columns of a feature view; its entity and time must be among them."""
+@lru_cache(maxsize=256)
+def _columns(view: Feature, schemas: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> list[str]:
+    """The columns that a view gives for datasets of these columns; its entity and time must be among them."""
+    connection = duckdb.connect(":memory:")
+    for name, columns in schemas:
+        listed = ", ".join(f"{quote(column)} {kind}" for column, kind in columns)
+        connection.execute(f"CREATE TABLE {quote(name)} ({listed})")
     try:
         found = [str(row[0]) for row in connection.execute(f"DESCRIBE {view.sql.strip().rstrip(';')}").fetchall()]
     except duckdb.Error as problem:
         raise Unreadable(f"The SQL of feature '{view.name}' does not run: {problem}", where=view.path) from problem
+    finally:
+        connection.close()
     for column in (*view.entity, view.time):
         if column not in found:
             raise Unreadable(f"Feature '{view.name}' gives no column '{column}'.", where=view.path,
@@ -189,14 +210,15 @@ def _leaks(session: Session, job: Job, built: Manifest, wanted: int, view: View)
 def _compare_at(lake: Lake, job: Job, built: Manifest, at: datetime, key: Sequence[str],
                 differing: dict[str, int]) -> int:
     """Count, for each column, the rows of one moment whose value changes when the future is removed."""
-    connection = _opened(lake, job, cut=at)
-    narrow = replace(job, bounds=(at, at + timedelta(microseconds=1)))
-    query = _select(connection, narrow)
+    narrow = narrowed(job, (at, at + timedelta(microseconds=1)))
+    connection = _opened(lake, narrow, cut=at)
+    query = _select(narrow)
     values = [column for column in built.columns if column not in (*key, job.model.split.time, "day")]
     same = " AND ".join(f"a.{quote(column)} = b.{quote(column)}" for column in key)
     counts = ", ".join(f"count(*) FILTER (a.{quote(column)} IS DISTINCT FROM b.{quote(column)})" for column in values)
-    row = connection.execute(
-        f"SELECT count(*), {counts} FROM ({query}) a JOIN {lake.scan(built)} b ON {same}").fetchall()[0]
+    day = f"{at.astimezone(job.bounds[0].tzinfo):%Y-%m-%d}"
+    there = lake.scan(built.within(day=(day, day)))
+    row = connection.execute(f"SELECT count(*), {counts} FROM ({query}) a JOIN {there} b ON {same}").fetchall()[0]
     for column, count in zip(values, row[1:], strict=True):
         if count:
             differing[column] = differing.get(column, 0) + int(count)

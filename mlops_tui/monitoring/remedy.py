@@ -220,8 +220,8 @@ def _finding(case: Case, rows: list[Row], unit: str) -> Finding:
 
 def _view(case: Case, finding: Finding, rows: list[Row], options: list[Option], unit: str) -> View:
     table = Table.of("remedies", sorted(rows, key=_cost), "remedy", Column("cost_a_day", "cost a day", unit, 0),
-                     Column("low", "", unit, 0), Column("high", "", unit, 0), Column("saves", "", unit, 0),
-                     Column("saves_low", "at least", unit, 0), Column("saves_high", "at most", unit, 0), "detail")
+                     Column("low", digits=0), Column("high", digits=0), Column("saves", digits=0),
+                     Column("saves_low", "at least", digits=0), Column("saves_high", "at most", digits=0), "detail")
     facts = Facts({"outcomes_known": case.seen.n, "judged_on_rows": int(case.judge.sum()),
                    "judged_from": days_of(case, case.judge)[0],
                    "judged_to": days_of(case, case.judge)[-1], "cheapest": finding.detail["best"]})

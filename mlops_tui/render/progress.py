@@ -31,12 +31,12 @@ def bar(stream: TextIO) -> Callable[[int, int, str], None]:
 
 def log(stream: TextIO) -> Callable[[int, int, str], None]:
     """A progress listener for a log: one line for each new stage, told by the label up to its colon."""
-    last = [""]
+    told: set[str] = set()
 
     def show(done: int, total: int, label: str) -> None:
         stage = label.partition(":")[0]
-        if stage != last[0]:
-            last[0] = stage
+        if stage not in told:
+            told.add(stage)
             stream.write(f"◌ {stage}\n")
             stream.flush()
 
