@@ -205,7 +205,7 @@ def subject_or_files(*names: str) -> Callable[[Function], Function]:
         made: Any = wraps(function)(checked)
         params = [click.Option([f"--{name}"], type=LocalPath(), help=f"File with the {name} data.") for name in names]
         inherited = list(getattr(function, "__click_params__", []))
-        checked.__click_params__ = [*inherited, *reversed(params), click.Argument(["subject"], required=False)]
+        made.__click_params__ = [*inherited, *reversed(params), click.Argument(["subject"], required=False)]
         return made  # type: ignore[no-any-return]
 
     return add

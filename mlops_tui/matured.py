@@ -72,7 +72,7 @@ def matured(session: Session, name: str, bounds: tuple[datetime, datetime], vers
     if scored is None:
         log = _predictions(session, name, days)
         connection.execute(f"CREATE TEMP VIEW scored AS SELECT * FROM {lake.scan(log)}")
-        data = (log.id, labels.id)
+        data: tuple[str, ...] = (log.id, labels.id)
     else:
         connection.register("scored", scored)
         data = (labels.id,)

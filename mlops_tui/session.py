@@ -73,12 +73,6 @@ class NullLedger:
     def verify(self, anchor: str | None = None) -> "Broken | None":
         return None
 
-    def opened(self, root: Path, **how: Any) -> "Session":
-        """A session on another project (one that was just written), with this one's progress listener."""
-        if self.opener is None:
-            raise RuntimeError("this session was built without an opener")
-        return self.opener(root, progress=self.progress, **how)
-
     def acting_as(self, actor: str) -> "NullLedger":
         return self
 
@@ -95,12 +89,6 @@ class History(Protocol):
     def head_seq(self) -> int: ...
     def head(self) -> str: ...
     def verify(self, anchor: str | None = None) -> "Broken | None": ...
-    def opened(self, root: Path, **how: Any) -> "Session":
-        """A session on another project (one that was just written), with this one's progress listener."""
-        if self.opener is None:
-            raise RuntimeError("this session was built without an opener")
-        return self.opener(root, progress=self.progress, **how)
-
     def acting_as(self, actor: str) -> "History": ...
 
 
