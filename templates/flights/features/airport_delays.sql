@@ -1,11 +1,12 @@
--- description: How late the airport of departure runs now: arrivals known and departures seen in the last hours, and how many flights wait to leave.
+-- description: How late the airport runs now: arrivals known and departures seen in the last hours, and flights waiting.
 -- entity: origin
 -- time: as_of
 -- available_after: 0m
 -- lookback: 3d
--- One row is one airport and quarter of an hour in which a window changed. A flight enters a window when it becomes known and leaves it when the window
--- has passed, so a row holds exactly the window's content until the next row: at any instant, and from a few days of history just as from the whole year.
--- Running sums are of whole numbers in DOUBLE: exact below 2^53 whatever their order, and three times as fast as HUGEINT.
+-- One row is one airport and quarter of an hour in which a window changed. A flight enters a window when it becomes known
+-- and leaves it when the window has passed, so a row holds exactly the window's content until the next row: at any
+-- instant, and from a few days of history just as from the whole year. Running sums are of whole numbers in DOUBLE: exact
+-- below 2^53 whatever their order, and three times as fast as HUGEINT.
 WITH arrived AS (
   SELECT origin, time_bucket(INTERVAL 15 MINUTE, known_at + INTERVAL 14 MINUTE) AS since,
     count(*) AS flights, sum(late::INTEGER) AS late, sum(least(arr_delay, 180)) AS delay
@@ -22,7 +23,8 @@ due AS (
 ),
 gone AS (  -- a flight waits until it leaves, or for six hours: nothing says when one is cancelled
   SELECT origin, count(*) AS flights,
-    time_bucket(INTERVAL 15 MINUTE, least(greatest(coalesce(departed_at, limit_at), sched_dep), limit_at) + INTERVAL 14 MINUTE) AS since
+    time_bucket(INTERVAL 15 MINUTE,
+      least(greatest(coalesce(departed_at, limit_at), sched_dep), limit_at) + INTERVAL 14 MINUTE) AS since
   FROM (SELECT origin, sched_dep, departed_at, sched_dep + INTERVAL 6 HOUR AS limit_at FROM flights) GROUP BY ALL
 ),
 change AS (

@@ -1,4 +1,4 @@
--- description: When a flight is scheduled to leave, in New York's time. The month is left out on purpose: five months of training cannot teach a season.
+-- description: When a flight is to leave, in New York's time; no month, since five months of training teach no season.
 -- entity: flight_id
 -- time: sched_dep
 -- available_after: 0m

@@ -1,4 +1,4 @@
--- description: How late flights from New York reach the destination now, by the arrivals of the last six and twenty-four hours.
+-- description: How late flights from New York reach the destination now: arrivals of the last 6 and 24 hours.
 -- entity: dest
 -- time: as_of
 -- available_after: 0m

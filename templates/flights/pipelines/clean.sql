@@ -7,7 +7,12 @@ SELECT
   dest,
   carrier,
   tailnum,
-  CASE WHEN late THEN 'late' WHEN known_at IS NOT NULL THEN 'on time' WHEN departed_at IS NOT NULL THEN 'diverted' ELSE 'cancelled' END AS outcome,
+  CASE
+    WHEN late THEN 'late'
+    WHEN known_at IS NOT NULL THEN 'on time'
+    WHEN departed_at IS NOT NULL THEN 'diverted'
+    ELSE 'cancelled'
+  END AS outcome,
   dep_delay,
   arr_delay,
   distance,
