@@ -7,7 +7,7 @@ SELECT
   count(*) FILTER (outcome = 'cancelled') AS cancelled,
   count(*) FILTER (outcome = 'diverted') AS diverted,
   count(*) FILTER (outcome = 'late') AS late,
-  sum(arr_delay)::BIGINT AS minutes_late,
+  sum(arr_delay)::BIGINT AS delay_minutes,
   sum(seats) FILTER (outcome = 'late')::BIGINT AS seats_late
 FROM clean
 GROUP BY ALL
