@@ -1,0 +1,142 @@
+"""Proposed changes of the project's files: looked at, then written where git can see them, or declined."""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Sequence
+from difflib import unified_diff
+from pathlib import Path
+
+import click
+
+from mlops_tui import folds
+from mlops_tui.capability import Plan, act, decide, look, noun
+from mlops_tui.errors import BadInput, Conflict
+from mlops_tui.folds import ProposalState
+from mlops_tui.project import Project
+from mlops_tui.session import Session
+from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, Text, View
+from store.facts import Fact, Proposal
+from store.ledger import Entry
+
+adopt = noun("adopt", __doc__ or "", bare="list", subject="write")
+PRIVATE = (".git", ".mlops")
+
+
+@look(of=adopt, fold=True)
+@click.option("--all", "everything", is_flag=True, help="Adopted and declined ones too.")
+def list_(session: Session, everything: bool) -> View:
+    """What is proposed and neither adopted nor declined.
+
+    \b
+    Example: mlops-tui adopt list
+    """
+    session.declared()
+    known = folds.proposals(session.ledger.entries("proposal"))
+    shown = [each for each in reversed(known.values()) if everything or each.state == "open"]
+    rows: list[Row] = [{"proposal": each.id, "state": each.state, "path": each.path, "why": each.why,
+                        "from": each.origin, "lesson": each.lesson, "at": each.at, "reason": each.reason}
+                       for each in shown]
+    waiting = [each for each in shown if each.state == "open"]
+    table = Table.of("proposals", rows, "proposal", "state", "path", "why", "from", "lesson", "at")
+    return View(f"{len(waiting)} proposals wait" if waiting else "Nothing is proposed",
+                Status.WARN if waiting else Status.PASS, (table,),
+                tuple(Action(f"Adopt {each.id}", ("adopt", each.id)) for each in waiting[:3]))
+
+
+@act(of=adopt)
+@click.argument("proposal")
+def write(session: Session, proposal: str) -> Plan:
+    """Write a proposal's file in the project folder; committing it is yours.
+
+    \b
+    Example: mlops-tui adopt P-1
+    """
+    root = session.declared().root
+    found = _waiting(session.ledger.entries("proposal"), proposal)
+    target = inside(root, found.path)
+    before = _unchanged(session, target, found)
+    diff = "".join(unified_diff(before.splitlines(keepends=True), found.content.splitlines(keepends=True),
+                                f"{found.path} (now)", f"{found.path} ({found.id})"))
+    facts: dict[str, Cell] = {"proposal": found.id, "path": found.path, "why": found.why, "from": found.origin,
+                              "lesson": found.lesson}
+    view = View(f"{found.id} would write {found.path}", Status.CONFIRM, (Facts(facts), Text(diff, "code")))
+
+    def apply() -> View:
+        _unchanged(session, inside(root, found.path), found)
+        _put(target, found.content)
+        session.ledger.transact(lambda entries: _decided(entries, found, Proposal(subject=found.id, event="adopted")))
+        session.project = Project(root)  # what is declared is read anew
+        return View(f"{found.path} is written; review and commit it", Status.DONE, (Facts(facts),),
+                    (Action("Does everything still parse?", ("doctor",)),))
+
+    return Plan(view, apply)
+
+
+def _waiting(entries: Sequence[Entry], name: str) -> ProposalState:
+    one = folds.known(folds.proposals(entries), name, "proposal", "adopt list --all")
+    if one.state != "open":
+        raise Conflict(f"{one.id} is {one.state} already.", next="Try: mlops-tui adopt list --all")
+    return one
+
+
+def _decided(entries: Sequence[Entry], found: ProposalState, fact: Proposal) -> tuple[Fact, ...]:
+    _waiting(entries, found.id)
+    return (fact,)
+
+
+def inside(root: Path, path: str) -> Path:
+    """The file in the project folder; BadInput where the path, or a link on the way, leads out of it."""
+    base = root.resolve()
+    target = (base / path).resolve()
+    if not target.is_relative_to(base) or target == base or Path(path).is_absolute():
+        raise BadInput(f"'{path}' is not inside the project.", where=str(root), next="Decline the proposal.")
+    if target.relative_to(base).parts[0] in PRIVATE:
+        raise BadInput(f"'{path}' is not for people to edit.", where=str(root), next="Decline the proposal.")
+    return target
+
+
+def _unchanged(session: Session, target: Path, found: ProposalState) -> str:
+    """The text that stands there, which must be the one the proposal was made from (or the proposal, after a crash)."""
+    content = target.read_bytes() if target.is_file() else b""
+    digest, text = hashlib.sha256(content).hexdigest() if target.is_file() else "", content.decode("utf-8", "replace")
+    if digest != found.before and text != found.content:
+        known = folds.proposals(session.ledger.entries("proposal")).values()
+        first = next((each.id for each in known if each.state == "open" and each.path == found.path
+                      and hashlib.sha256(each.content.encode()).hexdigest() == found.before), "")
+        if first:
+            raise Conflict(f"{found.id} builds upon {first}.", next=f"Try: mlops-tui adopt {first}")
+        raise Conflict(f"{found.path} changed since {found.id} was proposed.", where=str(target),
+                       next=f"Decline it and have it proposed again: mlops-tui adopt decline {found.id} --reason stale")
+    return text
+
+
+def _put(target: Path, content: str) -> None:
+    """The whole file or none of it, with the permissions that it had."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    mode = target.stat().st_mode & 0o777 if target.exists() else 0o644
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".adopt-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).chmod(mode)
+        Path(name).replace(target)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+@decide(of=adopt)
+@click.argument("proposal")
+def decline(session: Session, proposal: str, reason: str) -> View:
+    """Say no to a proposal; a declined lesson is no longer asked for.
+
+    \b
+    Example: mlops-tui adopt decline P-1 --reason "the weather feed is monitored by its owner now"
+    """
+    session.declared()
+    found = _waiting(session.ledger.entries("proposal"), proposal)
+    session.ledger.transact(lambda entries: _decided(
+        entries, found, Proposal(subject=found.id, event="declined", reason=reason)))
+    return View(f"{found.id} is declined: {found.why}", Status.DONE, (Facts({"path": found.path, "reason": reason}),))

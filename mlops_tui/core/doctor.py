@@ -1,0 +1,223 @@
+"""Whether the installation and the project are sound, and what to do where they are not."""
+
+import os
+import platform
+import re
+import shutil
+import socket
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import PackageNotFoundError, metadata, requires, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+from mlops_tui.capability import look
+from mlops_tui.core._references import dangling
+from mlops_tui.declare import read
+from mlops_tui.errors import Refusal
+from mlops_tui.kinds import Checklist, Contract, Endpoint, Model, Monitor, Pipeline
+from mlops_tui.project import FOLDERS, Project, read_document, read_feature
+from mlops_tui.session import Session
+from mlops_tui.view import Action, Facts, Row, Status, Table, View, worst
+from store.ledger import Ledger
+
+PACKAGES = ("mlops_tui", "bots", "store", "runbooks", "templates")
+NEWEST = (3, 11)
+LEAST_DISK = 1 << 30
+READERS: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
+    "dataset": ("yaml", lambda path: read(Contract, path)), "feature": ("sql", read_feature),
+    "pipeline": ("yaml", lambda path: read(Pipeline, path)), "model": ("yaml", lambda path: read(Model, path)),
+    "monitor": ("yaml", lambda path: read(Monitor, path)), "checklist": ("yaml", lambda path: read(Checklist, path)),
+    "endpoint": ("yaml", lambda path: read(Endpoint, path)), "decision": ("md", read_document),
+    "runbook": ("md", read_document)}
+
+
+@look
+def doctor(session: Session) -> View:
+    """Look over the installation, the stores and every declaration.
+
+    \b
+    Example: mlops-tui doctor
+    """
+    rows = [*_installation(), *_disk(session.directory)]
+    if session.project is None:
+        rows.append(_row("project", Status.WARN, f"none in {session.directory}", "mlops-tui init"))
+    else:
+        rows += [*_ledger(session), *_lake(session), *_tracking(session.project), *_declared(session.project)]
+    bad = [row for row in rows if row["status"] in (Status.FAIL, Status.WARN)]
+    status = worst([Status(str(row["status"])) for row in rows])
+    title = f"{len(bad)} of {len(rows)} checks need a look" if bad else f"All {len(rows)} checks pass"
+    facts = Facts({"python": platform.python_version(), "platform": platform.platform(terse=True),
+                   "mlops_tui": _version(), "project": str(session.project.root) if session.project else None})
+    table = Table.of("checks", sorted(rows, key=lambda row: row not in bad), "status", "check", "detail", "fix")
+    return View(title, status, (facts, table, _extras()),
+                () if session.project else (Action("Begin a project", ("init",)),))
+
+
+def _row(check: str, status: Status, detail: str, fix: str = "") -> Row:
+    return {"check": check, "status": status, "detail": detail, "fix": fix}
+
+
+def _version() -> str:
+    try:
+        return version("mlops-tui")
+    except PackageNotFoundError:
+        return "not installed"
+
+
+# -- the installation -----------------------------------------------------------------------------------------------
+
+
+def _installation() -> Iterator[Row]:
+    good = sys.version_info >= NEWEST
+    yield _row("python", Status.PASS if good else Status.FAIL, f"{platform.python_version()}, {sys.executable}",
+               "" if good else "Install Python 3.11 or newer.")
+    yield from _origins()
+    missing = sorted(name for name in _required("") if not _installed(name))
+    yield _row("packages", Status.FAIL if missing else Status.PASS,
+               f"missing: {', '.join(missing)}" if missing else "everything it needs is installed",
+               "pip install -r requirements.lock" if missing else "")
+
+
+def _origins() -> Iterator[Row]:
+    """Whether each of our five packages is ours: all from the folder that mlops_tui itself came from."""
+    home = _folder("mlops_tui")
+    kind = "checkout" if home is not None and (home / "pyproject.toml").is_file() else "wheel"
+    for name in PACKAGES:
+        found = _folder(name)
+        ours = found is not None and found == home
+        yield _row(f"package {name}", Status.PASS if ours else Status.FAIL,
+                   f"from the {kind} in {found}" if ours else f"from {found or 'nowhere'}, not from {home}",
+                   "" if ours else "Something else bears its name: install mlops-tui in an environment of its own.")
+
+
+def _folder(name: str) -> Path | None:
+    spec = find_spec(name)
+    return Path(spec.origin).resolve().parent.parent if spec is not None and spec.origin else None
+
+
+def _required(extra: str) -> list[str]:
+    """The distributions that ours needs for an extra; with no extra, in any case."""
+    try:
+        lines = requires("mlops-tui") or []
+    except PackageNotFoundError:
+        return []
+    mark = f"extra == '{extra}'"
+    wanted = [line for line in lines if (mark in line.replace('"', "'") if extra else "extra ==" not in line)]
+    return [found[0] for line in wanted if (found := re.match(r"[\w.-]+", line))]
+
+
+def _extras() -> Table:
+    """What can be installed besides, and whether it is."""
+    try:
+        names = metadata("mlops-tui").get_all("Provides-Extra") or []
+    except PackageNotFoundError:
+        names = []
+    rows: list[Row] = [{"extra": name, "needs": tuple(_required(name)),
+                        "installed": all(map(_installed, _required(name))),
+                        "how": f"pip install 'mlops-tui[{name}]'"} for name in names]
+    return Table.of("extras", rows, "extra", "installed", "needs", title="Extras")
+
+
+def _installed(name: str) -> bool:
+    try:
+        return bool(version(name))
+    except PackageNotFoundError:
+        return False
+
+
+def _disk(folder: Path) -> Iterator[Row]:
+    free = shutil.disk_usage(folder).free
+    yield _row("disk", Status.PASS if free >= LEAST_DISK else Status.WARN, f"{free / (1 << 30):.1f} GiB free",
+               "" if free >= LEAST_DISK else "Make room: mlops-tui snapshot gc")
+
+
+# -- the stores -----------------------------------------------------------------------------------------------------
+
+
+def _ledger(session: Session) -> Iterator[Row]:
+    ledger: object = session.ledger
+    if not isinstance(ledger, Ledger):
+        yield _row("ledger", Status.FAIL, "there is no ledger")
+        return
+    broken = ledger.verify()
+    yield _row("ledger chain", Status.PASS if broken is None else Status.FAIL,
+               f"{ledger.head_seq()} entries, head {ledger.head()[:12]}" if broken is None else
+               f"entry {broken.seq}: {broken.why}", "" if broken is None else "Restore it from a backup.")
+    yield _tried("ledger", lambda: _lock(ledger, session), "it can be read and written", session)
+
+
+def _lock(ledger: Ledger, session: Session) -> None:
+    if not session.read_only:
+        with ledger.locked():
+            pass
+
+
+def _lake(session: Session) -> Iterator[Row]:
+    lake = session.data()
+
+    def touched() -> None:
+        with lake.staging() as folder:
+            (folder / "probe").write_bytes(b"probe")
+        lake.connect().execute("SELECT 1").fetchall()
+
+    if session.read_only:
+        yield _row("lake", Status.PASS if lake.root.exists() else Status.WARN, str(lake.root))
+    else:
+        yield _tried("lake", touched, "it can be read and written", session)
+
+
+def _tried(check: str, attempt: Callable[[], None], good: str, session: Session) -> Row:
+    try:
+        attempt()
+    except (OSError, Refusal, sqlite3.Error) as problem:
+        return _row(check, Status.FAIL, str(problem), "Check that the folder exists, is yours, and is not full.")
+    return _row(check, Status.PASS, f"{good}{' (not tried: read-only)' if session.read_only else ''}")
+
+
+def _tracking(project: Project) -> Iterator[Row]:
+    """The model registry, looked at without importing mlflow."""
+    url = project.settings.stores.mlflow
+    if url.startswith("sqlite:///"):
+        path = project.root / url.removeprefix("sqlite:///")
+        nearest = next(folder for folder in (path, *path.parents) if folder.exists())
+        good = os.access(nearest, os.W_OK)
+        said = str(path) if path.exists() else f"{path}: will be made when the first model is trained"
+        yield _row("model registry", Status.PASS if good else Status.FAIL, said, "" if good else "It is not writable.")
+        return
+    place = urlparse(url)
+    try:
+        port = place.port or (443 if place.scheme == "https" else 80)
+        with socket.create_connection((place.hostname or "", port), 3):
+            yield _row("model registry", Status.PASS, f"{url} answers")
+    except OSError as problem:
+        yield _row("model registry", Status.FAIL, f"{url}: {problem}", "Check `stores: mlflow:` in mlops.yaml.")
+
+
+# -- the declarations -----------------------------------------------------------------------------------------------
+
+
+def _declared(project: Project) -> Iterator[Row]:
+    """Every file is read by itself, so that all errors show and not only the first."""
+    wrong, count = [], 0
+    for kind, (ending, reader) in READERS.items():
+        for path in sorted((project.root / FOLDERS[kind]).glob("*.*")):
+            if path.suffix != f".{ending}":
+                if path.suffix in (".yaml", ".yml", ".sql", ".md") and kind not in ("feature", "pipeline"):
+                    wrong.append(_row(f"{kind} {path.name}", Status.WARN, "is not read",
+                                      f"{FOLDERS[kind]}/ holds .{ending} files."))
+                continue
+            count += 1
+            try:
+                reader(path)
+            except (Refusal, OSError, UnicodeDecodeError) as problem:
+                where = getattr(problem, "where", "") or str(path)
+                wrong.append(_row(f"{kind} {path.stem}", Status.FAIL, f"{getattr(problem, 'what', problem)} ({where})",
+                                  str(getattr(problem, "next", ""))))
+    yield from wrong
+    if not any(row["status"] is Status.FAIL for row in wrong):
+        yield _row("declarations", Status.PASS, f"{count} files parse")
+        yield from (_row(check, Status.FAIL, said, fix) for check, said, fix in dangling(project))
