@@ -161,8 +161,9 @@ def prepared(case: Case, step: RunbookStep) -> Prepared:
     """Plan a command step without doing or recording anything; refused where its command line is."""
     argv = _argv(case, step)
     session = case.session
-    history = session.ledger.closed() if isinstance(session.ledger, Ledger) else session.ledger
-    outcome = replace(session, ledger=history).perform(argv, dry_run=True)
+    ledger: object = session.ledger
+    reading = replace(session, ledger=ledger.closed()) if isinstance(ledger, Ledger) else session
+    outcome = reading.perform(argv, dry_run=True)
     if outcome.plan is not None:
         return Prepared(argv, outcome.view, outcome.plan)
     if outcome.error is None and outcome.view.status in (Status.FAIL, Status.UNKNOWN):

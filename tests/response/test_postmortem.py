@@ -1,0 +1,297 @@
+"""Post-mortems: drafted from the history with figures from the lake, finished by people, never made up."""
+
+import shlex
+from datetime import timedelta
+
+import duckdb
+import pytest
+
+from mlops_tui.folds import action_items, postmortems, proposals
+from mlops_tui.response import _document, _reading
+from mlops_tui.view import Status
+from store.facts import Promotion, RunbookEvent
+
+WRITTEN = {"Summary": "Warnings were wrong for a day.", "Contributing factors": "- the feed\n- the holiday",
+           "What went well": "The alert.", "What went badly": "The page.", "Where we got lucky": "It was a Sunday."}
+
+
+def do(session, line, yes=False, **how):
+    argv = shlex.split(line)
+    outcome = session.perform(argv, **how)
+    return session.perform(argv, consent=outcome.plan, **how) if yes and outcome.plan else outcome
+
+
+def predictions(session, clock):
+    """40 answers in the hours before the incident's end, every fourth flight late; the outcomes of 30 are in."""
+    lake = session.data()
+    end = clock.moment
+    query = f"""
+        SELECT i AS id, TIMESTAMPTZ '{end}' - INTERVAL (i + 1) HOUR AS sched_dep, '2013-09-13' AS day,
+               i % 4 = 0 AS late, '1' AS version, CASE WHEN i % 8 < 4 THEN 0.9 ELSE 0.1 END AS score
+        FROM range(40) t(i)"""
+    labels = lake.write("flights", f"SELECT id, sched_dep, day, late FROM ({query})", sort=("id",),
+                        partition_by=("day",))
+    log = lake.write("flights-delay.predictions", f"SELECT id, sched_dep, day, version, score FROM ({query})",
+                     sort=("id",), partition_by=("day",))
+    session.commit(labels)
+    session.commit(log)
+
+
+@pytest.fixture
+def over(session, made, clock):
+    """Bo's session after an incident of a day and a half: drift fired, a runbook ran, another version serves."""
+    bo = session("bo")
+    bo.ledger.append(made.trained("1"),
+                     Promotion(subject="flights-delay", version="1", previous="", approval="", evidence=""))
+    clock.advance(clock.moment + timedelta(days=1))
+    bo.ledger.append(made.finding("fail"), made.finding("fail"), made.finding("pass", "performance"))
+    bo.react(0)
+    do(bo, "incident open --alert AL-1 --since 2013-09-15T00:00+00:00 --title 'late | [labels] <b>'")
+    clock.advance(clock.moment + timedelta(hours=26))
+    bo.ledger.append(RunbookEvent(subject="RUN-1", event="started", runbook="data-drift", incident="INC-1"),
+                     RunbookEvent(subject="RUN-1", event="step", step=1, status="pass", note="nothing | moved"),
+                     Promotion(subject="flights-delay", version="2", previous="1", approval="AP-1", evidence=""))
+    do(bo, "incident resolve INC-1", reason="version 2 serves")
+    return bo
+
+
+def drafted(session):
+    outcome = do(session, "postmortem draft INC-1")
+    assert outcome.exit == 0, outcome.error
+    [proposal] = [each for each in proposals(session.ledger.entries()).values() if each.state == "open"]
+    return proposal.content
+
+
+def section(text, name):
+    return text.split(f"## {name}\n")[1].split("\n## ")[0]
+
+
+def test_the_draft_is_the_history_told_once(over):
+    text = drafted(over)
+    assert "| Version | 1 when it began, 2 now |" in text
+    assert "The monitor flights-drift fired AL-1, 10 h 00 min after the onset as estimated" in text
+    assert "| Resolved | 2013-09-16 12:00 UTC, 26 h 00 min after detection |" in text
+    assert "version 1 was trained (logistic)" in section(text, "Trigger")
+    assert section(text, "Detection").count("| drift | fail |") == 2
+    assert "| RUN-1 (data-drift) | 1 | pass |" in section(text, "Resolution")
+    for line in ("AL-1 fired", "opened: late", "resolved (version 2 serves)", "flights-delay promoted 2 (was 1)"):
+        assert line in section(text, "Timeline")
+    assert _reading.missing(text) == list(WRITTEN), "what only people know is visibly empty"
+
+
+def test_what_people_typed_is_data_and_not_markdown(over):
+    text = drafted(over)
+    assert "late \\| \\[labels\\] \\<b\\>" in text
+    assert "nothing \\| moved" in text
+    assert "<b>" not in text
+    rows = [line for line in section(text, "Timeline").splitlines() if line.startswith("|")]
+    assert {line.replace("\\|", "").count("|") for line in rows} == {4}
+
+
+@pytest.mark.parametrize(("value", "shown"), [
+    ("a_b _c_", "a_b \\_c\\_"), ("# x\n- y", "# x - y"), ("`a`", "\\`a\\`"), ("a & b", "a &amp; b"), ("\\", "\\\\"),
+    ("[x](y)", "\\[x\\](y)"), (3, 3)])
+def test_every_value_is_escaped(value, shown):
+    assert _document.escaped(value) == shown
+
+
+def test_a_fence_is_longer_than_what_it_holds():
+    assert _document.fenced("a\n````\nb", "sql") == "`````sql\na\n````\nb\n`````"
+
+
+def test_the_impact_is_counted_in_the_lake_with_the_query_beside_it(over, clock):
+    predictions(over, clock)
+    view = do(over, "postmortem draft INC-1").view
+    during, before = view.table("impact").rows
+    # hours 1..36 before the end are i = 0..35; outcomes are known after 12 hours, so those of i = 11..35 are in
+    known = [i for i in range(36) if i + 1 >= 12]
+    assert (during["predictions"], during["outcomes_known"]) == (36, len(known))
+    assert during["flagged"] == sum(i % 8 < 4 for i in range(36))
+    assert during["false_alarms"] == sum(i % 8 < 4 and i % 4 != 0 for i in known)
+    assert during["missed"] == sum(i % 8 >= 4 and i % 4 == 0 for i in known)
+    assert during["seen"] == pytest.approx(sum(i % 4 == 0 for i in known) / len(known))
+    assert before["predictions"] == 4
+    impact = section(drafted(over), "Impact")
+    assert "| predictions | 36 | 4 |" in impact
+    query = impact.split("```sql\n")[1].split("\n```")[0]
+    assert 'FROM "flights-delay.predictions@' in query
+    assert str(over.project.root) not in query, "it names datasets, not places on a machine"
+
+
+def test_the_query_in_the_document_gives_the_figures_in_the_document(over, clock):
+    predictions(over, clock)
+    text = section(drafted(over), "Impact")
+    query = text.split("```sql\n")[1].split("\n```")[0]
+    for dataset in ("flights-delay.predictions", "flights"):
+        manifest = over.snapshot(dataset)
+        query = query.replace(f'"{dataset}@{manifest.id[:12]}"', over.data().scan(manifest))
+    values = {"from": "2013-09-15T00:00:00+00:00", "until": "2013-09-16T12:00:00+00:00",
+              "now": over.now().isoformat(), "threshold": 0.5}
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    found = connection.execute(query, values).fetchone()
+    assert found[0] == 36
+
+
+def test_an_impact_that_cannot_be_counted_says_why(over):
+    assert "It was not computed: 'flights-delay' has no predictions in the lake." in drafted(over)
+
+
+def test_errors_have_a_price_where_the_model_says_so(over, clock, project):
+    path = project / "models" / "flights-delay.yaml"
+    path.write_text(path.read_text() + "value: {kpi: k, per: true positive, worth: 40 EUR, false_alarm: 10 EUR}\n")
+    over.project = type(over.project)(project)
+    predictions(over, clock)
+    during, _ = do(over, "postmortem draft INC-1").view.table("impact").rows
+    assert during["cost"] == 10 * during["false_alarms"] + 40 * during["missed"]
+    assert "| cost, EUR |" in drafted(over)
+
+
+def test_a_newer_draft_takes_the_place_of_the_older(over):
+    drafted(over)
+    drafted(over)
+    states = [each.state for each in proposals(over.ledger.entries()).values()]
+    assert states == ["declined", "open"]
+
+
+# -- written by people --------------------------------------------------------------------------------------------
+
+
+def adopted(over, session):
+    drafted(over)
+    ana = session("ana")
+    assert do(ana, "adopt P-1", yes=True).exit == 0
+    return ana.project.root / "postmortems" / "INC-1.md"
+
+
+def fill(path, **sections):
+    text = path.read_text()
+    for name, body in sections.items():
+        text = text.replace(f"## {name}\n", f"## {name}\n\n{body}\n", 1)
+    path.write_text(text)
+
+
+def test_a_document_that_people_wrote_in_is_not_drafted_over(over, session):
+    path = adopted(over, session)
+    assert do(over, "postmortem draft INC-1").exit == 0, "untouched, it may be drafted anew"
+    fill(path, Summary="Mine.")
+    assert do(over, "postmortem draft INC-1").error["code"] == "conflict"
+
+
+def test_it_is_not_finished_while_something_is_empty(over, session):
+    path = adopted(over, session)
+    fill(path, **{name: body for name, body in WRITTEN.items() if name != "Where we got lucky"})
+    outcome = do(over, "postmortem finish INC-1")
+    assert (outcome.exit, outcome.error["what"]) == (2, "Still empty: Where we got lucky.")
+    assert do(over, "postmortem show INC-1").view.facts()["empty"] == ("Where we got lucky",)
+
+
+def test_finishing_keeps_the_document_and_takes_up_its_actions(over, session):
+    path = adopted(over, session)
+    fill(path, **WRITTEN)
+    path.write_text(path.read_text().replace("| --- | --- | --- | --- | --- |\n", "| --- | --- | --- | --- | --- |\n"
+                                             "| | alert on \\| labels | detect | bo | 2013-10-01 |\n"))
+    outcome = do(over, "postmortem finish INC-1")
+    assert outcome.exit == 0, outcome.error
+    state = postmortems(over.ledger.entries())["INC-1"]
+    assert (state.state, over.data().object(state.document)) == ("finished", path.read_bytes())
+    [item] = action_items(over.ledger.entries()).values()
+    assert (item.id, item.title, item.owner, item.due) == ("INC-1/1", "alert on | labels", "bo", "2013-10-01")
+
+
+@pytest.mark.parametrize(("line", "said"), [
+    ("| | x | detect | | 2013-10-01 |", "has no owner"), ("| | x | detect | bo | soon |", "no due date"),
+    ("| | x | fix | bo | 2013-10-01 |", "has the type 'fix'"), ("| | | detect | bo | 2013-10-01 |", "says nothing")])
+def test_an_action_needs_owner_day_and_type(over, session, line, said):
+    path = adopted(over, session)
+    fill(path, **WRITTEN)
+    path.write_text(path.read_text().replace("| --- | --- | --- | --- | --- |\n",
+                                             f"| --- | --- | --- | --- | --- |\n{line}\n"))
+    outcome = do(over, "postmortem finish INC-1")
+    assert outcome.exit == 2
+    assert said in outcome.error["what"]
+    assert action_items(over.ledger.entries()) == {}
+
+
+def test_words_of_blame_are_hinted_at_and_forbid_nothing(over, session):
+    path = adopted(over, session)
+    fill(path, **(WRITTEN | {"Summary": "Bo should have looked; the root cause was Bo."}))
+    outcome = do(over, "postmortem finish INC-1")
+    assert outcome.exit == 0
+    assert {row["word"] for row in outcome.view.table("hints").rows} == {"should have", "root cause"}
+    assert _reading.hints(drafted_template()) == [], "the template itself blames nobody"
+
+
+def drafted_template():
+    from importlib.resources import files
+
+    return files("templates").joinpath("postmortem.md.j2").read_text()
+
+
+# -- actions ------------------------------------------------------------------------------------------------------
+
+
+def test_an_action_has_an_owner_and_a_day(over):
+    outcome = do(over, "postmortem action INC-1 --type detect --title 'alert on labels' --owner ana --due 2013-10-01")
+    assert outcome.exit == 0
+    do(over, "postmortem action INC-1 --type process --title 'call them first'")
+    items = list(action_items(over.ledger.entries()).values())
+    assert [(item.id, item.owner, item.due) for item in items] == [("INC-1/1", "ana", "2013-10-01"),
+                                                                  ("INC-1/2", "bo", "2013-09-30")]
+    assert do(over, "postmortem done INC-1/2 --note 'it is in the manual'").exit == 0
+    assert action_items(over.ledger.entries())["INC-1/2"].state == "done"
+    assert do(over, "postmortem done INC-1/2").error["code"] == "conflict"
+    text = drafted(over)
+    assert "| INC-1/1 | alert on labels | detect | ana | 2013-10-01 |" in section(text, "Actions")
+
+
+@pytest.mark.parametrize("line", [
+    "--type detect", "--type fix --title x", "--type detect --title x --owner nobody",
+    "--type detect --title x --due soon", "--type detect --title x --item a", "--type checklist --title x",
+    "--type checklist --title x --item a",
+    "--type checklist --title x --item a --finding f --sign-off r",
+    "--type checklist --title x --item a --finding f --max-age soon",
+    "--type checklist --title x --item drift-ok --finding drift",
+    "--type checklist --title x --item a --finding f --model nothing"])
+def test_half_an_action_is_refused_and_proposes_nothing(over, line):
+    outcome = do(over, f"postmortem action INC-1 {line}")
+    assert outcome.exit == 2
+    assert (action_items(over.ledger.entries()), proposals(over.ledger.entries())) == ({}, {})
+
+
+def test_a_checklist_action_proposes_the_item_as_a_lesson(over, project):
+    action = "postmortem action INC-1 --type checklist"
+    assert do(over, f"{action} --item labels-in --finding health --max-age 36h --title 'they are in'").exit == 0
+    assert do(over, f"{action} --item law --sign-off legal --title 'law looked'").exit == 0
+    first, second = proposals(over.ledger.entries()).values()
+    assert (first.lesson, first.origin, first.path, first.why) == (True, "INC-1", "checklists/standard.yaml",
+                                                                  "they are in")
+    assert "# the inputs are the ones it was trained on" in first.content
+    assert "- {id: labels-in, finding: health, max_age: 36h, title: they are in, lesson_of: INC-1}" in first.content
+    assert "labels-in" in second.content, "the second builds upon the first"
+    assert do(over, "postmortem done INC-1/1").error["code"] == "bad_input", "a lesson is done when it is decided"
+
+
+def test_an_incident_that_is_about_no_model_asks_which(over, project):
+    do(over, "incident open --title x")
+    line = "postmortem action INC-2 --type checklist --item a --sign-off legal --title t"
+    assert do(over, line).exit == 0, "there is only one model"
+    text = (project / "models" / "flights-delay.yaml").read_text()
+    (project / "models" / "other.yaml").write_text(text)
+    over.project = type(over.project)(project)
+    assert do(over, line.replace("--item a", "--item b")).error["next"] == "Add: --model MODEL"
+
+
+@pytest.mark.parametrize("line", ["draft INC-9", "show INC-9", "finish INC-9", "show INC-1", "finish INC-1",
+                                  "done INC-1/9"])
+def test_what_is_not_there_is_said_so(over, line):
+    assert do(over, f"postmortem {line}").error["code"] == "not_found"
+
+
+def test_a_viewer_reads_and_writes_nothing(over, session):
+    drafted(over)
+    vera = session("vera")
+    view = do(vera, "postmortem show INC-1").view
+    assert view.status is Status.WARN
+    for line in ("draft INC-1", "finish INC-1", "action INC-1 --type detect --title x"):
+        assert do(vera, f"postmortem {line}").exit == 4
