@@ -3,6 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 
@@ -222,9 +223,10 @@ def _shares(r: Counts, c: Counts, empty: float = 0.0) -> tuple[Floats, Floats]:
 
 def aligned(r: Mapping[str, int], c: Mapping[str, int]) -> tuple[tuple[str, ...], Counts, Counts]:
     """The levels of either side, the reference's most frequent first, with (k,) counts of each."""
-    levels = sorted(r.keys() | c.keys(), key=lambda level: (-r.get(level, 0), -c.get(level, 0), level))
-    sides = [np.fromiter((side.get(level, 0) for level in levels), np.int64, len(levels)) for side in (r, c)]
-    return tuple(levels), sides[0], sides[1]
+    levels = sorted(r.keys() | c.keys())
+    before, now = (np.fromiter(map(side.get, levels, repeat(0)), np.int64, len(levels)) for side in (r, c))
+    order = np.lexsort((-now, -before))
+    return tuple(map(levels.__getitem__, order.tolist())), before[order], now[order]
 
 
 @dataclass(frozen=True)

@@ -221,7 +221,7 @@ class Tally:
         self._counts = np.zeros(size, np.int64)
         self._value = np.full(size, np.nan)
         self._mixed = np.zeros(size, np.bool_)
-        self._any_mixed = False
+        self._seen = self._any_mixed = False
         self._deviations, self._codes = np.empty(PIECE, np.float32), np.empty(PIECE, np.intp)
         self._nulls = self._nans = self._summed = 0
         self._minimum = self._maximum = math.nan
@@ -262,11 +262,10 @@ class Tally:
     def _prove(self, codes: Codes, values: Floats) -> None:
         """Find the cells that hold more than one value. A cell's first value is its witness; each other value that
         lands there is compared with it, so what is left unmarked is proven, not guessed."""
-        first = 4096  # enough to mark most cells of a continuous column, whose later rows then need no look
-        self._compare(codes[:first], values[:first])
-        if codes.size <= first:
-            return
-        codes, values = codes[first:], values[first:]
+        if not self._seen:  # enough to mark most cells of a continuous column, whose later rows then need no look
+            self._seen = True
+            self._compare(codes[:4096], values[:4096])
+            codes, values = codes[4096:], values[4096:]
         if self._any_mixed:
             open_ = np.flatnonzero(~self._mixed[codes])
             if open_.size < codes.size:

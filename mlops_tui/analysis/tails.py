@@ -117,14 +117,26 @@ def noncentral_chi2_sf(x: float, df: float, shift: float) -> float:
 
 
 def noncentral_shift(x: float, df: float, power: float) -> float:
-    """The λ at which P(χ²(df, λ) > x) = power, by bisection; 0 where the central tail reaches it already."""
+    """The λ at which P(χ²(df, λ) > x) = power to 1e-6; 0 where the central tail reaches it already.
+
+    By the secant method with the Illinois step, which keeps the root between its ends (Dowell & Jarratt 1971, BIT 11).
+    """
     _in_unit(power)
     if chi2_sf(x, df) >= power:
         return 0.0
-    high = x + 10.0
-    while noncentral_chi2_sf(x, df, high) < power:
-        high *= 2
-    return _bisect(lambda shift: noncentral_chi2_sf(x, df, shift) < power, 0.0, high, steps=40)
+    low, below, high = 0.0, chi2_sf(x, df) - power, 4 * math.sqrt(2 * df + 10) + 10
+    while (above := noncentral_chi2_sf(x, df, high) - power) < 0:
+        low, below, high = high, above, 2 * high
+    side = 0
+    while True:
+        middle = (low * above - high * below) / (above - below)
+        off = noncentral_chi2_sf(x, df, middle) - power
+        if abs(off) < 1e-6:
+            return middle
+        if off < 0:
+            low, below, above, side = middle, off, above / 2 if side < 0 else above, -1
+        else:
+            high, above, below, side = middle, off, below / 2 if side > 0 else below, 1
 
 
 def _in_unit(p: float) -> None:
@@ -132,9 +144,9 @@ def _in_unit(p: float) -> None:
         raise ValueError(f"a probability lies between 0 and 1, not {p}")
 
 
-def _bisect(below: Callable[[float], bool], low: float, high: float, steps: int = 100) -> float:
+def _bisect(below: Callable[[float], bool], low: float, high: float) -> float:
     """Where a predicate that holds below a point and not above it changes."""
-    for _ in range(steps):
+    for _ in range(100):
         middle = (low + high) / 2
         low, high = (middle, high) if below(middle) else (low, middle)
     return (low + high) / 2
