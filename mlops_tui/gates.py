@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mlops_tui import declare, folds
+from mlops_tui import declare, folds, kinds
 from mlops_tui.analysis.criteria import Criterion, Verdict, judge
 from mlops_tui.analysis.interval import Contrast, Estimate
 from mlops_tui.errors import Unreadable
@@ -70,8 +70,7 @@ class Case:
 
 def gate(case: Case, evidence: Evidence, entries: "Sequence[Entry]") -> tuple[Requirement, ...]:
     """Everything that is required of the version, criteria first; open incidents only warn."""
-    found = [criterion(each.metric, each.slice, each.at_least, each.at_most, each.min_rows, evidence)
-             for each in case.model.criteria]
+    found = [criterion(each, evidence) for each in case.model.criteria]
     for rule in case.model.gate:
         if rule == "beats_baseline":
             found.append(beats_baseline(evidence))
@@ -97,15 +96,15 @@ def verdict(requirements: Sequence[Requirement]) -> Status:
 # -- what was measured --------------------------------------------------------------------------------------------
 
 
-def criterion(metric: str, slice: str, at_least: float | None, at_most: float | None, min_rows: int,
-              evidence: Evidence) -> Requirement:
+def criterion(declared: kinds.Criterion, evidence: Evidence) -> Requirement:
     """A success criterion, judged on the confidence bound."""
-    name = f"{metric}:{slice}" if slice else metric
-    limit = f"at least {at_least:g}" if at_least is not None else f"at most {at_most:g}"
-    title, measured = f"{name} is {limit}", evidence.metrics.get(name)
+    name = f"{declared.metric}:{declared.slice}" if declared.slice else declared.metric
+    least, most = declared.at_least, declared.at_most
+    title = f"{name} is at least {least:g}" if least is not None else f"{name} is at most {most:g}"
+    measured = evidence.metrics.get(name)
     if measured is None:
         return Requirement(f"criterion {name}", title, Status.UNKNOWN, f"{name} was not measured in training")
-    judged = judge(Criterion(metric, at_least, at_most, min_rows), measured)
+    judged = judge(Criterion(declared.metric, least, most, declared.min_rows), measured)
     return Requirement(f"criterion {name}", title, _JUDGED[judged.verdict], f"{judged.reason}, n = {measured.n:,}",
                        "training")
 

@@ -36,13 +36,14 @@ def measured(value, low, high, n=5000):
 ])
 def test_a_criterion_is_judged_on_its_bound(estimate, status):
     metrics = {} if estimate is None else {"roc_auc": estimate}
-    found = gates.criterion("roc_auc", "", 0.70, None, 1000, Evidence(metrics))
+    found = gates.criterion(Declared("roc_auc", at_least=0.70, min_rows=1000), Evidence(metrics))
     assert found.status is status
     assert found.detail
 
 
 def test_a_criterion_on_a_slice_is_not_met_by_the_whole():
-    found = gates.criterion("roc_auc", "origin=JFK", 0.70, None, 0, Evidence({"roc_auc": measured(0.8, 0.79, 0.81)}))
+    declared = Declared("roc_auc", at_least=0.70, slice="origin=JFK")
+    found = gates.criterion(declared, Evidence({"roc_auc": measured(0.8, 0.79, 0.81)}))
     assert (found.status, found.id) == (UNKNOWN, "criterion roc_auc:origin=JFK")
 
 
@@ -102,8 +103,8 @@ def found(status="pass", subject="m", **more):
     ([found("fail"), found("pass")], PASS), ([found("pass"), found("fail")], FAIL),
     ([found(subject="other")], UNKNOWN), ([found(subject="m@2")], PASS), ([found(subject="m@3")], UNKNOWN),
     ([found(subject="flights")], PASS),
-    ([found(check="health")], UNKNOWN), ([found(declaration="yesterday's")], UNKNOWN), ([found(declaration="")], UNKNOWN),
-    ([found(version="1")], PASS),
+    ([found(check="health")], UNKNOWN), ([found(declaration="yesterday's")], UNKNOWN),
+    ([found(declaration="")], UNKNOWN), ([found(version="1")], PASS),
 ])
 def test_an_item_is_answered_by_the_newest_finding_about_it(history, facts, status):
     history.add(*facts)
@@ -186,7 +187,8 @@ def test_an_adopted_lesson_counts_as_its_item_and_may_not_vanish(history):
 
 
 def test_a_lesson_for_another_models_checklist_is_not_ours(history):
-    history.add(lesson(path="checklists/credit.yaml"), Proposal(subject="P-2", event="proposed", path="monitors/x.yaml"))
+    history.add(lesson(path="checklists/credit.yaml"),
+                Proposal(subject="P-2", event="proposed", path="monitors/x.yaml"))
     assert gates.lessons(case(history), history.entries) == []
     history.add(IncidentEvent(subject="INC-1", event="opened", about="m@1", title="t"))
     assert len(gates.lessons(case(history), history.entries)) == 1, "it came from an incident about the model"

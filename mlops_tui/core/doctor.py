@@ -33,6 +33,8 @@ READERS: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
     "monitor": ("yaml", lambda path: read(Monitor, path)), "checklist": ("yaml", lambda path: read(Checklist, path)),
     "endpoint": ("yaml", lambda path: read(Endpoint, path)), "decision": ("md", read_document),
     "runbook": ("md", read_document)}
+READ_ELSEWHERE = (".yaml", ".yml", ".sql", ".md")
+HOLD_CODE = ("feature", "pipeline")  # SQL and notes of the steps lie beside the declarations
 
 
 @look
@@ -202,22 +204,24 @@ def _tracking(project: Project) -> Iterator[Row]:
 
 def _declared(project: Project) -> Iterator[Row]:
     """Every file is read by itself, so that all errors show and not only the first."""
-    wrong, count = [], 0
-    for kind, (ending, reader) in READERS.items():
-        for path in sorted((project.root / FOLDERS[kind]).glob("*.*")):
-            if path.suffix != f".{ending}":
-                if path.suffix in (".yaml", ".yml", ".sql", ".md") and kind not in ("feature", "pipeline"):
-                    wrong.append(_row(f"{kind} {path.name}", Status.WARN, "is not read",
-                                      f"{FOLDERS[kind]}/ holds .{ending} files."))
-                continue
-            count += 1
-            try:
-                reader(path)
-            except (Refusal, OSError, UnicodeDecodeError) as problem:
-                where = getattr(problem, "where", "") or str(path)
-                wrong.append(_row(f"{kind} {path.stem}", Status.FAIL, f"{getattr(problem, 'what', problem)} ({where})",
-                                  str(getattr(problem, "next", ""))))
+    found = [(kind, path) for kind in READERS for path in sorted((project.root / FOLDERS[kind]).glob("*.*"))]
+    read_ones = [(kind, path) for kind, path in found if path.suffix == f".{READERS[kind][0]}"]
+    for kind, path in found:
+        if path.suffix in READ_ELSEWHERE and kind not in HOLD_CODE and (kind, path) not in read_ones:
+            yield _row(f"{kind} {path.name}", Status.WARN, "is not read",
+                       f"{FOLDERS[kind]}/ holds .{READERS[kind][0]} files.")
+    wrong = [row for kind, path in read_ones for row in _broken(kind, path)]
     yield from wrong
-    if not any(row["status"] is Status.FAIL for row in wrong):
-        yield _row("declarations", Status.PASS, f"{count} files parse")
+    if not wrong:
+        yield _row("declarations", Status.PASS, f"{len(read_ones)} files parse")
         yield from (_row(check, Status.FAIL, said, fix) for check, said, fix in dangling(project))
+
+
+def _broken(kind: str, path: Path) -> Iterator[Row]:
+    """What is wrong with one file; nothing where it parses."""
+    try:
+        READERS[kind][1](path)
+    except Refusal as problem:
+        yield _row(f"{kind} {path.stem}", Status.FAIL, f"{problem.what} ({problem.where or path})", problem.next)
+    except (OSError, UnicodeDecodeError) as problem:
+        yield _row(f"{kind} {path.stem}", Status.FAIL, f"{problem} ({path})")
