@@ -259,6 +259,7 @@ def work_through(session):
             do(session, f"runbook step RUN-1 {number} --note 'it was done'" if happened else line, yes=True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("before", [True, False], ids=["before the write", "after the write"])
 def test_killed_at_any_write_it_goes_on_and_no_act_happens_twice(bo, session, monkeypatch, tmp_path, before):
     """The process ends at its n-th write to the history, for every n; then a new one takes over."""
