@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_tui import __version__
-from mlops_tui.capability import HelpAsked
 from mlops_tui.errors import BadInput, NotDeclared, Refusal
+from mlops_tui.marker import find
 
 if TYPE_CHECKING:
     from mlops_tui.commands import Outcome
@@ -101,7 +101,7 @@ def _without_a_command(given: Options) -> int:
     if {"--help", "-h"} & set(given.argv) or not (asked or (sys.stdout.isatty() and not given.json)):
         return _help(import_module("mlops_tui.commands"), ["--help"])
     here = Path(given.project).resolve() if given.project else Path.cwd()
-    root = here if given.project else import_module("mlops_tui.project").find(here)
+    root = here if given.project else find(here)
     if root is None and not asked:
         return _help(import_module("mlops_tui.commands"), ["--help"])
     if root is None:
@@ -127,7 +127,7 @@ def _job(given: Options) -> int:
 def _help(commands: Any, argv: Sequence[str]) -> int:
     try:
         commands.root.main(list(argv), prog_name="mlops-tui", obj=None, standalone_mode=False)
-    except HelpAsked as asked:
+    except commands.HelpAsked as asked:
         _write(asked.text + "\n" + (EPILOG if argv[0] in ("--help", "-h") else ""))
         return 0
     raise BadInput("There is no help for that.", next="Try: mlops-tui --help")
@@ -135,9 +135,9 @@ def _help(commands: Any, argv: Sequence[str]) -> int:
 
 def open_session(given: Options) -> "Session":
     """The session the line asks for: in the project it names, the nearest one, or none."""
-    sessions, projects = import_module("mlops_tui.session"), import_module("mlops_tui.project")
+    sessions = import_module("mlops_tui.session")
     here = Path(given.project).resolve() if given.project else Path.cwd()
-    root = here if given.project else projects.find(here)
+    root = here if given.project else find(here)
     bare = given.argv[0] in ("init", "demo") or root is None
     if bare and not given.project:
         door = import_module("mlops_tui.commands").perform

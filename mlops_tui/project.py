@@ -15,20 +15,12 @@ import yaml
 
 from mlops_tui import declare, kinds
 from mlops_tui.errors import BadInput, NotDeclared, Unreadable, nearest
+from mlops_tui.marker import MARKER
 
 T = TypeVar("T")
-MARKER = "mlops.yaml"
 FOLDERS = {"dataset": "datasets", "feature": "features", "pipeline": "pipelines", "model": "models",
            "monitor": "monitors", "checklist": "checklists", "endpoint": "endpoints", "decision": "decisions",
            "runbook": "runbooks"}
-
-
-def find(start: Path) -> Path | None:
-    """The nearest folder upwards that holds a project."""
-    for folder in (start, *start.parents):
-        if (folder / MARKER).is_file():
-            return folder
-    return None
 
 
 @dataclass(frozen=True)

@@ -156,10 +156,16 @@ class Canvas:
         self._owner[row][column] = owner
 
     def rows(self) -> Iterator[list[tuple[str, str]]]:
-        """Each line as runs of text and colour."""
+        """Each line as runs of text and colour; a blank has none of its own."""
         for cells, owners in zip(self._cells, self._owner, strict=True):
-            yield [(chr(0x2800 + bits) if bits else " ", COLOURS[owner]) for bits, owner
-                   in zip(cells, owners, strict=True)]
+            runs: list[tuple[str, str]] = []
+            for bits, owner in zip(cells, owners, strict=True):
+                text, colour = (chr(0x2800 + bits), COLOURS[owner]) if bits else (" ", runs[-1][1] if runs else "")
+                if runs and runs[-1][1] == colour:
+                    runs[-1] = (runs[-1][0] + text, colour)
+                else:
+                    runs.append((text, colour))
+            yield runs
 
 
 # -- bars and intervals -------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shlex
+import shutil
 import sys
 from collections.abc import Sequence
 from datetime import UTC, tzinfo
@@ -43,16 +44,18 @@ from mlops_tui.view import Action, Row, Status, Table, Text, View
 EVERY = 2.0          # seconds between two looks at the history
 WHILE_WORKING = 0.5  # the same while jobs of this dashboard run
 KEYS = {"question_mark": "?", "colon": ":", "enter": "Enter", "escape": "Esc"}
+WIDTHS = ((0, "-narrow"), (TWO_SIDES, "-wide"))
+HEIGHTS = ((0, "-short"), (20, "-medium"), (32, "-tall"))
 PLACES = {"INC": ("incident", "show"), "AL": ("alert", "show"), "AP": ("approve", "show"), "RUN": ("runbook", "show")}
 
 
 class Dashboard(App[None]):
     """One project on one screen. `busy` counts what the desk has not answered yet."""
 
-    CSS_PATH = "app.tcss"
+    CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "mlops-tui"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (TWO_SIDES, "-wide")]  # noqa: RUF012 Textual declares them
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-medium"), (32, "-tall")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [*WIDTHS]  # noqa: RUF012 Textual declares them
+    VERTICAL_BREAKPOINTS = [*HEIGHTS]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         # before the widgets see it: what is typed right after it must already land in the command line
         Binding("colon", "command", "Type a command", show=False, priority=True, id="app.command"),
@@ -69,6 +72,7 @@ class Dashboard(App[None]):
         if "TEXTUAL_THEME" not in os.environ:
             self.theme = THEMES[0].name
         self._home = Home(cache.last(root))
+        self._home.add_class(*classes(*shutil.get_terminal_size()))
         self.desk = Desk(root, person, read_only, self.post_message)
         self._at = tuple(at)
         self._mine: set[int] = set()
@@ -191,7 +195,7 @@ class Dashboard(App[None]):
 
     @on(Opened)
     def _opened(self, message: Opened) -> None:
-        view = panels.model_view(message.model, message.series, self._nouns)
+        view = panels.model_view(message.model, message.facets, message.series, self._nouns)
         self.push_screen(Answer(view, (str(message.model["model"]),), self._project, self.zone))
 
     @on(CommandLine.Typed)
@@ -265,6 +269,11 @@ class Dashboard(App[None]):
 
     def _say(self, text: str, *, bad: bool = False) -> None:
         self.notify(text, severity="error" if bad else "information", markup=False)
+
+
+def classes(width: int, height: int) -> list[str]:
+    """The classes of a screen of that size: known beforehand, the first picture is laid out once and not twice."""
+    return [max(step for step in steps if step[0] <= size)[1] for steps, size in ((WIDTHS, width), (HEIGHTS, height))]
 
 
 def place(words: tuple[str, ...]) -> tuple[str, ...]:

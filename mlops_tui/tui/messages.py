@@ -5,7 +5,7 @@ from datetime import datetime
 
 from textual.message import Message
 
-from mlops_tui.view import Row, Series, View
+from mlops_tui.view import Column, Row, Series, View
 
 
 class FromDesk(Message):
@@ -87,4 +87,5 @@ class Opened(Message):
     """Somebody wants to see all of a model."""
 
     model: Row
+    facets: tuple[Column, ...]
     series: Series | None

@@ -1,62 +1,63 @@
 """How the rows of the first screen are painted: models, what needs you, jobs, what comes next."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from rich.text import Text
 
-from mlops_tui.health import FACETS, SHORT
 from mlops_tui.render.cells import clean, fit, width_of, wrap
 from mlops_tui.render.charts import draw
 from mlops_tui.tui.paint import glyph, sides, word
 from mlops_tui.view import Action, Cell, Column, Row, Series, Status, Table, View
 
+Facets = Sequence[Column]  # what a model's health is made of, as the table of models names it
 NARROW, WIDE = 6, 10  # columns of one facet: its glyph, or glyph and word
 LABEL = 7
 REASON = 11  # columns before a reason: glyph and word
 
 
-def model_head(row: Row, width: int) -> list[Text]:
-    name, version, facet = _widths(width)
+def model_head(facets: Facets, width: int) -> list[Text]:
+    name, version, size = _widths(len(facets), width)
     line = Text.assemble(" " * 3, fit("model", name), " ", fit("version" if version else "", version))
-    for each in FACETS:
-        line.append(fit(each if facet > len(each) else SHORT.get(each, each), facet))
+    for facet in facets:
+        line.append(fit(facet.id if size > len(facet.id) else facet.heading, size))
     line.stylize("dim")
     return [line]
 
 
-def model(row: Row, width: int) -> list[Text]:
+def model(row: Row, facets: Facets, width: int) -> list[Text]:
     """A model on one line: below the name of each facet its glyph, and its word where there is room."""
-    name, version, facet = _widths(width)
+    name, version, size = _widths(len(facets), width)
     mark, colour = glyph(row.get("status"))
     line = Text.assemble((f" {mark} ", colour), (word(row["model"], name), "bold"), " ")
     told = f"{row['version']} {row['role']}" if row["version"] and version > 10 else row["version"] or "none"
     line.append(word(told, version), style="dim")
-    for each in FACETS:
-        mark, colour = glyph(status := row.get(each))
-        line.append(fit(f" {mark}" if facet == NARROW else f"{mark} {status}", facet), style=colour)
+    for facet in facets:
+        mark, colour = glyph(status := row.get(facet.id))
+        line.append(fit(f" {mark}" if size == NARROW else f"{mark} {status}", size), style=colour)
     return [line]
 
 
-def _widths(width: int) -> tuple[int, int, int]:
+def _widths(facets: int, width: int) -> tuple[int, int, int]:
     """The columns for the name, for the version and for each facet."""
-    facet = WIDE if width >= 4 + WIDE * len(FACETS) + 24 else NARROW
-    room = max(width - 4 - facet * len(FACETS), 8)
+    facet = WIDE if width >= 4 + WIDE * facets + 24 else NARROW
+    room = max(width - 4 - facet * facets, 8)
     version = min(12, room // 3) if room >= 18 else 0
     return room - version, version, facet
 
 
-def model_words(row: Row | None, width: int, zone: tzinfo) -> list[Text]:
+def model_words(row: Row | None, facets: Facets, width: int, zone: tzinfo) -> list[Text]:
     """Why the facets of a model stand as they do, the worst first; those with one reason together."""
     if row is None:
         return []
     rank = [Status.ERROR, Status.FAIL, Status.WARN, Status.RUNNING, Status.PASS, Status.DONE, Status.UNKNOWN]
     alike: dict[tuple[Cell, Cell, Cell], list[str]] = {}
-    for facet in FACETS:
-        alike.setdefault((row.get(facet), row.get(f"{facet}_why"), row.get(f"{facet}_at")), []).append(facet)
+    for facet in facets:
+        told = row.get(facet.id), row.get(f"{facet.id}_why"), row.get(f"{facet.id}_at")
+        alike.setdefault(told, []).append(facet.id)
     ordered = sorted(alike.items(), key=lambda item: next(
         (place for place, status in enumerate(rank) if status is item[0][0]), len(rank)))
-    return [line for told, facets in ordered for line in _reason(facets, *told, width, zone)]
+    return [line for told, names in ordered for line in _reason(names, *told, width, zone)]
 
 
 def _reason(facets: list[str], status: Cell, why: Cell, at: Cell, width: int, zone: tzinfo) -> list[Text]:
@@ -119,12 +120,12 @@ def following(row: Row, width: int, zone: tzinfo) -> list[Text]:
 CHECKS = {"features": "drift", "performance": "performance", "calibration": "calibration", "fairness": "bias"}
 
 
-def model_view(row: Row, series: Series | None, nouns: Collection[str]) -> View:
+def model_view(row: Row, facets: Facets, series: Series | None, nouns: Collection[str]) -> View:
     """Everything the first screen knows of one model, and what can be looked at next."""
     name, status = str(row["model"]), row.get("status")
-    facets: list[Row] = [{"facet": facet, "status": row.get(facet), "why": row.get(f"{facet}_why"),
-                          "at": row.get(f"{facet}_at")} for facet in FACETS]
-    table = Table.of("facets", facets, "facet", "status", Column("why", "what says so"), Column("at", "when"))
+    rows: list[Row] = [{"facet": facet.id, "status": row.get(facet.id), "why": row.get(f"{facet.id}_why"),
+                        "at": row.get(f"{facet.id}_at")} for facet in facets]
+    table = Table.of("facets", rows, "facet", "status", Column("why", "what says so"), Column("at", "when"))
     asked = [(f"Check {facet} now", (noun, name)) for facet, noun in CHECKS.items()]
     asked += [("Compare remedies", ("remedy", name)), ("Train its candidates", ("train", name))]
     title = f"{name} {row['version']} is the champion" if row["version"] else f"{name} has no champion"

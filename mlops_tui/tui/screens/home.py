@@ -1,5 +1,6 @@
 """Home: what is healthy, what needs you, what runs, and what comes next."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
 from zoneinfo import ZoneInfo
@@ -19,7 +20,7 @@ from mlops_tui.tui.widgets.body import Body
 from mlops_tui.tui.widgets.command_line import CommandLine
 from mlops_tui.tui.widgets.drawing import Drawing
 from mlops_tui.tui.widgets.rows import Rows
-from mlops_tui.view import Cell, Row, Series, Table, View
+from mlops_tui.view import Cell, Column, Row, Series, Table, View
 
 KEYS = " Enter opens   Tab next   : command   ? all   q quit   r refresh"
 TWO_SIDES = 100  # columns from which both sides have room
@@ -30,6 +31,7 @@ NOTHING = "● Nothing: all that was found is taken care of."
 class Home(Screen[None]):
     """The first screen; it is given views and asks for commands, and knows nothing of the project itself."""
 
+    AUTO_FOCUS = ""  # on_mount knows better
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("tab", "next", "Next panel", show=False, id="home.next"),
         Binding("shift+tab", "previous", "Previous panel", show=False, id="home.previous"),
@@ -49,7 +51,8 @@ class Home(Screen[None]):
         with Container(id="panels"):
             with Vertical(id="left"):
                 with Vertical(id="health"):
-                    yield Rows("model", panels.model, head=panels.model_head, empty=NO_MODEL, id="models")
+                    yield Rows("model", lambda row, width: panels.model(row, self.facets, width), empty=NO_MODEL,
+                               head=lambda row, width: panels.model_head(self.facets, width), id="models")
                     yield Drawing("words")
                 yield Drawing("chart")
             with Vertical(id="right"):
@@ -74,6 +77,12 @@ class Home(Screen[None]):
     @property
     def zone(self) -> ZoneInfo:
         return ZoneInfo(str(self._facts().get("zone") or "UTC"))
+
+    @property
+    def facets(self) -> Sequence[Column]:
+        """What the health of a model is made of."""
+        rows = self._table("models").rows
+        return [column for column in self._table("models").columns if rows and f"{column.id}_why" in rows[0]]
 
     def _facts(self) -> dict[str, Cell]:
         return self._view.facts() if self._view is not None else {}
@@ -117,8 +126,8 @@ class Home(Screen[None]):
         """The words and the picture of the model under the cursor."""
         if self._view is None:
             return
-        zone = self.zone
-        self.query_one("#words", Drawing).show(lambda width, height: panels.model_words(row, width, zone))
+        zone, facets = self.zone, self.facets
+        self.query_one("#words", Drawing).show(lambda width, height: panels.model_words(row, facets, width, zone))
         found = self._series(row)
         chart = self.query_one("#chart", Drawing)
         chart.border_title = escape(found.title if found is not None else "Share of positives")
@@ -152,7 +161,7 @@ class Home(Screen[None]):
     @on(Rows.Opened, "#models")
     def _model_opened(self, event: Rows.Opened) -> None:
         if event.row is not None:
-            self.post_message(Opened(event.row, self._series(event.row)))
+            self.post_message(Opened(event.row, tuple(self.facets), self._series(event.row)))
 
     @on(Rows.Opened, "#needs")
     @on(Rows.Opened, "#next")

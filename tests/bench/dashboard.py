@@ -1,0 +1,140 @@
+"""CPU seconds and memory of the dashboard to its first picture, and to its data, beside a bare Textual app."""
+
+import fcntl
+import json
+import os
+import pty
+import resource
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Thread
+
+RUNS = 9
+GOALS = {"first_picture_ratio": 1.5, "data_more_cpu_seconds": 1.0, "megabytes": 110}
+HERE = Path(__file__).parents[2]
+
+STOP = """
+import os
+from textual.drivers.linux_driver import LinuxDriver
+write = LinuxDriver.write
+def stop(self, data):
+    write(self, data)
+    if {word!r} in data:
+        os._exit(0)
+LinuxDriver.write = stop
+"""
+BARE = """
+from textual.app import App
+from textual.widgets import Footer, Static
+class Bare(App):
+    BINDINGS = [("q", "quit", "Quit")]
+    def compose(self):
+        yield Static("hello world")
+        yield Footer()
+Bare().run()
+"""
+OURS = """
+from mlops_tui.cli import main
+main(["--project", {folder!r}])
+"""
+SCRIPTS = {"bare": (BARE, "hello world"), "first picture": (OURS, "INC-1"), "data": (OURS, "INC-1")}
+MODEL = """\
+task: binary
+label: {dataset: flights, column: late}
+features: []
+candidates: {logistic: {estimator: sklearn.linear_model.LogisticRegression}}
+split: {time: sched_dep}
+"""
+
+
+def project(folder: Path) -> None:
+    """A project of six models with a season of findings, an incident, and three schedules."""
+    from mlops_tui.opening import open_project  # in a child: a fork of a large process counts as large
+    from mlops_tui.session import ReplayClock
+    from store.facts import Finding, IncidentEvent, Promotion, Trained
+
+    (folder / "mlops.yaml").write_text("project: flights\ntimezone: America/New_York\nclock: replay\n")
+    for kind in ("models", "monitors"):
+        (folder / kind).mkdir()
+    for number in range(6):
+        (folder / "models" / f"model-{number}.yaml").write_text(MODEL)
+    for check in ("drift", "performance", "calibration"):
+        text = f"check: {check}\nsubject: model-0\nevery: 0 6 * * *\n"
+        (folder / "monitors" / f"{check}.yaml").write_text(text)
+    clock = ReplayClock(datetime(2013, 6, 1, tzinfo=UTC))
+    ledger = open_project(folder, clock=clock).ledger
+    for number in range(6):
+        name = f"model-{number}"
+        ledger.append(
+            Trained(subject=name, version="1", candidate="c", key="k", run_id="r", artifact="a", training="t",
+                    declaration="d", seed=1, window=("", ""), metrics={}),
+            Promotion(subject=name, version="1", previous="", approval="AP-1", evidence=""))
+    for day in range(150):
+        clock.advance(clock.moment + timedelta(days=1))
+        ledger.append(*(Finding(check=check, subject=f"model-{number}", status="pass", title="all is well",
+                                detail={"predicted": 0.25 - day / 2000, "seen": 0.25 - day / 1500})
+                        for number in range(6) for check in ("drift", "performance", "calibration")))
+    ledger.append(IncidentEvent(subject="INC-1", event="opened", title="it predicts too much", severity="high"))
+
+
+def measure(script: str) -> tuple[float, float]:
+    """CPU seconds and peak megabytes of a child in a terminal of 120 × 40, from its start until it has drawn a word."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    env = {**os.environ, "PYTHONPATH": str(HERE), "TERM": "xterm-256color"}
+    with subprocess.Popen([sys.executable, "-c", script], stdin=theirs, stdout=theirs, stderr=theirs, env=env,
+                          start_new_session=True) as child:
+        os.close(theirs)
+        Thread(target=drain, args=(ours,), daemon=True).start()
+        _, status, used = os.wait4(child.pid, 0)
+        child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit(f"a child ended with {child.returncode}")
+    return used.ru_utime + used.ru_stime, megabytes(used)
+
+
+def megabytes(used: resource.struct_rusage) -> float:
+    return used.ru_maxrss / (1024 if sys.platform.startswith("linux") else 1024 ** 2)
+
+
+def drain(terminal: int) -> None:
+    """Read what is drawn, as a terminal would."""
+    try:
+        while os.read(terminal, 65536):
+            pass
+    except OSError:
+        os.close(terminal)
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, __file__, folder], check=True, env={**os.environ, "PYTHONPATH": str(HERE)})
+        scripts = {name: STOP.format(word=word) + script.replace("{folder!r}", repr(folder))
+                   for name, (script, word) in SCRIPTS.items()}
+        last = Path(folder) / ".mlops" / "home.json"
+        measure(scripts["data"])  # warms the caches
+        taken: dict[str, list[tuple[float, float]]] = {name: [] for name in scripts}
+        for _ in range(RUNS):  # in turn, so that a busy machine is unfair to all alike
+            last.unlink()      # without a picture of last time, the word comes with the data
+            for name in ("data", "bare", "first picture"):
+                taken[name].append(measure(scripts[name]))
+    cpu = {name: statistics.median(seconds for seconds, _ in runs) for name, runs in taken.items()}
+    memory = {name: max(size for _, size in runs) for name, runs in taken.items()}
+    found = {"first_picture_ratio": round(cpu["first picture"] / cpu["bare"], 2),
+             "data_more_cpu_seconds": round(cpu["data"] - cpu["first picture"], 3),
+             "megabytes": round(memory["data"], 1)}
+    print(json.dumps({
+        "what": "dashboard", "unit": "CPU seconds, median; peak megabytes", "runs": RUNS,
+        "python": sys.version.split()[0], "cpu_seconds": {name: round(value, 3) for name, value in cpu.items()},
+        "peak_megabytes": {name: round(value, 1) for name, value in memory.items()}, **found, "goals": GOALS,
+        "met": {name: found[name] <= goal for name, goal in GOALS.items()}}, indent=2))
+
+
+if __name__ == "__main__":
+    project(Path(sys.argv[1])) if len(sys.argv) > 1 else main()

@@ -1,0 +1,634 @@
+"""Home as a person uses it: every size, every state, every key, on a real project and real jobs."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from textual import events
+from textual.color import Color
+from textual.pilot import Pilot
+
+import mlops_tui.core
+from mlops_tui import jobs
+from mlops_tui.commands import root
+from mlops_tui.opening import open_project
+from mlops_tui.render.cells import GLYPHS
+from mlops_tui.session import ReplayClock, Session
+from mlops_tui.tui.app import Dashboard, place
+from mlops_tui.tui.cache import path_of
+from mlops_tui.tui.screens.answer import Answer
+from mlops_tui.tui.screens.ask import Ask, Why
+from mlops_tui.tui.themes import THEMES
+from mlops_tui.tui.widgets.command_line import CommandLine
+from mlops_tui.tui.widgets.rows import Rows
+from mlops_tui.view import Status
+from store.facts import AlertEvent, Approval, Finding, IncidentEvent, Note, Promotion, Proposal, Trained
+
+NAPS = Path(__file__).parent.parent / "naps"
+SIZES = [(120, 40), (80, 24), (60, 16)]
+
+
+@pytest.fixture
+def naps(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`nap` in this process and in its children."""
+    monkeypatch.setattr(mlops_tui.core, "__path__", [*mlops_tui.core.__path__, str(NAPS / "core")])
+    monkeypatch.setitem(root.files, "nap", NAPS / "core" / "nap.py")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(NAPS), str(NAPS.parent.parent)]))
+
+
+@pytest.fixture
+def told(project: Path, clock: ReplayClock) -> Iterator[Session]:
+    """A project with something of everything that Home shows."""
+    (project / "models" / "odd[bold].yaml").write_text((project / "models" / "flights-delay.yaml").read_text(), "utf-8")
+    session = open_project(project, person="ana", clock=clock)
+    add = session.ledger.append
+    add(_trained("7"), Promotion(subject="flights-delay", version="7", previous="", approval="AP-1", evidence=""))
+    for day in range(20):
+        clock.advance(clock.moment + timedelta(days=1))
+        add(Finding(check="performance", subject="flights-delay", status="pass", title="roc_auc 0.74",
+                    detail={"predicted": 0.26 - day / 500, "seen": 0.30 - day / 200}))
+    add(Finding(check="calibration", subject="flights-delay", status="fail", title="ECE 0.081 is over 0.05"),
+        Finding(check="drift", subject="flights-delay", status="pass", title="nothing moved"),
+        Finding(check="ingest", subject="flights", status="warn", title="3 bad rows of 1,024"))
+    add(IncidentEvent(subject="INC-3", event="opened", title="predicts 18 %, sees 14 %", severity="high"),
+        AlertEvent(subject="AL-7", event="fired", monitor="m", severity="medium", title="late [again] in [/red]"),
+        _trained("8"),
+        Approval(subject="AP-5", event="asked", argv=("promote", "flights-delay@8"), quorum=2, role="approver",
+                 requester="bo", expires_at=(clock.moment + timedelta(hours=20)).isoformat(), title="promote 8"),
+        Proposal(subject="P-4", event="proposed", path="x.yaml", content="x", why="labels must be whole", lesson=True))
+    yield session
+    for job in jobs.rows(session).open():
+        if job.pid and jobs.here(job) and jobs.alive(job):
+            os.killpg(job.pid, signal.SIGKILL)
+    for child in jobs._children:
+        child.wait(10)
+    jobs._children.clear()
+
+
+def _trained(version: str) -> Trained:
+    return Trained(subject="flights-delay", version=version, candidate="c", key="k", run_id="r", artifact="a",
+                   training="t", declaration="d", seed=1, window=("", ""), metrics={})
+
+
+class Terminal:
+    """The dashboard in a terminal of a size, and what a person sees of it."""
+
+    def __init__(self, app: Dashboard, pilot: Pilot[None]) -> None:
+        self.app, self.pilot = app, pilot
+
+    @property
+    def text(self) -> str:
+        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
+
+    async def settle(self) -> None:
+        """Until nothing is asked of the desk any more."""
+        for _ in range(2000):
+            await self.pilot.pause(0.01)
+            if not self.app.busy:
+                await self.pilot.pause()
+                if not self.app.busy:
+                    return
+        pytest.fail("the desk never came to rest")
+
+    async def expect(self, seen: Callable[[], bool]) -> None:
+        for _ in range(2000):
+            if seen():
+                return
+            await self.pilot.pause(0.01)
+        pytest.fail(f"never seen:\n{self.text}")
+
+    async def press(self, *keys: str) -> None:
+        await self.pilot.press(*keys)
+        await self.settle()
+
+    async def type(self, line: str) -> None:
+        """A command line, typed faster than anything is drawn."""
+        for character in f":{line}":
+            key = {":": "colon", " ": "space", "-": "minus"}.get(character, character)
+            self.app.post_message(events.Key(key, character))
+        self.app.post_message(events.Key("enter", None))
+        await self.pilot.pause()
+        await self.pilot.pause(0.05)
+        await self.settle()
+
+
+@asynccontextmanager
+async def dashboard(folder: Path, size: tuple[int, int] = (120, 40), **how: Any) -> AsyncIterator[Terminal]:
+    app = Dashboard(folder, **how)
+    try:
+        async with app.run_test(size=size, notifications=True) as pilot:
+            terminal = Terminal(app, pilot)
+            await pilot.pause()
+            await terminal.settle()
+            yield terminal
+    finally:
+        closed = app.desk.close(10)
+    assert closed
+
+
+def run(story: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(story)
+
+
+# -- what is seen -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_size_shows_the_models_and_how_much_waits(told: Session, size: tuple[int, int]) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root, size) as terminal:
+            lines = terminal.text.splitlines()
+            assert len(lines) == size[1]
+            assert all(cell_len(line) == size[0] for line in lines)
+            assert "flights ▸ Home" in lines[0]
+            assert "■ 5 need you" in lines[0]
+            assert "flights-delay" in terminal.text
+            assert "perf" in terminal.text
+            assert ": command" in lines[-1]
+
+    run(story())
+
+
+def test_health_is_a_glyph_and_the_reason_in_words(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            row = next(line for line in terminal.text.splitlines() if "■ flights-delay" in line)
+            told_there = row.split("│")[1].replace("▌", " ").split()
+            assert told_there == ["■", "flights-delay", "7", "▲", "●", "●", "■", "○", "○"]
+            assert "■ fail    calibration: ECE 0.081 is over 0.05" in terminal.text
+            assert "▲ warn    data: 3 bad rows of 1,024" in terminal.text
+            assert "○ unknown never checked: fairness, serving" in terminal.text
+
+    run(story())
+
+
+def test_what_waits_is_listed_the_most_urgent_first(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            shown = [terminal.text.index(name) for name in ("INC-3", "AL-7", "AP-5", "limits reviewed", "P-4")]
+            assert shown[0] < shown[1] < shown[2] < min(shown[3:])
+            assert "nobody leads" in terminal.text
+            assert "0 of 2 votes · 20 h left" in terminal.text
+
+    run(story())
+
+
+def test_the_picture_is_that_of_the_model_under_the_cursor(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            assert "flights-delay · share of positives" in terminal.text
+            assert "━━ seen   ┅┅ predicted" in terminal.text
+            terminal.app.screen.query_one("#models").focus()
+            await terminal.press("down")
+            assert "Nothing has matured yet" in terminal.text
+            assert "▌" in next(line for line in terminal.text.splitlines() if "odd[bold]" in line)
+
+    run(story())
+
+
+def test_what_people_wrote_is_never_read_as_markup(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root, (160, 40)) as terminal:
+            assert "odd[bold]" in terminal.text
+            assert "late [again] in [/red]" in terminal.text
+            terminal.app._say("job [/red] has begun")
+            terminal.app.screen.query_one("#models").focus()
+            await terminal.press("end", "enter")
+            assert "odd[bold] has no champion" in terminal.text
+
+    run(story())
+
+
+def test_the_line_at_the_top_says_where_when_and_who(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root, person="ana") as terminal:
+            top = terminal.text.splitlines()[0]
+            assert "4 Oct 2013 06:00 EDT" in top
+            assert "replay" in top
+            assert "ana (single user)" in top
+            assert "as of" not in top
+
+    run(story())
+
+
+def test_an_empty_project_says_how_to_begin(tmp_path: Path) -> None:
+    (tmp_path / "mlops.yaml").write_text("project: new\n", encoding="utf-8")
+
+    async def story() -> None:
+        async with dashboard(tmp_path) as terminal:
+            assert "● nothing needs you" in terminal.text
+            assert "No model is declared yet." in terminal.text
+            assert "mlops-tui init" in terminal.text
+            assert "nothing is scheduled" in terminal.text
+
+    run(story())
+
+
+def test_a_broken_project_says_where_and_is_read_again(tmp_path: Path) -> None:
+    (tmp_path / "mlops.yaml").write_text("project: new\ntimezon: UTC\n", encoding="utf-8")
+
+    async def story() -> None:
+        async with dashboard(tmp_path) as terminal:
+            assert "Unknown key 'timezon'." in terminal.text
+            assert "mlops.yaml:2" in terminal.text
+            assert "Did you mean 'timezone'?" in terminal.text
+            assert "need" not in terminal.text.splitlines()[0]
+            (tmp_path / "mlops.yaml").write_text("project: new\ntimezone: UTC\n", encoding="utf-8")
+            await terminal.press("r")
+            assert "No model is declared yet." in terminal.text
+
+    run(story())
+
+
+def test_a_damaged_history_or_a_missing_zone_does_not_end_the_screen(told: Session) -> None:
+    folder = told.declared().root
+    (folder / "monitors" / "m.yaml").write_text("check: drift\nsubject: x\nevery: never\n", encoding="utf-8")
+
+    async def story() -> None:
+        async with dashboard(folder) as terminal:
+            assert "'never' is not a cron line" in terminal.text, "the rest of Home is there"
+            assert "■ 5 need you" in terminal.text
+
+    run(story())
+
+
+# -- the first picture --------------------------------------------------------------------------------------------
+
+
+def test_the_first_picture_is_the_last_one_and_says_so(told: Session) -> None:
+    async def story() -> None:
+        folder = told.declared().root
+        async with dashboard(folder):
+            pass
+        assert path_of(folder).is_file()
+        app = Dashboard(folder)
+        app.desk.ask = lambda asked: None  # type: ignore[method-assign]  # the desk never answers
+        async with app.run_test(size=(120, 40)) as pilot:
+            await pilot.pause()
+            shown = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+            assert "as of 4 Oct 2013 06:00 EDT" in shown
+            assert "INC-3" in shown
+        assert app.desk.close(10)
+
+    run(story())
+
+
+@pytest.mark.parametrize("kept", ["", "{", "[]", '{"is":"View"}', '{"is":"View","title":"x"}', "\x00\xff"])
+def test_a_last_picture_that_cannot_be_read_is_left_out(told: Session, kept: str) -> None:
+    folder = told.declared().root
+    path_of(folder).parent.mkdir(exist_ok=True)
+    path_of(folder).write_text(kept, encoding="latin-1")
+
+    async def story() -> None:
+        async with dashboard(folder) as terminal:
+            assert "INC-3" in terminal.text
+
+    run(story())
+
+
+FIRST = """
+import asyncio, json, sys
+from pathlib import Path
+from mlops_tui.tui.app import Dashboard
+seen = []
+class First(Dashboard):
+    def _begin(self):
+        seen.extend(sorted({name.partition(".")[0] for name in sys.modules}
+                           | {name for name in sys.modules if name.startswith("store.")}))
+        self.exit()
+async def story():
+    async with First(Path(sys.argv[1])).run_test() as pilot:
+        await pilot.pause()
+asyncio.run(story())
+sys.stdout.write(json.dumps(seen))
+"""
+
+
+def test_the_first_picture_needs_no_database(told: Session) -> None:
+    run(_once(told.declared().root))
+    done = subprocess.run([sys.executable, "-c", FIRST, str(told.declared().root)], capture_output=True, text=True,
+                          check=True)
+    modules = set(json.loads(done.stdout))
+    assert "textual" in modules
+    assert modules & {"sqlmodel", "sqlalchemy", "duckdb", "numpy", "apscheduler", "mlflow", "pyarrow", "store.ledger",
+                      "store.lake"} == set()
+
+
+async def _once(folder: Path) -> None:
+    async with dashboard(folder):
+        pass
+
+
+# -- moving about -------------------------------------------------------------------------------------------------
+
+
+def test_escape_goes_back_and_never_quits(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            terminal.app.screen.query_one("#needs").focus()
+            await terminal.press("enter")
+            assert isinstance(terminal.app.screen, Answer)
+            assert "INC-3" in terminal.text.splitlines()[0]
+            await terminal.press("escape")
+            assert terminal.app.screen is terminal.app._home
+            await terminal.press("escape", "escape")
+            assert terminal.app.is_running
+
+    run(story())
+
+
+def test_a_refresh_never_moves_the_cursor(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            needs = terminal.app.screen.query_one("#needs", Rows)
+            needs.focus()
+            await terminal.press("down", "down")
+            assert needs.row is not None
+            assert needs.row["id"] == "AP-5"
+            told.ledger.append(IncidentEvent(subject="INC-4", event="opened", title="another", severity="critical"))
+            await terminal.press("r")
+            assert "■ 6 need you" in terminal.text
+            assert needs.row["id"] == "AP-5"
+
+    run(story())
+
+
+def test_what_others_do_is_seen_without_asking(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            told.ledger.append(IncidentEvent(subject="INC-3", event="resolved"))
+            await terminal.expect(lambda: "no post-mortem yet" in terminal.text)
+
+    run(story())
+
+
+def test_on_a_narrow_terminal_tab_turns_to_the_other_side(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root, (80, 24)) as terminal:
+            assert "INC-3" not in terminal.text
+            await terminal.press("tab")
+            assert "INC-3" in terminal.text
+            assert "Models" not in terminal.text
+            await terminal.press("tab")
+            assert "Models" in terminal.text
+            await terminal.pilot.resize_terminal(120, 40)
+            await terminal.settle()
+            assert "Models" in terminal.text
+            assert "INC-3" in terminal.text
+
+    run(story())
+
+
+def test_all_keys_and_commands_are_listed_and_enter_runs_one(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            await terminal.press("question_mark")
+            assert "Type a command" in terminal.text
+            assert "audit" in terminal.text
+            await terminal.press("tab")
+            rows = terminal.app.screen.query_one("#actions", Rows)
+            while rows.row is not None and rows.row["argv"] != ("audit",):
+                await terminal.pilot.press("down")
+            await terminal.press("enter")
+            assert "entries" in terminal.text
+
+    run(story())
+
+
+@pytest.mark.parametrize(("words", "argv"), [
+    (("INC-3",), ("incident", "show", "INC-3")), (("al-7",), ("alert", "show", "al-7")),
+    (("audit", "log"), ("audit", "log")), (("AP-5",), ("approve", "show", "AP-5")),
+    (("flights-delay",), ("flights-delay",))])
+def test_the_dashboard_opens_at_a_place(words: tuple[str, ...], argv: tuple[str, ...]) -> None:
+    assert place(words) == argv
+
+
+def test_open_shows_the_place_first(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root, at=["INC-3"]) as terminal:
+            await terminal.expect(lambda: "incident show INC-3" in terminal.text)
+
+    run(story())
+
+
+# -- commands -----------------------------------------------------------------------------------------------------
+
+
+def test_keys_typed_faster_than_the_screen_land_in_the_command_line(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            await terminal.type("audit log --limit 3")
+            assert isinstance(terminal.app.screen, Answer)
+            assert "audit log --limit 3" in terminal.text.splitlines()[0]
+            await terminal.type("audit verify")
+            assert "The history is whole" in terminal.text, "a command line on every screen"
+            await terminal.press("escape")
+            assert "audit log" in terminal.text.splitlines()[0]
+
+    run(story())
+
+
+def test_a_colon_typed_into_a_field_is_a_colon(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            await terminal.press("colon", "a", "colon", "b")
+            assert terminal.app.screen.query_one(CommandLine).value == "a:b"
+            await terminal.press("escape")
+            assert not terminal.app.screen.query_one(CommandLine).display
+            assert isinstance(terminal.app.screen.focused, Rows)
+
+    run(story())
+
+
+@pytest.mark.parametrize("typed", ["flurb", "audit flurb", "drift --window", "job log 99",
+                                   "drift --reference /etc/passwd"])
+def test_what_is_no_command_says_why(told: Session, typed: str) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            await terminal.type(typed)
+            assert isinstance(terminal.app.screen, Answer)
+            assert "error" in terminal.text or "denied" in terminal.text
+            assert "next" in terminal.text
+
+    run(story())
+
+
+def test_an_unclosed_quote_is_told_and_nothing_happens(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            await terminal.type("audit 'log")
+            assert terminal.app.screen is terminal.app._home
+            await terminal.expect(lambda: "No closing quotation" in terminal.text)
+
+    run(story())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("naps")
+def test_long_work_becomes_a_job_whose_answer_comes_by_itself(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            await terminal.type("nap 2")
+            assert terminal.app.screen is terminal.app._home, "and one can go on"
+            await terminal.expect(lambda: "◌ nap 2" in terminal.text and "%" in terminal.text)
+            await terminal.expect(lambda: "Slept well" in terminal.text)
+            assert isinstance(terminal.app.screen, Answer)
+            assert "through" in terminal.text
+            await terminal.press("escape")
+            await terminal.expect(lambda: "● nap 2" in terminal.text)
+
+    run(story())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("naps")
+def test_an_act_is_asked_about_and_cancel_is_what_enter_means(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            before = told.ledger.head_seq()
+            for answer in (["enter"], ["escape"], ["n"]):
+                await terminal.type("nap sell")
+                assert isinstance(terminal.app.screen, Ask)
+                assert "Would sell the bed" in terminal.text
+                await terminal.press(*answer)
+                assert terminal.app.screen is terminal.app._home
+            assert told.ledger.head_seq() == before
+            assert jobs.rows(told).newest() == []
+            await terminal.type("nap sell")
+            await terminal.press("down", "enter")
+            await terminal.expect(lambda: "sold the bed" in terminal.text)
+            assert [job.status for job in jobs.rows(told).newest()] == ["done"]
+
+    run(story())
+
+
+def test_a_judgement_is_asked_for_its_reason(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            before = told.ledger.head_seq()
+            await terminal.type("alert resolve AL-7 --real")
+            assert isinstance(terminal.app.screen, Why)
+            await terminal.press("escape")
+            assert told.ledger.head_seq() == before
+            await terminal.type("alert resolve AL-7 --real")
+            await terminal.press(*"rain", "enter")
+            assert isinstance(terminal.app.screen, Answer)
+            assert [entry.fact.reason for entry in told.ledger.entries("command")] == ["rain"] * 2  # type: ignore[attr-defined]
+
+    run(story())
+
+
+@pytest.mark.usefixtures("naps")
+def test_a_read_only_dashboard_says_so_and_changes_nothing(told: Session) -> None:
+    async def story() -> None:
+        folder, before = told.declared().root, told.ledger.head_seq()
+        async with dashboard(folder, read_only=True) as terminal:
+            assert "read-only" in terminal.text.splitlines()[0]
+            for typed in ("nap 1", "nap sell", "alert ack AL-7", "job start -- nap 1"):
+                await terminal.type(typed)
+                assert "read-only" in terminal.text
+                assert "denied" in terminal.text
+                await terminal.press("escape")
+        assert told.ledger.head_seq() == before
+        assert jobs.rows(told).newest() == []
+        assert not path_of(folder).exists()
+
+    run(story())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("naps")
+def test_quitting_asks_where_jobs_run_and_leaves_them_running(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            await terminal.type("nap 30")
+            await terminal.press("q")
+            assert isinstance(terminal.app.screen, Ask)
+            await terminal.press("enter")
+            assert terminal.app.is_running, "stay is what Enter means"
+            await terminal.press("q")
+            await terminal.pilot.press("down", "enter")
+            await terminal.expect(lambda: not terminal.app.is_running or terminal.app._exit)
+
+    run(story())
+    [job] = jobs.rows(told).newest()
+    assert job.open
+    assert jobs.alive(job)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("naps")
+def test_quitting_can_stop_the_jobs_first(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            await terminal.type("nap 30")
+            await terminal.press("q")
+            await terminal.pilot.press("down", "down", "enter")
+            await terminal.expect(lambda: not terminal.app.is_running or terminal.app._exit)
+
+    run(story())
+    assert [job.status for job in jobs.rows(told).newest()] == ["cancelled"]
+
+
+def test_without_jobs_quitting_does_not_ask(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            await terminal.pilot.press("q")
+            await terminal.expect(lambda: not terminal.app.is_running or terminal.app._exit)
+
+    run(story())
+
+
+def test_time_goes_on_in_a_replay(told: Session, clock: ReplayClock) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            clock.advance(clock.moment + timedelta(days=2))
+            told.ledger.append(Note(subject="replay", text="replayed"))
+            await terminal.expect(lambda: "6 Oct 2013 06:00 EDT" in terminal.text)
+
+    run(story())
+
+
+# -- colours ------------------------------------------------------------------------------------------------------
+
+
+def test_no_two_grades_share_a_glyph() -> None:
+    grades = [Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN, Status.RUNNING, Status.CONFIRM]
+    assert len({GLYPHS[grade][0] for grade in grades}) == len(grades)
+    assert set(GLYPHS) == set(Status)
+
+
+@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
+def test_every_colour_of_a_theme_can_be_read(theme: Any) -> None:
+    """WCAG 2.2, 1.4.3: 4.5 to 1."""
+    def luminance(colour: str) -> float:
+        parts = [part / 255 for part in Color.parse(colour).rgb]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    for name in ("foreground", "success", "warning", "error", "primary", "secondary"):
+        for ground in (theme.background, theme.surface):
+            light, dark = sorted((luminance(getattr(theme, name)), luminance(ground)), reverse=True)
+            assert (light + 0.05) / (dark + 0.05) >= 4.5, (name, ground)
+
+
+def test_without_colour_everything_is_still_told(told: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            assert terminal.app.no_color
+            assert "■ fail    calibration" in terminal.text
+            assert "■ 5 need you" in terminal.text
+
+    run(story())
