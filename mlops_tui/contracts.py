@@ -56,7 +56,6 @@ class _Compiler:
         self.names = [item.name for item in contract.properties]
         self.unchecked: list[str] = []
         self.references: list[Reference] = []
-        self.keys: list[tuple[str, ...]] = []
 
     def wrong(self, what: str, name: str, next: str = "") -> BadInput:
         return BadInput(what, where=self.place(name), next=next or "Change the contract, or the file.")
@@ -77,9 +76,9 @@ class _Compiler:
                 rules[_free(rule.id, rules)] = rule
         named = tuple(_renamed(rule, id) for id, rule in rules.items())
         sort = self.contract.custom("sortBy") or self.contract.key
-        return Compiled(values, named, tuple(dict.fromkeys(self.keys)), tuple(self.references), partition, derived,
+        return Compiled(values, named, tuple(self.references), partition, derived,
                         (sort,) if isinstance(sort, str) else tuple(sort), tuple(self.unchecked),
-                        tuple(name for name in self.columns if name not in values))
+                        tuple(name for name in self.columns if name not in values and name not in derived))
 
     # -- the contract against itself and the file's columns -----------------------------------------------------
 
@@ -163,8 +162,7 @@ class _Compiler:
         return item.primaryKey and sum(each.primaryKey for each in self.contract.properties) == 1
 
     def _unique(self, names: tuple[str, ...], name: str = "unique") -> Rule:
-        self.keys.append(names)
-        return Rule(",".join(names), name, f'{AT} > {key_alias(names)}."#first"', "no value twice")
+        return Rule(",".join(names), name, f'{AT} > {key_alias(names)}."#first"', "no value twice", key=names)
 
     def _options(self, item: Property, column: str) -> Iterator[Rule]:
         options, name = item.logicalTypeOptions, item.name

@@ -38,7 +38,8 @@ class Rule:
     """One thing a row may break. `broken` is SQL, true where it does; None for a rule about the number of rows.
 
     A rule that `warns` counts rows and leaves them good. A `hard` one never only warns: such a row cannot be stored.
-    A `bound` says how many rows may break the rule before they are bad.
+    A `bound` says how many rows may break the rule before they are bad. A rule with a `key` is broken by each row that
+    repeats the values an earlier row has there.
     """
 
     column: str
@@ -48,6 +49,7 @@ class Rule:
     warns: bool = False
     hard: bool = False
     bound: Bound | None = None
+    key: tuple[str, ...] = ()
 
     @property
     def id(self) -> str:
@@ -74,7 +76,6 @@ class Compiled:
 
     values: Mapping[str, Value]
     rules: tuple[Rule, ...]
-    keys: tuple[tuple[str, ...], ...]
     references: tuple[Reference, ...]
     partition: tuple[str, ...]
     derived: Mapping[str, str]
@@ -84,7 +85,7 @@ class Compiled:
 
     @property
     def row_rules(self) -> tuple[Rule, ...]:
-        """The rules that single rows can break; a row's bitmask has their order."""
+        """The rules that single rows can break."""
         return tuple(rule for rule in self.rules if rule.broken not in (None, NEVER))
 
 

@@ -102,13 +102,13 @@ class Lake:
         With `sort`, ties are ordered by the other columns, so that the bytes depend on the rows alone; without, the
         order of the query stays. `values` are bound to the query's `$name` parameters.
         """
-        cursor = connection or self.connect()
-        columns = columns_of(cursor, query, values)
-        self._check_columns(dataset, columns, (*sort, *partition_by))
-        with self.staging() as staging:
-            written = _partitioned if partition_by else _whole
-            files = [self._place(dataset, *staged) for staged in written(
-                cursor, Query(query, values or {}, _order(sort, columns)), staging, tuple(partition_by))]
+        cursor, by, bound = connection or self.connect(), tuple(partition_by), dict(values or {})
+        with self.staging() as staging, _rows(cursor, query, bound, staged=bool(by or not sort)) as (relation, columns):
+            self._check_columns(dataset, columns, (*sort, *by))
+            order = ", ".join(quote(name) for name in dict.fromkeys((*sort, *columns))) if sort else "rowid"
+            written = (_partitioned(cursor, order, staging, by) if by
+                       else _whole(cursor, relation, bound, order, staging))
+            files = [self._place(dataset, *each) for each in written]
         manifest = Manifest(dataset, columns, tuple(sorted(files, key=lambda file: file.path)))
         self.keep(manifest)
         return manifest
@@ -240,51 +240,37 @@ def columns_of(cursor: duckdb.DuckDBPyConnection, query: str, values: Values | N
     return {str(name): str(kind) for name, kind, *_ in described or ()}
 
 
-@dataclass(frozen=True)
-class Query:
-    """What is to be written: SQL, the values bound to it, and the order of the rows (none: as they come)."""
-
-    sql: str
-    values: Values
-    order: str
-
-
-def _whole(cursor: duckdb.DuckDBPyConnection, query: Query, staging: Path, _: tuple[str, ...]) -> Staged:
-    """One file with all rows."""
-    target = staging / "all.parquet"
-    if query.order:
-        yield target, _copy(cursor, f"SELECT * FROM ({query.sql}\n) ORDER BY {query.order}", target, query.values), {}
-        return
-    with _table(cursor, query):
-        yield target, _copy(cursor, f"SELECT * FROM {STAGED} ORDER BY rowid", target, {}), {}
-
-
-def _partitioned(cursor: duckdb.DuckDBPyConnection, query: Query, staging: Path, by: tuple[str, ...]) -> Staged:
-    """One file for each combination of values; rows that lie together are found without reading the others."""
-    keys = ", ".join(quote(name) for name in by)
-    match = " AND ".join(f"{quote(name)} IS NOT DISTINCT FROM ${number}" for number, name in enumerate(by, start=1))
-    with _table(cursor, query, first=keys):
-        for values in cursor.execute(f"SELECT DISTINCT {keys} FROM {STAGED} ORDER BY {keys}").fetchall():
-            partition = {name: _partition_text(value) for name, value in zip(by, values, strict=True)}
-            target = staging / f"{hashlib.sha256(repr(partition).encode()).hexdigest()}.parquet"
-            rows = f"SELECT * FROM {STAGED} WHERE {match} ORDER BY {query.order or 'rowid'}"
-            bound = {str(number): value for number, value in enumerate(values, start=1)}
-            yield target, _copy(cursor, rows, target, bound), partition
-
-
 @contextmanager
-def _table(cursor: duckdb.DuckDBPyConnection, query: Query, first: str = "") -> Iterator[None]:
-    """The rows in a table of their own, in their order."""
-    rows = f"SELECT * FROM ({query.sql}\n) ORDER BY {first}, {query.order}" if first and query.order else query.sql
-    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {STAGED} AS {rows}", dict(query.values))
+def _rows(cursor: duckdb.DuckDBPyConnection, query: str, values: Values, *, staged: bool) -> Iterator[
+        tuple[str, dict[str, str]]]:
+    """What follows FROM, and its columns: the query itself, or a table that holds its rows in their order."""
+    if not staged:
+        yield f"({query}\n)", columns_of(cursor, query, values)
+        return
+    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {STAGED} AS {query}", dict(values))
     try:
-        yield
+        yield STAGED, columns_of(cursor, f"SELECT * FROM {STAGED}")
     finally:
         cursor.execute(f"DROP TABLE IF EXISTS {STAGED}")
 
 
-def _order(sort: Sequence[str], columns: Mapping[str, str]) -> str:
-    return ", ".join(quote(name) for name in dict.fromkeys((*sort, *columns))) if sort else ""
+def _whole(cursor: duckdb.DuckDBPyConnection, relation: str, values: Values, order: str, staging: Path) -> Staged:
+    """One file with all rows."""
+    target = staging / "all.parquet"
+    bound = values if relation != STAGED else {}
+    yield target, _copy(cursor, f"SELECT * FROM {relation} ORDER BY {order}", target, bound), {}
+
+
+def _partitioned(cursor: duckdb.DuckDBPyConnection, order: str, staging: Path, by: tuple[str, ...]) -> Staged:
+    """One file for each combination of values."""
+    keys = ", ".join(quote(name) for name in by)
+    match = " AND ".join(f"{quote(name)} IS NOT DISTINCT FROM ${number}" for number, name in enumerate(by, start=1))
+    for values in cursor.execute(f"SELECT DISTINCT {keys} FROM {STAGED} ORDER BY {keys}").fetchall():
+        partition = {name: _partition_text(value) for name, value in zip(by, values, strict=True)}
+        target = staging / f"{hashlib.sha256(repr(partition).encode()).hexdigest()}.parquet"
+        rows = f"SELECT * FROM {STAGED} WHERE {match} ORDER BY {order}"
+        bound = {str(number): value for number, value in enumerate(values, start=1)}
+        yield target, _copy(cursor, rows, target, bound), partition
 
 
 def _copy(cursor: duckdb.DuckDBPyConnection, query: str, target: Path, values: Values) -> int:

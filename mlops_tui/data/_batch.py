@@ -1,7 +1,6 @@
 """The rows of some files, held against a contract in one pass."""
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,32 +11,34 @@ from tempfile import gettempdir
 import duckdb
 
 from mlops_tui.contracts import Place, compiled
+from mlops_tui.data._places import placed
 from mlops_tui.errors import BadInput, Refusal
 from mlops_tui.kinds import Contract
 from mlops_tui.logicaltypes import raw
-from mlops_tui.rowrules import AT, Compiled, Reference, Rule, key_alias
+from mlops_tui.rowrules import AT, Compiled, Rule, key_alias
 from mlops_tui.session import Session
 from store.files import Opened, open_file, reading, written_form
 from store.lake import MEMORY, Manifest, columns_of
 from store.quoting import file_list, literal, quote
 
 FILE = 1 << 40   # a row's number in its batch is that many times its file's, and its own
-WORD = 62        # rules in one integer of a row's bitmask
-FEW = 200_000    # so many rows are held in a table; more are streamed from their files
-ROWS, BROKEN = quote("#rows"), quote("#broken rows")
+BROKEN = quote("#broken rows")
 WRITE = {"parquet": "FORMAT parquet, COMPRESSION zstd", "csv": "FORMAT csv, HEADER", "json": "FORMAT json"}
 
 
 @dataclass(frozen=True)
 class Judged:
-    """How many rows a batch has, how many break which rule, which rules make a row bad, and how many rows are."""
+    """How many rows a batch has, how many break which rule, which rules are meant to hurt, and how many rows are bad.
+
+    `meant` leaves out the rules whose bound holds; `failed` are those about the number of rows that do not hold.
+    """
 
     rows: int
     counts: Mapping[str, int]
-    bad_rules: tuple[Rule, ...]
-    bad_rows: int
-    warned_rows: int
+    meant: tuple[Rule, ...]
     failed: tuple[Rule, ...]
+    bad_rows: int = 0
+    warned_rows: int = 0
 
     @property
     def good_rows(self) -> int:
@@ -53,7 +54,6 @@ class Batch:
         self.references, self.place = references, place
         self.paths = [file.path for file in files]
         self.rows = sum(file.rows for file in files)
-        self.small = self.rows <= FEW
 
     @cached_property
     def _rows(self) -> str:
@@ -61,12 +61,7 @@ class Batch:
         kept = [f"{quote(name)} AS {raw(name)}" for name in self.columns]
         seen = [f"{value.sql} AS {quote(name)}" for name, value in self.rules.values.items()]
         source = _source(self.files) if self.files else self._nothing()
-        query = f"SELECT {', '.join([AT, *kept, *seen])} FROM ({source})"
-        if not self.small:
-            return f"({query})"
-        with self._blaming():
-            self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE {ROWS} AS {query}")
-        return ROWS
+        return f"(SELECT {', '.join([AT, *kept, *seen])} FROM ({source}))"
 
     def _nothing(self) -> str:
         """No rows, where no file has columns of its own."""
@@ -76,75 +71,72 @@ class Batch:
     # -- judging ------------------------------------------------------------------------------------------------
 
     def judged(self, bad: Callable[[Rule], bool]) -> Judged:
-        """Every rule on every row; `bad`: whether breaking a rule makes a row bad."""
-        if not self.rows:
-            return Judged(0, {rule.id: 0 for rule in self.rules.rules}, (), 0, 0, self._failed())
+        """Every rule on every row in one pass; bad rows are then kept aside. `bad`: whether a rule makes rows bad."""
+        counts = self._counts()
+        failed = tuple(rule for rule in self.rules.rules if rule.broken is None and rule.bound is not None
+                       and not rule.bound.holds(self.rows, self.rows))
+        counts |= {rule.id: int(rule in failed) for rule in self.rules.rules if rule.id not in counts}
+        meant = tuple(rule for rule in self.rules.row_rules
+                      if rule.bound is None or not rule.bound.holds(counts[rule.id], self.rows))
+        broken = [rule for rule in meant if counts[rule.id]]
+        bad_rows = self._set_aside([rule for rule in broken if bad(rule)],
+                                   [rule for rule in self.rules.row_rules if counts[rule.id]])
+        warned_rows = self._warned([rule for rule in broken if not bad(rule)], bad_rows)
+        return Judged(self.rows, counts, meant, failed, bad_rows, warned_rows)
+
+    def _counts(self) -> dict[str, int]:
+        """How many rows break each rule."""
         rules = self.rules.row_rules
-        masks = self._masks()
-        counts = {rule.id: sum(n for mask, n in masks if mask >> bit & 1) for bit, rule in enumerate(rules)}
-        meant = [rule for rule in rules if rule.bound is None or not rule.bound.holds(counts[rule.id], self.rows)]
-        bad_rules, failed = tuple(rule for rule in meant if bad(rule)), self._failed()
-        harmful, doubtful = _mask(rules, bad_rules), _mask(rules, meant)
-        bad_rows = sum(n for mask, n in masks if mask & harmful)
-        warned_rows = sum(n for mask, n in masks if mask & doubtful) - bad_rows
-        counts |= {rule.id: int(rule in failed) for rule in self.rules.rules if rule not in rules}
-        if bad_rows and self.small:
-            self._keep_broken()
-        return Judged(self.rows, counts, bad_rules, bad_rows, warned_rows, failed)
-
-    def _masks(self) -> list[tuple[int, int]]:
-        """The sets of rules that rows break, as bitmasks, and how many rows break exactly those.
-
-        Few rows are looked at twice where some are bad; many only once, and the broken ones kept aside as they pass.
-        """
-        if not self._words:
-            return []
-        words = ", ".join(self._words)
-        if not self.small:
-            self._keep_broken()
-        relation = f"({self._masked()})" if self.small else BROKEN
+        if not rules or not self.rows:
+            return {rule.id: 0 for rule in rules}
+        asked = [_repeated(rule.key) if rule.key else f"count_if({rule.broken})" for rule in rules]
         with self._blaming():
-            found = self.cursor.execute(f"SELECT {words}, count(*) FROM {relation} GROUP BY ALL").fetchall()
-        return [(sum(word << WORD * place for place, word in enumerate(row[:-1])), row[-1]) for row in found]
+            query = f"SELECT {', '.join(asked)} FROM {self._rows} t {self._looked_up(rules)}"
+            [found] = self.cursor.execute(query).fetchall()
+        return {rule.id: int(count or 0) for rule, count in zip(rules, found, strict=True)}
 
-    def _keep_broken(self) -> None:
-        some = " OR ".join(f"{word} <> 0" for word in self._words)
+    def _set_aside(self, harmful: Sequence[Rule], broken: Sequence[Rule]) -> int:
+        """Keep the rows that break a harmful rule, with a mark for every rule each broke; how many there are."""
+        if not harmful:
+            return 0
+        marks = ", ".join(f"{rule.broken} AS {quote(f'#{rule.id}')}" for rule in broken)
+        some = " OR ".join(f"{quote(f'#{rule.id}')}" for rule in harmful)
+        rows = f"SELECT t.*, {marks} FROM {self._rows} t {self._joins(broken)}"
         with self._blaming():
-            self.cursor.execute(
-                f"CREATE OR REPLACE TEMP TABLE {BROKEN} AS SELECT * FROM ({self._masked()}) WHERE {some}")
+            self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE {BROKEN} AS SELECT * FROM ({rows}) WHERE {some}")
+            return int(self.cursor.execute(f"SELECT count(*) FROM {BROKEN}").fetchall()[0][0])
 
-    def _failed(self) -> tuple[Rule, ...]:
-        return tuple(rule for rule in self.rules.rules if rule.broken is None and rule.bound is not None
-                     and not rule.bound.holds(self.rows, self.rows))
+    def _warned(self, doubtful: Sequence[Rule], bad_rows: int) -> int:
+        """How many rows break a rule that only warns, and are not bad."""
+        if not doubtful:
+            return 0
+        some = " OR ".join(f"({rule.broken})" for rule in doubtful)
+        with self._blaming():
+            return int(self.cursor.execute(f"SELECT count(*) FROM {self._rows} t {self._joins(doubtful)} WHERE ({some})"
+                                           f"{f' AND {self._unbroken}' if bad_rows else ''}").fetchall()[0][0])
 
-    @property
-    def _words(self) -> list[str]:
-        return [quote(f"#broken {place}") for place in range(-(-len(self.rules.row_rules) // WORD))]
+    _unbroken = f"t.{AT} NOT IN (SELECT {AT} FROM {BROKEN})"
 
-    def _masked(self) -> str:
-        """The rows with a bit for each rule they break."""
-        rules, masks = self.rules.row_rules, []
-        for place, word in enumerate(self._words):
-            bits = [f"CASE WHEN {rule.broken} THEN {1 << bit} ELSE 0 END"
-                    for bit, rule in enumerate(rules[place * WORD:(place + 1) * WORD])]
-            masks.append(f"CAST({' | '.join(bits)} AS BIGINT) AS {word}")
-        return f"SELECT {', '.join(['t.*', *masks])} FROM {self._rows} t {self._joins()}"
-
-    def _joins(self) -> str:
+    def _joins(self, rules: Sequence[Rule]) -> str:
+        """What the rules need to know of other rows: the first of each repeated key, the values of other datasets."""
         joins = []
-        for names in self.rules.keys:
+        for names in dict.fromkeys(rule.key for rule in rules if rule.key):
             columns, alias = [quote(name) for name in names], key_alias(names)
             there = " AND ".join(f"{column} IS NOT NULL" for column in columns)
             same = " AND ".join(f't.{column} = {alias}."#{number}"' for number, column in enumerate(columns))
             parts = [f'{column} AS "#{number}"' for number, column in enumerate(columns)]
             joins.append(f'LEFT JOIN (SELECT {", ".join(parts)}, min({AT}) AS "#first" FROM {self._rows} '
                          f"WHERE {there} GROUP BY {', '.join(columns)} HAVING count(*) > 1) {alias} ON {same}")
-        return " ".join([*joins, *map(self._reference, self.rules.references)])
+        return " ".join([*joins, self._looked_up(rules)])
 
-    def _reference(self, each: Reference) -> str:
-        scan = self.references.scans[each.dataset]
-        keys = f'SELECT DISTINCT TRY_CAST({quote(each.to)} AS {each.type}) AS "#key" FROM {scan}'
-        return f'LEFT JOIN ({keys}) {each.alias} ON t.{quote(each.column)} = {each.alias}."#key"'
+    def _looked_up(self, rules: Sequence[Rule]) -> str:
+        joins = []
+        for each in self.rules.references:
+            if any(each.alias in str(rule.broken) for rule in rules):
+                scan = self.references.scans[each.dataset]
+                keys = f'SELECT DISTINCT TRY_CAST({quote(each.to)} AS {each.type}) AS "#key" FROM {scan}'
+                joins.append(f'LEFT JOIN ({keys}) {each.alias} ON t.{quote(each.column)} = {each.alias}."#key"')
+        return " ".join(joins)
 
     @contextmanager
     def _blaming(self) -> Iterator[None]:
@@ -162,7 +154,7 @@ class Batch:
 
     def _try(self, rule: Rule) -> None:
         try:
-            self.cursor.execute(f"SELECT {rule.broken} FROM {self._rows} t {self._joins()} LIMIT 0")
+            self.cursor.execute(f"SELECT {rule.broken} FROM {self._rows} t {self._joins([rule])} LIMIT 0")
         except duckdb.Error as problem:
             raise BadInput(f"The rule {rule.id} does not run: {_first_line(problem)}", where=self.place(rule.column),
                            next="Change the contract.") from problem
@@ -173,37 +165,30 @@ class Batch:
         """The good rows as the contract sees them, with the derived partition columns."""
         columns = [quote(name) for name in self.rules.values]
         columns += [f"{sql} AS {quote(name)}" for name, sql in self.rules.derived.items()]
-        return f"SELECT {', '.join(columns)} FROM {self._rows}{self._without(judged)}"
+        return f"SELECT {', '.join(columns)} FROM {self._rows} t{self._without(judged)}"
 
     def good_as_read(self, judged: Judged) -> str:
         """The good rows as they are in the files, in their order."""
         columns = ", ".join(f"{raw(name)} AS {quote(name)}" for name in self.columns)
-        return f"SELECT {columns} FROM {self._rows}{self._without(judged)} ORDER BY {AT}"
+        return f"SELECT {columns} FROM {self._rows} t{self._without(judged)} ORDER BY {AT}"
 
     def quarantine(self, judged: Judged, *, more: Sequence[str] = (), as_text: bool = False) -> str:
         """The bad rows as they are in the files, with `_row` and `_rules`; `more` adds columns."""
-        rules = [f"CASE WHEN {self._words[bit // WORD]} & {1 << bit % WORD} <> 0 THEN {literal(rule.id)} END"
-                 for bit, rule in enumerate(self.rules.row_rules)]
-        listed = f"list_filter([{', '.join(rules)}], lambda x: x IS NOT NULL)" if rules else "[]"
+        marks = [f"CASE WHEN {quote(f'#{rule.id}')} THEN {literal(rule.id)} END"
+                 for rule in self.rules.row_rules if judged.counts[rule.id] and judged.bad_rows]
+        listed = f"list_filter([{', '.join(marks)}], lambda x: x IS NOT NULL)" if marks else "CAST([] AS VARCHAR[])"
         own = [f"{raw(name)} AS {quote(name)}" for name in self.columns if name not in ("_row", "_rules")]
         added = [f"{AT} % {FILE} AS _row", f"{f'to_json({listed})' if as_text else listed} AS _rules", *more]
-        return f"SELECT {', '.join([*own, *added])} FROM {self._bad(judged)} ORDER BY {AT}"
+        rows = BROKEN if judged.bad_rows else f"{self._rows} WHERE false"
+        return f"SELECT {', '.join([*own, *added])} FROM {rows} ORDER BY {AT}"
 
     def name_of_file(self) -> str:
         """SQL of the name of a row's file."""
         names = ", ".join(literal(path.name) for path in self.paths)
         return f"([{names}])[CAST({AT} // {FILE} AS INTEGER) + 1]"
 
-    def _bad(self, judged: Judged) -> str:
-        if not judged.bad_rows:
-            return f"({self._masked()}) WHERE false"
-        wanted = _mask(self.rules.row_rules, judged.bad_rules)
-        parts = [wanted >> WORD * place & ((1 << WORD) - 1) for place in range(len(self._words))]
-        return f"{BROKEN} WHERE " + (" OR ".join(
-            f"{word} & {part} <> 0" for word, part in zip(self._words, parts, strict=True) if part) or "false")
-
     def _without(self, judged: Judged) -> str:
-        return f" WHERE {AT} NOT IN (SELECT {AT} FROM {self._bad(judged)})" if judged.bad_rows else ""
+        return f" WHERE {self._unbroken}" if judged.bad_rows else ""
 
     def write(self, query: str, target: Path) -> None:
         """Let a file of rows appear whole, in the form that its ending asks for."""
@@ -280,20 +265,12 @@ def alone() -> duckdb.DuckDBPyConnection:
     return connection
 
 
-def placed(path: Path) -> Place:
-    """Where a contract's file declares a property: `path:line`, as far as it can be found."""
-
-    def place(name: str) -> str:
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        wanted = re.compile(rf"""\b(?:name|property):\s*["']?{re.escape(name.split(",")[0])}["']?\s*(?:[,}}#]|$)""")
-        found = next((number for number, line in enumerate(lines, start=1) if wanted.search(line)), None)
-        return f"{path}:{found}" if found else str(path)
-
-    return place
-
-
-def _mask(rules: Sequence[Rule], chosen: Sequence[Rule]) -> int:
-    return sum(1 << bit for bit, rule in enumerate(rules) if rule in chosen)
+def _repeated(names: Sequence[str]) -> str:
+    """How many rows repeat a key that an earlier row has: all that have one, less those that are the first."""
+    columns = [quote(name) for name in names]
+    there = " AND ".join(f"{column} IS NOT NULL" for column in columns)
+    key = columns[0] if len(columns) == 1 else f"({', '.join(columns)})"
+    return f"count_if({there}) - count(DISTINCT {key}) FILTER ({there})"
 
 
 def _first_line(problem: BaseException) -> str:

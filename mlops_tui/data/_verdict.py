@@ -60,9 +60,8 @@ def rules_table(batch: Batch, judged: Judged) -> Table:
 
 def _effect(rule: Rule, judged: Judged) -> str:
     """What breaking the rule means: for the rows that do, or for all of them."""
-    if rule.warns:
-        return "warns"
     if rule.broken is None:
         return "fails the file"
-    tolerated = rule.bound is not None and rule not in judged.bad_rules
-    return "tolerated" if tolerated else "bad row"
+    if rule.bound is not None and rule not in judged.meant:
+        return "tolerated"
+    return "warns" if rule.warns else "bad row"

@@ -156,17 +156,6 @@ def test_the_columns_of_both_halves_are_those_of_the_file(contract: Path, tmp_pa
     assert taken == {row: f"m{row}" for row in truth}
 
 
-def test_many_rows_are_streamed_with_the_same_verdict(contract: Path, tmp_path: Path,
-                                                      monkeypatch: pytest.MonkeyPatch) -> None:
-    table, truth = planted(3000, seed=3)
-    file, bad = write(table, tmp_path / "people.parquet"), tmp_path / "bad.parquet"
-    few = run(tmp_path, str(contract), str(file)).view
-    monkeypatch.setattr("mlops_tui.data._batch.FEW", 10)
-    many = run(tmp_path, str(contract), str(file), "--quarantine", str(bad))
-    assert many.view == few
-    assert {row["_row"]: set(row["_rules"]) for row in read(bad)} == truth
-
-
 Value = st.one_of(st.none(), st.integers(-5, 5))
 
 

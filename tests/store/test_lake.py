@@ -44,6 +44,15 @@ def test_the_same_rows_in_any_order_and_with_any_threads_are_the_same_snapshot(
     assert again.rows == 5000
 
 
+def test_what_is_known_of_nulls_is_no_content(lake: Lake) -> None:
+    cursor = lake.connect()
+    cursor.execute("CREATE TEMP TABLE strict (x BIGINT NOT NULL); CREATE TEMP TABLE loose (x BIGINT)")
+    cursor.execute("INSERT INTO strict VALUES (1), (2); INSERT INTO loose VALUES (2), (NULL), (1)")
+    made = [lake.write("d", query, sort=("x",), connection=cursor).id for query in (
+        "SELECT x FROM strict", "SELECT x FROM loose WHERE x > 0", "SELECT 1::BIGINT AS x UNION ALL SELECT 2")]
+    assert len(set(made)) == 1
+
+
 def test_ties_of_the_sort_are_ordered_by_the_other_columns(lake: Lake) -> None:
     ids = {lake.write("d", f"SELECT * FROM ({ROWS}) ORDER BY hash(id + {seed})", sort=("g",)).id for seed in range(3)}
     assert len(ids) == 1
