@@ -107,7 +107,8 @@ def judge(columns: Sequence[Evidence], limits: Limits) -> list[Verdict]:
             continue
         surely = _tested(column, least[column.column], column.effect.low, limits)
         perhaps = _tested(column, most[column.column], column.effect.high, limits)
-        verdicts.append(replace(surely, drifted=True, reason=gone) if gone else
+        also = f"{surely.reason}; {gone}" if surely.drifted else gone
+        verdicts.append(replace(surely, drifted=True, reason=also) if gone else
                         replace(surely, open=surely.drifted is not perhaps.drifted))
     return verdicts
 

@@ -162,7 +162,9 @@ def _finding(session: Session, source: windowed.Source, monitor: str, window: wi
 # -- the view -------------------------------------------------------------------------------------------------------
 
 
-_RANK = {True: 0, None: 1, False: 2}
+def _rank(shift: Shift) -> tuple[int, float]:
+    """The worst first; what is not compared at all comes last."""
+    return {True: 0, None: 1, False: 2}[shift.verdict.drifted] if shift.judged else 3, -shift.severity
 
 
 def verdict(shifts: Sequence[Shift]) -> tuple[Status, str]:
@@ -189,7 +191,7 @@ def counts(shifts: Sequence[Shift], rows_reference: int, rows_current: int) -> d
 def answer(title: str, status: Status, facts: Mapping[str, Cell], shifts: Sequence[Shift],
            actions: tuple[Action, ...] = ()) -> View:
     """The view of a comparison: the verdict first, the worst columns first."""
-    ranked = sorted(shifts, key=lambda shift: (_RANK[shift.verdict.drifted], -shift.severity))
+    ranked = sorted(shifts, key=_rank)
     table = Table.of("columns", [row(shift) for shift in ranked], *SHOWN)
     return View(title, status, (Facts(facts), table, *pictures(ranked)), actions)
 

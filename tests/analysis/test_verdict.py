@@ -76,6 +76,9 @@ def test_values_that_are_gone_are_drift(missing: tuple[int, int, int, int], drif
     [found] = judge([replace(evidence(0.004, 0.5), missing=missing)], LIMITS)
     assert found.drifted is drifted
     assert ("missing in" in found.reason) is drifted
+    [both] = judge([replace(evidence(0.5, 1e-9), missing=missing)], LIMITS)
+    assert both.reason.startswith("KS 0.500, p = 1e-09")
+    assert ("; missing in" in both.reason) is drifted
     [untested] = judge([Evidence("x", missing=missing, reason="no values", same=not drifted)], LIMITS)
     assert untested.drifted is drifted
 

@@ -186,6 +186,7 @@ def test_time_alone_leaves_a_passing_file_passing(tmp_path: Path) -> None:
     at = pa.array(range(40_000), pa.timestamp("s"))
     found = drift(tmp_path, {"x": normal(1, 40_000), "at": at}, {"x": normal(2, 40_000), "at": at})
     assert (found.view.status, found.exit) == (Status.PASS, 0)
+    assert [row["column"] for row in found.view.table("columns").rows] == ["x", "at"]
     assert found.view.title == "None of 1 columns moved more than it should"
 
 
