@@ -2,7 +2,8 @@
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from mlops_tui.commands import Outcome, perform
 from mlops_tui.data import profile as module
 from mlops_tui.render.json import as_json
 from mlops_tui.roles import Actor
-from mlops_tui.session import without_project
+from mlops_tui.session import Session, without_project
 from mlops_tui.view import Status
 
 IDS = ("column", "type", "rows", "nulls", "distinct", "min", "max", "mean", "std", "p05", "p50", "p95", "top")
@@ -142,3 +143,14 @@ def test_slack_may_not_read_files(tmp_path: Path) -> None:
     session = without_project(tmp_path, perform)
     asked = session.acting_as(Actor("ana", session.actor.roles, "slack"))
     assert perform(asked, ("profile", str(tmp_path / "a.csv"))).exit == 4
+
+
+def test_a_declared_dataset_is_described_from_anywhere(session: Callable[..., Session]) -> None:
+    asked = session()
+    asked.commit(asked.data().write("flights", "SELECT i AS id, '2013-09-01' AS day FROM range(40) t(i)",
+                                    partition_by=("day",)))
+    snapshot = asked.current("flights")
+    assert snapshot is not None
+    for subject in ("flights", "dataset/flights", f"flights@{snapshot.id[:12]}"):
+        found = rows(perform(asked.acting_as(replace(asked.actor, source="slack")), ("profile", subject)))
+        assert (found["id"]["rows"], found["id"]["max"]) == (40, 39)
