@@ -28,7 +28,7 @@ _USUAL = {
 
 # noun (or "noun verb") -> roles, where they differ from the usual ones of the shape
 _SPECIAL: dict[str, tuple[str, ...]] = {
-    "promote": ("engineer", "approver", "admin"),
+    "promote": ("engineer", "approver", "oncall", "admin"),
     "adopt": ("engineer", "admin"),
     "init": ("viewer", "admin"),
     "demo": ("viewer", "admin"),

@@ -12,6 +12,7 @@ from mlops_tui.project import Project
 from mlops_tui.session import ReplayClock, Session
 from store.facts import Fact, Finding, Trained
 from store.ledger import Entry
+from store.tracking import Tracking
 
 START = datetime(2013, 9, 14, 10, tzinfo=UTC)
 
@@ -144,3 +145,11 @@ def session(project: Path, clock: ReplayClock) -> Callable[..., Session]:
         return open_project(project, person=person, clock=clock, source="test", **how)
 
     return opened
+
+
+@pytest.fixture(scope="session")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An MLflow store with its tables laid, to copy."""
+    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    Tracking(f"sqlite:///{path}", path.parent / "artifacts").open()
+    return path

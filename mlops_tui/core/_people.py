@@ -5,6 +5,7 @@ from datetime import date
 from mlops_tui import folds
 from mlops_tui.core._cast import Cast
 from mlops_tui.folds import Incident
+from mlops_tui.project import Project
 from mlops_tui.view import Row, Status, View
 from store.facts import Finding
 
@@ -20,6 +21,10 @@ def react(cast: Cast, day: date) -> None:
     for incident in folds.incidents(cast.session.ledger.entries("incident")).values():
         if incident.open:
             work(cast, incident, day)
+    written = folds.postmortems(cast.session.ledger.entries("postmortem"))
+    for incident in folds.incidents(cast.session.ledger.entries("incident")).values():
+        if not incident.open and (incident.id not in written or written[incident.id].state != "finished"):
+            learn(cast, incident, day)
 
 
 def answer_alerts(cast: Cast, day: date) -> None:
@@ -83,9 +88,35 @@ def pending(view: View) -> Row | None:
 
 
 def chosen(cast: Cast) -> str:
-    """The remedy that the newest comparison found cheapest, in its own words."""
+    """What the newest comparison of remedies found, and what is done now: a retrained model has to be tried."""
     found = folds.latest_finding(cast.session.ledger.entries("finding"), "remedy", MODEL)
-    return found.fact.title if found is not None and isinstance(found.fact, Finding) else "no remedy was compared"
+    said = found.fact.title if found is not None and isinstance(found.fact, Finding) else "no remedy was compared"
+    return f"{said}; a challenger is trained on newer data, and the gate decides"
+
+
+def fill_in(cast: Cast, incident: Incident) -> None:
+    """What only people know, as far as simulated people know anything: said as such, in the draft's own sections."""
+    entries = cast.session.ledger.entries()
+    alerts = [folds.alerts(entries)[name] for name in incident.alerts]
+    remedy = folds.latest_finding(entries, "remedy", MODEL)
+    compared = remedy.fact.title if remedy is not None and isinstance(remedy.fact, Finding) else "Nothing was compared"
+    first, others = alerts[0], [alert.check for alert in alerts[1:]]
+    sections = {
+        "Summary": f"{first.title}. Warnings about late flights were less useful until the incident ended. "
+                   "(Written for a simulated person, from the ledger.)",
+        "Contributing factors": "- The weather and the traffic of these days were not like those it was trained on.\n"
+                                f"- Seen at the same time: {', '.join(others) or 'no other monitor'}.\n",
+        "What went well": f"The runbook's comparison was there at once: {compared}.",
+        "What went badly": "Outcomes come half a day late and a week is judged at once, so it was seen days later.",
+        "Where we got lucky": "No batch was missing in these days, so the labels could be trusted."}
+    path = cast.session.declared().root / "postmortems" / f"{incident.id}.md"
+    text = path.read_text(encoding="utf-8")
+    for heading, words in sections.items():
+        before, title, after = text.partition(f"## {heading}\n\n<!--")
+        if title:
+            rest = after.partition("-->\n")[2].removeprefix("\n-\n-\n")
+            text = f"{before}## {heading}\n\n{words}\n{rest}"
+    path.write_text(text, encoding="utf-8")
 
 
 def ask(cast: Cast, incident: Incident, run: str, row: Row, day: date) -> View:
@@ -148,20 +179,29 @@ def vote(cast: Cast, day: date, subject: str) -> None:
 
 
 def close(cast: Cast, incident: Incident, day: date) -> None:
-    """Resolve, write the post-mortem, and turn its lesson into something the next promotion must show."""
-    cast.does("ana", "incident", "resolve", incident.id, reason="every alert has recovered on matured outcomes")
+    """Resolve the incident and its alerts: every one has recovered on matured outcomes."""
     for name in incident.alerts:
         if folds.alerts(cast.session.ledger.entries("alert"))[name].open:
             cast.does("bo", "alert", "resolve", name, "--real", reason="the outcomes confirmed it")
-    cast.does("ana", "postmortem", "draft", incident.id)
-    checklist = cast.session.declared().checklists["standard"]
-    if LESSON not in {item.id for item in checklist.items}:
+    cast.does("ana", "incident", "resolve", incident.id, reason="every alert has recovered on matured outcomes")
+    cast.tell(f"{day} {incident.id} resolved", incident.title)
+
+
+def learn(cast: Cast, incident: Incident, day: date) -> None:
+    """Write the post-mortem, and turn its lesson into something that the next promotion must show."""
+    written = folds.postmortems(cast.session.ledger.entries("postmortem")).get(incident.id)
+    if written is None:
+        cast.does("ana", "postmortem", "draft", incident.id)
+    adopt(cast)
+    if LESSON not in {item.id for item in Project(cast.session.declared().root).checklists["standard"].items}:
         cast.does("ana", "postmortem", "action", incident.id, "--type", "checklist", "--item", LESSON,
                   "--finding", "calibration", "--max-age", "2d",
                   "--title", "The probabilities in service mean what they say, as of this week")
+        adopt(cast)
+    fill_in(cast, incident)
     cast.does("ana", "postmortem", "finish", incident.id)
     adopt(cast)
-    cast.tell(f"{day} {incident.id} resolved", f"post-mortem written; the gate now asks for '{LESSON}'")
+    cast.tell(f"{day} {incident.id} post-mortem", f"written; the gate now asks for '{LESSON}'")
 
 
 def adopt(cast: Cast) -> None:

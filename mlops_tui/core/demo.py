@@ -15,8 +15,8 @@ from mlops_tui.core._landing import land
 from mlops_tui.core._people import promote, react
 from mlops_tui.core._replay import MORNING, last_day, replay, set_clock
 from mlops_tui.errors import BadInput, need_extra
+from mlops_tui.marker import MARKER
 from mlops_tui.matured import matured
-from mlops_tui.project import MARKER
 from mlops_tui.scaffold import shipped
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Steps, Table, View
@@ -48,8 +48,9 @@ def demo(session: Session, folder: Path, days: int | None, headless: bool) -> Vi
     landed = perf_counter()
     cast.session.progress(0, 0, "Land the year's files")
     cast.tell("Land the year's files", f"{land(landing)} files from the flights package", since=landed)
-    history(cast, landing)
-    first_champion(cast)
+    if not folds.model_state(cast.session.ledger.entries("trained", "promotion"), MODEL).champion:
+        history(cast, landing)
+        first_champion(cast)
     live = [LIVE_FROM + timedelta(days=number) for number in range((last - LIVE_FROM).days + 1)]
     at = perf_counter()
     replay(cast, MODEL, live, landing, react)

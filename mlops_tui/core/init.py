@@ -7,7 +7,7 @@ import click
 
 from mlops_tui.capability import LocalPath, act
 from mlops_tui.errors import BadInput
-from mlops_tui.project import MARKER
+from mlops_tui.marker import MARKER
 from mlops_tui.scaffold import write
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Status, Table, View

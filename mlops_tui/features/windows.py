@@ -106,7 +106,7 @@ def narrowed(job: Job, bounds: tuple[datetime, datetime]) -> Job:
     for reading in pointintime.readings(job.model, job.views, list(job.contracts)):
         source = job.sources[reading.dataset]
         if "day" in job.contracts[reading.dataset].partition_by and reading.back is not None:
-            first, last = bounds[0] - reading.back - timedelta(days=1), bounds[1] + timedelta(days=1)
+            first, last = bounds[0] - reading.back - timedelta(days=1), bounds[1] - timedelta(microseconds=1)
             source = source.within(day=(f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"))
         sources[reading.dataset] = source
     return replace(job, bounds=bounds, sources=sources)

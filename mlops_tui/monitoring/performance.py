@@ -44,7 +44,7 @@ def performance(session: Session, model: str, length: str | None, monitor: str |
     measured = measures(seen, wanted or list(SHOWN), threshold)
     rows = [judged(name, value, limits, declared.min_rows) for name, value in measured.items()]
     status = worst([Status(str(row["status"])) for row in rows if row["limit"] is not None])
-    finding = _finding(session, subject.name, monitor, seen, measured, limits, status)
+    finding = _finding(session, subject.name, subject.version, monitor, seen, measured, limits, status)
     session.ledger.append(finding)
     return _view(finding, seen, rows, status)
 
@@ -78,7 +78,7 @@ def judged(name: str, measured: Estimate, limits: Mapping[str, float], min_rows:
     return row
 
 
-def _finding(session: Session, name: str, monitor: str | None, seen: Matured, measured: Mapping[str, Estimate],
+def _finding(session: Session, name: str, version: str, monitor: str | None, seen: Matured, measured: Mapping[str, Estimate],
              limits: Mapping[str, float], status: Status) -> Finding:
     first = next(iter(limits), "roc_auc")
     main = measured[first]
@@ -91,7 +91,7 @@ def _finding(session: Session, name: str, monitor: str | None, seen: Matured, me
                    value=main.value, low=main.low, high=main.high, limit=limits.get(first), n=seen.n,
                    window=(seen.bounds[0].isoformat(), seen.bounds[1].isoformat()), data=seen.data,
                    declaration=session.declaration("monitor", monitor) if monitor else
-                   session.declaration("model", name), monitor=monitor or "", version=state.champion,
+                   session.declaration("model", name), monitor=monitor or "", version=state.resolve(version),
                    detail={"metrics": detail, "metric": first, "total": seen.total, "waiting": seen.waiting,
                            "never": seen.never, "seen": float(seen.label.mean()) if seen.n else None,
                            "predicted": float(seen.score.mean()) if seen.n else None})

@@ -126,8 +126,9 @@ def threshold(case: Case) -> Option:
 
 def prior(case: Case) -> Option:
     """Scores corrected from the share of positives in training to the share in the learning rows."""
-    trained = version_of(case.session, case.name)
-    before, now = trained.detail.get("prevalence"), float(case.seen.label[case.learn].mean())
+    trained = folds.model_state(case.session.ledger.entries("trained", "promotion"), case.name).trained("champion")
+    before = trained.detail.get("prevalence") if trained is not None else None
+    now = float(case.seen.label[case.learn].mean())
     if not isinstance(before, float) or not 0 < now < 1:
         return Option("correct the prior", None, "the share of positives in training is not recorded")
     corrected = prior_shift(case.seen.score[case.judge], before, now)

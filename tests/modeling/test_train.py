@@ -66,14 +66,6 @@ def boosted(params):
 }
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow store with its tables laid, to copy."""
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    Tracking(f"sqlite:///{path}", path.parent / "artifacts").open()
-    return path
-
-
 Opened = Callable[..., Session]
 
 

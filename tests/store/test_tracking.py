@@ -31,14 +31,6 @@ RECORD = Record(
     metrics={"roc_auc": 0.75}, tags={"candidate": "boosted"}, documents={"declaration.yaml": "task: binary\n"})
 
 
-@pytest.fixture(scope="session")
-def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An MLflow store with its tables laid, to copy: laying them takes two CPU seconds."""
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
-    Tracking(f"sqlite:///{path}", path.parent / "artifacts").open()
-    return path
-
-
 def at(root: Path) -> Tracking:
     return Tracking(f"sqlite:///{root}/mlflow.db", root / "artifacts")
 

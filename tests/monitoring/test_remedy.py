@@ -1,0 +1,70 @@
+"""Remedies are charged with what their mistakes cost, on days that none of them has seen."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from mlops_tui.view import Row
+
+from tests.monitoring.conftest import DAYS, Lived
+
+HIT, MISS, FALSE_ALARM = 0.0, 30.0, 10.0
+
+
+def by_name(rows: tuple[Row, ...]) -> dict[str, Row]:
+    return {str(row["remedy"]): row for row in rows}
+
+
+def test_doing_nothing_costs_what_its_mistakes_cost(lived: Callable[..., Lived]) -> None:
+    made = lived(shift=0.15)
+    view = made.session.perform(["remedy", "trip-delay", "--window", "20d"]).view
+    row = by_name(view.table("remedies").rows)["do nothing"]
+    known = (made.late >= 0) & (made.known + 12 <= DAYS * 24) & (made.leaves >= (DAYS - 20) * 24)
+    days = np.unique(made.day[known])
+    judging = known & np.isin(made.day, days[len(days) // 2:])
+    flagged, late = made.score[judging] >= 0.25, made.late[judging] == 1
+    cost = np.where(flagged, np.where(late, HIT, FALSE_ALARM), np.where(late, MISS, 0.0))
+    a_day = np.array([cost[made.day[judging] == day].sum() for day in np.unique(made.day[judging])])
+    assert row["cost_a_day"] == pytest.approx(a_day.mean())
+    low, high = stats.t.interval(0.95, a_day.size - 1, a_day.mean(), stats.sem(a_day))
+    assert (row["low"], row["high"]) == (pytest.approx(low), pytest.approx(high))
+    assert row["n"] == int(judging.sum())
+
+
+def test_after_a_label_shift_a_correction_beats_doing_nothing(lived: Callable[..., Lived]) -> None:
+    made = lived(shift=0.18)
+    rows = by_name(made.session.perform(["remedy", "trip-delay", "--window", "10d"]).view.table("remedies").rows)
+    saved = rows["recalibrate"]["saves"]
+    assert isinstance(saved, float)
+    assert saved > 0
+
+
+def test_the_threshold_is_not_learned_on_the_rows_that_judge_it(lived: Callable[..., Lived]) -> None:
+    made = lived()
+    view = made.session.perform(["remedy", "trip-delay", "--window", "20d"]).view
+    assert str(view.facts()["judged_from"]) > "2013-08-31"
+
+
+def test_what_cannot_be_judged_says_why(lived: Callable[..., Lived]) -> None:
+    rows = by_name(lived().session.perform(["remedy", "trip-delay", "--window", "20d"]).view.table("remedies").rows)
+    assert rows["retrain"]["cost_a_day"] is None
+    assert rows["retrain"]["detail"] == "no challenger is trained yet"
+
+
+@pytest.mark.parametrize(("length", "words"), [("3d", "6 are needed"), ("never", "is not a duration")])
+def test_too_short_a_window_is_refused(lived: Callable[..., Lived], length: str, words: str) -> None:
+    outcome = lived().session.perform(["remedy", "trip-delay", "--window", length])
+    assert outcome.exit == 2
+    assert words in str(outcome.error)
+
+
+def test_a_model_without_worth_is_refused(lived: Callable[..., Lived]) -> None:
+    made = lived()
+    path = made.session.declared().root / "models" / "trip-delay.yaml"
+    path.write_text("\n".join(line for line in path.read_text(encoding="utf-8").splitlines()
+                              if not line.startswith("value:")), encoding="utf-8")
+    outcome = made.session.perform(["remedy", "trip-delay"])
+    assert outcome.exit == 2
+    assert "false_alarm" in str(outcome.error)
