@@ -197,7 +197,7 @@ def finding(case: Case, item: Item, entries: "Sequence[Entry]") -> Requirement:
 
 def _runs(case: Case, check: str) -> tuple[str, ...]:
     """The command that makes a new finding of a check, where one word and a subject are enough."""
-    about = {"drift": case.name, "performance": case.name, "calibration": case.name,
+    about = {"drift": case.name, "performance": case.subject, "calibration": case.subject,
              "health": case.model.label.dataset}.get(check)
     return (check, about) if about else ()
 

@@ -9,9 +9,11 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from mlops_tui import pointintime
+from mlops_tui import folds, pointintime
 from mlops_tui.errors import NotFound
 from mlops_tui.kinds import Model
+from mlops_tui.moments import moment
+from mlops_tui.predicting import predicted, version_of
 from mlops_tui.session import Session
 from store.lake import Manifest
 from store.quoting import quote
@@ -80,6 +82,24 @@ def matured(session: Session, name: str, bounds: tuple[datetime, datetime], vers
     now = session.now()
     found = connection.execute(query, [now, now, *bounds, *([version] if version else [])]).fetchnumpy()
     return _split(found, bounds, data)
+
+
+def judged_rows(session: Session, name: str, bounds: tuple[datetime, datetime], version: str = "") -> Matured:
+    """The rows to judge a model by: what was served, or what the version named would have said.
+
+    A version that does not serve is judged on rows of the window that it was not fitted on: those from the beginning of
+    its test days on. NotFound where there is no such version.
+    """
+    if not version:
+        return matured(session, name, bounds)
+    trained = version_of(session, name, version)
+    state = folds.model_state(session.ledger.entries("trained", "promotion"), name)
+    if trained.version == state.champion:
+        return matured(session, name, bounds, trained.version)
+    unseen = str(trained.detail.get("test_from") or trained.window[1])
+    first = max(bounds[0], moment(unseen, session.declared().zone))
+    rows = session.snapshot(f"{name}.features").within(day=_days((first, bounds[1]), session))
+    return matured(session, name, (first, bounds[1]), scored=predicted(session, trained, rows))
 
 
 def _predictions(session: Session, name: str, days: tuple[str, str]) -> Manifest:

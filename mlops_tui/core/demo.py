@@ -82,7 +82,7 @@ def history(cast: Cast, landing: Path) -> None:
         files = [path for path in sorted((landing / dataset).glob("*.parquet")) if path.stem < LIVE_FROM.isoformat()]
         argv = [word for path in files for word in ("--file", str(path))]
         stage(cast, f"Ingest {dataset}, January–May", "machine", "ingest", dataset, *argv)
-    # PIPELINE stage(cast, "Run the daily pipeline", "machine", "pipeline", "run", "daily")
+    stage(cast, "Run the daily pipeline", "machine", "pipeline", "run", "daily")
     stage(cast, "Build features as known at departure", "ana", "windows", MODEL, "--from", "2013-01-01",
           "--to", LIVE_FROM.isoformat(), "--check-leaks", "12")
 

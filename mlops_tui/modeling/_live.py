@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from mlops_tui import folds
 from mlops_tui.analysis.calibration import calibration_line, ece, reliability
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.matured import Matured, matured, window
+from mlops_tui.matured import Matured, judged_rows, window
 from mlops_tui.modeling._pictures import reliability_diagram
+from mlops_tui.project import Subject
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, worst
 from mlops_tui.watching import watching
@@ -24,10 +25,10 @@ def live_calibration(session: Session, text: str, length: str | None, monitor: s
     for name in limits:
         if name not in KNOWN:
             raise BadInput(f"No calibration limit '{name}'.", next=nearest(name, KNOWN) or "Limits: ece, in_the_large.")
-    seen = matured(session, subject.name, window(session.now(), declared.window), subject.version)
+    seen = judged_rows(session, subject.name, window(session.now(), declared.window), subject.version)
     rows = judged(seen, limits, declared.min_rows)
     status = worst([Status(str(row["status"])) for row in rows])
-    finding = _finding(session, subject.name, monitor, seen, rows, status)
+    finding = _finding(session, subject, monitor, seen, rows, status)
     session.ledger.append(finding)
     return _view(finding, seen, rows)
 
@@ -48,8 +49,9 @@ def judged(seen: Matured, limits: Mapping[str, float], min_rows: int) -> list[Ro
     return rows
 
 
-def _finding(session: Session, name: str, monitor: str | None, seen: Matured, rows: list[Row],
+def _finding(session: Session, subject: Subject, monitor: str | None, seen: Matured, rows: list[Row],
              status: Status) -> Finding:
+    name = subject.name
     predicted, share = (float(seen.score.mean()), float(seen.label.mean())) if seen.n else (None, None)
     said = "too few outcomes are known" if predicted is None or share is None else \
         f"predicts {predicted:.1%}, {share:.1%} were seen"
@@ -60,7 +62,8 @@ def _finding(session: Session, name: str, monitor: str | None, seen: Matured, ro
     return Finding(check="calibration", subject=name, status=status.value, title=f"{name} {said}",
                    value=value if isinstance(value, float) else None, limit=limit if isinstance(limit, float) else None,
                    n=seen.n, window=(seen.bounds[0].isoformat(), seen.bounds[1].isoformat()), data=seen.data,
-                   declaration=session.declaration(kind, declared), monitor=monitor or "", version=state.champion,
+                   declaration=session.declaration(kind, declared), monitor=monitor or "",
+                   version=state.resolve(subject.version),
                    detail={"predicted": predicted, "seen": share, "total": seen.total, "waiting": seen.waiting,
                            "never": seen.never, "measures": {str(row["measure"]): row["value"] for row in rows}})
 

@@ -12,7 +12,8 @@ from mlops_tui.analysis.interval import Estimate, wilson
 from mlops_tui.analysis.metrics import METRICS, estimate
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.matured import Matured, matured, window
+from mlops_tui.matured import Matured, judged_rows, window
+from mlops_tui.project import Subject
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View, worst
 from mlops_tui.watching import watching
@@ -36,7 +37,7 @@ def performance(session: Session, model: str, length: str | None, monitor: str |
     project = session.declared()
     subject = project.subject(model, "model")
     declared = watching(session, "performance", subject.name, monitor, length)
-    seen = matured(session, subject.name, window(session.now(), declared.window), subject.version)
+    seen = judged_rows(session, subject.name, window(session.now(), declared.window), subject.version)
     limits = declared.limits or {criterion.metric: criterion.at_least if criterion.at_least is not None else
                                  criterion.at_most or 0.0 for criterion in project.model(subject.name).criteria}
     threshold = project.model(subject.name).threshold
@@ -44,7 +45,7 @@ def performance(session: Session, model: str, length: str | None, monitor: str |
     measured = measures(seen, wanted or list(SHOWN), threshold)
     rows = [judged(name, value, limits, declared.min_rows) for name, value in measured.items()]
     status = worst([Status(str(row["status"])) for row in rows if row["limit"] is not None])
-    finding = _finding(session, subject.name, subject.version, monitor, seen, measured, limits, status)
+    finding = _finding(session, subject, monitor, seen, measured, limits, status)
     session.ledger.append(finding)
     return _view(finding, seen, rows, status)
 
@@ -78,8 +79,9 @@ def judged(name: str, measured: Estimate, limits: Mapping[str, float], min_rows:
     return row
 
 
-def _finding(session: Session, name: str, version: str, monitor: str | None, seen: Matured, measured: Mapping[str, Estimate],
-             limits: Mapping[str, float], status: Status) -> Finding:
+def _finding(session: Session, subject: Subject, monitor: str | None, seen: Matured,
+             measured: Mapping[str, Estimate], limits: Mapping[str, float], status: Status) -> Finding:
+    name = subject.name
     first = next(iter(limits), "roc_auc")
     main = measured[first]
     state = folds.model_state(session.ledger.entries("trained", "promotion"), name)
@@ -91,7 +93,7 @@ def _finding(session: Session, name: str, version: str, monitor: str | None, see
                    value=main.value, low=main.low, high=main.high, limit=limits.get(first), n=seen.n,
                    window=(seen.bounds[0].isoformat(), seen.bounds[1].isoformat()), data=seen.data,
                    declaration=session.declaration("monitor", monitor) if monitor else
-                   session.declaration("model", name), monitor=monitor or "", version=state.resolve(version),
+                   session.declaration("model", name), monitor=monitor or "", version=state.resolve(subject.version),
                    detail={"metrics": detail, "metric": first, "total": seen.total, "waiting": seen.waiting,
                            "never": seen.never, "seen": float(seen.label.mean()) if seen.n else None,
                            "predicted": float(seen.score.mean()) if seen.n else None})

@@ -156,7 +156,7 @@ def _version(case: Case, name: str, version: str) -> Option:
     trained = version_of(case.session, case.name, version)
     first_judged = days_of(case, case.judge)[0]
     detail = f"version {version}, trained to {trained.window[1][:10]}"
-    if trained.window[1][:10] > first_judged:
+    if str(trained.detail.get("test_from") or trained.window[1])[:10] > first_judged:
         return Option(name, None, f"{detail}: it has seen the rows that would judge it")
     days = (days_of(case)[0], days_of(case)[-1])
     rows = case.session.snapshot(f"{case.name}.features").within(day=days)
