@@ -1,0 +1,108 @@
+"""What an SQL text reads and calls, as DuckDB's own parser sees it: nothing is run."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import duckdb
+
+from store.refusal import Unreadable
+
+NOW = ("current_date", "current_time", "current_timestamp", "localtime", "localtimestamp")
+
+# What DuckDB itself calls volatile, or the same within one query only; a test compares the list with DuckDB's.
+UNSTEADY = frozenset((
+    "current_connection_id", "current_database", "current_date", "current_query", "current_query_id",
+    "current_schema", "current_schemas", "current_setting", "current_transaction_id", "currval",
+    "gen_random_uuid", "get_current_time", "get_current_timestamp", "getvariable", "in_search_path", "nextval",
+    "now", "random", "reservoir_quantile", "setseed", "setval", "sleep_ms", "stats", "today",
+    "transaction_timestamp", "txid_current", "uuid", "uuidv4", "uuidv7", "write_log"))
+
+
+@dataclass(frozen=True)
+class Named:
+    """A name in the text, and the line on which it stands."""
+
+    name: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Statement:
+    """One SELECT: the tables it reads (those it defines itself left out), the functions it reads from, the parameters
+    it takes, and what would give another answer the next time."""
+
+    tables: tuple[Named, ...]
+    sources: tuple[Named, ...]
+    parameters: tuple[str, ...]
+    unsteady: tuple[Named, ...]
+
+
+def parsed(text: str, where: str, connection: duckdb.DuckDBPyConnection) -> Statement:
+    """The text as one SELECT; Unreadable with the line where it is not."""
+    asked = "SELECT json_serialize_sql(?, skip_null := true, skip_default := true, skip_empty := true)"
+    document = json.loads(connection.execute(asked, [text]).fetchall()[0][0])
+    if document["error"]:
+        said, place = str(document["error_message"]), int(document.get("position", 0) or 0)
+        if "Only SELECT" in said:
+            raise Unreadable("The SQL is not a SELECT.", where=where, next="Write one SELECT; its rows are the result.")
+        raise Unreadable(f"The SQL cannot be parsed: {said}.", where=f"{where}:{_line(text, place)}",
+                         next="Write it as DuckDB reads it.")
+    statements = document.get("statements", [])
+    if len(statements) != 1:
+        raise Unreadable(f"The SQL has {len(statements)} statements.", where=where,
+                         next="Write one SELECT; its rows are the result.")
+    return _read(text, list(_nodes(statements[0])))
+
+
+def _read(text: str, nodes: list[dict[str, Any]]) -> Statement:
+    own = {str(entry["key"]).lower() for node in nodes for entry in _own(node)}
+    tables: list[Named] = []
+    sources: list[Named] = []
+    drawn: list[Named] = []
+    parameters: list[str] = []
+    for node in nodes:
+        line, kind = _line(text, int(node.get("query_location", 0))), node.get("type")
+        if kind == "BASE_TABLE":
+            full = ".".join(str(node[part]) for part in ("catalog_name", "schema_name", "table_name") if node.get(part))
+            tables += [Named(full, line)] if full.lower() not in own else []
+        elif kind == "TABLE_FUNCTION":
+            sources.append(Named(str(node["function"].get("function_name", "")).lower(), line))
+        elif kind == "VALUE_PARAMETER":
+            parameters.append(str(node.get("identifier", "")))
+        drawn += [Named(name, line) for name in _drawn(node)]
+    return Statement(tuple(dict.fromkeys(tables)), tuple(dict.fromkeys(sources)), tuple(dict.fromkeys(parameters)),
+                     tuple(dict.fromkeys(drawn)))
+
+
+def _drawn(node: dict[str, Any]) -> Iterator[str]:
+    """What of a node would give another answer the next time."""
+    name = str(node.get("function_name", "")).lower()
+    if name in UNSTEADY or (name == "age" and len(node.get("arguments", [])) == 1):  # `age` of one time counts from now
+        yield f"{name}()"
+    if node.get("type") == "COLUMN_REF" and str(node["column_names"][-1]).lower() in NOW:
+        yield str(node["column_names"][-1]).lower()
+    if node.get("sample"):
+        yield "a sample"
+
+
+def _own(node: dict[str, Any]) -> list[dict[str, Any]]:
+    """The tables that a WITH defines."""
+    entries = node.get("cte_map", {}).get("map", [])
+    return entries if isinstance(entries, list) else []
+
+
+def _nodes(value: Any) -> Iterator[dict[str, Any]]:
+    if isinstance(value, dict):
+        yield value
+        for child in value.values():
+            yield from _nodes(child)
+    elif isinstance(value, list):
+        for child in value:
+            yield from _nodes(child)
+
+
+def _line(text: str, place: int) -> int:
+    """The line of a place that DuckDB counts in bytes."""
+    return text.encode()[:place].count(b"\n") + 1

@@ -1,0 +1,66 @@
+"""What an SQL text reads and calls is found by DuckDB's own parser, with its line."""
+
+import duckdb
+import pytest
+
+from store.refusal import Unreadable
+from store.statement import NOW, UNSTEADY, Named, Statement, parsed
+
+CONNECTION = duckdb.connect()
+
+
+def read(text: str) -> Statement:
+    return parsed(text, "a.sql", CONNECTION)
+
+
+def test_the_tables_are_found_wherever_they_stand() -> None:
+    made = read("WITH q AS (SELECT * FROM a)\nSELECT *, (SELECT max(x) FROM b) FROM q JOIN \"c d\" USING (x)\n"
+                "WHERE x IN (SELECT x FROM e) UNION ALL FROM main.f")
+    assert {(each.name, each.line) for each in made.tables} == {("a", 1), ("b", 2), ("c d", 2), ("e", 3), ("main.f", 3)}
+
+
+def test_files_and_functions_to_read_from_are_found() -> None:
+    made = read("SELECT * FROM read_csv('x.csv'), range(5), 'y.parquet', glob('*')")
+    assert [each.name for each in made.sources] == ["read_csv", "range", "glob"]
+    assert [each.name for each in made.tables] == ["y.parquet"]
+
+
+def test_parameters_are_found() -> None:
+    assert read("SELECT $radius * x FROM a WHERE y > $radius + $other").parameters == ("radius", "other")
+
+
+@pytest.mark.parametrize("call", ["now()", "random()", "current_timestamp", "CURRENT_DATE", "uuid()", "today()",
+                                  "localtimestamp", "nextval('s')", "get_current_time()", "age(x)",
+                                  "reservoir_quantile(x, 0.5)"])
+def test_what_answers_differently_each_time_is_found(call: str) -> None:
+    [found] = read(f"SELECT 'é', x,\n  y FROM a WHERE x > 1\n  OR {call} IS NULL").unsteady
+    assert found.line == 3
+    assert found.name.removesuffix("()") == call.partition("(")[0].lower()
+
+
+def test_a_sample_is_drawn_anew_each_time() -> None:
+    assert read("SELECT * FROM a USING SAMPLE 10%").unsteady == (Named("a sample", 1),)
+    assert read("SELECT * FROM a TABLESAMPLE reservoir(10)").unsteady != ()
+
+
+def test_what_is_steady_is_let_through() -> None:
+    assert read("SELECT age(a, b), sum(x) OVER (ORDER BY y), hash(z), error('no') FROM t").unsteady == ()
+    assert read("SELECT 'now()' -- random()\nFROM t").unsteady == ()
+
+
+def test_the_list_of_unsteady_functions_is_duckdbs() -> None:
+    query = "SELECT DISTINCT function_name FROM duckdb_functions() WHERE stability <> 'CONSISTENT'"
+    theirs = {row[0] for row in duckdb.connect().execute(query).fetchall()} - {"error", "vector_type"}
+    assert theirs <= UNSTEADY
+    assert theirs | {"reservoir_quantile"} == UNSTEADY
+    for word in NOW:
+        assert duckdb.connect().execute(f"SELECT {word}").fetchall()
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("SELECT 1;\nSELECT 2", "2 statements"), ("", "0 statements"), ("-- nothing", "0 statements"),
+    ("INSERT INTO a VALUES (1)", "is not a SELECT"), ("COPY a TO 'x'", "is not a SELECT"),
+    ("ATTACH 'x.db'", "is not a SELECT"), ("SELECT 1\nFROM a\nWHER x", r"cannot be parsed.*a\.sql:3")])
+def test_anything_but_one_select_is_refused(text: str, said: str) -> None:
+    with pytest.raises(Unreadable, match=said):
+        read(text)
