@@ -7,7 +7,7 @@ import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,35 +31,40 @@ READABLE = ("range", "generate_series", "unnest")  # functions in FROM that read
 
 @dataclass(frozen=True)
 class Ready:
-    """A step whose code was read and checked; `parts` is what its result depends on, but for its inputs."""
+    """A step whose code was read; `parts` is what its result depends on, but for its inputs."""
 
     step: StepDecl
     dataset: str
     where: Path
     text: str
-    parameters: tuple[str, ...]
     parts: Mapping[str, Any]
+    seen: list[Statement] = field(default_factory=list, compare=False)
 
     def depends_on(self, inputs: Mapping[str, Manifest]) -> dict[str, Any]:
         """Everything that the step's result depends on."""
         return {**self.parts, "inputs": {name: inputs[name].id for name in self.step.inputs}}
 
+    def checked(self, connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+        """The parameters that the SQL takes, once it was seen to read its inputs only and to be steady."""
+        if self.text and not self.seen:
+            self.seen.append(parsed(self.text, str(self.where), connection))
+            _check(self.seen[0], self.step, self.where)
+        return self.seen[0].parameters if self.seen else ()
+
 
 def made_ready(session: Session, name: str) -> list[Ready]:
-    """A pipeline's steps in the order they run; errors name file and line of what is wrong with their code."""
+    """A pipeline's steps in the order they run; errors name file and line of what is wrong with the declaration."""
     project = session.declared()
     pipeline: Pipeline = project.one("pipeline", name)
     where = project.path_of("pipeline", name)
     committed = {entry.subject for entry in session.ledger.entries("snapshot")}
     own = {f"{name}.{step.name}" for step in pipeline.steps}
     steps = dag.ordered(pipeline.steps, sorted({*project.datasets, *committed} - own), placed(where))
-    with duckdb.connect(":memory:") as connection:
-        return [_ready(project, name, step, where, connection) for step in steps]
+    return [_ready(project, f"{name}.{step.name}", step, where) for step in steps]
 
 
-def _ready(project: Project, pipeline: str, step: StepDecl, where: Path, parser: duckdb.DuckDBPyConnection) -> Ready:
+def _ready(project: Project, dataset: str, step: StepDecl, where: Path) -> Ready:
     shared = {"params": dict(step.params), "sort": list(step.key), "partition_by": list(step.partition_by)}
-    dataset = f"{pipeline}.{step.name}"
     if step.python:
         file = step.python.rpartition(":")[0]
         path = project.root / file
@@ -68,16 +73,13 @@ def _ready(project: Project, pipeline: str, step: StepDecl, where: Path, parser:
             hint = nearest(file, known) or "Write it like steps.py:enrich."
             raise NotFound(f"Step '{step.name}' runs '{step.python}', but there is no such file.",
                            where=placed(where)(step.name), next=hint)
-        return Ready(step, dataset, path, "", (), {
+        return Ready(step, dataset, path, "", {
             **shared, "function": step.python, "code": code_digest(project.root),
             "python": platform.python_version(), "libraries": libraries()})
     path = _sql_file(where, step, project.root)
     text = path.read_text(encoding="utf-8").strip().rstrip(";")
-    statement = parsed(text, str(path), parser)
-    _check(statement, step, path)
     digest = hashlib.sha256(text.encode()).hexdigest()
-    return Ready(step, dataset, path, text, statement.parameters,
-                 {**shared, "code": digest, "engine": duckdb.__version__})
+    return Ready(step, dataset, path, text, {**shared, "code": digest, "engine": duckdb.__version__})
 
 
 def _sql_file(where: Path, step: StepDecl, root: Path) -> Path:
@@ -161,7 +163,7 @@ class Workshop:
             for name, state in inputs.items():
                 view = f"SELECT * FROM {self.lake.scan(state)}"
                 connection.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {view}")
-            values = {name: step.params[name] for name in ready.parameters}
+            values = {name: step.params[name] for name in ready.checked(self.lake.connect())}
             return self.lake.write(ready.dataset, ready.text, sort=step.key, partition_by=step.partition_by,
                                    connection=connection, values=values)
         except duckdb.Error as problem:

@@ -20,6 +20,8 @@ from store.lake import Manifest
 if TYPE_CHECKING:
     from store.ledger import Entry
 
+Foreseen = tuple[Ready, str, str, Manifest | None]
+
 pipeline = noun("pipeline", __doc__ or "", bare="status", subject="status")
 
 
@@ -83,6 +85,7 @@ def run(session: Session, name: str) -> View:
     session.declared()
     steps = made_ready(session, name)
     states, past, shown = first_inputs(session, steps), Past(session, name), list[Step]()
+    _foreseen(session, steps, past, states)
     began, failed, begun = time.perf_counter(), "", Begun(session, name)
     with Workshop(session, begun) as workshop:
         for place, ready in enumerate(steps):
@@ -194,39 +197,39 @@ def plan(session: Session, name: str) -> View:
 
 def _planned(session: Session, name: str) -> list[Row]:
     steps, past = made_ready(session, name), Past(session, name)
-    states: dict[str, Manifest] = {}
-    rows: list[Row] = []
+    made = {ready.step.name for ready in steps}
+    current = {each: session.current(each) for ready in steps for each in ready.step.inputs if each not in made}
+    foreseen = _foreseen(session, steps, past, {each: state for each, state in current.items() if state is not None})
+    return [{"step": ready.step.name, "runs": runs, "why": why, "inputs": tuple(ready.step.inputs),
+             "dataset": ready.dataset, "snapshot": state.id if state else None} for ready, runs, why, state in foreseen]
+
+
+def _foreseen(session: Session, steps: Sequence[Ready], past: Past, inputs: Mapping[str, Manifest]) -> list[Foreseen]:
+    """What will become of each step; the code of those that may run is checked."""
+    states, found = dict(inputs), list[Foreseen]()
     for ready in steps:
-        for each in ready.step.inputs:
-            if each not in states and (found := _now(session, steps, each)) is not None:
-                states[each] = found
-        runs, why, state = _judged(ready, past, steps, states)
-        if state is not None and runs == "no":
+        found.append(_judged(ready, past, steps, states))
+        state = found[-1][-1]
+        if state is not None:
             states[ready.step.name] = state
-        rows.append({"step": ready.step.name, "runs": runs, "why": why, "inputs": tuple(ready.step.inputs),
-                     "dataset": ready.dataset, "snapshot": state.id if state else None})
-    return rows
+        else:
+            ready.checked(session.data().connect())
+    return found
 
 
-def _now(session: Session, steps: Sequence[Ready], name: str) -> Manifest | None:
-    """The current state of a dataset; nothing for a step, whose state is what would come of it."""
-    return None if any(ready.step.name == name for ready in steps) else session.current(name)
-
-
-def _judged(ready: Ready, past: Past, steps: Sequence[Ready], states: Mapping[str, Manifest]) -> tuple[
-        str, str, Manifest | None]:
-    """`yes`, `no` or `maybe` (it depends on what an earlier step makes), why, and the result it would keep."""
+def _judged(ready: Ready, past: Past, steps: Sequence[Ready], states: Mapping[str, Manifest]) -> Foreseen:
+    """`yes`, `no`, `maybe` (an earlier step will tell) or `cannot`, and why; the result that it would keep."""
     missing = [name for name in ready.step.inputs if name not in states]
     own = {each.step.name for each in steps}
     empty = [name for name in missing if name not in own]
     if empty:
-        return "cannot", f"{empty[0]} has no data yet", None
+        return ready, "cannot", f"{empty[0]} has no data yet", None
     if missing:
         known = any(step == ready.step.name for step, _ in past.done)
-        return ("maybe" if known else "yes"), f"waits for {', '.join(missing)}", None
+        return ready, "maybe" if known else "yes", f"waits for {', '.join(missing)}", None
     parts = ready.depends_on(inputs_of(ready, states))
     state = past.result(ready, dag.key_of(parts))
-    return ("no", "as before", state) if state is not None else ("yes", past.why(ready, parts), None)
+    return (ready, "no", "as before", state) if state else (ready, "yes", past.why(ready, parts), None)
 
 
 @look(of=pipeline)
