@@ -68,4 +68,9 @@ def as_json(view: View, command: Sequence[str], *, shapes: dict[tuple[str, ...],
         document["plan"] = plan
     if error is not None:
         document["error"] = error
-    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)
+    return writable(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False))
+
+
+def writable(document: str) -> str:
+    """The same JSON, with halves of characters (a file name that is no UTF-8) escaped, so that UTF-8 can hold it."""
+    return document.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -14,6 +14,7 @@ from mlops_tui.view import Action, Column, Facts, Part, Row, Series, Status, Ste
 ROWS = 40        # of a table
 READABLE = 100   # columns of prose, and where a status word is looked for
 NARROWEST = 8    # a column of text gives way down to this
+WRAPPED = 16     # from this width on, a text that is too long takes up to three lines
 
 
 def lines(view: View, *, width: int = 100, zone: tzinfo = UTC, rows: int = ROWS,
@@ -184,7 +185,7 @@ def _table(part: Table, width: int, zone: tzinfo, rows: int, command: Sequence[s
     yield Line("  " + "  ".join(fit(each.heading, size, right=each.right) for each, size
                                 in zip(columns, sizes, strict=True)).rstrip(), style="dim")
     for number, row in enumerate(shown):
-        yield _row(number, row, columns, sizes)
+        yield from _row(number, row, columns, sizes)
     if left_out:
         names = ", ".join(each.heading for each in left_out)
         yield from (Line(text, style="dim") for text in _hung(f"not shown for want of room: {names}", "  ", width))
@@ -226,16 +227,27 @@ def _sized(columns: list[_Shown], room: int) -> tuple[list[_Shown], list[int], l
     return kept, sizes, columns[len(kept):]
 
 
-def _row(number: int, row: Row, columns: Sequence[_Shown], sizes: Sequence[int]) -> Line:
-    """One row; how it stands is seen at its beginning, wherever the word for it stands."""
+def _row(number: int, row: Row, columns: Sequence[_Shown], sizes: Sequence[int]) -> Iterator[Line]:
+    """One row; how it stands is seen at its beginning, wherever the word for it stands. Long texts take more lines."""
     told = (value for each in columns if isinstance(value := row.get(each.column.id), Status))
     stands = next(told, row.get("status"))
     glyph, colour = GLYPHS[stands] if isinstance(stands, Status) else (" ", "")
-    line = Line.assemble((f"{glyph} ", colour))
-    for each, size in zip(columns, sizes, strict=True):
-        value = row.get(each.column.id)
-        line.append(fit(each.texts[number], size, right=each.right),
-                    style=GLYPHS[value][1] if isinstance(value, Status) else "")
-        line.append("  ")
-    line.rstrip()
-    return line
+    cells = [_cell(each.texts[number], size, right=each.right) for each, size in zip(columns, sizes, strict=True)]
+    for height in range(max(map(len, cells))):
+        line = Line.assemble((f"{glyph} " if height == 0 else "  ", colour))
+        for each, size, cell in zip(columns, sizes, cells, strict=True):
+            value = row.get(each.column.id)
+            line.append(cell[height] if height < len(cell) else " " * size,
+                        style=GLYPHS[value][1] if isinstance(value, Status) else "")
+            line.append("  ")
+        line.rstrip()
+        yield line
+
+
+def _cell(text: str, size: int, *, right: bool) -> list[str]:
+    """The lines of one cell; where it has hardly any room, or is very long, it is cut."""
+    if right or width_of(text) <= size or size < WRAPPED:
+        return [fit(text, size, right=right)]
+    first, second, *rest = [*wrap(text, size), ""]
+    lines = [first, second, " ".join(rest).strip()] if any(rest) else [first, second]
+    return [fit(line, size) for line in lines if line]

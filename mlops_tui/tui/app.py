@@ -69,7 +69,9 @@ class Dashboard(App[None]):
         super().__init__()
         for theme in THEMES:
             self.register_theme(theme)
-        if "TEXTUAL_THEME" not in os.environ:
+        if self.theme in {theme.name for theme in THEMES}:  # asked for by TEXTUAL_THEME, before it was known
+            self.stylesheet.set_variables(self.get_css_variables())
+        elif "TEXTUAL_THEME" not in os.environ:
             self.theme = THEMES[0].name
         self._home = Home(cache.last(root))
         self._home.add_class(*classes(*shutil.get_terminal_size()))

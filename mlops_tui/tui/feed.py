@@ -41,14 +41,13 @@ class Feed:
         aged = datetime.now(UTC) - self._told > timedelta(seconds=30)
         if not (anyway or aged or running or open_now != self._open_jobs or head != self._head):
             return Ticked(self.session.now())
-        moved = head != self._head
-        self._head, self._open_jobs, self._told = head, open_now, datetime.now(UTC)
-        view = self.home()
-        if moved and not self.session.read_only:
+        view = self.home(head)  # where this fails, the next look tries again
+        if head != self._head and not self.session.read_only:
             self._keep(view)
+        self._head, self._open_jobs, self._told = head, open_now, datetime.now(UTC)
         return Fresh(view)
 
-    def home(self) -> View:
+    def home(self, head: int) -> View:
         """The first screen as one view."""
         session, project = self.session, self.session.declared()
         entries = session.ledger.entries()
@@ -59,14 +58,14 @@ class Feed:
                                    project.features)
         models = health.models(declared, entries, now)
         return View(project.settings.project, worst((row["status"] for row in models.rows), Status.UNKNOWN), (  # type: ignore[misc]
-            Facts(self._facts(now)), models, health.needs(declared, entries, now, session.actor),
+            Facts(self._facts(now, head)), models, health.needs(declared, entries, now, session.actor),
             *health.shares(declared, entries), self._jobs(), self._next(now)))
 
-    def _facts(self, now: datetime) -> dict[str, Cell]:
+    def _facts(self, now: datetime, head: int) -> dict[str, Cell]:
         session, settings = self.session, self.session.declared().settings
         return {"project": settings.project, "zone": settings.timezone, "clock": settings.clock, "now": now,
                 "actor": session.actor.name, "roles": tuple(sorted(session.actor.roles)),
-                "single_user": session.single_user, "read_only": session.read_only, "entries": self._head,
+                "single_user": session.single_user, "read_only": session.read_only, "entries": head,
                 "form": FORM}
 
     def _jobs(self) -> Table:

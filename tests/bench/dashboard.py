@@ -88,6 +88,7 @@ def measure(script: str) -> tuple[float, float]:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     env = {**os.environ, "PYTHONPATH": str(HERE), "TERM": "xterm-256color"}
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is compiled once, like the one beside it
     with subprocess.Popen([sys.executable, "-c", script], stdin=theirs, stdout=theirs, stderr=theirs, env=env,
                           start_new_session=True) as child:
         os.close(theirs)
@@ -118,7 +119,8 @@ def main() -> None:
         scripts = {name: STOP.format(word=word) + script.replace("{folder!r}", repr(folder))
                    for name, (script, word) in SCRIPTS.items()}
         last = Path(folder) / ".mlops" / "home.json"
-        measure(scripts["data"])  # warms the caches
+        for script in scripts.values():
+            measure(script)  # warms the caches
         taken: dict[str, list[tuple[float, float]]] = {name: [] for name in scripts}
         for _ in range(RUNS):  # in turn, so that a busy machine is unfair to all alike
             last.unlink()      # without a picture of last time, the word comes with the data

@@ -1,13 +1,17 @@
 """Home as a person uses it: every size, every state, every key, on a real project and real jobs."""
 
 import asyncio
+import fcntl
 import json
 import os
+import pty
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -246,6 +250,12 @@ def test_a_broken_project_says_where_and_is_read_again(tmp_path: Path) -> None:
             (tmp_path / "mlops.yaml").write_text("project: new\ntimezone: UTC\n", encoding="utf-8")
             await terminal.press("r")
             assert "No model is declared yet." in terminal.text
+            (tmp_path / "models").mkdir()
+            (tmp_path / "models" / "x.yaml").write_text("tusk: binary\n", encoding="utf-8")
+            await terminal.press("r")
+            assert "Did you mean 'task'?" in terminal.text
+            (tmp_path / "models" / "x.yaml").unlink()
+            await terminal.expect(lambda: "No model is declared yet." in terminal.text)
 
     run(story())
 
@@ -632,3 +642,48 @@ def test_without_colour_everything_is_still_told(told: Session, monkeypatch: pyt
             assert "■ 5 need you" in terminal.text
 
     run(story())
+
+
+# -- in a real terminal -------------------------------------------------------------------------------------------
+
+
+def started(folder: Path, *argv: str) -> tuple[subprocess.Popen[bytes], int]:
+    """The program in a terminal of its own."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
+    child = subprocess.Popen([sys.executable, "-P", "-m", "mlops_tui", *argv], cwd=folder, stdin=theirs, stdout=theirs,
+                             stderr=theirs, env={**os.environ, "TERM": "xterm-256color"}, start_new_session=True)
+    os.close(theirs)
+    return child, ours
+
+
+def read_until(terminal: int, word: bytes) -> bytes:
+    """What the terminal shows until it shows the word, or ends."""
+    seen = b""
+    with suppress(OSError):
+        while word not in seen and (more := os.read(terminal, 65536)):
+            seen += more
+    return seen
+
+
+@pytest.mark.slow
+def test_the_program_starts_and_quits_in_a_terminal_without_a_trace(told: Session) -> None:
+    child, terminal = started(told.declared().root)
+    assert b"INC-3" in read_until(terminal, b"INC-3")
+    os.write(terminal, b"q")
+    after = read_until(terminal, b"never comes")
+    assert child.wait(20) == 0
+    assert b"leaked" not in after
+    assert b"Traceback" not in after
+    os.close(terminal)
+
+
+def test_without_a_terminal_there_is_help_or_a_word_of_advice(told: Session) -> None:
+    def said(*argv: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run([sys.executable, "-P", "-m", "mlops_tui", *argv], cwd=told.declared().root,
+                              capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+    assert (said().returncode, "Usage: mlops-tui" in said().stdout) == (0, True)
+    assert "mlops-tui open [WHERE]" in said("open", "--help").stdout
+    refused = said("open")
+    assert (refused.returncode, "needs a terminal" in refused.stderr) == (2, True)

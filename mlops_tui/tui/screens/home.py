@@ -44,6 +44,7 @@ class Home(Screen[None]):
         self._view, self._stale, self._now = view, True, None
 
     _view: View | None
+    _problem: View | None = None
     _now: datetime | None
 
     def compose(self) -> ComposeResult:
@@ -97,6 +98,7 @@ class Home(Screen[None]):
         now = view.facts().get("now")
         self._now = now if isinstance(now, datetime) else None
         self.remove_class("-broken")
+        self._problem = None
         self._draw()
 
     def tick(self, now: datetime) -> None:
@@ -105,9 +107,11 @@ class Home(Screen[None]):
 
     def fail(self, view: View) -> None:
         """The project cannot be shown; what was shown last is hidden behind the reason."""
-        problem = self.query_one("#problem", Vertical)
-        problem.remove_children()
-        problem.mount(Body(view), Static("\n r reads the project again", markup=False))
+        if view != self._problem:
+            problem = self.query_one("#problem", Vertical)
+            problem.remove_children()
+            problem.mount(Body(view), Static("\n It is tried again every two seconds; r tries at once.", markup=False))
+        self._problem = view
         self.add_class("-broken")
         self._draw_bar()
 
