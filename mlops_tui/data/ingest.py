@@ -7,11 +7,10 @@ from pathlib import Path
 
 import click
 
-from mlops_tui.capability import LOCAL_SOURCES, LocalPath, measure
+from mlops_tui.capability import LocalPath, measure
 from mlops_tui.data._batch import Batch, Judged, opened
 from mlops_tui.data._landing import Landed, land
 from mlops_tui.data._verdict import finding, monitor_of, rules_table, summary, verdict
-from mlops_tui.errors import Denied
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View
 from store.lake import Manifest, sha256_of
@@ -29,8 +28,6 @@ def ingest(session: Session, dataset: str, files: tuple[Path, ...]) -> View:
     Example: mlops-tui ingest flights --file 2013-06-01.parquet
     """
     project = session.declared()
-    if session.actor.source not in LOCAL_SOURCES:
-        raise Denied(f"Data cannot be taken in from {session.actor.source}.", next="Use the terminal.")
     name = project.subject(dataset, "dataset").name
     contract = project.dataset(name)
     batch = opened(session, contract, project.path_of("dataset", name), files, session.data().connect())

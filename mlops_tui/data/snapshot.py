@@ -62,14 +62,10 @@ def _of(session: Session, entries: "Sequence[Entry]", name: str) -> "list[Entry]
 
 def _listed(entries: "Sequence[Entry]", all_entries: "Sequence[Entry]", *first: Column,
             total: int | None = None) -> Table:
-    tags: dict[tuple[str, str], dict[str, None]] = {}
-    for entry in all_entries:
-        fact = _fact(entry)
-        if fact.tag:
-            for (dataset, _), names in tags.items():
-                if dataset == entry.subject:
-                    names.pop(fact.tag, None)
-            tags.setdefault((entry.subject, fact.snapshot), {})[fact.tag] = None
+    tagged = {(entry.subject, _fact(entry).tag): _fact(entry).snapshot for entry in all_entries if _fact(entry).tag}
+    tags: dict[tuple[str, str], list[str]] = {}
+    for (dataset, name), id in tagged.items():
+        tags.setdefault((dataset, id), []).append(name)
     rows: list[Row] = [
         {"snapshot": fact.snapshot, "parent": fact.parent or None, "rows": fact.rows, "bytes": fact.bytes,
          "created_at": entry.recorded_at, "run": fact.run or None, "source": fact.source, "dataset": entry.subject,

@@ -6,10 +6,10 @@ import click
 import duckdb
 
 from mlops_tui import declare
-from mlops_tui.capability import LOCAL_SOURCES, LocalPath, measure
+from mlops_tui.capability import LocalPath, local_path, measure
 from mlops_tui.data._batch import Batch, Judged, alone, opened
 from mlops_tui.data._verdict import finding, monitor_of, rules_table, summary, verdict
-from mlops_tui.errors import Denied, NotFound, nearest
+from mlops_tui.errors import NotFound, nearest
 from mlops_tui.kinds import Contract
 from mlops_tui.rowrules import Rule
 from mlops_tui.session import Session
@@ -50,10 +50,7 @@ def _contract(session: Session, text: str) -> tuple[Contract, Path, str]:
     """The contract, where it is written, and the dataset it declares (empty for a file of its own)."""
     path = Path(text)
     if path.is_file() and path.suffix.lower() in (".yaml", ".yml"):
-        if session.actor.source not in LOCAL_SOURCES:
-            raise Denied(f"A path on the machine cannot be named from {session.actor.source}.",
-                         next="Name a declared dataset instead.")
-        return declare.read(Contract, path), path, ""
+        return declare.read(Contract, local_path(session, text)), path, ""
     project = session.project
     if project is not None:
         name = project.subject(text, "dataset").name

@@ -156,6 +156,18 @@ def test_several_files_are_one_batch(session: Session, trips: Path) -> None:
     assert len(findings(session)) == 1
 
 
+def test_rows_of_several_parquet_files_are_numbered_in_the_order_the_files_were_given(session: Session,
+                                                                                     trips: Path) -> None:
+    files = [trips / name for name in ("z.parquet", "a.parquet", "m.parquet")]
+    for number, file in enumerate(files):
+        query = f"SELECT {number} * (i + 1) AS id, now() AS at, 'BOS' AS city, {number} - i AS fare FROM range(3) t(i)"
+        duckdb.connect().execute(f"COPY ({query}) TO '{file}'")
+    ingest(session, "trips", *files)
+    assert rows(session, "trips.quarantine", "_file, _row, _rules") == [
+        ("a.parquet", 2, ["fare:minimum"]), ("m.parquet", 0, ["id:unique"]),
+        ("z.parquet", 1, ["id:unique", "fare:minimum"]), ("z.parquet", 2, ["id:unique", "fare:minimum"])]
+
+
 def test_columns_that_are_not_in_the_contract_stay_out_and_are_named(session: Session, trips: Path) -> None:
     outcome = ingest(session, "trips", day(trips, trip(1) + ",secret", header="id,at,city,fare,ssn"))
     assert "ssn" in texts(outcome)
