@@ -142,7 +142,9 @@ class Lake:
         document = {"dataset": manifest.dataset, "columns": dict(manifest.columns),
                     "files": [{"path": file.path, "sha256": file.sha256, "rows": file.rows, "bytes": file.bytes,
                                "partition": dict(file.partition)} for file in manifest.files]}
-        self._put(self._manifest_path(manifest.dataset, manifest.id), json.dumps(document).encode())
+        path = self._manifest_path(manifest.dataset, manifest.id)
+        self._put(path, json.dumps(document).encode())
+        self._remember(path, manifest)
 
     def _manifest_path(self, dataset: str, snapshot: str) -> Path:
         return self.root / dataset / "_snapshots" / f"{snapshot}.json"
@@ -182,11 +184,14 @@ class Lake:
                 raise NotFound(f"No snapshot '{snapshot}' of '{dataset}'.",
                                next=f"Try: mlops-tui snapshot log {dataset}")
             path = found[0]
-        if path not in self._manifests:  # what a snapshot consists of never changes
-            if len(self._manifests) >= REMEMBERED:
-                del self._manifests[next(iter(self._manifests))]
-            self._manifests[path] = read_manifest(path)
-        return self._manifests[path]
+        return self._manifests[path] if path in self._manifests else self._remember(path, read_manifest(path))
+
+    def _remember(self, path: Path, manifest: Manifest) -> Manifest:
+        """What a snapshot consists of never changes: it is read once."""
+        if len(self._manifests) >= REMEMBERED:
+            del self._manifests[next(iter(self._manifests))]
+        self._manifests[path] = manifest
+        return manifest
 
     def scan(self, manifest: Manifest) -> str:
         """The SQL that reads a snapshot; a snapshot without files reads as no rows of its columns."""
