@@ -247,7 +247,7 @@ def opened(session: Session, contract: Contract, where: Path, paths: Sequence[Pa
     zone = str(project.zone) if project else ""
     rules = partial(compiled, contract, zone=zone, place=place, known=references.columns if project else None,
                     sparse=any(file.form == "json" for file in files))
-    for file in files[1:]:
+    for file in {tuple(file.columns.items()): file for file in files[:0:-1]}.values():
         rules(file.columns, file=f"'{file.path.name}'")
     columns: Mapping[str, str] = files[0].columns if files else {item.name: "VARCHAR" for item in contract.properties}
     if any(file.columns != columns for file in files):
