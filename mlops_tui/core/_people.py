@@ -134,6 +134,9 @@ def fill_in(cast: Cast, incident: Incident) -> None:
 def ask(cast: Cast, incident: Incident, run: str, row: Row, day: date) -> View:
     """Put the challenger before the gate; two people vote on an open one, a shut one is passed over with its reason."""
     subject = str(row["command"]).split()[-1]
+    if not folds.model_state(cast.session.ledger.entries("trained", "promotion"), MODEL).challenger:
+        note = "no newer version is there to ask for"
+        return cast.does("ana", "runbook", "step", run, str(row["step"]), "--note", note, consent=True)
     plan = gate_of(cast, subject)
     if plan.status is not Status.CONFIRM:
         cast.tell(f"{day} gate of {subject}", shut(plan), plan.status)

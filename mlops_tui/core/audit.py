@@ -57,8 +57,8 @@ def verify(session: Session, anchor: str | None) -> View:
         raise BadInput(f"'{anchor}' is not a head hash.", next="It has 64 hexadecimal digits; audit verify shows one.")
     ledger = session.ledger
     broken = ledger.verify(anchor)
-    facts: dict[str, Cell] = {"entries": ledger.head_seq(), "head": ledger.head(), "anchor": anchor}
     if broken is None:
+        facts: dict[str, Cell] = {"entries": ledger.head_seq(), "head": ledger.head(), "anchor": anchor}
         return View("The history is whole", Status.PASS, (Facts(facts),))
     why: dict[str, Cell] = {"first_broken_entry": broken.seq, "why": broken.why}
     return View(f"The history was changed at entry {broken.seq}", Status.FAIL, (Facts({**why, "anchor": anchor}),))

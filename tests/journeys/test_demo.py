@@ -1,0 +1,115 @@
+"""The demo's loop on real flights: the same twice over, and the same after it was killed and run again."""
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mlops_tui import folds
+from mlops_tui.opening import open_project
+from mlops_tui.session import Session
+from store.facts import Finding, Trained
+
+pytestmark = pytest.mark.slow
+DAYS = "3"
+MODEL = "flights-delay"
+
+
+def begun(folder: Path) -> subprocess.Popen[str]:
+    """The demo, in a process and a session of its own."""
+    argv = [sys.executable, "-P", "-m", "mlops_tui", "demo", str(folder), "--headless", "--days", DAYS, "--json"]
+    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+                            cwd=folder.parent)
+
+
+def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
+    out, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err[-2000:] + out[-2000:]
+    document: dict[str, Any] = json.loads(out)
+    return document
+
+
+@dataclass(frozen=True)
+class World:
+    """What a demo left behind."""
+
+    told: dict[str, Any]
+    root: Path
+
+    def session(self) -> Session:
+        return open_project(self.root, read_only=True)
+
+    def snapshots(self) -> dict[str, str]:
+        entries = self.session().ledger.entries("snapshot")
+        names = dict.fromkeys(entry.subject for entry in entries)
+        return {name: folds.current_snapshot([entry for entry in entries if entry.subject == name]) for name in names}
+
+    def metrics(self) -> list[tuple[str, str, Any]]:
+        return [(entry.fact.version, entry.fact.candidate, entry.fact.metrics)
+                for entry in self.session().ledger.entries("trained") if isinstance(entry.fact, Trained)]
+
+    def findings(self) -> list[tuple[str, str, float | None]]:
+        return [(entry.fact.check, entry.fact.status, entry.fact.value)
+                for entry in self.session().ledger.entries("finding") if isinstance(entry.fact, Finding)]
+
+
+@pytest.fixture(scope="module")
+def worlds(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, World]:
+    """One demo that ran through, and beside it one that was killed again and again, and run again each time."""
+    calm, rough = (tmp_path_factory.mktemp(name) / "demo" for name in ("calm", "rough"))
+    through = begun(calm)
+    dice = random.Random(20130601)
+    for wait in (dice.uniform(1, 6), dice.uniform(4, 12), dice.uniform(8, 20), dice.uniform(10, 30)):
+        process = begun(rough)
+        time.sleep(wait)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+    told = ended(begun(rough))
+    return World(ended(through), calm), World(told, rough)
+
+
+def test_the_story_is_told_with_its_figures(worlds: tuple[World, World]) -> None:
+    told = worlds[0].told
+    assert told["status"] == "done"
+    assert {step["status"] for step in told["steps"]} <= {"done", "pass", "warn", "fail"}
+    assert told["facts"]["champion"] == f"{MODEL}@2"
+    assert told["facts"]["replayed_to"] == "2013-06-03"
+    [june] = told["tables"]["months"]["rows"]
+    assert 0.7 < june["low"] < june["roc_auc"] < june["high"] < 0.9
+
+
+def test_people_are_simulated_and_say_so(worlds: tuple[World, World]) -> None:
+    voters = {entry.actor for entry in worlds[0].session().ledger.entries("vote")}
+    assert voters == {"bo (simulated)", "cy (simulated)"}
+
+
+def test_a_killed_demo_ends_with_the_same_data_and_metrics(worlds: tuple[World, World]) -> None:
+    calm, rough = worlds
+    assert calm.snapshots() == rough.snapshots()
+    assert calm.metrics() == rough.metrics()
+    assert len(calm.snapshots()) >= 10
+
+
+def test_nothing_is_half_there(worlds: tuple[World, World]) -> None:
+    for world in worlds:
+        session = world.session()
+        assert session.ledger.verify() is None
+        lake = session.data()
+        for name in world.snapshots():
+            assert lake.damaged(session.snapshot(name)) == []
+
+
+def test_the_first_promotion_went_through_the_gate(worlds: tuple[World, World]) -> None:
+    entries = worlds[0].session().ledger.entries()
+    state = folds.model_state(entries, MODEL)
+    approval = folds.approvals(entries, worlds[0].session().now())["AP-1"]
+    assert (state.champion, approval.state, approval.yes) == ("2", "done", 2)
+    assert ("leaks", "pass", 0.0) in worlds[0].findings()
