@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from mlops_tui.errors import BadInput, Conflict, Denied, NotDeclared, Refusal
+from mlops_tui.errors import BadInput, Conflict, Denied, NotDeclared, Refusal, Unreadable
 from mlops_tui.render.keep import read, written
 from mlops_tui.render.progress import eta
 from mlops_tui.roles import Actor
@@ -52,9 +52,11 @@ def log_path(session: Session, id: int) -> Path:
 
 
 def answer(session: Session, id: int) -> View | None:
-    """What the job answered; None where it has not, or its answer was cleared away."""
-    path = log_path(session, id).with_suffix(".json")
-    return read(path.read_text(encoding="utf-8")) if path.is_file() else None
+    """What the job answered; None where it has not, or its answer was cleared away or cannot be read."""
+    try:
+        return read(log_path(session, id).with_suffix(".json").read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, Unreadable):
+        return None
 
 
 # -- by whoever calls long work -----------------------------------------------------------------------------------

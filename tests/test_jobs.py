@@ -70,6 +70,8 @@ def test_a_job_reports_ends_and_keeps_its_answer(session: Session) -> None:
     assert "Slept well" in jobs.log_path(session, id).read_text(encoding="utf-8")
     [entry] = session.ledger.entries("command")
     assert entry.actor == "bo"
+    jobs.log_path(session, id).with_suffix(".json").write_text("{", encoding="utf-8")
+    assert jobs.answer(session, id) is None
     assert jobs.status(job) is Status.DONE
 
 
