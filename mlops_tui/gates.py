@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 ABOUT_DATA = ("drift", "health", "ingest", "validate", "stability")
 FEWEST = 100  # rows below which two models are not compared
-_JUDGED = {Verdict.MET: Status.PASS, Verdict.NOT_MET: Status.FAIL, Verdict.UNDECIDED: Status.UNKNOWN,
-           Verdict.TOO_FEW: Status.UNKNOWN}
+JUDGED = {Verdict.MET: Status.PASS, Verdict.NOT_MET: Status.FAIL, Verdict.UNDECIDED: Status.UNKNOWN,
+          Verdict.TOO_FEW: Status.UNKNOWN}
 _FOUND = {"pass": Status.PASS, "warn": Status.WARN, "fail": Status.FAIL}
 
 
@@ -105,7 +105,7 @@ def criterion(declared: kinds.Criterion, evidence: Evidence) -> Requirement:
     if measured is None:
         return Requirement(f"criterion {name}", title, Status.UNKNOWN, f"{name} was not measured in training")
     judged = judge(Criterion(declared.metric, least, most, declared.min_rows), measured)
-    return Requirement(f"criterion {name}", title, _JUDGED[judged.verdict], f"{judged.reason}, n = {measured.n:,}",
+    return Requirement(f"criterion {name}", title, JUDGED[judged.verdict], f"{judged.reason}, n = {measured.n:,}",
                        "training")
 
 
@@ -197,7 +197,7 @@ def finding(case: Case, item: Item, entries: "Sequence[Entry]") -> Requirement:
 
 def _runs(case: Case, check: str) -> tuple[str, ...]:
     """The command that makes a new finding of a check, where one word and a subject are enough."""
-    about = {"drift": case.name, "performance": case.subject, "calibration": case.subject,
+    about = {"drift": case.name, "performance": case.subject, "calibration": case.subject, "evaluate": case.subject,
              "health": case.model.label.dataset}.get(check)
     return (check, about) if about else ()
 

@@ -1,12 +1,9 @@
 """What a gate is judged on: measurements of training, and the version beside the champion on rows neither has seen."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
-from mlops_tui import folds, gates, pointintime
+from mlops_tui import folds, gates, rivals
 from mlops_tui.analysis.calibration import ece, reliability
 from mlops_tui.analysis.interval import Contrast, Estimate
 from mlops_tui.analysis.metrics import METRICS
@@ -17,9 +14,7 @@ from mlops_tui.folds import ModelState
 from mlops_tui.project import Project
 from mlops_tui.session import Session
 from store.facts import Trained
-from store.quoting import quote
 
-Floats = npt.NDArray[np.float64]
 BINS = 10
 
 
@@ -70,9 +65,10 @@ def _estimate(name: str, each: Mapping[str, Any]) -> Estimate:
 
 
 def _calibration(session: Session, case: gates.Case, trained: Trained) -> tuple[Estimate | None, str]:
-    if not trained.scores:
-        return None, "its scores on the test rows were not kept"
-    label, score = _columns(session, _test_rows(session, case, trained, "score"), [], ("label", "score"))
+    scores, reason = rivals.scores_of(session, case.model, trained)
+    if scores is None:
+        return None, reason
+    label, score = rivals.held_out(session, case.model, trained, scores)
     if not label.size:
         return None, "there are no test rows"
     if score.min() < 0 or score.max() > 1:
@@ -83,62 +79,20 @@ def _calibration(session: Session, case: gates.Case, trained: Trained) -> tuple[
 def _lead(session: Session, case: gates.Case, trained: Trained,
           champion: Trained | None) -> tuple[Contrast | None, int, str]:
     """The lead on the champion where both scored the same unseen rows: in its prediction log, or in its own test."""
-    if champion is None or not trained.scores:
-        return None, 0, "the scores on the test rows were not kept"
-    pairs = [_paired(session, case, trained, other, values)
-             for other, values in _champions_scores(session, case, champion)]
-    label, mine, theirs = max(pairs, key=lambda each: each[0].size, default=(np.empty(0),) * 3)
-    if label.size < gates.FEWEST or label.min() == label.max():
-        return None, label.size, (f"only {label.size} of its test rows were scored by the champion" if label.size
-                                  else "the champion has scored none of its test rows")
+    scores, reason = rivals.scores_of(session, case.model, trained)
+    if champion is None or scores is None:
+        return None, 0, reason or "it is not known how the champion was made"
+    rows = rivals.shared(session, case.model, trained, champion)
+    if rows.n < gates.FEWEST or rows.one_class:
+        return None, rows.n, (f"only {rows.n} of its test rows were scored by the champion" if rows.n
+                              else "the champion has scored none of its test rows")
     metric = METRICS.get(str(trained.detail.get("metric", "roc_auc")), METRICS["roc_auc"])
-    found = delong_test(label, mine, theirs) if metric.id == "roc_auc" else \
-        paired_bootstrap(metric, label, mine, theirs)
-    return found if metric.higher_is_better else _turned(found), label.size, found.reason
+    found = delong_test(rows.label, rows.mine, rows.theirs) if metric.id == "roc_auc" else \
+        paired_bootstrap(metric, rows.label, rows.mine, rows.theirs)
+    return found if metric.higher_is_better else _turned(found), rows.n, found.reason
 
 
 def _turned(found: Contrast) -> Contrast:
     """The contrast of a loss as a lead: smaller is better, so the sign turns."""
     low, high = (-bound if bound is not None else None for bound in (found.high, found.low))
     return Contrast(-found.estimate, low, high, found.statistic, found.p_value, found.method, found.reason)
-
-
-def _test_rows(session: Session, case: gates.Case, trained: Trained, name: str) -> str:
-    """SQL: one row for each test row of a version, with key, label and its score."""
-    rows = session.data().manifest(f"{case.name}.scores", trained.scores)
-    key = ", ".join(quote(column) for column in _key(session, case))
-    return (f"SELECT {key}, CAST({quote(case.model.label.column)} AS TINYINT) AS label, "
-            f"{quote(trained.candidate)} AS {name} FROM {session.data().scan(rows)}")
-
-
-def _key(session: Session, case: gates.Case) -> list[str]:
-    return list(pointintime.key_columns(case.model, session.declared().dataset(case.model.label.dataset)))
-
-
-def _champions_scores(session: Session, case: gates.Case, champion: Trained) -> list[tuple[str, list[str]]]:
-    """SQL of rows that the champion scored without having seen them, with the values to bind."""
-    found: list[tuple[str, list[str]]] = []
-    if champion.scores:
-        found.append((_test_rows(session, case, champion, "theirs"), []))
-    log = session.current(f"{case.name}.predictions")
-    if log is not None:
-        key = ", ".join(quote(column) for column in _key(session, case))
-        time = quote(case.model.split.time)
-        unseen = str(champion.detail.get("trained_to") or champion.window[1])
-        found.append((f"SELECT {key}, score AS theirs FROM {session.data().scan(log)} "
-                      f"WHERE version = ? AND {time} > CAST(? AS TIMESTAMPTZ)", [champion.version, unseen]))
-    return found
-
-
-def _paired(session: Session, case: gates.Case, trained: Trained, other: str,
-            values: list[str]) -> tuple[Floats, Floats, Floats]:
-    same = ", ".join(quote(column) for column in _key(session, case))
-    query = (f"SELECT m.label, m.mine, t.theirs FROM ({_test_rows(session, case, trained, 'mine')}) m "
-             f"JOIN ({other}) t USING ({same}) ORDER BY {same}")
-    label, mine, theirs = _columns(session, query, values, ("label", "mine", "theirs"))
-    return label, mine, theirs
-
-
-def _columns(session: Session, query: str, values: Sequence[str], names: Sequence[str]) -> list[Floats]:
-    found = session.data().connect().execute(query, list(values)).fetchnumpy()
-    return [np.asarray(found[name], dtype=np.float64) for name in names]

@@ -25,6 +25,7 @@ from mlops_tui.analysis.interval import Interval, mean_interval
 from mlops_tui.analysis.recalibration import RECALIBRATORS, cross_fitted, folds
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
+from mlops_tui.modeling._heldout import of_file
 from mlops_tui.modeling._live import live_calibration
 from mlops_tui.modeling._pictures import reliability_diagram
 from mlops_tui.modeling._scored import need_probabilities, scored
@@ -66,11 +67,9 @@ def calibration(session: Session, what: str, label: str | None, score: str | Non
     Example: mlops-tui calibration scored.parquet --label late --score challenger --bins 15 --strategy quantile
              mlops-tui calibration flights-delay --window 7d
     """
-    if label is None and score is None:
+    if not of_file(what, label=label, score=score):
         return live_calibration(session, what, length, monitor)
-    if label is None or score is None:
-        raise BadInput("A file needs --label and --score.", next="A declared model needs neither.")
-    return _of_file(local_path(session, what), label, score, bins, cast("Strategy", strategy))
+    return _of_file(local_path(session, what), str(label), str(score), bins, cast("Strategy", strategy))
 
 
 def _of_file(file: Path, label: str, score: str, bins: int, strategy: Strategy) -> View:

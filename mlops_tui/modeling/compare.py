@@ -8,17 +8,21 @@ from pathlib import Path
 import click
 import numpy as np
 
+from mlops_tui import gates, rivals
 from mlops_tui.analysis.interval import Contrast, Estimate, Resampling
 from mlops_tui.analysis.metrics import METRICS, Family, Metric, estimate, metric_value
 from mlops_tui.analysis.multiplicity import holm
 from mlops_tui.analysis.paired import Verdict, corrected_t, mcnemar_test, paired_bootstrap, verdict
 from mlops_tui.analysis.ranking import delong, delong_contrast, roc_curve
-from mlops_tui.capability import LocalPath, measure
-from mlops_tui.errors import BadInput
+from mlops_tui.capability import local_path, measure
+from mlops_tui.errors import BadInput, NotFound
+from mlops_tui.modeling._heldout import Version, of_file, version
 from mlops_tui.modeling._pictures import roc_against
 from mlops_tui.modeling._scored import Scored, need_probabilities, scored
+from mlops_tui.moments import moment
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, finite
+from store.facts import Trained
 
 METHODS = {"delong": ("roc_auc",), "mcnemar": ("accuracy",), "bootstrap": tuple(METRICS), "corrected-t": tuple(METRICS)}
 PAIR_COLUMNS = ("a", "b", Column("estimate", "a − b", digits=4), Column("low", digits=4), Column("high", digits=4),
@@ -36,36 +40,117 @@ class Compared:
     pairs: tuple[tuple[str, str, Contrast, float | None, Verdict], ...]
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """How to compare, as it was asked for; None leaves the choice."""
+
+    method: str
+    metric: str | None
+    margin: float | None
+    threshold: float | None
+    fold: str | None
+
+
 @measure
-@click.argument("file", type=LocalPath())
-@click.option("--label", required=True, help="Column of 0 and 1, or true and false.")
-@click.option("--scores", required=True, help="Score columns, separated by commas; the champion first.")
+@click.argument("what")
+@click.option("--label", default=None, help="File: column of 0 and 1, or true and false.")
+@click.option("--scores", default=None, help="File: score columns, separated by commas; the champion first.")
 @click.option("--method", type=click.Choice(["auto", *METHODS]), default="auto", show_default=True,
               help="auto: DeLong for ROC AUC, McNemar for accuracy, else the paired bootstrap.")
 @click.option("--metric", type=click.Choice(list(METRICS)), default=None,
-              help="ROC AUC by default; accuracy where a threshold is given or the scores are decisions.")
-@click.option("--margin", type=click.FloatRange(min=0), default=0.0, show_default=True,
-              help="A difference within it, either way, makes models equivalent.")
-@click.option("--threshold", type=float, default=None, help="A score at or above it is a yes; 0.5 by default.")
-@click.option("--fold", default=None, help="Column with the fold each row was tested in, for corrected-t.")
-def compare(session: Session, file: Path, label: str, scores: str, method: str, metric: str | None, margin: float,
-            threshold: float | None, fold: str | None) -> View:
-    """Compare models on the rows of FILE, each pair of them: is the second better than the first?
+              help="ROC AUC by default; accuracy where a threshold is given or the scores are decisions. A model: its "
+                   "first criterion's.")
+@click.option("--margin", type=click.FloatRange(min=0), default=None,
+              help="A difference within it, either way, makes models equivalent; 0 by default, or as a model declares.")
+@click.option("--threshold", type=float, default=None,
+              help="A score at or above it is a yes; 0.5 by default, or as a model declares.")
+@click.option("--fold", default=None, help="File: column with the fold each row was tested in, for corrected-t.")
+def compare(session: Session, what: str, label: str | None, scores: str | None, method: str, metric: str | None,
+            margin: float | None, threshold: float | None, fold: str | None) -> View:
+    """Compare models on the same rows: is the second better than the first?
+
+    WHAT is a file with a label and two or more scores, or MODEL[@VERSION]: the version (the challenger) against the
+    champion on test rows that both have scored and neither was fitted on.
 
     \b
     Example: mlops-tui compare scored.parquet --label late --scores champion,challenger
     Example: mlops-tui compare scored.csv --label late --scores a,b,c --metric f1 --threshold 0.3 --margin 0.01
+    Example: mlops-tui compare flights-delay@challenger
     """
-    names = _names(scores)
+    wanted = Wanted(method, metric, margin, threshold, fold)
+    if not of_file(what, label=label, scores=scores):
+        return _of_model(session, what, wanted)
+    return _of_file(local_path(session, what), str(label), _names(str(scores)), wanted)
+
+
+def _of_file(file: Path, label: str, names: list[str], wanted: Wanted) -> View:
+    fold, margin = wanted.fold, wanted.margin or 0.0
     data = scored(file, label, names, [fold] if fold else [])
-    chosen, how = _chosen(data, method, metric, threshold)
+    metric, how = _chosen(data, wanted.method, wanted.metric, wanted.threshold)
     if how == "corrected-t" and fold is None:
         raise BadInput("The corrected t test needs the folds of a cross-validation.", where=data.where,
                        next="Name the column that says in which fold a row was tested: --fold COLUMN.")
     if fold is not None and how != "corrected-t":
         raise BadInput(f"Folds are for --method corrected-t, not {how}.", next="Leave out --fold.")
-    found = compared(data, chosen, how, margin, fold)
+    found = compared(data, metric, how, margin, fold)
     return View(_title(found), Status.DONE, parts(found, data, margin), _actions(file, label, found))
+
+
+def _of_model(session: Session, text: str, wanted: Wanted) -> View:
+    """A version against the champion; metric, margin and threshold are the declared ones where none is given."""
+    if wanted.fold is not None or wanted.method == "corrected-t":
+        raise BadInput("A model's versions were tested once, not in folds.",
+                       next="Leave out --fold and --method corrected-t.")
+    mine = version(session, text)
+    champion, rows = _beside(session, mine)
+    names = (f"{mine.trained.subject}@{champion.version}", mine.name)
+    data = Scored(" and ".join(names), rows.label == 1, dict(zip(names, (rows.theirs, rows.mine), strict=True)), {},
+                  rows.n)
+    metric, how = _chosen(data, wanted.method, wanted.metric or _usual(mine, wanted.method),
+                          mine.model.threshold if wanted.threshold is None else wanted.threshold)
+    margin = mine.model.margin if wanted.margin is None else wanted.margin
+    found = compared(data, metric, how, margin)
+    told = Facts({"champion": champion.version, "version": mine.trained.version, "source": rows.source,
+                  "data": rows.data})
+    few = [Text(f"Only {rows.n} rows were scored by both; the gate asks for {gates.FEWEST}.")] * (rows.n < gates.FEWEST)
+    return View(_title(found), Status.DONE, (told, *parts(found, data, margin), *few), (
+        *(Action(f"Evaluate {name}", ("evaluate", name)) for name in reversed(names)),
+        Action("Is it calibrated?", ("calibration", mine.name)), Action("Promote it", ("promote", mine.name))))
+
+
+def _usual(mine: Version, method: str) -> str:
+    """The metric that the method implies, else the one that the version was ranked by in training."""
+    return METHODS[method][0] if method in {"delong", "mcnemar"} else str(mine.trained.detail.get("metric", "roc_auc"))
+
+
+def _beside(session: Session, mine: Version) -> tuple[Trained, rivals.Shared]:
+    """The champion, and the rows that both have scored; refused where there is no other, or no such rows."""
+    name, champion = mine.trained.subject, mine.state.trained("champion")
+    if champion is None:
+        raise NotFound(f"'{name}' has no champion to compare {mine.name} with.",
+                       next=f"Try: mlops-tui evaluate {mine.name}, then: mlops-tui promote {mine.name}")
+    if mine.serves:
+        raise BadInput(f"{mine.name} is the champion: there is nothing to compare it with.",
+                       where=f"versions: {', '.join(mine.state.versions)}",
+                       next=f"Name another version, or try: mlops-tui train {name}")
+    rows = rivals.shared(session, mine.model, mine.trained, champion)
+    if rows.one_class:
+        said = f"All {rows.n} rows that both have scored have the label {rows.label[0]:g}." if rows.n else \
+            f"{name}@{champion.version} has scored none of the test rows of {mine.name} unseen."
+        raise BadInput(said, where=f"{mine.scores.dataset}@{mine.scores.id[:12]}",
+                       next=_more_rows(session, mine, champion))
+    return champion, rows
+
+
+def _more_rows(session: Session, mine: Version, champion: Trained) -> str:
+    """How the champion comes by scores on the version's test rows, where it was not fitted on them."""
+    tested, fitted = (str(each or "") for each in (mine.trained.detail.get("test_from"),
+                                                   champion.detail.get("trained_to")))
+    zone, name = session.declared().zone, mine.trained.subject
+    if not tested or not fitted or moment(tested, zone) <= moment(fitted, zone):
+        return f"Judge it on what it predicts: mlops-tui performance {mine.name}"
+    day = f"{moment(tested, zone).astimezone(zone):%Y-%m-%d}"
+    return f"For each test day from {day} on, try: mlops-tui score {name}@{champion.version} --day {day}"
 
 
 def _names(scores: str) -> list[str]:

@@ -3,12 +3,12 @@
 from pathlib import Path
 
 import click
-import numpy as np
 
 from mlops_tui.analysis.evaluation import Evaluation, Group, evaluation
 from mlops_tui.analysis.interval import Estimate
-from mlops_tui.capability import LocalPath, measure
+from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
+from mlops_tui.modeling._heldout import Version, finding, grouped, judged, of_file, small_enough, tested, version
 from mlops_tui.modeling._pictures import reliability_diagram, roc_line
 from mlops_tui.modeling._scored import need_probabilities, scored
 from mlops_tui.session import Session
@@ -24,29 +24,73 @@ GROUP_COLUMNS = ("group", "n", Column("prevalence", share=True), Column("mean_sc
 
 
 @measure
-@click.argument("file", type=LocalPath())
-@click.option("--label", required=True, help="Column of 0 and 1, or true and false.")
-@click.option("--score", required=True, help="Column with the probability of a 1.")
-@click.option("--threshold", type=float, default=0.5, show_default=True, help="A score at or above it is a yes.")
-@click.option("--group", default=None, help="Column whose values are evaluated one by one.")
-def evaluate(session: Session, file: Path, label: str, score: str, threshold: float, group: str | None) -> View:
-    """Evaluate the scores in FILE against its labels.
+@click.argument("what")
+@click.option("--label", default=None, help="File: column of 0 and 1, or true and false.")
+@click.option("--score", default=None, help="File: column with the probability of a 1.")
+@click.option("--threshold", type=float, default=None,
+              help="File: a score at or above it is a yes; 0.5 by default. A model declares its own.")
+@click.option("--group", default=None, help="Column (of a model, one of its features) whose values are evaluated each.")
+def evaluate(session: Session, what: str, label: str | None, score: str | None, threshold: float | None,
+             group: str | None) -> View:
+    """Evaluate WHAT: the scores in a file against its labels, or MODEL[@VERSION] on the test rows it has not seen.
+
+    A model's version (the challenger, else the champion) is judged by the criteria of its declaration.
 
     \b
     Example: mlops-tui evaluate scored.parquet --label late --score challenger --threshold 0.3 --group origin
+             mlops-tui evaluate flights-delay@challenger --group carrier
     """
+    if not of_file(what, label=label, score=score):
+        return _of_model(session, what, threshold, group)
+    return _of_file(local_path(session, what), str(label), str(score), 0.5 if threshold is None else threshold, group)
+
+
+def _of_file(file: Path, label: str, score: str, threshold: float, group: str | None) -> View:
     data = scored(file, label, [score], [group] if group else [])
     need_probabilities(data.where, score, data.scores[score],
                        "To judge the order alone: mlops-tui compare. Else turn them into probabilities first.")
     groups = data.texts[group] if group else None
-    if groups is not None and np.unique(groups).size > MOST:
-        raise BadInput(f"'{group}' has more than {MOST} values.", where=data.where,
-                       next="Name a column with few values.")
+    if group and groups is not None:
+        small_enough(groups, group, data.where, MOST)
     found = evaluation(data.labels, data.scores[score], threshold, groups)
     argv = (str(file), "--label", label, "--score", score)
     return View(title(score, found), status(found), (
         Facts({"score": score, **facts(found), "without_label": data.rows - data.n}), *parts(found)),
         (Action("Calibration", ("calibration", *argv)),))
+
+
+def _of_model(session: Session, text: str, threshold: float | None, group: str | None) -> View:
+    """A version on its own test rows at the declared threshold, judged by the declared criteria; kept as a finding."""
+    chosen = version(session, text)
+    name, trained = chosen.name, chosen.trained
+    if threshold is not None:
+        raise BadInput(f"The threshold of {trained.subject} is declared: {chosen.model.threshold:g}.",
+                       where=str(session.declared().path_of("model", trained.subject)),
+                       next="Change `threshold:` there, and leave out --threshold.")
+    labels, scores = tested(session, chosen)
+    need_probabilities(name, trained.candidate, scores, "Let the candidate give probabilities, and train it again.")
+    groups = grouped(session, chosen, group) if group else None
+    if group and groups is not None:
+        small_enough(groups, group, name, MOST)
+    found = evaluation(labels, scores, chosen.model.threshold, groups)
+    rows = judged(chosen.model, found)
+    met = f", {sum(row['verdict'] == 'met' for row in rows)} of {len(rows)} criteria met" if rows else ""
+    kept = finding(session, chosen, found, rows, f"{title(name, found)}{met}")
+    session.ledger.append(kept)
+    criteria = Table.of("criteria", rows, "metric", Column("limit", digits=4), Column("value", digits=4),
+                        Column("low", digits=4), Column("high", digits=4), "verdict", "reason", title="Criteria")
+    shown = {"version": trained.version, "candidate": trained.candidate, **facts(found),
+             "test_from": trained.detail.get("test_from"), "scores": chosen.scores.id}
+    return View(kept.title, Status(kept.status), (Facts(shown), *([criteria] if rows else []), *parts(found)),
+                _next(chosen))
+
+
+def _next(chosen: Version) -> tuple[Action, ...]:
+    """Where to go from a version: beside the champion where it is another, its calibration, its promotion."""
+    rival = Action("Beside the champion", ("compare", chosen.name))
+    return (*([rival] if chosen.state.champion and not chosen.serves else []),
+            Action("Is it calibrated?", ("calibration", chosen.name)),
+            *([] if chosen.serves else [Action("Promote it", ("promote", chosen.name))]))
 
 
 def title(name: str, found: Evaluation) -> str:

@@ -19,7 +19,7 @@ from mlops_tui.predicting import predicted
 from mlops_tui.render.json import as_json
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.view import Status
-from store.facts import Trained
+from store.facts import Promotion, Trained
 from store.tracking import Tracking
 
 FIRST, DAYS = datetime(2013, 3, 1, 5, tzinfo=UTC), 40
@@ -243,6 +243,19 @@ def test_the_registered_model_gives_the_scores_that_were_measured(first: tuple[S
     scored = dict(zip(live["id"].to_pylist(), live["score"].to_pylist(), strict=True))
     assert len(stored) == fact.detail["test_rows"]
     assert all(abs(scored[id] - score) < 1e-12 for id, score in stored.items())
+
+
+def test_evaluation_measures_on_the_test_rows_what_training_measured(copied: Session) -> None:
+    outcome = copied.perform(("evaluate", "delay", "--group", "carrier"))
+    assert (outcome.error, outcome.view.facts()["candidate"]) == (None, "boosted")
+    measured = {row["metric"]: row for row in outcome.view.table("metrics").rows}
+    for name, before in trained(copied)[1].metrics.items():
+        assert measured[name]["value"] == pytest.approx(before["value"], abs=1e-12)
+        assert (measured[name]["low"], measured[name]["high"]) == pytest.approx((before["low"], before["high"]))
+    assert {row["group"] for row in outcome.view.table("groups").rows} == {"AA", "B6", "UA"}
+    copied.ledger.append(Promotion(subject="delay", version="1", previous="", approval="", evidence=""))
+    [pair] = copied.perform(("compare", "delay")).view.table("pairs").rows
+    assert (pair["a"], pair["b"], pair["verdict"]) == ("delay@1", "delay@2", "better")
 
 
 def test_on_pure_noise_no_candidate_beats_the_baselines(opened: Opened) -> None:

@@ -1,0 +1,253 @@
+"""evaluate and compare on a declared model: on rows that no version was fitted on, as on a file with the same rows."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mlops_tui.commands import Outcome
+from mlops_tui.render.json import as_json
+from mlops_tui.session import Session
+from mlops_tui.view import Status
+from store.facts import Finding, Promotion, Trained
+from store.lake import Manifest
+
+ROWS, MODEL = 3000, "flights-delay"
+
+
+def document(outcome: Outcome) -> dict[str, Any]:
+    assert outcome.error is None, outcome.error
+    found: dict[str, Any] = json.loads(as_json(outcome.view, ()))
+    return found
+
+
+def refusal(outcome: Outcome) -> tuple[str, str]:
+    assert outcome.exit == 2
+    assert outcome.error is not None
+    return outcome.error["what"], outcome.error["next"]
+
+
+def kept(session: Session, seed: int, skill: float, first: int = 0, share: float = 0.25) -> Manifest:
+    """Scores on test rows as training keeps them: key, time, label, one column a candidate; the label is the row's."""
+    draw, ids = np.random.default_rng(seed), np.arange(first, first + ROWS)
+    label = np.random.default_rng(0).random(10 * ROWS)[ids] < share
+    score = np.clip(0.25 + skill * (label - 0.25) + draw.normal(0, 0.1, ROWS), 0, 1)
+    lake = session.data()
+    connection = lake.connect()
+    connection.register("scores", {"id": ids, "late": label, "logistic": score})
+    query = "SELECT *, TIMESTAMPTZ '2013-05-01' + to_minutes(CAST(id AS INT)) AS sched_dep FROM scores"
+    return lake.write(f"{MODEL}.scores", query, sort=("sched_dep", "id"), connection=connection)
+
+
+def training(session: Session) -> Manifest:
+    """Training rows, test rows among them, with a feature of few values and one of many."""
+    return session.data().write(f"{MODEL}.training", (
+        "SELECT CAST(i AS BIGINT) AS id, TIMESTAMPTZ '2013-05-01' AS sched_dep, true AS late, "
+        "TIMESTAMPTZ '2013-09-01' AS outcome_known_at, CASE WHEN i % 10 = 0 THEN NULL "
+        "WHEN i % 3 = 0 THEN 'UA' ELSE 'AA' END AS carrier, i / 7.0 AS wind "
+        f"FROM range({2 * ROWS}) t(i)"), sort=("id",))
+
+
+@pytest.fixture
+def ana(session: Callable[..., Session], made: Any) -> Session:
+    """Version 1 serves, version 2 is better; both were tested on the same rows."""
+    opened = session("ana")
+    rows = training(opened).id
+    detail = {"metric": "roc_auc", "trained_to": "2013-04-30T00:00:00+00:00", "test_from": "2013-05-01T00:00:00+00:00"}
+    opened.ledger.append(
+        made.trained("1", scores=kept(opened, 1, 0.12).id, training=rows, detail=detail),
+        Promotion(subject=MODEL, version="1", previous="", approval="", evidence=""),
+        made.trained("2", scores=kept(opened, 2, 0.2).id, training=rows, detail=detail))
+    return opened
+
+
+def declare(session: Session, old: str, new: str) -> Path:
+    path = session.declared().path_of("model", MODEL)
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    return path.parent.parent
+
+
+def exported(session: Session, path: Path) -> Path:
+    """The test rows and what both versions scored, as a file that somebody might have been sent."""
+    lake = session.data()
+    first, second = (lake.scan(lake.manifest(f"{MODEL}.scores", entry.fact.scores))
+                     for entry in session.ledger.entries("trained") if isinstance(entry.fact, Trained))
+    lake.connect().execute(
+        "COPY (SELECT id, a.late, carrier, a.logistic AS v1, b.logistic AS v2 "
+        f"FROM {first} a JOIN {second} b USING (id) JOIN {lake.scan(training(session))} USING (id) ORDER BY id) "
+        f"TO '{path}'")
+    return path
+
+
+def at_the_terminal(session: Session) -> Session:
+    """The session, at the one door where a file may be named."""
+    return replace(session, actor=replace(session.actor, source="terminal"))
+
+
+def test_a_version_is_evaluated_as_a_file_of_its_test_rows_would_be(ana: Session, tmp_path: Path) -> None:
+    file, ana = exported(ana, tmp_path / "rows.parquet"), at_the_terminal(ana)
+    mine = document(ana.perform(("evaluate", f"{MODEL}@2", "--group", "carrier")))
+    theirs = document(ana.perform(("evaluate", str(file), "--label", "late", "--score", "v2", "--group", "carrier")))
+    assert mine["tables"]["metrics"] == theirs["tables"]["metrics"]
+    assert mine["tables"]["groups"] == theirs["tables"]["groups"]
+    assert {row["group"] for row in mine["tables"]["groups"]["rows"]} == {"AA", "UA", "(missing)"}
+    assert mine["series"] == theirs["series"]
+    same = ("rows", "positives", "ece", "true_positives", "false_positives", "false_negatives", "true_negatives")
+    assert {key: mine["facts"][key] for key in same} == {key: theirs["facts"][key] for key in same}
+
+
+def test_the_version_is_beside_the_champion_as_two_columns_of_a_file_would_be(ana: Session, tmp_path: Path) -> None:
+    file, ana = exported(ana, tmp_path / "rows.parquet"), at_the_terminal(ana)
+    for more in ((), ("--metric", "brier"), ("--method", "mcnemar", "--margin", "0")):
+        mine = document(ana.perform(("compare", MODEL, *more)))
+        theirs = document(ana.perform(("compare", str(file), "--label", "late", "--scores", "v1,v2", *more)))
+        for table in ("models", "pairs"):
+            told = json.dumps(mine["tables"][table]).replace(f"{MODEL}@", "v")
+            assert json.loads(told) == theirs["tables"][table]
+    assert (mine["facts"]["champion"], mine["facts"]["version"], mine["facts"]["rows"]) == ("1", "2", ROWS)
+
+
+def test_the_comparison_is_the_one_that_the_gate_is_judged_by(ana: Session) -> None:
+    [pair] = document(ana.perform(("compare", MODEL)))["tables"]["pairs"]["rows"]
+    assert pair["verdict"] == "better"
+    rows = ana.perform(("promote", MODEL)).view.table("gate").rows
+    [detail] = [str(row["detail"]) for row in rows if row["item"] == "no_worse_than_champion"]
+    assert detail.startswith(f"lead on 1: {-pair['estimate']:+.4f} [{-pair['high']:+.4f}, {-pair['low']:+.4f}]")
+
+
+def test_the_challenger_is_judged_by_the_criteria_and_the_finding_is_kept(ana: Session) -> None:
+    outcome = ana.perform(("evaluate", MODEL))
+    [row] = document(outcome)["tables"]["criteria"]["rows"]
+    assert (row["metric"], row["limit"], row["verdict"]) == ("roc_auc", 0.7, "met")
+    assert 0.7 < row["low"] < row["value"] < row["high"]
+    assert (outcome.view.status, outcome.exit, outcome.view.facts()["version"]) == (Status.PASS, 0, "2")
+    [entry] = ana.ledger.entries("finding")
+    fact = entry.fact
+    assert isinstance(fact, Finding)
+    assert (fact.check, fact.subject, fact.version, fact.status, fact.limit) == ("evaluate", MODEL, "2", "pass", 0.7)
+    assert (fact.value, fact.low, fact.high, fact.n) == (row["value"], row["low"], row["high"], ROWS)
+    assert fact.declaration == ana.declared().fingerprint("model", MODEL)
+    assert fact.data[0] == outcome.view.facts()["scores"]
+    assert [action.argv for action in outcome.view.actions] == [
+        ("compare", f"{MODEL}@2"), ("calibration", f"{MODEL}@2"), ("promote", f"{MODEL}@2")]
+
+
+def test_a_checklist_can_ask_for_the_evaluation(ana: Session, session: Callable[..., Session]) -> None:
+    path = ana.declared().path_of("checklist", "standard")
+    path.write_text("items: [{id: evaluated, finding: evaluate}]\n", encoding="utf-8")
+    opened = session("ana")
+
+    def item() -> Any:
+        view = opened.perform(("promote", f"{MODEL}@2")).view
+        [status] = [row["status"] for row in view.table("gate").rows if row["item"] == "evaluated"]
+        return status, [action.argv for action in view.actions if action.argv[0] == "evaluate"]
+
+    assert item() == (Status.UNKNOWN, [("evaluate", f"{MODEL}@2")])
+    opened.perform(("evaluate", f"{MODEL}@1"))
+    assert item()[0] is Status.UNKNOWN, "what was found about another version says nothing about this one"
+    opened.perform(("evaluate", f"{MODEL}@2"))
+    assert item() == (Status.PASS, [])
+
+
+@pytest.mark.parametrize(("limit", "status", "verdict"), [
+    ("at_least: 0.999, min_rows: 1000", Status.FAIL, "not met"),
+    ("at_least: 0.70, min_rows: 9000", Status.UNKNOWN, "too few rows"),
+    ("at_least: 0.70, slice: carrier=AA", Status.UNKNOWN, "unknown"),
+])
+def test_what_does_not_surely_meet_its_criterion_does_not_pass(
+        ana: Session, session: Callable[..., Session], limit: str, status: Status, verdict: str) -> None:
+    declare(ana, "at_least: 0.70, min_rows: 1000", limit)
+    outcome = session("ana").perform(("evaluate", MODEL))
+    assert (outcome.view.status, outcome.exit) == (status, 1)
+    assert outcome.view.table("criteria").rows[0]["verdict"] == verdict
+
+
+def test_the_threshold_is_the_declared_one(ana: Session, session: Callable[..., Session]) -> None:
+    declare(ana, "task: binary", "task: binary\nthreshold: 0.3")
+    opened = session("ana")
+    assert opened.perform(("evaluate", MODEL)).view.facts()["threshold"] == 0.3
+    assert "0.3" in refusal(opened.perform(("evaluate", MODEL, "--threshold", "0.2")))[0]
+
+
+def test_without_criteria_it_is_done_and_without_challenger_it_is_the_champion(
+        ana: Session, session: Callable[..., Session]) -> None:
+    declare(ana, "criteria: [{metric: roc_auc, at_least: 0.70, min_rows: 1000}]", "")
+    ana.ledger.append(Promotion(subject=MODEL, version="2", previous="1", approval="", evidence=""))
+    outcome = session("ana").perform(("evaluate", MODEL))
+    assert (outcome.view.status, outcome.view.facts()["version"]) == (Status.DONE, "2")
+    assert "criteria" not in document(outcome)["tables"]
+    assert [action.argv[0] for action in outcome.view.actions] == ["calibration"]
+
+
+def test_a_version_that_is_not_there_is_refused_with_the_way_to_one(
+        ana: Session, session: Callable[..., Session]) -> None:
+    assert refusal(ana.perform(("evaluate", f"{MODEL}@9"))) == (
+        f"'{MODEL}' has no version 9.", f"Try: mlops-tui evaluate {MODEL}@2")
+    assert "Did you mean" in refusal(ana.perform(("compare", "flights-dela")))[1]
+    assert refusal(ana.perform(("evaluate", MODEL, "--group", "carier")))[1] == "Did you mean 'carrier'?"
+    assert "more than 1000 values" in refusal(ana.perform(("evaluate", MODEL, "--group", "wind")))[0]
+    assert refusal(ana.perform(("evaluate", MODEL, "--group", "late")))[1] == "Columns: id, carrier, wind."
+    assert refusal(ana.perform(("evaluate", "rows.csv")))[0] == "A file needs --label and --score."
+    assert refusal(ana.perform(("compare", MODEL, "--label", "late")))[0] == "A file needs --label and --scores."
+    assert "not in folds" in refusal(ana.perform(("compare", MODEL, "--method", "corrected-t")))[0]
+    assert ana.ledger.entries("finding") == []
+
+
+def test_what_was_never_trained_or_promoted_says_what_to_run(session: Callable[..., Session], made: Any) -> None:
+    opened = session("ana")
+    for command in ("evaluate", "compare"):
+        assert refusal(opened.perform((command, MODEL)))[1] == f"Try: mlops-tui train {MODEL}"
+    opened.ledger.append(made.trained("1", scores=kept(opened, 1, 0.12).id))
+    assert refusal(opened.perform(("evaluate", f"{MODEL}@champion")))[1] == f"Try: mlops-tui promote {MODEL}@1"
+    what, step = refusal(opened.perform(("compare", MODEL)))
+    assert "no champion" in what
+    assert f"mlops-tui promote {MODEL}@1" in step
+    opened.ledger.append(Promotion(subject=MODEL, version="1", previous="", approval="", evidence=""))
+    assert "is the champion" in refusal(opened.perform(("compare", MODEL)))[0]
+
+
+def test_scores_that_were_erased_or_never_kept_are_named(ana: Session, made: Any) -> None:
+    for path in ana.data().root.glob(f"{MODEL}.scores/**/*.parquet"):
+        path.unlink()
+    for command in ("evaluate", "compare"):
+        what, step = refusal(ana.perform((command, MODEL)))
+        assert "were erased" in what
+        assert step == f"Try: mlops-tui performance {MODEL}@2"
+    gate = {row["item"]: row for row in ana.perform(("promote", MODEL)).view.table("gate").rows}
+    assert (gate["no_worse_than_champion"]["status"], gate["no_worse_than_champion"]["detail"]) == (
+        Status.UNKNOWN, "its scores on the test rows were erased")
+    ana.ledger.append(made.trained("3"))
+    assert "were not kept" in refusal(ana.perform(("evaluate", MODEL)))[0]
+
+
+def test_a_label_that_is_declared_since_is_not_looked_for_in_older_scores(
+        ana: Session, session: Callable[..., Session]) -> None:
+    declare(ana, "column: late", "column: day")
+    assert "no column 'day'" in refusal(session("ana").perform(("evaluate", MODEL)))[0]
+
+
+def test_one_class_in_the_test_rows_is_refused(ana: Session, made: Any) -> None:
+    ana.ledger.append(made.trained("3", scores=kept(ana, 3, 0.2, share=-1).id))
+    what, step = refusal(ana.perform(("evaluate", MODEL)))
+    assert what == f"All {ROWS} test rows of {MODEL}@3 have the label 0."
+    assert "split: test:" in step
+    assert "have the label 0" in refusal(ana.perform(("compare", MODEL)))[0]
+
+
+def test_rows_that_the_champion_never_scored_can_be_scored_by_it(ana: Session, made: Any) -> None:
+    detail = {"metric": "roc_auc", "test_from": "2013-06-02T05:00:00+00:00"}
+    later = kept(ana, 3, 0.2, first=5 * ROWS)
+    ana.ledger.append(made.trained("3", scores=later.id, detail=detail))
+    what, step = refusal(ana.perform(("compare", MODEL)))
+    assert what == f"{MODEL}@1 has scored none of the test rows of {MODEL}@3 unseen."
+    assert step.endswith(f"mlops-tui score {MODEL}@1 --day 2013-06-02")
+    lake = ana.data()
+    ana.commit(lake.write(f"{MODEL}.predictions", (
+        "SELECT id, sched_dep, '1' AS version, logistic / 2 AS score, '2013-06-02' AS day "
+        f"FROM {lake.scan(later)}"), sort=("id",), partition_by=("day",)))
+    facts = ana.perform(("compare", MODEL)).view.facts()
+    assert (facts["source"], facts["rows"]) == ("the prediction log", ROWS)
