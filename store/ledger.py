@@ -21,7 +21,10 @@ GENESIS = "0" * 64
 _READ = "SELECT seq, kind, subject, effective_at, recorded_at, actor, body, prev, hash FROM entry"
 _TRIGGERS = tuple(
     f"CREATE TRIGGER IF NOT EXISTS entry_no_{verb} BEFORE {verb} ON entry "
-    f"BEGIN SELECT RAISE(ABORT, 'the history only grows'); END" for verb in ("update", "delete"))
+    f"BEGIN SELECT RAISE(ABORT, 'the history only grows'); END" for verb in ("update", "delete")) + (
+    "CREATE TRIGGER IF NOT EXISTS entry_no_replace BEFORE INSERT ON entry "  # else INSERT OR REPLACE deletes unseen
+    "WHEN EXISTS (SELECT 1 FROM entry WHERE seq = new.seq) "
+    "BEGIN SELECT RAISE(ABORT, 'the history only grows'); END",)
 
 
 @dataclass(frozen=True)
@@ -70,9 +73,7 @@ class Ledger:
         self.until: datetime | None = None
         self.read_only = False
         self._known: list[Entry] = []
-        if url.startswith("sqlite:///"):
-            Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
-        self.engine: Engine = create_engine(url, connect_args={"timeout": 60} if url.startswith("sqlite") else {})
+        self.engine = _engine(url)
         event.listen(self.engine, "connect", _prepare)
         self._create(url)
 
@@ -80,7 +81,7 @@ class Ledger:
         """Lay the tables once; two processes may both try."""
         try:
             with self.engine.connect() as connection:
-                found = connection.execute(text("SELECT count(*) FROM sqlite_master WHERE name = 'entry_no_delete'"))
+                found = connection.execute(text("SELECT count(*) FROM sqlite_master WHERE name = 'entry_no_replace'"))
                 if found.scalar_one():
                     return
             with self.locked() as connection:
@@ -137,6 +138,7 @@ class Ledger:
         recorded = stamp(self.clock())
         happened = stamp(effective_at) if effective_at is not None else recorded
         body = json.dumps(body_of(fact), sort_keys=True, ensure_ascii=False, allow_nan=False)
+        body = body.encode("utf-8", "backslashreplace").decode("utf-8")  # a file name that is no UTF-8 stays JSON
         values = (seq, fact.kind, fact.subject, happened, recorded, self.actor, body, prev)
         digest = entry_hash(*values)
         connection.exec_driver_sql(
@@ -147,7 +149,7 @@ class Ledger:
 
     def entries(self, *kinds: str, subject: str | None = None) -> list[Entry]:
         """The history so far, oldest first, of those kinds and that subject only where given."""
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             self._catch_up(connection)
         return [entry for entry in self._known
                 if (not kinds or entry.kind in kinds) and (subject is None or entry.subject == subject)
@@ -155,14 +157,35 @@ class Ledger:
 
     def head_seq(self) -> int:
         """The number of the last entry, 0 where there is none."""
-        with self.engine.connect() as connection:
-            self._catch_up(connection)
-        return self._known[-1].seq if self._known else 0
+        last = self._last()
+        return last.seq if last else 0
 
     def head(self) -> str:
         """The hash of the last entry: the anchor to verify against later."""
-        self.head_seq()
-        return self._known[-1].hash if self._known else GENESIS
+        last = self._last()
+        return last.hash if last else GENESIS
+
+    def _last(self) -> Entry | None:
+        with self._reading() as connection:
+            self._catch_up(connection)
+        known = self._known if self.until is None else self.entries()
+        return known[-1] if known else None
+
+    def latest(self) -> datetime | None:
+        """When the last entry was recorded, even where an entry can no longer be read; None in an empty history."""
+        with self._reading() as connection:
+            found = connection.exec_driver_sql("SELECT recorded_at FROM entry ORDER BY seq DESC LIMIT 1").scalar()
+        return datetime.fromisoformat(str(found)) if found is not None else None
+
+    @contextmanager
+    def _reading(self) -> Iterator[Connection]:
+        """A connection to read by; Unreadable where the file is damaged."""
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except DatabaseError as problem:
+            raise Unreadable(f"The ledger cannot be read: {problem.orig}.", where=str(self.engine.url.database),
+                             next="Restore it from a backup, or see mlops-tui doctor.") from problem
 
     def _catch_up(self, connection: Connection) -> None:
         """Read what others appended; what was read once never changes."""
@@ -173,7 +196,7 @@ class Ledger:
     def verify(self, anchor: str | None = None) -> Broken | None:
         """The first broken place of the chain; None where every hash, link and the anchor hold."""
         prev, expected, seen = GENESIS, 1, anchor is None or anchor == GENESIS
-        with self.engine.connect() as connection:
+        with self._reading() as connection:
             for row in connection.exec_driver_sql(f"{_READ} ORDER BY seq"):
                 seq, row_prev, digest = int(row[0]), str(row[7]), str(row[8])
                 if seq != expected:
@@ -187,6 +210,19 @@ class Ledger:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _engine(url: str) -> Engine:
+    """A door to the file; Unreadable where the address names none, or its folder cannot be made."""
+    prefix = "sqlite:///"
+    if not url.startswith(prefix):
+        raise Unreadable("A ledger is a SQLite file.", where=url, next="Write ledger: sqlite:///.mlops/ledger.db")
+    try:
+        Path(url.removeprefix(prefix)).parent.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise Unreadable(f"The ledger cannot be opened: {problem.strerror}.", where=url,
+                         next="Make way for its folder.") from problem
+    return create_engine(url, connect_args={"timeout": 60})
 
 
 def _prepare(connection: object, _: object) -> None:

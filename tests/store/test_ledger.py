@@ -129,7 +129,8 @@ def test_closed_it_is_as_it_was_known_then_and_takes_nothing(ledger: Ledger) -> 
 
 
 @pytest.mark.parametrize("statement", ["UPDATE entry SET actor = 'eve' WHERE seq = 2",
-                                       "DELETE FROM entry WHERE seq = 3", "DELETE FROM entry"])
+                                       "DELETE FROM entry WHERE seq = 3", "DELETE FROM entry",
+                                       "INSERT OR REPLACE INTO entry SELECT * FROM entry WHERE seq = 2"])
 def test_the_file_itself_refuses_to_change_or_delete(ledger: Ledger, path: Path, statement: str) -> None:
     notes(ledger, 3)
     with sqlite3.connect(path) as connection, pytest.raises(sqlite3.IntegrityError, match="only grows"):
