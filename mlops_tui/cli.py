@@ -63,14 +63,16 @@ def options(argv: Sequence[str]) -> Options:
 def main(argv: Sequence[str] | None = None) -> None:
     """The console script."""
     words = list(sys.argv[1:] if argv is None else argv)
+    code = 0
     try:
-        raise SystemExit(run(words))
+        code = run(words)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         sys.stderr.write("\nInterrupted; everything recorded so far is kept.\n")
-        raise SystemExit(130) from None
-    except BrokenPipeError:
+        code = 130
+    except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(0) from None
+    raise SystemExit(code)
 
 
 def run(argv: Sequence[str]) -> int:
@@ -78,6 +80,7 @@ def run(argv: Sequence[str]) -> int:
     if list(argv) == ["--version"]:
         _write(f"mlops-tui {__version__}\n")
         return 0
+    given = Options(json="--json" in argv, argv=list(argv))
     try:
         given = options(argv)
         if given.argv[:1] == ["open"] or not given.argv:
@@ -88,11 +91,17 @@ def run(argv: Sequence[str]) -> int:
             return _job(given)
         if {"--help", "-h"} & set(ours):
             return _help(commands, given.argv)
-        session = open_session(given)
+        return _perform(open_session(given), given)
     except Refusal as problem:
-        sys.stderr.write(f"■ {problem}\n")
-        return problem.exit
-    return _perform(session, given)
+        return _refused(problem, given)
+
+
+def _refused(problem: Refusal, given: Options) -> int:
+    """Before there is a session: a line on the error stream, or the document that was asked for."""
+    sys.stderr.write(f"■ {problem}\n")
+    if given.json:
+        _document(import_module("mlops_tui.commands").refusal(problem), given)
+    return problem.exit
 
 
 def _without_a_command(given: Options) -> int:
@@ -145,20 +154,13 @@ def open_session(given: Options) -> "Session":
         return session
     opening = import_module("mlops_tui.opening")
     opened: Session = opening.open_project(root, person=given.person, read_only=given.read_only,
-                                           as_of=_moment(given.as_of), progress=progress())
+                                           as_of=given.as_of or None, progress=progress())
     return opened
 
 
 def _open_project(root: Path, **how: Any) -> "Session":
     opened: Session = import_module("mlops_tui.opening").open_project(root, **how)
     return opened
-
-
-def _moment(text: str) -> Any:
-    if not text:
-        return None
-    moments = import_module("mlops_tui.moments")
-    return moments.moment(text)
 
 
 def _perform(session: "Session", given: Options) -> int:
@@ -186,20 +188,26 @@ def _yes(question: str) -> bool:
 
 def _show(session: "Session", outcome: "Outcome", given: Options) -> None:
     if given.json:
-        commands: Any = import_module("mlops_tui.commands")
-        render: Any = import_module("mlops_tui.render.json")
-        shapes = commands.shapes(outcome.view.actions)
-        _write(render.as_json(outcome.view, given.argv, shapes=shapes, error=outcome.error,
-                              recorded=outcome.recorded, plan=outcome.plan) + "\n")
+        _document(outcome, given)
         return
     screen: Any = import_module("mlops_tui.render.terminal")
     consoles: Any = import_module("rich.console")
     console = consoles.Console(highlight=False, soft_wrap=True, stderr=outcome.error is not None)
     zone = session.project.zone if session.project else import_module("datetime").UTC
-    for line in screen.lines(outcome.view, width=console.width, zone=zone, command=given.argv):
-        console.print(line)
-    for note in _footnotes(session, outcome):
-        console.print(note, style="bright_black")
+    with console.capture() as shown:  # written at once, so that a reader who leaves early is no error
+        for line in screen.lines(outcome.view, width=console.width, zone=zone, command=given.argv):
+            console.print(line)
+        for note in _footnotes(session, outcome):
+            console.print(note, style="bright_black")
+    console.file.write(shown.get())
+
+
+def _document(outcome: "Outcome", given: Options) -> None:
+    commands: Any = import_module("mlops_tui.commands")
+    render: Any = import_module("mlops_tui.render.json")
+    shapes = commands.shapes(outcome.view.actions)
+    _write(render.as_json(outcome.view, given.argv, shapes=shapes, error=outcome.error, recorded=outcome.recorded,
+                          plan=outcome.plan) + "\n")
 
 
 def _footnotes(session: "Session", outcome: "Outcome") -> list[str]:
@@ -218,8 +226,6 @@ def progress() -> "Callable[[int, int, str], None]":
     shown: Any = import_module("mlops_tui.render.progress")
     made: Callable[[int, int, str], None] = (shown.bar if sys.stderr.isatty() else shown.log)(sys.stderr)
     return made
-
-
 
 
 def _write(text: str) -> None:

@@ -217,15 +217,21 @@ def _ask(view: View, digest: str, *, changed: bool) -> Outcome:
 
 
 def _refused(session: "Session", call: Call | None, argv: Sequence[str], problem: Refusal) -> Outcome:
-    status = Status.DENIED if isinstance(problem, Denied) else Status.ERROR
+    outcome = refusal(problem, recorded=session.ledger.recording)
     if call is not None and call.shape is not Shape.LOOK:
-        session.record(argv, call, "refused", str(status), error=problem.code)
+        session.record(argv, call, "refused", str(outcome.view.status), error=problem.code)
+    return outcome
+
+
+def refusal(problem: Refusal, *, recorded: bool = False) -> Outcome:
+    """What is shown of an expected error: what, where, and what to do next."""
+    status = Status.DENIED if isinstance(problem, Denied) else Status.ERROR
     error = {"code": problem.code, "what": problem.what, "where": problem.where, "next": problem.next}
     facts = {key: value for key, value in error.items() if value and key not in ("code", "what")}
     actions = tuple(Action("Try", tuple(problem.next.removeprefix("Try: mlops-tui ").split()))
                     for _ in (1,) if problem.next.startswith("Try: mlops-tui "))
     view = View(problem.what, status, (Facts(facts),) if facts else (), actions)
-    return Outcome(view, problem.exit, error, recorded=session.ledger.recording)
+    return Outcome(view, problem.exit, error, recorded=recorded)
 
 
 def _our_fault(session: "Session", call: Call | None, argv: Sequence[str], problem: Exception) -> Outcome:

@@ -1,5 +1,6 @@
 """YAML read straight into frozen dataclasses: the dataclass is the schema, errors name file, line and nearest key."""
 
+import math
 import re
 import types
 from collections.abc import Mapping
@@ -34,7 +35,10 @@ def duration(text: str) -> timedelta:
     match = re.fullmatch(r"(\d+)\s*([smhdw])", text.strip())
     if match is None:
         raise ValueError(f"'{text}' is not a duration such as 12h or 30d")
-    return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    try:
+        return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
+    except OverflowError as problem:
+        raise ValueError(f"'{text}' is longer than anything lasts") from problem
 
 
 def out_of(text: str) -> OutOf:
@@ -53,11 +57,15 @@ _SCALARS = {"tag:yaml.org,2002:null": "nothing", "tag:yaml.org,2002:bool": "true
 
 def read(cls: type[T], path: Path) -> T:
     """The file as a value of `cls`; Unreadable names file and line."""
+    return parse(cls, text_of(path), str(path))
+
+
+def text_of(path: Path) -> str:
+    """What the file says; Unreadable where it is no UTF-8 text."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
         raise Unreadable(f"{path.name} cannot be read: {problem}", where=str(path)) from problem
-    return parse(cls, text, str(path))
 
 
 def parse(cls: type[T], text: str, where: str, first_line: int = 1) -> T:
@@ -95,7 +103,7 @@ class _Reader:
     def decode(self, node: yaml.Node, hint: Any, key: str) -> Any:
         origin, args = get_origin(hint), get_args(hint)
         if hint is Any:
-            return _scalar(node) if isinstance(node, yaml.ScalarNode) else yaml.SafeLoader("").construct_document(node)
+            return self._plain(node)
         if origin in (Union, types.UnionType):
             return self._union(node, args, key)
         if is_dataclass(hint) and hint not in _PARSED:
@@ -146,7 +154,22 @@ class _Reader:
     def _mapping(self, node: yaml.Node, item: Any, key: str) -> dict[str, Any]:
         if not isinstance(node, yaml.MappingNode):
             raise self.wrong(node, f"'{key}' should be a mapping.")
-        return {str(name.value): self.decode(child, item, str(name.value)) for name, child in node.value}
+        found: dict[str, Any] = {}
+        for name_node, child in node.value:
+            name = str(name_node.value)
+            if name in found:
+                raise self.wrong(name_node, f"Key '{name}' is given twice.")
+            found[name] = self.decode(child, item, name)
+        return found
+
+    def _plain(self, node: yaml.Node) -> Any:
+        """Whatever YAML makes of it."""
+        try:
+            return yaml.SafeLoader("").construct_document(node)
+        except yaml.MarkedYAMLError as problem:
+            raise self.wrong(node, f"Not YAML: {problem.problem}.") from problem
+        except ValueError as problem:  # what looks like a date and is none
+            raise self.wrong(node, f"{problem}.") from problem
 
     def _scalar(self, node: yaml.Node, hint: Any, key: str) -> Any:
         if not isinstance(node, yaml.ScalarNode):
@@ -163,15 +186,12 @@ class _Reader:
             return node.value
         if hint is str and not node.tag.endswith(":null"):
             return node.value
-        value = _scalar(node)
+        value = self._plain(node)
         if hint is float and isinstance(value, int) and not isinstance(value, bool):
             return float(value)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise self.wrong(node, f"'{key}' is {node.value}, which nothing can be compared with.")
         if hint is type(None) or not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
             found = _SCALARS.get(node.tag, "something else")
             raise self.wrong(node, f"'{key}' is {found} ({node.value!r}), not {getattr(hint, '__name__', hint)}.")
         return value
-
-
-def _scalar(node: yaml.ScalarNode) -> Any:
-    loader = yaml.SafeLoader("")
-    return loader.construct_object(node, deep=True)

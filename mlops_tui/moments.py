@@ -8,10 +8,11 @@ from mlops_tui.errors import BadInput
 
 def moment(text: str, zone: tzinfo = UTC, now: datetime | None = None) -> datetime:
     """The aware time a text stands for; one without a zone is in `zone`. BadInput otherwise."""
-    if text.endswith(" ago") and now is not None:
-        return now - duration(text.removesuffix(" ago"))
     try:
+        if text.endswith(" ago") and now is not None:
+            return now - duration(text.removesuffix(" ago"))
         found = datetime.fromisoformat(text)
-    except ValueError as problem:
-        raise BadInput(f"'{text}' is not a time.", next="Write 2013-09-14 or 2013-09-14T06:00-04:00.") from problem
+    except (ValueError, OverflowError) as problem:
+        raise BadInput(f"'{text}' is not a time.",
+                       next="Write 2013-09-14, 2013-09-14T06:00-04:00 or 2h ago.") from problem
     return found if found.tzinfo else found.replace(tzinfo=zone)

@@ -3,31 +3,37 @@
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
-from getpass import getuser
 from pathlib import Path
 
 from mlops_tui.commands import perform
 from mlops_tui.errors import BadInput, NotDeclared, nearest
 from mlops_tui.kinds import Person
+from mlops_tui.moments import moment
 from mlops_tui.project import Project, single_user
 from mlops_tui.roles import ROLES, Actor
-from mlops_tui.session import Clock, Progress, ReplayClock, Session, SystemClock, quiet, shown_name
+from mlops_tui.session import Clock, Progress, ReplayClock, Session, SystemClock, login, quiet, shown_name
 from store.lake import Lake
 from store.ledger import Ledger
 from store.tracking import Tracking
 
 
 def open_project(root: Path, *, person: str = "", source: str = "terminal", read_only: bool = False,
-                 as_of: datetime | None = None, progress: Progress = quiet, clock: Clock | None = None) -> Session:
-    """A session on the project in `root`, for the person named or the one logged in."""
+                 as_of: datetime | str | None = None, progress: Progress = quiet,
+                 clock: Clock | None = None) -> Session:
+    """A session on the project in `root`, for the person named or the one logged in.
+
+    A text as `as_of` is read as people of the project write times: by its zone, or `2h ago` by its clock.
+    """
     project = Project(root)
-    settings = project.settings
+    settings, zone = project.settings, project.zone
     actor = actor_of(project, person, source)
     url = _located(settings.stores.ledger, root)
     ledger = Ledger(url, clock or SystemClock(), shown_name(actor))
     if clock is None and settings.clock == "replay":
         clock = ReplayClock(_last_moment(ledger))
     ledger.clock = clock or SystemClock()
+    if isinstance(as_of, str):
+        as_of = moment(as_of, zone, ledger.clock())
     history = ledger.closed(until=as_of) if read_only or as_of else ledger
     return Session(actor=actor, project=project, ledger=history, lake=Lake(root / settings.stores.lake),
                    clock=ledger.clock, read_only=read_only, as_of=as_of, progress=progress, door=perform,
@@ -39,16 +45,17 @@ def actor_of(project: Project, name: str, source: str) -> Actor:
     people = project.team.people
     if name:
         if name not in people:
-            raise NotDeclared(f"No person '{name}' in team.yaml.", next=nearest(name, people))
+            known = f"People: {', '.join(people)}." if people else "Nobody is declared."
+            raise NotDeclared(f"No person '{name}' in team.yaml.", next=nearest(name, people) or known)
         person = people[name]
-        if not person.simulated and person.login != getuser():
+        if not person.simulated and person.login != login():
             raise BadInput(f"'{name}' is a real person; only {name} can act as {name}.")
         return _actor(name, person, source)
-    login = getuser()
-    mine = next(((key, person) for key, person in people.items() if person.login == login), None)
+    user = login()
+    mine = next(((key, person) for key, person in people.items() if person.login == user), None)
     if mine:
         return _actor(*mine, source)
-    return Actor(login, frozenset(ROLES) if single_user(project.team) else frozenset({"viewer"}), source)
+    return Actor(user, frozenset(ROLES) if single_user(project.team) else frozenset({"viewer"}), source)
 
 
 def _actor(name: str, person: Person, source: str) -> Actor:
@@ -69,8 +76,7 @@ def _located(url: str, root: Path) -> str:
 
 def _last_moment(ledger: Ledger) -> datetime:
     """Where the replayed world stands: the time of the last entry, or its beginning."""
-    entries = ledger.entries()
-    return entries[-1].recorded_at if entries else datetime(1970, 1, 1, tzinfo=UTC)
+    return ledger.latest() or datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def _tracking(project: Project) -> Callable[[], Tracking]:

@@ -9,7 +9,7 @@ from functools import cached_property
 from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import yaml
 
@@ -51,9 +51,10 @@ class Project:
     def zone(self) -> ZoneInfo:
         try:
             return ZoneInfo(self.settings.timezone)
-        except (ZoneInfoNotFoundError, ValueError) as problem:
+        except (ZoneInfoNotFoundError, ValueError, OSError) as problem:  # a folder of zones is an OSError
+            hint = nearest(self.settings.timezone, available_timezones())
             raise BadInput(f"'{self.settings.timezone}' is not a time zone.", where=str(self.root / MARKER),
-                           next="Use a name such as America/New_York.") from problem
+                           next=hint or "Use a name such as America/New_York.") from problem
 
     @cached_property
     def team(self) -> kinds.Team:
@@ -136,6 +137,9 @@ class Project:
         if kind:
             if kind not in FOLDERS:
                 raise BadInput(f"No kind '{kind}'.", next=nearest(kind, FOLDERS) or f"Kinds: {', '.join(FOLDERS)}.")
+            if kind not in wanted:
+                raise BadInput(f"'{kind}/{name}' is not a {' or a '.join(wanted)}.",
+                               next=f"Name one from {' or '.join(f'{FOLDERS[each]}/' for each in wanted)}.")
             self.one(kind, name)
             return Subject(kind, name, version)
         found = [kind for kind in wanted if name in self.every(kind)]
@@ -171,41 +175,50 @@ _COMMENT = re.compile(r"^--\s*(\w+)\s*:\s*(.+)$")
 
 def read_feature(path: Path) -> kinds.Feature:
     """A feature view: SQL whose front comment names entity, time and availability."""
-    text = path.read_text(encoding="utf-8")
+    text = declare.text_of(path)
     given: dict[str, str] = {}
+    lines: dict[str, int] = {}
     known = ("entity", "time", "available_after", "lookback", "ttl", "description")
     for number, line in enumerate(text.splitlines(), start=1):
         if not line.startswith("--"):
             break
         if match := _COMMENT.match(line):
             if match[1] in known:
-                given[match[1]] = match[2].strip()
+                given[match[1]], lines[match[1]] = match[2].strip(), number
             elif hint := nearest(match[1], known):
                 raise Unreadable(f"Unknown key '{match[1]}' in the front comment.", where=f"{path}:{number}", next=hint)
     for key in ("entity", "time"):
         if key not in given:
             raise Unreadable(f"The front comment lacks '-- {key}: …'.", where=f"{path}:1")
-    try:
-        spans = {key: declare.duration(given[key]) for key in ("available_after", "lookback", "ttl") if key in given}
-    except ValueError as problem:
-        raise Unreadable(f"{problem}.", where=f"{path}:1") from problem
+    spans = {key: _span(given[key], f"{path}:{lines[key]}") for key in ("available_after", "lookback", "ttl")
+             if key in given}
     entity = tuple(part.strip() for part in given["entity"].split(","))
     return kinds.Feature(name=path.stem, sql=text, entity=entity, time=given["time"],
                          available_after=spans.get("available_after", timedelta(0)), lookback=spans.get("lookback"),
                          ttl=spans.get("ttl"), description=given.get("description", ""), path=str(path))
 
 
+def _span(text: str, where: str) -> timedelta:
+    try:
+        return declare.duration(text)
+    except ValueError as problem:
+        raise Unreadable(f"{problem}.", where=where) from problem
+
+
 def read_document(path: Path) -> kinds.Document:
     """Markdown with a YAML front matter between two `---` lines."""
-    text = path.read_text(encoding="utf-8")
+    text = declare.text_of(path)
     if not text.startswith("---\n"):
         return kinds.Document(path.stem, {}, text, str(path))
-    front, found, body = text[4:].partition("\n---\n")
+    front, found, body = (text[4:] if text.endswith("\n") else text[4:] + "\n").partition("\n---\n")
     if not found:
         raise Unreadable("The front matter is not closed by a line '---'.", where=f"{path}:1")
     try:
         values = yaml.safe_load(front)
-    except yaml.YAMLError as problem:
+    except yaml.MarkedYAMLError as problem:
+        line = problem.problem_mark.line + 2 if problem.problem_mark else 1
+        raise Unreadable(f"The front matter is not YAML: {problem.problem}.", where=f"{path}:{line}") from problem
+    except (yaml.YAMLError, ValueError) as problem:  # a control character; what looks like a date and is none
         raise Unreadable(f"The front matter is not YAML: {problem}.", where=f"{path}:1") from problem
     if not isinstance(values, dict):
         raise Unreadable("The front matter should be a mapping.", where=f"{path}:1")

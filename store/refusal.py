@@ -45,6 +45,6 @@ class NotFound(Refusal):
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """`Did you mean 'x'?`, or nothing where no known word is near."""
-    close = get_close_matches(word.lower(), {k.lower(): k for k in known}, n=1, cutoff=0.6)
     by_lower = {k.lower(): k for k in known}
+    close = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
     return f"Did you mean '{by_lower[close[0]]}'?" if close else ""
