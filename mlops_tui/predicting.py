@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from threadpoolctl import threadpool_limits
+from threadpoolctl import ThreadpoolController
 
 from mlops_tui import folds, pointintime
 from mlops_tui.errors import NotFound
@@ -34,6 +34,12 @@ def _fitted(tracking: Tracking, name: str, version: str, artifact: str) -> Any:
     return tracking.load(name, version, digest=artifact)
 
 
+@lru_cache(maxsize=1)
+def _threads() -> ThreadpoolController:
+    """The libraries that compute with threads of their own; made once the model, and so all of them, are loaded."""
+    return ThreadpoolController()
+
+
 def predicted(session: Session, trained: Trained, rows: Manifest) -> pa.Table:
     """Key, time, day and score (the probability of the positive class) for each row of built features, in its order."""
     project, lake = session.declared(), session.data()
@@ -44,7 +50,7 @@ def predicted(session: Session, trained: Trained, rows: Manifest) -> pa.Table:
     frame = lake.connect().sql(f"SELECT * FROM {lake.scan(rows)} ORDER BY {order}").to_arrow_table()
     fitted = _fitted(session.tracking(), trained.subject, trained.version, trained.artifact)
     inputs = frame_of(frame, [column for column in frame.column_names if column not in own])
-    with threadpool_limits(1):  # waiting for a second thread costs more than a day's rows, above all on a busy machine
+    with _threads().limit(limits=1):  # waiting for a second thread costs more than a day's rows on a busy machine
         scores = np.asarray(fitted.predict_proba(inputs)[:, 1], dtype=np.float64)
     table: pa.Table = frame.select(own).append_column("version", pa.array([trained.version] * len(scores)))
     return table.append_column("score", pa.array(scores))
