@@ -20,8 +20,10 @@ from store.refusal import Refusal, Unreadable
 GENESIS = "0" * 64
 _READ = "SELECT seq, kind, subject, effective_at, recorded_at, actor, body, prev, hash FROM entry"
 _TRIGGERS = tuple(
-    f"CREATE TRIGGER IF NOT EXISTS entry_no_{verb} BEFORE {verb} ON entry "
-    f"BEGIN SELECT RAISE(ABORT, 'the history only grows'); END" for verb in ("update", "delete"))
+    f"CREATE TRIGGER IF NOT EXISTS entry_no_{verb} BEFORE {when} ON entry{case} "
+    f"BEGIN SELECT RAISE(ABORT, 'the history only grows'); END" for verb, when, case in (
+        ("update", "UPDATE", ""), ("delete", "DELETE", ""),  # and INSERT OR REPLACE, which deletes unseen:
+        ("replace", "INSERT", " WHEN EXISTS (SELECT 1 FROM entry WHERE seq = new.seq)")))
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ class Ledger:
         """Lay the tables once; two processes may both try."""
         try:
             with self.engine.connect() as connection:
-                found = connection.execute(text("SELECT count(*) FROM sqlite_master WHERE name = 'entry_no_delete'"))
+                found = connection.execute(text("SELECT count(*) FROM sqlite_master WHERE name = 'entry_no_replace'"))
                 if found.scalar_one():
                     return
             with self.locked() as connection:
