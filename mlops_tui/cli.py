@@ -164,20 +164,28 @@ def _open_project(root: Path, **how: Any) -> "Session":
 
 
 def _perform(session: "Session", given: Options) -> int:
-    reason = None
-    outcome = session.perform(given.argv, dry_run=given.dry_run, reason=reason)
+    outcome = session.perform(given.argv, dry_run=given.dry_run)
     if outcome.view.status == "confirm" and outcome.plan and not given.dry_run:
         if given.yes:
-            outcome = session.perform(given.argv, consent=outcome.plan, reason=reason)
+            outcome = session.perform(given.argv, consent=outcome.plan)
         elif sys.stdin.isatty() and not given.json:
             _show(session, outcome, given)
             if _yes("Do it? [y/N] "):
-                outcome = session.perform(given.argv, consent=outcome.plan, reason=reason)
+                outcome = session.perform(given.argv, consent=outcome.plan)
             else:
                 _write("Nothing was done.\n")
                 return outcome.exit
     _show(session, outcome, given)
+    if given.argv[0] == "demo" and outcome.exit == 0 and "--headless" not in given.argv and _terminal(given):
+        _write("The dashboard opens on it.\n")
+        dashboard: Any = import_module("mlops_tui.tui.app")
+        dashboard.run(Path(str(outcome.view.facts()["folder"])), person="", read_only=False, at=[])
     return outcome.exit
+
+
+def _terminal(given: Options) -> bool:
+    """Whether a person sits in front of it."""
+    return not given.json and all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
 def _yes(question: str) -> bool:

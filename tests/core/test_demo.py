@@ -1,0 +1,45 @@
+"""The demo begins in an empty folder only, and goes on where it stopped; its whole run is told in tests/journeys."""
+
+from pathlib import Path
+
+import pytest
+
+from mlops_tui.commands import perform
+from mlops_tui.core.demo import prepare
+from mlops_tui.errors import BadInput
+from mlops_tui.project import Project
+from mlops_tui.session import without_project
+
+
+def test_the_project_is_written_whole_and_parses(tmp_path: Path) -> None:
+    prepare(tmp_path / "demo")
+    project = Project(tmp_path / "demo")
+    for kind in ("dataset", "feature", "pipeline", "model", "monitor", "checklist", "decision", "runbook"):
+        assert project.every(kind), kind
+    assert project.settings.clock == "replay"
+    assert all(person.simulated for person in project.team.people.values())
+
+
+def test_what_an_earlier_demo_wrote_is_kept(tmp_path: Path) -> None:
+    prepare(tmp_path / "demo")
+    changed = tmp_path / "demo" / "monitors" / "flights-drift.yaml"
+    changed.write_text(changed.read_text(encoding="utf-8") + "# mine\n", encoding="utf-8")
+    (tmp_path / "demo" / "mlops.yaml").unlink()
+    prepare(tmp_path / "demo")
+    assert changed.read_text(encoding="utf-8").endswith("# mine\n")
+    assert (tmp_path / "demo" / "mlops.yaml").exists()
+
+
+@pytest.mark.parametrize("name", ["mlops.yaml", "notes.txt"])
+def test_a_folder_with_something_else_is_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text("project: mine\n", encoding="utf-8")
+    with pytest.raises(BadInput, match="not empty"):
+        prepare(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_days_outside_the_replay_are_refused(tmp_path: Path) -> None:
+    session = without_project(tmp_path, perform)
+    for days in ("0", "154"):
+        assert session.perform(["demo", "d", "--days", days]).exit == 2
+    assert not (tmp_path / "d").exists()
