@@ -13,7 +13,9 @@ from mlops_tui.session import ReplayClock, Session
 from store.facts import Fact, Finding, Trained
 from store.ledger import Entry
 from store.tracking import Tracking
+from tests.lived import lived
 
+__all__ = ["lived"]  # a fixture for all
 START = datetime(2013, 9, 14, 10, tzinfo=UTC)
 
 FILES = {

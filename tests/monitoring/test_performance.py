@@ -11,8 +11,7 @@ from mlops_tui import folds
 from mlops_tui.session import ReplayClock
 from mlops_tui.view import Status
 from store.facts import Finding
-
-from tests.monitoring.conftest import DAYS, FIRST, Lived
+from tests.lived import DAYS, FIRST, Lived
 
 HOURS = 24.0
 NOW = DAYS * HOURS

@@ -7,8 +7,7 @@ import pytest
 from scipy import stats
 
 from mlops_tui.view import Row
-
-from tests.monitoring.conftest import DAYS, Lived
+from tests.lived import DAYS, Lived
 
 HIT, MISS, FALSE_ALARM = 0.0, 30.0, 10.0
 

@@ -1,4 +1,4 @@
-"""A month of predictions with outcomes that come late, some never."""
+"""A month of predictions with outcomes that come late, some never, for live measurements to be held against."""
 
 from collections.abc import Callable
 from dataclasses import dataclass

@@ -1,0 +1,49 @@
+"""What a command answers, as a value."""
+
+import itertools
+import math
+
+import pytest
+
+from mlops_tui.view import Column, Facts, Status, Table, Text, View, finite, worst
+
+
+@pytest.mark.parametrize(("statuses", "found"), [
+    ([], Status.UNKNOWN), ([Status.PASS], Status.PASS), ([Status.PASS, Status.UNKNOWN], Status.UNKNOWN),
+    ([Status.UNKNOWN, Status.FAIL], Status.FAIL), ([Status.WARN, Status.UNKNOWN], Status.UNKNOWN),
+    ([Status.PASS, Status.WARN], Status.WARN), ([Status.DONE, Status.PASS], Status.PASS),
+    ([Status.FAIL, Status.ERROR], Status.ERROR), ([Status.RUNNING, Status.PASS], Status.RUNNING)])
+def test_the_worst_is_shown_and_unknown_is_no_pass(statuses: list[Status], found: Status) -> None:
+    assert {worst(order) for order in itertools.permutations(statuses)} == {found}
+
+
+def test_nothing_at_all_is_what_the_caller_says() -> None:
+    assert worst([], Status.PASS) is Status.PASS
+
+
+@pytest.mark.parametrize(("column", "heading"), [
+    (Column("roc_auc"), "roc auc"), (Column("roc_auc", "ROC AUC"), "ROC AUC"), (Column("took", unit="s"), "took [s]")])
+def test_a_column_is_headed_by_its_label_or_its_name(column: Column, heading: str) -> None:
+    assert column.heading == heading
+
+
+def test_a_table_takes_columns_by_name_alone() -> None:
+    rows = ({"a": 1, "b": 2.0, "hidden": "h"} for _ in range(2))
+    table = Table.of("t", rows, "a", Column("b", digits=1), total=9)
+    assert [column.id for column in table.columns] == ["a", "b"]
+    assert (len(table.rows), table.total, table.rows[0]["hidden"]) == (2, 9, "h")
+
+
+def test_a_view_finds_its_facts_and_tables() -> None:
+    view = View("t", parts=(Facts({"a": 1}), Text("x"), Table.of("rows", [{"a": 1}], "a"), Facts({"b": None, "a": 2})))
+    assert view.facts() == {"a": 2, "b": None}
+    assert view.table("rows").rows == ({"a": 1},)
+    with pytest.raises(KeyError):
+        view.table("other")
+    assert view.with_status(Status.FAIL).parts == view.parts
+    assert (view.status, view.with_status(Status.FAIL).status) == (Status.DONE, Status.FAIL)
+
+
+def test_what_is_no_number_is_nothing() -> None:
+    assert [finite(value) for value in (None, math.nan, math.inf, -math.inf)] == [None] * 4
+    assert finite(1.5) == 1.5
