@@ -55,7 +55,7 @@ def test_a_real_person_can_be_played_by_nobody_else(project: Path) -> None:
 
 @pytest.mark.parametrize(("name", "hint"), [("ann", "Did you mean 'ana'?"), ("zzz", "People: ana, bo, cy, dee, vera.")])
 def test_somebody_unknown_is_refused_with_who_is_known(project: Path, name: str, hint: str) -> None:
-    with pytest.raises(NotDeclared, match="in team.yaml") as caught:
+    with pytest.raises(NotDeclared, match=r"in team\.yaml") as caught:
         open_project(project, person=name)
     assert caught.value.next == hint
 
@@ -82,7 +82,8 @@ def test_elsewhere_time_is_the_machines(project: Path) -> None:
     (project / "mlops.yaml").write_text("project: p\n", encoding="utf-8")
     opened = open_project(project)
     assert isinstance(opened.clock, SystemClock)
-    assert abs(opened.ledger.append(Note(subject="s", text="t"))[0].recorded_at - datetime.now(UTC)).total_seconds() < 60
+    [entry] = opened.ledger.append(Note(subject="s", text="t"))
+    assert abs(entry.recorded_at - datetime.now(UTC)).total_seconds() < 60
 
 
 @pytest.mark.parametrize("how", [{"read_only": True}, {"as_of": datetime(2013, 9, 14, tzinfo=UTC)},

@@ -33,7 +33,7 @@ def test_words_are_replaced_in_every_file(tmp_path: Path) -> None:
 
 def test_no_file_of_the_user_is_ever_written_over(tmp_path: Path) -> None:
     (tmp_path / "team.yaml").write_text("mine\n", encoding="utf-8")
-    with pytest.raises(BadInput, match="'team.yaml' is there already") as caught:
+    with pytest.raises(BadInput, match=r"'team\.yaml' is there already") as caught:
         write("flights", tmp_path)
     assert caught.value.where == str(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["team.yaml"], "and none of the others was"

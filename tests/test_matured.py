@@ -1,0 +1,93 @@
+"""Late outcomes join when they are late: held against the arrays that were written."""
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import numpy as np
+import pytest
+
+from mlops_tui.errors import NotFound
+from mlops_tui.matured import Matured, judged_rows, matured, window
+from mlops_tui.session import ReplayClock, Session
+from store.facts import Promotion, Trained
+from tests.lived import DAYS, FIRST, Lived
+
+MODEL = "trip-delay"
+
+
+def at(hours: float) -> timedelta:
+    return timedelta(hours=hours)
+
+
+def in_window(made: Lived, first: float, last: float) -> np.ndarray:
+    return (made.leaves >= first) & (made.leaves < last)
+
+
+@pytest.mark.parametrize(("now", "days"), [(DAYS * 24.0, 7), (DAYS * 24.0 + 9, 1), (DAYS * 24.0 + 72, 28)])
+def test_rows_counts_and_order_are_those_of_the_arrays(lived: Callable[..., Lived], clock: ReplayClock, now: float,
+                                                       days: int) -> None:
+    made = lived()
+    clock.advance(FIRST + at(now))
+    seen = matured(made.session, MODEL, window(clock(), timedelta(days=days)))
+    chosen = in_window(made, now - days * 24, now)
+    known = chosen & (made.late >= 0) & (made.known + 12 <= now)
+    never = chosen & (made.late < 0) & (made.leaves + 48 <= now)
+    order = np.lexsort((np.flatnonzero(known), made.leaves[known].round(9)))
+    assert np.array_equal(seen.label, made.late[known][order])
+    assert np.array_equal(seen.score, made.score[known][order])
+    assert seen.total == int(chosen.sum())
+    assert (seen.n, seen.never) == (int(known.sum()), int(never.sum()))
+    assert seen.waiting == seen.total - seen.n - seen.never
+    assert seen.mature_share == pytest.approx((seen.n + seen.never) / seen.total)
+    assert set(seen.version) == {"1"}
+
+
+def test_no_outcome_is_known_before_its_time_and_none_is_lost_after(lived: Callable[..., Lived],
+                                                                    clock: ReplayClock) -> None:
+    made = lived()
+    clock.advance(FIRST + at(DAYS * 24))
+    bounds = (clock() - timedelta(days=2), clock())
+    counts = []
+    for hours in range(0, 80, 8):
+        clock.advance(bounds[1] + at(hours))
+        counts.append(matured(made.session, MODEL, bounds))
+    assert [seen.n for seen in counts] == sorted(seen.n for seen in counts)
+    assert {seen.total for seen in counts} == {120}
+    assert counts[0].waiting > 0
+    assert counts[-1].waiting == 0
+
+
+def test_one_versions_rows_can_be_asked_for(lived: Callable[..., Lived]) -> None:
+    made = lived()
+    bounds = window(made.session.now(), timedelta(days=7))
+    assert matured(made.session, MODEL, bounds, "1").n == matured(made.session, MODEL, bounds).n
+    other = matured(made.session, MODEL, bounds, "2")
+    assert (other.n, other.total, other.mature_share) == (0, 0, None)
+
+
+def test_an_empty_window_is_empty(lived: Callable[..., Lived]) -> None:
+    made = lived()
+    far = FIRST - timedelta(days=400)
+    seen = matured(made.session, MODEL, (far, far + timedelta(days=7)))
+    assert (seen.n, seen.total, seen.waiting, seen.never, seen.mature_share) == (0, 0, 0, 0, None)
+
+
+def test_what_was_never_scored_says_what_to_run(session: Callable[..., Session]) -> None:
+    opened = session()
+    opened.commit(opened.data().write("flights", "SELECT 1 AS id, now() AS sched_dep, true AS late, '2013-09-14' AS day",
+                                      partition_by=("day",)))
+    with pytest.raises(NotFound, match="mlops-tui score flights-delay --day DAY"):
+        matured(opened, "flights-delay", window(opened.now(), timedelta(days=7)))
+
+
+def test_the_champion_is_judged_on_what_it_served(lived: Callable[..., Lived]) -> None:
+    made = lived()
+    ledger, bounds = made.session.ledger, window(made.session.now(), timedelta(days=7))
+    with pytest.raises(NotFound, match="has no 1"):
+        judged_rows(made.session, MODEL, bounds, "1")
+    ledger.append(Trained(subject=MODEL, version="1", candidate="simple", key="k", run_id="r", artifact="a", seed=1,
+                          training="", declaration="", window=("2013-01-01", "2013-06-01"), metrics={}),
+                  Promotion(subject=MODEL, version="1", previous="", approval="", evidence=""))
+    served, named = judged_rows(made.session, MODEL, bounds), judged_rows(made.session, MODEL, bounds, "1")
+    assert isinstance(named, Matured)
+    assert np.array_equal(served.score, named.score)
