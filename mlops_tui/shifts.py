@@ -11,10 +11,11 @@ from mlops_tui.analysis.arrays import Counts, Floats
 from mlops_tui.analysis.distance import Bounds, Pair
 from mlops_tui.analysis.verdict import Evidence, Limits, Verdict, detectable_ks, detectable_v, judge
 from mlops_tui.errors import NotFound, nearest
-from store.scan import Kind, Scan
+from store.scan import Batch, Kind, Scan
 
 Progress = Callable[[int, int, str], None]
 LABELS = 20  # levels of a category that are drawn
+FEW = 1 << 16  # rows whose values are cheaper sorted than counted in a table of all cells
 PARTS = 3  # of a reference, from which on it is known how far they usually lie apart
 
 
@@ -152,6 +153,9 @@ def _numeric(reference: Scan, current: Scan, name: str, tests: int, limits: Limi
 
 def profiled(side: Scan, name: str, grid: radix.Grid | None = None, *, moments: bool = False) -> radix.Profile:
     """The profile of a numeric column, on the grid given or on one centred on its first values."""
+    if side.rows <= FEW and not moments:
+        batches = list(side.numbers(name))
+        return _profiled_few(batches, grid or (radix.grid_for(batches[0].values) if batches else radix.Grid()))
     tally: radix.Tally | None = None
     for batch in side.numbers(name):
         tally = tally or radix.Tally(grid or radix.grid_for(batch.values), moments=moments)
@@ -161,14 +165,33 @@ def profiled(side: Scan, name: str, grid: radix.Grid | None = None, *, moments: 
 
 def _profiled_parts(side: Scan, name: str) -> list[radix.Profile]:
     """A profile of each part of a reference, all on one grid."""
+    few: dict[int, list[Batch]] = {}
     tallies: dict[int, radix.Tally] = {}
-    grid: radix.Grid | None = None
-    for part, batch in side.parts_of_numbers(name):
-        grid = grid or radix.grid_for(batch.values)
+    grid = radix.Grid()
+    for number, (part, batch) in enumerate(side.parts_of_numbers(name)):
+        grid = radix.grid_for(batch.values) if number == 0 else grid
+        if side.rows <= FEW:
+            few.setdefault(part, []).append(batch)
+            continue
         if part not in tallies:
             tallies[part] = radix.Tally(grid, moments=False)
         tallies[part].add(batch.values, batch.nulls)
-    return [tally.profile() for tally in tallies.values()] or [radix.Tally(radix.Grid()).profile()]
+    found = [tally.profile() for tally in tallies.values()] or [_profiled_few(each, grid) for each in few.values()]
+    return found or [radix.Tally(grid).profile()]
+
+
+def _profiled_few(batches: Sequence[Batch], grid: radix.Grid) -> radix.Profile:
+    """What a Tally would find, to the byte: sorted, a cell's values stand together, and are one where its ends are."""
+    kept = np.concatenate([np.empty(0), *(batch.values for batch in batches)])
+    values = np.sort(kept)
+    values = values[:values.size - np.count_nonzero(np.isnan(values))]  # NaN are sorted to the end
+    cells = grid.ordered(grid.codes(values))
+    edges = np.flatnonzero(np.diff(cells, prepend=-1, append=-1))
+    first, last = values[edges[:-1]] + 0.0, values[edges[1:] - 1] + 0.0  # one zero
+    low, high = (float(values[0]) + 0.0, float(values[-1]) + 0.0) if values.size else (np.nan, np.nan)
+    counts, value = np.diff(edges).astype(np.int64), np.where(first == last, first, np.nan)
+    nulls = sum(batch.nulls for batch in batches)
+    return radix.Profile(grid, cells[edges[:-1]], counts, value, nulls, kept.size - values.size, low, high)
 
 
 def _usual_distance(parts: Sequence[radix.Profile]) -> float | None:

@@ -15,7 +15,6 @@ from mlops_tui.analysis.exact import exact_sum
 BITS = (16, 18, 20)
 PIECE = 1 << 16  # values looked at together: their arrays stay in the processor's cache
 FIRST = 20_480   # values from which a centre is taken
-FEW = 1 << 14    # values that are cheaper sorted than counted in a table of all cells
 WIDE = 2.0 ** 500  # deviations beyond this have no square; they are counted instead of summed
 
 Codes = npt.NDArray[np.intp]
@@ -214,38 +213,23 @@ class Profile:
 
 
 class Tally:
-    """Counts a column piece by piece; `profile()` is what it has seen so far.
+    """Counts a column piece by piece; `profile()` is what it has seen so far."""
 
-    Up to `few` values are kept and sorted; beyond that they are counted in a table of all cells, to the same profile.
-    """
-
-    def __init__(self, grid: Grid, *, moments: bool = True, few: int = FEW) -> None:
-        self.grid, self.moments, self.few = grid, moments, few
-        self._kept: list[Floats] = []
-        self._table = False
-        self._nulls = self._nans = self._summed = 0
-        self._minimum = self._maximum = math.nan
-        self._shift = self._square = Fraction(0)
-
-    def _open_table(self) -> None:
-        """Room for every cell that the grid can have."""
-        size = 1 << self.grid.bits
+    def __init__(self, grid: Grid, *, moments: bool = True) -> None:
+        self.grid, self.moments = grid, moments
+        size = 1 << grid.bits
         self._counts = np.zeros(size, np.int64)
         self._value = np.full(size, np.nan)
         self._mixed = np.zeros(size, np.bool_)
         self._seen = self._any_mixed = False
         self._deviations, self._codes = np.empty(PIECE, np.float32), np.empty(PIECE, np.intp)
-        self._table = True
+        self._nulls = self._nans = self._summed = 0
+        self._minimum = self._maximum = math.nan
+        self._shift = self._square = Fraction(0)
 
     def add(self, values: Floats, nulls: int = 0) -> None:
         """Count (n,) float64 values, and rows without one. NaN among the values are counted apart."""
         self._nulls += nulls
-        if not self._table:
-            if sum(kept.size for kept in self._kept) + values.size <= self.few:
-                self._kept.append(values.copy())
-                return
-            self._open_table()
-            values, self._kept = np.concatenate([*self._kept, values]) if self._kept else values, []
         for start in range(0, values.size, PIECE):
             self._add(values[start:start + PIECE])
 
@@ -313,8 +297,6 @@ class Tally:
 
     def profile(self) -> Profile:
         """What has been counted so far."""
-        if not self._table:
-            return self._sorted()
         raw = np.flatnonzero(self._counts)
         cells = self.grid.ordered(raw)
         order = np.argsort(cells)
@@ -322,24 +304,6 @@ class Tally:
         value = np.where(self._mixed[raw], np.nan, self._value[raw] + 0.0)  # one zero, whichever came first
         return Profile(self.grid, cells, self._counts[raw], value, self._nulls, self._nans, self._minimum + 0.0,
                        self._maximum + 0.0, self._summed, self._shift, self._square)
-
-    def _sorted(self) -> Profile:
-        """The profile of few values: sorted, the values of a cell stand together, and are one if its ends are equal."""
-        kept = np.concatenate([np.empty(0), *self._kept])
-        values = np.sort(kept)
-        values = values[:values.size - np.count_nonzero(np.isnan(values))]  # NaN are sorted to the end
-        cells = self.grid.ordered(self.grid.codes(values))
-        edges = np.flatnonzero(np.diff(cells, prepend=-1, append=-1))
-        starts, ends = edges[:-1], edges[1:] - 1
-        value = np.where(values[starts] == values[ends], values[starts] + 0.0, np.nan)
-        moments = Tally(self.grid)
-        if values.size:
-            moments._minimum, moments._maximum = float(values[0]) + 0.0, float(values[-1]) + 0.0
-            if self.moments:
-                moments._sum(values)
-        return Profile(self.grid, cells[starts], np.diff(edges).astype(np.int64), value, self._nulls,
-                       kept.size - values.size, moments._minimum, moments._maximum, moments._summed, moments._shift,
-                       moments._square)
 
 
 def profile(values: Floats, grid: Grid | None = None, nulls: int = 0) -> Profile:

@@ -77,17 +77,6 @@ def test_any_parts_in_any_order_merge_to_the_same_bytes(values: Floats, grid: Gr
     assert merged.to_bytes() == whole.to_bytes()
 
 
-@given(VALUES, GRIDS, st.booleans(), st.integers(0, 45), st.integers(1, 4))
-def test_sorting_few_values_gives_the_bytes_of_counting_them(values: Floats, grid: Grid, moments: bool, few: int,
-                                                             parts: int) -> None:
-    sorting, counting, turning = (Tally(grid, moments=moments, few=each) for each in (100, 0, few))
-    for piece in np.array_split(values, parts):
-        for tally in (sorting, counting, turning):
-            tally.add(piece, nulls=1)
-    found = counting.profile().to_bytes()
-    assert sorting.profile().to_bytes() == found == turning.profile().to_bytes() == sorting.profile().to_bytes()
-
-
 @pytest.mark.parametrize("bits", radix.BITS)
 def test_large_columns_merge_to_the_same_bytes(bits: int) -> None:
     draw = np.random.default_rng(bits)
