@@ -82,7 +82,8 @@ def test_an_empty_file_is_said_to_be_empty() -> None:
         parse(Outer, "# nothing\n", "f.yaml")
 
 
-@pytest.mark.parametrize(("text", "span"), [("90s", 90), ("15m", 900), ("12h", 43_200), ("30d", 2_592_000), ("2w", 1_209_600)])
+@pytest.mark.parametrize(("text", "span"), [("90s", 90), ("15m", 900), ("12h", 43_200), ("30d", 2_592_000),
+                                            ("2w", 1_209_600)])
 def test_durations(text: str, span: int) -> None:
     assert duration(text) == timedelta(seconds=span)
 

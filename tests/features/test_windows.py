@@ -88,7 +88,8 @@ def fill(session: Session, seed: int, rows: int = 400) -> None:
     connection = lake.connect()
     minutes = random.integers(0, DAYS * 24 * 6, rows) * 10
     late = np.where(random.random(rows) < 1 / 7, -1, random.integers(1, 60, rows) * 10)
-    connection.execute("CREATE TEMP TABLE raw (id BIGINT, place VARCHAR, \"at\" TIMESTAMPTZ, known TIMESTAMPTZ, delay BIGINT)")
+    connection.execute("CREATE TEMP TABLE raw (id BIGINT, place VARCHAR, \"at\" TIMESTAMPTZ, known TIMESTAMPTZ, "
+                       "delay BIGINT)")
     start = datetime(2013, 3, 7, 5, tzinfo=UTC)
     connection.executemany("INSERT INTO raw VALUES (?, ?, ?, ?, ?)", [
         [number, "abc"[random.integers(3)], start + timedelta(minutes=int(minutes[number])),
@@ -109,7 +110,8 @@ def rows(session: Session, dataset: str) -> list[dict[str, object]]:
 def reference(raw: list[dict[str, object]], row: dict[str, object]) -> tuple[float | None, int | None]:
     """The honest feature by hand: the newest moment known ten minutes before, and the six hours before that moment."""
     at: datetime = row["at"]  # type: ignore[assignment]
-    seen = [(each["known"], each["delay"]) for each in raw if each["place"] == row["place"] and each["known"] is not None]
+    seen = [(each["known"], each["delay"]) for each in raw
+            if each["place"] == row["place"] and each["known"] is not None]
     moments = [known for known, _ in seen if known + timedelta(minutes=10) <= at]  # type: ignore[operator]
     if not moments or max(moments) < at - timedelta(days=1):
         return None, None

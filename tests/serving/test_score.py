@@ -22,7 +22,10 @@ id: trips
 version: 1.0.0
 status: active
 schema:
-  - {name: trips, properties: [{name: id, logicalType: integer, primaryKey: true}, {name: leaves, logicalType: timestamp}]}
+  - name: trips
+    properties:
+      - {name: id, logicalType: integer, primaryKey: true}
+      - {name: leaves, logicalType: timestamp}
 customProperties: [{property: partitionBy, value: day}]
 """
 MODEL = """\
