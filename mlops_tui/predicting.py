@@ -45,7 +45,7 @@ def predicted(session: Session, trained: Trained, rows: Manifest) -> pa.Table:
     project, lake = session.declared(), session.data()
     model = project.model(trained.subject)
     key = pointintime.key_columns(model, project.dataset(model.label.dataset))
-    own = [*key, model.split.time, "day"]
+    own = list(dict.fromkeys([*key, model.split.time, "day"]))  # the time may be part of the key
     order = ", ".join(map(quote, [model.split.time, *key]))
     frame = lake.connect().sql(f"SELECT * FROM {lake.scan(rows)} ORDER BY {order}").to_arrow_table()
     fitted = _fitted(session.tracking(), trained.subject, trained.version, trained.artifact)

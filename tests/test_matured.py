@@ -74,8 +74,8 @@ def test_an_empty_window_is_empty(lived: Callable[..., Lived]) -> None:
 
 def test_what_was_never_scored_says_what_to_run(session: Callable[..., Session]) -> None:
     opened = session()
-    opened.commit(opened.data().write("flights", "SELECT 1 AS id, now() AS sched_dep, true AS late, '2013-09-14' AS day",
-                                      partition_by=("day",)))
+    opened.commit(opened.data().write(
+        "flights", "SELECT 1 AS id, now() AS sched_dep, true AS late, '2013-09-14' AS day", partition_by=("day",)))
     with pytest.raises(NotFound, match="mlops-tui score flights-delay --day DAY"):
         matured(opened, "flights-delay", window(opened.now(), timedelta(days=7)))
 
