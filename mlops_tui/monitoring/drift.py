@@ -1,7 +1,6 @@
 """How far today's inputs have moved from the ones the model was trained on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -12,13 +11,13 @@ from duckdb import DuckDBPyConnection
 from mlops_tui import windowed
 from mlops_tui.analysis.verdict import Limits
 from mlops_tui.capability import measure, subject_or_files
-from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Monitor
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
 from mlops_tui.shifts import Shift, compare
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View, finite
+from mlops_tui.watching import watching
 from store.facts import Finding
 from store.scan import Scan, engine, scan_file
 
@@ -50,7 +49,7 @@ def drift(session: Session, subject: str | None, reference: Path | None, current
             raise BadInput("A file has no window and no monitor.", next="Drop --window and --monitor.")
         return _files(session, reference, current, chosen)
     found = session.declared().subject(str(subject), "model", "dataset")
-    declared = _watching(session, found, monitor, length)
+    declared = watching(session, "drift", found.name, monitor, length)
     return _subject(session, found, declared, monitor or "", chosen or declared.columns)
 
 
@@ -75,22 +74,6 @@ def _opened(path: Path, connection: DuckDBPyConnection) -> Scan:
 
 
 # -- a model or a dataset -------------------------------------------------------------------------------------------
-
-
-def _watching(session: Session, subject: Subject, monitor: str | None, length: str | None) -> Monitor:
-    """The monitor named, or the only one that looks at the drift of the subject, or the defaults; with its window."""
-    project = session.declared()
-    if monitor is not None:
-        found: Monitor = project.one("monitor", monitor)
-        if (found.check, found.subject) != ("drift", subject.name):
-            raise BadInput(f"Monitor '{monitor}' checks {found.check} of {found.subject}, not drift of {subject.name}.")
-    else:
-        same = [each for each in project.monitors.values() if (each.check, each.subject) == ("drift", subject.name)]
-        found = same[0] if len(same) == 1 else Monitor(check="drift", subject=subject.name)
-    try:
-        return replace(found, window=duration(length)) if length else found
-    except ValueError as problem:
-        raise BadInput(f"{problem}.", next="Write --window 7d.") from problem
 
 
 def _limits(given: Mapping[str, float]) -> Limits:
