@@ -55,7 +55,7 @@ def read_columns(path: Path, names: Sequence[str], texts: Sequence[str] = ()) ->
     wanted += [f"coalesce(CAST({quote(scan.field(name).name)} AS VARCHAR), '{NULL}')" for name in texts]
     query = ", ".join(f"{expression} AS c{i}" for i, expression in enumerate(wanted))
     try:
-        found = list(connection.execute(f"SELECT {query} FROM {scan._relation}").fetchnumpy().values())
+        found = list(connection.execute(f"SELECT {query} FROM {scan.relation}").fetchnumpy().values())
     except duckdb.Error as problem:
         raise Unreadable(f"The data cannot be read: {str(problem).splitlines()[0]}", where=scan.where) from problem
     columns = {field.name: _column(field, values) for field, values in zip(fields, found, strict=False)}

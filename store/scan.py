@@ -89,21 +89,22 @@ class Scan:
     """One relation, read column by column; nothing is held in memory but the batch at hand.
 
     Numbers are compared as float64: whole numbers beyond 2⁵³ and long decimals are rounded to it, in their order.
-    `part` names a column of whole numbers by which the rows are sorted, and which is no value.
+    `relation` is what follows FROM. `part` names a column of whole numbers by which the rows are sorted, and which is
+    no value.
     """
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, relation: str, where: str, part: str = "") -> None:
-        self._connection, self._relation, self.where, self.part = connection, relation, where, part
+        self._connection, self.relation, self.where, self.part = connection, relation, where, part
 
     @cached_property
     def fields(self) -> dict[str, Field]:
         """The columns by name, in the order of the relation."""
-        described = self._rows(f"DESCRIBE SELECT * FROM {self._relation}")
+        described = self._rows(f"DESCRIBE SELECT * FROM {self.relation}")
         return {name: Field(name, str(kind), kind_of(str(kind))) for name, kind, *_ in described if name != self.part}
 
     @cached_property
     def rows(self) -> int:
-        return int(self._rows(f"SELECT count(*) FROM {self._relation}")[0][0])
+        return int(self._rows(f"SELECT count(*) FROM {self.relation}")[0][0])
 
     def field(self, name: str) -> Field:
         """The column of that name; NotFound with the nearest name."""
@@ -115,7 +116,7 @@ class Scan:
     def numbers(self, name: str) -> Iterator[Batch]:
         """The column as float64, in batches and in the order of the rows; NaN stays, nulls are left out and counted."""
         self.field(name)
-        query = f"SELECT CAST({quote(name)} AS DOUBLE) AS x FROM {self._relation}"
+        query = f"SELECT CAST({quote(name)} AS DOUBLE) AS x FROM {self.relation}"
         with self._reading():
             for record in self._connection.cursor().sql(query).to_arrow_reader(BATCH):
                 yield _numbers(record.column(0))
@@ -123,7 +124,7 @@ class Scan:
     def parts_of_numbers(self, name: str) -> Iterator[tuple[int, Batch]]:
         """As `numbers`, each batch with the part that all of its rows belong to."""
         self.field(name)
-        query = f"SELECT CAST({quote(name)} AS DOUBLE) AS x, {quote(self.part)} AS part FROM {self._relation}"
+        query = f"SELECT CAST({quote(name)} AS DOUBLE) AS x, {quote(self.part)} AS part FROM {self.relation}"
         with self._reading():
             for record in self._connection.cursor().sql(query).to_arrow_reader(BATCH):
                 parts = record.column(1).to_numpy(zero_copy_only=False)
@@ -136,7 +137,7 @@ class Scan:
         self.field(name)
         counts: dict[int, dict[str, int]] = {}
         for part, level, count in self._rows(f"SELECT {quote(self.part)}, CAST({quote(name)} AS VARCHAR), count(*) "
-                                             f"FROM {self._relation} WHERE {quote(name)} IS NOT NULL GROUP BY 1, 2"):
+                                             f"FROM {self.relation} WHERE {quote(name)} IS NOT NULL GROUP BY 1, 2"):
             counts.setdefault(int(part), {})[level] = count
         return counts
 
@@ -150,7 +151,7 @@ class Scan:
         key = f"CAST(hash({text}) % {BUCKETS} AS VARCHAR)" if bucketed else text
         column = f"CASE WHEN {quote(name)} IS NULL THEN NULL ELSE {key} END"
         most = max(LEVELS, BUCKETS) + 2
-        found = self._rows(f"SELECT {column} AS x, count(*) FROM {self._relation} GROUP BY 1 LIMIT {most}")
+        found = self._rows(f"SELECT {column} AS x, count(*) FROM {self.relation} GROUP BY 1 LIMIT {most}")
         if not bucketed and len(found) > LEVELS + 1:
             return self.levels(name, bucketed=True)
         counts = dict(found)
@@ -162,8 +163,8 @@ class Scan:
         x, places = quote(name), ", ".join(str(float(q)) for q in at)
         [(rows, known, distinct, low, high, quantiles)] = self._rows(
             f"SELECT count(*), count({x}), count(DISTINCT {x}), min({x}), max({x}), quantile_disc({x}, [{places}]) "
-            f"FROM {self._relation}")
-        often = self._rows(f"SELECT {x}, count(*) FROM {self._relation} WHERE {x} IS NOT NULL GROUP BY 1 "
+            f"FROM {self.relation}")
+        often = self._rows(f"SELECT {x}, count(*) FROM {self.relation} WHERE {x} IS NOT NULL GROUP BY 1 "
                            "ORDER BY 2 DESC, 1 LIMIT 1")
         top, top_rows = often[0] if often and (often[0][1] > 1 or known == 1) else (None, 0)
         return Times(rows - known, distinct, low, high, tuple(quantiles or (None,) * len(at)), top, top_rows)
@@ -172,12 +173,12 @@ class Scan:
         """How many different values the column has; `estimated` (HyperLogLog) is within some percent, far cheaper."""
         self.field(name)
         count = f"approx_count_distinct({quote(name)})" if estimated else f"count(DISTINCT {quote(name)})"
-        return int(self._rows(f"SELECT {count} FROM {self._relation}")[0][0])
+        return int(self._rows(f"SELECT {count} FROM {self.relation}")[0][0])
 
     def nulls(self, name: str) -> int:
         """How many rows of the column are null."""
         self.field(name)
-        return int(self._rows(f"SELECT count(*) - count({quote(name)}) FROM {self._relation}")[0][0])
+        return int(self._rows(f"SELECT count(*) - count({quote(name)}) FROM {self.relation}")[0][0])
 
     def _rows(self, query: str) -> list[tuple[Any, ...]]:
         with self._reading():
