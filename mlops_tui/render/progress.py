@@ -2,7 +2,10 @@
 
 import time
 from collections.abc import Callable
+from math import inf
 from typing import TextIO
+
+PAUSE = 2.0  # seconds of silence in a log before another stage is told
 
 
 def eta(done: int, total: int, seconds: float) -> str:
@@ -29,14 +32,21 @@ def bar(stream: TextIO) -> Callable[[int, int, str], None]:
     return show
 
 
-def log(stream: TextIO) -> Callable[[int, int, str], None]:
-    """A progress listener for a log: one line for each new stage, told by the label up to its colon."""
+def log(stream: TextIO, clock: Callable[[], float] = time.monotonic) -> Callable[[int, int, str], None]:
+    """A progress listener for a log: one line for each new stage, told by the label up to its colon.
+
+    The first stage is always told; a later one only when nothing was told for two seconds, so that a hundred short
+    stages are not a hundred lines.
+    """
     told: set[str] = set()
+    last = -inf
 
     def show(done: int, total: int, label: str) -> None:
+        nonlocal last
         stage = label.partition(":")[0]
-        if stage not in told:
+        if stage not in told and clock() - last >= PAUSE:
             told.add(stage)
+            last = clock()
             stream.write(f"◌ {stage}\n")
             stream.flush()
 

@@ -26,9 +26,33 @@ def test_a_terminal_has_one_line_that_is_gone_at_the_end() -> None:
     assert last == ""
 
 
+class Ticking:
+    """A clock that stands until somebody moves it."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+
 def test_a_log_has_one_line_for_each_stage() -> None:
-    stream = io.StringIO()
-    show = log(stream)
+    stream, clock = io.StringIO(), Ticking()
+    show = log(stream, clock)
     for stage in ("Replay: 1 June", "Replay: 2 June", "Train", "Replay: 3 June"):
         show(1, 3, stage)
+        clock.seconds += 2
     assert stream.getvalue() == "◌ Replay\n◌ Train\n"
+
+
+def test_a_hundred_short_stages_are_few_lines_and_a_long_one_is_told() -> None:
+    stream, clock = io.StringIO(), Ticking()
+    show = log(stream, clock)
+    for step in range(100):
+        show(step, 101, f"step {step}")
+        clock.seconds += 0.0625
+    assert stream.getvalue() == "◌ step 0\n◌ step 32\n◌ step 64\n◌ step 96\n"
+    for _ in range(3):
+        show(100, 101, "slow: reading")
+        clock.seconds += 1
+    assert stream.getvalue().splitlines()[4:] == ["◌ slow"]
