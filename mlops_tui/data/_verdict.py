@@ -26,15 +26,26 @@ def verdict(batch: Batch, judged: Judged, monitor: Monitor | None = None) -> Sta
     return Status.WARN if doubtful else Status.PASS
 
 
-def summary(judged: Judged, name: str) -> str:
-    """The verdict in one line."""
+def summary(batch: Batch, judged: Judged, name: str) -> str:
+    """The verdict in one line; what only warns is named, and what could not be checked."""
     if not judged.rows:
         return f"{name} has no rows"
     if judged.bad_rows:
         return f"{judged.bad_rows:,} of {judged.rows:,} rows of {name} break the contract"
     if judged.failed:
         return f"{name} breaks {', '.join(rule.id for rule in judged.failed)}: it has {judged.rows:,} rows"
-    return f"All {judged.rows:,} rows of {name} keep the contract"
+    said = [f"All {judged.rows:,} rows of {name} keep the contract"]
+    if judged.warned_rows:
+        broken = [rule.id for rule in judged.meant if judged.counts[rule.id]]
+        said.append(f"{judged.warned_rows:,} warn: {_few(broken)}")
+    if batch.rules.unchecked:
+        said.append(f"not checked: {_few(batch.rules.unchecked)}")
+    return "; ".join(said)
+
+
+def _few(names: Sequence[str]) -> str:
+    """The first three; a title has no room for more."""
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
 
 
 def finding(session: Session, check: str, dataset: str, status: Status, batch: Batch, judged: Judged, *, title: str,

@@ -34,7 +34,7 @@ def ingest(session: Session, dataset: str, files: tuple[Path, ...]) -> View:
     policy = contract.on_violation
     judged = batch.judged(lambda rule: rule.hard or (policy != "warn" and not rule.warns))
     watching, monitor = monitor_of(session, "ingest", name)
-    status, title = verdict(batch, judged, monitor), summary(judged, _named(files))
+    status, title = verdict(batch, judged, monitor), summary(batch, judged, _named(files))
     limit = monitor.limits.get("bad_share", 0.0) if monitor is not None else 0.0
     record = partial(finding, session, "ingest", name, status, batch, judged, title=title, monitor=watching,
                      limit=limit)

@@ -36,7 +36,7 @@ def validate(session: Session, contract: str, file: Path, good: Path | None, qua
         as_text = quarantine.suffix.lower() == ".csv"
         batch.write(batch.quarantine(judged, as_text=as_text), quarantine)
     watching, monitor = monitor_of(session, "validate", name)
-    status, title = verdict(batch, judged, monitor), summary(judged, file.name)
+    status, title = verdict(batch, judged, monitor), summary(batch, judged, file.name)
     if name:
         session.ledger.append(finding(session, "validate", name, status, batch, judged, title=title, monitor=watching))
     return View(title, status, tuple(_parts(batch, judged)), _next(name, file, status))

@@ -137,12 +137,15 @@ def test_a_value_not_in_the_other_dataset_only_warns(session: Session, trips: Pa
     outcome = ingest(session, "trips", day(trips, trip(1, city="SJU"), trip(2)))
     facts = outcome.view.facts()
     assert (outcome.view.status, facts["good_rows"], facts["warned_rows"]) == (Status.WARN, 2, 1)
+    assert outcome.view.title.endswith(" keep the contract; 1 warn: city:foreign_key"), outcome.view.title
+    assert outcome.view.title == f"trips: {findings(session)[-1].title}"
 
 
 def test_a_foreign_key_that_cannot_be_looked_up_is_no_pass(trips: Path) -> None:
     outcome = ingest(opened(trips), "trips", day(trips, trip(1)))
     assert outcome.view.status is Status.WARN
     assert "Not checked: city: foreign key to cities.code: 'cities' has no data yet" in texts(outcome)
+    assert outcome.view.title.endswith("; not checked: city: foreign key to cities.code: 'cities' has no data yet")
 
 
 def test_several_files_are_one_batch(session: Session, trips: Path) -> None:

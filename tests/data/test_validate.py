@@ -230,6 +230,7 @@ def test_a_rule_that_warns_counts_and_leaves_the_row_good(tmp_path: Path) -> Non
     outcome = validated(tmp_path, f"{{name: a, required: true, {warn}}}, {{name: b}}", "a,b\n,1\nx,2\n")
     facts = outcome.view.facts()
     assert (outcome.view.status, facts["bad_rows"], facts["warned_rows"]) == (Status.WARN, 0, 1)
+    assert outcome.view.title.endswith(" keep the contract; 1 warn: a:required"), outcome.view.title
     assert outcome.exit == 0
 
 
