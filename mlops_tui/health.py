@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from mlops_tui import folds
@@ -14,6 +14,7 @@ from mlops_tui.view import Column, Row, Series, Status, Table, worst
 from store.facts import Finding
 
 if TYPE_CHECKING:
+    from mlops_tui.project import Project
     from store.ledger import Entry
 
 # What a model's health is made of, and which checks speak to each part of it.
@@ -29,7 +30,8 @@ SHORT = {"features": "feat", "performance": "perf", "calibration": "calib", "fai
 KEPT = timedelta(days=7)  # how long a finding counts where no monitor says its window
 _URGENT = (Status.ERROR, Status.DENIED, Status.FAIL, Status.WARN, Status.UNKNOWN, Status.RUNNING, Status.CONFIRM,
            Status.PASS, Status.DONE)
-SEVERE = ("critical", "high")
+SEVERITIES = ("critical", "high", "medium", "low")
+SEVERE = SEVERITIES[:2]
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,12 @@ class Declared:
     checklists: Mapping[str, Checklist]
     datasets: Mapping[str, Contract]
     features: Mapping[str, Feature]
+    zone: tzinfo = UTC
+
+    @classmethod
+    def of(cls, project: "Project") -> "Declared":
+        return cls(project.models, project.monitors, project.checklists, project.datasets, project.features,
+                   project.zone)
 
     def sources(self, model: str) -> frozenset[str]:
         """The datasets a model lives on: its labels', and those its features' SQL names."""
@@ -66,7 +74,9 @@ def models(declared: Declared, entries: "Sequence[Entry]", now: datetime) -> Tab
     for name in declared.models:
         state = folds.model_state(entries, name)
         about = declared.sources(name)
-        row: dict[str, object] = {"model": name, "version": state.champion, "role": _role(state)}
+        row: dict[str, object] = {
+            "model": name, "version": state.champion, "role": _role(state), "challenger": state.challenger or None,
+            "since": state.champion_since, "versions": len(state.versions), "owner": declared.models[name].owner}
         for facet, checks in FACETS.items():
             subjects = about if facet == "data" else frozenset({name})
             found = _standing(declared.monitors, _about(newest, checks, subjects, state.champion), now)
@@ -141,62 +151,93 @@ def _span(time: timedelta) -> str:
 # -- what needs a person ------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True)
+class Need:
+    """Something that waits; `argv` opens it, `yours` says whether the actor can settle it."""
+
+    kind: str
+    id: str
+    title: str
+    detail: str
+    argv: tuple[str, ...]
+    yours: bool
+    status: Status = Status.UNKNOWN
+    since: datetime | None = None
+    severity: str = ""
+    label: str = ""
+
+    @property
+    def urgency(self) -> tuple[int, bool, int]:
+        """What is worst first, then what is yours, then by severity."""
+        severity = SEVERITIES.index(self.severity) if self.severity in SEVERITIES else len(SEVERITIES)
+        return _URGENT.index(self.status), not self.yours, severity
+
+    @property
+    def row(self) -> Row:
+        return {"status": self.status, "kind": self.kind, "id": self.id, "label": self.label or self.id,
+                "title": self.title, "detail": self.detail, "since": self.since, "argv": self.argv,
+                "yours": self.yours}
+
+
 def needs(declared: Declared, entries: "Sequence[Entry]", now: datetime, actor: Actor) -> Table:
-    """What waits for somebody, the most urgent first; `argv` opens it, `yours` says whether the actor can settle it."""
-    rows = [*_incidents(entries, now, actor), *_alerts(entries, now, actor), *_runbooks(entries, now, actor),
-            *_approvals(entries, now, actor), *_postmortems(entries, now, actor), *_overdue(entries, now, actor),
-            *_sign_offs(declared, entries, now, actor), *_proposals(entries, actor)]
-    rank = {Status.FAIL: 0, Status.WARN: 1, Status.UNKNOWN: 2}
-    rows.sort(key=lambda row: (rank[row["status"]], not row["yours"]))  # type: ignore[index]
+    """What waits for somebody, the most urgent first."""
+    found = [*_incidents(entries, now, actor), *_alerts(entries, now, actor), *_runbooks(entries, now, actor),
+             *_approvals(entries, now, actor), *_postmortems(entries, now, actor),
+             *_overdue(entries, now.astimezone(declared.zone).date(), actor),
+             *_sign_offs(declared, entries, now, actor), *_proposals(entries, actor)]
+    rows = [need.row for need in sorted(found, key=lambda need: need.urgency)]
     return Table.of("needs", rows, Column("label", "what"), "title", "detail", title="Needs you")
 
 
-def _need(status: Status, id: str, title: str, detail: str, argv: tuple[str, ...], yours: bool,
-          label: str = "") -> Row:
-    return {"status": status, "id": id, "label": label or id, "title": title, "detail": detail, "argv": argv,
-            "yours": yours}
+def _on_call(actor: Actor) -> bool:
+    return actor.has("operator") or actor.has("oncall")
 
 
-def _incidents(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Row]:
-    return [_need(Status.FAIL, each.id, each.title or each.about,
-                  f"{each.severity} · open for {_span(now - each.opened_at)} · "
-                  f"{'lead ' + each.roles['lead'] if each.roles.get('lead') else 'nobody leads'}",
-                  ("incident", "show", each.id), actor.has("operator") or actor.has("oncall"))
+def _severe(severity: str) -> Status:
+    return Status.FAIL if severity in SEVERE else Status.WARN
+
+
+def _incidents(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
+    return [Need("incident", each.id, each.title or each.about,
+                 f"{each.severity} · open for {_span(now - each.opened_at)} · "
+                 f"{'lead ' + each.roles['lead'] if each.roles.get('lead') else 'nobody leads'}",
+                 ("incident", "show", each.id), _on_call(actor), _severe(each.severity), each.opened_at, each.severity)
             for each in folds.incidents(entries).values() if each.open]
 
 
-def _alerts(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Row]:
+def _alerts(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
     """Alerts that fire and that no open incident has taken up; who acked one has taken it up too."""
     taken = {alert for each in folds.incidents(entries).values() if each.open for alert in each.alerts}
     firing = [each for each in folds.alerts(entries).values()
               if each.state == "firing" and each.id not in taken and not each.silent(now)]
-    return [_need(Status.FAIL if each.severity in SEVERE else Status.WARN, each.id, each.title or each.monitor,
-                  f"{each.severity} · for {_span(now - each.opened_at)} · not acknowledged",
-                  ("alert", "show", each.id), actor.has("operator") or actor.has("oncall")) for each in firing]
+    return [Need("alert", each.id, each.title or each.monitor,
+                 f"{each.severity} · for {_span(now - each.opened_at)} · not acknowledged",
+                 ("alert", "show", each.id), _on_call(actor), _severe(each.severity), each.opened_at, each.severity)
+            for each in firing]
 
 
-def _runbooks(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Row]:
+def _runbooks(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
     """Runs that have stopped at a step for a person."""
-    return [_need(Status.WARN, each.id, f"runbook {each.runbook} goes on with a person",
-                  f"{each.incident or each.about} · begun {_span(now - each.started_at)} ago by {each.by}",
-                  ("runbook", "resume", each.id), actor.has("operator") or actor.has("oncall"))
+    return [Need("runbook", each.id, f"runbook {each.runbook} goes on with a person",
+                 f"{each.incident or each.about} · begun {_span(now - each.started_at)} ago by {each.by}",
+                 ("runbook", "resume", each.id), _on_call(actor), Status.WARN, each.started_at)
             for each in folds.runbook_runs(entries).values() if each.open]
 
 
-def _postmortems(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Row]:
+def _postmortems(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
     """Resolved incidents that nobody has learned from yet."""
     written = folds.postmortems(entries)
-    return [_need(Status.UNKNOWN, each.id, f"no post-mortem yet: {each.title or each.about}",
-                  f"resolved {_span(now - each.resolved_at)} ago", ("postmortem", "draft", each.id),
-                  actor.has("operator") or actor.has("oncall"))
+    return [Need("post-mortem", each.id, f"no post-mortem yet: {each.title or each.about}",
+                 f"resolved {_span(now - each.resolved_at)} ago", ("postmortem", "draft", each.id), _on_call(actor),
+                 since=each.resolved_at)
             for each in folds.incidents(entries).values() if each.resolved_at is not None and each.id not in written]
 
 
-def _approvals(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Row]:
-    return [_need(Status.WARN, each.id, each.title or " ".join(each.argv),
-                  f"{each.count} · {_span(each.expires_at - now)} left · "
-                  f"{'yours to answer' if _may_vote(each, actor) else 'asked by ' + each.requester}",
-                  ("approve", "show", each.id), _may_vote(each, actor))
+def _approvals(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
+    return [Need("approval", each.id, each.title or " ".join(each.argv),
+                 f"{each.count} · {_span(each.expires_at - now)} left · "
+                 f"{'yours to answer' if _may_vote(each, actor) else 'asked by ' + each.requester}",
+                 ("approve", "show", each.id), _may_vote(each, actor), Status.WARN, each.asked_at)
             for each in folds.approvals(entries, now).values() if each.state == "open"]
 
 
@@ -204,12 +245,12 @@ def _may_vote(approval: folds.ApprovalState, actor: Actor) -> bool:
     return actor.has(approval.role) and actor.name != approval.requester and actor.name not in approval.votes
 
 
-def _overdue(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Row]:
-    """Promised actions whose day has passed."""
-    late = [(each, now.date() - due) for each in folds.action_items(entries).values()
-            if each.state == "open" and (due := _day(each.due)) is not None and due < now.date()]
-    return [_need(Status.UNKNOWN, each.id, each.title, f"action of {each.incident} · overdue {_span(by)} · "
-                  f"{each.owner or 'nobody'}'s", ("incident", "show", each.incident), each.owner == actor.name)
+def _overdue(entries: "Sequence[Entry]", today: date, actor: Actor) -> list[Need]:
+    """Promised actions whose day has passed where the project is."""
+    late = [(each, today - due) for each in folds.action_items(entries).values()
+            if each.state == "open" and (due := _day(each.due)) is not None and due < today]
+    return [Need("action", each.id, each.title, f"action of {each.incident} · overdue {by.days} d · "
+                 f"{each.owner or 'nobody'}'s", ("postmortem", "show", each.incident), each.owner == actor.name)
             for each, by in late]
 
 
@@ -220,31 +261,31 @@ def _day(text: str) -> date | None:
         return None
 
 
-def _sign_offs(declared: Declared, entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Row]:
+def _sign_offs(declared: Declared, entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
     """Checklist items that a person must answer before the newest version of a model can serve."""
-    rows = []
+    found = []
     for name, model in declared.models.items():
-        challenger = folds.model_state(entries, name).challenger
+        state = folds.model_state(entries, name)
         checklist = declared.checklists.get(model.checklist)
-        if not challenger or checklist is None:
+        if not state.challenger or checklist is None:
             continue
-        subject = f"{name}@{challenger}"
+        subject, since = f"{name}@{state.challenger}", state.versions[state.challenger].recorded_at
         given = folds.sign_offs(entries, subject)
-        rows += [_need(Status.UNKNOWN, f"{subject} {item.id}", item.title or item.id.replace("-", " "),
+        found += [Need("sign-off", f"{subject} {item.id}", item.title or item.id.replace("-", " "),
                        f"{subject} · signed off by {item.sign_off}", ("checklist", "show", subject),
-                       actor.has(item.sign_off), label="sign")
-                 for item in checklist.items if item.sign_off and not _fresh(given.get(item.id), item.max_age, now)]
-    return rows
+                       actor.has(item.sign_off), since=since, label="sign")
+                  for item in checklist.items if item.sign_off and not _fresh(given.get(item.id), item.max_age, now)]
+    return found
 
 
 def _fresh(entry: "Entry | None", max_age: timedelta | None, now: datetime) -> bool:
     return entry is not None and (max_age is None or now - entry.recorded_at <= max_age)
 
 
-def _proposals(entries: "Sequence[Entry]", actor: Actor) -> list[Row]:
-    return [_need(Status.UNKNOWN, each.id, each.why or f"a change of {each.path}",
-                  f"{'lesson' if each.lesson else 'proposal'} for {each.path}", ("adopt", each.id),
-                  actor.has("engineer")) for each in folds.proposals(entries).values() if each.state == "open"]
+def _proposals(entries: "Sequence[Entry]", actor: Actor) -> list[Need]:
+    return [Need(kind := "lesson" if each.lesson else "proposal", each.id, each.why or f"a change of {each.path}",
+                 f"{kind} for {each.path}", ("adopt", each.id), actor.has("engineer"), since=each.at)
+            for each in folds.proposals(entries).values() if each.state == "open"]
 
 
 # -- the picture --------------------------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 """Health and what waits, folded from entries made by hand."""
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -133,6 +135,28 @@ def test_an_alert_that_an_incident_has_taken_up_is_not_told_twice(history: Any) 
     history.add(IncidentEvent(subject="INC-1", event="resolved"))
     assert [each["id"] for each in needs(history)] == ["AL-1", "INC-1"]
     assert needs(history)[1]["title"] == "no post-mortem yet: drift"
+
+
+def test_the_gravest_comes_first_and_what_is_not_severe_only_warns(history: Any) -> None:
+    history.add(IncidentEvent(subject="INC-1", event="opened", title="late", severity="high"),
+                IncidentEvent(subject="INC-2", event="opened", title="odd", severity="low"),
+                AlertEvent(subject="AL-1", event="fired", monitor="m", severity="medium", title="drift"),
+                AlertEvent(subject="AL-2", event="fired", monitor="m", severity="critical", title="nothing comes"))
+    assert [(each["id"], each["status"]) for each in needs(history)] == [
+        ("AL-2", Status.FAIL), ("INC-1", Status.FAIL), ("AL-1", Status.WARN), ("INC-2", Status.WARN)]
+
+
+def test_an_action_is_overdue_when_its_day_is_over_where_the_project_is(history: Any) -> None:
+    item = {"id": "INC-9/1", "title": "check", "type": "fix", "owner": "bo", "due": f"{history.now:%Y-%m-%d}"}
+    history.add(Postmortem(subject="INC-9", event="action", actions=(item,)))
+    midnight = history.now.replace(hour=0, minute=0, second=0) + timedelta(days=1)
+
+    def waiting(zone: str, now: datetime) -> int:
+        declared = replace(DECLARED, zone=ZoneInfo(zone))
+        return len(health.needs(declared, history.entries, now, BO).rows)
+
+    assert [waiting(zone, midnight) for zone in ("UTC", "America/New_York")] == [1, 0]
+    assert waiting("America/New_York", midnight + timedelta(hours=5)) == 1
 
 
 @pytest.mark.parametrize("event", ["acked", "resolved", "recovered"])

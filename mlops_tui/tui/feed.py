@@ -54,8 +54,7 @@ class Feed:
         if entries and isinstance(session.clock, ReplayClock):
             session.clock.advance(entries[-1].recorded_at)
         now = session.now()
-        declared = health.Declared(project.models, project.monitors, project.checklists, project.datasets,
-                                   project.features)
+        declared = health.Declared.of(project)
         models = health.models(declared, entries, now)
         return View(project.settings.project, worst((row["status"] for row in models.rows), Status.UNKNOWN), (  # type: ignore[misc]
             Facts(self._facts(now, head)), models, health.needs(declared, entries, now, session.actor),

@@ -7,7 +7,7 @@ import pytest
 
 from mlops_tui.opening import open_project
 from mlops_tui.view import Status
-from store.facts import AlertEvent, Approval, IncidentEvent, Postmortem, Promotion, Proposal, RunbookEvent
+from store.facts import AlertEvent, Approval, IncidentEvent, Postmortem, Promotion, Proposal, RunbookEvent, SignOff
 
 
 def status(session):
@@ -117,3 +117,40 @@ def test_it_can_be_seen_as_it_was(session, clock, project):
     bo.ledger.append(AlertEvent(subject="AL-1", event="resolved", real=True))
     assert needs(bo) == []
     assert needs(open_project(project, person="bo", clock=clock, as_of=then)) == [("alert", "AL-1")]
+
+
+def test_what_was_found_long_ago_says_nothing_now_but_did_then(session, clock, project, made):
+    bo = session("bo")
+    bo.ledger.append(made.finding("pass"))
+    then = clock.moment
+    clock.advance(then + timedelta(days=30))
+    [model] = status(bo).table("models").rows
+    assert (model["features"], model["features_why"][:20]) == (Status.UNKNOWN, "not checked for 30 d")
+    [model] = status(open_project(project, person="bo", clock=clock, as_of=then)).table("models").rows
+    assert model["features"] is Status.PASS
+
+
+def test_an_alert_that_an_incident_took_up_is_listed_but_needs_nobody_twice(session):
+    bo = session("bo")
+    bo.ledger.append(fired(), IncidentEvent(subject="INC-1", event="opened", title="late", about="flights-delay",
+                                            severity="high", alert="AL-1"))
+    assert needs(bo) == [("incident", "INC-1")]
+    assert [row["alert"] for row in status(bo).table("alerts").rows] == ["AL-1"]
+
+
+def test_a_version_that_waits_for_sign_offs_needs_whoever_gives_them(session, project, made):
+    (project / "checklists").mkdir(exist_ok=True)
+    (project / "checklists" / "standard.yaml").write_text("""\
+items:
+  - {id: limits, title: The limits are known, sign_off: approver}
+  - {id: purpose, title: The purpose is right, sign_off: approver}
+""", encoding="utf-8")
+    session("ana").ledger.append(made.trained("1"))
+    assert needs(session("vera")) == []
+    bo = session("bo")
+    assert needs(bo) == [("sign-off", "flights-delay@1 limits"), ("sign-off", "flights-delay@1 purpose")]
+    [action] = status(bo).actions
+    assert action.argv == ("checklist", "show", "flights-delay@1"), "both are signed there: it is offered once"
+    bo.ledger.append(*(SignOff(subject="flights-delay@1", item=item, checklist="standard", choice="yes", reason="read")
+                       for item in ("limits", "purpose")))
+    assert needs(bo) == []
