@@ -150,7 +150,8 @@ def open_session(given: Options) -> "Session":
     bare = given.argv[0] in ("init", "demo") or root is None
     if bare and not given.project:
         door = import_module("mlops_tui.commands").perform
-        session: Session = sessions.without_project(here, door, progress=progress(), opener=_open_project)
+        session: Session = sessions.without_project(
+            here, door, progress=progress(), opener=_open_project, read_only=given.read_only)
         return session
     opening = import_module("mlops_tui.opening")
     opened: Session = opening.open_project(root, person=given.person, read_only=given.read_only,

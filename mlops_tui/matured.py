@@ -87,11 +87,13 @@ def matured(session: Session, name: str, bounds: tuple[datetime, datetime], vers
 def judged_rows(session: Session, name: str, bounds: tuple[datetime, datetime], version: str = "") -> Matured:
     """The rows to judge a model by: what was served, or what the version named would have said.
 
-    A version that does not serve is judged on rows of the window that it was not fitted on: those from the beginning of
+    Without a version that is the champion, on its own rows alone: what another version answered says nothing of it. A
+    version that does not serve is judged on rows of the window that it was not fitted on: those from the beginning of
     its test days on. NotFound where there is no such version.
     """
     if not version:
-        return matured(session, name, bounds)
+        serving = folds.model_state(session.ledger.entries("promotion"), name).champion
+        return matured(session, name, bounds, serving)
     trained = version_of(session, name, version)
     state = folds.model_state(session.ledger.entries("trained", "promotion"), name)
     if trained.version == state.champion:

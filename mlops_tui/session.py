@@ -1,10 +1,10 @@
 """What a command works with: who asks, in which project, with which history, data, models and clock."""
 
 import os
+import pwd
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from getpass import getuser
 from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, Protocol
@@ -236,18 +236,19 @@ class Session:
 
 
 def login() -> str:
-    """The operating system's name for the user; its number where it has none, as in many containers."""
+    """The operating system's name for the user, never the environment's; the number where it has no name."""
     try:
-        return getuser()
-    except (KeyError, OSError):
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
         return f"user {os.getuid()}"
 
 
 def without_project(directory: Path, door: "Callable[..., Outcome]", *, source: str = "terminal",
-                    progress: Progress = quiet, opener: "Callable[..., Session] | None" = None) -> Session:
+                    progress: Progress = quiet, opener: "Callable[..., Session] | None" = None,
+                    read_only: bool = False) -> Session:
     """A session where there is no project: what works on files works, nothing is recorded."""
     return Session(actor=Actor(login(), frozenset(ROLES), source), progress=progress, door=door, opener=opener,
-                   directory=directory)
+                   directory=directory, read_only=read_only)
 
 
 def shown_name(actor: Actor) -> str:

@@ -244,7 +244,7 @@ def test_a_ledger_that_can_be_nowhere_is_refused(here: Path, capsys: Printed) ->
     (here / ".mlops").write_text("in the way", encoding="utf-8")
     assert run(["status", "--as", "ana"]) == 2
     assert "The ledger cannot be opened" in capsys.readouterr().err
-    (here / "mlops.yaml").write_text("project: p\nstores: {ledger: elsewhere}\n", encoding="utf-8")
+    (here / "mlops.yaml").write_text("project: p\nclock: replay\nstores: {ledger: elsewhere}\n", encoding="utf-8")
     assert run(["status", "--as", "ana"]) == 2
     assert "A ledger is a SQLite file." in capsys.readouterr().err
 

@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from mlops_tui import folds
 from mlops_tui.core._cast import Cast
-from mlops_tui.folds import Incident
+from mlops_tui.folds import Alert, Incident
 from mlops_tui.project import Project
 from mlops_tui.view import Row, Status, View
 from store.facts import Finding
@@ -13,6 +13,7 @@ URGENT = ("high", "critical")
 GATE = (Status.CONFIRM, Status.FAIL, Status.UNKNOWN)
 MEASURED = ("calibration", "performance", "drift", "health")
 COOL_DOWN = timedelta(days=21)
+WEEK = timedelta(days=7)
 SETTLED = ("pass", "warn", "done", "skipped")
 MODEL = "flights-delay"
 LESSON = "calibrated-in-service"
@@ -34,7 +35,7 @@ def answer_alerts(cast: Cast, day: date) -> None:
     """Acknowledge what fires; open an incident for what is urgent, or add it to the one that is open about it."""
     for alert in folds.alerts(cast.session.ledger.entries("alert")).values():
         if alert.state == "recovered" and alert.severity not in URGENT:
-            cast.does("bo", "alert", "resolve", alert.id, "--real", reason="it came with real traffic, and it is over")
+            cast.does("bo", "alert", "resolve", alert.id, *verdict_on(cast, alert))
         if alert.state != "firing":
             continue
         cast.does("bo", "alert", "ack", alert.id)
@@ -47,6 +48,18 @@ def answer_alerts(cast: Cast, day: date) -> None:
             made = list(folds.incidents(cast.session.ledger.entries("incident")))[-1]
             cast.does("bo", "incident", "role", made, "lead", "ana")
             cast.tell(f"{day} {made}", alert.title, Status.FAIL)
+
+
+def verdict_on(cast: Cast, alert: Alert) -> tuple[str, ...]:
+    """Real, where the outcomes of that week broke a limit or the batch itself was odd; else noise."""
+    if alert.check in ("health", "ingest", "validate"):
+        return "--real", "--reason", "the batch was as odd as the alert said"
+    broken = [entry for entry in folds.findings_of(cast.session.ledger.entries("finding"), subject=alert.about)
+              if isinstance(entry.fact, Finding) and entry.fact.check in ("performance", "calibration")
+              and entry.fact.status == "fail" and abs(entry.recorded_at - alert.opened_at) <= WEEK]
+    if broken:
+        return "--real", "--reason", f"the outcomes of that week broke a limit (entry {broken[0].seq})"
+    return "--noise", "--reason", "the outcomes of that week kept every limit"
 
 
 def work(cast: Cast, incident: Incident, day: date) -> None:
@@ -120,7 +133,7 @@ def fill_in(cast: Cast, incident: Incident) -> None:
                                 f"- Seen at the same time: {', '.join(others) or 'no other monitor'}.\n",
         "What went well": f"The runbook's comparison was there at once: {compared}.",
         "What went badly": "Outcomes come half a day late and a week is judged at once, so it was seen days later.",
-        "Where we got lucky": "No batch was missing in these days, so the labels could be trusted."}
+        "Where we got lucky": whole_batches(cast, incident)}
     path = cast.session.declared().root / "postmortems" / f"{incident.id}.md"
     text = path.read_text(encoding="utf-8")
     for heading, words in sections.items():
@@ -186,9 +199,10 @@ def vote(cast: Cast, day: date, subject: str) -> None:
 
 def close(cast: Cast, incident: Incident, day: date) -> None:
     """Resolve the incident and its alerts: every one has recovered on matured outcomes."""
+    known = folds.alerts(cast.session.ledger.entries("alert"))
     for name in incident.alerts:
         if folds.alerts(cast.session.ledger.entries("alert"))[name].open:
-            cast.does("bo", "alert", "resolve", name, "--real", reason="the outcomes confirmed it")
+            cast.does("bo", "alert", "resolve", name, *verdict_on(cast, known[name]))
     cast.does("ana", "incident", "resolve", incident.id, reason="every alert has recovered on matured outcomes")
     cast.tell(f"{day} {incident.id} resolved", incident.title)
 
@@ -208,6 +222,15 @@ def learn(cast: Cast, incident: Incident, day: date) -> None:
     cast.does("ana", "postmortem", "finish", incident.id)
     adopt(cast)
     cast.tell(f"{day} {incident.id} post-mortem", f"written; the gate now asks for '{LESSON}'")
+
+
+def whole_batches(cast: Cast, incident: Incident) -> str:
+    """What the checks of the batches said while it lasted."""
+    odd = [entry.fact.title for entry in folds.findings_of(cast.session.ledger.entries("finding"), check="health")
+           if isinstance(entry.fact, Finding) and entry.fact.status == "fail"
+           and incident.opened_at - WEEK <= entry.recorded_at <= (incident.resolved_at or entry.recorded_at)]
+    return f"The data were odd as well, and it did not mislead us: {odd[0]}." if odd else \
+        "Every batch came, in its usual size, so the labels could be trusted."
 
 
 def adopt(cast: Cast) -> None:

@@ -191,12 +191,13 @@ def _tracking(project: Project) -> Iterator[Row]:
         yield _row("model registry", Status.PASS if good else Status.FAIL, said, "" if good else "It is not writable.")
         return
     place = urlparse(url)
+    shown = place._replace(netloc=place.netloc.rpartition("@")[2]).geturl()  # a password is nobody's business
     try:
         port = place.port or (443 if place.scheme == "https" else 80)
         with socket.create_connection((place.hostname or "", port), 3):
-            yield _row("model registry", Status.PASS, f"{url} answers")
+            yield _row("model registry", Status.PASS, f"{shown} answers")
     except OSError as problem:
-        yield _row("model registry", Status.FAIL, f"{url}: {problem}", "Check `stores: mlflow:` in mlops.yaml.")
+        yield _row("model registry", Status.FAIL, f"{shown}: {problem}", "Check `stores: mlflow:` in mlops.yaml.")
 
 
 # -- the declarations -----------------------------------------------------------------------------------------------

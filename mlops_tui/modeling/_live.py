@@ -15,6 +15,7 @@ from store.facts import Finding
 
 LIMITS = {"ece": 0.05}
 KNOWN = ("ece", "in_the_large")
+FEWEST = 100  # outcomes; fewer say nothing about ten bins
 
 
 def live_calibration(session: Session, text: str, length: str | None, monitor: str | None) -> View:
@@ -28,15 +29,16 @@ def live_calibration(session: Session, text: str, length: str | None, monitor: s
     seen = judged_rows(session, subject.name, window(session.now(), declared.window), subject.version)
     rows = judged(seen, limits, declared.min_rows)
     status = worst([Status(str(row["status"])) for row in rows])
-    finding = _finding(session, subject, monitor, seen, rows, status)
+    finding = _finding(session, subject, monitor, seen, rows, status, adhoc=length is not None)
     session.ledger.append(finding)
     return _view(finding, seen, rows)
 
 
 def judged(seen: Matured, limits: Mapping[str, float], min_rows: int) -> list[Row]:
     """Each measure beside its limit; unknown where there are too few outcomes, or of one kind only."""
-    if seen.n < max(min_rows, 2) or seen.label.min() == seen.label.max():
-        reason = f"{seen.n} outcomes are known, needs {max(min_rows, 2)} of both kinds"
+    needed = max(min_rows, FEWEST)
+    if seen.n < needed or seen.label.min() == seen.label.max():
+        reason = f"{seen.n} outcomes are known, needs {needed} of both kinds"
         return [{"measure": name, "value": None, "limit": limit, "n": seen.n, "status": Status.UNKNOWN,
                  "reason": reason} for name, limit in limits.items()]
     values = {"ece": ece(reliability(seen.label, seen.score)),
@@ -50,7 +52,7 @@ def judged(seen: Matured, limits: Mapping[str, float], min_rows: int) -> list[Ro
 
 
 def _finding(session: Session, subject: Subject, monitor: str | None, seen: Matured, rows: list[Row],
-             status: Status) -> Finding:
+             status: Status, *, adhoc: bool) -> Finding:
     name = subject.name
     predicted, share = (float(seen.score.mean()), float(seen.label.mean())) if seen.n else (None, None)
     said = "too few outcomes are known" if predicted is None or share is None else \
@@ -62,7 +64,7 @@ def _finding(session: Session, subject: Subject, monitor: str | None, seen: Matu
     return Finding(check="calibration", subject=name, status=status.value, title=f"{name} {said}",
                    value=value if isinstance(value, float) else None, limit=limit if isinstance(limit, float) else None,
                    n=seen.n, window=(seen.bounds[0].isoformat(), seen.bounds[1].isoformat()), data=seen.data,
-                   declaration=session.declaration(kind, declared), monitor=monitor or "",
+                   declaration="" if adhoc else session.declaration(kind, declared), monitor=monitor or "",
                    version=state.resolve(subject.version),
                    detail={"predicted": predicted, "seen": share, "total": seen.total, "waiting": seen.waiting,
                            "never": seen.never, "measures": {str(row["measure"]): row["value"] for row in rows}})

@@ -161,6 +161,7 @@ def candidate_key(job: Job, made: Rows, candidate: Candidate, code: str) -> str:
     split = job.model.split
     return _digest([job.name, made.rows.id, candidate.estimator, candidate.factory, dict(candidate.params),
                     code if candidate.factory else "", split.test, split.gap, job.model.seed, LADDER_EDITION,
+                    job.model.threshold, [each.metric for each in job.model.criteria],
                     [version(library) for library in LIBRARIES]])
 
 

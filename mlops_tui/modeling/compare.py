@@ -149,8 +149,7 @@ def _more_rows(session: Session, mine: Version, champion: Trained) -> str:
     zone, name = session.declared().zone, mine.trained.subject
     if not tested or not fitted or moment(tested, zone) <= moment(fitted, zone):
         return f"Judge it on what it predicts: mlops-tui performance {mine.name}"
-    day = f"{moment(tested, zone).astimezone(zone):%Y-%m-%d}"
-    return f"For each test day from {day} on, try: mlops-tui score {name}@{champion.version} --day {day}"
+    return f"Judge both on what came since: mlops-tui performance {name}@{champion.version}, and {mine.name}"
 
 
 def _names(scores: str) -> list[str]:

@@ -50,7 +50,9 @@ def drift(session: Session, subject: str | None, reference: Path | None, current
         return _files(session, reference, current, chosen)
     found = session.declared().subject(str(subject), "model", "dataset")
     declared = watching(session, "drift", found.name, monitor, length)
-    return _subject(session, found, declared, monitor or "", chosen or declared.columns)
+    kind, name = ("monitor", monitor) if monitor else (found.kind, found.name)
+    judged_as = "" if chosen or length else session.declaration(kind, name)  # an ad-hoc look is evidence of nothing
+    return _subject(session, found, declared, (monitor or "", judged_as), chosen or declared.columns)
 
 
 # -- files --------------------------------------------------------------------------------------------------------
@@ -88,8 +90,9 @@ def _limits(given: Mapping[str, float]) -> Limits:
         raise BadInput(f"{problem}.") from problem
 
 
-def _subject(session: Session, subject: Subject, declared: Monitor, monitor: str, chosen: Sequence[str]) -> View:
-    """Read both windows, compare, append the finding."""
+def _subject(session: Session, subject: Subject, declared: Monitor, judging: tuple[str, str],
+             chosen: Sequence[str]) -> View:
+    """Read both windows, compare, append the finding, which bears the monitor and declaration it was judged by."""
     window = session.now() - declared.window, session.now()
     limits, source = _limits(declared.limits), windowed.source(session, subject)
     for name in chosen:
@@ -106,7 +109,7 @@ def _subject(session: Session, subject: Subject, declared: Monitor, monitor: str
     status, title = verdict(shifts) if enough else too_few(*rows, declared.min_rows)
     facts = {"compared": f"{_days(declared.window)} against {against.words}", "from": window[0], "to": window[1],
              **counts(shifts, *rows)}
-    session.ledger.append(_finding(session, source, monitor, window, shifts, status, f"{subject.name}: {title}", rows))
+    session.ledger.append(_finding(source, judging, window, shifts, status, f"{subject.name}: {title}", rows))
     actions = (Action("How well does it do?", ("performance", subject.name)),) if subject.kind == "model" else ()
     return answer(f"{subject.name}: {title}", status, facts, shifts, actions)
 
@@ -123,7 +126,7 @@ def too_few(rows_reference: int, rows_current: int, wanted: int) -> tuple[Status
     return Status.UNKNOWN, f"{min(rows_reference, rows_current):,} rows, {wanted:,} are wanted"
 
 
-def _finding(session: Session, source: windowed.Source, monitor: str, window: windowed.Span, shifts: Sequence[Shift],
+def _finding(source: windowed.Source, judging: tuple[str, str], window: windowed.Span, shifts: Sequence[Shift],
              status: Status, title: str, rows: tuple[int, int]) -> Finding:
     """What the history keeps: the worst column, and every column's figures."""
     worst = max((shift for shift in shifts if shift.evidence.effect), key=lambda shift: shift.severity, default=None)
@@ -132,12 +135,11 @@ def _finding(session: Session, source: windowed.Source, monitor: str, window: wi
     figures: dict[str, Any] = {shift.column: {key: row(shift)[key] for key in kept} for shift in shifts}
     subject = source.subject
     return Finding(
-        check="drift", subject=subject.name, status=status.value, title=title, n=rows[1], monitor=monitor,
+        check="drift", subject=subject.name, status=status.value, title=title, n=rows[1], monitor=judging[0],
         value=effect.low if effect else None, low=effect.low if effect else None, high=effect.high if effect else None,
         limit=worst.evidence.limit if worst is not None else None, unit=worst.unit if worst is not None else "",
         window=(window[0].isoformat(), window[1].isoformat()), data=(source.manifest.id,),
-        declaration=session.declaration("monitor", monitor) if monitor else
-        session.declaration(subject.kind, subject.name),
+        declaration=judging[1],
         detail={"columns": figures, "worst": worst.column if worst is not None else "", "rows_reference": rows[0],
                 "drifted": sorted(shift.column for shift in shifts if shift.verdict.drifted)})
 

@@ -6,12 +6,13 @@ from dataclasses import replace
 import click
 import numpy as np
 
-from mlops_tui import folds
+from mlops_tui import folds, kinds
 from mlops_tui.analysis.criteria import Criterion, Verdict, judge
 from mlops_tui.analysis.interval import Estimate, wilson
 from mlops_tui.analysis.metrics import METRICS, estimate
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput, nearest
+from mlops_tui.kinds import Model, Monitor
 from mlops_tui.matured import Matured, judged_rows, window
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
@@ -20,7 +21,7 @@ from mlops_tui.watching import watching
 from store.facts import Finding
 
 SHOWN = ("roc_auc", "average_precision", "brier", "log_loss")
-STATUS = {Verdict.MET: Status.PASS, Verdict.NOT_MET: Status.FAIL, Verdict.UNDECIDED: Status.WARN,
+STATUS = {Verdict.MET: Status.PASS, Verdict.NOT_MET: Status.FAIL, Verdict.UNDECIDED: Status.UNKNOWN,
           Verdict.TOO_FEW: Status.UNKNOWN}
 
 
@@ -38,24 +39,53 @@ def performance(session: Session, model: str, length: str | None, monitor: str |
     subject = project.subject(model, "model")
     declared = watching(session, "performance", subject.name, monitor, length)
     seen = judged_rows(session, subject.name, window(session.now(), declared.window), subject.version)
-    limits = declared.limits or {criterion.metric: criterion.at_least if criterion.at_least is not None else
-                                 criterion.at_most or 0.0 for criterion in project.model(subject.name).criteria}
-    threshold = project.model(subject.name).threshold
-    wanted = list(limits) if monitor else list(dict.fromkeys([*limits, *SHOWN]))
-    measured = measures(seen, wanted or list(SHOWN), threshold)
-    rows = [judged(name, value, limits, declared.min_rows) for name, value in measured.items()]
+    declaring = project.model(subject.name)
+    criteria = {each.metric: each for each in asked(declared, declaring)}
+    wanted = list(criteria) if monitor else list(dict.fromkeys([*criteria, *SHOWN]))
+    measured = measures(seen, wanted or list(SHOWN), declaring.threshold)
+    rows = [judged(name, value, criteria.get(name)) for name, value in measured.items()]
+    rows += [] if declared.limits else [sliced(each) for each in declaring.criteria if each.slice]
     status = worst([Status(str(row["status"])) for row in rows if row["limit"] is not None])
-    finding = _finding(session, subject, monitor, seen, measured, limits, status)
+    judge_as = "" if length else _declaration(session, subject, monitor)  # an ad-hoc window is evidence of nothing
+    finding = _finding(session, subject, seen, measured, rows, status, judge_as)
+    finding = replace(finding, monitor=monitor or "")
     session.ledger.append(finding)
     return _view(finding, seen, rows, status)
+
+
+def asked(declared: Monitor, model: Model) -> list[Criterion]:
+    """What the metrics must keep: the monitor's limits, or else the model's own criteria on all rows."""
+    if not declared.limits:
+        return [Criterion(each.metric, each.at_least, each.at_most, each.min_rows)
+                for each in model.criteria if not each.slice]
+    return [Criterion(name, at_least=limit if METRICS[name].higher_is_better else None,
+                      at_most=None if METRICS[name].higher_is_better else limit, min_rows=declared.min_rows)
+            for name, limit in declared.limits.items() if known(name)]
+
+
+def known(name: str) -> bool:
+    """True for a metric we have; BadInput with the nearest name otherwise."""
+    if name not in METRICS:
+        raise BadInput(f"No metric '{name}'.", next=nearest(name, METRICS) or f"Metrics: {', '.join(METRICS)}.")
+    return True
+
+
+def sliced(criterion: kinds.Criterion) -> Row:
+    """A criterion on part of the rows, which is not measured in service yet: unknown, never passed over."""
+    limit = criterion.at_least if criterion.at_least is not None else criterion.at_most
+    return {"metric": f"{criterion.metric}:{criterion.slice}", "value": None, "low": None, "high": None, "n": None,
+            "limit": limit, "status": Status.UNKNOWN, "reason": "slices are not measured in service yet", "method": ""}
+
+
+def _declaration(session: Session, subject: Subject, monitor: str | None) -> str:
+    return session.declaration("monitor", monitor) if monitor else session.declaration("model", subject.name)
 
 
 def measures(seen: Matured, names: list[str], threshold: float) -> dict[str, Estimate]:
     """The metrics by name, with intervals; unknown metrics are refused with the nearest name."""
     measured = {}
     for name in names:
-        if name not in METRICS:
-            raise BadInput(f"No metric '{name}'.", next=nearest(name, METRICS) or f"Metrics: {', '.join(METRICS)}.")
+        known(name)
         if seen.n == 0:
             measured[name] = Estimate(name, None, None, None, 0, reason="no outcome is known yet")
         else:
@@ -63,26 +93,24 @@ def measures(seen: Matured, names: list[str], threshold: float) -> dict[str, Est
     return measured
 
 
-def judged(name: str, measured: Estimate, limits: Mapping[str, float], min_rows: int) -> Row:
+def judged(name: str, measured: Estimate, criterion: Criterion | None) -> Row:
     """One row of the table: the value, its interval, its limit and how it stands against it."""
-    limit = limits.get(name)
     row: dict[str, Cell] = {"metric": name, "value": measured.value, "low": measured.low, "high": measured.high,
-                            "n": measured.n, "limit": limit, "status": Status.DONE, "reason": measured.reason,
+                            "n": measured.n, "limit": None, "status": Status.DONE, "reason": measured.reason,
                             "method": measured.method}
-    if limit is not None:
-        higher = METRICS[name].higher_is_better
-        criterion = Criterion(name, at_least=limit if higher else None, at_most=None if higher else limit,
-                              min_rows=min_rows)
+    if criterion is not None:
         judgement = judge(criterion, measured)
-        row |= {"status": STATUS[judgement.verdict] if measured.value is not None else Status.UNKNOWN,
+        row |= {"limit": criterion.at_least if criterion.at_least is not None else criterion.at_most,
+                "status": STATUS[judgement.verdict] if measured.value is not None else Status.UNKNOWN,
                 "reason": judgement.reason}
     return row
 
 
-def _finding(session: Session, subject: Subject, monitor: str | None, seen: Matured,
-             measured: Mapping[str, Estimate], limits: Mapping[str, float], status: Status) -> Finding:
+def _finding(session: Session, subject: Subject, seen: Matured, measured: Mapping[str, Estimate], rows: list[Row],
+             status: Status, declaration: str) -> Finding:
+    limits = {str(row["metric"]): row["limit"] for row in rows if isinstance(row["limit"], float)}
     name = subject.name
-    first = next(iter(limits), "roc_auc")
+    first = next((each for each in limits if each in measured), next(iter(measured)))
     main = measured[first]
     state = folds.model_state(session.ledger.entries("trained", "promotion"), name)
     value = "unknown" if main.value is None else f"{main.value:.3f} [{main.low:.3f}, {main.high:.3f}]" \
@@ -92,8 +120,7 @@ def _finding(session: Session, subject: Subject, monitor: str | None, seen: Matu
     return Finding(check="performance", subject=name, status=status.value, title=f"{first} of {name} {value}{limit}",
                    value=main.value, low=main.low, high=main.high, limit=limits.get(first), n=seen.n,
                    window=(seen.bounds[0].isoformat(), seen.bounds[1].isoformat()), data=seen.data,
-                   declaration=session.declaration("monitor", monitor) if monitor else
-                   session.declaration("model", name), monitor=monitor or "", version=state.resolve(subject.version),
+                   declaration=declaration, version=state.resolve(subject.version),
                    detail={"metrics": detail, "metric": first, "total": seen.total, "waiting": seen.waiting,
                            "never": seen.never, "seen": float(seen.label.mean()) if seen.n else None,
                            "predicted": float(seen.score.mean()) if seen.n else None})

@@ -14,6 +14,7 @@ from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Model
 from mlops_tui.matured import Matured, matured, window
+from mlops_tui.moments import moment
 from mlops_tui.predicting import predicted, version_of
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View
@@ -66,7 +67,8 @@ def remedy(session: Session, model: str, length: str) -> View:
     declared = project.model(subject.name)
     costs, unit = money(declared)
     bounds = window(session.now(), span(length))
-    seen = matured(session, subject.name, bounds)
+    serving = folds.model_state(session.ledger.entries("promotion"), subject.name).champion
+    seen = matured(session, subject.name, bounds, serving)
     case = Case(session, subject.name, declared, costs, seen, _older_half(seen))
     options = [nothing(case), threshold(case), prior(case), recalibrated(case), *versions(case)]
     rows = _rows(case, options)
@@ -154,9 +156,10 @@ def versions(case: Case) -> list[Option]:
 def _version(case: Case, name: str, version: str) -> Option:
     """The decisions of another version; it must not have been trained on the rows that judge."""
     trained = version_of(case.session, case.name, version)
-    first_judged = days_of(case, case.judge)[0]
+    zone = case.session.declared().zone
+    first_judged = moment(days_of(case, case.judge)[0], zone)
     detail = f"version {version}, trained to {trained.window[1][:10]}"
-    if str(trained.detail.get("test_from") or trained.window[1])[:10] > first_judged:
+    if moment(str(trained.detail.get("test_from") or trained.window[1]), zone) > first_judged:
         return Option(name, None, f"{detail}: it has seen the rows that would judge it")
     days = (days_of(case)[0], days_of(case)[-1])
     rows = case.session.snapshot(f"{case.name}.features").within(day=days)

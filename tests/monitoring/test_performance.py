@@ -59,14 +59,14 @@ def test_it_is_judged_on_the_bound(lived: Callable[..., Lived], limit: float, st
     assert (outcome.view.status, outcome.exit) == (status, exit_code)
 
 
-def test_a_limit_inside_the_interval_only_warns(lived: Callable[..., Lived]) -> None:
+def test_a_limit_inside_the_interval_is_not_decided(lived: Callable[..., Lived]) -> None:
     made = lived()
     chosen = matured(made)
     auc = round(float(roc_auc_score(made.late[chosen], made.score[chosen])), 3)
     path = made.session.declared().root / "monitors" / "trip-performance.yaml"
     path.write_text(path.read_text(encoding="utf-8").replace("0.7", str(auc)), encoding="utf-8")
     outcome = made.session.perform(["performance", "trip-delay", "--monitor", "trip-performance"])
-    assert outcome.view.status is Status.WARN
+    assert (outcome.view.status, outcome.exit) == (Status.UNKNOWN, 1)
 
 
 def test_too_few_outcomes_are_unknown_not_a_pass(lived: Callable[..., Lived]) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -99,6 +100,23 @@ def test_a_day_is_logged_once_and_days_add_up(serving: tuple[Session, LogisticRe
         outcome = session.perform(["score", "trip-delay", "--day", day])
     assert outcome.view.facts()["logged"] == "already there"
     assert len(logged(session)) == 100
+
+
+def test_what_was_answered_is_not_rewritten_by_another_version(serving: tuple[Session, LogisticRegression]) -> None:
+    session, _ = serving
+    promoted(session)
+    session.perform(["score", "trip-delay", "--day", "2013-09-12"])
+    before = logged(session)
+    first = session.ledger.entries("trained")[-1].fact
+    assert isinstance(first, Trained)
+    session.ledger.append(replace(first, version="2", key="k2"))
+    refused = session.perform(["score", "trip-delay@2", "--day", "2013-09-12"])
+    assert refused.exit == 2
+    assert "does not serve" in str(refused.error)
+    session.ledger.append(Promotion(subject="trip-delay", version="2", previous="1", approval="", evidence=""))
+    kept = session.perform(["score", "trip-delay", "--day", "2013-09-12"])
+    assert "that record stays" in str(kept.error)
+    pd.testing.assert_frame_equal(logged(session), before)
 
 
 @pytest.mark.parametrize(("argv", "words"), [
