@@ -252,7 +252,7 @@ from store.tracking import Input, Record, Tracking
 root = Path(sys.argv[1])
 tracking = Tracking(f"sqlite:///{root}/mlflow.db", root / "artifacts")
 model = LogisticRegression().fit([[0.0], [1.0]], [0, 1])
-for _ in range(3):
+for _ in range(2):
     made = tracking.log_version("delay", model, Record(inputs=(Input("x", "double"),)))
     tracking.alias("delay", "challenger", made.version)
     tracking.alias("delay", "champion", 1)
@@ -261,13 +261,13 @@ for _ in range(3):
 
 @pytest.mark.slow
 def test_two_processes_share_a_new_store_in_silence_and_without_network(tmp_path: Path) -> None:
-    """Both find no store, both lay it, both register three versions; nobody prints or calls home."""
+    """Both find no store, both lay it, both register two versions; nobody prints or calls home."""
     writers = [python(WRITER, str(tmp_path)) for _ in range(2)]
     said = [writer.communicate(timeout=120) for writer in writers]
     assert said == [("", ""), ("", "")]
     tracking = at(tmp_path)
-    assert [each.version for each in tracking.versions("delay")] == [1, 2, 3, 4, 5, 6]
+    assert [each.version for each in tracking.versions("delay")] == [1, 2, 3, 4]
     assert tracking.aliases("delay")["champion"] == 1
-    assert tracking.aliases("delay")["challenger"] in (3, 4, 5, 6)
-    for version in range(1, 7):
+    assert tracking.aliases("delay")["challenger"] in (2, 3, 4)
+    for version in range(1, 5):
         tracking.load("delay", version)
