@@ -64,7 +64,8 @@ def _need(row: Row) -> Row:
 def _models(found: Table) -> Table:
     rows = [row | {"version": row["version"] or None, "alias": "champion" if row["version"] else "not promoted"}  # type: ignore[operator]
             for row in found.rows]
-    return Table.of("models", rows, "model", "version", "alias", *health.FACETS, title="Models")
+    facets = [column for column in found.columns if column.id in health.FACETS]
+    return Table.of("models", rows, "model", "version", "alias", *facets, title="Models")
 
 
 def _alerts(entries: Sequence[Entry], now: datetime) -> Table:
