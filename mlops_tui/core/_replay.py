@@ -1,6 +1,5 @@
 """Days replayed in the project's clock: data arrive, rows are scored, what is due is checked, people react."""
 
-import gc
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -37,7 +36,6 @@ def replay(cast: Cast, model: str, days: list[date], landing: Path, react: Calla
     """Replay the days that were not replayed yet; a day that was cut short is done again, to the same result."""
     done = last_day(cast)
     cast.session.data().use(threads=1)
-    gc.freeze()  # what is loaded by now stays: it need not be searched for garbage day after day
     for number, day in enumerate(days):
         cast.session.progress(number, len(days), f"Replaying live traffic: {day}")
         if done is not None and day <= done:
