@@ -4,6 +4,7 @@ import hashlib
 import json
 import traceback
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -218,9 +219,16 @@ def _ask(view: View, digest: str, *, changed: bool) -> Outcome:
 
 def _refused(session: "Session", call: Call | None, argv: Sequence[str], problem: Refusal) -> Outcome:
     outcome = refusal(problem, recorded=session.ledger.recording)
-    if call is not None and call.shape is not Shape.LOOK:
-        session.record(argv, call, "refused", str(outcome.view.status), error=problem.code)
-    return outcome
+    return replace(outcome, recorded=_noted(session, call, argv, "refused", str(outcome.view.status), problem.code))
+
+
+def _noted(session: "Session", call: Call | None, argv: Sequence[str], phase: str, status: str, error: str) -> bool:
+    """Record what went wrong; False where the ledger, too, cannot take it."""
+    with suppress(Refusal):
+        if call is not None and call.shape is not Shape.LOOK:
+            session.record(argv, call, phase, status, error=error)
+        return session.ledger.recording
+    return False
 
 
 def refusal(problem: Refusal, *, recorded: bool = False) -> Outcome:
@@ -235,10 +243,11 @@ def refusal(problem: Refusal, *, recorded: bool = False) -> Outcome:
 
 
 def _our_fault(session: "Session", call: Call | None, argv: Sequence[str], problem: Exception) -> Outcome:
-    where = session.keep_traceback(traceback.format_exc())
-    if call is not None and call.shape is not Shape.LOOK:
-        session.record(argv, call, "failed", "error", error=type(problem).__name__)
+    trace, where = traceback.format_exc(), ""
+    with suppress(OSError):  # a full disk keeps no traceback
+        where = session.keep_traceback(trace)
+    recorded = _noted(session, call, argv, "failed", "error", type(problem).__name__)
     error = {"code": "internal", "what": f"{type(problem).__name__}: {problem}", "where": where,
              "next": "This is our fault; please report it with the file named above."}
     facts = Facts({"where": where, "next": error["next"]})
-    return Outcome(View(error["what"], Status.ERROR, (facts,)), 3, error, recorded=session.ledger.recording)
+    return Outcome(View(error["what"], Status.ERROR, (facts,)), 3, error, recorded=recorded)

@@ -4,7 +4,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -105,15 +105,20 @@ class Ledger:
 
     @contextmanager
     def locked(self) -> Iterator[Connection]:
-        """A transaction that holds the write lock from its first statement."""
-        with self.engine.connect() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            try:
-                yield connection
-            except BaseException:
-                connection.exec_driver_sql("ROLLBACK")
-                raise
-            connection.exec_driver_sql("COMMIT")
+        """A transaction that holds the write lock from its first statement; Unreadable where it cannot be had."""
+        try:
+            with self.engine.connect() as connection:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.exec_driver_sql("COMMIT")
+                except BaseException:
+                    with suppress(DatabaseError):  # a full disk has rolled back already
+                        connection.exec_driver_sql("ROLLBACK")
+                    raise
+        except DatabaseError as problem:
+            raise Unreadable(f"The ledger cannot be written: {problem.orig}.", where=str(self.engine.url.database),
+                             next="Wait for whoever holds it or make room on the disk, then try again.") from problem
 
     def append(self, *facts: Fact, effective_at: datetime | None = None) -> list[Entry]:
         """Put facts at the end of the history, all or none."""

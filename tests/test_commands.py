@@ -1,11 +1,13 @@
 """The one door: roles, consent, audit and errors, for every surface alike."""
 
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 
 from mlops_tui import commands
 from mlops_tui.capability import Call, Plan
@@ -177,3 +179,25 @@ def test_a_path_of_the_machine_cannot_be_named_from_slack(session: Session, tmp_
     outcome = perform(from_slack, ["init", str(tmp_path / "new")])
     assert (outcome.exit, outcome.view.status) == (4, Status.DENIED)
     assert not (tmp_path / "new").exists()
+
+
+@pytest.mark.parametrize(("problem", "code", "ends"), [
+    (None, "unreadable", 2), (BadInput("No."), "bad_input", 2), (ZeroDivisionError("oh"), "internal", 3)])
+def test_a_ledger_that_cannot_be_written_is_an_answer(session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
+                                                      problem: Exception | None, code: str, ends: int) -> None:
+    def run() -> View:
+        if problem is not None:
+            raise problem
+        return View("Measured", Status.PASS)
+    stand_in(monkeypatch, Shape.MEASURE, run)
+    assert isinstance(session.ledger, Ledger)
+    session.ledger.close()
+    event.listen(session.ledger.engine, "connect", lambda raw, _: raw.execute("PRAGMA busy_timeout=20"))
+    other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    outcome = perform(session, ["probe"])
+    other.close()
+    assert outcome.error is not None
+    assert (outcome.error["code"], outcome.exit, outcome.recorded) == (code, ends, False)
+    assert outcome.error["next"] or problem
+    assert (perform(session, ["probe"]).recorded, len(audit(session))) == (True, 1), "and it goes on afterwards"
