@@ -5,11 +5,13 @@ import fcntl
 import json
 import os
 import pty
+import select
 import signal
 import struct
 import subprocess
 import sys
 import termios
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
@@ -657,12 +659,18 @@ def started(folder: Path, *argv: str) -> tuple[subprocess.Popen[bytes], int]:
     return child, ours
 
 
-def read_until(terminal: int, word: bytes) -> bytes:
-    """What the terminal shows until it shows the word, or ends."""
-    seen = b""
+def read_until(terminal: int, word: bytes, *, keys: bytes = b"", seconds: float = 90) -> bytes:
+    """What the terminal shows until it shows the word, or ends; keys are typed again as long as it does neither."""
+    seen, end = b"", time.monotonic() + seconds
     with suppress(OSError):
-        while word not in seen and (more := os.read(terminal, 65536)):
-            seen += more
+        while word not in seen and time.monotonic() < end:
+            if keys:
+                os.write(terminal, keys)
+            if select.select([terminal], [], [], 2)[0]:
+                more = os.read(terminal, 65536)
+                if not more:
+                    break
+                seen += more
     return seen
 
 
@@ -670,8 +678,7 @@ def read_until(terminal: int, word: bytes) -> bytes:
 def test_the_program_starts_and_quits_in_a_terminal_without_a_trace(told: Session) -> None:
     child, terminal = started(told.declared().root)
     assert b"INC-3" in read_until(terminal, b"INC-3")
-    os.write(terminal, b"q")
-    after = read_until(terminal, b"never comes")
+    after = read_until(terminal, b"never comes", keys=b"q")
     assert child.wait(20) == 0
     assert b"leaked" not in after
     assert b"Traceback" not in after
