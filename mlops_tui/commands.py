@@ -183,14 +183,18 @@ def _enter(session: "Session", call: Call, argv: tuple[str, ...], consent: str |
 def _recorded(session: "Session", call: Call, argv: Sequence[str], reason: str | None,
               run: Callable[[], View | Plan]) -> Outcome:
     """Run it between its entries: attempt and outcome, or one entry for a measurement."""
-    before = session.ledger.head_seq()
     if call.shape is not Shape.MEASURE:
         session.record(argv, call, "attempt", "running", reason=reason)
-    view = run()
+    try:
+        view = run()
+    except Exception:
+        with suppress(Refusal):  # what it found before it failed still wakes people
+            session.react()
+        raise
     if isinstance(view, Plan):
         raise TypeError(f"'{call.command}' returned a plan but does not ask")
     session.record(argv, call, "outcome", str(view.status), reason=reason)
-    session.react(before)
+    session.react()
     return _answer(session, view)
 
 

@@ -1,5 +1,6 @@
 """What follows from findings: which alerts fire, fire again, recover. Pure; somebody else appends it."""
 
+from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -43,12 +44,13 @@ def _follow(policy: AlertPolicy, mine: "Sequence[folds.Alert]", entries: "Sequen
     """Walk one monitor's fresh findings in order. What people closed is closed: counting begins anew after it."""
     alert = mine[-1] if mine and mine[-1].open else None
     closed, handled = _marks(entries, {each.id for each in mine})
-    found = [entry for entry in folds.findings_of(entries, monitor=turn.monitor) if entry.seq > closed]
+    recent: deque[str] = deque(maxlen=policy.after.n)
     steps: list[AlertEvent] = []
-    for index, entry in enumerate(found):
-        if entry.seq <= max(turn.since, handled):
-            continue
-        step = _next(policy, alert, found[:index + 1], turn.number)
+    for entry in folds.findings_of(entries, monitor=turn.monitor):
+        if entry.seq <= closed or _status(entry) not in JUDGED:
+            continue  # unknown is no pass
+        recent.append(_status(entry))
+        step = _next(policy, alert, entry, recent, turn.number) if entry.seq > max(turn.since, handled) else None
         if step is not None:
             steps.append(step)
             alert = _after(alert, step, turn.now)
@@ -65,13 +67,12 @@ def _marks(entries: "Sequence[Entry]", mine: set[str]) -> tuple[int, int]:
     return closed, handled
 
 
-def _next(policy: AlertPolicy, alert: "folds.Alert | None", found: "Sequence[Entry]", number: str) -> AlertEvent | None:
-    """What the newest finding means by the policy `k of n`, over those that could be judged: unknown is no pass."""
-    last = found[-1]
+def _next(policy: AlertPolicy, alert: "folds.Alert | None", last: "Entry", recent: Sequence[str],
+          number: str) -> AlertEvent | None:
+    """What the newest finding means by the policy `k of n`, over the last that could be judged."""
     fact = last.fact
-    if not isinstance(fact, Finding) or fact.status not in JUDGED:
+    if not isinstance(fact, Finding):
         return None
-    recent = [_status(entry) for entry in found if _status(entry) in JUDGED][-policy.after.n:]
     if fact.status == "fail" and recent.count("fail") >= policy.after.k:
         if alert is None:
             return AlertEvent(subject=number, event="fired", monitor=fact.monitor, about=fact.subject,

@@ -217,14 +217,19 @@ class Session:
         self.ledger.append(Command(subject=call.command, argv=tuple(argv), shape=str(call.shape), phase=phase,
                                    status=status, source=self.actor.source, reason=reason or "", error=error))
 
-    def react(self, since: int) -> None:
-        """Append what follows from the findings newer than `since`: alerts fire, repeat, recover."""
-        if self.project is None or not self.ledger.recording:
+    def react(self, since: int = 0) -> None:
+        """Append what follows from findings nobody reacted to yet, whoever left them: alerts fire, repeat, recover."""
+        if self.project is None or self.read_only or not self.ledger.recording:
             return
-        fresh = [entry for entry in self.ledger.entries("finding") if entry.seq > since]
+        marks: dict[str, int] = getattr(self.ledger, "marks", {})  # how far this process has looked
+        start = max(since, marks.get("reacted", 0))
+        fresh = [entry for entry in self.ledger.entries("finding") if entry.seq > start]
         monitors: Mapping[str, Any] = self.project.monitors
-        if any(getattr(entry.fact, "monitor", "") in monitors for entry in fresh):
-            self.ledger.transact(lambda entries: reactions.react(monitors, entries, since, self.clock()))
+        if any(getattr(entry.fact, "monitor", "") in monitors for entry in fresh) \
+                and reactions.react(monitors, self.ledger.entries(), start, self.clock()):
+            self.ledger.transact(lambda entries: reactions.react(monitors, entries, start, self.clock()))
+        if fresh and start == marks.get("reacted", 0):
+            marks["reacted"] = fresh[-1].seq
 
     def keep_traceback(self, text: str) -> str:
         """Write a traceback where a report can find it, and say where."""

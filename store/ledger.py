@@ -72,6 +72,7 @@ class Ledger:
         self.until: datetime | None = None
         self.read_only = False
         self._known: list[Entry] = []
+        self.marks: dict[str, int] = {}  # how far readers in this process have come; shared by its copies
         self.engine = _engine(url)
         event.listen(self.engine, "connect", _prepare)
         self._create(url)

@@ -12,12 +12,14 @@ from sqlalchemy import event
 from mlops_tui import commands
 from mlops_tui.capability import Call, Plan
 from mlops_tui.commands import Outcome, perform
+from mlops_tui.declare import OutOf
 from mlops_tui.errors import BadInput
+from mlops_tui.kinds import AlertPolicy, Monitor
 from mlops_tui.project import Project
 from mlops_tui.roles import Actor, Shape
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.view import Facts, Status, View
-from store.facts import Command
+from store.facts import AlertEvent, Command, Finding
 from store.lake import Lake
 from store.ledger import Ledger
 
@@ -201,3 +203,41 @@ def test_a_ledger_that_cannot_be_written_is_an_answer(session: Session, monkeypa
     assert (outcome.error["code"], outcome.exit, outcome.recorded) == (code, ends, False)
     assert outcome.error["next"] or problem
     assert (perform(session, ["probe"]).recorded, len(audit(session))) == (True, 1), "and it goes on afterwards"
+
+
+FAILED = Finding(subject="model", check="drift", status="fail", title="it failed", monitor="m")
+
+
+def watched(monkeypatch: pytest.MonkeyPatch) -> None:
+    policy = AlertPolicy(after=OutOf(1, 1), severity="high")
+    found = {"m": Monitor(check="drift", subject="model", alert=policy)}
+    monkeypatch.setattr(Project, "monitors", found)
+
+
+def fired(session: Session) -> list[str]:
+    return [entry.fact.event for entry in session.ledger.entries("alert") if isinstance(entry.fact, AlertEvent)]
+
+
+def test_a_finding_whose_command_was_killed_fires_at_the_next_command_of_anybody(
+        session: Session, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    watched(monkeypatch)
+    session.ledger.append(FAILED)
+    stand_in(monkeypatch, Shape.MEASURE, lambda: View("Measured", Status.PASS))
+    for name in ("bo", "bo", "cy"):
+        new = replace(session, ledger=Ledger(f"sqlite:///{tmp_path}/ledger.db", session.clock, name))
+        assert perform(new, ["probe"]).exit == 0
+        assert perform(new, ["probe"]).exit == 0
+    assert fired(session) == ["fired"]
+
+
+@pytest.mark.parametrize("problem", [BadInput("No."), ZeroDivisionError("oh")])
+def test_what_a_command_found_before_it_failed_still_fires(session: Session, monkeypatch: pytest.MonkeyPatch,
+                                                           problem: Exception) -> None:
+    watched(monkeypatch)
+
+    def run() -> View:
+        session.ledger.append(FAILED)
+        raise problem
+    stand_in(monkeypatch, Shape.MEASURE, run)
+    assert perform(session, ["probe"]).exit in (2, 3)
+    assert fired(session) == ["fired"]
