@@ -1,5 +1,6 @@
 """The kinds of things a project declares; each frozen dataclass is the schema of its file."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -236,6 +237,8 @@ class StepDecl:
     partition_by: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", self.name) is None:
+            raise ValueError(f"a step is named by letters, digits, hyphens and underscores, not '{self.name}'")
         if bool(self.sql) == bool(self.python):
             raise ValueError(f"step '{self.name}' needs either sql or python")
 

@@ -179,7 +179,8 @@ class Lake:
         """The manifest of a snapshot, by its whole id or a prefix of at least 8 characters."""
         path = self._manifest_path(dataset, snapshot)
         if not path.exists():
-            found = sorted(path.parent.glob(f"{snapshot}*.json")) if len(snapshot) >= 8 else []
+            hexadecimal = len(snapshot) >= 8 and not set(snapshot) - set("0123456789abcdef")
+            found = sorted(path.parent.glob(f"{snapshot}*.json")) if hexadecimal else []
             if len(found) != 1:
                 raise NotFound(f"No snapshot '{snapshot}' of '{dataset}'.",
                                next=f"Try: mlops-tui snapshot log {dataset}")

@@ -225,3 +225,10 @@ def test_the_gate_asks_what_the_model_declares(history):
         "criterion roc_auc", "beats_baseline", "no_worse_than_champion", "calibrated", "drift-ok", "limits",
         "lesson P-1", "incident INC-9"]
     assert gates.gate(case(history, gate=()), Evidence(), []) == ()
+
+
+def test_an_open_incident_opens_no_gate() -> None:
+    warned = gates.Requirement("incident INC-1", "no open incident", Status.WARN)
+    assert gates.verdict([warned]) is Status.UNKNOWN
+    assert gates.verdict([warned, gates.Requirement("x", "x", Status.UNKNOWN)]) is Status.UNKNOWN
+    assert gates.verdict([warned, gates.Requirement("x", "x", Status.PASS)]) is Status.WARN
