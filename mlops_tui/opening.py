@@ -48,8 +48,6 @@ def actor_of(project: Project, name: str, source: str) -> Actor:
             known = f"People: {', '.join(people)}." if people else "Nobody is declared."
             raise NotDeclared(f"No person '{name}' in team.yaml.", next=nearest(name, people) or known)
         person = people[name]
-        if person.simulated and not single_user(project.team):
-            raise BadInput(f"'{name}' is simulated, and people here have logins: nobody can act as {name}.")
         if not person.simulated and person.login != login():
             raise BadInput(f"'{name}' is a real person; only {name} can act as {name}.")
         return _actor(name, person, source)
