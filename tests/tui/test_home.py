@@ -650,11 +650,12 @@ def test_without_colour_everything_is_still_told(told: Session, monkeypatch: pyt
 
 
 def started(folder: Path, *argv: str) -> tuple[subprocess.Popen[bytes], int]:
-    """The program in a terminal of its own."""
+    """The program in a terminal of its own, whose size is its own too: pytest's workers are told they have 80 × 24."""
     ours, theirs = pty.openpty()
+    around = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     child = subprocess.Popen([sys.executable, "-P", "-m", "mlops_tui", *argv], cwd=folder, stdin=theirs, stdout=theirs,
-                             stderr=theirs, env={**os.environ, "TERM": "xterm-256color"}, start_new_session=True)
+                             stderr=theirs, env={**around, "TERM": "xterm-256color"}, start_new_session=True)
     os.close(theirs)
     return child, ours
 
