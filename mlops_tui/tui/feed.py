@@ -4,16 +4,12 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-import click
-
-from mlops_tui import health, jobs, roles, timetable
-from mlops_tui.capability import Call, HelpAsked
-from mlops_tui.commands import parse, root, summary
+from mlops_tui import asking, health, jobs, timetable
+from mlops_tui.commands import root, summary
 from mlops_tui.core.job import row as job_row
 from mlops_tui.errors import Refusal
 from mlops_tui.opening import open_project
 from mlops_tui.render.keep import written
-from mlops_tui.roles import Shape
 from mlops_tui.session import ReplayClock
 from mlops_tui.tui.cache import FORM, path_of
 from mlops_tui.tui.desk import refused
@@ -100,47 +96,26 @@ class Feed:
         return Nouns({stem.rstrip("_").replace("_", "-"): summary(path) for stem, path in root.files.items()})
 
     def perform(self, argv: tuple[str, ...], consent: str | None = None, reason: str | None = None) -> FromDesk:
-        """Looks are answered here, long work becomes a job, acts come back as a plan, decisions ask for a reason."""
+        """What became of a command line, as the screen wants to hear it."""
         try:
-            return self._perform(argv, consent, reason)
+            reply = asking.ask(self.session, argv, consent, reason)
         except Refusal as problem:
             return Answered(argv, refused(problem))
-
-    def _perform(self, argv: tuple[str, ...], consent: str | None, reason: str | None) -> FromDesk:
-        call = self._call(argv)
-        if call is None or call.shape is Shape.LOOK or self.session.read_only or not self._may(call):
-            return self._answer(argv)
-        if call.shape is Shape.DECIDE and not (reason or getattr(call.run, "keywords", {}).get("reason")):
-            return Reasonless(argv)
-        if call.shape is Shape.MEASURE or consent is not None:
-            return Begun(argv, jobs.start(self.session, argv, consent, reason))
-        return self._answer(argv, reason)
-
-    def _call(self, argv: Sequence[str]) -> Call | None:
-        """The command line as a call; None where it is none, which its answer will say."""
-        try:
-            return parse(self.session, argv)
-        except (HelpAsked, Refusal, click.ClickException):
-            return None
-
-    def _may(self, call: Call) -> bool:
-        try:
-            roles.check(self.session.actor, call.command, call.shape)
-        except Refusal:
-            return False
-        return True
-
-    def _answer(self, argv: tuple[str, ...], reason: str | None = None) -> FromDesk:
-        outcome = self.session.perform(argv, reason=reason)
-        if outcome.view.status is Status.CONFIRM and outcome.plan is not None:
-            return Planned(argv, outcome.view, outcome.plan)
-        return Answered(argv, outcome.view)
+        match reply:
+            case asking.Answer():
+                return Answered(argv, reply.view)
+            case asking.Plan():
+                return Planned(argv, reply.view, reply.digest)
+            case asking.ReasonWanted():
+                return Reasonless(argv)
+            case asking.Begun():
+                return Begun(argv, reply.job)
 
     def job(self, id: int) -> FromDesk:
         """What a job answered, or its log where it has not."""
         view = jobs.answer(self.session, id)
         argv = jobs.rows(self.session).one(id).argv
-        return Answered(argv, view) if view is not None else self._answer(("job", "log", str(id)))
+        return Answered(argv, view) if view is not None else self.perform(("job", "log", str(id)))
 
     def stop(self, ids: Sequence[int]) -> FromDesk:
         """Stop these jobs, and say how home stands then."""

@@ -1,0 +1,80 @@
+"""What becomes of a command line that somebody asks for at a surface: an answer, a plan, a question why, or a job."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import click
+
+from mlops_tui import jobs, roles
+from mlops_tui.capability import Call, HelpAsked
+from mlops_tui.commands import Outcome, parse
+from mlops_tui.errors import Refusal
+from mlops_tui.roles import Shape
+from mlops_tui.session import Session
+from mlops_tui.view import Status, View
+
+
+@dataclass(frozen=True)
+class Answer:
+    """It was done, looked up or refused."""
+
+    view: View
+    error: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """It wants consent to this view; `digest` is what the consent is bound to."""
+
+    view: View
+    digest: str
+
+
+@dataclass(frozen=True)
+class ReasonWanted:
+    """A judgement that nobody has given a reason for."""
+
+
+@dataclass(frozen=True)
+class Begun:
+    """Long work that has become a job."""
+
+    job: int
+
+
+Reply = Answer | Plan | ReasonWanted | Begun
+
+
+def ask(session: Session, argv: Sequence[str], consent: str | None = None, reason: str | None = None) -> Reply:
+    """Looks are answered at once, acts come back as a plan, decisions ask for a reason, long work becomes a job."""
+    call = call_of(session, argv)
+    if call is None or call.shape is Shape.LOOK or session.read_only or not _may(session, call):
+        return _answer(session, argv)
+    if call.shape is Shape.DECIDE and not (reason or getattr(call.run, "keywords", {}).get("reason")):
+        return ReasonWanted()
+    if call.shape is Shape.MEASURE or consent is not None:
+        return Begun(jobs.start(session, argv, consent, reason))
+    return _answer(session, argv, reason)
+
+
+def call_of(session: Session, argv: Sequence[str]) -> Call | None:
+    """The command line as a call; None where it is none, which its answer will say."""
+    try:
+        return parse(session, argv)
+    except (HelpAsked, Refusal, click.ClickException):
+        return None
+
+
+def _may(session: Session, call: Call) -> bool:
+    try:
+        roles.check(session.actor, call.command, call.shape)
+    except Refusal:
+        return False
+    return True
+
+
+def _answer(session: Session, argv: Sequence[str], reason: str | None = None) -> Answer | Plan:
+    outcome: Outcome = session.perform(argv, reason=reason)
+    if outcome.view.status is Status.CONFIRM and outcome.plan is not None:
+        return Plan(outcome.view, outcome.plan)
+    return Answer(outcome.view, outcome.error is not None)
