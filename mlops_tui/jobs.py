@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from mlops_tui.commands import Outcome
 
 REPORT_EVERY = 0.25  # seconds between two writes of progress
-STARTING = timedelta(seconds=60)  # a job without a process for longer than this never got one
+WAITED = timedelta(seconds=5)  # whoever puts a job gives it a process sooner
+STARTING = timedelta(days=1)  # for so long a job may wait for its process: the daemon that gives it one may be away
 _children: list[subprocess.Popen[bytes]] = []
 
 
@@ -198,6 +199,13 @@ def running(session: Session) -> list[Job]:
     if not session.read_only:
         reap(session)
     return rows(session).open()
+
+
+def waiting(session: Session, now: datetime | None = None) -> list[Job]:
+    """The jobs that were put here a while ago and never got a process: whoever put them was interrupted."""
+    moment = now or datetime.now(UTC)
+    return [job for job in rows(session).open() if job.pid is None and job.status == "queued" and here(job)
+            and job.asked_at is not None and WAITED < moment - job.asked_at < STARTING]
 
 
 _STATUS = {"queued": Status.RUNNING, "running": Status.RUNNING, "cancelled": Status.WARN, "lost": Status.FAIL,
