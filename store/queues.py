@@ -135,6 +135,14 @@ class Outbox:
         with self.engine.connect() as connection:
             return {str(status): int(count) for status, count in connection.execute(query)}
 
+    def place_of(self, channel: str) -> str:
+        """What stands before the slash in the newest reference from that channel: its id. Empty where none is known."""
+        query = select(col(OutboxRow.reference)).where(
+            col(OutboxRow.channel) == channel, col(OutboxRow.reference) != "").order_by(col(OutboxRow.id).desc())
+        with self.engine.connect() as connection:
+            found = connection.execute(query.limit(1)).scalar()
+        return str(found or "").partition("/")[0]
+
     def sending(self, id: int) -> bool:
         """From now on it may have been said; False where another sender has it, or it is settled."""
         return self._change(id, ("new",), status="sending")
