@@ -74,6 +74,7 @@ class Faults:
     went_dark: Callable[[], None] = lambda: None
     came_back: Callable[[], None] = lambda: None
     rotate: Callable[[], None] = lambda: None
+    drop: Callable[[], None] = lambda: None
     guard: threading.RLock = field(default_factory=threading.RLock)
 
     def down(self, seconds: float | None = None, *, refuse: bool = False) -> None:
@@ -99,6 +100,10 @@ class Faults:
     def rotate_sockets(self) -> None:
         """Slack asks every socket to refresh, as it does every few hours, and closes it a moment later."""
         self.rotate()
+
+    def drop_sockets(self) -> None:
+        """Every socket dies without a word."""
+        self.drop()
 
     def limit(self, method: str = ANY, times: int | None = 1, retry_after: int = 1) -> None:
         """Answer 429 with Retry-After."""

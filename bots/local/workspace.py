@@ -36,6 +36,7 @@ class LocalSlack(People):
         super().__init__(state, server, faults, tuple(commands))
         self.wire = wire
         faults.rotate = lambda: server.later(wire.rotate())
+        faults.drop = lambda: server.wait(wire.close(list(wire.sockets)))
         faults.went_dark = lambda: server.wait(server.go_dark())
         faults.came_back = lambda: server.wait(server.come_back())
 

@@ -7,6 +7,7 @@ import pytest
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
+from slack_sdk.socket_mode.builtin.client import SocketModeClient
 
 from bots.local.workspace import LocalSlack
 
@@ -44,6 +45,17 @@ def client(slack: LocalSlack) -> WebClient:
     return client_of(slack)
 
 
+def part(slack: LocalSlack, *clients: SocketModeClient) -> None:
+    """Close the SDK's clients at once: left alone they wait three seconds for a frame, and one for a message."""
+    for each in clients:
+        each.auto_reconnect_enabled = each.default_auto_reconnect_enabled = False
+        each.closed = True
+    slack.faults.drop_sockets()
+    for each in clients:
+        each.enqueue_message("{}")
+        each.close()
+
+
 Connect = Callable[[App], SocketModeHandler]
 
 
@@ -66,5 +78,4 @@ def connect(slack: LocalSlack, client: WebClient) -> Iterator[Connect]:
         return handler
 
     yield connected
-    for handler in opened:
-        handler.close()
+    part(slack, *(handler.client for handler in opened))
