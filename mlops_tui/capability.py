@@ -83,12 +83,15 @@ class Noun(HelpOption, click.Group):
         self.bare, self.subject = bare, subject
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Put in the verb that a bare noun, or a noun followed by a subject, stands for."""
+        return super().parse_args(ctx, self.with_verb(args))
+
+    def with_verb(self, args: list[str]) -> list[str]:
+        """The words after the noun, with the verb that it stands for alone, or followed by a subject."""
         if not args and self.bare:
-            args = [self.bare]
-        elif args and self.subject and self._is_subject(args[0]):
-            args = [self.subject, *args]
-        return super().parse_args(ctx, args)
+            return [self.bare]
+        if args and self.subject and self._is_subject(args[0]):
+            return [self.subject, *args]
+        return args
 
     def _is_subject(self, word: str) -> bool:
         return not word.startswith("-") and word not in self.commands and not nearest(word, self.commands)

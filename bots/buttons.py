@@ -1,0 +1,96 @@
+"""Next steps as buttons, each of which carries the command it stands for."""
+
+import json
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from bots.richtext import Block, context, plain, rich, run, section, shown
+from bots.words import typed
+from mlops_tui.errors import BadInput
+from mlops_tui.view import Action
+
+VALUE = 2000     # characters of a button's value
+LABEL = 75
+DIGEST = 200
+SHOWN = 10       # buttons of a message; more than these nobody reads
+HINTS = 5
+CARRIED = 4000   # characters that the values of all buttons of a message may take
+
+# Slack may hand these back as entities; written as escapes they come back as they went.
+_ESCAPES = {"&": "\\u0026", "<": "\\u003c", ">": "\\u003e"}
+
+
+@dataclass(frozen=True)
+class Press:
+    """What somebody asks for with a button: a command line, and the digest of the plan he consents to."""
+
+    argv: tuple[str, ...]
+    consent: str | None = None
+
+
+def encode(argv: Sequence[str], consent: str | None = None) -> str | None:
+    """The value of a button; None where Slack would not carry it and `decode` would not take it back."""
+    carried: dict[str, Any] = {"a": list(argv)} | ({} if consent is None else {"c": consent})
+    text = json.dumps(carried, ensure_ascii=False, separators=(",", ":"))
+    for letter, escape in _ESCAPES.items():
+        text = text.replace(letter, escape)
+    return text if len(text) <= VALUE and _sound(**carried) else None
+
+
+def decode(value: str) -> Press:
+    """What a button's value stands for; BadInput for a value that none of ours has."""
+    try:
+        found = json.loads(value) if len(value) <= VALUE else None
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict) or not {"a"} <= set(found) <= {"a", "c"} or not _sound(**found):
+        raise BadInput("This button is none of ours.", next="Type the command instead, such as: /mlops status")
+    return Press(tuple(found["a"]), found.get("c"))
+
+
+def _sound(a: object, c: object = None) -> bool:
+    """Whether it can be a command line of ours: words without control characters, and a digest or none."""
+    words = isinstance(a, list) and bool(a) and all(isinstance(word, str) and legible(word) for word in a)
+    return words and (c is None or (isinstance(c, str) and 0 < len(c) <= DIGEST and legible(c)))
+
+
+def legible(word: str) -> bool:
+    """Whether a word has no control characters in it."""
+    return all(unicodedata.category(letter) not in ("Cc", "Cs") for letter in word)
+
+
+def button(label: str, action_id: str, value: str, *, style: str = "", confirm: str = "") -> Block:
+    """One button; `style` is primary or danger, `confirm` a question that Slack asks before it is pressed."""
+    made: Block = {"type": "button", "action_id": action_id, "text": plain(label, LABEL), "value": value}
+    if style:
+        made["style"] = style
+    if confirm:
+        made["confirm"] = {"title": plain("Sure?", 100), "text": plain(confirm, 300), "confirm": plain(label, 30),
+                           "deny": plain("Cancel", 30)}
+    return made
+
+
+def actions(offered: Sequence[Action]) -> list[Block]:
+    """The next steps: buttons, and the command to type where one is too long or there are too many."""
+    made, hinted, carried = list[Block](), list[Action](), 0
+    for number, action in enumerate(offered):
+        value = encode(action.argv)
+        if value is None or len(made) == SHOWN or carried + len(value) > CARRIED:
+            hinted.append(action)
+            continue
+        carried += len(value)
+        made.append(button(action.label.strip() or " ".join(action.argv), f"do:{number}", value))
+    blocks: list[Block] = [{"type": "actions", "elements": made}] if made else []
+    runs = [each for action in hinted[:HINTS] for each in _hint(action)]
+    if runs:
+        blocks.append(rich(section(*runs)))
+    if len(hinted) > HINTS:
+        blocks.append(context(f"{len(hinted) - HINTS} more next steps"))
+    return blocks
+
+
+def _hint(action: Action) -> list[Block]:
+    label = shown(action.label, LABEL)
+    return [run("→ "), run(shown(typed(action.argv), 300), code=True), run(f"  {label}\n" if label else "\n")]
