@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 from mlops_tui import folds
 from mlops_tui.folds import Alert
@@ -14,6 +15,7 @@ from store.ledger import Entry
 READER = Actor("slack", frozenset({"viewer"}), "slack")
 LOUD = ("fired again", "severity critical", "severity high")  # told to the whole channel, not to the thread alone
 KINDS = ("alert", "incident", "approval", "vote", "finding", "runbook", "promotion", "postmortem")
+EXPIRED = timedelta(days=1)  # for so long the message of an approval whose time ran out is looked at
 _ALERT = ("severity", "state", "since", "about", "owner", "fired", "value", "limit", "n", "silent_until")
 _INCIDENT = ("severity", "state", "onset", "detected", "lead", "resolved", "earlier_about_it", "post_mortem")
 _APPROVAL = ("state", "votes", "role", "requester", "expires_at", "command", "reason")
@@ -42,9 +44,9 @@ class Group:
         return min(self.alerts, key=lambda each: (rank.get(each.state, 0), _grave(each.severity),
                                                   -each.opened_at.timestamp()))
 
-    @property
-    def open(self) -> bool:
-        return any(each.open for each in self.alerts)
+    def loud(self, now: datetime) -> bool:
+        """Whether one of them is open that nobody has silenced."""
+        return any(each.open and not each.silent(now) for each in self.alerts)
 
 
 def _grave(severity: str) -> int:
@@ -70,33 +72,32 @@ def wanted(session: Session, known: Mapping[str, int]) -> list[Wanted]:
     `known` has, for each message that stands, the last entry that its story has told: one that is over and told
     to its end is not looked at again.
     """
-    reader = session.acting_as(READER)
-    entries, now = session.ledger.entries(*KINDS), session.now()
-    last = _last_of(entries)
-    made: list[Wanted] = []
-    for group in groups(folds.alerts(entries).values()):
-        loud = [each for each in group.alerts if not each.silent(now)]
-        end = max(last.get(each.id, 0) for each in group.alerts)
-        if _concerns(group.name, open=group.open and bool(loud), end=end, known=known):
-            made.append(_alerts(reader, group))
-    for incident in folds.incidents(entries).values():
-        if _concerns(name := f"incident/{incident.id}", open=incident.open, end=last.get(incident.id, 0), known=known):
-            made.append(_shown(reader, name, ("incident", "show", incident.id), _INCIDENT))
-    for approval in folds.approvals(entries, now).values():
-        name, going = f"approval/{approval.id}", approval.state in ("open", "met")
-        if _concerns(name, open=going, end=last.get(approval.id, 0), known=known):
-            made.append(_approval(reader, name, approval.id, [entry for entry in entries
-                                                              if entry.subject == approval.id]))
+    entries, reader = session.ledger.entries(*KINDS), session.acting_as(READER)
+    standing = Standing(known, {entry.subject: entry.seq for entry in entries})
+    now = session.now()
+    made = [_alerts(reader, group) for group in groups(folds.alerts(entries).values())
+            if standing.concerns(group.name, *(each.id for each in group.alerts), open=group.loud(now))]
+    made += [_shown(reader, f"incident/{each.id}", ("incident", "show", each.id), _INCIDENT)
+             for each in folds.incidents(entries).values()
+             if standing.concerns(f"incident/{each.id}", each.id, open=each.open)]
+    made += [_approval(reader, each.id, [entry for entry in entries if entry.subject == each.id])
+             for each in folds.approvals(entries, now).values()
+             if standing.concerns(f"approval/{each.id}", each.id, open=each.state in ("open", "met"))
+             or (each.state == "expired" and f"approval/{each.id}" in known and now - each.expires_at < EXPIRED)]
     return made
 
 
-def _last_of(entries: Sequence[Entry]) -> dict[str, int]:
-    return {entry.subject: entry.seq for entry in entries}
+@dataclass(frozen=True)
+class Standing:
+    """How far the story of each message is told, and the last entry about each subject."""
 
+    told: Mapping[str, int]
+    last: Mapping[str, int]
 
-def _concerns(name: str, *, open: bool, end: int, known: Mapping[str, int]) -> bool:
-    """Whether it is to be looked at: it is open, or it stands and its end is not told yet."""
-    return open or (name in known and known[name] < end)
+    def concerns(self, name: str, *subjects: str, open: bool) -> bool:
+        """Whether a message is to be looked at: what it is about is open, or it stands and its end is not told yet."""
+        end = max(self.last.get(subject, 0) for subject in subjects)
+        return open or (name in self.told and self.told[name] < end)
 
 
 def _alerts(reader: Session, group: Group) -> Wanted:
@@ -108,7 +109,8 @@ def _alerts(reader: Session, group: Group) -> Wanted:
     story = [line for each in group.alerts for line in _story(reader, ("alert", "show", each.id))]
     actions = shown.view.actions
     if worst.open:
-        actions = (*actions, Action("Silence…", ("alert", "silence", worst.id)), Action("More", ("alert", "show", worst.id)))
+        actions = (*actions, Action("Silence…", ("alert", "silence", worst.id)),
+                   Action("More", ("alert", "show", worst.id)))
     parts = (*shown.view.parts, *((Table.of("others", others[-10:], "alert", "state", "title", total=len(others)),)
                                   if others else ()))
     status = _standing(worst)
@@ -145,7 +147,7 @@ def _lines(view: View) -> tuple[tuple[int, str], ...]:
     return tuple((int(str(row["entry"])), f"{row['who']}: {row['what']}") for row in (table.rows if table else ()))
 
 
-def _approval(reader: Session, name: str, id: str, own: Sequence[Entry]) -> Wanted:
+def _approval(reader: Session, id: str, own: Sequence[Entry]) -> Wanted:
     """What is asked for, with the gate as it stands and every vote."""
     view = reader.perform(("approve", "show", id)).view
     kept = [_picked(part, _APPROVAL) if isinstance(part, Facts) else part for part in view.parts
@@ -154,7 +156,7 @@ def _approval(reader: Session, name: str, id: str, own: Sequence[Entry]) -> Want
     actions = (Action("Approve…", ("approve", "vote", id)), Action("Reject…", ("approve", "vote", id, "--no")),
                Action("The plan", ("approve", "show", id))) if state == "open" else ()
     story = tuple((entry.seq, f"{entry.actor}: {_said(entry)}") for entry in own)
-    return Wanted(name, replace(view, parts=tuple(kept), actions=actions), story)
+    return Wanted(f"approval/{id}", replace(view, parts=tuple(kept), actions=actions), story)
 
 
 def _said(entry: Entry) -> str:

@@ -51,6 +51,8 @@ class Door:
                     return self._submitted(body)
                 case "event_callback":
                     return self._event(body)
+                case "url_verification":
+                    return _json({"challenge": str(body.get("challenge") or "")})
         except Refusal as problem:
             return _ephemeral(f"■ {problem} {AGAIN}") if "command" in body else BoltResponse(status=503, body="")
         return BoltResponse(status=200, body="")
@@ -62,9 +64,9 @@ class Door:
             argv = argv_of(str(body.get("text") or ""))
         except BadInput as problem:
             return _ephemeral(f"■ {problem}")
-        where = self._where(channel=body.get("channel_id"), answer=body.get("response_url"), replaces=True)
+        where = self._where(channel=body.get("channel_id"), answer=body.get("response_url"))
         if self._asks(str(body["user_id"]), argv):
-            return self._form(body, argv, {**where, "replaces": False})
+            return self._form(body, argv, where)
         self.inbox.put(f"command/{body['trigger_id']}", "command", str(body["user_id"]), {**where, "argv": argv})
         return _ephemeral(f"◌ `{typed(argv).replace('`', '')}`")
 
@@ -139,7 +141,8 @@ class Door:
         container = body.get("container") or {}
         message, channel = body.get("message") or {}, (body.get("channel") or {}).get("id")
         hidden = bool(container.get("is_ephemeral"))
-        thread = message.get("thread_ts") or container.get("thread_ts") or (None if hidden else container.get("message_ts"))
+        own = None if hidden else container.get("message_ts")
+        thread = message.get("thread_ts") or container.get("thread_ts") or own
         return self._where(channel=channel, thread=thread, answer=body.get("response_url"), replaces=hidden)
 
 

@@ -20,8 +20,6 @@ EVENT = "mlops_tui_said"
 # Answers after which it may have been said all the same, or will be when Slack is well again.
 UNSURE = frozenset({"fatal_error", "internal_error", "request_timeout"})
 AWAY = frozenset({"service_unavailable", "team_added_to_org", "ratelimited", "rate_limited"})
-# What can be said again without anybody seeing it twice.
-REPEATABLE = frozenset({"chat.update", "views.publish", "response_url"})
 LOOKED_UP = "chat.postMessage"
 
 Say = Callable[[str], None]
@@ -69,7 +67,7 @@ class Sender:
     def _deal(self, said: Said) -> bool:
         """Send one; True where it is settled."""
         try:
-            if said.status == "sending" and said.method not in REPEATABLE:
+            if said.status == "sending" and not _repeatable(said):
                 found = self._found(said)
                 if found:
                     return self._sent(said, found)
@@ -79,7 +77,7 @@ class Sender:
         except NotSaid as problem:
             return self._again(said, problem)
         except PerhapsSaid as problem:
-            if said.method not in REPEATABLE and said.method != LOOKED_UP:
+            if not _repeatable(said) and said.method != LOOKED_UP:
                 self.outbox.dead(said.id, f"perhaps said, and cannot be looked up: {problem}")
                 return True
             self.outbox.later(said.id, self.clock() + _back_off(said.tries), str(problem), said=True)
@@ -141,6 +139,11 @@ class Sender:
     def _channel(self, name: str) -> str:
         """A channel's id; a name is known from what was said there before."""
         return self.outbox.place_of(name) if name.startswith("#") else name
+
+
+def _repeatable(said: Said) -> bool:
+    """Whether it can be said again without anybody seeing it twice: it takes the place of what stands there."""
+    return said.method in ("chat.update", "views.publish") or bool(said.body.get("replace_original"))
 
 
 def called(client: WebClient, method: str, body: Mapping[str, Any]) -> str:
@@ -213,4 +216,4 @@ def _hooked(body: Mapping[str, Any]) -> str:
 
 
 def _back_off(tries: int) -> float:
-    return min(LONGEST, 0.5 * 2 ** min(tries, 10))
+    return float(min(LONGEST, 0.5 * 2 ** min(tries, 10)))

@@ -133,8 +133,8 @@ class Worker:
     def _say_to(self, asked: Asked, message: Body, *, public: bool) -> Saying:
         """Where it was asked; what only one person should see, and what takes the place of a hidden message, there."""
         where = asked.body
-        if where.get("answer") and where.get("replaces"):
-            return Saying("response_url", "", {"url": where["answer"], "replace_original": True,
+        if where.get("answer") and (where.get("replaces") or not where.get("thread")):
+            return Saying("response_url", "", {"url": where["answer"], "replace_original": bool(where.get("replaces")),
                                                "response_type": "ephemeral", **message})
         thread = {"thread_ts": where["thread"]} if where.get("thread") else {}
         if (public and thread) or asked.kind in ("app_mention", "message"):
@@ -184,7 +184,8 @@ class Worker:
                                                              jobs.status(job))
             actions = view.actions or (Action("Its log", ("job", "log", str(job.id))),)
             if job.status == "confirm":
-                view, actions = replace(view, title=f"Nothing was done: {view.title}"), (Action("Look again", job.argv),)
+                view = replace(view, title=f"Nothing was done: {view.title}")
+                actions = (Action("Look again", job.argv),)
             message = blocks.message(replace(view, actions=actions), zone=self._zone, command=job.argv,
                                      charts=self.charts)
             message["text"] = f"<@{asked.person}> {message['text']}"

@@ -116,6 +116,12 @@ class Outbox:
         with self.engine.connect() as connection:
             return connection.execute(select(col(OutboxRow.id)).where(col(OutboxRow.key) == key)).first() is not None
 
+    def is_dead(self, key: str) -> bool:
+        """Whether it was put and will not be sent."""
+        query = select(col(OutboxRow.status)).where(col(OutboxRow.key) == key)
+        with self.engine.connect() as connection:
+            return connection.execute(query).scalar() == "dead"
+
     def due(self, now: float, limit: int = 50) -> list[Said]:
         """What may be sent at `now` (seconds), in the order it was put; `sending` rows were interrupted."""
         query = _SAID.where(col(OutboxRow.status).in_(("new", "sending")), col(OutboxRow.not_before) <= now)

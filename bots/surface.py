@@ -1,0 +1,167 @@
+"""Slack at work: requests taken in, done, answered; living messages kept; all of it stops when it is told to."""
+
+import logging
+import os
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from threading import Event, Thread
+
+from slack_bolt import App
+from slack_bolt.adapter.socket_mode import SocketModeHandler
+from slack_sdk import WebClient
+
+from bots.board import Board
+from bots.digests import Digests
+from bots.door import HOOKS, Door
+from bots.sender import Say, Sender
+from bots.web import Web
+from bots.work import Worker
+from mlops_tui.daemon import ledger_of
+from mlops_tui.errors import BadInput
+from mlops_tui.project import Project
+from mlops_tui.session import Session
+from store.queues import Asked, Inbox
+
+SLACK = "https://slack.com/api/"
+HANDS = 4          # requests that are worked on at once
+EARS = 32          # envelopes that are taken at once
+EVERY = 0.1        # seconds between two looks into the queues
+PATIENCE = 10.0    # seconds that stopping waits for what is in the middle of something
+TIMEOUT = 10       # seconds that an answer of Slack's may take
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the environment says; tokens are nowhere else, and are never shown."""
+
+    bot_token: str = field(repr=False)
+    app_token: str = field(repr=False, default="")
+    signing_secret: str = field(repr=False, default="")
+    base_url: str = SLACK
+    port: int | None = None
+    charts: bool = True
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str], declared_url: str = "") -> "Settings":
+        """BadInput names the variable that is missing."""
+        token, app = environment.get("SLACK_BOT_TOKEN", ""), environment.get("SLACK_APP_TOKEN", "")
+        secret, port = environment.get("SLACK_SIGNING_SECRET", ""), environment.get("SLACK_HTTP_PORT", "")
+        if not token:
+            raise BadInput("SLACK_BOT_TOKEN is not set.", next="Set it, or try everything with: mlops-tui slack local")
+        if not port and not app:
+            raise BadInput("SLACK_APP_TOKEN is not set.",
+                           next="Set it for Socket Mode, or SLACK_HTTP_PORT and SLACK_SIGNING_SECRET for HTTP.")
+        if port and not (secret and port.isdecimal()):
+            raise BadInput("HTTP wants SLACK_SIGNING_SECRET, and a number as SLACK_HTTP_PORT.")
+        url = environment.get("SLACK_API_BASE_URL") or declared_url or SLACK
+        return cls(token, app, secret, url.rstrip("/") + "/", int(port) if port else None,
+                   environment.get("SLACK_CHARTS", "1") != "0")
+
+
+def start(session: Session, say: Say) -> "Service | None":
+    """Begin to listen and to speak; None where the project has no Slack."""
+    declared = session.declared().settings.slack
+    if declared is None:
+        say("Slack: mlops.yaml says nothing of it")
+        return None
+    service = Service(session, Settings.of(os.environ, declared.api_base_url), declared.channel, say)
+    service.start()
+    return service
+
+
+class Service:
+    """The threads of the bot: ears, hands, and one mouth."""
+
+    def __init__(self, session: Session, settings: Settings, channel: str, say: Say) -> None:
+        self.session, self.settings, self.say = session, settings, say
+        self.client = WebClient(settings.bot_token, settings.base_url, timeout=TIMEOUT, retry_handlers=[])
+        self.inbox = Inbox(ledger_of(session).engine)
+        root = session.declared().root
+        origin = settings.base_url.removesuffix("api/") if settings.base_url != SLACK else HOOKS
+        self.door = Door(self.inbox, lambda: Project(root), self.client, origin)
+        self.app = app(self.door, settings)
+        self.worker = Worker(session, say, settings.charts)
+        self.sender = Sender(self.client, ledger_of(session), say)
+        self.board = Board(session, self.client, channel, say, settings.charts)
+        self.digests = Digests(session, channel, say, settings.charts)
+        self._stop = Event()
+        self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="slack-hand")
+        self._busy: dict[int, Future[None]] = {}
+        self._threads: list[Thread] = []
+        self._web = Web(self.app, ledger_of(session), settings) if settings.port is not None else None
+
+    def start(self) -> None:
+        self.session.data().connect()  # made once, before threads share it
+        loops = [("slack-work", self._look, EVERY), ("slack-send", self._speak, EVERY)]
+        for name, once, every in loops:
+            self._threads.append(Thread(target=self._loop, args=(once, every), name=name, daemon=True))
+        self._threads.append(Thread(target=self._listen, name="slack-ears", daemon=True))
+        for thread in self._threads:
+            thread.start()
+
+    def stop(self) -> None:
+        """Take nothing more in, finish what is in hand; what is left stays in the queues."""
+        self._stop.set()
+        for thread in self._threads:
+            thread.join(PATIENCE)
+        self._hands.shutdown(wait=True, cancel_futures=True)
+
+    def _loop(self, once: Callable[[], None], every: float) -> None:
+        """Again and again; what goes wrong is said, and the next turn tries again."""
+        while not self._stop.wait(every):
+            try:
+                once()
+            except Exception as problem:  # the end of this surface: a bot that dies of one bad row is no bot
+                self.say(f"■ Slack: {type(problem).__name__}: {problem}")
+                self._stop.wait(1.0)
+
+    def _look(self) -> None:
+        """Hand out what came in, oldest first, and tell whose jobs are over."""
+        self._busy = {id: future for id, future in self._busy.items() if not future.done()}
+        for asked in self.inbox.waiting():
+            if asked.id not in self._busy:
+                self._busy[asked.id] = self._hands.submit(self._deal, asked)
+        self.worker.tell_ended()
+
+    def _deal(self, asked: Asked) -> None:
+        if self._stop.is_set():
+            return
+        try:
+            self.worker.deal(asked)
+        except Exception as problem:  # a bug of ours: the request is tried again, then set aside
+            self.worker.broken(asked, problem)
+
+    def _speak(self) -> None:
+        self.board.round()
+        self.digests.round()
+        self.sender.round()
+
+    def _listen(self) -> None:
+        """Hold the socket, or serve HTTP; where Slack is away, try again until it is back."""
+        if self._web is not None:
+            self._web.serve(self._stop, self.say)
+            return
+        handler = SocketModeHandler(self.app, self.settings.app_token, web_client=self.client, concurrency=EARS)
+        connected = False
+        while not self._stop.is_set():
+            try:
+                if not handler.client.is_connected():
+                    handler.client.connect_to_new_endpoint(force=True)
+                    connected = True
+                    self.say("Slack: listening")
+            except Exception as problem:  # whatever keeps Slack away now may be over in a moment
+                if connected:
+                    self.say(f"Slack: not connected ({type(problem).__name__})")
+                connected = False
+            self._stop.wait(1.0)
+        handler.client.close()
+
+
+def app(door: Door, settings: Settings) -> App:
+    """A Bolt app that checks signatures where HTTP is served, and leaves everything else to the door."""
+    logger = logging.getLogger("mlops_tui.slack")
+    logger.setLevel(logging.CRITICAL)
+    return App(token=settings.bot_token, signing_secret=settings.signing_secret or None, client=door.client,
+               token_verification_enabled=False, request_verification_enabled=settings.port is not None,
+               before_authorize=door.receive, logger=logger, listener_executor=ThreadPoolExecutor(1))
