@@ -56,7 +56,8 @@ def test_a_modal_opens_refuses_and_closes(slack: LocalSlack, app: App, client: W
 
     connect(app)
     modal = slack.slash("ana", "approve AP-5").modal
-    assert modal and modal["title"]["text"] == "Why?"
+    assert modal
+    assert modal["title"]["text"] == "Why?"
     assert slack.submit("ana").errors == {"reason": "Please complete this required field."}
     assert slack.submit("ana", modal["id"], {"Reason": "bad"}).errors == {"reason": "Say more."}
     assert len(slack.modals("ana")) == 1
