@@ -1,6 +1,6 @@
 """What becomes of a command line that somebody asks for at a surface: an answer, a plan, a question why, or a job."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import click
@@ -45,15 +45,22 @@ class Begun:
 Reply = Answer | Plan | ReasonWanted | Begun
 
 
-def ask(session: Session, argv: Sequence[str], consent: str | None = None, reason: str | None = None) -> Reply:
-    """Looks are answered at once, acts come back as a plan, decisions ask for a reason, long work becomes a job."""
+Begin = Callable[[Session, Sequence[str], str | None, str | None], int]
+
+
+def ask(session: Session, argv: Sequence[str], consent: str | None = None, reason: str | None = None,
+        begin: Begin = jobs.start) -> Reply:
+    """Looks are answered at once, acts come back as a plan, decisions ask for a reason, long work becomes a job.
+
+    `begin` says how a job is begun.
+    """
     call = call_of(session, argv)
     if call is None or call.shape is Shape.LOOK or session.read_only or not _may(session, call):
         return _answer(session, argv)
     if call.shape is Shape.DECIDE and not (reason or getattr(call.run, "keywords", {}).get("reason")):
         return ReasonWanted()
     if call.shape is Shape.MEASURE or consent is not None:
-        return Begun(jobs.start(session, argv, consent, reason))
+        return Begun(begin(session, argv, consent, reason))
     return _answer(session, argv, reason)
 
 

@@ -112,19 +112,25 @@ def parse(session: "Session", argv: Sequence[str]) -> Call:
     return call
 
 
+def named(argv: Sequence[str]) -> tuple[str, click.Command] | None:
+    """The command that the words name, and its path such as `incident resolve`; None where they name none.
+
+    Nothing is parsed beyond its name, nothing is run.
+    """
+    context = click.Context(root, info_name="mlops-tui", resilient_parsing=True)
+    command = root.get_command(context, argv[0]) if argv else None
+    if not isinstance(command, click.Group):
+        return (argv[0], command) if command is not None else None
+    second = argv[1] if len(argv) > 1 else ""
+    verb = second if second in command.commands else getattr(command, "subject" if second else "bare", None) or ""
+    found = command.commands.get(verb)
+    return (f"{argv[0]} {verb}", found) if found is not None else None
+
+
 def shapes(actions: Sequence[Action]) -> dict[tuple[str, ...], str]:
     """The shape of each action's command, as far as its words name one; nothing is run."""
-    found: dict[tuple[str, ...], str] = {}
-    context = click.Context(root, info_name="mlops-tui", resilient_parsing=True)
-    for action in actions:
-        command = root.get_command(context, action.argv[0])
-        if isinstance(command, click.Group):
-            verb = action.argv[1] if len(action.argv) > 1 and action.argv[1] in command.commands else ""
-            default = getattr(command, "subject" if len(action.argv) > 1 else "bare", None)
-            command = command.commands.get(verb or default or "")
-        if command is not None:
-            found[action.argv] = str(getattr(command, "shape", ""))
-    return found
+    found = {action.argv: named(action.argv) for action in actions}
+    return {argv: str(getattr(each[1], "shape", "")) for argv, each in found.items() if each is not None}
 
 
 def perform(session: "Session", argv: Sequence[str], *, consent: str | None = None, reason: str | None = None,

@@ -24,10 +24,13 @@ from store.jobs import Job, Jobs
 from store.ledger import Ledger
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from mlops_tui.commands import Outcome
 
 REPORT_EVERY = 0.25  # seconds between two writes of progress
-STARTING = timedelta(seconds=60)  # a job without a process for longer than this never got one
+WAITED = timedelta(seconds=5)  # whoever puts a job gives it a process sooner
+STARTING = timedelta(days=1)  # for so long a job may wait for its process: the daemon that gives it one may be away
 _children: list[subprocess.Popen[bytes]] = []
 
 
@@ -67,20 +70,32 @@ def start(session: Session, argv: Sequence[str], consent: str | None = None, rea
 
     Whether the actor may do it is decided where it is done: in the child's `perform`.
     """
+    id = put(session, argv, consent, reason)
+    launch(session, id)
+    return id
+
+
+def put(session: Session, argv: Sequence[str], consent: str | None = None, reason: str | None = None,
+        connection: "Connection | None" = None) -> int:
+    """Keep the job, within a transaction where one is given; `launch` begins it."""
     if session.read_only:
         raise Denied("This session is read-only.", next="Open it without --read-only.")
     if not argv or argv[0] == "job":
         raise BadInput("A job needs a command that is not itself about jobs.", next="Try: mlops-tui job --help")
-    table, actor = rows(session), session.actor
-    id = table.add(argv, actor=actor.name, source=actor.source, roles=actor.roles, simulated=actor.simulated,
-                   consent=consent or "", reason=reason or "")
+    actor = session.actor
+    return rows(session).add(argv, actor=actor.name, source=actor.source, roles=actor.roles, simulated=actor.simulated,
+                             consent=consent or "", reason=reason or "", connection=connection)
+
+
+def launch(session: Session, id: int) -> None:
+    """Give a waiting job its process. Doing it twice does it once: the first process claims the job."""
+    table = rows(session)
     try:
-        child = _spawn(session, id, argv)
+        child = _spawn(session, id, table.one(id).argv)
     except OSError as problem:
         table.end(id, "failed", exit=3, title=f"No process could be started: {problem}")
         raise
     table.born(id, host=socket.gethostname(), pid=child.pid, born=psutil.Process(child.pid).create_time())
-    return id
 
 
 def _spawn(session: Session, id: int, argv: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -184,6 +199,13 @@ def running(session: Session) -> list[Job]:
     if not session.read_only:
         reap(session)
     return rows(session).open()
+
+
+def waiting(session: Session, now: datetime | None = None) -> list[Job]:
+    """The jobs that were put here a while ago and never got a process: whoever put them was interrupted."""
+    moment = now or datetime.now(UTC)
+    return [job for job in rows(session).open() if job.pid is None and job.status == "queued" and here(job)
+            and job.asked_at is not None and WAITED < moment - job.asked_at < STARTING]
 
 
 _STATUS = {"queued": Status.RUNNING, "running": Status.RUNNING, "cancelled": Status.WARN, "lost": Status.FAIL,

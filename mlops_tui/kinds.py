@@ -22,8 +22,12 @@ class Stores:
 
 @dataclass(frozen=True)
 class Slack:
+    """Where the bot speaks, and when its digest comes (cron lines in the project's time zone; empty: never)."""
+
     channel: str
     api_base_url: str = ""
+    digest: str = "0 8 * * *"
+    weekly: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 import json
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Engine, Row, insert, select, update
+from sqlalchemy import Connection, Engine, Row, insert, select, update
 from sqlmodel import col
 
 from store.refusal import NotFound
@@ -59,13 +60,13 @@ class Jobs:
         self.engine = engine
 
     def add(self, argv: Sequence[str], *, actor: str, source: str, roles: frozenset[str], simulated: bool = False,
-            consent: str = "", reason: str = "") -> int:
-        """A new job that waits for its process; its number."""
+            consent: str = "", reason: str = "", connection: Connection | None = None) -> int:
+        """A new job that waits for its process, within a transaction where one is given; its number."""
         values = {"argv": json.dumps(list(argv), ensure_ascii=False), "actor": actor, "source": source,
                   "roles": " ".join(sorted(roles)), "simulated": simulated, "consent": consent, "reason": reason,
                   "status": "queued", "asked_at": _now()}
-        with self.engine.begin() as connection:
-            found = connection.execute(insert(JobRow).values(**values).returning(col(JobRow.id)))
+        with nullcontext(connection) if connection is not None else self.engine.begin() as writer:
+            found = writer.execute(insert(JobRow).values(**values).returning(col(JobRow.id)))
             return int(found.scalar_one() or 0)
 
     def one(self, id: int) -> Job:

@@ -8,6 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import RLock
 
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import DatabaseError
@@ -15,7 +16,7 @@ from sqlmodel import create_engine
 
 from store import rows
 from store.facts import Fact, body_of, fact_of
-from store.refusal import Refusal, Unreadable
+from store.refusal import Conflict, Refusal, Unreadable
 
 GENESIS = "0" * 64
 _READ = "SELECT seq, kind, subject, effective_at, recorded_at, actor, body, prev, hash FROM entry"
@@ -72,6 +73,7 @@ class Ledger:
         self.until: datetime | None = None
         self.read_only = False
         self._known: list[Entry] = []
+        self._lock = RLock()  # threads of one process share what it has read
         self.marks: dict[str, int] = {}  # how far readers in this process have come; shared by its copies
         self.engine = _engine(url)
         event.listen(self.engine, "connect", _prepare)
@@ -81,8 +83,8 @@ class Ledger:
         """Lay the tables once; two processes may both try."""
         try:
             with self.engine.connect() as connection:
-                found = connection.execute(text("SELECT count(*) FROM sqlite_master WHERE name = 'entry_no_replace'"))
-                if found.scalar_one():
+                found = connection.execute(text("SELECT name FROM sqlite_master")).scalars().all()
+                if {"entry_no_replace", *rows.EntryRow.metadata.tables} <= set(found):
                     return
             with self.locked() as connection:
                 rows.EntryRow.metadata.create_all(connection)
@@ -131,32 +133,35 @@ class Ledger:
         if self.read_only:
             raise Refusal("This history is open for reading only.", next="Open the project without --read-only.")
         with self.locked() as connection:
-            self._catch_up(connection)
-            facts = tuple(decide(self._known))
-            new = [self._insert(connection, fact, offset, effective_at) for offset, fact in enumerate(facts)]
-        self._known.extend(entry for entry in new if not self._known or entry.seq > self._known[-1].seq)
+            facts = tuple(decide(self._caught_up(connection)))
+            new = [self._insert(connection, fact, self.actor, effective_at) for fact in facts]
+        self._remember(new)
         return new
 
-    def _insert(self, connection: Connection, fact: Fact, offset: int, effective_at: datetime | None) -> Entry:
+    def unit(self) -> "Unit":
+        """A piece of work on the history as it stands, whose entries are written at its end, all or none."""
+        return Unit(self)
+
+    def _insert(self, connection: Connection, fact: Fact, actor: str, effective_at: datetime | None) -> Entry:
         previous = connection.execute(text("SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1")).first()
         seq, prev = (previous[0] + 1, previous[1]) if previous else (1, GENESIS)
         recorded = stamp(self.clock())
         happened = stamp(effective_at) if effective_at is not None else recorded
         body = json.dumps(body_of(fact), sort_keys=True, ensure_ascii=False, allow_nan=False)
         body = body.encode("utf-8", "backslashreplace").decode("utf-8")  # a file name that is no UTF-8 stays JSON
-        values = (seq, fact.kind, fact.subject, happened, recorded, self.actor, body, prev)
+        values = (seq, fact.kind, fact.subject, happened, recorded, actor, body, prev)
         digest = entry_hash(*values)
         connection.exec_driver_sql(
             "INSERT INTO entry (seq, kind, subject, effective_at, recorded_at, actor, body, prev, hash) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, digest))
         return Entry(seq, fact.kind, fact.subject, datetime.fromisoformat(happened), datetime.fromisoformat(recorded),
-                     self.actor, fact, digest)
+                     actor, fact, digest)
 
     def entries(self, *kinds: str, subject: str | None = None) -> list[Entry]:
         """The history so far, oldest first, of those kinds and that subject only where given."""
         with self._reading() as connection:
-            self._catch_up(connection)
-        return [entry for entry in self._known
+            known = self._caught_up(connection)
+        return [entry for entry in known
                 if (not kinds or entry.kind in kinds) and (subject is None or entry.subject == subject)
                 and (self.until is None or entry.recorded_at <= self.until)]
 
@@ -172,8 +177,8 @@ class Ledger:
 
     def _last(self) -> Entry | None:
         with self._reading() as connection:
-            self._catch_up(connection)
-        known = self._known if self.until is None else self.entries()
+            known: Sequence[Entry] = self._caught_up(connection)
+        known = known if self.until is None else self.entries()
         return known[-1] if known else None
 
     def latest(self) -> datetime | None:
@@ -192,11 +197,18 @@ class Ledger:
             raise Unreadable(f"The ledger cannot be read: {problem.orig}.", where=str(self.engine.url.database),
                              next="Restore it from a backup, or see mlops-tui doctor.") from problem
 
-    def _catch_up(self, connection: Connection) -> None:
-        """Read what others appended; what was read once never changes."""
-        last = self._known[-1].seq if self._known else 0
-        found = connection.exec_driver_sql(f"{_READ} WHERE seq > ? ORDER BY seq", (last,))
-        self._known.extend(_entry(tuple(row)) for row in found)
+    def _caught_up(self, connection: Connection) -> Sequence[Entry]:
+        """The history with what others appended since; what was read once never changes, and is not read again."""
+        with self._lock:
+            last = self._known[-1].seq if self._known else 0
+            found = connection.exec_driver_sql(f"{_READ} WHERE seq > ? ORDER BY seq", (last,))
+            self._known.extend(_entry(tuple(row)) for row in found)
+            return self._known
+
+    def _remember(self, new: Sequence[Entry]) -> None:
+        """Entries of our own, unless another thread has read them already."""
+        with self._lock:
+            self._known.extend(entry for entry in new if not self._known or entry.seq > self._known[-1].seq)
 
     def verify(self, anchor: str | None = None) -> Broken | None:
         """The first broken place of the chain; None where every hash, link and the anchor hold."""
@@ -215,6 +227,56 @@ class Ledger:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+class Unit(Ledger):
+    """What one piece of work decides, kept back until it can be written at once with whatever belongs to it.
+
+    It sees the history as it was when it began, and what it decided since. Nothing is locked meanwhile.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self.__dict__.update(ledger.__dict__)
+        self.ledger, self._from = ledger, ledger.head_seq()
+        self.marks = dict(ledger.marks)
+        self._decided: list[tuple[Fact, str, datetime | None]] = []
+        self._own: list[Entry] = []
+
+    def transact(self, decide: Callable[[Sequence[Entry]], Iterable[Fact]], *,
+                 effective_at: datetime | None = None) -> list[Entry]:
+        """Decide on the history and this unit's own entries, and keep what was decided."""
+        if self.read_only:
+            return super().transact(decide, effective_at=effective_at)
+        new = []
+        for fact in tuple(decide(self.entries())):
+            now = self.clock()
+            new.append(Entry(self._from + len(self._own) + 1, fact.kind, fact.subject, effective_at or now, now,
+                             self.actor, fact, ""))
+            self._own.append(new[-1])
+            self._decided.append((fact, self.actor, effective_at))
+        return new
+
+    def entries(self, *kinds: str, subject: str | None = None) -> list[Entry]:
+        """The history up to where the unit began, and its own entries."""
+        found = [entry for entry in super().entries(*kinds, subject=subject) if entry.seq <= self._from]
+        return found + [entry for entry in self._own if (not kinds or entry.kind in kinds)
+                        and (subject is None or entry.subject == subject)]
+
+    def _last(self) -> Entry | None:
+        found = self.entries()
+        return found[-1] if found else None
+
+    def commit(self, also: Callable[[Connection], None] = lambda _: None) -> list[Entry]:
+        """Write it all in one transaction, `also` with it; Conflict where the history has grown meanwhile."""
+        with self.locked() as connection:
+            last = connection.exec_driver_sql("SELECT coalesce(max(seq), 0) FROM entry").scalar_one()
+            if self._decided and last != self._from:
+                raise Conflict("The history has grown meanwhile.", next="Try again.")
+            new = [self.ledger._insert(connection, *each) for each in self._decided]
+            also(connection)
+        self.ledger._remember(new)
+        self.ledger.marks.update(self.marks)
+        return new
 
 
 def _engine(url: str) -> Engine:

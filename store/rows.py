@@ -57,3 +57,62 @@ class PeriodRow(SQLModel, table=True):
     schedule: str
     period: str
     claimed_at: str
+
+
+class InboxRow(SQLModel, table=True):
+    """What somebody asked for from outside, kept before it is acknowledged; the key tells a second delivery."""
+
+    __tablename__ = "inbox"
+    __table_args__ = (UniqueConstraint("key"), Index("inbox_status", "status"))
+    id: int | None = Field(default=None, primary_key=True)
+    key: str
+    kind: str
+    person: str
+    body: str
+    status: str = "new"
+    seen: int = 1
+    tries: int = 0
+    job: int | None = None
+    error: str = ""
+    received_at: str
+    ended_at: str = ""
+
+
+class OutboxRow(SQLModel, table=True):
+    """What is to be said outside; written with the decision to say it, sent by one sender, found again by its id."""
+
+    __tablename__ = "outbox"
+    __table_args__ = (UniqueConstraint("key"), Index("outbox_status", "status"))
+    id: int | None = Field(default=None, primary_key=True)
+    key: str
+    method: str
+    channel: str = ""
+    body: str
+    status: str = "new"
+    tries: int = 0
+    not_before: float = 0.0
+    reference: str = ""
+    error: str = ""
+    put_at: str
+    ended_at: str = ""
+
+
+class CardRow(SQLModel, table=True):
+    """A message that lives: where it stands, what it shows, and up to which entry its thread tells the story."""
+
+    __tablename__ = "card"
+    name: str = Field(primary_key=True)
+    channel: str = ""
+    reference: str = ""
+    shown: str = ""
+    shown_at: float = 0.0
+    told: int = 0
+
+
+class LeaseRow(SQLModel, table=True):
+    """Who may do what only one may do, and until when."""
+
+    __tablename__ = "lease"
+    name: str = Field(primary_key=True)
+    holder: str
+    until: float

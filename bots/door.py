@@ -1,0 +1,152 @@
+"""What Slack delivers: read, kept, acknowledged; nothing else happens before the acknowledgement."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from slack_bolt import BoltRequest, BoltResponse
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackClientError
+
+from bots import buttons, forms, identity
+from bots.words import argv_of, typed
+from mlops_tui import roles
+from mlops_tui.commands import named
+from mlops_tui.errors import BadInput, Refusal
+from mlops_tui.project import Project
+from mlops_tui.roles import Shape
+from store.queues import Inbox
+
+LISTENED = ("app_mention", "app_home_opened", "message")
+AGAIN = "Nothing was done. Try it again in a moment."
+HOOKS = "https://hooks.slack.com/"
+
+Body = Mapping[str, Any]
+Where = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Door:
+    """Takes a request of Slack's, and answers within its three seconds.
+
+    `origin` is where Slack's own web API lives: answers go there and nowhere else.
+    """
+
+    inbox: Inbox
+    project: Callable[[], Project]
+    client: WebClient
+    origin: str = HOOKS
+
+    def receive(self, req: BoltRequest) -> BoltResponse:
+        """The only listener. What cannot be kept is not acknowledged as taken: Slack or the person tries again."""
+        body = req.body
+        try:
+            if "command" in body:
+                return self._command(body)
+            match body.get("type"):
+                case "block_actions":
+                    return self._press(body)
+                case "view_submission":
+                    return self._submitted(body)
+                case "event_callback":
+                    return self._event(body)
+        except Refusal as problem:
+            return _ephemeral(f"■ {problem} {AGAIN}") if "command" in body else BoltResponse(status=503, body="")
+        return BoltResponse(status=200, body="")
+
+    # -- what people do -------------------------------------------------------------------------------------------
+
+    def _command(self, body: Body) -> BoltResponse:
+        try:
+            argv = argv_of(str(body.get("text") or ""))
+        except BadInput as problem:
+            return _ephemeral(f"■ {problem}")
+        where = self._where(channel=body.get("channel_id"), answer=body.get("response_url"), replaces=True)
+        if self._asks(str(body["user_id"]), argv):
+            return self._form(body, argv, {**where, "replaces": False})
+        self.inbox.put(f"command/{body['trigger_id']}", "command", str(body["user_id"]), {**where, "argv": argv})
+        return _ephemeral(f"◌ `{typed(argv).replace('`', '')}`")
+
+    def _press(self, body: Body) -> BoltResponse:
+        action, person = body["actions"][0], str(body["user"]["id"])
+        where = self._where_pressed(body)
+        key = f"press/{body.get('trigger_id') or action.get('action_ts')}"
+        try:
+            press = buttons.decode(str(action.get("value") or ""))
+        except BadInput as problem:
+            self.inbox.put(key, "refused", person, {**where, "argv": [], "why": str(problem)})
+            return BoltResponse(status=200, body="")
+        if action.get("action_id") == "cancel":
+            self.inbox.put(key, "cancel", person, {**where, "argv": press.argv})
+        elif press.consent is None and self._asks(person, press.argv):
+            return self._form(body, press.argv, {**where, "replaces": False})
+        else:
+            self.inbox.put(key, "press", person, {**where, "argv": press.argv, "consent": press.consent})
+        return BoltResponse(status=200, body="")
+
+    def _submitted(self, body: Body) -> BoltResponse:
+        view = body["view"]
+        argv, reason = forms.argv_from(view.get("state") or {}, str(view.get("private_metadata") or ""))
+        if wrong := forms.errors(argv):
+            return _json({"response_action": "errors", "errors": wrong})
+        where = forms.private_of(str(view.get("private_metadata") or ""))
+        self.inbox.put(f"form/{view['id']}", "form", str(body["user"]["id"]),
+                       {**json.loads(where or "{}"), "argv": argv, "reason": reason})
+        return BoltResponse(status=200, body="")
+
+    def _event(self, body: Body) -> BoltResponse:
+        event = body.get("event") or {}
+        kind, person = str(event.get("type")), str(event.get("user") or "")
+        direct = kind == "message" and event.get("channel_type") == "im" and not event.get("subtype")
+        if person and not event.get("bot_id") and kind in LISTENED and (kind != "message" or direct):
+            where = self._where(channel=event.get("channel"), thread=event.get("thread_ts") or event.get("ts"))
+            self.inbox.put(f"event/{body['event_id']}", kind, person, {**where, "text": str(event.get("text") or "")})
+        return BoltResponse(status=200, body="")
+
+    # -- forms ----------------------------------------------------------------------------------------------------
+
+    def _asks(self, user: str, argv: "list[str] | tuple[str, ...]") -> bool:
+        """Whether a form has to be filled in first; nobody is shown the form of what he may not do."""
+        actor, found = identity.actor_of(self.project().team, user), named(argv)
+        if actor is None or found is None or not forms.needs_form(argv):
+            return False
+        try:
+            roles.check(actor, found[0], getattr(found[1], "shape", Shape.ACT))
+        except Refusal:
+            return False
+        return True
+
+    def _form(self, body: Body, argv: "list[str] | tuple[str, ...]", where: Where) -> BoltResponse:
+        """Open it at once, since a trigger lives three seconds; it is never tried again."""
+        view = forms.modal(argv, private=json.dumps(where, separators=(",", ":")))
+        try:
+            self.client.views_open(trigger_id=str(body["trigger_id"]), view=view)
+        except (SlackClientError, OSError) as problem:
+            why = f"■ The form could not be opened ({problem.__class__.__name__}). {AGAIN}"
+            return _ephemeral(why) if "command" in body else BoltResponse(status=200, body="")
+        return BoltResponse(status=200, body="")
+
+    # -- where answers go -----------------------------------------------------------------------------------------
+
+    def _where(self, *, channel: Any = None, thread: Any = None, answer: Any = None, replaces: bool = False) -> Where:
+        """A place to answer to; an address that is not Slack's own is none."""
+        ours = str(answer or "")
+        return {"channel": str(channel or ""), "thread": str(thread or ""),
+                "answer": ours if ours.startswith((HOOKS, self.origin)) else "", "replaces": replaces}
+
+    def _where_pressed(self, body: Body) -> Where:
+        container = body.get("container") or {}
+        message, channel = body.get("message") or {}, (body.get("channel") or {}).get("id")
+        hidden = bool(container.get("is_ephemeral"))
+        thread = message.get("thread_ts") or container.get("thread_ts") or (None if hidden else container.get("message_ts"))
+        return self._where(channel=channel, thread=thread, answer=body.get("response_url"), replaces=hidden)
+
+
+def _ephemeral(text: str) -> BoltResponse:
+    """Seen by nobody but who asked."""
+    return _json({"response_type": "ephemeral", "text": text[:3000]})
+
+
+def _json(content: Mapping[str, Any]) -> BoltResponse:
+    return BoltResponse(status=200, body=json.dumps(content), headers={"content-type": ["application/json"]})

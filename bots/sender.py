@@ -1,0 +1,216 @@
+"""The only one who talks to Slack: what is to be said goes out once, in order, as fast as Slack allows."""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http.client import HTTPException
+from typing import Any
+from urllib.error import URLError
+
+from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError, SlackClientError
+from slack_sdk.webhook import WebhookClient
+
+from store.ledger import Ledger
+from store.queues import Card, Cards, Outbox, Said
+
+PACE = 1.05          # seconds between two messages in a channel
+LONGEST = 60.0       # seconds between two tries
+EVENT = "mlops_tui_said"
+# Answers after which it may have been said all the same, or will be when Slack is well again.
+UNSURE = frozenset({"fatal_error", "internal_error", "request_timeout"})
+AWAY = frozenset({"service_unavailable", "team_added_to_org", "ratelimited", "rate_limited"})
+# What can be said again without anybody seeing it twice.
+REPEATABLE = frozenset({"chat.update", "views.publish", "response_url"})
+LOOKED_UP = "chat.postMessage"
+
+Say = Callable[[str], None]
+
+
+class NotSaid(Exception):
+    """Slack did not take it, surely; `after` seconds it may be tried again, None: never."""
+
+    def __init__(self, why: str, after: float | None, *, counted: bool = True) -> None:
+        super().__init__(why)
+        self.after, self.counted = after, counted
+
+
+class PerhapsSaid(Exception):
+    """The answer was lost: it stands there, or it does not."""
+
+
+@dataclass
+class Sender:
+    """Empties the outbox; one at a time has the lease."""
+
+    client: WebClient
+    ledger: Ledger
+    say: Say
+    clock: Callable[[], float] = time.time
+    _free: dict[str, float] = field(default_factory=dict)  # when a channel, or a method, may be used again
+
+    def __post_init__(self) -> None:
+        self.outbox, self.cards = Outbox(self.ledger.engine), Cards(self.ledger.engine)
+
+    def round(self) -> int:
+        """Send what may be sent now; how much that was. Within a channel nothing overtakes."""
+        done, held = 0, set[str]()
+        for said in self.outbox.due(self.clock(), 200):
+            if said.channel and said.channel in held:
+                continue
+            if self.clock() < max(self._free.get(said.channel, 0), self._free.get(said.method, 0)):
+                held.add(said.channel)
+                continue
+            done += self._deal(said)
+            if said.method == LOOKED_UP:
+                self._free[said.channel] = self.clock() + PACE
+        return done
+
+    def _deal(self, said: Said) -> bool:
+        """Send one; True where it is settled."""
+        try:
+            if said.status == "sending" and said.method not in REPEATABLE:
+                found = self._found(said)
+                if found:
+                    return self._sent(said, found)
+            elif said.status == "new" and not self.outbox.sending(said.id):
+                return False
+            return self._sent(said, self._call(said))
+        except NotSaid as problem:
+            return self._again(said, problem)
+        except PerhapsSaid as problem:
+            if said.method not in REPEATABLE and said.method != LOOKED_UP:
+                self.outbox.dead(said.id, f"perhaps said, and cannot be looked up: {problem}")
+                return True
+            self.outbox.later(said.id, self.clock() + _back_off(said.tries), str(problem), said=True)
+            return False
+
+    def _again(self, said: Said, problem: NotSaid) -> bool:
+        if problem.after is None:
+            self.say(f"■ {said.method} {said.key}: {problem}")
+            self.outbox.dead(said.id, str(problem))
+            return True
+        if not problem.counted:
+            self._free[said.method] = self.clock() + problem.after
+        after = problem.after if not problem.counted else max(problem.after, _back_off(said.tries))
+        self.outbox.later(said.id, self.clock() + after, str(problem), said=False, counted=problem.counted)
+        return False
+
+    def _sent(self, said: Said, reference: str) -> bool:
+        """Note where it stands; a card learns its place in the same transaction."""
+        with self.ledger.locked() as connection:
+            self.outbox.sent(said.id, reference, connection)
+            card = self.cards.all().get(str(said.body.get("card") or ""))
+            if card is not None:
+                channel, _, ts = reference.partition("/")
+                placed = Card(card.name, channel, ts, card.shown, card.shown_at, card.told)
+                self.cards.keep(placed, connection)
+        return True
+
+    # -- Slack ----------------------------------------------------------------------------------------------------
+
+    def _call(self, said: Said) -> str:
+        """Say it; where it stands then. NotSaid or PerhapsSaid otherwise."""
+        body = {key: value for key, value in said.body.items() if key != "card"}
+        if said.method == "response_url":
+            return _hooked(body)
+        if said.method == LOOKED_UP:
+            body["metadata"] = {"event_type": EVENT, "event_payload": {"id": said.key}}
+        return called(self.client, said.method, {**({"channel": said.channel} if said.channel else {}), **body})
+
+    def _found(self, said: Said) -> str:
+        """Where it stands, if it does: looked up by the id that each message carries. Empty where it does not."""
+        if said.method != LOOKED_UP:
+            raise NotSaid("interrupted while it was said; it cannot be looked up", None)
+        thread, channel = said.body.get("thread_ts"), self._channel(said.channel)
+        if not channel:
+            raise NotSaid("interrupted while it was said; give the channel's id in mlops.yaml, slack: channel", None)
+        method = "conversations.replies" if thread else "conversations.history"
+        asked = {"channel": channel, "include_all_metadata": True, "limit": 200, **({"ts": thread} if thread else {})}
+        while True:
+            answer = read(self.client, method, asked)
+            for message in answer.get("messages") or ():
+                carried = ((message.get("metadata") or {}).get("event_payload") or {}).get("id")
+                if carried == said.key:
+                    return f"{channel}/{message['ts']}"
+            cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+            if not cursor:
+                return ""
+            asked = {**asked, "cursor": cursor}
+
+    def _channel(self, name: str) -> str:
+        """A channel's id; a name is known from what was said there before."""
+        return self.outbox.place_of(name) if name.startswith("#") else name
+
+
+def called(client: WebClient, method: str, body: Mapping[str, Any]) -> str:
+    """Call a method that says something; `channel/ts` of what was said, where it has one."""
+    answer = _answered(client, method, json=dict(body))
+    return f"{answer.get('channel') or ''}/{answer.get('ts') or answer.get('message_ts') or ''}"
+
+
+def read(client: WebClient, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Call a method that only reads: a lost answer is as if it was never asked."""
+    try:
+        return _answered(client, method, params=dict(body), http_verb="GET")
+    except PerhapsSaid as problem:
+        raise NotSaid(str(problem), 1.0) from problem
+
+
+def _answered(client: WebClient, method: str, **how: Any) -> Mapping[str, Any]:
+    try:
+        answer = client.api_call(method, **how)
+        return dict(answer.data) if isinstance(answer.data, dict) else {}
+    except SlackApiError as problem:
+        raise _judged(problem) from problem
+    except (SlackClientError, URLError, OSError, HTTPException) as problem:
+        raise _lost(problem) from problem
+
+
+def _judged(problem: SlackApiError) -> Exception:
+    """What an error of Slack's own means for what was to be said."""
+    answer = problem.response
+    status = getattr(answer, "status_code", 200)
+    data = getattr(answer, "data", None)
+    error = str(data.get("error") if isinstance(data, dict) else "") or f"HTTP {status}"
+    if status == 429 or error in ("ratelimited", "rate_limited"):
+        headers = {str(key).lower(): value for key, value in (getattr(answer, "headers", None) or {}).items()}
+        return NotSaid(error, float(headers.get("retry-after") or 1), counted=False)
+    if error in AWAY or status == 503:
+        return NotSaid(error, 1.0)
+    if error in UNSURE or status >= 500:
+        return PerhapsSaid(error)
+    return NotSaid(f"{error}{_details(data)}", None)
+
+
+def _details(data: object) -> str:
+    told = ((data.get("response_metadata") or {}).get("messages") or []) if isinstance(data, dict) else []
+    return f": {'; '.join(map(str, told))}" if told else ""
+
+
+def _lost(problem: Exception) -> Exception:
+    """Nobody was there; or somebody was, and the answer got lost."""
+    reason = problem.reason if isinstance(problem, URLError) else problem
+    if isinstance(reason, ConnectionRefusedError):
+        return NotSaid("Slack cannot be reached", 1.0)
+    return PerhapsSaid(f"{type(reason).__name__}: {reason}")
+
+
+def _hooked(body: Mapping[str, Any]) -> str:
+    """Answer at the address that came with the request."""
+    content = {key: value for key, value in body.items() if key != "url"}
+    try:
+        answer = WebhookClient(str(body["url"]), retry_handlers=[]).send_dict(content)
+    except (SlackClientError, URLError, OSError, HTTPException) as problem:
+        raise _lost(problem) from problem
+    if answer.status_code == 429:
+        raise NotSaid("ratelimited", float(answer.headers.get("Retry-After") or 1), counted=False)
+    if answer.status_code >= 500:
+        raise NotSaid(f"HTTP {answer.status_code}", 1.0)
+    if answer.status_code != 200:
+        raise NotSaid(f"{answer.body or answer.status_code}"[:200], None)
+    return ""
+
+
+def _back_off(tries: int) -> float:
+    return min(LONGEST, 0.5 * 2 ** min(tries, 10))

@@ -1,0 +1,225 @@
+"""What was asked for is done: computed outside, then written in one short transaction with its answer."""
+
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from bots import blocks, identity
+from bots.words import argv_of
+from mlops_tui import asking, jobs
+from mlops_tui.commands import named
+from mlops_tui.daemon import fresh, ledger_of
+from mlops_tui.errors import BadInput, Conflict, Denied, Refusal
+from mlops_tui.roles import Shape
+from mlops_tui.session import Session
+from mlops_tui.view import Action, Facts, Status, View
+from store.facts import Command
+from store.ledger import Ledger
+from store.queues import Asked, Inbox, Outbox
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+TRIES = 5         # before a request that fails is set aside
+MOVED = 50        # times that the history may grow while one request is computed
+Say = Callable[[str], None]
+Body = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Saying:
+    """One thing to be said: how, where, and what."""
+
+    method: str
+    channel: str
+    body: Body
+
+
+@dataclass
+class Worker:
+    """Empties the inbox. Whatever happens to its process, each request has its effect once."""
+
+    session: Session
+    say: Say
+    charts: bool = True
+    _random: random.Random = field(default_factory=random.Random)
+
+    def __post_init__(self) -> None:
+        self.engine = ledger_of(self.session).engine
+        self.inbox, self.outbox = Inbox(self.engine), Outbox(self.engine)
+
+    def deal(self, asked: Asked) -> None:
+        """Do it; where the history grew meanwhile, compute it again."""
+        for _ in range(MOVED):
+            try:
+                return self._once(asked)
+            except Conflict:
+                if asked.id not in {each.id for each in self.inbox.waiting(limit=1000)}:
+                    return None
+                time.sleep(self._random.uniform(0, 0.02))
+            except Refusal as problem:
+                return self._failed(asked, problem)
+        return self._failed(asked, Conflict("The history grew faster than this could be decided."))
+
+    def broken(self, asked: Asked, problem: Exception) -> None:
+        """A bug of ours: it is tried again, and set aside when that does not help."""
+        self._failed(asked, problem)
+
+    def _failed(self, asked: Asked, problem: Exception) -> None:
+        dead = asked.tries + 1 >= TRIES
+        self.say(f"■ request {asked.id} ({asked.kind}): {type(problem).__name__}: {problem}")
+        if dead:
+            view = View("This could not be done, and nothing is tried any more.", Status.ERROR, (Facts({
+                "where": f"request {asked.id}", "why": str(problem)}),))
+            self._put(f"asked/{asked.id}", self._to(asked, view, public=False))
+        self.inbox.tried(asked.id, f"{type(problem).__name__}: {problem}", dead=dead)
+
+    def _once(self, asked: Asked) -> None:
+        session = fresh(self.session)
+        actor = identity.actor_of(session.declared().team, asked.person)
+        if actor is None or asked.kind == "refused":
+            return self._refuse(session, asked, known=actor is not None)
+        if asked.kind == "app_home_opened":
+            return self._home(session.acting_as(actor), asked)
+        base = ledger_of(session)
+        mine = replace(session, ledger=base.unit()).acting_as(actor)
+        wanted = list[tuple[Sequence[str], str | None, str | None]]()
+
+        def begin(_: Session, argv: Sequence[str], consent: str | None, reason: str | None) -> int:
+            wanted.append((argv, consent, reason))
+            return 0
+
+        try:
+            argv = _argv(asked)
+            reply = _cancelled() if asked.kind == "cancel" else asking.ask(
+                mine, argv, asked.body.get("consent"), asked.body.get("reason"), begin)
+        except BadInput as problem:
+            argv, reply = (), asking.Answer(_refused(problem), error=True)
+        begun: list[int] = []
+
+        def also(connection: "Connection") -> None:
+            begun[:] = [jobs.put(mine, *wanted[0], connection=connection)] if wanted else []
+            Inbox.settle(connection, asked.id, "begun" if begun else "done", job=begun[0] if begun else None)
+            self._put(f"asked/{asked.id}", self._reply(asked, argv, reply, begun), connection)
+
+        _unit(mine).commit(also)
+        for id in begun:
+            jobs.launch(mine, id)
+        return None
+
+    # -- what is answered -----------------------------------------------------------------------------------------
+
+    def _reply(self, asked: Asked, argv: Sequence[str], reply: asking.Reply, begun: Sequence[int]) -> Saying:
+        match reply:
+            case asking.Plan():
+                message = blocks.plan_message(reply.view, argv, reply.digest, zone=self._zone, charts=self.charts)
+                return self._say_to(asked, message, public=asked.kind == "app_mention")
+            case asking.ReasonWanted():
+                view = View(f"'{' '.join(argv)}' needs a reason.", Status.ERROR,
+                            (Facts({"next": "Add: --reason 'why'"}),))
+                return self._to(asked, view, public=False)
+            case asking.Begun():
+                view = View(f"job {begun[0]} has begun: {' '.join(argv)}", Status.RUNNING, (),
+                            (Action("How far is it?", ("job", "log", str(begun[0]))),))
+                return self._to(asked, view, public=False)
+        return self._to(asked, reply.view, public=_looked(argv) and not reply.error, command=argv)
+
+    def _to(self, asked: Asked, view: View, *, public: bool, command: Sequence[str] = ()) -> Saying:
+        message = blocks.message(view, zone=self._zone, command=command, charts=self.charts)
+        return self._say_to(asked, message, public=public)
+
+    def _say_to(self, asked: Asked, message: Body, *, public: bool) -> Saying:
+        """Where it was asked; what only one person should see, and what takes the place of a hidden message, there."""
+        where = asked.body
+        if where.get("answer") and where.get("replaces"):
+            return Saying("response_url", "", {"url": where["answer"], "replace_original": True,
+                                               "response_type": "ephemeral", **message})
+        thread = {"thread_ts": where["thread"]} if where.get("thread") else {}
+        if (public and thread) or asked.kind in ("app_mention", "message"):
+            return Saying("chat.postMessage", where["channel"], {**thread, **message})
+        return Saying("chat.postEphemeral", where["channel"], {"user": asked.person, **thread, **message})
+
+    def _put(self, key: str, saying: Saying, connection: "Connection | None" = None) -> None:
+        self.outbox.put(key, saying.method, saying.channel, saying.body, connection)
+
+    @property
+    def _zone(self) -> Any:
+        return self.session.declared().zone
+
+    # -- what is no command ---------------------------------------------------------------------------------------
+
+    def _refuse(self, session: Session, asked: Asked, *, known: bool) -> None:
+        """Somebody we do not know, or a button that is none of ours: said, and recorded."""
+        problem: Refusal = identity.unknown(asked.person) if not known else Denied(str(asked.body.get("why") or ""))
+        unit = ledger_of(session).unit().acting_as("somebody in Slack")
+        unit.append(Command(subject="slack", argv=tuple(asked.body.get("argv") or ()), shape="", phase="refused",
+                            status="denied", source=identity.SOURCE, error="unknown_person" if not known else "forged"))
+
+        def also(connection: "Connection") -> None:
+            Inbox.settle(connection, asked.id, "done")
+            self._put(f"asked/{asked.id}", self._to(asked, _refused(problem), public=False), connection)
+
+        _unit(replace(session, ledger=unit)).commit(also)
+
+    def _home(self, session: Session, asked: Asked) -> None:
+        """What needs this person, on the first page of the app."""
+        view = session.perform(("status",)).view
+        message = blocks.message(view, zone=self._zone, command=("status",), charts=False)
+        body = {"user_id": asked.person, "view": {"type": "home", "blocks": message["blocks"]}}
+        with ledger_of(session).locked() as connection:
+            Inbox.settle(connection, asked.id, "done")
+            self._put(f"asked/{asked.id}", Saying("views.publish", "", body), connection)
+
+    # -- jobs -----------------------------------------------------------------------------------------------------
+
+    def tell_ended(self) -> None:
+        """Answer those whose jobs are over, each once."""
+        for asked in self.inbox.waiting(status="begun"):
+            job = jobs.rows(self.session).one(asked.job or 0)
+            if job.open:
+                continue
+            view = jobs.answer(self.session, job.id) or View(job.title or f"job {job.id} is {job.status}",
+                                                             jobs.status(job))
+            actions = view.actions or (Action("Its log", ("job", "log", str(job.id))),)
+            if job.status == "confirm":
+                view, actions = replace(view, title=f"Nothing was done: {view.title}"), (Action("Look again", job.argv),)
+            message = blocks.message(replace(view, actions=actions), zone=self._zone, command=job.argv,
+                                     charts=self.charts)
+            message["text"] = f"<@{asked.person}> {message['text']}"
+            thread = {"thread_ts": asked.body["thread"]} if asked.body.get("thread") else {}
+            saying = Saying("chat.postMessage", asked.body["channel"], {**thread, **message})
+            with ledger_of(self.session).locked() as connection:
+                Inbox.settle(connection, asked.id, "done", before="begun")
+                self._put(f"job/{job.id}", saying, connection)
+
+
+def _argv(asked: Asked) -> tuple[str, ...]:
+    return tuple(asked.body["argv"] if "argv" in asked.body else argv_of(_spoken(str(asked.body.get("text") or ""))))
+
+
+def _spoken(text: str) -> str:
+    """What was said to us, without our name at its beginning."""
+    first, _, rest = text.strip().partition(" ")
+    return rest if first.startswith("<@") else text
+
+
+def _looked(argv: Sequence[str]) -> bool:
+    found = named(argv)
+    return found is not None and getattr(found[1], "shape", None) is Shape.LOOK
+
+
+def _cancelled() -> asking.Answer:
+    return asking.Answer(View("Cancelled; nothing was done.", Status.DONE))
+
+
+def _refused(problem: Refusal) -> View:
+    facts = {name: value for name, value in (("where", problem.where), ("next", problem.next)) if value}
+    status = Status.DENIED if isinstance(problem, Denied) else Status.ERROR
+    return View(problem.what, status, (Facts(facts),) if facts else ())
+
+
+def _unit(session: Session) -> Any:
+    assert isinstance(session.ledger, Ledger)
+    return session.ledger
