@@ -170,20 +170,30 @@ def _lines_of(text: str) -> int:
 
 
 def _facts(part: Facts, how: _How) -> list[Block]:
-    """Short facts share a line, long ones have their own."""
-    runs, used, shared, count = list[Block](), 0, False, 0
-    for key, value in list(part.items.items())[:FACTS]:
-        name, text = shown(key.replace("_", " "), 60), _fact(key, value, how.zone)
+    """Short facts share a line, long ones have their own; those that have no value are named at the end."""
+    runs, used, shared = list[Block](), 0, False
+    items = list(part.items.items())
+    absent = ", ".join(_fact_name(key) for key, value in items[:FACTS] if value in (None, "", ()))
+    told = [(key, value) for key, value in items[:FACTS] if value not in (None, "", ())]
+    left = max(len(items) - FACTS, 0)
+    for number, (key, value) in enumerate(told):
+        name, text = _fact_name(key), _fact(key, value, how.zone)
         used += len(name) + len(text) + 4
-        if used > BLOCK:
+        if used > BLOCK - 2 * LONG:
+            left += len(told) - number
             break
         short = width_of(name) + width_of(text) <= SHORT
         joint = "" if not runs else " · " if short and shared else "\n"
         runs += [run(f"{joint}{name} "), run(text, bold=True)]
-        shared, count = short, count + 1
+        shared = short
+    if absent:
+        runs.append(run(("\n" if runs else "") + cut(absent, LONG) + ": none"))
     made = [rich(section(*runs))] if runs else []
-    left = len(part.items) - count
     return [*made, context(f"{left:,} more{how.more}")] if left else made
+
+
+def _fact_name(key: str) -> str:
+    return shown(key.replace("_", " "), 60)
 
 
 def _fact(key: str, value: Cell, zone: tzinfo) -> str:
@@ -218,23 +228,42 @@ def _step(step: Step) -> list[Block]:
 
 def _text(part: Text, how: _How, room: int) -> list[Block]:
     """Prose as paragraphs, code in letters of one width; Markdown's bold, code, headings and lists are kept."""
-    whole = part.body.strip("\n").expandtabs(4).replace("\r\n", "\n").split("\n")
+    marked = part.kind == "markdown"
+    raw = part.body.strip("\n").expandtabs(4).replace("\r\n", "\n").split("\n")
+    lines = list(_unwrapped(raw)) if marked else [(line, part.kind == "code") for line in raw]
     elements, used, count = list[Block](), 0, 0
-    fenced = part.kind == "code"
-    for raw in whole[:LINES]:
-        line = cut(clean(raw).rstrip(), 1000)
+    for raw_line, fenced in lines[:LINES]:
+        line = cut(clean(raw_line).rstrip(), 1000)
         if used + len(line) > room - 100:
             break
         used, count = used + len(line) + 1, count + 1
-        if part.kind == "markdown" and raw.lstrip().startswith("```"):
-            fenced = not fenced
-        elif fenced:
+        if fenced:
             _joined(elements, "rich_text_preformatted", [run(line or " ")])
         else:
-            _joined(elements, "rich_text_section", _prose(line, marked=part.kind == "markdown"))
+            _joined(elements, "rich_text_section", _prose(line, marked=marked))
     made = [rich(*elements)] if any(each["text"].strip() for one in elements for each in one["elements"]) else []
-    left = len(whole) - count
+    left = len(lines) - count
     return [*made, context(f"{left:,} more lines{how.more}")] if left else made
+
+
+def _unwrapped(lines: Sequence[str]) -> Iterator[tuple[str, bool]]:
+    """Markdown's lines, and whether each is code: a paragraph or item that goes on is one line, a fence none."""
+    fenced, going = False, ""
+    for line in lines:
+        text = line.strip()
+        fence = text.startswith("```")
+        begins = fenced or fence or not text or text[0] == "#" or text[:2] in ("- ", "* ") or text[0] in "|>"
+        if going and begins:
+            yield going, False
+            going = ""
+        if fence:
+            fenced = not fenced
+        elif fenced or not text or text[0] in "#|>":
+            yield line, fenced
+        else:
+            going = f"{going} {text}" if going else line
+    if going:
+        yield going, False
 
 
 def _joined(elements: list[Block], type: str, runs: list[Block]) -> None:

@@ -41,10 +41,17 @@ class Asked:
         return sorted(open_, key=lambda each: not self.needs(each))
 
     def needs(self, parameter: click.Parameter) -> bool:
-        """Whether the command does nothing without it: where files are the other way to say it, it is needed here."""
-        if parameter.required or not isinstance(parameter, click.Argument):
-            return parameter.required
-        return any(isinstance(each, click.Option) and is_path(each) for each in self.command.params)
+        """Whether the command does nothing without it.
+
+        So is a choice of two that has no default; and a subject where files, which cannot come from here, are the
+        other way to say it.
+        """
+        if parameter.required:
+            return True
+        if not isinstance(parameter, click.Argument):
+            return bool(parameter.secondary_opts) and parameter.to_info_dict()["default"] is None
+        files = [each.name for each in self.command.params if isinstance(each, click.Option) and is_path(each)]
+        return bool(files) and not set(files) & set(self.given)
 
 
 def is_path(parameter: click.Parameter) -> bool:
@@ -202,7 +209,7 @@ def _limits(kind: click.ParamType[Any]) -> Block:
 def argv_from(state: State, metadata: str) -> tuple[tuple[str, ...], str | None]:
     """The whole command line and the reason, from a submitted view's `state` and its `private_metadata`.
 
-    BadInput for metadata that no form of ours carries.
+    BadInput for metadata that no form of ours carries, and for a line typed into it with a quote left open.
     """
     found = asked(_carried(metadata)[0])
     values = state.get("values")

@@ -239,7 +239,7 @@ def lengths(holder: Mapping[str, Any], limits: Mapping[str, int], where: str, em
 
 
 def text_object(value: Any, most: int, kinds: frozenset[str], where: str) -> Iterator[str]:
-    if not isinstance(value, dict) or value.get("type") not in kinds:
+    if not isinstance(value, dict) or str(value.get("type")) not in kinds:
         yield problem(f"must be a text object of type {' or '.join(sorted(kinds))}", where)
         return
     for name in sorted(set(value) - {"type", "text", "emoji", "verbatim"}):
@@ -341,7 +341,7 @@ def within(each: Any, kinds: frozenset[str], surface: Surface, at: str, name: st
     elif only in OBJECTS:
         yield from checked(each, OBJECTS, surface, at, only)
     elif kind not in kinds:
-        yield problem(f"unsupported type here: {kind or each!r}", at)
+        yield problem(f"unsupported type here: {kind or 'none'}", at)
     elif kind in OBJECTS:
         yield from checked(each, OBJECTS, surface, at)
     elif kind in ELEMENTS:
@@ -351,7 +351,7 @@ def within(each: Any, kinds: frozenset[str], surface: Surface, at: str, name: st
 def action_ids(block: Mapping[str, Any], where: str) -> Iterator[str]:
     elements = block.get("elements")
     given = [each.get("action_id") for each in elements if isinstance(each, dict)] if isinstance(elements, list) else []
-    for action, times in Counter(each for each in given if each).items():
+    for action, times in Counter(each for each in given if isinstance(each, str)).items():
         if times > 1:
             yield problem(f"action_id {action!r} is used {times} times in this block", where)
 
@@ -374,17 +374,20 @@ def charted(block: Mapping[str, Any], where: str) -> Iterator[str]:
     """Every series has one point for each category, in the order of the axis, and a name of its own."""
     try:
         series, axis = block["chart"]["series"], block["chart"]["axis_config"]["categories"]
-        names = [each["name"] for each in series]
-        labels = [[point["label"] for point in each["data"]] for each in series]
+        names = {str(each["name"]) for each in series}
+        labels = [sorted(str(point["label"]) for point in each["data"]) for each in series]
     except (KeyError, TypeError):
         return  # a pie, or told already as a missing field
-    if len(set(names)) < len(names):
+    if not isinstance(axis, list):
+        yield problem("must be a list", f"{where}/chart/axis_config/categories")
+        return
+    if len(names) < len(labels):
         yield problem("series names must differ", f"{where}/chart/series")
     for place, category in enumerate(axis):
         if not isinstance(category, str) or not 1 <= len(category) <= 20:
             yield problem("must be less than 21 characters", f"{where}/chart/axis_config/categories/{place}")
     for place, each in enumerate(labels):
-        if sorted(map(str, each)) != sorted(map(str, axis)):
+        if each != sorted(map(str, axis)):
             yield problem("one data point for each category", f"{where}/chart/series/{place}/data")
 
 

@@ -104,8 +104,9 @@ def _cell(text: str) -> Block:
 
 
 def _row(number: int, row: Row, columns: Sequence[Shown], glyph: str) -> list[Block]:
-    """**first** · second · third; what is no word of its own stands behind its heading."""
-    first, *others = columns
+    """**first** · second · third: a status never comes first, and a number stands behind its heading."""
+    first = next((each for each in columns if not isinstance(row.get(each.column.id), Status)), columns[0])
+    others = [each for each in columns if each is not first]
     told = [said for each in others if (said := _said(row.get(each.column.id), each, each.texts[number]))]
     rest = shown("".join(f" · {text}" for text in told), LINE)
     return [run(f"{glyph} " if glyph else ""), run(first.texts[number], bold=True), run(f" {rest}\n" if rest else "\n")]

@@ -3,7 +3,9 @@
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +18,14 @@ if TYPE_CHECKING:
     from mlops_tui.commands import Outcome
     from mlops_tui.session import Session
 
-FLAGS = {"--json": "json", "--yes": "yes", "--dry-run": "dry_run", "--read-only": "read_only"}
+FORMATS = ("json", "markdown", "html")
+FLAGS = {**{f"--{name}": name for name in FORMATS}, "--yes": "yes", "--dry-run": "dry_run",
+         "--read-only": "read_only"}
 VALUES = {"--project": "project", "--as-of": "as_of", "--as": "person", "--job": "job"}
 EPILOG = """
 The dashboard: mlops-tui alone in a project, or mlops-tui open [WHERE], where WHERE is INC-3, AL-7, AP-2 or a command.
-Everywhere: --json  --project DIR  --yes  --dry-run  --read-only  --as-of TIME  --as PERSON  --version
+Everywhere: --json | --markdown | --html  --project DIR  --yes  --dry-run  --read-only  --as-of TIME  --as PERSON
+            --version
 Exit codes: 0 done or passed, 1 a check says no, 2 bad input or not confirmed, 3 our fault, 4 denied, 130 interrupted.
 """
 
@@ -30,6 +35,8 @@ class Options:
     """What the terminal itself understands, wherever it stands on the line."""
 
     json: bool = False
+    markdown: bool = False
+    html: bool = False
     yes: bool = False
     dry_run: bool = False
     read_only: bool = False
@@ -38,6 +45,11 @@ class Options:
     person: str = ""
     job: str = ""
     argv: list[str] = field(default_factory=list)
+
+    @property
+    def document(self) -> str:
+        """The format of the document that is asked for; empty where the answer is for the screen."""
+        return next((name for name in FORMATS if getattr(self, name)), "")
 
 
 def options(argv: Sequence[str]) -> Options:
@@ -57,6 +69,9 @@ def options(argv: Sequence[str]) -> Options:
             setattr(found, VALUES[name], value if equals else words.pop(0))
         else:
             found.argv.append(word)
+    asked = [f"--{name}" for name in FORMATS if getattr(found, name)]
+    if len(asked) > 1:
+        raise BadInput(f"{' and '.join(asked)} are two documents.", next="Ask for one of them.")
     return found
 
 
@@ -80,7 +95,7 @@ def run(argv: Sequence[str]) -> int:
     if list(argv) == ["--version"]:
         _write(f"mlops-tui {__version__}\n")
         return 0
-    given = Options(json="--json" in argv, argv=list(argv))
+    given = Options("--json" in argv, "--markdown" in argv, "--html" in argv, argv=list(argv))
     try:
         given = options(argv)
         if given.argv[:1] == ["open"] or not given.argv:
@@ -99,15 +114,15 @@ def run(argv: Sequence[str]) -> int:
 def _refused(problem: Refusal, given: Options) -> int:
     """Before there is a session: a line on the error stream, or the document that was asked for."""
     sys.stderr.write(f"■ {problem}\n")
-    if given.json:
-        _document(import_module("mlops_tui.commands").refusal(problem), given)
+    if given.document:
+        _document(None, import_module("mlops_tui.commands").refusal(problem), given)
     return problem.exit
 
 
 def _without_a_command(given: Options) -> int:
     """The dashboard where there is a project and a terminal, the help otherwise."""
     asked = given.argv[:1] == ["open"]
-    if {"--help", "-h"} & set(given.argv) or not (asked or (sys.stdout.isatty() and not given.json)):
+    if {"--help", "-h"} & set(given.argv) or not (asked or (sys.stdout.isatty() and not given.document)):
         return _help(import_module("mlops_tui.commands"), ["--help"])
     here = Path(given.project).resolve() if given.project else Path.cwd()
     root = here if given.project else find(here)
@@ -169,7 +184,7 @@ def _perform(session: "Session", given: Options) -> int:
     if outcome.view.status == "confirm" and outcome.plan and not given.dry_run:
         if given.yes:
             outcome = session.perform(given.argv, consent=outcome.plan)
-        elif sys.stdin.isatty() and not given.json:
+        elif sys.stdin.isatty() and not given.document:
             _show(session, outcome, given)
             if _yes("Do it? [y/N] "):
                 outcome = session.perform(given.argv, consent=outcome.plan)
@@ -186,7 +201,7 @@ def _perform(session: "Session", given: Options) -> int:
 
 def _terminal(given: Options) -> bool:
     """Whether a person sits in front of it."""
-    return not given.json and all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    return not given.document and all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
 def _yes(question: str) -> bool:
@@ -196,27 +211,46 @@ def _yes(question: str) -> bool:
 
 
 def _show(session: "Session", outcome: "Outcome", given: Options) -> None:
-    if given.json:
-        _document(outcome, given)
+    if given.document:
+        _document(session, outcome, given)
         return
     screen: Any = import_module("mlops_tui.render.terminal")
     consoles: Any = import_module("rich.console")
     console = consoles.Console(highlight=False, soft_wrap=True, stderr=outcome.error is not None)
-    zone = session.project.zone if session.project else import_module("datetime").UTC
     with console.capture() as shown:  # written at once, so that a reader who leaves early is no error
-        for line in screen.lines(outcome.view, width=console.width, zone=zone, command=given.argv):
+        for line in screen.lines(outcome.view, width=console.width, zone=_zone(session), command=given.argv):
             console.print(line)
         for note in _footnotes(session, outcome):
             console.print(note, style="bright_black")
     console.file.write(shown.get())
 
 
-def _document(outcome: "Outcome", given: Options) -> None:
-    commands: Any = import_module("mlops_tui.commands")
-    render: Any = import_module("mlops_tui.render.json")
-    shapes = commands.shapes(outcome.view.actions)
-    _write(render.as_json(outcome.view, given.argv, shapes=shapes, error=outcome.error, recorded=outcome.recorded,
-                          plan=outcome.plan) + "\n")
+def _document(session: "Session | None", outcome: "Outcome", given: Options) -> None:
+    render: Any = import_module(f"mlops_tui.render.{given.document}")
+    if given.json:
+        shapes = import_module("mlops_tui.commands").shapes(outcome.view.actions)
+        _write(render.as_json(outcome.view, given.argv, shapes=shapes, error=outcome.error, recorded=outcome.recorded,
+                              plan=outcome.plan) + "\n")
+    elif given.markdown:
+        _write(render.as_markdown(outcome.view, zone=_zone(session), command=given.argv))
+    else:
+        _write(render.as_html(outcome.view, zone=_zone(session), command=given.argv, **_origin(session)))
+
+
+def _zone(session: "Session | None") -> tzinfo:
+    """Times are told where the project is."""
+    return session.project.zone if session is not None and session.project is not None else UTC
+
+
+def _origin(session: "Session | None") -> dict[str, str]:
+    """When a page was made, and the head of the history it was made from, as far as that can be read."""
+    if session is None:
+        return {}
+    cells: Any = import_module("mlops_tui.render.cells")
+    made = {"made": cells.moment(session.now(), _zone(session))}
+    with suppress(Refusal):
+        made["anchor"] = session.ledger.head() if session.project is not None else ""
+    return made
 
 
 def _footnotes(session: "Session", outcome: "Outcome") -> list[str]:

@@ -32,6 +32,7 @@ _URGENT = (Status.ERROR, Status.DENIED, Status.FAIL, Status.WARN, Status.UNKNOWN
            Status.PASS, Status.DONE)
 SEVERITIES = ("critical", "high", "medium", "low")
 SEVERE = SEVERITIES[:2]
+ON_CALL = "operator or oncall"
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ def _span(time: timedelta) -> str:
 
 @dataclass(frozen=True)
 class Need:
-    """Something that waits; `argv` opens it, `yours` says whether the actor can settle it."""
+    """Something that waits; `argv` opens it, `yours` says whether the actor can settle it, `who` which people can."""
 
     kind: str
     id: str
@@ -165,6 +166,7 @@ class Need:
     since: datetime | None = None
     severity: str = ""
     label: str = ""
+    who: str = ON_CALL
 
     @property
     def urgency(self) -> tuple[int, bool, int]:
@@ -176,7 +178,7 @@ class Need:
     def row(self) -> Row:
         return {"status": self.status, "kind": self.kind, "id": self.id, "label": self.label or self.id,
                 "title": self.title, "detail": self.detail, "since": self.since, "argv": self.argv,
-                "yours": self.yours}
+                "yours": self.yours, "who": self.who}
 
 
 def needs(declared: Declared, entries: "Sequence[Entry]", now: datetime, actor: Actor) -> Table:
@@ -237,7 +239,8 @@ def _approvals(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[
     return [Need("approval", each.id, each.title or " ".join(each.argv),
                  f"{each.count} · {_span(each.expires_at - now)} left · "
                  f"{'yours to answer' if _may_vote(each, actor) else 'asked by ' + each.requester}",
-                 ("approve", "show", each.id), _may_vote(each, actor), Status.WARN, each.asked_at)
+                 ("approve", "show", each.id), _may_vote(each, actor), Status.WARN, each.asked_at,
+                 who=f"{each.role}, not {each.requester}")
             for each in folds.approvals(entries, now).values() if each.state == "open"]
 
 
@@ -250,7 +253,8 @@ def _overdue(entries: "Sequence[Entry]", today: date, actor: Actor) -> list[Need
     late = [(each, today - due) for each in folds.action_items(entries).values()
             if each.state == "open" and (due := _day(each.due)) is not None and due < today]
     return [Need("action", each.id, each.title, f"action of {each.incident} · overdue {by.days} d · "
-                 f"{each.owner or 'nobody'}'s", ("postmortem", "show", each.incident), each.owner == actor.name)
+                 f"{each.owner or 'nobody'}'s", ("postmortem", "show", each.incident), each.owner == actor.name,
+                 who=each.owner or ON_CALL)
             for each, by in late]
 
 
@@ -273,7 +277,7 @@ def _sign_offs(declared: Declared, entries: "Sequence[Entry]", now: datetime, ac
         given = folds.sign_offs(entries, subject)
         found += [Need("sign-off", f"{subject} {item.id}", item.title or item.id.replace("-", " "),
                        f"{subject} · signed off by {item.sign_off}", ("checklist", "show", subject),
-                       actor.has(item.sign_off), since=since, label="sign")
+                       actor.has(item.sign_off), since=since, label="sign", who=item.sign_off)
                   for item in checklist.items if item.sign_off and not _fresh(given.get(item.id), item.max_age, now)]
     return found
 
@@ -284,7 +288,7 @@ def _fresh(entry: "Entry | None", max_age: timedelta | None, now: datetime) -> b
 
 def _proposals(entries: "Sequence[Entry]", actor: Actor) -> list[Need]:
     return [Need(kind := "lesson" if each.lesson else "proposal", each.id, each.why or f"a change of {each.path}",
-                 f"{kind} for {each.path}", ("adopt", each.id), actor.has("engineer"), since=each.at)
+                 f"{kind} for {each.path}", ("adopt", each.id), actor.has("engineer"), since=each.at, who="engineer")
             for each in folds.proposals(entries).values() if each.state == "open"]
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import duckdb
 
@@ -89,10 +90,6 @@ class Lake:
             self._connection.execute("SET TimeZone = 'UTC'; SET autoinstall_known_extensions = false")
         return self._connection.cursor()
 
-    def use(self, threads: int) -> None:
-        """Bound the threads of this process's DuckDB; small queries cost less on one."""
-        self.connect().execute(f"SET threads = {int(threads)}")
-
     # -- writing ------------------------------------------------------------------------------------------------
 
     def write(self, dataset: str, query: str, *, sort: Sequence[str] = (), partition_by: Sequence[str] = (),
@@ -139,12 +136,23 @@ class Lake:
 
     def keep(self, manifest: Manifest) -> None:
         """Store the manifest under its id; the same content is the same file."""
-        document = {"dataset": manifest.dataset, "columns": dict(manifest.columns),
-                    "files": [{"path": file.path, "sha256": file.sha256, "rows": file.rows, "bytes": file.bytes,
-                               "partition": dict(file.partition)} for file in manifest.files]}
         path = self._manifest_path(manifest.dataset, manifest.id)
-        self._put(path, json.dumps(document).encode())
+        self._put(path, json.dumps(_document(manifest)).encode())
         self._remember(path, manifest)
+
+    def keep_result(self, key: str, manifest: Manifest) -> None:
+        """Store what a computation gave under the digest of all that it depends on."""
+        self._put(self._result_path(manifest.dataset, key),
+                  json.dumps({"id": manifest.id, **_document(manifest)}).encode())
+
+    def result(self, dataset: str, key: str) -> Manifest | None:
+        """What was computed before under a key; None where it never was, or where one of its files is gone."""
+        path = self._result_path(dataset, key)
+        found = _read(path) if path.exists() else None
+        return found if found and all((self.root / file.path).exists() for file in found.files) else None
+
+    def _result_path(self, dataset: str, key: str) -> Path:
+        return self.root / dataset / "_results" / key[:2] / f"{key}.json"
 
     def _manifest_path(self, dataset: str, snapshot: str) -> Path:
         return self.root / dataset / "_snapshots" / f"{snapshot}.json"
@@ -223,15 +231,27 @@ class Lake:
 
 def read_manifest(path: Path) -> Manifest:
     """The manifest in a file; Unreadable where it is not the one its name says."""
+    return _read(path, path.stem)
+
+
+def _read(path: Path, snapshot: str = "") -> Manifest:
+    """The manifest in a file, of the id given; where none is given, of the one that it names itself."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
+        wanted = snapshot or document["id"]
         files = tuple(FileRef(**file) for file in document["files"])
         manifest = Manifest(document["dataset"], document["columns"], files)
     except (ValueError, KeyError, TypeError) as problem:
         raise Unreadable(f"The manifest of snapshot {path.stem[:12]} is damaged.", where=str(path)) from problem
-    if manifest.id != path.stem:
+    if manifest.id != wanted:
         raise Unreadable(f"The manifest of snapshot {path.stem[:12]} was changed.", where=str(path))
     return manifest
+
+
+def _document(manifest: Manifest) -> dict[str, Any]:
+    return {"dataset": manifest.dataset, "columns": dict(manifest.columns),
+            "files": [{"path": file.path, "sha256": file.sha256, "rows": file.rows, "bytes": file.bytes,
+                       "partition": dict(file.partition)} for file in manifest.files]}
 
 
 def sha256_of(path: Path) -> str:

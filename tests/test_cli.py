@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -332,3 +333,41 @@ def test_at_a_terminal_it_asks(program: dict[str, str], here: Path, typed: str, 
     assert "Do it? [y/N]" in said
     assert ("Nothing was done." in said) == (kept == 0)
     assert entries(here) == kept
+
+
+# -- documents for people ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("option", "begins"), [("--markdown", "# ● "), ("--html", "<!DOCTYPE html>")])
+def test_an_answer_comes_as_a_document_with_the_same_exit_code(here: Path, capsys: Printed, option: str,
+                                                               begins: str) -> None:
+    assert run(["status", option, "--as", "ana"]) == 0
+    assert capsys.readouterr().out.startswith(begins)
+    assert run(["alert", "show", "AL-9", option]) == 2
+    told = capsys.readouterr()
+    assert "No alert 'AL-9'." in unescape(told.out)
+    assert told.err == ""
+    assert run([option, "audit", "log", "--project", str(here / "nowhere")]) == 2, "before there is a session"
+    assert capsys.readouterr().out.startswith(begins.replace("●", "■"))
+
+
+def test_a_page_says_from_which_command_when_and_from_which_history(here: Path, capsys: Printed) -> None:
+    head = open_project(here, person="ana").ledger.head()
+    run(["status", "--html", "--as=ana"])
+    told = capsys.readouterr().out
+    assert "<code>mlops-tui status</code>" in told
+    assert "Made 1969-12-31 19:00 EST" in told
+    assert f"History up to <code>{head}</code>" in told
+
+
+def test_a_plan_in_a_document_asks_nobody(here: Path, capsys: Printed) -> None:
+    before = entries(here)
+    assert run(["nap", "sell", "--markdown"]) == 2
+    assert "· confirm" in capsys.readouterr().out
+    assert entries(here) == before
+
+
+@pytest.mark.parametrize("two", [("--json", "--html"), ("--markdown", "--html"), ("--json", "--markdown")])
+def test_two_documents_at_once_are_refused(here: Path, capsys: Printed, two: tuple[str, str]) -> None:
+    assert run(["status", *two]) == 2
+    assert f"{two[0]} and {two[1]} are two documents." in capsys.readouterr().err

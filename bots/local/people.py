@@ -28,6 +28,7 @@ class Seen:
     errors: Mapping[str, str] = field(default_factory=dict)
     modal: Json | None = None
     payload: Json | None = None
+    undelivered: str = ""  # an event the app did not take yet: people see nothing of that, and Slack tries again
 
     @property
     def ok(self) -> bool:
@@ -298,8 +299,8 @@ class People(Watching):
         self.server.changed()
         if not acks:
             return Seen()
-        error = next((each.error for each in acks if each.error), "")
-        return Seen(max(each.seconds for each in acks), TOLD.get(error, error), body=acks[0].body, payload=told[0])
+        missed = next((each.error for each in acks if each.error), "")
+        return Seen(max(each.seconds for each in acks), body=acks[0].body, payload=told[0], undelivered=missed)
 
     def response_url(self, user: str, channel: Channel, original: Json | None = None) -> str:
         ts = str(original["ts"]) if original else ""

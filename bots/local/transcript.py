@@ -1,5 +1,7 @@
 """A channel, a modal or a Home tab as lines of text, with its buttons in brackets."""
 
+import html
+import re
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -22,10 +24,17 @@ def message(state: State, shown: Json, whose: str = "") -> list[str]:
     who = state.user_name(shown["user"])
     mark = " (edited)" if "edited" in shown else ""
     own = shown.get("blocks", []) if shown.get("bot_id") else []
-    body = list(blocks(own)) or shown.get("text", "").splitlines() or [""]
+    body = [read(state, line) for line in list(blocks(own)) or shown.get("text", "").splitlines() or [""]]
     reactions = " ".join(f":{each['name']}: {each['count']}" for each in shown.get("reactions", []))
     head = f"{at} {who}{whose}{mark}:"
     return [f"{head} {body[0]}", *(f"  {line}" for line in body[1:]), *([f"  {reactions}"] if reactions else [])]
+
+
+def read(state: State, text: str) -> str:
+    """Slack's markup as a person reads it: mentions by name, links by their label, & < > as themselves."""
+    text = re.sub(r"<@(U\w+)(?:\|[^>]*)?>", lambda found: f"@{state.user_name(found.group(1))}", text)
+    text = re.sub(r"<(?:[^<>|]*\|)?([^<>|]+)>", r"\1", text)
+    return html.unescape(text)
 
 
 def view(shown: Json) -> list[str]:

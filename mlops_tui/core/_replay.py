@@ -35,7 +35,6 @@ def last_day(cast: Cast) -> date | None:
 def replay(cast: Cast, model: str, days: list[date], landing: Path, react: Callable[[Cast, date], None]) -> None:
     """Replay the days that were not replayed yet; a day that was cut short is done again, to the same result."""
     done = last_day(cast)
-    cast.session.data().use(threads=1)
     for number, day in enumerate(days):
         cast.session.progress(number, len(days), f"Replaying live traffic: {day}")
         if done is not None and day <= done:

@@ -22,6 +22,8 @@ from store.lake import Lake, Manifest
 from store.quoting import quote
 from store.refusal import Unreadable, nearest
 
+DAY, MONTH = timedelta(days=1), timedelta(days=31)
+
 
 @dataclass(frozen=True)
 class Job:
@@ -40,14 +42,6 @@ class Job:
     def dataset(self) -> str:
         return f"{self.name}.features"
 
-    @property
-    def key(self) -> str:
-        """Digest of the SQL, the model's columns, the window and the inputs: the same key gives the same rows."""
-        content = [self.name, [view.sql for view in self.views], self.model.columns, self.model.entity,
-                   [bound.isoformat() for bound in self.bounds],
-                   {name: source.id for name, source in sorted(self.sources.items())}, self.zone]
-        return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()
-
 
 @measure
 @click.argument("model")
@@ -59,13 +53,15 @@ def windows(session: Session, model: str, day: str | None, start: str | None, en
             check_leaks: int) -> View:
     """Build the features of MODEL's rows, each as known at the row's time.
 
+    Days that were built before from the same data and declarations are not built again.
+
     \b
     Example: mlops-tui windows flights-delay --from 2013-01-01 --to 2013-06-01
              mlops-tui windows flights-delay --day 2013-06-01 --check-leaks 5
     """
     job = _job(session, model, _bounds(session, day, start, end))
-    built, was_there = _built(session, job)
-    view = _view(job, built, was_there)
+    built, fresh = _built(session, job)
+    view = _view(job, built, fresh)
     return _leaks(session, job, built, check_leaks, view) if check_leaks > 0 else view
 
 
@@ -112,35 +108,78 @@ def narrowed(job: Job, bounds: tuple[datetime, datetime]) -> Job:
     return replace(job, bounds=bounds, sources=sources)
 
 
-def _built(session: Session, job: Job) -> tuple[Manifest, bool]:
-    """The window's files, computed unless the same key was computed before; and whether it was."""
-    lake = session.data()
-    for entry in reversed(session.ledger.entries("snapshot", subject=job.dataset)):
-        if getattr(entry.fact, "key", "") == job.key:
-            state = lake.manifest(job.dataset, getattr(entry.fact, "snapshot", ""))
-            return _window(job, state), True
-    connection = _opened(lake, job)
-    written = lake.write(job.dataset, _select(job), partition_by=("day",), connection=connection)
-    if not written.files:
+def _built(session: Session, job: Job) -> tuple[Manifest, int]:
+    """The window's files, each day's computed unless it was before from the same inputs; and how many days were."""
+    lake, keys = session.data(), _day_keys(job)
+    known = {day: found for day, key in keys.items() if (found := lake.result(job.dataset, key)) is not None}
+    missing = [day for day in keys if day not in known]
+    for first, last in _runs(missing):
+        part = narrowed(job, (_midnight(job, first), _midnight(job, last + DAY)))
+        written = lake.write(job.dataset, _select(part), partition_by=("day",), connection=_opened(lake, part))
+        files = {file.partition["day"]: (file,) for file in written.files}
+        for day in (each for each in missing if first <= each <= last):
+            known[day] = Manifest(job.dataset, written.columns, files.get(str(day), ()))
+            lake.keep_result(keys[day], known[day])
+    built = _together(job, list(known.values()))
+    if not built.files:
         raise BadInput(f"'{job.model.label.dataset}' has no rows from {job.bounds[0]:%Y-%m-%d} to "
                        f"{job.bounds[1]:%Y-%m-%d}.", next=f"Try: mlops-tui snapshot log {job.model.label.dataset}")
-    session.commit(written, source="windows", key=job.key)
-    return written, False
+    lake.keep(built)
+    session.commit(built, source="windows", key=_key(job))
+    return built, len(missing)
 
 
-def _window(job: Job, state: Manifest) -> Manifest:
-    last = job.bounds[1] - timedelta(seconds=1)
-    return state.within(day=(job.bounds[0].strftime("%Y-%m-%d"), last.strftime("%Y-%m-%d")))
+def _day_keys(job: Job) -> dict[date, str]:
+    """The key of each local day of the window."""
+    first, end = (bound.date() for bound in job.bounds)
+    keys: dict[date, str] = {}
+    while first < end:
+        last = min(first + MONTH, end)  # a day's files are looked up among those of its month, not of all years
+        month = narrowed(job, (_midnight(job, first), _midnight(job, last)))
+        for day in (first + DAY * number for number in range((last - first).days)):
+            keys[day] = _key(narrowed(month, (_midnight(job, day), _midnight(job, day + DAY))))
+        first = last
+    return keys
+
+
+def _key(job: Job) -> str:
+    """Digest of all that the rows depend on, the query and the snapshots that it reads: the same key, the same rows."""
+    content = [_select(job), {name: source.id for name, source in sorted(job.sources.items())}, duckdb.__version__]
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _midnight(job: Job, day: date) -> datetime:
+    return datetime.combine(day, time(), job.bounds[0].tzinfo)
+
+
+def _runs(days: Sequence[date]) -> list[tuple[date, date]]:
+    """Days that follow each other, as first and last: each run is built in one query."""
+    there = set(days)
+    return list(zip([day for day in days if day - DAY not in there], [day for day in days if day + DAY not in there],
+                    strict=True))
+
+
+def _together(job: Job, parts: Sequence[Manifest]) -> Manifest:
+    files = sorted((file for part in parts for file in part.files), key=lambda file: file.path)
+    return Manifest(job.dataset, parts[0].columns, tuple(files))
 
 
 def _opened(lake: Lake, job: Job, cut: datetime | None = None) -> duckdb.DuckDBPyConnection:
     """A connection that sees the job's datasets by name; with `cut`, only what was known then."""
     connection = lake.connect()
     for name, source in job.sources.items():
-        scan = lake.scan(source)
+        scan = _alike(lake, source)
         query = f"SELECT * FROM {scan}" if cut is None else pointintime.as_known(job.contracts[name], scan, cut)
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {query}")
     return connection
+
+
+def _alike(lake: Lake, source: Manifest) -> str:
+    """The rows of a source with its columns of today, whatever its older files have: a day alone reads like all."""
+    columns = [(quote(name), kind) for name, kind in source.columns.items()]
+    none = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in columns)
+    shown = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in columns)
+    return f"(SELECT {shown} FROM (SELECT {none} WHERE false UNION ALL BY NAME SELECT * FROM {lake.scan(source)}))"
 
 
 def _select(job: Job) -> str:
@@ -170,10 +209,10 @@ def _columns(view: Feature, schemas: tuple[tuple[str, tuple[tuple[str, str], ...
     return found
 
 
-def _view(job: Job, built: Manifest, was_there: bool) -> View:
+def _view(job: Job, built: Manifest, fresh: int) -> View:
     facts: dict[str, Cell] = {"rows": built.rows, "features": len(built.columns), "from": f"{job.bounds[0]:%Y-%m-%d}",
-                              "to": f"{job.bounds[1]:%Y-%m-%d}", "dataset": job.dataset, "key": job.key,
-                              "built": "already there" if was_there else "now"}
+                              "to": f"{job.bounds[1]:%Y-%m-%d}", "dataset": job.dataset, "key": _key(job),
+                              "built": "now" if fresh else "already there", "days_built": fresh}
     rows: list[Row] = [{"feature": view.name, "entity": view.entity, "available_after": str(view.available_after),
              "description": view.description} for view in job.views]
     table = Table.of("features", rows, "feature", "entity", Column("available_after", "known after"), "description")

@@ -1,7 +1,8 @@
 """Values as a person reads them: numbers, times and texts of one cell, safe to put on any screen."""
 
+import shlex
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, tzinfo
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -128,3 +129,20 @@ def real(value: Cell) -> float | None:
     if not is_number(value) or not isinstance(value, (int, float)) or not abs(value) < 1e300:
         return None
     return float(value)
+
+
+def column_texts(column: Column, values: Sequence[Cell], zone: tzinfo) -> tuple[tuple[str, ...], bool]:
+    """The texts of a column, all with the decimals it needs, and whether they are numbers, which stand right."""
+    present = [value for value in values if value is not None]
+    digits = digits_for(present)
+    texts = tuple(cell_text(value, column, zone, digits) for value in values)
+    return texts, bool(present) and all(is_number(value) for value in present)
+
+
+def typed(argv: Sequence[str]) -> list[str]:
+    """The words of a command line as one types them into a shell."""
+    return ["mlops-tui", *(clean(shlex.quote(word)) for word in argv)]
+
+
+def took(seconds: float) -> str:
+    return f"{seconds:.1f} s" if seconds < 100 else f"{int(seconds // 60)}:{int(seconds % 60):02d}"

@@ -12,7 +12,7 @@ from mlops_tui.view import Cell, Column, Series
 
 COLOURS = ("cyan", "magenta")
 ROWS = 30  # of bars, intervals and edges
-_PLAIN = Column("")
+PLAIN = Column("")
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # braille: four dots high, two wide
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _SHADES = " ░▒▓█"
@@ -46,7 +46,7 @@ def _drawn(part: Series, width: int, zone: tzinfo, height: int) -> Iterator[Line
 
 def curves(part: Series, width: int, height: int, zone: tzinfo) -> Iterator[Line]:
     """One or two curves over a common axis: the first drawn through, the other dotted, limits as a fine band."""
-    places = _places(part.x)
+    places = places_of(part.x)
     first, second = _points(places, part.y), _points(places, part.other)
     limits = [_points(places, part.low), _points(places, part.high)]
     heights = [y for points in (first, second, *limits) for _, y in points]
@@ -69,7 +69,7 @@ def curves(part: Series, width: int, height: int, zone: tzinfo) -> Iterator[Line
     yield from _legend(part)
 
 
-def _places(x: Sequence[Cell]) -> list[float]:
+def places_of(x: Sequence[Cell]) -> list[float]:
     """Where each point stands: by time or number where all have one, by order otherwise."""
     if x and all(isinstance(value, datetime) for value in x):
         return [value.timestamp() for value in x if isinstance(value, datetime)]
@@ -88,14 +88,14 @@ def _scale(low: float, high: float, height: int) -> list[str]:
     at = {0: high, height - 1: low} | ({height // 2: high - (high - low) * (height // 2) / (height - 1)}
                                        if height >= 5 else {})
     digits = max(0, 1 - floor(log10(high - low)))  # two figures of the distance tell the labels apart
-    return [number(at[row], _PLAIN, digits) if row in at else "" for row in range(height)]
+    return [number(at[row], PLAIN, digits) if row in at else "" for row in range(height)]
 
 
 def _under(x: Sequence[Cell], width: int, zone: tzinfo) -> str:
     """The first and the last place, and the middle one where there is room."""
     if not x:
         return ""
-    first, middle, last = (_short(x[place], zone) for place in (0, len(x) // 2, -1))
+    first, middle, last = (short(x[place], zone) for place in (0, len(x) // 2, -1))
     if width_of(first) + width_of(last) + 2 > width:
         return fit(first, min(width_of(first), width))
     gap = width - width_of(first) - width_of(last)
@@ -105,8 +105,8 @@ def _under(x: Sequence[Cell], width: int, zone: tzinfo) -> str:
     return first + " " * before + middle + " " * (gap - width_of(middle) - before) + last
 
 
-def _short(value: Cell, zone: tzinfo) -> str:
-    return f"{value.astimezone(zone):%-d %b}" if isinstance(value, datetime) else cell_text(value, _PLAIN, zone)
+def short(value: Cell, zone: tzinfo) -> str:
+    return f"{value.astimezone(zone):%-d %b}" if isinstance(value, datetime) else cell_text(value, PLAIN, zone)
 
 
 def _legend(part: Series) -> Iterator[Line]:
@@ -173,13 +173,13 @@ class Canvas:
 
 def bars(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:
     """One bar for each place, and a mark where the other series stands."""
-    rows = list(zip(_labels(part, zone), _numbers(part.y), _numbers(part.other, len(part.y)), strict=False))
+    rows = list(zip(labels_of(part, zone), numbers_of(part.y), numbers_of(part.other, len(part.y)), strict=False))
     found = [value for _, *pair in rows for value in pair if value is not None]
     if not found:
         yield Line("  nothing to draw yet", style="dim")
         return
     largest, digits = max(*found, 0.0) or 1.0, digits_for(found)
-    texts = ["–" if value is None else number(value, _PLAIN, digits) for _, value, _ in rows]
+    texts = ["–" if value is None else number(value, PLAIN, digits) for _, value, _ in rows]
     name_size, number_size = _sizes([label for label, *_ in rows], texts, width)
     room = width - name_size - number_size - 6
     for (label, value, other), text in list(zip(rows, texts, strict=True))[:ROWS]:
@@ -215,14 +215,14 @@ def _bar_legend(part: Series) -> Iterator[Line]:
 
 def intervals(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:
     """Each estimate with its interval, all on one axis, which is named below."""
-    rows = list(zip(_labels(part, zone), _numbers(part.y), _numbers(part.low, len(part.y)),
-                    _numbers(part.high, len(part.y)), strict=False))
+    rows = list(zip(labels_of(part, zone), numbers_of(part.y), numbers_of(part.low, len(part.y)),
+                    numbers_of(part.high, len(part.y)), strict=False))
     found = [value for _, *three in rows for value in three if value is not None]
     if not found:
         yield Line("  nothing to draw yet", style="dim")
         return
     low, high, digits = min(found), max(found), digits_for(found)
-    texts = ["–" if value is None else number(value, _PLAIN, digits) for _, value, *_ in rows]
+    texts = ["–" if value is None else number(value, PLAIN, digits) for _, value, *_ in rows]
     name_size, number_size = _sizes([label for label, *_ in rows], texts, width)
     room = max(width - name_size - number_size - 6, 1)
     for (label, value, start, end), text in list(zip(rows, texts, strict=True))[:ROWS]:
@@ -230,7 +230,7 @@ def intervals(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:
                             (_interval(value, start, end, (low, high), room), COLOURS[0]))
     if len(rows) > ROWS:
         yield Line(f"  {len(rows) - ROWS} more", style="dim")
-    ends = number(low, _PLAIN, digits), number(high, _PLAIN, digits)
+    ends = number(low, PLAIN, digits), number(high, PLAIN, digits)
     gap = room - width_of(ends[0]) - width_of(ends[1])
     if gap > 0:
         yield Line(" " * (name_size + number_size + 6) + ends[0] + " " * gap + ends[1], style="dim")
@@ -251,11 +251,11 @@ def _interval(value: float | None, start: float | None, end: float | None, axis:
     return "".join(drawn).rstrip()
 
 
-def _labels(part: Series, zone: tzinfo) -> list[str]:
-    return [_short(value, zone) for value in part.x]
+def labels_of(part: Series, zone: tzinfo) -> list[str]:
+    return [short(value, zone) for value in part.x]
 
 
-def _numbers(values: Sequence[Cell], size: int | None = None) -> list[float | None]:
+def numbers_of(values: Sequence[Cell], size: int | None = None) -> list[float | None]:
     found = [real(value) for value in values]
     return found + [None] * ((size or len(found)) - len(found))
 
@@ -272,7 +272,7 @@ def _sizes(names: Sequence[str], texts: Sequence[str], width: int) -> tuple[int,
 
 def heat(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:
     """A shade for each pair of `names` (rows) and `x` (columns); `y` holds the values row by row."""
-    across, values = len(part.x), _numbers(part.y)
+    across, values = len(part.x), numbers_of(part.y)
     found = [value for value in values if value is not None]
     if not found or not across:
         yield Line("  nothing to draw yet", style="dim")
@@ -287,7 +287,7 @@ def heat(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:
         shades = "".join(_shade(value, low, high) * cell for value in values[row * across:row * across + shown])
         yield Line.assemble("  ", fit(name, name_size), "  ", (shades, COLOURS[0]))
     digits = digits_for(found)
-    scale = f"  {_SHADES[1]} {number(low, _PLAIN, digits)}  {_SHADES[-1]} {number(high, _PLAIN, digits)}"
+    scale = f"  {_SHADES[1]} {number(low, PLAIN, digits)}  {_SHADES[-1]} {number(high, PLAIN, digits)}"
     yield Line.assemble(" " * (name_size + 4), (_under(part.x[:shown], cell * shown, zone), "dim"))
     yield Line(fit(scale, min(width_of(scale), width)), style="dim")
 
@@ -300,7 +300,7 @@ def edges(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:
     """What leads to what, one line for each beginning."""
     leads: dict[str, list[str]] = {}
     for start, end in zip(part.x, part.y, strict=False):
-        leads.setdefault(cell_text(start, _PLAIN, zone), []).append(cell_text(end, _PLAIN, zone))
+        leads.setdefault(cell_text(start, PLAIN, zone), []).append(cell_text(end, PLAIN, zone))
     size = max(min(max((width_of(name) for name in leads), default=1), width // 3), 1)
     for name, following in list(leads.items())[:ROWS]:
         line = Line.assemble("  ", fit(name, size), (" → ", COLOURS[0]), ", ".join(following))

@@ -1,13 +1,24 @@
 """A view as lines of a terminal: the answer first, then its evidence, then the next step."""
 
-import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 
 from rich.text import Text as Line
 
-from mlops_tui.render.cells import GLYPHS, cell_text, clean, digits_for, fit, is_number, packed, width_of, wrap
+from mlops_tui.render.cells import (
+    GLYPHS,
+    cell_text,
+    clean,
+    column_texts,
+    fit,
+    is_number,
+    packed,
+    took,
+    typed,
+    width_of,
+    wrap,
+)
 from mlops_tui.render.charts import draw
 from mlops_tui.view import Action, Column, Facts, Part, Row, Series, Status, Step, Steps, Table, Text, View
 
@@ -119,23 +130,19 @@ def _steps(steps: Sequence[Step], width: int) -> Iterator[Line]:
     room = width - size - 4 - (9 if timed else 0)
     for step in steps:
         glyph, colour = GLYPHS[step.status]
-        took = fit("" if step.seconds is None else _took(step.seconds), 7, right=True) + "  " if timed else ""
+        length = fit("" if step.seconds is None else took(step.seconds), 7, right=True) + "  " if timed else ""
         detail = clean(step.detail) or ("" if step.status in (Status.DONE, Status.PASS) else step.status.value)
         pieces = wrap(detail, room) if room >= NARROWEST else [fit(detail, max(room, 0)).rstrip()]
-        yield Line.assemble((f"{glyph} ", colour), fit(clean(step.step), size), "  ", (took, "dim"), pieces[0])
+        yield Line.assemble((f"{glyph} ", colour), fit(clean(step.step), size), "  ", (length, "dim"), pieces[0])
         yield from (Line(" " * (width - room) + piece) for piece in pieces[1:])
-
-
-def _took(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds < 100 else f"{int(seconds // 60)}:{int(seconds % 60):02d}"
 
 
 def _actions(actions: Sequence[Action], width: int) -> Iterator[Line]:
     """Each next step as the command line to type, which the shell understands even where it had to be broken."""
-    typed = [["mlops-tui", *(clean(shlex.quote(word)) for word in action.argv)] for action in actions]
-    sizes = [width_of(" ".join(words)) for words in typed]
+    words_of = [typed(action.argv) for action in actions]
+    sizes = [width_of(" ".join(words)) for words in words_of]
     size = max((size for size in sizes if size <= width - 2), default=0)
-    for words, own, action in zip(typed, sizes, actions, strict=True):
+    for words, own, action in zip(words_of, sizes, actions, strict=True):
         label = clean(action.label)
         *before, last = packed(words, width - 2 if own <= width - 2 else width - 4)
         for number, piece in enumerate(before):
@@ -190,16 +197,14 @@ def _table(part: Table, width: int, zone: tzinfo, rows: int, command: Sequence[s
         names = ", ".join(each.heading for each in left_out)
         yield from (Line(text, style="dim") for text in _hung(f"not shown for want of room: {names}", "  ", width))
     if total > len(shown):
-        typed = f": mlops-tui {clean(shlex.join(command))} --json" if command else ""
-        yield from (Line(text, style="dim") for text in _hung(f"{total - len(shown):,} more{typed}", "  ", width))
+        how = f": {' '.join(typed(command))} --json" if command else ""
+        yield from (Line(text, style="dim") for text in _hung(f"{total - len(shown):,} more{how}", "  ", width))
 
 
 def _column(column: Column, rows: Sequence[Row], zone: tzinfo) -> _Shown:
     values = [row.get(column.id) for row in rows]
+    texts, right = column_texts(column, values, zone)
     present = [value for value in values if value is not None]
-    digits = digits_for(present)
-    right = bool(present) and all(is_number(value) for value in present)
-    texts = tuple(cell_text(value, column, zone, digits) for value in values)
     timed = bool(present) and all(isinstance(value, datetime) for value in present)
     brief = tuple(f"{value.astimezone(zone):%m-%d %H:%M}" if isinstance(value, datetime) and value.tzinfo else text
                   for value, text in zip(values, texts, strict=True)) if timed else ()

@@ -1,6 +1,5 @@
 """A post-mortem drafted as Markdown from the history of its incident."""
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from importlib.resources import files
@@ -10,6 +9,7 @@ from jinja2 import Environment, StrictUndefined
 
 from mlops_tui import folds
 from mlops_tui.folds import Incident
+from mlops_tui.render.markdown import escaped, fenced
 from mlops_tui.response import _timeline
 from mlops_tui.response._impact import COLUMNS, Impact, impact
 from mlops_tui.session import Session
@@ -27,24 +27,9 @@ class Verbatim(str):
     __slots__ = ()
 
 
-def escaped(value: object) -> object:
-    """What a template prints: Markdown and HTML marks in it lose their meaning, line ends become spaces.
-
-    The template's own text is Markdown; every value put into it is data, whatever it holds. `_` is a mark at the edge
-    of a word only.
-    """
-    if isinstance(value, Verbatim) or not isinstance(value, str):
-        return value
-    text = re.sub(r"\s+", " ", value)
-    text = re.sub(r"[\\`*\[\]<>|~]", lambda match: "\\" + match[0], text).replace("&", "&amp;")
-    return re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)
-
-
-def fenced(text: str, language: str) -> Verbatim:
-    """A code block whose fence is longer than any run of backticks in the text."""
-    longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    return Verbatim(f"{fence}{language}\n{text.rstrip()}\n{fence}")
+def printed(value: object) -> object:
+    """What a template prints: its own text is Markdown; every value put into it is data, whatever it holds."""
+    return value if isinstance(value, Verbatim) or not isinstance(value, str) else escaped(value)
 
 
 def drafted(session: Session, incident: Incident) -> tuple[str, Impact]:
@@ -54,7 +39,7 @@ def drafted(session: Session, incident: Incident) -> tuple[str, Impact]:
     start = points["onset"] or points["detected"] or incident.opened_at
     end = _timeline.parsed(incident.window[1]) or incident.resolved_at or session.now()
     found = impact(session, incident.about.partition("@")[0], start, max(end, start + timedelta(seconds=1)))
-    environment = Environment(autoescape=False, finalize=escaped, undefined=StrictUndefined,  # noqa: S701 see `escaped`
+    environment = Environment(autoescape=False, finalize=printed, undefined=StrictUndefined,  # noqa: S701 see `printed`
                               trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     template = environment.from_string(files("templates").joinpath(TEMPLATE).read_text(encoding="utf-8"))
     return template.render(**_context(entries, incident, points, found, (start, end))), found
@@ -66,7 +51,7 @@ def _context(entries: Sequence[Entry], incident: Incident, points: Mapping[str, 
     detected = points["detected"] or incident.opened_at
     return {
         "incident": incident, "impact": found, "impact_rows": list(_impact_rows(found)),
-        "query": fenced(found.query, "sql") if found.query else "",
+        "query": Verbatim(fenced(found.query, "sql")) if found.query else "",
         "values": ", ".join(f"{name} = {value}" for name, value in (found.values or {}).items()),
         "points": list(_told_points(points)), "people": ", ".join(incident.people),
         "versions": _versions(entries, incident, window[0]), "earlier": _earlier(entries, incident),

@@ -1,6 +1,7 @@
 -- One row: what the model answered from $from to $until, and what became of it as far as outcomes were known at $now.
+-- Scores are added up as decimals: sums of floating-point numbers differ from run to run where two threads add.
 SELECT count(*) AS predictions,
-       avg(p.score) AS predicted,
+       avg(CAST(p.score AS DECIMAL(18, 15))) AS predicted,
        count(*) FILTER (WHERE p.score >= $threshold) AS flagged,
        count(*) FILTER (WHERE l.known) AS outcomes_known,
        avg(l.label) FILTER (WHERE l.known) AS seen,

@@ -4,6 +4,7 @@ import re
 import shlex
 from collections.abc import Callable
 from contextlib import suppress
+from datetime import UTC
 from functools import cache
 from pathlib import Path
 
@@ -18,7 +19,9 @@ from mlops_tui.commands import Outcome, capability_files, parse, perform, root
 from mlops_tui.errors import Refusal
 from mlops_tui.opening import open_project
 from mlops_tui.render import terminal
+from mlops_tui.render.html import as_html
 from mlops_tui.render.json import as_json
+from mlops_tui.render.markdown import as_markdown
 from mlops_tui.roles import Actor, Shape
 from mlops_tui.session import Session, without_project
 from mlops_tui.view import Status
@@ -107,6 +110,8 @@ def acceptable(outcome: Outcome) -> Outcome:
     assert "NaN" not in document
     for width in (60, 120):
         assert list(terminal.lines(outcome.view, width=width)), "the terminal shows nothing"
+    assert as_markdown(outcome.view, zone=UTC).startswith("# ")
+    assert as_html(outcome.view, zone=UTC).startswith("<!DOCTYPE html>")
     return outcome
 
 

@@ -1,5 +1,6 @@
 """Features are what was known at each row's time: equal to a row-by-row reference, and leaks are caught."""
 
+import shutil
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from mlops_tui.roles import Actor
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.view import Status
 from store.facts import Finding
-from store.lake import Lake
+from store.lake import Lake, Manifest
 from store.ledger import Ledger
 
 DAYS = 6
@@ -173,6 +174,168 @@ def test_a_leaking_feature_is_caught_and_named(trips: Callable[[str, int], Sessi
     finding = session.ledger.entries("finding")[-1].fact
     assert isinstance(finding, Finding)
     assert (finding.check, finding.status) == ("leaks", "fail")
+
+
+# -- days that were built before --------------------------------------------------------------------------------
+
+WEEK = ("2013-03-07", "2013-03-14")
+Trips = Callable[[str, int], Session]
+
+
+def built(session: Session, first: str = WEEK[0], end: str = WEEK[1]) -> tuple[dict[str, str], object]:
+    """The files of a window by day, and how many of its days were computed now."""
+    outcome = session.perform(["windows", "trip-delay", "--from", first, "--to", end])
+    assert outcome.exit == 0, outcome.error
+    files = session.snapshot("trip-delay.features").within(day=(first, end)).files
+    return {file.partition["day"]: file.sha256 for file in files}, outcome.view.facts()["days_built"]
+
+
+def rebuilt(session: Session, folder: Path) -> dict[str, str]:
+    """The same from nothing: a copy of the lake that has no features yet, with the declarations of today."""
+    shutil.copytree(session.data().root, folder, ignore=shutil.ignore_patterns("trip-delay.features"))
+    ledger = Ledger(f"sqlite:///{folder}.db", session.clock, "ana")
+    fresh = Session(session.actor, Project(session.declared().root), ledger, Lake(folder), session.clock, door=perform)
+    fresh.commit(session.snapshot("trips"))
+    files, days = built(fresh)
+    assert days == 7
+    return files
+
+
+def changed(session: Session, day: str, values: str) -> None:
+    """The rows of a day come again, some of their values replaced."""
+    lake = session.data()
+    rows = lake.scan(session.snapshot("trips").within(day=(day, day)))
+    session.commit(lake.write("trips", f"SELECT {values} FROM {rows}", sort=("id",), partition_by=("day",)))
+
+
+def reopened(session: Session, lake: Lake | None = None) -> Session:
+    """The project as its declarations are now."""
+    return Session(session.actor, Project(session.declared().root), session.ledger, lake or session.lake, session.clock,
+                   door=perform)
+
+
+def test_a_window_is_put_together_from_days_that_were_built_before(trips: Trips, tmp_path: Path) -> None:
+    session = trips(HONEST, 10)
+    for day in ("2013-03-08", "2013-03-10", "2013-03-11"):
+        assert session.perform(["windows", "trip-delay", "--day", day]).view.facts()["days_built"] == 1
+    files, days = built(session)
+    assert days == 4
+    assert files == rebuilt(session, tmp_path / "fresh")
+    assert built(session) == (files, 0)
+
+
+def test_a_late_day_rebuilds_itself_and_the_days_that_look_back_on_it(trips: Trips, tmp_path: Path) -> None:
+    """Lookback, ttl and slack are four days: 9 March is read by all from 9 to 13 March."""
+    session = trips(HONEST, 11)
+    before, _ = built(session)
+    changed(session, "2013-03-09", "* REPLACE (delay + 1000 AS delay)")
+    after, days = built(session)
+    assert days == 5
+    assert after == rebuilt(session, tmp_path / "fresh")
+    assert [day for day in before if before[day] != after[day]] == ["2013-03-09", "2013-03-10"]
+
+
+def test_data_that_are_as_before_again_give_the_features_of_before_without_work(trips: Trips) -> None:
+    session = trips(HONEST, 12)
+    before, _ = built(session)
+    changed(session, "2013-03-09", "* REPLACE (delay + 1000 AS delay)")
+    assert built(session)[0] != before
+    changed(session, "2013-03-09", "* REPLACE (delay - 1000 AS delay)")
+    assert built(session) == (before, 0)
+
+
+@pytest.mark.parametrize(("file", "old", "new"), [
+    ("features/past.sql", "INTERVAL 6 HOUR", "INTERVAL 5 HOUR"),
+    ("features/past.sql", "available_after: 10m", "available_after: 90m"),
+    ("features/past.sql", "ttl: 1d", "ttl: 2h"),
+    ("models/trip-delay.yaml", "columns: [place]", "columns: []"),
+    ("models/trip-delay.yaml", "split: {time: at}", "split: {time: known}"),
+    ("mlops.yaml", "America/New_York", "Europe/Berlin"),
+])
+def test_another_declaration_rebuilds_every_day(trips: Trips, tmp_path: Path, file: str, old: str, new: str) -> None:
+    session = trips(HONEST, 13)
+    before, _ = built(session)
+    path = session.declared().root / file
+    path.write_text(path.read_text(encoding="utf-8").replace(old, new), encoding="utf-8")
+    session = reopened(session)
+    after, days = built(session)
+    assert days == 7
+    fresh = rebuilt(session, tmp_path / "fresh")
+    assert {day: after[day] for day in fresh} == fresh
+    assert after != before
+
+
+def test_without_a_lookback_every_change_rebuilds_every_day(trips: Trips, tmp_path: Path) -> None:
+    session = trips(HONEST.replace("-- lookback: 2d\n", ""), 14)
+    built(session)
+    changed(session, "2013-03-12", "* REPLACE (delay + 1 AS delay)")
+    files, days = built(session)
+    assert days == 7
+    assert files == rebuilt(session, tmp_path / "fresh")
+
+
+@pytest.mark.parametrize("seed", range(15, 18))
+def test_whatever_was_built_and_changed_before_the_bytes_are_those_of_a_full_rebuild(
+        trips: Trips, tmp_path: Path, seed: int) -> None:
+    session, random = trips(HONEST, seed), np.random.default_rng(seed)
+    for _ in range(8):
+        first, length = int(random.integers(7, 13)), int(random.integers(1, 4))
+        if random.random() < 0.5:
+            built(session, f"2013-03-{first:02}", f"2013-03-{first + length:02}")
+        else:
+            changed(session, f"2013-03-{first:02}", f"* REPLACE (delay + {length} AS delay)")
+    assert built(session)[0] == rebuilt(session, tmp_path / "fresh")
+
+
+class Dying(Lake):
+    """A lake whose process ends after it kept the results of three days."""
+
+    left = 3
+
+    def keep_result(self, key: str, manifest: Manifest) -> None:
+        if not self.left:
+            raise KeyboardInterrupt
+        self.left -= 1
+        super().keep_result(key, manifest)
+
+
+def test_who_goes_on_after_a_kill_builds_the_rest_to_the_same_bytes(trips: Trips, tmp_path: Path) -> None:
+    session = trips(HONEST, 18)
+    with pytest.raises(KeyboardInterrupt):
+        built(reopened(session, Dying(session.data().root)))
+    assert session.current("trip-delay.features") is None
+    files, days = built(reopened(session, Lake(session.data().root)))
+    assert days == 4
+    assert files == rebuilt(session, tmp_path / "fresh")
+
+
+def test_a_day_whose_file_is_gone_is_built_again(trips: Trips) -> None:
+    session = trips(HONEST, 19)
+    before, _ = built(session)
+    [file] = session.snapshot("trip-delay.features").within(day=("2013-03-10", "2013-03-10")).files
+    (session.data().root / file.path).unlink()
+    assert built(session) == (before, 1)
+    assert session.data().damaged(session.snapshot("trip-delay.features")) == []
+
+
+def test_a_day_without_rows_is_known_to_be_empty(trips: Trips) -> None:
+    session = trips(HONEST, 20)
+    assert built(session, "2013-03-01", "2013-03-10")[1] == 9
+    assert built(session, "2013-03-01", "2013-03-10")[1] == 0
+
+
+def test_a_source_that_got_a_column_and_another_type_reads_alike_for_a_day_and_for_all(
+        trips: Trips, tmp_path: Path) -> None:
+    windy = HONEST.replace("AS trips_seen", "AS trips_seen, max(wind) OVER past AS wind").replace(
+        "count(*) AS n", "count(*) AS n, max(wind) AS wind")
+    session = trips(windy, 21)
+    changed(session, "2013-03-12", "* REPLACE (CAST(id AS INTEGER) AS id), 3.5::DOUBLE AS wind")
+    for day in ("2013-03-08", "2013-03-12", "2013-03-13"):
+        assert session.perform(["windows", "trip-delay", "--day", day]).exit == 0
+    files, days = built(session)
+    assert days == 4
+    assert files == rebuilt(session, tmp_path / "fresh")
+    assert {row["wind"] for row in rows(session, "trip-delay.features")} == {None, 3.5}
 
 
 @pytest.mark.parametrize(("argv", "words"), [

@@ -231,3 +231,23 @@ def test_what_was_being_staged_is_never_part_of_a_dataset(lake: Lake) -> None:
     assert list((lake.root / "_staging").iterdir()) == []
     shutil.copy(lake.root / made.files[0].path, lake.root / "_staging" / "left.parquet")
     assert lake.manifest("d", made.id).files == made.files
+
+
+# -- results ----------------------------------------------------------------------------------------------------
+
+
+def test_a_result_is_found_under_its_key_while_its_files_are_there(lake: Lake) -> None:
+    made = lake.write("d", ROWS, sort=("id",), partition_by=("day",))
+    assert lake.result("d", "k" * 64) is None
+    lake.keep_result("k" * 64, made)
+    assert Lake(lake.root).result("d", "k" * 64) == made
+    (lake.root / made.files[0].path).unlink()
+    assert lake.result("d", "k" * 64) is None
+
+
+def test_a_result_that_was_changed_is_refused(lake: Lake) -> None:
+    lake.keep_result("k" * 64, lake.write("d", ROWS, sort=("id",)))
+    [path] = (lake.root / "d" / "_results").rglob("*.json")
+    path.write_text(path.read_text().replace('"v"', '"w"'))
+    with pytest.raises(Unreadable, match="was changed"):
+        lake.result("d", "k" * 64)

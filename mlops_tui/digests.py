@@ -1,0 +1,163 @@
+"""What somebody wants to know in the morning, told of the history: pure, and the same for whoever reads it."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from mlops_tui import folds, health
+from mlops_tui.roles import Actor
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, worst
+from store.facts import AlertEvent, Finding, IncidentEvent, Promotion, Snapshot, Trained
+
+if TYPE_CHECKING:
+    from store.ledger import Entry
+
+PERIODS = {"day": timedelta(days=1), "week": timedelta(days=7)}
+NOBODY = Actor("", frozenset())  # a digest is read by many
+OFFERED = 4  # of the first that wait, what opens them
+_ALERT = {"fired": "fired", "refired": "fired again", "recovered": "recovered", "resolved": "resolved"}
+_INCIDENT = {"opened": "opened", "resolved": "resolved", "reopened": "opened again"}
+
+
+def digest(declared: health.Declared, entries: "Sequence[Entry]", now: datetime, period: timedelta,
+           head: str) -> View:
+    """What waits for somebody, what is red and since when, and what happened in the `period` before `now`.
+
+    `entries` are all there are; `head` is the hash of the last one, against which the history can be verified later.
+    """
+    since = now - period
+    fresh = [entry for entry in entries if since < entry.recorded_at <= now]
+    needs = [_need(row) for row in health.needs(declared, entries, now, NOBODY).rows]
+    red = list(_red(health.models(declared, entries, now), entries))
+    changes, findings, snapshots = list(_changes(entries, fresh)), _findings(fresh), _snapshots(fresh)
+    facts: dict[str, Cell] = {"from": since, "to": now, "entries": len(fresh), "head": head,
+                              "changed": bool(needs or red or changes or findings or snapshots)}
+    tables = (
+        Table.of("needs", needs, "status", "id", "title", "detail", "who", title="Waits for somebody"),
+        Table.of("red", red, "status", "model", "part", "since", "why", title="Red"),
+        Table.of("changes", changes, "at", Column("id", "what"), "event", "title", title="What happened"),
+        Table.of("findings", findings, "check", "fail", "warn", "unknown", "pass", title="Checks"),
+        Table.of("snapshots", snapshots, "dataset", "snapshots", "rows", Column("at", "last"), title="Data"))
+    began = f"{since.astimezone(declared.zone):%-d %b %H:%M}"
+    return View(_title(needs, red, (changes, findings, snapshots), began), Status.WARN if needs or red else Status.PASS,
+                (*tables, Facts(facts)), (*_openers(needs), Action("Verify", ("audit", "verify", "--anchor", head))))
+
+
+def _title(needs: Sequence[Row], red: Sequence[Row], told: tuple[Sequence[Row], ...], began: str) -> str:
+    if needs:
+        more = f", and {len(needs) - 1} more" if len(needs) > 1 else ""
+        return f"{needs[0]['id']} needs somebody: {needs[0]['title']}{more}"
+    if red:
+        more = f", and {len(red) - 1} more" if len(red) > 1 else ""
+        return f"Nothing waits, but {red[0]['model']} is red in {red[0]['part']}: {red[0]['why']}{more}"
+    changes, findings, snapshots = told
+    if changes:
+        return f"Nothing waits; {_count(len(changes), 'change')} since {began}"
+    if findings or snapshots:
+        checked = sum(int(str(row["findings"])) for row in findings)
+        return f"Nothing waits and nothing is red; {_count(checked, 'finding')} since {began}"
+    return f"Nothing of note happened since {began}, and nothing waits"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _need(row: Row) -> Row:
+    """What waits, without what is only for one reader; what people wrote why they propose it is not repeated."""
+    kept = {key: value for key, value in row.items() if key not in ("yours", "label")}
+    return kept | {"title": row["detail"], "detail": ""} if row["kind"] in ("proposal", "lesson") else kept
+
+
+def _openers(needs: Sequence[Row]) -> Iterator[Action]:
+    """What opens the first that wait, each once."""
+    labels = {row["argv"]: f"{row['kind']} {row['id']}" for row in reversed(needs[:OFFERED])}
+    for argv, label in reversed(labels.items()):
+        if isinstance(argv, tuple):
+            yield Action(label, argv)
+
+
+# -- what is red ----------------------------------------------------------------------------------------------------
+
+
+def _red(models: Table, entries: "Sequence[Entry]") -> Iterator[Row]:
+    """Each part of a model that fails, and since when its check has said so without a break."""
+    for row in models.rows:
+        for part, checks in health.FACETS.items():
+            if row[part] is Status.FAIL:
+                why, at = row[f"{part}_why"], row[f"{part}_at"]
+                yield {"status": Status.FAIL, "model": row["model"], "part": part, "why": why,
+                       "since": _since(entries, checks, (why, at)), "version": row["version"] or None}
+
+
+def _since(entries: "Sequence[Entry]", checks: Sequence[str], told: tuple[Cell, Cell]) -> datetime | None:
+    """When the finding that is told (by title and time) was first made of those that failed in a row."""
+    found = [(entry.recorded_at, fact) for entry in entries
+             if isinstance(fact := entry.fact, Finding) and fact.check in checks]
+    last = next((fact for at, fact in reversed(found) if (fact.title, at) == told and fact.status == "fail"), None)
+    since = None
+    for at, fact in reversed(found):
+        if last is not None and _series(fact) == _series(last) and fact.status != "unknown":  # unknown is no pass
+            if fact.status != "fail":
+                break
+            since = at
+    return since
+
+
+def _series(fact: Finding) -> tuple[str, str, str, str]:
+    return fact.check, fact.subject, fact.monitor, fact.version
+
+
+# -- what happened --------------------------------------------------------------------------------------------------
+
+
+def _changes(entries: "Sequence[Entry]", fresh: "Iterable[Entry]") -> Iterator[Row]:
+    """Alerts, incidents and versions, in the order in which it happened."""
+    alerts, incidents = folds.alerts(entries), folds.incidents(entries)
+    for entry in fresh:
+        row: dict[str, Cell] = {"at": entry.recorded_at, "kind": entry.kind, "id": entry.subject}
+        match entry.fact:
+            case AlertEvent(event=event, real=real) if event in _ALERT and entry.subject in alerts:
+                alert, judged = alerts[entry.subject], {True: " as real", False: " as noise", None: ""}[real]
+                yield row | {"event": _ALERT[event] + judged, "title": alert.title or alert.monitor,
+                             "status": _status(alert.severity, bad=event in ("fired", "refired"))}
+            case IncidentEvent(event=event) if event in _INCIDENT and entry.subject in incidents:
+                incident = incidents[entry.subject]
+                yield row | {"event": _INCIDENT[event], "title": incident.title or incident.about,
+                             "status": _status(incident.severity, bad=event != "resolved")}
+            case Promotion(event=event, version=version, previous=previous):
+                yield row | {"id": f"{entry.subject}@{version}", "event": event.replace("_", " "),
+                             "title": f"serves after version {previous}" if previous else "serves",
+                             "status": Status.WARN if event == "rolled_back" else Status.DONE}
+            case Trained(version=version, candidate=candidate):
+                yield row | {"id": f"{entry.subject}@{version}", "event": "trained", "title": candidate,
+                             "status": Status.DONE}
+
+
+def _status(severity: str, *, bad: bool) -> Status:
+    if not bad:
+        return Status.PASS
+    return Status.FAIL if severity in health.SEVERE else Status.WARN
+
+
+def _findings(fresh: "Iterable[Entry]") -> list[Row]:
+    """How often each check said what; those that failed come first."""
+    said: dict[str, list[str]] = {}
+    for entry in fresh:
+        if isinstance(entry.fact, Finding):
+            status = entry.fact.status
+            said.setdefault(entry.fact.check, []).append(status if status in ("pass", "warn", "fail") else "unknown")
+    rows: list[Row] = [{"check": check, **{word: found.count(word) for word in ("fail", "warn", "unknown", "pass")},
+                        "findings": len(found), "status": worst(map(Status, found))} for check, found in said.items()]
+    return sorted(rows, key=lambda row: (-int(str(row["fail"])), -int(str(row["warn"])), str(row["check"])))
+
+
+def _snapshots(fresh: "Iterable[Entry]") -> list[Row]:
+    """What data came: each dataset with how many new states it had, and the rows of the last."""
+    found: dict[str, list[Entry]] = {}
+    for entry in fresh:
+        if isinstance(entry.fact, Snapshot) and not entry.fact.tag:
+            found.setdefault(entry.subject, []).append(entry)
+    return [{"dataset": name, "snapshots": len(each), "rows": fact.rows, "snapshot": fact.snapshot,
+             "at": each[-1].recorded_at}
+            for name, each in sorted(found.items()) if isinstance(fact := each[-1].fact, Snapshot)]
