@@ -34,6 +34,7 @@ class Board:
     say: Say
     charts: bool = True
     clock: Callable[[], float] = time.time
+    pace: float = PACE
     _head: int = -1
     _looked_at: float = 0.0
     _behind: bool = True
@@ -66,7 +67,7 @@ class Board:
         else:
             if card.shown != digest:
                 card = self._change(wanted, card, message, digest)
-            if card.reference:
+            if card.shown == digest:  # what it shows comes before the story of how it came to that
                 self._tell(wanted, card)
 
     def _message(self, wanted: Wanted) -> dict[str, Any]:
@@ -88,7 +89,7 @@ class Board:
         """Change it in place, not more often than people can read; one that is gone is put up again."""
         now = self.clock()
         self._changes = [at for at in self._changes if now - at < 60]
-        if now - card.shown_at < PACE or now < self._free or len(self._changes) >= EACH_MINUTE:
+        if now - card.shown_at < self.pace or now < self._free or len(self._changes) >= EACH_MINUTE:
             self._behind = True
             return card
         self._changes.append(now)
@@ -124,7 +125,7 @@ class Board:
         if not lines:
             return
         now = self.clock()
-        if now - self._told_at.get(wanted.name, 0) < PACE:
+        if now - self._told_at.get(wanted.name, 0) < self.pace:
             self._behind = True
             return
         self._told_at[wanted.name] = now

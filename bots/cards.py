@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from mlops_tui import folds
-from mlops_tui.folds import Alert
+from mlops_tui.folds import Alert, Incident
 from mlops_tui.health import SEVERITIES
 from mlops_tui.roles import Actor
 from mlops_tui.session import Session
@@ -77,7 +77,7 @@ def wanted(session: Session, known: Mapping[str, int]) -> list[Wanted]:
     now = session.now()
     made = [_alerts(reader, group) for group in groups(folds.alerts(entries).values())
             if standing.concerns(group.name, *(each.id for each in group.alerts), open=group.loud(now))]
-    made += [_shown(reader, f"incident/{each.id}", ("incident", "show", each.id), _INCIDENT)
+    made += [_incident(reader, each)
              for each in folds.incidents(entries).values()
              if standing.concerns(f"incident/{each.id}", each.id, open=each.open)]
     made += [_approval(reader, each.id, [entry for entry in entries if entry.subject == each.id])
@@ -122,6 +122,15 @@ def _standing(worst: Alert) -> Status:
     if not worst.open or worst.state == "recovered":
         return Status.PASS
     return Status.FAIL if worst.state == "firing" and worst.severity in SEVERITIES[:2] else Status.WARN
+
+
+def _incident(reader: Session, incident: Incident) -> Wanted:
+    """As `incident show` has it, with what people do in one."""
+    shown = _shown(reader, f"incident/{incident.id}", ("incident", "show", incident.id), _INCIDENT)
+    more = (Action("Note…", ("incident", "note", incident.id)),
+            Action("Resolve…", ("incident", "resolve", incident.id))) if incident.open else ()
+    actions = (*shown.view.actions, *more, Action("More", ("incident", "show", incident.id)))
+    return replace(shown, view=replace(shown.view, actions=actions))
 
 
 def _shown(reader: Session, name: str, argv: tuple[str, ...], facts: Sequence[str]) -> Wanted:

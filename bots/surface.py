@@ -11,7 +11,7 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
-from bots.board import Board
+from bots.board import PACE, Board
 from bots.digests import Digests
 from bots.door import HOOKS, Door
 from bots.sender import Say, Sender
@@ -41,6 +41,7 @@ class Settings:
     base_url: str = SLACK
     port: int | None = None
     charts: bool = True
+    pace: float = PACE
 
     @classmethod
     def of(cls, environment: Mapping[str, str], declared_url: str = "") -> "Settings":
@@ -83,7 +84,7 @@ class Service:
         self.app = app(self.door, settings)
         self.worker = Worker(session, say, settings.charts)
         self.sender = Sender(self.client, ledger_of(session), say)
-        self.board = Board(session, self.client, channel, say, settings.charts)
+        self.board = Board(session, self.client, channel, say, settings.charts, pace=settings.pace)
         self.digests = Digests(session, channel, say, settings.charts)
         self._stop = Event()
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="slack-hand")

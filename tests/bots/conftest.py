@@ -37,7 +37,7 @@ class Office:
     def begin(self, **more: object) -> Service:
         """The bot comes to work; a second time, as a process that was killed comes back."""
         settings = Settings(self.slack.bot_token, self.slack.app_token, self.slack.signing_secret, self.slack.url,
-                            **more)  # type: ignore[arg-type]
+                            **{"pace": 0.3, **more})  # type: ignore[arg-type]
         service = Service(open_project(self.session.directory, clock=self.session.clock), settings, "#ml-flights",
                           self.said.append)
         self.services.append(service)
