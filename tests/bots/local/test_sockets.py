@@ -137,7 +137,7 @@ def test_an_event_comes_again_to_an_app_that_was_not_there(slack: LocalSlack, li
 
 def test_a_rotation_moves_to_a_new_socket_and_loses_nothing(slack: LocalSlack, listeners: Listeners) -> None:
     listener = listeners.open(slack)
-    first = listener.client.wss_uri
+    first, slack.wire.patience = listener.client.wss_uri, 3.0  # the SDK reads the new one when the old one is closed
     slack.faults.rotate_sockets()
     slack.until(lambda: slack.sockets == 1 and listener.client.wss_uri != first)
     assert {"type": "disconnect", "reason": "refresh_requested", "debug_info": {"host": "local"}} in listener.raw
