@@ -28,7 +28,7 @@ def digest(declared: health.Declared, entries: "Sequence[Entry]", now: datetime,
     since = now - period
     fresh = [entry for entry in entries if since < entry.recorded_at <= now]
     needs = [_need(row) for row in health.needs(declared, entries, now, NOBODY).rows]
-    red = list(_red(health.models(declared, entries, now), entries))
+    red = list(_red(declared, entries, now))
     changes, findings, snapshots = list(_changes(entries, fresh)), _findings(fresh), _snapshots(fresh)
     facts: dict[str, Cell] = {"from": since, "to": now, "entries": len(fresh), "head": head,
                               "changed": bool(needs or red or changes or findings or snapshots)}
@@ -80,28 +80,26 @@ def _openers(needs: Sequence[Row]) -> Iterator[Action]:
 # -- what is red ----------------------------------------------------------------------------------------------------
 
 
-def _red(models: Table, entries: "Sequence[Entry]") -> Iterator[Row]:
-    """Each part of a model that fails, and since when its check has said so without a break."""
-    for row in models.rows:
-        for part, checks in health.FACETS.items():
+def _red(declared: health.Declared, entries: "Sequence[Entry]", now: datetime) -> Iterator[Row]:
+    """Each part of a model that fails, and since when a check has said so without a break."""
+    for row in health.models(declared, entries, now).rows:
+        for part in health.FACETS:
             if row[part] is Status.FAIL:
-                why, at = row[f"{part}_why"], row[f"{part}_at"]
-                yield {"status": Status.FAIL, "model": row["model"], "part": part, "why": why,
-                       "since": _since(entries, checks, (why, at)), "version": row["version"] or None}
+                found = health.failing(declared, entries, str(row["model"]), part, now)
+                yield {"status": Status.FAIL, "model": row["model"], "part": part, "why": row[f"{part}_why"],
+                       "since": min(_since(entries, fact) for fact in found), "version": row["version"] or None}
 
 
-def _since(entries: "Sequence[Entry]", checks: Sequence[str], told: tuple[Cell, Cell]) -> datetime | None:
-    """When the finding that is told (by title and time) was first made of those that failed in a row."""
-    found = [(entry.recorded_at, fact) for entry in entries
-             if isinstance(fact := entry.fact, Finding) and fact.check in checks]
-    last = next((fact for at, fact in reversed(found) if (fact.title, at) == told and fact.status == "fail"), None)
-    since = None
-    for at, fact in reversed(found):
-        if last is not None and _series(fact) == _series(last) and fact.status != "unknown":  # unknown is no pass
+def _since(entries: "Sequence[Entry]", last: Finding) -> datetime:
+    """When the first was made of the findings that failed in a row up to this one; one that is unknown is no pass."""
+    since: list[datetime] = []
+    for entry in reversed(entries):
+        fact = entry.fact
+        if isinstance(fact, Finding) and _series(fact) == _series(last) and fact.status != "unknown":
             if fact.status != "fail":
                 break
-            since = at
-    return since
+            since.append(entry.recorded_at)
+    return since[-1]
 
 
 def _series(fact: Finding) -> tuple[str, str, str, str]:

@@ -2,7 +2,7 @@
 
     {"kind": "fit", "train": PARQUET, "test": PARQUET, "label": "late", "features": [...], "keys": [...],
      "candidates": {"boosted": {"factory": "models.py:boosted", "params": {...}}, "plain": {"estimator": "sklearn…"}},
-     "seed": 7, "out": FOLDER}
+     "ladder": true, "seed": 7, "out": FOLDER}
 
 Train rows come in order of time. The answer: `models` (file, seconds, notes, description of each), `inputs` (name,
 type, required of each feature) and `scores`, a Parquet of the test rows' keys, label and one score column a model.
@@ -68,7 +68,7 @@ class Fitted:
 
 
 def fit(request: Mapping[str, Any], functions: Functions, report: Report) -> dict[str, Any]:
-    """Fit every candidate and the ladder; BadInput where the data or a candidate cannot be used."""
+    """Fit every candidate, and the ladder where asked; BadInput where the data or a candidate cannot be used."""
     folder, seed = Path(request["out"]), int(request["seed"])
     columns = list(request["features"])
     table = pq.read_table(request["train"])
@@ -76,7 +76,8 @@ def fit(request: Mapping[str, Any], functions: Functions, report: Report) -> dic
     unseen = rows_of(test, columns, request["label"])
     _check(train, unseen)
     _check_names(request["candidates"], [*request["keys"], request["label"], *LADDER])
-    makers = {name: _candidate(name, spec, functions) for name, spec in request["candidates"].items()} | _ladder(train)
+    makers = {name: _candidate(name, spec, functions) for name, spec in request["candidates"].items()}
+    makers |= _ladder(train) if request["ladder"] else {}
     fitted: dict[str, Fitted] = {}
     for done, (name, make) in enumerate(makers.items()):
         report(done, len(makers), name)

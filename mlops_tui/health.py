@@ -74,19 +74,30 @@ def models(declared: Declared, entries: "Sequence[Entry]", now: datetime) -> Tab
     newest = _newest(entries)
     for name in declared.models:
         state = folds.model_state(entries, name)
-        about = declared.sources(name)
         row: dict[str, object] = {
             "model": name, "version": state.champion, "role": _role(state), "challenger": state.challenger or None,
             "since": state.champion_since, "versions": len(state.versions), "owner": declared.models[name].owner}
-        for facet, checks in FACETS.items():
-            subjects = about if facet == "data" else frozenset({name})
-            found = _standing(declared.monitors, _about(newest, checks, subjects, state.champion), now)
+        for facet in FACETS:
+            found = _standing(declared.monitors, _speaks(declared, newest, state, facet), now)
             row |= {facet: found.status, f"{facet}_why": found.why, f"{facet}_at": found.at}
         row["status"] = _sickest(value for value in row.values() if isinstance(value, Status))
         rows.append(row)  # type: ignore[arg-type]
     rows.sort(key=lambda row: _URGENT.index(_status(str(row["status"]))))
     facets = [Column(facet, SHORT.get(facet, "")) for facet in FACETS]
     return Table.of("models", rows, "model", "version", "role", *facets, title="Models")
+
+
+def failing(declared: Declared, entries: "Sequence[Entry]", name: str, facet: str, now: datetime) -> list[Finding]:
+    """The newest findings, one of each monitor, that say that a facet of a model fails."""
+    told = _speaks(declared, _newest(entries), folds.model_state(entries, name), facet)
+    return [fact for entry, fact in told if _one(declared.monitors, entry, fact, now).status is Status.FAIL]
+
+
+def _speaks(declared: Declared, newest: "Iterable[Told]", state: ModelState, facet: str) -> "list[Told]":
+    """The findings that speak to a facet of a model; a monitor that is declared no longer does not."""
+    subjects = declared.sources(state.name) if facet == "data" else frozenset({state.name})
+    return [(entry, fact) for entry, fact in _about(newest, FACETS[facet], subjects, state.champion)
+            if not fact.monitor or fact.monitor in declared.monitors]
 
 
 def _sickest(statuses: Iterable[Status]) -> Status:
@@ -123,7 +134,7 @@ def _about(newest: Iterable[Told], checks: Sequence[str], subjects: Iterable[str
 
 def _standing(monitors: Mapping[str, Monitor], found: Iterable[Told], now: datetime) -> Standing:
     """The worst of them; one that is older than its window says nothing any more."""
-    each = [_one(monitors, entry, fact, now) for entry, fact in found if not fact.monitor or fact.monitor in monitors]
+    each = [_one(monitors, entry, fact, now) for entry, fact in found]
     status = worst(standing.status for standing in each)
     return next((standing for standing in each if standing.status is status), Standing(status, "never checked"))
 

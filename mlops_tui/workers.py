@@ -9,7 +9,7 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -21,6 +21,8 @@ from mlops_tui.errors import Refusal
 PASSED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "LC_CTYPE", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH",
              "CUDA_VISIBLE_DEVICES", "SSL_CERT_FILE")
 LAST_WORDS = 2000
+TURN = 0.2  # seconds of waiting before we look whether a child is still alive
+MOST_LINES = 4
 
 
 class UserCodeFailed(Refusal):
@@ -50,6 +52,12 @@ def threads() -> int:
     return max(1, min(4, (os.cpu_count() or 1) // 2))
 
 
+def lines() -> int:
+    """How many fits may go on at the same time, each with its `threads()`: as the cores allow, at most 4."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, min(MOST_LINES, cores // threads()))
+
+
 def environment(outer: Mapping[str, str]) -> dict[str, str]:
     """What the child sees: the allowed variables, and what makes its results repeatable."""
     home = Path(__file__).parents[1]
@@ -75,6 +83,7 @@ class Child:
         self._process: subprocess.Popen[bytes] | None = None
         self._said: IO[bytes] | None = None
         self._unread = b""
+        self._about = ""
 
     def __enter__(self) -> Self:
         return self
@@ -97,48 +106,64 @@ class Child:
 
     def call(self, request: Mapping[str, Any], timeout: float | None = None) -> dict[str, Any]:
         """The answer to one request. UserCodeFailed, ChildDied or TimedOut; then the next call starts anew."""
-        process, about = self.start(), _about(request)
         deadline = None if timeout is None else time.monotonic() + timeout
+        self.ask(request)
+        while True:
+            left = TURN if deadline is None else min(TURN, deadline - time.monotonic())
+            if left <= 0:
+                self.kill()
+                raise TimedOut(f"{self._about} was still at work when its time was up.", next=self._see_log())
+            said = self.heard(left)
+            if said is not None and "ok" in said:
+                return dict(said["ok"])
+            if said is not None and self.progress is not None:
+                self.progress(*said["progress"])
+
+    def ask(self, request: Mapping[str, Any]) -> None:
+        """Send a request; what comes of it is `heard`."""
+        process, self._about = self.start(), _about(request)
+        assert process.stdin is not None
         try:
-            assert process.stdin is not None
             process.stdin.write(json.dumps(request, allow_nan=False, default=str).encode() + b"\n")
             process.stdin.flush()
-            while True:
-                answer = json.loads(self._line(process, about, deadline))
-                if "progress" not in answer:
-                    break
-                if self.progress is not None:
-                    self.progress(*answer["progress"])
         except BrokenPipeError as problem:
-            raise self._died(process, about) from problem
-        if "error" in answer:
-            error = answer["error"]
-            raise UserCodeFailed(error["what"], where=error["where"] or about,
-                                 next=error["next"] or self._see_log())
-        ok: dict[str, Any] = answer["ok"]
-        return ok
+            raise self._died(process) from problem
 
-    def _line(self, process: subprocess.Popen[bytes], about: str, deadline: float | None) -> bytes:
-        """The next whole line; waits in short turns, since a grandchild may hold the pipe of a dead child open."""
+    def heard(self, wait: float) -> dict[str, Any] | None:
+        """What is said in that time: `{"progress": [done, total, label]}`, `{"ok": {...}}`, or nothing.
+
+        UserCodeFailed or ChildDied. Wait in short turns, since a grandchild may hold the pipe of a dead child open.
+        """
+        assert self._process is not None
+        line = self._line(self._process, wait)
+        if line is None:
+            return None
+        said: dict[str, Any] = json.loads(line)
+        if "error" in said:
+            error = said["error"]
+            raise UserCodeFailed(error["what"], where=error["where"] or self._about,
+                                 next=error["next"] or self._see_log())
+        return said
+
+    def _line(self, process: subprocess.Popen[bytes], wait: float) -> bytes | None:
+        """The next whole line; nothing where it did not come in time."""
         assert process.stdout is not None
-        with selectors.DefaultSelector() as selector:
-            selector.register(process.stdout, selectors.EVENT_READ)
-            while b"\n" not in self._unread:
-                left = 0.2 if deadline is None else min(0.2, deadline - time.monotonic())
-                if left <= 0:
-                    self.kill()
-                    raise TimedOut(f"{about} was still at work when its time was up.", next=self._see_log())
-                if selector.select(left):
+        if b"\n" not in self._unread:
+            with selectors.DefaultSelector() as selector:
+                selector.register(process.stdout, selectors.EVENT_READ)
+                if selector.select(wait):
                     got = os.read(process.stdout.fileno(), 1 << 16)
                     if not got:
-                        raise self._died(process, about)
+                        raise self._died(process)
                     self._unread += got
                 elif process.poll() is not None:
-                    raise self._died(process, about)
+                    raise self._died(process)
+        if b"\n" not in self._unread:
+            return None
         line, _, self._unread = self._unread.partition(b"\n")
         return line
 
-    def _died(self, process: subprocess.Popen[bytes], about: str) -> ChildDied:
+    def _died(self, process: subprocess.Popen[bytes]) -> ChildDied:
         self.kill()
         how = process.returncode
         if how < 0:
@@ -147,7 +172,7 @@ class Child:
         else:
             why = f"ended its process with exit code {how}"
         last = self._last_words()
-        return ChildDied(f"{about} {why}." + (f" It said last: {last}" if last else ""), next=self._see_log())
+        return ChildDied(f"{self._about} {why}." + (f" It said last: {last}" if last else ""), next=self._see_log())
 
     def _last_words(self) -> str:
         """The last line on the log."""
@@ -179,6 +204,34 @@ class Child:
         if self._said is not None:
             self._said.close()
             self._said = None
+
+
+def answers(asked: Sequence[tuple[Child, Mapping[str, Any]]], progress: Callable[[int, int, str], None]) -> list[
+        dict[str, Any]]:
+    """The answers of several children who work at the same time, in the order they were asked.
+
+    Progress is that of all together, its label what each is at. The first who fails ends the wait: who opened the
+    children closes them.
+    """
+    at: list[tuple[int, int, str]] = [(0, 0, "") for _ in asked]
+    answered: dict[int, dict[str, Any]] = {}
+    for child, request in asked:
+        child.ask(request)
+    while len(answered) < len(asked):
+        for number in (each for each in range(len(asked)) if each not in answered):
+            said = asked[number][0].heard(TURN / len(asked)) or {}
+            if "ok" in said:
+                answered[number] = said["ok"]
+            elif said:
+                at[number] = tuple(said["progress"])
+                progress(sum(done for done, *_ in at), sum(total for _, total, _ in at), _busy_with(at))
+    return [answered[number] for number in range(len(asked))]
+
+
+def _busy_with(at: Sequence[tuple[int, int, str]]) -> str:
+    """What is worked at; where all is done but the last step, that step."""
+    busy = [label for done, total, label in at if done < total]
+    return ", ".join(dict.fromkeys(busy or [label for *_, label in at]))
 
 
 def _about(request: Mapping[str, Any]) -> str:

@@ -7,12 +7,13 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
 import pytest
 
-from mlops_tui.workers import Child, ChildDied, TimedOut, UserCodeFailed, environment, threads
+from mlops_tui.workers import Child, ChildDied, TimedOut, UserCodeFailed, answers, environment, lines, threads
 
 
 @pytest.fixture
@@ -227,6 +228,53 @@ def test_work_that_overstays_is_killed_with_all_it_started(child: Child) -> None
     sleeper = int((child.root / "out.txt").read_text())
     assert not psutil.pid_exists(sleeper) or psutil.Process(sleeper).status() == psutil.STATUS_ZOMBIE
     assert ran(child, "steps.py:fine") == "fine"
+
+
+MEETING = """
+    import time
+    from pathlib import Path
+
+    def meets(inputs, params, out):
+        out.write_text("here")
+        while not Path(params["other"]).exists():
+            time.sleep(0.01)
+
+    def sleeps(inputs, params, out):
+        out.write_text("here")
+        time.sleep(60)
+
+    def fails(inputs, params, out):
+        while not Path(params["other"]).exists():
+            time.sleep(0.01)
+        raise KeyError("wind")
+"""
+
+
+def beside(root: Path, names: tuple[str, str], opened: ExitStack) -> list[tuple[Child, dict[str, object]]]:
+    """Two children and what they are asked: each gets the other's result as a parameter."""
+    write(root, "steps.py", MEETING)
+    outs = [root / f"{number}.txt" for number in range(2)]
+    return [(opened.enter_context(Child(root)), step(root, f"steps.py:{name}", other=str(other)) | {"out": out})
+            for name, out, other in zip(names, outs, reversed(outs), strict=True)]
+
+
+def test_children_that_are_asked_together_work_at_the_same_time(project: Path) -> None:
+    with ExitStack() as opened:
+        told = answers(beside(project, ("meets", "meets"), opened), lambda *_: None)
+    assert [list(each) for each in told] == [["seconds"], ["seconds"]]
+
+
+def test_all_fits_together_use_no_more_threads_than_there_are_cores() -> None:
+    assert 1 <= lines() * threads() <= (os.cpu_count() or 1)
+
+
+def test_who_fails_first_ends_the_wait_and_the_work_of_the_others(project: Path) -> None:
+    with ExitStack() as opened:
+        asked = beside(project, ("sleeps", "fails"), opened)
+        with pytest.raises(UserCodeFailed, match="wind"):
+            answers(asked, lambda *_: None)
+        sleeper = asked[0][0].start().pid
+    assert not psutil.pid_exists(sleeper)
 
 
 PARENT = """

@@ -77,6 +77,13 @@ def test_what_is_red_has_been_so_since_its_check_last_passed(history: Any) -> No
     assert rows(told(history), "red") == []
 
 
+def test_a_look_by_hand_does_not_make_what_is_red_any_younger(history: Any) -> None:
+    history.add(finding(status="fail", monitor="m"), finding(status="fail", monitor="gone"),
+                finding(status="fail", monitor="m"), finding(status="fail"))
+    [red] = rows(told(history), "red")
+    assert red["since"] == history.now - 3 * HOUR
+
+
 def test_changes_are_told_once_and_in_order(history: Any) -> None:
     history.add(fired("AL-9"), after=timedelta(days=-3))
     history.add(trained("1"), after=timedelta(days=3))

@@ -63,7 +63,7 @@ def fit(child: Child, train: pa.Table, test: pa.Table, candidates: dict[str, Any
     return child.call({
         "kind": "fit", "train": out / "train.parquet", "test": out / "test.parquet", "label": "late",
         "keys": ["flight"], "features": ["wind", "queue", "holiday", "carrier"], "candidates": candidates,
-        "seed": 7, "out": out, **more}, timeout=120)
+        "ladder": True, "seed": 7, "out": out, **more}, timeout=120)
 
 
 def scores(answer: dict[str, Any]) -> pa.Table:
@@ -85,6 +85,13 @@ def test_candidates_and_the_ladder_are_scored_on_the_same_rows(child: Child) -> 
     assert answer["models"]["baseline_feature"]["description"] == "DecisionTreeClassifier of wind"
     assert answer["models"]["boosted"]["description"] == "HistGradientBoostingClassifier"
     assert (seen[0], seen[-1]) == ((0, 6, "linear"), (6, 6, "scores"))
+
+
+def test_without_the_ladder_the_candidates_are_the_same(child: Child) -> None:
+    both = scores(fit(child, rows(2000, 1), rows(500, 2), BOTH))
+    alone = fit(child, rows(2000, 1), rows(500, 2), {"boosted": BOTH["boosted"]}, ladder=False)
+    assert list(alone["models"]) == ["boosted"]
+    assert scores(alone) == both.select(["flight", "late", "boosted"])
 
 
 def test_the_prior_is_the_training_prevalence(child: Child) -> None:

@@ -59,7 +59,8 @@ def test_the_wheel_carries_data_and_types_but_no_tests(wheel: Path) -> None:
     for needed in ("mlops_tui/py.typed", "store/py.typed", "bots/py.typed"):
         assert needed in names
     shipped = {path.relative_to(ROOT).as_posix() for folder in ("runbooks", "templates", "mlops_tui/tui", "mlops_tui")
-               for pattern in ("*.md", "*.j2", "*.tcss", "*.sql", "*.yaml") for path in (ROOT / folder).rglob(pattern)}
+               for pattern in ("*.md", "*.j2", "*.css", "*.tcss", "*.sql", "*.yaml")
+               for path in (ROOT / folder).rglob(pattern)}
     assert shipped <= set(names)
 
 

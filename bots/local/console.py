@@ -211,7 +211,7 @@ def shown(slack: LocalSlack) -> Iterable[tuple[str, str, list[str], list[Json]]]
 
 
 @click.command("local")
-@click.option("--port", default=0, type=click.IntRange(0, 65535), help="The port on 127.0.0.1; a free one if not given.")
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="The port on 127.0.0.1; 0: a free one.")
 @click.option("--channel", "channels", multiple=True, help="A channel's name; give it again for more.")
 @click.pass_obj
 def local(given: tuple[Mapping[str, str], Iterable[str], TextIO], port: int, channels: Sequence[str]) -> None:

@@ -307,11 +307,6 @@ class People(Watching):
         hidden = bool(original and original.get("is_ephemeral"))
         return f"http://{HOST}:{self.server.port}/hooks/{self.state.hook(user, channel.id, ts, hidden)}"
 
-    def place(self, channel: str) -> Channel:
-        if channel:
-            return self.state.channel(self.state.people.get(channel, channel))
-        return next(iter(self.state.channels.values()))
-
     def found(self, ts: str, author: str = "") -> tuple[Channel, Json]:
         """The message with this ts, wherever it is; raises LookupError."""
         for channel in self.state.channels.values():

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bots.local import transcript
-from bots.local.state import Call, Json, State
+from bots.local.state import Call, Channel, Json, State
 
 
 class Watching:
@@ -14,10 +14,16 @@ class Watching:
     def __init__(self, state: State) -> None:
         self.state = state
 
+    def place(self, channel: str = "") -> Channel:
+        """A channel by name or id; a person's name means their direct conversation, nothing the first channel."""
+        if channel:
+            return self.state.channel(self.state.people.get(channel, channel))
+        return next(iter(self.state.channels.values()))
+
     def messages(self, channel: str = "") -> list[Json]:
         """The messages of a channel, oldest first, each with its `replies`."""
         with self.state.lock:
-            found = self.state.channel(channel) if channel else next(iter(self.state.channels.values()))
+            found = self.place(channel)
             return [{**self.state.snapshot(each), "replies": self.state.snapshot(self.state.replies(found, each["ts"]))}
                     for each in found.messages.values() if each.get("thread_ts", each["ts"]) == each["ts"]]
 

@@ -18,7 +18,7 @@ from bots.local.state import Clock, Json
 
 SOCKETS = 10
 RETRIES = (0.0, 60.0, 300.0)  # seconds after a failed delivery of an event: at once, a minute, five
-GRACE = 0.5                   # a socket that was asked to refresh stays this long
+GRACE = 0.1                   # a socket that was asked to refresh stays this long
 TICK = 0.02
 
 

@@ -1,11 +1,13 @@
 """Candidates and baselines fitted on the same rows, measured on the same test, each candidate against each rung."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy.typing as npt
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlops_tui.analysis.interval import Contrast, Estimate
@@ -17,9 +19,10 @@ from mlops_tui.kinds import Candidate, Model
 from mlops_tui.modeling._training import Job, Parts, Rows
 from mlops_tui.session import Session
 from mlops_tui.view import finite
-from mlops_tui.workers import Child
+from mlops_tui.workers import Child, answers, lines
 from store.quoting import literal
 
+MOST_CELLS = 50_000_000  # of training rows: above, one process at a time holds them
 SHOWN = ("roc_auc", "average_precision", "brier", "log_loss")
 
 
@@ -43,17 +46,12 @@ class Trial:
 
 def trial(session: Session, rows: Rows, parts: Parts, job: Job, candidates: Mapping[str, Candidate]) -> Trial:
     """Fit and measure; errors of the user's code come back with file and line."""
-    metrics, folder = metrics_of(job.model), parts.train.parent
-    root, label = session.declared().root, job.model.label.column
-    keys = [*job.keys, job.model.split.time]
-    request = {"kind": "fit", "train": parts.train, "test": parts.test, "label": label, "keys": keys,
-               "features": rows.columns(job), "candidates": {name: asdict(each) for name, each in candidates.items()},
-               "seed": job.model.seed, "out": folder}
-    with Child(root, log=root / ".mlops" / "logs" / f"train-{job.name}.log", progress=session.progress) as child:
-        answer = child.call(request)
-    table = pq.read_table(answer["scores"])
-    outcome, scores = table[label].to_numpy(), {name: table[name].to_numpy() for name in answer["models"]}
-    stored = session.data().write(f"{job.name}.scores", f"SELECT * FROM read_parquet({literal(answer['scores'])})",
+    metrics, label = metrics_of(job.model), job.model.label.column
+    models, inputs, table = _fitted(session, rows, parts, job, candidates)
+    outcome, scores = table[label].to_numpy(), {name: table[name].to_numpy() for name in models}
+    file = parts.train.with_name("scores.parquet")
+    pq.write_table(table, file, compression="zstd")
+    stored = session.data().write(f"{job.name}.scores", f"SELECT * FROM read_parquet({literal(str(file))})",
                                   sort=(job.model.split.time, *job.keys))
     session.commit(stored, source=f"train {job.name}")
     measured = {name: {metric.id: estimate(metric, outcome, column) for metric in metrics}
@@ -61,7 +59,40 @@ def trial(session: Session, rows: Rows, parts: Parts, job: Job, candidates: Mapp
     rungs = [name for name in scores if name not in candidates]
     contrasts = {name: [_contrast(metrics[0], outcome, (name, scores[name]), (rung, scores[rung])) for rung in rungs]
                  for name in candidates}
-    return Trial(job, rows, parts, answer["models"], answer["inputs"], stored.id, measured, contrasts)
+    return Trial(job, rows, parts, models, inputs, stored.id, measured, contrasts)
+
+
+def _fitted(session: Session, rows: Rows, parts: Parts, job: Job, candidates: Mapping[str, Candidate]) -> tuple[
+        dict[str, Mapping[str, Any]], Sequence[Mapping[str, Any]], pa.Table]:
+    """Candidates and ladder, fitted in as many child processes as there are cores; with the scores of all of them."""
+    root, keys = session.declared().root, [*job.keys, job.model.split.time]
+    train = pq.read_metadata(parts.train)
+    most = lines() if train.num_rows * train.num_columns <= MOST_CELLS else 1
+    with ExitStack() as opened:
+        asked = []
+        for number, names in enumerate(shared_out(list(candidates), most)):
+            out = parts.train.with_name(f"line-{number}")
+            out.mkdir()
+            log = root / ".mlops" / "logs" / f"train-{job.name}{f'-{number}' if number else ''}.log"
+            asked.append((opened.enter_context(Child(root, log=log)), {
+                "kind": "fit", "train": parts.train, "test": parts.test, "label": job.model.label.column, "keys": keys,
+                "features": rows.columns(job), "candidates": {name: asdict(candidates[name]) for name in names},
+                "ladder": number == 0, "seed": job.model.seed, "out": out}))
+        told = answers(asked, session.progress)
+    fitted = {name: model for each in told for name, model in each["models"].items()}
+    order = [*candidates, *(name for name in fitted if name not in candidates)]
+    tables = [pq.read_table(each["scores"]) for each in told]
+    columns = {name: table[name] for table in tables for name in table.column_names}
+    scores = pa.table({name: columns[name] for name in [*tables[0].column_names[:len(keys) + 1], *order]})
+    return {name: fitted[name] for name in order}, told[0]["inputs"], scores
+
+
+def shared_out(names: Sequence[str], most: int) -> list[list[str]]:
+    """The candidates of each of at most so many lines; the ladder goes with the first, and counts as one of them."""
+    shares: list[list[str]] = [[] for _ in range(max(1, min(most, len(names))))]
+    for name in names:
+        min(shares, key=lambda share: len(share) + (share is shares[0] and name != names[0])).append(name)
+    return shares
 
 
 def metrics_of(model: Model) -> list[Metric]:

@@ -31,7 +31,7 @@ def escaped(text: str) -> str:
     """
     text = re.sub(r"&(?=#?\w+;)", "&amp;", clean(text).strip())
     text = re.sub(r"[\\`*\[\]<>|~$]", r"\\\g<0>", text)
-    text = re.sub(r"(?<!\w)_|_(?!\w)", r"\\_", text)
+    text = re.sub(r"(?<![^\W_])_|_(?![^\W_])", r"\\_", text)
     text = re.sub(r"(?<=:)//|(?<=www)\.", lambda found: "".join(f"\\{mark}" for mark in found[0]), text,
                   flags=re.IGNORECASE)
     text = re.sub(r"^(\d{1,9})(?=[.)](?:\s|$))", r"\1\\", text)

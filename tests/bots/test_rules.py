@@ -267,7 +267,7 @@ def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
 
 def test_whatever_stands_in_the_place_of_anything_gets_a_verdict_and_no_traceback() -> None:
     judged = 0
-    for payload in (LEGAL, modal(entry(select()), entry(typed()))):
+    for payload in (*map(message, LEGAL["blocks"]), modal(entry(select()), entry(typed()))):
         for *way, last in places(payload):
             for junk in JUNK:
                 broken = copy.deepcopy(payload)

@@ -13,7 +13,7 @@ import pytest
 
 from mlops_tui.commands import Outcome
 from mlops_tui.modeling import _training, train
-from mlops_tui.modeling._trial import metrics_of
+from mlops_tui.modeling._trial import metrics_of, shared_out
 from mlops_tui.opening import open_project
 from mlops_tui.predicting import predicted
 from mlops_tui.render.json import as_json
@@ -180,6 +180,42 @@ def test_the_same_rows_declaration_and_seed_give_the_same_metrics_elsewhere(
         assert (one.candidate, one.metrics) == (two.candidate, two.metrics)
         assert one.detail["baselines"] == two.detail["baselines"]
         assert (one.key, one.training, one.scores) == (two.key, two.training, two.scores)
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_one_line_after_the_other_or_side_by_side_the_result_is_the_same(
+        first: tuple[Session, Outcome], opened: Opened, monkeypatch: pytest.MonkeyPatch, most: int) -> None:
+    monkeypatch.setattr("mlops_tui.modeling._trial.lines", lambda: most)
+    session, seen = opened(), list[tuple[int, int, str]]()
+    session.progress = lambda done, total, label: seen.append((done, total, label))
+    ran(session)
+    logs = {path.name for path in (session.declared().root / ".mlops" / "logs").iterdir()}
+    assert logs == {"train-delay.log", "train-delay-1.log"} if most == 2 else logs == {"train-delay.log"}
+    assert seen[-1] == (6, 6, "scores")
+    for one, two in zip(trained(first[0]), trained(session), strict=True):
+        assert (one.candidate, one.training, one.scores, one.metrics) == (
+            two.candidate, two.training, two.scores, two.metrics)
+        assert [one.detail[key] for key in ("contrasts", "baselines", "descriptions", "inputs")] == [
+            two.detail[key] for key in ("contrasts", "baselines", "descriptions", "inputs")]
+
+
+def test_rows_that_are_many_are_held_by_one_process_at_a_time(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlops_tui.modeling._trial.lines", lambda: 2)
+    monkeypatch.setattr("mlops_tui.modeling._trial.MOST_CELLS", 1000)
+    session = opened()
+    ran(session)
+    assert not (session.declared().root / ".mlops" / "logs" / "train-delay-1.log").exists()
+
+
+@pytest.mark.parametrize(("names", "most", "shares"), [
+    (["logistic", "boosted"], 2, [["logistic"], ["boosted"]]),
+    (["logistic", "boosted"], 1, [["logistic", "boosted"]]),
+    (["a", "b", "c", "d"], 2, [["a", "d"], ["b", "c"]]),
+    (["only"], 4, [["only"]]),
+])
+def test_candidates_are_shared_out_and_the_ladder_counts_as_one(
+        names: list[str], most: int, shares: list[list[str]]) -> None:
+    assert shared_out(names, most) == shares
 
 
 def keys(session: Session) -> dict[str, str]:

@@ -22,8 +22,8 @@ MARKS = st.one_of(st.text(st.sampled_from("ab *_`~[]()<>|#+-=.!&;:/\\\"'1$@\n\t"
                   st.sampled_from([
                       "<script>alert(1)</script>", "![x](http://x/y)", "[x](javascript:y)", "a|b", "\\|", "`|`", "***",
                       "# x", "- x", "1. x", "1) x", "===", "---", "&lt;b&gt;", "&#60;b>", "<!-- x -->", "a\n\n# b",
-                      "```",
-                      "https://example.org/x", "www.example.org", "[x]: y", "~~x~~", "> x", "    x", "|---|", "x #"]))
+                      "```", "__0__", "a_b", "https://example.org/x",
+                      "www.example.org", "[x]: y", "~~x~~", "> x", "    x", "|---|", "x #"]))
 
 THREE = st.lists(MARKS, min_size=3, max_size=3)
 

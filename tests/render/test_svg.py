@@ -132,7 +132,7 @@ def test_a_picture_is_told_in_a_sentence() -> None:
 def test_ticks_are_few_round_and_on_the_axis(low: float, room: float) -> None:
     room = max(room, abs(low) * 1e-6)
     found = [place for place, _ in ticks((low, low + room))]
-    assert 1 <= len(found) <= 6
+    assert 1 <= len(found) <= 7
     assert all(low - room * 1e-3 <= place <= low + room * (1 + 1e-3) for place in found)
     steps = [second - first for first, second in pairwise(found)]
     assert all(step == pytest.approx(steps[0], rel=1e-2) for step in steps)

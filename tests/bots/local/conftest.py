@@ -71,7 +71,7 @@ def connect(slack: LocalSlack, client: WebClient) -> Iterator[Connect]:
 
     def connected(app: App) -> SocketModeHandler:
         before = slack.sockets
-        handler = SocketModeHandler(app, app_token=slack.app_token, web_client=client)
+        handler = SocketModeHandler(app, app_token=slack.app_token, web_client=client, ping_interval=0.2)
         opened.append(handler)
         handler.connect()
         slack.until(lambda: slack.sockets > before)
