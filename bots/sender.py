@@ -91,7 +91,8 @@ class Sender:
         if not problem.counted:
             self._free[said.method] = self.clock() + problem.after
         after = problem.after if not problem.counted else max(problem.after, _back_off(said.tries))
-        self.outbox.later(said.id, self.clock() + after, str(problem), said=False, counted=problem.counted)
+        unsure = said.status == "sending"  # it was perhaps said before, and that could not be looked up just now
+        self.outbox.later(said.id, self.clock() + after, str(problem), said=unsure, counted=problem.counted)
         return False
 
     def _sent(self, said: Said, reference: str) -> bool:

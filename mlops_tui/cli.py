@@ -21,9 +21,11 @@ if TYPE_CHECKING:
 FORMATS = ("json", "markdown", "html")
 FLAGS = {**{f"--{name}": name for name in FORMATS}, "--yes": "yes", "--dry-run": "dry_run",
          "--read-only": "read_only"}
+NOUNS = "mlops_tui.nouns"  # the entry points of words that are no capabilities
 VALUES = {"--project": "project", "--as-of": "as_of", "--as": "person", "--job": "job"}
 EPILOG = """
 The dashboard: mlops-tui alone in a project, or mlops-tui open [WHERE], where WHERE is INC-3, AL-7, AP-2 or a command.
+Slack: mlops-tui slack local tries everything with no workspace; mlops-tui slack --help.
 Everywhere: --json | --markdown | --html  --project DIR  --yes  --dry-run  --read-only  --as-of TIME  --as PERSON
             --version
 Exit codes: 0 done or passed, 1 a check says no, 2 bad input or not confirmed, 3 our fault, 4 denied, 130 interrupted.
@@ -104,6 +106,8 @@ def run(argv: Sequence[str]) -> int:
         ours = given.argv[:given.argv.index("--")] if "--" in given.argv else given.argv
         if given.job:
             return _job(given)
+        if ours and ours[0] not in commands.root.files and (noun := _noun(ours[0])) is not None:
+            return noun(given.argv[1:], _root(given))
         if {"--help", "-h"} & set(ours):
             return _help(commands, given.argv)
         return _perform(open_session(given), given)
@@ -119,17 +123,28 @@ def _refused(problem: Refusal, given: Options) -> int:
     return problem.exit
 
 
+def _noun(name: str) -> "Callable[[Sequence[str], Path | None], int] | None":
+    """A word that a package installed beside us knows; None where none does."""
+    found = import_module("importlib.metadata").entry_points(group=NOUNS, name=name)
+    return next((entry.load() for entry in found), None)
+
+
+def _root(given: Options) -> Path | None:
+    """The project that the line means: the folder it names, or the nearest one; None where there is none."""
+    here = Path(given.project).resolve() if given.project else Path.cwd()
+    return here if given.project else find(here)
+
+
 def _without_a_command(given: Options) -> int:
     """The dashboard where there is a project and a terminal, the help otherwise."""
     asked = given.argv[:1] == ["open"]
     if {"--help", "-h"} & set(given.argv) or not (asked or (sys.stdout.isatty() and not given.document)):
         return _help(import_module("mlops_tui.commands"), ["--help"])
-    here = Path(given.project).resolve() if given.project else Path.cwd()
-    root = here if given.project else find(here)
+    root = _root(given)
     if root is None and not asked:
         return _help(import_module("mlops_tui.commands"), ["--help"])
     if root is None:
-        raise NotDeclared("There is no project here.", where=str(here), next="Try: mlops-tui init")
+        raise NotDeclared("There is no project here.", where=str(Path.cwd()), next="Try: mlops-tui init")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise BadInput("The dashboard needs a terminal.", next="Try: mlops-tui status")
     if given.as_of:
@@ -160,8 +175,7 @@ def _help(commands: Any, argv: Sequence[str]) -> int:
 def open_session(given: Options) -> "Session":
     """The session the line asks for: in the project it names, the nearest one, or none."""
     sessions = import_module("mlops_tui.session")
-    here = Path(given.project).resolve() if given.project else Path.cwd()
-    root = here if given.project else find(here)
+    here, root = Path(given.project).resolve() if given.project else Path.cwd(), _root(given)
     bare = given.argv[0] in ("init", "demo") or root is None
     if bare and not given.project:
         door = import_module("mlops_tui.commands").perform

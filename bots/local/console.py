@@ -2,17 +2,14 @@
 
 import contextlib
 import shlex
-import sys
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TextIO
 
-import click
-
 from bots.local import inputs, shapes, transcript
 from bots.local.people import PRESSED, Seen, label
-from bots.local.state import CHANNELS, PEOPLE, Json, Refused
+from bots.local.state import Json, Refused
 from bots.local.workspace import LocalSlack
 
 HELP = """\
@@ -208,32 +205,3 @@ def shown(slack: LocalSlack) -> Iterable[tuple[str, str, list[str], list[Json]]]
                 what = "Home" if view["type"] == "home" else "modal"
                 where = "home" if view["type"] == "home" else view["id"]
                 yield (f"{name} {view['id']}", where, [f"{name}'s {what}:", *transcript.view(view)], view["blocks"])
-
-
-@click.command("local")
-@click.option("--port", default=0, type=click.IntRange(0, 65535), help="The port on 127.0.0.1; 0: a free one.")
-@click.option("--channel", "channels", multiple=True, help="A channel's name; give it again for more.")
-@click.pass_obj
-def local(given: tuple[Mapping[str, str], Iterable[str], TextIO], port: int, channels: Sequence[str]) -> None:
-    """Start a Slack on this machine, for trying the bot with no workspace, token or network."""
-    people, lines, out = given
-    names = {name.removeprefix("#"): f"C{number:02d}" for number, name in enumerate(channels, 1)}
-    with LocalSlack(people, names or CHANNELS, port=port) as slack:
-        Console(slack, out).run(lines)
-
-
-def main(argv: Sequence[str] = (), people: Mapping[str, str] = PEOPLE, *, lines: Iterable[str] | None = None,
-         out: TextIO | None = None) -> int:
-    """Run the console until its input ends; people are names with Slack ids."""
-    given = (people, sys.stdin if lines is None else lines, out or sys.stdout)
-    try:
-        local.main(list(argv), "slack local", standalone_mode=False, obj=given)
-    except click.UsageError as error:
-        sys.stderr.write(f"{error.format_message()}\n")
-        return 2
-    except OSError as error:
-        sys.stderr.write(f"The port cannot be opened: {error.strerror}. Try another --port.\n")
-        return 2
-    except (KeyboardInterrupt, click.Abort):
-        return 130
-    return 0

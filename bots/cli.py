@@ -1,0 +1,120 @@
+"""`mlops-tui slack`: the app's manifest, and a Slack on this machine for trying everything with nobody outside."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event, Thread
+
+import click
+
+from bots.board import PACE
+from bots.local.console import Console
+from bots.local.state import CHANNELS, PEOPLE
+from bots.local.workspace import LocalSlack
+from bots.manifest import manifest as manifest_of
+from bots.surface import Service, Settings
+from mlops_tui.daemon import Daemon, Say
+from mlops_tui.errors import BadInput, NotDeclared, Refusal
+from mlops_tui.opening import open_project
+from mlops_tui.session import Session
+
+AGAIN = "Name a channel in mlops.yaml, such as: slack: {channel: '#ml-flights'}"
+
+
+@click.group(no_args_is_help=True)
+def slack() -> None:
+    """Slack: how the app is installed, and one of one's own to try it in.
+
+    With SLACK_BOT_TOKEN and SLACK_APP_TOKEN set, `mlops-tui up` listens to your workspace.
+    """
+
+
+@slack.command()
+@click.option("--url", default="", help="The address that Slack sends signed requests to; none: Socket Mode.")
+def manifest(url: str) -> None:
+    """The app's manifest, to paste where Slack makes an app: least scopes, one command, Socket Mode.
+
+    \b
+    Example: mlops-tui slack manifest
+    """
+    sys.stdout.write(json.dumps(manifest_of(url), indent=2) + "\n")
+
+
+@slack.command()
+@click.option("--port", default=0, type=click.IntRange(0, 65535), help="The port on 127.0.0.1; 0: a free one.")
+@click.option("--pace", default=PACE, show_default=True, help="Seconds between two changes of a message.")
+@click.pass_obj
+def local(root: Path | None, port: int, pace: float) -> None:
+    """A Slack on this machine with the people of team.yaml, and the bot in it: no workspace, token or network.
+
+    Lines such as `bo: /mlops status` or `bo: click 3` are what people do; `help` says them all.
+
+    \b
+    Example: mlops-tui slack local
+    """
+    session = open_project(root) if root is not None else None
+    people, channels = _workspace(session)
+    with LocalSlack(people, channels, port=port) as workspace:
+        console = Console(workspace, sys.stdout)
+        with _bot(session, workspace, pace, lambda text: console.write(f"# {text}")):
+            console.run(sys.stdin)
+
+
+def _workspace(session: Session | None) -> tuple[dict[str, str], dict[str, str]]:
+    """Who is in it, and its channels: as the project declares them."""
+    if session is None:
+        return dict(PEOPLE), dict(CHANNELS)
+    project = session.declared()
+    people = {name: person.slack for name, person in project.team.people.items() if person.slack}
+    if project.settings.slack is None:
+        raise NotDeclared("This project has no Slack.", where=str(project.root / "mlops.yaml"), next=AGAIN)
+    if not people:
+        raise NotDeclared("Nobody in team.yaml has a Slack id.", where=str(project.root / "team.yaml"),
+                          next="Give people one, such as slack: U01")
+    channel = project.settings.slack.channel
+    return people, {channel.removeprefix("#"): channel if channel.startswith("C") else "C01"}
+
+
+@contextmanager
+def _bot(session: Session | None, workspace: LocalSlack, pace: float, say: Say) -> Iterator[None]:
+    """The bot at work for as long as the workspace stands; no project, no bot."""
+    if session is None:
+        yield
+        return
+    stop = Event()
+
+    tokens = Settings(workspace.bot_token, workspace.app_token, workspace.signing_secret, workspace.url, pace=pace)
+    declared = session.declared().settings.slack
+    assert declared is not None
+    channel = declared.channel
+
+    def begin(session: Session, say: Say) -> Service:
+        service = Service(session, tokens, channel, say)
+        service.start()
+        return service
+
+    thread = Thread(target=Daemon(session, say, (begin,), stop).run, name="daemon")
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        workspace.faults.drop_sockets()  # Slack's client would wait three seconds for a last frame
+        thread.join()
+
+
+def main(argv: Sequence[str], root: Path | None) -> int:
+    """Run it; the exit code."""
+    try:
+        slack.main(list(argv), "mlops-tui slack", standalone_mode=False, obj=root)
+    except click.exceptions.NoArgsIsHelpError as problem:
+        sys.stdout.write(problem.format_message() + "\n")
+    except click.UsageError as problem:
+        raise BadInput(problem.format_message(), next="Try: mlops-tui slack --help") from problem
+    except OSError as problem:
+        raise Refusal(f"The port cannot be opened: {problem.strerror}.", next="Try another --port.") from problem
+    except click.Abort:
+        return 130
+    return 0
