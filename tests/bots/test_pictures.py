@@ -75,3 +75,10 @@ def test_kinds_that_slack_has_no_chart_for_are_drawn_in_letters() -> None:
     part = Series("lineage", "graph", ("flights", "clean"), ("clean", "features"), title="lineage")
     [block] = picture(part, zone=NEW_YORK, chart=True)
     assert block["elements"][1]["elements"][0]["text"] == "  flights → clean\n  clean   → features"
+
+
+def test_curves_of_one_name_are_told_apart() -> None:
+    part = Series("s", "band", (1, 2), (1.0, 2.0), low=(0.5, 1.5), high=(1.5, 2.5), other=(1.0, 1.0),
+                  names=("low", "low"))
+    [chart] = picture(part, zone=NEW_YORK, chart=True)
+    assert [curve["name"] for curve in chart["chart"]["series"]] == ["low", "low 2", "low 3", "high"]
