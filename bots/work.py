@@ -22,6 +22,7 @@ from store.queues import Asked, Inbox, Outbox
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+ROWS = 99         # of a table in the answer to a command: there is no other that shows more
 TRIES = 5         # before a request that fails is set aside
 MOVED = 50        # times that the history may grow while one request is computed
 Say = Callable[[str], None]
@@ -127,7 +128,7 @@ class Worker:
         return self._to(asked, reply.view, public=_looked(argv) and not reply.error, command=argv)
 
     def _to(self, asked: Asked, view: View, *, public: bool, command: Sequence[str] = ()) -> Saying:
-        message = blocks.message(view, zone=self._zone, command=command, charts=self.charts)
+        message = blocks.message(view, zone=self._zone, command=command, charts=self.charts, rows=ROWS)
         return self._say_to(asked, message, public=public)
 
     def _say_to(self, asked: Asked, message: Body, *, public: bool) -> Saying:
