@@ -24,15 +24,20 @@ _ESCAPES = {"&": "\\u0026", "<": "\\u003c", ">": "\\u003e"}
 
 @dataclass(frozen=True)
 class Press:
-    """What somebody asks for with a button: a command line, and the digest of the plan he consents to."""
+    """What somebody asks for with a button: a command line, and the digest of the plan he consents to.
+
+    `asks` names the options that he has to fill in first.
+    """
 
     argv: tuple[str, ...]
     consent: str | None = None
+    asks: tuple[str, ...] = ()
 
 
-def encode(argv: Sequence[str], consent: str | None = None) -> str | None:
+def encode(argv: Sequence[str], consent: str | None = None, asks: Sequence[str] = ()) -> str | None:
     """The value of a button; None where Slack would not carry it and `decode` would not take it back."""
     carried: dict[str, Any] = {"a": list(argv)} | ({} if consent is None else {"c": consent})
+    carried |= {"f": list(asks)} if asks else {}
     text = json.dumps(carried, ensure_ascii=False, separators=(",", ":"))
     for letter, escape in _ESCAPES.items():
         text = text.replace(letter, escape)
@@ -45,15 +50,19 @@ def decode(value: str) -> Press:
         found = json.loads(value) if len(value) <= VALUE else None
     except (ValueError, RecursionError):
         found = None
-    if not isinstance(found, dict) or not {"a"} <= set(found) <= {"a", "c"} or not _sound(**found):
+    if not isinstance(found, dict) or not {"a"} <= set(found) <= {"a", "c", "f"} or not _sound(**found):
         raise BadInput("This button is none of ours.", next="Type the command instead, such as: /mlops status")
-    return Press(tuple(found["a"]), found.get("c"))
+    return Press(tuple(found["a"]), found.get("c"), tuple(found.get("f", ())))
 
 
-def _sound(a: object, c: object = None) -> bool:
-    """Whether it can be a command line of ours: words without control characters, and a digest or none."""
-    words = isinstance(a, list) and bool(a) and all(isinstance(word, str) and legible(word) for word in a)
-    return words and (c is None or (isinstance(c, str) and 0 < len(c) <= DIGEST and legible(c)))
+def _sound(a: object, c: object = None, f: object = ()) -> bool:
+    """Whether it can be a command line of ours: words without control characters, a digest or none, and options."""
+    digest = c is None or (isinstance(c, str) and 0 < len(c) <= DIGEST and legible(c))
+    return bool(a) and _words(a) and digest and (f == () or _words(f))
+
+
+def _words(given: object) -> bool:
+    return isinstance(given, list) and all(isinstance(word, str) and legible(word) for word in given)
 
 
 def legible(word: str) -> bool:
@@ -76,7 +85,7 @@ def actions(offered: Sequence[Action]) -> list[Block]:
     """The next steps: buttons, and the command to type where one is too long or there are too many."""
     made, hinted, carried = list[Block](), list[Action](), 0
     for number, action in enumerate(offered):
-        value = encode(action.argv)
+        value = encode(action.argv, asks=action.asks)
         if value is None or len(made) == SHOWN or carried + len(value) > CARRIED:
             hinted.append(action)
             continue
@@ -93,4 +102,4 @@ def actions(offered: Sequence[Action]) -> list[Block]:
 
 def _hint(action: Action) -> list[Block]:
     label = shown(action.label, LABEL)
-    return [run("→ "), run(shown(typed(action.argv), 300), code=True), run(f"  {label}\n" if label else "\n")]
+    return [run("→ "), run(shown(typed(action.shown), 300), code=True), run(f"  {label}\n" if label else "\n")]

@@ -162,7 +162,8 @@ def _approval(reader: Session, id: str, own: Sequence[Entry]) -> Wanted:
     kept = [_picked(part, _APPROVAL) if isinstance(part, Facts) else part for part in view.parts
             if not isinstance(part, Table) or part.id in ("votes", "gate")]
     state = view.facts().get("state")
-    actions = (Action("Approve…", ("approve", "vote", id)), Action("Reject…", ("approve", "vote", id, "--no")),
+    actions = (Action("Approve…", ("approve", "vote", id), ("reason",)),
+               Action("Reject…", ("approve", "vote", id, "--no"), ("reason",)),
                Action("The plan", ("approve", "show", id))) if state == "open" else ()
     story = tuple((entry.seq, f"{entry.actor}: {_said(entry)}") for entry in own)
     return Wanted(f"approval/{id}", replace(view, parts=tuple(kept), actions=actions), story)

@@ -1,7 +1,7 @@
 """What Slack delivers: read, kept, acknowledged; nothing else happens before the acknowledgement."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,8 +81,8 @@ class Door:
             return BoltResponse(status=200, body="")
         if action.get("action_id") == "cancel":
             self.inbox.put(key, "cancel", person, {**where, "argv": press.argv})
-        elif press.consent is None and self._asks(person, press.argv):
-            return self._form(body, press.argv, {**where, "replaces": False})
+        elif press.consent is None and self._asks(person, press.argv, press.asks):
+            return self._form(body, press.argv, {**where, "replaces": False}, press.asks)
         else:
             self.inbox.put(key, "press", person, {**where, "argv": press.argv, "consent": press.consent})
         return BoltResponse(status=200, body="")
@@ -108,10 +108,10 @@ class Door:
 
     # -- forms ----------------------------------------------------------------------------------------------------
 
-    def _asks(self, user: str, argv: "list[str] | tuple[str, ...]") -> bool:
+    def _asks(self, user: str, argv: Sequence[str], asks: Sequence[str] = ()) -> bool:
         """Whether a form has to be filled in first; nobody is shown the form of what he may not do."""
         actor, found = identity.actor_of(self.project().team, user), named(argv)
-        if actor is None or found is None or not forms.needs_form(argv):
+        if actor is None or found is None or not (asks or forms.needs_form(argv)):
             return False
         try:
             roles.check(actor, found[0], getattr(found[1], "shape", Shape.ACT))
@@ -119,9 +119,9 @@ class Door:
             return False
         return True
 
-    def _form(self, body: Body, argv: "list[str] | tuple[str, ...]", where: Where) -> BoltResponse:
+    def _form(self, body: Body, argv: Sequence[str], where: Where, asks: Sequence[str] = ()) -> BoltResponse:
         """Open it at once, since a trigger lives three seconds; it is never tried again."""
-        view = forms.modal(argv, private=json.dumps(where, separators=(",", ":")))
+        view = forms.modal(argv, private=json.dumps(where, separators=(",", ":")), wanted=asks)
         try:
             self.client.views_open(trigger_id=str(body["trigger_id"]), view=view)
         except (SlackClientError, OSError) as problem:

@@ -114,11 +114,13 @@ def _wants_reason(found: Asked) -> bool:
 # -- the form -----------------------------------------------------------------------------------------------------
 
 
-def modal(argv: Sequence[str], *, title: str | None = None, reason: bool = False, private: str = "") -> Block:
+def modal(argv: Sequence[str], *, title: str | None = None, reason: bool = False, private: str = "",
+          wanted: Sequence[str] = ()) -> Block:
     """The view for `views.open`: what is given as small print, then an input for each parameter that is not.
 
-    `reason` asks why even where the command does not; `private` comes back with `private_of`. BadInput for a command
-    line that click refuses, that has nothing to ask for, or that is too long to be carried.
+    `reason` asks why even where the command does not; `wanted` names what has to be filled in all the same; `private`
+    comes back with `private_of`. BadInput for a command line that click refuses, that has nothing to ask for, or that
+    is too long to be carried.
     """
     found = asked(argv)
     if refused := _refused(found):
@@ -127,7 +129,8 @@ def modal(argv: Sequence[str], *, title: str | None = None, reason: bool = False
     if len(metadata) > METADATA or not all(map(legible, argv)):
         raise BadInput("This command line is too long for a form.", next="Type all of it, in a terminal.")
     why = reason or _wants_reason(found)
-    inputs = [_input(each, needed=found.needs(each)) for each in found.missing if not (why and each.name == "reason")]
+    inputs = [_input(each, needed=found.needs(each) or each.name in wanted) for each in found.missing
+              if not (why and each.name == "reason")]
     inputs += [_why()] if why else []
     if not inputs:
         raise BadInput(f"'{' '.join(argv)}' has nothing left to ask.", next=f"Type: {typed(argv)}")

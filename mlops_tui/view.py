@@ -54,10 +54,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Action:
-    """A next step that a person can take: a hint, a key, a button or a link."""
+    """A next step that a person can take: a hint, a key, a button or a link.
+
+    `asks` names options that only a person can fill in (a note, a reason): a surface asks for them first.
+    """
 
     label: str
     argv: tuple[str, ...]
+    asks: tuple[str, ...] = ()
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """The command line as a hint, with an ellipsis where a person has something to say."""
+        return (*self.argv, *(word for name in self.asks for word in (f"--{name}", "…")))
 
 
 @dataclass(frozen=True)

@@ -69,8 +69,8 @@ def show(session: Session, approval: str) -> View:
     changed = (Text("The plan changed since it was asked; a vote will void it."),) if stale else ()
     tables = tuple(part for part in plan.view.parts if isinstance(part, Table))
     return View(f"{found.id}: {found.title} has {found.count}", Status.WARN, (*parts, *changed, *tables),
-                (Action("Yes", ("approve", found.id, "--reason", "why")),
-                 Action("No", ("approve", found.id, "--no", "--reason", "why"))))
+                (Action("Yes", ("approve", "vote", found.id), asks=("reason",)),
+                 Action("No", ("approve", "vote", found.id, "--no"), asks=("reason",))))
 
 
 @decide(of=approve)

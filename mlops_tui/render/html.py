@@ -24,7 +24,7 @@ def as_html(view: View, *, zone: tzinfo, command: Sequence[str] = (), made: str 
     return _template().render(
         title=clean(view.title), glyph=GLYPHS[view.status][0], word=view.status.value,
         parts=[{"title": "", **_part(part, number, zone, command)} for number, part in enumerate(view.parts)],
-        actions=[{"typed": " ".join(typed(action.argv)), "label": clean(action.label)} for action in view.actions],
+        actions=[{"typed": " ".join(typed(action.shown)), "label": clean(action.label)} for action in view.actions],
         style=Markup(style), digest=b64encode(hashlib.sha256(style.encode()).digest()).decode(),  # noqa: S704 our own
         command=" ".join(typed(command)) if command else "", made=clean(made), anchor=clean(anchor))
 

@@ -61,7 +61,7 @@ def as_json(view: View, command: Sequence[str], *, shapes: dict[tuple[str, ...],
             error: dict[str, str] | None = None, recorded: bool = True, plan: str | None = None) -> str:
     """The whole document; stable keys, two-space indent."""
     document = {"schema_version": SCHEMA_VERSION, "command": list(command), **canonical(view)}
-    document["actions"] = [{"label": action.label, "argv": list(action.argv),
+    document["actions"] = [{"label": action.label, "argv": list(action.argv), "asks": list(action.asks),
                             "shape": (shapes or {}).get(action.argv)} for action in view.actions]
     document["recorded"] = recorded
     if plan is not None:

@@ -71,7 +71,7 @@ def _heading(text: str) -> str:
 
 def _actions(actions: Sequence[Action]) -> Iterator[str]:
     """Each next step as the line to type, with what it is for as the shell's comment."""
-    lines = [" ".join(typed(action.argv)) for action in actions]
+    lines = [" ".join(typed(action.shown)) for action in actions]
     size = max((width_of(line) for line in lines if width_of(line) <= WIDTH), default=0)
     for line, action in zip(lines, actions, strict=True):
         label = clean(action.label).strip()

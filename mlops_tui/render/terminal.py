@@ -139,7 +139,7 @@ def _steps(steps: Sequence[Step], width: int) -> Iterator[Line]:
 
 def _actions(actions: Sequence[Action], width: int) -> Iterator[Line]:
     """Each next step as the command line to type, which the shell understands even where it had to be broken."""
-    words_of = [typed(action.argv) for action in actions]
+    words_of = [typed(action.shown) for action in actions]
     sizes = [width_of(" ".join(words)) for words in words_of]
     size = max((size for size in sizes if size <= width - 2), default=0)
     for words, own, action in zip(words_of, sizes, actions, strict=True):

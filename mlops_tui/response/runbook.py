@@ -150,7 +150,7 @@ def _choices(case: Case, step: RunbookStep, state: StepState | None) -> tuple[Ac
     elif step.kind != "manual":
         choices.append(Action(f"Do step {step.number}", this))
     if step.kind != "notify":
-        choices.append(Action("It is done" if step.kind == "manual" else "Pass over it", (*this, "--note", "why")))
+        choices.append(Action("It is done" if step.kind == "manual" else "Pass over it", this, asks=("note",)))
     return (*choices, Action("Stop here", ("runbook", "stop", case.id)))
 
 

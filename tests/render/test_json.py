@@ -29,7 +29,7 @@ def test_the_keys_are_those_that_were_promised() -> None:
     assert document["facts"] == {"rows": 3, "at": "2013-09-14T10:00:00Z", "worst": "fail"}
     assert document["tables"]["columns"]["total"] == 9
     assert document["steps"] == [{"step": "clean", "status": "done", "seconds": 1.5, "detail": "ok"}]
-    assert document["actions"] == [{"label": "Why?", "argv": ["why", "flights"], "shape": "look"}]
+    assert document["actions"] == [{"label": "Why?", "argv": ["why", "flights"], "asks": [], "shape": "look"}]
 
 
 def test_a_row_keeps_every_key_and_what_is_no_number_is_null() -> None:

@@ -102,7 +102,7 @@ def test_it_goes_by_itself_up_to_the_step_that_needs_a_person(bo):
     assert (outcome.view.status, outcome.exit) == (Status.RUNNING, 0)
     assert standing(bo) == {1: "pass", 2: "warn"}, "a query that cannot answer does not stand in the way"
     assert "step 3 of 7: Read" in outcome.view.title
-    assert ("runbook", "step", "RUN-1", "3", "--note", "why") in [each.argv for each in outcome.view.actions]
+    assert ("runbook", "step", "RUN-1", "3", "--note", "…") in [each.shown for each in outcome.view.actions]
     evidence = do(bo, "runbook show RUN-1 --step 1").view
     assert evidence.title == "No alert needs anybody"
 
