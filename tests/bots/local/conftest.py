@@ -46,12 +46,18 @@ def client(slack: LocalSlack) -> WebClient:
 
 
 def part(slack: LocalSlack, *clients: SocketModeClient) -> None:
-    """Close the SDK's clients at once: left alone they wait three seconds for a frame, and one for a message."""
+    """Close the SDK's clients at once and without a race: left alone they wait three seconds for a frame.
+
+    Its `close()` may hang for ever while its own reader starts or ends; so the line is cut first, and the reader waited
+    for.
+    """
     for each in clients:
         each.auto_reconnect_enabled = each.default_auto_reconnect_enabled = False
-        each.closed = True
+        each.current_app_monitor.event.set()
     slack.faults.drop_sockets()
+    slack.until(lambda: not any(each.is_connected() for each in clients))
     for each in clients:
+        each.closed = True
         each.enqueue_message("{}")
         each.close()
 

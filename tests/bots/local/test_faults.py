@@ -117,7 +117,8 @@ def test_an_envelope_delivered_twice_bears_the_same_ids(slack: LocalSlack, app: 
     slack.until(lambda: len(heard) == 4)
     assert heard[0] == heard[1]
     assert heard[2] == heard[3]
-    assert len({each["envelope_id"] for each in slack.wire.envelopes[-2:]}) == 1
+    first, second = [each for each in slack.wire.envelopes if each["type"] == "slash_commands"]
+    assert first["envelope_id"] == second["envelope_id"]
     slack.slash("ana", "status")
     assert len(heard) == 5
 
@@ -127,7 +128,8 @@ def test_sockets_that_die_without_a_word_come_back_by_themselves(
     handler = connect(app)
     first = handler.client.wss_uri
     slack.faults.drop_sockets()
-    assert slack.until(lambda: slack.sockets == 1 and handler.client.wss_uri != first)
+    slack.until(lambda: slack.sockets == 1)
+    assert handler.client.wss_uri != first
 
 
 def drawn(seed: int) -> list[str]:

@@ -243,3 +243,12 @@ def test_what_a_test_was_given_does_not_change_under_it(slack: LocalSlack, clien
     [seen] = slack.messages()
     client.chat_update(channel="C01", ts=ts, text="after")
     assert seen["text"] == "before"
+
+
+def test_stopping_leaves_no_thread_and_frees_the_port(client: WebClient) -> None:
+    with LocalSlack() as slack:
+        client_of(slack).auth_test()
+        port = slack.server.port
+    assert not slack.server.thread.is_alive()
+    with LocalSlack(port=port) as again:
+        assert client_of(again).auth_test()["ok"]
