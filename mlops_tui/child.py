@@ -1,6 +1,7 @@
 """The process a user's Python runs in: a line of JSON asks, a line of JSON answers, and nothing else reaches the pipe.
 
-Started by `mlops_tui.workers` as `python -P -m mlops_tui.child` in the project's folder. Requests:
+Started by `mlops_tui.workers` as `python -P -m mlops_tui.child [fit]` in the project's folder; with `fit`, it imports
+what a fit needs while nothing is asked yet. Requests:
 
     {"kind": "step", "function": "steps.py:enrich", "inputs": {"clean": PATH}, "params": {...}, "out": PATH}
     {"kind": "fit", ...}                                see mlops_tui/fitting.py
@@ -39,6 +40,8 @@ def main() -> None:
         answers.write(json.dumps(answer) + "\n")
         answers.flush()
 
+    if sys.argv[1:] == ["fit"]:
+        _answer({"kind": "ready"}, root, lambda *_: None)  # what fails now fails again when it is asked, and is told
     for line in _lines(requests):
         say(_answer(json.loads(line), root, lambda *progress: say({"progress": progress})))
 
@@ -165,7 +168,13 @@ def fit(request: Request, root: Path, report: Report) -> dict[str, Any]:
     return fitted
 
 
-KINDS: Mapping[str, Callable[[Request, Path, Report], dict[str, Any]]] = {"step": step, "fit": fit}
+def ready(_request: Request, _root: Path, _report: Report) -> dict[str, Any]:
+    """Import what a fit needs."""
+    import_module("mlops_tui.fitting")
+    return {}
+
+
+KINDS: Mapping[str, Callable[[Request, Path, Report], dict[str, Any]]] = {"step": step, "fit": fit, "ready": ready}
 
 
 if __name__ == "__main__":

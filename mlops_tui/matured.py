@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from mlops_tui.kinds import Model
 from mlops_tui.moments import moment
 from mlops_tui.predicting import predicted, version_of
 from mlops_tui.session import Session
-from store.lake import Manifest
+from store.lake import Lake, Manifest
 from store.quoting import quote
 
 Floats = npt.NDArray[np.float64]
@@ -70,18 +71,23 @@ def matured(session: Session, name: str, bounds: tuple[datetime, datetime], vers
     labels = session.snapshot(model.label.dataset)
     if "day" in contract.partition_by:
         labels = labels.within(day=days)
-    connection = lake.connect()
-    if scored is None:
-        log = _predictions(session, name, days)
-        connection.execute(f"CREATE TEMP VIEW scored AS SELECT * FROM {lake.scan(log)}")
-        data: tuple[str, ...] = (log.id, labels.id)
-    else:
-        connection.register("scored", scored)
-        data = (labels.id,)
     query = _query(model, pointintime.key_columns(model, contract), lake.scan(labels), bool(version))
     now = session.now()
-    found = connection.execute(query, [now, now, *bounds, *([version] if version else [])]).fetchnumpy()
-    return _split(found, bounds, data)
+    values = (now, now, *bounds, *([version] if version else []))
+    if scored is None:
+        log = _predictions(session, name, days)
+        return _split(_logged(lake, lake.scan(log), query, values), bounds, (log.id, labels.id))
+    connection = lake.connect()
+    connection.register("scored", scored)
+    return _split(connection.execute(query, values).fetchnumpy(), bounds, (labels.id,))
+
+
+@lru_cache(maxsize=1)
+def _logged(lake: Lake, log: str, query: str, values: tuple[object, ...]) -> dict[str, Any]:
+    """The rows of one question, kept until the next: several checks ask it of the same, content-addressed files."""
+    connection = lake.connect()
+    connection.execute(f"CREATE TEMP VIEW scored AS SELECT * FROM {log}")
+    return connection.execute(query, values).fetchnumpy()
 
 
 def judged_rows(session: Session, name: str, bounds: tuple[datetime, datetime], version: str = "") -> Matured:

@@ -18,16 +18,19 @@ JUDGED = ("pass", "warn", "fail")
 
 def react(monitors: Mapping[str, Monitor], entries: "Sequence[Entry]", since: int, now: datetime) -> list[AlertEvent]:
     """The alert events that follow from findings newer than entry number `since`; asked twice, they follow once."""
-    fresh = [entry.fact for entry in entries if entry.seq > since and isinstance(entry.fact, Finding)]
+    told = [entry for entry in entries if entry.kind in (AlertEvent.kind, Finding.kind)]
+    fresh = [entry.fact for entry in told if entry.seq > since and isinstance(entry.fact, Finding)]
     names = dict.fromkeys(fact.monitor for fact in fresh if fact.monitor in monitors)
     steps: list[AlertEvent] = []
-    known = folds.alerts(entries)
+    events = [entry for entry in told if entry.kind == AlertEvent.kind]
+    known = folds.alerts(events)
     for name in names:
         policy = monitors[name].alert
         if policy is not None:
             fired = [*known, *(step.subject for step in steps)]
             mine = [alert for alert in known.values() if alert.monitor == name]
-            steps += _follow(policy, mine, entries, _Turn(name, folds.next_id("AL", fired), since, now))
+            findings = folds.findings_of(told, monitor=name)
+            steps += _follow(policy, mine, events, findings, _Turn(name, folds.next_id("AL", fired), since, now))
     return steps
 
 
@@ -39,14 +42,14 @@ class _Turn:
     now: datetime
 
 
-def _follow(policy: AlertPolicy, mine: "Sequence[folds.Alert]", entries: "Sequence[Entry]",
-            turn: _Turn) -> list[AlertEvent]:
+def _follow(policy: AlertPolicy, mine: "Sequence[folds.Alert]", events: "Sequence[Entry]",
+            findings: "Sequence[Entry]", turn: _Turn) -> list[AlertEvent]:
     """Walk one monitor's fresh findings in order. What people closed is closed: counting begins anew after it."""
     alert = mine[-1] if mine and mine[-1].open else None
-    closed, handled = _marks(entries, {each.id for each in mine})
+    closed, handled = _marks(events, {each.id for each in mine})
     recent: deque[str] = deque(maxlen=policy.after.n)
     steps: list[AlertEvent] = []
-    for entry in folds.findings_of(entries, monitor=turn.monitor):
+    for entry in findings:
         if entry.seq <= closed or _status(entry) not in JUDGED:
             continue  # unknown is no pass
         recent.append(_status(entry))
@@ -57,10 +60,10 @@ def _follow(policy: AlertPolicy, mine: "Sequence[folds.Alert]", entries: "Sequen
     return steps
 
 
-def _marks(entries: "Sequence[Entry]", mine: set[str]) -> tuple[int, int]:
+def _marks(events: "Sequence[Entry]", mine: set[str]) -> tuple[int, int]:
     """Up to which entry a monitor's findings are closed by a person, and up to which they were reacted to."""
     closed = handled = 0
-    for entry in entries:
+    for entry in events:
         if isinstance(entry.fact, AlertEvent) and entry.subject in mine:
             closed = entry.seq if entry.fact.event == "resolved" else closed
             handled = max(handled, entry.fact.finding or 0)

@@ -92,16 +92,17 @@ class Child:
                  trace: TracebackType | None) -> None:
         self.close()
 
-    def start(self) -> subprocess.Popen[bytes]:
-        """The process, started where it is not running: before the first call it can warm up beside other work."""
+    def start(self, kind: str = "") -> subprocess.Popen[bytes]:
+        """The process, started where it is not running; told the kind of its first request, it gets ready for it."""
         if self._process is None or self._process.poll() is not None:
             self.close()
             if self.log is not None:
                 self.log.parent.mkdir(parents=True, exist_ok=True)
             self._said = tempfile.TemporaryFile() if self.log is None else self.log.open("a+b")  # noqa: SIM115
             self._process = subprocess.Popen(
-                [sys.executable, "-P", "-m", "mlops_tui.child"], cwd=self.root, env=environment(os.environ),
-                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said, start_new_session=True)
+                [sys.executable, "-P", "-m", "mlops_tui.child", *([kind] if kind else [])], cwd=self.root,
+                env=environment(os.environ), stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self._said,
+                start_new_session=True)
         return self._process
 
     def call(self, request: Mapping[str, Any], timeout: float | None = None) -> dict[str, Any]:

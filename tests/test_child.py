@@ -7,7 +7,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -211,6 +211,17 @@ def test_a_dead_child_is_noticed_though_a_grandchild_holds_its_pipe(child: Child
         child.call(step(child.root, "steps.py:forks"), timeout=30)
 
 
+def ended(pid: int) -> bool:
+    """Whether a process is gone, or will be in ten seconds: who was killed may still have to be scheduled."""
+    for _ in range(100):
+        with suppress(psutil.NoSuchProcess):
+            if psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE:
+                time.sleep(0.1)
+                continue
+        return True
+    return False
+
+
 def test_work_that_overstays_is_killed_with_all_it_started(child: Child) -> None:
     write(child.root, "steps.py", """
         import subprocess, time
@@ -226,7 +237,7 @@ def test_work_that_overstays_is_killed_with_all_it_started(child: Child) -> None
     with pytest.raises(TimedOut, match=r"steps.py:slow was still at work"):
         child.call(step(child.root, "steps.py:slow"), timeout=2)
     sleeper = int((child.root / "out.txt").read_text())
-    assert not psutil.pid_exists(sleeper) or psutil.Process(sleeper).status() == psutil.STATUS_ZOMBIE
+    assert ended(sleeper)
     assert ran(child, "steps.py:fine") == "fine"
 
 
@@ -274,7 +285,7 @@ def test_who_fails_first_ends_the_wait_and_the_work_of_the_others(project: Path)
         with pytest.raises(UserCodeFailed, match="wind"):
             answers(asked, lambda *_: None)
         sleeper = asked[0][0].start().pid
-    assert not psutil.pid_exists(sleeper)
+    assert ended(sleeper)
 
 
 PARENT = """
@@ -305,12 +316,26 @@ def test_a_child_ends_with_its_parent_even_in_the_middle_of_work(project: Path) 
     done = subprocess.run([sys.executable, "-c", PARENT, str(project)], env={**os.environ, "PYTHONPATH": home},
                           stdout=subprocess.PIPE, text=True, timeout=60, check=False)
     pid = int(done.stdout)
-    for _ in range(100):
-        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
-            break
-        time.sleep(0.1)
-    else:
-        pytest.fail("the child works on for nobody")
+    assert ended(pid), "the child works on for nobody"
+
+
+def test_a_child_that_gets_ready_for_a_fit_takes_other_requests_too(child: Child) -> None:
+    write(child.root, "steps.py", """
+        import sys
+
+        def loaded(inputs, params, out):
+            out.write_text(str("mlops_tui.fitting" in sys.modules))
+    """)
+    child.start("fit")
+    assert ran(child, "steps.py:loaded") == "True"
+
+
+def test_what_breaks_getting_ready_is_told_when_it_is_asked(child: Child) -> None:
+    write(child.root, "sklearn.py", "raise ValueError('taken')")
+    child.start("fit")
+    with pytest.raises(UserCodeFailed, match="taken") as caught:
+        child.call({"kind": "fit"}, timeout=60)
+    assert caught.value.where == "sklearn.py:1"
 
 
 def test_a_step_costs_no_scikit_learn(child: Child) -> None:

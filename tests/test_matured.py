@@ -65,6 +65,22 @@ def test_one_versions_rows_can_be_asked_for(lived: Callable[..., Lived]) -> None
     assert (other.n, other.total, other.mature_share) == (0, 0, None)
 
 
+def test_outcomes_that_were_corrected_are_seen_by_the_next_who_asks_the_same(lived: Callable[..., Lived]) -> None:
+    session = lived().session
+    bounds = window(session.now(), timedelta(days=7))
+    before, same = (matured(session, MODEL, bounds) for _ in range(2))
+    assert np.array_equal(before.label, same.label)
+    label, lake = session.declared().model(MODEL).label, session.data()
+    found = session.snapshot(label.dataset)
+    turned = f"CAST(1 - CAST({label.column} AS TINYINT) AS {found.columns[label.column]}) AS {label.column}"
+    parts = sorted({key for file in found.files for key in file.partition})
+    session.commit(lake.write(label.dataset, f"SELECT * REPLACE ({turned}) FROM {lake.scan(found)}",
+                              sort=list(found.columns), partition_by=parts))
+    after = matured(session, MODEL, bounds)
+    assert after.n == before.n > 0
+    assert after.label.sum() == before.n - before.label.sum()
+
+
 def test_an_empty_window_is_empty(lived: Callable[..., Lived]) -> None:
     made = lived()
     far = FIRST - timedelta(days=400)

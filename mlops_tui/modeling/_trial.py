@@ -1,6 +1,7 @@
 """Candidates and baselines fitted on the same rows, measured on the same test, each candidate against each rung."""
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -16,7 +17,7 @@ from mlops_tui.analysis.paired import Verdict, paired_bootstrap, verdict
 from mlops_tui.analysis.ranking import delong_test
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Candidate, Model
-from mlops_tui.modeling._training import Job, Parts, Rows
+from mlops_tui.modeling._training import Job, Parts, Rows, split
 from mlops_tui.session import Session
 from mlops_tui.view import finite
 from mlops_tui.workers import Child, answers, lines
@@ -44,47 +45,61 @@ class Trial:
         return [name for name, model in self.models.items() if model["file"] is None]
 
 
-def trial(session: Session, rows: Rows, parts: Parts, job: Job, candidates: Mapping[str, Candidate]) -> Trial:
-    """Fit and measure; errors of the user's code come back with file and line."""
+def trial(session: Session, rows: Rows, folder: Path, job: Job, candidates: Mapping[str, Candidate]) -> Trial:
+    """Split, fit and measure, with files in `folder`; errors of the user's code come back with file and line."""
     metrics, label = metrics_of(job.model), job.model.label.column
-    models, inputs, table = _fitted(session, rows, parts, job, candidates)
+    parts, models, inputs, table = _fitted(session, rows, folder, job, candidates)
     outcome, scores = table[label].to_numpy(), {name: table[name].to_numpy() for name in models}
-    file = parts.train.with_name("scores.parquet")
+    file = folder.absolute() / "scores.parquet"
     pq.write_table(table, file, compression="zstd")
     stored = session.data().write(f"{job.name}.scores", f"SELECT * FROM read_parquet({literal(str(file))})",
                                   sort=(job.model.split.time, *job.keys))
     session.commit(stored, source=f"train {job.name}")
-    measured = {name: {metric.id: estimate(metric, outcome, column) for metric in metrics}
-                for name, column in scores.items()}
+    with ThreadPoolExecutor(lines()) as beside:  # each draws from a generator of its own
+        found = beside.map(lambda column: {each.id: estimate(each, outcome, column) for each in metrics},
+                           scores.values())
+    measured = dict(zip(scores, found, strict=True))
     rungs = [name for name in scores if name not in candidates]
     contrasts = {name: [_contrast(metrics[0], outcome, (name, scores[name]), (rung, scores[rung])) for rung in rungs]
                  for name in candidates}
     return Trial(job, rows, parts, models, inputs, stored.id, measured, contrasts)
 
 
-def _fitted(session: Session, rows: Rows, parts: Parts, job: Job, candidates: Mapping[str, Candidate]) -> tuple[
-        dict[str, Mapping[str, Any]], Sequence[Mapping[str, Any]], pa.Table]:
-    """Candidates and ladder, fitted in as many child processes as there are cores; with the scores of all of them."""
-    root, keys = session.declared().root, [*job.keys, job.model.split.time]
-    train = pq.read_metadata(parts.train)
-    most = lines() if train.num_rows * train.num_columns <= MOST_CELLS else 1
+def _fitted(session: Session, rows: Rows, folder: Path, job: Job, candidates: Mapping[str, Candidate]) -> tuple[
+        Parts, dict[str, Mapping[str, Any]], Sequence[Mapping[str, Any]], pa.Table]:
+    """The split; candidates and ladder, fitted in as many child processes as there are cores; the scores of all."""
+    few = rows.rows.rows * len(rows.rows.columns) <= MOST_CELLS
+    shares = shared_out(list(candidates), lines() if few else 1)
     with ExitStack() as opened:
-        asked = []
-        for number, names in enumerate(shared_out(list(candidates), most)):
-            out = parts.train.with_name(f"line-{number}")
-            out.mkdir()
-            log = root / ".mlops" / "logs" / f"train-{job.name}{f'-{number}' if number else ''}.log"
-            asked.append((opened.enter_context(Child(root, log=log)), {
-                "kind": "fit", "train": parts.train, "test": parts.test, "label": job.model.label.column, "keys": keys,
-                "features": rows.columns(job), "candidates": {name: asdict(candidates[name]) for name in names},
-                "ladder": number == 0, "seed": job.model.seed, "out": out}))
-        told = answers(asked, session.progress)
+        children = [opened.enter_context(Child(session.declared().root, log=_log(session, job, number)))
+                    for number in range(len(shares))]
+        for child in children:
+            child.start("fit")  # it gets ready while the rows are split
+        parts = split(session, job, rows, folder)
+        requests = [_request(rows, parts, job, {name: candidates[name] for name in names}, number)
+                    for number, names in enumerate(shares)]
+        told = answers(list(zip(children, requests, strict=True)), session.progress)
     fitted = {name: model for each in told for name, model in each["models"].items()}
     order = [*candidates, *(name for name in fitted if name not in candidates)]
     tables = [pq.read_table(each["scores"]) for each in told]
     columns = {name: table[name] for table in tables for name in table.column_names}
-    scores = pa.table({name: columns[name] for name in [*tables[0].column_names[:len(keys) + 1], *order]})
-    return {name: fitted[name] for name in order}, told[0]["inputs"], scores
+    own = [*job.keys, job.model.split.time, job.model.label.column]
+    scores = pa.table({name: columns[name] for name in [*own, *order]})
+    return parts, {name: fitted[name] for name in order}, told[0]["inputs"], scores
+
+
+def _log(session: Session, job: Job, number: int) -> Path:
+    return session.declared().root / ".mlops" / "logs" / f"train-{job.name}{f'-{number}' if number else ''}.log"
+
+
+def _request(rows: Rows, parts: Parts, job: Job, candidates: Mapping[str, Candidate], number: int) -> dict[str, Any]:
+    """What one child is asked; the first fits the ladder too."""
+    out = parts.train.with_name(f"line-{number}")
+    out.mkdir()
+    return {"kind": "fit", "train": parts.train, "test": parts.test, "label": job.model.label.column,
+            "keys": [*job.keys, job.model.split.time], "features": rows.columns(job),
+            "candidates": {name: asdict(each) for name, each in candidates.items()}, "ladder": number == 0,
+            "seed": job.model.seed, "out": out}
 
 
 def shared_out(names: Sequence[str], most: int) -> list[list[str]]:

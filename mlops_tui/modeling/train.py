@@ -12,7 +12,7 @@ from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput, NotDeclared, nearest
 from mlops_tui.kinds import Candidate
-from mlops_tui.modeling._training import Job, Rows, candidate_key, code_digest, split
+from mlops_tui.modeling._training import Job, Rows, candidate_key, code_digest
 from mlops_tui.modeling._training import rows as training_rows
 from mlops_tui.modeling._trial import Trial, as_json, dumped, metrics_of, standing, trial
 from mlops_tui.moments import moment
@@ -93,9 +93,8 @@ def _by_key(session: Session, job: Job) -> dict[str, Trained]:
 def _train(session: Session, job: Job, made: Rows, missing: Mapping[str, Candidate], keys: Mapping[str, str]) -> None:
     """Fit, measure, register and record; the registry opens while the child fits."""
     with session.data().staging() as folder, ThreadPoolExecutor(1) as beside:
-        parts = split(session, job, made, folder)
         opened = beside.submit(session.tracking().open)
-        tried = trial(session, made, parts, job, missing)
+        tried = trial(session, made, folder, job, missing)
         opened.result()
         metric = metrics_of(job.model)[0]
         for name in sorted(missing, key=lambda name: standing(metric, tried.measured[name])):
