@@ -111,6 +111,12 @@ class Project:
         declared: Mapping[str, Any] = getattr(self, FOLDERS[kind])
         return declared
 
+    def names(self, kind: str) -> set[str]:
+        """What is declared of a kind, whether or not its file can be read."""
+        ending = {"feature": "sql", "decision": "md", "runbook": "md"}.get(kind, "yaml")
+        own = {path.stem for path in self._paths(kind, ending)}
+        return own | {Path(str(item)).stem for item in files("runbooks").iterdir()} if kind == "runbook" else own
+
     def one(self, kind: str, name: str) -> Any:
         """The declaration of that name; NotDeclared says which folder and the nearest name."""
         known = self.every(kind)

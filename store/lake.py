@@ -72,10 +72,11 @@ class Manifest:
 
     def replacing(self, new: "Manifest") -> "Manifest":
         """This snapshot with the partitions of `new` put in place of its own; Conflict where they have other keys."""
-        if len({*self.partitioned_by, *new.partitioned_by}) > 1:
-            ways = [", ".join(keys) or "nothing" for keys in dict.fromkeys((*self.partitioned_by, *new.partitioned_by))]
-            raise Conflict(f"The files of '{self.dataset}' are partitioned by {' and by '.join(ways)}: put together, rows "
-                           "would be there twice.", next=f"Try: mlops-tui snapshot log {self.dataset}")
+        ways = dict.fromkeys((*self.partitioned_by, *new.partitioned_by))
+        if len(ways) > 1:
+            named = " and by ".join(", ".join(keys) or "nothing" for keys in ways)
+            raise Conflict(f"The files of '{self.dataset}' are partitioned by {named}: put together, rows would be "
+                           "there twice.", next=f"Try: mlops-tui snapshot log {self.dataset}")
         replaced = {tuple(sorted(file.partition.items())) for file in new.files}
         kept = tuple(file for file in self.files if tuple(sorted(file.partition.items())) not in replaced)
         return Manifest(self.dataset, new.columns, tuple(sorted((*kept, *new.files), key=lambda file: file.path)))

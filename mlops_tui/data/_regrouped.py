@@ -22,8 +22,8 @@ class Regrouped:
 
     def __str__(self) -> str:
         ways = " and by ".join(", ".join(keys) or "nothing" for keys in self.was.partitioned_by)
-        return (f"{self.was.dataset} was partitioned by {ways}: its {self.was.rows:,} rows are in {len(self.now.files)} "
-                f"partitions by {', '.join(self.now.partitioned_by[0])} now.")
+        return (f"{self.was.dataset} was partitioned by {ways}: its {self.was.rows:,} rows are in "
+                f"{len(self.now.files)} partitions by {', '.join(self.now.partitioned_by[0])} now.")
 
 
 def regrouped(lake: Lake, state: Manifest | None, rules: Compiled, where: Path) -> Regrouped | None:
