@@ -21,7 +21,9 @@ from mlops_tui.view import Action, Cell, Facts, Part, Status, Text, View
 @click.argument("file", type=LocalPath())
 @click.option("--good", type=LocalPath(), help="Write the good rows here, as they are in FILE.")
 @click.option("--quarantine", type=LocalPath(), help="Write the bad rows here, with the rules they broke.")
-def validate(session: Session, contract: str, file: Path, good: Path | None, quarantine: Path | None) -> View:
+@click.option("--overwrite", is_flag=True, help="Replace what is in the files of --good and --quarantine.")
+def validate(session: Session, contract: str, file: Path, good: Path | None, quarantine: Path | None, *,
+             overwrite: bool) -> View:
     """Hold every row of FILE against CONTRACT: a declared dataset, or an ODCS file.
 
     \b
@@ -29,6 +31,9 @@ def validate(session: Session, contract: str, file: Path, good: Path | None, qua
     """
     declared, where, name = _contract(session, contract)
     batch = opened(session, declared, where, [file], _cursor(session))
+    for target in (good, quarantine):
+        if target is not None:
+            batch.check_target(target, overwrite=overwrite)
     judged = batch.judged(_makes_bad)
     if good is not None:
         batch.write(batch.good_as_read(judged), good)

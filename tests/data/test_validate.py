@@ -288,6 +288,23 @@ def test_damaged_files_and_missing_contracts_are_named(contract: Path, tmp_path:
         assert said in outcome.view.title
 
 
+def test_a_file_that_is_there_is_only_replaced_on_request(tmp_path: Path, contract: Path) -> None:
+    file, kept, empty = tmp_path / "people.csv", tmp_path / "kept.csv", tmp_path / "empty.csv"
+    file.write_text("id,age,score,code,status,at\n1,30,0.5,ABC,new,2013-06-01T10:00:00Z\n2,-1,0.5,ABC,new,noon\n")
+    kept.write_text("mine\n1\n")
+    empty.touch()
+    for option in ("--good", "--quarantine"):
+        other = "--quarantine" if option == "--good" else "--good"
+        outcome = run(tmp_path, str(contract), str(file), option, str(kept), other, str(tmp_path / "new.csv"))
+        assert (outcome.exit, kept.read_text()) == (2, "mine\n1\n")
+        assert outcome.error is not None
+        assert outcome.error["what"] == "'kept.csv' exists already."
+        assert not (tmp_path / "new.csv").exists()
+    run(tmp_path, str(contract), str(file), "--good", str(kept), "--quarantine", str(empty), "--overwrite")
+    assert [row["id"] for row in read(kept)] == [1]
+    assert [row["id"] for row in read(empty)] == [2]
+
+
 def test_it_never_writes_over_what_it_reads(contract: Path, tmp_path: Path) -> None:
     table, _ = planted(400, seed=1)
     file = write(table, tmp_path / "people.parquet")
