@@ -122,7 +122,8 @@ def _compared(reference: Scan, current: Scan, name: str, tests: int, limits: Lim
              _category(reference, current, name, kind, tests, limits))
     if not named and kind != "boolean" and _identifies(reference, current, shift):
         counted = {key: shift.figures[key] for key in ("n_reference", "n_current")}
-        return Shift(name, kind, Evidence(name, reason="an id, not judged: no value is there twice"), counted, change="id")
+        evidence = Evidence(name, reason="an id, not judged: no value is there twice")
+        return Shift(name, kind, evidence, counted, change="id")
     return shift
 
 
