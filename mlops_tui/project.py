@@ -153,6 +153,9 @@ class Project:
             raise BadInput(f"'{name}' is a {' and a '.join(found)}.", next=f"Say {found[0]}/{name}.")
         if not found:
             known = [known for kind in wanted for known in self.every(kind)]
+            if not known and "dataset" in wanted:
+                raise NotDeclared(f"No {' or '.join(wanted)} '{name}': nothing is declared yet.", where=str(self.root),
+                                  next="Try: mlops-tui init --from FILE")
             places = " or ".join(f"{FOLDERS[kind]}/" for kind in wanted)
             raise NotDeclared(f"No {' or '.join(wanted)} '{name}' in {places}.", where=str(self.root),
                               next=nearest(name, known) or f"Declared: {', '.join(sorted(known)) or 'nothing'}.")

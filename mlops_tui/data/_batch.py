@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from tempfile import gettempdir
+from typing import Any
 
 import duckdb
 
@@ -181,6 +182,12 @@ class Batch:
         added = [f"{AT} % {FILE} AS _row", f"{f'to_json({listed})' if as_text else listed} AS _rules", *more]
         rows = BROKEN if judged.bad_rows else f"{self._rows} WHERE false"
         return f"SELECT {', '.join([*own, *added])} FROM {rows} ORDER BY {AT}"
+
+    def rows_of(self, query: str) -> list[dict[str, Any]]:
+        """The rows of a query by column."""
+        found = self.cursor.execute(query)
+        names = [str(column[0]) for column in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
     def name_of_file(self) -> str:
         """SQL of the name of a row's file."""

@@ -11,7 +11,7 @@ from mlops_tui.capability import LocalPath, measure
 from mlops_tui.data._batch import Batch, Judged, opened
 from mlops_tui.data._landing import Landed, land
 from mlops_tui.data._regrouped import Regrouped, regrouped
-from mlops_tui.data._verdict import finding, monitor_of, rules_table, summary, verdict
+from mlops_tui.data._verdict import advice, finding, monitor_of, rules_table, summary, verdict
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View
 from store.lake import Manifest, sha256_of
@@ -116,5 +116,6 @@ def _notes(name: str, batch: Batch, judged: Judged, good: Landed | None, aside: 
         yield f"{aside.written.rows:,} rows were set aside in {aside.written.dataset}."
     if batch.rules.ignored:
         yield f"Left out, since the contract does not name them: {', '.join(batch.rules.ignored)}."
+    yield from advice(batch, judged)
     for each in batch.rules.unchecked:
         yield f"Not checked: {each}."
