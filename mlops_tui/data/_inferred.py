@@ -17,6 +17,7 @@ from store.scan import engine
 _LOGICAL = {"integer": "integer", "float": "number", "decimal": "number", "boolean": "boolean", "date": "date",
             "time": "time", "naive": "timestamp", "zoned": "timestamp", "object": "object", "array": "array"}
 _ID = re.compile(r"(?:^|_)(?:id|key|code|uuid|guid|no|number)$", re.IGNORECASE)
+WIDTH = 80  # of a terminal, in which a longer line breaks
 _PLAIN = re.compile(r"[A-Za-z_][\w.-]*")
 _WORDS = ("true", "false", "yes", "no", "on", "off", "null", "y", "n")  # which YAML takes for something else
 
@@ -44,7 +45,11 @@ class _Column:
         said += ["required: true"] * self.required + ["unique: true"] * self.unique
         if self.zoned is not None:
             said.append(f"logicalTypeOptions: {{timezone: {str(self.zoned).lower()}}}")
-        return f"      - {{{', '.join(said)}}}{f'  # {self.note}' if self.note else ''}"
+        line, note = f"      - {{{', '.join(said)}}}", f"# {self.note}" if self.note else ""
+        if len(line) >= WIDTH:
+            line = f"      - {{{', '.join(said[:-1])},\n         {said[-1]}}}"
+        beside = f"{line}  {note}".rstrip()
+        return beside if max(map(len, beside.splitlines())) < WIDTH else f"      {note}\n{line}"
 
 
 def name_for(file: Path) -> str:
@@ -103,10 +108,10 @@ def _written(file: Path, columns: Mapping[str, _Column]) -> str:
     name = name_for(file)
     time = next((each.name for each in columns.values() if each.logical == "timestamp"), "COLUMN")
     return "\n".join([
-        f"# Read off {json.dumps(file.name)}: look over every line. Save it as datasets/{name}.yaml.",
+        f"# Read off {json.dumps(file.name)}: look over every line.", f"# Its place is datasets/{name}.yaml.",
         "kind: DataContract", "apiVersion: v3.1.0", f"id: {_word(name)}", "version: 1.0.0", "status: draft", "schema:",
         f"  - name: {_word(name)}", "    properties:", *(each.line() for each in columns.values()),
-        "# What a column may be: logicalTypeOptions: {minimum: 0, maximum: 120}. Which rows it keeps one file for:",
-        "# customProperties:", f"#   - {{property: eventTime, value: {_word(time)}}}  # when a row happened",
-        "#   - {property: partitionBy, value: [day]}  # the day of eventTime; without it, an ingest replaces all rows",
-        "#   - {property: onViolation, value: quarantine}  # or reject, or warn", ""])
+        "# What a number may be is yours to say: logicalTypeOptions: {minimum: 0}",
+        "# Without partitionBy, an ingest replaces all rows; day is that of eventTime.",
+        "# customProperties:", f"#   - {{property: eventTime, value: {_word(time)}}}",
+        "#   - {property: partitionBy, value: [day]}", "#   - {property: onViolation, value: quarantine}", ""])

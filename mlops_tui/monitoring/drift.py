@@ -24,7 +24,7 @@ from store.facts import Finding
 from store.scan import Scan, engine, scan_file
 
 DRAWN = 3  # columns that are drawn, the worst first
-USUAL = (Column("usual", "such weeks differ by", digits=3), Column("decided_by", "decided by"))
+USUAL = (Column("usual", digits=3), Column("decided_by", "decided by"))  # what weeks differ by, where that is known
 SHOWN = (Column("column"), Column("drifted"), Column("effect", "moved by", digits=3),
          Column("declared_limit", "limit", digits=2), *USUAL, Column("detectable", "this size sees", digits=3),
          Column("psi", "PSI", digits=3), Column("reason", "evidence"))
@@ -43,7 +43,8 @@ def drift(session: Session, subject: str | None, reference: Path | None, current
 
     A column has drifted when the difference is significant among all columns and larger than matters: a
     Kolmogorov-Smirnov distance of 0.02 or a Cramer's V of 0.05, unless the monitor says otherwise. Against the same
-    weekdays of at least three weeks it must also be larger than these weeks differ from each other. A column whose
+    weekdays of at least three weeks it must also be larger than these weeks differ from each other, which is shown as
+    usual; the larger of limit and usual decides. A column whose
     values are all different is an id, and is judged only where --columns names it.
 
     \b
@@ -261,7 +262,7 @@ def _decided_by(shift: Shift) -> str | None:
     evidence = shift.evidence
     if evidence.effect is None:
         return None
-    return "such weeks" if evidence.usual is not None and evidence.usual > evidence.declared else "the limit"
+    return "usual" if evidence.usual is not None and evidence.usual > evidence.declared else "limit"
 
 
 def pictures(ranked: Sequence[Shift]) -> tuple[Series, ...]:

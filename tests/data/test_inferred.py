@@ -54,6 +54,9 @@ def test_the_file_keeps_its_own_contract(tmp_path: Path, ending: str) -> None:
         assert properties["seen_at"].logicalTypeOptions.timezone is True
     assert properties["at"].logicalTypeOptions.timezone is False
     assert "# 0 to 39" in text
+    assert max(map(len, text.splitlines())) <= 80, "a longer line would break in a terminal"
+    own = text.replace("# customProperties", "customProperties").replace("#   - {", "  - {")
+    assert parse(Contract, own, "c.yaml").partition_by == ("day",), "what is commented out is right as it stands"
 
 
 def test_dates_that_only_people_read_stay_texts(tmp_path: Path) -> None:

@@ -114,10 +114,10 @@ def test_weeks_that_differ_as_weeks_do_are_no_drift(session: Opened, project: Pa
         assert row["p_adjusted"] < 1e-6
         assert row["effect"] < row["usual"] == row["limit"]
         assert (row["drifted"], row["reason"]) == (False, "significant, but no more than usual")
-        assert (row["declared_limit"], row["decided_by"]) == (0.02 if name == "restless" else 0.05, "such weeks")
+        assert (row["declared_limit"], row["decided_by"]) == (0.02 if name == "restless" else 0.05, "usual")
     shown = [column.id for column in found.view.table("columns").columns]
     assert {"declared_limit", "usual", "decided_by"} <= set(shown)
-    assert rows["noise"]["decided_by"] in ("the limit", "such weeks")
+    assert rows["noise"]["decided_by"] in ("limit", "usual")
     more = perform(filled(session(), restless=1.5, mood=0.5), ("drift", "flights-delay"))
     assert drifted(more) == ["mood", "restless"]
     monitored(project, "reference: {same_weekdays: 2}")
