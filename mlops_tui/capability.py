@@ -73,6 +73,9 @@ class Capability(HelpOption, click.Command):
         return Call(path, self.shape, self.confirm, self.fold, partial(self.callback, ctx.obj, **ctx.params))
 
 
+LISTING = ("list", "ls")  # what people type to see what there is, whatever the noun calls it
+
+
 class Noun(HelpOption, click.Group):
     """A noun with verbs: `incident`, `incident INC-3`, `incident resolve INC-3`."""
 
@@ -94,11 +97,12 @@ class Noun(HelpOption, click.Group):
         return args
 
     def _is_subject(self, word: str) -> bool:
-        return not word.startswith("-") and word not in self.commands and not nearest(word, self.commands)
+        return not word.startswith("-") and word not in (*self.commands, *LISTING) and not nearest(word, self.commands)
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Resolved:
         if args and args[0] not in self.commands:
-            hint = nearest(args[0], self.commands)
+            listed = f"Did you mean '{self.bare}'?" if args[0] in LISTING and self.bare else ""
+            hint = nearest(args[0], self.commands) or listed
             raise BadInput(f"'{self.name}' has no verb '{args[0]}'.", next=hint or f"Try: mlops-tui {self.name} --help")
         return super().resolve_command(ctx, args)
 

@@ -3,7 +3,8 @@
 import math
 import re
 import types
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import timedelta
 from functools import cache
@@ -28,6 +29,18 @@ class OutOf:
 
     def __str__(self) -> str:
         return f"{self.k} of {self.n}"
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """What is wrong with a declaration that could be read, the keys that lead to it, and what would be right.
+
+    A declared dataclass may have a method `mistakes()` that gives them.
+    """
+
+    what: str
+    path: tuple[str | int, ...] = ()
+    next: str = ""
 
 
 def duration(text: str) -> timedelta:
@@ -69,18 +82,46 @@ def text_of(path: Path) -> str:
 
 
 def parse(cls: type[T], text: str, where: str, first_line: int = 1) -> T:
-    """YAML text as a value of `cls`; `where` and `first_line` place the errors."""
-    try:
-        node = yaml.compose(text, Loader=_LOADER)
-    except yaml.MarkedYAMLError as problem:
-        line = problem.problem_mark.line if problem.problem_mark else 0
-        raise Unreadable(f"Not YAML: {problem.problem}.", where=f"{where}:{line + first_line}") from problem
-    except yaml.YAMLError as problem:
-        raise Unreadable(f"Not YAML: {problem}.", where=where) from problem
+    """YAML text as a value of `cls`; `where` and `first_line` place the errors. `also` has the other mistakes."""
+    node = _composed(text, where, first_line)
     if node is None:
         raise Unreadable("The file is empty.", where=where)
     value: T = _Reader(where, first_line).decode(node, cls, "")
     return value
+
+
+def _composed(text: str, where: str, first_line: int = 1) -> yaml.Node | None:
+    try:
+        node: yaml.Node | None = yaml.compose(text, Loader=_LOADER)
+    except yaml.MarkedYAMLError as problem:
+        line = problem.problem_mark.line if problem.problem_mark else 0
+        raise Unreadable(f"Not YAML: {problem.problem}.", where=f"{where}:{line + first_line}", next=_LOOK) from problem
+    except yaml.YAMLError as problem:
+        raise Unreadable(f"Not YAML: {problem}.", where=where) from problem
+    return node
+
+
+_LOOK = ("Look at this line and the ones above it: keys of one mapping begin in the same column, a key ends in a colon "
+         "and a space, quotes and brackets are closed.")
+
+
+def place_of(path: Path, *keys: str | int) -> str:
+    """`path:line` of what those keys lead to, as far as they are there."""
+    node = _composed(text_of(path), str(path))
+    return f"{path}:{_at(node, keys).start_mark.line + 1}" if node is not None else str(path)
+
+
+def _at(node: yaml.Node, path: Sequence[str | int]) -> yaml.Node:
+    """The node that the keys and places lead to; where they end early, the last that is there."""
+    for key in path:
+        if isinstance(node, yaml.MappingNode):
+            found = [child for name, child in node.value if name.value == str(key)]
+        else:
+            found = node.value[int(key):int(key) + 1] if isinstance(node, yaml.SequenceNode) else []
+        if not found:
+            break
+        node = found[0]
+    return node
 
 
 @cache
@@ -129,37 +170,53 @@ class _Reader:
         if not isinstance(node, yaml.MappingNode):
             raise self.wrong(node, f"{key or 'the file'} should be a mapping of keys.")
         known = {key_of(field.name): field for field in fields(cls) if field.init}
-        hints, given = _hints(cls), {}
+        hints, given, wrong = _hints(cls), dict[str, Any](), list[Unreadable]()
         for key_node, value_node in node.value:
             name = str(key_node.value)
-            if name not in known:
-                hint = nearest(name, known) or f"Known here: {', '.join(known)}."
-                raise self.wrong(key_node, f"Unknown key '{name}'{f' in {key}' if key else ''}.", hint)
-            if known[name].name in given:
-                raise self.wrong(key_node, f"Key '{name}' is given twice.")
-            given[known[name].name] = self.decode(value_node, hints[known[name].name], name)
+            with _kept(wrong):
+                if name not in known:
+                    hint = nearest(name, known) or f"Known here: {', '.join(known)}."
+                    raise self.wrong(key_node, f"Unknown key '{name}'{f' in {key}' if key else ''}.", hint)
+                if known[name].name in given:
+                    raise self.wrong(key_node, f"Key '{name}' is given twice.")
+                given[known[name].name] = None
+                given[known[name].name] = self.decode(value_node, hints[known[name].name], name)
+        unknown = {str(name.value) for name, _ in node.value} - set(known)  # what is missing may be what is misspelt
         for name, field in known.items():
-            if field.name not in given and field.default is MISSING and field.default_factory is MISSING:
-                raise self.wrong(node, f"Key '{name}' is missing{f' in {key}' if key else ''}.")
+            lacks = field.name not in given and field.default is MISSING and field.default_factory is MISSING
+            if lacks and not nearest(name, unknown):
+                wrong.append(self.wrong(node, f"Key '{name}' is missing{f' in {key}' if key else ''}."))
+        _raised(wrong)
         try:
-            return cls(**given)
+            value = cls(**given)
         except ValueError as problem:
             raise self.wrong(node, f"{problem}.") from problem
+        found = value.mistakes() if hasattr(value, "mistakes") else ()
+        _raised([self.wrong(_at(node, each.path), each.what, each.next) for each in found])
+        return value
 
     def _list(self, node: yaml.Node, item: Any, key: str) -> tuple[Any, ...]:
         if not isinstance(node, yaml.SequenceNode):
             raise self.wrong(node, f"'{key}' should be a list.")
-        return tuple(self.decode(child, item, key) for child in node.value)
+        found, wrong = list[Any](), list[Unreadable]()
+        for child in node.value:
+            with _kept(wrong):
+                found.append(self.decode(child, item, key))
+        _raised(wrong)
+        return tuple(found)
 
     def _mapping(self, node: yaml.Node, item: Any, key: str) -> dict[str, Any]:
         if not isinstance(node, yaml.MappingNode):
             raise self.wrong(node, f"'{key}' should be a mapping.")
-        found: dict[str, Any] = {}
+        found, wrong = dict[str, Any](), list[Unreadable]()
         for name_node, child in node.value:
             name = str(name_node.value)
-            if name in found:
-                raise self.wrong(name_node, f"Key '{name}' is given twice.")
-            found[name] = self.decode(child, item, name)
+            with _kept(wrong):
+                if name in found:
+                    raise self.wrong(name_node, f"Key '{name}' is given twice.")
+                found[name] = None
+                found[name] = self.decode(child, item, name)
+        _raised(wrong)
         return found
 
     def _plain(self, node: yaml.Node) -> Any:
@@ -195,3 +252,20 @@ class _Reader:
             found = _SCALARS.get(node.tag, "something else")
             raise self.wrong(node, f"'{key}' is {found} ({node.value!r}), not {getattr(hint, '__name__', hint)}.")
         return value
+
+
+@contextmanager
+def _kept(wrong: list[Unreadable]) -> Iterator[None]:
+    """A mistake is kept, and reading goes on."""
+    try:
+        yield
+    except Unreadable as problem:
+        wrong.append(problem)
+
+
+def _raised(wrong: Sequence[Unreadable]) -> None:
+    """Raise the first of the mistakes, which then has the others with it; nothing where there are none."""
+    each = [one for problem in wrong for one in (problem, *problem.also)]
+    if each:
+        each[0].also = tuple(each[1:])
+        raise each[0]

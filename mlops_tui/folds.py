@@ -35,12 +35,26 @@ T = TypeVar("T")
 
 
 def known(found: Mapping[str, T], name: str, what: str, listing: str = "") -> T:
-    """The one of that id (small letters will do); NotFound names the nearest, or says which command lists them."""
+    """The one of that id (small letters will do); NotFound says which there are, or which command lists them."""
     state = found.get(name) or found.get(name.upper())
     if state is None:
-        hint = nearest(name, found) or f"Try: mlops-tui {listing or f'{what} list --all'}"
+        hint = _which(list(found)) or nearest(name, found) or f"Try: mlops-tui {listing or f'{what} list --all'}"
         raise NotFound(f"No {what} '{name}'.", next=hint)
     return state
+
+
+def _which(ids: Sequence[str]) -> str:
+    """Which numbered ids there are; nothing where they are no numbers of one kind."""
+    numbers = sorted(int(id.rpartition("-")[2]) for id in ids if id.rpartition("-")[2].isdecimal())
+    kinds = {id.rpartition("-")[0] for id in ids}
+    if not ids or len(numbers) < len(ids) or len(kinds) > 1:
+        return ""
+    kind, whole = kinds.pop(), numbers == list(range(numbers[0], numbers[-1] + 1))
+    if len(numbers) == 1:
+        return f"There is {kind}-{numbers[0]} only."
+    if whole:
+        return f"There are {kind}-{numbers[0]} to {kind}-{numbers[-1]}."
+    return f"There are {', '.join(f'{kind}-{number}' for number in numbers[-5:])}."
 
 
 # -- data and models --------------------------------------------------------------------------------------------

@@ -1,12 +1,14 @@
 """The kinds of things a project declares; each frozen dataclass is the schema of its file."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Literal
 
-from mlops_tui.declare import OutOf
+from mlops_tui.declare import Mistake, OutOf
+from mlops_tui.errors import nearest
+from mlops_tui.limits import METRICS, impossible
 
 LogicalType = Literal["string", "date", "timestamp", "time", "number", "integer", "boolean", "object", "array"]
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate"]
@@ -304,6 +306,18 @@ class Criterion:
         if (self.at_least is None) == (self.at_most is None):
             raise ValueError("a criterion needs either at_least or at_most")
 
+    def mistakes(self) -> Iterator[Mistake]:
+        """A metric that we do not have, a limit it cannot reach, a number of rows below none."""
+        if self.metric not in METRICS:
+            hint = nearest(self.metric, METRICS) or f"Metrics: {', '.join(METRICS)}."
+            yield Mistake(f"No metric '{self.metric}'.", ("metric",), hint)
+            return
+        for key, limit in (("at_least", self.at_least), ("at_most", self.at_most)):
+            if limit is not None and limit not in METRICS[self.metric]:
+                yield Mistake(f"{self.metric} lies {METRICS[self.metric]}, so {key} cannot be {limit:g}.", (key,))
+        if self.min_rows < 0:
+            yield Mistake(f"min_rows is a number of rows, not {self.min_rows}.", ("min_rows",))
+
 
 GateRule = Literal["beats_baseline", "no_worse_than_champion", "calibrated", "checklist"]
 
@@ -331,6 +345,13 @@ class Model:
     owner: str = ""
     description: str = ""
 
+    def mistakes(self) -> Iterator[Mistake]:
+        """Numbers between which nothing could be decided."""
+        for key in ("threshold", "margin", "ece_at_most"):
+            value = getattr(self, key)
+            if not 0 <= value <= 1:
+                yield Mistake(f"{key} lies from 0 to 1, not at {value:g}.", (key,))
+
 
 @dataclass(frozen=True)
 class AlertPolicy:
@@ -354,6 +375,14 @@ class Monitor:
     min_rows: int = 0
     alert: AlertPolicy | None = None
     description: str = ""
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Limits that the check does not know or that make no sense; a window or a number of rows that is none."""
+        yield from impossible(self.check, self.limits, "limits")
+        if self.min_rows < 0:
+            yield Mistake(f"min_rows is a number of rows, not {self.min_rows}.", ("min_rows",))
+        if not self.window:
+            yield Mistake("A window of no time has no rows.", ("window",), "Write 7d.")
 
 
 @dataclass(frozen=True)

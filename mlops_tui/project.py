@@ -111,6 +111,12 @@ class Project:
         declared: Mapping[str, Any] = getattr(self, FOLDERS[kind])
         return declared
 
+    def names(self, kind: str) -> set[str]:
+        """What is declared of a kind, whether or not its file can be read."""
+        ending = {"feature": "sql", "decision": "md", "runbook": "md"}.get(kind, "yaml")
+        own = {path.stem for path in self._paths(kind, ending)}
+        return own | {Path(str(item)).stem for item in files("runbooks").iterdir()} if kind == "runbook" else own
+
     def one(self, kind: str, name: str) -> Any:
         """The declaration of that name; NotDeclared says which folder and the nearest name."""
         known = self.every(kind)
@@ -147,6 +153,9 @@ class Project:
             raise BadInput(f"'{name}' is a {' and a '.join(found)}.", next=f"Say {found[0]}/{name}.")
         if not found:
             known = [known for kind in wanted for known in self.every(kind)]
+            if not known and "dataset" in wanted:
+                raise NotDeclared(f"No {' or '.join(wanted)} '{name}': nothing is declared yet.", where=str(self.root),
+                                  next="Try: mlops-tui init --from FILE")
             places = " or ".join(f"{FOLDERS[kind]}/" for kind in wanted)
             raise NotDeclared(f"No {' or '.join(wanted)} '{name}' in {places}.", where=str(self.root),
                               next=nearest(name, known) or f"Declared: {', '.join(sorted(known)) or 'nothing'}.")

@@ -3,19 +3,25 @@
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal
 
 import numpy as np
 
 from mlops_tui.analysis import distance, radix
 from mlops_tui.analysis.arrays import Counts, Floats
 from mlops_tui.analysis.distance import Bounds, Pair
-from mlops_tui.analysis.verdict import Evidence, Limits, Verdict, detectable_ks, detectable_v, judge
+from mlops_tui.analysis.verdict import Evidence, Limits, Verdict, detectable_ks, detectable_v, judge, rows_needed
 from mlops_tui.errors import NotFound, nearest
 from store.scan import Batch, Kind, Scan
 
+Change = Literal["", "gone", "new", "retyped", "id"]
 Progress = Callable[[int, int, str], None]
+COUNTED = "exact counts"
 LABELS = 20  # levels of a category that are drawn
 FEW = 1 << 16  # rows whose values are cheaper sorted than counted in a table of all cells
+IDS = 100  # rows from which on different whole numbers, or texts, in each of them are taken for ids
+WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
+         "UHUGEINT")
 PARTS = 3  # of a reference, from which on it is known how far they usually lie apart
 
 
@@ -39,11 +45,12 @@ class Shift:
     picture: Picture | None = None
     pair: Pair | None = None
     verdict: Verdict = field(default_factory=lambda: Verdict(None, None, "not judged yet"))
+    change: Change = ""
 
     @property
     def judged(self) -> bool:
-        """Whether the column can drift at all: time moves on by itself."""
-        return self.kind != "time"
+        """Whether the column can drift at all: time moves on by itself, ids differ, and a column may be gone or new."""
+        return self.kind != "time" and not self.change
 
     @property
     def unit(self) -> str:
@@ -67,13 +74,15 @@ def compare(reference: Scan, current: Scan, limits: Limits, columns: Sequence[st
     Where the reference has at least three parts (weeks), each is compared with the others; the largest of those
     distances is what is usual, and an effect that matters is not smaller. Rows of one day are not independent of each
     other, so that two weeks without any change differ significantly: this is what tells a change from that.
+
+    A column whose values are all different on both sides is an id, and is judged only where it is named.
     """
     names = _chosen(reference, current, columns)
     tests = max(1, sum(_kind(reference, current, name) not in (None, "time") for name in names))
     shifts = []
     for done, name in enumerate(names):
         progress(done, len(names), f"comparing columns: {name}")
-        shifts.append(_compared(reference, current, name, tests, limits))
+        shifts.append(_compared(reference, current, name, tests, limits, named=name in columns))
     progress(len(names), len(names), "comparing columns: done")
     shifts = _judged(shifts, limits)
     while any(shift.verdict.open for shift in shifts):
@@ -103,15 +112,39 @@ def _kind(reference: Scan, current: Scan, name: str) -> Kind | None:
     return kinds[0] if len(kinds) == 2 and kinds[0] == kinds[1] else None
 
 
-def _compared(reference: Scan, current: Scan, name: str, tests: int, limits: Limits) -> Shift:
+def _compared(reference: Scan, current: Scan, name: str, tests: int, limits: Limits, *, named: bool) -> Shift:
     kind = _kind(reference, current, name) or _kind_of_the_other(reference, current, name)
     if kind is None:
         return _incomparable(reference, current, name)
     if kind == "time":
         return Shift(name, kind, Evidence(name, reason="time moves on by itself: not compared"), {})
-    if kind == "numeric":
-        return _numeric(reference, current, name, tests, limits)
-    return _category(reference, current, name, kind, tests, limits)
+    shift = (_numeric(reference, current, name, tests, limits) if kind == "numeric" else
+             _category(reference, current, name, kind, tests, limits))
+    if not named and kind != "boolean" and _identifies(reference, current, shift):
+        counted = {key: shift.figures[key] for key in ("n_reference", "n_current")}
+        evidence = Evidence(name, reason="an id, not judged: no value is there twice")
+        return Shift(name, kind, evidence, counted, change="id")
+    return shift
+
+
+def _identifies(reference: Scan, current: Scan, shift: Shift) -> bool:
+    """Whether no value is there twice, on either side: whole numbers or texts only, since most measurements differ."""
+    name, figures = shift.column, shift.figures
+    sizes = [int(figures.get(key) or 0) for key in ("n_reference", "n_current")]
+    if min(sizes) < IDS:
+        return False
+    if shift.pair is not None:
+        whole = all(side.field(name).type in WHOLE for side in (reference, current))
+        maybe = whole and not _repeats(shift.pair)
+    else:
+        maybe = figures["method"] != COUNTED or int(figures["levels"] or 0) >= max(sizes)
+    return maybe and all(side.distinct(name) == size for side, size in zip((reference, current), sizes, strict=True))
+
+
+def _repeats(pair: Pair) -> bool:
+    """Whether a value is seen to be there twice: in a cell that holds no other."""
+    return any(bool(((counts > 1) & ~np.isnan(value)).any())
+               for counts, value in ((pair.r, pair.r_value), (pair.c, pair.c_value)))
 
 
 def _kind_of_the_other(reference: Scan, current: Scan, name: str) -> Kind | None:
@@ -125,11 +158,13 @@ def _kind_of_the_other(reference: Scan, current: Scan, name: str) -> Kind | None
 
 def _incomparable(reference: Scan, current: Scan, name: str) -> Shift:
     before, now = reference.fields.get(name), current.fields.get(name)
+    change: Change = "retyped" if before is not None and now is not None else "gone" if now is None else "new"
     if before is not None and now is not None:
         reason = f"{before.kind} ({before.type}) in the reference, {now.kind} ({now.type}) now"
     else:
         reason = "only in the reference" if now is None else "only in the current data"
-    return Shift(name, (before or now or reference.field(name)).kind, Evidence(name, reason=reason), {})
+    kind = (before or now or reference.field(name)).kind
+    return Shift(name, kind, Evidence(name, reason=reason), {}, change=change)
 
 
 def _numeric(reference: Scan, current: Scan, name: str, tests: int, limits: Limits) -> Shift:
@@ -144,9 +179,11 @@ def _numeric(reference: Scan, current: Scan, name: str, tests: int, limits: Limi
     moved = distance.wasserstein(pair)
     figures = {**_figures(bins.r, bins.c), "wasserstein_low": moved.low if moved else None,
                "wasserstein_high": moved.high if moved else None, "method": f"{pair.grid.bits}-bit cells"}
-    usual = _usual_distance(parts)
-    evidence = _ks_evidence(Evidence(name, "ks", limit=max(limits.ks, usual or 0.0), missing=missing, usual=usual,
-                                     detectable=detectable_ks(pair.n, pair.m, tests, limits)), distance.ks(pair), pair)
+    usual, sees = _usual_distance(parts), detectable_ks(pair.n, pair.m, tests, limits)
+    limit = max(limits.ks, usual or 0.0)
+    evidence = _ks_evidence(Evidence(name, "ks", limit=limit, missing=missing, usual=usual, declared=limits.ks,
+                                     detectable=sees, needed=rows_needed(pair.n, pair.m, sees, limit)),
+                            distance.ks(pair), pair)
     picture = _picture([float(upto) for upto in bins.upto], bins.r, bins.c)
     return Shift(name, "numeric", evidence, figures | {"n_reference": pair.n, "n_current": pair.m}, picture, pair)
 
@@ -250,7 +287,7 @@ def _category(reference: Scan, current: Scan, name: str, kind: Kind, tests: int,
     if not (n and m):
         return _without_values(name, kind, missing, n, m)
     figures = {**_figures(r, c), "n_reference": n, "n_current": m, "levels": len(labels),
-               "method": f"{len(labels)} hash buckets" if before.bucketed else "exact counts"}
+               "method": f"{len(labels)} hash buckets" if before.bucketed else COUNTED}
     picture = _picture(labels[:LABELS], r, c)
     found = distance.association(r, c)
     if found is None:
@@ -259,8 +296,9 @@ def _category(reference: Scan, current: Scan, name: str, kind: Kind, tests: int,
     usual = None
     if reference.part and not before.bucketed:
         usual = _usual_association(list(reference.parts_of_levels(name).values()))
-    evidence = Evidence(name, "chi2", Bounds(found.chi2, found.chi2), p_value, effect,
-                        detectable_v(n, m, found.df, tests, limits), max(limits.v, usual or 0.0), missing, usual=usual)
+    sees, limit = detectable_v(n, m, found.df, tests, limits), max(limits.v, usual or 0.0)
+    evidence = Evidence(name, "chi2", Bounds(found.chi2, found.chi2), p_value, effect, sees, limit, missing,
+                        usual=usual, declared=limits.v, needed=rows_needed(n, m, sees, limit))
     return Shift(name, kind, evidence, figures | {"df": found.df, "pooled": found.pooled}, picture)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from apscheduler.triggers.cron import CronTrigger
 
+from mlops_tui.declare import place_of
 from mlops_tui.errors import BadInput
 from mlops_tui.project import Project
 from mlops_tui.session import Session
@@ -170,7 +171,8 @@ def schedules(project: Project) -> list[Schedule]:
             cron(schedule.every, schedule.zone)
         except BadInput as problem:
             kind, _, name = schedule.name.partition("/")
-            raise BadInput(problem.what, where=str(project.path_of(kind, name)), next=problem.next) from problem
+            where = place_of(project.path_of(kind, name), "every")
+            raise BadInput(problem.what, where=where, next=problem.next) from problem
     return made
 
 

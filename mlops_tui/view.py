@@ -38,13 +38,14 @@ def worst(statuses: Iterable[Status], default: Status = Status.UNKNOWN) -> Statu
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: what it holds, not how wide it is."""
+    """One column of a table: what it holds, not how wide it is. `cut`: so many characters of a text are enough."""
 
     id: str
     label: str = ""
     unit: str = ""
     digits: int | None = None
     share: bool = False
+    cut: int | None = None
 
     @property
     def heading(self) -> str:

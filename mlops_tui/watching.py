@@ -12,15 +12,28 @@ from mlops_tui.session import Session
 def watching(session: Session, check: Check, subject: str, name: str | None = None,
              length: str | None = None) -> Monitor:
     """The monitor named, or the only one of that check and subject, or the defaults; `length` overrides its window."""
-    known = session.declared().monitors
     if name is not None:
         found: Monitor = session.declared().one("monitor", name)
         if (found.check, found.subject) != (check, subject):
             raise BadInput(f"Monitor '{name}' checks {found.check} of {found.subject}, not {check} of {subject}.")
     else:
-        same = [each for each in known.values() if (each.check, each.subject) == (check, subject)]
-        found = same[0] if len(same) == 1 else Monitor(check=check, subject=subject)
+        same = watchers(session, check, subject)
+        found = session.declared().monitors[same[0]] if len(same) == 1 else Monitor(check=check, subject=subject)
     return replace(found, window=span(length)) if length else found
+
+
+def watchers(session: Session, check: Check, subject: str) -> list[str]:
+    """The names of the monitors of that check and subject."""
+    declared = session.declared().monitors
+    return [name for name, each in declared.items() if (each.check, each.subject) == (check, subject)]
+
+
+def limits_from(session: Session, monitor: Monitor, name: str | None, otherwise: str) -> str:
+    """Where the limits of a measurement are declared: the file of its monitor, or `otherwise` and why not there."""
+    same = [name] if name is not None else watchers(session, monitor.check, monitor.subject)
+    if len(same) > 1:
+        return f"{otherwise}: {len(same)} monitors watch it, name one with --monitor ({', '.join(same)})"
+    return f"monitors/{same[0]}.yaml" if same and monitor.limits else otherwise
 
 
 def span(text: str) -> timedelta:

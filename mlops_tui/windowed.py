@@ -147,5 +147,5 @@ def _days(session: Session, found: Source, spans: Sequence[Span]) -> Manifest:
     zone = session.declared().zone
     days = [tuple(f"{edge.astimezone(zone):%Y-%m-%d}" for edge in span) for span in spans]
     files = tuple(file for file in found.manifest.files
-                  if any(first <= file.partition["day"] <= last for first, last in days))
+                  if any(first <= file.partition.get("day", first) <= last for first, last in days))
     return Manifest(found.manifest.dataset, found.manifest.columns, files)

@@ -39,7 +39,8 @@ def form_of(path: Path) -> str:
         known = [each.name for each in path.parent.iterdir() if each.is_file()] if path.parent.is_dir() else []
         raise NotFound(f"No file '{path.name}'.", where=str(path.parent), next=nearest(path.name, known))
     if path.is_dir():
-        raise Unreadable(f"'{path.name}' is a folder.", where=str(path), next="Name one Parquet, CSV or JSON file.")
+        raise Unreadable(f"'{path.name or path}' is a folder.", where=str(path),
+                         next="Name one Parquet, CSV or JSON file.")
     if not path.stat().st_size:
         raise Unreadable(f"'{path.name}' is empty (0 bytes).", where=str(path), next=AGAIN)
     return written_form(path)

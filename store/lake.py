@@ -14,7 +14,7 @@ from typing import Any
 import duckdb
 
 from store.quoting import file_list, literal, quote
-from store.refusal import NotFound, Refusal, Unreadable, nearest
+from store.refusal import Conflict, NotFound, Refusal, Unreadable, nearest
 
 MEMORY = "2GB"
 STAGING = "_staging"
@@ -60,13 +60,24 @@ class Manifest:
         return hashlib.sha256(json.dumps(content, ensure_ascii=True).encode()).hexdigest()
 
     def within(self, **bounds: tuple[str, str]) -> "Manifest":
-        """Only the files whose partition value lies in `low <= value <= high` (text order), for each key given."""
+        """Only the files that may hold rows whose partition value lies in `low <= value <= high` (text order), for each
+        key given; a file that is not partitioned by the key may."""
         kept = tuple(file for file in self.files if all(
-            low <= file.partition.get(key, "") <= high for key, (low, high) in bounds.items()))
+            low <= file.partition.get(key, low) <= high for key, (low, high) in bounds.items()))
         return Manifest(self.dataset, self.columns, kept)
 
+    @property
+    def partitioned_by(self) -> tuple[tuple[str, ...], ...]:
+        """The keys of its files' partitions: one tuple, unless files were put together that do not belong so."""
+        return tuple(sorted({tuple(sorted(file.partition)) for file in self.files}))
+
     def replacing(self, new: "Manifest") -> "Manifest":
-        """This snapshot with the partitions of `new` put in place of its own."""
+        """This snapshot with the partitions of `new` put in place of its own; Conflict where they have other keys."""
+        ways = dict.fromkeys((*self.partitioned_by, *new.partitioned_by))
+        if len(ways) > 1:
+            named = " and by ".join(", ".join(keys) or "nothing" for keys in ways)
+            raise Conflict(f"The files of '{self.dataset}' are partitioned by {named}: put together, rows would be "
+                           "there twice.", next=f"Try: mlops-tui snapshot log {self.dataset}")
         replaced = {tuple(sorted(file.partition.items())) for file in new.files}
         kept = tuple(file for file in self.files if tuple(sorted(file.partition.items())) not in replaced)
         return Manifest(self.dataset, new.columns, tuple(sorted((*kept, *new.files), key=lambda file: file.path)))

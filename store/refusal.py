@@ -26,9 +26,10 @@ class Refusal(Exception):
 
 
 class Unreadable(Refusal):
-    """A file or a value that cannot be read as what it should be."""
+    """A file or a value that cannot be read as what it should be; `also` are the other mistakes of the same file."""
 
     code = "unreadable"
+    also: "tuple[Unreadable, ...]" = ()
 
 
 class Conflict(Refusal):

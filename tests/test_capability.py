@@ -117,6 +117,22 @@ def test_a_word_that_is_no_verb_says_where_to_look(terminal: Session) -> None:
         called(group, terminal, "zzz")
 
 
+def test_who_asks_for_a_list_is_told_what_lists(terminal: Session) -> None:
+    group = noun("snapshot", "Snapshots.", bare="log", subject="log")
+
+    @look(of=group)
+    @click.argument("name", required=False)
+    def log(session: Session, name: str | None) -> View:
+        """What there is."""
+        return View(str(name))
+
+    for word in ("list", "ls"):
+        with pytest.raises(BadInput) as caught:
+            called(group, terminal, word)
+        assert caught.value.next == "Did you mean 'log'?"
+    assert called(group, terminal, "flights").command == called(group, terminal, "log", "flights").command
+
+
 def test_help_is_a_value_and_not_an_exit(terminal: Session) -> None:
     for argv in (["--help"], ["show", "-h"]):
         with pytest.raises(HelpAsked) as asked:

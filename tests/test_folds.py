@@ -5,6 +5,7 @@ from datetime import timedelta
 import pytest
 
 from mlops_tui import folds
+from mlops_tui.errors import NotFound
 from store.facts import (
     AlertEvent,
     Approval,
@@ -178,3 +179,13 @@ def test_a_step_knows_when_it_began_and_how_it_stands(history):
     assert (run.steps[1].status, run.steps[1].began_at, run.steps[1].at) == ("pass", began, history.now)
     history.add(RunbookEvent(subject="RUN-1", event="stopped", note="enough"))
     assert folds.runbook_runs(history.entries)["RUN-1"].state == "stopped"
+
+
+@pytest.mark.parametrize(("ids", "hint"), [
+    (["INC-1", "INC-2", "INC-3"], "There are INC-1 to INC-3."), (["INC-6"], "There is INC-6 only."),
+    (["INC-2", "INC-4"], "There are INC-2, INC-4."), ([], "Try: mlops-tui incident list --all"),
+    (["standard"], "Try: mlops-tui incident list --all"), (["INC-77x"], "Did you mean 'INC-77x'?")])
+def test_an_unknown_id_is_told_which_there_are(ids, hint):
+    with pytest.raises(NotFound) as caught:
+        folds.known(dict.fromkeys(ids, 1), "INC-77", "incident")
+    assert caught.value.next == hint

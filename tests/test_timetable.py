@@ -171,7 +171,7 @@ def test_a_wrong_line_names_its_file(timed: Path, clock: ReplayClock) -> None:
     (timed / "monitors" / "m3.yaml").write_text(MONITOR.format(every="6 o'clock".replace("'", "")), encoding="utf-8")
     with pytest.raises(BadInput) as caught:
         schedules(opened(timed, clock).declared())
-    assert caught.value.where.endswith("monitors/m3.yaml")
+    assert caught.value.where.endswith("monitors/m3.yaml:3")
 
 
 def test_each_period_is_performed_once_over_restarts_and_two_daemons(timed: Path) -> None:

@@ -33,8 +33,9 @@ class Evidence:
     """One column's test: statistic, p-value and effect as bounds, `detectable` effect and the effect that matters.
 
     `missing` are the rows without a value and all rows, reference then current. `usual` is how far parts of the
-    reference (weeks) lie from each other, where that is known; the limit is not below it. Without a test, `reason` says
-    why, and `same` whether that alone proves that nothing moved.
+    reference (weeks) lie from each other, where that is known. `declared` is the limit that was set, `limit` the larger
+    of both, and `needed` how many rows on each side would see it. Without a test, `reason` says why, and `same` whether
+    that alone proves that nothing moved.
     """
 
     column: str
@@ -48,6 +49,8 @@ class Evidence:
     reason: str = ""
     same: bool = False
     usual: float | None = None
+    declared: float = math.nan
+    needed: int | None = None
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,24 @@ def detectable_v(n: int, m: int, df: int, tests: int, limits: Limits) -> float:
     λ = 4·nm/(n+m)·V² is the noncentrality of the test (Cohen 1988, ch. 7) at α/tests.
     """
     return math.sqrt(_shift(limits.alpha / tests, df, limits.power) / (4 * n * m / (n + m)))
+
+
+def rows_needed(n: int, m: int, detectable: float, limit: float) -> int:
+    """How many rows on each side detect an effect as small as the limit, where n and m detect `detectable`.
+
+    Both detectable effects fall with the root of nm/(n+m), which is N/2 for N rows on each side.
+    """
+    return math.ceil(2 * n * m / (n + m) * (detectable / limit) ** 2)
+
+
+def rounded_up(rows: int) -> int:
+    """To two figures: nobody needs to know the last row.
+
+    >>> [rounded_up(rows) for rows in (7, 21_661, 100, 101)]
+    [7, 22000, 100, 110]
+    """
+    step = int(10 ** max(len(str(rows)) - 2, 0))
+    return -(-rows // step) * step
 
 
 @cache
@@ -131,7 +152,8 @@ def _tested(column: Evidence, p: float, effect: float, limits: Limits) -> Verdic
                        "significant, but smaller than matters")
     if detectable > column.limit:
         sees = f"a {name} of {detectable:.3f}" if detectable <= 1 else "nothing"
-        return Verdict(None, p, f"not enough data: this size sees {sees}")
+        wanted = f"; {rounded_up(column.needed):,} rows on each side see {column.limit:g}" if column.needed else ""
+        return Verdict(None, p, f"not enough data: this size sees {sees}{wanted}")
     return Verdict(False, p, "no shift seen")
 
 

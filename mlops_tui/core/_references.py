@@ -1,56 +1,117 @@
-"""Names in declarations that lead nowhere: a model without its dataset, a monitor without its subject."""
+"""Names in declarations that lead nowhere, and times that never come: a monitor without its subject, or its route."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
 
-from mlops_tui.errors import nearest
+from mlops_tui.declare import place_of
+from mlops_tui.errors import BadInput, nearest
 from mlops_tui.project import Project
 from mlops_tui.roles import ROLES
+from mlops_tui.timetable import cron
 
-Reference = tuple[str, str, str]
+Declared = Mapping[str, Mapping[str, Any]]
 
 
-def dangling(project: Project) -> Iterator[Reference]:
-    """What is named and not declared: where, what, and the nearest right word."""
-    for name, model in project.models.items():
-        yield from _known(f"model {name}", "dataset", [model.label.dataset], project.datasets)
-        yield from _known(f"model {name}", "feature", model.features, project.features)
-        if "checklist" in model.gate:
-            yield from _known(f"model {name}", "checklist", [model.checklist], project.checklists)
-    subjects = {**project.models, **project.datasets}
-    for name, monitor in project.monitors.items():
-        yield from _known(f"monitor {name}", "model or dataset", [monitor.subject], subjects)
-        if monitor.alert is not None and monitor.alert.runbook:
-            yield from _known(f"monitor {name}", "runbook", [monitor.alert.runbook], project.runbooks)
-    for name, endpoint in project.endpoints.items():
-        yield from _known(f"endpoint {name}", "model", [endpoint.model.partition("@")[0]], project.models)
-    for name, checklist in project.checklists.items():
-        yield from _known(f"checklist {name}", "role", [item.sign_off for item in checklist.items if item.sign_off],
-                          ROLES)
-        yield from _twice(f"checklist {name}", "item", [item.id for item in checklist.items])
+@dataclass(frozen=True)
+class Reference:
+    """What is wrong with a name: whose declaration it is, what, where it is written, and the nearest right word."""
+
+    of: str
+    what: str
+    where: str
+    next: str = ""
+
+
+@dataclass(frozen=True)
+class _Written:
+    """A declaration and its file, to say where in it something is."""
+
+    project: Project
+    kind: str
+    name: str
+
+    def wrong(self, what: str, next: str, *keys: str | int) -> Reference:
+        return Reference(f"{self.kind} {self.name}", what, place_of(self.project.path_of(self.kind, self.name), *keys),
+                         next)
+
+    def known(self, what: str, name: str, known: Iterable[str], *keys: str | int) -> Iterator[Reference]:
+        if name not in (found := list(known)):
+            yield self.wrong(f"names the {what} '{name}', which is not declared", nearest(name, found), *keys)
+
+
+def dangling(project: Project, declared: Declared) -> Iterator[Reference]:
+    """What is named and not declared; `declared` is what could be read. A file that could not is declared as well."""
+    names = {kind: project.names(kind) for kind in ("dataset", "feature", "model", "checklist", "runbook")}
+    for name, model in declared["model"].items():
+        yield from _model(_Written(project, "model", name), model, names)
+    for name, monitor in declared["monitor"].items():
+        yield from _monitor(_Written(project, "monitor", name), monitor, names)
+    for name, pipeline in declared["pipeline"].items():
+        yield from _time(_Written(project, "pipeline", name), pipeline.every)
+    for name, endpoint in declared["endpoint"].items():
+        yield from _Written(project, "endpoint", name).known("model", endpoint.model.partition("@")[0], names["model"],
+                                                             "model")
+    for name, checklist in declared["checklist"].items():
+        yield from _checklist(_Written(project, "checklist", name), checklist)
     yield from _team(project)
 
 
-def _known(where: str, what: str, names: Iterable[str], known: Iterable[str]) -> Iterator[Reference]:
-    found = list(known)
-    for name in names:
-        if name not in found:
-            yield where, f"names the {what} '{name}', which is not declared", nearest(name, found)
+def _model(written: _Written, model: Any, names: Mapping[str, set[str]]) -> Iterator[Reference]:
+    yield from written.known("dataset", model.label.dataset, names["dataset"], "label", "dataset")
+    for number, feature in enumerate(model.features):
+        yield from written.known("feature", feature, names["feature"], "features", number)
+    if "checklist" in model.gate:
+        yield from written.known("checklist", model.checklist, names["checklist"], "checklist")
 
 
-def _twice(where: str, what: str, names: list[str]) -> Iterator[Reference]:
-    for name in dict.fromkeys(name for name in names if names.count(name) > 1):
-        yield where, f"has the {what} '{name}' twice", "Each id once."
+def _monitor(written: _Written, monitor: Any, names: Mapping[str, set[str]]) -> Iterator[Reference]:
+    yield from written.known("model or dataset", monitor.subject, names["model"] | names["dataset"], "subject")
+    yield from _time(written, monitor.every)
+    if monitor.alert is None:
+        return
+    if monitor.alert.runbook:
+        yield from written.known("runbook", monitor.alert.runbook, names["runbook"], "alert", "runbook")
+    if monitor.alert.route:
+        reached = [*ROLES, *written.project.team.people]
+        yield from written.known("role or person", monitor.alert.route, reached, "alert", "route")
+
+
+def _time(written: _Written, every: str) -> Iterator[Reference]:
+    if every:
+        try:
+            cron(every, written.project.zone)
+        except BadInput as problem:
+            yield written.wrong(problem.what, problem.next, "every")
+
+
+def _checklist(written: _Written, checklist: Any) -> Iterator[Reference]:
+    seen: set[str] = set()
+    for number, item in enumerate(checklist.items):
+        if item.sign_off:
+            yield from written.known("role", item.sign_off, ROLES, "items", number, "sign_off")
+        if item.id in seen:
+            yield written.wrong(f"has the item '{item.id}' twice", "Each id once.", "items", number, "id")
+        seen.add(item.id)
 
 
 def _team(project: Project) -> Iterator[Reference]:
     """Roles that are none, and one person under two names, who could vote twice."""
-    people = project.team.people
+    people, team, settings = project.team.people, project.root / "team.yaml", project.root / "mlops.yaml"
     for name, person in people.items():
-        yield from _known(f"team.yaml, {name}", "role", person.roles, ROLES)
-    yield from _twice("team.yaml", "login", [person.login for person in people.values() if person.login])
-    yield from _twice("team.yaml", "Slack account", [person.slack for person in people.values() if person.slack])
+        for number, role in enumerate(person.roles):
+            if role not in ROLES:
+                yield Reference(f"team.yaml, {name}", f"names the role '{role}', which is not declared",
+                                place_of(team, "people", name, "roles", number), nearest(role, ROLES))
+    for key, what in (("login", "login"), ("slack", "Slack account")):
+        owners: dict[str, str] = {}
+        for name, person in people.items():
+            if (value := getattr(person, key)) and owners.setdefault(value, name) != name:
+                yield Reference("team.yaml", f"has the {what} '{value}' twice", place_of(team, "people", name, key),
+                                "Each id once.")
     rules = project.settings.approvals
     able = sum(rules.role in person.roles for person in people.values())
     if people and rules.quorum > able:
-        yield ("mlops.yaml", f"asks for {rules.quorum} votes of role '{rules.role}', which {able} in team.yaml hold",
-               "Name more people, or lower approvals: quorum.")
+        said = f"asks for {rules.quorum} votes of role '{rules.role}', which {able} in team.yaml hold"
+        yield Reference("mlops.yaml", said, place_of(settings, "approvals"),
+                        "Name more people, or lower approvals: quorum.")

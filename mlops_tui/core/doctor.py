@@ -19,6 +19,7 @@ from mlops_tui.core._references import dangling
 from mlops_tui.declare import read
 from mlops_tui.errors import Refusal
 from mlops_tui.kinds import Checklist, Contract, Endpoint, Model, Monitor, Pipeline
+from mlops_tui.marker import MARKER
 from mlops_tui.project import FOLDERS, Project, read_document, read_feature
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Row, Status, Table, View, worst
@@ -211,18 +212,31 @@ def _declared(project: Project) -> Iterator[Row]:
         if path.suffix in READ_ELSEWHERE and kind not in HOLD_CODE and (kind, path) not in read_ones:
             yield _row(f"{kind} {path.name}", Status.WARN, "is not read",
                        f"{FOLDERS[kind]}/ holds .{READERS[kind][0]} files.")
-    wrong = [row for kind, path in read_ones for row in _broken(kind, path)]
-    yield from wrong
+    declared: dict[str, dict[str, Any]] = {kind: {} for kind in READERS}
+    wrong = [row for kind, path in read_ones for row in _read(kind, path, declared[kind])]
+    dead = list(_unreadable_settings(project)) or [
+        _row(each.of, Status.FAIL, f"{each.what} ({each.where})", each.next) for each in dangling(project, declared)]
+    yield from (*wrong, *dead)
     if not wrong:
         yield _row("declarations", Status.PASS, f"{len(read_ones)} files parse")
-        yield from (_row(check, Status.FAIL, said, fix) for check, said, fix in dangling(project))
 
 
-def _broken(kind: str, path: Path) -> Iterator[Row]:
-    """What is wrong with one file; nothing where it parses."""
+def _read(kind: str, path: Path, into: dict[str, Any]) -> Iterator[Row]:
+    """Everything that is wrong with one file; nothing where it parses, and is put into the declarations."""
     try:
-        READERS[kind][1](path)
+        into[path.stem] = READERS[kind][1](path)
     except Refusal as problem:
-        yield _row(f"{kind} {path.stem}", Status.FAIL, f"{problem.what} ({problem.where or path})", problem.next)
+        for each in (problem, *getattr(problem, "also", ())):
+            yield _row(f"{kind} {path.stem}", Status.FAIL, f"{each.what} ({each.where or path})", each.next)
     except (OSError, UnicodeDecodeError) as problem:
         yield _row(f"{kind} {path.stem}", Status.FAIL, f"{problem} ({path})")
+
+
+def _unreadable_settings(project: Project) -> Iterator[Row]:
+    """What is wrong with the files of which there is one: without them, names cannot be followed."""
+    for name, read_it in ((MARKER, lambda: project.zone), ("team.yaml", lambda: project.team)):
+        try:
+            read_it()
+        except Refusal as problem:
+            for each in (problem, *getattr(problem, "also", ())):
+                yield _row(name, Status.FAIL, f"{each.what} ({each.where})", each.next)

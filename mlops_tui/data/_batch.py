@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
 from tempfile import gettempdir
+from typing import Any
 
 import duckdb
 
@@ -182,6 +183,12 @@ class Batch:
         rows = BROKEN if judged.bad_rows else f"{self._rows} WHERE false"
         return f"SELECT {', '.join([*own, *added])} FROM {rows} ORDER BY {AT}"
 
+    def rows_of(self, query: str) -> list[dict[str, Any]]:
+        """The rows of a query by column."""
+        found = self.cursor.execute(query)
+        names = [str(column[0]) for column in found.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
+
     def name_of_file(self) -> str:
         """SQL of the name of a row's file."""
         names = ", ".join(literal(path.name) for path in self.paths)
@@ -190,13 +197,20 @@ class Batch:
     def _without(self, judged: Judged) -> str:
         return f" WHERE {self._unbroken}" if judged.bad_rows else ""
 
-    def write(self, query: str, target: Path) -> None:
-        """Let a file of rows appear whole, in the form that its ending asks for."""
-        form = written_form(target)
+    def check_target(self, target: Path, *, overwrite: bool) -> None:
+        """Refuse a file that cannot be written, or in which there is something that would be lost."""
+        written_form(target)
         if not target.parent.is_dir():
             raise BadInput(f"There is no folder '{target.parent}'.", where=str(target))
         if any(target.resolve() == path.resolve() for path in self.paths):
             raise BadInput(f"'{target.name}' is the file that is read.", where=str(target), next="Name another one.")
+        if target.exists() and target.stat().st_size and not overwrite:
+            raise BadInput(f"'{target.name}' exists already.", where=str(target),
+                           next="Name another file, or add --overwrite.")
+
+    def write(self, query: str, target: Path) -> None:
+        """Let a file of rows appear whole, in the form that its ending asks for."""
+        form = written_form(target)
         staged = target.with_name(f".{target.name}.{os.getpid()}")
         try:
             with reading(self.paths):

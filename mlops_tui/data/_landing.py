@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mlops_tui import folds
+from mlops_tui.data._regrouped import Regrouped
 from mlops_tui.session import Session
 from store.facts import Fact, Finding, Snapshot
 from store.lake import Manifest
@@ -15,11 +16,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Landed:
-    """A dataset's state before and after new files came; `written` is what was new."""
+    """A dataset's state before and after new files came; `written` is what was new, `put_into` what it was added to."""
 
     written: Manifest
     before: Manifest | None
     after: Manifest
+    put_into: Manifest | None = None
 
     @property
     def changed(self) -> bool:
@@ -27,7 +29,7 @@ class Landed:
 
     def partitions(self) -> list[tuple[str, str, int, int]]:
         """Each partition that was written: its name, `new`, `replaced` or `already there`, its rows before and now."""
-        old = {_name(file.partition): file for file in self.before.files} if self.before else {}
+        old = {_name(file.partition): file for file in self.put_into.files} if self.put_into else {}
         found = []
         for file in self.written.files:
             name = _name(file.partition)
@@ -38,15 +40,17 @@ class Landed:
 
 
 def land(session: Session, manifests: Sequence[Manifest], source: str,
-         judged: Callable[[Sequence[Landed]], Finding]) -> list[Landed]:
+         judged: Callable[[Sequence[Landed]], Finding], regrouped: Regrouped | None = None) -> list[Landed]:
     """Partitions replace their like, others stay; nothing is appended where everything was there already.
+
+    `regrouped` is a state that has other partitions now; Conflict where its dataset has changed since.
 
     One transaction: whoever dies before it has changed nothing, and two processes at once both land.
     """
     landed: list[Landed] = []
 
     def decide(entries: "Sequence[Entry]") -> Iterable[Fact]:
-        landed[:] = [_merged(session, manifest, entries) for manifest in manifests]
+        landed[:] = [_merged(session, manifest, entries, regrouped) for manifest in manifests]
         new = [each for each in landed if each.changed]
         if not new:
             return ()
@@ -58,12 +62,13 @@ def land(session: Session, manifests: Sequence[Manifest], source: str,
     return landed
 
 
-def _merged(session: Session, written: Manifest, entries: "Sequence[Entry]") -> Landed:
+def _merged(session: Session, written: Manifest, entries: "Sequence[Entry]", regrouped: Regrouped | None) -> Landed:
     mine = [entry for entry in entries if entry.kind == "snapshot" and entry.subject == written.dataset]
     parent = folds.current_snapshot(mine)
     before = session.data().manifest(written.dataset, parent) if parent else None
-    partitioned = before is not None and any(file.partition for file in written.files)
-    return Landed(written, before, before.replacing(written) if before and partitioned else written)
+    base = regrouped.now if regrouped is not None and before is not None and before.id == regrouped.was.id else before
+    partitioned = base is not None and any(file.partition for file in written.files)
+    return Landed(written, before, base.replacing(written) if base and partitioned else written, base)
 
 
 def _snapshot(each: Landed, source: str) -> Snapshot:

@@ -69,6 +69,14 @@ def rules_table(batch: Batch, judged: Judged) -> Table:
     return Table.of("rules", rows, "rule", "column", "violations", "expects", "effect")
 
 
+def advice(batch: Batch, judged: Judged) -> list[str]:
+    """What helps against times whose zone is not as declared: the file's times, or the contract, are to be changed."""
+    return [(f"{rule.column}: {judged.counts[rule.id]:,} times are not {rule.says}. Write them so (2013-06-01T12:00:00"
+             f"{'-04:00' if zoned else ''}), or declare logicalTypeOptions: {{timezone: {str(not zoned).lower()}}}.")
+            for rule in batch.rules.rules if rule.name == "time_zone" and judged.counts[rule.id]
+            for zoned in (rule.says.startswith("with a"),)]
+
+
 def _effect(rule: Rule, judged: Judged) -> str:
     """What breaking the rule means: for the rows that do, or for all of them."""
     if rule.broken is None:

@@ -56,11 +56,15 @@ def health(session: Session, dataset: str, length: str | None, monitor: str | No
     declared = watching(session, "health", subject.name, monitor, length or ("28d" if monitor is None else None))
     days = _days(session, declared.window)
     state = session.snapshot(subject.name)
+    undated = sum(file.rows for file in state.files if "day" not in file.partition)
+    if undated:
+        raise BadInput(f"{undated:,} rows of '{subject.name}' came before it was partitioned by day.",
+                       where=f"{subject.name}@{state.id[:12]}", next="The next ingest puts them into their days.")
     batches = judged(state, contract, days, declared.limits.get("z", LIMIT))
     newest = batches[-1]
     finding = Finding(
         check="health", subject=subject.name, status=newest.status.value, title=_title(subject.name, newest),
-        value=newest.z, limit=LIMIT, n=newest.rows, data=(state.id,),
+        value=newest.z, limit=declared.limits.get("z", LIMIT), n=newest.rows, data=(state.id,),
         window=(days[0].isoformat(), days[-1].isoformat()),
         declaration=session.declaration("dataset", subject.name), monitor=monitor or "",
         detail={"day": newest.day.isoformat(), "expected": newest.expected,

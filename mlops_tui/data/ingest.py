@@ -10,7 +10,8 @@ import click
 from mlops_tui.capability import LocalPath, measure
 from mlops_tui.data._batch import Batch, Judged, opened
 from mlops_tui.data._landing import Landed, land
-from mlops_tui.data._verdict import finding, monitor_of, rules_table, summary, verdict
+from mlops_tui.data._regrouped import Regrouped, regrouped
+from mlops_tui.data._verdict import advice, finding, monitor_of, rules_table, summary, verdict
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View
 from store.lake import Manifest, sha256_of
@@ -24,13 +25,17 @@ from store.quoting import literal
 def ingest(session: Session, dataset: str, files: tuple[Path, ...]) -> View:
     """Take rows into DATASET as its contract wants them; a partition that was there is replaced by its new rows.
 
+    A dataset whose contract has no partitionBy is one partition: FILE replaces all of its rows. Where partitionBy was
+    changed, the rows that are there are put into the new partitions first.
+
     \b
     Example: mlops-tui ingest flights --file 2013-06-01.parquet
     """
     project = session.declared()
     name = project.subject(dataset, "dataset").name
     contract = project.dataset(name)
-    batch = opened(session, contract, project.path_of("dataset", name), files, session.data().connect())
+    where = project.path_of("dataset", name)
+    batch = opened(session, contract, where, files, session.data().connect())
     policy = contract.on_violation
     judged = batch.judged(lambda rule: rule.hard or (policy != "warn" and not rule.warns))
     watching, monitor = monitor_of(session, "ingest", name)
@@ -41,12 +46,13 @@ def ingest(session: Session, dataset: str, files: tuple[Path, ...]) -> View:
     refused = bool(judged.failed and policy != "warn") or (policy == "reject" and judged.bad_rows > 0)
     if refused or not judged.rows:
         session.ledger.append(record())
-        landed: list[Landed] = []
+        landed, moved = list[Landed](), None
     else:
+        moved = regrouped(session.data(), session.current(name), batch.rules, where) if judged.good_rows else None
         source = ", ".join(f"{path.name} {sha256_of(path)[:16]}" for path in files)
         landed = land(session, _written(session, name, batch, judged, source), source,
-                      lambda states: record(data=[each.after.id for each in states]))
-    return _view(name, title, status, batch, judged, landed)
+                      lambda states: record(data=[each.after.id for each in states]), moved)
+    return _view(name, title, status, batch, judged, landed, moved)
 
 
 def _named(files: Sequence[Path]) -> str:
@@ -66,7 +72,8 @@ def _written(session: Session, name: str, batch: Batch, judged: Judged, source: 
     return made
 
 
-def _view(name: str, title: str, status: Status, batch: Batch, judged: Judged, landed: Sequence[Landed]) -> View:
+def _view(name: str, title: str, status: Status, batch: Batch, judged: Judged, landed: Sequence[Landed],
+          moved: Regrouped | None) -> View:
     good = next((each for each in landed if each.written.dataset == name), None)
     aside = next((each for each in landed if each.written.dataset != name), None)
     parts = good.partitions() if good else []
@@ -74,15 +81,24 @@ def _view(name: str, title: str, status: Status, batch: Batch, judged: Judged, l
         "rows": judged.rows, "good_rows": judged.good_rows, "bad_rows": judged.bad_rows,
         "warned_rows": judged.warned_rows,
         "taken_in": good.written.rows if good and good.changed else 0, "dataset": name,
+        "rows_before": good.before.rows if good and good.before else 0, "rows_now": good.after.rows if good else None,
         "snapshot": good.after.id if good else None, "quarantine": aside.after.id if aside else None}
     rows: list[Row] = [{"partition": part, "change": change, "rows_before": before, "rows": now}
                        for part, change, before, now in parts]
     table = Table.of("partitions", rows, "partition", "change", "rows_before", "rows")
-    body = [Text(note) for note in _notes(name, batch, judged, good, aside)]
+    notes = [*([str(moved)] if moved else []), *_notes(name, batch, judged, good, aside)]
+    body = [Text(note) for note in notes]
     shown: list[Part] = [Facts(facts), *body, table, rules_table(batch, judged)]
     actions = [Action("What came in", ("snapshot", "log", name))] if good else []
     actions += [Action("What was set aside", ("snapshot", "log", f"{name}.quarantine"))] if aside else []
-    return View(f"{name}: {title}", status, tuple(shown), tuple(actions))
+    return View(f"{name}: {title}{_replacing(good)}", status, tuple(shown), tuple(actions))
+
+
+def _replacing(good: Landed | None) -> str:
+    """What became of a dataset that is one partition: nothing of it stays."""
+    if good is None or good.before is None or not good.changed or good.written.partitioned_by != ((),):
+        return ""
+    return f"; {good.after.rows:,} rows replace all {good.before.rows:,} that were there"
 
 
 def _notes(name: str, batch: Batch, judged: Judged, good: Landed | None, aside: Landed | None) -> Iterator[str]:
@@ -100,5 +116,6 @@ def _notes(name: str, batch: Batch, judged: Judged, good: Landed | None, aside: 
         yield f"{aside.written.rows:,} rows were set aside in {aside.written.dataset}."
     if batch.rules.ignored:
         yield f"Left out, since the contract does not name them: {', '.join(batch.rules.ignored)}."
+    yield from advice(batch, judged)
     for each in batch.rules.unchecked:
         yield f"Not checked: {each}."

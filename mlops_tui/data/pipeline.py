@@ -171,7 +171,7 @@ def _run_view(name: str, steps: Sequence[Ready], states: Mapping[str, Manifest],
     title = f"{name}: {failed[0]} failed" if failed else f"{name}: nothing to do" if same == len(shown) else \
         f"{name}: {facts['steps_run']} of {len(shown)} steps run"
     parts = (Steps(tuple(shown)), Facts({**facts, "steps_same": same}),
-             Table.of("outputs", rows, "step", "dataset", "rows", "snapshot"))
+             Table.of("outputs", rows, "step", "dataset", "rows", Column("snapshot", cut=12)))
     return View(title, Status.FAIL if failed else Status.DONE, parts,
                 (Action("Why", ("pipeline", "plan", name)),) if failed else ())
 

@@ -1,6 +1,7 @@
 """What is in a file or a dataset: every column's type, missing values, range, quantiles and most frequent value."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -11,49 +12,72 @@ import numpy as np
 from mlops_tui.analysis import radix
 from mlops_tui.analysis.summary import summary
 from mlops_tui.capability import LOCAL_SOURCES, look
+from mlops_tui.data._inferred import contract_of, name_for
 from mlops_tui.errors import BadInput, Denied
 from mlops_tui.session import Session
-from mlops_tui.view import Cell, Column, Facts, Row, Status, Table, View, finite
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, finite
 from store.scan import Field, Kind, Scan, engine, scan_file
 
 SORTED = 1 << 24  # values of one column that are held and sorted for exact figures: 128 MiB
 QUANTILES = {"p05": 0.05, "p50": 0.5, "p95": 0.95}
+AS_TEXT = "numbers with a decimal comma are read as texts; write them with a point"
 IDS = ("column", "type", "rows", "nulls", "distinct", "min", "max", "mean", "std", *QUANTILES, "top")
+
+
+SHOWN = tuple(Column(id) for id in IDS)
+COMMA = re.compile(r"[+-]?\d+(,\d+)?")  # 1,5 is no number to whoever reads the file as it stands
 
 
 @look
 @click.argument("subject")
-def profile(session: Session, subject: str) -> View:
+@click.option("--contract", "as_contract", is_flag=True, help="Print a first contract that the file keeps.")
+def profile(session: Session, subject: str, *, as_contract: bool) -> View:
     """Describe every column of SUBJECT: a file, or a declared dataset[@snapshot].
 
     \b
     Example: mlops-tui profile flights.parquet
+             mlops-tui profile flights.parquet --contract
     """
-    side = _opened(session, subject)
+    side, declared = _opened(session, subject)
+    if as_contract and declared:
+        raise BadInput(f"'{subject}' has a contract.", where=str(session.declared().path_of("dataset", declared)),
+                       next="Name a file to read one off.")
     rows = []
     for done, field in enumerate(side.fields.values()):
         session.progress(done, len(side.fields), f"describing columns: {field.name}")
         rows.append(described(side, field))
     session.progress(len(rows), len(rows), "describing columns: done")
+    if as_contract:
+        return _contract(session, Path(subject), rows)
     title = f"{Path(subject).name}: {side.rows:,} rows, {len(rows)} columns"
     facts = Facts({"rows": side.rows, "columns": len(rows), "nulls": sum(row["nulls"] for row in rows)})
-    return View(title, Status.DONE, (facts, Table.of("columns", rows, *(Column(id) for id in IDS))))
+    notes = [Text(f"{row['column']}: {row['reason']}.") for row in rows if row.get("reason") == AS_TEXT]
+    return View(title, Status.DONE, (facts, Table.of("columns", rows, *SHOWN), *notes), () if declared else (
+        Action("A first contract for such files", ("profile", subject, "--contract")),))
 
 
-def _opened(session: Session, subject: str) -> Scan:
-    """The dataset of that name, or else the file."""
+def _contract(session: Session, file: Path, rows: Sequence[Row]) -> View:
+    """The contract as text; `init --from` writes it."""
+    text = contract_of(session, file, rows)
+    return View(f"A first contract for {file.name}", Status.DONE, (
+        Facts({"dataset": name_for(file), "columns": len(rows)}), Text(text, "code")), (
+        Action("Write it into the project", ("init", "--from", str(file))),))
+
+
+def _opened(session: Session, subject: str) -> tuple[Scan, str]:
+    """The dataset of that name, with it, or else the file."""
     name = subject.removeprefix("dataset/").partition("@")[0]
     if session.project is not None and name in session.project.datasets:
         manifest = session.snapshot(subject.removeprefix("dataset/"))
-        side = Scan(session.data().connect(), session.data().scan(manifest), subject)
+        side, declared = Scan(session.data().connect(), session.data().scan(manifest), subject), name
     elif session.actor.source not in LOCAL_SOURCES:
         raise Denied(f"A path on the machine cannot be named from {session.actor.source}.",
                      next="Name a declared dataset instead.")
     else:
-        side = scan_file(Path(subject), engine())
+        side, declared = scan_file(Path(subject), engine()), ""
     if not side.rows:
         raise BadInput(f"'{subject}' has columns but no rows.", where=side.where, next="Name one with data.")
-    return side
+    return side, declared
 
 
 def described(side: Scan, field: Field) -> dict[str, Any]:
@@ -114,10 +138,12 @@ def _category(side: Scan, field: Field) -> Row:
     if levels.bucketed:
         return {"nulls": levels.nulls, "distinct": side.distinct(field.name), "reason": "too many values to count each"}
     counts = levels.counts
+    comma = any("," in level for level in counts) and all(COMMA.fullmatch(level.strip()) for level in counts)
     top = min(counts, key=lambda level: (-counts[level], level), default=None)
     often = counts[top] if top is not None and (counts[top] > 1 or len(counts) == 1) else 0
     return {"nulls": levels.nulls, "distinct": len(counts), "min": min(counts, default=None),
-            "max": max(counts, default=None), "top": top if often else None, "top_rows": often}
+            "max": max(counts, default=None), "top": top if often else None, "top_rows": often,
+            **({"reason": AS_TEXT} if comma else {})}
 
 
 def _boolean(side: Scan, field: Field) -> Row:

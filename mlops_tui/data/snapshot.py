@@ -71,8 +71,8 @@ def _listed(entries: "Sequence[Entry]", all_entries: "Sequence[Entry]", *first: 
          "created_at": entry.recorded_at, "run": fact.run or None, "source": fact.source, "dataset": entry.subject,
          "tags": tuple(tags.get((entry.subject, fact.snapshot), ())), "key": fact.key}
         for entry in entries for fact in (_fact(entry),)]
-    return Table.of("snapshots", rows, *first, "snapshot", "parent", "rows", "bytes", Column("created_at", "created"),
-                    "run", "tags", total=total)
+    return Table.of("snapshots", rows, *first, Column("snapshot", cut=12), Column("parent", cut=12), "rows", "bytes",
+                    Column("created_at", "created"), "run", "tags", total=total)
 
 
 # -- checking ---------------------------------------------------------------------------------------------------

@@ -8,12 +8,14 @@ import duckdb
 from mlops_tui import declare
 from mlops_tui.capability import LocalPath, local_path, measure
 from mlops_tui.data._batch import Batch, Judged, alone, opened
-from mlops_tui.data._verdict import finding, monitor_of, rules_table, summary, verdict
-from mlops_tui.errors import NotFound, nearest
+from mlops_tui.data._verdict import advice, finding, monitor_of, rules_table, summary, verdict
+from mlops_tui.errors import NotDeclared, NotFound, nearest
 from mlops_tui.kinds import Contract
 from mlops_tui.rowrules import Rule
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Facts, Part, Status, Text, View
+from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View
+
+FIRST = 5  # bad rows that are shown
 
 
 @measure
@@ -21,14 +23,19 @@ from mlops_tui.view import Action, Cell, Facts, Part, Status, Text, View
 @click.argument("file", type=LocalPath())
 @click.option("--good", type=LocalPath(), help="Write the good rows here, as they are in FILE.")
 @click.option("--quarantine", type=LocalPath(), help="Write the bad rows here, with the rules they broke.")
-def validate(session: Session, contract: str, file: Path, good: Path | None, quarantine: Path | None) -> View:
+@click.option("--overwrite", is_flag=True, help="Replace what is in the files of --good and --quarantine.")
+def validate(session: Session, contract: str, file: Path, good: Path | None, quarantine: Path | None, *,
+             overwrite: bool) -> View:
     """Hold every row of FILE against CONTRACT: a declared dataset, or an ODCS file.
 
     \b
     Example: mlops-tui validate datasets/flights.yaml 2013-06-01.parquet --quarantine bad.parquet
     """
-    declared, where, name = _contract(session, contract)
+    declared, where, name = _contract(session, contract, file)
     batch = opened(session, declared, where, [file], _cursor(session))
+    for target in (good, quarantine):
+        if target is not None:
+            batch.check_target(target, overwrite=overwrite)
     judged = batch.judged(_makes_bad)
     if good is not None:
         batch.write(batch.good_as_read(judged), good)
@@ -39,19 +46,24 @@ def validate(session: Session, contract: str, file: Path, good: Path | None, qua
     status, title = verdict(batch, judged, monitor), summary(batch, judged, file.name)
     if name:
         session.ledger.append(finding(session, "validate", name, status, batch, judged, title=title, monitor=watching))
-    return View(title, status, tuple(_parts(batch, judged)), _next(name, file, status))
+    sets_aside = declared.on_violation == "quarantine" and not judged.failed
+    takes = name if status is not Status.FAIL or sets_aside else ""
+    return View(title, status, tuple(_parts(batch, judged)), _next(contract, file, quarantine, judged, takes))
 
 
 def _makes_bad(rule: Rule) -> bool:
     return not rule.warns
 
 
-def _contract(session: Session, text: str) -> tuple[Contract, Path, str]:
+def _contract(session: Session, text: str, file: Path) -> tuple[Contract, Path, str]:
     """The contract, where it is written, and the dataset it declares (empty for a file of its own)."""
     path = Path(text)
     if path.is_file() and path.suffix.lower() in (".yaml", ".yml"):
         return declare.read(Contract, local_path(session, text)), path, ""
     project = session.project
+    if project is not None and not project.datasets:
+        raise NotDeclared(f"No dataset '{text}': nothing is declared yet.", where=str(project.root / "datasets"),
+                          next=f"Try: mlops-tui init --from {file}")
     if project is not None:
         name = project.subject(text, "dataset").name
         return project.dataset(name), project.path_of("dataset", name), name
@@ -67,10 +79,36 @@ def _cursor(session: Session) -> duckdb.DuckDBPyConnection:
 def _parts(batch: Batch, judged: Judged) -> list[Part]:
     facts: dict[str, Cell] = {"rows": judged.rows, "good_rows": judged.good_rows, "bad_rows": judged.bad_rows,
                               "warned_rows": judged.warned_rows}
-    return [Facts(facts), rules_table(batch, judged), *(Text(f"Not checked: {each}") for each in batch.rules.unchecked)]
+    bad = [_first_bad_rows(batch, judged)] if judged.bad_rows else []
+    notes = [*advice(batch, judged), *(f"Not checked: {each}" for each in batch.rules.unchecked)]
+    return [Facts(facts), rules_table(batch, judged), *bad, *map(Text, notes)]
 
 
-def _next(name: str, file: Path, status: Status) -> tuple[Action, ...]:
-    if not name:
-        return ()
-    return (Action("Take it in", ("ingest", name, "--file", str(file))),) if status is not Status.FAIL else ()
+def _first_bad_rows(batch: Batch, judged: Judged) -> Table:
+    """Some bad rows: where they are in the file, which rules they break, and what stands there."""
+    columns = {rule.id: rule.column.split(",") for rule in batch.rules.rules}
+    rows: list[Row] = []
+    for found in batch.rows_of(f"{batch.quarantine(judged)} LIMIT {FIRST}"):
+        broken = dict.fromkeys(name for rule in found["_rules"] for name in columns[rule] if name in batch.columns)
+        rows.append({"row": found["_row"], "rules": tuple(found["_rules"]),
+                     "values": tuple(f"{name}={_value(found[name])}" for name in broken)})
+    few = f"The first {len(rows)} of {judged.bad_rows:,} bad rows" if judged.bad_rows > len(rows) else "Bad rows"
+    return Table.of("bad_rows", rows, "row", "rules", "values", title=f"{few}, counted from 0")
+
+
+def _value(value: object) -> str:
+    return "(nothing)" if value is None else str(value)
+
+
+def _next(contract: str, file: Path, quarantine: Path | None, judged: Judged, takes: str) -> tuple[Action, ...]:
+    """Bad rows are looked at, all of them where they were written to a file; `takes` is who takes in the good ones."""
+    found = []
+    if judged.bad_rows and quarantine is None:
+        to = f"{file.name.partition('.')[0]}-bad.csv"
+        found.append(Action("All bad rows, in a file", ("validate", contract, str(file), "--quarantine", to)))
+    if judged.bad_rows and quarantine is not None:
+        found.append(Action("What is in the bad rows", ("profile", str(quarantine))))
+    if takes:
+        label = "Take the good rows in, set the bad ones aside" if judged.bad_rows else "Take it in"
+        found.append(Action(label, ("ingest", takes, "--file", str(file))))
+    return (*found, *(() if found else (Action("What is in it", ("profile", str(file))),)))

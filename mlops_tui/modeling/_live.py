@@ -10,7 +10,7 @@ from mlops_tui.modeling._pictures import reliability_diagram
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, worst
-from mlops_tui.watching import watching
+from mlops_tui.watching import limits_from, watching
 from store.facts import Finding
 
 LIMITS = {"ece": 0.05}
@@ -31,7 +31,7 @@ def live_calibration(session: Session, text: str, length: str | None, monitor: s
     status = worst([Status(str(row["status"])) for row in rows])
     finding = _finding(session, subject, monitor, seen, rows, status, adhoc=length is not None)
     session.ledger.append(finding)
-    return _view(finding, seen, rows)
+    return _view(finding, seen, rows, limits_from(session, declared, monitor, "the default"))
 
 
 def judged(seen: Matured, limits: Mapping[str, float], min_rows: int) -> list[Row]:
@@ -70,10 +70,10 @@ def _finding(session: Session, subject: Subject, monitor: str | None, seen: Matu
                            "never": seen.never, "measures": {str(row["measure"]): row["value"] for row in rows}})
 
 
-def _view(finding: Finding, seen: Matured, rows: list[Row]) -> View:
+def _view(finding: Finding, seen: Matured, rows: list[Row], origin: str) -> View:
     facts: dict[str, Cell] = {"outcomes_known": seen.n, "waiting": seen.waiting, "mature_share": seen.mature_share,
                               "predicted": finding.detail["predicted"], "seen": finding.detail["seen"],
-                              "from": finding.window[0], "to": finding.window[1]}
+                              "from": finding.window[0], "to": finding.window[1], "limits_from": origin}
     table = Table.of("measures", rows, "measure", Column("value", digits=3), Column("limit", digits=3), "status",
                      "reason")
     picture = (reliability_diagram(reliability(seen.label, seen.score)),) if seen.n > 1 else ()

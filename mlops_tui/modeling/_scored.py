@@ -72,7 +72,9 @@ def _shown(value: object) -> str:
 
 def _numbers(read: ReadFile, name: str, rows: Bools) -> Floats:
     column = read.columns[name]
-    if column.field.kind not in {"numeric", "boolean"}:
+    if column.field.kind == "category":
+        raise _no_numbers(read, name)
+    if column.field.kind == "time":
         raise BadInput(f"The score '{name}' is no number: the column is {column.field.type}.", where=read.where,
                        next="Name a numeric column.")
     values = column.values.astype(np.float64)
@@ -84,6 +86,28 @@ def _numbers(read: ReadFile, name: str, rows: Bools) -> Floats:
                        where=f"{read.where}, row {first} (from 0)",
                        next="Score every row, or leave out those without a score.")
     return values[rows]
+
+
+def _no_numbers(read: ReadFile, name: str) -> BadInput:
+    """Which texts of a score column are no numbers; one alone makes a reader take the whole column for texts."""
+    column = read.columns[name]
+    odd = ~column.missing & ~np.array([_reads_as_number(str(value)) for value in column.values], dtype=np.bool_)
+    if not odd.any():
+        return BadInput(f"The score '{name}' is no number: the column is {column.field.type}.", where=read.where,
+                        next="Write it as numbers.")
+    first = int(np.argmax(odd))
+    return BadInput(f"The score '{name}' is no number in {int(odd.sum()):,} of {read.rows:,} rows, the first is "
+                    f"'{column.values[first]}'.", where=f"{read.where}, row {first} (from 0)",
+                    next="Name a numeric column." if odd.sum() == (~column.missing).sum() else
+                    "Mend these rows, or leave them out.")
+
+
+def _reads_as_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def need_probabilities(where: str, name: str, scores: Floats, instead: str) -> None:

@@ -33,6 +33,7 @@ from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, View, finite
 
 FOLDS, SEED = 5, 0
+_ANY = (-np.inf, np.inf)
 
 
 @dataclass(frozen=True)
@@ -111,14 +112,16 @@ def facts(labels: Bools, scores: Floats, bins: tuple[ReliabilityBin, ...], line:
             "reliability": split.reliability, "resolution": split.resolution, "uncertainty": split.uncertainty,
             "log_loss": float(log_losses(labels, scores).mean()), "slope": line.slope, "slope_low": slope[0],
             "slope_high": slope[1], "intercept": line.intercept, "intercept_low": intercept[0],
-            "intercept_high": intercept[1], "in_the_large": line.in_the_large, "reason": line.reason,
-            "mean_score": float(scores.mean()), "prevalence": float(labels.mean()), "folds": FOLDS, "seed": SEED}
+            "intercept_high": intercept[1], "in_the_large": line.in_the_large,
+            **({"reason": line.reason} if line.reason else {}), "mean_score": float(scores.mean()),
+            "prevalence": float(labels.mean()), "folds": FOLDS, "seed": SEED}
 
 
 def title(name: str, error: float, line: CalibrationLine, mended: list[Mended]) -> str:
     """The verdict in one line."""
-    low, high = line.slope_bounds or (-np.inf, np.inf)
-    shape = "too extreme" if high < 1 else "too timid" if low > 1 else "no clear tilt"
+    (low, high), (below, above) = line.slope_bounds or _ANY, line.intercept_bounds or _ANY
+    level = "too low" if below > 0 else "too high" if above < 0 else "no clear tilt"
+    shape = "too extreme" if high < 1 else "too timid" if low > 1 else level
     cure = f"{mended[0].name} would mend it" if mended[0].better else "no recalibration is clearly better"
     return f"{name}: ECE {error:.3f}, {shape}; {cure}"
 

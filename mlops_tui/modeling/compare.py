@@ -251,7 +251,7 @@ def parts(found: Compared, data: Scored, margin: float) -> tuple[Part, ...]:
     models = Table.of("models", [_model_row(name, each) for name, each in found.models.items()], "model", "metric",
                       Column("value", digits=4), Column("low", digits=4), Column("high", digits=4), title="Models")
     pairs = Table.of("pairs", [_pair_row(*pair) for pair in found.pairs], *PAIR_COLUMNS,
-                     title="Pairs: the verdict is about b, p is Holm's")
+                     title=f"Pairs by {found.metric.id}: the verdict is about b, p is Holm's")
     curves = {name: roc_curve(data.labels, scores) for name, scores in data.scores.items()}
     first = next(iter(curves))
     drawn = [roc_against(curves[first], curves[name], (first, name)) for name in curves if name != first]
@@ -277,13 +277,24 @@ def _title(found: Compared) -> str:
         best = [name for name in found.models if any(
             (pair[1] == name and pair[4] is Verdict.BETTER) or (pair[0] == name and pair[4] is Verdict.WORSE)
             for pair in found.pairs)]
-        won = f"better than another: {', '.join(best)}" if best else "none is better than another"
+        won = "; ".join(_beaten(found, name) for name in best) or "none is better than another"
         return f"{len(found.models)} models by {found.metric.id}: {won}"
     if judged is Verdict.INCONCLUSIVE:
         return f"{b} against {a} by {found.metric.id}: inconclusive"
     said = {Verdict.BETTER: "is better than", Verdict.WORSE: "is worse than",
             Verdict.EQUIVALENT: "is equivalent to"}[judged]
-    return f"{b} {said} {a} by {found.metric.id} ({-contrast.estimate:+.4f})"
+    return f"{b} {said} {a}: its {found.metric.id} is {_apart(-contrast.estimate)}"
+
+
+def _apart(difference: float) -> str:
+    return f"{abs(difference):.4f} {'higher' if difference > 0 else 'lower'}" if difference else "the same"
+
+
+def _beaten(found: Compared, winner: str) -> str:
+    """Which models one is better than, and by how much of the metric."""
+    lost = [(b if a == winner else a, abs(contrast.estimate)) for a, b, contrast, _, judged in found.pairs
+            if (b == winner and judged is Verdict.BETTER) or (a == winner and judged is Verdict.WORSE)]
+    return f"{winner} is better than {' and '.join(f'{name} by {by:.4f}' for name, by in lost)}"
 
 
 def _actions(file: Path, label: str, found: Compared) -> tuple[Action, ...]:

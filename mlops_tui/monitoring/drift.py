@@ -1,6 +1,8 @@
 """How far today's inputs have moved from the ones the model was trained on."""
 
+import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -9,35 +11,41 @@ import click
 from duckdb import DuckDBPyConnection
 
 from mlops_tui import windowed
-from mlops_tui.analysis.verdict import Limits
+from mlops_tui.analysis.verdict import Limits, rounded_up
 from mlops_tui.capability import measure, subject_or_files
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Monitor
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
 from mlops_tui.shifts import Shift, compare
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View, finite
-from mlops_tui.watching import watching
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View, finite, worst
+from mlops_tui.watching import limits_from, watching
 from store.facts import Finding
 from store.scan import Scan, engine, scan_file
 
 DRAWN = 3  # columns that are drawn, the worst first
-SHOWN = (Column("column"), Column("drifted"), Column("effect", "moved by", digits=3), Column("limit", digits=2),
-         Column("detectable", "this size sees", digits=3), Column("psi", "PSI", digits=3), Column("reason", "evidence"))
+USUAL = (Column("usual", digits=3), Column("decided_by", "decided by"))  # what weeks differ by, where that is known
+SHOWN = (Column("column"), Column("drifted"), Column("effect", "moved by", digits=3),
+         Column("declared_limit", "limit", digits=2), *USUAL, Column("detectable", "this size sees", digits=3),
+         Column("psi", "PSI", digits=3), Column("reason", "evidence"))
 
 
 @measure
 @click.option("--window", "length", default=None, help="How far back SUBJECT is looked at, such as 7d.")
 @click.option("--monitor", default=None, help="Compare as this declared monitor does.")
 @click.option("--columns", default=None, help="Only these columns, separated by commas.")
+@click.option("--limit", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=None,
+              help="The smallest effect that matters: KS of numbers, V of categories.  [default: KS 0.02, V 0.05]")
 @subject_or_files("reference", "current")
 def drift(session: Session, subject: str | None, reference: Path | None, current: Path | None, length: str | None,
-          monitor: str | None, columns: str | None) -> View:
+          monitor: str | None, columns: str | None, limit: float | None) -> View:
     """Compare the columns of SUBJECT, or of a file, with their reference.
 
     A column has drifted when the difference is significant among all columns and larger than matters: a
     Kolmogorov-Smirnov distance of 0.02 or a Cramer's V of 0.05, unless the monitor says otherwise. Against the same
-    weekdays of at least three weeks it must also be larger than these weeks differ from each other.
+    weekdays of at least three weeks it must also be larger than these weeks differ from each other, which is shown as
+    usual; the larger of limit and usual decides. A column whose
+    values are all different is an id, and is judged only where --columns names it.
 
     \b
     Example: mlops-tui drift flights-delay --window 7d
@@ -47,25 +55,53 @@ def drift(session: Session, subject: str | None, reference: Path | None, current
     if reference is not None and current is not None:
         if length or monitor:
             raise BadInput("A file has no window and no monitor.", next="Drop --window and --monitor.")
-        return _files(session, reference, current, chosen)
+        return _files(session, reference, current, chosen, limit)
     found = session.declared().subject(str(subject), "model", "dataset")
     declared = watching(session, "drift", found.name, monitor, length)
     kind, name = ("monitor", monitor) if monitor else (found.kind, found.name)
-    judged_as = "" if chosen or length else session.declaration(kind, name)  # an ad-hoc look is evidence of nothing
-    return _subject(session, found, declared, (monitor or "", judged_as), chosen or declared.columns)
+    adhoc = bool(chosen or length or limit)
+    origin = limits_from(session, declared, monitor, "the default") if limit is None else "--limit"
+    if limit is not None:
+        declared = replace(declared, limits={**declared.limits, "ks": limit, "v": limit})
+    judging = Judging(monitor or "", "" if adhoc else session.declaration(kind, name), origin)
+    return _subject(session, found, declared, judging, chosen or declared.columns)
+
+
+@dataclass(frozen=True)
+class Judging:
+    """By which monitor and declaration a comparison is judged (none: an ad-hoc look is evidence of nothing)."""
+
+    monitor: str
+    declaration: str
+    limits_from: str
 
 
 # -- files --------------------------------------------------------------------------------------------------------
 
 
-def _files(session: Session, reference: Path, current: Path, chosen: Sequence[str]) -> View:
+def _files(session: Session, reference: Path, current: Path, chosen: Sequence[str], limit: float | None) -> View:
     connection = engine()
     sides = _opened(reference, connection), _opened(current, connection)
-    shifts = compare(*sides, Limits(), chosen, session.progress)
+    limits = Limits() if limit is None else Limits(ks=limit, v=limit)
+    shifts = compare(*sides, limits, chosen, session.progress)
     status, title = verdict(shifts)
     title = title[:1].upper() + title[1:]
     facts = {"compared": f"{current.name} against {reference.name}", **counts(shifts, sides[0].rows, sides[1].rows)}
-    return answer(title, status, facts, shifts)
+    return answer(title, status, facts, shifts, _next(reference, current, shifts))
+
+
+def _next(reference: Path, current: Path, shifts: Sequence[Shift]) -> tuple[Action, ...]:
+    """What to look at after two files: the columns that moved, or the same rows by a limit that they can see."""
+    argv = ("drift", "--reference", str(reference), "--current", str(current))
+    moved = [shift.column for shift in sorted(shifts, key=_rank) if shift.verdict.drifted]
+    sees = [shift.evidence.detectable for shift in shifts
+            if shift.judged and shift.verdict.drifted is None and shift.evidence.detectable is not None]
+    if moved:
+        return (Action("Where the values lie now", ("profile", str(current))),
+                Action("Where they lay", ("profile", str(reference))))
+    if sees and max(sees) < 1:
+        return (Action("Judge by what this size sees", (*argv, "--limit", f"{math.ceil(max(sees) * 100) / 100:g}")),)
+    return (Action("What is in it", ("profile", str(current))),)
 
 
 def _opened(path: Path, connection: DuckDBPyConnection) -> Scan:
@@ -90,7 +126,7 @@ def _limits(given: Mapping[str, float]) -> Limits:
         raise BadInput(f"{problem}.") from problem
 
 
-def _subject(session: Session, subject: Subject, declared: Monitor, judging: tuple[str, str],
+def _subject(session: Session, subject: Subject, declared: Monitor, judging: Judging,
              chosen: Sequence[str]) -> View:
     """Read both windows, compare, append the finding, which bears the monitor and declaration it was judged by."""
     window = session.now() - declared.window, session.now()
@@ -105,10 +141,10 @@ def _subject(session: Session, subject: Subject, declared: Monitor, judging: tup
             windowed.rows_in(session, source, (window,), names) as now:
         rows = before.rows, now.rows
         enough = min(rows) >= max(1, declared.min_rows)
-        shifts = compare(before, now, limits, names, session.progress) if enough else []
+        shifts = compare(before, now, limits, chosen, session.progress) if enough else []
     status, title = verdict(shifts) if enough else too_few(*rows, declared.min_rows)
     facts = {"compared": f"{_days(declared.window)} against {against.words}", "from": window[0], "to": window[1],
-             **counts(shifts, *rows)}
+             "limits_from": judging.limits_from, **counts(shifts, *rows)}
     session.ledger.append(_finding(source, judging, window, shifts, status, f"{subject.name}: {title}", rows))
     actions = (Action("How well does it do?", ("performance", subject.name)),) if subject.kind == "model" else ()
     return answer(f"{subject.name}: {title}", status, facts, shifts, actions)
@@ -126,21 +162,21 @@ def too_few(rows_reference: int, rows_current: int, wanted: int) -> tuple[Status
     return Status.UNKNOWN, f"{min(rows_reference, rows_current):,} rows, {wanted:,} are wanted"
 
 
-def _finding(source: windowed.Source, judging: tuple[str, str], window: windowed.Span, shifts: Sequence[Shift],
+def _finding(source: windowed.Source, judging: Judging, window: windowed.Span, shifts: Sequence[Shift],
              status: Status, title: str, rows: tuple[int, int]) -> Finding:
     """What the history keeps: the worst column, and every column's figures."""
-    worst = max((shift for shift in shifts if shift.evidence.effect), key=lambda shift: shift.severity, default=None)
-    effect = worst.evidence.effect if worst is not None else None
+    farthest = max((shift for shift in shifts if shift.evidence.effect), key=lambda shift: shift.severity, default=None)
+    effect = farthest.evidence.effect if farthest is not None else None
+    limit, unit = (farthest.evidence.limit, farthest.unit) if farthest is not None else (None, "")
     kept = ("test", "effect", "p_adjusted", "psi", "drifted", "reason")
     figures: dict[str, Any] = {shift.column: {key: row(shift)[key] for key in kept} for shift in shifts}
     subject = source.subject
     return Finding(
-        check="drift", subject=subject.name, status=status.value, title=title, n=rows[1], monitor=judging[0],
+        check="drift", subject=subject.name, status=status.value, title=title, n=rows[1], monitor=judging.monitor,
         value=effect.low if effect else None, low=effect.low if effect else None, high=effect.high if effect else None,
-        limit=worst.evidence.limit if worst is not None else None, unit=worst.unit if worst is not None else "",
-        window=(window[0].isoformat(), window[1].isoformat()), data=(source.manifest.id,),
-        declaration=judging[1],
-        detail={"columns": figures, "worst": worst.column if worst is not None else "", "rows_reference": rows[0],
+        limit=limit, unit=unit, window=(window[0].isoformat(), window[1].isoformat()), data=(source.manifest.id,),
+        declaration=judging.declaration,
+        detail={"columns": figures, "worst": farthest.column if farthest is not None else "", "rows_reference": rows[0],
                 "drifted": sorted(shift.column for shift in shifts if shift.verdict.drifted)})
 
 
@@ -149,18 +185,34 @@ def _finding(source: windowed.Source, judging: tuple[str, str], window: windowed
 
 def _rank(shift: Shift) -> tuple[int, float]:
     """The worst first; what is not compared at all comes last."""
+    if shift.change in ("gone", "retyped"):
+        return 0, -math.inf
     return {True: 0, None: 1, False: 2}[shift.verdict.drifted] if shift.judged else 3, -shift.severity
 
 
+CHANGED = (("gone", "gone"), ("retyped", "of another type"), ("new", "new"))  # of a column, and how it is said
+
+
 def verdict(shifts: Sequence[Shift]) -> tuple[Status, str]:
-    """How the comparison stands, and in one sentence why."""
+    """How the comparison stands, and in one sentence why: a column that is gone or of another type fails as well."""
     judged = [shift for shift in shifts if shift.judged]
+    changed = {change: [shift.column for shift in shifts if shift.change == change] for change, _ in CHANGED}
+    said = "".join(f"; {words}: {', '.join(changed[change])}" for change, words in CHANGED if changed[change])
+    status, title = _moved(judged)
+    if changed["gone"] or changed["retyped"]:
+        status = Status.FAIL
+    return worst([status, Status.UNKNOWN]) if changed["new"] else status, title + said
+
+
+def _moved(judged: Sequence[Shift]) -> tuple[Status, str]:
     drifted = sum(shift.verdict.drifted is True for shift in judged)
-    unknown = sum(shift.verdict.drifted is None for shift in judged)
+    unknown = [shift for shift in judged if shift.verdict.drifted is None]
     if drifted:
         return Status.FAIL, f"{drifted} of {len(judged)} columns moved more than they should"
     if unknown or not judged:
-        return Status.UNKNOWN, f"{unknown} of {len(judged)} columns cannot be judged, none is seen to move"
+        needed = max((shift.evidence.needed or 0 for shift in unknown), default=0)
+        more = f": {rounded_up(needed):,} rows on each side would say" if needed else ""
+        return Status.UNKNOWN, f"{len(unknown)} of {len(judged)} columns cannot be judged, none is seen to move{more}"
     return Status.PASS, f"none of {len(judged)} columns moved more than it should"
 
 
@@ -170,6 +222,8 @@ def counts(shifts: Sequence[Shift], rows_reference: int, rows_current: int) -> d
     return {"rows_reference": rows_reference, "rows_current": rows_current,
             "drifted_columns": sum(shift.verdict.drifted is True for shift in shifts),
             "unknown_columns": sum(shift.verdict.drifted is None and shift.judged for shift in shifts),
+            **{f"{change}_columns": count for change in ("gone", "retyped", "new", "id")
+               if (count := sum(shift.change == change for shift in shifts))},
             "method": f"KS and chi-square, Benjamini-Hochberg over {tests} columns"}
 
 
@@ -177,7 +231,9 @@ def answer(title: str, status: Status, facts: Mapping[str, Cell], shifts: Sequen
            actions: tuple[Action, ...] = ()) -> View:
     """The view of a comparison: the verdict first, the worst columns first."""
     ranked = sorted(shifts, key=_rank)
-    table = Table.of("columns", [row(shift) for shift in ranked], *SHOWN)
+    usual = any(shift.evidence.usual is not None for shift in shifts)
+    table = Table.of("columns", [row(shift) for shift in ranked],
+                     *(column for column in SHOWN if usual or column not in USUAL))
     return View(title, status, (Facts(facts), table, *pictures(ranked)), actions)
 
 
@@ -192,11 +248,21 @@ def row(shift: Shift) -> Row:
         "p_value": evidence.p_value.high if evidence.p_value else None, "p_adjusted": shift.verdict.p_adjusted,
         "effect": evidence.effect.low if evidence.effect else None, "psi": figures.pop("psi", None),
         "drifted": shift.verdict.drifted, "reason": shift.verdict.reason,
-        "limit": finite(evidence.limit), "usual": evidence.usual, "detectable": evidence.detectable}
+        "limit": finite(evidence.limit), "declared_limit": finite(evidence.declared), "usual": evidence.usual,
+        "decided_by": _decided_by(shift), "detectable": evidence.detectable, "rows_needed": evidence.needed,
+        "change": shift.change}
     gone_r, rows_r, gone_c, rows_c = evidence.missing
     values |= {"missing_reference": gone_r / rows_r if rows_r else None,
                "missing_current": gone_c / rows_c if rows_c else None}
     return values | {key: finite(value) if isinstance(value, float) else value for key, value in figures.items()}
+
+
+def _decided_by(shift: Shift) -> str | None:
+    """Which of the two an effect was held against: the limit that was set, or what such weeks usually differ by."""
+    evidence = shift.evidence
+    if evidence.effect is None:
+        return None
+    return "usual" if evidence.usual is not None and evidence.usual > evidence.declared else "limit"
 
 
 def pictures(ranked: Sequence[Shift]) -> tuple[Series, ...]:

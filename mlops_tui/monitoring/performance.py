@@ -17,7 +17,7 @@ from mlops_tui.matured import Matured, judged_rows, window
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View, worst
-from mlops_tui.watching import watching
+from mlops_tui.watching import limits_from, watching
 from store.facts import Finding
 
 SHOWN = ("roc_auc", "average_precision", "brier", "log_loss")
@@ -50,7 +50,8 @@ def performance(session: Session, model: str, length: str | None, monitor: str |
     finding = _finding(session, subject, seen, measured, rows, status, judge_as)
     finding = replace(finding, monitor=monitor or "")
     session.ledger.append(finding)
-    return _view(finding, seen, rows, status)
+    origin = limits_from(session, declared, monitor, f"models/{subject.name}.yaml, criteria")
+    return _view(finding, seen, rows, status, origin if any(row["limit"] is not None for row in rows) else None)
 
 
 def asked(declared: Monitor, model: Model) -> list[Criterion]:
@@ -126,10 +127,10 @@ def _finding(session: Session, subject: Subject, seen: Matured, measured: Mappin
                            "predicted": float(seen.score.mean()) if seen.n else None})
 
 
-def _view(finding: Finding, seen: Matured, rows: list[Row], status: Status) -> View:
+def _view(finding: Finding, seen: Matured, rows: list[Row], status: Status, origin: str | None) -> View:
     facts = Facts({"predictions": seen.total, "labels_in": seen.n, "waiting": seen.waiting, "never": seen.never,
                    "mature_share": seen.mature_share, "from": finding.window[0], "to": finding.window[1],
-                   "version": finding.version})
+                   "version": finding.version, "limits_from": origin})
     table = Table.of("metrics", rows, "metric", Column("value"), Column("low"), Column("high"), "n", "limit", "status",
                      "reason")
     return View(finding.title, status, (facts, table, *_daily(seen)), (

@@ -116,7 +116,7 @@ def cell_text(value: Cell, column: Column, zone: tzinfo, digits: int | None = No
     if isinstance(value, datetime):
         return moment(value, zone)
     if isinstance(value, str):
-        return clean(value)
+        return clean(value[:column.cut])
     return clean(", ".join(str(item) for item in value))
 
 

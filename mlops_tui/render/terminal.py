@@ -24,7 +24,9 @@ from mlops_tui.view import Action, Column, Facts, Part, Row, Series, Status, Ste
 
 ROWS = 40        # of a table
 READABLE = 100   # columns of prose, and where a status word is looked for
-NARROWEST = 8    # a column of text gives way down to this
+NARROWEST = 8    # of a heading, and of a detail beside a step
+NARROW = 12      # a column of text gives way down to this, the one with the longest text down to LONG
+LONG = 20
 WRAPPED = 16     # from this width on, a text that is too long takes up to three lines
 
 
@@ -166,6 +168,7 @@ class _Shown:
     heading: str
     right: bool
     brief: tuple[str, ...] = ()  # times without year and zone, for where room is short
+    tells: bool = False  # the one with the longest text, which tells the rows apart
 
     @property
     def natural(self) -> int:
@@ -174,8 +177,12 @@ class _Shown:
     @property
     def least(self) -> int:
         """Numbers and times are never cut; texts and headings may be."""
-        longest = max((width_of(text) for text in self.texts), default=1)
-        return longest if self.right else min(longest, NARROWEST)
+        longest, heading = self.longest, min(width_of(self.heading), NARROWEST)
+        return max(longest if self.right else min(longest, LONG if self.tells else NARROW), heading)
+
+    @property
+    def longest(self) -> int:
+        return max((width_of(text) for text in self.texts), default=1)
 
 
 def _table(part: Table, width: int, zone: tzinfo, rows: int, command: Sequence[str]) -> Iterator[Line]:
@@ -212,12 +219,14 @@ def _column(column: Column, rows: Sequence[Row], zone: tzinfo) -> _Shown:
 
 
 def _sized(columns: list[_Shown], room: int) -> tuple[list[_Shown], list[int], list[_Shown]]:
-    """Columns that fit, their widths, and those left out: texts are narrowed first, then the last columns go."""
-    kept = list(columns)
+    """Columns that fit, their widths, and those left out: texts are narrowed first, then the last columns go, but not
+    the one with the longest text."""
+    telling = max((each for each in columns if not each.right), key=lambda each: each.longest, default=None)
+    kept = [replace(each, tells=each is telling) for each in columns]
     if sum(each.natural for each in kept) + 2 * (len(kept) - 1) > room:
         kept = [replace(each, texts=each.brief) if each.brief else each for each in kept]
     while len(kept) > 1 and sum(each.least for each in kept) + 2 * (len(kept) - 1) > room:
-        kept.pop()
+        kept.pop(-1 if len(kept) < 3 or not kept[-1].tells else -2)
     sizes = [min(each.natural, room) for each in kept]
     least = [min(each.least, room) for each in kept]
     over = sum(sizes) + 2 * (len(kept) - 1) - room
@@ -229,7 +238,7 @@ def _sized(columns: list[_Shown], room: int) -> tuple[list[_Shown], list[int], l
         place = next(index for index, size in enumerate(sizes) if size == widest and give[index] > 0)
         sizes[place] -= 1
         over -= 1
-    return kept, sizes, columns[len(kept):]
+    return kept, sizes, [each for each in columns if each.column not in {one.column for one in kept}]
 
 
 def _row(number: int, row: Row, columns: Sequence[_Shown], sizes: Sequence[int]) -> Iterator[Line]:

@@ -75,8 +75,11 @@ def test_every_broken_file_is_named_and_not_only_the_first(session, project):
     found = wrong(outcome)
     assert set(found) == {"model flights-delay", "monitor flights-drift", "checklist other", "feature delays",
                           "decision one"}
+    of_model = [row for row in outcome.view.table("checks").rows if row["check"] == "model flights-delay"]
     assert f"{project}/models/flights-delay.yaml:1" in found["model flights-delay"]
-    assert checks(outcome)["model flights-delay"]["fix"] == "Did you mean 'task'?"
+    assert of_model[0]["fix"] == "Did you mean 'task'?"
+    assert [row["detail"].split(" (")[0] for row in of_model] == [
+        "Unknown key 'tsk'.", *(f"Key '{key}' is missing." for key in ("label", "features", "candidates", "split"))]
 
 
 def test_a_file_that_is_not_read_is_pointed_out(session, project):
@@ -94,6 +97,10 @@ def test_a_file_that_is_not_read_is_pointed_out(session, project):
      "Did you mean 'flights-delay'?"),
     ("monitors/flights-drift.yaml", "runbook: data-drift", "runbook: data-drif", "monitor flights-drift",
      "Did you mean 'data-drift'?"),
+    ("monitors/flights-drift.yaml", "route: oncall", "route: onkall", "monitor flights-drift",
+     "Did you mean 'oncall'?"),
+    ("monitors/flights-drift.yaml", "check: drift", 'check: drift\nevery: "0 6 * *"', "monitor flights-drift",
+     "Write five fields, such as '0 6 * * *': minute, hour, day, month, weekday."),
     ("checklists/standard.yaml", "sign_off: approver", "sign_off: aprover", "checklist standard",
      "Did you mean 'approver'?"),
     ("checklists/standard.yaml", "id: limits-reviewed", "id: drift-ok", "checklist standard", "Each id once."),
@@ -108,6 +115,31 @@ def test_a_name_that_leads_nowhere_is_found(session, project, name, old, new, ch
     path.write_text(text.replace(old, new))
     outcome = doctor(session())
     assert (outcome.exit, checks(outcome)[check]["fix"]) == (1, fix)
+
+
+def test_all_mistakes_of_all_files_are_named_with_their_lines(session, project):
+    opened = session()
+    (project / "monitors" / "flights-drift.yaml").write_text(
+        "check: drift\nsubject: flight-delay\nevery: 0 6 * *\nalert: {route: onkall, runbook: data-drift}\n")
+    (project / "monitors" / "other.yaml").write_text(
+        "check: performance\nsubject: flights-delay\nlimits: {roc_auc: 70}\nmin_rows: -5\n")
+    found = [str(row["detail"]) for row in doctor(opened).view.table("checks").rows if row["status"] is Status.FAIL]
+    places = [detail.rpartition("(")[2].rstrip(")").removeprefix(f"{project}/monitors/") for detail in found]
+    assert sorted(places) == ["flights-drift.yaml:2", "flights-drift.yaml:3", "flights-drift.yaml:4", "other.yaml:3",
+                              "other.yaml:4"]
+
+
+def test_a_route_may_be_a_person(session, project):
+    path = project / "monitors" / "flights-drift.yaml"
+    path.write_text(path.read_text().replace("route: oncall", "route: bo"))
+    assert doctor(session()).exit == 0
+
+
+def test_settings_that_cannot_be_read_are_named(session, project):
+    opened = session()
+    (project / "team.yaml").write_text("people:\n  ana: {role: [engineer]}\n")
+    del opened.project.team
+    assert wrong(doctor(opened))["team.yaml"].endswith(f"({project}/team.yaml:2)")
 
 
 def test_one_person_under_two_names_is_found(session, project):

@@ -50,3 +50,46 @@ def test_it_is_not_for_slack(tmp_path: Path) -> None:
     session = here(tmp_path)
     session.actor = Actor("ana", frozenset({"admin"}), "slack")
     assert session.perform(["init", "x"]).exit == 4
+
+
+def test_no_project_begins_inside_another_unless_it_is_meant_to(tmp_path: Path) -> None:
+    here(tmp_path).perform(["init", "."])
+    outcome = here(tmp_path).perform(["init", "sub/churn"])
+    assert outcome.exit == 2
+    assert "would lie inside the project in" in str(outcome.error)
+    assert not (tmp_path / "sub").exists()
+    assert here(tmp_path).perform(["init", "sub/churn", "--nested"]).exit == 0
+
+
+def test_a_first_contract_is_read_off_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "customers.csv"
+    file.write_text("id,age\n1,30\n2,41\n")
+    outcome = here(tmp_path).perform(["init", "churn", "--from", str(file)])
+    assert outcome.exit == 0, outcome.error
+    contract = Project(tmp_path / "churn").dataset("customers")
+    assert [(item.name, item.unique) for item in contract.properties] == [("id", True), ("age", False)]
+    orders = tmp_path / "orders.csv"
+    orders.write_text("id\n1\n")
+    assert here(tmp_path).perform(["init", "churn", "--from", str(orders)]).exit == 0
+    assert set(Project(tmp_path / "churn").datasets) == {"customers", "orders"}
+    before = (tmp_path / "churn/datasets/orders.yaml").read_text()
+    orders.write_text("id,b\n1,2\n")
+    assert here(tmp_path).perform(["init", "churn", "--from", str(orders)]).exit == 2
+    assert (tmp_path / "churn/datasets/orders.yaml").read_text() == before
+
+
+def test_a_file_that_cannot_be_read_begins_nothing(tmp_path: Path) -> None:
+    outcome = here(tmp_path).perform(["init", "churn", "--from", str(tmp_path / "gone.csv")])
+    assert outcome.exit == 2
+    assert "No file 'gone.csv'" in str(outcome.error)
+    assert not (tmp_path / "churn").exists()
+
+
+def test_where_nothing_is_declared_a_file_is_the_way_to_begin(tmp_path: Path) -> None:
+    here(tmp_path).perform(["init", "."])
+    (tmp_path / "a.csv").write_text("id\n1\n")
+    session = open_project(tmp_path, source="terminal")
+    found = session.perform(["validate", "sales", str(tmp_path / "a.csv")])
+    assert found.error is not None
+    assert found.error["next"] == f"Try: mlops-tui init --from {tmp_path / 'a.csv'}"
+    assert "init --from FILE" in str(session.perform(["health", "sales"]).error)

@@ -181,6 +181,9 @@ def test_a_dataset_without_partitions_is_replaced_as_a_whole(session: Session, t
     (trips / "cities.csv").write_text("code,name\nNYC,New York\n")
     outcome = ingest(session, "cities", trips / "cities.csv")
     assert "all rows: 2 rows were replaced by 1" in texts(outcome)
+    assert outcome.view.title.endswith("; 1 rows replace all 2 that were there")
+    facts = outcome.view.facts()
+    assert (facts["rows_before"], facts["rows_now"]) == (2, 1)
     assert rows(session, "cities", "code") == [("NYC",)]
 
 
@@ -205,6 +208,61 @@ def test_warn_takes_in_all_that_can_be_stored(session: Session, trips: Path) -> 
     assert (facts["good_rows"], facts["bad_rows"], facts["warned_rows"]) == (3, 2, 2)
     assert rows(fresh, columns="id, fare") == [(1, 5.0), (1, 5.0), (2, -1.0)]
     assert rows(fresh, "trips.quarantine", "_rules") == [(["at:required"],), (["fare:type"],)]
+
+
+# -- the contract partitions otherwise than it did ----------------------------------------------------------------
+
+
+def partitioned(project: Path, by: str) -> None:
+    declare(project)
+    contract = project / "datasets/trips.yaml"
+    line = "  - {property: partitionBy, value: [day]}\n"
+    contract.write_text(contract.read_text().replace(line, line.replace("[day]", by) if by else ""))
+
+
+def test_rows_that_were_there_are_put_into_the_new_partitions_and_no_row_is_there_twice(trips: Path) -> None:
+    partitioned(trips, "")
+    ingest(opened(trips), "trips", day(trips, trip(1), trip(2), trip(3, "2013-06-02T12:00:00-04:00")))
+    partitioned(trips, "[day]")
+    session = opened(trips)
+    outcome = ingest(session, "trips", day(trips, trip(2), trip(4)))
+    assert outcome.exit == 0, outcome.error
+    assert rows(session, columns="id, day") == [(2, "2013-06-01"), (3, "2013-06-02"), (4, "2013-06-01")]
+    assert "trips was partitioned by nothing: its 3 rows are in 2 partitions by day now." in texts(outcome)
+    assert [(row["partition"], row["change"], row["rows_before"]) for row in outcome.view.table("partitions").rows] == [
+        ("2013-06-01", "replaced", 2)]
+    partitioned(trips, "[city]")
+    outcome = ingest(opened(trips), "trips", day(trips, trip(9, city="BOS")))
+    assert "trips was partitioned by day: its 3 rows are in 1 partitions by city now." in texts(outcome)
+    assert rows(opened(trips), columns="id, city") == [(2, "NYC"), (3, "NYC"), (4, "NYC"), (9, "BOS")]
+
+
+def test_rows_that_cannot_be_put_into_the_new_partitions_stop_the_ingest(trips: Path) -> None:
+    partitioned(trips, "")
+    ingest(opened(trips), "trips", day(trips, trip(1), "2,2013-06-01T12:00:00-04:00,NYC,"))
+    partitioned(trips, "[fare]")
+    outcome = ingest(opened(trips), "trips", day(trips, trip(3)))
+    assert outcome.error is not None
+    assert outcome.error["what"] == "'trips' has 1 rows without a fare, by which it is to be partitioned now."
+    assert outcome.error["where"] == f"{trips / 'datasets/trips.yaml'}:{line_of(trips, 'partitionBy')}"
+    assert rows(opened(trips)) == [(1,), (2,)]
+
+
+def line_of(project: Path, word: str) -> int:
+    lines = (project / "datasets/trips.yaml").read_text().splitlines()
+    return next(number for number, line in enumerate(lines, start=1) if word in line)
+
+
+def test_health_and_drift_say_that_rows_have_no_day_yet_instead_of_breaking(trips: Path) -> None:
+    partitioned(trips, "")
+    ingest(opened(trips), "trips", day(trips, trip(1), trip(2)))
+    partitioned(trips, "[day]")
+    contract = trips / "datasets/trips.yaml"
+    contract.write_text(contract.read_text() + "  - {property: calendar, value: daily}\n")
+    outcome = opened(trips).perform(["health", "trips"])
+    assert outcome.error is not None
+    assert "2 rows of 'trips' came before it was partitioned by day." in outcome.error["what"]
+    assert opened(trips).perform(["drift", "trips"]).exit == 1  # too few rows
 
 
 # -- again, replaced, empty -------------------------------------------------------------------------------------

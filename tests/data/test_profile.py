@@ -138,6 +138,13 @@ def test_a_bad_file_is_refused_by_name(tmp_path: Path, name: str, content: bytes
     assert found.error["where"]
 
 
+def test_a_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found = profile(Path())
+    assert found.error is not None
+    assert found.error["what"] == "'.' is a folder."
+
+
 def test_slack_may_not_read_files(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("x\n1\n")
     session = without_project(tmp_path, perform)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from mlops_tui.commands import Outcome, perform
 from mlops_tui.opening import open_project
 from mlops_tui.session import without_project
-from mlops_tui.view import Status
+from mlops_tui.view import Status, Text
 from store.facts import Finding
 
 CONTRACT = """\
@@ -288,6 +288,23 @@ def test_damaged_files_and_missing_contracts_are_named(contract: Path, tmp_path:
         assert said in outcome.view.title
 
 
+def test_a_file_that_is_there_is_only_replaced_on_request(tmp_path: Path, contract: Path) -> None:
+    file, kept, empty = tmp_path / "people.csv", tmp_path / "kept.csv", tmp_path / "empty.csv"
+    file.write_text("id,age,score,code,status,at\n1,30,0.5,ABC,new,2013-06-01T10:00:00Z\n2,-1,0.5,ABC,new,noon\n")
+    kept.write_text("mine\n1\n")
+    empty.touch()
+    for option in ("--good", "--quarantine"):
+        other = "--quarantine" if option == "--good" else "--good"
+        outcome = run(tmp_path, str(contract), str(file), option, str(kept), other, str(tmp_path / "new.csv"))
+        assert (outcome.exit, kept.read_text()) == (2, "mine\n1\n")
+        assert outcome.error is not None
+        assert outcome.error["what"] == "'kept.csv' exists already."
+        assert not (tmp_path / "new.csv").exists()
+    run(tmp_path, str(contract), str(file), "--good", str(kept), "--quarantine", str(empty), "--overwrite")
+    assert [row["id"] for row in read(kept)] == [1]
+    assert [row["id"] for row in read(empty)] == [2]
+
+
 def test_it_never_writes_over_what_it_reads(contract: Path, tmp_path: Path) -> None:
     table, _ = planted(400, seed=1)
     file = write(table, tmp_path / "people.parquet")
@@ -298,6 +315,27 @@ def test_it_never_writes_over_what_it_reads(contract: Path, tmp_path: Path) -> N
     assert file.read_bytes() == before
     assert run(tmp_path, str(contract), str(file), "--good", str(tmp_path / "no" / "g.parquet")).exit == 2
     assert run(tmp_path, str(contract), str(file), "--good", str(tmp_path / "g.xlsx")).exit == 2
+
+
+# -- what is said of them ----------------------------------------------------------------------------------------
+
+
+def test_the_first_bad_rows_are_shown_with_what_stands_there(tmp_path: Path, contract: Path) -> None:
+    rows = [f"{number},{-number},0.5,ABC,new,2013-06-01T10:00:00Z" for number in range(1, 8)]
+    file = tmp_path / "people.csv"
+    file.write_text("\n".join(["id,age,score,code,status,at", "9,,0.5,ABC,new,2013-06-01T10:00:00", *rows]) + "\n")
+    outcome = run(tmp_path, str(contract), str(file))
+    shown = outcome.view.table("bad_rows")
+    assert len(shown.rows) == 5
+    assert shown.title == "The first 5 of 8 bad rows, counted from 0"
+    assert shown.rows[0] == {"row": 0, "rules": ("age:required", "at:time_zone"),
+                             "values": ("age=(nothing)", "at=2013-06-01T10:00:00")}
+    assert (shown.rows[1]["rules"], shown.rows[1]["values"]) == (("age:minimum",), ("age=-1",))
+    assert [action.argv for action in outcome.view.actions] == [
+        ("validate", str(contract), str(file), "--quarantine", "people-bad.csv")]
+    told = [part.body for part in outcome.view.parts if isinstance(part, Text)]
+    assert told == ["at: 1 times are not with a time zone. Write them so (2013-06-01T12:00:00-04:00), or declare "
+                    "logicalTypeOptions: {timezone: false}."]
 
 
 # -- in a project -----------------------------------------------------------------------------------------------

@@ -72,6 +72,21 @@ def test_calibrated_scores_are_left_alone(file: Path) -> None:
     assert "no recalibration is clearly better" in run(file, "honest").view.title
 
 
+def test_scores_that_are_all_too_high_are_said_to_be(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    odds = rng.normal(size=6000)
+    late = rng.random(6000) < 1 / (1 + np.exp(1 - odds))
+    path = tmp_path / "level.csv"
+    path.write_text("late,high,low\n" + "".join(
+        f"{int(y)},{1 / (1 + np.exp(-x))},{1 / (1 + np.exp(2 - x))}\n" for y, x in zip(late, odds, strict=True)))
+    for score, said in (("high", "too high"), ("low", "too low")):
+        outcome = run(path, score)
+        low, high = (document(outcome)["facts"][f"intercept_{edge}"] for edge in ("low", "high"))
+        assert low > 0 or high < 0
+        assert f", {said};" in outcome.view.title
+        assert "reason" not in outcome.view.facts()
+
+
 def test_few_positives_refuse_isotonic(file: Path) -> None:
     rows = {row["recalibrator"]: row for row in
             document(run(file, "honest", label="rare"))["tables"]["recalibrators"]["rows"]}

@@ -69,6 +69,12 @@ def test_two_models_are_compared_by_delong(file: Path) -> None:
     assert found["series"]["roc:b"]["kind"] == "line"
 
 
+def test_the_title_says_how_far_the_models_lie_apart_and_in_which_way(file: Path) -> None:
+    by = roc_auc_score(LATE, B) - roc_auc_score(LATE, A)
+    assert document(run(file))["title"] == f"b is better than a: its roc_auc is {by:.4f} higher"
+    assert document(run(file, scores="b,a"))["title"] == f"a is worse than b: its roc_auc is {by:.4f} lower"
+
+
 @pytest.mark.parametrize("ending", ["csv", "json"])
 def test_the_form_of_the_file_changes_nothing(ending: str, file: Path, tmp_path: Path) -> None:
     assert pair(run(written(tmp_path / f"scored.{ending}", COLUMNS))) == pytest.approx(pair(run(file)))
@@ -81,7 +87,7 @@ def test_several_models_are_compared_pair_by_pair_with_holms_correction(file: Pa
     assert [row["verdict"] for row in rows.values()] == ["better", "equivalent", "worse"]
     assert rows["a", "b"]["p_adjusted"] == pytest.approx(3 * rows["a", "b"]["p_value"])
     assert (rows["a", "twin"]["p_value"], rows["a", "twin"]["estimate"]) == (1, 0)
-    assert found["title"] == "3 models by roc_auc: better than another: b"
+    assert found["title"] == "3 models by roc_auc: b is better than a by 0.0664 and twin by 0.0664"
 
 
 @pytest.mark.parametrize(("options", "method", "metric"), [
@@ -163,7 +169,8 @@ CSV = {  # what the file holds, what is said, what to do
     "NaN": ("1,.1,.2 0,nan,.4 0,.1,.2", f"{SCORE} 'a', the first is nan", "Score"),
     "null": ("1,.1,.2 0,.1, 0,.1,.2", f"{SCORE} 'b', the first is null", "Score"),
     "infinity": ("1,.1,.2 0,inf,.4 0,.1,.2", f"{SCORE} 'a', the first is inf", "Score"),
-    "words": ("1,high,.2 0,low,.4", "The score 'a' is no number: the column is VARCHAR", "numeric"),
+    "words": ("1,high,.2 0,low,.4", "The score 'a' is no number in 2 of 2 rows, the first is 'high'.", "numeric"),
+    "a word": ("1,.3,.2 0,n/a,.4 1,,.4", "The score 'a' is no number in 1 of 3 rows, the first is 'n/a'.", "Mend"),
     "no rows": ("", "has columns but no rows", "data"),
     "no labels": (",.1,.2 ,.3,.4", "all 2 values of 'late' are null", "Join"),
     "three rows": ("1,.1,.2 0,.3,.4 0,.3,.1", "DeLong needs two rows of each class, here 1 positive", "more rows"),

@@ -16,7 +16,7 @@ import pytest
 from scipy import stats
 
 from mlops_tui import shifts
-from mlops_tui.analysis.verdict import Limits
+from mlops_tui.analysis.verdict import Limits, rounded_up
 from mlops_tui.commands import Outcome, perform
 from mlops_tui.render.json import as_json
 from mlops_tui.session import without_project
@@ -155,7 +155,10 @@ EDGES: dict[str, tuple[Any, Any, bool | None, str]] = {
     "one row and many": (normal(1), [0.1], None, "not enough data"),
     "truth values": ([True, False] * 2000, [True] * 4000, True, "V 0."),
     "the two zeros": ([0.0] * 40_000, [-0.0] * 40_000, False, "no shift seen"),
-    "identifiers": ([f"id-{i}" for i in MANY], [f"id-{i}" for i in range(4000, 8000)], None, "occurs often enough"),
+    "identifiers": ([f"id-{i}" for i in MANY], [f"id-{i}" for i in range(4000, 8000)], None,
+                    "no value is there twice"),
+    "rare words": ([f"id-{i // 2}" for i in MANY], [f"id-{i // 2}" for i in range(4000, 8000)], None,
+                   "occurs often enough"),
     "times": (pa.array(MANY, pa.timestamp("s")), pa.array([i + 10**6 for i in MANY], pa.timestamp("s")), None,
               "time moves on"),
     "whole numbers beyond 2^53": ([2**60 + i for i in MANY], [2**60 + i for i in MANY], None, "not enough data"),
@@ -174,12 +177,49 @@ def test_edge_cases_have_stated_answers(tmp_path: Path, case: str) -> None:
     assert row["test"] is not None or row["p_value"] is None
 
 
-def test_a_column_of_one_side_only_is_unknown_and_named(tmp_path: Path) -> None:
+def test_a_column_of_one_side_only_is_named_in_the_title(tmp_path: Path) -> None:
     found = drift(tmp_path, {"x": normal(1, 40_000), "old": normal(1, 40_000)},
                   {"x": normal(2, 40_000), "new": normal(1, 40_000)})
     assert {name: row["reason"] for name, row in rows(found).items() if name != "x"} == {
         "old": "only in the reference", "new": "only in the current data"}
-    assert (rows(found)["x"]["drifted"], found.view.status) == (False, Status.UNKNOWN)
+    assert (rows(found)["x"]["drifted"], found.view.status, found.exit) == (False, Status.FAIL, 1)
+    assert found.view.title == "None of 1 columns moved more than it should; gone: old; new: new"
+    facts = found.view.facts()
+    assert [facts.get(f"{change}_columns") for change in ("gone", "retyped", "new", "id")] == [1, None, 1, None]
+    fewer = drift(tmp_path, {"x": normal(1, 40_000)}, {"x": normal(2, 40_000), "new": normal(1, 40_000)})
+    assert (fewer.view.status, fewer.exit) == (Status.UNKNOWN, 1)
+    other = drift(tmp_path, {"x": normal(1, 40_000), "n": [1, 2] * 20_000},
+                  {"x": normal(2, 40_000), "n": ["1", "2"] * 20_000})
+    assert (other.view.status, other.view.title) == (
+        Status.FAIL, "None of 1 columns moved more than it should; of another type: n")
+
+
+def test_ids_are_not_counted_unless_they_are_named(tmp_path: Path) -> None:
+    sides = [{"x": normal(1, 40_000), "id": ids, "key": [f"k{each}" for each in ids]}
+             for ids in (np.arange(40_000), np.arange(40_000, 80_000))]
+    found = drift(tmp_path, *sides)
+    assert (found.view.title, found.exit) == ("None of 1 columns moved more than it should", 0)
+    assert {name: row["change"] for name, row in rows(found).items()} == {"x": "", "id": "id", "key": "id"}
+    assert rows(drift(tmp_path, *sides, "--columns", "id"))["id"]["drifted"] is True
+    sides[1]["id"][7] = sides[1]["id"][8]
+    assert rows(drift(tmp_path, *sides))["id"]["drifted"] is True, "a value that is there twice: no id"
+
+
+def test_a_limit_of_ones_own_and_the_rows_that_one_needs(tmp_path: Path) -> None:
+    sides = {"x": normal(1, 1500)}, {"x": normal(2, 1500)}
+    found = drift(tmp_path, *sides)
+    needed = rows(found)["x"]["rows_needed"]
+    assert found.view.title == (
+        f"1 of 1 columns cannot be judged, none is seen to move: {rounded_up(needed):,} rows on each side would say")
+    [again] = [action.argv for action in found.view.actions]
+    assert again[-2] == "--limit"
+    judged = drift(tmp_path, *sides, *again[-2:])
+    assert (judged.exit, rows(judged)["x"]["limit"]) == (0, float(again[-1]))
+    enough = drift(tmp_path, {"x": normal(1, needed)}, {"x": normal(2, needed)})
+    assert rows(enough)["x"]["drifted"] is False
+    fewer = drift(tmp_path, {"x": normal(1, needed - 1)}, {"x": normal(2, needed - 1)})
+    assert rows(enough)["x"]["detectable"] <= 0.02 < rows(fewer)["x"]["detectable"]
+    assert drift(tmp_path, *sides, "--limit", "1.5").exit == 2
 
 
 def test_time_alone_leaves_a_passing_file_passing(tmp_path: Path) -> None:

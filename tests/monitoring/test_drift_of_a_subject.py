@@ -114,6 +114,10 @@ def test_weeks_that_differ_as_weeks_do_are_no_drift(session: Opened, project: Pa
         assert row["p_adjusted"] < 1e-6
         assert row["effect"] < row["usual"] == row["limit"]
         assert (row["drifted"], row["reason"]) == (False, "significant, but no more than usual")
+        assert (row["declared_limit"], row["decided_by"]) == (0.02 if name == "restless" else 0.05, "usual")
+    shown = [column.id for column in found.view.table("columns").columns]
+    assert {"declared_limit", "usual", "decided_by"} <= set(shown)
+    assert rows["noise"]["decided_by"] in ("limit", "usual")
     more = perform(filled(session(), restless=1.5, mood=0.5), ("drift", "flights-delay"))
     assert drifted(more) == ["mood", "restless"]
     monitored(project, "reference: {same_weekdays: 2}")
@@ -124,7 +128,12 @@ def test_weeks_that_differ_as_weeks_do_are_no_drift(session: Opened, project: Pa
 
 def test_the_monitor_says_columns_limits_and_window(session: Opened, project: Path) -> None:
     monitored(project, "columns: [noise, word]\nlimits: {ks: 0.3}\nwindow: 3d")
-    found = perform(filled(session(), noise=0.3, word=0.2), ("drift", "flights-delay"))
+    asked = filled(session(), noise=0.3, word=0.2)
+    own = perform(asked, ("drift", "flights-delay", "--limit", "0.25"))
+    assert (own.view.facts()["limits_from"], findings(asked)[-1].declaration) == ("--limit", "")
+    assert {row["declared_limit"] for row in own.view.table("columns").rows} == {0.25}
+    found = perform(asked, ("drift", "flights-delay"))
+    assert found.view.facts()["limits_from"] == "monitors/flights-drift.yaml"
     rows = {row["column"]: row for row in found.view.table("columns").rows}
     assert set(rows) == {"noise", "word"}
     assert drifted(found) == ["word"]

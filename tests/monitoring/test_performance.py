@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from mlops_tui import folds
+from mlops_tui.opening import open_project
 from mlops_tui.session import ReplayClock
 from mlops_tui.view import Status
 from store.facts import Finding
@@ -109,3 +110,23 @@ def test_what_cannot_be_judged_says_why(lived: Callable[..., Lived], argv: list[
     outcome = lived().session.perform(argv)
     assert outcome.exit == 2
     assert words in str(outcome.error)
+
+
+def test_it_says_where_the_limit_was_declared(lived: Callable[..., Lived]) -> None:
+    made = lived()
+    root = made.session.declared().root
+    monitor, model = root / "monitors" / "trip-performance.yaml", root / "models" / "trip-delay.yaml"
+
+    def origin() -> object:
+        return open_project(root, person="ana", clock=made.session.clock, source="test").perform(
+            ["performance", "trip-delay"]).view.facts()["limits_from"]
+
+    assert origin() == "monitors/trip-performance.yaml"
+    monitor.write_text(monitor.read_text().replace("subject: trip-delay", "subject: trip-dely"))
+    assert origin() is None, "no criteria, no limit"
+    model.write_text(model.read_text() + "criteria: [{metric: roc_auc, at_least: 0.6}]\n")
+    assert origin() == "models/trip-delay.yaml, criteria"
+    for name in ("a", "b"):
+        (root / "monitors" / f"{name}.yaml").write_text(
+            "check: performance\nsubject: trip-delay\nlimits: {roc_auc: 0.6}\n")
+    assert origin() == ("models/trip-delay.yaml, criteria: 2 monitors watch it, name one with --monitor (a, b)")

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from mlops_tui.render import cells
+from mlops_tui.render.json import canonical
 from mlops_tui.render.keep import read, written
 from mlops_tui.render.terminal import lines
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Series, Status, Step, Steps, Table, Text, View
@@ -114,6 +115,28 @@ def test_narrow_tables_say_which_columns_are_missing() -> None:
     shown = "\n".join(drawn(SAMPLES["drift"], 40))
     assert "not shown for want of room:" in shown
     assert "reason" in shown
+
+
+def test_rows_can_be_told_apart_where_room_is_short() -> None:
+    """The last columns go before the text that says which row it is; it takes several lines."""
+    rows = [{"alert": f"AL-{number}", "state": "resolved", "title": f"roc_auc of flights-delay 0.{number} [0.6, 0.7]",
+             "about": "flights-delay", "since": JUNE, "owner": "bo", "fired": number} for number in (651, 702)]
+    shown = drawn(View("x", parts=(Table.of("alerts", rows, "alert", "state", "title", "about", "since", "owner",
+                                            "fired"),)), 70)
+    whole = " ".join(" ".join(shown).split())
+    assert "not shown for want of room: owner, fired" in whole
+    for number in (651, 702):
+        assert f"0.{number}" in whole
+    names = [Column(name) for name in ("column", "nulls", "distinct")]
+    narrow = drawn(View("x", parts=(Table.of("t", [{"column": "a", "nulls": 1, "distinct": 2}], *names),)), 28)
+    assert narrow[1].split() == ["column", "nulls", "distinct"], "no heading is cut to some letters"
+
+
+def test_a_hash_is_cut_where_it_is_read_and_whole_where_it_is_taken_from() -> None:
+    view = View("x", parts=(Table.of("t", [{"snapshot": "e3cffdcf771f0312958f5faa"}], Column("snapshot", cut=12)),))
+    assert drawn(view)[-1] == "  e3cffdcf771f"
+    assert canonical(view)["tables"]["t"]["rows"] == [{"snapshot": "e3cffdcf771f0312958f5faa"}]
+    assert read(written(view)) == view
 
 
 # -- anything at any width ----------------------------------------------------------------------------------------

@@ -115,9 +115,9 @@ def test_what_recovered_needs_nobody(fired, made):
 
 
 @pytest.mark.parametrize("line", ["show AL-7", "ack AL-7", "silence AL-7 --for 1h"])
-def test_an_unknown_alert_is_named_with_the_nearest(fired, line):
+def test_an_unknown_alert_is_told_which_there_are(fired, line):
     outcome = do(fired, f"alert {line}")
-    assert (outcome.exit, outcome.error["code"], outcome.error["next"]) == (2, "not_found", "Did you mean 'AL-1'?")
+    assert (outcome.exit, outcome.error["code"], outcome.error["next"]) == (2, "not_found", "There is AL-1 only.")
 
 
 def test_the_list_can_be_seen_as_it_was(fired, session, clock, project):

@@ -14,7 +14,7 @@ import pytest
 from mlops_tui.opening import open_project
 from store.facts import Snapshot
 from store.lake import Lake, Manifest, columns_of, sha256_of
-from store.refusal import NotFound, Refusal, Unreadable
+from store.refusal import Conflict, NotFound, Refusal, Unreadable
 
 ROOT = Path(__file__).parents[2]
 ROWS = ("SELECT i AS id, hash(i) % 7 AS g, i * 0.25 AS v, 'n' || i % 20 AS name, '2013-01-0' || (1 + i % 3) AS day "
@@ -113,6 +113,13 @@ def test_new_partitions_replace_their_like_and_leave_the_others(lake: Lake) -> N
     both, replaced = old.replacing(new), old.within(day=("2013-01-02", "2013-01-02"))
     assert both.rows == old.rows - replaced.rows + 1
     assert both.within(day=("2013-01-02", "2013-01-02")).files == new.files
+
+
+def test_files_partitioned_by_other_keys_are_never_put_together(lake: Lake) -> None:
+    by_day, whole = lake.write("d", ROWS, partition_by=("day",)), lake.write("d", ROWS)
+    with pytest.raises(Conflict, match="by nothing and by day"):
+        whole.replacing(by_day)
+    assert whole.within(day=("2013-01-02", "2013-01-02")) == whole  # its one file holds rows of that day
 
 
 def test_no_rows_read_as_no_rows_of_their_columns(lake: Lake) -> None:
