@@ -9,6 +9,7 @@ from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View
 from store.facts import Command, Fact
 from store.ledger import Entry
 
+LONG = 160  # characters of a text in a line; the whole of it is in the JSON document of the entry's own command
 audit = noun("audit", __doc__ or "", bare="log")
 
 
@@ -41,7 +42,7 @@ def described(fact: Fact) -> str:
         return f"{fact.phase} {' '.join(fact.argv)} → {fact.error or fact.status}"
     shown = [str(getattr(fact, name)) for name in ("event", "check", "status", "title", "version", "snapshot", "text")
              if getattr(fact, name, "")]
-    return " · ".join(text[:60] for text in shown)
+    return " · ".join(text if len(text) <= LONG else f"{text[:LONG - 1]}…" for text in shown)
 
 
 @look(of=audit)

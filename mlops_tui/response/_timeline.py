@@ -10,14 +10,18 @@ from store.ledger import Entry
 
 
 def around(entries: Sequence[Entry], incident: Incident) -> list[Entry]:
-    """The entries that belong to an incident: its own, its alerts', its runbook runs', and what served meanwhile."""
+    """What belongs to an incident: its own entries, its alerts', its runs', what served or was refused meanwhile."""
     runs = {run.id for run in runbook_runs(entries).values() if run.incident == incident.id}
     ours = {incident.id, *incident.alerts, *runs}
     model = incident.about.partition("@")[0]
     last = incident.resolved_at
     return [entry for entry in entries if (entry.subject in ours and entry.kind in ("incident", "alert", "runbook"))
-            or (entry.kind == "promotion" and entry.subject == model and entry.recorded_at >= incident.opened_at
+            or (_about_serving(entry.fact) and entry.subject == model and entry.recorded_at >= incident.opened_at
                 and (last is None or entry.recorded_at <= last))]
+
+
+def _about_serving(fact: Fact) -> bool:
+    return isinstance(fact, Promotion) or (isinstance(fact, Finding) and fact.check == "gate")
 
 
 def clock_points(entries: Sequence[Entry], incident: Incident) -> dict[str, datetime | None]:

@@ -18,7 +18,7 @@ from store.ledger import Entry
 
 incident = noun("incident", __doc__ or "", bare="list", subject="show")
 SEVERITY = click.Choice(["critical", "high", "medium", "low"])
-SEEN = ("incident", "alert", "runbook", "promotion", "postmortem")
+SEEN = ("incident", "alert", "runbook", "promotion", "postmortem", "finding")
 
 
 @look(of=incident, fold=True)
