@@ -10,7 +10,7 @@ from mlops_tui.capability import decide, look, noun
 from mlops_tui.errors import Conflict, Denied, NotFound
 from mlops_tui.folds import ApprovalState
 from mlops_tui.governance._standing import actor_named, planned, same_person
-from mlops_tui.render import keep
+from mlops_tui.render import cells, keep
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import Approval, Fact, Vote
@@ -132,7 +132,7 @@ def vote(session: Session, approval: str, against: bool, reason: str) -> View:
 def _refuse(session: Session, found: ApprovalState) -> None:
     """Raise where this person may not vote on it, or not any more."""
     if found.state != "open":
-        raise Conflict(f"{found.id} {ENDED[found.state]}{_since(found)}.", next=_again(found))
+        raise Conflict(f"{found.id} {ENDED[found.state]}{_since(session, found)}.", next=_again(found))
     if session.actor.name in found.votes:
         raise Conflict(f"{session.actor.name} has voted on {found.id} already.",
                        next=f"Try: mlops-tui approve show {found.id}")
@@ -140,9 +140,9 @@ def _refuse(session: Session, found: ApprovalState) -> None:
         raise Denied(why, where=found.id, next=f"Ask somebody else who is {found.role}.")
 
 
-def _since(found: ApprovalState) -> str:
+def _since(session: Session, found: ApprovalState) -> str:
     if found.state == "expired":
-        return f" at {found.expires_at:%Y-%m-%d %H:%M} UTC"
+        return f" at {cells.moment(found.expires_at, session.declared().zone)}"
     return f": {found.reason}" if found.reason else ""
 
 

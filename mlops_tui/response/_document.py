@@ -10,6 +10,7 @@ from jinja2 import Environment, StrictUndefined
 
 from mlops_tui import folds
 from mlops_tui.folds import Incident
+from mlops_tui.moments import local
 from mlops_tui.render.cells import moment
 from mlops_tui.response import _timeline
 from mlops_tui.response._impact import COLUMNS, Impact, impact
@@ -80,13 +81,13 @@ def _context(entries: Sequence[Entry], incident: Incident, points: Mapping[str, 
         "changes": [_line(entry, zone) for entry in _changes(entries, incident, detected)],
         "detection": _detection(entries, incident, points), "findings": findings,
         "more": counted(more, "more of that time is", "more of that time are") if more else "",
-        "steps": list(_steps(entries, incident)),
+        "steps": list(_steps(entries, incident, zone)),
         "actions": [each for each in folds.action_items(entries).values() if each.incident == incident.id],
         "timeline": [_line(entry, zone) for entry in _timeline.around(entries, incident)]}
 
 
 def _line(entry: Entry, zone: tzinfo) -> tuple[str, str, str]:
-    return moment(entry.effective_at, zone), entry.actor, _said(entry)
+    return moment(entry.effective_at, zone), entry.actor, local(_said(entry), zone)
 
 
 def _said(entry: Entry) -> str:
@@ -177,8 +178,8 @@ def _detection(entries: Sequence[Entry], incident: Incident, points: Mapping[str
     return f"The monitor {first.monitor} fired {first.id}{late}: {first.title}"
 
 
-def _steps(entries: Sequence[Entry], incident: Incident) -> Iterator[tuple[str, int, str, str]]:
+def _steps(entries: Sequence[Entry], incident: Incident, zone: tzinfo) -> Iterator[tuple[str, int, str, str]]:
     for run in folds.runbook_runs(entries).values():
         if run.incident == incident.id:
             for number, state in sorted(run.steps.items()):
-                yield f"{run.id} ({run.runbook})", number, state.status, state.note
+                yield f"{run.id} ({run.runbook})", number, state.status, local(state.note, zone)

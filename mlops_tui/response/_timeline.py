@@ -1,9 +1,10 @@
 """What happened around an incident, in one line for each entry, oldest first."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from mlops_tui.folds import Incident, alerts, runbook_runs
+from mlops_tui.moments import local
 from mlops_tui.view import Row, Table
 from store.facts import AlertEvent, Approval, Fact, Finding, IncidentEvent, Promotion, Proposal, RunbookEvent, Vote
 from store.ledger import Entry
@@ -41,11 +42,11 @@ def parsed(text: str) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def table(entries: Sequence[Entry], title: str = "Timeline") -> Table:
+def table(entries: Sequence[Entry], zone: tzinfo) -> Table:
     """The entries as a table `timeline`: at, who, what."""
-    rows: list[Row] = [{"at": entry.effective_at, "who": entry.actor, "what": told(entry.fact), "entry": entry.seq,
-                        "subject": entry.subject, "kind": entry.kind} for entry in entries]
-    return Table.of("timeline", rows, "at", "who", "what", title=title)
+    rows: list[Row] = [{"at": entry.effective_at, "who": entry.actor, "what": local(told(entry.fact), zone),
+                        "entry": entry.seq, "subject": entry.subject, "kind": entry.kind} for entry in entries]
+    return Table.of("timeline", rows, "at", "who", "what", title="Timeline")
 
 
 def told(fact: Fact) -> str:

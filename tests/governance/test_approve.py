@@ -174,7 +174,7 @@ def test_a_late_vote_is_refused(asked, person, clock):
     clock.advance(clock.moment + timedelta(days=1))
     outcome = yes(person("cy"))
     assert (outcome.exit, outcome.error["code"]) == (2, "conflict")
-    assert "has expired at 2013-09-15 10:00" in outcome.error["what"]
+    assert "has expired at 2013-09-15 06:00 EDT" in outcome.error["what"]
     assert (refused(asked), champion(asked)) == ("conflict", "")
 
 
