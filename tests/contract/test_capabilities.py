@@ -13,7 +13,7 @@ from _pytest.mark import ParameterSet
 
 from mlops_tui import roles
 from mlops_tui.capability import Capability, HelpAsked, Noun
-from mlops_tui.cli import options
+from mlops_tui.cli import EPILOG, options
 from mlops_tui.commands import Outcome, capability_files, parse, perform, root
 from mlops_tui.errors import Refusal
 from mlops_tui.opening import open_project
@@ -146,6 +146,18 @@ def test_help_has_a_sentence_and_an_example(words: str) -> None:
     for parameter in made.params:
         if isinstance(parameter, click.Option):
             assert parameter.help, f"{parameter.opts[0]} does not say what it is for"
+
+
+def said_of(option: str) -> set[str]:
+    """The commands that the help names as taking an option."""
+    return set(re.split(r",\s+", re.search(rf"{option}: ([^;]+);", EPILOG)[1]))  # type: ignore[index]
+
+
+def test_the_help_says_who_can_be_planned_and_who_shown_as_of_another_time() -> None:
+    known = capabilities().items()
+    assert said_of("--dry-run") == {words for words, made in known if made.shape is Shape.ACT and made.confirm}
+    assert said_of("--as-of TIME") == {words for words, made in known if made.fold} | {
+        f"{words} --{made.looks}" for words, made in known if made.looks}
 
 
 EXAMPLE = ("words", "argv")

@@ -273,6 +273,39 @@ def test_the_prediction_log_counts_where_the_champion_had_not_seen_the_rows(read
     assert statuses["no_worse_than_champion"] == "unknown", "it was trained on those rows"
 
 
+def beside(session, made, trained_to, answered_by=""):
+    """The gate item of version 2 beside champion 1, which was fitted up to that time; its way out."""
+    mine = scored(session, 2, 0.2)
+    lake = session.data()
+    if answered_by:
+        rows = lake.scan(lake.manifest("flights-delay.scores", mine))
+        session.commit(lake.write("flights-delay.predictions", f"SELECT id, sched_dep, '{answered_by}' AS version, "
+                                  f"logistic AS score, '2013-04-30' AS day FROM {rows}", sort=("id",),
+                                  partition_by=("day",)))
+    session.ledger.append(made.trained("1", detail={"trained_to": trained_to}),
+                          Promotion(subject="flights-delay", version="1", previous="", approval="", evidence=""),
+                          with_scores(made, "2", mine))
+    view = do(session, "promote flights-delay@2").view
+    [row] = [row for row in view.table("gate").rows if row["item"] == "no_worse_than_champion"]
+    [way] = [action.argv for action in view.actions if action.argv[0] in ("score", "train")]
+    return row, way
+
+
+@pytest.mark.parametrize(("trained_to", "answered_by", "said", "way"), [
+    ("2013-04-01T00:00:00+00:00", "", "its test days that nobody answered yet, 2013-04-30",
+     ("score", "flights-delay", "--day", "2013-04-30")),
+    ("2013-06-01T00:00:00+00:00", "", "fitted on rows up to 2013-06-01", ("train", "flights-delay")),
+    ("2013-04-01T00:00:00+00:00", "7", "other versions answered on its test days", ("train", "flights-delay"))])
+def test_two_that_share_no_rows_say_what_makes_them_comparable(ready, made, trained_to, answered_by, said, way):
+    row, found = beside(ready, made, trained_to, answered_by)
+    assert row["status"] is Status.UNKNOWN
+    assert said in row["detail"]
+    assert found == way
+    compared = do(ready, "compare flights-delay@2").error
+    assert compared is not None
+    assert compared["next"].endswith(f"mlops-tui {' '.join(way)}")
+
+
 @pytest.mark.parametrize(("shift", "status"), [(0.0, "pass"), (0.3, "fail")])
 def test_calibration_is_measured_on_the_test_scores(ready, made, shift, status):
     lake = ready.data()
