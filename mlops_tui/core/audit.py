@@ -5,7 +5,7 @@ import click
 from mlops_tui.capability import look, noun
 from mlops_tui.errors import BadInput
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted
 from store.facts import Command, Fact
 from store.ledger import Entry
 
@@ -28,7 +28,8 @@ def log(session: Session, kind: str | None, subject: str | None, limit: int) -> 
     rows = [_row(entry) for entry in reversed(entries[-limit:] if limit > 0 else [])]
     table = Table.of("entries", rows, Column("seq", "entry"), Column("recorded_at", "recorded"), "kind", "subject",
                      "actor", "what", total=len(entries))
-    return View(f"{len(entries)} entries", parts=(table,), actions=(Action("Check the chain", ("audit", "verify")),))
+    return View(counted(len(entries), "entry", "entries"), parts=(table,),
+                actions=(Action("Check the chain", ("audit", "verify")),))
 
 
 def _row(entry: Entry) -> Row:

@@ -18,7 +18,7 @@ from mlops_tui.kinds import Item
 from mlops_tui.response import _document, _people, _reading, _running
 from mlops_tui.response._checklists import with_item
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, Text, View
+from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, Text, View, counted
 from store.facts import Fact, Postmortem, Proposal
 from store.ledger import Entry
 
@@ -158,7 +158,7 @@ def finish(session: Session, incident: str) -> View:
     session.ledger.transact(decided)
     items = [each for each in folds.action_items(session.ledger.entries("postmortem", "proposal")).values()
              if each.incident == found.id]
-    return View(f"The post-mortem of {found.id} is finished, with {len(items)} actions", Status.DONE,
+    return View(f"The post-mortem of {found.id} is finished, with {counted(len(items), 'action')}", Status.DONE,
                 (Facts({"incident": found.id, "document": document}), _actions(items, session), _hints(text)))
 
 

@@ -15,7 +15,7 @@ from mlops_tui.response import _running, _steps
 from mlops_tui.response._running import Case, Prepared
 from mlops_tui.response._steps import Runbook, RunbookStep
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View
+from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import Fact, IncidentEvent, RunbookEvent
 from store.ledger import Entry
 
@@ -52,7 +52,7 @@ def list_(session: Session) -> View:
     table = Table.of("runbooks", rows, "runbook", "title", "when", "steps", "from", "runs", "status")
     bare = _uncovered(session, books)
     going = [Action(f"Go on with {run.id}", ("runbook", "resume", run.id)) for run in runs if run.open]
-    return View(f"{len(rows)} runbooks", Status.WARN if bare.rows or len(books) < len(rows) else Status.PASS,
+    return View(counted(len(rows), "runbook"), Status.WARN if bare.rows or len(books) < len(rows) else Status.PASS,
                 (table, bare), tuple(going[:3]))
 
 
