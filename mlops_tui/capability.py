@@ -14,6 +14,7 @@ from mlops_tui.view import View
 
 if TYPE_CHECKING:
     from mlops_tui.session import Session
+    from store.facts import Fact
 
 Function = Callable[..., Any]
 Resolved = tuple[str | None, click.Command | None, list[str]]
@@ -28,6 +29,14 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Shut:
+    """An act that is answered no before there is a plan: why, and what the history keeps of having been asked."""
+
+    view: View
+    facts: "tuple[Fact, ...]"
+
+
+@dataclass(frozen=True)
 class Call:
     """A command line, parsed: nothing has happened yet."""
 
@@ -35,7 +44,7 @@ class Call:
     shape: Shape
     confirm: bool
     fold: bool
-    run: Callable[[], View | Plan]
+    run: Callable[[], View | Plan | Shut]
 
 
 class HelpAsked(Exception):
@@ -60,17 +69,20 @@ class HelpOption:
 
 
 class Capability(HelpOption, click.Command):
-    """A click command that knows its shape; invoking it gives a Call."""
+    """A click command that knows its shape; invoking it gives a Call. With the flag named `looks` it only reads."""
 
     shape: Shape = Shape.LOOK
     confirm: bool = False
     fold: bool = False
+    looks: str = ""
 
     def invoke(self, ctx: click.Context) -> Call:
         if self.callback is None:
             raise BadInput(f"'{self.name}' does nothing")
-        path = ctx.command_path.split(" ", 1)[-1]
-        return Call(path, self.shape, self.confirm, self.fold, partial(self.callback, ctx.obj, **ctx.params))
+        path, run = ctx.command_path.split(" ", 1)[-1], partial(self.callback, ctx.obj, **ctx.params)
+        if self.looks and ctx.params[self.looks]:
+            return Call(f"{path} --{self.looks}", Shape.LOOK, False, True, run)
+        return Call(path, self.shape, self.confirm, self.fold, run)
 
 
 LISTING = ("list", "ls")  # what people type to see what there is, whatever the noun calls it
@@ -113,10 +125,10 @@ def noun(name: str, help: str, *, bare: str | None = None, subject: str | None =
 
 
 def _shaped(shape: Shape, function: Function, *, of: Noun | None = None, confirm: bool = False,
-            fold: bool = False) -> Capability:
+            fold: bool = False, looks: str = "") -> Capability:
     name = function.__name__.rstrip("_").replace("_", "-")
     command = click.command(name=name, cls=Capability)(function)
-    command.shape, command.confirm, command.fold = shape, confirm, fold
+    command.shape, command.confirm, command.fold, command.looks = shape, confirm, fold, looks
     if of is not None:
         of.add_command(command)
     return command
@@ -150,12 +162,16 @@ def measure(function: Function | None = None, *, of: Noun | None = None) -> Capa
 @overload
 def act(function: Function) -> Capability: ...
 @overload
-def act(*, of: Noun | None = None, confirm: bool = True) -> Decorator: ...
-def act(function: Function | None = None, *, of: Noun | None = None, confirm: bool = True) -> Capability | Decorator:
-    """A command that moves, sends or deletes; it returns a Plan unless `confirm=False`."""
+def act(*, of: Noun | None = None, confirm: bool = True, looks: str = "") -> Decorator: ...
+def act(function: Function | None = None, *, of: Noun | None = None, confirm: bool = True,
+        looks: str = "") -> Capability | Decorator:
+    """A command that moves, sends or deletes; it returns a Plan unless `confirm=False`, or Shut where it may not.
+
+    `looks` names a flag with which it only reads the history, for everybody and as of any time.
+    """
     if function is None:
-        return partial(_shaped, Shape.ACT, of=of, confirm=confirm)
-    return _shaped(Shape.ACT, function, of=of, confirm=confirm)
+        return partial(_shaped, Shape.ACT, of=of, confirm=confirm, looks=looks)
+    return _shaped(Shape.ACT, function, of=of, confirm=confirm, looks=looks)
 
 
 @overload

@@ -14,7 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from mlops_tui import roles
-from mlops_tui.capability import Call, HelpAsked, HelpOption, Plan, Resolved
+from mlops_tui.capability import Call, HelpAsked, HelpOption, Plan, Resolved, Shut
 from mlops_tui.errors import BadInput, Denied, Refusal, nearest
 from mlops_tui.render.json import canonical
 from mlops_tui.roles import Shape
@@ -130,7 +130,13 @@ def named(argv: Sequence[str]) -> tuple[str, click.Command] | None:
 def shapes(actions: Sequence[Action]) -> dict[tuple[str, ...], str]:
     """The shape of each action's command, as far as its words name one; nothing is run."""
     found = {action.argv: named(action.argv) for action in actions}
-    return {argv: str(getattr(each[1], "shape", "")) for argv, each in found.items() if each is not None}
+    return {argv: _shape(each[1], argv) for argv, each in found.items() if each is not None}
+
+
+def _shape(command: click.Command, argv: Sequence[str]) -> str:
+    """The command's shape; one of its options may make a look of it."""
+    looks = getattr(command, "looks", "")
+    return str(Shape.LOOK if looks and f"--{looks}" in argv else getattr(command, "shape", ""))
 
 
 def perform(session: "Session", argv: Sequence[str], *, consent: str | None = None, reason: str | None = None,
@@ -175,8 +181,8 @@ def _enter(session: "Session", call: Call, argv: tuple[str, ...], consent: str |
     run = call.run
     if plannable:
         planned = call.run()
-        if isinstance(planned, View):
-            return _answer(session, planned)
+        if not isinstance(planned, Plan):
+            return _shut(session, call, argv, planned, dry_run)
         digest = plan_digest(planned.view, argv)
         if dry_run:
             return Outcome(planned.view.with_status(Status.DONE), 0, plan=digest)
@@ -186,22 +192,45 @@ def _enter(session: "Session", call: Call, argv: tuple[str, ...], consent: str |
     return _recorded(session, call, argv, reason, run)
 
 
+def _shut(session: "Session", call: Call, argv: Sequence[str], said: View | Shut, dry_run: bool) -> Outcome:
+    """That somebody asked, and what stood in the way, is kept; a dry run is no asking."""
+    view, facts = (said.view, said.facts) if isinstance(said, Shut) else (said, ())
+    if not dry_run:
+        session.ledger.append(*facts)
+        session.record(argv, call, "outcome", str(view.status))
+    return _answer(session, view)
+
+
 def _recorded(session: "Session", call: Call, argv: Sequence[str], reason: str | None,
-              run: Callable[[], View | Plan]) -> Outcome:
+              run: Callable[[], View | Plan | Shut]) -> Outcome:
     """Run it between its entries: attempt and outcome, or one entry for a measurement."""
     if call.shape is not Shape.MEASURE:
         session.record(argv, call, "attempt", "running", reason=reason)
+    before = session.ledger.head_seq()
     try:
         view = run()
     except Exception:
         with suppress(Refusal):  # what it found before it failed still wakes people
             session.react()
         raise
-    if isinstance(view, Plan):
+    if not isinstance(view, View):
         raise TypeError(f"'{call.command}' returned a plan but does not ask")
     session.record(argv, call, "outcome", str(view.status), reason=reason)
     session.react()
-    return _answer(session, view)
+    return _answer(session, _by_hand(session, view, before) if call.shape is Shape.MEASURE else view)
+
+
+def _by_hand(session: "Session", view: View, since: int) -> View:
+    """Say of a check that a monitor makes, and that somebody ran by hand, where it counts and where it does not."""
+    found = session.passed_over(since)
+    if found is None:
+        return view
+    fact, monitor = found
+    counts = f"Run by hand: status counts it while {monitor} does not know." if fact.declaration else \
+        f"Run by hand, and not as {monitor} looks: status does not take it for an answer of {monitor}."
+    said = Text(f"{counts} Its alerts follow its own runs alone.")
+    again = Action(f"Run it as {monitor}", (fact.check, fact.subject, "--monitor", monitor))
+    return replace(view, parts=(*view.parts, said), actions=(*view.actions, again))
 
 
 def _with_reason(call: Call, reason: str | None) -> Call:
@@ -213,7 +242,7 @@ def _with_reason(call: Call, reason: str | None) -> Call:
 
 def _looked(call: Call) -> View:
     view = call.run()
-    if isinstance(view, Plan):
+    if not isinstance(view, View):
         raise TypeError(f"'{call.command}' looks, but returned a plan")
     return view
 

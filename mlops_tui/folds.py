@@ -299,6 +299,7 @@ class ApprovalState:
     state: str = "open"
     votes: Mapping[str, Vote] = field(default_factory=dict)
     reason: str = ""
+    evidence: str = ""
 
     @property
     def yes(self) -> int:
@@ -320,9 +321,11 @@ def approvals(entries: "Sequence[Entry]", now: datetime) -> dict[str, ApprovalSt
         if isinstance(fact, Approval) and fact.event == "asked":
             found[fact.subject] = ApprovalState(
                 fact.subject, fact.title, fact.argv, fact.plan, fact.quorum, fact.role, fact.requester,
-                entry.recorded_at, datetime.fromisoformat(fact.expires_at))
+                entry.recorded_at, datetime.fromisoformat(fact.expires_at), evidence=fact.evidence)
         elif isinstance(fact, Approval) and fact.subject in found:
             found[fact.subject] = replace(found[fact.subject], state=fact.event, reason=fact.reason)
+        elif isinstance(fact, Promotion) and fact.approval in found:
+            found[fact.approval] = replace(found[fact.approval], evidence=fact.evidence)
         elif isinstance(fact, Vote) and fact.subject in found:
             before = found[fact.subject]
             found[fact.subject] = replace(before, votes={**before.votes, fact.voter: fact})

@@ -40,7 +40,8 @@ class Evidence:
     """What was measured on rows that the version has not seen.
 
     `metrics` by name; `contrasts`, its lead on each baseline with a verdict; `lead` on the champion, larger being
-    better whatever the metric, `n` rows that both scored; `ece`. What is missing says why in `reasons`.
+    better whatever the metric, `n` rows that both scored; `ece`. What is missing says why in `reasons`, and in `ways`
+    which command begins to make up for it.
     """
 
     metrics: Mapping[str, Estimate] = field(default_factory=dict)
@@ -49,6 +50,7 @@ class Evidence:
     n: int = 0
     ece: Estimate | None = None
     reasons: Mapping[str, str] = field(default_factory=dict)
+    ways: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -134,8 +136,8 @@ def no_worse_than_champion(case: Case, evidence: Evidence) -> Requirement:
     margin = case.model.margin
     title = f"no worse than the champion by more than {margin:g}"
 
-    def required(status: Status, detail: str, shown: str = "") -> Requirement:
-        return Requirement("no_worse_than_champion", title, status, detail, shown)
+    def required(status: Status, detail: str, shown: str = "", way: tuple[str, ...] = ()) -> Requirement:
+        return Requirement("no_worse_than_champion", title, status, detail, shown, way)
 
     if not case.champion:
         return required(Status.PASS, "there is no champion yet")
@@ -144,7 +146,8 @@ def no_worse_than_champion(case: Case, evidence: Evidence) -> Requirement:
     lead = evidence.lead
     if lead is None or lead.low is None or lead.high is None or evidence.n < FEWEST:
         reason = evidence.reasons.get("lead", "") or (lead.reason if lead else "")
-        return required(Status.UNKNOWN, reason or f"only {evidence.n} rows were scored by both, {FEWEST} are needed")
+        return required(Status.UNKNOWN, reason or f"only {evidence.n} rows were scored by both, {FEWEST} are needed",
+                        way=evidence.ways.get("lead", ()))
     said = f"lead on {case.champion}: {lead.estimate:+.4f} [{lead.low:+.4f}, {lead.high:+.4f}], n = {evidence.n:,}"
     status = Status.PASS if lead.low >= -margin else Status.FAIL if lead.high < -margin else Status.UNKNOWN
     return required(status, said, lead.method)

@@ -125,7 +125,7 @@ def _newest(entries: "Sequence[Entry]") -> list[Told]:
 
 
 def _about(newest: Iterable[Told], checks: Sequence[str], subjects: Iterable[str], champion: str) -> list[Told]:
-    """Those about the version that serves, or about none; what somebody ran by hand counts until a monitor looks."""
+    """Those about the version that serves, or about none; one run by hand only while no monitor has looked since."""
     found = [(entry, fact) for entry, fact in newest if fact.check in checks and fact.subject in subjects
              and fact.version in ("", "champion", champion)]
     last = {(fact.check, fact.subject): entry.seq for entry, fact in sorted(found, key=lambda told: told[0].seq)}
@@ -133,8 +133,16 @@ def _about(newest: Iterable[Told], checks: Sequence[str], subjects: Iterable[str
 
 
 def _standing(monitors: Mapping[str, Monitor], found: Iterable[Told], now: datetime) -> Standing:
-    """The worst of them; one that is older than its window says nothing any more."""
-    each = [_one(monitors, entry, fact, now) for entry, fact in found]
+    """The worst of them; one that is older than its window says nothing any more.
+
+    What somebody ran by hand, as declared, answers for a monitor that does not know; it never hides what one found.
+    """
+    stands = [(entry.seq, fact, _one(monitors, entry, fact, now)) for entry, fact in found
+              if not fact.monitor or fact.monitor in monitors]
+    by_hand = {(fact.check, fact.subject): seq for seq, fact, standing in stands
+               if not fact.monitor and fact.declaration and standing.status is not Status.UNKNOWN}
+    each = [standing for seq, fact, standing in stands if not fact.monitor or standing.status is not Status.UNKNOWN
+            or seq > by_hand.get((fact.check, fact.subject), 0)]
     status = worst(standing.status for standing in each)
     return next((standing for standing in each if standing.status is status), Standing(status, "never checked"))
 
@@ -142,7 +150,8 @@ def _standing(monitors: Mapping[str, Monitor], found: Iterable[Told], now: datet
 def _one(monitors: Mapping[str, Monitor], entry: "Entry", fact: Finding, now: datetime) -> Standing:
     monitor = monitors.get(fact.monitor)
     kept = max(monitor.window, timedelta(days=1)) if monitor else KEPT
-    if now - entry.recorded_at > kept and not (fact.version and not fact.monitor):
+    of_the_version = bool(fact.version) and not fact.monitor and not any(fact.window)  # holds as long as it serves
+    if now - entry.recorded_at > kept and not of_the_version:
         return Standing(Status.UNKNOWN, f"not checked for {_span(now - entry.recorded_at)}: {fact.title}",
                         entry.recorded_at)
     return Standing(_status(fact.status), fact.title, entry.recorded_at)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 REPORT_EVERY = 0.25  # seconds between two writes of progress
 WAITED = timedelta(seconds=5)  # whoever puts a job gives it a process sooner
 STARTING = timedelta(days=1)  # for so long a job may wait for its process: the daemon that gives it one may be away
+GONE = "Killed, or out of memory: its process is gone. What it finished is kept."
 _children: list[subprocess.Popen[bytes]] = []
 
 
@@ -182,7 +183,7 @@ def reap(session: Session, now: datetime | None = None) -> list[Job]:
         starting = job.pid is None and job.asked_at is not None and moment - job.asked_at < STARTING
         if not starting and not alive(job):
             status = "cancelled" if job.cancel else "lost"
-            if table.end(job.id, status, title="Its process ended without a word."):
+            if table.end(job.id, status, title=GONE):
                 gone.append(table.one(job.id))
     return gone
 

@@ -89,6 +89,14 @@ def _next(policy: AlertPolicy, alert: "folds.Alert | None", last: "Entry", recen
     return None
 
 
+def until_calm(policy: AlertPolicy, monitor: str, entries: "Sequence[Entry]") -> int:
+    """How many findings of the monitor in a row must still not fail before its alert recovers."""
+    judged = [status for entry in folds.findings_of(entries, monitor=monitor)
+              if (status := _status(entry)) in JUDGED]
+    calm = next((number for number, status in enumerate(reversed(judged)) if status == "fail"), len(judged))
+    return max(policy.after.n - calm, 0)
+
+
 def _status(entry: "Entry") -> str:
     return entry.fact.status if isinstance(entry.fact, Finding) else ""
 

@@ -107,6 +107,36 @@ def _unseen(session: Session, model: Model, champion: Trained) -> list[tuple[str
     return found
 
 
+def way_out(session: Session, model: Model, trained: Trained, champion: Trained) -> tuple[str, tuple[str, ...]]:
+    """What makes a version without rows in common with the champion comparable: in words, and the first command."""
+    name, fitted = trained.subject, str(champion.detail.get("trained_to") or champion.window[1])
+    days = _days(session, model, trained, fitted)
+    if not days:
+        return (f"the champion was fitted on rows up to {fitted[:10]}; a version that is tested on later days can be "
+                "compared"), ("train", name)
+    log = session.current(f"{name}.predictions")
+    logged = {file.partition.get("day", "") for file in log.files} if log is not None else set()
+    free = [day for day in days if day not in logged]
+    if free:
+        span = free[0] if len(free) == 1 else f"{free[0]} to {free[-1]}"
+        said = f"let the champion score its test days that nobody answered yet, {span}"
+        return said, ("score", name, "--day", free[0])
+    return ("other versions answered on its test days; a version that is tested on days which the champion answered "
+            "can be compared"), ("train", name)
+
+
+def _days(session: Session, model: Model, trained: Trained, after: str) -> list[str]:
+    """The local days of a version's test rows that are later than a time."""
+    scores, _ = scores_of(session, model, trained)
+    if scores is None:
+        return []
+    time = quote(model.split.time)
+    query = (f"SELECT DISTINCT strftime(timezone(?, {time}), '%Y-%m-%d') AS day FROM {session.data().scan(scores)} "
+             f"WHERE {time} > CAST(? AS TIMESTAMPTZ) ORDER BY day")
+    found = session.data().connect().execute(query, [str(session.declared().zone), after]).fetchall()
+    return [str(day) for (day,) in found]
+
+
 def _test_rows(session: Session, model: Model, trained: Trained, scores: Manifest, name: str) -> str:
     """SQL: one row for each test row of a version, with key, label and its score."""
     return (f"SELECT {_names(session, model)}, CAST({quote(model.label.column)} AS TINYINT) AS label, "

@@ -13,7 +13,7 @@ from mlops_tui import folds, reactions
 from mlops_tui.errors import NotDeclared, NotFound
 from mlops_tui.project import Project, Subject
 from mlops_tui.roles import ROLES, Actor
-from store.facts import Command, Fact, Snapshot
+from store.facts import Command, Fact, Finding, Snapshot
 
 if TYPE_CHECKING:
     from mlops_tui.capability import Call
@@ -230,6 +230,17 @@ class Session:
             self.ledger.transact(lambda entries: reactions.react(monitors, entries, start, self.clock()))
         if fresh and start == marks.get("reacted", 0):
             marks["reacted"] = fresh[-1].seq
+
+    def passed_over(self, since: int) -> "tuple[Finding, str] | None":
+        """The finding newer than entry `since` that was made by hand though a monitor watches it, with that monitor."""
+        if self.project is None or not self.ledger.recording:
+            return None
+        watched: dict[tuple[str, str], str] = {
+            (each.check, each.subject): name for name, each in self.project.monitors.items()}
+        found = [(entry.fact, watched[entry.fact.check, entry.subject]) for entry in self.ledger.entries("finding")
+                 if entry.seq > since and isinstance(entry.fact, Finding) and not entry.fact.monitor
+                 and (entry.fact.check, entry.subject) in watched and entry.actor == shown_name(self.actor)]
+        return found[-1] if found else None
 
     def keep_traceback(self, text: str) -> str:
         """Write a traceback where a report can find it, and say where."""

@@ -158,6 +158,11 @@ class View:
         raise KeyError(id)
 
 
+def counted(number: int, one: str, many: str = "") -> str:
+    """The number with its noun, and with its verb where `one` has it: `1 alert needs`, `1,200 alerts need`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
 def finite(value: float | None) -> float | None:
     """The value, or nothing where it is NaN or infinite: those are never shown as numbers."""
     return None if value is None or not math.isfinite(value) else float(value)

@@ -125,6 +125,7 @@ class Approval(Fact):
     expires_at: str = ""
     title: str = ""
     reason: str = ""
+    evidence: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

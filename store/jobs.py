@@ -49,7 +49,9 @@ class Job:
 
     @property
     def share(self) -> float | None:
-        """How much is done, from 0 to 1; None where nothing was counted yet."""
+        """How much is done, from 0 to 1; None where nothing was counted yet. What is done is done wholly."""
+        if self.status == "done":
+            return 1.0
         return min(self.done / self.total, 1.0) if self.total > 0 else None
 
 

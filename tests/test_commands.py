@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import event
 
 from mlops_tui import commands
-from mlops_tui.capability import Call, Plan
+from mlops_tui.capability import Call, Plan, Shut
 from mlops_tui.commands import Outcome, perform
 from mlops_tui.declare import OutOf
 from mlops_tui.errors import BadInput
@@ -18,7 +18,7 @@ from mlops_tui.kinds import AlertPolicy, Monitor
 from mlops_tui.project import Project
 from mlops_tui.roles import Actor, Shape
 from mlops_tui.session import ReplayClock, Session
-from mlops_tui.view import Facts, Status, View
+from mlops_tui.view import Facts, Status, Text, View
 from store.facts import AlertEvent, Command, Finding
 from store.lake import Lake
 from store.ledger import Ledger
@@ -33,8 +33,8 @@ def session(tmp_path: Path) -> Session:
                    clock, door=perform, directory=tmp_path)
 
 
-def stand_in(monkeypatch: pytest.MonkeyPatch, shape: Shape, run: Callable[..., View | Plan], *, confirm: bool = False,
-             fold: bool = False, command: str = "probe") -> None:
+def stand_in(monkeypatch: pytest.MonkeyPatch, shape: Shape, run: Callable[..., View | Plan | Shut], *,
+             confirm: bool = False, fold: bool = False, command: str = "probe") -> None:
     """Let every command line mean this call."""
     monkeypatch.setattr(commands, "parse", lambda session, argv: Call(command, shape, confirm, fold, run))
 
@@ -241,3 +241,33 @@ def test_what_a_command_found_before_it_failed_still_fires(session: Session, mon
     stand_in(monkeypatch, Shape.MEASURE, run)
     assert perform(session, ["probe"]).exit in (2, 3)
     assert fired(session) == ["fired"]
+
+
+@pytest.mark.parametrize(("declaration", "said"), [
+    ("d", "Run by hand: status counts it while m does not know."), ("", "status does not take it for an answer of m.")])
+def test_a_check_run_by_hand_says_where_it_counts(session: Session, monkeypatch: pytest.MonkeyPatch,
+                                                  declaration: str, said: str) -> None:
+    monkeypatch.setattr(Project, "monitors", {"m": Monitor(check="drift", subject="delay")})
+
+    def run(monitor: str) -> View:
+        session.ledger.append(Finding(subject="delay", check="drift", status="pass", title="t", monitor=monitor,
+                                      declaration=declaration))
+        return View("t", Status.PASS)
+
+    stand_in(monkeypatch, Shape.MEASURE, lambda: run(""))
+    view = perform(session, ["probe"]).view
+    assert [part.body for part in view.parts if isinstance(part, Text) and said in part.body]
+    assert "Its alerts follow its own runs alone." in str(view.parts)
+    assert [action.argv for action in view.actions] == [("drift", "delay", "--monitor", "m")]
+    stand_in(monkeypatch, Shape.MEASURE, lambda: run("m"))
+    assert perform(session, ["probe"]).view == View("t", Status.PASS)
+
+
+@pytest.mark.parametrize("dry_run", [False, True])
+def test_an_act_that_is_answered_no_is_kept_unless_it_was_a_dry_run(session: Session, monkeypatch: pytest.MonkeyPatch,
+                                                                    dry_run: bool) -> None:
+    fact = Finding(subject="delay", check="gate", status="fail", title="t")
+    stand_in(monkeypatch, Shape.ACT, lambda: Shut(View("No", Status.FAIL), (fact,)), confirm=True)
+    outcome = perform(session, ["probe"], dry_run=dry_run)
+    assert (outcome.view.title, outcome.exit, outcome.plan) == ("No", 1, None)
+    assert [entry.kind for entry in session.ledger.entries()] == ([] if dry_run else ["finding", "command"])

@@ -88,6 +88,30 @@ def test_one_run_by_hand_counts_until_a_monitor_has_looked_again(history: Any) -
     assert row(history)["features"] is Status.PASS
 
 
+def test_one_run_by_hand_answers_for_a_monitor_that_does_not_know_and_hides_nothing(history: Any) -> None:
+    history.add(finding(monitor="m"))
+    history.now += timedelta(days=8)
+    history.add(finding(declaration="d"))
+    assert row(history)["features"] is Status.PASS, "the monitor has not looked for longer than its window"
+    history.add(finding(status="unknown", monitor="m"), finding(declaration="d"))
+    assert row(history)["features"] is Status.PASS
+    history.add(finding(status="unknown", monitor="m"))
+    assert row(history)["features"] is Status.UNKNOWN, "it looked again, and does not know"
+    history.add(finding(status="fail", monitor="m"), finding(declaration="d"))
+    assert row(history)["features"] is Status.FAIL
+
+
+def test_an_ad_hoc_look_answers_for_no_monitor(history: Any) -> None:
+    history.add(finding(status="unknown", monitor="m"), finding())
+    assert row(history)["features"] is Status.UNKNOWN
+
+
+def test_what_was_seen_in_a_window_grows_old_whatever_version_it_is_about(history: Any) -> None:
+    history.add(trained("1"), promoted("1"), finding("performance", version="1", declaration="d", window=("a", "b")))
+    assert row(history)["performance"] is Status.PASS
+    assert row(history, timedelta(days=8))["performance"] is Status.UNKNOWN
+
+
 def test_a_finding_older_than_its_window_says_nothing_any_more(history: Any) -> None:
     history.add(finding(monitor="m"))
     assert row(history, timedelta(days=6))["features"] is Status.PASS

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mlops_tui.errors import BadInput
-from mlops_tui.moments import moment
+from mlops_tui.moments import local, moment, told
 
 NEW_YORK = ZoneInfo("America/New_York")
 NOW = datetime(2013, 9, 14, 10, tzinfo=UTC)
@@ -32,3 +32,11 @@ def test_what_is_no_time_is_refused_with_how_one_is_written(text: str) -> None:
     with pytest.raises(BadInput, match="is not a time") as caught:
         moment(text, NEW_YORK, NOW)
     assert "2h ago" in caught.value.next
+
+
+def test_a_kept_time_is_shown_where_people_are() -> None:
+    assert told("2013-09-14T06:00:00-04:00") == datetime(2013, 9, 14, 10, tzinfo=UTC)
+    assert (told("2013-09-14"), told("")) == ("2013-09-14", None)
+    assert local("on 2013-10-24", NEW_YORK) == "on 2013-10-24"
+    assert local("until 2013-10-24T10:00:00+00:00, not a day", NEW_YORK) == "until 2013-10-24 06:00 EDT, not a day"
+    assert local("at 2013-01-24T10:00Z", NEW_YORK) == "at 2013-01-24 05:00 EST"

@@ -5,7 +5,7 @@ import math
 
 import pytest
 
-from mlops_tui.view import Column, Facts, Status, Table, Text, View, finite, worst
+from mlops_tui.view import Column, Facts, Status, Table, Text, View, counted, finite, worst
 
 
 @pytest.mark.parametrize(("statuses", "found"), [
@@ -47,3 +47,10 @@ def test_a_view_finds_its_facts_and_tables() -> None:
 def test_what_is_no_number_is_nothing() -> None:
     assert [finite(value) for value in (None, math.nan, math.inf, -math.inf)] == [None] * 4
     assert finite(1.5) == 1.5
+
+
+@pytest.mark.parametrize(("number", "words", "said"), [
+    (1, ("state",), "1 state"), (0, ("state",), "0 states"), (1200, ("state",), "1,200 states"),
+    (1, ("alert needs", "alerts need"), "1 alert needs"), (2, ("alert needs", "alerts need"), "2 alerts need")])
+def test_a_number_agrees_with_its_noun(number: int, words: tuple[str, ...], said: str) -> None:
+    assert counted(number, *words) == said

@@ -15,7 +15,7 @@ from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.folds import ProposalState
 from mlops_tui.project import Project
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, Text, View
+from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, Text, View, counted
 from store.facts import Fact, Proposal
 from store.ledger import Entry
 
@@ -39,7 +39,7 @@ def list_(session: Session, everything: bool) -> View:
                        for each in shown]
     waiting = [each for each in shown if each.state == "open"]
     table = Table.of("proposals", rows, "proposal", "state", "path", "why", "from", "lesson", "at")
-    return View(f"{len(waiting)} proposals wait" if waiting else "Nothing is proposed",
+    return View(counted(len(waiting), "proposal waits", "proposals wait") if waiting else "Nothing is proposed",
                 Status.WARN if waiting else Status.PASS, (table,),
                 tuple(Action(f"Adopt {each.id}", ("adopt", each.id)) for each in waiting[:3]))
 

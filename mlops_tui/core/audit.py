@@ -5,10 +5,11 @@ import click
 from mlops_tui.capability import look, noun
 from mlops_tui.errors import BadInput
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted
 from store.facts import Command, Fact
 from store.ledger import Entry
 
+LONG = 160  # characters of a text in a line; the whole of it is in the JSON document of the entry's own command
 audit = noun("audit", __doc__ or "", bare="log")
 
 
@@ -27,7 +28,8 @@ def log(session: Session, kind: str | None, subject: str | None, limit: int) -> 
     rows = [_row(entry) for entry in reversed(entries[-limit:] if limit > 0 else [])]
     table = Table.of("entries", rows, Column("seq", "entry"), Column("recorded_at", "recorded"), "kind", "subject",
                      "actor", "what", total=len(entries))
-    return View(f"{len(entries)} entries", parts=(table,), actions=(Action("Check the chain", ("audit", "verify")),))
+    return View(counted(len(entries), "entry", "entries"), parts=(table,),
+                actions=(Action("Check the chain", ("audit", "verify")),))
 
 
 def _row(entry: Entry) -> Row:
@@ -41,7 +43,7 @@ def described(fact: Fact) -> str:
         return f"{fact.phase} {' '.join(fact.argv)} → {fact.error or fact.status}"
     shown = [str(getattr(fact, name)) for name in ("event", "check", "status", "title", "version", "snapshot", "text")
              if getattr(fact, name, "")]
-    return " · ".join(text[:60] for text in shown)
+    return " · ".join(text if len(text) <= LONG else f"{text[:LONG - 1]}…" for text in shown)
 
 
 @look(of=audit)

@@ -2,11 +2,13 @@
 
 from collections import deque
 from datetime import UTC, datetime
+from typing import Any
 
 import click
 
 from mlops_tui import jobs
 from mlops_tui.capability import act, look, noun
+from mlops_tui.errors import BadInput
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View
 from store.jobs import Job
@@ -24,12 +26,14 @@ def list_(session: Session, limit: int) -> View:
     """
     found = jobs.newest(session, max(limit, 0))
     open_ = [each for each in found if each.open]
-    table = Table.of("jobs", [row(each) for each in found], Column("job", digits=0), "status", "command",
+    table = Table.of("jobs", [row(each) for each in found], Column("job", digits=0), "status", "state", "command",
                      Column("done", share=True, digits=0), "left", Column("seconds", "took", unit="s", digits=1),
                      "who", "through", "answer")
     title = f"{len(open_)} running" if open_ else "Nothing is running"
-    return View(title, Status.RUNNING if open_ else Status.DONE, (table,),
-                tuple(Action(f"Stop job {each.id}", ("job", "cancel", str(each.id))) for each in open_[:3]))
+    failed = [each for each in found if each.status in FAILED]
+    return View(title, Status.RUNNING if open_ else Status.DONE, (table,), (
+        *(Action(f"Stop job {each.id}", ("job", "cancel", str(each.id))) for each in open_[:3]),
+        *(Action(f"Why job {each.id} {_ENDED[each.status]}", ("job", "log", str(each.id))) for each in failed[:2])))
 
 
 def row(found: Job) -> Row:
@@ -48,11 +52,26 @@ def seconds(found: Job) -> float | None:
     return ((found.ended_at or datetime.now(UTC)) - found.started_at).total_seconds()
 
 
-_SHOWN = ("state", "now", "left", "seconds", "who", "through", "started_at", "exit", "pid")
+class JobNumber(click.ParamType[int]):
+    """A job's number, written 7 or JOB-7 as other things are."""
+
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        digits = str(value).upper().removeprefix("JOB-")
+        if not digits.isdecimal():
+            raise BadInput(f"'{value}' is no job's number.", next="Try: mlops-tui job list")
+        return int(digits)
+
+
+FAILED = ("failed", "lost", "confirm")
+_ENDED = {"failed": "failed", "lost": "was lost", "confirm": "did nothing, since it wants consent",
+          "done": "is done", "cancelled": "was stopped", "running": "is running", "queued": "waits for its process"}
+_SHOWN = ("state", "answer", "now", "left", "seconds", "who", "through", "started_at", "exit", "pid")
 
 
 @look(of=job)
-@click.argument("number", type=int)
+@click.argument("number", type=JobNumber())
 @click.option("--lines", default=200, show_default=True, help="How many of the last lines.")
 def log(session: Session, number: int, lines: int) -> View:
     """What a job has said so far, and how it stands.
@@ -69,13 +88,27 @@ def log(session: Session, number: int, lines: int) -> View:
             tail = list(deque((line.rstrip("\n") for line in text), maxlen=max(lines, 0)))
     said = row(found)
     facts: dict[str, Cell] = {key: said[key] for key in _SHOWN if said[key] not in (None, "")} | {"log": str(path)}
-    actions = (Action("Stop it", ("job", "cancel", str(number))),) if found.open else ()
-    return View(f"Job {number}: {' '.join(found.argv)}", jobs.status(found),
-                (Facts(facts), Text("\n".join(tail) or "nothing was said yet", "code")), actions)
+    return View(f"Job {number} {_ENDED[found.status]}: {' '.join(found.argv)}", _shown(jobs.status(found)),
+                (Facts(facts), Text("\n".join(tail) or "nothing was said yet", "code")), _next(found))
+
+
+def _shown(status: Status) -> Status:
+    """How the job stands where it is only looked at: its own fault, refusal or question is not that of the look."""
+    return Status.FAIL if status in (Status.ERROR, Status.DENIED, Status.CONFIRM) else status
+
+
+def _next(found: Job) -> tuple[Action, ...]:
+    if found.open:
+        return (Action("Stop it", ("job", "cancel", str(found.id))),)
+    if found.status == "confirm":
+        return (Action("Look at its plan", found.argv),)
+    if found.status in (*FAILED, "cancelled"):
+        return (Action("Begin it once more", ("job", "start", "--", *found.argv)),)
+    return ()
 
 
 @act(of=job, confirm=False)
-@click.argument("number", type=int)
+@click.argument("number", type=JobNumber())
 def cancel(session: Session, number: int) -> View:
     """Stop a job: ask it, then make it; what it finished is kept.
 
@@ -92,12 +125,22 @@ def cancel(session: Session, number: int) -> View:
     return View(f"Job {number} is {after.status}", Status.DONE, actions=log_hint)
 
 
+def _command_line(ctx: click.Context, _: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
+    """The words, once they are known to be a command line: a mistake is said now, not in a log."""
+    if words and words[0] != "job" and not ctx.resilient_parsing:
+        root = ctx.find_root()
+        root.command.main(list(words), prog_name=root.info_name, obj=ctx.obj, standalone_mode=False)
+    return words
+
+
 @act(of=job, confirm=False)
-@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.argument("words", nargs=-1, required=True, type=click.UNPROCESSED, callback=_command_line)
 @click.option("--consent", default=None, help="The digest of the plan you agree to, for a command that asks.")
 @click.option("--reason", default=None, help="Why, for a command that records a judgement.")
 def start(session: Session, words: tuple[str, ...], consent: str | None, reason: str | None) -> View:
     """Do a command in the background; it goes on when this terminal closes.
+
+    From its first word on, everything belongs to the command; options of the job itself come before it.
 
     \b
     Example: mlops-tui job start -- pipeline run daily
@@ -105,3 +148,6 @@ def start(session: Session, words: tuple[str, ...], consent: str | None, reason:
     number = jobs.start(session, words, consent, reason)
     return View(f"Job {number} has begun: {' '.join(words)}", Status.RUNNING, actions=(
         Action("What it says", ("job", "log", str(number))), Action("Stop it", ("job", "cancel", str(number)))))
+
+
+start.allow_interspersed_args = False  # an option behind the command's first word is the command's

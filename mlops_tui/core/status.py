@@ -6,8 +6,9 @@ from datetime import datetime
 
 from mlops_tui import folds, health
 from mlops_tui.capability import look
+from mlops_tui.project import Project
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted
 from store.ledger import Entry
 
 KINDS = ("trained", "promotion", "finding", "alert", "incident", "approval", "vote", "proposal", "runbook",
@@ -33,16 +34,45 @@ def status(session: Session) -> View:
         "roles": tuple(sorted(session.actor.roles)), "needs_you": len(needs), "alerts": len(alerts.rows),
         "incidents": len(incidents.rows), "approvals": len(approvals.rows), "entries": session.ledger.head_seq()}
     waiting = Table.of("needs_you", needs, "status", "kind", "id", "title", "detail", title="Needs you")
-    return View(_title(needs, models), Status.WARN if needs else Status.PASS,
+    title, calm = _title(needs, (models, alerts, incidents), _declared(project))
+    return View(title, Status.PASS if calm else Status.WARN,
                 (Facts(facts), waiting, models, alerts, incidents, approvals), tuple(_actions(needs)))
 
 
-def _title(needs: Sequence[Row], models: Table) -> str:
-    if not needs:
-        return "Nothing needs you" if models.rows else "Nothing is declared yet, and nothing needs you"
-    first = needs[0]
-    rest = f", and {len(needs) - 1} more" if len(needs) > 1 else ""
-    return f"{first['id']} needs you: {first['title']}{rest}"
+def _title(needs: Sequence[Row], tables: tuple[Table, Table, Table], declared: str) -> tuple[str, bool]:
+    """What is worst in one line, and whether all is calm: nothing waits, fails or is open."""
+    if needs:
+        first = needs[0]
+        rest = f", and {len(needs) - 1} more" if len(needs) > 1 else ""
+        return f"{first['id']} needs you: {first['title']}{rest}", False
+    models, alerts, incidents = tables
+    open_ = [counted(len(table.rows), f"{one} is open", f"{one}s are open")
+             for table, one in ((alerts, "alert"), (incidents, "incident")) if table.rows]
+    sick = [*filter(None, map(_sick, models.rows)), *open_]
+    if sick:
+        return f"Nothing needs you, but {'; '.join(sick)}", False
+    return f"{declared}, and nothing needs you" if declared else "Nothing needs you", True
+
+
+def _sick(row: Row) -> str:
+    """Which parts of a model that serves are known to be bad, in words; empty where none is."""
+    if row["alias"] != "champion":
+        return ""
+    said = []
+    for status, verb in ((Status.FAIL, "fails"), (Status.WARN, "warns")):
+        if bad := [facet for facet in health.FACETS if row[facet] is status]:
+            said.append(f"{verb} in {', '.join(bad)}")
+    return f"{row['model']} {' and '.join(said)}" if said else ""
+
+
+def _declared(project: Project) -> str:
+    """What a project without models has instead; empty where it has some."""
+    if project.models:
+        return ""
+    found = [counted(len(each), one) for each, one in (
+        (project.datasets, "dataset"), (project.features, "feature"), (project.pipelines, "pipeline"),
+        (project.monitors, "monitor")) if each]
+    return f"No model is declared yet, only {', '.join(found)}" if found else "Nothing is declared yet"
 
 
 def _actions(needs: Sequence[Row]) -> Iterator[Action]:

@@ -13,7 +13,7 @@ from mlops_tui.capability import look, measure, noun
 from mlops_tui.data._steps import Ready, Workshop, first_inputs, inputs_of, made_ready
 from mlops_tui.errors import NotFound, Refusal
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Step, Steps, Table, View
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Step, Steps, Table, View, counted
 from store.facts import Fact, Run, Snapshot
 from store.lake import Manifest
 
@@ -246,7 +246,7 @@ def status(session: Session, name: str | None) -> View:
     rows = [_summary(Past(session, each), len(declared.steps)) for each, declared in project.pipelines.items()]
     table = Table.of("pipelines", rows, "pipeline", Column("status"), Column("last_run", "last run"), "run", "steps",
                      Column("seconds", unit="s", digits=1))
-    return View(f"{len(rows)} pipelines", Status.DONE, (table,))
+    return View(counted(len(rows), "pipeline"), Status.DONE, (table,))
 
 
 def _ended(entry: "Entry | None") -> Status:

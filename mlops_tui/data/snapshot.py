@@ -10,7 +10,7 @@ from mlops_tui import folds
 from mlops_tui.capability import Plan, act, look, noun
 from mlops_tui.errors import BadInput, Conflict, NotFound, Refusal, nearest
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted
 from store.facts import Fact, Snapshot
 from store.lake import FileRef, Lake, Manifest
 from store.quoting import quote
@@ -35,11 +35,11 @@ def log(session: Session, dataset: str | None, limit: int) -> View:
     if dataset is None:
         newest = {entry.subject: entry for entry in entries if not _fact(entry).tag}
         table = _listed(list(newest.values()), entries, Column("dataset"))
-        return View(f"{len(newest)} datasets have data", parts=(table,))
+        return View(counted(len(newest), "dataset has data", "datasets have data"), parts=(table,))
     name = dataset.rpartition("/")[2].partition("@")[0]
     mine = [entry for entry in _of(session, entries, name) if not _fact(entry).tag]
     shown = mine[::-1][:max(limit, 0)]
-    return View(f"{name} has had {len(mine)} states", parts=(_listed(shown, entries, total=len(mine)),),
+    return View(f"{name} has had {counted(len(mine), 'state')}", parts=(_listed(shown, entries, total=len(mine)),),
                 actions=(Action("Check the files", ("snapshot", "verify", name)),))
 
 

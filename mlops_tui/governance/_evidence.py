@@ -53,10 +53,10 @@ def evidence(session: Session, case: gates.Case, state: ModelState) -> gates.Evi
     error = measured.get("ece")
     if error is None and "calibrated" in case.model.gate:
         error, reasons["ece"] = _calibration(session, case, trained)
-    lead, n = None, 0
+    lead, n, ways = None, 0, {}
     if case.champion not in ("", case.version) and "no_worse_than_champion" in case.model.gate:
-        lead, n, reasons["lead"] = _lead(session, case, trained, state.trained(case.champion))
-    return gates.Evidence(measured, tuple(trained.detail.get("contrasts", ())), lead, n, error, reasons)
+        lead, n, reasons["lead"], ways["lead"] = _lead(session, case, trained, state.trained(case.champion))
+    return gates.Evidence(measured, tuple(trained.detail.get("contrasts", ())), lead, n, error, reasons, ways)
 
 
 def _estimate(name: str, each: Mapping[str, Any]) -> Estimate:
@@ -77,19 +77,21 @@ def _calibration(session: Session, case: gates.Case, trained: Trained) -> tuple[
 
 
 def _lead(session: Session, case: gates.Case, trained: Trained,
-          champion: Trained | None) -> tuple[Contrast | None, int, str]:
+          champion: Trained | None) -> tuple[Contrast | None, int, str, tuple[str, ...]]:
     """The lead on the champion where both scored the same unseen rows: in its prediction log, or in its own test."""
     scores, reason = rivals.scores_of(session, case.model, trained)
     if champion is None or scores is None:
-        return None, 0, reason or "it is not known how the champion was made"
+        return None, 0, reason or "it is not known how the champion was made", ("train", case.name)
     rows = rivals.shared(session, case.model, trained, champion)
     if rows.n < gates.FEWEST or rows.one_class:
-        return None, rows.n, (f"only {rows.n} of its test rows were scored by the champion" if rows.n
-                              else "the champion has scored none of its test rows")
+        said = f"only {rows.n} of its test rows were scored by the champion" if rows.n else \
+            "the champion has scored none of its test rows"
+        how, way = rivals.way_out(session, case.model, trained, champion)
+        return None, rows.n, f"{said}: {how}", way
     metric = METRICS.get(str(trained.detail.get("metric", "roc_auc")), METRICS["roc_auc"])
     found = delong_test(rows.label, rows.mine, rows.theirs) if metric.id == "roc_auc" else \
         paired_bootstrap(metric, rows.label, rows.mine, rows.theirs)
-    return found if metric.higher_is_better else _turned(found), rows.n, found.reason
+    return found if metric.higher_is_better else _turned(found), rows.n, found.reason, ()
 
 
 def _turned(found: Contrast) -> Contrast:

@@ -1,16 +1,18 @@
 """Votes on what somebody wants to do: bound to one plan, by people who may, once each, in time."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import click
 
 from mlops_tui import folds
 from mlops_tui.capability import decide, look, noun
-from mlops_tui.errors import Conflict, Denied
+from mlops_tui.errors import Conflict, Denied, NotFound
 from mlops_tui.folds import ApprovalState
 from mlops_tui.governance._standing import actor_named, planned, same_person
+from mlops_tui.render import cells, keep
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, Text, View
+from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import Approval, Fact, Vote
 from store.ledger import Entry
 
@@ -33,13 +35,14 @@ def list_(session: Session, everything: bool) -> View:
     rows: list[Row] = [_row(each, session) for each in shown]
     table = Table.of("approvals", rows, "approval", "state", "title", "votes", "role", "requester", "expires_at")
     waiting = [each for each in shown if each.state == "open"]
-    return View(f"{len(waiting)} approvals wait for votes" if waiting else "No approval waits for a vote",
+    said = f"{counted(len(waiting), 'approval waits', 'approvals wait')} for votes"
+    return View(said if waiting else "No approval waits for a vote",
                 Status.WARN if waiting else Status.PASS, (table,),
                 tuple(Action(f"Look at {each.id}", ("approve", "show", each.id)) for each in waiting[:3]))
 
 
 def _known(session: Session) -> dict[str, ApprovalState]:
-    return folds.approvals(session.ledger.entries("approval", "vote"), session.now())
+    return folds.approvals(session.ledger.entries("approval", "vote", "promotion"), session.now())
 
 
 def _row(each: ApprovalState, session: Session) -> dict[str, Cell]:
@@ -52,7 +55,7 @@ def _row(each: ApprovalState, session: Session) -> dict[str, Cell]:
 @look(of=approve)
 @click.argument("approval")
 def show(session: Session, approval: str) -> View:
-    """What is asked, who voted, and the plan as it stands now.
+    """What is asked, who voted, and the plan: as it stands now, or, once it is decided, as it was.
 
     \b
     Example: mlops-tui approve show AP-1
@@ -63,7 +66,8 @@ def show(session: Session, approval: str) -> View:
                          "simulated": vote.simulated} for vote in found.votes.values()]
     parts = (Facts(_row(found, session)), Table.of("votes", votes, "voter", "choice", "reason", title="Votes"))
     if found.state != "open":
-        return View(f"{found.id} {ENDED[found.state]}: {found.title}", Status.DONE, parts)
+        return View(f"{found.id} {ENDED[found.state]}: {found.title}", Status.DONE,
+                    (*parts, *_as_it_was(session, found)), _afterwards(found))
     plan = planned(_as_requester(session, found), found.argv)
     stale = plan.error is None and plan.plan != found.plan
     changed = (Text("The plan changed since it was asked; a vote will void it."),) if stale else ()
@@ -71,6 +75,23 @@ def show(session: Session, approval: str) -> View:
     return View(f"{found.id}: {found.title} has {found.count}", Status.WARN, (*parts, *changed, *tables),
                 (Action("Yes", ("approve", "vote", found.id), asks=("reason",)),
                  Action("No", ("approve", "vote", found.id, "--no"), asks=("reason",))))
+
+
+def _as_it_was(session: Session, found: ApprovalState) -> tuple[Part, ...]:
+    """The tables of the plan that was voted on; a word where it was not kept, or was erased."""
+    try:
+        plan = keep.read(session.data().object(found.evidence).decode("utf-8")) if found.evidence else None
+    except NotFound:
+        plan = None
+    if plan is None:
+        return (Text("The plan as it was then is not kept."),)
+    return tuple(replace(part, title="As it was when it was asked") for part in plan.parts if isinstance(part, Table))
+
+
+def _afterwards(found: ApprovalState) -> tuple[Action, ...]:
+    if found.argv[:1] != ("promote",):
+        return ()
+    return (Action("What else was asked", ("promote", "--history", found.argv[1].partition("@")[0])),)
 
 
 @decide(of=approve)
@@ -111,7 +132,7 @@ def vote(session: Session, approval: str, against: bool, reason: str) -> View:
 def _refuse(session: Session, found: ApprovalState) -> None:
     """Raise where this person may not vote on it, or not any more."""
     if found.state != "open":
-        raise Conflict(f"{found.id} {ENDED[found.state]}{_since(found)}.", next=_again(found))
+        raise Conflict(f"{found.id} {ENDED[found.state]}{_since(session, found)}.", next=_again(found))
     if session.actor.name in found.votes:
         raise Conflict(f"{session.actor.name} has voted on {found.id} already.",
                        next=f"Try: mlops-tui approve show {found.id}")
@@ -119,9 +140,9 @@ def _refuse(session: Session, found: ApprovalState) -> None:
         raise Denied(why, where=found.id, next=f"Ask somebody else who is {found.role}.")
 
 
-def _since(found: ApprovalState) -> str:
+def _since(session: Session, found: ApprovalState) -> str:
     if found.state == "expired":
-        return f" at {found.expires_at:%Y-%m-%d %H:%M} UTC"
+        return f" at {cells.moment(found.expires_at, session.declared().zone)}"
     return f": {found.reason}" if found.reason else ""
 
 

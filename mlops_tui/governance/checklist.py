@@ -12,7 +12,7 @@ from mlops_tui.gates import Requirement
 from mlops_tui.governance._evidence import case_of
 from mlops_tui.kinds import Item
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, View
+from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, View, counted
 from store.facts import SignOff
 
 checklist = noun("checklist", __doc__ or "", subject="show")
@@ -33,7 +33,8 @@ def show(session: Session, subject: str) -> View:
     rows: list[Row] = [_row(each, items.get(each.id)) for each in required]
     table = Table.of("items", rows, "status", "item", "requirement", "detail", "evidence")
     open_ = [each for each in required if each.status not in (Status.PASS, Status.WARN)]
-    said = f"{len(open_)} of {len(required)} items stand in the way of {case.subject}" if open_ else \
+    stand = "stands" if len(open_) == 1 else "stand"
+    said = f"{len(open_)} of {counted(len(required), 'item')} {stand} in the way of {case.subject}" if open_ else \
         f"Every item stands for {case.subject}"
     facts: dict[str, Cell] = {"model": case.name, "version": case.version, "checklist": case.model.checklist}
     return View(said, gates.verdict(required), (Facts(facts), table), _next(open_))

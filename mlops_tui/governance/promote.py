@@ -7,33 +7,40 @@ from datetime import timedelta
 import click
 
 from mlops_tui import folds, gates
-from mlops_tui.capability import Plan, act
-from mlops_tui.errors import Conflict, NotFound, Refusal
+from mlops_tui.capability import Plan, Shut, act
+from mlops_tui.errors import BadInput, Conflict, NotFound, Refusal
 from mlops_tui.folds import ApprovalState, ModelState
 from mlops_tui.governance._evidence import case_of, evidence
+from mlops_tui.governance._history import CHECK, gate_table, history_of
 from mlops_tui.governance._standing import planned, rules_of, still_hold
 from mlops_tui.render import keep
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, Text, View
-from store.facts import Approval, Fact, Promotion
+from mlops_tui.view import Action, Cell, Facts, Status, Table, Text, View, counted
+from store.facts import Approval, Fact, Finding, Promotion
 from store.ledger import Entry
 
 ALIAS = "champion"
 
 
-@act
+@act(looks="history")
 @click.argument("subject", metavar="MODEL[@VERSION]")
 @click.option("--rollback", is_flag=True, help="Back to the champion before this one, without gate or votes.")
-def promote(session: Session, subject: str, rollback: bool) -> Plan | View:
+@click.option("--history", is_flag=True, help="Only look: what was asked for, and why it served or did not.")
+def promote(session: Session, subject: str, rollback: bool, history: bool) -> Plan | Shut | View:
     """Let a version serve: its newest challenger, or the one named.
 
-    The plan is the gate, item by item. A gate that is red or does not know ends it there; a green one asks for the
-    votes that mlops.yaml requires, bound to this very plan, and promotes when they are in.
+    The plan is the gate, item by item. A gate that is red or does not know ends it there, and the history keeps why; a
+    green one asks for the votes that mlops.yaml requires, bound to this very plan, and promotes when they are in.
 
     \b
     Example: mlops-tui promote flights-delay@8
     Example: mlops-tui promote --rollback flights-delay
+    Example: mlops-tui promote --history flights-delay --as-of 2013-09-15
     """
+    if history and rollback:
+        raise BadInput("Give --history or --rollback, not both.", next=f"Try: mlops-tui promote --history {subject}")
+    if history:
+        return history_of(session, subject)
     if rollback:
         return _rollback(session, subject)
     case, state = case_of(session, subject)
@@ -45,16 +52,14 @@ def promote(session: Session, subject: str, rollback: bool) -> Plan | View:
     required = gates.gate(case, evidence(session, case, state), session.ledger.entries())
     view = _gate_view(session, case, state, required)
     if gates.verdict(required) not in (Status.PASS, Status.WARN):
-        return replace(view, title=f"The gate is shut for {case.subject}: {_counted(required)}")
+        shut = replace(view, title=f"The gate is shut for {case.subject}: {_counted(required)}")
+        return Shut(shut, (_verdict(case, required, shut),))
     return Plan(view, lambda: _promoted(session, case, argv, view))
 
 
-def gate_table(required: Sequence[gates.Requirement]) -> Table:
-    """The gate as a table `gate`, what stands in the way first."""
-    order = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.PASS)
-    rows: list[Row] = [{"item": each.id, "status": each.status, "requirement": each.title, "detail": each.detail,
-                        "evidence": each.evidence} for each in sorted(required, key=lambda r: order.index(r.status))]
-    return Table.of("gate", rows, "status", "item", "requirement", "detail", "evidence")
+def _items(required: Sequence[gates.Requirement]) -> list[dict[str, str]]:
+    return [{"item": each.id, "status": each.status.value, "requirement": each.title, "detail": each.detail,
+             "evidence": each.evidence} for each in required]
 
 
 def _gate_view(session: Session, case: gates.Case, state: ModelState,
@@ -68,7 +73,8 @@ def _gate_view(session: Session, case: gates.Case, state: ModelState,
     actions = tuple(Action(each.title, each.next) for each in required
                     if each.next and each.status in (Status.FAIL, Status.UNKNOWN))
     served = f" in place of {case.champion}" if case.champion else ""
-    return View(f"{case.subject} would serve{served}", gates.verdict(required), (Facts(facts), gate_table(required)),
+    return View(f"{case.subject} would serve{served}", gates.verdict(required),
+                (Facts(facts), gate_table(_items(required))),
                 tuple({action.argv: action for action in actions}.values())[:5])
 
 
@@ -76,8 +82,20 @@ def _counted(required: Sequence[gates.Requirement]) -> str:
     red, unknown = (sum(each.status is status for each in required) for status in (Status.FAIL, Status.UNKNOWN))
     if not required:
         return "nothing is required of it, so nothing is known"
-    said = [f"{red} of {len(required)} items fail"] * bool(red) + [f"{unknown} are unknown"] * bool(unknown)
-    return " and ".join(said)
+    of = f" of {counted(len(required), 'item')}"
+    failing = f"{red}{of} {'fails' if red == 1 else 'fail'}"
+    unsure = f"{unknown}{'' if red else of} {'is' if unknown == 1 else 'are'} unknown"
+    return " and ".join([failing] * bool(red) + [unsure] * bool(unknown))
+
+
+def _verdict(case: gates.Case, required: Sequence[gates.Requirement], shut: View) -> Finding:
+    """What the history keeps of a gate that said no: which items, why, and against whom it was judged."""
+    words = ((Status.FAIL, "fails"), (Status.UNKNOWN, "is unknown"))
+    said = ", ".join(f"{each.id} {word}" for status, word in words for each in required if each.status is status)
+    return Finding(check=CHECK, subject=case.name, version=case.version, status=shut.status.value,
+                   title=f"{case.subject} may not serve: {said or 'nothing is required of it'}",
+                   declaration=case.fingerprints.get(f"model {case.name}", ""),
+                   detail={"champion": case.champion, "items": _items(required)})
 
 
 # -- the votes, and the deed ------------------------------------------------------------------------------------
@@ -90,11 +108,11 @@ def _promoted(session: Session, case: gates.Case, argv: tuple[str, ...], plan: V
     if digest is None:
         raise Conflict(f"The gate of {case.subject} closed meanwhile.", next=f"Try: mlops-tui {' '.join(argv)}")
     approval = _asked(session, argv, digest) if rules.quorum > 0 else None
+    kept = session.data().put_object(keep.written(plan).encode())
     if rules.quorum > 0 and (approval is None or approval.state == "open"):
-        return _waiting(approval or _ask(session, case, argv, digest), plan)
+        return _waiting(approval or _ask(session, case, argv, (digest, kept)), plan)
     if approval is not None:
         still_hold(session, approval)
-    kept = session.data().put_object(keep.written(plan).encode())
 
     def decided(entries: Sequence[Entry]) -> list[Fact]:
         serving = folds.model_state(entries, case.name).champion
@@ -118,8 +136,9 @@ def _asked(session: Session, argv: tuple[str, ...], digest: str) -> ApprovalStat
                  and (each.argv, each.plan) == (argv, digest)), None)
 
 
-def _ask(session: Session, case: gates.Case, argv: tuple[str, ...], digest: str) -> ApprovalState:
-    rules = rules_of(session)
+def _ask(session: Session, case: gates.Case, argv: tuple[str, ...], shown: tuple[str, str]) -> ApprovalState:
+    """Ask for votes on a plan, given its digest and where it is kept as it was shown."""
+    rules, (digest, kept) = rules_of(session), shown
 
     def decided(entries: Sequence[Entry]) -> list[Fact]:
         known = folds.approvals(entries, session.now())
@@ -130,7 +149,7 @@ def _ask(session: Session, case: gates.Case, argv: tuple[str, ...], digest: str)
         served = f" in place of {case.champion}" if case.champion else ""
         return [*stale, Approval(
             subject=folds.next_id("AP", known), event="asked", argv=argv, plan=digest, quorum=rules.quorum,
-            role=rules.role, requester=session.actor.name, title=f"promote {case.subject}{served}",
+            role=rules.role, requester=session.actor.name, title=f"promote {case.subject}{served}", evidence=kept,
             expires_at=_later(session, rules.expires))]
 
     session.ledger.transact(decided)

@@ -7,6 +7,7 @@ from mlops_tui.analysis.calibration import calibration_line, ece, reliability
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.matured import Matured, judged_rows, window
 from mlops_tui.modeling._pictures import reliability_diagram
+from mlops_tui.moments import told
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, worst
@@ -73,7 +74,7 @@ def _finding(session: Session, subject: Subject, monitor: str | None, seen: Matu
 def _view(finding: Finding, seen: Matured, rows: list[Row], origin: str) -> View:
     facts: dict[str, Cell] = {"outcomes_known": seen.n, "waiting": seen.waiting, "mature_share": seen.mature_share,
                               "predicted": finding.detail["predicted"], "seen": finding.detail["seen"],
-                              "from": finding.window[0], "to": finding.window[1], "limits_from": origin}
+                              "from": told(finding.window[0]), "to": told(finding.window[1]), "limits_from": origin}
     table = Table.of("measures", rows, "measure", Column("value", digits=3), Column("limit", digits=3), "status",
                      "reason")
     picture = (reliability_diagram(reliability(seen.label, seen.score)),) if seen.n > 1 else ()

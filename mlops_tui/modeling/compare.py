@@ -19,7 +19,6 @@ from mlops_tui.errors import BadInput, NotFound
 from mlops_tui.modeling._heldout import Version, of_file, version
 from mlops_tui.modeling._pictures import roc_against
 from mlops_tui.modeling._scored import Scored, need_probabilities, scored
-from mlops_tui.moments import moment
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, finite
 from store.facts import Trained
@@ -143,13 +142,9 @@ def _beside(session: Session, mine: Version) -> tuple[Trained, rivals.Shared]:
 
 
 def _more_rows(session: Session, mine: Version, champion: Trained) -> str:
-    """How the champion comes by scores on the version's test rows, where it was not fitted on them."""
-    tested, fitted = (str(each or "") for each in (mine.trained.detail.get("test_from"),
-                                                   champion.detail.get("trained_to")))
-    zone, name = session.declared().zone, mine.trained.subject
-    if not tested or not fitted or moment(tested, zone) <= moment(fitted, zone):
-        return f"Judge it on what it predicts: mlops-tui performance {mine.name}"
-    return f"Judge both on what came since: mlops-tui performance {name}@{champion.version}, and {mine.name}"
+    """What makes the two comparable."""
+    how, way = rivals.way_out(session, mine.model, mine.trained, champion)
+    return f"{how[:1].upper()}{how[1:]}: mlops-tui {' '.join(way)}"
 
 
 def _names(scores: str) -> list[str]:

@@ -11,6 +11,7 @@ from mlops_tui.errors import BadInput
 from mlops_tui.modeling._heldout import Version, finding, grouped, judged, of_file, small_enough, tested, version
 from mlops_tui.modeling._pictures import reliability_diagram, roc_line
 from mlops_tui.modeling._scored import need_probabilities, scored
+from mlops_tui.moments import told
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, finite
 
@@ -80,7 +81,7 @@ def _of_model(session: Session, text: str, threshold: float | None, group: str |
     criteria = Table.of("criteria", rows, "metric", Column("limit", digits=4), Column("value", digits=4),
                         Column("low", digits=4), Column("high", digits=4), "verdict", "reason", title="Criteria")
     shown = {"version": trained.version, "candidate": trained.candidate, **facts(found),
-             "test_from": trained.detail.get("test_from"), "scores": chosen.scores.id}
+             "test_from": told(str(trained.detail.get("test_from") or "")), "scores": chosen.scores.id}
     return View(kept.title, Status(kept.status), (Facts(shown), *([criteria] if rows else []), *parts(found)),
                 _next(chosen))
 

@@ -15,7 +15,7 @@ from mlops_tui.kinds import Candidate
 from mlops_tui.modeling._training import Job, Rows, candidate_key, code_digest
 from mlops_tui.modeling._training import rows as training_rows
 from mlops_tui.modeling._trial import Trial, as_json, dumped, metrics_of, standing, trial
-from mlops_tui.moments import moment
+from mlops_tui.moments import moment, told
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View
 from store.facts import Trained
@@ -162,7 +162,7 @@ def _facts(best: Trained, new: int) -> dict[str, Cell]:
     detail = best.detail
     return {"version": best.version, "candidate": best.candidate, "beats_baseline": bool(detail["beats_baseline"]),
             "best_baseline": detail["best_baseline"], "trained": "now" if new else "already trained",
-            "from": best.window[0], "to": best.window[1], "test_from": detail["test_from"],
+            "from": best.window[0], "to": best.window[1], "test_from": told(detail["test_from"]),
             "train_rows": detail["train_rows"], "test_rows": detail["test_rows"], "purged": detail["purged"],
             "overlap": detail["overlap"], "run_id": best.run_id, "training": best.training, "scores": best.scores,
             "seed": best.seed, "declaration": best.declaration}

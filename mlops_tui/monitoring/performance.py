@@ -14,6 +14,7 @@ from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Model, Monitor
 from mlops_tui.matured import Matured, judged_rows, window
+from mlops_tui.moments import told
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View, worst
@@ -129,7 +130,7 @@ def _finding(session: Session, subject: Subject, seen: Matured, measured: Mappin
 
 def _view(finding: Finding, seen: Matured, rows: list[Row], status: Status, origin: str | None) -> View:
     facts = Facts({"predictions": seen.total, "labels_in": seen.n, "waiting": seen.waiting, "never": seen.never,
-                   "mature_share": seen.mature_share, "from": finding.window[0], "to": finding.window[1],
+                   "mature_share": seen.mature_share, "from": told(finding.window[0]), "to": told(finding.window[1]),
                    "version": finding.version, "limits_from": origin})
     table = Table.of("metrics", rows, "metric", Column("value"), Column("low"), Column("high"), "n", "limit", "status",
                      "reason")

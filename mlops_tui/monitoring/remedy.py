@@ -1,5 +1,6 @@
 """What would help: every remedy's cost on outcomes that none of them was fitted on, with intervals."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import click
@@ -17,7 +18,7 @@ from mlops_tui.matured import Matured, matured, window
 from mlops_tui.moments import moment
 from mlops_tui.predicting import predicted, version_of
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, Text, View
 from mlops_tui.watching import span
 from store.facts import Finding
 
@@ -43,12 +44,16 @@ class Case:
 
 @dataclass(frozen=True)
 class Option:
-    """One remedy and its decisions on the judging rows; where nothing was decided, `detail` says why."""
+    """One remedy and its decisions on the judging rows; where nothing was decided, `detail` says why.
+
+    `argv` does it; where no command does, `how` says what a person writes.
+    """
 
     name: str
     decided: npt.NDArray[np.bool_] | None
     detail: str
     argv: tuple[str, ...] = ()
+    how: str = ""
 
 
 @measure
@@ -123,7 +128,8 @@ def threshold(case: Case) -> Option:
     """The threshold that would have been cheapest on the learning rows."""
     found = cheapest_threshold(case.seen.label[case.learn], case.seen.score[case.learn], case.costs)
     return Option("move the threshold", case.seen.score[case.judge] >= found.threshold,
-                  f"from {case.model.threshold:.3g} to {found.threshold:.3g}")
+                  f"from {case.model.threshold:.3g} to {found.threshold:.3g}",
+                  how=f"write threshold: {found.threshold:.3g} into models/{case.name}.yaml, and have it reviewed")
 
 
 def prior(case: Case) -> Option:
@@ -134,26 +140,33 @@ def prior(case: Case) -> Option:
     if not isinstance(before, float) or not 0 < now < 1:
         return Option("correct the prior", None, "the share of positives in training is not recorded")
     corrected = prior_shift(case.seen.score[case.judge], before, now)
-    return Option("correct the prior", corrected >= case.model.threshold, f"from {before:.1%} to {now:.1%} positive")
+    return Option("correct the prior", corrected >= case.model.threshold, f"from {before:.1%} to {now:.1%} positive",
+                  how=_corrected(case))
 
 
 def recalibrated(case: Case) -> Option:
     """Scores mapped by an isotonic fit on the learning rows."""
     fitted = isotonic(case.seen.label[case.learn], case.seen.score[case.learn])
-    return Option("recalibrate", fitted(case.seen.score[case.judge]) >= case.model.threshold, "isotonic")
+    return Option("recalibrate", fitted(case.seen.score[case.judge]) >= case.model.threshold, "isotonic",
+                  how=_corrected(case))
+
+
+def _corrected(case: Case) -> str:
+    return f"declare a candidate whose factory corrects its scores in models/{case.name}.yaml, then train it"
 
 
 def versions(case: Case) -> list[Option]:
     """The newest challenger and the previous champion on the same rows."""
     state = folds.model_state(case.session.ledger.entries("trained", "promotion"), case.name)
-    found = [_version(case, "retrain", state.challenger)] if state.challenger else \
+    asked = ("promote", f"{case.name}@{state.challenger}")
+    found = [_version(case, "retrain", state.challenger, asked)] if state.challenger else \
         [Option("retrain", None, "no challenger is trained yet", ("train", case.name))]
     if state.previous:
-        found.append(_version(case, "fall back", state.previous))
+        found.append(_version(case, "fall back", state.previous, ("promote", "--rollback", case.name)))
     return found
 
 
-def _version(case: Case, name: str, version: str) -> Option:
+def _version(case: Case, name: str, version: str, argv: tuple[str, ...]) -> Option:
     """The decisions of another version; it must not have been trained on the rows that judge."""
     trained = version_of(case.session, case.name, version)
     zone = case.session.declared().zone
@@ -166,8 +179,7 @@ def _version(case: Case, name: str, version: str) -> Option:
     other = matured(case.session, case.name, case.seen.bounds, scored=predicted(case.session, trained, rows))
     if not np.array_equal(other.label, case.seen.label):
         return Option(name, None, f"{detail}: not every row was logged")
-    return Option(name, other.score[case.judge] >= case.model.threshold, detail,
-                  ("promote", f"{case.name}@{version}"))
+    return Option(name, other.score[case.judge] >= case.model.threshold, detail, argv)
 
 
 def _rows(case: Case, options: list[Option]) -> list[Row]:
@@ -233,8 +245,20 @@ def _view(case: Case, finding: Finding, rows: list[Row], options: list[Option], 
     picture = Series("cost", "interval", tuple(row["remedy"] for row in known),
                      tuple(row["cost_a_day"] for row in known), tuple(row["low"] for row in known),
                      tuple(row["high"] for row in known), title=f"Cost a day, {unit}")
-    actions = tuple(Action(option.name.capitalize(), option.argv) for option in options if option.argv)
-    return View(finding.title, Status.DONE, (facts, table, picture), actions)
+    best = next(option for option in options if option.name == finding.detail["best"])
+    how = (Text(f"To {best.name}: {best.how}."),) if best.how else ()
+    return View(finding.title, Status.DONE, (facts, table, picture, *how), tuple(_actions(rows, options, unit)))
+
+
+def _actions(rows: list[Row], options: list[Option], unit: str) -> Iterator[Action]:
+    """The remedies that a command begins, the cheapest first, each with what it saves."""
+    argv = {option.name: option.argv for option in options}
+    for row in sorted(rows, key=_cost):
+        name, saves = str(row["remedy"]), row["saves"]
+        said = f", {'saves' if saves >= 0 else 'costs'} {abs(saves):,.0f} {unit} a day{' more' * (saves < 0)}" \
+            if isinstance(saves, float) else ""
+        if argv[name]:
+            yield Action(f"{name.capitalize()}{said}", argv[name])
 
 
 def _cost(row: Row) -> float:

@@ -1,5 +1,6 @@
 """A view as lines of a terminal: the answer first, then its evidence, then the next step."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
@@ -27,6 +28,7 @@ READABLE = 100   # columns of prose, and where a status word is looked for
 NARROWEST = 8    # of a heading, and of a detail beside a step
 NARROW = 12      # a column of text gives way down to this, the one with the longest text down to LONG
 LONG = 20
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 WRAPPED = 16     # from this width on, a text that is too long takes up to three lines
 
 
@@ -92,11 +94,16 @@ def _prose(text: str, width: int, *, marked: bool) -> Iterator[Line]:
     body = text.lstrip(" ")
     indent = " " * min(len(text) - len(body), width // 4)
     if marked and body.startswith("#"):
-        yield from (Line(piece, style="bold") for piece in wrap(body.lstrip("#").strip(), width))
+        yield from (Line(piece, style="bold") for piece in wrap(_plain(body.lstrip("#").strip()), width))
     elif marked and body[:2] in ("- ", "* "):
-        yield from (Line(piece) for piece in _hung(body[2:], f"{indent}• ", width))
+        yield from (Line(piece) for piece in _hung(_plain(body[2:]), f"{indent}• ", width))
     else:
-        yield from (Line(piece) for piece in _hung(body.replace("**", "") if marked else body, indent, width))
+        yield from (Line(piece) for piece in _hung(_plain(body) if marked else body, indent, width))
+
+
+def _plain(markdown: str) -> str:
+    """The words without the marks, and without the backslashes that keep what looks like one from being one."""
+    return _ESCAPED.sub(r"\1", markdown.replace("**", "")).replace("&amp;", "&")
 
 
 def _hung(text: str, lead: str, width: int) -> list[str]:

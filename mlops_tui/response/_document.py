@@ -1,7 +1,7 @@
 """A post-mortem drafted as Markdown from the history of its incident."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
 from importlib.resources import files
 from typing import Any
 
@@ -9,10 +9,13 @@ from jinja2 import Environment, StrictUndefined
 
 from mlops_tui import folds
 from mlops_tui.folds import Incident
+from mlops_tui.moments import local
+from mlops_tui.render.cells import moment
 from mlops_tui.render.markdown import escaped, fenced
 from mlops_tui.response import _timeline
 from mlops_tui.response._impact import COLUMNS, Impact, impact
 from mlops_tui.session import Session
+from mlops_tui.view import counted
 from store.facts import Finding, Promotion, Proposal, Trained
 from store.ledger import Entry
 
@@ -42,32 +45,33 @@ def drafted(session: Session, incident: Incident) -> tuple[str, Impact]:
     environment = Environment(autoescape=False, finalize=printed, undefined=StrictUndefined,  # noqa: S701 see `printed`
                               trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     template = environment.from_string(files("templates").joinpath(TEMPLATE).read_text(encoding="utf-8"))
-    return template.render(**_context(entries, incident, points, found, (start, end))), found
+    context = _context(entries, incident, points, (start, end), session.declared().zone)
+    return template.render(**context, **_impact_told(found)), found
 
 
-def _context(entries: Sequence[Entry], incident: Incident, points: Mapping[str, datetime | None], found: Impact,
-             window: tuple[datetime, datetime]) -> dict[str, Any]:
-    findings = _findings(entries, incident, window)
+def _impact_told(found: Impact) -> dict[str, Any]:
+    return {"impact": found, "impact_rows": list(_impact_rows(found)),
+            "query": Verbatim(fenced(found.query, "sql")) if found.query else "",
+            "values": ", ".join(f"{name} = {value}" for name, value in (found.values or {}).items())}
+
+
+def _context(entries: Sequence[Entry], incident: Incident, points: Mapping[str, datetime | None],
+             window: tuple[datetime, datetime], zone: tzinfo) -> dict[str, Any]:
+    findings, more = _findings(entries, incident, window, zone)
     detected = points["detected"] or incident.opened_at
     return {
-        "incident": incident, "impact": found, "impact_rows": list(_impact_rows(found)),
-        "query": Verbatim(fenced(found.query, "sql")) if found.query else "",
-        "values": ", ".join(f"{name} = {value}" for name, value in (found.values or {}).items()),
-        "points": list(_told_points(points)), "people": ", ".join(incident.people),
+        "incident": incident, "points": list(_told_points(points, zone)), "people": ", ".join(incident.people),
         "versions": _versions(entries, incident, window[0]), "earlier": _earlier(entries, incident),
-        "changes": [_line(entry) for entry in _changes(entries, incident, detected)],
-        "detection": _detection(entries, incident, points), "findings": findings[:MOST],
-        "more": max(0, len(findings) - MOST), "steps": list(_steps(entries, incident)),
+        "changes": [_line(entry, zone) for entry in _changes(entries, incident, detected)],
+        "detection": _detection(entries, incident, points), "findings": findings,
+        "more": counted(more, "more of that time is", "more of that time are") if more else "",
+        "steps": list(_steps(entries, incident, zone)),
         "actions": [each for each in folds.action_items(entries).values() if each.incident == incident.id],
-        "timeline": [_line(entry) for entry in _timeline.around(entries, incident)]}
+        "timeline": [_line(entry, zone) for entry in _timeline.around(entries, incident)]}
 
 
-def _at(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M}"
-
-
-def _line(entry: Entry) -> tuple[str, str, str]:
-    return _at(entry.effective_at), entry.actor, _said(entry)
+def _line(entry: Entry, zone: tzinfo) -> tuple[str, str, str]:
+    return moment(entry.effective_at, zone), entry.actor, local(_said(entry), zone)
 
 
 def _said(entry: Entry) -> str:
@@ -77,17 +81,17 @@ def _said(entry: Entry) -> str:
     return _timeline.told(fact)
 
 
-def _told_points(points: Mapping[str, datetime | None]) -> Iterator[tuple[str, str]]:
-    """Each point of the clock, with how long after the detection."""
+def _told_points(points: Mapping[str, datetime | None], zone: tzinfo) -> Iterator[tuple[str, str]]:
+    """Each point of the clock where the project is, with how long after the detection."""
     detected = points["detected"]
-    for name, moment in points.items():
-        if moment is None:
+    for name, at in points.items():
+        if at is None:
             yield name.capitalize(), "–"
             continue
-        after = moment - detected if detected is not None else timedelta(0)
+        after = at - detected if detected is not None else timedelta(0)
         said = f", {_span(after)} after detection" if after > timedelta(0) else \
             f", {_span(-after)} before detection" if after < timedelta(0) else ""
-        yield name.capitalize(), f"{_at(moment)} UTC{said}"
+        yield name.capitalize(), f"{moment(at, zone)}{said}"
 
 
 def _span(length: timedelta) -> str:
@@ -112,15 +116,16 @@ def _number(name: str, value: object) -> str:
     return f"{value:,.0f}" if isinstance(value, (int, float)) else str(value)
 
 
-def _findings(entries: Sequence[Entry], incident: Incident,
-              window: tuple[datetime, datetime]) -> list[tuple[int, str, str, str, str]]:
-    """The findings about it whose time lies in the incident's window; those that were no pass come first."""
+def _findings(entries: Sequence[Entry], incident: Incident, window: tuple[datetime, datetime],
+              zone: tzinfo) -> tuple[list[tuple[int, str, str, str, str]], int]:
+    """The findings about it of the incident's time, in order, and how many are left out: of many, those that passed."""
     about = {incident.about, incident.about.partition("@")[0]}
     found = [entry for entry in entries if isinstance(entry.fact, Finding) and entry.subject in about
-             and window[0] <= entry.effective_at <= window[1]]
-    told = [(entry.seq, _at(entry.effective_at), entry.fact.check, entry.fact.status, entry.fact.title)
-            for entry in found if isinstance(entry.fact, Finding)]
-    return sorted(told, key=lambda row: (row[3] == "pass", row[0]))
+             and entry.fact.check != "gate" and window[0] <= entry.effective_at <= window[1]]
+    first = sorted(found, key=lambda entry: (getattr(entry.fact, "status", "") == "pass", entry.seq))[:MOST]
+    return [(entry.seq, moment(entry.effective_at, zone), entry.fact.check, entry.fact.status, entry.fact.title)
+            for entry in sorted(first, key=lambda entry: (entry.effective_at, entry.seq))
+            if isinstance(entry.fact, Finding)], len(found) - len(first)
 
 
 def _changes(entries: Sequence[Entry], incident: Incident, detected: datetime) -> list[Entry]:
@@ -157,8 +162,8 @@ def _detection(entries: Sequence[Entry], incident: Incident, points: Mapping[str
     return f"The monitor {first.monitor} fired {first.id}{late}: {first.title}"
 
 
-def _steps(entries: Sequence[Entry], incident: Incident) -> Iterator[tuple[str, int, str, str]]:
+def _steps(entries: Sequence[Entry], incident: Incident, zone: tzinfo) -> Iterator[tuple[str, int, str, str]]:
     for run in folds.runbook_runs(entries).values():
         if run.incident == incident.id:
             for number, state in sorted(run.steps.items()):
-                yield f"{run.id} ({run.runbook})", number, state.status, state.note
+                yield f"{run.id} ({run.runbook})", number, state.status, local(state.note, zone)

@@ -1,23 +1,28 @@
 """What happened around an incident, in one line for each entry, oldest first."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, tzinfo
 
 from mlops_tui.folds import Incident, alerts, runbook_runs
+from mlops_tui.moments import local
 from mlops_tui.view import Row, Table
 from store.facts import AlertEvent, Approval, Fact, Finding, IncidentEvent, Promotion, Proposal, RunbookEvent, Vote
 from store.ledger import Entry
 
 
 def around(entries: Sequence[Entry], incident: Incident) -> list[Entry]:
-    """The entries that belong to an incident: its own, its alerts', its runbook runs', and what served meanwhile."""
+    """What belongs to an incident: its own entries, its alerts', its runs', what served or was refused meanwhile."""
     runs = {run.id for run in runbook_runs(entries).values() if run.incident == incident.id}
     ours = {incident.id, *incident.alerts, *runs}
     model = incident.about.partition("@")[0]
     last = incident.resolved_at
     return [entry for entry in entries if (entry.subject in ours and entry.kind in ("incident", "alert", "runbook"))
-            or (entry.kind == "promotion" and entry.subject == model and entry.recorded_at >= incident.opened_at
+            or (_about_serving(entry.fact) and entry.subject == model and entry.recorded_at >= incident.opened_at
                 and (last is None or entry.recorded_at <= last))]
+
+
+def _about_serving(fact: Fact) -> bool:
+    return isinstance(fact, Promotion) or (isinstance(fact, Finding) and fact.check == "gate")
 
 
 def clock_points(entries: Sequence[Entry], incident: Incident) -> dict[str, datetime | None]:
@@ -37,11 +42,11 @@ def parsed(text: str) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def table(entries: Sequence[Entry], title: str = "Timeline") -> Table:
+def table(entries: Sequence[Entry], zone: tzinfo) -> Table:
     """The entries as a table `timeline`: at, who, what."""
-    rows: list[Row] = [{"at": entry.effective_at, "who": entry.actor, "what": told(entry.fact), "entry": entry.seq,
-                        "subject": entry.subject, "kind": entry.kind} for entry in entries]
-    return Table.of("timeline", rows, "at", "who", "what", title=title)
+    rows: list[Row] = [{"at": entry.effective_at, "who": entry.actor, "what": local(told(entry.fact), zone),
+                        "entry": entry.seq, "subject": entry.subject, "kind": entry.kind} for entry in entries]
+    return Table.of("timeline", rows, "at", "who", "what", title="Timeline")
 
 
 def told(fact: Fact) -> str:

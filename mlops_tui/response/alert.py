@@ -1,6 +1,6 @@
 """Alerts: what fired, who is on it, how long it stays silent, and whether it was real."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 
 import click
@@ -10,10 +10,10 @@ from mlops_tui.capability import act, decide, look, noun
 from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.folds import Alert
-from mlops_tui.moments import moment
-from mlops_tui.response import _people, _timeline
+from mlops_tui.moments import moment, told
+from mlops_tui.response import _newest, _people, _timeline
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, View
+from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import AlertEvent, Fact, Finding
 from store.ledger import Entry
 
@@ -33,10 +33,16 @@ def list_(session: Session, everything: bool) -> View:
     known = list(folds.alerts(session.ledger.entries("alert")).values())
     shown = sorted((each for each in known if everything or each.open), key=_gravest)
     loud = [each for each in known if each.open and each.state != "recovered" and not each.silent(session.now())]
+    quiet = [each for each in known if each.open and each.state != "recovered" and each not in loud]
     parts: tuple[Part, ...] = (_table(shown, session.now()), *((_rules(known),) if everything else ()))
-    title = f"{len(loud)} alerts need somebody" if loud else "No alert needs anybody"
+    title = _title(len(loud), len(quiet))
     actions = tuple(Action(f"Look at {each.id}", ("alert", "show", each.id)) for each in shown[:3])
-    return View(title, Status.WARN if loud else Status.PASS, parts, actions)
+    return View(title, Status.WARN if loud or quiet else Status.PASS, parts, actions)
+
+
+def _title(loud: int, quiet: int) -> str:
+    said = counted(loud, "alert needs somebody", "alerts need somebody") if loud else "No alert needs anybody"
+    return f"{said}; {counted(quiet, 'is silenced', 'are silenced')} and not over" if quiet else said
 
 
 def _gravest(each: Alert) -> tuple[int, int, datetime]:
@@ -47,7 +53,7 @@ def _gravest(each: Alert) -> tuple[int, int, datetime]:
 def _table(shown: Iterable[Alert], now: datetime) -> Table:
     rows: list[Row] = [{"alert": each.id, "state": each.standing(now), "severity": each.severity, "title": each.title,
                         "about": each.about, "since": each.opened_at, "owner": each.owner, "fired": each.fired,
-                        "until": each.until if each.silent(now) else "", "monitor": each.monitor,
+                        "until": told(each.until) if each.silent(now) else None, "monitor": each.monitor,
                         "check": each.check, "runbook": each.runbook, "finding": each.finding,
                         "real": each.real} for each in shown]
     return Table.of("alerts", rows, "alert", "state", "severity", "title", "about", "since", "owner", "fired")
@@ -81,19 +87,47 @@ def show(session: Session, alert: str) -> View:
     facts: dict[str, Cell] = {
         "alert": found.id, "state": found.standing(session.now()), "severity": found.severity, "about": found.about,
         "since": found.opened_at, "monitor": found.monitor, "fired": found.fired, "owner": found.owner or None,
-        "silent_until": found.until if found.silent(session.now()) else None, "incidents": tuple(incidents)}
+        "silent_until": told(found.until) if found.silent(session.now()) else None, "incidents": tuple(incidents)}
     cause = next((entry.fact for entry in entries if entry.seq == found.finding), None)
     if isinstance(cause, Finding):
-        facts |= {"value": cause.value, "limit": cause.limit, "n": cause.n, "from": cause.window[0],
-                  "to": cause.window[1], "entry": found.finding}
+        facts |= {"value": cause.value, "limit": cause.limit, "n": cause.n, "from": told(cause.window[0]),
+                  "to": told(cause.window[1]), "entry": found.finding}
     own = [entry for entry in entries if entry.subject == found.id]
-    return View(f"{found.id}: {found.title}", _status(found, session.now()), (Facts(facts), _timeline.table(own)),
-                _next(found, incidents))
+    parts = (Facts(facts), *_by_now(session, found, cause, entries), _timeline.table(own, session.declared().zone))
+    return View(f"{found.id}: {found.title}", _status(found), parts, _next(found, incidents))
 
 
-def _status(found: Alert, now: datetime) -> Status:
+def _by_now(session: Session, found: Alert, cause: Fact | None, entries: Sequence[Entry]) -> Iterator[Part]:
+    """Of an alert that is not over: what its monitor found last, by which limit, and what is missing."""
+    monitors = session.declared().monitors
+    lacks = _newest.missing(found, monitors, entries)
+    if not lacks:
+        return
+    yield _newest.table([found], monitors, entries)
+    limits = _limits(session, found, cause, entries)
+    rule = "One that is unknown, or run by hand without --monitor, does not count."
+    yield Text(" ".join([f"To recover: {lacks}. {rule}", *limits]))
+
+
+def _limits(session: Session, found: Alert, cause: Fact | None, entries: Sequence[Entry]) -> Iterator[str]:
+    """Where the limit is no longer the one it fired by: that of the newest finding, or a file that changed since."""
+    last = _newest.newest(entries, found.monitor)
+    if last is None or not isinstance(cause, Finding):
+        return
+    if last[1].limit is not None and last[1].limit != cause.limit:
+        yield f"It fired by the limit {cause.limit:g}; the newest finding is judged by {last[1].limit:g}." \
+            if cause.limit is not None else f"The newest finding is judged by the limit {last[1].limit:g}."
+    project = session.declared()
+    if found.monitor in project.monitors and cause.declaration and session.as_of is None:
+        kinds = ((kind, name) for kind, name in (("monitor", found.monitor), ("dataset", found.about))
+                 if name in (project.monitors if kind == "monitor" else project.datasets))
+        if last[1].declaration not in {project.fingerprint(kind, name) for kind, name in kinds}:
+            yield f"monitors/{found.monitor}.yaml was changed since its newest finding."
+
+
+def _status(found: Alert) -> Status:
     """How it stands, as a status; looking at it is no failure, so nothing here ends with an exit code of 1."""
-    return Status.PASS if not found.open or found.state == "recovered" or found.silent(now) else Status.WARN
+    return Status.PASS if not found.open or found.state == "recovered" else Status.WARN
 
 
 def _next(found: Alert, incidents: Sequence[str]) -> tuple[Action, ...]:
@@ -103,6 +137,8 @@ def _next(found: Alert, incidents: Sequence[str]) -> tuple[Action, ...]:
     steps += [Action("Its incident", ("incident", "show", name)) for name in incidents[-1:]]
     if not incidents:
         steps.append(Action("Open an incident", ("incident", "open", "--alert", found.id)))
+    if found.state != "recovered" and found.monitor:
+        steps.append(_newest.again(found))
     if found.runbook:
         steps.append(Action("Its runbook", ("runbook", "show", found.runbook)))
     return (*steps, Action("It was noise", ("alert", "resolve", found.id, "--noise")))

@@ -9,16 +9,16 @@ from mlops_tui import folds
 from mlops_tui.capability import act, decide, look, noun
 from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.folds import Alert, Incident
-from mlops_tui.moments import moment
-from mlops_tui.response import _people, _timeline
+from mlops_tui.moments import local, moment
+from mlops_tui.response import _newest, _people, _timeline
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted
 from store.facts import AlertEvent, Fact, Finding, IncidentEvent
 from store.ledger import Entry
 
 incident = noun("incident", __doc__ or "", bare="list", subject="show")
 SEVERITY = click.Choice(["critical", "high", "medium", "low"])
-SEEN = ("incident", "alert", "runbook", "promotion", "postmortem")
+SEEN = ("incident", "alert", "runbook", "promotion", "postmortem", "finding")
 
 
 @look(of=incident, fold=True)
@@ -38,7 +38,7 @@ def list_(session: Session, everything: bool) -> View:
     table = Table.of("incidents", rows, "incident", "state", "severity", "title", "about",
                      Column("opened_at", "opened"), "lead", "alerts")
     count = sum(each.open for each in known.values())
-    return View(f"{count} incidents are open" if count else "No incident is open",
+    return View(counted(count, "incident is open", "incidents are open") if count else "No incident is open",
                 Status.WARN if count else Status.PASS, (table,),
                 tuple(Action(f"Look at {each.id}", ("incident", "show", each.id)) for each in shown[:3]))
 
@@ -63,9 +63,26 @@ def show(session: Session, incident: str) -> View:
         "incident": found.id, "state": found.state, "severity": found.severity, "about": found.about,
         **_timeline.clock_points(entries, found), **_roles(found), "earlier_about_it": earlier,
         "post_mortem": written.state if written else None}
-    parts = (Facts(facts), _timeline.table(_timeline.around(entries, found)), _alerts(entries, found), _runs(runs))
+    firing = _firing(entries, found)
+    facts |= {"to_close": _to_close(found, firing, runs)} if found.open else {}
+    timeline = _timeline.table(_timeline.around(entries, found), session.declared().zone)
+    now = (_newest.table(firing, session.declared().monitors, entries),) if found.open and firing else ()
+    parts = (Facts(facts), *now, timeline, _alerts(entries, found), _runs(runs))
     return View(f"{found.id}: {found.title}", Status.WARN if found.open else Status.PASS, parts,
                 _next(session, found, folds.alerts(entries), runs))
+
+
+def _firing(entries: Sequence[Entry], found: Incident) -> list[Alert]:
+    """The incident's alerts that are not over."""
+    known = folds.alerts(entries)
+    return [known[name] for name in found.alerts if name in known and known[name].state in ("firing", "acked")]
+
+
+def _to_close(found: Incident, firing: Sequence[Alert], runs: Sequence[folds.RunbookRun]) -> str:
+    """What a person would wait for before resolving it."""
+    lacks = [f"{', '.join(each.id for each in firing)} must recover"] * bool(firing)
+    lacks += [f"{run.id} is not worked through" for run in runs if run.open]
+    return "; ".join(lacks) or "nothing is missing: somebody says what ended it"
 
 
 def _roles(found: Incident) -> dict[str, Cell]:
@@ -96,10 +113,16 @@ def _next(session: Session, found: Incident, alerts: Mapping[str, Alert],
     going = next((run for run in runs if run.open), None)
     if going is not None:
         return (Action("Go on with the runbook", ("runbook", "resume", going.id)),)
-    named = next((alerts[name].runbook for name in found.alerts if name in alerts and alerts[name].runbook), "")
-    if not named or named not in session.declared().runbooks:
+    mine = [alerts[name] for name in found.alerts if name in alerts]
+    named = next((each.runbook for each in mine if each.runbook), "")
+    if not runs and (not named or named not in session.declared().runbooks):
         return (Action("Which runbook?", ("runbook", "list")),)
-    return (Action("Work through its runbook", ("runbook", "run", named, "--incident", found.id)),)
+    if not any(run.runbook == named for run in runs):
+        return (Action("Work through its runbook", ("runbook", "run", named, "--incident", found.id)),)
+    firing = [each for each in mine if each.state in ("firing", "acked")]
+    if firing:
+        return tuple(_newest.again(each) for each in firing[:3] if each.monitor)
+    return (Action("Close it", ("incident", "resolve", found.id, "--reason", "why")),)
 
 
 # -- what people do about it ------------------------------------------------------------------------------------
@@ -266,7 +289,7 @@ def resolve(session: Session, incident: str, since: str | None, until: str | Non
         start = moment(since, zone, now).isoformat() if since else found.window[0]
         end = moment(until, zone, now) if until else now
         if start and datetime.fromisoformat(start) > end:
-            raise BadInput(f"It cannot end at {end.isoformat()} before it began at {start}.")
+            raise BadInput(local(f"It cannot end at {end.isoformat()} before it began at {start}.", zone))
         return IncidentEvent(subject=found.id, event="resolved", note=reason, window=(start, end.isoformat()))
 
     name = _change(session, incident, step)

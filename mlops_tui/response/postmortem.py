@@ -13,12 +13,12 @@ from mlops_tui import folds
 from mlops_tui.capability import act, look, measure, noun
 from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput, Conflict, NotFound
-from mlops_tui.folds import ActionItem, Incident
+from mlops_tui.folds import ActionItem, Incident, PostmortemState
 from mlops_tui.kinds import Item
 from mlops_tui.response import _document, _people, _reading, _running
 from mlops_tui.response._checklists import with_item
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, Text, View
+from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, Text, View, counted
 from store.facts import Fact, Postmortem, Proposal
 from store.ledger import Entry
 
@@ -98,7 +98,17 @@ def show(session: Session, incident: str) -> View:
     items = [each for each in folds.action_items(entries).values() if each.incident == found.id]
     parts = (Facts(facts), _actions(items, session), _hints(text), Text(text, "markdown"))
     return View(f"Post-mortem of {found.id}: {found.title}", Status.WARN if lacking else Status.DONE, parts,
-                (Action("It is finished", ("postmortem", "finish", found.id)),))
+                _next(found, state, file))
+
+
+def _next(found: Incident, state: PostmortemState | None, file: Path) -> tuple[Action, ...]:
+    """What is left to do with it: adopt the draft, finish it, or keep what was changed since it was finished."""
+    if not file.is_file():
+        return (Action("Which proposal is it?", ("adopt", "list")),)
+    if state is None or state.state != "finished":
+        return (Action("It is finished", ("postmortem", "finish", found.id)),)
+    return () if state.document == _digest(file) else (Action("Keep it as it is now",
+                                                             ("postmortem", "finish", found.id)),)
 
 
 def _actions(items: Sequence[ActionItem], session: Session) -> Table:
@@ -148,7 +158,7 @@ def finish(session: Session, incident: str) -> View:
     session.ledger.transact(decided)
     items = [each for each in folds.action_items(session.ledger.entries("postmortem", "proposal")).values()
              if each.incident == found.id]
-    return View(f"The post-mortem of {found.id} is finished, with {len(items)} actions", Status.DONE,
+    return View(f"The post-mortem of {found.id} is finished, with {counted(len(items), 'action')}", Status.DONE,
                 (Facts({"incident": found.id, "document": document}), _actions(items, session), _hints(text)))
 
 

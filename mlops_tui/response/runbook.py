@@ -1,6 +1,7 @@
 """Runbooks: what to do at three in the morning, step by step, with the evidence kept."""
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import tzinfo
 
 import click
 
@@ -8,12 +9,13 @@ from mlops_tui import folds
 from mlops_tui.capability import Plan, act, look, noun
 from mlops_tui.errors import BadInput, Conflict, Unreadable
 from mlops_tui.folds import RunbookRun, StepState
+from mlops_tui.moments import local
 from mlops_tui.render import keep
 from mlops_tui.response import _running, _steps
 from mlops_tui.response._running import Case, Prepared
 from mlops_tui.response._steps import Runbook, RunbookStep
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View
+from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import Fact, IncidentEvent, RunbookEvent
 from store.ledger import Entry
 
@@ -50,7 +52,7 @@ def list_(session: Session) -> View:
     table = Table.of("runbooks", rows, "runbook", "title", "when", "steps", "from", "runs", "status")
     bare = _uncovered(session, books)
     going = [Action(f"Go on with {run.id}", ("runbook", "resume", run.id)) for run in runs if run.open]
-    return View(f"{len(rows)} runbooks", Status.WARN if bare.rows or len(books) < len(rows) else Status.PASS,
+    return View(counted(len(rows), "runbook"), Status.WARN if bare.rows or len(books) < len(rows) else Status.PASS,
                 (table, bare), tuple(going[:3]))
 
 
@@ -82,7 +84,7 @@ def show(session: Session, name: str, incident: str, about: str, number: int | N
         return _standing(case) if number is None else _evidence(case, number)
     book = _steps.read(project.one("runbook", name))
     found = _running.values(session, *_meant(session, incident, about))
-    rows = [_row(step, None, found) for step in book.steps]
+    rows = [_row(step, None, found, project.zone) for step in book.steps]
     facts: dict[str, Cell] = {"runbook": book.name, "when": book.when, "severity": book.severity, "owner": book.owner,
                               "needs": book.needs}
     table = Table.of("steps", rows, "step", "title", "kind", "command")
@@ -95,10 +97,11 @@ def _start(name: str, incident: str, about: str) -> tuple[str, ...]:
             *(("--about", about) if about else ()))
 
 
-def _row(step: RunbookStep, state: StepState | None, found: Mapping[str, str]) -> Row:
+def _row(step: RunbookStep, state: StepState | None, found: Mapping[str, str], zone: tzinfo) -> Row:
     return {"step": step.number, "title": step.title, "kind": step.kind, "status": state.status if state else "",
-            "command": _line(step, found), "note": state.note if state else "", "by": state.actor if state else "",
-            "at": state.at if state else None, "evidence": state.evidence if state else ""}
+            "command": _line(step, found), "note": local(state.note, zone) if state else "",
+            "by": state.actor if state else "", "at": state.at if state else None,
+            "evidence": state.evidence if state else ""}
 
 
 def _line(step: RunbookStep, found: Mapping[str, str]) -> str:
@@ -125,7 +128,8 @@ def _standing(case: Case) -> View:
     run, found = case.run, case.current()
     facts: dict[str, Cell] = {"run": run.id, "runbook": run.runbook, "incident": run.incident, "about": run.about,
                               "state": run.state, "by": run.by, "started_at": run.started_at}
-    rows = [_row(step, run.steps.get(step.number), case.values) for step in case.book.steps]
+    zone = case.session.declared().zone
+    rows = [_row(step, run.steps.get(step.number), case.values, zone) for step in case.book.steps]
     parts: tuple[Part, ...] = (Facts(facts), Table.of("steps", rows, *SHOWN))
     if found is None or not run.open:
         return View(f"{run.id} {run.state}: {case.book.title}", Status.DONE, parts, _after(run))

@@ -14,7 +14,7 @@ from _pytest.mark import ParameterSet
 
 from mlops_tui import roles
 from mlops_tui.capability import Capability, HelpAsked, Noun
-from mlops_tui.cli import options
+from mlops_tui.cli import EPILOG, options
 from mlops_tui.commands import Outcome, capability_files, parse, perform, root
 from mlops_tui.errors import Refusal
 from mlops_tui.opening import open_project
@@ -73,9 +73,15 @@ def may_look(words: str) -> bool:
     return any(viewer.has(role) for role in roles.allowed_roles(words, capabilities()[words].shape))
 
 
-def each_example(chosen: Callable[[str], bool] = lambda words: True) -> list[ParameterSet]:
+def each_example(chosen: Callable[[str], bool] = lambda words: True, *, looks: bool = True) -> list[ParameterSet]:
     return [pytest.param(words, argv, id=" ".join(argv)) for words, made in capabilities().items() if chosen(words)
-            for argv in examples(made)]
+            for argv in examples(made) if looks or not is_a_look(words, argv)]
+
+
+def is_a_look(words: str, argv: tuple[str, ...]) -> bool:
+    """Whether the command line only reads: a look, or an act under the flag that makes it one."""
+    made = capabilities()[words]
+    return made.shape is Shape.LOOK or (bool(made.looks) and f"--{made.looks}" in argv)
 
 
 def runs_by_itself(words: str) -> bool:
@@ -147,15 +153,27 @@ def test_help_has_a_sentence_and_an_example(words: str) -> None:
             assert parameter.help, f"{parameter.opts[0]} does not say what it is for"
 
 
+def said_of(option: str) -> set[str]:
+    """The commands that the help names as taking an option."""
+    return set(re.split(r",\s+", re.search(rf"{option}: ([^;]+);", EPILOG)[1]))  # type: ignore[index]
+
+
+def test_the_help_says_who_can_be_planned_and_who_shown_as_of_another_time() -> None:
+    known = capabilities().items()
+    assert said_of("--dry-run") == {words for words, made in known if made.shape is Shape.ACT and made.confirm}
+    assert said_of("--as-of TIME") == {words for words, made in known if made.fold} | {
+        f"{words} --{made.looks}" for words, made in known if made.looks}
+
+
 EXAMPLE = ("words", "argv")
 
 
 @pytest.mark.parametrize(EXAMPLE, each_example())
 def test_an_example_is_one_of_its_own_command(words: str, argv: tuple[str, ...], nowhere: Session) -> None:
-    assert parse(nowhere, argv).command == words
+    assert parse(nowhere, argv).command.partition(" --")[0] == words
 
 
-@pytest.mark.parametrize(EXAMPLE, each_example(lambda words: not may_look(words)))
+@pytest.mark.parametrize(EXAMPLE, each_example(lambda words: not may_look(words), looks=False))
 def test_a_viewer_is_refused_where_the_table_says_so(words: str, argv: tuple[str, ...], project: Path) -> None:
     session = open_project(project, person="vera")
     outcome = perform(session, argv)
@@ -168,7 +186,7 @@ def test_a_viewer_is_refused_where_the_table_says_so(words: str, argv: tuple[str
 def test_a_read_only_session_appends_nothing(words: str, argv: tuple[str, ...], project: Path) -> None:
     before = open_project(project, person="ana").ledger.head_seq()
     outcome = acceptable(perform(open_project(project, person="ana", read_only=True), argv, reason="because"))
-    assert outcome.exit == 4 or capabilities()[words].shape is Shape.LOOK
+    assert outcome.exit == 4 or is_a_look(words, argv)
     assert open_project(project, person="ana").ledger.head_seq() == before
 
 

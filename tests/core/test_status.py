@@ -54,6 +54,25 @@ def test_a_models_health_is_its_newest_findings(session, made):
         Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN)
 
 
+@pytest.mark.parametrize(("found", "title"), [
+    (("fail", "warn"), "Nothing needs you, but flights-delay fails in features and warns in performance"),
+    (("fail", "fail"), "Nothing needs you, but flights-delay fails in features, performance"),
+    (("pass", "warn"), "Nothing needs you, but flights-delay warns in performance")])
+def test_it_is_no_pass_while_what_serves_is_known_to_be_bad(session, made, found, title):
+    session("ana").ledger.append(made.trained("1"), Promotion(
+        subject="flights-delay", version="1", previous="", approval="", evidence=""),
+        made.finding(found[0]), made.finding(found[1], "performance", monitor=""))
+    view = status(session("vera"))
+    assert (view.status, view.title) == (Status.WARN, title)
+
+
+def test_it_is_no_pass_while_somebody_else_works_on_something(session):
+    session("bo").ledger.append(fired(), AlertEvent(subject="AL-1", event="acked", who="bo"),
+                                IncidentEvent(subject="INC-1", event="opened", title="late", severity="high"))
+    view = status(session("vera"))
+    assert (view.status, view.title) == (Status.WARN, "Nothing needs you, but 1 alert is open; 1 incident is open")
+
+
 def test_each_person_sees_what_needs_that_person(session):
     ana = session("ana")
     ana.ledger.append(fired(), asked(ana), Proposal(subject="P-1", event="proposed", path="x.md", why="w", lesson=True))
@@ -154,3 +173,12 @@ items:
     bo.ledger.append(*(SignOff(subject="flights-delay@1", item=item, checklist="standard", choice="yes", reason="read")
                        for item in ("limits", "purpose")))
     assert needs(bo) == []
+
+
+def test_a_project_without_a_model_says_what_it_has(session, project):
+    (project / "models/flights-delay.yaml").unlink()
+    (project / "monitors/flights-drift.yaml").unlink()
+    view = status(session("vera"))
+    assert view.title == "No model is declared yet, only 1 dataset, and nothing needs you"
+    (project / "datasets/flights.yaml").unlink()
+    assert status(session("vera")).title == "Nothing is declared yet, and nothing needs you"

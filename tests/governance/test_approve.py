@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from mlops_tui.folds import approvals, model_state
-from mlops_tui.view import Status
+from mlops_tui.view import Status, Text
 from store.facts import Approval, Command, Promotion, Vote
 
 SUBJECT = "flights-delay@1"
@@ -75,6 +75,25 @@ def test_a_look_shows_the_votes_and_the_plan_to_anybody_who_may(asked, person):
     assert (row["votes"], row["yours"]) == ("1 of 2 votes", True)
     [row] = do(person("bo"), "approve list").view.table("approvals").rows
     assert row["yours"] is False
+
+
+def test_what_was_decided_shows_the_gate_as_it_was_then(asked, person, made):
+    for voter in ("bo", "cy"):
+        yes(person(voter))
+    asked.ledger.append(made.finding("fail"))
+    view = do(person("vera"), "approve show AP-1").view
+    shown = {row["item"]: row["status"].value for row in view.table("gate").rows}
+    assert (shown["drift-ok"], len(shown)) == ("pass", 6)
+    assert ("promote", "--history", "flights-delay") in [action.argv for action in view.actions]
+
+
+def test_a_rejected_one_shows_it_too_and_one_that_was_not_kept_says_so(asked, person):
+    do(person("bo"), "approve AP-1 --no", reason="not before the holidays")
+    assert len(do(asked, "approve show AP-1").view.table("gate").rows) == 6
+    kept = state(asked).evidence
+    (asked.data().root / "_objects" / kept[:2] / kept).unlink()
+    assert [part.body for part in do(asked, "approve show AP-1").view.parts if isinstance(part, Text)] == [
+        "The plan as it was then is not kept."]
 
 
 def test_one_no_ends_it_and_it_can_be_asked_again(asked, person):
@@ -155,7 +174,7 @@ def test_a_late_vote_is_refused(asked, person, clock):
     clock.advance(clock.moment + timedelta(days=1))
     outcome = yes(person("cy"))
     assert (outcome.exit, outcome.error["code"]) == (2, "conflict")
-    assert "has expired at 2013-09-15 10:00" in outcome.error["what"]
+    assert "has expired at 2013-09-15 06:00 EDT" in outcome.error["what"]
     assert (refused(asked), champion(asked)) == ("conflict", "")
 
 

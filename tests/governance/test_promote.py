@@ -1,6 +1,7 @@
 """Promotion: nothing passes a shut gate, votes are for one plan, and the registry follows the history."""
 
 import shlex
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -78,6 +79,67 @@ def test_an_open_incident_warns_the_voters(ready):
     outcome = do(ready, f"promote {SUBJECT}")
     assert outcome.exit == 2
     assert gate(outcome)["incident INC-1"] == "warn"
+
+
+# -- what is kept of a gate that said no ----------------------------------------------------------------------------
+
+
+def verdicts(session):
+    return [entry for entry in session.ledger.entries("finding") if entry.fact.check == "gate"]
+
+
+def test_who_asks_for_it_and_is_refused_leaves_the_verdict_with_every_item(ready, made):
+    ready.ledger.append(made.trained("2", auc=0.65))
+    said = do(ready, "promote flights-delay@2").view
+    [entry] = verdicts(ready)
+    fact = entry.fact
+    assert (fact.subject, fact.version, fact.status) == ("flights-delay", "2", "fail")
+    assert fact.title == "flights-delay@2 may not serve: criterion roc_auc fails, limits-reviewed is unknown"
+    assert {item["item"]: item["status"] for item in fact.detail["items"]} == {
+        row["item"]: row["status"].value for row in said.table("gate").rows}
+    [kept] = [each.fact for each in ready.ledger.entries("command", subject="promote")]
+    assert (kept.phase, kept.status, kept.argv) == ("outcome", "fail", ("promote", "flights-delay@2"))
+
+
+def test_asking_is_what_leaves_it_not_looking(ready, made, session, person):
+    ready.ledger.append(made.trained("2", auc=0.65))
+    before = ready.ledger.head_seq()
+    assert do(ready, "promote flights-delay@2", dry_run=True).exit == 1
+    assert do(session("ana", read_only=True), "promote flights-delay@2").exit == 4
+    assert do(ready, "promote --history flights-delay").exit == 0
+    assert ready.ledger.head_seq() == before
+    assert do(person("vera"), "promote flights-delay@2").exit == 4
+    assert verdicts(ready) == [], "a refused person has not been answered by the gate"
+
+
+def test_a_gate_that_opens_leaves_no_verdict(ready):
+    do(ready, f"promote {SUBJECT}", yes=True)
+    assert verdicts(ready) == []
+
+
+def test_the_history_says_why_it_was_refused_and_as_of_when(ready, made, person, clock):
+    ready.ledger.append(made.trained("2", auc=0.65))
+    do(ready, "promote flights-delay@2")
+    then = clock.moment
+    clock.advance(then + timedelta(hours=1))
+    do(ready, f"promote {SUBJECT}", yes=True)
+    for voter in ("bo", "cy"):
+        assert do(person(voter), "approve AP-1", reason="fine").exit == 0
+    vera = person("vera")
+    view = do(vera, "promote --history flights-delay").view
+    assert (view.facts()["promoted"], view.facts()["refused"]) == (1, 1)
+    assert [(row["version"], row["came_of_it"]) for row in view.table("asked").rows] == [
+        ("1", "promoted"), ("1", "AP-1 votes were asked for"), ("2", "gate: fail")]
+    assert "criterion roc_auc fails" in view.table("asked").rows[-1]["why"]
+    assert view.table("gate").rows[0]["item"] == "criterion roc_auc"
+    vera.as_of, vera.ledger = then, vera.ledger.closed(until=then)
+    assert do(vera, "promote --history flights-delay").view.facts()["promoted"] == 0
+    said = do(vera, "promote --history flights-delay@1").view.title
+    assert said == "Nobody has asked for flights-delay@1 to serve yet"
+
+
+def test_history_and_rollback_do_not_go_together(ready):
+    assert do(ready, "promote --history --rollback flights-delay").exit == 2
 
 
 # -- the deed -----------------------------------------------------------------------------------------------------
@@ -209,6 +271,39 @@ def test_the_prediction_log_counts_where_the_champion_had_not_seen_the_rows(read
     ready.ledger.append(made.trained("1", detail={"trained_to": "2013-06-01T00:00:00+00:00"}))
     statuses = gate(do(ready, "promote flights-delay@2"))
     assert statuses["no_worse_than_champion"] == "unknown", "it was trained on those rows"
+
+
+def beside(session, made, trained_to, answered_by=""):
+    """The gate item of version 2 beside champion 1, which was fitted up to that time; its way out."""
+    mine = scored(session, 2, 0.2)
+    lake = session.data()
+    if answered_by:
+        rows = lake.scan(lake.manifest("flights-delay.scores", mine))
+        session.commit(lake.write("flights-delay.predictions", f"SELECT id, sched_dep, '{answered_by}' AS version, "
+                                  f"logistic AS score, '2013-04-30' AS day FROM {rows}", sort=("id",),
+                                  partition_by=("day",)))
+    session.ledger.append(made.trained("1", detail={"trained_to": trained_to}),
+                          Promotion(subject="flights-delay", version="1", previous="", approval="", evidence=""),
+                          with_scores(made, "2", mine))
+    view = do(session, "promote flights-delay@2").view
+    [row] = [row for row in view.table("gate").rows if row["item"] == "no_worse_than_champion"]
+    [way] = [action.argv for action in view.actions if action.argv[0] in ("score", "train")]
+    return row, way
+
+
+@pytest.mark.parametrize(("trained_to", "answered_by", "said", "way"), [
+    ("2013-04-01T00:00:00+00:00", "", "its test days that nobody answered yet, 2013-04-30",
+     ("score", "flights-delay", "--day", "2013-04-30")),
+    ("2013-06-01T00:00:00+00:00", "", "fitted on rows up to 2013-06-01", ("train", "flights-delay")),
+    ("2013-04-01T00:00:00+00:00", "7", "other versions answered on its test days", ("train", "flights-delay"))])
+def test_two_that_share_no_rows_say_what_makes_them_comparable(ready, made, trained_to, answered_by, said, way):
+    row, found = beside(ready, made, trained_to, answered_by)
+    assert row["status"] is Status.UNKNOWN
+    assert said in row["detail"]
+    assert found == way
+    compared = do(ready, "compare flights-delay@2").error
+    assert compared is not None
+    assert compared["next"].endswith(f"mlops-tui {' '.join(way)}")
 
 
 @pytest.mark.parametrize(("shift", "status"), [(0.0, "pass"), (0.3, "fail")])

@@ -244,7 +244,7 @@ def test_rows_that_only_one_scored_wait_for_the_log(ana: Session, made: Any) -> 
     ana.ledger.append(made.trained("3", scores=later.id, detail=detail))
     what, step = refusal(ana.perform(("compare", MODEL)))
     assert what == f"{MODEL}@1 has scored none of the test rows of {MODEL}@3 unseen."
-    assert f"mlops-tui performance {MODEL}@1" in step
+    assert f"mlops-tui score {MODEL} --day 2013-05-11" in step
     lake = ana.data()
     ana.commit(lake.write(f"{MODEL}.predictions", (
         "SELECT id, sched_dep, '1' AS version, logistic / 2 AS score, '2013-06-02' AS day "

@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from mlops_tui.view import Row
+from mlops_tui.monitoring.remedy import Option
+from mlops_tui.monitoring.remedy import _actions as remedy_actions
+from mlops_tui.view import Row, Text
 from tests.lived import DAYS, Lived
 
 HIT, MISS, FALSE_ALARM = 0.0, 30.0, 10.0
@@ -67,3 +69,27 @@ def test_a_model_without_worth_is_refused(lived: Callable[..., Lived]) -> None:
     outcome = made.session.perform(["remedy", "trip-delay"])
     assert outcome.exit == 2
     assert "false_alarm" in str(outcome.error)
+
+
+def test_the_cheapest_comes_first_and_says_how_it_is_done(lived: Callable[..., Lived]) -> None:
+    view = lived(shift=0.18).session.perform(["remedy", "trip-delay", "--window", "10d"]).view
+    best = str(view.facts()["cheapest"])
+    assert best in ("move the threshold", "correct the prior", "recalibrate")
+    [said] = [part.body for part in view.parts if isinstance(part, Text)]
+    assert said.startswith(f"To {best}: ")
+    assert "models/trip-delay.yaml" in said
+
+
+def test_remedies_that_a_command_begins_are_offered_by_what_they_cost() -> None:
+    def row(name: str, cost: float | None, saves: float | None) -> Row:
+        return {"remedy": name, "cost_a_day": cost, "saves": saves}
+
+    options = [Option("do nothing", None, ""), Option("retrain", None, "", ("promote", "m@3")),
+               Option("fall back", None, "", ("promote", "--rollback", "m"))]
+    rows = [row("do nothing", 100.0, 0.0), row("retrain", 120.0, -20.0), row("fall back", 90.0, 10.0)]
+    assert [(action.label, action.argv) for action in remedy_actions(rows, options, "EUR")] == [
+        ("Fall back, saves 10 EUR a day", ("promote", "--rollback", "m")),
+        ("Retrain, costs 20 EUR a day more", ("promote", "m@3"))]
+    rows[2] = row("fall back", None, None)
+    assert [action.label for action in remedy_actions(rows, options, "EUR")] == [
+        "Retrain, costs 20 EUR a day more", "Fall back"]

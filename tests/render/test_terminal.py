@@ -221,3 +221,9 @@ def test_no_color_is_obeyed_on_a_terminal(folder: Path) -> None:
              for value in ("", "1")}
     assert "31m" in shown[""]
     assert "31m" not in shown["1"]
+
+
+def test_what_markdown_escapes_is_read_without_its_backslashes() -> None:
+    body = "# 0.681 \\[0.658, 0.702\\]\na \\| b &amp; c\n```\nd \\| e\n```\n"
+    said = [str(line) for line in lines(View("t", parts=(Text(body, "markdown"),)), width=80)]
+    assert [line.strip() for line in said[1:]] == ["0.681 [0.658, 0.702]", "a | b & c", "d \\| e", ""]

@@ -1,12 +1,13 @@
 """Alerts: what people do about them, and what the history then says."""
 
 import shlex
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from mlops_tui.folds import alerts
-from mlops_tui.view import Status
+from mlops_tui.opening import open_project
+from mlops_tui.view import Status, Text
 from store.facts import Command
 
 
@@ -128,3 +129,60 @@ def test_the_list_can_be_seen_as_it_was(fired, session, clock, project):
     do(session("bo"), "alert resolve AL-1 --real", reason="so")
     then = open_project(project, person="vera", clock=clock, as_of=before)
     assert [row["state"] for row in do(then, "alert list").view.table("alerts").rows] == ["firing"]
+
+
+# -- what is known by now -----------------------------------------------------------------------------------------
+
+
+def prose(view):
+    return " ".join(part.body for part in view.parts if isinstance(part, Text))
+
+
+def test_an_alert_says_what_was_found_last_and_what_makes_it_recover(fired, made, clock):
+    view = do(fired, "alert show AL-1").view
+    assert "3 more findings of flights-drift in a row that do not fail" in prose(view)
+    assert "run by hand without --monitor, does not count" in prose(view)
+    assert ("drift", "flights-delay", "--monitor", "flights-drift") in [action.argv for action in view.actions]
+    fired.ledger.append(made.finding("pass", value=0.01, limit=0.1), made.finding("unknown"),
+                        made.finding("pass", monitor=""))
+    fired.react(0)
+    [row] = do(fired, "alert show AL-1").view.table("newest").rows
+    assert (row["status"], row["to_recover"]) == (
+        Status.UNKNOWN, "2 more findings of flights-drift in a row that do not fail")
+    fired.ledger.append(made.finding("pass"), made.finding("warn"))
+    fired.react(0)
+    assert alert(fired).state == "recovered"
+    assert prose(do(fired, "alert show AL-1").view) == ""
+
+
+def test_a_limit_that_is_another_by_now_is_said(fired, made, project):
+    assert "limit" not in prose(do(fired, "alert show AL-1").view)
+    fired.ledger.append(made.finding("fail", value=0.3, limit=0.2))
+    said = prose(do(fired, "alert show AL-1").view)
+    assert "It fired by the limit 0.1; the newest finding is judged by 0.2." in said
+    assert "changed since" not in said
+    path = project / "monitors" / "flights-drift.yaml"
+    path.write_text(path.read_text() + "limits: {ks: 0.3}\n")
+    said = prose(open_project(project, person="ana", clock=fired.clock).perform(("alert", "show", "AL-1")).view)
+    assert "monitors/flights-drift.yaml was changed since its newest finding." in said
+
+
+def test_every_time_is_a_time_and_none_is_a_text(fired, session):
+    do(session("bo"), "alert silence AL-1 --for 4h")
+    view = do(fired, "alert show AL-1").view
+    assert {key for key in ("since", "from", "to", "silent_until") if isinstance(view.facts()[key], datetime)} == {
+        "since", "from", "to", "silent_until"}
+    assert view.table("timeline").rows[-1]["what"] == "AL-1 silenced to 2013-09-14 10:00 EDT"
+    [row] = do(fired, "alert list").view.table("alerts").rows
+    assert isinstance(row["until"], datetime)
+
+
+def test_a_silenced_alert_is_not_green(fired, session):
+    do(session("bo"), "alert silence AL-1 --for 4h")
+    assert do(fired, "alert show AL-1").view.status is Status.WARN
+    view = do(fired, "alert list").view
+    assert (view.status, view.title) == (Status.WARN, "No alert needs anybody; 1 is silenced and not over")
+
+
+def test_one_is_not_many(fired):
+    assert do(fired, "alert list").view.title == "1 alert needs somebody"

@@ -7,7 +7,7 @@ import pytest
 
 from mlops_tui.folds import alerts, incidents
 from mlops_tui.view import Status
-from store.facts import Promotion
+from store.facts import Promotion, RunbookEvent
 
 
 @pytest.fixture
@@ -134,3 +134,37 @@ def test_a_viewer_looks_and_does_not_touch(bo, session):
     assert do(vera, "incident show INC-1").exit == 0
     assert do(vera, "incident note INC-1 hello").exit == 4
     assert do(vera, "incident resolve INC-1", reason="so").exit == 4
+
+
+def offered(session):
+    return [action.argv for action in do(session, "incident show INC-1").view.actions]
+
+
+def test_an_incident_says_what_is_found_by_now_and_what_is_missing_to_close_it(bo, made):
+    do(bo, "incident open --alert AL-1")
+    bo.ledger.append(made.finding("fail", value=0.4, low=0.3, high=0.5, limit=0.1))
+    view = do(bo, "incident show INC-1").view
+    [row] = view.table("newest").rows
+    assert (row["alert"], row["status"], row["value"], row["low"], row["high"], row["limit"]) == (
+        "AL-1", Status.FAIL, 0.4, 0.3, 0.5, 0.1)
+    assert row["to_recover"] == "3 more findings of flights-drift in a row that do not fail"
+    assert view.facts()["to_close"] == "AL-1 must recover"
+
+
+def test_a_runbook_that_is_worked_through_is_not_offered_again(bo, made):
+    do(bo, "incident open --alert AL-1")
+    assert offered(bo) == [("runbook", "run", "data-drift", "--incident", "INC-1")]
+    bo.ledger.append(RunbookEvent(subject="RUN-1", event="started", runbook="data-drift", incident="INC-1"))
+    assert do(bo, "incident show INC-1").view.facts()["to_close"] == "AL-1 must recover; RUN-1 is not worked through"
+    bo.ledger.append(RunbookEvent(subject="RUN-1", event="finished"))
+    assert offered(bo) == [("drift", "flights-delay", "--monitor", "flights-drift")]
+    bo.ledger.append(*[made.finding("pass")] * 3)
+    bo.react(0)
+    view = do(bo, "incident show INC-1").view
+    assert view.facts()["to_close"] == "nothing is missing: somebody says what ended it"
+    assert offered(bo) == [("incident", "resolve", "INC-1", "--reason", "why")]
+
+
+def test_one_incident_is_open(bo):
+    do(bo, "incident open --alert AL-1")
+    assert do(bo, "incident list").view.title == "1 incident is open"

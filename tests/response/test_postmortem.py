@@ -70,7 +70,7 @@ def test_the_draft_is_the_history_told_once(over):
     text = drafted(over)
     assert "| Version | 1 when it began, 2 now |" in text
     assert "The monitor flights-drift fired AL-1, 10 h 00 min after the onset as estimated" in text
-    assert "| Resolved | 2013-09-16 12:00 UTC, 26 h 00 min after detection |" in text
+    assert "| Resolved | 2013-09-16 08:00 EDT, 26 h 00 min after detection |" in text
     assert "version 1 was trained (logistic)" in section(text, "Trigger")
     assert section(text, "Detection").count("| drift | fail |") == 2
     assert "| RUN-1 (data-drift) | 1 | pass |" in section(text, "Resolution")
@@ -79,9 +79,40 @@ def test_the_draft_is_the_history_told_once(over):
     assert _reading.missing(text) == list(WRITTEN), "what only people know is visibly empty"
 
 
+def test_every_time_is_where_the_project_is(over, clock):
+    text = drafted(over)
+    assert "| Onset | 2013-09-14 20:00 EDT, 10 h 00 min before detection |" in text
+    assert "| Detected | 2013-09-15 06:00 EDT |" in text
+    assert "| 2013-09-16 08:00 EDT | bo (simulated) | resolved (version 2 serves) |" in section(text, "Timeline")
+    assert "UTC" not in text
+
+
+def test_the_draft_does_not_say_of_itself_what_its_state_is(over):
+    assert "| Status |" not in drafted(over)
+
+
+def test_what_was_found_is_told_in_order_of_time_and_of_many_what_failed(over, made, clock, monkeypatch):
+    over.ledger.append(made.finding("fail", "calibration"), effective_at=clock.moment - timedelta(hours=20))
+    rows = [line.split(" | ") for line in section(drafted(over), "Detection").splitlines() if "EDT" in line]
+    assert [row[1] for row in rows] == sorted(row[1] for row in rows)
+    assert [row[2] for row in rows] == ["drift", "drift", "performance", "calibration"]
+    monkeypatch.setattr(_document, "MOST", 3)
+    text = section(drafted(over), "Detection")
+    assert "| pass |" not in text
+    assert "1 more of that time is in the history" in text
+
+
+def test_a_gate_that_said_no_is_part_of_the_story_and_detected_nothing(over, made, clock):
+    said = "flights-delay@3 may not serve: calibrated fails"
+    over.ledger.append(made.finding("fail", "gate", title=said, monitor=""), effective_at=clock.moment)
+    text = drafted(over)
+    assert "gate" not in section(text, "Detection")
+    assert "gate fail: flights-delay@3 may not serve" in section(text, "Timeline")
+
+
 def test_what_people_typed_is_data_and_not_markdown(over):
     text = drafted(over)
-    assert "late \\| \\[labels\\] \\<b\\>" in text
+    assert "late \\| [labels] \\<b\\>" in text
     assert "nothing \\| moved" in text
     assert "<b>" not in text
     rows = [line for line in section(text, "Timeline").splitlines() if line.startswith("|")]
@@ -193,6 +224,22 @@ def test_finishing_keeps_the_document_and_takes_up_its_actions(over, session):
     assert (state.state, over.data().object(state.document)) == ("finished", path.read_bytes())
     [item] = action_items(over.ledger.entries()).values()
     assert (item.id, item.title, item.owner, item.due) == ("INC-1/1", "alert on | labels", "bo", "2013-10-01")
+
+
+def test_what_is_finished_is_offered_again_only_where_somebody_changed_it(over, session):
+    def offered():
+        return [(action.label, action.argv) for action in do(over, "postmortem show INC-1").view.actions]
+
+    do(over, "postmortem draft INC-1")
+    assert offered() == [("Which proposal is it?", ("adopt", "list"))], "there is no file to finish"
+    assert do(session("ana"), "adopt P-1", yes=True).exit == 0
+    path = over.project.root / "postmortems" / "INC-1.md"
+    assert offered() == [("It is finished", ("postmortem", "finish", "INC-1"))]
+    fill(path, **WRITTEN)
+    assert do(over, "postmortem finish INC-1").exit == 0
+    assert offered() == []
+    path.write_text(path.read_text() + "\nLater: it was the feed.\n")
+    assert offered() == [("Keep it as it is now", ("postmortem", "finish", "INC-1"))]
 
 
 @pytest.mark.parametrize(("line", "said"), [

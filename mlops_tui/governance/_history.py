@@ -1,0 +1,62 @@
+"""What was asked of the gate and of the voters about a model, and what they answered."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from mlops_tui import folds
+from mlops_tui.session import Session
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted
+from store.facts import Approval, Finding, Promotion
+from store.ledger import Entry
+
+CHECK = "gate"
+_ORDER = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.PASS)
+_ENDED = {"asked": "votes were asked for", "rejected": "was rejected", "void": "is void", "expired": "has expired"}
+
+
+def gate_table(items: Iterable[Mapping[str, str]], title: str = "") -> Table:
+    """The gate as a table `gate`, what stands in the way first."""
+    rows: list[Row] = [{**item, "status": Status(item["status"])} for item in items]
+    rows.sort(key=lambda row: _ORDER.index(row["status"]) if row["status"] in _ORDER else len(_ORDER))
+    return Table.of("gate", rows, "status", "item", "requirement", "detail", "evidence", title=title)
+
+
+def history_of(session: Session, text: str) -> View:
+    """Every refusal by the gate, vote that was asked for, promotion and rollback of a model, the newest first."""
+    subject = session.declared().subject(text, "model")
+    entries = session.ledger.entries("finding", "promotion", "approval")
+    rows = [row for row in _rows(entries, subject.name) if subject.version in ("", row["version"])]
+    refused = [entry for entry in folds.findings_of(entries, check=CHECK, subject=subject.name)
+               if isinstance(entry.fact, Finding) and subject.version in ("", entry.fact.version)]
+    promoted = [row for row in rows if row["came_of_it"] == "promoted"]
+    said = f"{subject}: promoted {counted(len(promoted), 'time')}, refused by the gate {counted(len(refused), 'time')}"
+    table = Table.of("asked", list(reversed(rows)), "at", "version", Column("came_of_it", "came of it"), "why", "who",
+                     Column("entry", digits=0))
+    facts: dict[str, Cell] = {"model": subject.name, "promoted": len(promoted), "refused": len(refused)}
+    return View(said if rows else f"Nobody has asked for {subject} to serve yet", Status.DONE,
+                (Facts(facts), table, *_newest(refused)), (Action("How it stands", ("status",)),))
+
+
+def _newest(refused: Sequence[Entry]) -> Iterator[Table]:
+    """Every item of the gate as it was when it last said no; earlier ones are seen with --as-of."""
+    for entry in refused[-1:]:
+        assert isinstance(entry.fact, Finding)
+        yield gate_table(entry.fact.detail["items"], f"The gate of version {entry.fact.version} when it last said no")
+
+
+def _rows(entries: Sequence[Entry], name: str) -> Iterator[Row]:
+    asked: dict[str, str] = {}
+    for entry in entries:
+        fact = entry.fact
+        row: dict[str, Cell] = {"at": entry.recorded_at, "who": entry.actor, "entry": entry.seq}
+        if isinstance(fact, Approval):
+            about = fact.argv[1] if fact.argv[:1] == ("promote",) else asked.get(fact.subject, "")
+            asked[fact.subject] = about
+            if about.partition("@")[0] == name and fact.event in _ENDED:
+                yield row | {"version": about.partition("@")[2], "came_of_it": f"{fact.subject} {_ENDED[fact.event]}",
+                             "why": fact.reason}
+        elif entry.subject == name and isinstance(fact, Promotion):
+            yield row | {"version": fact.version, "came_of_it": fact.event.replace("_", " "),
+                         "why": f"in place of {fact.previous}" if fact.previous else "the first that serves"}
+        elif entry.subject == name and isinstance(fact, Finding) and fact.check == CHECK:
+            yield row | {"version": fact.version, "came_of_it": f"gate: {fact.status}",
+                         "why": fact.title.partition(": ")[2]}

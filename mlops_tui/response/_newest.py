@@ -1,0 +1,48 @@
+"""What an alert's monitor has found by now, and what is still missing until the alert recovers."""
+
+from collections.abc import Mapping, Sequence
+
+from mlops_tui import folds, reactions
+from mlops_tui.folds import Alert
+from mlops_tui.kinds import Monitor
+from mlops_tui.view import Action, Cell, Row, Status, Table, counted
+from store.facts import Finding
+from store.ledger import Entry
+
+
+def newest(entries: Sequence[Entry], monitor: str) -> tuple[Entry, Finding] | None:
+    """The newest finding that the monitor made; None where it made none."""
+    entry = next(iter(folds.findings_of(entries, monitor=monitor)[-1:]), None)
+    return (entry, entry.fact) if entry is not None and isinstance(entry.fact, Finding) else None
+
+
+def missing(alert: Alert, monitors: Mapping[str, Monitor], entries: Sequence[Entry]) -> str:
+    """What must still be found until the alert recovers; empty where nothing must."""
+    if alert.state not in ("firing", "acked"):
+        return ""
+    monitor = monitors.get(alert.monitor)
+    if monitor is None or monitor.alert is None:
+        return f"{alert.monitor} is no longer declared with an alert: only a person can close it"
+    more = max(1, reactions.until_calm(monitor.alert, alert.monitor, entries))
+    return f"{counted(more, 'more finding')} of {alert.monitor} in a row that {'does' if more == 1 else 'do'} not fail"
+
+
+def table(alerts: Sequence[Alert], monitors: Mapping[str, Monitor], entries: Sequence[Entry]) -> Table:
+    """One row `newest` for each alert: what its monitor found last, and what is missing until it recovers."""
+    rows: list[Row] = []
+    for alert in alerts:
+        row: dict[str, Cell] = {"alert": alert.id, "monitor": alert.monitor, "to_recover": missing(
+            alert, monitors, entries) or alert.state}
+        found = newest(entries, alert.monitor)
+        if found is not None:
+            entry, fact = found
+            row |= {"status": Status(fact.status), "value": fact.value, "low": fact.low, "high": fact.high,
+                    "limit": fact.limit, "at": entry.effective_at, "title": fact.title, "entry": entry.seq}
+        rows.append(row)
+    return Table.of("newest", rows, "alert", "status", "value", "low", "high", "limit", "at", "to_recover",
+                    title="What its monitors found last")
+
+
+def again(alert: Alert) -> Action:
+    """Let the monitor look again: only its own runs make its alert recover."""
+    return Action(f"Look again as {alert.monitor}", (alert.check, alert.about, "--monitor", alert.monitor))
