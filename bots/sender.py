@@ -50,10 +50,14 @@ class Sender:
     def __post_init__(self) -> None:
         self.outbox, self.cards = Outbox(self.ledger.engine), Cards(self.ledger.engine)
 
-    def round(self) -> int:
-        """Send what may be sent now; how much that was. Within a channel nothing overtakes."""
-        done, held = 0, set[str]()
-        for said in self.outbox.due(self.clock(), 200):
+    def round(self, stop: Callable[[], bool] = lambda: False) -> int:
+        """Send what may be sent now, until `stop`; how much that was."""
+        done, now = 0, self.clock()
+        self._free = {name: at for name, at in self._free.items() if at > now}
+        held = set(self._free)
+        for said in self.outbox.due(now, 200, held=held):
+            if stop():
+                break
             if said.channel and said.channel in held:
                 continue
             if self.clock() < max(self._free.get(said.channel, 0), self._free.get(said.method, 0)):
