@@ -105,7 +105,8 @@ def test_a_mistake_in_the_project_does_not_silence_the_answers(office: Office, p
     settings = FILES["mlops.yaml"] + 'slack: {channel: "#ml-flights", digest: "at eight"}\n'
     (project / "mlops.yaml").write_text(settings, encoding="utf-8")
     office.begin()
-    office.slack.slash("vera", "status")
+    office.until(lambda: any("at eight" in line for line in office.said))
+    assert office.slack.slash("vera", "status").ok
     office.until(lambda: "Models" in str(office.slack.ephemerals("vera")))
 
 
@@ -121,7 +122,8 @@ def test_a_plan_of_ones_own_is_agreed_to_once_however_often_one_clicks(office: O
         assert office.slack.click("ana", plan, label).ok
     office.until(lambda: not Inbox(office.ledger.engine).waiting())
     assert [job.argv for job in jobs.rows(office.session).newest()] == [("adopt", "P-1")]
-    office.until(lambda: not jobs.running(office.session), 30)
+    office.until(lambda: not jobs.running(office.session) and not any(jobs.alive(job) for job in
+                                                                      jobs.rows(office.session).newest()), 30)
 
 
 def test_what_cannot_be_read_in_a_form_is_said_in_the_form(office: Office) -> None:
@@ -155,4 +157,5 @@ def test_a_port_that_is_taken_is_said_and_tried_again(office: Office) -> None:
         office.services.append(service)
         service.start()
         office.until(lambda: any("OSError" in line for line in office.said))
-    office.until(lambda: f"Slack: listening on 127.0.0.1:{port}/slack/events" in office.said)
+    office.until(lambda: "listening" in office.said[-1])
+    assert office.said[-1] == f"Slack: listening on 127.0.0.1:{port}/slack/events"
