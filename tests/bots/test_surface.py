@@ -3,7 +3,10 @@
 import socket
 from pathlib import Path
 
+from slack_sdk import WebClient
+
 from bots.board import PACE
+from bots.sender import Sender
 from bots.surface import Service, Settings
 from mlops_tui import jobs
 from store.facts import IncidentEvent, Proposal
@@ -159,3 +162,16 @@ def test_a_port_that_is_taken_is_said_and_tried_again(office: Office) -> None:
         office.until(lambda: any("OSError" in line for line in office.said))
     office.until(lambda: "listening" in office.said[-1])
     assert office.said[-1] == f"Slack: listening on 127.0.0.1:{port}/slack/events"
+
+
+def test_what_slack_did_not_take_is_not_overtaken_in_its_channel(office: Office) -> None:
+    now = [1000.0]
+    client = WebClient(office.slack.bot_token, office.slack.url, retry_handlers=[])
+    sender = Sender(client, office.ledger, office.said.append, clock=lambda: now[0])
+    for text in ("one", "two", "three"):
+        sender.outbox.put(text, "chat.postMessage", "C01", {"text": text})
+    office.slack.faults.error("chat.postMessage", "service_unavailable", times=3)
+    for _ in range(200):
+        sender.round()
+        now[0] += 0.1
+    assert [each["text"] for each in office.slack.messages()] == ["one", "two", "three"]
