@@ -46,8 +46,8 @@ class Board:
         self.ledger = ledger_of(self.session)
         self.outbox, self.cards = Outbox(self.ledger.engine), Cards(self.ledger.engine)
 
-    def round(self) -> None:
-        """One look; nothing is done where nothing has happened."""
+    def round(self, stop: Callable[[], bool] = lambda: False) -> None:
+        """One look, until `stop`; nothing is done where nothing has happened."""
         head = self.ledger.head_seq()
         aged = self.clock() - self._looked_at > AGAIN
         if head == self._head and not self._behind and not aged:
@@ -55,6 +55,8 @@ class Board:
         self._head, self._looked_at, self._behind = head, self.clock(), False
         standing = self.cards.all()
         for each in cards.wanted(fresh(self.session), {name: card.told for name, card in standing.items()}):
+            if stop():
+                return
             self._show(each, standing.get(each.name))
 
     def _show(self, wanted: Wanted, card: Card | None) -> None:
@@ -81,8 +83,8 @@ class Board:
         """Put it up; what happened so far is what it shows, and its thread tells what comes."""
         told = max((seq for seq, _ in wanted.story), default=0)
         with self.ledger.locked() as connection:
-            self.cards.keep(Card(wanted.name, self.channel, "", digest, self.clock(), told), connection)
-            self.outbox.put(key, LOOKED_UP, self.channel, {**message, "card": wanted.name}, connection)
+            if self.outbox.put(key, LOOKED_UP, self.channel, {**message, "card": wanted.name}, connection):
+                self.cards.keep(Card(wanted.name, self.channel, "", digest, self.clock(), told), connection)
         self._behind = True
 
     def _change(self, wanted: Wanted, card: Card, message: dict[str, Any], digest: str) -> Card:

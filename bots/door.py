@@ -74,6 +74,7 @@ class Door:
         action, person = body["actions"][0], str(body["user"]["id"])
         where = self._where_pressed(body)
         key = f"press/{body.get('trigger_id') or action.get('action_ts')}"
+        message = (body.get("container") or {}).get("message_ts")
         try:
             press = buttons.decode(str(action.get("value") or ""))
         except BadInput as problem:
@@ -84,13 +85,20 @@ class Door:
         elif press.consent is None and self._asks(person, press.argv, press.asks):
             return self._form(body, press.argv, {**where, "replaces": False}, press.asks)
         else:
+            if press.consent is not None and where["replaces"] and message:  # a plan of one's own is agreed to once
+                key = f"consent/{person}/{message}/{press.consent}"
             self.inbox.put(key, "press", person, {**where, "argv": press.argv, "consent": press.consent})
         return BoltResponse(status=200, body="")
 
     def _submitted(self, body: Body) -> BoltResponse:
         view = body["view"]
-        argv, reason = forms.argv_from(view.get("state") or {}, str(view.get("private_metadata") or ""))
-        if wrong := forms.errors(argv):
+        try:
+            argv, reason = forms.argv_from(view.get("state") or {}, str(view.get("private_metadata") or ""))
+            wrong = forms.errors(argv)
+        except BadInput as problem:
+            inputs = [each["block_id"] for each in view.get("blocks") or () if each.get("type") == "input"]
+            argv, reason, wrong = (), None, dict.fromkeys(inputs[:1], str(problem))
+        if wrong:
             return _json({"response_action": "errors", "errors": wrong})
         where = forms.private_of(str(view.get("private_metadata") or ""))
         self.inbox.put(f"form/{view['id']}", "form", str(body["user"]["id"]),

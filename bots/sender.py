@@ -50,10 +50,14 @@ class Sender:
     def __post_init__(self) -> None:
         self.outbox, self.cards = Outbox(self.ledger.engine), Cards(self.ledger.engine)
 
-    def round(self) -> int:
-        """Send what may be sent now; how much that was. Within a channel nothing overtakes."""
-        done, held = 0, set[str]()
-        for said in self.outbox.due(self.clock(), 200):
+    def round(self, stop: Callable[[], bool] = lambda: False) -> int:
+        """Send what may be sent now, until `stop`; how much that was. What Slack did not take is not overtaken."""
+        done, now = 0, self.clock()
+        self._free = {name: at for name, at in self._free.items() if at > now}
+        held = set(self._free)
+        for said in self.outbox.due(now, 200, held=held):
+            if stop():
+                break
             if said.channel and said.channel in held:
                 continue
             if self.clock() < max(self._free.get(said.channel, 0), self._free.get(said.method, 0)):
@@ -61,7 +65,7 @@ class Sender:
                 continue
             done += self._deal(said)
             if said.method == LOOKED_UP:
-                self._free[said.channel] = self.clock() + PACE
+                self._hold(said.channel, PACE)
         return done
 
     def _deal(self, said: Said) -> bool:
@@ -83,14 +87,20 @@ class Sender:
             self.outbox.later(said.id, self.clock() + _back_off(said.tries), str(problem), said=True)
             return False
 
+    def _hold(self, name: str, seconds: float) -> None:
+        """Use a channel, or a method, no sooner than that."""
+        self._free[name] = max(self._free.get(name, 0), self.clock() + seconds)
+
     def _again(self, said: Said, problem: NotSaid) -> bool:
         if problem.after is None:
             self.say(f"■ {said.method} {said.key}: {problem}")
             self.outbox.dead(said.id, str(problem))
             return True
         if not problem.counted:
-            self._free[said.method] = self.clock() + problem.after
+            self._hold(said.method, problem.after)
         after = problem.after if not problem.counted else max(problem.after, _back_off(said.tries))
+        if said.channel:
+            self._hold(said.channel, after)  # what was surely not said is not overtaken
         unsure = said.status == "sending"  # it was perhaps said before, and that could not be looked up just now
         self.outbox.later(said.id, self.clock() + after, str(problem), said=unsure, counted=problem.counted)
         return False

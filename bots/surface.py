@@ -10,6 +10,7 @@ from threading import Event, Thread
 from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
+from slack_sdk.errors import SlackApiError
 
 from bots.board import PACE, Board
 from bots.digests import Digests
@@ -27,8 +28,10 @@ SLACK = "https://slack.com/api/"
 HANDS = 4          # requests that are worked on at once
 EARS = 32          # envelopes that are taken at once
 EVERY = 0.1        # seconds between two looks into the queues
-PATIENCE = 10.0    # seconds that stopping waits for what is in the middle of something
+PATIENCE = 13.0    # seconds that stopping waits for what is in the middle of something: an answer takes TIMEOUT
 TIMEOUT = 10       # seconds that an answer of Slack's may take
+QUICK = 2          # and where somebody waits for an acknowledgement, which is due within three
+SELDOM = 5.0       # seconds between two looks at the hour
 
 
 @dataclass(frozen=True)
@@ -80,8 +83,10 @@ class Service:
         self.inbox = Inbox(ledger_of(session).engine)
         root = session.declared().root
         origin = settings.base_url.removesuffix("api/") if settings.base_url != SLACK else HOOKS
-        self.door = Door(self.inbox, lambda: Project(root), self.client, origin)
+        quick = WebClient(settings.bot_token, settings.base_url, timeout=QUICK, retry_handlers=[])
+        self.door = Door(self.inbox, lambda: Project(root), quick, origin)
         self.app = app(self.door, settings)
+        self.app.error(self._missed)
         self.worker = Worker(session, say, settings.charts)
         self.sender = Sender(self.client, ledger_of(session), say)
         self.board = Board(session, self.client, channel, say, settings.charts, pace=settings.pace)
@@ -94,7 +99,10 @@ class Service:
 
     def start(self) -> None:
         self.session.data().connect()  # made once, before threads share it
-        loops = [("slack-work", self._look, EVERY), ("slack-send", self._speak, EVERY)]
+        stopped = self._stop.is_set
+        loops: list[tuple[str, Callable[[], object], float]] = [  # apart: what is wrong with one silences no other
+            ("slack-work", self._look, EVERY), ("slack-send", lambda: self.sender.round(stopped), EVERY),
+            ("slack-board", lambda: self.board.round(stopped), EVERY), ("slack-digest", self.digests.round, SELDOM)]
         for name, once, every in loops:
             self._threads.append(Thread(target=self._loop, args=(once, every), name=name, daemon=True))
         self._threads.append(Thread(target=self._listen, name="slack-ears", daemon=True))
@@ -108,7 +116,7 @@ class Service:
             thread.join(PATIENCE)
         self._hands.shutdown(wait=True, cancel_futures=True)
 
-    def _loop(self, once: Callable[[], None], every: float) -> None:
+    def _loop(self, once: Callable[[], object], every: float) -> None:
         """Again and again; what goes wrong is said, and the next turn tries again."""
         while not self._stop.wait(every):
             try:
@@ -133,18 +141,17 @@ class Service:
         except Exception as problem:  # a bug of ours: the request is tried again, then set aside
             self.worker.broken(asked, problem)
 
-    def _speak(self) -> None:
-        self.board.round()
-        self.digests.round()
-        self.sender.round()
+    def _missed(self, error: Exception) -> None:
+        """What came could not be read or kept: it was not acknowledged, and that is said."""
+        self.say(f"■ Slack: not taken: {type(error).__name__}: {error}")
 
     def _listen(self) -> None:
         """Hold the socket, or serve HTTP; where Slack is away, try again until it is back."""
-        if self._web is not None:
-            self._web.serve(self._stop, self.say)
+        if (web := self._web) is not None:
+            self._loop(lambda: web.serve(self._stop, self.say), EVERY)
             return
         handler = SocketModeHandler(self.app, self.settings.app_token, web_client=self.client, concurrency=EARS)
-        connected = False
+        connected: bool | None = None
         while not self._stop.is_set():
             try:
                 if not handler.client.is_connected():
@@ -152,11 +159,17 @@ class Service:
                     connected = True
                     self.say("Slack: listening")
             except Exception as problem:  # whatever keeps Slack away now may be over in a moment
-                if connected:
-                    self.say(f"Slack: not connected ({type(problem).__name__})")
+                if connected is not False:
+                    self.say(f"■ Slack: not connected ({_why(problem)}); it is tried again")
                 connected = False
             self._stop.wait(1.0)
         handler.client.close()
+
+
+def _why(problem: Exception) -> str:
+    """What Slack says of it where it says something, such as invalid_auth."""
+    said = problem.response.get("error") if isinstance(problem, SlackApiError) else None
+    return str(said or type(problem).__name__)
 
 
 def app(door: Door, settings: Settings) -> App:

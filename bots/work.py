@@ -80,6 +80,8 @@ class Worker:
     def _once(self, asked: Asked) -> None:
         session = fresh(self.session)
         actor = identity.actor_of(session.declared().team, asked.person)
+        if actor is None and asked.kind == "app_home_opened":  # who only looks in is told, and leaves no trace
+            return self._publish(asked, _refused(identity.unknown(asked.person)))
         if actor is None or asked.kind == "refused":
             return self._refuse(session, asked, known=actor is not None)
         if asked.kind == "app_home_opened":
@@ -166,10 +168,12 @@ class Worker:
 
     def _home(self, session: Session, asked: Asked) -> None:
         """What needs this person, on the first page of the app."""
-        view = session.perform(("status",)).view
-        message = blocks.message(view, zone=self._zone, command=("status",), charts=False)
+        self._publish(asked, session.perform(("status",)).view, ("status",))
+
+    def _publish(self, asked: Asked, view: View, command: Sequence[str] = ()) -> None:
+        message = blocks.message(view, zone=self._zone, command=command, charts=False)
         body = {"user_id": asked.person, "view": {"type": "home", "blocks": message["blocks"]}}
-        with ledger_of(session).locked() as connection:
+        with ledger_of(self.session).locked() as connection:
             Inbox.settle(connection, asked.id, "done")
             self._put(f"asked/{asked.id}", Saying("views.publish", "", body), connection)
 

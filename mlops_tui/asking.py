@@ -57,8 +57,11 @@ def ask(session: Session, argv: Sequence[str], consent: str | None = None, reaso
     call = call_of(session, argv)
     if call is None or call.shape is Shape.LOOK or session.read_only or not _may(session, call):
         return _answer(session, argv)
-    if call.shape is Shape.DECIDE and not (reason or getattr(call.run, "keywords", {}).get("reason")):
+    given = getattr(call.run, "keywords", {})
+    if call.shape is Shape.DECIDE and not (reason or given.get("reason")):
         return ReasonWanted()
+    if call.command == "job start" and given["words"][0] != "job":  # begun as every other job is
+        return Begun(begin(session, given["words"], given["consent"], given["reason"]))
     if call.shape is Shape.MEASURE or consent is not None:
         return Begun(begin(session, argv, consent, reason))
     return _answer(session, argv, reason)

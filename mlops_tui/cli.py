@@ -108,7 +108,7 @@ def run(argv: Sequence[str]) -> int:
         ours = given.argv[:given.argv.index("--")] if "--" in given.argv else given.argv
         if given.job:
             return _job(given)
-        if ours and ours[0] not in commands.root.files and (noun := _noun(ours[0])) is not None:
+        if ours and ours[0][:1] != "-" and ours[0] not in commands.root.files and (noun := _noun(ours[0])) is not None:
             return noun(given.argv[1:], _root(given))
         if {"--help", "-h"} & set(ours):
             return _help(commands, given.argv)

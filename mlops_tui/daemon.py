@@ -4,6 +4,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib.metadata import entry_points
 from threading import Event
@@ -61,7 +62,7 @@ class Daemon:
         lease = Lease(ledger_of(self.session).engine, NAME, f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}")
         waiting = False
         while not self.stop.is_set():
-            if lease.take(time.time(), self.seconds):
+            if self._has(lease):
                 self.say("at work")
                 self._work(lease)
                 waiting = False
@@ -76,15 +77,24 @@ class Daemon:
         services = [service for begin in self.begin if (service := self._begun(begin)) is not None]
         try:
             while not self.stop.is_set():
-                if not lease.take(time.time(), self.seconds):
-                    self.say("another process has taken over")
+                if not self._has(lease):
+                    self.say("no longer at work")
                     return
                 self._round()
                 self.stop.wait(self.every)
         finally:
             for service in services:
                 service.stop()
-            lease.leave()
+            with suppress(Refusal):  # it runs out by itself
+                lease.leave()
+
+    def _has(self, lease: Lease) -> bool:
+        """Whether the lease is ours; not where it cannot be written, which may be over in a moment."""
+        try:
+            return lease.take(time.time(), self.seconds)
+        except Refusal as problem:
+            self.say(f"■ {problem}")
+            return False
 
     def _begun(self, begin: Surface) -> Service | None:
         try:

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -96,7 +97,8 @@ def launch(session: Session, id: int) -> None:
     except OSError as problem:
         table.end(id, "failed", exit=3, title=f"No process could be started: {problem}")
         raise
-    table.born(id, host=socket.gethostname(), pid=child.pid, born=psutil.Process(child.pid).create_time())
+    with suppress(psutil.NoSuchProcess):  # it was that quick, and another thread has buried it
+        table.born(id, host=socket.gethostname(), pid=child.pid, born=psutil.Process(child.pid).create_time())
 
 
 def _spawn(session: Session, id: int, argv: Sequence[str]) -> subprocess.Popen[bytes]:
@@ -163,7 +165,8 @@ def alive(job: Job) -> bool:
     """Whether the very process that was started for the job still runs; one of another machine counts as alive."""
     for child in list(_children):
         if child.poll() is not None:
-            _children.remove(child)
+            with suppress(ValueError):  # another thread was here first
+                _children.remove(child)
     if not here(job):
         return True
     if job.pid is None or job.born is None:
@@ -232,7 +235,7 @@ def carry_out(session: Session, id: int, show: "Callable[[Outcome], None]") -> "
     """Be the job's process: do what its row says for the actor who asked, and say in the row how it went."""
     table = rows(session)
     job = table.one(id)
-    if not table.claim(id):
+    if not table.claim(id, host=socket.gethostname(), pid=os.getpid(), born=psutil.Process().create_time()):
         raise Conflict(f"Job {id} was begun or ended before.", next=f"Try: mlops-tui job log {id}")
     report = Report(table, id)
     worker = replace(session.acting_as(Actor(job.actor, job.roles, job.source, job.simulated)), progress=report)

@@ -91,12 +91,16 @@ class Jobs:
             return [_job(row) for row in found]
 
     def born(self, id: int, *, host: str, pid: int, born: float) -> None:
-        """Its process exists; the birth time tells it from another process that gets the number later."""
-        self._set(id, host=host, pid=pid, born=born)
+        """It was given a process; the birth time tells it from another process that gets the number later."""
+        self._set(id, waiting_for=("queued",), host=host, pid=pid, born=born)
 
-    def claim(self, id: int) -> bool:
-        """The process begins; False where somebody has begun it before, or it was ended before it began."""
-        return self._set(id, waiting_for=("queued",), status="running", started_at=_now()) == 1
+    def claim(self, id: int, *, host: str, pid: int, born: float) -> bool:
+        """The process begins; False where another has begun it before, or it was ended before it began.
+
+        Where it was given two processes, the one that claims it is the one that is watched.
+        """
+        return self._set(id, waiting_for=("queued",), status="running", started_at=_now(), host=host, pid=pid,
+                         born=born) == 1
 
     def progress(self, id: int, done: int, total: int, label: str) -> bool:
         """How far it is; True where somebody asked it to stop."""

@@ -2,6 +2,8 @@
 
 from sqlalchemy import Engine, text
 
+from store.writing import PATIENCE, locked
+
 _TAKE = text("INSERT INTO lease (name, holder, until) VALUES (:name, :holder, :until) ON CONFLICT (name) DO UPDATE "
              "SET holder = excluded.holder, until = excluded.until WHERE lease.until <= :now OR lease.holder = :holder")
 _LEAVE = text("DELETE FROM lease WHERE name = :name AND holder = :holder")
@@ -15,14 +17,14 @@ class Lease:
         self.engine, self.name, self.holder = engine, name, holder
 
     def take(self, now: float, seconds: float) -> bool:
-        """Take it or keep it; False where another holds it and has time left."""
+        """Take it or keep it; False where another holds it and has time left, Unreadable where none can be written."""
         values = {"name": self.name, "holder": self.holder, "now": now, "until": now + seconds}
-        with self.engine.begin() as connection:
+        with locked(self.engine, min(seconds, PATIENCE)) as connection:
             return connection.execute(_TAKE, values).rowcount == 1
 
     def leave(self) -> None:
         """Let the next one in at once."""
-        with self.engine.begin() as connection:
+        with locked(self.engine) as connection:
             connection.execute(_LEAVE, {"name": self.name, "holder": self.holder})
 
     def seen(self) -> tuple[str, float] | None:

@@ -4,7 +4,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,6 +17,7 @@ from sqlmodel import create_engine
 from store import rows
 from store.facts import Fact, body_of, fact_of
 from store.refusal import Conflict, Refusal, Unreadable
+from store.writing import PATIENCE, locked
 
 GENESIS = "0" * 64
 _READ = "SELECT seq, kind, subject, effective_at, recorded_at, actor, body, prev, hash FROM entry"
@@ -109,19 +110,8 @@ class Ledger:
     @contextmanager
     def locked(self) -> Iterator[Connection]:
         """A transaction that holds the write lock from its first statement; Unreadable where it cannot be had."""
-        try:
-            with self.engine.connect() as connection:
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-                try:
-                    yield connection
-                    connection.exec_driver_sql("COMMIT")
-                except BaseException:
-                    with suppress(DatabaseError):  # a full disk has rolled back already
-                        connection.exec_driver_sql("ROLLBACK")
-                    raise
-        except DatabaseError as problem:
-            raise Unreadable(f"The ledger cannot be written: {problem.orig}.", where=str(self.engine.url.database),
-                             next="Wait for whoever holds it or make room on the disk, then try again.") from problem
+        with locked(self.engine) as connection:
+            yield connection
 
     def append(self, *facts: Fact, effective_at: datetime | None = None) -> list[Entry]:
         """Put facts at the end of the history, all or none."""
@@ -289,13 +279,14 @@ def _engine(url: str) -> Engine:
     except OSError as problem:
         raise Unreadable(f"The ledger cannot be opened: {problem.strerror}.", where=url,
                          next="Make way for its folder.") from problem
-    return create_engine(url, connect_args={"timeout": 60})
+    return create_engine(url, connect_args={"timeout": PATIENCE},
+                         hide_parameters=True)  # an error must not tell a log what people wrote
 
 
 def _prepare(connection: object, _: object) -> None:
     """SQLite, made safe for several processes; transactions are begun by us."""
     connection.isolation_level = None  # type: ignore[attr-defined]
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=60000", "foreign_keys=ON"):
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={PATIENCE * 1000:.0f}", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
 
 

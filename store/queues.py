@@ -1,7 +1,7 @@
 """What came in and what is to go out, kept in work tables beside the history: nothing acknowledged is lost."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
@@ -13,6 +13,9 @@ from sqlmodel import col
 
 from store.refusal import Conflict, NotFound
 from store.rows import CardRow, InboxRow, OutboxRow
+from store.writing import locked
+
+SOON = 1.5  # seconds: an acknowledgement is due within three
 
 
 @dataclass(frozen=True)
@@ -66,9 +69,12 @@ class Inbox:
         self.engine = engine
 
     def put(self, key: str, kind: str, person: str, body: Mapping[str, Any]) -> bool:
-        """Keep it; False where it is here already (a second delivery has no effect, and is counted)."""
+        """Keep it; False where it is here already (a second delivery has no effect, and is counted).
+
+        Unreadable where it cannot be kept while whoever asks still waits for the acknowledgement.
+        """
         values = {"key": key, "kind": kind, "person": person, "body": _text(body), "received_at": _now()}
-        with self.engine.begin() as connection:
+        with locked(self.engine, SOON) as connection:
             added = connection.execute(upsert(InboxRow).values(**values).on_conflict_do_nothing()).rowcount == 1
             if not added:
                 again = update(InboxRow).where(col(InboxRow.key) == key).values(seen=col(InboxRow.seen) + 1)
@@ -122,9 +128,13 @@ class Outbox:
         with self.engine.connect() as connection:
             return connection.execute(query).scalar() == "dead"
 
-    def due(self, now: float, limit: int = 50) -> list[Said]:
-        """What may be sent at `now` (seconds), in the order it was put; `sending` rows were interrupted."""
-        query = _SAID.where(col(OutboxRow.status).in_(("new", "sending")), col(OutboxRow.not_before) <= now)
+    def due(self, now: float, limit: int = 50, *, held: Collection[str] = ()) -> list[Said]:
+        """What may be sent at `now` (seconds), in the order it was put; `sending` rows were interrupted.
+
+        Nothing for a channel, or by a method, that is `held`: however much waits there, others get their turn.
+        """
+        query = _SAID.where(col(OutboxRow.status).in_(("new", "sending")), col(OutboxRow.not_before) <= now,
+                            col(OutboxRow.channel).not_in(held), col(OutboxRow.method).not_in(held))
         with self.engine.connect() as connection:
             return [_said(row) for row in connection.execute(query.order_by(col(OutboxRow.id)).limit(limit))]
 

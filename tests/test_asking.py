@@ -1,6 +1,6 @@
 """What becomes of a command line at a surface, whichever surface it is."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from mlops_tui import asking, jobs
 from mlops_tui.session import Session
@@ -63,3 +63,20 @@ def test_a_read_only_session_begins_nothing_and_asks_nothing(session: Callable[.
         reply = asking.ask(opened, argv)
         assert isinstance(reply, asking.Answer)
         assert reply.view.status is Status.DENIED
+
+
+def test_a_job_that_is_asked_for_by_its_name_is_begun_as_every_other(session: Callable[..., Session]) -> None:
+    opened, begun = session("ana"), list[tuple[str, ...]]()
+
+    def begin(_: Session, argv: Sequence[str], consent: str | None, reason: str | None) -> int:
+        begun.append((*argv, consent or "", reason or ""))
+        return 7
+
+    argv = ("job", "start", "--reason", "why", "--", "drift", "flights-delay")
+    assert asking.ask(opened, argv, begin=begin) == asking.Begun(7)
+    assert begun == [("drift", "flights-delay", "", "why")]
+    assert jobs.rows(opened).newest() == [], "only `begin` says how it is begun: a unit may be computed twice"
+    refused = asking.ask(opened, ("job", "start", "--", "job", "list"), begin=begin)
+    assert isinstance(refused, asking.Answer)
+    assert refused.error
+    assert len(begun) == 1

@@ -35,6 +35,7 @@ def test_the_first_answers_cost_nothing_heavy(argv: tuple[str, ...]) -> None:
     assert printed.strip()
     assert "mlops_tui" in modules
     assert modules & HEAVY == set()
+    assert "email" not in modules, "the metadata of every installed package is read for words alone"
 
 
 def test_completing_a_noun_imports_no_capability() -> None:

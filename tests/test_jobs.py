@@ -212,6 +212,16 @@ def test_a_job_is_done_once_even_if_somebody_types_its_number(session: Session) 
     assert len(session.ledger.entries("command")) == 1
 
 
+def test_of_two_processes_given_to_a_job_the_one_that_does_it_is_watched(session: Session) -> None:
+    id = jobs.start(session, ["nap", "60"])
+    worker = wait(session, id, under_way).pid
+    jobs.launch(session, id)
+    jobs._children[-1].wait(20)
+    assert jobs.reap(session) == []
+    assert (jobs.rows(session).one(id).status, jobs.rows(session).one(id).pid) == ("running", worker)
+    jobs.cancel(session, id, ask=0, term=5)
+
+
 def test_who_may_not_start_one(session: Session, tmp_path: Path) -> None:
     with pytest.raises(Denied):
         jobs.start(open_project(session.declared().root, read_only=True), ["nap", "1"])
@@ -224,7 +234,7 @@ def test_who_may_not_start_one(session: Session, tmp_path: Path) -> None:
 def test_the_pace_so_far_says_how_long_is_left(session: Session) -> None:
     table = jobs.rows(session)
     id = table.add(["nap"], actor="ana", source="terminal", roles=frozenset())
-    table.claim(id)
+    table.claim(id, host="", pid=os.getpid(), born=0.0)
     began = table.one(id).started_at
     assert began is not None
     assert jobs.left(table.one(id), began) == "no estimate yet"

@@ -1,10 +1,18 @@
 """The bot at work in a real Slack protocol: what people ask and press, and what they see."""
 
+import socket
+from pathlib import Path
+
+from slack_sdk import WebClient
+
 from bots.board import PACE
+from bots.sender import Sender
+from bots.surface import Service, Settings
 from mlops_tui import jobs
-from store.facts import IncidentEvent
+from store.facts import IncidentEvent, Proposal
 from store.queues import Inbox
 from tests.bots.conftest import Office
+from tests.conftest import FILES
 
 
 def test_a_look_is_acknowledged_at_once_and_answered_to_its_caller_alone(office: Office) -> None:
@@ -86,9 +94,84 @@ def test_long_work_becomes_a_job_whose_answer_comes_by_itself(office: Office) ->
 
 def test_a_storm_of_a_hundred_alerts_about_one_model_is_a_few_calls(office: Office) -> None:
     office.begin(pace=PACE)
-    for number in range(1, 101):
+    office.fires()
+    office.until(lambda: len(office.cards) == 1)  # what came before it stands is what it shows, and no story
+    for number in range(2, 101):
         office.fires(f"AL-{number}", monitor=f"m{number}", title=f"column {number} moved")
     office.until(lambda: "AL-100 fired" in office.slack.text(), 20)
     said = [each for each in office.slack.calls if each.method.startswith("chat.")]
     assert len(said) <= 15
     assert len(office.cards) == 1
+
+
+def test_a_mistake_in_the_project_does_not_silence_the_answers(office: Office, project: Path) -> None:
+    settings = FILES["mlops.yaml"] + 'slack: {channel: "#ml-flights", digest: "at eight"}\n'
+    (project / "mlops.yaml").write_text(settings, encoding="utf-8")
+    office.begin()
+    office.until(lambda: any("at eight" in line for line in office.said))
+    assert office.slack.slash("vera", "status").ok
+    office.until(lambda: "Models" in str(office.slack.ephemerals("vera")))
+
+
+def test_a_plan_of_ones_own_is_agreed_to_once_however_often_one_clicks(office: Office) -> None:
+    office.begin()
+    office.happens(Proposal(subject="P-1", event="proposed", path="runbooks/x.md", content="x", why="because"))
+    office.slack.slash("ana", "adopt P-1")
+    office.until(lambda: len(office.slack.ephemerals("ana")) == 2)
+    plan = office.slack.ephemerals("ana")[-1]
+    label = next(each["text"]["text"] for block in plan["blocks"] if block["type"] == "actions"
+                 for each in block["elements"] if each["action_id"] != "cancel")
+    for _ in range(2):
+        assert office.slack.click("ana", plan, label).ok
+    office.until(lambda: not Inbox(office.ledger.engine).waiting())
+    assert [job.argv for job in jobs.rows(office.session).newest()] == [("adopt", "P-1")]
+    office.until(lambda: not jobs.running(office.session) and not any(jobs.alive(job) for job in
+                                                                      jobs.rows(office.session).newest()), 30)
+
+
+def test_what_cannot_be_read_in_a_form_is_said_in_the_form(office: Office) -> None:
+    office.begin()
+    assert office.slack.slash("bo", "job start").modal
+    seen = office.slack.submit("bo", values={"p:words": 'drift "flights'})
+    assert "never closed" in str(seen.errors)
+
+
+def test_a_stranger_who_looks_in_is_told_and_leaves_no_trace(office: Office) -> None:
+    office.begin()
+    office.slack.open_home("eve")
+    office.until(lambda: "team.yaml" in str(office.slack.home("eve")))
+    assert office.ledger.entries("command") == []
+
+
+def test_a_token_that_slack_refuses_is_said(office: Office) -> None:
+    settings = Settings(office.slack.bot_token, "xapp-wrong", "", office.slack.url)
+    service = Service(office.session, settings, "#ml-flights", office.said.append)
+    office.services.append(service)
+    service.start()
+    office.until(lambda: any("not connected" in line for line in office.said))
+    assert "xapp-wrong" not in str(office.said)
+
+
+def test_a_port_that_is_taken_is_said_and_tried_again(office: Office) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        settings = Settings(office.slack.bot_token, "", "secret", office.slack.url, port)
+        service = Service(office.session, settings, "#ml-flights", office.said.append)
+        office.services.append(service)
+        service.start()
+        office.until(lambda: any("OSError" in line for line in office.said))
+    office.until(lambda: "listening" in office.said[-1])
+    assert office.said[-1] == f"Slack: listening on 127.0.0.1:{port}/slack/events"
+
+
+def test_what_slack_did_not_take_is_not_overtaken_in_its_channel(office: Office) -> None:
+    now = [1000.0]
+    client = WebClient(office.slack.bot_token, office.slack.url, retry_handlers=[])
+    sender = Sender(client, office.ledger, office.said.append, clock=lambda: now[0])
+    for text in ("one", "two", "three"):
+        sender.outbox.put(text, "chat.postMessage", "C01", {"text": text})
+    office.slack.faults.error("chat.postMessage", "service_unavailable", times=3)
+    for _ in range(200):
+        sender.round()
+        now[0] += 0.1
+    assert [each["text"] for each in office.slack.messages()] == ["one", "two", "three"]

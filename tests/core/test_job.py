@@ -34,7 +34,7 @@ def test_an_idle_project_says_so(session: Session) -> None:
 def test_the_list_shows_how_far_a_job_is_and_how_to_stop_it(session: Session) -> None:
     table = jobs.rows(session)
     id = table.add(["train", "flights-delay"], actor="ana", source="slack", roles=frozenset({"engineer"}))
-    table.claim(id)
+    table.claim(id, host="elsewhere", pid=1, born=0.0)
     table.progress(id, 62, 100, "fold 3 of 5")
     view = session.perform(["job", "list"]).view
     [row] = view.table("jobs").rows

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from threading import Event
+from threading import Event, Thread
 
 import pytest
 
@@ -147,7 +147,7 @@ def test_its_surfaces_are_stopped_before_the_lease_is_let_go_and_when_another_to
     worker, said = daemon(session, stop, listener.start, lost)
     worker.run()
     assert listener.seen == ["started", "stopped"] * 2
-    assert [line.split(":")[0] for line in said] == ["at work", "another process has taken over", "standing by",
+    assert [line.split(":")[0] for line in said] == ["at work", "no longer at work", "standing by",
                                                      "at work"]
 
 
@@ -174,3 +174,16 @@ def test_it_is_begun_on_the_machine_alone(folder: Path) -> None:
     session = open_project(folder, source="slack")
     outcome = perform(session, ["up"])
     assert (outcome.exit, outcome.view.title) == (4, "'up' cannot be begun from slack.")
+
+
+def test_a_lease_that_cannot_be_written_for_a_while_ends_no_daemon(folder: Path) -> None:
+    session, stop, said = open_project(folder), Event(), list[str]()
+    assert isinstance(session.ledger, Ledger)
+    thread = Thread(target=Daemon(session, said.append, (), stop, seconds=0.2, every=0.05).run)
+    with session.ledger.locked():
+        thread.start()
+        until(lambda: any("database is locked" in line for line in said))
+    until(lambda: "at work" in said)
+    stop.set()
+    thread.join(10)
+    assert not thread.is_alive()

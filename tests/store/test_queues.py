@@ -128,3 +128,14 @@ def test_one_holder_has_the_lease_until_it_runs_out_or_is_left(engine: Engine) -
     assert second.seen() == ("b", 29)
     second.leave()
     assert (second.seen(), first.take(20, 10)) == (None, True)
+
+
+def test_however_much_waits_for_one_channel_others_get_their_turn(engine: Engine) -> None:
+    outbox = Outbox(engine)
+    for number in range(60):
+        outbox.put(f"a{number}", "chat.postMessage", "C1", {})
+    outbox.put("b", "chat.postMessage", "C2", {})
+    outbox.put("c", "chat.postEphemeral", "C3", {})
+    assert {said.channel for said in outbox.due(0.0, 50)} == {"C1"}
+    assert [said.key for said in outbox.due(0.0, 50, held={"C1"})] == ["b", "c"]
+    assert [said.key for said in outbox.due(0.0, 50, held={"chat.postMessage"})] == ["c"]
