@@ -141,5 +141,5 @@ def test_only_engineers_change_the_project(ana, session, who):
     assert state(ana) == "open"
 
 
-def test_an_unknown_one_is_named_with_the_nearest(ana):
-    assert do(ana, "adopt P-9").error["next"] == "Did you mean 'P-1'?"
+def test_an_unknown_one_is_told_which_there_are(ana):
+    assert do(ana, "adopt P-9").error["next"] == "There is P-1 only."
