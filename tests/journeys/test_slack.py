@@ -91,7 +91,7 @@ def test_an_incident_is_worked_from_the_page_to_the_lesson_and_the_next_version_
     def entries(*kinds: str) -> Any:
         return session.ledger.entries(*kinds)
 
-    channel.slack.until(lambda: channel.slack.messages(), 30)
+    channel.slack.until(channel.slack.messages, 30)
     channel.rest()
     [alert] = [each.id for each in folds.alerts(entries("alert")).values() if each.state == "firing"]
     # the page: on it, an incident, a lead

@@ -112,7 +112,7 @@ def test_a_gate_that_said_no_is_part_of_the_story_and_detected_nothing(over, mad
 
 def test_what_people_typed_is_data_and_not_markdown(over):
     text = drafted(over)
-    assert "late \\| [labels] \\<b\\>" in text
+    assert "late \\| \\[labels\\] \\<b\\>" in text
     assert "nothing \\| moved" in text
     assert "<b>" not in text
     rows = [line for line in section(text, "Timeline").splitlines() if line.startswith("|")]
