@@ -52,12 +52,13 @@ class Board:
         aged = self.clock() - self._looked_at > AGAIN
         if head == self._head and not self._behind and not aged:
             return
-        self._head, self._looked_at, self._behind = head, self.clock(), False
+        self._looked_at, self._behind = self.clock(), False
         standing = self.cards.all()
         for each in cards.wanted(fresh(self.session), {name: card.told for name, card in standing.items()}):
             if stop():
                 return
             self._show(each, standing.get(each.name))
+        self._head = head
 
     def _show(self, wanted: Wanted, card: Card | None) -> None:
         message = self._message(wanted)
@@ -65,7 +66,7 @@ class Board:
         if card is None:
             self._post(wanted, message, digest, f"card/{wanted.name}")
         elif not card.reference:
-            self._behind = not self.outbox.is_dead(_key(card))
+            self._behind = self._behind or self.outbox.waits(f"card/{card.name}")
         else:
             if card.shown != digest:
                 card = self._change(wanted, card, message, digest)
@@ -138,10 +139,6 @@ class Board:
         with self.ledger.locked() as connection:
             self.cards.keep(replace(card, told=last), connection)
             self.outbox.put(f"thread/{wanted.name}/{last}", LOOKED_UP, card.channel, body, connection)
-
-
-def _key(card: Card) -> str:
-    return f"card/{card.name}"
 
 
 def _story(lines: Sequence[str]) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
@@ -11,6 +12,7 @@ from slack_bolt import App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
+from slack_sdk.socket_mode import SocketModeClient
 
 from bots.board import PACE, Board
 from bots.digests import Digests
@@ -163,7 +165,15 @@ class Service:
                     self.say(f"■ Slack: not connected ({_why(problem)}); it is tried again")
                 connected = False
             self._stop.wait(1.0)
-        handler.client.close()
+        _closed(handler.client)
+
+
+def _closed(client: SocketModeClient) -> None:
+    """Close the socket; the client's own reader may take it away meanwhile, and then the rest is still to be closed."""
+    for _ in range(2):
+        with suppress(AttributeError):
+            client.close()
+            return
 
 
 def _why(problem: Exception) -> str:

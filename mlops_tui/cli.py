@@ -29,7 +29,8 @@ Slack: mlops-tui slack local tries everything with no workspace; mlops-tui slack
 Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSON  --version
 --yes, --dry-run: adopt write, promote, runbook step, snapshot restore; nothing else asks before it acts.
 --as-of TIME: adopt list, alert list, alert show, approve list, audit log, baseline, digest, incident list,
-    incident show, promote --history, runbook list, runbook show, snapshot log, status; nothing else is shown as of another time.
+    incident show, promote --history, runbook list, runbook show, snapshot log, status; nothing else is shown as of
+    another time.
 Exit codes: 0 done or passed, 1 a check says no, 2 bad input or not confirmed, 3 our fault, 4 denied, 130 interrupted.
 """
 

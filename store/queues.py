@@ -122,11 +122,12 @@ class Outbox:
         with self.engine.connect() as connection:
             return connection.execute(select(col(OutboxRow.id)).where(col(OutboxRow.key) == key)).first() is not None
 
-    def is_dead(self, key: str) -> bool:
-        """Whether it was put and will not be sent."""
-        query = select(col(OutboxRow.status)).where(col(OutboxRow.key) == key)
+    def waits(self, key: str) -> bool:
+        """Whether something of that key, or of one that goes on from it, is still to be sent."""
+        named = (col(OutboxRow.key) == key) | col(OutboxRow.key).startswith(f"{key}/", autoescape=True)
+        query = select(col(OutboxRow.id)).where(named, col(OutboxRow.status).in_(("new", "sending"))).limit(1)
         with self.engine.connect() as connection:
-            return connection.execute(query).scalar() == "dead"
+            return connection.execute(query).first() is not None
 
     def due(self, now: float, limit: int = 50, *, held: Collection[str] = ()) -> list[Said]:
         """What may be sent at `now` (seconds), in the order it was put; `sending` rows were interrupted.
