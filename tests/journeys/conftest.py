@@ -20,7 +20,6 @@ ANSWERED, UNANSWERED = 46, 2
 
 @pytest.fixture(scope="session")
 def lived_july(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path("/tmp/july")  # HACK
     """The folder as it was when the alert fired; made once, whichever of pytest's workers needs it first."""
     base = tmp_path_factory.getbasetemp()
     shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "july"
