@@ -11,7 +11,7 @@ from slack_sdk import WebClient
 
 from bots import blocks, cards
 from bots.cards import LOUD, Wanted
-from bots.richtext import context, rich, run, section, shown
+from bots.richtext import context, escaped, rich, run, section, shown
 from bots.sender import LOOKED_UP, NotSaid, PerhapsSaid, Say, called
 from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.session import Session
@@ -63,7 +63,7 @@ class Board:
         if card is None:
             self._post(wanted, message, digest, f"card/{wanted.name}")
         elif not card.reference:
-            self._behind = not self.outbox.is_dead(_key(card))
+            self._behind = self._behind or not self.outbox.is_dead(f"card/{card.name}")
         else:
             if card.shown != digest:
                 card = self._change(wanted, card, message, digest)
@@ -138,14 +138,10 @@ class Board:
             self.outbox.put(f"thread/{wanted.name}/{last}", LOOKED_UP, card.channel, body, connection)
 
 
-def _key(card: Card) -> str:
-    return f"card/{card.name}"
-
-
 def _story(lines: Sequence[str]) -> dict[str, Any]:
     """What happened, a line each; the oldest are counted where there are many."""
     kept = [shown(line, 280) for line in lines[-LINES:]]
     parts = [rich(section(run("\n".join(kept))))]
     if len(lines) > LINES:
         parts.insert(0, context(f"{len(lines) - LINES} more before"))
-    return {"text": kept[-1], "blocks": parts}
+    return {"text": escaped(kept[-1]), "blocks": parts}

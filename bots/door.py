@@ -89,8 +89,12 @@ class Door:
 
     def _submitted(self, body: Body) -> BoltResponse:
         view = body["view"]
-        argv, reason = forms.argv_from(view.get("state") or {}, str(view.get("private_metadata") or ""))
-        if wrong := forms.errors(argv):
+        try:
+            argv, reason = forms.argv_from(view.get("state") or {}, str(view.get("private_metadata") or ""))
+            wrong = forms.errors(argv)
+        except BadInput as problem:
+            wrong = {_first_input(view): str(problem)}
+        if wrong:
             return _json({"response_action": "errors", "errors": wrong})
         where = forms.private_of(str(view.get("private_metadata") or ""))
         self.inbox.put(f"form/{view['id']}", "form", str(body["user"]["id"]),
@@ -144,6 +148,11 @@ class Door:
         own = None if hidden else container.get("message_ts")
         thread = message.get("thread_ts") or container.get("thread_ts") or own
         return self._where(channel=channel, thread=thread, answer=body.get("response_url"), replaces=hidden)
+
+
+def _first_input(view: Body) -> str:
+    """The block beside which an error is shown that is no single input's."""
+    return next((str(each.get("block_id")) for each in view.get("blocks") or () if each.get("type") == "input"), "")
 
 
 def _ephemeral(text: str) -> BoltResponse:

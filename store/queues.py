@@ -1,18 +1,21 @@
 """What came in and what is to go out, kept in work tables beside the history: nothing acknowledged is lost."""
 
 import json
-from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select, text, update
+from sqlalchemy import Connection, Engine, func, or_, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
+from sqlalchemy.exc import DatabaseError
 from sqlmodel import col
 
-from store.refusal import Conflict, NotFound
+from store.refusal import Conflict, NotFound, Unreadable
 from store.rows import CardRow, InboxRow, OutboxRow
+
+PATIENCE = 2.0  # seconds that whoever asks from outside can wait until it is kept: Slack gives up after three
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,7 @@ class Said:
     not_before: float
     reference: str
     error: str
+    put_at: str
 
 
 @dataclass(frozen=True)
@@ -62,18 +66,35 @@ class Card:
 class Inbox:
     """Filled before the acknowledgement, emptied in the transaction that holds the effect."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, patience: float = PATIENCE) -> None:
+        self.engine, self.patience = engine, patience
 
     def put(self, key: str, kind: str, person: str, body: Mapping[str, Any]) -> bool:
-        """Keep it; False where it is here already (a second delivery has no effect, and is counted)."""
+        """Keep it; False where it is here already (a second delivery has no effect, and is counted).
+
+        Unreadable where it cannot be kept: the disk is full, or somebody holds the file for longer than `patience`.
+        """
         values = {"key": key, "kind": kind, "person": person, "body": _text(body), "received_at": _now()}
-        with self.engine.begin() as connection:
-            added = connection.execute(upsert(InboxRow).values(**values).on_conflict_do_nothing()).rowcount == 1
-            if not added:
-                again = update(InboxRow).where(col(InboxRow.key) == key).values(seen=col(InboxRow.seen) + 1)
-                connection.execute(again)
+        try:
+            with self._hasty() as connection:
+                added = connection.execute(upsert(InboxRow).values(**values).on_conflict_do_nothing()).rowcount == 1
+                if not added:
+                    again = update(InboxRow).where(col(InboxRow.key) == key).values(seen=col(InboxRow.seen) + 1)
+                    connection.execute(again)
+        except DatabaseError as problem:
+            raise Unreadable(f"The request cannot be kept: {problem.orig}.") from problem
         return added
+
+    @contextmanager
+    def _hasty(self) -> Iterator[Connection]:
+        """A connection that waits for others no longer than `patience`."""
+        with self.engine.begin() as connection:
+            usual = connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one()
+            connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(self.patience * 1000)}")
+            try:
+                yield connection
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout = {usual}")
 
     def waiting(self, *, status: str = "new", limit: int = 100) -> list[Asked]:
         """What waits to be dealt with, oldest first."""
@@ -117,14 +138,23 @@ class Outbox:
             return connection.execute(select(col(OutboxRow.id)).where(col(OutboxRow.key) == key)).first() is not None
 
     def is_dead(self, key: str) -> bool:
-        """Whether it was put and will not be sent."""
-        query = select(col(OutboxRow.status)).where(col(OutboxRow.key) == key)
+        """Whether the last that was put under that key, or below it (`key/…`), will not be sent."""
+        mine = or_(col(OutboxRow.key) == key, col(OutboxRow.key).startswith(f"{key}/", autoescape=True))
+        query = select(col(OutboxRow.status)).where(mine).order_by(col(OutboxRow.id).desc()).limit(1)
         with self.engine.connect() as connection:
             return connection.execute(query).scalar() == "dead"
 
     def due(self, now: float, limit: int = 50) -> list[Said]:
-        """What may be sent at `now` (seconds), in the order it was put; `sending` rows were interrupted."""
-        query = _SAID.where(col(OutboxRow.status).in_(("new", "sending")), col(OutboxRow.not_before) <= now)
+        """What may be sent at `now` (seconds), in the order it was put; `sending` rows were interrupted.
+
+        In a channel nothing is due before what was put there earlier.
+        """
+        open_ = col(OutboxRow.status).in_(("new", "sending"))
+        held = select(col(OutboxRow.channel), func.min(col(OutboxRow.id)).label("first")).where(
+            open_, col(OutboxRow.not_before) > now, col(OutboxRow.channel) != "").group_by(
+                col(OutboxRow.channel)).subquery()
+        query = _SAID.outerjoin(held, held.c.channel == col(OutboxRow.channel)).where(
+            open_, col(OutboxRow.not_before) <= now, or_(held.c.first.is_(None), col(OutboxRow.id) < held.c.first))
         with self.engine.connect() as connection:
             return [_said(row) for row in connection.execute(query.order_by(col(OutboxRow.id)).limit(limit))]
 
