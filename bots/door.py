@@ -26,6 +26,10 @@ Body = Mapping[str, Any]
 Where = dict[str, Any]
 
 
+def _silent(text: str) -> None:
+    """Nobody listens."""
+
+
 @dataclass(frozen=True)
 class Door:
     """Takes a request of Slack's, and answers within its three seconds.
@@ -37,6 +41,7 @@ class Door:
     project: Callable[[], Project]
     client: WebClient
     origin: str = HOOKS
+    say: Callable[[str], None] = _silent
 
     def receive(self, req: BoltRequest) -> BoltResponse:
         """The only listener. What cannot be kept is not acknowledged as taken: Slack or the person tries again."""
@@ -55,6 +60,9 @@ class Door:
                     return _json({"challenge": str(body.get("challenge") or "")})
         except Refusal as problem:
             return _ephemeral(f"■ {problem} {AGAIN}") if "command" in body else BoltResponse(status=503, body="")
+        except Exception as problem:  # the end of this surface: a bug of ours is said, and nothing acknowledged
+            self.say(f"■ Slack: a request could not be taken: {type(problem).__name__}: {problem}")
+            return BoltResponse(status=503, body="")
         return BoltResponse(status=200, body="")
 
     # -- what people do -------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """The bot taken apart into its steps, at a Slack of its own on loopback, in a time that a test moves."""
 
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -120,4 +121,7 @@ class Desk:
         self.slack.until(holds, 5)
 
     def leaves(self) -> None:
+        """Everything is closed; what Slack's own client leaves to the garbage collector is collected."""
         part(self.slack, *(handler.client for handler in self.handlers))
+        if self.handlers:
+            gc.collect()

@@ -12,6 +12,9 @@ from store.facts import IncidentEvent, Proposal
 from store.queues import Inbox
 from tests.bots.desk import Desk
 
+# Slack's own client leaves sockets that died to the garbage collector.
+pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
+
 
 @pytest.fixture
 def bot(desk: Desk) -> Desk:
@@ -220,12 +223,11 @@ def test_what_cannot_be_kept_is_not_acknowledged_as_taken_and_a_second_try_works
     seen = bot.slack.slash("bo", "incident note INC-1 kept")
     assert "Nothing was done" in seen.text
     assert "◌" not in seen.text
-    bot.slack.mention("bo", "incident note INC-1 twice")
-    assert bot.slack.wire.retries, "Slack will deliver the event again"
+    assert bot.slack.mention("bo", "incident note INC-1 twice").undelivered == "timeout"
     with bot.ledger.engine.begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER full")
     bot.slack.slash("bo", "incident note INC-1 kept")
-    bot.slack.tick()
+    bot.clock.pass_(61)  # Slack tries at once, after a minute, after five
     bot.until(lambda: len(bot.waiting()) == 2)
     bot.works()
     assert sorted(getattr(entry.fact, "note", "") for entry in bot.ledger.entries("incident")) == ["", "kept", "twice"]
