@@ -81,7 +81,7 @@ class Desk:
         """Until nothing waits to be said, or time enough for all of it has passed."""
         for _ in range(400):
             self.turns()
-            if not {"new", "sending"} & set(self.outbox.counts()) and not self.board._behind:
+            if not {"new", "sending"} & set(self.outbox.counts()) and not self.board.behind:
                 return
             self.clock.pass_(5)
         raise AssertionError(f"it never came to rest: {self.outbox.counts()} {self.said}")

@@ -142,7 +142,7 @@ class Office:
         for _ in range(400):
             self.turn()
             waiting, counts = Inbox(self.ledger.engine).waiting(), Outbox(self.ledger.engine).counts()
-            if not waiting and not counts.get("new") and not counts.get("sending") and not self.board._behind:
+            if not waiting and not counts.get("new") and not counts.get("sending") and not self.board.behind:
                 return
             self.clock.pass_(5.0)
         pytest.fail(f"it never came to rest: {waiting} {counts} {self.said[-5:]}")
