@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -11,12 +12,13 @@ from slack_sdk import WebClient
 
 from bots import blocks, cards
 from bots.cards import LOUD, Wanted
-from bots.richtext import context, rich, run, section, shown
+from bots.richtext import context, escaped, rich, run, section, shown
 from bots.sender import LOOKED_UP, NotSaid, PerhapsSaid, Say, called
 from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.session import Session
 from store.queues import Card, Cards, Outbox
 
+POSTED = 1.0      # seconds after which one looks whether a message was put up, or tries a lost change again
 PACE = 3.0        # seconds between two changes of a message, and between two parts of its story
 AGAIN = 30.0      # seconds after which time alone may have changed something
 EACH_MINUTE = 40  # changes of messages that Slack allows us, with room to spare
@@ -37,7 +39,7 @@ class Board:
     pace: float = PACE
     _head: int = -1
     _looked_at: float = 0.0
-    _behind: bool = True
+    _due: float = 0.0  # when something that is held back may be done
     _told_at: dict[str, float] = field(default_factory=dict)
     _changes: list[float] = field(default_factory=list)
     _free: float = 0.0
@@ -48,11 +50,10 @@ class Board:
 
     def round(self, stop: Callable[[], bool] = lambda: False) -> None:
         """One look, until `stop`; nothing is done where nothing has happened."""
-        head = self.ledger.head_seq()
-        aged = self.clock() - self._looked_at > AGAIN
-        if head == self._head and not self._behind and not aged:
+        head, now = self.ledger.head_seq(), self.clock()
+        if head == self._head and now < self._due and now - self._looked_at <= AGAIN:
             return
-        self._looked_at, self._behind = self.clock(), False
+        self._looked_at, self._due = now, math.inf
         standing = self.cards.all()
         for each in cards.wanted(fresh(self.session), {name: card.told for name, card in standing.items()}):
             if stop():
@@ -60,13 +61,23 @@ class Board:
             self._show(each, standing.get(each.name))
         self._head = head
 
+    @property
+    def behind(self) -> bool:
+        """Whether something is held back."""
+        return self._due < math.inf
+
+    def _later(self, at: float) -> None:
+        """Something is held back until then."""
+        self._due = min(self._due, at)
+
     def _show(self, wanted: Wanted, card: Card | None) -> None:
         message = self._message(wanted)
         digest = hashlib.sha256(json.dumps(message, sort_keys=True).encode()).hexdigest()
         if card is None:
             self._post(wanted, message, digest, f"card/{wanted.name}")
         elif not card.reference:
-            self._behind = self._behind or self.outbox.waits(f"card/{card.name}")
+            if self.outbox.waits(f"card/{card.name}"):
+                self._later(self.clock() + POSTED)
         else:
             if card.shown != digest:
                 card = self._change(wanted, card, message, digest)
@@ -86,20 +97,21 @@ class Board:
         with self.ledger.locked() as connection:
             if self.outbox.put(key, LOOKED_UP, self.channel, {**message, "card": wanted.name}, connection):
                 self.cards.keep(Card(wanted.name, self.channel, "", digest, self.clock(), told), connection)
-        self._behind = True
+        self._later(self.clock() + POSTED)
 
     def _change(self, wanted: Wanted, card: Card, message: dict[str, Any], digest: str) -> Card:
         """Change it in place, not more often than people can read; one that is gone is put up again."""
         now = self.clock()
         self._changes = [at for at in self._changes if now - at < 60]
-        if now - card.shown_at < self.pace or now < self._free or len(self._changes) >= EACH_MINUTE:
-            self._behind = True
+        full = self._changes[0] + 60 if len(self._changes) >= EACH_MINUTE else 0.0
+        if now < (may := max(card.shown_at + self.pace, self._free, full)):
+            self._later(may)
             return card
         self._changes.append(now)
         try:
             called(self.client, "chat.update", {"channel": card.channel, "ts": card.reference, **message})
         except PerhapsSaid:
-            self._behind = True
+            self._later(now + POSTED)
             return card
         except NotSaid as problem:
             return self._not_changed(wanted, card, message, digest, problem)
@@ -109,9 +121,9 @@ class Board:
 
     def _not_changed(self, wanted: Wanted, card: Card, message: dict[str, Any], digest: str,
                      problem: NotSaid) -> Card:
-        self._behind = True
         if problem.after is not None:
             self._free = self.clock() + problem.after
+            self._later(self._free)
             return card
         if str(problem).startswith(GONE):
             self.say(f"{wanted.name} is gone from Slack ({problem}); it is put up again")
@@ -127,9 +139,9 @@ class Board:
         lines = [(seq, text) for seq, text in wanted.story if seq > card.told]
         if not lines:
             return
-        now = self.clock()
-        if now - self._told_at.get(wanted.name, 0) < self.pace:
-            self._behind = True
+        now, may = self.clock(), self._told_at.get(wanted.name, -math.inf) + self.pace
+        if now < may:
+            self._later(may)
             return
         self._told_at[wanted.name] = now
         last = max(seq for seq, _ in lines)
@@ -147,4 +159,4 @@ def _story(lines: Sequence[str]) -> dict[str, Any]:
     parts = [rich(section(run("\n".join(kept))))]
     if len(lines) > LINES:
         parts.insert(0, context(f"{len(lines) - LINES} more before"))
-    return {"text": kept[-1], "blocks": parts}
+    return {"text": escaped(kept[-1]), "blocks": parts}

@@ -26,6 +26,10 @@ Body = Mapping[str, Any]
 Where = dict[str, Any]
 
 
+def _silent(text: str) -> None:
+    """Nobody listens."""
+
+
 @dataclass(frozen=True)
 class Door:
     """Takes a request of Slack's, and answers within its three seconds.
@@ -37,6 +41,7 @@ class Door:
     project: Callable[[], Project]
     client: WebClient
     origin: str = HOOKS
+    say: Callable[[str], None] = _silent
 
     def receive(self, req: BoltRequest) -> BoltResponse:
         """The only listener. What cannot be kept is not acknowledged as taken: Slack or the person tries again."""
@@ -55,6 +60,9 @@ class Door:
                     return _json({"challenge": str(body.get("challenge") or "")})
         except Refusal as problem:
             return _ephemeral(f"■ {problem} {AGAIN}") if "command" in body else BoltResponse(status=503, body="")
+        except Exception as problem:  # the end of this surface: a bug of ours is said, and nothing acknowledged
+            self.say(f"■ Slack: a request could not be taken: {type(problem).__name__}: {problem}")
+            return BoltResponse(status=503, body="")
         return BoltResponse(status=200, body="")
 
     # -- what people do -------------------------------------------------------------------------------------------
@@ -96,8 +104,7 @@ class Door:
             argv, reason = forms.argv_from(view.get("state") or {}, str(view.get("private_metadata") or ""))
             wrong = forms.errors(argv)
         except BadInput as problem:
-            inputs = [each["block_id"] for each in view.get("blocks") or () if each.get("type") == "input"]
-            argv, reason, wrong = (), None, dict.fromkeys(inputs[:1], str(problem))
+            wrong = {_first_input(view): str(problem)}
         if wrong:
             return _json({"response_action": "errors", "errors": wrong})
         where = forms.private_of(str(view.get("private_metadata") or ""))
@@ -152,6 +159,11 @@ class Door:
         own = None if hidden else container.get("message_ts")
         thread = message.get("thread_ts") or container.get("thread_ts") or own
         return self._where(channel=channel, thread=thread, answer=body.get("response_url"), replaces=hidden)
+
+
+def _first_input(view: Body) -> str:
+    """The block beside which an error is shown that is no single input's."""
+    return next((str(each.get("block_id")) for each in view.get("blocks") or () if each.get("type") == "input"), "")
 
 
 def _ephemeral(text: str) -> BoltResponse:

@@ -3,7 +3,9 @@
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.client import HTTPException
+from socket import gaierror
 from typing import Any
 from urllib.error import URLError
 
@@ -16,6 +18,7 @@ from store.queues import Card, Cards, Outbox, Said
 
 PACE = 1.05          # seconds between two messages in a channel
 LONGEST = 60.0       # seconds between two tries
+SKEW = 3600.0        # seconds by which the clocks of Slack and of this machine may differ
 EVENT = "mlops_tui_said"
 # Answers after which it may have been said all the same, or will be when Slack is well again.
 UNSURE = frozenset({"fatal_error", "internal_error", "request_timeout"})
@@ -52,20 +55,26 @@ class Sender:
 
     def round(self, stop: Callable[[], bool] = lambda: False) -> int:
         """Send what may be sent now, until `stop`; how much that was. What Slack did not take is not overtaken."""
-        done, now = 0, self.clock()
+        done, now, places = 0, self.clock(), dict[str, str]()
         self._free = {name: at for name, at in self._free.items() if at > now}
         held = set(self._free)
         for said in self.outbox.due(now, 200, held=held):
             if stop():
                 break
-            if said.channel and said.channel in held:
+            if said.channel not in places:  # one channel, whether it was called by its name or its id
+                places[said.channel] = self._channel(said.channel) or said.channel
+            place = places[said.channel]
+            if place and place in held:
                 continue
-            if self.clock() < max(self._free.get(said.channel, 0), self._free.get(said.method, 0)):
-                held.add(said.channel)
+            if self.clock() < max(self._free.get(place, 0), self._free.get(said.method, 0)):
+                held.add(place)
                 continue
-            done += self._deal(said)
+            settled = self._deal(said)
+            done += settled
+            if not settled:
+                held.add(place)
             if said.method == LOOKED_UP:
-                self._hold(said.channel, PACE)
+                self._hold(place, PACE)
         return done
 
     def _deal(self, said: Said) -> bool:
@@ -135,7 +144,9 @@ class Sender:
         if not channel:
             raise NotSaid("interrupted while it was said; give the channel's id in mlops.yaml, slack: channel", None)
         method = "conversations.replies" if thread else "conversations.history"
-        asked = {"channel": channel, "include_all_metadata": True, "limit": 200, **({"ts": thread} if thread else {})}
+        oldest = datetime.fromisoformat(said.put_at).timestamp() - SKEW
+        asked = {"channel": channel, "include_all_metadata": True, "limit": 200, "oldest": f"{oldest:.6f}",
+                 **({"ts": thread} if thread else {})}
         while True:
             answer = read(self.client, method, asked)
             for message in answer.get("messages") or ():
@@ -148,8 +159,8 @@ class Sender:
             asked = {**asked, "cursor": cursor}
 
     def _channel(self, name: str) -> str:
-        """A channel's id; a name is known from what was said there before."""
-        return self.outbox.place_of(name) if name.startswith("#") else name
+        """A channel's id; that of a name, or of a talk with a person, is known from what was said there before."""
+        return self.outbox.place_of(name) if name[:1] in ("#", "U", "W") else name
 
 
 def _repeatable(said: Said) -> bool:
@@ -205,7 +216,7 @@ def _details(data: object) -> str:
 def _lost(problem: Exception) -> Exception:
     """Nobody was there; or somebody was, and the answer got lost."""
     reason = problem.reason if isinstance(problem, URLError) else problem
-    if isinstance(reason, ConnectionRefusedError):
+    if isinstance(reason, (ConnectionRefusedError, gaierror)):
         return NotSaid("Slack cannot be reached", 1.0)
     return PerhapsSaid(f"{type(reason).__name__}: {reason}")
 

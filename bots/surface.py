@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -58,7 +58,7 @@ class Settings:
         if not port and not app:
             raise BadInput("SLACK_APP_TOKEN is not set.",
                            next="Set it for Socket Mode, or SLACK_HTTP_PORT and SLACK_SIGNING_SECRET for HTTP.")
-        if port and not (secret and port.isdecimal()):
+        if port and not (secret and port.isdecimal() and int(port) < 1 << 16):
             raise BadInput("HTTP wants SLACK_SIGNING_SECRET, and a number as SLACK_HTTP_PORT.")
         url = environment.get("SLACK_API_BASE_URL") or declared_url or SLACK
         return cls(token, app, secret, url.rstrip("/") + "/", int(port) if port else None,
@@ -86,9 +86,8 @@ class Service:
         root = session.declared().root
         origin = settings.base_url.removesuffix("api/") if settings.base_url != SLACK else HOOKS
         quick = WebClient(settings.bot_token, settings.base_url, timeout=QUICK, retry_handlers=[])
-        self.door = Door(self.inbox, lambda: Project(root), quick, origin)
+        self.door = Door(self.inbox, lambda: Project(root), quick, origin, say)
         self.app = app(self.door, settings)
-        self.app.error(self._missed)
         self.worker = Worker(session, say, settings.charts)
         self.sender = Sender(self.client, ledger_of(session), say)
         self.board = Board(session, self.client, channel, say, settings.charts, pace=settings.pace)
@@ -97,16 +96,19 @@ class Service:
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="slack-hand")
         self._busy: dict[int, Future[None]] = {}
         self._threads: list[Thread] = []
-        self._web = Web(self.app, ledger_of(session), settings) if settings.port is not None else None
+        self._web = Web(self.app, ledger_of(session), settings, say) if settings.port is not None else None
 
     def start(self) -> None:
         self.session.data().connect()  # made once, before threads share it
         stopped = self._stop.is_set
-        loops: list[tuple[str, Callable[[], object], float]] = [  # apart: what is wrong with one silences no other
-            ("slack-work", self._look, EVERY), ("slack-send", lambda: self.sender.round(stopped), EVERY),
-            ("slack-board", lambda: self.board.round(stopped), EVERY), ("slack-digest", self.digests.round, SELDOM)]
-        for name, once, every in loops:
-            self._threads.append(Thread(target=self._loop, args=(once, every), name=name, daemon=True))
+        # apart, so that what is wrong with one silences no other
+        loops: list[tuple[str, list[Callable[[], object]], float]] = [
+            ("slack-work", [self._look, self.worker.tell_ended], EVERY),
+            ("slack-send", [lambda: self.sender.round(stopped)], EVERY),
+            ("slack-board", [lambda: self.board.round(stopped)], EVERY),
+            ("slack-digest", [self.digests.round], SELDOM)]
+        for name, steps, every in loops:
+            self._threads.append(Thread(target=self._loop, args=(steps, every), name=name, daemon=True))
         self._threads.append(Thread(target=self._listen, name="slack-ears", daemon=True))
         for thread in self._threads:
             thread.start()
@@ -118,22 +120,22 @@ class Service:
             thread.join(PATIENCE)
         self._hands.shutdown(wait=True, cancel_futures=True)
 
-    def _loop(self, once: Callable[[], object], every: float) -> None:
-        """Again and again; what goes wrong is said, and the next turn tries again."""
+    def _loop(self, steps: Sequence[Callable[[], object]], every: float) -> None:
+        """Again and again; what goes wrong is said, the other steps go on, and the next turn tries again."""
         while not self._stop.wait(every):
-            try:
-                once()
-            except Exception as problem:  # the end of this surface: a bot that dies of one bad row is no bot
-                self.say(f"■ Slack: {type(problem).__name__}: {problem}")
-                self._stop.wait(1.0)
+            for step in steps:
+                try:
+                    step()
+                except Exception as problem:  # the end of this surface: a bot that dies of one bad row is no bot
+                    self.say(f"■ Slack: {type(problem).__name__}: {problem}")
+                    self._stop.wait(1.0)
 
     def _look(self) -> None:
-        """Hand out what came in, oldest first, and tell whose jobs are over."""
+        """Hand out what came in, oldest first."""
         self._busy = {id: future for id, future in self._busy.items() if not future.done()}
         for asked in self.inbox.waiting():
             if asked.id not in self._busy:
                 self._busy[asked.id] = self._hands.submit(self._deal, asked)
-        self.worker.tell_ended()
 
     def _deal(self, asked: Asked) -> None:
         if self._stop.is_set():
@@ -143,14 +145,10 @@ class Service:
         except Exception as problem:  # a bug of ours: the request is tried again, then set aside
             self.worker.broken(asked, problem)
 
-    def _missed(self, error: Exception) -> None:
-        """What came could not be read or kept: it was not acknowledged, and that is said."""
-        self.say(f"■ Slack: not taken: {type(error).__name__}: {error}")
-
     def _listen(self) -> None:
         """Hold the socket, or serve HTTP; where Slack is away, try again until it is back."""
         if (web := self._web) is not None:
-            self._loop(lambda: web.serve(self._stop, self.say), EVERY)
+            self._loop([lambda: web.serve(self._stop)], EVERY)
             return
         handler = SocketModeHandler(self.app, self.settings.app_token, web_client=self.client, concurrency=EARS)
         connected: bool | None = None

@@ -140,6 +140,8 @@ class Worker:
             return Saying("response_url", "", {"url": where["answer"], "replace_original": bool(where.get("replaces")),
                                                "response_type": "ephemeral", **message})
         thread = {"thread_ts": where["thread"]} if where.get("thread") else {}
+        if not where.get("channel"):  # pressed on the first page of the app
+            return Saying("chat.postMessage", asked.person, message)
         if (public and thread) or asked.kind in ("app_mention", "message"):
             return Saying("chat.postMessage", where["channel"], {**thread, **message})
         return Saying("chat.postEphemeral", where["channel"], {"user": asked.person, **thread, **message})
@@ -195,7 +197,7 @@ class Worker:
                                      charts=self.charts)
             message["text"] = f"<@{asked.person}> {message['text']}"
             thread = {"thread_ts": asked.body["thread"]} if asked.body.get("thread") else {}
-            saying = Saying("chat.postMessage", asked.body["channel"], {**thread, **message})
+            saying = Saying("chat.postMessage", asked.body["channel"] or asked.person, {**thread, **message})
             with ledger_of(self.session).locked() as connection:
                 Inbox.settle(connection, asked.id, "done", before="begun")
                 self._put(f"job/{job.id}", saying, connection)

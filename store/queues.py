@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, select, text, update
+from sqlalchemy import Connection, Engine, func, or_, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlmodel import col
 
@@ -15,7 +15,7 @@ from store.refusal import Conflict, NotFound
 from store.rows import CardRow, InboxRow, OutboxRow
 from store.writing import locked
 
-SOON = 1.5  # seconds: an acknowledgement is due within three
+PATIENCE = 1.5  # seconds that whoever asks from outside can wait until it is kept: Slack gives up after three
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,7 @@ class Said:
     not_before: float
     reference: str
     error: str
+    put_at: str
 
 
 @dataclass(frozen=True)
@@ -65,8 +66,8 @@ class Card:
 class Inbox:
     """Filled before the acknowledgement, emptied in the transaction that holds the effect."""
 
-    def __init__(self, engine: Engine) -> None:
-        self.engine = engine
+    def __init__(self, engine: Engine, patience: float = PATIENCE) -> None:
+        self.engine, self.patience = engine, patience
 
     def put(self, key: str, kind: str, person: str, body: Mapping[str, Any]) -> bool:
         """Keep it; False where it is here already (a second delivery has no effect, and is counted).
@@ -74,7 +75,7 @@ class Inbox:
         Unreadable where it cannot be kept while whoever asks still waits for the acknowledgement.
         """
         values = {"key": key, "kind": kind, "person": person, "body": _text(body), "received_at": _now()}
-        with locked(self.engine, SOON) as connection:
+        with locked(self.engine, self.patience) as connection:
             added = connection.execute(upsert(InboxRow).values(**values).on_conflict_do_nothing()).rowcount == 1
             if not added:
                 again = update(InboxRow).where(col(InboxRow.key) == key).values(seen=col(InboxRow.seen) + 1)
@@ -132,10 +133,16 @@ class Outbox:
     def due(self, now: float, limit: int = 50, *, held: Collection[str] = ()) -> list[Said]:
         """What may be sent at `now` (seconds), in the order it was put; `sending` rows were interrupted.
 
-        Nothing for a channel, or by a method, that is `held`: however much waits there, others get their turn.
+        In a channel nothing is due before what was put there earlier; and nothing for a channel, or by a method, that
+        is `held`: however much waits there, others get their turn.
         """
-        query = _SAID.where(col(OutboxRow.status).in_(("new", "sending")), col(OutboxRow.not_before) <= now,
-                            col(OutboxRow.channel).not_in(held), col(OutboxRow.method).not_in(held))
+        open_ = col(OutboxRow.status).in_(("new", "sending"))
+        later = select(col(OutboxRow.channel), func.min(col(OutboxRow.id)).label("first")).where(
+            open_, col(OutboxRow.not_before) > now, col(OutboxRow.channel) != "").group_by(
+                col(OutboxRow.channel)).subquery()
+        query = _SAID.outerjoin(later, later.c.channel == col(OutboxRow.channel)).where(
+            open_, col(OutboxRow.not_before) <= now, or_(later.c.first.is_(None), col(OutboxRow.id) < later.c.first),
+            col(OutboxRow.channel).not_in(held), col(OutboxRow.method).not_in(held))
         with self.engine.connect() as connection:
             return [_said(row) for row in connection.execute(query.order_by(col(OutboxRow.id)).limit(limit))]
 

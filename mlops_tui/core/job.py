@@ -127,8 +127,8 @@ def cancel(session: Session, number: int) -> View:
 
 def _command_line(ctx: click.Context, _: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
     """The words, once they are known to be a command line: a mistake is said now, not in a log."""
-    if words and words[0] != "job" and not ctx.resilient_parsing:
-        root = ctx.find_root()
+    root = ctx.find_root()
+    if words and words[0] != "job" and root is not ctx and not ctx.resilient_parsing:  # a form knows no tree
         root.command.main(list(words), prog_name=root.info_name, obj=ctx.obj, standalone_mode=False)
     return words
 

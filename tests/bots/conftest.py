@@ -1,5 +1,6 @@
 """A small project, its people in a Slack of its own on loopback, and the bot between them."""
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +14,8 @@ from mlops_tui.opening import open_project
 from mlops_tui.session import ReplayClock, Session
 from store.facts import AlertEvent, Fact
 from store.ledger import Ledger
+from tests.bots.desk import Desk
+from tests.bots.local.conftest import Clock
 from tests.conftest import FILES
 
 PEOPLE = {"ana": "U01", "bo": "U02", "cy": "U03", "vera": "U05", "eve": "U99"}  # nobody knows eve
@@ -84,9 +87,25 @@ class Office:
 
 
 @pytest.fixture
-def office(project: Path, clock: ReplayClock) -> Iterator[Office]:
+def desk(project: Path, clock: ReplayClock) -> Iterator[Desk]:
+    """The same people, and a bot that takes a step when it is told to."""
+    declare(project)
+    now = Clock(time.time())
+    with LocalSlack(PEOPLE, clock=now, patience=2.0) as slack:
+        made = Desk(project, slack, now, clock)
+        yield made
+        made.leaves()
+
+
+def declare(project: Path, slack: str = 'channel: "#ml-flights"') -> None:
+    """Its people, and where the bot speaks."""
     (project / "team.yaml").write_text(TEAM, encoding="utf-8")
-    (project / "mlops.yaml").write_text(FILES["mlops.yaml"] + 'slack: {channel: "#ml-flights"}\n', encoding="utf-8")
+    (project / "mlops.yaml").write_text(FILES["mlops.yaml"] + f"slack: {{{slack}}}\n", encoding="utf-8")
+
+
+@pytest.fixture
+def office(project: Path, clock: ReplayClock) -> Iterator[Office]:
+    declare(project)
     with LocalSlack(PEOPLE) as slack:
         made = Office(slack, open_project(project, person="ana", clock=clock))
         yield made

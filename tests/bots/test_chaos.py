@@ -10,6 +10,7 @@ it is unsure whether one came, a dead letter says so.
 
 import gc
 import random
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -141,7 +142,7 @@ class Office:
         for _ in range(400):
             self.turn()
             waiting, counts = Inbox(self.ledger.engine).waiting(), Outbox(self.ledger.engine).counts()
-            if not waiting and not counts.get("new") and not counts.get("sending") and not self.board._behind:
+            if not waiting and not counts.get("new") and not counts.get("sending") and not self.board.behind:
                 return
             self.clock.pass_(5.0)
         pytest.fail(f"it never came to rest: {waiting} {counts} {self.said[-5:]}")
@@ -224,7 +225,7 @@ def test_whatever_goes_wrong_everything_happens_once(first: int, folder: Path) -
 
 def lived(folder: Path, seed: int) -> str:
     """A day, and what was wrong at its end."""
-    clock = Clock()
+    clock = Clock(time.time())
     opened(folder)
     with LocalSlack(PEOPLE, clock=clock, patience=0.5) as slack:
         office = Office(folder, slack, clock, seed)
@@ -285,7 +286,7 @@ def _column(office: Office, name: str, status: str) -> list[str]:
 
 
 def test_the_judge_sees_what_is_wrong(folder: Path) -> None:
-    clock = Clock()
+    clock = Clock(time.time())
     opened(folder)
     with LocalSlack(PEOPLE, clock=clock, patience=0.5) as slack:
         office = Office(folder, slack, clock, 0)

@@ -40,6 +40,8 @@ def filled(block: dict[str, Any], draw: st.DrawFn) -> tuple[dict[str, Any], obje
             option = draw(st.sampled_from(element["options"]))
             pair = {"--real": True, "--noise": False}
             return {"type": "static_select", "selected_option": option}, pair.get(option["value"], option["value"])
+        case "number_input" if element["is_decimal_allowed"] and "min_value" not in element:
+            return {"type": "number_input", "value": "0.5"}, 0.5
         case "number_input":
             low, high = int(element.get("min_value", 0)), int(element.get("max_value", 10 ** 6))
             number = draw(st.integers(low, high))

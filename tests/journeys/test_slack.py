@@ -34,7 +34,7 @@ class Channel:
         engine, board = self.service.inbox.engine, self.service.board
 
         def calm() -> bool:
-            return not (Inbox(engine).waiting() or Inbox(engine).waiting(status="begun") or board._behind
+            return not (Inbox(engine).waiting() or Inbox(engine).waiting(status="begun") or board.behind
                         or board._head != self.session.ledger.head_seq() or Outbox(engine).due(1e12))
 
         self.slack.until(calm, 120)

@@ -9,7 +9,7 @@ from slack_bolt import Ack, App
 from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
-from bots.local.console import Console, main
+from bots.local.console import Console
 from bots.local.workspace import LocalSlack
 from tests.bots.local.conftest import part
 from tests.bots.local.test_people import CARD, MODAL
@@ -106,25 +106,3 @@ def test_slack_goes_away_and_comes_back(live: LocalSlack) -> None:
     shown = written("down", "ana: /mlops status", "up", "ana: /mlops status", "rotate", "wait 0.01", slack=live)
     assert [each for each in shown.splitlines() if each.startswith("ana sees")] == [
         "ana sees: slack_unavailable", "ana sees: dispatch_failed"]
-
-
-def test_the_whole_program_runs_from_a_pipe_and_ends_with_it() -> None:
-    out = io.StringIO()
-    assert main(["--channel", "#ops"], PEOPLE, lines=["ana: hello", "show"], out=out) == 0
-    assert out.getvalue().count("#ops ") == 2
-    assert "People: ana, bo" in out.getvalue()
-
-
-def test_a_wrong_option_or_a_taken_port_is_said(live: LocalSlack, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--port", "99999"], lines=[]) == 2
-    assert "99999 is not in the range" in capsys.readouterr().err
-    assert main(["--port", str(live.server.port)], lines=[]) == 2
-    assert "The port cannot be opened" in capsys.readouterr().err
-
-
-def test_an_interrupted_console_leaves_nothing_behind() -> None:
-    def lines() -> Iterator[str]:
-        yield "ana: hello"
-        raise KeyboardInterrupt
-
-    assert main([], PEOPLE, lines=lines(), out=io.StringIO()) == 130

@@ -1,0 +1,120 @@
+"""A digest for each period that comes, once, whoever is at work and however the clocks are changed."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from bots.digests import Digests
+from mlops_tui.errors import BadInput
+from tests.bots.conftest import Office, declare
+from tests.bots.desk import CHANNEL, Desk
+from tests.conftest import START
+
+DAY = timedelta(days=1)
+
+
+def digests(desk: Desk) -> Digests:
+    return Digests(desk.session, CHANNEL, desk.said.append)
+
+
+def lines(desk: Desk, day: str = "", week: str = "") -> None:
+    declare(desk.folder, f'channel: "#ml-flights", digest: "{day}", weekly: "{week}"')
+
+
+def put(desk: Desk) -> list[str]:
+    """The digests so far, by schedule and UTC time, oldest first."""
+    keys = desk.rows("SELECT key FROM outbox ORDER BY id")
+    return [key.removeprefix("digest/").removesuffix("+00:00") for (key,) in keys]
+
+
+def lives(desk: Desk, start: datetime, end: datetime, *at_work: Digests) -> list[str]:
+    """Look every ten minutes, and see what was put."""
+    desk.world.advance(start)
+    while desk.world() <= end:
+        for each in at_work or (digests(desk),):
+            each.round()
+        desk.world.advance(desk.world() + timedelta(minutes=10))
+    return put(desk)
+
+
+def test_the_first_period_that_is_seen_sends_nothing_and_each_later_one_a_digest(desk: Desk) -> None:
+    assert lives(desk, START, START + timedelta(hours=1)) == []
+    assert lives(desk, START, START + 2 * DAY) == ["day/2013-09-14T12:00", "day/2013-09-15T12:00"], "eight in New York"
+    desk.speaks(3)
+    assert len(desk.cards) == 2
+    assert "Nothing of note happened since 13 Sep 08:00" in desk.texts[0]
+
+
+def test_restarts_and_two_daemons_send_it_once(desk: Desk) -> None:
+    desk.fires()
+    first = digests(desk)
+    first.round()
+    desk.world.advance(START + DAY / 2)
+    first.periods.claim = lambda *claimed: False  # type: ignore[method-assign]
+    first.round()  # killed before it could note the period
+    desk.born()
+    second, third = digests(desk), digests(desk)
+    for each in (second, third, second, first):
+        each.round()
+    assert put(desk) == ["day/2013-09-14T12:00"]
+    desk.speaks(3)
+    [digest] = desk.cards
+    assert desk.ledger.head() in str(digest), "the anchor against which the history can be verified later"
+
+
+def test_what_was_missed_is_skipped_but_for_the_newest(desk: Desk) -> None:
+    digests(desk).round()
+    desk.world.advance(START + 6 * DAY + timedelta(hours=7))
+    digests(desk).round()
+    assert put(desk) == ["day/2013-09-20T12:00"]
+
+
+@pytest.mark.parametrize(("line", "start", "expected"), [
+    ("0 8 * * *", datetime(2013, 11, 2, 6, tzinfo=UTC), ["2013-11-02T12:00", "2013-11-03T13:00", "2013-11-04T13:00"]),
+    ("0 8 * * *", datetime(2014, 3, 8, 6, tzinfo=UTC), ["2014-03-08T13:00", "2014-03-09T12:00", "2014-03-10T12:00"]),
+    # half past one happens twice on 3 November, half past two not at all on 9 March
+    ("30 1 * * *", datetime(2013, 11, 2, 6, tzinfo=UTC), ["2013-11-03T05:30", "2013-11-04T06:30"]),
+    ("30 2 * * *", datetime(2014, 3, 8, 8, tzinfo=UTC), ["2014-03-09T07:30", "2014-03-10T06:30"])])
+def test_clocks_that_are_changed_bring_no_second_digest_and_lose_none(
+        desk: Desk, line: str, start: datetime, expected: list[str]) -> None:
+    lines(desk, line)
+    assert lives(desk, start, start + 2 * DAY + timedelta(hours=8)) == [f"day/{at}" for at in expected]
+
+
+def test_the_week_has_its_own_and_a_line_that_is_empty_none(desk: Desk) -> None:
+    lines(desk, week="0 9 * * 1")
+    digests(desk).round()
+    monday = datetime(2013, 9, 16, 13, tzinfo=UTC)
+    desk.world.advance(monday)
+    digests(desk).round()
+    assert put(desk) == ["week/2013-09-16T13:00"]
+    desk.speaks()
+    assert "week" in str(desk.cards)
+
+
+def test_a_changed_line_holds_from_the_next_round_on(desk: Desk) -> None:
+    at_work = digests(desk)
+    at_work.round()
+    lines(desk, "0 7 * * *")
+    desk.world.advance(START + timedelta(hours=1, minutes=1))
+    at_work.round()
+    assert put(desk) == ["day/2013-09-14T11:00"]
+    (desk.folder / "mlops.yaml").write_text("project: flights\nclock: replay\n", encoding="utf-8")
+    desk.world.advance(START + 5 * DAY)
+    at_work.round()
+    assert len(put(desk)) == 1
+
+
+def test_a_line_that_is_none_is_said_and_everything_else_goes_on(office: Office) -> None:
+    declare(office.session.declared().root, 'channel: "#ml-flights", digest: "every morning"')
+    office.begin()
+    office.fires()
+    office.until(lambda: office.cards)
+    office.until(lambda: any("'every morning' is not a cron line" in each for each in office.said))
+    assert office.cards
+
+
+def test_a_line_that_is_none_names_itself(desk: Desk) -> None:
+    lines(desk, "every morning")
+    with pytest.raises(BadInput, match="'every morning' is not a cron line"):
+        digests(desk).round()
