@@ -30,7 +30,8 @@ from mlops_tui.commands import root
 from mlops_tui.opening import open_project
 from mlops_tui.render.cells import GLYPHS
 from mlops_tui.session import ReplayClock, Session
-from mlops_tui.tui.app import Dashboard, place
+from mlops_tui.tui.app import Dashboard
+from mlops_tui.tui.places import place
 from mlops_tui.tui.cache import path_of
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.ask import Ask, Why
@@ -160,7 +161,8 @@ def test_every_size_shows_the_models_and_how_much_waits(told: Session, size: tup
             assert "■ 5 need you" in lines[0]
             assert "flights-delay" in terminal.text
             assert "perf" in terminal.text
-            assert ": command" in lines[-1]
+            assert "1 Home" in lines[-1]
+            assert "? all" in lines[-1]
 
     run(story())
 

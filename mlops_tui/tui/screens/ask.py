@@ -63,18 +63,18 @@ def _choice(row: Row, width: int) -> list[Text]:
 
 
 class Why(ModalScreen[str]):
-    """A judgement wants its reason; nothing said means nothing done."""
+    """A judgement wants its reason, a step a word on it; nothing said means nothing done."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", show=False, id="why.leave")]
 
-    def __init__(self, argv: Sequence[str]) -> None:
+    def __init__(self, argv: Sequence[str], question: str) -> None:
         super().__init__()
-        self._argv = argv
+        self._argv, self._question = argv, question
 
     def compose(self) -> ComposeResult:
         with Vertical(id="ask"):
             yield Static(Text(clean(" ".join(self._argv)), style="bold"), id="question")
-            yield Static("Why? It is recorded with the decision. Esc does nothing.", markup=False)
+            yield Static(f"{self._question} Esc does nothing.", markup=False)
             yield Input(id="reason", compact=True)
 
     def on_mount(self) -> None:
