@@ -16,6 +16,7 @@ from store.ledger import Entry
 
 monitor = noun("monitor", __doc__ or "", bare="list", subject="show")
 DRAWN, LISTED = 120, 12  # findings in the picture, and in the table
+ALIKE = 10  # a finding of more than so many times the rows of the newest one is none of its kind
 _URGENT = (Status.ERROR, Status.FAIL, Status.WARN, Status.UNKNOWN, Status.PASS, Status.DONE)
 Found = tuple[Entry, Finding]
 
@@ -110,11 +111,15 @@ def _days(seconds: float) -> str:
 
 
 def _picture(monitor: str, findings: Sequence[Found]) -> tuple[Series, ...]:
-    """Value with its interval over time, beside the limit that was in force; of what was measured in the same way."""
+    """Value with its interval over time, beside the limit that was in force; of what was measured in the same way.
+
+    The load of a whole history is not drawn beside the days that follow it: its counts dwarf theirs.
+    """
     if not findings:
         return ()
-    last = _measured(findings[-1][1])
-    drawn = [(entry, fact) for entry, fact in findings if fact.value is not None and _measured(fact) == last][-DRAWN:]
+    last, size = _measured(findings[-1][1]), findings[-1][1].n or 0
+    drawn = [(entry, fact) for entry, fact in findings if fact.value is not None and _measured(fact) == last
+             and (fact.n or 0) <= ALIKE * max(size, 1)][-DRAWN:]
     if not drawn:
         return ()
     facts = [fact for _, fact in drawn]

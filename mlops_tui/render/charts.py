@@ -55,7 +55,8 @@ def curves(part: Series, width: int, height: int, zone: tzinfo) -> Iterator[Line
         return
     low, high = min(heights), max(heights)
     room = max(high - low, abs(high) * 1e-6) or 1.0
-    low, high = low - 0.05 * room, high + 0.05 * room
+    floor_ = 0.0 if low >= 0 else low - 0.05 * room  # what is never negative has no scale below zero
+    low, high = max(low - 0.05 * room, floor_), high + 0.05 * room
     labels = _scale(low, high, height)
     left = max(width_of(label) for label in labels)
     canvas = Canvas(max(width - left - 3, 4), height, (min(places), max(places)), (low, high))

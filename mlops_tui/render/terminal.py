@@ -7,7 +7,7 @@ from datetime import UTC, datetime, tzinfo
 
 from rich.text import Text as Line
 
-from mlops_tui.render.cells import GLYPHS, NOTHING, cell_text, clean, digits_for, fit, is_number, packed, width_of, wrap
+from mlops_tui.render.cells import GLYPHS, cell_text, clean, digits_for, fit, is_number, packed, width_of, wrap
 from mlops_tui.render.charts import draw
 from mlops_tui.view import Action, Column, Facts, Part, Row, Series, Status, Step, Steps, Table, Text, View
 
@@ -225,9 +225,6 @@ def _sized(columns: list[_Shown], room: int) -> tuple[list[_Shown], list[int], l
     kept = list(columns)
     if sum(each.natural for each in kept) + 2 * (len(kept) - 1) > room:
         kept = [replace(each, texts=each.brief) if each.brief else each for each in kept]
-        told = [each for each in kept if set(each.texts) - {"", NOTHING}]
-        if sum(each.natural for each in kept) + 2 * (len(kept) - 1) > room and told:
-            kept, columns = told, told  # what is empty in every row goes first, and nobody misses it
     while len(kept) > 1 and sum(each.least for each in kept) + 2 * (len(kept) - 1) > room:
         kept.pop()
     sizes = [min(each.natural, room) for each in kept]

@@ -86,7 +86,7 @@ class Dashboard(App[None]):
         Binding("L", "lock", "Lock: only look, or unlock", show=False, id="app.lock"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="app.quit"),
     ]
-    busy: reactive[int] = reactive(0)
+    busy: reactive[int] = reactive(1)  # the first of all is to begin
 
     def __init__(self, root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = ()) -> None:
         super().__init__()
@@ -127,6 +127,7 @@ class Dashboard(App[None]):
     def _begin(self) -> None:
         """The first picture is on the screen: now the project may be opened."""
         self.desk.start()
+        self.busy -= 1
         self._ask(lambda feed: feed.look(anyway=True))
         self._ask(lambda feed: feed.nouns())
         self.set_interval(WHILE_WORKING, self._poll)
@@ -419,7 +420,7 @@ class Dashboard(App[None]):
     def action_help(self) -> None:
         """Every key that works here, and every command, which Enter runs."""
         keys: dict[str, list[str]] = {}
-        for active in self.screen.active_bindings.values():
+        for active in sorted(self.screen.active_bindings.values(), key=lambda each: not isinstance(each.node, App)):
             if active.binding.id and active.binding.description:
                 keys.setdefault(active.binding.description, []).append(KEYS.get(active.binding.key, active.binding.key))
         rows: list[Row] = [{"key": "  ".join(typed), "does": does} for does, typed in keys.items()]
@@ -457,6 +458,7 @@ class Dashboard(App[None]):
         answer = await self.push_screen_wait(Ask(question, choices[:2] if self._locked else choices))
         if answer == "stop":
             ids = sorted(self._mine)
+            self._mine.clear()  # nobody waits for their answers any more
             self._ask(lambda feed: feed.stop(ids))
             await self._idle()
         if answer != "stay":

@@ -57,7 +57,7 @@ def _version(row: Row, width: int, zone: tzinfo) -> list[Text]:
     role = str(row["role"])
     mark = glyph(row["status"]) if role == "champion" else ("◇" if role == "challenger" else "·", "dim")
     style = {"champion": "bold", "challenger": "blue"}.get(role, "dim")
-    made = f"{row['candidate']} · {_when(row.get('trained_at'), zone)}"
+    made = f"{row['candidate']} · {_day(row.get('trained_at'), zone)}"
     return lines_of(mark, (f"{row['model']} {row['version']}", Text(role, style=style)),
                     (made, _interval(row, str(row["metric"]))), width)
 
@@ -73,7 +73,7 @@ def _monitor(row: Row, width: int, zone: tzinfo) -> list[Text]:
     mark = glyph(row["status"])
     when = _when(row.get("at"), zone)
     return lines_of(mark, (str(row["monitor"]), Text(f"{row['status']}  {when}".rstrip(), style=mark[1])),
-                    (str(row["found"]), f"next {_when(row['next'], zone)}" if row.get("next") else ""), width)
+                    (str(row["found"]), f"↻ {_when(row['next'], zone)}" if row.get("next") else ""), width)
 
 
 # -- incidents ----------------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def _incident(row: Row, width: int, zone: tzinfo) -> list[Text]:
         mark = glyph(Status.PASS if state != "silenced" else Status.UNKNOWN)
     else:
         mark = glyph(Status.FAIL if grave and state != "acked" else Status.WARN)
-    who = f"{row['who']} is on it" if row["who"] else "nobody is on it" if state in ("open", "firing") else ""
+    who = f"{row['who'] or 'nobody'} is on it" if state in ("open", "firing", "acked") else ""
     said = f"{row['key']}  {row['title'] or row['about']}"
     return lines_of(mark, (said, Text(f"  {state}", style=mark[1])),
                     (f"{row['severity']} · since {_when(row['since'], zone)}", who), width)
@@ -128,6 +128,10 @@ def _entry(row: Row, width: int, zone: tzinfo) -> list[Text]:
 
 def _when(value: Cell, zone: tzinfo) -> str:
     return short_time(value, zone) if isinstance(value, datetime) else ""
+
+
+def _day(value: Cell, zone: tzinfo) -> str:
+    return f"{value.astimezone(zone):%-d %b %Y}" if isinstance(value, datetime) else ""
 
 
 def _interval(row: Row, name: str) -> str:

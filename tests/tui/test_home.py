@@ -31,8 +31,8 @@ from mlops_tui.opening import open_project
 from mlops_tui.render.cells import GLYPHS
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.tui.app import Dashboard
-from mlops_tui.tui.places import place
 from mlops_tui.tui.cache import path_of
+from mlops_tui.tui.places import place
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.ask import Ask, Why
 from mlops_tui.tui.themes import THEMES
@@ -392,12 +392,12 @@ def test_on_a_narrow_terminal_tab_turns_to_the_other_side(told: Session) -> None
             assert "INC-3" not in terminal.text
             await terminal.press("tab")
             assert "INC-3" in terminal.text
-            assert "Models" not in terminal.text
+            assert "╭─ Models" not in terminal.text
             await terminal.press("tab")
-            assert "Models" in terminal.text
+            assert "╭─ Models" in terminal.text
             await terminal.pilot.resize_terminal(120, 40)
             await terminal.settle()
-            assert "Models" in terminal.text
+            assert "╭─ Models" in terminal.text
             assert "INC-3" in terminal.text
 
     run(story())

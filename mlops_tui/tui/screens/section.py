@@ -12,7 +12,8 @@ from textual.widget import Widget
 from mlops_tui.tui.messages import Perform, Sifted, Sought
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.sections import SECTIONS
-from mlops_tui.tui.standing import Standing
+from mlops_tui.tui.standing import MODES, Standing
+from mlops_tui.tui.widgets.body import NOTHING
 from mlops_tui.tui.widgets.pane import Pane
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Row, View
@@ -38,7 +39,7 @@ class SectionScreen(Framed):
 
     @property
     def crumbs(self) -> tuple[str, ...]:
-        return (self._section.title,)
+        return (next(mode.title for mode in MODES if mode.id == self.id),)
 
     @property
     def command(self) -> tuple[str, ...]:
@@ -94,7 +95,7 @@ class SectionScreen(Framed):
         count = f"{kept:,} of {every:,}" if kept != every else f"{every:,}"
         self.list.border_title = f"{self._section.title} ({count})"
         if not kept:
-            self.pane.show(View(""), ())
+            self.pane.show(NOTHING, ())
         self.pane.display = bool(kept)
 
     def detail(self, argv: tuple[str, ...], view: View) -> None:

@@ -1,6 +1,7 @@
 """The parts of a view, drawn as the terminal draws them, as far as they are scrolled to; rows that lead on do so."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import ClassVar
 
@@ -14,8 +15,9 @@ from textual.strip import Strip
 from mlops_tui.render.terminal import Drawn, drawn
 from mlops_tui.tui.paint import strip, toned, tones
 from mlops_tui.tui.places import leads
-from mlops_tui.view import Row, View
+from mlops_tui.view import Row, Table, View
 
+NOTHING = View("")
 ROWS = 10_000  # of one table; more is what the command's own paging is for
 
 
@@ -74,8 +76,8 @@ class Body(ScrollView, can_focus=True):
         room = max(min(height // 3, 14), 6)
         if (width, room) != self._drawn_for and width > 0:
             self._drawn_for = (width, room)
-            self._lines = list(drawn(self._view, width=max(width, 20), zone=self._zone, rows=ROWS,
-                                     command=self._command, height=room))
+            self._lines = list(drawn(told(self._view), width=max(width - 1, 20), zone=self._zone, rows=ROWS,
+                                     command=self._command, height=room)) if self._view != NOTHING else []
             self._doors = [number for number, (_, row) in enumerate(self._lines)
                            if row is not None and (not number or self._lines[number - 1][1] is not row) and leads(row)]
             self.virtual_size = Size(width, len(self._lines))
@@ -135,3 +137,14 @@ class Body(ScrollView, can_focus=True):
 
     def on_blur(self) -> None:
         self.refresh()
+
+
+def told(view: View) -> View:
+    """The view without the columns that say nothing in any row: room is short beside a list."""
+    return replace(view, parts=tuple(_told(part) if isinstance(part, Table) else part for part in view.parts))
+
+
+def _told(table: Table) -> Table:
+    kept = tuple(column for column in table.columns if any(row.get(column.id) not in (None, "", ())
+                                                           for row in table.rows))
+    return replace(table, columns=kept) if kept else table

@@ -10,7 +10,7 @@ from textual.containers import Vertical
 from mlops_tui.render.cells import clean, fit
 from mlops_tui.tui.messages import Perform
 from mlops_tui.tui.places import letters
-from mlops_tui.tui.widgets.body import Body
+from mlops_tui.tui.widgets.body import NOTHING, Body
 from mlops_tui.tui.widgets.rows import Painter, Rows
 from mlops_tui.view import Action, Row, View
 
@@ -27,12 +27,10 @@ class Pane(Vertical):
         self._keys: dict[str, tuple[str, ...]] = {}
 
     def compose(self) -> ComposeResult:
-        yield Body(View(""), id="body")
-        yield Rows("place", self._paint, empty="no command holds these words", id="actions")
-
-    def on_mount(self) -> None:
-        self.actions.border_title = "Next"
-        self.actions.display = bool(self._actions)
+        yield Body(NOTHING, id="body")
+        steps = Rows("place", self._paint, empty="no command holds these words", id="actions")
+        steps.border_title, steps.display = "Next", False
+        yield steps
 
     @property
     def body(self) -> Body:

@@ -116,7 +116,9 @@ class Rows(ScrollView, can_focus=True):
 
     def grow(self, total: int) -> None:
         """There are so many rows by now, the new ones above the old."""
-        if isinstance(self._source, Pages) and total != self._source.total:
+        if not isinstance(self._source, Pages):
+            self.restart(total)
+        elif total != self._source.total:
             before, here = self._source.total, self._place()
             self._source.total = total
             self._lines.clear()
