@@ -104,7 +104,7 @@ class Dashboard(App[None]):
         for mode in MODES:
             self.add_mode(mode.id, partial(self._first, mode.id))
         self.desk = Desk(root, person, read_only, self.post_message)
-        self._closed = read_only  # from the command line: it cannot be unlocked
+        self._sealed = read_only  # from the command line: it cannot be unlocked
         self._at = tuple(at)
         self._mine: dict[int, Screen[Any]] = {}  # jobs begun here, and the screen they were begun on
         self._nouns: dict[str, str] = {}
@@ -410,7 +410,7 @@ class Dashboard(App[None]):
     def action_lock(self) -> None:
         """Only look from here on, or take that back; what the command line closed stays closed."""
         locked = self._locked
-        if locked and self._closed:
+        if locked and self._sealed:
             self._say("It was opened with --read-only: leave it, and open it without.", bad=True)
             return
         self.busy += 1

@@ -12,6 +12,7 @@ from mlops_tui.tui.panels import lines_of, short_time
 from mlops_tui.view import Cell, Column, Row, Status, View
 
 Lines = Callable[[Row, int, tzinfo], list[Text]]
+ROOMY = 70  # columns from which an entry has room for who did it
 SEVERITIES = ("critical", "high", "medium", "low")
 
 
@@ -119,11 +120,13 @@ def _incident(row: Row, width: int, zone: tzinfo) -> list[Text]:
 
 
 def _entry(row: Row, width: int, zone: tzinfo) -> list[Text]:
-    """One entry on one line; who did it stands at the end."""
+    """One entry on one line; where there is room, who did it stands at the end."""
     mark, colour = glyph(row.get("status"))
+    said = row["what"] if row["kind"] == "command" else f"{row['subject']} · {row['what']}"
     line = Text.assemble((f" {mark} ", colour), (fit(_when(row["recorded_at"], zone), 13), "dim"),
-                         fit(str(row["kind"]), 10), " ", word(f"{row['subject']} · {row['what']}", 400).rstrip())
-    return [sides(line, Text(f"{word(row['actor'], 16).rstrip()} ", style="dim"), width)]
+                         fit(str(row["kind"]), 10), " ", word(said, 400).rstrip())
+    who = f"{word(row['actor'], 18).rstrip()} " if width >= ROOMY else ""
+    return [sides(line, Text(who, style="dim"), width)]
 
 
 def _when(value: Cell, zone: tzinfo) -> str:

@@ -78,7 +78,7 @@ class SectionScreen(Framed):
         self.list.say("\n".join(f"■ {view.title}" if not number else str(value)
                                 for number, value in enumerate((view.title, *facts.values()))))
         self.list.show(())
-        self.pane.display = False
+        self.pane.show(NOTHING, ())
 
     def count(self, typed: str, total: int, every: int, *, restart: bool) -> None:
         """How long the history is that is read page by page, and how much of it the filter keeps."""
@@ -96,7 +96,6 @@ class SectionScreen(Framed):
         self.list.border_title = f"{self._section.title} ({count})"
         if not kept:
             self.pane.show(NOTHING, ())
-        self.pane.display = bool(kept)
 
     def detail(self, argv: tuple[str, ...], view: View) -> None:
         """What the row under the cursor leads to."""

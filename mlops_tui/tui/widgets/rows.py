@@ -206,11 +206,16 @@ class Rows(ScrollView, can_focus=True):
         return lines
 
     def _ask(self) -> None:
-        if isinstance(self._source, Pages):
-            for page in self._source.missing - self._asked:
-                self.post_message(self.Missing(self, page))
-            self._asked |= self._source.missing
+        """Ask for what is missing: later, since what is sent while a screen is painted goes no further than it."""
+        if isinstance(self._source, Pages) and self._source.missing:
+            wanted = self._source.missing - self._asked
+            self._asked |= wanted
             self._source.missing.clear()
+            for page in wanted:
+                self.call_next(self._tell, page)
+
+    def _tell(self, page: int) -> None:
+        self.post_message(self.Missing(self, page))
 
     def render_line(self, y: int) -> Strip:
         self._layout()
