@@ -15,9 +15,10 @@ from textual.strip import Strip
 from mlops_tui.render.terminal import Drawn, drawn
 from mlops_tui.tui.paint import strip, toned, tones
 from mlops_tui.tui.places import leads
-from mlops_tui.view import Row, Table, View
+from mlops_tui.view import Facts, Part, Row, Table, View
 
 NOTHING = View("")
+SILENT = (None, "", ())
 ROWS = 10_000  # of one table; more is what the command's own paging is for
 
 
@@ -140,11 +141,14 @@ class Body(ScrollView, can_focus=True):
 
 
 def told(view: View) -> View:
-    """The view without the columns that say nothing in any row: room is short beside a list."""
-    return replace(view, parts=tuple(_told(part) if isinstance(part, Table) else part for part in view.parts))
+    """The view without what says nothing: columns that are empty in every row, facts without a value."""
+    return replace(view, parts=tuple(_told(part) for part in view.parts))
 
 
-def _told(table: Table) -> Table:
-    kept = tuple(column for column in table.columns if any(row.get(column.id) not in (None, "", ())
-                                                           for row in table.rows))
-    return replace(table, columns=kept) if kept else table
+def _told(part: Part) -> Part:
+    if isinstance(part, Facts):
+        return Facts({name: value for name, value in part.items.items() if value not in SILENT})
+    if isinstance(part, Table):
+        kept = tuple(column for column in part.columns if any(row.get(column.id) not in SILENT for row in part.rows))
+        return replace(part, columns=kept or part.columns)
+    return part
