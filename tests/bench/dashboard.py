@@ -122,14 +122,15 @@ def keys(folder: Path) -> tuple[list[float], float]:
     ours, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 120, 0, 0))
     env = {**os.environ, "PYTHONPATH": str(HERE), "TERM": "xterm-256color"}
-    with subprocess.Popen([sys.executable, "-c", APPENDS, str(folder)], env=env) as other, \
-            subprocess.Popen([sys.executable, "-c", OURS.replace("{folder!r}", repr(str(folder)))], stdin=theirs,
-                             stdout=theirs, stderr=theirs, env=env, start_new_session=True) as child:
-        os.close(theirs)
+    other = subprocess.Popen([sys.executable, "-c", APPENDS, str(folder)], env=env)
+    child = subprocess.Popen([sys.executable, "-c", OURS.replace("{folder!r}", repr(str(folder)))], stdin=theirs,
+                             stdout=theirs, stderr=theirs, env=env, start_new_session=True)
+    os.close(theirs)
+    try:
         until(ours, b"INC-1")
         rest(ours, 3)
         os.write(ours, b"8")
-        until(ours, b"ingest flights")
+        until(ours, b"Activity (")
         rest(ours, 2)
         taken = []
         for number in range(KEYS):
@@ -138,11 +139,17 @@ def keys(folder: Path) -> tuple[list[float], float]:
             until(ours, "▌".encode())
             taken.append((time.perf_counter() - began) * 1000)
             rest(ours, 0.05)
-        size = int((Path("/proc") / str(child.pid) / "statm").read_text().split()[1]) * resource.getpagesize()
-        other.terminate()
-        os.write(ours, b"q")
-        drain(ours)
-    return taken, size / 1024 ** 2
+        return taken, size_of(child.pid)
+    finally:
+        for process in (other, child):
+            process.kill()
+            process.wait()
+        os.close(ours)
+
+
+def size_of(pid: int) -> float:
+    """Resident megabytes of a process."""
+    return int((Path("/proc") / str(pid) / "statm").read_text().split()[1]) * resource.getpagesize() / 1024 ** 2
 
 
 def until(terminal: int, word: bytes) -> None:

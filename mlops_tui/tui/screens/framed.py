@@ -67,15 +67,19 @@ class Framed(Screen[None]):
     def stand(self, standing: Standing) -> None:
         """How the dashboard stands now."""
         self.standing = standing
-        if self.is_mounted:
-            self._frame()
+        self._frame()
 
     def _frame(self) -> None:
+        if not self.query(Keys):
+            return  # not there yet; it is drawn when it is
         told = self.standing
         left = panels.place(told.project, *self.crumbs)
         room = self.app.size.width - min(len(left.plain), 40) - 2
         self.query_one("#bar", Bar).show(left, panels.who_and_when(told, room))
         self.query_one("#keys", Keys).show(told.mode)
+
+    def on_mount(self) -> None:
+        self._frame()
 
     def on_resize(self) -> None:
         self._frame()
@@ -84,9 +88,14 @@ class Framed(Screen[None]):
 
     def on_key(self, event: events.Key) -> None:
         """The letter of a next step does it."""
-        if not isinstance(self.focused, Input) and any(pane.press(event.character) for pane in self.query(Pane)
-                                                       if pane.display):
-            event.stop()
+        if self.lettered and not isinstance(self.focused, Input):
+            if any(pane.press(event.character) for pane in self.query(Pane)):
+                event.stop()
+
+    @property
+    def lettered(self) -> bool:
+        """Whether the letters of the next steps that are seen are those of what is meant."""
+        return True
 
     @property
     def row(self) -> Row | None:

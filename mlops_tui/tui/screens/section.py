@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from textual import events, on
+from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.markup import escape
@@ -54,7 +54,6 @@ class SectionScreen(Framed):
 
     def on_mount(self) -> None:
         self.list.border_title = self._section.title
-        self._frame()
 
     @property
     def list(self) -> Rows:
@@ -121,7 +120,6 @@ class SectionScreen(Framed):
             self.post_message(Sought(self.id or "", self.wanted))
 
     def on_resize(self) -> None:
-        super().on_resize()
         self.call_after_refresh(self._again)
 
     def _again(self) -> None:
@@ -140,10 +138,10 @@ class SectionScreen(Framed):
         elif isinstance(argv, tuple) and argv:
             self.post_message(Perform(argv))
 
-    def on_key(self, event: events.Key) -> None:
-        """The letters are those of the detail that is seen."""
-        if self.wanted == self._shown:
-            super().on_key(event)
+    @property
+    def lettered(self) -> bool:
+        """Only while the detail is that of the row under the cursor."""
+        return bool(self.wanted) and self.wanted == self._shown
 
     def filterable(self) -> Rows | None:
         return self.list

@@ -6,7 +6,7 @@ from typing import ClassVar
 from rich.text import Text
 from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Size
+from textual.geometry import Region, Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -99,6 +99,8 @@ class Rows(ScrollView, can_focus=True):
 
     def show(self, rows: Sequence[Row]) -> None:
         """Show these rows; the cursor stays on its row, or near where it was."""
+        if isinstance(self._source, Held) and self._source.all == tuple(rows) and self._drawn_for > 0:
+            return
         self._change(Held(rows, self._key, self._wanted))
 
     def keep(self, wanted: tuple[Wish, ...]) -> None:
@@ -249,6 +251,7 @@ class Rows(ScrollView, can_focus=True):
         self.action_move(by * max(height // self._tall - 1, 1))
 
     def _go(self, goal: int) -> None:
+        before = self._place()
         if self._source.name(goal) != self._cursor:
             self._cursor = self._source.name(goal)
             self.post_message(self.Moved(self, self.row))
@@ -257,7 +260,9 @@ class Rows(ScrollView, can_focus=True):
             self._scroll(top)
         elif top + self._tall > self.scroll_offset.y + height:
             self._scroll(top + self._tall - height)
-        self.refresh()
+        for place in {before, goal} - {None}:  # of a screen full of rows only two have changed
+            self.refresh(Region(0, int(place or 0) * self._tall + self._over - self.scroll_offset.y,
+                                self.content_size.width, self._tall))
 
     def action_open(self) -> None:
         if self.row is not None:

@@ -72,6 +72,7 @@ class Pages:
 
     def take(self, number: int, rows: Sequence[Row]) -> None:
         """A page has been read, oldest row first."""
+        self.missing.discard(number)
         self._pages[number] = tuple(rows)
         self._pages.move_to_end(number)
         while len(self._pages) > KEPT:
