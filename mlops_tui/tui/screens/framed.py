@@ -89,8 +89,10 @@ class Framed(Screen[None]):
     def on_key(self, event: events.Key) -> None:
         """The letter of a next step does it."""
         if self.lettered and not isinstance(self.focused, Input):
-            if any(pane.press(event.character) for pane in self.query(Pane)):
+            argv = next((argv for pane in self.query(Pane) if (argv := pane.behind(event.character))), ())
+            if argv:
                 event.stop()
+                self.post_message(Perform(argv))
 
     @property
     def lettered(self) -> bool:

@@ -53,12 +53,9 @@ class Pane(Vertical):
         self.actions.show([{"place": place, "key": key, "label": action.label, "argv": action.argv}
                            for place, (action, key) in enumerate(zip(view.actions, keys, strict=True))])
 
-    def press(self, key: str | None) -> bool:
-        """Do the next step of that letter; False where there is none."""
-        argv = self._keys.get(key or "")
-        if argv is not None:
-            self.post_message(Perform(argv))
-        return argv is not None
+    def behind(self, key: str | None) -> tuple[str, ...]:
+        """The command that a letter does; nothing where it does none."""
+        return self._keys.get(key or "", ())
 
     @on(Rows.Opened, "#actions")
     def _chosen(self, event: Rows.Opened) -> None:
