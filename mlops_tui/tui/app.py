@@ -15,33 +15,26 @@ from typing import Any, ClassVar
 from textual import on, work
 from textual.app import App
 from textual.binding import Binding, BindingType
-from textual.reactive import reactive
 from textual.screen import Screen
 from textual.widgets import Input
 
 from mlops_tui.tui import cache, hangup, panels
-from mlops_tui.tui.desk import Desk, Work
+from mlops_tui.tui.desk import Desk
 from mlops_tui.tui.messages import (
     Again,
     Answered,
     Begun,
     Broken,
     Copied,
-    Counted,
-    Detailed,
     Fresh,
     FromDesk,
     JobWanted,
-    Listed,
     Nouns,
     Opened,
-    Paged,
     Perform,
     Place,
     Planned,
     Reasonless,
-    Sifted,
-    Sought,
     Ticked,
 )
 from mlops_tui.tui.palette import Everywhere, Found
@@ -51,11 +44,11 @@ from mlops_tui.tui.screens.ask import Ask, Why
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.screens.home import TWO_SIDES, Home
 from mlops_tui.tui.screens.section import SectionScreen
+from mlops_tui.tui.sectioned import Sectioned
 from mlops_tui.tui.standing import MODES, Standing
 from mlops_tui.tui.themes import THEMES
 from mlops_tui.tui.widgets.bar import Bar
 from mlops_tui.tui.widgets.command_line import CommandLine
-from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Action, Row, Status, Table, Text, View
 
 EVERY = 2.0          # seconds between two looks at the history
@@ -63,11 +56,10 @@ WHILE_WORKING = 0.5  # the same while jobs of this dashboard run
 KEYS = {"question_mark": "?", "colon": ":", "slash": "/", "enter": "Enter", "escape": "Esc"}
 WIDTHS = ((0, "-narrow"), (TWO_SIDES, "-wide"))
 HEIGHTS = ((0, "-short"), (20, "-medium"), (32, "-tall"))
-HISTORY = "activity"
 
 
-class Dashboard(App[None]):
-    """One project on one screen. `busy` counts what the desk has not answered yet."""
+class Dashboard(Sectioned):
+    """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "mlops-tui"
@@ -86,10 +78,9 @@ class Dashboard(App[None]):
         Binding("L", "lock", "Lock: only look, or unlock", show=False, id="app.lock"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="app.quit"),
     ]
-    busy: reactive[int] = reactive(1)  # the first of all is to begin
 
     def __init__(self, root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = ()) -> None:
-        super().__init__()
+        super().__init__(Desk(root, person, read_only, self.post_message))
         for theme in THEMES:
             self.register_theme(theme)
         if self.theme in {theme.name for theme in THEMES}:  # asked for by TEXTUAL_THEME, before it was known
@@ -97,22 +88,18 @@ class Dashboard(App[None]):
         elif "TEXTUAL_THEME" not in os.environ:
             self.theme = THEMES[0].name
         last = cache.last(root)
-        self._standing = standing(last, stale=True) if last is not None else Standing()
+        if last is not None:
+            self._standing = standing(last, stale=True)
         self._home = Home(last, self._standing)
         self._home.add_class(*classes(*shutil.get_terminal_size()))
-        self._sections: dict[str, SectionScreen] = {}
         for mode in MODES:
             self.add_mode(mode.id, partial(self._first, mode.id))
-        self.desk = Desk(root, person, read_only, self.post_message)
         self._sealed = read_only  # from the command line: it cannot be unlocked
         self._at = tuple(at)
         self._mine: dict[int, Screen[Any]] = {}  # jobs begun here, and the screen they were begun on
         self._nouns: dict[str, str] = {}
         self._places: Sequence[Place] = ()
         self._seen: object = None
-        self._sought: dict[str, tuple[str, ...]] = {}  # each section's newest wish
-        self._sifted: str | None = None
-        self._waiting: set[str] = set()
 
     def _first(self, id: str) -> Screen[None]:
         """The first screen of a mode."""
@@ -135,28 +122,11 @@ class Dashboard(App[None]):
         if self._at:
             self.post_message(Perform(place(self._at)))
 
-    def _ask(self, asked: Work) -> None:
-        self.busy += 1
-        self.desk.ask(asked)
-
     def _poll(self) -> None:
         self._ticks += 1
         if self.busy == 0 and (self._mine or self._ticks % round(EVERY / WHILE_WORKING) == 0):
             paused = self._standing.news is not None
             self._ask(lambda feed: feed.look(paused=paused))
-
-    # -- how it stands --------------------------------------------------------------------------------------------
-
-    def _stand(self, told: Standing) -> None:
-        """Tell every screen of the mode that is seen."""
-        self._standing = told
-        here = replace(told, mode=self.current_mode)
-        for screen in self.screen_stack:
-            if isinstance(screen, Framed):
-                screen.stand(here)
-
-    def _here(self) -> Standing:
-        return replace(self._standing, mode=self.current_mode)
 
     # -- what the desk says ---------------------------------------------------------------------------------------
 
@@ -192,15 +162,6 @@ class Dashboard(App[None]):
         if isinstance(screen, Answer) and screen.looked:
             argv = screen.command
             self._ask(lambda feed: feed.again(argv))
-
-    def _fill(self, section: SectionScreen) -> None:
-        id = section.id or ""
-        if id == HISTORY:
-            self._ask(lambda feed: feed.activity(section.typed))
-        else:
-            self._ask(lambda feed: feed.listing(id))
-        if section.wanted and id != HISTORY:
-            self._seek(id, section.wanted)
 
     def _ended(self, row: Row) -> None:
         """A job of this dashboard is over: its answer is shown where nothing else was begun meanwhile."""
@@ -272,68 +233,6 @@ class Dashboard(App[None]):
         """Ask for the words of an option: a reason goes beside the command, a note into it."""
         if said := await self.push_screen_wait(Why(argv, BLANKS[option])):
             self.post_message(Perform(argv, reason=said) if option == "--reason" else Perform((*argv, option, said)))
-
-    # -- sections -------------------------------------------------------------------------------------------------
-
-    def action_mode(self, id: str) -> None:
-        """To another part of the dashboard, as it was left."""
-        if id != self.current_mode:
-            self.switch_mode(id)
-            self._stand(self._standing)
-            if id in self._sections:
-                self.call_after_refresh(self._fill, self._sections[id])
-
-    @on(Listed)
-    def _listed(self, message: Listed) -> None:
-        section = self._sections[message.section]
-        if message.problem is not None:
-            section.fail(message.problem)
-        else:
-            section.fill(message.rows)
-
-    @on(Sought)
-    def _seek_it(self, message: Sought) -> None:
-        self._seek(message.section, message.argv)
-
-    def _seek(self, section: str, argv: tuple[str, ...]) -> None:
-        """Look a detail up; while one is looked up, only the newest wish waits."""
-        self._sought[section] = argv
-        if section not in self._waiting:
-            self._waiting.add(section)
-            self._ask(lambda feed: feed.detail(section, argv))
-
-    @on(Detailed)
-    def _detailed(self, message: Detailed) -> None:
-        self._waiting.discard(message.section)
-        self._sections[message.section].detail(message.argv, message.view)
-        newest = self._sought.get(message.section, message.argv)
-        if newest != message.argv:
-            self._seek(message.section, newest)
-
-    @on(Sifted)
-    def _sift(self, message: Sifted) -> None:
-        """Count what holds the words; while that goes on, only the newest words wait."""
-        if self._sifted is None:
-            self._ask(lambda feed: feed.activity(message.typed, restart=True))
-        self._sifted = message.typed
-
-    @on(Counted)
-    def _counted(self, message: Counted) -> None:
-        newest, self._sifted = self._sifted, None
-        if newest is not None and newest != message.typed:
-            self._sift(Sifted(newest))
-        self._sections[HISTORY].count(message.typed, message.total, message.every, restart=message.restart)
-
-    @on(Rows.Missing)
-    def _missing(self, message: Rows.Missing) -> None:
-        typed = self._sections[HISTORY].typed
-        self._ask(lambda feed: feed.page(typed, message.page))
-
-    @on(Paged)
-    def _paged(self, message: Paged) -> None:
-        section = self._sections[HISTORY]
-        if message.typed == section.typed:
-            section.list.take(message.page, message.rows)
 
     # -- what a person asks ---------------------------------------------------------------------------------------
 

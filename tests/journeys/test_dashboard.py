@@ -111,6 +111,7 @@ def state(world: Session, name: str) -> str:
 
 def test_an_incident_and_its_promotion_are_worked_on_the_dashboard_alone(world: Session) -> None:
     run(worked(world))
+    assert state(world, "INC-1") == "resolved"
 
 
 async def worked(world: Session) -> None:
@@ -182,6 +183,7 @@ async def votes(root: Path, name: str, count: str) -> None:
 
 def test_whoever_asked_may_not_vote_and_no_is_a_vote_too(world: Session) -> None:
     run(refused(world))
+    assert state(world, "AP-1") == "rejected"
 
 
 async def refused(world: Session) -> None:
@@ -200,5 +202,4 @@ async def refused(world: Session) -> None:
         await bo.does("No")
         await bo.says("not before the holidays")
         await bo.sees("AP-1 is rejected")
-    assert state(world, "AP-1") == "rejected"
     assert folds.model_state(world.ledger.entries(), NAME).champion == ""
