@@ -130,8 +130,10 @@ def _picture(monitor: str, findings: Sequence[Found]) -> tuple[Series, ...]:
 
 
 def _measured(fact: Finding) -> str:
-    """What the value of a finding is a value of: values of two metrics are never one curve."""
-    return str(fact.detail.get("metric") or fact.unit or "")
+    """What the value of a finding is a value of: values of two measures are never one curve."""
+    several = fact.detail.get("measures") or {}
+    named = next((name for name, value in several.items() if value == fact.value), "")
+    return str(fact.detail.get("metric") or named or fact.unit or "")
 
 
 def _table(findings: Sequence[Found]) -> Table:

@@ -51,6 +51,7 @@ def test_the_picture_is_value_and_interval_against_the_limit(told: Session) -> N
 def test_values_of_another_measure_or_of_a_whole_history_are_not_drawn_beside(told: Session, made: Made) -> None:
     told.ledger.append(made.finding(value=0.7, limit=0.5, n=1000, unit="V"))
     told.ledger.append(made.finding(value=0.3, limit=0.25, n=900_000, unit="KS"))
+    told.ledger.append(made.finding(value=0.9, limit=0.25, n=1000, unit="KS", detail={"measures": {"ece": 0.9}}))
     told.ledger.append(made.finding(value=0.2, limit=0.25, n=1000, unit="KS"))
     [picture] = [part for part in told.perform(("monitor", "show", NAME)).view.parts if isinstance(part, Series)]
     assert len(picture.y) == 31
