@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
+from importlib import import_module
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
 from textual.app import App
@@ -37,7 +38,6 @@ from mlops_tui.tui.messages import (
     Reasonless,
     Ticked,
 )
-from mlops_tui.tui.palette import Everywhere, Found
 from mlops_tui.tui.places import BLANKS, blank, place
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.ask import Ask, Why
@@ -51,11 +51,23 @@ from mlops_tui.tui.widgets.bar import Bar
 from mlops_tui.tui.widgets.command_line import CommandLine
 from mlops_tui.view import Action, Row, Status, Table, Text, View
 
+if TYPE_CHECKING:
+    from textual.command import Provider
+
+    from mlops_tui.tui.palette import Found
+
 EVERY = 2.0          # seconds between two looks at the history
 WHILE_WORKING = 0.5  # the same while jobs of this dashboard run
 KEYS = {"question_mark": "?", "colon": ":", "slash": "/", "enter": "Enter", "escape": "Esc"}
 WIDTHS = ((0, "-narrow"), (TWO_SIDES, "-wide"))
 HEIGHTS = ((0, "-short"), (20, "-medium"), (32, "-tall"))
+
+
+def everywhere() -> "type[Provider]":
+    """What the palette asks; it is loaded when somebody opens it."""
+    module: Any = import_module("mlops_tui.tui.palette")
+    found: type[Provider] = module.Everywhere
+    return found
 
 
 class Dashboard(Sectioned):
@@ -64,7 +76,7 @@ class Dashboard(Sectioned):
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "mlops-tui"
     DEFAULT_MODE = "home"
-    COMMANDS = App.COMMANDS | {Everywhere}
+    COMMANDS = App.COMMANDS | {everywhere}
     HORIZONTAL_BREAKPOINTS = [*WIDTHS]  # noqa: RUF012 Textual declares them
     VERTICAL_BREAKPOINTS = [*HEIGHTS]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -330,7 +342,7 @@ class Dashboard(Sectioned):
             known)
         self.push_screen(Answer(view, ("help",), self._here(), listing=True))
 
-    def offers(self) -> Iterator[Found]:
+    def offers(self) -> "Iterator[Found]":
         """What the palette finds: modes, places by name, commands."""
         for mode in MODES:
             yield mode.title, f"key {mode.digit}", partial(self.action_mode, mode.id)

@@ -47,7 +47,6 @@ class Framed(Screen[None]):
         yield Bar(id="bar")
         yield from self.within()
         yield Keys(id="keys")
-        yield FilterLine()
         yield CommandLine()
 
     def within(self) -> Iterable[Widget]:
@@ -131,9 +130,12 @@ class Framed(Screen[None]):
         """The list that `/` filters: the one that has the focus."""
         return self.focused if isinstance(self.focused, Rows) else None
 
-    def action_filter(self) -> None:
+    async def action_filter(self) -> None:
+        """Ask for the words; the line for them is made when it is first wanted, and what is typed meanwhile waits."""
         rows = self.filterable()
         if rows is not None and rows.id:
+            if not self.query(FilterLine):
+                await self.mount(FilterLine())
             self.query_one(FilterLine).ask(rows, self._filters.get(rows.id, ""))
 
     @on(FilterLine.Wanted)
