@@ -8,12 +8,12 @@ from rich.cells import cell_len
 
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.tui.screens.answer import Answer
-from mlops_tui.tui.screens.ask import Why
+from mlops_tui.tui.screens.ask import Ask, Why
 from mlops_tui.tui.screens.section import SectionScreen
 from mlops_tui.tui.standing import MODES
 from mlops_tui.tui.widgets.body import Body
 from mlops_tui.tui.widgets.rows import Rows
-from store.facts import AlertEvent, Finding, IncidentEvent, Note, Run
+from store.facts import AlertEvent, Finding, IncidentEvent, Note, Promotion, Run
 from tests.screens import SIZES, Terminal, dashboard, run
 
 SHOWN = {"2": ("daily", "done"), "3": ("flights-delay 7", "champion", "flights-delay 8", "challenger"),
@@ -249,6 +249,20 @@ def test_the_letter_beside_a_next_step_does_it(full: Session) -> None:
             await terminal.press(letter(terminal, "It is over"))
             assert isinstance(terminal.app.screen, Why), "a judgement is never recorded with the example's word"
             await terminal.press("escape")
+
+    run(story())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_plan_is_seen_by_whoever_is_asked_to_agree_to_it(full: Session, size: tuple[int, int]) -> None:
+    full.ledger.append(Promotion(subject="flights-delay", version="8", previous="7", approval="AP-5", evidence=""))
+
+    async def story() -> None:
+        async with dashboard(full.declared().root, size) as terminal:
+            await terminal.type("promote --rollback flights-delay")
+            assert isinstance(terminal.app.screen, Ask)
+            assert "flights-delay@7 would serve again" in terminal.text
+            assert "Cancel" in terminal.text
 
     run(story())
 

@@ -18,6 +18,7 @@ from mlops_tui.view import Row, View
 class Answer(Framed):
     """Esc goes back to where the command was asked; what was only looked up is looked up again when things happen."""
 
+    CSS_PATH = "answer.tcss"  # what the first picture does not need is read when it is needed
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace", "back", "Back", show=False, id="answer.back"),
         Binding("pagedown,space", "page(1)", "A screen down", show=False, id="answer.down"),

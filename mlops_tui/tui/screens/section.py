@@ -1,6 +1,7 @@
 """A list beside the detail of the row under its cursor; where room is short, Enter shows the detail."""
 
 from collections.abc import Iterable, Sequence
+from pathlib import PurePath
 from typing import ClassVar
 
 from textual import on
@@ -25,6 +26,7 @@ class SectionScreen(Framed):
     """Pipelines, models, monitors, incidents or the history; it is given rows and views, and asks for commands."""
 
     AUTO_FOCUS = "#list"
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["answer.tcss", "section.tcss"]
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace", "back", "Back to the list", show=False, id="section.back"),
         Binding("tab", "turn", "List or detail", show=False, id="section.turn"),
