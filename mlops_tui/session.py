@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mlops_tui.capability import Call
     from mlops_tui.commands import Outcome
     from store.lake import Lake, Manifest
-    from store.ledger import Broken, Entry
+    from store.ledger import Broken, Entry, Term
     from store.tracking import Tracking
 
 
@@ -65,6 +65,12 @@ class NullLedger:
     def entries(self, *kinds: str, subject: str | None = None) -> "list[Entry]":
         return []
 
+    def count(self, terms: "Sequence[Term]" = (), *, above: int = 0, upto: int) -> int:
+        return 0
+
+    def page(self, offset: int, limit: int, terms: "Sequence[Term]" = (), *, upto: int) -> "list[Entry]":
+        return []
+
     def head_seq(self) -> int:
         return 0
 
@@ -87,6 +93,8 @@ class History(Protocol):
     def transact(self, decide: "Callable[[Sequence[Entry]], Iterable[Fact]]", *,
                  effective_at: datetime | None = None) -> "list[Entry]": ...
     def entries(self, *kinds: str, subject: str | None = None) -> "list[Entry]": ...
+    def count(self, terms: "Sequence[Term]" = (), *, above: int = 0, upto: int) -> int: ...
+    def page(self, offset: int, limit: int, terms: "Sequence[Term]" = (), *, upto: int) -> "list[Entry]": ...
     def head_seq(self) -> int: ...
     def head(self) -> str: ...
     def verify(self, anchor: str | None = None) -> "Broken | None": ...

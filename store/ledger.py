@@ -3,12 +3,15 @@
 import copy
 import hashlib
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from threading import RLock
+from typing import overload
 
 from sqlalchemy import Connection, Engine, event, text
 from sqlalchemy.exc import DatabaseError
@@ -64,6 +67,91 @@ def stamp(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
+@dataclass(frozen=True)
+class Term:
+    """What an entry must hold, or must not: a text anywhere in it, or in the field of that name."""
+
+    text: str
+    field: str = ""
+    wanted: bool = True
+
+
+class Known:
+    """What a process has read of the history: each kind when it is first asked for, nothing twice."""
+
+    def __init__(self) -> None:
+        self._read: dict[str, list[Entry]] = {}
+        self._whole: list[Entry] | None = None  # every kind in one, once somebody asked for that
+        self._upto = 0
+        self._lock = RLock()  # threads of one process share what it has read
+
+    def entries(self, connection: Connection, kinds: Sequence[str]) -> list[Entry]:
+        """The entries of these kinds (none given: of all), oldest first, with what others appended meanwhile."""
+        with self._lock:
+            return self._entries(connection, kinds)
+
+    def _entries(self, connection: Connection, kinds: Sequence[str]) -> list[Entry]:
+        if self._whole is None:
+            missing = [kind for kind in dict.fromkeys(kinds) if kind not in self._read]
+            if missing:
+                self._take(connection, f"seq <= ? AND {_among('kind', missing)}", (self._upto, *missing))
+                self._read |= {kind: [] for kind in missing if kind not in self._read}
+            elif not kinds:
+                others = tuple(self._read)
+                self._take(connection, f"seq <= ? AND {_among('kind', others, 'NOT IN')}", (self._upto, *others))
+                self._whole = self._merged(self._read)
+        self._catch_up(connection)
+        if not kinds:
+            return list(self._whole or ())
+        return self._merged(dict.fromkeys(kinds))
+
+    def _merged(self, kinds: Iterable[str]) -> list[Entry]:
+        found = [self._read.get(kind, []) for kind in kinds]
+        return list(found[0]) if len(found) == 1 else sorted(chain(*found), key=lambda entry: entry.seq)
+
+    def _catch_up(self, connection: Connection) -> None:
+        head = int(connection.exec_driver_sql("SELECT coalesce(max(seq), 0) FROM entry").scalar_one())
+        if head > self._upto:
+            kinds = () if self._whole is not None else tuple(self._read)
+            chosen = f" AND {_among('kind', kinds)}" if self._whole is None else ""
+            self._take(connection, f"seq > ? AND seq <= ?{chosen}", (self._upto, head, *kinds))
+            self._upto = head
+
+    def _take(self, connection: Connection, where: str, values: tuple[object, ...]) -> None:
+        found = connection.exec_driver_sql(f"{_READ} WHERE {where} ORDER BY seq", values)
+        fresh = [_entry(tuple(row)) for row in found]  # all or nothing: one may be unreadable
+        for entry in fresh:
+            self._read.setdefault(entry.kind, []).append(entry)
+        if self._whole is not None:
+            self._whole.extend(fresh)
+
+
+class Whole(Sequence[Entry]):
+    """The whole history as a decision sees it, read when the decision first looks at it."""
+
+    def __init__(self, known: Known, connection: Connection) -> None:
+        self._known, self._connection = known, connection
+        self._entries: list[Entry] | None = None
+
+    def _all(self) -> list[Entry]:
+        if self._entries is None:
+            self._entries = self._known.entries(self._connection, ())
+        return self._entries
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    @overload
+    def __getitem__(self, place: int) -> Entry: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Entry]: ...
+    def __getitem__(self, place: int | slice) -> Entry | list[Entry]:
+        return self._all()[place]
+
+    def __iter__(self) -> Iterator[Entry]:
+        return iter(self._all())
+
+
 class Ledger:
     """The only writer of the history. `clock` gives the time that is recorded."""
 
@@ -73,8 +161,7 @@ class Ledger:
         self.clock, self.actor = clock, actor
         self.until: datetime | None = None
         self.read_only = False
-        self._known: list[Entry] = []
-        self._lock = RLock()  # threads of one process share what it has read
+        self._known = Known()
         self.marks: dict[str, int] = {}  # how far readers in this process have come; shared by its copies
         self.engine = _engine(url)
         event.listen(self.engine, "connect", _prepare)
@@ -123,10 +210,8 @@ class Ledger:
         if self.read_only:
             raise Refusal("This history is open for reading only.", next="Open the project without --read-only.")
         with self.locked() as connection:
-            facts = tuple(decide(self._caught_up(connection)))
-            new = [self._insert(connection, fact, self.actor, effective_at) for fact in facts]
-        self._remember(new)
-        return new
+            facts = tuple(decide(Whole(self._known, connection)))
+            return [self._insert(connection, fact, self.actor, effective_at) for fact in facts]
 
     def unit(self) -> "Unit":
         """A piece of work on the history as it stands, whose entries are written at its end, all or none."""
@@ -150,26 +235,43 @@ class Ledger:
     def entries(self, *kinds: str, subject: str | None = None) -> list[Entry]:
         """The history so far, oldest first, of those kinds and that subject only where given."""
         with self._reading() as connection:
-            known = self._caught_up(connection)
-        return [entry for entry in known
-                if (not kinds or entry.kind in kinds) and (subject is None or entry.subject == subject)
+            found = self._known.entries(connection, kinds)
+        return [entry for entry in found if (subject is None or entry.subject == subject)
                 and (self.until is None or entry.recorded_at <= self.until)]
 
     def head_seq(self) -> int:
         """The number of the last entry, 0 where there is none."""
-        last = self._last()
-        return last.seq if last else 0
+        return self._last()[0]
 
     def head(self) -> str:
         """The hash of the last entry: the anchor to verify against later."""
-        last = self._last()
-        return last.hash if last else GENESIS
+        return self._last()[1]
 
-    def _last(self) -> Entry | None:
+    def _last(self) -> tuple[int, str]:
+        where, values = ("WHERE recorded_at <= ? ", (stamp(self.until),)) if self.until is not None else ("", ())
         with self._reading() as connection:
-            known: Sequence[Entry] = self._caught_up(connection)
-        known = known if self.until is None else self.entries()
-        return known[-1] if known else None
+            found = connection.exec_driver_sql(f"SELECT seq, hash FROM entry {where}ORDER BY seq DESC LIMIT 1", values)
+            return next(((int(seq), str(digest)) for seq, digest in found), (0, GENESIS))
+
+    # -- a page of it -----------------------------------------------------------------------------------------------
+
+    def count(self, terms: "Sequence[Term]" = (), *, above: int = 0, upto: int) -> int:
+        """How many entries with numbers over `above` and up to `upto` keep all the terms."""
+        where, values = _kept(terms)
+        with self._reading() as connection:
+            found = connection.exec_driver_sql(
+                f"SELECT count(*) FROM entry WHERE seq > ? AND seq <= ?{where}", (above, upto, *values))
+            return int(found.scalar_one())
+
+    def page(self, offset: int, limit: int, terms: "Sequence[Term]" = (), *, upto: int) -> list[Entry]:
+        """Those entries, the newest first, from the `offset`th on, and no more than `limit`; nothing else is read."""
+        where, values = _kept(terms)
+        if not terms:  # numbers have no gaps: go there at once
+            offset, upto = 0, upto - offset
+        with self._reading() as connection:
+            found = connection.exec_driver_sql(f"{_READ} WHERE seq <= ?{where} ORDER BY seq DESC LIMIT ? OFFSET ?",
+                                               (upto, *values, limit, offset))
+            return [_entry(tuple(row)) for row in found]
 
     def latest(self) -> datetime | None:
         """When the last entry was recorded, even where an entry can no longer be read; None in an empty history."""
@@ -186,19 +288,6 @@ class Ledger:
         except DatabaseError as problem:
             raise Unreadable(f"The ledger cannot be read: {problem.orig}.", where=str(self.engine.url.database),
                              next="Restore it from a backup, or see mlops-tui doctor.") from problem
-
-    def _caught_up(self, connection: Connection) -> Sequence[Entry]:
-        """The history with what others appended since; what was read once never changes, and is not read again."""
-        with self._lock:
-            last = self._known[-1].seq if self._known else 0
-            found = connection.exec_driver_sql(f"{_READ} WHERE seq > ? ORDER BY seq", (last,))
-            self._known.extend(_entry(tuple(row)) for row in found)
-            return self._known
-
-    def _remember(self, new: Sequence[Entry]) -> None:
-        """Entries of our own, unless another thread has read them already."""
-        with self._lock:
-            self._known.extend(entry for entry in new if not self._known or entry.seq > self._known[-1].seq)
 
     def verify(self, anchor: str | None = None) -> Broken | None:
         """The first broken place of the chain; None where every hash, link and the anchor hold."""
@@ -252,9 +341,8 @@ class Unit(Ledger):
         return found + [entry for entry in self._own if (not kinds or entry.kind in kinds)
                         and (subject is None or entry.subject == subject)]
 
-    def _last(self) -> Entry | None:
-        found = self.entries()
-        return found[-1] if found else None
+    def _last(self) -> tuple[int, str]:
+        return (self._own[-1].seq, "") if self._own else super()._last()
 
     def commit(self, also: Callable[[Connection], None] = lambda _: None) -> list[Entry]:
         """Write it all in one transaction, `also` with it; Conflict where the history has grown meanwhile."""
@@ -264,7 +352,6 @@ class Unit(Ledger):
                 raise Conflict("The history has grown meanwhile.", next="Try again.")
             new = [self.ledger._insert(connection, *each) for each in self._decided]
             also(connection)
-        self.ledger._remember(new)
         self.ledger.marks.update(self.marks)
         return new
 
@@ -299,3 +386,25 @@ def _entry(row: tuple[object, ...]) -> Entry:
                       next="Try: mlops-tui audit verify") from problem
     return Entry(int(str(seq)), str(kind), str(subject), datetime.fromisoformat(str(effective_at)),
                  datetime.fromisoformat(str(recorded_at)), str(actor), fact, str(digest))
+
+
+def _among(column: str, values: Sequence[str], how: str = "IN") -> str:
+    return f"{column} {how} ({', '.join('?' * len(values))})"
+
+
+_COLUMNS = ("kind", "subject", "actor", "seq")
+
+
+def _kept(terms: Sequence[Term]) -> tuple[str, tuple[str, ...]]:
+    """The terms as conditions to add, and the values they bind; a field that is no column is one of the body's."""
+    conditions, values = "", list[str]()
+    for term in terms:
+        held = "seq || ' ' || kind || ' ' || subject || ' ' || actor || ' ' || body"
+        if term.field in _COLUMNS:
+            held = term.field
+        elif term.field:
+            held = "coalesce(json_extract(body, ?), '')"
+            values.append('$."' + term.field.replace('"', "") + '"')
+        conditions += f" AND {held} {'' if term.wanted else 'NOT '}LIKE ? ESCAPE '!'"
+        values.append("%" + re.sub("([!%_])", r"!\1", term.text) + "%")
+    return conditions, tuple(values)

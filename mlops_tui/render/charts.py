@@ -11,6 +11,8 @@ from mlops_tui.render.cells import cell_text, clean, digits_for, fit, number, re
 from mlops_tui.view import Cell, Column, Series
 
 COLOURS = ("cyan", "magenta")
+LIMITS = 2  # the owner of a band's limits, which are paler than what lies between them
+_INKS = (*COLOURS, "dim cyan")
 ROWS = 30  # of bars, intervals and edges
 PLAIN = Column("")
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # braille: four dots high, two wide
@@ -55,12 +57,13 @@ def curves(part: Series, width: int, height: int, zone: tzinfo) -> Iterator[Line
         return
     low, high = min(heights), max(heights)
     room = max(high - low, abs(high) * 1e-6) or 1.0
-    low, high = low - 0.05 * room, high + 0.05 * room
+    floor_ = 0.0 if low >= 0 else low - 0.05 * room  # what is never negative has no scale below zero
+    low, high = max(low - 0.05 * room, floor_), high + 0.05 * room
     labels = _scale(low, high, height)
     left = max(width_of(label) for label in labels)
     canvas = Canvas(max(width - left - 3, 4), height, (min(places), max(places)), (low, high))
     for points in limits:
-        canvas.curve(points, 0, dash=(1, 4))
+        canvas.curve(points, LIMITS, dash=(1, 4))
     canvas.curve(second, 1, dash=(2, 4))
     canvas.curve(first, 0)
     for label, row in zip(labels, canvas.rows(), strict=True):
@@ -160,7 +163,7 @@ class Canvas:
         for cells, owners in zip(self._cells, self._owner, strict=True):
             runs: list[tuple[str, str]] = []
             for bits, owner in zip(cells, owners, strict=True):
-                text, colour = (chr(0x2800 + bits), COLOURS[owner]) if bits else (" ", runs[-1][1] if runs else "")
+                text, colour = (chr(0x2800 + bits), _INKS[owner]) if bits else (" ", runs[-1][1] if runs else "")
                 if runs and runs[-1][1] == colour:
                     runs[-1] = (runs[-1][0] + text, colour)
                 else:

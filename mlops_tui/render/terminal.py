@@ -35,14 +35,28 @@ WRAPPED = 16     # from this width on, a text that is too long takes up to three
 def lines(view: View, *, width: int = 100, zone: tzinfo = UTC, rows: int = ROWS,
           command: Sequence[str] = ()) -> Iterator[Line]:
     """The view, line by line, none wider than `width`; a long table says how many rows are left and what shows them."""
-    yield from _title(view, width)
+    for line, _ in drawn(view, width=width, zone=zone, rows=rows, command=command):
+        yield line
+
+
+Drawn = tuple[Line, Row | None]  # a line, and the row of a table that it belongs to
+
+
+def drawn(view: View, *, width: int, zone: tzinfo = UTC, rows: int = ROWS, command: Sequence[str] = (),
+          height: int = 8) -> Iterator[Drawn]:
+    """The lines of a view, for a screen on which one can go from row to row; pictures are of that height."""
+    for line in _title(view, width):
+        yield line, None
     for number, part in enumerate(view.parts):
         if number > 0:
-            yield Line("")
-        yield from _part(part, width, zone, rows, command)
+            yield Line(""), None
+        if isinstance(part, Table):
+            yield from _table(part, width, zone, rows, command)
+        else:
+            yield from ((line, None) for line in _part(part, width, zone, height))
     if view.actions:
-        yield Line("")
-        yield from _actions(view.actions, width)
+        yield Line(""), None
+        yield from ((line, None) for line in _actions(view.actions, width))
 
 
 def _title(view: View, width: int) -> Iterator[Line]:
@@ -59,18 +73,16 @@ def _title(view: View, width: int) -> Iterator[Line]:
         yield line
 
 
-def _part(part: Part, width: int, zone: tzinfo, rows: int, command: Sequence[str]) -> Iterator[Line]:
+def _part(part: Part, width: int, zone: tzinfo, height: int) -> Iterator[Line]:
     match part:
         case Text():
             yield from _text(part, width)
         case Facts():
             yield from _facts(part, width, zone)
-        case Table():
-            yield from _table(part, width, zone, rows, command)
         case Series():
             heading = clean(f"{part.title} [{part.y_label}]" if part.title and part.y_label else part.title)
             yield from (Line(line, style="bold") for line in wrap(heading, width) if line)
-            yield from draw(part, width, zone)
+            yield from draw(part, width, zone, height)
         case Steps():
             yield from _steps(part.items, width)
 
@@ -192,27 +204,29 @@ class _Shown:
         return max((width_of(text) for text in self.texts), default=1)
 
 
-def _table(part: Table, width: int, zone: tzinfo, rows: int, command: Sequence[str]) -> Iterator[Line]:
+def _table(part: Table, width: int, zone: tzinfo, rows: int, command: Sequence[str]) -> Iterator[Drawn]:
     shown = part.rows[:rows]
     total = len(part.rows) if part.total is None else part.total
     if part.title:
-        yield from (Line(line, style="bold") for line in wrap(clean(part.title), width))
+        yield from ((Line(line, style="bold"), None) for line in wrap(clean(part.title), width))
     if not shown:
         named = "" if part.title else f"{clean(part.id.replace('_', ' '))}: "
-        yield Line(fit(f"  {named}none", width).rstrip(), style="dim")
+        yield Line(fit(f"  {named}none", width).rstrip(), style="dim"), None
         return
     columns = [_column(column, shown, zone) for column in part.columns]
     columns, sizes, left_out = _sized(columns, width - 2)
     yield Line("  " + "  ".join(fit(each.heading, size, right=each.right) for each, size
-                                in zip(columns, sizes, strict=True)).rstrip(), style="dim")
+                                in zip(columns, sizes, strict=True)).rstrip(), style="dim"), None
     for number, row in enumerate(shown):
-        yield from _row(number, row, columns, sizes)
+        yield from ((line, row) for line in _row(number, row, columns, sizes))
     if left_out:
         names = ", ".join(each.heading for each in left_out)
-        yield from (Line(text, style="dim") for text in _hung(f"not shown for want of room: {names}", "  ", width))
+        left = _hung(f"not shown for want of room: {names}", "  ", width)
+        yield from ((Line(text, style="dim"), None) for text in left)
     if total > len(shown):
         how = f": {' '.join(typed(command))} --json" if command else ""
-        yield from (Line(text, style="dim") for text in _hung(f"{total - len(shown):,} more{how}", "  ", width))
+        more = _hung(f"{total - len(shown):,} more{how}", "  ", width)
+        yield from ((Line(text, style="dim"), None) for text in more)
 
 
 def _column(column: Column, rows: Sequence[Row], zone: tzinfo) -> _Shown:

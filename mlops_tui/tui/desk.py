@@ -47,6 +47,14 @@ class Desk:
         """Read the project's files again before the next piece of work."""
         self._feed = None
 
+    def lock(self, read_only: bool) -> None:
+        """From here on everything is asked of a session of that kind: the project is opened anew for it."""
+        self._asked.put(lambda _: self._reopened(read_only))
+
+    def _reopened(self, read_only: bool) -> Message:
+        self._read_only, self._feed = read_only, None
+        return self._open().look(anyway=True)
+
     def _work(self) -> None:
         while (work := self._asked.get()) is not None:
             try:

@@ -1,21 +1,48 @@
 """What the desk looks up: home as one view, the answer to a command, jobs and how they stand."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from mlops_tui import asking, health, jobs, timetable
+from mlops_tui import asking, folds, health, jobs, roles, timetable
+from mlops_tui.capability import Call
 from mlops_tui.commands import root, summary
+from mlops_tui.core.audit import row as entry_row
 from mlops_tui.core.job import row as job_row
+from mlops_tui.core.status import KINDS
 from mlops_tui.errors import Refusal
 from mlops_tui.opening import open_project
 from mlops_tui.render.keep import written
+from mlops_tui.roles import Shape
 from mlops_tui.session import ReplayClock
 from mlops_tui.tui.cache import FORM, path_of
 from mlops_tui.tui.desk import refused
-from mlops_tui.tui.messages import Answered, Begun, Fresh, FromDesk, Nouns, Planned, Reasonless, Ticked
-from mlops_tui.view import Cell, Column, Facts, Row, Status, Table, View, worst
+from mlops_tui.tui.filtering import wishes
+from mlops_tui.tui.messages import (
+    Again,
+    Answered,
+    Begun,
+    Counted,
+    Detailed,
+    Fresh,
+    FromDesk,
+    Listed,
+    Nouns,
+    Paged,
+    Place,
+    Planned,
+    Reasonless,
+    Ticked,
+)
+from mlops_tui.tui.sections import SECTIONS
+from mlops_tui.tui.widgets.source import SIZE
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, worst
+from store.facts import Command, Fact, Finding
+from store.ledger import Term
 
+# These run checks or carry out what was approved: seconds to minutes, so in a process of their own.
+LONG = ("runbook run", "runbook resume", "approve vote")
 SHOWN_AFTER = timedelta(minutes=10)  # how long an ended job stays on the first screen
 
 
@@ -27,34 +54,54 @@ class Feed:
         self._head = -1
         self._open_jobs: frozenset[int] = frozenset()
         self._told = datetime.min.replace(tzinfo=UTC)
+        self._typed, self._kept, self._upto = "", 0, 0
 
     # -- home -----------------------------------------------------------------------------------------------------
 
-    def look(self, *, anyway: bool = False) -> FromDesk:
-        """Home, where anything has changed since the last look; the time of day otherwise."""
-        head, running = self.session.ledger.head_seq(), jobs.running(self.session)
+    def look(self, *, anyway: bool = False, paused: bool = False) -> FromDesk:
+        """Home, where anything has changed since the last look; the time of day otherwise, or where that is paused."""
+        head = self.session.ledger.head_seq()
+        if paused:
+            return Ticked(self.session.now(), head)
+        running = jobs.running(self.session)
         open_now = frozenset(job.id for job in running)
         aged = datetime.now(UTC) - self._told > timedelta(seconds=30)
         if not (anyway or aged or running or open_now != self._open_jobs or head != self._head):
-            return Ticked(self.session.now())
+            return Ticked(self.session.now(), head)
         view = self.home(head)  # where this fails, the next look tries again
         if head != self._head and not self.session.read_only:
             self._keep(view)
         self._head, self._open_jobs, self._told = head, open_now, datetime.now(UTC)
-        return Fresh(view)
+        return Fresh(view, self._places())
 
     def home(self, head: int) -> View:
         """The first screen as one view."""
         session, project = self.session, self.session.declared()
-        entries = session.ledger.entries()
-        if entries and isinstance(session.clock, ReplayClock):
-            session.clock.advance(entries[-1].recorded_at)
+        if isinstance(session.clock, ReplayClock):
+            for newest in session.ledger.page(0, 1, upto=head):
+                session.clock.advance(newest.recorded_at)
+        entries = session.ledger.entries(*KINDS)
         now = session.now()
         declared = health.Declared.of(project)
         models = health.models(declared, entries, now)
         return View(project.settings.project, worst((row["status"] for row in models.rows), Status.UNKNOWN), (  # type: ignore[misc]
             Facts(self._facts(now, head)), models, health.needs(declared, entries, now, session.actor),
             *health.shares(declared, entries), self._jobs(), self._next(now)))
+
+    def _places(self) -> list[Place]:
+        """What has a name, and the command that shows it: what is open first."""
+        session, project = self.session, self.session.declared()
+        entries = session.ledger.entries("incident", "alert", "approval", "vote")
+        found: list[Place] = [(f"{each.id} {each.title or each.about}", ("incident", "show", each.id))
+                              for each in reversed(folds.incidents(entries).values())]
+        found += [(f"{each.id} {each.title}", ("alert", "show", each.id))
+                  for each in reversed(folds.alerts(entries).values())]
+        found += [(f"{each.id} {each.title}", ("approve", "show", each.id))
+                  for each in reversed(folds.approvals(entries, session.now()).values())]
+        for kind, noun in (("model", "model"), ("monitor", "monitor"), ("pipeline", "pipeline")):
+            verb = "status" if noun == "pipeline" else "show"
+            found += [(f"{kind} {name}", (noun, verb, name)) for name in project.every(kind)]
+        return found + [(f"runbook {name}", ("runbook", "show", name)) for name in project.runbooks]
 
     def _facts(self, now: datetime, head: int) -> dict[str, Cell]:
         session, settings = self.session, self.session.declared().settings
@@ -90,6 +137,60 @@ class Feed:
         fresh.write_text(written(view), encoding="utf-8")
         fresh.replace(path)
 
+    # -- sections -------------------------------------------------------------------------------------------------
+
+    def listing(self, id: str) -> Listed:
+        """The rows of a section, from the answers of its commands."""
+        section = SECTIONS[id]
+        views = [self._looked(argv) for argv in section.looks]
+        problem = next((view for view in views if view.status in (Status.ERROR, Status.DENIED)), None)
+        return Listed(id, (), problem) if problem is not None else Listed(id, section.rows(views))
+
+    def detail(self, id: str, argv: tuple[str, ...]) -> Detailed:
+        """What a row leads to; with a pipeline, its jobs."""
+        view = self._looked(argv)
+        if argv[0] == "pipeline":
+            mine = [job for job in jobs.newest(self.session, 50) if job.argv[:3] == ("pipeline", "run", argv[-1])]
+            table = Table.of("jobs", [{**job_row(job), "argv": ("job", "log", str(job.id))} for job in mine[:8]],
+                             Column("job", digits=0), "status", Column("done", share=True, digits=0), "left",
+                             Column("seconds", "took", unit="s", digits=1), "who", title="Its jobs")
+            view = replace(view, parts=(*view.parts, table),
+                           actions=(*view.actions, Action("Which steps would run?", ("pipeline", "plan", argv[-1])),
+                                    Action("What leads to what?", ("pipeline", "graph", argv[-1]))))
+        return Detailed(id, argv, view)
+
+    def again(self, argv: tuple[str, ...]) -> Again:
+        """What a look answers by now."""
+        return Again(argv, self._looked(argv))
+
+    def _looked(self, argv: tuple[str, ...]) -> View:
+        """The answer of a command that only looks, with what else one would do where it leads."""
+        view: View = self.session.perform(argv).view
+        if argv[:2] == ("incident", "show") and view.facts().get("state") == "open":
+            resolve = Action("It is over", ("incident", "resolve", argv[2], "--reason", "why"))
+            view = replace(view, actions=(*view.actions, resolve))
+        return view
+
+    # -- the history, page by page --------------------------------------------------------------------------------
+
+    def activity(self, typed: str, *, restart: bool = False) -> Counted:
+        """How long the history is by now, and how much of it holds what was typed: only what is new is counted."""
+        ledger, head, terms = self.session.ledger, self.session.ledger.head_seq(), _terms(typed)
+        if restart or typed != self._typed:
+            self._typed, self._kept, self._upto, restart = typed, 0, 0, True
+        self._kept += ledger.count(terms, above=self._upto, upto=head) if terms else head - self._upto
+        self._upto = head
+        return Counted(typed, self._kept, head, restart)
+
+    def page(self, typed: str, number: int) -> Paged:
+        """A page of what was counted last, counted from the oldest."""
+        if typed != self._typed:
+            return Paged(typed, number, ())
+        first = number * SIZE
+        limit = min(SIZE, self._kept - first)
+        found = self.session.ledger.page(self._kept - first - limit, limit, _terms(typed), upto=self._upto)
+        return Paged(typed, number, [{**entry_row(entry), "status": _status(entry.fact)} for entry in reversed(found)])
+
     # -- commands -------------------------------------------------------------------------------------------------
 
     def nouns(self) -> Nouns:
@@ -97,7 +198,12 @@ class Feed:
 
     def perform(self, argv: tuple[str, ...], consent: str | None = None, reason: str | None = None) -> FromDesk:
         """What became of a command line, as the screen wants to hear it."""
+        call = asking.call_of(self.session, argv)
+        if call is not None and call.shape is Shape.LOOK:
+            return Answered(argv, self._looked(argv), looked=True)
         try:
+            if call is not None and call.command in LONG and self._may_be_a_job(call, reason):
+                return Begun(argv, jobs.start(self.session, argv, consent, reason))
             reply = asking.ask(self.session, argv, consent, reason)
         except Refusal as problem:
             return Answered(argv, refused(problem))
@@ -111,6 +217,16 @@ class Feed:
             case asking.Begun():
                 return Begun(argv, reply.job)
 
+    def _may_be_a_job(self, call: Call, reason: str | None) -> bool:
+        """Whether nothing is left to ask or to refuse."""
+        if self.session.read_only or (call.shape is Shape.DECIDE and not reason):
+            return False
+        try:
+            roles.check(self.session.actor, call.command, call.shape)
+        except Refusal:
+            return False
+        return True
+
     def job(self, id: int) -> FromDesk:
         """What a job answered, or its log where it has not."""
         view = jobs.answer(self.session, id)
@@ -119,6 +235,16 @@ class Feed:
 
     def stop(self, ids: Sequence[int]) -> FromDesk:
         """Stop these jobs, and say how home stands then."""
-        for id in ids:
+        for id in ids if not self.session.read_only else ():
             jobs.cancel(self.session, id)
         return self.look(anyway=True)
+
+
+def _terms(typed: str) -> tuple[Term, ...]:
+    return tuple(Term(wish.text, wish.field, wish.wanted) for wish in wishes(typed))
+
+
+def _status(fact: Fact) -> Status | None:
+    """How a finding or a command ended, where it says so."""
+    word = fact.status if isinstance(fact, (Finding, Command)) else ""
+    return Status(word) if word in set(Status) else None

@@ -1,5 +1,6 @@
 """What the desk tells the screen, and what parts of the screen ask of the app."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -12,18 +13,23 @@ class FromDesk(Message):
     """Something that was asked of the desk has been done."""
 
 
+Place = tuple[str, tuple[str, ...]]  # what it is called, and the command that shows it
+
+
 @dataclass(eq=False)
 class Fresh(FromDesk):
-    """Home as it is now."""
+    """Home as it is now, and all that can be gone to by name."""
 
     view: View
+    places: Sequence[Place] = ()
 
 
 @dataclass(eq=False)
 class Ticked(FromDesk):
-    """Nothing has happened but time."""
+    """Nothing has happened but time, or nobody wants to see what has."""
 
     now: datetime
+    head: int
 
 
 @dataclass(eq=False)
@@ -35,10 +41,56 @@ class Broken(FromDesk):
 
 @dataclass(eq=False)
 class Answered(FromDesk):
-    """A command's answer."""
+    """A command's answer; `looked` says that it changed nothing, and may be asked again."""
 
     argv: tuple[str, ...]
     view: View
+    looked: bool = False
+
+
+@dataclass(eq=False)
+class Again(FromDesk):
+    """What a look answers by now."""
+
+    argv: tuple[str, ...]
+    view: View
+
+
+@dataclass(eq=False)
+class Listed(FromDesk):
+    """The rows of a section, or why they cannot be had."""
+
+    section: str
+    rows: Sequence[Row]
+    problem: View | None = None
+
+
+@dataclass(eq=False)
+class Detailed(FromDesk):
+    """What a row of a section leads to."""
+
+    section: str
+    argv: tuple[str, ...]
+    view: View
+
+
+@dataclass(eq=False)
+class Counted(FromDesk):
+    """How long the history is, and how much of it holds what was typed."""
+
+    typed: str
+    total: int
+    every: int
+    restart: bool
+
+
+@dataclass(eq=False)
+class Paged(FromDesk):
+    """A page of the history, the oldest first; it is of what was typed then."""
+
+    typed: str
+    page: int
+    rows: Sequence[Row]
 
 
 @dataclass(eq=False)
@@ -73,13 +125,41 @@ class Nouns(FromDesk):
 
 
 @dataclass(eq=False)
+class Sought(Message):
+    """The cursor of a section stands on a row with this detail."""
+
+    section: str
+    argv: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class JobWanted(Message):
+    """Somebody wants to see what a job answered, or says so far."""
+
+    job: int
+
+
+@dataclass(eq=False)
+class Sifted(Message):
+    """Only what holds these words is wanted of the history."""
+
+    typed: str
+
+
+@dataclass(eq=False)
+class Copied(Message):
+    """Somebody wants this text for elsewhere."""
+
+    text: str
+
+
+@dataclass(eq=False)
 class Perform(Message):
     """Somebody asks for a command."""
 
     argv: tuple[str, ...]
     consent: str | None = None
     reason: str | None = None
-
 
 
 @dataclass(eq=False)

@@ -8,6 +8,7 @@ from rich.text import Text
 from mlops_tui.render.cells import clean, fit, width_of, wrap
 from mlops_tui.render.charts import draw
 from mlops_tui.tui.paint import glyph, sides, word
+from mlops_tui.tui.standing import Standing
 from mlops_tui.view import Action, Cell, Column, Row, Series, Status, Table, View
 
 Facets = Sequence[Column]  # what a model's health is made of, as the table of models names it
@@ -108,6 +109,14 @@ def _ended(row: Row) -> str:
     return f"{row.get('state')}{took}"
 
 
+def lines_of(mark: tuple[str, str], first: tuple[str, Text], second: tuple[str, str], width: int) -> list[Text]:
+    """A row on two lines, each with its left and its right end; the name is what one looks for."""
+    glyph_, colour = mark
+    upper = Text.assemble((f" {glyph_} ", colour), (word(first[0], 400).rstrip(), "bold"))
+    lower = Text(" " * 3 + word(second[0], 400).rstrip(), style="dim")
+    return [sides(upper, Text.assemble(first[1], " "), width), sides(lower, Text(f"{second[1]} ", style="dim"), width)]
+
+
 def following(row: Row, width: int, zone: tzinfo) -> list[Text]:
     """A period that comes: when, and what."""
     at = row.get("at")
@@ -145,17 +154,17 @@ def place(project: str, *crumbs: str) -> Text:
     return line
 
 
-def who_and_when(facts: Mapping[str, Cell], zone: tzinfo, now: datetime | None, *, needs: int | None, stale: bool,
-                 width: int) -> Text:
+def who_and_when(told: Standing, width: int) -> Text:
     """What needs you, the time there, who you are; the least important leaves first where room is short."""
-    at = now if now is not None else datetime.now(UTC)
-    local = at.astimezone(zone)
+    facts, at = told.facts, told.now if told.now is not None else datetime.now(UTC)
+    local = at.astimezone(told.zone)
     clock = f"{local:%-d %b %Y %H:%M} {local.tzname() or ''}"
     pieces = [
-        _waiting(needs),
-        Text(f"as of {clock}" if stale else clock, style="yellow" if stale else ""),
+        _waiting(told.needs),
+        Text("read-only" if facts.get("read_only") else "", style="bold reverse yellow"),
+        Text("" if told.news is None else f"paused · {told.news} new", style="bold yellow"),
+        Text(f"as of {clock}" if told.stale else clock, style="yellow" if told.stale else ""),
         Text("replay" if facts.get("clock") == "replay" else "", style="magenta"),
-        Text("read-only" if facts.get("read_only") else "", style="bold yellow"),
         Text(_actor(facts), style="dim"),
     ]
     shown = [piece for piece in pieces if piece.plain]

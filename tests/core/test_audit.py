@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mlops_tui.session import ReplayClock, Session
-from mlops_tui.view import Status
+from mlops_tui.view import Status, Text
 from store.facts import Note
 
 
@@ -57,3 +57,22 @@ def test_the_log_can_be_read_as_it_was(told: Session, session: Callable[..., Ses
     told.ledger.append(Note(subject="story", text="later"))
     assert told.perform(["audit", "log"]).view.table("entries").total == 6
     assert session("ana", as_of=before).perform(["audit", "log"]).view.table("entries").total == 5
+
+
+def test_an_entry_is_shown_whole(session: Callable[..., Session]) -> None:
+    opened = session("ana")
+    opened.ledger.append(Note(subject="replay", text="begun", detail={"day": "2013-06-01"}))
+    view = opened.perform(("audit", "show", "1")).view
+    assert view.facts() | {"recorded_at": None, "effective_at": None} == {
+        "kind": "note", "subject": "replay", "actor": "ana (simulated)", "recorded_at": None, "effective_at": None,
+        "text": "begun", "hash": opened.ledger.head()}
+    assert any(isinstance(part, Text) and '"day": "2013-06-01"' in part.body for part in view.parts)
+    assert opened.perform(("audit", "log")).view.table("entries").rows[0]["argv"] == ("audit", "show", "1")
+
+
+@pytest.mark.parametrize("number", ["0", "2", "-1"])
+def test_an_entry_that_is_not_there_is_refused(session: Callable[..., Session], number: str) -> None:
+    opened = session("ana")
+    opened.ledger.append(Note(subject="replay", text="begun"))
+    outcome = opened.perform(("audit", "show", "--", number))
+    assert (outcome.exit, outcome.view.title) == (2, f"There is no entry {number}.")

@@ -83,7 +83,7 @@ def ended(session: Session, status: str, exit: int, argv: tuple[str, ...] = ("na
     """A job that ended so, after two thirds of what it counted; its number."""
     table = jobs.rows(session)
     id = table.add(argv, actor="ana", source="terminal", roles=frozenset())
-    table.claim(id)
+    table.claim(id, host="", pid=os.getpid(), born=0.0)
     table.progress(id, 2, 3, "nearly")
     table.end(id, status, exit=exit, outcome=outcome, title="what it said")
     return str(id)

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from store.facts import KINDS, Fact, Finding, Note, Snapshot, body_of, fact_of
-from store.ledger import GENESIS, Entry, Ledger, stamp
+from store.ledger import GENESIS, Entry, Ledger, Term, stamp
 from store.refusal import Refusal, Unreadable
 
 ROOT = Path(__file__).parents[2]
@@ -123,6 +123,59 @@ def test_closed_it_is_as_it_was_known_then_and_takes_nothing(ledger: Ledger) -> 
     with pytest.raises(Refusal, match="reading only"):
         then.append(Note(subject="a", text="b"))
     assert ledger.head_seq() == 5
+
+
+def test_each_kind_is_read_when_it_is_asked_for_and_what_others_append_is_seen(ledger: Ledger, path: Path) -> None:
+    other = Ledger(f"sqlite:///{path}", Clock(), "bo")
+    notes(ledger, 2)
+    assert ledger.entries("snapshot") == []
+    other.append(Snapshot(subject="s0", snapshot="a", parent="", rows=1, bytes=1), Note(subject="s0", text="later"))
+    assert [entry.seq for entry in ledger.entries("snapshot")] == [3]
+    assert [entry.seq for entry in ledger.entries("note")] == [1, 2, 4]
+    assert [entry.seq for entry in ledger.entries()] == [1, 2, 3, 4]
+    other.append(Note(subject="s0", text="last"))
+    assert [entry.seq for entry in ledger.entries("note", "snapshot")] == [1, 2, 3, 4, 5]
+    assert ledger.entries() == other.entries()
+    assert [entry.seq for entry in ledger.acting_as("cy").entries()] == [1, 2, 3, 4, 5]
+
+
+def test_an_entry_that_cannot_be_read_is_named_by_whoever_needs_it_and_by_nobody_else(ledger: Ledger,
+                                                                                      path: Path) -> None:
+    ledger.append(Snapshot(subject="s0", snapshot="a", parent="", rows=1, bytes=1), Note(subject="a", text="b"))
+    forge(path, "UPDATE entry SET body = '{' WHERE seq = 2")
+    again = Ledger(f"sqlite:///{path}", Clock(), "ana")
+    assert [entry.seq for entry in again.entries("snapshot")] == [1]
+    for _ in range(2):
+        with pytest.raises(Refusal, match="Entry 2"):
+            again.entries("note")
+        with pytest.raises(Refusal, match="Entry 2"):
+            again.entries()
+
+
+# -- a page of it -------------------------------------------------------------------------------------------------
+
+
+def test_a_page_holds_the_newest_first_and_stands_still_while_others_append(ledger: Ledger) -> None:
+    notes(ledger, 30)
+    assert [entry.seq for entry in ledger.page(0, 3, upto=30)] == [30, 29, 28]
+    assert [entry.seq for entry in ledger.page(28, 5, upto=30)] == [2, 1]
+    notes(ledger, 5)
+    assert [entry.seq for entry in ledger.page(0, 3, upto=30)] == [30, 29, 28]
+    assert (ledger.count(upto=30), ledger.count(above=30, upto=35)) == (30, 5)
+    assert ledger.page(10, 1, upto=30) == [ledger.entries()[19]]
+
+
+@pytest.mark.parametrize(("terms", "kept"), [
+    ([Term("S0")], [1, 4, 5]), ([Term("s0", wanted=False)], [2, 3, 6]), ([Term("snapshot", "kind")], [5]),
+    ([Term("pass", "status")], [6]), ([Term("pass", "status", wanted=False)], [1, 2, 3, 4, 5]),
+    ([Term("s0"), Term("n3")], [4]), ([Term("%")], [6]), ([Term("_x", "subject")], []), ([Term("3", "seq")], [3]),
+    ([Term("x", 'a"; DROP')], []), ([Term("!")], [])])
+def test_a_page_keeps_what_its_terms_say(ledger: Ledger, terms: list[Term], kept: list[int]) -> None:
+    notes(ledger, 4)
+    ledger.append(Snapshot(subject="s0", snapshot="a", parent="", rows=1, bytes=1),
+                  Finding(subject="f", check="c", status="pass", title="18 %"))
+    assert [entry.seq for entry in ledger.page(0, 10, terms, upto=6)] == kept[::-1]
+    assert ledger.count(terms, upto=6) == len(kept)
 
 
 # -- it only grows ----------------------------------------------------------------------------------------------

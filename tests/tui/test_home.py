@@ -1,150 +1,38 @@
 """Home as a person uses it: every size, every state, every key, on a real project and real jobs."""
 
-import asyncio
 import fcntl
 import json
 import os
 import pty
 import select
-import signal
 import struct
 import subprocess
 import sys
 import termios
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from rich.cells import cell_len
-from textual import events
 from textual.color import Color
-from textual.pilot import Pilot
 
-import mlops_tui.core
 from mlops_tui import jobs
-from mlops_tui.commands import root
-from mlops_tui.opening import open_project
 from mlops_tui.render.cells import GLYPHS
 from mlops_tui.session import ReplayClock, Session
-from mlops_tui.tui.app import Dashboard, place
+from mlops_tui.tui.app import Dashboard
 from mlops_tui.tui.cache import path_of
+from mlops_tui.tui.places import place
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.ask import Ask, Why
 from mlops_tui.tui.themes import THEMES
 from mlops_tui.tui.widgets.command_line import CommandLine
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Status
-from store.facts import AlertEvent, Approval, Finding, IncidentEvent, Note, Promotion, Proposal, Trained
-
-NAPS = Path(__file__).parent.parent / "naps"
-SIZES = [(120, 40), (80, 24), (60, 16)]
-
-
-@pytest.fixture
-def naps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`nap` in this process and in its children."""
-    monkeypatch.setattr(mlops_tui.core, "__path__", [*mlops_tui.core.__path__, str(NAPS / "core")])
-    monkeypatch.setitem(root.files, "nap", NAPS / "core" / "nap.py")
-    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(NAPS), str(NAPS.parent.parent)]))
-
-
-@pytest.fixture
-def told(project: Path, clock: ReplayClock) -> Iterator[Session]:
-    """A project with something of everything that Home shows."""
-    (project / "models" / "odd[bold].yaml").write_text((project / "models" / "flights-delay.yaml").read_text(), "utf-8")
-    session = open_project(project, person="ana", clock=clock)
-    add = session.ledger.append
-    add(_trained("7"), Promotion(subject="flights-delay", version="7", previous="", approval="AP-1", evidence=""))
-    for day in range(20):
-        clock.advance(clock.moment + timedelta(days=1))
-        add(Finding(check="performance", subject="flights-delay", status="pass", title="roc_auc 0.74",
-                    detail={"predicted": 0.26 - day / 500, "seen": 0.30 - day / 200}))
-    add(Finding(check="calibration", subject="flights-delay", status="fail", title="ECE 0.081 is over 0.05"),
-        Finding(check="drift", subject="flights-delay", status="pass", title="nothing moved"),
-        Finding(check="ingest", subject="flights", status="warn", title="3 bad rows of 1,024"))
-    add(IncidentEvent(subject="INC-3", event="opened", title="predicts 18 %, sees 14 %", severity="high"),
-        AlertEvent(subject="AL-7", event="fired", monitor="m", severity="medium", title="late [again] in [/red]"),
-        _trained("8"),
-        Approval(subject="AP-5", event="asked", argv=("promote", "flights-delay@8"), quorum=2, role="approver",
-                 requester="bo", expires_at=(clock.moment + timedelta(hours=20)).isoformat(), title="promote 8"),
-        Proposal(subject="P-4", event="proposed", path="x.yaml", content="x", why="labels must be whole", lesson=True))
-    yield session
-    for job in jobs.rows(session).open():
-        if job.pid and jobs.here(job) and jobs.alive(job):
-            os.killpg(job.pid, signal.SIGKILL)
-    for child in jobs._children:
-        child.wait(10)
-    jobs._children.clear()
-
-
-def _trained(version: str) -> Trained:
-    return Trained(subject="flights-delay", version=version, candidate="c", key="k", run_id="r", artifact="a",
-                   training="t", declaration="d", seed=1, window=("", ""), metrics={})
-
-
-class Terminal:
-    """The dashboard in a terminal of a size, and what a person sees of it."""
-
-    def __init__(self, app: Dashboard, pilot: Pilot[None]) -> None:
-        self.app, self.pilot = app, pilot
-
-    @property
-    def text(self) -> str:
-        return "\n".join(strip.text for strip in self.app.screen._compositor.render_strips())
-
-    async def settle(self) -> None:
-        """Until nothing is asked of the desk any more."""
-        for _ in range(2000):
-            await self.pilot.pause(0.01)
-            if not self.app.busy:
-                await self.pilot.pause()
-                if not self.app.busy:
-                    return
-        pytest.fail("the desk never came to rest")
-
-    async def expect(self, seen: Callable[[], bool]) -> None:
-        for _ in range(2000):
-            if seen():
-                return
-            await self.pilot.pause(0.01)
-        pytest.fail(f"never seen:\n{self.text}")
-
-    async def press(self, *keys: str) -> None:
-        await self.pilot.press(*keys)
-        await self.settle()
-
-    async def type(self, line: str) -> None:
-        """A command line, typed faster than anything is drawn."""
-        for character in f":{line}":
-            key = {":": "colon", " ": "space", "-": "minus"}.get(character, character)
-            self.app.post_message(events.Key(key, character))
-        self.app.post_message(events.Key("enter", None))
-        await self.pilot.pause()
-        await self.pilot.pause(0.05)
-        await self.settle()
-
-
-@asynccontextmanager
-async def dashboard(folder: Path, size: tuple[int, int] = (120, 40), **how: Any) -> AsyncIterator[Terminal]:
-    app = Dashboard(folder, **how)
-    try:
-        async with app.run_test(size=size, notifications=True) as pilot:
-            terminal = Terminal(app, pilot)
-            await pilot.pause()
-            await terminal.settle()
-            yield terminal
-    finally:
-        closed = app.desk.close(10)
-    assert closed
-
-
-def run(story: Coroutine[Any, Any, None]) -> None:
-    asyncio.run(story)
-
+from store.facts import IncidentEvent, Note
+from tests.screens import SIZES, dashboard, run
 
 # -- what is seen -------------------------------------------------------------------------------------------------
 
@@ -160,7 +48,8 @@ def test_every_size_shows_the_models_and_how_much_waits(told: Session, size: tup
             assert "■ 5 need you" in lines[0]
             assert "flights-delay" in terminal.text
             assert "perf" in terminal.text
-            assert ": command" in lines[-1]
+            assert "1 Home" in lines[-1]
+            assert "? all" in lines[-1]
 
     run(story())
 
@@ -390,12 +279,12 @@ def test_on_a_narrow_terminal_tab_turns_to_the_other_side(told: Session) -> None
             assert "INC-3" not in terminal.text
             await terminal.press("tab")
             assert "INC-3" in terminal.text
-            assert "Models" not in terminal.text
+            assert "╭─ Models" not in terminal.text
             await terminal.press("tab")
-            assert "Models" in terminal.text
+            assert "╭─ Models" in terminal.text
             await terminal.pilot.resize_terminal(120, 40)
             await terminal.settle()
-            assert "Models" in terminal.text
+            assert "╭─ Models" in terminal.text
             assert "INC-3" in terminal.text
 
     run(story())

@@ -1,82 +1,70 @@
 """The answer of one command: its view, and what can be done next."""
 
-from datetime import tzinfo
+from collections.abc import Iterable
 from typing import ClassVar
 
 from rich.text import Text
-from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.screen import Screen
-from textual.widgets import Static
+from textual.widget import Widget
 
 from mlops_tui.render.cells import clean, fit
-from mlops_tui.tui import panels
-from mlops_tui.tui.messages import Perform
-from mlops_tui.tui.widgets.bar import Bar
-from mlops_tui.tui.widgets.body import Body
-from mlops_tui.tui.widgets.command_line import CommandLine
+from mlops_tui.tui.screens.framed import Framed
+from mlops_tui.tui.standing import Standing
+from mlops_tui.tui.widgets.pane import Pane
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Row, View
 
-KEYS = " Esc back   ↑↓ PgUp PgDn scroll   Tab next step   Enter does it   : command   q quit"
 
+class Answer(Framed):
+    """Esc goes back to where the command was asked; what was only looked up is looked up again when things happen."""
 
-class Answer(Screen[None]):
-    """Esc goes back to where the command was asked."""
-
+    CSS_PATH = "answer.tcss"  # what the first picture does not need is read when it is needed
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,backspace", "back", "Back", show=False, id="answer.back"),
-        Binding("pagedown,space", "page(1)", "Page down", show=False, id="answer.down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="answer.up"),
+        Binding("pagedown,space", "page(1)", "A screen down", show=False, id="answer.down"),
+        Binding("pageup", "page(-1)", "A screen up", show=False, id="answer.up"),
     ]
 
-    def __init__(self, view: View, argv: tuple[str, ...], project: str, zone: tzinfo, *,
-                 command_first: bool = False) -> None:
-        super().__init__()
-        self._view, self._argv, self._project, self._zone = view, argv, project, zone
-        self._painted = _command if command_first else _action
+    def __init__(self, view: View, argv: tuple[str, ...], standing: Standing, *, looked: bool = False,
+                 listing: bool = False) -> None:
+        super().__init__(standing)
+        self._view, self._argv, self.looked, self._listing = view, argv, looked, listing
 
-    def compose(self) -> ComposeResult:
-        yield Bar(id="bar")
-        shown = View(self._view.title, self._view.status, self._view.parts)
-        yield Body(shown, self._zone, self._argv, id="body")
-        if self._view.actions:
-            rows = Rows("place", self._painted, id="actions")
-            rows.set_class(len(self._view.actions) > 9, "-long")
-            yield rows
-        yield Static(KEYS, id="keys", markup=False)
-        yield CommandLine()
+    @property
+    def crumbs(self) -> tuple[str, ...]:
+        return (" ".join(self._argv),)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return self._argv
+
+    def within(self) -> Iterable[Widget]:
+        yield Pane(paint=_command, lettered=False, id="pane") if self._listing else Pane(id="pane")
 
     def on_mount(self) -> None:
-        self.query_one("#bar", Bar).show(panels.place(self._project, " ".join(self._argv)), Text())
-        actions = self.query(Rows)
-        if actions:
-            actions.first().border_title = "Next"
-            actions.first().show([{"place": place, "label": action.label, "argv": action.argv}
-                                  for place, action in enumerate(self._view.actions)])
-        self.query_one("#body").focus()
+        self.show(self._view)
+        self.pane.body.focus()
 
-    @on(Rows.Opened, "#actions")
-    def _chosen(self, event: Rows.Opened) -> None:
-        argv = event.row.get("argv") if event.row is not None else ()
-        if isinstance(argv, tuple) and argv:
-            self.post_message(Perform(argv))
+    @property
+    def pane(self) -> Pane:
+        return self.query_one("#pane", Pane)
+
+    def show(self, view: View) -> None:
+        """The same command's answer as it is now."""
+        self._view = view
+        self.pane.show(view, self._argv, self.standing.zone)
+
+    def filterable(self) -> Rows | None:
+        """A list of commands is filtered wherever the focus is."""
+        return self.pane.actions if self._view.actions else None
 
     def action_back(self) -> None:
-        self.dismiss()
+        if not self.unsift():
+            self.dismiss()
 
     def action_page(self, by: int) -> None:
-        body = self.query_one("#body", Body)
+        body = self.pane.body
         (body.scroll_page_down if by > 0 else body.scroll_page_up)(animate=False)
-
-
-def _action(row: Row, width: int) -> list[Text]:
-    argv = row.get("argv")
-    typed = " ".join(argv) if isinstance(argv, tuple) else ""
-    line = Text.assemble((" → ", "cyan"), (clean(str(row["label"])), "bold"), (f"   {clean(typed)}", "dim"))
-    line.truncate(width, overflow="ellipsis")
-    return [line]
 
 
 def _command(row: Row, width: int) -> list[Text]:

@@ -17,12 +17,14 @@ from mlops_tui.tui.widgets.body import Body
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Row, View
 
+AROUND, TALLEST = 9, 24  # lines of a question without its plan and choices, and of the longest plan seen at once
 Choice = tuple[str, str]  # the answer, and how it is offered; the first is what Enter alone means
 
 
 class Ask(ModalScreen[str]):
     """A question with its choices; the harmless one comes first, and Esc is the same as it."""
 
+    CSS_PATH = "ask.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,n", "leave", "No", show=False, id="ask.leave"),
         Binding("pagedown", "page(1)", "Page down", show=False, id="ask.down"),
@@ -46,6 +48,15 @@ class Ask(ModalScreen[str]):
         rows.styles.height = len(self._choices)
         rows.focus()
 
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._fit)
+
+    def _fit(self) -> None:
+        """The plan is as high as it is long, as far as the choices below it stay on the screen."""
+        for body in self.query(Body):
+            room = self.size.height - AROUND - len(self._choices)
+            body.styles.height = max(min(body.virtual_size.height, room, TALLEST), 2)
+
     @on(Rows.Opened, "#choices")
     def _chosen(self, event: Rows.Opened) -> None:
         self.dismiss(str(event.row["answer"]) if event.row is not None else self._choices[0][0])
@@ -63,18 +74,19 @@ def _choice(row: Row, width: int) -> list[Text]:
 
 
 class Why(ModalScreen[str]):
-    """A judgement wants its reason; nothing said means nothing done."""
+    """A judgement wants its reason, a step a word on it; nothing said means nothing done."""
 
+    CSS_PATH = "ask.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", show=False, id="why.leave")]
 
-    def __init__(self, argv: Sequence[str]) -> None:
+    def __init__(self, argv: Sequence[str], question: str) -> None:
         super().__init__()
-        self._argv = argv
+        self._argv, self._question = argv, question
 
     def compose(self) -> ComposeResult:
         with Vertical(id="ask"):
             yield Static(Text(clean(" ".join(self._argv)), style="bold"), id="question")
-            yield Static("Why? It is recorded with the decision. Esc does nothing.", markup=False)
+            yield Static(f"{self._question} Esc does nothing.", markup=False)
             yield Input(id="reason", compact=True)
 
     def on_mount(self) -> None:

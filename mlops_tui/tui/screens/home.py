@@ -1,54 +1,56 @@
 """Home: what is healthy, what needs you, what runs, and what comes next."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
+from datetime import tzinfo
 from typing import ClassVar
-from zoneinfo import ZoneInfo
 
 from textual import on
-from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.markup import escape
-from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import Static
 
 from mlops_tui.tui import panels
-from mlops_tui.tui.messages import Opened, Perform
-from mlops_tui.tui.widgets.bar import Bar
+from mlops_tui.tui.messages import JobWanted, Opened, Perform
+from mlops_tui.tui.screens.framed import Framed
+from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.body import Body
-from mlops_tui.tui.widgets.command_line import CommandLine
 from mlops_tui.tui.widgets.drawing import Drawing
 from mlops_tui.tui.widgets.rows import Rows
-from mlops_tui.view import Cell, Column, Row, Series, Table, View
+from mlops_tui.view import Column, Row, Series, Table, View
 
-KEYS = " Enter opens   Tab next   : command   ? all   q quit   r refresh"
 TWO_SIDES = 100  # columns from which both sides have room
 NO_MODEL = "No model is declared yet.\n\nmlops-tui init     lays out a project\nmodels/NAME.yaml   declares a model"
 NOTHING = "● Nothing: all that was found is taken care of."
 
 
-class Home(Screen[None]):
+class Home(Framed):
     """The first screen; it is given views and asks for commands, and knows nothing of the project itself."""
 
     AUTO_FOCUS = ""  # on_mount knows better
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "All rows again", show=False, id="home.back"),
         Binding("tab", "next", "Next panel", show=False, id="home.next"),
         Binding("shift+tab", "previous", "Previous panel", show=False, id="home.previous"),
-        Binding("x", "stop", "Stop the job under the cursor", show=False, id="home.stop"),
-        Binding("l", "log", "Log of the job under the cursor", show=False, id="home.log"),
     ]
 
-    def __init__(self, view: View | None) -> None:
-        super().__init__(id="home")
-        self._view, self._stale, self._now = view, True, None
+    def __init__(self, view: View | None, standing: Standing) -> None:
+        super().__init__(standing, id="home")
+        self._view = view
 
     _view: View | None
     _problem: View | None = None
-    _now: datetime | None
 
-    def compose(self) -> ComposeResult:
-        yield Bar(id="bar")
+    @property
+    def crumbs(self) -> tuple[str, ...]:
+        return ("Home",)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("status",)
+
+    def within(self) -> Iterable[Widget]:
         with Container(id="panels"):
             with Vertical(id="left"):
                 with Vertical(id="health"):
@@ -57,13 +59,11 @@ class Home(Screen[None]):
                     yield Drawing("words")
                 yield Drawing("chart")
             with Vertical(id="right"):
-                yield Rows("id", panels.need, empty=NOTHING, id="needs")
+                yield Rows("id", panels.need, empty=NOTHING, tall=2, id="needs")
                 yield Rows("job", panels.job, empty="nothing", id="jobs")
                 yield Rows("what", lambda row, width: panels.following(row, width, self.zone),
                            empty="nothing is scheduled", id="next")
         yield Vertical(id="problem")
-        yield Static(KEYS, id="keys", markup=False)
-        yield CommandLine()
 
     def on_mount(self) -> None:
         for id, title in (("health", "Models"), ("chart", "Share of positives"), ("needs", "Needs you"),
@@ -76,8 +76,8 @@ class Home(Screen[None]):
     # -- what is shown --------------------------------------------------------------------------------------------
 
     @property
-    def zone(self) -> ZoneInfo:
-        return ZoneInfo(str(self._facts().get("zone") or "UTC"))
+    def zone(self) -> tzinfo:
+        return self.standing.zone
 
     @property
     def facets(self) -> Sequence[Column]:
@@ -85,25 +85,16 @@ class Home(Screen[None]):
         rows = self._table("models").rows
         return [column for column in self._table("models").columns if rows and f"{column.id}_why" in rows[0]]
 
-    def _facts(self) -> dict[str, Cell]:
-        return self._view.facts() if self._view is not None else {}
-
     def _table(self, id: str) -> Table:
         assert self._view is not None
         return self._view.table(id)
 
     def show(self, view: View) -> None:
         """Home as it is now."""
-        self._view, self._stale = view, False
-        now = view.facts().get("now")
-        self._now = now if isinstance(now, datetime) else None
+        self._view = view
         self.remove_class("-broken")
         self._problem = None
         self._draw()
-
-    def tick(self, now: datetime) -> None:
-        self._now = now
-        self._draw_bar()
 
     def fail(self, view: View) -> None:
         """The project cannot be shown; what was shown last is hidden behind the reason."""
@@ -113,7 +104,6 @@ class Home(Screen[None]):
             problem.mount(Body(view), Static("\n It is tried again every two seconds; r tries at once.", markup=False))
         self._problem = view
         self.add_class("-broken")
-        self._draw_bar()
 
     def _draw(self) -> None:
         if self._view is not None:
@@ -124,7 +114,7 @@ class Home(Screen[None]):
             self.query_one("#needs").border_title = f"Needs you ({waiting})" if waiting else "Needs you"
             self.query_one("#needs").set_class(waiting > 0, "-waiting")
             self._draw_model(self.query_one("#models", Rows).row)
-        self._draw_bar()
+        self._frame()
 
     def _draw_model(self, row: Row | None) -> None:
         """The words and the picture of the model under the cursor."""
@@ -141,20 +131,6 @@ class Home(Screen[None]):
         wanted = f"share/{row['model']}" if row is not None else ""
         parts = self._view.parts if self._view is not None else ()
         return next((part for part in parts if isinstance(part, Series) and part.id == wanted), None)
-
-    def _draw_bar(self) -> None:
-        facts = self._facts()
-        left = panels.place(str(facts.get("project") or "…"), "Home")
-        known = self._view is not None and not self.has_class("-broken")
-        waiting = len(self._table("needs").rows) if known else None
-        zone, width = self.zone, self.app.size.width
-        now = self._now or (at if isinstance(at := facts.get("now"), datetime) else None)
-        right = panels.who_and_when(facts, zone, now, needs=waiting, stale=self._stale and self._view is not None,
-                                    width=width - len(left.plain) - 2)
-        self.query_one("#bar", Bar).show(left, right)
-
-    def on_resize(self) -> None:
-        self._draw_bar()
 
     # -- what is asked --------------------------------------------------------------------------------------------
 
@@ -177,19 +153,10 @@ class Home(Screen[None]):
     @on(Rows.Opened, "#jobs")
     def _job_opened(self, event: Rows.Opened) -> None:
         if event.row is not None:
-            self.post_message(Perform(("job", "log", str(event.row["job"]))))
+            self.post_message(JobWanted(int(str(event.row["job"]))))
 
-    def _job(self) -> Row | None:
-        focused = self.focused
-        return focused.row if isinstance(focused, Rows) and focused.id == "jobs" else None
-
-    def action_stop(self) -> None:
-        if (row := self._job()) is not None:
-            self.post_message(Perform(("job", "cancel", str(row["job"]))))
-
-    def action_log(self) -> None:
-        if (row := self._job()) is not None:
-            self.post_message(Perform(("job", "log", str(row["job"]))))
+    def action_back(self) -> None:
+        self.unsift()
 
     def action_next(self) -> None:
         """The next panel; where only one side has room, the other side."""

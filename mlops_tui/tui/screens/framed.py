@@ -1,0 +1,158 @@
+"""What every screen has: the line at the top, the keys at the bottom, the lines for commands and filters."""
+
+import json
+import shlex
+from collections.abc import Iterable
+from typing import ClassVar
+
+from textual import events, on
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.markup import escape
+from textual.screen import Screen
+from textual.widget import Widget
+from textual.widgets import Input
+
+from mlops_tui.tui import panels
+from mlops_tui.tui.filtering import wishes
+from mlops_tui.tui.messages import Copied, Perform
+from mlops_tui.tui.places import leads
+from mlops_tui.tui.standing import Standing
+from mlops_tui.tui.widgets.bar import Bar
+from mlops_tui.tui.widgets.body import Body
+from mlops_tui.tui.widgets.command_line import CommandLine
+from mlops_tui.tui.widgets.filter_line import FilterLine
+from mlops_tui.tui.widgets.keys import Keys
+from mlops_tui.tui.widgets.pane import Pane
+from mlops_tui.tui.widgets.rows import Rows
+from mlops_tui.view import Row
+
+
+class Framed(Screen[None]):
+    """A screen that is told how the dashboard stands, and asks for commands."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "Filter the list: words, !not, status:fail", show=False, id="framed.filter"),
+        Binding("x", "stop", "Stop the job under the cursor", show=False, id="framed.stop"),
+        Binding("l", "log", "Log of the job under the cursor", show=False, id="framed.log"),
+        Binding("y", "copy", "Copy the command line of the row, or of the screen", show=False, id="framed.copy"),
+    ]
+
+    def __init__(self, standing: Standing | None = None, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self.standing = standing or Standing()
+        self._filters: dict[str, str] = {}
+
+    def compose(self) -> ComposeResult:
+        yield Bar(id="bar")
+        yield from self.within()
+        yield Keys(id="keys")
+        yield CommandLine()
+
+    def within(self) -> Iterable[Widget]:
+        """What stands between the first and the last line."""
+        return ()
+
+    @property
+    def crumbs(self) -> tuple[str, ...]:
+        """Where one is, below the project."""
+        return ()
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The command line that shows what is shown here; nothing where there is none."""
+        return ()
+
+    def stand(self, standing: Standing) -> None:
+        """How the dashboard stands now."""
+        self.standing = standing
+        self._frame()
+
+    def _frame(self) -> None:
+        if not self.query(Keys):
+            return  # not there yet; it is drawn when it is
+        told = self.standing
+        left = panels.place(told.project, *self.crumbs)
+        room = self.app.size.width - min(len(left.plain), 40) - 2
+        self.query_one("#bar", Bar).show(left, panels.who_and_when(told, room))
+        self.query_one("#keys", Keys).show(told.mode)
+
+    def on_mount(self) -> None:
+        self._frame()
+
+    def on_resize(self) -> None:
+        self._frame()
+
+    # -- keys -----------------------------------------------------------------------------------------------------
+
+    def on_key(self, event: events.Key) -> None:
+        """The letter of a next step does it."""
+        if self.lettered and not isinstance(self.focused, Input):
+            argv = next((argv for pane in self.query(Pane) if (argv := pane.behind(event.character))), ())
+            if argv:
+                event.stop()
+                self.post_message(Perform(argv))
+
+    @property
+    def lettered(self) -> bool:
+        """Whether the letters of the next steps that are seen are those of what is meant."""
+        return True
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        focused = self.focused
+        return focused.row if isinstance(focused, (Rows, Body)) else None
+
+    def _job(self) -> str:
+        row = self.row
+        return str(row["job"]) if row is not None and row.get("job") is not None else ""
+
+    def action_stop(self) -> None:
+        if job := self._job():
+            self.post_message(Perform(("job", "cancel", job)))
+
+    def action_log(self) -> None:
+        if job := self._job():
+            self.post_message(Perform(("job", "log", job)))
+
+    def action_copy(self) -> None:
+        row = self.row
+        argv = leads(row) if row is not None else ()
+        if row is not None and not argv:
+            self.post_message(Copied(json.dumps(row, default=str, ensure_ascii=False)))
+        elif argv or self.command:
+            self.post_message(Copied(shlex.join(("mlops-tui", *(argv or self.command)))))
+
+    # -- the filter -----------------------------------------------------------------------------------------------
+
+    def filterable(self) -> Rows | None:
+        """The list that `/` filters: the one that has the focus."""
+        return self.focused if isinstance(self.focused, Rows) else None
+
+    async def action_filter(self) -> None:
+        """Ask for the words; the line for them is made when it is first wanted, and what is typed meanwhile waits."""
+        rows = self.filterable()
+        if rows is not None and rows.id:
+            if not self.query(FilterLine):
+                await self.mount(FilterLine())
+            self.query_one(FilterLine).ask(rows, self._filters.get(rows.id, ""))
+
+    @on(FilterLine.Wanted)
+    def _wanted(self, event: FilterLine.Wanted) -> None:
+        event.stop()
+        if isinstance(event.of, Rows):
+            self.sift(event.of, event.text)
+
+    def sift(self, rows: Rows, typed: str) -> None:
+        """Keep only the rows of a list that hold these words; the list says so."""
+        self._filters[rows.id or ""] = typed
+        rows.border_subtitle = escape(f"/ {typed}") if typed.strip() else ""
+        rows.keep(wishes(typed))
+
+    def unsift(self) -> bool:
+        """Take the filters back; whether there was one."""
+        kept = [rows for rows in self.query(Rows) if self._filters.get(rows.id or "", "").strip()]
+        for rows in kept:
+            self.sift(rows, "")
+        return bool(kept)

@@ -1,0 +1,172 @@
+"""A list beside the detail of the row under its cursor; where room is short, Enter shows the detail."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import PurePath
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal
+from textual.markup import escape
+from textual.widget import Widget
+
+from mlops_tui.tui.messages import Perform, Sifted, Sought
+from mlops_tui.tui.screens.framed import Framed
+from mlops_tui.tui.sections import SECTIONS
+from mlops_tui.tui.standing import MODES, Standing
+from mlops_tui.tui.widgets.body import NOTHING
+from mlops_tui.tui.widgets.pane import Pane
+from mlops_tui.tui.widgets.rows import Rows
+from mlops_tui.view import Row, View
+
+LOOKING = "◌ looking"
+
+
+class SectionScreen(Framed):
+    """Pipelines, models, monitors, incidents or the history; it is given rows and views, and asks for commands."""
+
+    AUTO_FOCUS = "#list"
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["answer.tcss", "section.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,backspace", "back", "Back to the list", show=False, id="section.back"),
+        Binding("tab", "turn", "List or detail", show=False, id="section.turn"),
+        Binding("shift+tab", "turn", "List or detail", show=False, id="section.turn-back"),
+    ]
+
+    def __init__(self, id: str, standing: Standing) -> None:
+        super().__init__(standing, id=id)
+        self._section = SECTIONS[id]
+        self._shown: tuple[str, ...] = ()
+        self.typed = ""
+
+    @property
+    def crumbs(self) -> tuple[str, ...]:
+        return (next(mode.title for mode in MODES if mode.id == self.id),)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return self._section.looks[0] if self._section.looks else ("audit", "log")
+
+    def within(self) -> Iterable[Widget]:
+        section = self._section
+        with Horizontal(id="section"):
+            yield Rows("key", lambda row, width: section.lines(row, width, self.standing.zone), empty=LOOKING,
+                       tall=section.tall, id="list")
+            yield Pane(id="pane")
+
+    def on_mount(self) -> None:
+        self.list.border_title = self._section.title
+
+    @property
+    def list(self) -> Rows:
+        return self.query_one("#list", Rows)
+
+    @property
+    def pane(self) -> Pane:
+        return self.query_one("#pane", Pane)
+
+    # -- what is shown --------------------------------------------------------------------------------------------
+
+    def fill(self, rows: Sequence[Row]) -> None:
+        """The rows as they are now."""
+        self.list.say(self._section.empty)
+        self.list.show(rows)
+        self._told(self.list.count, len(rows))
+
+    def fail(self, view: View) -> None:
+        """The rows cannot be had, and why."""
+        facts = view.facts()
+        self.list.say("\n".join(f"■ {view.title}" if not number else str(value)
+                                for number, value in enumerate((view.title, *facts.values()))))
+        self.list.show(())
+        self.pane.show(NOTHING, ())
+
+    def count(self, typed: str, total: int, every: int, *, restart: bool) -> None:
+        """How long the history is that is read page by page, and how much of it the filter keeps."""
+        if typed != self.typed:
+            return
+        self.list.say(self._section.empty)
+        if restart:
+            self.list.restart(total)
+        else:
+            self.list.grow(total)
+        self._told(total, every)
+
+    def _told(self, kept: int, every: int) -> None:
+        count = f"{kept:,} of {every:,}" if kept != every else f"{every:,}"
+        self.list.border_title = f"{self._section.title} ({count})"
+        if not kept:
+            self.pane.show(NOTHING, ())
+
+    def detail(self, argv: tuple[str, ...], view: View) -> None:
+        """What the row under the cursor leads to."""
+        row = self.list.row
+        if row is not None and row.get("argv") == argv:
+            self._shown = argv
+            self.pane.border_subtitle = ""
+            self.pane.border_title = escape(" ".join(argv))
+            self.pane.show(view, argv, self.standing.zone)
+
+    @property
+    def wanted(self) -> tuple[str, ...]:
+        """The command whose answer is the detail; nothing where it is not seen."""
+        argv = self.list.row.get("argv") if self.list.row is not None else ()
+        return argv if isinstance(argv, tuple) and not self.has_class("-narrow") else ()
+
+    @on(Rows.Moved, "#list")
+    def _moved(self, event: Rows.Moved) -> None:
+        event.stop()
+        if self.wanted:
+            if self.wanted != self._shown:
+                self.pane.border_subtitle = LOOKING
+            self.post_message(Sought(self.id or "", self.wanted))
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._again)
+
+    def _again(self) -> None:
+        """There may be room for the detail now."""
+        if self.wanted and self.wanted != self._shown:
+            self.post_message(Sought(self.id or "", self.wanted))
+
+    # -- what is asked --------------------------------------------------------------------------------------------
+
+    @on(Rows.Opened, "#list")
+    def _opened(self, event: Rows.Opened) -> None:
+        event.stop()
+        argv = event.row.get("argv") if event.row is not None else ()
+        if self.wanted:
+            self.pane.body.focus()
+        elif isinstance(argv, tuple) and argv:
+            self.post_message(Perform(argv))
+
+    @property
+    def lettered(self) -> bool:
+        """Only while the detail is that of the row under the cursor."""
+        return bool(self.wanted) and self.wanted == self._shown
+
+    def filterable(self) -> Rows | None:
+        return self.list
+
+    def sift(self, rows: Rows, typed: str) -> None:
+        super().sift(rows, typed)
+        if self._section.looks:
+            self._told(self.list.count, self.list.every)
+        else:
+            self.typed = typed
+            self.post_message(Sifted(typed))
+
+    def action_back(self) -> None:
+        """From the detail to the list; in the list, all rows again."""
+        if self.focused is not self.list:
+            self.list.focus()
+        else:
+            self.unsift()
+
+    def action_turn(self) -> None:
+        if self.focused is self.list and self.wanted:
+            self.pane.body.focus()
+        elif self.focused is self.pane.body and self.pane.actions.display:
+            self.pane.actions.focus()
+        else:
+            self.list.focus()

@@ -1,0 +1,160 @@
+"""The parts of the dashboard that are a list beside the detail of its row: which commands fill them, how rows look."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+
+from rich.text import Text
+
+from mlops_tui.render.cells import fit, number
+from mlops_tui.tui.paint import glyph, sides, word
+from mlops_tui.tui.panels import lines_of, short_time
+from mlops_tui.view import Cell, Column, Row, Status, View
+
+Lines = Callable[[Row, int, tzinfo], list[Text]]
+ROOMY = 70  # columns from which an entry has room for who did it
+SEVERITIES = ("critical", "high", "medium", "low")
+
+
+@dataclass(frozen=True)
+class Section:
+    """`looks` are the commands whose answers `rows` makes a list of; a row's `argv` shows its detail."""
+
+    id: str
+    title: str
+    empty: str
+    lines: Lines
+    looks: tuple[tuple[str, ...], ...] = ()
+    rows: Callable[[Sequence[View]], list[Row]] = lambda views: []
+    tall: int = 2
+
+
+# -- pipelines ----------------------------------------------------------------------------------------------------
+
+
+def _pipelines(views: Sequence[View]) -> list[Row]:
+    return [{**row, "key": row["pipeline"], "argv": ("pipeline", "status", str(row["pipeline"]))}
+            for row in views[0].table("pipelines").rows]
+
+
+def _pipeline(row: Row, width: int, zone: tzinfo) -> list[Text]:
+    seconds = row.get("seconds")
+    took = f"{seconds:.1f} s" if isinstance(seconds, (int, float)) else ""
+    when = f"last run {_when(row.get('last_run'), zone)}" if row.get("last_run") else "never run"
+    return lines_of(glyph(row.get("status")), (str(row["pipeline"]), Text(str(row["status"]), style=glyph(
+        row.get("status"))[1])), (f"{when} · {row['steps']} steps", took), width)
+
+
+# -- models -------------------------------------------------------------------------------------------------------
+
+
+def _versions(views: Sequence[View]) -> list[Row]:
+    return [{**row, "key": f"{row['model']}@{row['version']}"} for row in views[0].table("versions").rows]
+
+
+def _version(row: Row, width: int, zone: tzinfo) -> list[Text]:
+    if row["version"] is None:
+        return lines_of(("○", "dim"), (str(row["model"]), Text("not trained", style="dim")), ("", ""), width)
+    role = str(row["role"])
+    mark = glyph(row["status"]) if role == "champion" else ("◇" if role == "challenger" else "·", "dim")
+    style = {"champion": "bold", "challenger": "blue"}.get(role, "dim")
+    made = f"{row['candidate']} · {_day(row.get('trained_at'), zone)}"
+    return lines_of(mark, (f"{row['model']} {row['version']}", Text(role, style=style)),
+                    (made, _interval(row, str(row["metric"]))), width)
+
+
+# -- monitoring ---------------------------------------------------------------------------------------------------
+
+
+def _monitors(views: Sequence[View]) -> list[Row]:
+    return [{**row, "key": row["monitor"]} for row in views[0].table("monitors").rows]
+
+
+def _monitor(row: Row, width: int, zone: tzinfo) -> list[Text]:
+    mark = glyph(row["status"])
+    when = _when(row.get("at"), zone)
+    return lines_of(mark, (str(row["monitor"]), Text(f"{row['status']}  {when}".rstrip(), style=mark[1])),
+                    (str(row["found"]), f"↻ {_when(row['next'], zone)}" if row.get("next") else ""), width)
+
+
+# -- incidents ----------------------------------------------------------------------------------------------------
+
+
+def _incidents(views: Sequence[View]) -> list[Row]:
+    """What is open first, the gravest of it first; then what is over, the newest first."""
+    incidents, alerts = views[0].table("incidents").rows, views[1].table("alerts").rows
+    inside = {name for row in incidents if row["state"] != "resolved" for name in _names(row["alerts"])}
+    found: list[Row] = [{**row, "key": row["incident"], "since": row["opened_at"], "who": row["lead"],
+                         "argv": ("incident", "show", str(row["incident"]))} for row in incidents]
+    found += [{**row, "key": row["alert"], "who": row["owner"], "within": row["alert"] in inside,
+               "argv": ("alert", "show", str(row["alert"]))} for row in alerts]
+    return sorted(found, key=_urgency)
+
+
+def _names(value: Cell) -> tuple[str, ...]:
+    return value if isinstance(value, tuple) else ()
+
+
+def _urgency(row: Row) -> tuple[bool, bool, bool, int, float]:
+    over = row["state"] == "resolved"
+    severity = SEVERITIES.index(str(row["severity"])) if row["severity"] in SEVERITIES else len(SEVERITIES)
+    since = row["since"]
+    age = since.timestamp() if isinstance(since, datetime) else 0.0
+    return over, row["state"] == "recovered", "incident" not in row, 0 if over else severity, -age
+
+
+def _incident(row: Row, width: int, zone: tzinfo) -> list[Text]:
+    state = str(row["state"])
+    grave = row["severity"] in SEVERITIES[:2]
+    if state in ("resolved", "recovered", "silenced"):
+        mark = glyph(Status.PASS if state != "silenced" else Status.UNKNOWN)
+    else:
+        mark = glyph(Status.FAIL if grave and state != "acked" else Status.WARN)
+    who = f"{row['who'] or 'nobody'} is on it" if state in ("open", "firing", "acked") else ""
+    said = f"{row['key']}  {row['title'] or row['about']}"
+    return lines_of(mark, (said, Text(f"  {state}", style=mark[1])),
+                    (f"{row['severity']} · since {_when(row['since'], zone)}", who), width)
+
+
+# -- activity -----------------------------------------------------------------------------------------------------
+
+
+def _entry(row: Row, width: int, zone: tzinfo) -> list[Text]:
+    """One entry on one line; where there is room, who did it stands at the end."""
+    mark, colour = glyph(row.get("status"))
+    said = row["what"] if row["kind"] == "command" else f"{row['subject']} · {row['what']}"
+    line = Text.assemble((f" {mark} ", colour), (fit(_when(row["recorded_at"], zone), 13), "dim"),
+                         fit(str(row["kind"]), 10), " ", word(said, 400).rstrip())
+    who = f"{word(row['actor'], 18).rstrip()} " if width >= ROOMY else ""
+    return [sides(line, Text(who, style="dim"), width)]
+
+
+def _when(value: Cell, zone: tzinfo) -> str:
+    return short_time(value, zone) if isinstance(value, datetime) else ""
+
+
+def _day(value: Cell, zone: tzinfo) -> str:
+    return f"{value.astimezone(zone):%-d %b %Y}" if isinstance(value, datetime) else ""
+
+
+def _interval(row: Row, name: str) -> str:
+    """A measure with its interval, as far as there is one."""
+    value, low, high = row.get("value"), row.get("low"), row.get("high")
+    if not isinstance(value, float):
+        return ""
+    shown = Column("", digits=3)
+    known = isinstance(low, float) and isinstance(high, float)
+    return f"{name} {number(value, shown)}" + (f" {low:.3f}–{high:.3f}" if known else "")
+
+
+SECTIONS: Mapping[str, Section] = {section.id: section for section in (
+    Section("pipelines", "Pipelines", "No pipeline is declared yet.\n\npipelines/NAME.yaml   declares one", _pipeline,
+            (("pipeline", "status"),), _pipelines),
+    Section("models", "Models", "No model is declared yet.\n\nmodels/NAME.yaml   declares one", _version,
+            (("model", "list"),), _versions),
+    Section("monitoring", "Monitors", "Nothing is watched yet.\n\nmonitors/NAME.yaml   declares a monitor", _monitor,
+            (("monitor", "list"),), _monitors),
+    Section("incidents", "Incidents and alerts", "● Nothing has ever gone wrong here.", _incident,
+            (("incident", "list", "--all"), ("alert", "list", "--all")), _incidents),
+    Section("activity", "Activity", "Nothing has happened yet.", _entry, tall=1),
+)}

@@ -1,0 +1,79 @@
+"""A view with its next steps, each of which a letter does."""
+
+from datetime import UTC, tzinfo
+
+from rich.text import Text
+from textual import on
+from textual.app import ComposeResult
+from textual.containers import Vertical
+
+from mlops_tui.render.cells import clean, fit
+from mlops_tui.tui.messages import Perform
+from mlops_tui.tui.places import letters
+from mlops_tui.tui.widgets.body import NOTHING, Body
+from mlops_tui.tui.widgets.rows import Painter, Rows
+from mlops_tui.view import Action, Row, View
+
+LONG = 9  # from so many next steps on, they are a list of their own
+
+
+class Pane(Vertical):
+    """The parts of a view, and below them what can be done next."""
+
+    def __init__(self, *, paint: Painter | None = None, lettered: bool = True, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._paint, self._lettered = paint or _step, lettered
+        self._actions: tuple[Action, ...] = ()
+        self._keys: dict[str, tuple[str, ...]] = {}
+
+    def compose(self) -> ComposeResult:
+        yield Body(NOTHING, id="body")
+        steps = Rows("place", self._paint, empty="no command holds these words", id="actions")
+        steps.border_title, steps.display = "Next", False
+        yield steps
+
+    @property
+    def body(self) -> Body:
+        return self.query_one("#body", Body)
+
+    @property
+    def actions(self) -> Rows:
+        return self.query_one("#actions", Rows)
+
+    def show(self, view: View, argv: tuple[str, ...], zone: tzinfo = UTC) -> None:
+        """Show that view; where it is the answer to the same command again, nothing moves."""
+        self.body.show(View(view.title, view.status, view.parts), zone, argv)
+        if view.actions == self._actions:
+            return
+        self._actions = view.actions
+        keys = letters(view.actions) if self._lettered else [""] * len(view.actions)
+        self._keys = {key: action.argv for key, action in zip(keys, view.actions, strict=True) if key}
+        self.actions.display = bool(view.actions)
+        self.actions.set_class(len(view.actions) > LONG, "-long")
+        self.actions.show([{"place": place, "key": key, "label": action.label, "argv": action.argv}
+                           for place, (action, key) in enumerate(zip(view.actions, keys, strict=True))])
+
+    def behind(self, key: str | None) -> tuple[str, ...]:
+        """The command that a letter does; nothing where it does none."""
+        return self._keys.get(key or "", ())
+
+    @on(Rows.Opened, "#actions")
+    def _chosen(self, event: Rows.Opened) -> None:
+        event.stop()
+        argv = event.row.get("argv") if event.row is not None else ()
+        if isinstance(argv, tuple) and argv:
+            self.post_message(Perform(argv))
+
+    @on(Body.Entered)
+    def _entered(self, event: Body.Entered) -> None:
+        event.stop()
+        self.post_message(Perform(event.argv))
+
+
+def _step(row: Row, width: int) -> list[Text]:
+    argv = row.get("argv")
+    typed = " ".join(argv) if isinstance(argv, tuple) else ""
+    line = Text.assemble((f" {fit(str(row['key']), 1)} ", "bold cyan"), (clean(str(row["label"])), "bold"),
+                         (f"   {clean(typed)}", "dim"))
+    line.truncate(width, overflow="ellipsis")
+    return [line]

@@ -1,0 +1,5 @@
+"""What the screens are tried on."""
+
+from tests.screens import naps, told
+
+__all__ = ["naps", "told"]

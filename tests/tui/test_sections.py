@@ -1,0 +1,342 @@
+"""Pipelines, models, monitors, incidents and the history: at every size, filtered, locked, while others write."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from rich.cells import cell_len
+
+from mlops_tui.session import ReplayClock, Session
+from mlops_tui.tui.screens.answer import Answer
+from mlops_tui.tui.screens.ask import Ask, Why
+from mlops_tui.tui.screens.section import SectionScreen
+from mlops_tui.tui.standing import MODES
+from mlops_tui.tui.widgets.body import Body
+from mlops_tui.tui.widgets.rows import Rows
+from store.facts import AlertEvent, Finding, IncidentEvent, Note, Promotion, Run
+from tests.screens import SIZES, Terminal, dashboard, run
+
+SHOWN = {"2": ("daily", "done"), "3": ("flights-delay 7", "champion", "flights-delay 8", "challenger"),
+         "4": ("flights-drift", "never run", "unknown"), "6": ("INC-3  predicts 18 %", "AL-7", "firing"),
+         "8": ("proposal", "P-4")}
+
+
+@pytest.fixture
+def full(told: Session) -> Session:
+    """The same project with a pipeline that has run."""
+    folder = told.declared().root
+    (folder / "pipelines").mkdir()
+    (folder / "pipelines" / "clean.sql").write_text("SELECT * FROM flights\n", encoding="utf-8")
+    (folder / "pipelines" / "daily.yaml").write_text("steps: [{name: clean, sql: clean.sql, inputs: [flights]}]\n",
+                                                     encoding="utf-8")
+    told.ledger.append(Run(subject="daily", run="daily-1", step="clean", status="done", key="k", snapshot="s",
+                           seconds=1.5), Run(subject="daily", run="daily-1", status="done", seconds=1.6))
+    return told
+
+
+def letter(terminal: Terminal, label: str) -> str:
+    """The letter that stands beside a next step."""
+    return next(piece for piece in terminal.text.split("│") if label in piece).split()[0]
+
+
+async def goes(terminal: Terminal, key: str) -> SectionScreen:
+    await terminal.press(key)
+    screen = terminal.app.screen
+    assert isinstance(screen, SectionScreen)
+    return screen
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_mode_shows_its_list_at_every_size(full: Session, size: tuple[int, int]) -> None:
+    async def story() -> None:
+        async with dashboard(full.declared().root, size) as terminal:
+            for key, words in SHOWN.items():
+                await goes(terminal, key)
+                lines = terminal.text.splitlines()
+                assert [cell_len(line) for line in lines] == [size[0]] * size[1]
+                for word in words:
+                    assert word in terminal.text, (key, word, terminal.text)
+                assert "■ " in lines[0], "how much waits is seen from everywhere"
+                await terminal.press("enter")
+                assert "▸" in terminal.text.splitlines()[0]
+                await terminal.press("escape")
+                assert isinstance(terminal.app.screen, SectionScreen)
+
+    run(story())
+
+
+def test_beside_the_list_stands_the_detail_of_the_row_under_the_cursor(full: Session) -> None:
+    async def story() -> None:
+        async with dashboard(full.declared().root) as terminal:
+            await goes(terminal, "3")
+            assert "flights-delay 8, the challenger" in terminal.text
+            await terminal.press("down")
+            assert "flights-delay 7, the champion" in terminal.text
+            assert "Train its candidates" in terminal.text
+            await goes(terminal, "2")
+            assert "pipeline status daily" in terminal.text
+            assert "clean" in terminal.text
+            assert "Its jobs" in terminal.text
+            await goes(terminal, "8")
+            assert "Entry" in terminal.text
+            assert "hash" in terminal.text
+
+    run(story())
+
+
+def test_each_mode_is_left_as_it_is_and_found_so_again(full: Session) -> None:
+    async def story() -> None:
+        async with dashboard(full.declared().root) as terminal:
+            section = await goes(terminal, "6")
+            await terminal.press("down")
+            row = section.list.row
+            await terminal.type("audit verify")
+            assert isinstance(terminal.app.screen, Answer)
+            await terminal.press("1")
+            assert terminal.app.screen is terminal.app._home
+            await terminal.press("6")
+            assert "The history is whole" in terminal.text, "a stack of its own"
+            await terminal.press("escape", "escape", "escape")
+            assert terminal.app.screen is section
+            assert section.list.row == row
+            assert terminal.app.is_running
+
+    run(story())
+
+
+def test_an_empty_project_says_in_each_mode_what_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "mlops.yaml").write_text("project: new\n", encoding="utf-8")
+
+    async def story() -> None:
+        async with dashboard(tmp_path) as terminal:
+            for key, word in (("2", "pipelines/NAME.yaml"), ("3", "models/NAME.yaml"), ("4", "monitors/NAME.yaml"),
+                              ("6", "Nothing has ever gone wrong"), ("8", "Nothing has happened yet")):
+                await goes(terminal, key)
+                assert word in terminal.text
+
+    run(story())
+
+
+def test_what_cannot_be_read_says_why_and_is_read_again(full: Session) -> None:
+    folder = full.declared().root
+    good = (folder / "monitors" / "flights-drift.yaml").read_text(encoding="utf-8")
+
+    async def story() -> None:
+        async with dashboard(folder) as terminal:
+            await goes(terminal, "4")
+            (folder / "monitors" / "flights-drift.yaml").write_text("chick: drift\n", encoding="utf-8")
+            await terminal.press("r")
+            assert "Did you mean 'check'?" in terminal.text
+            (folder / "monitors" / "flights-drift.yaml").write_text(good, encoding="utf-8")
+            await terminal.press("r")
+            assert "never run" in terminal.text
+
+    run(story())
+
+
+def test_a_filter_is_applied_while_it_is_typed_kept_by_enter_and_taken_back_by_escape(full: Session) -> None:
+    async def story() -> None:
+        async with dashboard(full.declared().root) as terminal:
+            section = await goes(terminal, "6")
+            await terminal.press("slash", "minus")
+            assert (section.list.count, section.list.every) == (2, 2)
+            await terminal.press("7")
+            assert section.list.count == 1
+            assert "(1 of 2)" in terminal.text
+            await terminal.press("enter")
+            assert isinstance(terminal.app.screen.focused, Rows)
+            assert "/ -7" in terminal.text
+            await terminal.press("escape")
+            assert section.list.count == 2
+
+    run(story())
+
+
+def test_the_history_is_filtered_where_it_lies(full: Session) -> None:
+    async def story() -> None:
+        async with dashboard(full.declared().root) as terminal:
+            section = await goes(terminal, "8")
+            every = section.list.count
+            assert every == full.ledger.head_seq()
+            await terminal.press("slash", *"kind:finding", "space", *"status:fail")
+            assert section.list.count == 1
+            assert "ECE 0.081" in terminal.text
+            await terminal.press("escape")
+            assert section.list.count == every
+
+    run(story())
+
+
+def test_while_others_write_lists_follow_and_cursors_stand(full: Session, clock: ReplayClock) -> None:
+    async def story() -> None:
+        async with dashboard(full.declared().root) as terminal:
+            incidents = await goes(terminal, "6")
+            history = await goes(terminal, "8")
+            await terminal.press("pagedown", "down")
+            assert history.list.row is not None
+            row = history.list.row
+            for number in range(4, 9):
+                clock.advance(clock.moment + timedelta(hours=1))
+                full.ledger.append(IncidentEvent(subject=f"INC-{number}", event="opened", title="x", severity="low"))
+            await terminal.expect(lambda: f"({full.ledger.head_seq()})" in terminal.text)
+            await terminal.settle()
+            assert history.list.row == row
+            assert terminal.app.screen.focused is history.list
+            await terminal.press("6")
+            assert incidents.list.count == 7
+            assert str(incidents.list.row["key"]) == "INC-3"  # type: ignore[index]
+
+    run(story())
+
+
+def test_paused_nothing_moves_and_what_is_new_is_counted(full: Session) -> None:
+    async def story() -> None:
+        async with dashboard(full.declared().root) as terminal:
+            section = await goes(terminal, "8")
+            await terminal.press("p")
+            assert "paused · 0 new" in terminal.text.splitlines()[0]
+            count = section.list.count
+            full.ledger.append(Note(subject="replay", text="one"), Note(subject="replay", text="two"))
+            await terminal.expect(lambda: "paused · 2 new" in terminal.text)
+            assert section.list.count == count
+            await terminal.press("p")
+            assert section.list.count == count + 2
+            assert "paused" not in terminal.text
+
+    run(story())
+
+
+def test_locked_it_only_looks_until_it_is_unlocked(full: Session) -> None:
+    async def story() -> None:
+        async with dashboard(full.declared().root) as terminal:
+            await terminal.press("L")
+            assert "read-only" in terminal.text.splitlines()[0]
+            before = full.ledger.head_seq()
+            await terminal.type("alert ack AL-7")
+            assert "denied" in terminal.text
+            assert full.ledger.head_seq() == before
+            await terminal.press("escape", "L")
+            assert "read-only" not in terminal.text.splitlines()[0]
+            await terminal.type("alert ack AL-7")
+            assert "is on AL-7" in terminal.text
+
+    run(story())
+
+
+def test_what_the_command_line_locked_stays_locked(full: Session) -> None:
+    async def story() -> None:
+        async with dashboard(full.declared().root, read_only=True) as terminal:
+            await terminal.press("L")
+            await terminal.expect(lambda: "opened with --read-only" in terminal.text)
+            assert "read-only" in terminal.text.splitlines()[0]
+
+    run(story())
+
+
+def test_the_letter_beside_a_next_step_does_it(full: Session) -> None:
+    async def story() -> None:
+        async with dashboard(full.declared().root) as terminal:
+            await goes(terminal, "6")
+            await terminal.press("down")
+            assert "a I am on it" in terminal.text
+            await terminal.press("a")
+            assert isinstance(terminal.app.screen, Answer)
+            assert "is on AL-7" in terminal.text
+            await terminal.press("escape")
+            assert "acked" in terminal.text
+            assert "a I am on it" not in terminal.text
+            await terminal.press("up")
+            await terminal.press(letter(terminal, "It is over"))
+            assert isinstance(terminal.app.screen, Why), "a judgement is never recorded with the example's word"
+            await terminal.press("escape")
+
+    run(story())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_plan_is_seen_by_whoever_is_asked_to_agree_to_it(full: Session, size: tuple[int, int]) -> None:
+    full.ledger.append(Promotion(subject="flights-delay", version="8", previous="7", approval="AP-5", evidence=""))
+
+    async def story() -> None:
+        async with dashboard(full.declared().root, size) as terminal:
+            await terminal.type("promote --rollback flights-delay")
+            assert isinstance(terminal.app.screen, Ask)
+            assert "flights-delay@7 would serve again" in terminal.text
+            assert "Cancel" in terminal.text
+
+    run(story())
+
+
+def test_a_row_of_an_answer_that_leads_on_is_entered(full: Session) -> None:
+    async def story() -> None:
+        async with dashboard(full.declared().root) as terminal:
+            await terminal.type("audit log --limit 3")
+            body = terminal.app.screen.query_one(Body)
+            await terminal.press("down", "down")
+            assert body.row is not None
+            seq = body.row["seq"]
+            await terminal.press("enter")
+            assert f"audit show {seq}" in terminal.text.splitlines()[0]
+            await terminal.press("escape")
+            assert body.row["seq"] == seq
+
+    run(story())
+
+
+def test_an_answer_that_was_looked_up_follows_what_happens(full: Session) -> None:
+    async def story() -> None:
+        async with dashboard(full.declared().root) as terminal:
+            await terminal.type("incident show INC-3")
+            full.ledger.append(IncidentEvent(subject="INC-3", event="note", note="the feed is back"))
+            await terminal.expect(lambda: "the feed is back" in terminal.text)
+
+    run(story())
+
+
+def test_everything_with_a_name_is_found_by_it(full: Session) -> None:
+    async def story() -> None:
+        async with dashboard(full.declared().root) as terminal:
+            await terminal.press("ctrl+p")
+            await terminal.pilot.press(*"inc-3")
+            await terminal.expect(lambda: "INC-3 predicts 18 %" in terminal.text)
+            await terminal.pilot.press("down", "enter")
+            await terminal.expect(lambda: "incident show INC-3" in terminal.text.splitlines()[0])
+
+    run(story())
+
+
+@pytest.mark.parametrize(("keys", "copied"), [
+    (("6",), "mlops-tui incident show INC-3"), (("6", "down"), "mlops-tui alert show AL-7"),
+    (("3",), "mlops-tui model show flights-delay@8"), ((), "mlops-tui status")])
+def test_the_command_line_of_what_is_seen_is_copied(full: Session, keys: tuple[str, ...], copied: str) -> None:
+    async def story() -> None:
+        async with dashboard(full.declared().root) as terminal:
+            await terminal.press(*keys)
+            if not keys:
+                terminal.app.screen.set_focus(None)
+            await terminal.press("y")
+            assert terminal.app.clipboard == copied
+
+    run(story())
+
+
+def test_the_modes_have_keys_of_their_own_and_two_are_left_for_later() -> None:
+    assert [mode.digit for mode in MODES] == ["1", "2", "3", "4", "6", "8"]
+    assert len({mode.short for mode in MODES}) == len(MODES)
+
+
+def test_a_bad_name_is_never_read_as_markup(full: Session) -> None:
+    odd = "[red]x[/] [@click]"
+    full.ledger.append(AlertEvent(subject="AL-8", event="fired", monitor="m", severity="low", title=odd),
+                       Finding(check="drift", subject="odd[bold]", status="pass", title="[b]"))
+
+    async def story() -> None:
+        async with dashboard(full.declared().root, (160, 40)) as terminal:
+            await goes(terminal, "6")
+            assert odd in terminal.text
+            await goes(terminal, "8")
+            await terminal.press("slash", *"[b", "enter")
+            assert "odd[bold]" in terminal.text
+            assert "/ [b" in terminal.text
+
+    run(story())
