@@ -45,6 +45,9 @@ class Begun:
 Reply = Answer | Plan | ReasonWanted | Begun
 
 
+# Acts that ask nothing and yet take long: they measure on their way, or carry out what was voted for.
+LONG = frozenset({"runbook run", "runbook resume", "approve vote"})
+
 Begin = Callable[[Session, Sequence[str], str | None, str | None], int]
 
 
@@ -62,7 +65,7 @@ def ask(session: Session, argv: Sequence[str], consent: str | None = None, reaso
         return ReasonWanted()
     if call.command == "job start" and given["words"][0] != "job":  # begun as every other job is
         return Begun(begin(session, given["words"], given["consent"], given["reason"]))
-    if call.shape is Shape.MEASURE or consent is not None:
+    if call.shape is Shape.MEASURE or consent is not None or call.command in LONG:
         return Begun(begin(session, argv, consent, reason))
     return _answer(session, argv, reason)
 

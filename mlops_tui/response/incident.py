@@ -110,6 +110,12 @@ def _next(session: Session, found: Incident, alerts: Mapping[str, Alert],
           runs: Sequence[folds.RunbookRun]) -> tuple[Action, ...]:
     if not found.open:
         return (Action("Draft the post-mortem", ("postmortem", "draft", found.id)),)
+    over = Action("It is over", ("incident", "resolve", found.id), asks=("reason",))
+    return (*_toward_the_end(session, found, alerts, runs), over)
+
+
+def _toward_the_end(session: Session, found: Incident, alerts: Mapping[str, Alert],
+                    runs: Sequence[folds.RunbookRun]) -> tuple[Action, ...]:
     going = next((run for run in runs if run.open), None)
     if going is not None:
         return (Action("Go on with the runbook", ("runbook", "resume", going.id)),)
@@ -120,9 +126,7 @@ def _next(session: Session, found: Incident, alerts: Mapping[str, Alert],
     if not any(run.runbook == named for run in runs):
         return (Action("Work through its runbook", ("runbook", "run", named, "--incident", found.id)),)
     firing = [each for each in mine if each.state in ("firing", "acked")]
-    if firing:
-        return tuple(_newest.again(each) for each in firing[:3] if each.monitor)
-    return (Action("Close it", ("incident", "resolve", found.id, "--reason", "why")),)
+    return tuple(_newest.again(each) for each in firing[:3] if each.monitor)
 
 
 # -- what people do about it ------------------------------------------------------------------------------------

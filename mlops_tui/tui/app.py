@@ -38,7 +38,7 @@ from mlops_tui.tui.messages import (
     Reasonless,
     Ticked,
 )
-from mlops_tui.tui.places import BLANKS, blank, place
+from mlops_tui.tui.places import place, question
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.ask import Ask, Why
 from mlops_tui.tui.screens.framed import Framed
@@ -238,24 +238,28 @@ class Dashboard(Sectioned):
 
     @on(Reasonless)
     def _reasonless(self, message: Reasonless) -> None:
-        self._fill_in(message.argv, "--reason")
+        self._fill_in(message.argv, ("reason",))
 
     @work
-    async def _fill_in(self, argv: tuple[str, ...], option: str) -> None:
-        """Ask for the words of an option: a reason goes beside the command, a note into it."""
-        if said := await self.push_screen_wait(Why(argv, BLANKS[option])):
-            self.post_message(Perform(argv, reason=said) if option == "--reason" else Perform((*argv, option, said)))
+    async def _fill_in(self, argv: tuple[str, ...], asks: tuple[str, ...]) -> None:
+        """Ask for the words of each option: a reason goes beside the command, others into it."""
+        reason: str | None = None
+        for option in asks:
+            said = await self.push_screen_wait(Why(argv, question(option)))
+            if not said:
+                return
+            argv, reason = (argv, said) if option == "reason" else ((*argv, f"--{option}", said), reason)
+        self.post_message(Perform(argv, reason=reason))
 
     # -- what a person asks ---------------------------------------------------------------------------------------
 
     @on(Perform)
     def _perform(self, message: Perform) -> None:
-        argv, option = blank(message.argv)
-        if option == "--note":
-            self._fill_in(argv, option)
+        if message.asks:
+            self._fill_in(message.argv, message.asks)
             return
-        self._work(" ".join(argv))
-        self._ask(lambda feed: feed.perform(argv, message.consent, message.reason))
+        self._work(" ".join(message.argv))
+        self._ask(lambda feed: feed.perform(message.argv, message.consent, message.reason))
 
     def _work(self, what: str) -> None:
         """Say at the top what is being done."""

@@ -5,8 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from mlops_tui import asking, folds, health, jobs, roles, timetable
-from mlops_tui.capability import Call
+from mlops_tui import asking, folds, health, jobs, timetable
 from mlops_tui.commands import root, summary
 from mlops_tui.core.audit import row as entry_row
 from mlops_tui.core.job import row as job_row
@@ -42,7 +41,6 @@ from store.facts import Command, Fact, Finding
 from store.ledger import Term
 
 # These run checks or carry out what was approved: seconds to minutes, so in a process of their own.
-LONG = ("runbook run", "runbook resume", "approve vote")
 SHOWN_AFTER = timedelta(minutes=10)  # how long an ended job stays on the first screen
 
 
@@ -142,13 +140,13 @@ class Feed:
     def listing(self, id: str) -> Listed:
         """The rows of a section, from the answers of its commands."""
         section = SECTIONS[id]
-        views = [self._looked(argv) for argv in section.looks]
+        views = [self.session.perform(argv).view for argv in section.looks]
         problem = next((view for view in views if view.status in (Status.ERROR, Status.DENIED)), None)
         return Listed(id, (), problem) if problem is not None else Listed(id, section.rows(views))
 
     def detail(self, id: str, argv: tuple[str, ...]) -> Detailed:
         """What a row leads to; with a pipeline, its jobs."""
-        view = self._looked(argv)
+        view = self.session.perform(argv).view
         if argv[0] == "pipeline":
             mine = [job for job in jobs.newest(self.session, 50) if job.argv[:3] == ("pipeline", "run", argv[-1])]
             table = Table.of("jobs", [{**job_row(job), "argv": ("job", "log", str(job.id))} for job in mine[:8]],
@@ -161,15 +159,7 @@ class Feed:
 
     def again(self, argv: tuple[str, ...]) -> Again:
         """What a look answers by now."""
-        return Again(argv, self._looked(argv))
-
-    def _looked(self, argv: tuple[str, ...]) -> View:
-        """The answer of a command that only looks, with what else one would do where it leads."""
-        view: View = self.session.perform(argv).view
-        if argv[:2] == ("incident", "show") and view.facts().get("state") == "open":
-            resolve = Action("It is over", ("incident", "resolve", argv[2], "--reason", "why"))
-            view = replace(view, actions=(*view.actions, resolve))
-        return view
+        return Again(argv, self.session.perform(argv).view)
 
     # -- the history, page by page --------------------------------------------------------------------------------
 
@@ -200,10 +190,8 @@ class Feed:
         """What became of a command line, as the screen wants to hear it."""
         call = asking.call_of(self.session, argv)
         if call is not None and call.shape is Shape.LOOK:
-            return Answered(argv, self._looked(argv), looked=True)
+            return Answered(argv, self.session.perform(argv).view, looked=True)
         try:
-            if call is not None and call.command in LONG and self._may_be_a_job(call, reason):
-                return Begun(argv, jobs.start(self.session, argv, consent, reason))
             reply = asking.ask(self.session, argv, consent, reason)
         except Refusal as problem:
             return Answered(argv, refused(problem))
@@ -216,16 +204,6 @@ class Feed:
                 return Reasonless(argv)
             case asking.Begun():
                 return Begun(argv, reply.job)
-
-    def _may_be_a_job(self, call: Call, reason: str | None) -> bool:
-        """Whether nothing is left to ask or to refuse."""
-        if self.session.read_only or (call.shape is Shape.DECIDE and not reason):
-            return False
-        try:
-            roles.check(self.session.actor, call.command, call.shape)
-        except Refusal:
-            return False
-        return True
 
     def job(self, id: int) -> FromDesk:
         """What a job answered, or its log where it has not."""

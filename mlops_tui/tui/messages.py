@@ -160,6 +160,7 @@ class Perform(Message):
     argv: tuple[str, ...]
     consent: str | None = None
     reason: str | None = None
+    asks: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)

@@ -44,16 +44,9 @@ def letters(actions: Sequence[Action]) -> list[str]:
     return found
 
 
-BLANKS = {"--reason": "Why? It is recorded with the decision.", "--note": "What did you do, or see?"}
+QUESTIONS = {"reason": "Why? It is recorded with the decision.", "note": "What did you do, or see?"}
 
 
-def blank(argv: Sequence[str]) -> tuple[tuple[str, ...], str]:
-    """A command that an answer offers with a word to be filled in (`--note why`): without it, and the option it is for.
-
-    The option is empty where nothing is left open.
-    """
-    for option in BLANKS:
-        if option in argv[:-1] and argv[argv.index(option) + 1] == "why":
-            at = argv.index(option)
-            return (*argv[:at], *argv[at + 2:]), option
-    return tuple(argv), ""
+def question(option: str) -> str:
+    """How a person is asked for an option that only he can fill in."""
+    return QUESTIONS.get(option, f"{option.replace('-', ' ').capitalize()}?")

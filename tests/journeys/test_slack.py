@@ -129,7 +129,7 @@ def test_an_incident_is_worked_from_the_page_to_the_lesson_and_the_next_version_
     channel.press("ana", "Do it")
     channel.agree("ana", "Do step 10")
     assert not folds.runbook_runs(entries("runbook"))["RUN-1"].open
-    channel.press("bo", "Resolve…", "INC-1: ")
+    channel.press("bo", "It is over", "INC-1: ")
     channel.fill("bo", reason="version 4 serves")
     assert not folds.incidents(entries("incident"))["INC-1"].open
     assert "resolved" in str(channel.card("INC-1: ")["blocks"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlops_tui.tui.places import RESERVED, blank, leads, letters
+from mlops_tui.tui.places import RESERVED, leads, letters, question
 from mlops_tui.view import Action, Row
 
 
@@ -29,11 +29,6 @@ def test_where_letters_run_out_the_rest_has_none() -> None:
     assert len({letter for letter in found if letter}) == 26 - len(RESERVED)
 
 
-@pytest.mark.parametrize(("argv", "left", "option"), [
-    (("approve", "AP-1", "--reason", "why"), ("approve", "AP-1"), "--reason"),
-    (("runbook", "step", "RUN-1", "2", "--note", "why"), ("runbook", "step", "RUN-1", "2"), "--note"),
-    (("approve", "AP-1", "--no", "--reason", "why"), ("approve", "AP-1", "--no"), "--reason"),
-    (("approve", "AP-1", "--reason", "rain"), ("approve", "AP-1", "--reason", "rain"), ""),
-    (("why", "flights-delay"), ("why", "flights-delay"), ""), (("x", "--note"), ("x", "--note"), "")])
-def test_a_word_to_be_filled_in_is_asked_for(argv: tuple[str, ...], left: tuple[str, ...], option: str) -> None:
-    assert blank(argv) == (left, option)
+def test_what_only_a_person_can_say_is_asked_for_in_words() -> None:
+    assert question("reason").startswith("Why?")
+    assert question("real-cause") == "Real cause?"

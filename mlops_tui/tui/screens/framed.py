@@ -88,10 +88,10 @@ class Framed(Screen[None]):
     def on_key(self, event: events.Key) -> None:
         """The letter of a next step does it."""
         if self.lettered and not isinstance(self.focused, Input):
-            argv = next((argv for pane in self.query(Pane) if (argv := pane.behind(event.character))), ())
-            if argv:
+            wanted = next((wanted for pane in self.query(Pane) if (wanted := pane.behind(event.character))), None)
+            if wanted is not None:
                 event.stop()
-                self.post_message(Perform(argv))
+                self.post_message(wanted)
 
     @property
     def lettered(self) -> bool:

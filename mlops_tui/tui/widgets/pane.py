@@ -24,7 +24,7 @@ class Pane(Vertical):
         super().__init__(id=id)
         self._paint, self._lettered = paint or _step, lettered
         self._actions: tuple[Action, ...] = ()
-        self._keys: dict[str, tuple[str, ...]] = {}
+        self._keys: dict[str, Action] = {}
 
     def compose(self) -> ComposeResult:
         yield Body(NOTHING, id="body")
@@ -47,22 +47,24 @@ class Pane(Vertical):
             return
         self._actions = view.actions
         keys = letters(view.actions) if self._lettered else [""] * len(view.actions)
-        self._keys = {key: action.argv for key, action in zip(keys, view.actions, strict=True) if key}
+        self._keys = {key: action for key, action in zip(keys, view.actions, strict=True) if key}
         self.actions.display = bool(view.actions)
         self.actions.set_class(len(view.actions) > LONG, "-long")
-        self.actions.show([{"place": place, "key": key, "label": action.label, "argv": action.argv}
+        self.actions.show([{"place": place, "key": key, "label": action.label, "argv": action.shown}
                            for place, (action, key) in enumerate(zip(view.actions, keys, strict=True))])
 
-    def behind(self, key: str | None) -> tuple[str, ...]:
-        """The command that a letter does; nothing where it does none."""
-        return self._keys.get(key or "", ())
+    def behind(self, key: str | None) -> Perform | None:
+        """What a letter asks for; None where it does nothing."""
+        found = self._keys.get(key or "")
+        return Perform(found.argv, asks=found.asks) if found is not None else None
 
     @on(Rows.Opened, "#actions")
     def _chosen(self, event: Rows.Opened) -> None:
         event.stop()
-        argv = event.row.get("argv") if event.row is not None else ()
-        if isinstance(argv, tuple) and argv:
-            self.post_message(Perform(argv))
+        place = event.row.get("place") if event.row is not None else None
+        if isinstance(place, int):
+            chosen = self._actions[place]
+            self.post_message(Perform(chosen.argv, asks=chosen.asks))
 
     @on(Body.Entered)
     def _entered(self, event: Body.Entered) -> None:
