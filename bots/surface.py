@@ -4,6 +4,7 @@ import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Event, Thread
 
@@ -153,7 +154,8 @@ class Service:
                     self.say(f"Slack: not connected ({type(problem).__name__})")
                 connected = False
             self._stop.wait(1.0)
-        handler.client.close()
+        with suppress(AttributeError):  # another thread of Slack's client may have closed its socket just now
+            handler.client.close()
 
 
 def app(door: Door, settings: Settings) -> App:
