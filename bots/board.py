@@ -53,10 +53,11 @@ class Board:
         head, now = self.ledger.head_seq(), self.clock()
         if head == self._head and now < self._due and now - self._looked_at <= AGAIN:
             return
-        self._head, self._looked_at, self._due = head, now, math.inf
+        self._head, self._looked_at, self._due = -1, now, math.inf  # a round that fails is made again
         standing = self.cards.all()
         for each in cards.wanted(fresh(self.session), {name: card.told for name, card in standing.items()}):
             self._show(each, standing.get(each.name))
+        self._head = head
 
     @property
     def behind(self) -> bool:

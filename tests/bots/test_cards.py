@@ -50,7 +50,8 @@ def names(*alerts: Alert) -> list[tuple[str, ...]]:
 
 
 def test_alerts_about_one_subject_belong_together_as_long_as_one_is_open() -> None:
-    assert names(alert(1, since=0), alert(2, since=5), alert(3, since=6, about="other")) == [("AL-1", "AL-2"), ("AL-3",)]
+    other = alert(3, since=6, about="other")
+    assert names(alert(1, since=0), alert(2, since=5), other) == [("AL-1", "AL-2"), ("AL-3",)]
     assert names(alert(1, since=0, over=9), alert(2, since=5)) == [("AL-1", "AL-2")], "it was open when 2 fired"
     assert names(alert(1, since=0, over=4), alert(2, since=5)) == [("AL-1",), ("AL-2",)]
     chain = alert(1, since=0, over=4), alert(2, since=3, over=8), alert(3, since=7)

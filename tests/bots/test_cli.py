@@ -115,7 +115,7 @@ def test_with_no_project_there_is_a_workspace_and_no_bot(capsys: Printed, monkey
 
 def test_a_project_without_slack_says_what_to_write(here: Path) -> None:
     (here / "mlops.yaml").write_text("project: flights\n", encoding="utf-8")
-    with pytest.raises(NotDeclared, match="slack: {channel") as problem:
+    with pytest.raises(NotDeclared, match=r"slack: \{channel") as problem:
         main(["local"], here)
     assert problem.value.where == str(here / "mlops.yaml")
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from store.lease import Lease
 from store.ledger import Ledger
 from store.queues import Card, Cards, Inbox, Outbox
-from store.refusal import Conflict, NotFound
+from store.refusal import Conflict, NotFound, Unreadable
 from tests.store.test_ledger import Clock
 
 
@@ -128,3 +128,35 @@ def test_one_holder_has_the_lease_until_it_runs_out_or_is_left(engine: Engine) -
     assert second.seen() == ("b", 29)
     second.leave()
     assert (second.seen(), first.take(20, 10)) == (None, True)
+
+
+def test_what_cannot_be_kept_is_refused_soon_and_the_file_is_waited_for_as_before(ledger: Ledger) -> None:
+    inbox = Inbox(ledger.engine, patience=0.02)
+    with ledger.locked(), pytest.raises(Unreadable, match="locked"):
+        inbox.put("k", "command", "U1", {})
+    assert inbox.put("k", "command", "U1", {})
+    with ledger.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == 60_000
+
+
+def test_in_a_channel_nothing_is_due_before_what_was_put_there_earlier(engine: Engine) -> None:
+    outbox = Outbox(engine)
+    for key, channel in (("a", "C1"), ("b", "C1"), ("c", "C2"), ("hidden", ""), ("hidden too", "")):
+        outbox.put(key, "chat.postMessage", channel, {})
+    outbox.later(outbox.one("a").id, 10.0, "lost", said=True)
+    outbox.later(outbox.one("hidden").id, 10.0, "away", said=False)
+    assert [said.key for said in outbox.due(5.0)] == ["c", "hidden too"]
+    assert [said.key for said in outbox.due(10.0)] == ["a", "b", "c", "hidden", "hidden too"]
+    outbox.dead(outbox.one("a").id, "never")
+    assert [said.key for said in outbox.due(5.0)] == ["b", "c", "hidden too"]
+
+
+def test_what_was_put_again_is_dead_where_the_last_of_it_is(engine: Engine) -> None:
+    outbox = Outbox(engine)
+    for key in ("card/AL-1", "card/AL-10", "card/AL-1/17.1"):
+        outbox.put(key, "chat.postMessage", "C1", {})
+    outbox.dead(outbox.one("card/AL-1").id, "x")
+    assert not outbox.is_dead("card/AL-1")
+    outbox.dead(outbox.one("card/AL-1/17.1").id, "x")
+    assert (outbox.is_dead("card/AL-1"), outbox.is_dead("card/AL-10"), outbox.is_dead("card/AL-2")) == (
+        True, False, False)
