@@ -53,7 +53,7 @@ class Board:
         head, now = self.ledger.head_seq(), self.clock()
         if head == self._head and now < self._due and now - self._looked_at <= AGAIN:
             return
-        self._looked_at, self._due = now, math.inf
+        self._head, self._looked_at, self._due = -1, now, math.inf  # a round that is cut short is made again
         standing = self.cards.all()
         for each in cards.wanted(fresh(self.session), {name: card.told for name, card in standing.items()}):
             if stop():

@@ -18,7 +18,7 @@ from bots.board import PACE, Board
 from bots.digests import Digests
 from bots.door import HOOKS, Door
 from bots.sender import Say, Sender
-from bots.web import Web
+from bots.web import EARS, Web
 from bots.work import Worker
 from mlops_tui.daemon import ledger_of
 from mlops_tui.errors import BadInput
@@ -28,7 +28,6 @@ from store.queues import Asked, Inbox
 
 SLACK = "https://slack.com/api/"
 HANDS = 4          # requests that are worked on at once
-EARS = 32          # envelopes that are taken at once
 EVERY = 0.1        # seconds between two looks into the queues
 PATIENCE = 13.0    # seconds that stopping waits for what is in the middle of something: an answer takes TIMEOUT
 TIMEOUT = 10       # seconds that an answer of Slack's may take

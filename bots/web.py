@@ -4,6 +4,7 @@ import asyncio
 import re
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 PATH = "/slack/events"
 STAMP = re.compile(r"[0-9]{1,12}")  # seconds
+EARS = 32           # requests that are taken at once: one that opens a form waits for Slack
 LARGEST = 1 << 20   # bytes of one request
 RECORDED = 60.0     # seconds between two entries for requests refused for the same reason
 
@@ -42,6 +44,7 @@ class Web:
         asyncio.run(self._serve(stop))
 
     async def _serve(self, stop: Event) -> None:
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(EARS, thread_name_prefix="slack-ear"))
         server = web.Application(client_max_size=LARGEST)
         server.router.add_post(PATH, self._receive)
         runner = web.AppRunner(server, access_log=None)

@@ -9,6 +9,7 @@ import pytest
 
 from bots.board import AGAIN, PACE
 from store.facts import Approval, Finding, IncidentEvent, Vote
+from store.refusal import Unreadable
 from tests.bots.desk import Desk
 from tests.conftest import START
 
@@ -175,6 +176,18 @@ def test_one_card_that_is_given_up_does_not_hold_up_another(desk: Desk) -> None:
     desk.fires(event="recovered")
     desk.turns(int(AGAIN / 2), 0.5)
     assert "state recovered" in desk.slack.text()
+
+
+def test_a_round_that_fails_is_made_again_at_once(desk: Desk) -> None:
+    with desk.ledger.engine.begin() as connection:
+        connection.exec_driver_sql("CREATE TRIGGER full BEFORE INSERT ON card BEGIN SELECT RAISE(ABORT, 'full'); END")
+    desk.fires()
+    with pytest.raises(Unreadable, match="full"):
+        desk.turns()
+    with desk.ledger.engine.begin() as connection:
+        connection.exec_driver_sql("DROP TRIGGER full")
+    desk.turns()
+    assert len(desk.cards) == 1
 
 
 # -- alerts and approvals -----------------------------------------------------------------------------------------

@@ -124,6 +124,19 @@ def test_the_same_signed_request_has_no_second_effect(site: Site) -> None:
     assert [each.seen for each in site.desk.inbox.waiting()] == [3]
 
 
+def test_many_forms_that_wait_for_slack_keep_nobody_else_waiting(site: Site) -> None:
+    desk = site.desk
+    assert desk.slack.use_http(site.url)
+    desk.slack.faults.slow("views.open", 1.5)
+    waiting = [Thread(target=desk.slack.slash, args=("bo", "incident note INC-1")) for _ in range(16)]
+    for thread in waiting:
+        thread.start()
+    assert desk.slack.slash("cy", "status").ok
+    assert all(thread.is_alive() for thread in waiting)
+    for thread in waiting:
+        thread.join()
+
+
 # -- refused ------------------------------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine
 from store.lease import Lease
 from store.ledger import Ledger
 from store.queues import Card, Cards, Inbox, Outbox
-from store.refusal import Conflict, NotFound
+from store.refusal import Conflict, NotFound, Unreadable
 from tests.store.test_ledger import Clock
 
 
@@ -139,3 +139,34 @@ def test_however_much_waits_for_one_channel_others_get_their_turn(engine: Engine
     assert {said.channel for said in outbox.due(0.0, 50)} == {"C1"}
     assert [said.key for said in outbox.due(0.0, 50, held={"C1"})] == ["b", "c"]
     assert [said.key for said in outbox.due(0.0, 50, held={"chat.postMessage"})] == ["c"]
+
+
+def test_what_cannot_be_kept_is_refused_soon_and_the_file_is_waited_for_as_before(ledger: Ledger) -> None:
+    inbox = Inbox(ledger.engine, patience=0.02)
+    with ledger.locked(), pytest.raises(Unreadable, match="locked"):
+        inbox.put("k", "command", "U1", {})
+    assert inbox.put("k", "command", "U1", {})
+    with ledger.engine.connect() as connection:
+        assert connection.exec_driver_sql("PRAGMA busy_timeout").scalar_one() == 60_000
+
+
+def test_in_a_channel_nothing_is_due_before_what_was_put_there_earlier(engine: Engine) -> None:
+    outbox = Outbox(engine)
+    for key, channel in (("a", "C1"), ("b", "C1"), ("c", "C2"), ("hidden", ""), ("hidden too", "")):
+        outbox.put(key, "chat.postMessage", channel, {})
+    outbox.later(outbox.one("a").id, 10.0, "lost", said=True)
+    outbox.later(outbox.one("hidden").id, 10.0, "away", said=False)
+    assert [said.key for said in outbox.due(5.0)] == ["c", "hidden too"]
+    assert [said.key for said in outbox.due(10.0)] == ["a", "b", "c", "hidden", "hidden too"]
+    outbox.dead(outbox.one("a").id, "never")
+    assert [said.key for said in outbox.due(5.0)] == ["b", "c", "hidden too"]
+
+
+def test_what_was_put_again_waits_until_the_last_of_it_is_settled(engine: Engine) -> None:
+    outbox = Outbox(engine)
+    for key in ("card/AL-1", "card/AL-10", "card/AL-1/17.1"):
+        outbox.put(key, "chat.postMessage", "C1", {})
+    outbox.dead(outbox.one("card/AL-1").id, "x")
+    assert outbox.waits("card/AL-1")
+    outbox.dead(outbox.one("card/AL-1/17.1").id, "x")
+    assert [outbox.waits(key) for key in ("card/AL-1", "card/AL-10", "card/AL-2")] == [False, True, False]
