@@ -20,3 +20,4 @@ WORKDIR /project
 VOLUME /project
 HEALTHCHECK --interval=60s --timeout=20s --start-period=10s CMD ["mlops-tui", "doctor"]
 ENTRYPOINT ["mlops-tui"]
+CMD ["up"]
