@@ -11,7 +11,7 @@ from typing import Any
 from slack_sdk import WebClient
 
 from bots import blocks, cards
-from bots.cards import LOUD, Wanted
+from bots.cards import Wanted
 from bots.richtext import context, escaped, rich, run, section, shown
 from bots.sender import LOOKED_UP, NotSaid, PerhapsSaid, Say, called
 from mlops_tui.daemon import fresh, ledger_of
@@ -146,7 +146,7 @@ class Board:
         self._told_at[wanted.name] = now
         last = max(seq for seq, _ in lines)
         body = {"thread_ts": card.reference, **_story([text for _, text in lines])}
-        if any(word in text for _, text in lines for word in LOUD):
+        if any(seq in wanted.loud for seq, _ in lines):
             body["reply_broadcast"] = True
         with self.ledger.locked() as connection:
             self.cards.keep(replace(card, told=last), connection)

@@ -6,14 +6,14 @@ from datetime import datetime, timedelta
 
 from mlops_tui import folds
 from mlops_tui.folds import Alert, Incident
-from mlops_tui.health import SEVERITIES
+from mlops_tui.health import SEVERE, SEVERITIES
 from mlops_tui.roles import Actor
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Row, Series, Status, Table, View
+from store.facts import AlertEvent, Fact, IncidentEvent
 from store.ledger import Entry
 
 READER = Actor("slack", frozenset({"viewer"}), "slack")
-LOUD = ("fired again", "severity critical", "severity high")  # told to the whole channel, not to the thread alone
 KINDS = ("alert", "incident", "approval", "vote", "finding", "runbook", "promotion", "postmortem")
 EXPIRED = timedelta(days=1)  # for so long the message of an approval whose time ran out is looked at
 _ALERT = ("severity", "state", "since", "about", "owner", "fired", "value", "limit", "n", "silent_until")
@@ -23,11 +23,15 @@ _APPROVAL = ("state", "votes", "role", "requester", "expires_at", "command", "re
 
 @dataclass(frozen=True)
 class Wanted:
-    """A living message as it should stand: what it shows, and the lines of its story with the entries they tell."""
+    """A living message as it should stand: what it shows, and the lines of its story with the entries they tell.
+
+    The entries in `loud` concern the whole channel, not only those who follow the thread.
+    """
 
     name: str
     view: View
     story: tuple[tuple[int, str], ...]
+    loud: frozenset[int] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,15 @@ def wanted(session: Session, known: Mapping[str, int]) -> list[Wanted]:
              for each in folds.approvals(entries, now).values()
              if standing.concerns(f"approval/{each.id}", each.id, open=each.state in ("open", "met"))
              or (each.state == "expired" and f"approval/{each.id}" in known and now - each.expires_at < EXPIRED)]
-    return made
+    loud = frozenset(entry.seq for entry in entries if _loud(entry.fact))
+    return [replace(each, loud=loud & {seq for seq, _ in each.story}) for each in made]
+
+
+def _loud(fact: Fact) -> bool:
+    """It fires again, or it got worse."""
+    if isinstance(fact, AlertEvent):
+        return fact.event == "refired"
+    return isinstance(fact, IncidentEvent) and fact.event == "severity" and fact.severity in SEVERE
 
 
 @dataclass(frozen=True)

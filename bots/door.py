@@ -73,6 +73,7 @@ class Door:
         except BadInput as problem:
             return _ephemeral(f"■ {problem}")
         where = self._where(channel=body.get("channel_id"), answer=body.get("response_url"))
+        where["called"] = f"#{body.get('channel_name') or ''}"
         if self._asks(str(body["user_id"]), argv):
             return self._form(body, argv, where)
         self.inbox.put(f"command/{body['trigger_id']}", "command", str(body["user_id"]), {**where, "argv": argv})

@@ -23,6 +23,8 @@ EVENT = "mlops_tui_said"
 # Answers after which it may have been said all the same, or will be when Slack is well again.
 UNSURE = frozenset({"fatal_error", "internal_error", "request_timeout"})
 AWAY = frozenset({"service_unavailable", "team_added_to_org", "ratelimited", "rate_limited"})
+# What somebody mends outside, by an invitation or a token: it goes out then, however late.
+MENDABLE = frozenset({"not_in_channel", "invalid_auth", "account_inactive", "token_revoked", "token_expired"})
 LOOKED_UP = "chat.postMessage"
 
 Say = Callable[[str], None]
@@ -201,6 +203,8 @@ def _judged(problem: SlackApiError) -> Exception:
     if status == 429 or error in ("ratelimited", "rate_limited"):
         headers = {str(key).lower(): value for key, value in (getattr(answer, "headers", None) or {}).items()}
         return NotSaid(error, float(headers.get("retry-after") or 1), counted=False)
+    if error in MENDABLE:
+        return NotSaid(f"{error}: somebody has to mend that in Slack or in our tokens", LONGEST)
     if error in AWAY or status == 503:
         return NotSaid(error, 1.0)
     if error in UNSURE or status >= 500:

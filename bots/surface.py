@@ -93,7 +93,7 @@ class Service:
         self.digests = Digests(session, channel, say, settings.charts)
         self._stop = Event()
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="slack-hand")
-        self._busy: dict[int, Future[None]] = {}
+        self._busy: dict[str, Future[None]] = {}
         self._threads: list[Thread] = []
         self._web = Web(self.app, ledger_of(session), settings, say) if settings.port is not None else None
 
@@ -131,10 +131,10 @@ class Service:
 
     def _look(self) -> None:
         """Hand out what came in, oldest first."""
-        self._busy = {id: future for id, future in self._busy.items() if not future.done()}
+        self._busy = {person: future for person, future in self._busy.items() if not future.done()}
         for asked in self.inbox.waiting():
-            if asked.id not in self._busy:
-                self._busy[asked.id] = self._hands.submit(self._deal, asked)
+            if asked.person not in self._busy and self.worker.may_try(asked):  # one person's requests in their order
+                self._busy[asked.person] = self._hands.submit(self._deal, asked)
 
     def _deal(self, asked: Asked) -> None:
         if self._stop.is_set():

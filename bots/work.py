@@ -23,7 +23,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
 ROWS = 99         # of a table in the answer to a command: there is no other that shows more
-TRIES = 5         # before a request that fails is set aside
+TRIES = 8         # before a request that fails is set aside
+PAUSE = 0.5       # seconds before it is tried again; twice as long each time, so two minutes in all
 MOVED = 50        # times that the history may grow while one request is computed
 Say = Callable[[str], None]
 Body = Mapping[str, Any]
@@ -46,10 +47,15 @@ class Worker:
     say: Say
     charts: bool = True
     _random: random.Random = field(default_factory=random.Random)
+    _after: dict[int, float] = field(default_factory=dict)  # when one that failed may be tried again
 
     def __post_init__(self) -> None:
         self.engine = ledger_of(self.session).engine
         self.inbox, self.outbox = Inbox(self.engine), Outbox(self.engine)
+
+    def may_try(self, asked: Asked) -> bool:
+        """Whether it is time: one that failed waits longer each time, since what is wrong may be mended meanwhile."""
+        return time.monotonic() >= self._after.get(asked.id, 0.0)
 
     def deal(self, asked: Asked) -> None:
         """Do it; where the history grew meanwhile, compute it again."""
@@ -70,6 +76,7 @@ class Worker:
 
     def _failed(self, asked: Asked, problem: Exception) -> None:
         dead = asked.tries + 1 >= TRIES
+        self._after[asked.id] = time.monotonic() + PAUSE * 2 ** asked.tries
         self.say(f"■ request {asked.id} ({asked.kind}): {type(problem).__name__}: {problem}")
         if dead:
             view = View("This could not be done, and nothing is tried any more.", Status.ERROR, (Facts({
@@ -184,23 +191,42 @@ class Worker:
     def tell_ended(self) -> None:
         """Answer those whose jobs are over, each once."""
         for asked in self.inbox.waiting(status="begun"):
-            job = jobs.rows(self.session).one(asked.job or 0)
-            if job.open:
-                continue
-            view = jobs.answer(self.session, job.id) or View(job.title or f"job {job.id} is {job.status}",
-                                                             jobs.status(job))
-            actions = view.actions or (Action("Its log", ("job", "log", str(job.id))),)
-            if job.status == "confirm":
-                view = replace(view, title=f"Nothing was done: {view.title}")
-                actions = (Action("Look again", job.argv),)
-            message = blocks.message(replace(view, actions=actions), zone=self._zone, command=job.argv,
-                                     charts=self.charts)
+            try:
+                self._tell_ended(asked)
+            except Refusal as problem:  # one whose job is gone holds up no other
+                self.say(f"■ request {asked.id} ({asked.kind}): {problem}")
+
+    def _tell_ended(self, asked: Asked) -> None:
+        """Where it was asked, if that is the project's own channel or a thread; to the person alone otherwise."""
+        job = jobs.rows(self.session).one(asked.job or 0)
+        if job.open:
+            return
+        view = jobs.answer(self.session, job.id) or View(job.title or f"job {job.id} is {job.status}",
+                                                         jobs.status(job))
+        actions = view.actions or (Action("Its log", ("job", "log", str(job.id))),)
+        if job.status == "confirm":
+            view = replace(view, title=f"Nothing was done: {view.title}")
+            actions = (Action("Look again", job.argv),)
+        message = blocks.message(replace(view, actions=actions), zone=self._zone, command=job.argv,
+                                 charts=self.charts)
+        channel, thread = self._place(asked)
+        if channel != asked.person:
             message["text"] = f"<@{asked.person}> {message['text']}"
-            thread = {"thread_ts": asked.body["thread"]} if asked.body.get("thread") else {}
-            saying = Saying("chat.postMessage", asked.body["channel"] or asked.person, {**thread, **message})
-            with ledger_of(self.session).locked() as connection:
-                Inbox.settle(connection, asked.id, "done", before="begun")
-                self._put(f"job/{job.id}", saying, connection)
+        saying = Saying("chat.postMessage", channel, {**thread, **message})
+        with ledger_of(self.session).locked() as connection:
+            Inbox.settle(connection, asked.id, "done", before="begun")
+            self._put(f"job/{job.id}", saying, connection)
+
+    def _place(self, asked: Asked) -> tuple[str, dict[str, str]]:
+        """The channel, and the thread in it, where what a job found may be read."""
+        channel, thread = str(asked.body.get("channel") or ""), str(asked.body.get("thread") or "")
+        if channel and thread:
+            return channel, {"thread_ts": thread}
+        declared = fresh(self.session).declared().settings.slack
+        ours = declared.channel if declared is not None else ""
+        known = self.outbox.place_of(ours) if ours.startswith("#") else ours
+        own = bool(channel) and (channel == known or asked.body.get("called") == ours)
+        return (channel if own else asked.person), {}
 
 
 def _argv(asked: Asked) -> tuple[str, ...]:

@@ -153,6 +153,12 @@ class Outbox:
             raise NotFound(f"Nothing of that key is to be said: {key}")
         return _said(row)
 
+    def given_up(self) -> list[Said]:
+        """The dead letters, oldest first."""
+        query = _SAID.where(col(OutboxRow.status) == "dead").order_by(col(OutboxRow.id))
+        with self.engine.connect() as connection:
+            return [_said(row) for row in connection.execute(query)]
+
     def counts(self) -> dict[str, int]:
         """How many rows there are in each status."""
         query = text("SELECT status, count(*) FROM outbox GROUP BY status")

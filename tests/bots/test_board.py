@@ -156,7 +156,7 @@ def test_a_card_that_cannot_be_put_up_again_is_given_up(desk: Desk) -> None:
     desk.fires()
     desk.rests()
     desk.client.chat_delete(channel="C01", ts=desk.cards[0]["ts"])
-    desk.slack.faults.error("chat.postMessage", "not_in_channel")
+    desk.slack.faults.error("chat.postMessage", "channel_not_found")
     desk.fires(event="acked", who="bo")
     desk.rests()
     assert desk.outbox.counts() == {"sent": 1, "dead": 1}
@@ -168,7 +168,7 @@ def test_a_card_that_cannot_be_put_up_again_is_given_up(desk: Desk) -> None:
 def test_one_card_that_is_given_up_does_not_hold_up_another(desk: Desk) -> None:
     desk.fires()
     desk.rests()
-    desk.slack.faults.error("chat.postMessage", "not_in_channel")
+    desk.slack.faults.error("chat.postMessage", "channel_not_found")
     desk.happens(opened())
     desk.rests()
     desk.fires(event="acked", who="bo")

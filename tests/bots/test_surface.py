@@ -6,6 +6,7 @@ from pathlib import Path
 from slack_sdk import WebClient
 
 from bots.board import PACE
+from bots.local.state import Channel
 from bots.sender import Sender
 from bots.surface import Service, Settings
 from mlops_tui import jobs
@@ -175,3 +176,34 @@ def test_what_slack_did_not_take_is_not_overtaken_in_its_channel(office: Office)
         sender.round()
         now[0] += 0.1
     assert [each["text"] for each in office.slack.messages()] == ["one", "two", "three"]
+
+
+def test_what_a_job_found_is_no_business_of_a_channel_that_is_not_ours(office: Office) -> None:
+    office.slack.state.channels["C77"] = Channel("C77", "elsewhere", members={"U02"})
+    office.begin()
+    office.slack.slash("bo", "health flights", channel="C77")
+    office.until(lambda: "job 1 has begun" in str(office.slack.ephemerals("bo")))
+    office.until(lambda: office.slack.called("chat.postMessage"), 30)
+    [said] = office.slack.called("chat.postMessage")
+    assert said.payload["channel"] == "U02"
+    assert office.cards == []
+
+
+def test_a_bot_that_is_invited_late_says_what_waited(office: Office) -> None:
+    office.slack.faults.error("chat.postMessage", "not_in_channel", times=1)
+    service = office.begin()
+    office.fires()
+    office.until(lambda: office.slack.called("chat.postMessage"))
+    assert service.sender.outbox.counts() == {"new": 1}
+
+
+def test_a_note_about_severity_wakes_nobody_and_a_change_of_it_does(office: Office) -> None:
+    office.begin()
+    office.happens(IncidentEvent(subject="INC-1", event="opened", title="late", severity="low", about="flights"))
+    office.until(lambda: office.cards)
+    office.happens(IncidentEvent(subject="INC-1", event="note", note="severity high, said somebody"))
+    office.until(lambda: "said somebody" in office.slack.text())
+    office.happens(IncidentEvent(subject="INC-1", event="severity", severity="critical"))
+    office.until(lambda: len(office.slack.called("chat.postMessage")) == 3)
+    loud = [call.payload.get("reply_broadcast") for call in office.slack.called("chat.postMessage")]
+    assert loud == [None, None, True]
