@@ -194,7 +194,8 @@ def test_a_bot_that_is_invited_late_says_what_waited(office: Office) -> None:
     service = office.begin()
     office.fires()
     office.until(lambda: office.slack.called("chat.postMessage"))
-    assert service.sender.outbox.counts() == {"new": 1}
+    office.until(lambda: service.sender.outbox.counts() == {"new": 1})
+    assert "not_in_channel" in service.sender.outbox.one("card/alert/AL-1").error
 
 
 def test_a_note_about_severity_wakes_nobody_and_a_change_of_it_does(office: Office) -> None:
