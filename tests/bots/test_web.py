@@ -111,9 +111,10 @@ def test_an_event_that_could_not_be_kept_comes_again(site: Site) -> None:
     with desk.ledger.engine.begin() as connection:
         connection.exec_driver_sql("CREATE TRIGGER full BEFORE INSERT ON inbox BEGIN SELECT RAISE(ABORT, 'full'); END")
     assert desk.slack.mention("bo", "status").undelivered == "http_error"
+    desk.until(lambda: [each.attempt for each in desk.slack.wire.retries] == [2])
     with desk.ledger.engine.begin() as connection:
         connection.exec_driver_sql("DROP TRIGGER full")
-    desk.clock.pass_(61)  # Slack tries at once, after a minute, after five
+    desk.clock.pass_(61)  # Slack has tried at once; it tries after a minute, and after five
     desk.until(lambda: desk.waiting() == [("app_mention", "U02")])
 
 
