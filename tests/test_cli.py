@@ -22,7 +22,7 @@ from mlops_tui.cli import Options, options, run
 from mlops_tui.errors import BadInput
 from mlops_tui.opening import open_project
 from mlops_tui.session import ReplayClock, login
-from store.facts import Note
+from store.facts import AlertEvent, Note
 
 NAPS = Path(__file__).parent / "naps"
 Printed = pytest.CaptureFixture[str]
@@ -231,7 +231,8 @@ def test_a_ledger_torn_in_the_middle_is_named(here: Path, capsys: Printed) -> No
 
 
 def test_a_forged_entry_that_cannot_be_read_is_still_found_by_verify(here: Path, capsys: Printed) -> None:
-    open_project(here, person="ana").ledger.append(Note(subject="s", text="a"), Note(subject="s", text="b"))
+    ledger = open_project(here, person="ana").ledger
+    ledger.append(Note(subject="s", text="a"), AlertEvent(subject="AL-1", event="acked"))
     with sqlite3.connect(here / ".mlops" / "ledger.db") as connection:
         connection.execute("DROP TRIGGER entry_no_update")
         connection.execute("UPDATE entry SET body = '{' WHERE seq = 2")
