@@ -11,6 +11,8 @@ from threading import Event
 from typing import Protocol
 from uuid import uuid4
 
+import psutil
+
 from mlops_tui import jobs, timetable
 from mlops_tui.errors import NotDeclared, Refusal
 from mlops_tui.project import Project
@@ -66,8 +68,11 @@ class Daemon:
                 self.say("at work")
                 self._work(lease)
                 waiting = False
+            elif (held := lease.seen()) is not None and gone(held[0]):
+                self.say(f"{held[0]} is gone")
+                lease.leave(held[0])
+                continue
             elif not waiting:
-                held = lease.seen()
                 self.say(f"standing by: {held[0] if held else 'another'} is at work")
                 waiting = True
             self.stop.wait(self.every)
@@ -117,6 +122,13 @@ class Daemon:
                 jobs.launch(session, job.id)
         except Exception as problem:  # the end of this surface: a daemon that dies of one bad line wakes nobody
             self.say(f"■ {type(problem).__name__}: {problem}")
+
+
+def gone(holder: str) -> bool:
+    """Whether a holder's process was on this machine and is no more; who cannot be looked at is not gone."""
+    host, _, rest = holder.partition(":")
+    pid = rest.partition(":")[0]
+    return host == socket.gethostname() and pid.isdecimal() and not psutil.pid_exists(int(pid))
 
 
 def fresh(session: Session) -> Session:

@@ -22,10 +22,10 @@ class Lease:
         with locked(self.engine, min(seconds, PATIENCE)) as connection:
             return connection.execute(_TAKE, values).rowcount == 1
 
-    def leave(self) -> None:
-        """Let the next one in at once."""
+    def leave(self, holder: str = "") -> None:
+        """Let the next one in at once; for another holder, where it is known to be gone."""
         with locked(self.engine) as connection:
-            connection.execute(_LEAVE, {"name": self.name, "holder": self.holder})
+            connection.execute(_LEAVE, {"name": self.name, "holder": holder or self.holder})
 
     def seen(self) -> tuple[str, float] | None:
         """Who holds it, and until when; None where nobody does."""
