@@ -51,6 +51,7 @@ def busy(slack: LocalSlack, service: Service) -> None:
 
 def storm(slack: LocalSlack, service: Service) -> int:
     """A hundred alerts about one model, ten a second; the calls until all of them are told."""
+    slack.until(lambda: not service.inbox.waiting(status="begun") and not service.sender.outbox.due(1e12), 120)
     before = len(slack.calls)
     for number in range(1, STORM + 1):
         service.session.ledger.append(AlertEvent(
