@@ -4,12 +4,14 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
 
 from mlops_tui import folds, jobs
+from mlops_tui.opening import open_project
 from mlops_tui.session import Session
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.ask import Ask, Why
@@ -203,3 +205,62 @@ async def refused(world: Session) -> None:
         await bo.says("not before the holidays")
         await bo.sees("AP-1 is rejected")
     assert folds.model_state(world.ledger.entries(), NAME).champion == ""
+
+
+# -- the same on a real July ----------------------------------------------------------------------------------------
+
+
+def test_july_is_worked_on_the_dashboard_alone(july: Path) -> None:
+    run(july_worked(july))
+    entries = open_project(july, read_only=True).ledger.entries()
+    assert folds.model_state(entries, NAME).champion == "4"
+    assert folds.incidents(entries)["INC-1"].state == "resolved"
+
+
+async def comes(terminal: Terminal, *words: str) -> None:
+    """A job's answer, however long it takes."""
+    for _ in range(12):
+        with suppress(pytest.fail.Exception):
+            return await terminal.expect(lambda: all(word in terminal.text for word in words))
+    pytest.fail(f"never seen:\n{terminal.text}")
+
+
+async def july_worked(root: Path) -> None:
+    async with dashboard(root, person="bo") as terminal:
+        bo = Person(terminal)
+        await terminal.press("6")
+        await bo.sees("AL-4", "firing", "nobody is on it")
+        await bo.does("I am on it")
+        await bo.sees("is on AL-4")
+        await bo.home()
+        await bo.does("Open an incident")
+        await bo.sees("INC-1 is open")
+    async with dashboard(root, person="ana", at=["INC-1"]) as terminal:
+        ana = Person(terminal)
+        await ana.does("Work through its runbook")
+        await comes(terminal, "RUN-1 stands at step 6 of 10")
+        await ana.does("It is done")
+        await ana.says("retraining pays")
+        await ana.agrees("retraining pays")
+        await comes(terminal, "RUN-1 stands at step 7 of 10")
+        await ana.does("Do step 7")
+        await ana.agrees("train flights-delay")
+        await comes(terminal, "RUN-1 stands at step 8 of 10")
+    async with dashboard(root, person="bo") as terminal:
+        await terminal.type("checklist sign limits-reviewed flights-delay@4")
+        await Person(terminal).says("read")
+        await comes(terminal, "limits-reviewed", "bo")
+    async with dashboard(root, person="ana", at=["RUN-1"]) as terminal:
+        ana = Person(terminal)
+        await ana.does("Do step 8")
+        await ana.agrees("promote flights-delay@challenger")
+        await comes(terminal, "AP-2")
+    for name, said in (("bo", "has 1 of 2 votes"), ("cy", "AP-2 has its votes")):
+        async with dashboard(root, person=name, at=["AP-2"]) as terminal:
+            await Person(terminal).does("Yes")
+            await Person(terminal).says("better by more than chance")
+            await comes(terminal, said)
+    async with dashboard(root, person="ana", at=["INC-1"]) as terminal:
+        await Person(terminal).does("It is over")
+        await Person(terminal).says("version 4 serves")
+        await comes(terminal, "INC-1 is resolved")

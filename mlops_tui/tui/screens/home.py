@@ -90,7 +90,9 @@ class Home(Framed):
         return self._view.table(id)
 
     def show(self, view: View) -> None:
-        """Home as it is now."""
+        """Home as it is now; nothing where somebody quit a moment ago and it is being taken down."""
+        if not self.query("#models"):
+            return
         self._view = view
         self.remove_class("-broken")
         self._problem = None
