@@ -25,6 +25,7 @@ PATH = "/slack/events"
 STAMP = re.compile(r"[0-9]{1,12}")  # seconds
 EARS = 32           # requests that are taken at once: one that opens a form waits for Slack
 LARGEST = 1 << 20   # bytes of one request
+FRESH = 300        # seconds that a signature holds, before and after
 RECORDED = 60.0     # seconds between two entries for requests refused for the same reason
 
 
@@ -37,6 +38,7 @@ class Web:
         self._ledger, self._port = ledger.acting_as("somebody at the door"), settings.port or 0
         self._verifier = SignatureVerifier(settings.signing_secret)
         self._recorded: dict[str, float] = {}
+        self._taken: dict[str, float] = {}
         self.port = 0
 
     def serve(self, stop: Event) -> None:
@@ -77,10 +79,20 @@ class Web:
         stamp, signature = given.get("x-slack-request-timestamp", ""), given.get("x-slack-signature", "")
         if not signature or not STAMP.fullmatch(stamp):
             return "not signed"
-        if abs(time.time() - int(stamp)) > 300:
+        if abs(time.time() - int(stamp)) > FRESH:
             return "too late"
-        ours = signature.isascii() and self._verifier.is_valid(body, stamp, signature)
-        return "" if ours else "not signed by Slack"
+        if not (signature.isascii() and self._verifier.is_valid(body, stamp, signature)):
+            return "not signed by Slack"
+        before, tried_again = self._came_before(signature), "x-slack-retry-num" in given
+        return "replayed" if before and not tried_again else ""
+
+    def _came_before(self, signature: str) -> bool:
+        """Whether this very request came before. What Slack tries again says so; the inbox knows it all the same."""
+        now = time.time()
+        self._taken = {name: at for name, at in self._taken.items() if now - at <= 2 * FRESH}
+        before = signature in self._taken
+        self._taken[signature] = now
+        return before
 
     async def _record(self, why: str) -> None:
         """One entry, and not more than one a minute: who knocks all day must not fill the history."""
