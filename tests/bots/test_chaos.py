@@ -43,8 +43,7 @@ from tests.conftest import FILES
 
 RUNS, AT_ONCE = 200, 10
 MINUTE = 60.0
-# Slack's own client leaves sockets that died to the garbage collector.
-pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")]
+pytestmark = pytest.mark.slow
 
 
 class Killed(BaseException):
