@@ -45,7 +45,7 @@ def kept(session: Session, dataset: str, snapshot: str) -> Manifest | None:
         found = lake.manifest(dataset, snapshot) if snapshot else None
     except NotFound:
         return None
-    return found if found and all((lake.root / file.path).exists() for file in found.files) else None
+    return found if found and lake.has(found) else None
 
 
 def scores_of(session: Session, model: Model, trained: Trained) -> tuple[Manifest | None, str]:

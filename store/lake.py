@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from store.refusal import Conflict, NotFound, Refusal, Unreadable, nearest
 MEMORY = "2GB"
 STAGING = "_staging"
 STAGED = quote("=staged")
+AT = quote("=at")
 REMEMBERED = 64
 
 Values = Mapping[str, object]
@@ -27,13 +28,24 @@ Staged = Iterator[tuple[Path, int, dict[str, str]]]
 
 @dataclass(frozen=True)
 class FileRef:
-    """One immutable file of a snapshot: where it lies in the lake, what it is, which partition it holds."""
+    """One immutable file of a snapshot: where it lies, what it is, which partition it holds.
+
+    `base` is the folder of a file that is read where it is; without one it lies in the lake. `mask` is a file of the
+    lake with the numbers (column `row`, from 0) of rows that are not part of the snapshot; `rows` does not count them.
+    """
 
     path: str
     sha256: str
     rows: int
     bytes: int
     partition: Mapping[str, str]
+    base: str = ""
+    mask: str = ""
+
+    @property
+    def digest(self) -> str:
+        """What the file's rows depend on: its bytes, and those of its mask."""
+        return f"{self.sha256} without {Path(self.mask).stem}" if self.mask else self.sha256
 
 
 @dataclass(frozen=True)
@@ -54,9 +66,9 @@ class Manifest:
 
     @cached_property
     def id(self) -> str:
-        """SHA-256 over schema, sorted file hashes and partition values, and nothing else."""
+        """SHA-256 over schema, sorted hashes of files and their masks, partition values, and nothing else."""
         content = [list(self.columns.items()),
-                   sorted([file.sha256, sorted(file.partition.items())] for file in self.files)]
+                   sorted([file.digest, sorted(file.partition.items())] for file in self.files)]
         return hashlib.sha256(json.dumps(content, ensure_ascii=True).encode()).hexdigest()
 
     def within(self, **bounds: tuple[str, str]) -> "Manifest":
@@ -137,6 +149,22 @@ class Lake:
             staged.replace(target)
         return FileRef(f"{folder}/{digest}.parquet", digest, rows, size, dict(partition))
 
+    def without(self, file: FileRef, dataset: str, rows: str,
+                connection: duckdb.DuckDBPyConnection | None = None) -> FileRef:
+        """The unmasked file less the rows whose numbers (from 0) the column of `rows` gives; it is not rewritten."""
+        cursor = connection or self.connect()
+        with self.staging() as folder:
+            staged = folder / "mask.parquet"
+            numbers = f'SELECT DISTINCT CAST(r AS BIGINT) AS "row" FROM ({rows}) t(r) ORDER BY 1'
+            left_out = _copy(cursor, numbers, staged, {})
+            if not left_out:
+                return file
+            mask = f"{dataset}/_masks/{sha256_of(staged)}.parquet"
+            if not (self.root / mask).exists():
+                (self.root / mask).parent.mkdir(parents=True, exist_ok=True)
+                staged.replace(self.root / mask)
+        return replace(file, rows=file.rows - left_out, mask=mask)
+
     @contextmanager
     def staging(self) -> Iterator[Path]:
         """A folder on the lake's own disk, gone afterwards."""
@@ -160,7 +188,12 @@ class Lake:
         """What was computed before under a key; None where it never was, or where one of its files is gone."""
         path = self._result_path(dataset, key)
         found = _read(path) if path.exists() else None
-        return found if found and all((self.root / file.path).exists() for file in found.files) else None
+        return found if found and self.has(found) else None
+
+    def has(self, manifest: Manifest) -> bool:
+        """Whether every file of a snapshot, and every mask, is there."""
+        return all(self.place_of(file).exists() and (not file.mask or (self.root / file.mask).exists())
+                   for file in manifest.files)
 
     def _result_path(self, dataset: str, key: str) -> Path:
         return self.root / dataset / "_results" / key[:2] / f"{key}.json"
@@ -218,8 +251,26 @@ class Lake:
         if not manifest.files:
             nothing = ", ".join(f"CAST(NULL AS {kind}) AS {quote(name)}" for name, kind in manifest.columns.items())
             return f"(SELECT {nothing} WHERE false)"
-        paths = [str(self.root / file.path) for file in manifest.files]
-        return f"read_parquet({file_list(paths)}, hive_partitioning = false, union_by_name = true)"
+        whole, masked = ([file for file in manifest.files if bool(file.mask) is there] for there in (False, True))
+        if not masked:
+            return self._read(whole)
+        return f"(SELECT * FROM {self._read(whole)} UNION ALL BY NAME {self._unmasked(masked)})" if whole else \
+            f"({self._unmasked(masked)})"
+
+    def _read(self, files: Sequence[FileRef]) -> str:
+        paths = file_list([str(self.place_of(file)) for file in files])
+        return f"read_parquet({paths}, hive_partitioning = false, union_by_name = true)"
+
+    def _unmasked(self, files: Sequence[FileRef]) -> str:
+        """The rows that their files' masks leave; a file and its mask have the same place in their lists."""
+        masks = file_list([str(self.root / file.mask) for file in files])
+        return (f"SELECT * EXCLUDE ({AT}) FROM (SELECT *, {{'f': file_index, 'r': file_row_number}} AS {AT} FROM "
+                f"{self._read(files)}) ANTI JOIN (SELECT {{'f': file_index, 'r': \"row\"}} AS {AT} FROM "
+                f"read_parquet({masks})) USING ({AT})")
+
+    def place_of(self, file: FileRef) -> Path:
+        """Where a file of a snapshot lies."""
+        return Path(file.base, file.path) if file.base else self.root / file.path
 
     def stored(self, dataset: str, snapshot: str) -> Manifest:
         """The manifest of a snapshot, read again from its file; NotFound where it is gone."""
@@ -229,15 +280,21 @@ class Lake:
         return read_manifest(path)
 
     def damage(self, file: FileRef) -> str:
-        """What is wrong with a file of a snapshot; nothing where its bytes are what its name says."""
-        path = self.root / file.path
-        if not path.exists():
-            return "missing"
-        return "" if sha256_of(path) == file.sha256 else "content differs from its hash"
+        """What is wrong with a file of a snapshot or its mask; nothing where the bytes are what was recorded."""
+        if wrong := _damage(self.place_of(file), file.sha256):
+            return wrong
+        of_mask = _damage(self.root / file.mask, Path(file.mask).stem) if file.mask else ""
+        return f"its mask: {of_mask}" if of_mask else ""
 
     def damaged(self, manifest: Manifest) -> list[tuple[str, str]]:
         """The files of a snapshot that are not what the manifest says, with what is wrong."""
         return [(file.path, wrong) for file in manifest.files if (wrong := self.damage(file))]
+
+
+def _damage(path: Path, digest: str) -> str:
+    if not path.exists():
+        return "missing"
+    return "" if sha256_of(path) == digest else "content differs from its hash"
 
 
 def read_manifest(path: Path) -> Manifest:
@@ -262,7 +319,8 @@ def _read(path: Path, snapshot: str = "") -> Manifest:
 def _document(manifest: Manifest) -> dict[str, Any]:
     return {"dataset": manifest.dataset, "columns": dict(manifest.columns),
             "files": [{"path": file.path, "sha256": file.sha256, "rows": file.rows, "bytes": file.bytes,
-                       "partition": dict(file.partition)} for file in manifest.files]}
+                       "partition": dict(file.partition), **({"base": file.base} if file.base else {}),
+                       **({"mask": file.mask} if file.mask else {})} for file in manifest.files]}
 
 
 def sha256_of(path: Path) -> str:

@@ -34,7 +34,7 @@ class Landed:
         for file in self.written.files:
             name = _name(file.partition)
             was = old.get(name)
-            change = "new" if was is None else "already there" if was.sha256 == file.sha256 else "replaced"
+            change = "new" if was is None else "already there" if was.digest == file.digest else "replaced"
             found.append((name, change, was.rows if was else 0, file.rows))
         return found
 

@@ -201,13 +201,14 @@ class Workshop:
 
     def _handed(self, state: Manifest, folder: Path) -> Path:
         """The snapshot as a path that Parquet readers take: its one file, or a folder of links to several."""
-        if len(state.files) == 1 and not state.files[0].partition:
-            return self.lake.root / state.files[0].path
+        if len(state.files) == 1 and not state.files[0].partition and not state.files[0].mask:
+            return self.lake.place_of(state.files[0])
         folder.mkdir()
-        for number, file in enumerate(state.files):
-            (folder / f"{number:06}.parquet").symlink_to((self.lake.root / file.path).resolve())
-        if not state.files:
-            target = literal(str(folder / "none.parquet"))
+        plain = not any(file.mask for file in state.files)
+        for number, file in enumerate(state.files if plain else ()):
+            (folder / f"{number:06}.parquet").symlink_to(self.lake.place_of(file).resolve())
+        if not state.files or not plain:
+            target = literal(str(folder / "rows.parquet"))
             self.lake.connect().execute(f"COPY (SELECT * FROM {self.lake.scan(state)}) TO {target} (FORMAT parquet)")
         return folder
 

@@ -55,8 +55,7 @@ class Past:
             state = self.session.data().manifest(ready.dataset, fact.snapshot)
         except Refusal:
             return None
-        root = self.session.data().root
-        return state if all((root / file.path).exists() for file in state.files) else None
+        return state if self.session.data().has(state) else None
 
     def why(self, ready: Ready, parts: Mapping[str, Any]) -> str:
         """Why the step has to run, compared with the last time it ended well."""

@@ -116,9 +116,10 @@ def _damage(session: Session, states: Sequence[tuple[str, str]]) -> tuple[
             damage.setdefault((name, problem.where, problem.what), []).append(id)
             continue
         for file in state.files:
-            if file.path not in checked:
-                checked[file.path] = file, lake.damage(file)
-            if wrong := checked[file.path][1]:
+            whole = f"{file.base}/{file.path} {file.mask}"
+            if whole not in checked:
+                checked[whole] = file, lake.damage(file)
+            if wrong := checked[whole][1]:
                 damage.setdefault((name, file.path, wrong), []).append(id)
     session.progress(len(states), len(states), "checked")
     return damage, [file for file, _ in checked.values()]
@@ -140,7 +141,7 @@ def diff(session: Session, a: str, b: str) -> View:
     old, new = session.snapshot(a), session.snapshot(b)
     lake = session.data()
     facts: dict[str, Cell] = {"a": old.id, "b": new.id, "same": old.id == new.id, "rows_a": old.rows,
-                              "rows_b": new.rows, "files_shared": len(_paths(old) & _paths(new))}
+                              "rows_b": new.rows, "files_shared": len(_digests_of(old) & _digests_of(new))}
     if old.id != new.id:
         facts |= _row_changes(lake, old, new)
     partitions = partition_changes(old, new)
@@ -152,8 +153,8 @@ def diff(session: Session, a: str, b: str) -> View:
     return View(title, Status.DONE, parts)
 
 
-def _paths(state: Manifest) -> set[str]:
-    return {file.path for file in state.files}
+def _digests_of(state: Manifest) -> set[str]:
+    return {file.digest for file in state.files}
 
 
 def _named(partition: Mapping[str, str]) -> str:
@@ -167,7 +168,7 @@ def partition_changes(old: Manifest, new: Manifest) -> list[Row]:
     for name in sorted({*before, *after}):
         was, now = before.get(name), after.get(name)
         change = ("added" if was is None else "dropped" if now is None
-                  else "same" if was.sha256 == now.sha256 else "changed")
+                  else "same" if was.digest == now.digest else "changed")
         rows.append({"partition": name, "change": change, "rows_a": was.rows if was else 0,
                      "rows_b": now.rows if now else 0})
     return rows
@@ -175,11 +176,11 @@ def partition_changes(old: Manifest, new: Manifest) -> list[Row]:
 
 def _row_changes(lake: Lake, old: Manifest, new: Manifest) -> dict[str, Cell]:
     """How many rows are in one state only; only files that differ are read, and only columns that both have."""
-    shared = _paths(old) & _paths(new)
+    shared = _digests_of(old) & _digests_of(new)
     columns = ", ".join(quote(name) for name in new.columns if name in old.columns)
     if not columns:
         return {"rows_added": new.rows, "rows_removed": old.rows}
-    before, after = (Manifest(state.dataset, state.columns, tuple(f for f in state.files if f.path not in shared))
+    before, after = (Manifest(state.dataset, state.columns, tuple(f for f in state.files if f.digest not in shared))
                      for state in (old, new))
 
     def only(these: Manifest, those: Manifest) -> int:

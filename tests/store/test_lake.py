@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,46 @@ def lake(tmp_path: Path) -> Lake:
 
 def rows_of(lake: Lake, manifest: Manifest, columns: str = "*") -> list[tuple[object, ...]]:
     return lake.connect().execute(f"SELECT {columns} FROM {lake.scan(manifest)}").fetchall()
+
+
+# -- files that stay where they are, and rows that are left out ---------------------------------------------------
+
+
+def test_rows_are_left_out_by_a_mask_and_the_file_stays_as_it_is(lake: Lake) -> None:
+    whole = lake.write("d", ROWS, sort=("id",), partition_by=("day",))
+    file = whole.files[1]
+    kept = lake.without(file, "d", "SELECT unnest([0, 2, 2])")
+    part = Manifest("d", whole.columns, (whole.files[0], kept, whole.files[2]))
+
+    assert (kept.sha256, kept.rows, part.rows) == (file.sha256, file.rows - 2, 4998)
+    assert part.id != whole.id
+    assert len(rows_of(lake, part)) == 4998
+    gone = set(rows_of(lake, whole)) - set(rows_of(lake, part))
+    first = rows_of(lake, Manifest("d", whole.columns, (file,)))
+    assert gone == {first[0], first[2]}
+    lake.keep(part)
+    assert Lake(lake.root).manifest("d", part.id) == part
+    assert not lake.damaged(part)
+    (lake.root / kept.mask).write_bytes(b"")
+    assert lake.damaged(part) == [(file.path, "its mask: content differs from its hash")]
+
+
+def test_a_mask_of_no_rows_is_no_mask(lake: Lake) -> None:
+    whole = lake.write("d", ROWS, sort=("id",))
+    assert lake.without(whole.files[0], "d", "SELECT 1 WHERE false") == whole.files[0]
+
+
+def test_a_file_outside_the_lake_is_read_where_it_is(lake: Lake, tmp_path: Path) -> None:
+    outside = Lake(tmp_path / "elsewhere").write("d", ROWS, sort=("id",))
+    [file] = outside.files
+    there = Manifest("d", outside.columns, (replace(file, base=str(tmp_path / "elsewhere")),))
+
+    assert there.id == outside.id
+    assert len(rows_of(lake, there)) == 5000
+    lake.keep(there)
+    assert Lake(lake.root).manifest("d", there.id) == there
+    (tmp_path / "elsewhere" / file.path).unlink()
+    assert (lake.has(there), lake.damaged(there)) == (False, [(file.path, "missing")])
 
 
 # -- content decides --------------------------------------------------------------------------------------------
