@@ -103,7 +103,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Series:
-    """Something to look at: points, bars, bins, a heat map, intervals."""
+    """Something to look at: points, bars, bins, a heat map, intervals, what leads to what.
+
+    A graph leads from each of `x` to the one of `y` at its place; `names` are its nodes, `other` how each of them stands.
+    """
 
     id: str
     kind: Literal["line", "band", "bar", "bins", "heat", "interval", "graph"]
