@@ -105,7 +105,7 @@ class Table:
 class Series:
     """Something to look at: points, bars, bins, a heat map, intervals, what leads to what.
 
-    A graph leads from each of `x` to the one of `y` at its place; `names` are its nodes, `other` how each of them stands.
+    A graph leads from each of `x` to that of `y` at its place; `names` are its nodes, `other` how each of them stands.
     """
 
     id: str
