@@ -18,7 +18,7 @@ from mlops_tui.capability import Call, HelpAsked, HelpOption, Plan, Resolved, Sh
 from mlops_tui.errors import BadInput, Denied, Refusal, nearest
 from mlops_tui.render.json import canonical
 from mlops_tui.roles import Shape
-from mlops_tui.view import Action, Facts, Status, Text, View
+from mlops_tui.view import Action, Facts, Status, Text, View, refused
 
 if TYPE_CHECKING:
     from mlops_tui.session import Session
@@ -272,13 +272,8 @@ def _noted(session: "Session", call: Call | None, argv: Sequence[str], phase: st
 
 def refusal(problem: Refusal, *, recorded: bool = False) -> Outcome:
     """What is shown of an expected error: what, where, and what to do next."""
-    status = Status.DENIED if isinstance(problem, Denied) else Status.ERROR
     error = {"code": problem.code, "what": problem.what, "where": problem.where, "next": problem.next}
-    facts = {key: value for key, value in error.items() if value and key not in ("code", "what")}
-    actions = tuple(Action("Try", tuple(problem.next.removeprefix("Try: mlops-tui ").split()))
-                    for _ in (1,) if problem.next.startswith("Try: mlops-tui "))
-    view = View(problem.what, status, (Facts(facts),) if facts else (), actions)
-    return Outcome(view, problem.exit, error, recorded=recorded)
+    return Outcome(refused(problem), problem.exit, error, recorded=recorded)
 
 
 def _our_fault(session: "Session", call: Call | None, argv: Sequence[str], problem: Exception) -> Outcome:

@@ -16,7 +16,6 @@ from mlops_tui.render.keep import written
 from mlops_tui.roles import Shape
 from mlops_tui.session import ReplayClock
 from mlops_tui.tui.cache import FORM, path_of
-from mlops_tui.tui.desk import refused
 from mlops_tui.tui.filtering import wishes
 from mlops_tui.tui.messages import (
     Again,
@@ -36,7 +35,7 @@ from mlops_tui.tui.messages import (
 )
 from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.widgets.source import SIZE
-from mlops_tui.view import Cell, Column, Facts, Row, Status, Table, View, worst
+from mlops_tui.view import Cell, Column, Facts, Row, Status, Table, View, refused, worst
 from store.facts import Command, Fact, Finding
 from store.ledger import Term
 
