@@ -94,11 +94,16 @@ class Course:
             workshop.begin(ready, inputs, self.begun.folder / f"{name}.log")
 
     def _keep(self, ready: Ready, key: str, state: Manifest) -> None:
-        self.states[ready.step.name] = self.past.took_over(ready, key, state)
-        self.frozen[ready.step.name] = self.past.frozen(key)
-        if self.past.current.get(ready.dataset) != state.id:
-            self._announce(ready, state, Run(subject=self.past.name, run="", key=key))
-        self.shown[ready.step.name] = Step(ready.step.name, Status.DONE, None, "as before")
+        """The result of the same parts; where a step of another name made it, it becomes this one's too."""
+        name, (dataset, made) = ready.step.name, self.past.done[key]
+        self.states[name], self.frozen[name] = state, self.past.frozen(key)
+        if dataset != ready.dataset:
+            lake = self.session.data()
+            self.states[name] = lake.taken_over(lake.manifest(dataset, state.id), ready.dataset)
+            self._announce(ready, self.states[name], replace(made, subject=self.past.name, step=name, run=""))
+        elif self.past.current.get(ready.dataset) != state.id:
+            self._announce(ready, state, replace(made, step="", run=""))
+        self.shown[name] = Step(name, Status.DONE, None, "as before")
 
     def settle(self, work: Work) -> None:
         """A step has ended: its result becomes the state that later steps read, or its error is kept."""

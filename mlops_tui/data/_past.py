@@ -79,13 +79,6 @@ class Past:
             return None
         return replace(state, dataset=ready.dataset) if self.session.data().has(state) else None
 
-    def took_over(self, ready: Ready, key: str, state: Manifest) -> Manifest:
-        """The result, kept as the step's own where a step of another name made it."""
-        dataset = self.done[key][0]
-        if dataset == ready.dataset:
-            return state
-        return self.session.data().taken_over(self.session.data().manifest(dataset, state.id), ready.dataset)
-
     def frozen(self, key: str) -> str:
         """The digest of what the step learned when it was made of these parts; empty where it learned nothing."""
         fact = self.done[key][1] if key in self.done else None
