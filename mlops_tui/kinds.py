@@ -234,19 +234,48 @@ class Feature:
 
 @dataclass(frozen=True)
 class StepDecl:
+    """One step: SQL, a function of the project's Python, or a built-in that is applied.
+
+    `retries`: how often Python that failed is tried again, after `backoff`, then twice that, and so on.
+    """
+
     name: str
     sql: str = ""
     python: str = ""
+    apply: str = ""
     inputs: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     key: tuple[str, ...] = ()
     partition_by: tuple[str, ...] = ()
+    retries: int = 0
+    backoff: timedelta = timedelta(seconds=1)
+    timeout: timedelta | None = None
 
     def __post_init__(self) -> None:
         if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", self.name) is None:
             raise ValueError(f"a step is named by letters, digits, hyphens and underscores, not '{self.name}'")
-        if bool(self.sql) == bool(self.python):
-            raise ValueError(f"step '{self.name}' needs either sql or python")
+        if sum(map(bool, (self.sql, self.python, self.apply))) != 1:
+            raise ValueError(f"step '{self.name}' needs either sql, python or apply")
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Retries of what would fail in the same way again; a time in which nothing could be done."""
+        if self.retries < 0:
+            yield Mistake(f"retries is a number of further attempts, not {self.retries}.", ("retries",))
+        if self.retries and not self.python:
+            yield Mistake(f"Step '{self.name}' would fail in the same way again: only Python is retried.", ("retries",),
+                          "Leave retries out.")
+        if self.timeout is not None and not self.timeout:
+            yield Mistake("A step needs some time.", ("timeout",), "Write 10m.")
+
+    @property
+    def kind(self) -> str:
+        """`sql`, `python` or `apply`."""
+        return "python" if self.python else "apply" if self.apply else "sql"
+
+    @property
+    def code(self) -> str:
+        """What the declaration names: an SQL file, a function, a built-in."""
+        return self.sql or self.python or self.apply
 
 
 @dataclass(frozen=True)

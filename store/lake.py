@@ -5,10 +5,11 @@ import json
 import os
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import duckdb
@@ -103,6 +104,7 @@ class Lake:
         self.threads = threads or min(4, os.cpu_count() or 1)
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._manifests: dict[Path, Manifest] = {}
+        self._remembering = Lock()
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A cursor of this process's DuckDB: UTC, bounded memory, no extensions fetched."""
@@ -164,6 +166,23 @@ class Lake:
                 (self.root / mask).parent.mkdir(parents=True, exist_ok=True)
                 staged.replace(self.root / mask)
         return replace(file, rows=file.rows - left_out, mask=mask)
+
+    def taken_over(self, manifest: Manifest, dataset: str) -> Manifest:
+        """The same rows as a snapshot of another dataset: its files are linked, not copied."""
+        made = Manifest(dataset, manifest.columns, tuple(self._linked(file, dataset) for file in manifest.files))
+        self.keep(made)
+        return made
+
+    def _linked(self, file: FileRef, dataset: str) -> FileRef:
+        if file.base or file.mask:
+            return file
+        found = replace(file, path="/".join([dataset, *file.path.split("/")[1:]]))
+        target = self.root / found.path
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):  # somebody else was as quick
+                target.hardlink_to(self.root / file.path)
+        return found
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
@@ -237,13 +256,14 @@ class Lake:
                 raise NotFound(f"No snapshot '{snapshot}' of '{dataset}'.",
                                next=f"Try: mlops-tui snapshot log {dataset}")
             path = found[0]
-        return self._manifests[path] if path in self._manifests else self._remember(path, read_manifest(path))
+        return self._manifests.get(path) or self._remember(path, read_manifest(path))
 
     def _remember(self, path: Path, manifest: Manifest) -> Manifest:
-        """What a snapshot consists of never changes: it is read once."""
-        if len(self._manifests) >= REMEMBERED:
-            del self._manifests[next(iter(self._manifests))]
-        self._manifests[path] = manifest
+        """What a snapshot consists of never changes: it is read once. Threads may write at the same time."""
+        with self._remembering:
+            if len(self._manifests) >= REMEMBERED:
+                del self._manifests[next(iter(self._manifests))]
+            self._manifests[path] = manifest
         return manifest
 
     def scan(self, manifest: Manifest) -> str:

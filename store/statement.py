@@ -1,6 +1,7 @@
 """What an SQL text reads and calls, as DuckDB's own parser sees it: nothing is run."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,29 @@ UNSTEADY = frozenset((
     "gen_random_uuid", "get_current_time", "get_current_timestamp", "getvariable", "in_search_path", "nextval",
     "now", "random", "reservoir_quantile", "setseed", "setval", "sleep_ms", "stats", "today",
     "transaction_timestamp", "txid_current", "uuid", "uuidv4", "uuidv7", "write_log"))
+
+_STRING = r"'(?:[^']|'')*'"
+_GAP = re.compile(rf"""(?P<kept>{_STRING}|"(?:[^"]|"")*")|(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)+""", re.DOTALL)
+# Strings with a notation of their own, and comments within comments, begin or end where the pattern cannot see it.
+_UNSEEN = re.compile(r"(?<!\w)[ex]'|\$\w*\$|/\*(?:(?!\*/).)*/\*", re.IGNORECASE | re.DOTALL)
+
+
+def compact(text: str) -> str:
+    """The text less its comments, with one space for each gap: what is left of two texts is equal only where they say
+    the same. A line break between two strings is kept, since it joins them.
+
+    >>> compact("SELECT 1,  -- one\\n  'a  b'")
+    "SELECT 1, 'a  b'"
+    """
+    if _UNSEEN.search(text):
+        return text
+    made, end = list[str](), 0
+    for found in _GAP.finditer(text):
+        made.append(text[end:found.start()])
+        end = found.end()
+        joins = "\n" in found[0] and text.endswith("'", 0, found.start()) and text.startswith("'", end)
+        made.append(found["kept"] or ("\n" if joins else " "))
+    return "".join([*made, text[end:]]).strip()
 
 
 @dataclass(frozen=True)
