@@ -194,9 +194,19 @@ class Batch:
         return f"SELECT {', '.join(columns)} FROM {self._rows} t{self._without(judged)}"
 
     def good_as_read(self, judged: Judged) -> str:
-        """The good rows as they are in the files, in their order."""
+        """The good rows as they are in the files, in their order: a mask of bits keeps it, where a join would not."""
         columns = ", ".join(f"{raw(name)} AS {quote(name)}" for name in self.columns)
-        return f"SELECT {columns} FROM {self._rows} t{self._without(judged)} ORDER BY {AT}"
+        if not judged.bad_rows:
+            return f"SELECT {columns} FROM {self._rows} t"
+        self.cursor.execute(f"SET VARIABLE bad = (SELECT bitstring_agg({self._number}, 0, {self.rows - 1}) "
+                            f"FROM {BROKEN})")
+        return f"SELECT {columns} FROM {self._rows} t WHERE get_bit(getvariable('bad'), {self._number}) = 0"
+
+    @property
+    def _number(self) -> str:
+        """SQL of a row's number among the rows of all files."""
+        before = [sum(file.rows for file in self.files[:place]) for place in range(len(self.files))]
+        return f"CAST({before}[CAST({AT} // {FILE} AS INTEGER) + 1] + {AT} % {FILE} AS INTEGER)"
 
     def quarantine(self, judged: Judged, *, more: Sequence[str] = (), as_text: bool = False) -> str:
         """The bad rows as they are in the files, with `_row` and `_rules`; `more` adds columns."""
