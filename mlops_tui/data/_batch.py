@@ -1,6 +1,5 @@
 """The rows of some files, held against a contract in one pass."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,13 +18,12 @@ from mlops_tui.kinds import Contract
 from mlops_tui.logicaltypes import NEVER, raw
 from mlops_tui.rowrules import AT, Compiled, Rule, key_alias
 from mlops_tui.session import Session
-from store.files import Opened, open_file, reading, written_form
+from store.files import Opened, open_file, reading
 from store.lake import MEMORY, Manifest, columns_of
 from store.quoting import file_list, literal, quote
 
 FILE = 1 << 40   # a row's number in its batch is that many times its file's, and its own
 BROKEN = quote("#broken rows")
-WRITE = {"parquet": "FORMAT parquet, COMPRESSION zstd", "csv": "FORMAT csv, HEADER", "json": "FORMAT json"}
 
 
 @dataclass(frozen=True)
@@ -57,6 +55,11 @@ class Batch:
         self.paths = [file.path for file in files]
         self.rows = sum(file.rows for file in files)
         self._repeated: dict[tuple[str, ...], bool] = {}
+
+    @property
+    def read(self) -> str:
+        """What follows FROM: all rows, each column as it is in the files (`"=a"`) and as the contract sees it."""
+        return self._rows
 
     @cached_property
     def _rows(self) -> str:
@@ -187,11 +190,16 @@ class Batch:
 
     # -- what becomes of the rows -------------------------------------------------------------------------------
 
-    def good(self, judged: Judged) -> str:
-        """The good rows as the contract sees them, with the derived partition columns."""
-        columns = [quote(name) for name in self.rules.values]
+    def good(self, judged: Judged, *, more: Sequence[str] = (), but: str = "") -> str:
+        """The good rows as the contract sees them, with the derived partition columns; `more` adds columns.
+
+        `but` follows FROM and gives numbers (`again`) of rows to leave out.
+        """
+        columns = [*(quote(name) for name in self.rules.values), *more]
         columns += [f"{sql} AS {quote(name)}" for name, sql in self.rules.derived.items()]
-        return f"SELECT {', '.join(columns)} FROM {self._rows} t{self._without(judged)}"
+        kept = [self._unbroken] * bool(judged.bad_rows) + [f"t.{AT} NOT IN (SELECT again FROM {but})"] * bool(but)
+        where = f" WHERE {' AND '.join(kept)}" if kept else ""
+        return f"SELECT {', '.join(columns)} FROM {self._rows} t{where}"
 
     def good_as_read(self, judged: Judged) -> str:
         """The good rows as they are in the files, in their order: a mask of bits keeps it, where a join would not."""
@@ -228,31 +236,6 @@ class Batch:
         """SQL of the name of a row's file."""
         names = ", ".join(literal(path.name) for path in self.paths)
         return f"([{names}])[CAST({AT} // {FILE} AS INTEGER) + 1]"
-
-    def _without(self, judged: Judged) -> str:
-        return f" WHERE {self._unbroken}" if judged.bad_rows else ""
-
-    def check_target(self, target: Path, *, overwrite: bool) -> None:
-        """Refuse a file that cannot be written, or in which there is something that would be lost."""
-        written_form(target)
-        if not target.parent.is_dir():
-            raise BadInput(f"There is no folder '{target.parent}'.", where=str(target))
-        if any(target.resolve() == path.resolve() for path in self.paths):
-            raise BadInput(f"'{target.name}' is the file that is read.", where=str(target), next="Name another one.")
-        if target.exists() and target.stat().st_size and not overwrite:
-            raise BadInput(f"'{target.name}' exists already.", where=str(target),
-                           next="Name another file, or add --overwrite.")
-
-    def write(self, query: str, target: Path) -> None:
-        """Let a file of rows appear whole, in the form that its ending asks for."""
-        form = written_form(target)
-        staged = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
-            with reading(self.paths):
-                self.cursor.execute(f"COPY ({query}) TO {literal(str(staged))} ({WRITE[form]})")
-            staged.replace(target)
-        finally:
-            staged.unlink(missing_ok=True)
 
 
 def _source(files: Sequence[Opened]) -> str:
