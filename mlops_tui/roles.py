@@ -34,6 +34,8 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "demo": ("viewer", "admin"),
     "train": ("engineer", "oncall", "admin"),
     "ingest": ("operator", "admin"),
+    "quarantine replay": ("operator", "admin"),
+    "quarantine discard": ("engineer", "steward", "admin"),
     "alert resolve": ("operator", "oncall", "admin"),
     "incident resolve": ("operator", "oncall", "admin"),
     "checklist decline": ("engineer", "approver", "admin"),

@@ -239,9 +239,23 @@ class Note(Fact):
     detail: Detail = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Quarantined(Fact):
+    """Rows left the quarantine: they were taken in, or given up; the subject is the dataset."""
+
+    kind: ClassVar[str] = "quarantine"
+    event: str
+    batch: str
+    rows: int
+    left: int
+    file: str = ""
+    reason: str = ""
+    rules: Detail = field(default_factory=dict)
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
-    RunbookEvent, Postmortem, Proposal, Note)}
+    RunbookEvent, Postmortem, Proposal, Note, Quarantined)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

@@ -381,7 +381,7 @@ def _partitioned(cursor: duckdb.DuckDBPyConnection, order: str, staging: Path, b
     keys = ", ".join(quote(name) for name in by)
     match = " AND ".join(f"{quote(name)} IS NOT DISTINCT FROM ${number}" for number, name in enumerate(by, start=1))
     for values in cursor.execute(f"SELECT DISTINCT {keys} FROM {STAGED} ORDER BY {keys}").fetchall():
-        partition = {name: _partition_text(value) for name, value in zip(by, values, strict=True)}
+        partition = {name: partition_text(value) for name, value in zip(by, values, strict=True)}
         target = staging / f"{hashlib.sha256(repr(partition).encode()).hexdigest()}.parquet"
         rows = f"SELECT * FROM {STAGED} WHERE {match} ORDER BY {order}"
         bound = {str(number): value for number, value in enumerate(values, start=1)}
@@ -395,7 +395,8 @@ def _copy(cursor: duckdb.DuckDBPyConnection, query: str, target: Path, values: V
     return int(cursor.execute(f"COPY ({plain}) TO {literal(str(target))} {how}", dict(values)).fetchall()[0][0])
 
 
-def _partition_text(value: object) -> str:
+def partition_text(value: object) -> str:
+    """A value as its partition is named."""
     return "__null__" if value is None else str(value)
 
 
