@@ -152,6 +152,8 @@ def _announce(session: Session, name: str, ready: Ready, state: Manifest, done: 
         mine = [entry for entry in entries if entry.kind == "snapshot" and entry.subject == ready.dataset]
         parent = folds.current_snapshot(mine)
         if parent != state.id:
+            session.data().require(state)
+            session.data().keep(state)
             yield Snapshot(subject=ready.dataset, snapshot=state.id, parent=parent, rows=state.rows, bytes=state.bytes,
                            source=f"pipeline {name}", run=done.run, key=done.key)
         if done.step:

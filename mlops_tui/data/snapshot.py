@@ -2,16 +2,20 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
 from mlops_tui import folds
-from mlops_tui.capability import Plan, act, look, noun
+from mlops_tui.capability import Plan, act, decide, look, noun
+from mlops_tui.data import _collecting as collecting
+from mlops_tui.data import _retention as retention
+from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput, Conflict, NotFound, Refusal, nearest
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted
-from store.facts import Fact, Snapshot
+from store.facts import Fact, Hold, Snapshot
 from store.lake import FileRef, Lake, Manifest
 from store.quoting import quote
 
@@ -31,9 +35,9 @@ def log(session: Session, dataset: str | None, limit: int) -> View:
     Example: mlops-tui snapshot log flights
     """
     session.declared()
-    entries = session.ledger.entries("snapshot")
+    entries = session.ledger.entries("snapshot", "collected")
     if dataset is None:
-        newest = {entry.subject: entry for entry in entries if not _fact(entry).tag}
+        newest = {entry.subject: entry for entry in entries if entry.kind == "snapshot" and not _fact(entry).tag}
         table = _listed(list(newest.values()), entries, Column("dataset"))
         return View(counted(len(newest), "dataset has data", "datasets have data"), parts=(table,))
     name = dataset.rpartition("/")[2].partition("@")[0]
@@ -50,9 +54,9 @@ def _fact(entry: "Entry") -> Snapshot:
 
 def _of(session: Session, entries: "Sequence[Entry]", name: str) -> "list[Entry]":
     """The snapshot entries of a dataset; NotFound or NotDeclared where there are none."""
-    mine = [entry for entry in entries if entry.subject == name]
+    mine = [entry for entry in entries if entry.subject == name and entry.kind == "snapshot"]
     if not mine:
-        known = {entry.subject for entry in entries}
+        known = {entry.subject for entry in entries if entry.kind == "snapshot"}
         if name not in session.declared().datasets and nearest(name, known):
             raise NotFound(f"No dataset '{name}' has data.", next=nearest(name, known))
         session.declared().dataset(name)
@@ -62,17 +66,20 @@ def _of(session: Session, entries: "Sequence[Entry]", name: str) -> "list[Entry]
 
 def _listed(entries: "Sequence[Entry]", all_entries: "Sequence[Entry]", *first: Column,
             total: int | None = None) -> Table:
-    tagged = {(entry.subject, _fact(entry).tag): _fact(entry).snapshot for entry in all_entries if _fact(entry).tag}
-    tags: dict[tuple[str, str], list[str]] = {}
+    tagged = {(entry.subject, _fact(entry).tag): _fact(entry).snapshot for entry in all_entries
+              if entry.kind == "snapshot" and _fact(entry).tag}
+    gone, tags = retention.collected(all_entries), dict[tuple[str, str], list[str]]()
     for (dataset, name), id in tagged.items():
         tags.setdefault((dataset, id), []).append(name)
     rows: list[Row] = [
         {"snapshot": fact.snapshot, "parent": fact.parent or None, "rows": fact.rows, "bytes": fact.bytes,
          "created_at": entry.recorded_at, "run": fact.run or None, "source": fact.source, "dataset": entry.subject,
-         "tags": tuple(tags.get((entry.subject, fact.snapshot), ())), "key": fact.key}
+         "tags": tuple(tags.get((entry.subject, fact.snapshot), ())), "key": fact.key,
+         "gone": gone[entry.subject, fact.snapshot].recorded_at if (entry.subject, fact.snapshot) in gone else None}
         for entry in entries for fact in (_fact(entry),)]
     return Table.of("snapshots", rows, *first, Column("snapshot", cut=12), Column("parent", cut=12), "rows", "bytes",
-                    Column("created_at", "created"), "run", "tags", total=total)
+                    Column("created_at", "created"), "run", "tags", Column("source", cut=30),
+                    *([Column("gone", "let go")] if any(row["gone"] for row in rows) else ()), total=total)
 
 
 # -- checking ---------------------------------------------------------------------------------------------------
@@ -87,14 +94,16 @@ def verify(session: Session, dataset: str | None) -> View:
     Example: mlops-tui snapshot verify flights
     """
     session.declared()
-    entries = session.ledger.entries("snapshot")
-    chosen = _of(session, entries, dataset) if dataset else entries
-    states = list(dict.fromkeys((entry.subject, _fact(entry).snapshot) for entry in chosen))
+    entries = session.ledger.entries("snapshot", "collected")
+    chosen = _of(session, entries, dataset) if dataset else [entry for entry in entries if entry.kind == "snapshot"]
+    gone = retention.collected(entries)
+    known = dict.fromkeys((entry.subject, _fact(entry).snapshot) for entry in chosen)
+    states = [state for state in known if state not in gone]
     damage, files = _damage(session, states)
     rows: list[Row] = [{"dataset": name, "file": path, "what": what, "snapshots": tuple(each[:12] for each in held)}
                        for (name, path, what), held in damage.items()]
     facts = Facts({"snapshots": len(states), "files": len(files), "bytes": sum(file.bytes for file in files),
-                   "damaged": len(damage)})
+                   "damaged": len(damage), "let_go": len(known) - len(states)})
     if not rows:
         return View(f"{len(files)} files of {len(states)} snapshots are whole", Status.PASS, (facts,))
     table = Table.of("damaged", rows, "dataset", "file", "what", "snapshots")
@@ -211,6 +220,75 @@ def _digests(lake: Lake, state: Manifest) -> dict[str, tuple[int, str]]:
     return {name: (int(found[2 * place]), f"{found[2 * place + 1]:x}") for place, name in enumerate(state.columns)}
 
 
+# -- letting go -------------------------------------------------------------------------------------------------
+
+
+@act(of=snapshot)
+@click.option("--keep", default="30d", show_default=True, help="What was current, or was judged, in this time stays.")
+@click.option("--grace", default="1d", show_default=True, help="Younger files stay: somebody may be at work with them.")
+def gc(session: Session, keep: str, grace: str) -> Plan:
+    """Remove the states that nothing needs, and the files that only they had.
+
+    What stays whatever its age: current states, what any version of a model was trained or tested on, what an
+    incident's window needs, tagged states, states under legal hold, and every kept result.
+
+    \b
+    Example: mlops-tui snapshot gc --keep 90d
+    """
+    session.declared()
+    span, least = (_duration(text) for text in (keep, grace))
+    found = collecting.due(session, span, least)
+    return Plan(collecting.plan_view(session, found), lambda: collecting.collect(session, found, span))
+
+
+def _duration(text: str) -> timedelta:
+    try:
+        return duration(text)
+    except ValueError as problem:
+        raise BadInput(f"{problem}.") from problem
+
+
+@decide(of=snapshot)
+@click.argument("subject")
+def hold(session: Session, subject: str, reason: str) -> View:
+    """Keep SUBJECT, a dataset or one state of it (dataset@snapshot), whatever nobody needs: a legal hold.
+
+    \b
+    Example: mlops-tui snapshot hold flights --reason "case 4711"
+    """
+    dataset, id = _held(session, subject)
+    session.ledger.append(Hold(subject=dataset, event="held", snapshot=id, reason=reason))
+    what = f"{dataset}@{id[:12]}" if id else f"Every state of {dataset}"
+    return View(f"{what} is under legal hold", Status.DONE, (Facts({"dataset": dataset, "snapshot": id or None}),),
+                (Action("What is held", ("snapshot", "gc")),))
+
+
+@decide(of=snapshot)
+@click.argument("subject")
+def release(session: Session, subject: str, reason: str) -> View:
+    """End the legal hold on SUBJECT, named as it was when it was held.
+
+    \b
+    Example: mlops-tui snapshot release flights --reason "case 4711 is closed"
+    """
+    dataset, id = _held(session, subject)
+    standing = retention.holds(session.ledger.entries("hold"))
+    if (dataset, id) not in standing:
+        known = ", ".join(f"{name}@{each[:12]}" if each else name for name, each in standing)
+        raise NotFound(f"'{subject}' is under no legal hold.", next=f"There are: {known}." if known else "None is.")
+    session.ledger.append(Hold(subject=dataset, event="released", snapshot=id, reason=reason))
+    return View(f"{dataset}{f'@{id[:12]}' if id else ''} is under legal hold no more", Status.DONE,
+                (Facts({"dataset": dataset, "snapshot": id or None}),))
+
+
+def _held(session: Session, subject: str) -> tuple[str, str]:
+    """The dataset and the snapshot that the words mean; the latter is empty where they name none."""
+    session.declared()
+    name, _, version = subject.rpartition("/")[2].partition("@")
+    _of(session, session.ledger.entries("snapshot"), name)
+    return name, session.snapshot(subject).id if version else ""
+
+
 # -- naming and bringing back -----------------------------------------------------------------------------------
 
 
@@ -267,6 +345,8 @@ def _restored(session: Session, old: Manifest, now: Manifest) -> View:
         mine = [entry for entry in entries if entry.kind == "snapshot" and entry.subject == old.dataset]
         if folds.current_snapshot(mine) != now.id:
             raise Conflict(f"{old.dataset} has changed meanwhile.", next="Look at the plan again.")
+        session.data().keep(old)
+        session.data().require(old)
         yield Snapshot(subject=old.dataset, snapshot=old.id, parent=now.id, rows=old.rows, bytes=old.bytes,
                        source="restore")
 
