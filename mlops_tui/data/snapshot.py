@@ -2,22 +2,27 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from duckdb import DuckDBPyConnection
 
 from mlops_tui import folds
-from mlops_tui.capability import Plan, act, decide, look, noun
+from mlops_tui.capability import Plan, act, decide, local_path, look, noun
 from mlops_tui.data import _collecting as collecting
 from mlops_tui.data import _retention as retention
+from mlops_tui.data._diff import Side, columns_between, rows_between
 from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput, Conflict, NotFound, Refusal, nearest
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted
+from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, View, counted
 from store.facts import Fact, Hold, Snapshot
+from store.files import ENDINGS
 from store.lake import FileRef, Lake, Manifest
-from store.quoting import quote
+from store.scan import engine, scan_file
 
 if TYPE_CHECKING:
     from store.ledger import Entry
@@ -138,28 +143,83 @@ def _damage(session: Session, states: Sequence[tuple[str, str]]) -> tuple[
 
 
 @look(of=snapshot)
+@click.option("--key", default=None, help="Columns that tell rows apart, by commas.  [default: the primary key]")
+@click.option("--examples", type=click.IntRange(0, 100), default=5, show_default=True, help="Changed rows to show.")
 @click.argument("a")
 @click.argument("b")
-def diff(session: Session, a: str, b: str) -> View:
-    """What changed from snapshot A to snapshot B: columns, partitions, rows. `dataset` alone is its current state.
+def diff(session: Session, a: str, b: str, key: str | None, examples: int) -> View:
+    """What changed from A to B: rows, columns and their distributions, partitions. Each is a state or a file.
+
+    `dataset` alone is its current state. Rows are compared where files differ, distributions as `drift` does it.
 
     \b
     Example: mlops-tui snapshot diff flights@3f9a2b1c flights
+             mlops-tui snapshot diff may.parquet july.parquet --key id
     """
+    names = tuple(name.strip() for name in (key or "").split(",") if name.strip())
+    if _is_file(a) and _is_file(b):
+        return _compared(session, *_file_sides(session, a, b), names, examples, {}, [])
     session.declared()
     old, new = session.snapshot(a), session.snapshot(b)
-    lake = session.data()
-    facts: dict[str, Cell] = {"a": old.id, "b": new.id, "same": old.id == new.id, "rows_a": old.rows,
-                              "rows_b": new.rows, "files_shared": len(_digests_of(old) & _digests_of(new))}
-    if old.id != new.id:
-        facts |= _row_changes(lake, old, new)
-    partitions = partition_changes(old, new)
+    sides = _sides(session.data(), old, new)
+    contract = session.declared().datasets.get(new.dataset)
+    names = names or (tuple(item.name for item in contract.properties if item.primaryKey) if contract else ())
+    facts: dict[str, Cell] = {"a": old.id, "b": new.id, "same": old.id == new.id,
+                              "files_shared": len(_digests_of(old) & _digests_of(new)),
+                              "files_read": len(_digests_of(old) ^ _digests_of(new))}
+    return _compared(session, session.data().connect(), *sides, names, examples, facts, partition_changes(old, new))
+
+
+def _is_file(text: str) -> bool:
+    return text.lower().removesuffix(".gz").rpartition(".")[2] in ENDINGS
+
+
+def _file_sides(session: Session, a: str, b: str) -> tuple[DuckDBPyConnection, Side, Side]:
+    connection = engine()
+    scans = [scan_file(local_path(session, text), connection) for text in (a, b)]
+    old, new = (Side(Path(text).name, {field.name: field.type for field in scan.fields.values()}, scan.rows,
+                     scan.relation, scan.relation) for text, scan in zip((a, b), scans, strict=True))
+    return connection, old, new
+
+
+def _sides(lake: Lake, old: Manifest, new: Manifest) -> tuple[Side, Side]:
+    """Both states; what only one of them has lies in the files that the other lacks."""
+    shared = _digests_of(old) & _digests_of(new)
+    own = [replace(state, files=tuple(file for file in state.files if file.digest not in shared))
+           for state in (old, new)]
+    made = [Side(f"{state.dataset}@{state.id[:8]}", state.columns, state.rows, lake.scan(state), lake.scan(part),
+                 tuple(name for keys in state.partitioned_by for name in keys))
+            for state, part in zip((old, new), own, strict=True)]
+    return made[0], made[1]
+
+
+def _compared(session: Session, cursor: DuckDBPyConnection, a: Side, b: Side, key: Sequence[str], examples: int,
+              facts: Mapping[str, Cell], partitions: Sequence[Row]) -> View:
+    for name in key:
+        if name not in {*a.columns, *b.columns}:
+            raise BadInput(f"No column '{name}' on either side.", where=f"{a.name}, {b.name}",
+                           next=nearest(name, {*a.columns, *b.columns}))
+    rows = rows_between(cursor, a, b, key, examples)
+    columns, pictures = columns_between(cursor, a, b, rows, session.progress)
     changed = [row for row in partitions if row["change"] != "same"]
-    parts = (Facts(facts), _columns(lake, old, new),
-             Table.of("partitions", changed, "partition", "change", "rows_a", "rows_b", total=len(changed)))
-    title = "The snapshots are the same" if old.id == new.id else \
-        f"{len(changed)} of {len(partitions)} partitions differ"
-    return View(title, Status.DONE, parts)
+    counts: dict[str, Cell] = {"rows_a": a.rows, "rows_b": b.rows, "rows_added": rows.added,
+                               "rows_removed": rows.removed, "rows_changed": rows.changed,
+                               **({"rows_reason": rows.reason} if rows.reason else {})}
+    moved = sum(row["drifted"] is True for row in columns.rows)
+    other = sum(row["change"] != "same" for row in columns.rows)
+    same = not (rows.added or rows.removed or rows.changed or other)
+    said = f"{rows.added:,} rows added, {rows.removed:,} removed" + (
+        f", {rows.changed:,} changed" if rows.changed is not None else "")
+    title = "The same rows" if same else f"{said}; {other} of {len(columns.rows)} columns differ" + (
+        f", {moved} moved more than matters" if moved else "")
+    parts: list[Part] = [Facts({**facts, **counts}), columns, *pictures]
+    if rows.examples:
+        parts.append(Table.of("changed_rows", rows.examples, "key", "column", "before", "after", title="Such as"))
+    if facts:
+        parts.append(Table.of("partitions", changed, "partition", "change", Column("rows_a", "rows a"),
+                              Column("rows_b", "rows b"), total=len(changed),
+                              title=f"{len(changed)} of {len(partitions)} partitions differ"))
+    return View(title, Status.DONE, tuple(parts))
 
 
 def _digests_of(state: Manifest) -> set[str]:
@@ -172,52 +232,22 @@ def _named(partition: Mapping[str, str]) -> str:
 
 def partition_changes(old: Manifest, new: Manifest) -> list[Row]:
     """Each partition of either state, and whether it is the same, other, added or dropped."""
-    before, after = ({_named(file.partition): file for file in state.files} for state in (old, new))
+    before, after = (_by_partition(state) for state in (old, new))
     rows: list[Row] = []
     for name in sorted({*before, *after}):
-        was, now = before.get(name), after.get(name)
-        change = ("added" if was is None else "dropped" if now is None
-                  else "same" if was.digest == now.digest else "changed")
-        rows.append({"partition": name, "change": change, "rows_a": was.rows if was else 0,
-                     "rows_b": now.rows if now else 0})
+        was, now = before.get(name, ()), after.get(name, ())
+        same = {file.digest for file in was} == {file.digest for file in now}
+        change = "added" if not was else "dropped" if not now else "same" if same else "changed"
+        rows.append({"partition": name, "change": change, "rows_a": sum(file.rows for file in was),
+                     "rows_b": sum(file.rows for file in now)})
     return rows
 
 
-def _row_changes(lake: Lake, old: Manifest, new: Manifest) -> dict[str, Cell]:
-    """How many rows are in one state only; only files that differ are read, and only columns that both have."""
-    shared = _digests_of(old) & _digests_of(new)
-    columns = ", ".join(quote(name) for name in new.columns if name in old.columns)
-    if not columns:
-        return {"rows_added": new.rows, "rows_removed": old.rows}
-    before, after = (Manifest(state.dataset, state.columns, tuple(f for f in state.files if f.digest not in shared))
-                     for state in (old, new))
-
-    def only(these: Manifest, those: Manifest) -> int:
-        query = f"SELECT {columns} FROM {lake.scan(these)} EXCEPT ALL SELECT {columns} FROM {lake.scan(those)}"
-        return int(lake.connect().execute(f"SELECT count(*) FROM ({query})").fetchall()[0][0])
-
-    return {"rows_added": only(after, before), "rows_removed": only(before, after)}
-
-
-def _columns(lake: Lake, old: Manifest, new: Manifest) -> Table:
-    was, now = _digests(lake, old), _digests(lake, new)
-    rows: list[Row] = []
-    for name in dict.fromkeys((*old.columns, *new.columns)):
-        types = old.columns.get(name), new.columns.get(name)
-        change = ("added" if types[0] is None else "dropped" if types[1] is None else "other type"
-                  if types[0] != types[1] else "same" if was[name] == now[name] else "other values")
-        rows.append({"column": name, "change": change, "type_a": types[0], "type_b": types[1],
-                     "nulls_a": was.get(name, (None, None))[0], "nulls_b": now.get(name, (None, None))[0],
-                     "digest_a": was.get(name, (None, None))[1], "digest_b": now.get(name, (None, None))[1]})
-    return Table.of("columns", rows, "column", "change", "type_a", "type_b", "nulls_a", "nulls_b")
-
-
-def _digests(lake: Lake, state: Manifest) -> dict[str, tuple[int, str]]:
-    """For each column its nulls, and a digest of its values that does not depend on the order of the rows."""
-    asked = ", ".join(f"count(*) - count({quote(name)}), coalesce(sum(CAST(hash({quote(name)}) AS HUGEINT)), 0)"
-                      for name in state.columns)
-    found = lake.connect().execute(f"SELECT {asked} FROM {lake.scan(state)}").fetchall()[0]
-    return {name: (int(found[2 * place]), f"{found[2 * place + 1]:x}") for place, name in enumerate(state.columns)}
+def _by_partition(state: Manifest) -> dict[str, list[FileRef]]:
+    found: dict[str, list[FileRef]] = {}
+    for file in state.files:
+        found.setdefault(_named(file.partition), []).append(file)
+    return found
 
 
 # -- letting go -------------------------------------------------------------------------------------------------
