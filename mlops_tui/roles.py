@@ -40,6 +40,8 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "incident resolve": ("operator", "oncall", "admin"),
     "checklist decline": ("engineer", "approver", "admin"),
     "checklist sign": ("approver", "legal", "steward", "admin"),
+    "snapshot hold": ("legal", "admin"),
+    "snapshot release": ("legal", "admin"),
     "approve": ("approver", "legal", "admin"),
 }
 

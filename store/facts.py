@@ -253,9 +253,30 @@ class Quarantined(Fact):
     rules: Detail = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Hold(Fact):
+    """A state of a dataset, or all of them where `snapshot` is empty, must be kept, or need not any more."""
+
+    kind: ClassVar[str] = "hold"
+    event: str
+    snapshot: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collected(Fact):
+    """States of a dataset that nothing needed were let go: `began` before a file is removed, `ended` afterwards."""
+
+    kind: ClassVar[str] = "collected"
+    event: str
+    snapshots: tuple[str, ...] = ()
+    files: int = 0
+    bytes: int = 0
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
-    RunbookEvent, Postmortem, Proposal, Note, Quarantined)}
+    RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

@@ -55,6 +55,7 @@ def land(session: Session, manifests: Sequence[Manifest], source: str,
         if not new:
             return ()
         for each in new:
+            session.data().require(each.written)
             session.data().keep(each.after)
         return (*(_snapshot(each, source) for each in new), judged(landed))
 

@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlops_tui import pointintime
+from mlops_tui import pointintime, rivals
 from mlops_tui.analysis.split import Fold, Spans, holdout, overlap_count
 from mlops_tui.errors import BadInput, Refusal
 from mlops_tui.kinds import Candidate, Model
@@ -98,7 +98,10 @@ def rows(session: Session, job: Job) -> Rows:
 def _made_before(session: Session, job: Job, key: str) -> Manifest | None:
     for entry in reversed(session.ledger.entries("snapshot", subject=job.dataset)):
         if isinstance(entry.fact, Snapshot) and entry.fact.key == key:
-            return session.data().manifest(job.dataset, entry.fact.snapshot)
+            found = rivals.kept(session, job.dataset, entry.fact.snapshot)
+            if found is not None:
+                session.data().renew(found)
+            return found
     return None
 
 
