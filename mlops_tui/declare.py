@@ -90,6 +90,14 @@ def parse(cls: type[T], text: str, where: str, first_line: int = 1) -> T:
     return value
 
 
+def part(cls: type[T], path: Path, *keys: str | int) -> T:
+    """What those keys of a file lead to, as a value of `cls`; Unreadable names file and line."""
+    node = _composed(text_of(path), str(path))
+    assert node is not None
+    value: T = _Reader(str(path), 1).decode(_at(node, keys), cls, "")
+    return value
+
+
 def _composed(text: str, where: str, first_line: int = 1) -> yaml.Node | None:
     try:
         node: yaml.Node | None = yaml.compose(text, Loader=_LOADER)

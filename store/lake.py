@@ -85,14 +85,25 @@ class Manifest:
 
     def replacing(self, new: "Manifest") -> "Manifest":
         """This snapshot with the partitions of `new` put in place of its own; Conflict where they have other keys."""
+        self._check_keys(new)
+        replaced = {tuple(sorted(file.partition.items())) for file in new.files}
+        kept = tuple(file for file in self.files if tuple(sorted(file.partition.items())) not in replaced)
+        return Manifest(self.dataset, new.columns, tuple(sorted((*kept, *new.files), key=lambda file: file.path)))
+
+    def appending(self, new: "Manifest") -> "Manifest":
+        """This snapshot with the files of `new` beside its own, so that a partition may have several; a file that it
+        has already comes once. Conflict where they have other keys."""
+        self._check_keys(new)
+        files = {(file.path, file.digest): file for file in (*self.files, *new.files)}
+        return Manifest(self.dataset, {**self.columns, **new.columns},
+                        tuple(file for _, file in sorted(files.items())))
+
+    def _check_keys(self, new: "Manifest") -> None:
         ways = dict.fromkeys((*self.partitioned_by, *new.partitioned_by))
         if len(ways) > 1:
             named = " and by ".join(", ".join(keys) or "nothing" for keys in ways)
             raise Conflict(f"The files of '{self.dataset}' are partitioned by {named}: put together, rows would be "
                            "there twice.", next=f"Try: mlops-tui snapshot log {self.dataset}")
-        replaced = {tuple(sorted(file.partition.items())) for file in new.files}
-        kept = tuple(file for file in self.files if tuple(sorted(file.partition.items())) not in replaced)
-        return Manifest(self.dataset, new.columns, tuple(sorted((*kept, *new.files), key=lambda file: file.path)))
 
 
 class Lake:
@@ -361,7 +372,7 @@ def _partitioned(cursor: duckdb.DuckDBPyConnection, order: str, staging: Path, b
     keys = ", ".join(quote(name) for name in by)
     match = " AND ".join(f"{quote(name)} IS NOT DISTINCT FROM ${number}" for number, name in enumerate(by, start=1))
     for values in cursor.execute(f"SELECT DISTINCT {keys} FROM {STAGED} ORDER BY {keys}").fetchall():
-        partition = {name: _partition_text(value) for name, value in zip(by, values, strict=True)}
+        partition = {name: partition_text(value) for name, value in zip(by, values, strict=True)}
         target = staging / f"{hashlib.sha256(repr(partition).encode()).hexdigest()}.parquet"
         rows = f"SELECT * FROM {STAGED} WHERE {match} ORDER BY {order}"
         bound = {str(number): value for number, value in enumerate(values, start=1)}
@@ -375,7 +386,8 @@ def _copy(cursor: duckdb.DuckDBPyConnection, query: str, target: Path, values: V
     return int(cursor.execute(f"COPY ({plain}) TO {literal(str(target))} {how}", dict(values)).fetchall()[0][0])
 
 
-def _partition_text(value: object) -> str:
+def partition_text(value: object) -> str:
+    """A partition's value as a file bears it."""
     return "__null__" if value is None else str(value)
 
 
