@@ -39,6 +39,7 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "checklist decline": ("engineer", "approver", "admin"),
     "checklist sign": ("approver", "legal", "steward", "admin"),
     "approve": ("approver", "legal", "admin"),
+    "aggregate release": ("viewer", *APART),  # what it answers tells of nobody
 }
 
 

@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,8 +30,8 @@ class Broker:
 
 
 @pytest.fixture
-def broker() -> Iterator[Broker]:
-    yield Broker()
+def broker() -> Broker:
+    return Broker()
 
 
 @pytest.fixture

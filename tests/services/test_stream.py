@@ -440,8 +440,8 @@ def test_a_password_is_read_from_the_variable_that_is_named(server: RedisServer,
     path = root / "datasets" / "flights.yaml"
     session = opened(root)
     assert "does not let us in" in str(run(session).error)
-    path.write_text(path.read_text(encoding="utf-8").replace("stream: flights,", "stream: flights, password_env: HUSH,"),
-                    encoding="utf-8")
+    text = path.read_text(encoding="utf-8").replace("stream: flights,", "stream: flights, password_env: HUSH,")
+    path.write_text(text, encoding="utf-8")
     assert "HUSH is not set" in str(run(opened(root)).error)
     monkeypatch.setenv("HUSH", "hush")
     assert run(opened(root)).exit == 0
