@@ -42,11 +42,10 @@ def in_steps(low: float, high: float, *, whole: bool) -> Range:
     >>> in_steps(-60, 600, whole=True), in_steps(0, 1, whole=False)
     (Range(low=-60, high=600, digits=0), Range(low=0, high=10000, digits=4))
     """
-    digits = 0
-    while not whole and (high - low) * 10 ** digits < STEPS:
+    digits, first, last = 0, *(Decimal(repr(float(edge))) for edge in (low, high))
+    while not whole and (last - first) * 10 ** digits < STEPS:
         digits += 1
-    first, last = (Decimal(repr(edge)) * 10 ** digits for edge in (float(low), float(high)))
-    return Range(ceil(first), floor(last), digits)
+    return Range(ceil(first * 10 ** digits), floor(last * 10 ** digits), digits)
 
 
 def quantile_scores(cells: Sequence[int], at: Fraction) -> list[int]:

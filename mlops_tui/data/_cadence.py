@@ -38,7 +38,7 @@ def _amount(text: str, *units: str) -> tuple[float, str]:
 def _rate(text: str) -> float:
     number, unit = _amount(text, *_SECONDS)
     if not number:
-        raise BadInput(f"'{text}' is no rate: nothing would come.")
+        raise BadInput(f"'{text}' is no rate: nothing would come.", next="Write it so: 200/s.")
     return number / _SECONDS[unit]
 
 

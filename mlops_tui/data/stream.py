@@ -33,7 +33,7 @@ class Span(click.ParamType[timedelta]):
         try:
             return value if isinstance(value, timedelta) else duration(str(value))
         except ValueError as problem:
-            raise BadInput(f"{problem}.") from problem
+            raise BadInput(f"{problem}.", next="Write 5m, 12h or 1d.") from problem
 
 
 # -- taking in --------------------------------------------------------------------------------------------------
