@@ -43,6 +43,7 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "snapshot hold": ("legal", "admin"),
     "snapshot release": ("legal", "admin"),
     "approve": ("approver", "legal", "admin"),
+    "aggregate release": ("viewer", *APART),  # what it answers tells of nobody
 }
 
 

@@ -92,14 +92,25 @@ class Manifest:
 
     def replacing(self, new: "Manifest") -> "Manifest":
         """This snapshot with the partitions of `new` put in place of its own; Conflict where they have other keys."""
+        self._check_keys(new)
+        replaced = {tuple(sorted(file.partition.items())) for file in new.files}
+        kept = tuple(file for file in self.files if tuple(sorted(file.partition.items())) not in replaced)
+        return Manifest(self.dataset, new.columns, tuple(sorted((*kept, *new.files), key=lambda file: file.path)))
+
+    def appending(self, new: "Manifest") -> "Manifest":
+        """This snapshot with the files of `new` beside its own, so that a partition may have several; a file that it
+        has already comes once. Conflict where they have other keys."""
+        self._check_keys(new)
+        files = {(file.path, file.digest): file for file in (*self.files, *new.files)}
+        return Manifest(self.dataset, {**self.columns, **new.columns},
+                        tuple(file for _, file in sorted(files.items())))
+
+    def _check_keys(self, new: "Manifest") -> None:
         ways = dict.fromkeys((*self.partitioned_by, *new.partitioned_by))
         if len(ways) > 1:
             named = " and by ".join(", ".join(keys) or "nothing" for keys in ways)
             raise Conflict(f"The files of '{self.dataset}' are partitioned by {named}: put together, rows would be "
                            "there twice.", next=f"Try: mlops-tui snapshot log {self.dataset}")
-        replaced = {tuple(sorted(file.partition.items())) for file in new.files}
-        kept = tuple(file for file in self.files if tuple(sorted(file.partition.items())) not in replaced)
-        return Manifest(self.dataset, new.columns, tuple(sorted((*kept, *new.files), key=lambda file: file.path)))
 
 
 class Lake:

@@ -226,6 +226,11 @@ class Batch:
         rows = BROKEN if judged.bad_rows else f"{self._rows} WHERE false"
         return f"SELECT {', '.join([*own, *added])} FROM {rows} ORDER BY {AT}"
 
+    def seen(self, *columns: str) -> str:
+        """The rows' numbers in the batch, and columns as the contract sees them; derived ones too."""
+        named = [f"{self.rules.derived.get(name, quote(name))} AS {quote(name)}" for name in columns]
+        return f"SELECT {', '.join([AT, *named])} FROM {self._rows}"
+
     def rows_of(self, query: str) -> list[dict[str, Any]]:
         """The rows of a query by column."""
         found = self.cursor.execute(query)
