@@ -45,7 +45,7 @@ class _Asked:
 
 
 def profile(lake: Lake, dataset: str, file: FileRef, time: str = "") -> Profile:
-    """The profile of a file; its rows are read the first time only. `time` is the column that says when one happened."""
+    """The profile of a file, whose rows are read the first time only; `time` is the column that says when each was."""
     key = hashlib.sha256(json.dumps(["profile", EDITION, file.digest, time]).encode()).hexdigest()
     return _kept(_Asked(key, time, lake, dataset, file))
 

@@ -1,7 +1,7 @@
 """One column of a batch in a few hundred points, from which any two batches are compared and many put together."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -51,24 +51,27 @@ class Sketch:
         return float(self.points @ self.weights / self.weights.sum()) if self.points.size else None
 
 
-def of_numbers(values: Floats, nulls: int) -> Sketch:
-    """The sketch of (n,) values, beside which there are `nulls` rows without one; NaN counts as missing."""
+def of_numbers(values: Floats, nulls: int, most: int = POINTS) -> Sketch:
+    """The sketch of (n,) values, beside which there are `nulls` rows without one; NaN counts as missing.
+
+    Up to `most` different values are kept exactly.
+    """
     found = np.sort(values[~np.isnan(values)])
     edges = np.flatnonzero(np.diff(found, prepend=np.nan) != 0) if found.size else np.empty(0, np.int64)
     missing = nulls + values.size - found.size
     rows, distinct = nulls + values.size, int(edges.size)
-    if distinct > POINTS:
+    if distinct > most:
         at = ((np.arange(POINTS) + 0.5) * found.size / POINTS).astype(np.int64)
         return Sketch("numeric", rows, missing, distinct, found[at], np.full(POINTS, found.size / POINTS))
     weights = np.diff(edges, append=found.size).astype(np.float64)
     return Sketch("numeric", rows, missing, distinct, found[edges], weights)
 
 
-def of_levels(counts: dict[str, int], nulls: int, kind: str = "category") -> Sketch:
-    """The sketch of counted values."""
+def of_levels(counts: Mapping[str, int], nulls: int, kind: str = "category", most: int = LEVELS) -> Sketch:
+    """The sketch of counted values, of which the `most` frequent are kept apart."""
     ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     total = sum(counts.values())
-    kept = Counter(dict(ordered[:LEVELS]))
+    kept = Counter(dict(ordered[:most]))
     return Sketch(kind, total + nulls, nulls, len(counts), levels=kept, other=total - sum(kept.values()))
 
 

@@ -118,7 +118,8 @@ def test_any_query_in_a_file_has_its_lineage(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("argv", "words"), [
-    (["dictionary", "show", "shre"], "Did you mean 'share'?"), (["dictionary", "show", "nothing-like-it"], "dictionary"),
+    (["dictionary", "show", "shre"], "Did you mean 'share'?"),
+    (["dictionary", "show", "nothing-like-it"], "dictionary"),
     (["dictionary", "--model", "flights-dela"], "flights-delay")])
 def test_a_wrong_name_gets_the_nearest_right_one(opened: Callable[..., Session], argv: list[str], words: str) -> None:
     outcome = opened().perform(argv)
