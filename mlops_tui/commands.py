@@ -122,7 +122,8 @@ def named(argv: Sequence[str]) -> tuple[str, click.Command] | None:
     if not isinstance(command, click.Group):
         return (argv[0], command) if command is not None else None
     second = argv[1] if len(argv) > 1 else ""
-    verb = second if second in command.commands else getattr(command, "subject" if second else "bare", None) or ""
+    verb = second if second in command.commands else getattr(
+        command, "subject" if second and not second.startswith("-") else "bare", None) or ""
     found = command.commands.get(verb)
     return (f"{argv[0]} {verb}", found) if found is not None else None
 

@@ -11,7 +11,7 @@ from mlops_tui.errors import nearest
 from mlops_tui.limits import METRICS, impossible
 
 LogicalType = Literal["string", "date", "timestamp", "time", "number", "integer", "boolean", "object", "array"]
-Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate"]
+Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog"]
 Severity = Literal["low", "medium", "high", "critical"]
 
 

@@ -39,6 +39,8 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "alert resolve": ("operator", "oncall", "admin"),
     "incident resolve": ("operator", "oncall", "admin"),
     "checklist decline": ("engineer", "approver", "admin"),
+    "stability retire": ("engineer", "steward", "admin"),
+    "catalog sign": ("steward", "admin"),
     "checklist sign": ("approver", "legal", "steward", "admin"),
     "snapshot hold": ("legal", "admin"),
     "snapshot release": ("legal", "admin"),

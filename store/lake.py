@@ -241,6 +241,15 @@ class Lake:
         found = read_result(path) if path.exists() else None
         return found if found and self.has(found) else None
 
+    def keep_document(self, dataset: str, key: str, content: bytes) -> None:
+        """Store a small result (figures, a profile) under the digest of all that it depends on."""
+        self._put(self._result_path(dataset, key), content)
+
+    def document(self, dataset: str, key: str) -> bytes | None:
+        """The small result of a key; None where it was never kept."""
+        path = self._result_path(dataset, key)
+        return path.read_bytes() if path.exists() else None
+
     def has(self, manifest: Manifest) -> bool:
         """Whether every file of a snapshot, and every mask, is there."""
         return next(self._missing(manifest), None) is None
