@@ -5,7 +5,6 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from functools import lru_cache
 
 import click
 import duckdb
@@ -13,6 +12,7 @@ import duckdb
 from mlops_tui import pointintime
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput
+from mlops_tui.features._built import alike, columns_of
 from mlops_tui.kinds import Contract, Feature, Model
 from mlops_tui.moments import moment
 from mlops_tui.session import Session
@@ -20,7 +20,6 @@ from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View
 from store.facts import Finding
 from store.lake import Lake, Manifest
 from store.quoting import quote
-from store.refusal import Unreadable, nearest
 
 DAY, MONTH = timedelta(days=1), timedelta(days=31)
 
@@ -168,45 +167,17 @@ def _opened(lake: Lake, job: Job, cut: datetime | None = None) -> duckdb.DuckDBP
     """A connection that sees the job's datasets by name; with `cut`, only what was known then."""
     connection = lake.connect()
     for name, source in job.sources.items():
-        scan = _alike(lake, source)
+        scan = alike(lake, source)
         query = f"SELECT * FROM {scan}" if cut is None else pointintime.as_known(job.contracts[name], scan, cut)
         connection.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {query}")
     return connection
 
 
-def _alike(lake: Lake, source: Manifest) -> str:
-    """The rows of a source with its columns of today, whatever its older files have: a day alone reads like all."""
-    columns = [(quote(name), kind) for name, kind in source.columns.items()]
-    none = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in columns)
-    shown = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in columns)
-    return f"(SELECT {shown} FROM (SELECT {none} WHERE false UNION ALL BY NAME SELECT * FROM {lake.scan(source)}))"
-
-
 def _select(job: Job) -> str:
     key = pointintime.key_columns(job.model, job.contract)
     schemas = tuple((name, tuple(source.columns.items())) for name, source in job.sources.items())
-    columns = {view.name: _columns(view, schemas) for view in job.views}
+    columns = {view.name: list(columns_of(view, schemas)) for view in job.views}
     return pointintime.join(job.model, key, columns, {view.name: view for view in job.views}, job.bounds, job.zone)
-
-
-@lru_cache(maxsize=256)
-def _columns(view: Feature, schemas: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> list[str]:
-    """The columns that a view gives for datasets of these columns; its entity and time must be among them."""
-    connection = duckdb.connect(":memory:")
-    for name, columns in schemas:
-        listed = ", ".join(f"{quote(column)} {kind}" for column, kind in columns)
-        connection.execute(f"CREATE TABLE {quote(name)} ({listed})")
-    try:
-        found = [str(row[0]) for row in connection.execute(f"DESCRIBE {view.sql.strip().rstrip(';')}").fetchall()]
-    except duckdb.Error as problem:
-        raise Unreadable(f"The SQL of feature '{view.name}' does not run: {problem}", where=view.path) from problem
-    finally:
-        connection.close()
-    for column in (*view.entity, view.time):
-        if column not in found:
-            raise Unreadable(f"Feature '{view.name}' gives no column '{column}'.", where=view.path,
-                             next=nearest(column, found) or f"It gives {', '.join(found)}.")
-    return found
 
 
 def _view(job: Job, built: Manifest, fresh: int) -> View:
