@@ -20,6 +20,7 @@ class Stores:
     ledger: str = "sqlite:///.mlops/ledger.db"
     lake: str = ".mlops/lake"
     mlflow: str = "sqlite:///.mlops/mlflow.db"
+    online: str = "sqlite:///.mlops/online.db"  # or redis://HOST:PORT/DB
 
 
 @dataclass(frozen=True)
