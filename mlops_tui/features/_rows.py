@@ -1,4 +1,4 @@
-"""The rows that a transform is fitted on or applied to: a declared dataset's or a file's, read and written by DuckDB."""
+"""The rows that a transform is fitted on or applied to: those of a declared dataset or of a file."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -89,7 +89,7 @@ def read(source: Source) -> Iterator[None]:
 
 
 def write(source: Source, query: str, path: Path) -> None:
-    """The rows of a query as a Parquet, CSV or JSON file by its ending, in the order of the source, whole or not at all."""
+    """The rows of a query as a file of the form that its ending says, in the order of the source, whole or not at all."""
     form = FORMS.get(path.suffix.lower())
     if form is None:
         raise Unreadable(f"'{path.name}' is not known to be Parquet, CSV or JSON.", where=str(path),
@@ -121,7 +121,8 @@ def map_of(session: Session, text: str, kind: str) -> dict[str, Any]:
         return frozen.read(session.data().object(text), kind, f"map {text[:12]}")
     path = local_path(session, text)
     if not path.is_file():
-        raise BadInput(f"No file '{path.name}'.", where=str(path.parent), next=f"Make one: mlops-tui {kind} … --save FILE")
+        raise BadInput(f"No file '{path.name}'.", where=str(path.parent),
+                       next=f"Make one: mlops-tui {kind} … --save FILE")
     return frozen.read(path.read_bytes(), kind, str(path))
 
 

@@ -56,7 +56,7 @@ def encode(session: Session, subject: str | None, file: Path | None, target: str
     included; later rows by the map, where an unseen level gets the prior. Nulls are a level of their own.
 
     \b
-    Example: mlops-tui encode --file flights.csv --target late --columns dest,tailnum --out encoded.parquet --save m.json
+    Example: mlops-tui encode --file flights.csv --target late --columns dest,tailnum --out june.parquet --save m.json
              mlops-tui encode --file july.csv --map m.json --out july.parquet
              mlops-tui encode flights --target late --columns dest --time sched_dep --gap 12h
     """
@@ -173,9 +173,10 @@ def _told(source: Source, document: Document, query: str) -> dict[str, tuple[str
         found.append(source.cursor.execute(f"SELECT {y} AS y, {listed} FROM ({sql}) WHERE {y} IS NOT NULL{chosen}")
                      .fetchnumpy())
     positive = document["classes"][1] if document["task"] == "binary" else None
-    return {column: (("AUC" if positive is not None else "correlation"),
-                     *(_tells(each["y"], each[made[0]], positive) for each in found))
-            for column, made in encoding.names(document).items()}  # type: ignore[misc]
+    measure = "AUC" if positive is not None else "correlation"
+    return {column: (measure, _tells(found[0]["y"], found[0][made[0]], positive),
+                     _tells(found[1]["y"], found[1][made[0]], positive))
+            for column, made in encoding.names(document).items()}
 
 
 def _chosen(source: Source) -> str:
@@ -188,7 +189,7 @@ def _chosen(source: Source) -> str:
 
 
 def _tells(label: Any, value: Any, positive: str | None) -> float | None:
-    """ROC AUC of an encoded column for two classes, else its correlation with the outcome; rows without a value apart."""
+    """ROC AUC of an encoded column for two classes, else its correlation with the outcome; None where it has neither."""
     x = np.ma.filled(np.ma.asarray(value).astype(np.float64), np.nan)
     known = np.isfinite(x)
     y = np.ma.getdata(label)[known]
@@ -223,7 +224,8 @@ def _by_map(session: Session, source: Source, document: Document, in_sample: boo
         query = encoding.applied(source.cursor, source.relation, document)
         inside = encoding.fitted_on(source.cursor, source.relation, document)
         if inside and not in_sample:
-            raise BadInput("These are the rows that the map was fitted on: it knows their outcomes.", where=source.where,
+            raise BadInput("These are the rows that the map was fitted on: it knows their outcomes.",
+                           where=source.where,
                            next="Fit again without --map for values out of fold, or force it with --in-sample.")
         if out is not None:
             _rows.write(source, query, out)

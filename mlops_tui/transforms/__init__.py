@@ -1,4 +1,4 @@
-"""Built-in steps: what is fitted once, frozen as one document, and applied as SQL wherever the same rows are asked for."""
+"""Built-in steps: what is fitted once, frozen as one document, and applied as SQL wherever such rows are asked for."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -89,7 +89,7 @@ class _Target:
         if not self.squares:
             return f"(CAST({s} AS DOUBLE) - CAST({s} AS DOUBLE) * {s} / {n})"
         return (f"greatest(0, CAST({q} AS DOUBLE) / {self.square_unit!r} - {n} * "
-                f"pow({self.mean(n, s)} - {self.centre!r}, 2))")
+                f"({self.mean(n, s)} - {self.centre!r}) * ({self.mean(n, s)} - {self.centre!r}))")
 
 
 def smoothed(smoothing: float | str, target: _Target, own: Sequence[str], every: Sequence[str]) -> str:
@@ -211,8 +211,9 @@ def _regression(cursor: duckdb.DuckDBPyConnection, relation: str, kind: str, nam
     total = cursor.execute(f"SELECT {rows.exact(x, unit)} FROM {relation}").fetchall()[0][0]
     centre = float(total) / unit / n
     square_unit = rows.scale_for(max(most - centre, centre - low, 0.0) ** 2 or 1.0)
+    square = f"({x} - {centre!r}) * ({x} - {centre!r})"
     return _Target("regression", (), x, (f"CAST({x} * {unit!r} AS HUGEINT)",),
-                   (f"CAST(pow({x} - {centre!r}, 2) * {square_unit!r} AS HUGEINT)",), unit, square_unit, centre)
+                   (f"CAST({square} * {square_unit!r} AS HUGEINT)",), unit, square_unit, centre)
 
 
 # -- applying -------------------------------------------------------------------------------------------------------
@@ -267,8 +268,7 @@ def _folded(cursor: duckdb.DuckDBPyConnection, relation: str, types: Mapping[str
     own = rows.fold(types, by, how.folds, how.seed)
     joins, shown, sums = [], [], target.columns()
     for place, name in enumerate(how.columns):
-        rest = ", ".join(f"CAST(sum({each}) OVER (PARTITION BY level) - {each} AS {'BIGINT' if each == 'n' else 'HUGEINT'}) "
-                         f"AS {each}" for each in sums)
+        rest = ", ".join(f"sum({each}) OVER (PARTITION BY level) - {each} AS {each}" for each in sums)
         every = ", ".join(f"(SELECT sum({each}) FROM l) - sum({each}) AS {each}" for each in sums)
         values = ", ".join(f"{each} AS v{number}" for number, each in enumerate(_values(how, target, "o.", "p.")))
         cursor.execute(
@@ -289,7 +289,7 @@ def _folded(cursor: duckdb.DuckDBPyConnection, relation: str, types: Mapping[str
 
 def _earlier(cursor: duckdb.DuckDBPyConnection, relation: str, types: Mapping[str, str], how: Encoding,
              target: _Target, document: Document, keep: bool, hidden: Sequence[str]) -> str:
-    """Each row from the labels that were known before it: rows as questions and labels as answers on one line of time."""
+    """Each row from the labels that were known before it: rows are questions, labels answers on one line of time."""
     at, known = (_instant(types, name) for name in (how.time, how.known or how.time))
     lost = cursor.execute(f"SELECT count(*) FROM {relation} WHERE {at} IS NULL").fetchall()[0][0]
     if lost:
@@ -349,7 +349,7 @@ def _free(types: Mapping[str, str], document: Document) -> None:
 
 
 def fitted_on(cursor: duckdb.DuckDBPyConnection, relation: str, document: Document) -> bool:
-    """Whether these are the very rows a map was fitted on, as far as its counts can tell: then it knows their labels."""
+    """Whether these are the rows that a map was fitted on, as far as its counts can tell: it knows their labels."""
     types = rows.types_of(cursor, relation)
     if document["target"] not in types or any(each["column"] not in types for each in document["columns"]):
         return False
@@ -369,7 +369,7 @@ def fitted_on(cursor: duckdb.DuckDBPyConnection, relation: str, document: Docume
 def step(cursor: duckdb.DuckDBPyConnection, relations: Mapping[str, str], params: Mapping[str, Any]) -> Made:
     """A pipeline's step: `params` are those of `Encoding`, and `keep` (true: the encoded columns stay as well).
 
-    The rows of the first input are encoded out of fold; those of a second one by the frozen map instead, if there is one.
+    The rows of the first input are encoded out of fold; where there is a second one, its rows by the frozen map.
     """
     how, keep = declared(params)
     first, *others = relations.values()
@@ -381,10 +381,6 @@ def step(cursor: duckdb.DuckDBPyConnection, relations: Mapping[str, str], params
 
 def declared(params: Mapping[str, Any]) -> tuple[Encoding, bool]:
     """Parameters from a declaration, and whether the columns stay; BadInput names what is not known."""
-    given = dict(params)
+    given = rows.plain(params)
     keep = bool(given.pop("keep", True))
-    given = {name: tuple(value) if isinstance(value, list) else value for name, value in given.items()}
-    for name in ("columns", "key"):
-        if isinstance(given.get(name), str):
-            given[name] = (given[name],)
     return rows.parameters(Encoding, given, KIND), keep

@@ -13,7 +13,7 @@ Document = Mapping[str, Any]
 
 
 def canonical(document: Document) -> bytes:
-    """The document's one spelling: sorted keys, no spaces, ASCII, shortest floats; ValueError for NaN and infinities."""
+    """The document's one spelling: sorted keys, no spaces, ASCII, shortest floats; ValueError for NaN and infinity."""
     return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
 
 

@@ -110,3 +110,10 @@ def parameters(cls: type[T], given: Mapping[str, Any], step: str) -> T:
         if name not in given and field.default is MISSING and field.default_factory is MISSING:
             raise BadInput(f"'{step}' needs the parameter '{name}'.")
     return cls(**given)
+
+
+def plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters as YAML gives them: lists become tuples, and one column alone a tuple of one."""
+    found = {name: tuple(value) if isinstance(value, list) else value for name, value in params.items()}
+    return {name: (value,) if name in ("columns", "key") and isinstance(value, str) else value
+            for name, value in found.items()}
