@@ -20,7 +20,7 @@ TABLE = "=prepared"
 
 @dataclass(frozen=True)
 class Training:
-    """What is known of training rows besides their features: columns of label, time, the outcome's time, and the key."""
+    """What is known of training rows beside their features: columns of label, time, the outcome's time, and the key."""
 
     label: str
     time: str

@@ -53,7 +53,8 @@ def dimensions(levels: int, most: int = MOST_DIMENSIONS) -> int:
     """
     if levels < 1:
         raise ValueError(f"an embedding of {levels} levels has no size")
-    return max(1, min(most, round(1.6 * float(levels) ** 0.56)))
+    wanted: float = 1.6 * math.pow(levels, 0.56)
+    return max(1, min(most, round(wanted)))
 
 
 def embedding_bytes(levels: int, width: int) -> int:

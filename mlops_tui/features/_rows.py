@@ -89,7 +89,7 @@ def read(source: Source) -> Iterator[None]:
 
 
 def write(source: Source, query: str, path: Path) -> None:
-    """The rows of a query as a file of the form that its ending says, in the order of the source, whole or not at all."""
+    """The rows of a query as a file of the form its ending says, in the order of the source, whole or not at all."""
     form = FORMS.get(path.suffix.lower())
     if form is None:
         raise Unreadable(f"'{path.name}' is not known to be Parquet, CSV or JSON.", where=str(path),

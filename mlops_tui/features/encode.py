@@ -189,7 +189,7 @@ def _chosen(source: Source) -> str:
 
 
 def _tells(label: Any, value: Any, positive: str | None) -> float | None:
-    """ROC AUC of an encoded column for two classes, else its correlation with the outcome; None where it has neither."""
+    """ROC AUC of an encoded column for two classes, else its correlation with the outcome; None where there is none."""
     x = np.ma.filled(np.ma.asarray(value).astype(np.float64), np.nan)
     known = np.isfinite(x)
     y = np.ma.getdata(label)[known]

@@ -146,7 +146,7 @@ def _fact(session: Session, tried: Trial, name: str, version: Version, key: str)
 
 
 def _steps(tried: Trial) -> dict[str, Any]:
-    """What was done to the features, and the digest of the parameters; nothing where the model reads them as they are."""
+    """What was done to the features, with the digest of the parameters; nothing where they are read as they are."""
     if not tried.prepared:
         return {}
     return {"prepare": {"digest": digest_of(tried.prepared), "steps": preparing.told(tried.prepared)}}
