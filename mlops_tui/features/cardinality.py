@@ -21,8 +21,8 @@ from store.quoting import quote
 UUID = "^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$"
 HEX = "^([0-9a-f]{16,}|[0-9A-F]{16,})$"
 RULES = ("dimensions: min(50, round(1.6 · n^0.56)), fastai's rule of thumb with a cap of 50; memory: indices × "
-         "dimensions × 4 bytes. Indices are contiguous: 0 for no value, the levels kept, then (other) or the buckets, as in "
-         "torch.nn.Embedding(indices, dimensions, padding_idx=0).")
+         "dimensions × 4 bytes. Indices are contiguous: 0 for no value, the levels kept, then (other) or the buckets, "
+         "as in torch.nn.Embedding(indices, dimensions, padding_idx=0).")
 HASH = ("Hash: the last 8 bytes, little endian, of the MD5 of the level's UTF-8 text, modulo the buckets: the same in "
         "any process and on any machine.")
 
@@ -80,7 +80,8 @@ def _shape(source: Source, name: str) -> rules.Shape:
     if distinct == count and rows.ROW in source.types:
         up, down = source.one(
             f"SELECT coalesce(bool_and(x > p), false), coalesce(bool_and(x < p), false) FROM (SELECT {x} AS x, lag({x})"
-            f" OVER (ORDER BY {quote(rows.ROW)}) AS p FROM {source.relation} WHERE {x} IS NOT NULL) WHERE p IS NOT NULL")
+            f" OVER (ORDER BY {quote(rows.ROW)}) AS p FROM {source.relation} WHERE {x} IS NOT NULL) "
+            "WHERE p IS NOT NULL")
         monotone = bool(up or down)
     share = max(count, 1)
     return rules.Shape(count, distinct, monotone, uuids / share, digests / share, kind in rows.WHOLE,

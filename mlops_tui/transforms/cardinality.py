@@ -20,7 +20,8 @@ MISSING_INDEX = 0
 class Cardinality:
     """Which levels are kept: the `top` most frequent of those with at least `min_rows` rows; 0 `top`: all of them.
 
-    The others go to `(other)`, or with `buckets` to that many hash buckets, where there are any. `index`: columns of indices as well.
+    The others go to `(other)`, or with `buckets`, where there are any, to that many hash buckets. `index`: columns of
+    indices as well.
     """
 
     columns: tuple[str, ...]
@@ -65,7 +66,8 @@ def _fitted(cursor: duckdb.DuckDBPyConnection, relation: str, types: Mapping[str
     kept = cursor.execute(f"SELECT level, n FROM {counts} WHERE level IS NOT NULL AND n >= {how.min_rows} "
                           f"ORDER BY n DESC, level{limit}").fetchall()
     return {"column": name, "levels": [level for level, _ in kept], "counts": [n for _, n in kept],
-            "buckets": how.buckets if distinct > len(kept) else 0, "null_rows": int(nulls), "rows": int(total), "distinct": distinct}
+            "buckets": how.buckets if distinct > len(kept) else 0, "null_rows": int(nulls),
+            "rows": int(total), "distinct": distinct}
 
 
 def size_of(each: Document) -> int:
