@@ -349,6 +349,72 @@ class Criterion:
             yield Mistake(f"min_rows is a number of rows, not {self.min_rows}.", ("min_rows",))
 
 
+@dataclass(frozen=True)
+class EncodeStep:
+    """Columns encoded by the label: by time from the outcomes known before each row, or by folds of rows."""
+
+    columns: tuple[str, ...]
+    smoothing: float | str = "auto"
+    by: Literal["time", "rows"] = "time"
+    folds: int = 5
+    groups: str = ""
+    keep: bool = False
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """A smoothing that is neither a number of rows nor auto; folds that leave nothing to encode by."""
+        if self.smoothing != "auto" and (isinstance(self.smoothing, str) or self.smoothing < 0):
+            yield Mistake(f"smoothing is a number of rows from 0, or auto, not {self.smoothing}.", ("smoothing",))
+        if self.folds < 2:
+            yield Mistake(f"With {self.folds} fold each row would be encoded from its own outcome.", ("folds",))
+
+
+@dataclass(frozen=True)
+class ScalingStep:
+    columns: tuple[str, ...]
+    method: Literal["auto", "standard", "robust", "winsorised", "uniform", "normal"] = "auto"
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class CardinalityStep:
+    """The `top` most frequent levels of at least `min_rows` rows are kept; 0: all of them."""
+
+    columns: tuple[str, ...]
+    top: int = 0
+    min_rows: int = 1
+    buckets: int = 0
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """One step between features and estimator, fitted on training rows alone and kept with the version."""
+
+    encode: EncodeStep | None = None
+    scaling: ScalingStep | None = None
+    cardinality: CardinalityStep | None = None
+
+    def __post_init__(self) -> None:
+        if sum(each is not None for each in (self.encode, self.scaling, self.cardinality)) != 1:
+            raise ValueError("a step of `prepare` is one of encode, scaling, cardinality")
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """A term of two columns that is a feature of its own, and why the domain says so."""
+
+    columns: tuple[str, ...]
+    reason: str
+    term: Literal["auto", "product", "ratio", "joint"] = "auto"
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Other than two columns; no reason."""
+        if len(set(self.columns)) != 2:
+            yield Mistake("An interaction is of two columns.", ("columns",))
+        if not self.reason.strip():
+            yield Mistake("An interaction needs its reason in the domain.", ("reason",))
+
+
 GateRule = Literal["beats_baseline", "no_worse_than_champion", "calibrated", "checklist"]
 
 
@@ -362,6 +428,8 @@ class Model:
     candidates: Mapping[str, Candidate]
     split: Split
     columns: tuple[str, ...] = ()
+    prepare: tuple[Preparation, ...] = ()
+    interactions: tuple[Interaction, ...] = ()
     entity: tuple[str, ...] = ()
     train: tuple[str, str] | None = None
     value: Value | None = None
