@@ -34,6 +34,7 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "demo": ("viewer", "admin"),
     "train": ("engineer", "oncall", "admin"),
     "ingest": ("operator", "admin"),
+    "snapshot take": ("operator", "admin"),
     "alert resolve": ("operator", "oncall", "admin"),
     "incident resolve": ("operator", "oncall", "admin"),
     "checklist decline": ("engineer", "approver", "admin"),

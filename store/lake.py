@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import duckdb
 
@@ -21,6 +22,7 @@ STAGING = "_staging"
 STAGED = quote("=staged")
 AT = quote("=at")
 REMEMBERED = 64
+NULL, HIVE_NULL = "__null__", "__HIVE_DEFAULT_PARTITION__"  # how a partition says that it has no value
 
 Values = Mapping[str, object]
 Staged = Iterator[tuple[Path, int, dict[str, str]]]
@@ -174,9 +176,10 @@ class Lake:
             yield Path(folder)
 
     def keep(self, manifest: Manifest) -> None:
-        """Store the manifest under its id; the same content is the same file."""
+        """Store the manifest under its id; the same content is the same file, unless it lies somewhere else by now."""
         path = self._manifest_path(manifest.dataset, manifest.id)
-        self._put(path, json.dumps(_document(manifest)).encode())
+        lost = any(file.base for file in manifest.files) and path.exists() and not self.has(read_manifest(path))
+        self._put(path, json.dumps(_document(manifest)).encode(), anew=lost)
         self._remember(path, manifest)
 
     def keep_result(self, key: str, manifest: Manifest) -> None:
@@ -201,9 +204,9 @@ class Lake:
     def _manifest_path(self, dataset: str, snapshot: str) -> Path:
         return self.root / dataset / "_snapshots" / f"{snapshot}.json"
 
-    def _put(self, target: Path, content: bytes) -> None:
+    def _put(self, target: Path, content: bytes, *, anew: bool = False) -> None:
         """Let a whole file appear under its name, or nothing."""
-        if target.exists():
+        if target.exists() and not anew:
             return
         target.parent.mkdir(parents=True, exist_ok=True)
         (self.root / STAGING).mkdir(parents=True, exist_ok=True)
@@ -251,22 +254,30 @@ class Lake:
         if not manifest.files:
             nothing = ", ".join(f"CAST(NULL AS {kind}) AS {quote(name)}" for name, kind in manifest.columns.items())
             return f"(SELECT {nothing} WHERE false)"
-        whole, masked = ([file for file in manifest.files if bool(file.mask) is there] for there in (False, True))
-        if not masked:
-            return self._read(whole)
-        return f"(SELECT * FROM {self._read(whole)} UNION ALL BY NAME {self._unmasked(masked)})" if whole else \
-            f"({self._unmasked(masked)})"
+        sorts: dict[tuple[bool, bool], list[FileRef]] = {}
+        for file in manifest.files:
+            sorts.setdefault((bool(file.base), bool(file.mask)), []).append(file)
+        parts = [self._rows(files, manifest.columns if in_place else None, masked=masked)
+                 for (in_place, masked), files in sorted(sorts.items())]
+        together = " UNION ALL BY NAME ".join(f"SELECT * FROM {part}" for part in parts)
+        return parts[0] if len(parts) == 1 else f"({together})"
 
-    def _read(self, files: Sequence[FileRef]) -> str:
+    def _rows(self, files: Sequence[FileRef], columns: Mapping[str, str] | None, *, masked: bool) -> str:
+        """What follows FROM, for files of one sort; `columns` are given for files that are read where they are."""
         paths = file_list([str(self.place_of(file)) for file in files])
-        return f"read_parquet({paths}, hive_partitioning = false, union_by_name = true)"
-
-    def _unmasked(self, files: Sequence[FileRef]) -> str:
-        """The rows that their files' masks leave; a file and its mask have the same place in their lists."""
-        masks = file_list([str(self.root / file.mask) for file in files])
-        return (f"SELECT * EXCLUDE ({AT}) FROM (SELECT *, {{'f': file_index, 'r': file_row_number}} AS {AT} FROM "
-                f"{self._read(files)}) ANTI JOIN (SELECT {{'f': file_index, 'r': \"row\"}} AS {AT} FROM "
-                f"read_parquet({masks})) USING ({AT})")
+        by_path = columns is not None and all(_says_partition(file) for file in files)
+        options = f"hive_partitioning = {str(by_path).lower()}, union_by_name = true"
+        if by_path:
+            options += f", hive_types = {{{', '.join(f'{quote(key)}: VARCHAR' for key in files[0].partition)}}}"
+        read, listed = f"read_parquet({paths}, {options})", "*"
+        if columns is not None:
+            listed = ", ".join(_declared(name, kind, files, by_path=by_path) for name, kind in columns.items())
+        if not masked:
+            return read if columns is None else f"(SELECT {listed} FROM {read})"
+        masks = file_list([str(self.root / file.mask) for file in files])  # a file and its mask have the same place
+        return (f"(SELECT * EXCLUDE ({AT}) FROM (SELECT {listed}, {{'f': file_index, 'r': file_row_number}} AS {AT} "
+                f"FROM {read}) ANTI JOIN (SELECT {{'f': file_index, 'r': \"row\"}} AS {AT} FROM "
+                f"read_parquet({masks})) USING ({AT}))")
 
     def place_of(self, file: FileRef) -> Path:
         """Where a file of a snapshot lies."""
@@ -289,6 +300,28 @@ class Lake:
     def damaged(self, manifest: Manifest) -> list[tuple[str, str]]:
         """The files of a snapshot that are not what the manifest says, with what is wrong."""
         return [(file.path, wrong) for file in manifest.files if (wrong := self.damage(file))]
+
+
+def _says_partition(file: FileRef) -> bool:
+    """Whether the path of a file that is read where it is says all of its partition, as DuckDB reads paths."""
+    said = dict(part.partition("=")[::2] for part in Path(file.path).parts[:-1] if "=" in part)
+    return bool(said) and dict(file.partition) == {
+        key: NULL if value == HIVE_NULL else unquote(value) for key, value in said.items()}
+
+
+def _declared(name: str, kind: str, files: Sequence[FileRef], *, by_path: bool) -> str:
+    """SQL of a column of files that are read where they are, of the declared type; from the path where that has it.
+
+    What is not of that type is null, and so is a NaN: those rows are masked, or have no value there, as in `ingest`.
+    """
+    column = quote(name)
+    if not by_path and any(name in file.partition for file in files):
+        texts = [file.partition.get(name, NULL) for file in files]
+        values = ", ".join("NULL" if text == NULL else literal(text) for text in texts)
+        column = f"CAST([{values}] AS VARCHAR[])[CAST(file_index AS BIGINT) + 1]"
+    value = f"TRY_CAST({column} AS {kind})"
+    nan = f"nullif({value}, CAST('nan' AS DOUBLE))"
+    return f"{nan if kind == 'DOUBLE' else value} AS {quote(name)}"
 
 
 def _damage(path: Path, digest: str) -> str:
@@ -376,7 +409,7 @@ def _copy(cursor: duckdb.DuckDBPyConnection, query: str, target: Path, values: V
 
 
 def _partition_text(value: object) -> str:
-    return "__null__" if value is None else str(value)
+    return NULL if value is None else str(value)
 
 
 def _segment(text: str) -> str:

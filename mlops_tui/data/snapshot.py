@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from mlops_tui import folds
-from mlops_tui.capability import Plan, act, look, noun
+from mlops_tui.capability import Plan, act, look, measure, noun
+from mlops_tui.data._taking import taken
 from mlops_tui.errors import BadInput, Conflict, NotFound, Refusal, nearest
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted
@@ -75,6 +76,23 @@ def _listed(entries: "Sequence[Entry]", all_entries: "Sequence[Entry]", *first: 
                     Column("created_at", "created"), "run", "tags", total=total)
 
 
+# -- taking -----------------------------------------------------------------------------------------------------
+
+
+@measure(of=snapshot)
+@click.argument("dataset")
+def take(session: Session, dataset: str) -> View:
+    """Look where DATASET's data already are (`servers` of its contract) and make their present state a snapshot.
+
+    Parquet files, Delta and Iceberg tables are read where they are and never copied; CSV, JSON and tables of a database
+    are read into the lake. Rows that break the contract are set aside, as `ingest` does.
+
+    \b
+    Example: mlops-tui snapshot take flights
+    """
+    return taken(session, dataset)
+
+
 # -- checking ---------------------------------------------------------------------------------------------------
 
 
@@ -120,7 +138,8 @@ def _damage(session: Session, states: Sequence[tuple[str, str]]) -> tuple[
             if whole not in checked:
                 checked[whole] = file, lake.damage(file)
             if wrong := checked[whole][1]:
-                damage.setdefault((name, file.path, wrong), []).append(id)
+                place = str(lake.place_of(file)) if file.base else file.path
+                damage.setdefault((name, place, wrong), []).append(id)
     session.progress(len(states), len(states), "checked")
     return damage, [file for file, _ in checked.values()]
 
