@@ -15,7 +15,7 @@ from click.shell_completion import CompletionItem
 
 from mlops_tui import roles
 from mlops_tui.capability import Call, HelpAsked, HelpOption, Plan, Resolved, Shut
-from mlops_tui.errors import BadInput, Denied, Refusal, nearest
+from mlops_tui.errors import BadInput, Denied, Forbidden, Refusal, nearest
 from mlops_tui.render.json import canonical
 from mlops_tui.roles import Shape
 from mlops_tui.view import Action, Facts, Status, Text, View
@@ -166,7 +166,7 @@ def _usage_hint(problem: click.ClickException) -> str:
 
 def _enter(session: "Session", call: Call, argv: tuple[str, ...], consent: str | None, reason: str | None,
            dry_run: bool) -> Outcome:
-    roles.check(session.actor, call.command, call.shape)
+    roles.check(session.actor, call.command, call.shape, session.only)
     if session.as_of is not None and not call.fold:
         raise BadInput(f"'{call.command}' cannot be shown as of another time.", next="Drop --as-of.")
     if call.shape is Shape.LOOK:
@@ -272,7 +272,7 @@ def _noted(session: "Session", call: Call | None, argv: Sequence[str], phase: st
 
 def refusal(problem: Refusal, *, recorded: bool = False) -> Outcome:
     """What is shown of an expected error: what, where, and what to do next."""
-    status = Status.DENIED if isinstance(problem, Denied) else Status.ERROR
+    status = Status.DENIED if isinstance(problem, Forbidden) else Status.ERROR
     error = {"code": problem.code, "what": problem.what, "where": problem.where, "next": problem.next}
     facts = {key: value for key, value in error.items() if value and key not in ("code", "what")}
     actions = tuple(Action("Try", tuple(problem.next.removeprefix("Try: mlops-tui ").split()))

@@ -4,7 +4,7 @@ import hashlib
 import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import duckdb
 
 from store.quoting import file_list, literal, quote
-from store.refusal import Conflict, NotFound, Refusal, Unreadable, nearest
+from store.refusal import Conflict, Forbidden, NotFound, Refusal, Unreadable, nearest
 
 MEMORY = "2GB"
 STAGING = "_staging"
@@ -105,6 +105,10 @@ class Lake:
         self.threads = threads or min(4, os.cpu_count() or 1)
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._manifests: dict[Path, Manifest] = {}
+
+    def bounded(self, only: Mapping[str, Sequence[str]], shared: Callable[[str], bool]) -> "Bounded":
+        """The lake for somebody who may see some partitions only; datasets that are `shared` he sees whole."""
+        return Bounded(self, only, shared)
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A cursor of this process's DuckDB: UTC, bounded memory, no extensions fetched."""
@@ -300,6 +304,46 @@ class Lake:
     def damaged(self, manifest: Manifest) -> list[tuple[str, str]]:
         """The files of a snapshot that are not what the manifest says, with what is wrong."""
         return [(file.path, wrong) for file in manifest.files if (wrong := self.damage(file))]
+
+
+class Bounded(Lake):
+    """A lake of which somebody sees some partitions only: what is read of a snapshot is read of them alone."""
+
+    def __init__(self, lake: Lake, only: Mapping[str, Sequence[str]], shared: Callable[[str], bool]) -> None:
+        self.__dict__.update(lake.__dict__)
+        self.whole, self.only, self.shared = lake, only, shared
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        return self.whole.connect()
+
+    def _bounded(self, manifest: Manifest) -> Manifest:
+        """The snapshot with the files of those partitions; Forbidden where it is not partitioned so."""
+        if self.shared(manifest.dataset):
+            return manifest
+        for key in self.only:
+            if any(key not in file.partition for file in manifest.files):
+                raise Forbidden(f"'{manifest.dataset}' is not partitioned by {key}, to which you are bound.",
+                                where="team.yaml, only", next="It is for everybody once its contract says "
+                                "customProperties: [{property: shared, value: true}]")
+        kept = tuple(file for file in manifest.files
+                     if all(file.partition[key] in values for key, values in self.only.items()))
+        return Manifest(manifest.dataset, manifest.columns, kept)
+
+    def manifest(self, dataset: str, snapshot: str) -> Manifest:
+        return self._bounded(super().manifest(dataset, snapshot))
+
+    def stored(self, dataset: str, snapshot: str) -> Manifest:
+        return self._bounded(super().stored(dataset, snapshot))
+
+    def result(self, dataset: str, key: str) -> Manifest | None:
+        found = super().result(dataset, key)
+        return self._bounded(found) if found is not None else None
+
+    def scan(self, manifest: Manifest) -> str:
+        return super().scan(self._bounded(manifest))
+
+    def object(self, digest: str) -> bytes:
+        raise Forbidden("What is kept beside the data is made of all partitions.", where="team.yaml, only")
 
 
 def _says_partition(file: FileRef) -> bool:

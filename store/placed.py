@@ -1,6 +1,6 @@
 """Data that lie in files of their own: which files they are now, and what their paths say of their rows."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
@@ -25,6 +25,13 @@ class Placed:
         return [self.base / name for name in self.files]
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Rows that cannot be read where they are: `write` puts them into a Parquet file and says their version."""
+
+    write: Callable[[Path], str]
+
+
 def files_at(path: Path, form: str) -> Placed:
     """The files of that form at a path: one file, a pattern, or a folder with all that is below it.
 
@@ -34,13 +41,14 @@ def files_at(path: Path, form: str) -> Placed:
     base, found = _found(path, form)
     names = sorted(str(each.relative_to(base)) for each in found)
     if not names:
-        raise NotFound(f"No {form} file at '{path.name}'.", where=str(path), next=_nearest(path, form))
+        raise NotFound(f"No {form} file at '{path.name}'.", where=str(path), next=nearest_at(path, form))
     files = {name: partition_of(name) for name in names}
     keys = {tuple(partition): name for name, partition in files.items()}
     if len(keys) > 1:
         (one, first), (other, second), *_ = keys.items()
-        ways = " and ".join(f"by {', '.join(each) or 'nothing'} ({name})" for each, name in ((one, first), (other, second)))
-        raise Unreadable(f"The files are partitioned {ways}.", where=str(base), next="Put them into folders of one kind.")
+        ways = [f"by {', '.join(each) or 'nothing'} ({name})" for each, name in ((one, first), (other, second))]
+        raise Unreadable(f"The files are partitioned {' and '.join(ways)}.", where=str(base),
+                         next="Put them into folders of one kind.")
     return Placed(base, files)
 
 
@@ -51,14 +59,11 @@ def _found(path: Path, form: str) -> tuple[Path, list[Path]]:
     if path.is_file():
         return path.parent, [path]
     if any(sign in str(path) for sign in "*?["):
-        fixed = Path(*[part for part in path.parts[:_first_pattern(path)]])
-        pattern = str(Path(*path.parts[_first_pattern(path):]))
-        return fixed, [each for each in fixed.glob(pattern) if _counts(each.relative_to(fixed), form) and each.is_file()]
-    raise NotFound(f"Nothing lies at '{path.name}'.", where=str(path), next=_nearest(path, form))
-
-
-def _first_pattern(path: Path) -> int:
-    return next(place for place, part in enumerate(path.parts) if any(sign in part for sign in "*?["))
+        place = next(number for number, part in enumerate(path.parts) if any(sign in part for sign in "*?["))
+        fixed, pattern = Path(*path.parts[:place]), str(Path(*path.parts[place:]))
+        there = [each for each in fixed.glob(pattern) if each.is_file()]
+        return fixed, [each for each in there if _counts(each.relative_to(fixed), form)]
+    raise NotFound(f"Nothing lies at '{path.name}'.", where=str(path), next=nearest_at(path, form))
 
 
 def _counts(name: Path, form: str) -> bool:
@@ -84,10 +89,11 @@ def partition_of(name: str) -> dict[str, str]:
     return {key: NULL if value == HIVE_NULL else unquote(value) for key, _, value in said}
 
 
-def _nearest(path: Path, form: str) -> str:
+def nearest_at(path: Path, form: str) -> str:
     """What is there instead."""
     parent = path if path.is_dir() else path.parent
     if not parent.is_dir():
         return f"There is no folder '{parent}'."
     known = [each.name for each in parent.iterdir() if each.name[0] not in "_."]
-    return nearest(path.name, known) or (f"There: {', '.join(sorted(known)[:8])}." if known else f"Put {form} files there.")
+    there = f"There: {', '.join(sorted(known)[:8])}." if known else f"Put {form} files there."
+    return nearest(path.name, known) or there

@@ -9,17 +9,10 @@ from typing import Any
 
 from mlops_tui.errors import BadInput, nearest, need_extra
 from mlops_tui.kinds import Contract, Server
-from store.placed import FORMS, Placed, files_at
+from store.placed import FORMS, Placed, Rows, files_at
 
 TABLES = {"delta": ("deltalake", "delta"), "iceberg": ("pyiceberg", "iceberg")}  # form: its library, our extra
 TYPES = ("local", "postgres", "postgresql", "custom")
-
-
-@dataclass(frozen=True)
-class Copied:
-    """Rows that cannot be read where they are: `write` puts them into a Parquet file and says their version."""
-
-    write: Callable[[Path], str]
 
 
 @dataclass(frozen=True)
@@ -28,7 +21,7 @@ class Source:
 
     server: Server
     called: str
-    lies: Placed | Copied
+    lies: Placed | Rows
 
     @property
     def form(self) -> str:
@@ -37,7 +30,8 @@ class Source:
 
 def server_of(contract: Contract, place: Callable[[str], str]) -> Server:
     """The server that customProperties `source` names, or the only one; BadInput says what is missing."""
-    wanted, servers = contract.custom("source"), {each.server or each.id or each.type: each for each in contract.servers}
+    wanted = contract.custom("source")
+    servers = {each.server or each.id or each.type: each for each in contract.servers}
     if not servers:
         raise BadInput("The contract does not say where its data are.", where=place("source"), next=(
             "Add: servers: [{server: lake, type: local, format: parquet, path: data/flights}]"))
@@ -103,7 +97,7 @@ def _database(contract: Contract, server: Server, where: str) -> Source:
         url = database.postgres(server.host, server.port or 5432, server.database, user, password)
         schema = server.schema or "public"
     table = database.Table(url, schema, _table(contract))
-    return Source(server, table.called, Copied(table.write))
+    return Source(server, table.called, Rows(table.write))
 
 
 def _secret(variable: str, where: str) -> str:

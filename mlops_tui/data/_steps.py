@@ -5,7 +5,7 @@ import os
 import platform
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
@@ -143,6 +143,7 @@ class Workshop:
         self.session, self.begin, self.lake = session, begin, session.data()
         self._open = ExitStack()
         self._sandbox: duckdb.DuckDBPyConnection | None = None
+        self._bases: frozenset[str] = frozenset()
         self._child: Child | None = None
 
     def __enter__(self) -> "Workshop":
@@ -158,7 +159,8 @@ class Workshop:
     # -- SQL ----------------------------------------------------------------------------------------------------
 
     def _by_sql(self, ready: Ready, inputs: Mapping[str, Manifest]) -> Manifest:
-        connection, step = self.sandbox(), ready.step
+        bases = {file.base for state in inputs.values() for file in state.files if file.base}
+        connection, step = self.sandbox(bases), ready.step
         try:
             for name, state in inputs.items():
                 view = f"SELECT * FROM {self.lake.scan(state)}"
@@ -172,13 +174,16 @@ class Workshop:
             raise BadInput(first.partition("Error: ")[2] or first, where=f"{ready.where}:{line[1]}" if line else
                            str(ready.where), next="The data or the SQL do not fit.") from problem
 
-    def sandbox(self) -> duckdb.DuckDBPyConnection:
-        """A DuckDB that reaches nothing but the lake, and whose sums have one order: that of one thread."""
+    def sandbox(self, bases: Collection[str] = ()) -> duckdb.DuckDBPyConnection:
+        """A DuckDB that reaches nothing but the lake and those folders, and whose sums have one order: one thread's."""
+        if not self._bases.issuperset(bases):  # what is locked is not opened again
+            self._sandbox, self._bases = None, self._bases.union(bases)
         if self._sandbox is None:
             self._sandbox = self._open.enter_context(duckdb.connect(":memory:", config={
                 "threads": 1, "memory_limit": MEMORY, "temp_directory": str(_spill(self.lake)),
                 "autoinstall_known_extensions": "false"}))
-            reach = [f"{place}{os.sep}" for place in (self.lake.root.absolute(), self.lake.root.resolve())]
+            root = self.lake.root
+            reach = [f"{place}{os.sep}" for place in (root.absolute(), root.resolve(), *sorted(self._bases))]
             self._sandbox.execute(
                 f"SET TimeZone = 'UTC'; SET allowed_directories = {file_list(reach)}; "
                 "SET enable_external_access = false; SET lock_configuration = true")
@@ -201,10 +206,10 @@ class Workshop:
 
     def _handed(self, state: Manifest, folder: Path) -> Path:
         """The snapshot as a path that Parquet readers take: its one file, or a folder of links to several."""
-        if len(state.files) == 1 and not state.files[0].partition and not state.files[0].mask:
+        plain = not any(file.mask or file.base for file in state.files)
+        if len(state.files) == 1 and not state.files[0].partition and plain:
             return self.lake.place_of(state.files[0])
         folder.mkdir()
-        plain = not any(file.mask for file in state.files)
         for number, file in enumerate(state.files if plain else ()):
             (folder / f"{number:06}.parquet").symlink_to(self.lake.place_of(file).resolve())
         if not state.files or not plain:

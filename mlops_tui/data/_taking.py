@@ -5,7 +5,6 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -14,7 +13,7 @@ from mlops_tui.contracts import compiled
 from mlops_tui.data._batch import BROKEN, FILE, Batch, Judged, References, opened
 from mlops_tui.data._landing import Landed, land
 from mlops_tui.data._places import placed
-from mlops_tui.data._source import Copied, Source, source_of
+from mlops_tui.data._source import Source, source_of
 from mlops_tui.data._verdict import advice, finding, monitor_of, rules_table, summary, verdict
 from mlops_tui.errors import Conflict
 from mlops_tui.kinds import Contract
@@ -23,7 +22,7 @@ from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Status, Table, Text, View, counted
 from store.files import Opened, reading
 from store.lake import NULL, FileRef, Manifest, columns_of
-from store.placed import Placed
+from store.placed import Placed, Rows
 from store.quoting import file_list, literal, quote
 from store.seen import Seen
 
@@ -37,11 +36,10 @@ class InPlace(Batch):
                  contract: Contract, session: Session, where: Path) -> None:
         self.lies, self.digests = lies, digests
         self.keys = tuple(next(iter(lies.files.values())))
-        self.read = f"read_parquet({file_list([str(path) for path in lies.paths])}, union_by_name = true, " \
-                    "hive_partitioning = false)"
+        listed = file_list([str(path) for path in lies.paths])
+        self.read = f"read_parquet({listed}, union_by_name = true, hive_partitioning = false)"
         with reading(lies.paths):
             own = columns_of(cursor, f"SELECT * FROM {self.read}")
-            listed = file_list([str(path) for path in lies.paths])
             counts = dict(cursor.execute(f"SELECT file_name, num_rows FROM parquet_file_metadata({listed})").fetchall())
         columns = {**own, **dict.fromkeys(self.keys, "VARCHAR")}
         files = [Opened(path, "parquet", "", "file_row_number", columns, int(counts[str(path)])) for path in lies.paths]
@@ -104,7 +102,8 @@ class Taking:
         """What the state depends on: the files, where they are, the contract, and the datasets it refers to."""
         lies = self.source.lies
         assert isinstance(lies, Placed)
-        targets = sorted({link.to.partition(".")[0] for item in self.contract.properties for link in item.relationships})
+        links = [link for item in self.contract.properties for link in item.relationships]
+        targets = sorted({link.to.partition(".")[0] for link in links})
         known = [each.id if (each := self.session.current(name)) else "" for name in targets]
         content = [AGAIN, self.session.declared().fingerprint("dataset", self.name), known, self.source.form,
                    [[str(path), digests[path], sorted(said.items())]
@@ -176,7 +175,7 @@ def _still(taking: Taking, lies: Placed, digests: Mapping[Path, str], seen: Seen
 
 def _from_rows(taking: Taking) -> View:
     lies, session = taking.source.lies, taking.session
-    assert isinstance(lies, Copied)
+    assert isinstance(lies, Rows)
     with session.data().staging() as folder:
         path = folder / "rows.parquet"
         session.progress(0, 0, f"reading {taking.source.called}")
