@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -20,7 +21,7 @@ class Placed:
     files: Mapping[str, Mapping[str, str]]
     version: str = ""
 
-    @property
+    @cached_property
     def paths(self) -> list[Path]:
         return [self.base / name for name in self.files]
 

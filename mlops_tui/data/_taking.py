@@ -162,10 +162,10 @@ def _still(taking: Taking, lies: Placed, digests: Mapping[Path, str], seen: Seen
     project = taking.session.declared()
     again = source_of(taking.contract, project.root, placed(taking.where)).lies
     assert isinstance(again, Placed)
-    changed = [path for path, digest in seen.digests(again.paths).items() if digests.get(path) != digest]
-    gone = [path for path in digests if path not in set(again.paths)]
-    if changed or gone:
-        path = (changed or gone)[0]
+    now = seen.digests(again.paths)
+    changed = [path for path in (*now, *digests) if now.get(path) != digests.get(path)]
+    if changed:
+        path = changed[0]
         raise Conflict(f"'{path.name}' changed while {taking.name} was taken: nothing was taken.", where=str(path),
                        next=f"Take it when nobody writes there. Try: mlops-tui snapshot take {taking.name}")
 
