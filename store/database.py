@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,8 +62,9 @@ class Table:
             columns = self._columns(connection)
             moment = _moment(connection)
             schema = pa.schema([pa.field(column.name, kind_of(column.type)) for column in columns])
-            found = connection.execution_options(yield_per=BATCH).execute(select(*columns))
-            with pq.ParquetWriter(target, schema) as writer:
+            query = select(*columns).order_by(*(column for column in columns if column.primary_key))
+            with closing(connection.execution_options(yield_per=BATCH).execute(query)) as found, \
+                    pq.ParquetWriter(target, schema) as writer:
                 for rows in found.partitions():
                     writer.write_batch(self._batch(schema, rows))
         return moment

@@ -6,7 +6,7 @@ from urllib.parse import unquote, urlparse
 
 import pyarrow.parquet as pq
 from pyiceberg.catalog import load_catalog
-from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError
+from pyiceberg.exceptions import NoSuchNamespaceError, NoSuchTableError, ValidationError
 from pyiceberg.schema import Schema
 from pyiceberg.table import FileScanTask, StaticTable, Table
 from pyiceberg.transforms import IdentityTransform
@@ -25,7 +25,7 @@ def state_of(path: Path) -> Placed | Rows:
     found = path if path.is_file() else _newest(path)
     try:
         table = StaticTable.from_metadata(str(found))
-    except (OSError, ValueError) as problem:
+    except (OSError, ValueError, ValidationError) as problem:
         raise Unreadable(f"'{found.name}' is no metadata of an Iceberg table.", where=str(found)) from problem
     return _state(table, str(path))
 
@@ -35,7 +35,8 @@ def in_catalog(catalog: str, name: str) -> Placed | Rows:
     try:
         opened = load_catalog(catalog)
     except (OSError, ValueError, SQLAlchemyError) as problem:
-        raise Refusal(f"The Iceberg catalog '{catalog}' cannot be opened: {type(problem).__name__}.", next=(
+        said = str(problem) if isinstance(problem, ValueError) else type(problem).__name__
+        raise Refusal(f"The Iceberg catalog '{catalog}' cannot be opened: {said}.", next=(
             f"Configure it for pyiceberg: PYICEBERG_CATALOG__{catalog.upper()}__URI, or .pyiceberg.yaml")) from problem
     try:
         return _state(opened.load_table(name), f"{catalog}: {name}")

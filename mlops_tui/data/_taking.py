@@ -209,17 +209,15 @@ def _made(taking: Taking, batch: Batch, judged: Judged) -> list[Manifest]:
     if judged.bad_rows:
         own = f"{batch.name_of_file()} AS _file" if isinstance(taking.source.lies, Placed) else \
             f"{literal(taking.source.called)} AS _file"
-        mark = batch.digest_of_file() if isinstance(batch, InPlace) else literal(_mark(batch, judged))
+        mark = batch.digest_of_file() if isinstance(batch, InPlace) else literal(_mark(taking.source.called))
         query = batch.quarantine(judged, more=(own, f"{mark} AS _batch"))
         made.append(lake.write(f"{taking.name}.quarantine", query, partition_by=("_batch",), connection=batch.cursor))
     return made
 
 
-def _mark(batch: Batch, judged: Judged) -> str:
-    """What tells these bad rows from those of another take: what they are."""
-    rows = batch.rows_of(f"SELECT count(*) AS n, coalesce(sum(CAST(hash(b) AS HUGEINT)), 0) AS s "
-                         f"FROM ({batch.quarantine(judged)}) b")
-    return hashlib.sha256(str(sorted(rows[0].items())).encode()).hexdigest()[:16]
+def _mark(source: str) -> str:
+    """What is set aside of a source that is read whole takes the place of what was set aside of it before."""
+    return hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
 def _landed(taking: Taking, batch: Batch, judged: Judged, made: Sequence[Manifest], version: str) -> list[Landed]:
