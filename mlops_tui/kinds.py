@@ -61,6 +61,7 @@ class Person:
     roles: tuple[str, ...] = ("viewer",)
     name: str = ""
     simulated: bool = False
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # partition key -> the values that may be seen
 
 
 @dataclass(frozen=True)
@@ -161,6 +162,42 @@ class SchemaObject:
 
 
 @dataclass(frozen=True)
+class Server:
+    """Where the data of a contract already are; `snapshot take` reads local, postgres, postgresql and custom ones."""
+
+    type: str
+    server: str = ""
+    id: str = ""
+    description: str = ""
+    environment: str = ""
+    format: str = ""
+    path: str = ""
+    location: str = ""
+    delimiter: str = ""
+    host: str = ""
+    port: int = 0
+    database: str = ""
+    schema: str = ""
+    catalog: str = ""
+    dataset: str = ""
+    account: str = ""
+    project: str = ""
+    endpointUrl: str = ""
+    region: str = ""
+    regionName: str = ""
+    serviceName: str = ""
+    stagingDir: str = ""
+    stream: str = ""
+    warehouse: str = ""
+    roles: Any = None
+    customProperties: tuple[CustomProperty, ...] = ()
+
+    def custom(self, name: str, default: str = "") -> str:
+        """One of our own keys of a server: user, passwordEnv, urlEnv."""
+        return next((str(item.value) for item in self.customProperties if item.property == name), default)
+
+
+@dataclass(frozen=True)
 class Contract:
     """datasets/*.yaml: an Open Data Contract Standard v3.1 document."""
 
@@ -176,7 +213,7 @@ class Contract:
     dataProduct: str = ""
     description: Any = None
     tags: tuple[str, ...] = ()
-    servers: Any = None
+    servers: tuple[Server, ...] = ()
     price: Any = None
     team: Any = None
     roles: Any = None
@@ -195,7 +232,7 @@ class Contract:
         return self.schema[0].properties
 
     def custom(self, name: str, default: Any = None) -> Any:
-        """One of our own keys: entity, eventTime, partitionBy, calendar, onViolation, sortBy."""
+        """One of our own keys: entity, eventTime, partitionBy, calendar, onViolation, sortBy, source, shared."""
         return next((item.value for item in self.customProperties if item.property == name), default)
 
     @property

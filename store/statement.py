@@ -63,6 +63,35 @@ class Statement:
     unsteady: tuple[Named, ...]
 
 
+@dataclass(frozen=True)
+class Asked(Statement):
+    """A look as a person writes it: `text` is what is run, `verb` what it begins with (SELECT for every query)."""
+
+    text: str = ""
+    verb: str = "SELECT"
+
+
+_VERB = re.compile(r"\s*(DESCRIBE|SUMMARIZE|EXPLAIN(?:\s+ANALYZE)?)\s+(.*)", re.IGNORECASE | re.DOTALL)
+
+
+def asked(text: str, connection: duckdb.DuckDBPyConnection) -> Asked:
+    """A query, or DESCRIBE, SUMMARIZE or EXPLAIN of one or of a table; Unreadable where it is anything else."""
+    bare = text.strip().rstrip(";").rstrip()
+    if not bare:
+        raise Unreadable("There is no SQL.", where="the query", next='Try: mlops-tui sql "SELECT 1"')
+    found = _VERB.fullmatch(bare)
+    verb, query = (found[1].split()[0].upper(), found[2]) if found else ("SELECT", bare)
+    try:
+        statement = parsed(query, "the query", connection)
+    except Unreadable:
+        if found is None or found[1].upper().startswith("EXPLAIN"):
+            raise
+        query = f"FROM {query}"
+        statement = parsed(query, "the query", connection)
+    return Asked(statement.tables, statement.sources, statement.parameters, statement.unsteady,
+                 f"{found[1]} {query}" if found else query, verb)
+
+
 def parsed(text: str, where: str, connection: duckdb.DuckDBPyConnection) -> Statement:
     """The text as one SELECT; Unreadable with the line where it is not."""
     asked = "SELECT json_serialize_sql(?, skip_null := true, skip_default := true, skip_empty := true)"

@@ -66,8 +66,12 @@ class Batch:
         """What follows FROM: each row as it is in the file (`"=a"`) and as the contract sees it (`"a"`)."""
         kept = [f"{quote(name)} AS {raw(name)}" for name in self.columns]
         seen = [f"{value.sql} AS {quote(name)}" for name, value in self.rules.values.items()]
-        source = _source(self.files) if self.files else self._nothing()
+        source = self._numbered() if self.files else self._nothing()
         return f"(SELECT {', '.join([AT, *kept, *seen])} FROM ({source}))"
+
+    def _numbered(self) -> str:
+        """All rows as they are in the files, numbered."""
+        return _source(self.files)
 
     def _nothing(self) -> str:
         """No rows, where no file has columns of its own."""

@@ -11,10 +11,11 @@ import click
 from duckdb import DuckDBPyConnection
 
 from mlops_tui import folds
-from mlops_tui.capability import Plan, act, decide, local_path, look, noun
+from mlops_tui.capability import Plan, act, decide, local_path, look, measure, noun
 from mlops_tui.data import _collecting as collecting
 from mlops_tui.data import _retention as retention
 from mlops_tui.data._diff import Side, columns_between, rows_between
+from mlops_tui.data._taking import taken
 from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput, Conflict, NotFound, Refusal, nearest
 from mlops_tui.session import Session
@@ -87,6 +88,23 @@ def _listed(entries: "Sequence[Entry]", all_entries: "Sequence[Entry]", *first: 
                     *([Column("gone", "let go")] if any(row["gone"] for row in rows) else ()), total=total)
 
 
+# -- taking -----------------------------------------------------------------------------------------------------
+
+
+@measure(of=snapshot)
+@click.argument("dataset")
+def take(session: Session, dataset: str) -> View:
+    """Look where DATASET's data already are (`servers` of its contract) and make their present state a snapshot.
+
+    Parquet files, Delta and Iceberg tables are read where they are and never copied; CSV, JSON and tables of a database
+    are read into the lake. Rows that break the contract are set aside, as `ingest` does.
+
+    \b
+    Example: mlops-tui snapshot take flights
+    """
+    return taken(session, dataset)
+
+
 # -- checking ---------------------------------------------------------------------------------------------------
 
 
@@ -134,7 +152,8 @@ def _damage(session: Session, states: Sequence[tuple[str, str]]) -> tuple[
             if whole not in checked:
                 checked[whole] = file, lake.damage(file)
             if wrong := checked[whole][1]:
-                damage.setdefault((name, file.path, wrong), []).append(id)
+                place = str(lake.place_of(file)) if file.base else file.path
+                damage.setdefault((name, place, wrong), []).append(id)
     session.progress(len(states), len(states), "checked")
     return damage, [file for file, _ in checked.values()]
 
