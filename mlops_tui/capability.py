@@ -101,9 +101,9 @@ class Noun(HelpOption, click.Group):
         return super().parse_args(ctx, self.with_verb(args))
 
     def with_verb(self, args: list[str]) -> list[str]:
-        """The words after the noun, with the verb that it stands for alone, or followed by a subject."""
-        if not args and self.bare:
-            return [self.bare]
+        """The words after the noun, with the verb it stands for: alone, before options, or before a subject."""
+        if self.bare and (not args or (args[0].startswith("--") and args[0] != "--help")):
+            return [self.bare, *args]
         if args and self.subject and self._is_subject(args[0]):
             return [self.subject, *args]
         return args

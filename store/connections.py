@@ -19,6 +19,10 @@ def prepare(connection: sqlite3.Connection, patience: float = PATIENCE) -> None:
         connection.execute(f"PRAGMA {pragma}")
 
 
+class Locked(Unreadable):
+    """Somebody else writes, or nothing can be written; try again."""
+
+
 class Connections:
     """Kept open between uses; each is in use by one thread at a time. `patience` is that of connections made later.
 
@@ -52,7 +56,7 @@ class Connections:
     def writing(self) -> Iterator[sqlite3.Connection]:
         """A transaction that holds the write lock from its first statement: committed at its end, undone by an error.
 
-        Unreadable where the lock cannot be had.
+        Locked where the lock cannot be had.
         """
         try:
             with self.one() as connection:
@@ -78,7 +82,7 @@ class Connections:
         return connection
 
 
-def cannot_write(path: object, problem: object) -> Unreadable:
+def cannot_write(path: object, problem: object) -> Locked:
     """Why nothing can be written, in words."""
-    return Unreadable(f"The ledger cannot be written: {problem}.", where=str(path),
-                      next="Wait for whoever holds it or make room on the disk, then try again.")
+    return Locked(f"The ledger cannot be written: {problem}.", where=str(path),
+                  next="Wait for whoever holds it or make room on the disk, then try again.")

@@ -80,6 +80,27 @@ def parsed(text: str, where: str, connection: duckdb.DuckDBPyConnection) -> Stat
     return _read(text, list(_nodes(statements[0])))
 
 
+def row_wise(text: str, connection: duckdb.DuckDBPyConnection) -> frozenset[str] | None:
+    """The columns that a SELECT reads of its one table where each row stands for itself; None where other rows count.
+
+    `*` stands for all of them. No joins, aggregates, windows, subqueries, order or limit.
+    """
+    asked = "SELECT json_serialize_sql(?, skip_null := true, skip_default := true, skip_empty := true)"
+    document = json.loads(connection.execute(asked, [text]).fetchall()[0][0])
+    [statement] = document["statements"]
+    top, nodes = statement["node"], list(_nodes(statement["node"]))
+    aggregates = {name for (name,) in connection.execute(
+        "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'aggregate'").fetchall()}
+    alone = top.get("type") == "SELECT_NODE" and top.get("from_table", {}).get("type") == "BASE_TABLE" and \
+        not any(top.get(part) for part in ("modifiers", "group_expressions", "qualify", "having", "sample"))
+    others = any((node is not top and str(node.get("type", "")).endswith("_NODE")) or node.get("class") == "WINDOW"
+                 or node.get("function_name") in aggregates for node in nodes)
+    if not alone or others:
+        return None
+    return frozenset("*" if node["class"] == "STAR" else str(node["column_names"][-1])
+                     for node in nodes if node.get("class") in ("STAR", "COLUMN_REF"))
+
+
 def _read(text: str, nodes: list[dict[str, Any]]) -> Statement:
     own = {str(entry["key"]).lower() for node in nodes for entry in _own(node)}
     tables: list[Named] = []

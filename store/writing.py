@@ -11,7 +11,7 @@ from store.connections import PATIENCE, cannot_write
 
 @contextmanager
 def locked(engine: Engine, patience: float = PATIENCE) -> Iterator[Connection]:
-    """Committed at its end, undone by an error; Unreadable where the lock is not free within `patience` seconds."""
+    """Committed at its end, undone by an error; Locked where the lock is not free within `patience` seconds."""
     try:
         with engine.connect() as connection, _waiting(connection, patience):
             connection.exec_driver_sql("BEGIN IMMEDIATE")

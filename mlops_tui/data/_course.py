@@ -130,6 +130,8 @@ class Course:
             mine = [entry for entry in entries if entry.kind == "snapshot" and entry.subject == ready.dataset]
             parent = folds.current_snapshot(mine)
             if parent != state.id:
+                self.session.data().require(state)
+                self.session.data().keep(state)
                 yield Snapshot(subject=ready.dataset, snapshot=state.id, parent=parent, rows=state.rows,
                                bytes=state.bytes, source=f"pipeline {self.past.name}", run=done.run, key=done.key)
             if done.step:

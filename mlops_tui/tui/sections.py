@@ -17,8 +17,19 @@ SEVERITIES = ("critical", "high", "medium", "low")
 
 
 @dataclass(frozen=True)
+class Side:
+    """One side of a row: what it is called, and the command that shows it of the thing named."""
+
+    title: str
+    command: Callable[[str], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
 class Section:
-    """`looks` are the commands whose answers `rows` makes a list of; a row's `argv` shows its detail."""
+    """`looks` are the commands whose answers `rows` makes a list of; a row's `argv` shows its detail.
+
+    With `sides`, a row's `key` names a thing that has several details, one shown at a time.
+    """
 
     id: str
     title: str
@@ -27,6 +38,12 @@ class Section:
     looks: tuple[tuple[str, ...], ...] = ()
     rows: Callable[[Sequence[View]], list[Row]] = lambda views: []
     tall: int = 2
+    sides: tuple[Side, ...] = ()
+
+    def detail(self, row: Row, side: int) -> tuple[str, ...]:
+        """The command that shows the row, on one of its sides."""
+        argv = self.sides[side].command(str(row["key"])) if self.sides else row.get("argv")
+        return argv if isinstance(argv, tuple) else ()
 
 
 # -- pipelines ----------------------------------------------------------------------------------------------------
@@ -149,7 +166,10 @@ def _interval(row: Row, name: str) -> str:
 
 SECTIONS: Mapping[str, Section] = {section.id: section for section in (
     Section("pipelines", "Pipelines", "No pipeline is declared yet.\n\npipelines/NAME.yaml   declares one", _pipeline,
-            (("pipeline", "status"),), _pipelines),
+            (("pipeline", "status"),), _pipelines, sides=(
+                Side("Steps", lambda name: ("pipeline", "status", name)),
+                Side("Graph", lambda name: ("pipeline", "graph", name)),
+                Side("Plan", lambda name: ("pipeline", "plan", name)))),
     Section("models", "Models", "No model is declared yet.\n\nmodels/NAME.yaml   declares one", _version,
             (("model", "list"),), _versions),
     Section("monitoring", "Monitors", "Nothing is watched yet.\n\nmonitors/NAME.yaml   declares a monitor", _monitor,

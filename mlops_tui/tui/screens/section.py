@@ -31,12 +31,15 @@ class SectionScreen(Framed):
         Binding("escape,backspace", "back", "Back to the list", show=False, id="section.back"),
         Binding("tab", "turn", "List or detail", show=False, id="section.turn"),
         Binding("shift+tab", "turn", "List or detail", show=False, id="section.turn-back"),
+        Binding("right,right_square_bracket", "side(1)", "Next side of the row", show=False, id="section.side"),
+        Binding("left,left_square_bracket", "side(-1)", "Side before", show=False, id="section.side-back"),
     ]
 
     def __init__(self, id: str, standing: Standing) -> None:
         super().__init__(standing, id=id)
         self._section = SECTIONS[id]
         self._shown: tuple[str, ...] = ()
+        self._side = 0
         self.typed = ""
 
     @property
@@ -100,18 +103,28 @@ class SectionScreen(Framed):
 
     def detail(self, argv: tuple[str, ...], view: View) -> None:
         """What the row under the cursor leads to."""
-        row = self.list.row
-        if row is not None and row.get("argv") == argv:
+        if self._leads == argv:
             self._shown = argv
-            self.pane.border_subtitle = ""
-            self.pane.border_title = escape(" ".join(argv))
+            self._head(argv)
             self.pane.show(view, argv, self.standing.zone)
+
+    def _head(self, argv: tuple[str, ...]) -> None:
+        """The command at the top of its answer; where a row has sides, their names, and the command below."""
+        command = escape(" ".join(argv))
+        named = [f"[b $primary]{side.title}[/]" if place == self._side else f"[$text-muted]{side.title}[/]"
+                 for place, side in enumerate(self._section.sides)]
+        self.pane.border_title = " · ".join(named) or command
+        self.pane.border_subtitle = command if named else ""
+
+    @property
+    def _leads(self) -> tuple[str, ...]:
+        """The command that shows the row under the cursor; nothing where there is none."""
+        return self._section.detail(self.list.row, self._side) if self.list.row is not None else ()
 
     @property
     def wanted(self) -> tuple[str, ...]:
         """The command whose answer is the detail; nothing where it is not seen."""
-        argv = self.list.row.get("argv") if self.list.row is not None else ()
-        return argv if isinstance(argv, tuple) and not self.has_class("-narrow") else ()
+        return () if self.has_class("-narrow") else self._leads
 
     @on(Rows.Moved, "#list")
     def _moved(self, event: Rows.Moved) -> None:
@@ -134,11 +147,10 @@ class SectionScreen(Framed):
     @on(Rows.Opened, "#list")
     def _opened(self, event: Rows.Opened) -> None:
         event.stop()
-        argv = event.row.get("argv") if event.row is not None else ()
         if self.wanted:
             self.pane.body.focus()
-        elif isinstance(argv, tuple) and argv:
-            self.post_message(Perform(argv))
+        elif self._leads:
+            self.post_message(Perform(self._leads))
 
     @property
     def lettered(self) -> bool:
@@ -162,6 +174,13 @@ class SectionScreen(Framed):
             self.list.focus()
         else:
             self.unsift()
+
+    def action_side(self, step: int) -> None:
+        """Another side of the row under the cursor; every row then shows that one."""
+        if self._section.sides:
+            self._side = (self._side + step) % len(self._section.sides)
+            self._head(self._leads)
+            self._moved(Rows.Moved(self.list, self.list.row))
 
     def action_turn(self) -> None:
         if self.focused is self.list and self.wanted:
