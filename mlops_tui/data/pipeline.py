@@ -13,7 +13,7 @@ from mlops_tui.data._steps import Ready, first_inputs, made_ready
 from mlops_tui.data._workshop import Workshop, folders_of, hands
 from mlops_tui.errors import Cancelled, NotFound, nearest
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Column, Facts, Row, Series, Status, Steps, Table, Text, View, counted
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Steps, Table, Text, View, counted
 from store.facts import Run
 from store.lake import Manifest
 
@@ -191,14 +191,20 @@ def graph(session: Session, name: str) -> View:
     if not steps:
         raise NotFound(f"Pipeline '{name}' has no steps.")
     names = tuple(dict.fromkeys([*(start for start, _ in edges), *(ready.step.name for ready in steps)]))
-    picture = Series("graph", "graph", tuple(start for start, _ in edges), tuple(end for _, end in edges), names=names)
-    standing = {str(row["step"]): row for row in _standing(past, steps)}
-    rows: list[Row] = [{**standing[ready.step.name], "kind": ready.step.kind, "code": ready.step.code}
-                       for ready in steps]
+    rows: list[Row] = [{**row, "kind": ready.step.kind, "code": ready.step.code}
+                       for ready, row in zip(steps, _standing(past, steps), strict=True)]
+    marks = {str(row["step"]): _mark(row) for row in rows}
+    picture = Series("graph", "graph", tuple(start for start, _ in edges), tuple(end for _, end in edges), names=names,
+                     other=tuple(marks.get(each) for each in names))
     run_is = past.state_of(past.newest)
     table = Table.of("steps", rows, "step", "state", "fresh", "kind", "code", Column("seconds", unit="s", digits=1))
     return View(f"{name}: {counted(len(steps), 'step')}", Status.RUNNING if run_is == "running" else Status.DONE,
                 (picture, table), _next(name, run_is, any(not row["fresh"] for row in rows)))
+
+
+def _mark(row: Row) -> Cell:
+    """How a step stands at a glance: what is done may have to be done again."""
+    return Status.WARN if row["status"] is Status.DONE and not row["fresh"] else row["status"]
 
 
 @look(of=pipeline)

@@ -65,7 +65,7 @@ def _pipeline(row: Row, width: int, zone: tzinfo) -> list[Text]:
     seconds = row.get("seconds")
     took = f"{seconds:.1f} s" if isinstance(seconds, (int, float)) else ""
     when = f"last run {_when(row.get('last_run'), zone)}" if row.get("last_run") else "never run"
-    return lines_of(glyph(row.get("status")), (str(row["pipeline"]), Text(str(row["status"]), style=glyph(
+    return lines_of(glyph(row.get("status")), (str(row["pipeline"]), Text(str(row["state"]), style=glyph(
         row.get("status"))[1])), (f"{when} · {row['steps']} steps", took), width)
 
 

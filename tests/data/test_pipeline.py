@@ -308,6 +308,22 @@ def test_graph_shows_what_leads_to_what(daily: Path) -> None:
         ("flights", "clean"), ("clean", "totals"), ("totals", "doubled"), ("clean", "doubled")}
 
 
+def marks(session: Session) -> dict[str, object]:
+    [series] = [part for part in session.perform(["pipeline", "graph", "daily"]).view.parts if isinstance(part, Series)]
+    return dict(zip(series.names, series.other, strict=True))
+
+
+def test_graph_shows_how_each_step_stands(daily: Path) -> None:
+    session = opened(daily)
+    assert marks(session) == {"flights": None, "clean": Status.UNKNOWN, "totals": Status.UNKNOWN,
+                              "doubled": Status.UNKNOWN}
+    run(session)
+    assert set(marks(session).values()) == {None, Status.DONE}
+    rewrite(daily, "pipelines/daily.yaml", "least: 0", "least: 9")
+    assert marks(opened(daily)) == {"flights": None, "clean": Status.DONE, "totals": Status.WARN,
+                                    "doubled": Status.WARN}
+
+
 def test_sql_reaches_nothing_outside_the_lake(daily: Path) -> None:
     from mlops_tui.data._workshop import Bench
 
