@@ -83,7 +83,20 @@ class Quality:
     unit: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     query: str = ""
+    rule: str = ""
+    engine: str = ""
+    implementation: Any = None
+    businessImpact: str = ""
+    method: str = ""
+    schedule: str = ""
+    scheduler: str = ""
+    tags: tuple[str, ...] = ()
+    authoritativeDefinitions: Any = None
+    customProperties: Any = None
     mustBe: float | None = None
+    mustNotBe: float | None = None
+    mustBeBetween: tuple[float, ...] = ()
+    mustNotBeBetween: tuple[float, ...] = ()
     mustBeLessThan: float | None = None
     mustBeLessOrEqualTo: float | None = None
     mustBeGreaterThan: float | None = None
@@ -95,6 +108,7 @@ class CustomProperty:
     property: str
     value: Any = None
     description: str = ""
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -109,15 +123,23 @@ class Relationship:
 
 @dataclass(frozen=True)
 class TypeOptions:
-    minimum: float | None = None
-    maximum: float | None = None
-    exclusiveMinimum: float | None = None
-    exclusiveMaximum: float | None = None
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+    exclusiveMinimum: float | str | None = None
+    exclusiveMaximum: float | str | None = None
+    multipleOf: float | None = None
     minLength: int | None = None
     maxLength: int | None = None
     pattern: str | None = None
     format: str | None = None
     timezone: bool | None = None
+    defaultTimezone: str = ""
+    minItems: int | None = None
+    maxItems: int | None = None
+    uniqueItems: bool = False
+    minProperties: int | None = None
+    maxProperties: int | None = None
+    required: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -136,6 +158,16 @@ class Property:
     primaryKeyPosition: int = -1
     classification: str = ""
     criticalDataElement: bool = False
+    physicalName: str = ""
+    partitioned: bool = False
+    partitionKeyPosition: int = -1
+    encryptedName: str = ""
+    transformSourceObjects: tuple[str, ...] = ()
+    transformLogic: str = ""
+    transformDescription: str = ""
+    authoritativeDefinitions: Any = None
+    properties: Any = None
+    items: Any = None
     examples: tuple[Any, ...] = ()
     tags: tuple[str, ...] = ()
     logicalTypeOptions: TypeOptions = field(default_factory=TypeOptions)
@@ -152,11 +184,30 @@ class SchemaObject:
     physicalType: str = ""
     physicalName: str = ""
     description: str = ""
+    businessName: str = ""
+    dataGranularityDescription: str = ""
+    authoritativeDefinitions: Any = None
     id: str = ""
     quality: tuple[Quality, ...] = ()
     relationships: tuple[Relationship, ...] = ()
     tags: tuple[str, ...] = ()
     customProperties: tuple[CustomProperty, ...] = ()
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """One property of a service-level agreement; a latency is a rule: how old the newest event time may be."""
+
+    property: str
+    value: Any = None
+    valueExt: Any = None
+    unit: str = ""
+    element: str = ""
+    driver: str = ""
+    description: str = ""
+    id: str = ""
+    scheduler: str = ""
+    schedule: str = ""
 
 
 @dataclass(frozen=True)
@@ -179,7 +230,8 @@ class Contract:
     price: Any = None
     team: Any = None
     roles: Any = None
-    slaProperties: Any = None
+    slaDefaultElement: str = ""
+    slaProperties: tuple[Agreement, ...] = ()
     support: Any = None
     authoritativeDefinitions: Any = None
     contractCreatedTs: Any = None

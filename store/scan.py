@@ -175,6 +175,10 @@ class Scan:
         count = f"approx_count_distinct({quote(name)})" if estimated else f"count(DISTINCT {quote(name)})"
         return int(self._rows(f"SELECT {count} FROM {self.relation}")[0][0])
 
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """For a question that is asked nowhere else."""
+        return self._connection.cursor()
+
     def nulls(self, name: str) -> int:
         """How many rows of the column are null."""
         self.field(name)

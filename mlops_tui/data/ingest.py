@@ -11,7 +11,7 @@ from mlops_tui.data._aside import KEY, batch_of, quarantine_of
 from mlops_tui.data._batch import Batch, Judged, opened
 from mlops_tui.data._landing import Landed, land
 from mlops_tui.data._regrouped import Regrouped, regrouped
-from mlops_tui.data._verdict import advice, finding, monitor_of, rules_table, summary, verdict
+from mlops_tui.data._verdict import advice, evolution, finding, monitor_of, rules_table, summary, verdict
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View
 from store.lake import Manifest, sha256_of
@@ -43,7 +43,8 @@ def ingest(session: Session, dataset: str, files: tuple[Path, ...]) -> View:
     limit = monitor.limits.get("bad_share", 0.0) if monitor is not None else 0.0
     record = partial(finding, session, "ingest", name, status, batch, judged, title=title, monitor=watching,
                      limit=limit)
-    refused = bool(judged.failed and policy != "warn") or (policy == "reject" and judged.bad_rows > 0)
+    failed = policy != "warn" and any(not rule.warns for rule in judged.failed)
+    refused = failed or (policy == "reject" and judged.bad_rows > 0)
     if refused or not judged.rows:
         session.ledger.append(record())
         landed, moved = list[Landed](), None
@@ -117,6 +118,7 @@ def _notes(name: str, batch: Batch, judged: Judged, good: Landed | None, aside: 
         yield f"{aside.written.rows:,} rows were set aside in {aside.written.dataset}."
     if batch.rules.ignored:
         yield f"Left out, since the contract does not name them: {', '.join(batch.rules.ignored)}."
+    yield from evolution(batch)
     yield from advice(batch, judged)
     for each in batch.rules.unchecked:
         yield f"Not checked: {each}."
