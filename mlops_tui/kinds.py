@@ -261,6 +261,11 @@ class Contract:
         return keys or tuple(item.name for item in self.properties)
 
     @property
+    def ordered(self) -> bool:
+        """Whether the contract says how rows are sorted, by a key or by itself."""
+        return bool(self.custom("sortBy")) or any(item.primaryKey for item in self.properties)
+
+    @property
     def on_violation(self) -> str:
         return str(self.custom("onViolation", "quarantine"))
 

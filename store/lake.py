@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -148,6 +149,13 @@ class Lake:
             target.parent.mkdir(parents=True, exist_ok=True)
             staged.replace(target)
         return FileRef(f"{folder}/{digest}.parquet", digest, rows, size, dict(partition))
+
+    def take(self, dataset: str, source: Path, rows: int, partition: Mapping[str, str]) -> FileRef:
+        """Keep a copy of a Parquet file as it is: a link would change with its source."""
+        with self.staging() as folder:
+            staged = folder / "taken.parquet"
+            shutil.copyfile(source, staged)
+            return self._place(dataset, staged, rows, partition)
 
     def without(self, file: FileRef, dataset: str, rows: str,
                 connection: duckdb.DuckDBPyConnection | None = None) -> FileRef:
