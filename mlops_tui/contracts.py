@@ -245,9 +245,10 @@ class _Compiler:
     def _bound(self, quality: Quality, name: str) -> Bound | None:
         """The bound that a quality rule states; None where it states none that rows can be held against."""
         counts_bad = quality.metric != "rowCount"
-        usable = [bound for bound in self._bounds(quality, name) if not counts_bad or bound.comparison in ("<", "<=")
+        stated = self._bounds(quality, name)
+        usable = [bound for bound in stated if not counts_bad or bound.comparison in ("<", "<=")
                   or (bound.comparison == "=" and bound.value == 0)]
-        return usable[0] if len(usable) == 1 else None
+        return usable[0] if len(stated) == len(usable) == 1 else None
 
     def _bounds(self, quality: Quality, name: str) -> list[Bound]:
         """What a quality rule allows; a number of bad rows between 0 and n is one of at most n."""
