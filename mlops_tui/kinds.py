@@ -85,7 +85,20 @@ class Quality:
     unit: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     query: str = ""
+    rule: str = ""
+    engine: str = ""
+    implementation: Any = None
+    businessImpact: str = ""
+    method: str = ""
+    schedule: str = ""
+    scheduler: str = ""
+    tags: tuple[str, ...] = ()
+    authoritativeDefinitions: Any = None
+    customProperties: Any = None
     mustBe: float | None = None
+    mustNotBe: float | None = None
+    mustBeBetween: tuple[float, ...] = ()
+    mustNotBeBetween: tuple[float, ...] = ()
     mustBeLessThan: float | None = None
     mustBeLessOrEqualTo: float | None = None
     mustBeGreaterThan: float | None = None
@@ -97,6 +110,7 @@ class CustomProperty:
     property: str
     value: Any = None
     description: str = ""
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -111,15 +125,23 @@ class Relationship:
 
 @dataclass(frozen=True)
 class TypeOptions:
-    minimum: float | None = None
-    maximum: float | None = None
-    exclusiveMinimum: float | None = None
-    exclusiveMaximum: float | None = None
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+    exclusiveMinimum: float | str | None = None
+    exclusiveMaximum: float | str | None = None
+    multipleOf: float | None = None
     minLength: int | None = None
     maxLength: int | None = None
     pattern: str | None = None
     format: str | None = None
     timezone: bool | None = None
+    defaultTimezone: str = ""
+    minItems: int | None = None
+    maxItems: int | None = None
+    uniqueItems: bool = False
+    minProperties: int | None = None
+    maxProperties: int | None = None
+    required: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -138,6 +160,16 @@ class Property:
     primaryKeyPosition: int = -1
     classification: str = ""
     criticalDataElement: bool = False
+    physicalName: str = ""
+    partitioned: bool = False
+    partitionKeyPosition: int = -1
+    encryptedName: str = ""
+    transformSourceObjects: tuple[str, ...] = ()
+    transformLogic: str = ""
+    transformDescription: str = ""
+    authoritativeDefinitions: Any = None
+    properties: Any = None
+    items: Any = None
     examples: tuple[Any, ...] = ()
     tags: tuple[str, ...] = ()
     logicalTypeOptions: TypeOptions = field(default_factory=TypeOptions)
@@ -154,6 +186,9 @@ class SchemaObject:
     physicalType: str = ""
     physicalName: str = ""
     description: str = ""
+    businessName: str = ""
+    dataGranularityDescription: str = ""
+    authoritativeDefinitions: Any = None
     id: str = ""
     quality: tuple[Quality, ...] = ()
     relationships: tuple[Relationship, ...] = ()
@@ -198,6 +233,22 @@ class Server:
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """One property of a service-level agreement; a latency is a rule: how old the newest event time may be."""
+
+    property: str
+    value: Any = None
+    valueExt: Any = None
+    unit: str = ""
+    element: str = ""
+    driver: str = ""
+    description: str = ""
+    id: str = ""
+    scheduler: str = ""
+    schedule: str = ""
+
+
+@dataclass(frozen=True)
 class Contract:
     """datasets/*.yaml: an Open Data Contract Standard v3.1 document."""
 
@@ -217,7 +268,8 @@ class Contract:
     price: Any = None
     team: Any = None
     roles: Any = None
-    slaProperties: Any = None
+    slaDefaultElement: str = ""
+    slaProperties: tuple[Agreement, ...] = ()
     support: Any = None
     authoritativeDefinitions: Any = None
     contractCreatedTs: Any = None
@@ -245,6 +297,11 @@ class Contract:
         """The columns that identify a row, and by which files are sorted."""
         keys = tuple(item.name for item in self.properties if item.primaryKey)
         return keys or tuple(item.name for item in self.properties)
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the contract says how rows are sorted, by a key or by itself."""
+        return bool(self.custom("sortBy")) or any(item.primaryKey for item in self.properties)
 
     @property
     def on_violation(self) -> str:

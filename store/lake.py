@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -175,6 +176,13 @@ class Lake:
         if not _touched(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             staged.replace(target)
+
+    def take(self, dataset: str, source: Path, rows: int, partition: Mapping[str, str]) -> FileRef:
+        """Keep a copy of a Parquet file as it is: a link would change with its source."""
+        with self.staging() as folder:
+            staged = folder / "taken.parquet"
+            shutil.copyfile(source, staged)
+            return self._place(dataset, staged, rows, partition)
 
     def without(self, file: FileRef, dataset: str, rows: str,
                 connection: duckdb.DuckDBPyConnection | None = None) -> FileRef:
