@@ -130,7 +130,7 @@ def _of_command(argv: Sequence[str], project: Project, dataset: str) -> Iterator
     elif noun in ("windows", "train") and (back := _reads(project, subject, dataset)) is not None:
         span = _span(options)
         yield Reading(noun, days=None if span is None or back == timedelta.max else span + back / timedelta(days=1))
-    elif noun in ("profile", "health") and subject == dataset:
+    elif noun == "profile" and subject == dataset:
         yield Reading(noun)
 
 
