@@ -180,3 +180,23 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
 def _line(text: str, place: int) -> int:
     """The line of a place that DuckDB counts in bytes."""
     return text.encode()[:place].count(b"\n") + 1
+
+
+def filtered(text: str, where: str, connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """The columns that the text holds against a given value (`=`, `IN`): by their last names."""
+    asked = "SELECT json_serialize_sql(?, skip_null := true, skip_default := true, skip_empty := true)"
+    parsed(text, where, connection)
+    document = json.loads(connection.execute(asked, [text]).fetchall()[0][0])
+    found: dict[str, None] = {}
+    for node in _nodes(document):
+        sides = [node.get("left"), node.get("right")] if node.get("type") == "COMPARE_EQUAL" else \
+            node.get("children", []) if node.get("type") == "COMPARE_IN" else []
+        columns = [side for side in sides if side and side.get("type") == "COLUMN_REF"]
+        if len(columns) == 1 and len(sides) > 1 and not any(_columns_in(side) for side in sides if side not in columns):
+            found[str(columns[0]["column_names"][-1])] = None
+    return tuple(found)
+
+
+def _columns_in(node: Any) -> bool:
+    """Whether a part of the text depends on a column or on another query."""
+    return any(each.get("type") == "COLUMN_REF" or "subquery" in each for each in _nodes(node))

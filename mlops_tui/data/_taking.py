@@ -47,7 +47,7 @@ class InPlace(Batch):
         zone = str(session.declared().zone)
         rules = compiled(contract, columns, zone=zone, place=placed(where), known=references.columns,
                          file=f"'{lies.base.name}'")
-        super().__init__(cursor, files, columns, rules, references, placed(where))
+        super().__init__(cursor, files, columns, rules, references, placed(where), session.now(), contract)
 
     def _numbered(self) -> str:
         own = ", ".join(quote(name) for name in self.columns if name not in self.keys)

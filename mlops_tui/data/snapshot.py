@@ -15,6 +15,7 @@ from mlops_tui.capability import Plan, act, decide, local_path, look, measure, n
 from mlops_tui.data import _collecting as collecting
 from mlops_tui.data import _retention as retention
 from mlops_tui.data._diff import Side, columns_between, rows_between
+from mlops_tui.data._lineage import lineage_view
 from mlops_tui.data._taking import taken
 from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput, Conflict, NotFound, Refusal, nearest
@@ -403,3 +404,22 @@ def _restored(session: Session, old: Manifest, now: Manifest) -> View:
     return View(f"{old.dataset} is {old.id[:12]} again", Status.DONE,
                 (Facts({"dataset": old.dataset, "snapshot": old.id, "rows": old.rows}),),
                 (Action("Its states", ("snapshot", "log", old.dataset)),))
+
+
+# -- where it comes from ----------------------------------------------------------------------------------------
+
+
+@look(of=snapshot)
+@click.argument("subject")
+@click.option("--all", "everything", is_flag=True, help="Name each file, state, step and version.")
+def lineage(session: Session, subject: str, everything: bool) -> View:
+    """Where SUBJECT comes from and what came of it: source files, states, pipeline steps, models, predictions.
+
+    SUBJECT is a dataset[@snapshot], a model[@version], or the name of a file that was taken in.
+
+    \b
+    Example: mlops-tui snapshot lineage flights-delay@champion
+             mlops-tui snapshot lineage 2013-06-01.parquet
+    """
+    session.declared()
+    return lineage_view(session, subject, everything)
