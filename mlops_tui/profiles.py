@@ -5,6 +5,7 @@ import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import lru_cache
 from typing import Any
 
@@ -16,9 +17,10 @@ from mlops_tui.analysis import sketch
 from mlops_tui.analysis.sketch import Sketch
 from store.lake import FileRef, Lake, Manifest
 from store.quoting import quote
-from store.scan import Kind, kind_of
+from store.scan import Kind, Scan, kind_of
 
 EDITION = 1  # of what is kept: a change of this file that gives other figures counts it up
+DAY = "=day"  # a name that no column has
 AT_ONCE = 200_000  # rows of which all columns are read together
 CASTS = {"numeric": "DOUBLE", "category": "VARCHAR", "boolean": "VARCHAR", "time": "TIMESTAMP"}
 
@@ -78,6 +80,23 @@ def merged(parts: Sequence[Profile]) -> Profile:
     for part in parts:
         hours.update(part.hours)
     return Profile(sum(part.rows for part in parts), columns, types, hours)
+
+
+def by_day(side: Scan) -> dict[date, Profile]:
+    """The profile of each day of rows that are sorted by a date, the part of the scan."""
+    days = side.arrow(quote(side.part)).to_numpy(zero_copy_only=False).astype("datetime64[D]")
+    starts = np.flatnonzero(np.concatenate([[True], days[1:] != days[:-1]])).tolist()
+    pieces = list(zip(starts, [*starts[1:], days.size], strict=True))
+    columns: list[dict[str, Sketch]] = [{} for _ in pieces]
+    types = {name: each.type for name, each in side.fields.items() if each.kind != "time" or each.type[:4] != "TIME"
+             or each.type.startswith("TIMESTAMP")}
+    for name in types:
+        kind = side.field(name).kind
+        column = side.arrow(f"CAST({quote(name)} AS {CASTS[kind]})")
+        for (start, end), found in zip(pieces, columns, strict=True):
+            found[name] = _sketched(column.slice(start, end - start), kind)
+    return {days[start].item(): Profile(end - start, found, types, {})
+            for (start, end), found in zip(pieces, columns, strict=True)}
 
 
 # -- reading the rows -----------------------------------------------------------------------------------------------

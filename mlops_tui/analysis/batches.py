@@ -1,9 +1,15 @@
-"""Whether a batch is as large as batches of its kind usually are."""
+"""Whether a batch is as batches of its kind usually are: its size, its missing values, where its values lie."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from mlops_tui.analysis.sketch import Sketch, ks, variation
+from mlops_tui.analysis.sketch import together as sketches_together
+from mlops_tui.analysis.tails import kolmogorov_sf
 
 FEWEST = 4
 LEAST_SPREAD = 0.02
@@ -45,3 +51,60 @@ def oddness(count: int, earlier: npt.ArrayLike, limit: float = 5.0) -> Oddness:
     expected = float(np.exp(middle))
     return Oddness(max(z, -1e6), expected, expected * float(np.exp(-limit * spread)),
                    expected * float(np.exp(limit * spread)))
+
+
+def oddness_of_share(part: int, rows: int, earlier: Sequence[tuple[int, int]]) -> Oddness:
+    """Robust z of a share among the shares of earlier batches, (part, rows) each.
+
+    The spread is the largest of 1.4826·MAD of those shares, of what chance makes of the usual share at this size,
+    √(p(1−p)/n) with half a row added on both sides, and of one row in a thousand. `low` and `high` are not given. Fewer
+    than four earlier batches with rows, or no row now: no z.
+    """
+    before = np.array([each / size for each, size in earlier if size])
+    if before.size < FEWEST or not rows:
+        return Oddness(None, None, None, None, f"{before.size} earlier batches of its kind, {FEWEST} are needed")
+    middle = float(np.median(before))
+    steady = (middle * rows + 0.5) / (rows + 1)
+    by_chance = math.sqrt(steady * (1 - steady) / rows)
+    spread = max(TO_SIGMA * float(np.median(np.abs(before - middle))), by_chance, 1e-3)
+    return Oddness((part / rows - middle) / spread, middle, None, None)
+
+
+@dataclass(frozen=True)
+class Apart:
+    """How far a batch lies from those before it, in a distance between 0 and 1, against how far these lie apart."""
+
+    distance: float
+    usual: float
+    z: float
+    p: float
+
+
+def apart(now: Sketch, peers: Sequence[Sketch], recent: Sequence[Sketch], least: float) -> Apart | None:
+    """The distance of a batch from those of its kind put together, where it is at least `least` and larger than that of
+    any recent batch; None where it is not, or where there are fewer than four of its kind.
+
+    Kolmogorov–Smirnov of numbers (p by its limit distribution), total variation of categories (p by Hoeffding's bound
+    for the multinomial, 2^k·exp(−2·n·m/(n+m)·d²), after Weissman et al. 2003). z is robust among the distances of each
+    of its kind from the others, on their spread or 0.02 at least: days differ by far more than chance.
+    """
+    there = [each for each in peers if each.n]
+    if len(there) < FEWEST or not now.n:
+        return None
+    together, far = sketches_together(there), ks if now.kind == "numeric" else variation
+    found = far(now, together)
+    if found < least or any(far(each, together) >= found for each in recent if each.n):
+        return None
+    usual = [far(each, _others(there, number)) for number, each in enumerate(there)]
+    middle = float(np.median(usual))
+    spread = max(TO_SIGMA * float(np.median(np.abs(np.array(usual) - middle))), 0.02)
+    size = now.n * together.n / (now.n + together.n)
+    if now.kind == "numeric":
+        p = kolmogorov_sf(found * math.sqrt(size))
+    else:
+        p = math.exp(min(len(together.levels | now.levels) * math.log(2) - 2 * size * found**2, 0.0))
+    return Apart(found, middle, (found - middle) / spread, p)
+
+
+def _others(parts: Sequence[Sketch], left_out: int) -> Sketch:
+    return sketches_together([*parts[:left_out], *parts[left_out + 1:]])
