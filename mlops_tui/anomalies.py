@@ -47,6 +47,11 @@ def known(contract: Contract, first: date, last: date | None = None, column: str
 
     Without a column, an anomaly of any column is one of the batch: what happened to it may show in the size as well.
     """
-    found = next((each for each in anomalies(contract) if each.on(first, last or first)
-                  and (not column or each.column in ("", column))), None)
+    return said(anomalies(contract), first, last or first, column)
+
+
+def said(listed: Iterable[Anomaly], first: date, last: date, column: str = "") -> str:
+    """The same of anomalies that were read before."""
+    about = (each for each in listed if not column or each.column in ("", column))
+    found = next((each for each in about if each.on(first, last)), None)
     return f"known: {found.what}" if found is not None else ""

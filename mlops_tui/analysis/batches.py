@@ -3,6 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import median
 
 import numpy as np
 import numpy.typing as npt
@@ -41,16 +42,20 @@ def oddness(count: int, earlier: npt.ArrayLike, limit: float = 5.0) -> Oddness:
     before = np.asarray(earlier, dtype=np.float64)
     if count < 0 or (before.size and before.min() < 0):
         raise ValueError("a batch cannot have fewer than no rows")
-    before = before[before > 0]
-    if before.size < FEWEST:
-        return Oddness(None, None, None, None, f"{before.size} earlier batches of its kind, {FEWEST} are needed")
-    logs = np.log(before)
-    middle = float(np.median(logs))
-    spread = max(TO_SIGMA * float(np.median(np.abs(logs - middle))), LEAST_SPREAD)
-    z = (float(np.log(count)) - middle) / spread if count else float("-inf")
-    expected = float(np.exp(middle))
-    return Oddness(max(z, -1e6), expected, expected * float(np.exp(-limit * spread)),
-                   expected * float(np.exp(limit * spread)))
+    logs = [math.log(each) for each in before.tolist() if each > 0]
+    if len(logs) < FEWEST:
+        return Oddness(None, None, None, None, f"{len(logs)} earlier batches of its kind, {FEWEST} are needed")
+    middle, swing = _robust(logs)
+    spread = max(swing, LEAST_SPREAD)
+    z = (math.log(count) - middle) / spread if count else float("-inf")
+    expected = math.exp(middle)
+    return Oddness(max(z, -1e6), expected, expected * math.exp(-limit * spread), expected * math.exp(limit * spread))
+
+
+def _robust(values: Sequence[float]) -> tuple[float, float]:
+    """The median, and 1.4826 times the median absolute deviation from it."""
+    middle = median(values)
+    return middle, TO_SIGMA * median([abs(value - middle) for value in values])
 
 
 def oddness_of_share(part: int, rows: int, earlier: Sequence[tuple[int, int]]) -> Oddness:
@@ -60,13 +65,13 @@ def oddness_of_share(part: int, rows: int, earlier: Sequence[tuple[int, int]]) -
     √(p(1−p)/n) with half a row added on both sides, and of one row in a thousand. `low` and `high` are not given. Fewer
     than four earlier batches with rows, or no row now: no z.
     """
-    before = np.array([each / size for each, size in earlier if size])
-    if before.size < FEWEST or not rows:
-        return Oddness(None, None, None, None, f"{before.size} earlier batches of its kind, {FEWEST} are needed")
-    middle = float(np.median(before))
+    before = [each / size for each, size in earlier if size]
+    if len(before) < FEWEST or not rows:
+        return Oddness(None, None, None, None, f"{len(before)} earlier batches of its kind, {FEWEST} are needed")
+    middle, swing = _robust(before)
     steady = (middle * rows + 0.5) / (rows + 1)
     by_chance = math.sqrt(steady * (1 - steady) / rows)
-    spread = max(TO_SIGMA * float(np.median(np.abs(before - middle))), by_chance, 1e-3)
+    spread = max(swing, by_chance, 1e-3)
     return Oddness((part / rows - middle) / spread, middle, None, None)
 
 
@@ -89,15 +94,15 @@ def apart(now: Sketch, peers: Sequence[Sketch], recent: Sequence[Sketch], least:
     of its kind from the others, on their spread or 0.02 at least: days differ by far more than chance.
     """
     there = [each for each in peers if each.n]
-    if len(there) < FEWEST or not now.n:
+    if len(there) < FEWEST or not now.n or any(each.other for each in (now, *there)):
         return None
     together, far = sketches_together(there), ks if now.kind == "numeric" else variation
     found = far(now, together)
     if found < least or any(far(each, together) >= found for each in recent if each.n):
         return None
     usual = [far(each, _others(there, number)) for number, each in enumerate(there)]
-    middle = float(np.median(usual))
-    spread = max(TO_SIGMA * float(np.median(np.abs(np.array(usual) - middle))), 0.02)
+    middle, swing = _robust(usual)
+    spread = max(swing, 0.02)
     size = now.n * together.n / (now.n + together.n)
     if now.kind == "numeric":
         p = kolmogorov_sf(found * math.sqrt(size))

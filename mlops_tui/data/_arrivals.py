@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cached_property, lru_cache
 from hashlib import sha256
 
 from mlops_tui import anomalies, profiles
@@ -30,7 +30,7 @@ class Batches:
     calendar: Calendar
     state: Manifest
     since: datetime
-    seen: dict[Period, Profile | None] = field(default_factory=dict)
+    seen: dict[datetime, Profile | None] = field(default_factory=dict)
 
     @property
     def lake(self) -> Lake:
@@ -39,6 +39,10 @@ class Batches:
     @cached_property
     def time(self) -> str:
         return str(self.contract.custom("eventTime", ""))
+
+    @cached_property
+    def anomalies(self) -> list[anomalies.Anomaly]:
+        return anomalies.anomalies(self.contract)
 
     @cached_property
     def by_day(self) -> dict[date, list[FileRef]]:
@@ -57,8 +61,10 @@ class Batches:
 
     def files(self, period: Period) -> list[FileRef]:
         """The files of its days; of a period within a day, that of the day."""
-        last = (period.end - timedelta(microseconds=1)).date()
-        days = (period.day + timedelta(days=number) for number in range((last - period.day).days + 1))
+        first, last = period.day, (period.end - timedelta(microseconds=1)).date()
+        if first == last:
+            return self.by_day.get(first, [])
+        days = (first + timedelta(days=number) for number in range((last - first).days + 1))
         return [file for day in days for file in self.by_day.get(day, ())]
 
     def rows(self, period: Period) -> int | None:
@@ -85,17 +91,17 @@ class Batches:
 
     def profile(self, period: Period) -> Profile | None:
         """What is in its files; nothing of a part of a day, whose columns are not told apart."""
-        if period not in self.seen:
+        if period.start not in self.seen:
             files = [] if self.calendar.by_hour else self.files(period)
             parts = [profiles.profile(self.lake, self.state.dataset, file, self.time) for file in files]
-            self.seen[period] = parts[0] if len(parts) == 1 else profiles.merged(parts) if parts else None
-        return self.seen[period]
+            self.seen[period.start] = parts[0] if len(parts) == 1 else profiles.merged(parts) if parts else None
+        return self.seen[period.start]
 
     def digest(self, period: Period) -> str:
         return " ".join(file.digest for file in self.files(period))
 
     def known(self, period: Period) -> str:
-        return anomalies.known(self.contract, period.day, (period.end - timedelta(microseconds=1)).date())
+        return anomalies.said(self.anomalies, period.day, (period.end - timedelta(microseconds=1)).date())
 
     def newest_event(self) -> datetime | None:
         """The latest time that a row of the newest file has."""
@@ -156,16 +162,18 @@ class Batches:
 
     def _brought(self, fact: Snapshot) -> Sequence[str]:
         """What a snapshot has that its parent had not; reckoned once."""
-        content = json.dumps(["brought", fact.snapshot, fact.parent, self.calendar.by_hour and self.time])
-        key = sha256(content.encode()).hexdigest()
-        held = self.lake.document(self.state.dataset, key)
-        if held is None:
-            names = self._hours_of if self.calendar.by_hour else self._days_of
-            before = names(fact.parent) if fact.parent else set()
-            held = json.dumps(sorted(names(fact.snapshot) - before)).encode()
-            self.lake.keep_document(self.state.dataset, key, held)
-        found: list[str] = json.loads(held)
-        return found
+        hours, dataset = self.time if self.calendar.by_hour else "", self.state.dataset
+        key = sha256(f"brought {fact.snapshot} {fact.parent} {hours}".encode()).hexdigest()
+        box = _box(key)
+        if not box:
+            held = self.lake.document(dataset, key)
+            if held is None:
+                names = self._hours_of if self.calendar.by_hour else self._days_of
+                before = names(fact.parent) if fact.parent else set()
+                held = json.dumps(sorted(names(fact.snapshot) - before)).encode()
+                self.lake.keep_document(dataset, key, held)
+            box.append(tuple(json.loads(held)))
+        return box[0]
 
     def _days_of(self, snapshot: str) -> set[str]:
         manifest = self.lake.manifest(self.state.dataset, snapshot)
@@ -175,3 +183,9 @@ class Batches:
         manifest = self.lake.manifest(self.state.dataset, snapshot)
         return {hour for file in manifest.files
                 for hour in profiles.profile(self.lake, self.state.dataset, file, self.time).hours}
+
+
+@lru_cache(maxsize=4096)
+def _box(key: str) -> list[tuple[str, ...]]:
+    """Where this process keeps what it reckoned."""
+    return []

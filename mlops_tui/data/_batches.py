@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import lru_cache
 
 from mlops_tui.analysis import batches
 from mlops_tui.analysis.multiplicity import benjamini_hochberg
@@ -93,19 +94,23 @@ def judged(calendar: Calendar, periods: Sequence[Period], since: datetime, sourc
     found: list[Batch] = []
     twins: dict[str, Period] = {}
     places = {period.start: number for number, period in enumerate(periods)}
+    counted = [source.rows(period) for period in periods]
+    digests = ["" if rows is None else source.digest(period) for rows, period in zip(counted, periods, strict=True)]
     for number, period in enumerate(periods):
         if period.start < since:
             continue
-        rows, known = source.rows(period), source.known(period)
+        rows, known = counted[number], source.known(period)
         if rows is None:
             expected = calendar.expected(period)
             gone = (Problem("missing", Status.FAIL, "missing"),) if expected else ()
             found.append(Batch(period, None, problems=gone, known=known if expected else "no batch is due"))
             continue
-        peers = [each for each in _peers(calendar, periods, places, number) if source.rows(each) is not None]
-        size = batches.oddness(rows, [source.rows(each) or 0 for each in peers], limits.z)
-        recent = [each for each in periods[max(number - RECENT, 0):number] if source.rows(each) is not None]
-        looked = _columns(period, (peers, recent), source, limits)
+        peers = [each for each in _peers(calendar, periods, places, number) if digests[each]]
+        size = batches.oddness(rows, [counted[each] or 0 for each in peers], limits.z)
+        recent = [each for each in range(max(number - RECENT, 0), number) if digests[each]]
+        said = (" ".join(digests[each] for each in held) for held in ([number], peers, recent))
+        looked = _columns(period, [[periods[each] for each in held] for held in (peers, recent)], source, limits,
+                          " after ".join(said))
         problems = [*_volume(size, limits), *_late(period, source), *looked.problems]
         if looked.mark and (twin := twins.setdefault(looked.mark, period)) is not period and source.same(twin, period):
             problems.append(Problem("duplicate", Status.FAIL, f"the same rows as {named(calendar, twin)}"))
@@ -119,12 +124,12 @@ def named(calendar: Calendar, period: Period) -> str:
     return f"{period.start:%Y-%m-%d %H:%M}" if calendar.by_hour else str(period.day)
 
 
-def _peers(calendar: Calendar, periods: Sequence[Period], places: Mapping[datetime, int], number: int) -> list[Period]:
+def _peers(calendar: Calendar, periods: Sequence[Period], places: Mapping[datetime, int], number: int) -> list[int]:
     """The periods that it is like: the same weekday (and hour) of the weeks before; of longer ones, those before."""
     if calendar.every in ("daily", "weekdays", "hourly"):
         starts = [periods[number].start - timedelta(weeks=back) for back in range(1, PEERS + 1)]
-        return [periods[places[start]] for start in starts if start in places]
-    return list(reversed(periods[max(number - PEERS, 0):number]))
+        return [places[start] for start in starts if start in places]
+    return list(range(number - 1, max(number - PEERS, 0) - 1, -1))
 
 
 def _volume(size: batches.Oddness, limits: Limits) -> Iterator[Problem]:
@@ -157,26 +162,40 @@ class _Looked:
     mark: str
 
 
-def _columns(period: Period, before: tuple[Sequence[Period], Sequence[Period]], source: Source,
-             limits: Limits) -> _Looked:
-    """Judged once for the same rows, peers, recent batches and limits."""
-    digests = [[source.digest(each) for each in held] for held in before]
-    content = [EDITION, source.digest(period), digests, sorted(source.left_out),
-               [limits.z, limits.missing, limits.distance, limits.alpha]]
-    key = hashlib.sha256(json.dumps(["health", *content]).encode()).hexdigest()
-    if (held := source.kept(key)) is not None:
-        document = json.loads(held)
-        return _Looked(tuple(Problem(kind, Status(status), words, column)
-                             for kind, status, words, column in document["problems"]), document["mark"])
+def _columns(period: Period, before: Sequence[Sequence[Period]], source: Source, limits: Limits,
+             digests: str) -> _Looked:
+    """Judged once for the same rows, peers, recent batches (all by their digests) and limits."""
+    said = f"health {EDITION} {limits} {sorted(source.left_out)} {digests}"
+    key = hashlib.sha256(said.encode()).hexdigest()
+    box = _box(key)
+    if not box:
+        held = source.kept(key)
+        box.append(_read(held) if held is not None else _looked(period, before, source, limits))
+        if held is None:
+            source.keep(key, json.dumps({"problems": [[each.kind, each.status.value, each.words, each.column]
+                                                      for each in box[0].problems], "mark": box[0].mark}).encode())
+    return box[0]
+
+
+@lru_cache(maxsize=1024)
+def _box(key: str) -> list[_Looked]:
+    """Where this process keeps what it judged."""
+    return []
+
+
+def _read(held: bytes) -> _Looked:
+    document = json.loads(held)
+    return _Looked(tuple(Problem(kind, Status(status), words, column)
+                         for kind, status, words, column in document["problems"]), document["mark"])
+
+
+def _looked(period: Period, before: Sequence[Sequence[Period]], source: Source, limits: Limits) -> _Looked:
     profile = source.profile(period)
     if profile is None:
         return _Looked((), "")
     peers, recent = ([each for one in held if (each := source.profile(one)) is not None] for held in before)
-    problems = tuple(_problems(profile, Before(peers, recent), source.left_out, limits))
-    looked = _Looked(problems, _mark(profile, source.left_out))
-    source.keep(key, json.dumps({"problems": [[each.kind, each.status.value, each.words, each.column]
-                                              for each in looked.problems], "mark": looked.mark}).encode())
-    return looked
+    return _Looked(tuple(_problems(profile, Before(peers, recent), source.left_out, limits)),
+                   _mark(profile, source.left_out))
 
 
 def _mark(profile: Profile, left_out: frozenset[str]) -> str:
@@ -185,9 +204,11 @@ def _mark(profile: Profile, left_out: frozenset[str]) -> str:
                if name not in left_out and each.kind != "time"}
     if profile.rows < SOME or sum(each.distinct > 1 for each in columns.values()) < 2:
         return ""
-    said = [[name, each.missing, each.points.tolist(), each.weights.tolist(), sorted(each.levels.items()), each.other]
-            for name, each in columns.items()]
-    return hashlib.sha256(json.dumps([profile.rows, said]).encode()).hexdigest()
+    digest = hashlib.sha256(str(profile.rows).encode())
+    for name, each in columns.items():
+        digest.update(f"{name} {each.missing} {each.other} {sorted(each.levels.items())}".encode())
+        digest.update(each.points.tobytes() + each.weights.tobytes())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
