@@ -9,7 +9,7 @@ from typing import Any
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Contract, CustomProperty, Property, Quality, Relationship
 from mlops_tui.logicaltypes import NEVER, Value, instant, raw, value_of
-from mlops_tui.rowrules import AT, Bound, Comparison, Compiled, Reference, Rule, key_alias
+from mlops_tui.rowrules import Bound, Comparison, Compiled, Reference, Rule, key_alias
 from store.quoting import literal, quote
 
 Place = Callable[[str], str]
@@ -162,7 +162,7 @@ class _Compiler:
         return item.primaryKey and sum(each.primaryKey for each in self.contract.properties) == 1
 
     def _unique(self, names: tuple[str, ...], name: str = "unique") -> Rule:
-        return Rule(",".join(names), name, f'{AT} > {key_alias(names)}."#first"', "no value twice", key=names)
+        return Rule(",".join(names), name, f'{key_alias(names)}."#again" IS NOT NULL', "no value twice", key=names)
 
     def _options(self, item: Property, column: str) -> Iterator[Rule]:
         options, name = item.logicalTypeOptions, item.name

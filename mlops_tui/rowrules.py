@@ -90,5 +90,5 @@ class Compiled:
 
 
 def key_alias(names: tuple[str, ...]) -> str:
-    """The name under which the first row of each duplicated key is joined."""
-    return quote(f"#first {','.join(names)}")
+    """The table of the rows that repeat a key: their numbers, in the column `#again`."""
+    return quote(f"#again {','.join(names)}")

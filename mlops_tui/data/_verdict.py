@@ -1,6 +1,7 @@
 """What follows from judged rows: the status, the finding and the table of rules that ingest and validate share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from mlops_tui.data._batch import Batch, Judged
 from mlops_tui.kinds import Monitor
@@ -67,6 +68,21 @@ def rules_table(batch: Batch, judged: Judged) -> Table:
          "expects": rule.says, "effect": _effect(rule, judged)}
         for rule in batch.rules.rules]
     return Table.of("rules", rows, "rule", "column", "violations", "expects", "effect")
+
+
+def bad_rows(found: Sequence[Mapping[str, Any]], title: str) -> Table:
+    """Bad rows: where they are in their file, which rules they break, and what stands there."""
+    rows: list[Row] = []
+    several = len({each.get("_file") for each in found}) > 1
+    for each in found:
+        columns = dict.fromkeys(name for rule in each["_rules"] for name in rule.rpartition(":")[0].split(","))
+        rows.append({"file": each.get("_file"), "row": each["_row"], "rules": tuple(each["_rules"]),
+                     "values": tuple(f"{name}={_value(each[name])}" for name in columns if name in each)})
+    return Table.of("bad_rows", rows, *["file"] * several, "row", "rules", "values", title=title)
+
+
+def _value(value: object) -> str:
+    return "(nothing)" if value is None else str(value)
 
 
 def advice(batch: Batch, judged: Judged) -> list[str]:

@@ -1,6 +1,5 @@
 """New data of a dataset: good rows into the lake, bad ones aside with every rule they broke."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -8,6 +7,7 @@ from pathlib import Path
 import click
 
 from mlops_tui.capability import LocalPath, measure
+from mlops_tui.data._aside import KEY, batch_of, quarantine_of
 from mlops_tui.data._batch import Batch, Judged, opened
 from mlops_tui.data._landing import Landed, land
 from mlops_tui.data._regrouped import Regrouped, regrouped
@@ -66,9 +66,9 @@ def _written(session: Session, name: str, batch: Batch, judged: Judged, source: 
         made.append(lake.write(name, batch.good(judged), sort=rules.sort, partition_by=rules.partition,
                                connection=batch.cursor))
     if judged.bad_rows:
-        digest = hashlib.sha256(source.encode()).hexdigest()[:16]
-        query = batch.quarantine(judged, more=(f"{batch.name_of_file()} AS _file", f"{literal(digest)} AS _batch"))
-        made.append(lake.write(f"{name}.quarantine", query, partition_by=("_batch",), connection=batch.cursor))
+        more = (f"{batch.name_of_file()} AS _file", f"{literal(batch_of(source))} AS {KEY}")
+        made.append(lake.write(quarantine_of(name), batch.quarantine(judged, more=more), partition_by=(KEY,),
+                               connection=batch.cursor))
     return made
 
 
@@ -90,7 +90,8 @@ def _view(name: str, title: str, status: Status, batch: Batch, judged: Judged, l
     body = [Text(note) for note in notes]
     shown: list[Part] = [Facts(facts), *body, table, rules_table(batch, judged)]
     actions = [Action("What came in", ("snapshot", "log", name))] if good else []
-    actions += [Action("What was set aside", ("snapshot", "log", f"{name}.quarantine"))] if aside else []
+    actions += [Action("What was set aside", ("quarantine", "show", name, aside.written.files[0].partition[KEY]))
+                ] if aside else []
     return View(f"{name}: {title}{_replacing(good)}", status, tuple(shown), tuple(actions))
 
 
