@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -109,6 +110,15 @@ def parsed(text: str, where: str, connection: duckdb.DuckDBPyConnection) -> Stat
     return _read(text, list(_nodes(statements[0])))
 
 
+@cache
+def _aggregates() -> frozenset[str]:
+    """The functions that make one value of many rows, as DuckDB lists them."""
+    with duckdb.connect(":memory:") as connection:
+        found = connection.execute("SELECT DISTINCT function_name FROM duckdb_functions() "
+                                   "WHERE function_type = 'aggregate'").fetchall()
+    return frozenset(str(name) for (name,) in found)
+
+
 def row_wise(text: str, connection: duckdb.DuckDBPyConnection) -> frozenset[str] | None:
     """The columns that a SELECT reads of its one table where each row stands for itself; None where other rows count.
 
@@ -118,8 +128,7 @@ def row_wise(text: str, connection: duckdb.DuckDBPyConnection) -> frozenset[str]
     document = json.loads(connection.execute(asked, [text]).fetchall()[0][0])
     [statement] = document["statements"]
     top, nodes = statement["node"], list(_nodes(statement["node"]))
-    aggregates = {name for (name,) in connection.execute(
-        "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'aggregate'").fetchall()}
+    aggregates = _aggregates()
     alone = top.get("type") == "SELECT_NODE" and top.get("from_table", {}).get("type") == "BASE_TABLE" and \
         not any(top.get(part) for part in ("modifiers", "group_expressions", "qualify", "having", "sample"))
     others = any((node is not top and str(node.get("type", "")).endswith("_NODE")) or node.get("class") == "WINDOW"
