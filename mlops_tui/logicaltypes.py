@@ -75,7 +75,8 @@ def value_of(item: Property, kind: str) -> Value:
     made = _cast(item, family, source, target)
     if item.logicalType == "number" and family in ("float", "text"):
         made = f"nullif({made}, CAST('nan' AS DOUBLE))" if target == "DOUBLE" else made
-    return Value(made, target, present, unzoned)
+    always = target == "DOUBLE" and family in ("float", "integer", "decimal")  # a NaN is no value, and no wrong one
+    return Value(made, target, present, unzoned, fits=always)
 
 
 def _target(item: Property, kind: str) -> str:
