@@ -4,12 +4,12 @@ import json
 import math
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
-from threading import Timer
 from typing import Any
 
 import duckdb
@@ -82,24 +82,35 @@ class Console:
         allowed = f"SET allowed_paths = {file_list([str(staged)])}; " if staged is not None else ""
         self.connection.execute(f"SET allowed_directories = {places}; {allowed}SET enable_external_access = false; "
                                 "SET lock_configuration = true")
-        timer = Timer(self.seconds, self.connection.interrupt)
-        timer.daemon = True
-        timer.start()
-        try:
+        def answered() -> Answer:
             if out is not None and staged is not None:
                 self._written(statement, out, staged)
             return self._plan(statement) if statement.verb == "EXPLAIN" else self._rows(statement, limit)
-        except duckdb.InterruptException as problem:
-            raise Refusal(f"It took longer than {self.seconds:g} s and was stopped.",
-                          next="Ask for less, or give it more: --seconds 600") from problem
+
+        try:
+            return self._in_time(answered)
         except duckdb.OutOfMemoryException as problem:
             raise Refusal(f"It needs more than {MEMORY} of memory.", next="Ask for less at once.") from problem
         except duckdb.Error as problem:
             raise self._wrong(problem, statement) from problem
         finally:
-            timer.cancel()
             if staged is not None:
                 staged.unlink(missing_ok=True)
+
+    def _in_time(self, work: Callable[[], Answer]) -> Answer:
+        """Work done in another thread, since DuckDB hears no Ctrl-C; it is stopped then, and when its time is up."""
+        with ThreadPoolExecutor(1) as pool:
+            future = pool.submit(work)
+            try:
+                done, _ = wait([future], self.seconds)
+                if done:
+                    return future.result()
+            finally:
+                while not future.done():  # one that has not begun does not hear it
+                    self.connection.interrupt()
+                    wait([future], 0.05)
+        raise Refusal(f"It took longer than {self.seconds:g} s and was stopped.",
+                      next="Ask for less, or give it more: --seconds 600")
 
     def _rows(self, statement: Asked, limit: int) -> Answer:
         """The first rows; the others are only counted."""

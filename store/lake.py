@@ -469,8 +469,8 @@ def _declared(name: str, kind: str, files: Sequence[FileRef], *, by_path: bool) 
         values = ", ".join("NULL" if text == NULL else literal(text) for text in texts)
         column = f"CAST([{values}] AS VARCHAR[])[CAST(file_index AS BIGINT) + 1]"
     value = f"TRY_CAST({column} AS {kind})"
-    nan = f"nullif({value}, CAST('nan' AS DOUBLE))"
-    return f"{nan if kind == 'DOUBLE' else value} AS {quote(name)}"
+    number = f"CASE WHEN NOT isnan({value}) THEN {value} END"  # = NaN may be folded away (see logicaltypes)
+    return f"{number if kind == 'DOUBLE' else value} AS {quote(name)}"
 
 
 def _damage(path: Path, digest: str) -> str:
