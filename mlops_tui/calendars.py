@@ -16,7 +16,6 @@ KEYS = ("every", "by", "grace", "except")
 DAY, HOUR = timedelta(days=1), timedelta(hours=1)
 MOST = 20_000  # periods that are looked at
 _CLOCK = re.compile(r"([01]?\d|2[0-3]):([0-5]\d)")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800, "y": 31_536_000}
 _FREQUENCY = {86400: "daily", 3600: "hourly", 604800: "weekly"}
 
 
@@ -171,14 +170,13 @@ def _off(given: Any, where: str) -> tuple[tuple[date, date], ...]:
 def _sla(contract: Contract, where: str) -> dict[str, timedelta]:
     """Frequency and latency of the standard's slaProperties, as spans of time."""
     found: dict[str, timedelta] = {}
-    for item in contract.slaProperties or ():
-        name, value, unit = (item.get(key) for key in ("property", "value", "unit"))
-        short = {"frequency": "frequency", "latency": "latency", "ly": "latency", "fy": "frequency"}.get(str(name))
+    for item in contract.slaProperties:
+        short = {"frequency": "frequency", "latency": "latency", "ly": "latency", "fy": "frequency"}.get(item.property)
         if short is None or short in found:
             continue
-        size = _UNITS.get(str(unit or "d")[:1].lower())
-        if not isinstance(value, int | float) or size is None or value <= 0:
-            raise BadInput(f"slaProperties {name}: {value} {unit or ''} is no span of time.".replace("  ", " "),
+        span = item.span()
+        if not span:
+            raise BadInput(f"slaProperties {item.property}: {item.value} {item.unit} is no span of time.",
                            where=where, next="Write {property: latency, value: 30, unit: h}.")
-        found[short] = timedelta(seconds=value * size)
+        found[short] = span
     return found

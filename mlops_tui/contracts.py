@@ -22,9 +22,6 @@ _MUST: tuple[tuple[str, Comparison], ...] = (
     ("mustBeGreaterThan", ">"), ("mustBeGreaterOrEqualTo", ">="))
 _ARGUMENTS = {"missingValues": ("missingValues",), "invalidValues": ("validValues", "pattern"),
               "duplicateValues": ("properties",)}
-_SECONDS = {word: seconds for seconds, words in (
-    (1, "s sec second seconds"), (60, "m min minute minutes"), (3600, "h hr hour hours"), (86400, "d day days"),
-    (604800, "w week weeks"), (31557600, "y yr year years")) for word in words.split()}
 _COUNTED = re.compile(r"\s*select\s+count\(\s*\*\s*\)\s+from\s+(\S+)\s+where\s+(.+?)\s*;?\s*",
                       re.IGNORECASE | re.DOTALL)
 _NESTED = re.compile(r"\b(select|from|with)\b|;|--|/\*", re.IGNORECASE)
@@ -129,17 +126,18 @@ class _Compiler:
             if each.property != "latency":
                 continue
             name = each.element.rpartition(".")[2] or str(self.contract.custom("eventTime") or "")
-            unit = _SECONDS.get(each.unit.lower())
             times = [item for item in self.contract.properties if item.name == name
                      and item.logicalType in ("timestamp", "date")]
-            if not times or unit is None or isinstance(each.value, bool) or not isinstance(each.value, int | float):
-                self.unchecked.append(f"latency: {'no event time' if unit else f'the unit {each.unit!r}'} is declared")
+            span = each.span()
+            if not times or span is None:
+                missing = "no event time is declared" if span else f"{each.value} {each.unit} is no span of time"
+                self.unchecked.append(f"latency: {missing}")
                 continue
             type = value_of(times[0], self.columns.get(name, "NULL")).type
             utc = f"timezone({literal(zone)}, CAST({quote(name)} AS TIMESTAMP))" if zone else quote(name)
             says = f"the newest value at most {each.value:g} {each.unit} old"
             return Latency(Rule(name, "latency", None, says, warns=True), quote(name) if instant(type) else utc,
-                           float(each.value) * unit)
+                           span.total_seconds())
         return None
 
     def _property(self, name: str) -> Property:

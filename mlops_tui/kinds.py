@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from mlops_tui.declare import Mistake, OutOf
 from mlops_tui.errors import nearest
@@ -236,6 +236,10 @@ class Server:
 class Agreement:
     """One property of a service-level agreement; a latency is a rule: how old the newest event time may be."""
 
+    UNITS: ClassVar[Mapping[str, int]] = {word: seconds for seconds, words in (
+        (1, "s sec second seconds"), (60, "m min minute minutes"), (3600, "h hr hour hours"), (86400, "d day days"),
+        (604800, "w week weeks"), (31557600, "y yr year years")) for word in words.split()}
+
     property: str
     value: Any = None
     valueExt: Any = None
@@ -246,6 +250,13 @@ class Agreement:
     id: str = ""
     scheduler: str = ""
     schedule: str = ""
+
+    def span(self) -> timedelta | None:
+        """The span of time that it states; None where it states none, or in an unknown unit."""
+        unit = self.UNITS.get(self.unit.lower())
+        if unit is None or isinstance(self.value, bool) or not isinstance(self.value, int | float):
+            return None
+        return timedelta(seconds=self.value * unit)
 
 
 @dataclass(frozen=True)

@@ -105,10 +105,10 @@ def test_every_rule_finds_what_the_referee_finds(tmp_path_factory: pytest.TempPa
     with pytest.MonkeyPatch.context() as patch:
         for module in (_batch, _repeats):
             patch.setattr(module, "FEW", few)
-        judge(paths, given)
+        expect_the_truth(paths, given)
 
 
-def judge(paths: list[Path], given: list[list[Row]]) -> None:
+def expect_the_truth(paths: list[Path], given: list[list[Row]]) -> None:
     wanted, total = truth(given), sum(map(len, given))
     batch = opened(session(), declare.parse(Contract, CONTRACT, "c.yaml"), Path("c.yaml"), paths, CONNECTION.cursor())
     assert batch.rules.unchecked == ()
@@ -191,6 +191,6 @@ def test_what_is_not_executed_is_always_said() -> None:
         found = unchecked("", properties)
         assert len(found) == 1, (properties, found)
         assert word in found[0]
-    assert "unit" in unchecked("slaProperties: [{property: latency, value: 1, unit: moons, element: t.a}]\n")[0]
+    assert "1 moons is no span" in unchecked("slaProperties: [{property: latency, value: 1, unit: moons, element: t.a}]\n")[0]
     assert "event time" in unchecked("slaProperties: [{property: latency, value: 1, unit: d}]\n")[0]
     assert unchecked("slaProperties: [{property: retention, value: 3, unit: y}]\n") == ()
