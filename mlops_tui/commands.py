@@ -18,7 +18,7 @@ from mlops_tui.capability import Call, HelpAsked, HelpOption, Plan, Resolved, Sh
 from mlops_tui.errors import BadInput, Denied, Refusal, nearest
 from mlops_tui.render.json import canonical
 from mlops_tui.roles import Shape
-from mlops_tui.view import Action, Facts, Status, Text, View
+from mlops_tui.view import Action, Facts, Status, Text, View, refused
 
 if TYPE_CHECKING:
     from mlops_tui.session import Session
@@ -122,7 +122,8 @@ def named(argv: Sequence[str]) -> tuple[str, click.Command] | None:
     if not isinstance(command, click.Group):
         return (argv[0], command) if command is not None else None
     second = argv[1] if len(argv) > 1 else ""
-    verb = second if second in command.commands else getattr(command, "subject" if second else "bare", None) or ""
+    verb = second if second in command.commands else getattr(
+        command, "subject" if second and not second.startswith("-") else "bare", None) or ""
     found = command.commands.get(verb)
     return (f"{argv[0]} {verb}", found) if found is not None else None
 
@@ -166,7 +167,7 @@ def _usage_hint(problem: click.ClickException) -> str:
 
 def _enter(session: "Session", call: Call, argv: tuple[str, ...], consent: str | None, reason: str | None,
            dry_run: bool) -> Outcome:
-    roles.check(session.actor, call.command, call.shape)
+    roles.check(session.actor, call.command, call.shape, session.only)
     if session.as_of is not None and not call.fold:
         raise BadInput(f"'{call.command}' cannot be shown as of another time.", next="Drop --as-of.")
     if call.shape is Shape.LOOK:
@@ -272,13 +273,8 @@ def _noted(session: "Session", call: Call | None, argv: Sequence[str], phase: st
 
 def refusal(problem: Refusal, *, recorded: bool = False) -> Outcome:
     """What is shown of an expected error: what, where, and what to do next."""
-    status = Status.DENIED if isinstance(problem, Denied) else Status.ERROR
     error = {"code": problem.code, "what": problem.what, "where": problem.where, "next": problem.next}
-    facts = {key: value for key, value in error.items() if value and key not in ("code", "what")}
-    actions = tuple(Action("Try", tuple(problem.next.removeprefix("Try: mlops-tui ").split()))
-                    for _ in (1,) if problem.next.startswith("Try: mlops-tui "))
-    view = View(problem.what, status, (Facts(facts),) if facts else (), actions)
-    return Outcome(view, problem.exit, error, recorded=recorded)
+    return Outcome(refused(problem), problem.exit, error, recorded=recorded)
 
 
 def _our_fault(session: "Session", call: Call | None, argv: Sequence[str], problem: Exception) -> Outcome:

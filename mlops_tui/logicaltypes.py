@@ -72,7 +72,8 @@ def value_of(item: Property, kind: str) -> Value:
     same = kind == target and family != "float" and (family == item.logicalType or item.logicalType not in _NESTED)
     if same or (item.logicalType == "string" and family != "object") or (target == "BIGINT" and kind in _NARROWER):
         return Value(source if same else f"CAST({source} AS {target})", target, present, unzoned, fits=True)
-    return Value(_cast(item, family, source, target), target, present, unzoned)
+    always = target == "DOUBLE" and family in ("float", "integer", "decimal")  # a NaN is no value, and no wrong one
+    return Value(_cast(item, family, source, target), target, present, unzoned, fits=always)
 
 
 def _target(item: Property, kind: str) -> str:

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import gettempdir
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mlops_tui import folds, reactions
 from mlops_tui.errors import NotDeclared, NotFound
 from mlops_tui.project import Project, Subject
 from mlops_tui.roles import ROLES, Actor
-from store.facts import Command, Fact, Finding, Snapshot
+from store.facts import Collected, Command, Fact, Finding, Snapshot
 
 if TYPE_CHECKING:
     from mlops_tui.capability import Call
@@ -101,6 +101,13 @@ class History(Protocol):
     def acting_as(self, actor: str) -> "History": ...
 
 
+@runtime_checkable
+class Limitable(Protocol):
+    """A history that can be cut down to what says nothing of anybody's rows."""
+
+    def limited(self) -> "Any": ...
+
+
 Progress = Callable[[int, int, str], None]
 
 
@@ -125,6 +132,16 @@ class Session:
     open_tracking: "Callable[[], Tracking] | None" = None
     directory: Path = field(default_factory=Path.cwd)
     single_user: bool = True
+
+    def __post_init__(self) -> None:
+        if self.only and isinstance(self.ledger, Limitable):
+            self.ledger = self.ledger.limited()
+
+    @property
+    def only(self) -> Mapping[str, tuple[str, ...]]:
+        """The partitions that the actor is bound to, by key (`only` in team.yaml); empty for who may see all."""
+        person = self.project.team.people.get(self.actor.name) if self.project is not None else None
+        return person.only if person is not None else {}
 
     def now(self) -> datetime:
         """The session's time: aware, UTC."""
@@ -159,7 +176,12 @@ class Session:
         self.declared()
         if self.lake is None:
             raise NotDeclared("This session has no lake.")
-        return self.lake
+        return self.lake.bounded(self.only, self._shared) if self.only else self.lake
+
+    def _shared(self, dataset: str) -> bool:
+        """Whether a dataset is for everybody, whatever they are bound to: its contract says `shared: true`."""
+        declared = self.declared().datasets
+        return dataset in declared and declared[dataset].custom("shared") is True
 
     def tracking(self) -> "Tracking":
         """The project's model registry, opened when it is first needed."""
@@ -185,11 +207,23 @@ class Session:
         name, _, version = str(subject).rpartition("/")[2].partition("@")
         if version:
             tagged = folds.tagged_snapshot(self.ledger.entries("snapshot", subject=name), version)
-            return self.data().manifest(name, tagged or version)
+            return self._stored(name, tagged or version)
         found = self.current(name)
         if found is None:
             raise NotFound(f"'{name}' has no data yet.", next=f"Try: mlops-tui ingest {name} --file FILE")
         return found
+
+    def _stored(self, name: str, version: str) -> "Manifest":
+        """A snapshot by its id; NotFound says so where it was let go."""
+        try:
+            return self.data().manifest(name, version)
+        except NotFound as problem:
+            for entry in reversed(self.ledger.entries("collected", subject=name)):
+                if isinstance(entry.fact, Collected) and any(each.startswith(version) for each in entry.fact.snapshots):
+                    when = f"{entry.recorded_at:%-d %b %Y}"
+                    raise NotFound(f"{name}@{version[:12]} was let go by {entry.actor} on {when}: nothing needed it.",
+                                   next=problem.next) from problem
+            raise
 
     def commit(self, manifest: "Manifest", *, source: str = "", run: str = "",
                key: str = "") -> "tuple[Manifest, bool]":
@@ -208,6 +242,7 @@ class Session:
             landed[0] = merged
             if merged.id == parent:
                 return ()
+            lake.require(manifest)
             lake.keep(merged)
             return (Snapshot(subject=manifest.dataset, snapshot=merged.id, parent=parent or "", rows=merged.rows,
                              bytes=merged.bytes, source=source, run=run, key=key),)

@@ -1,27 +1,34 @@
 """The data: immutable Parquet files named by their hash, and manifests that say which of them make a snapshot."""
 
+import errno
 import hashlib
 import json
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
+from urllib.parse import quote_from_bytes, unquote
 
 import duckdb
 
 from store.quoting import file_list, literal, quote
-from store.refusal import Conflict, NotFound, Refusal, Unreadable, nearest
+from store.refusal import Conflict, Forbidden, NotFound, Refusal, Unreadable, nearest
 
 MEMORY = "2GB"
 STAGING = "_staging"
 STAGED = quote("=staged")
+ORDERED = quote("=ordered")
 AT = quote("=at")
 REMEMBERED = 64
+NULL, HIVE_NULL = "__null__", "__HIVE_DEFAULT_PARTITION__"  # how a partition says that it has no value
+LONGEST = 120  # bytes of a value in a path; a name may have 255, and has a key as well
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 Values = Mapping[str, object]
 Staged = Iterator[tuple[Path, int, dict[str, str]]]
@@ -86,14 +93,25 @@ class Manifest:
 
     def replacing(self, new: "Manifest") -> "Manifest":
         """This snapshot with the partitions of `new` put in place of its own; Conflict where they have other keys."""
+        self._check_keys(new)
+        replaced = {tuple(sorted(file.partition.items())) for file in new.files}
+        kept = tuple(file for file in self.files if tuple(sorted(file.partition.items())) not in replaced)
+        return Manifest(self.dataset, new.columns, tuple(sorted((*kept, *new.files), key=lambda file: file.path)))
+
+    def appending(self, new: "Manifest") -> "Manifest":
+        """This snapshot with the files of `new` beside its own, so that a partition may have several; a file that it
+        has already comes once. Conflict where they have other keys."""
+        self._check_keys(new)
+        files = {(file.path, file.digest): file for file in (*self.files, *new.files)}
+        return Manifest(self.dataset, {**self.columns, **new.columns},
+                        tuple(file for _, file in sorted(files.items())))
+
+    def _check_keys(self, new: "Manifest") -> None:
         ways = dict.fromkeys((*self.partitioned_by, *new.partitioned_by))
         if len(ways) > 1:
             named = " and by ".join(", ".join(keys) or "nothing" for keys in ways)
             raise Conflict(f"The files of '{self.dataset}' are partitioned by {named}: put together, rows would be "
                            "there twice.", next=f"Try: mlops-tui snapshot log {self.dataset}")
-        replaced = {tuple(sorted(file.partition.items())) for file in new.files}
-        kept = tuple(file for file in self.files if tuple(sorted(file.partition.items())) not in replaced)
-        return Manifest(self.dataset, new.columns, tuple(sorted((*kept, *new.files), key=lambda file: file.path)))
 
 
 class Lake:
@@ -104,6 +122,11 @@ class Lake:
         self.threads = threads or min(4, os.cpu_count() or 1)
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._manifests: dict[Path, Manifest] = {}
+        self._remembering = Lock()
+
+    def bounded(self, only: Mapping[str, Sequence[str]], shared: Callable[[str], bool]) -> "Bounded":
+        """The lake for somebody who may see some partitions only; datasets that are `shared` he sees whole."""
+        return Bounded(self, only, shared)
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A cursor of this process's DuckDB: UTC, bounded memory, no extensions fetched."""
@@ -124,7 +147,8 @@ class Lake:
         order of the query stays. `values` are bound to the query's `$name` parameters.
         """
         cursor, by, bound = connection or self.connect(), tuple(partition_by), dict(values or {})
-        with self.staging() as staging, _rows(cursor, query, bound, staged=bool(by or not sort)) as (relation, columns):
+        staged = _rows(cursor, query, bound, staged=bool(by or not sort))
+        with self._room(), self.staging() as staging, staged as (relation, columns):
             self._check_columns(dataset, columns, (*sort, *by))
             order = ", ".join(quote(name) for name in dict.fromkeys((*sort, *columns))) if sort else "rowid"
             written = (_partitioned(cursor, order, staging, by) if by
@@ -142,13 +166,16 @@ class Lake:
 
     def _place(self, dataset: str, staged: Path, rows: int, partition: Mapping[str, str]) -> FileRef:
         """Move a written file to where its content says it belongs."""
-        digest = sha256_of(staged)
+        digest, size = sha256_of(staged), staged.stat().st_size
         folder = "/".join([dataset, *(f"{_segment(key)}={_segment(value)}" for key, value in partition.items())])
-        target, size = self.root / folder / f"{digest}.parquet", staged.stat().st_size
-        if not target.exists():
+        self._appear(staged, self.root / folder / f"{digest}.parquet")
+        return FileRef(f"{folder}/{digest}.parquet", digest, rows, size, dict(partition))
+
+    def _appear(self, staged: Path, target: Path) -> None:
+        """Let a file be there under its name; one that was there becomes as young as a new one (see garbage)."""
+        if not _touched(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             staged.replace(target)
-        return FileRef(f"{folder}/{digest}.parquet", digest, rows, size, dict(partition))
 
     def take(self, dataset: str, source: Path, rows: int, partition: Mapping[str, str]) -> FileRef:
         """Keep a copy of a Parquet file as it is: a link would change with its source."""
@@ -161,30 +188,59 @@ class Lake:
                 connection: duckdb.DuckDBPyConnection | None = None) -> FileRef:
         """The unmasked file less the rows whose numbers (from 0) the column of `rows` gives; it is not rewritten."""
         cursor = connection or self.connect()
-        with self.staging() as folder:
+        with self._room(), self.staging() as folder:
             staged = folder / "mask.parquet"
             numbers = f'SELECT DISTINCT CAST(r AS BIGINT) AS "row" FROM ({rows}) t(r) ORDER BY 1'
             left_out = _copy(cursor, numbers, staged, {})
             if not left_out:
                 return file
             mask = f"{dataset}/_masks/{sha256_of(staged)}.parquet"
-            if not (self.root / mask).exists():
-                (self.root / mask).parent.mkdir(parents=True, exist_ok=True)
-                staged.replace(self.root / mask)
+            self._appear(staged, self.root / mask)
         return replace(file, rows=file.rows - left_out, mask=mask)
+
+    def taken_over(self, manifest: Manifest, dataset: str) -> Manifest:
+        """The same rows as a snapshot of another dataset: its files are linked, not copied."""
+        made = Manifest(dataset, manifest.columns, tuple(self._linked(file, dataset) for file in manifest.files))
+        self.keep(made)
+        return made
+
+    def _linked(self, file: FileRef, dataset: str) -> FileRef:
+        if file.base or file.mask:
+            return file
+        found = replace(file, path="/".join([dataset, *file.path.split("/")[1:]]))
+        target = self.root / found.path
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):  # somebody else was as quick
+                target.hardlink_to(self.root / file.path)
+        _touched(target)
+        return found
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
-        """A folder on the lake's own disk, gone afterwards."""
+        """A folder on the lake's own disk, gone afterwards; its name says whose it is, in case he dies."""
         parent = self.root / STAGING
         parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=parent) as folder:
+        with tempfile.TemporaryDirectory(dir=parent, prefix=f"work-{os.getpid()}-") as folder:
             yield Path(folder)
 
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Say it plainly where the disk is full: nothing was announced, so what was there is there still."""
+        try:
+            yield
+        except (OSError, duckdb.IOException) as problem:
+            full = getattr(problem, "errno", 0) in FULL or any(os.strerror(code) in str(problem) for code in FULL)
+            if not full:
+                raise
+            raise Refusal("There is no room left for the data; what was there is as it was.", where=str(self.root),
+                          next="Make room, for example with: mlops-tui snapshot gc") from problem
+
     def keep(self, manifest: Manifest) -> None:
-        """Store the manifest under its id; the same content is the same file."""
+        """Store the manifest under its id; the same content is the same file, unless it lies somewhere else by now."""
         path = self._manifest_path(manifest.dataset, manifest.id)
-        self._put(path, json.dumps(_document(manifest)).encode())
+        lost = any(file.base for file in manifest.files) and path.exists() and not self.has(read_manifest(path))
+        self._put(path, json.dumps(_document(manifest)).encode(), anew=lost)
         self._remember(path, manifest)
 
     def keep_result(self, key: str, manifest: Manifest) -> None:
@@ -195,13 +251,42 @@ class Lake:
     def result(self, dataset: str, key: str) -> Manifest | None:
         """What was computed before under a key; None where it never was, or where one of its files is gone."""
         path = self._result_path(dataset, key)
-        found = _read(path) if path.exists() else None
+        found = read_result(path) if path.exists() else None
         return found if found and self.has(found) else None
+
+    def keep_document(self, dataset: str, key: str, content: bytes) -> None:
+        """Store a small result (figures, a profile) under the digest of all that it depends on."""
+        self._put(self._result_path(dataset, key), content)
+
+    def document(self, dataset: str, key: str) -> bytes | None:
+        """The small result of a key; None where it was never kept."""
+        path = self._result_path(dataset, key)
+        return path.read_bytes() if path.exists() else None
 
     def has(self, manifest: Manifest) -> bool:
         """Whether every file of a snapshot, and every mask, is there."""
-        return all(self.place_of(file).exists() and (not file.mask or (self.root / file.mask).exists())
-                   for file in manifest.files)
+        return next(self._missing(manifest), None) is None
+
+    def _missing(self, manifest: Manifest) -> Iterator[Path]:
+        """The files of a snapshot that are not there."""
+        places = (place for file in manifest.files
+                  for place in (self.place_of(file), *([self.root / file.mask] if file.mask else [])))
+        return (place for place in places if not place.exists())
+
+    def renew(self, manifest: Manifest) -> None:
+        """Make a state young: somebody will build on it who has announced nothing yet."""
+        self.keep(manifest)
+        for file in manifest.files:
+            for path in ("" if file.base else file.path, file.mask):
+                if path:
+                    _touched(self.root / path)
+
+    def require(self, manifest: Manifest) -> None:
+        """Conflict where a file of the snapshot was collected since it was written: for those who announce it, under
+        the ledger's write lock, as the collector removes files."""
+        for place in self._missing(manifest):
+            raise Conflict(f"A file of '{manifest.dataset}' was collected before it was announced.", where=str(place),
+                           next="Run it again.")
 
     def _result_path(self, dataset: str, key: str) -> Path:
         return self.root / dataset / "_results" / key[:2] / f"{key}.json"
@@ -209,16 +294,15 @@ class Lake:
     def _manifest_path(self, dataset: str, snapshot: str) -> Path:
         return self.root / dataset / "_snapshots" / f"{snapshot}.json"
 
-    def _put(self, target: Path, content: bytes) -> None:
-        """Let a whole file appear under its name, or nothing."""
-        if target.exists():
+    def _put(self, target: Path, content: bytes, *, anew: bool = False) -> None:
+        """Let a whole file appear under its name, or nothing; one that was there is as young as a new one."""
+        if not anew and (_touched(target) or target.exists()):
             return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        (self.root / STAGING).mkdir(parents=True, exist_ok=True)
-        handle, staged = tempfile.mkstemp(dir=self.root / STAGING)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        Path(staged).replace(target)
+        with self._room(), self.staging() as folder:
+            staged = folder / target.name
+            staged.write_bytes(content)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            staged.replace(target)
 
     def put_object(self, content: bytes) -> str:
         """Keep a document (a declaration, an SQL text, a report) under its SHA-256."""
@@ -245,40 +329,59 @@ class Lake:
                 raise NotFound(f"No snapshot '{snapshot}' of '{dataset}'.",
                                next=f"Try: mlops-tui snapshot log {dataset}")
             path = found[0]
-        return self._manifests[path] if path in self._manifests else self._remember(path, read_manifest(path))
+        return self._manifests.get(path) or self._remember(path, read_manifest(path))
 
     def _remember(self, path: Path, manifest: Manifest) -> Manifest:
-        """What a snapshot consists of never changes: it is read once."""
-        if len(self._manifests) >= REMEMBERED:
-            del self._manifests[next(iter(self._manifests))]
-        self._manifests[path] = manifest
+        """What a snapshot consists of never changes: it is read once. Threads may write at the same time."""
+        with self._remembering:
+            if len(self._manifests) >= REMEMBERED:
+                del self._manifests[next(iter(self._manifests))]
+            self._manifests[path] = manifest
         return manifest
 
     def scan(self, manifest: Manifest) -> str:
-        """The SQL that reads a snapshot; a snapshot without files reads as no rows of its columns."""
+        """The SQL that reads a snapshot; one without files reads as no rows of its columns.
+
+        NotFound where a file of it is gone.
+        """
+        for place in self._missing(manifest):
+            raise NotFound(f"A file of {manifest.dataset}@{manifest.id[:12]} is gone.", where=str(place),
+                           next=f"Try: mlops-tui snapshot log {manifest.dataset}")
         if not manifest.files:
             nothing = ", ".join(f"CAST(NULL AS {kind}) AS {quote(name)}" for name, kind in manifest.columns.items())
             return f"(SELECT {nothing} WHERE false)"
-        whole, masked = ([file for file in manifest.files if bool(file.mask) is there] for there in (False, True))
-        if not masked:
-            return self._read(whole)
-        return f"(SELECT * FROM {self._read(whole)} UNION ALL BY NAME {self._unmasked(masked)})" if whole else \
-            f"({self._unmasked(masked)})"
+        sorts: dict[tuple[bool, bool], list[FileRef]] = {}
+        for file in manifest.files:
+            sorts.setdefault((bool(file.base), bool(file.mask)), []).append(file)
+        parts = [self._rows(files, manifest.columns if in_place else None, masked=masked)
+                 for (in_place, masked), files in sorted(sorts.items())]
+        together = " UNION ALL BY NAME ".join(f"SELECT * FROM {part}" for part in parts)
+        return parts[0] if len(parts) == 1 else f"({together})"
 
-    def _read(self, files: Sequence[FileRef]) -> str:
+    def _rows(self, files: Sequence[FileRef], columns: Mapping[str, str] | None, *, masked: bool) -> str:
+        """What follows FROM, for files of one sort; `columns` are given for files that are read where they are."""
         paths = file_list([str(self.place_of(file)) for file in files])
-        return f"read_parquet({paths}, hive_partitioning = false, union_by_name = true)"
-
-    def _unmasked(self, files: Sequence[FileRef]) -> str:
-        """The rows that their files' masks leave; a file and its mask have the same place in their lists."""
-        masks = file_list([str(self.root / file.mask) for file in files])
-        return (f"SELECT * EXCLUDE ({AT}) FROM (SELECT *, {{'f': file_index, 'r': file_row_number}} AS {AT} FROM "
-                f"{self._read(files)}) ANTI JOIN (SELECT {{'f': file_index, 'r': \"row\"}} AS {AT} FROM "
-                f"read_parquet({masks})) USING ({AT})")
+        by_path = columns is not None and all(_says_partition(file) for file in files)
+        options = f"hive_partitioning = {str(by_path).lower()}, union_by_name = true"
+        if by_path:
+            options += f", hive_types = {{{', '.join(f'{quote(key)}: VARCHAR' for key in files[0].partition)}}}"
+        read, listed = f"read_parquet({paths}, {options})", "*"
+        if columns is not None:
+            listed = ", ".join(_declared(name, kind, files, by_path=by_path) for name, kind in columns.items())
+        if not masked:
+            return read if columns is None else f"(SELECT {listed} FROM {read})"
+        masks = file_list([str(self.root / file.mask) for file in files])  # a file and its mask have the same place
+        return (f"(SELECT * EXCLUDE ({AT}) FROM (SELECT {listed}, {{'f': file_index, 'r': file_row_number}} AS {AT} "
+                f"FROM {read}) ANTI JOIN (SELECT {{'f': file_index, 'r': \"row\"}} AS {AT} FROM "
+                f"read_parquet({masks})) USING ({AT}))")
 
     def place_of(self, file: FileRef) -> Path:
         """Where a file of a snapshot lies."""
         return Path(file.base, file.path) if file.base else self.root / file.path
+
+    def forget(self, dataset: str, snapshot: str) -> None:
+        """Read the manifest anew the next time."""
+        self._manifests.pop(self._manifest_path(dataset, snapshot), None)
 
     def stored(self, dataset: str, snapshot: str) -> Manifest:
         """The manifest of a snapshot, read again from its file; NotFound where it is gone."""
@@ -299,6 +402,77 @@ class Lake:
         return [(file.path, wrong) for file in manifest.files if (wrong := self.damage(file))]
 
 
+def _touched(path: Path) -> bool:
+    """Whether a file is there and could be made young."""
+    try:
+        os.utime(path)
+    except OSError:  # not there, or another user's
+        return False
+    return True
+
+
+class Bounded(Lake):
+    """A lake of which somebody sees some partitions only: what is read of a snapshot is read of them alone."""
+
+    def __init__(self, lake: Lake, only: Mapping[str, Sequence[str]], shared: Callable[[str], bool]) -> None:
+        self.__dict__.update(lake.__dict__)
+        self.whole, self.only, self.shared = lake, only, shared
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        return self.whole.connect()
+
+    def _bounded(self, manifest: Manifest) -> Manifest:
+        """The snapshot with the files of those partitions; Forbidden where it is not partitioned so."""
+        if self.shared(manifest.dataset):
+            return manifest
+        for key in self.only:
+            if any(key not in file.partition for file in manifest.files):
+                raise Forbidden(f"'{manifest.dataset}' is not partitioned by {key}, to which you are bound.",
+                                where="team.yaml, only", next="It is for everybody once its contract says "
+                                "customProperties: [{property: shared, value: true}]")
+        kept = tuple(file for file in manifest.files
+                     if all(file.partition[key] in values for key, values in self.only.items()))
+        return Manifest(manifest.dataset, manifest.columns, kept)
+
+    def manifest(self, dataset: str, snapshot: str) -> Manifest:
+        return self._bounded(super().manifest(dataset, snapshot))
+
+    def stored(self, dataset: str, snapshot: str) -> Manifest:
+        return self._bounded(super().stored(dataset, snapshot))
+
+    def result(self, dataset: str, key: str) -> Manifest | None:
+        found = super().result(dataset, key)
+        return self._bounded(found) if found is not None else None
+
+    def scan(self, manifest: Manifest) -> str:
+        return super().scan(self._bounded(manifest))
+
+    def object(self, digest: str) -> bytes:
+        raise Forbidden("What is kept beside the data is made of all partitions.", where="team.yaml, only")
+
+
+def _says_partition(file: FileRef) -> bool:
+    """Whether the path of a file that is read where it is says all of its partition, as DuckDB reads paths."""
+    said = dict(part.partition("=")[::2] for part in Path(file.path).parts[:-1] if "=" in part)
+    return bool(said) and dict(file.partition) == {
+        key: NULL if value == HIVE_NULL else unquote(value) for key, value in said.items()}
+
+
+def _declared(name: str, kind: str, files: Sequence[FileRef], *, by_path: bool) -> str:
+    """SQL of a column of files that are read where they are, of the declared type; from the path where that has it.
+
+    What is not of that type is null, and so is a NaN: those rows are masked, or have no value there, as in `ingest`.
+    """
+    column = quote(name)
+    if not by_path and any(name in file.partition for file in files):
+        texts = [file.partition.get(name, NULL) for file in files]
+        values = ", ".join("NULL" if text == NULL else literal(text) for text in texts)
+        column = f"CAST([{values}] AS VARCHAR[])[CAST(file_index AS BIGINT) + 1]"
+    value = f"TRY_CAST({column} AS {kind})"
+    number = f"CASE WHEN NOT isnan({value}) THEN {value} END"  # = NaN may be folded away (see logicaltypes)
+    return f"{number if kind == 'DOUBLE' else value} AS {quote(name)}"
+
+
 def _damage(path: Path, digest: str) -> str:
     if not path.exists():
         return "missing"
@@ -308,6 +482,11 @@ def _damage(path: Path, digest: str) -> str:
 def read_manifest(path: Path) -> Manifest:
     """The manifest in a file; Unreadable where it is not the one its name says."""
     return _read(path, path.stem)
+
+
+def read_result(path: Path) -> Manifest:
+    """The manifest of a kept result; Unreadable where it is not the one that it names."""
+    return _read(path)
 
 
 def _read(path: Path, snapshot: str = "") -> Manifest:
@@ -365,15 +544,18 @@ def _whole(cursor: duckdb.DuckDBPyConnection, relation: str, values: Values, ord
 
 
 def _partitioned(cursor: duckdb.DuckDBPyConnection, order: str, staging: Path, by: tuple[str, ...]) -> Staged:
-    """One file for each combination of values."""
+    """One file for each combination of values: the rows are put in order once, and cut where a value changes."""
     keys = ", ".join(quote(name) for name in by)
-    match = " AND ".join(f"{quote(name)} IS NOT DISTINCT FROM ${number}" for number, name in enumerate(by, start=1))
-    for values in cursor.execute(f"SELECT DISTINCT {keys} FROM {STAGED} ORDER BY {keys}").fetchall():
-        partition = {name: partition_text(value) for name, value in zip(by, values, strict=True)}
-        target = staging / f"{hashlib.sha256(repr(partition).encode()).hexdigest()}.parquet"
-        rows = f"SELECT * FROM {STAGED} WHERE {match} ORDER BY {order}"
-        bound = {str(number): value for number, value in enumerate(values, start=1)}
-        yield target, _copy(cursor, rows, target, bound), partition
+    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {ORDERED} AS SELECT * FROM {STAGED} ORDER BY {keys}, {order}")
+    try:
+        runs = cursor.execute(f"SELECT min(rowid), max(rowid) + 1, {keys} FROM {ORDERED} GROUP BY {keys} ORDER BY 1")
+        for number, (first, end, *values) in enumerate(runs.fetchall()):
+            partition = {name: partition_text(value) for name, value in zip(by, values, strict=True)}
+            target = staging / f"{number}.parquet"
+            rows = f"SELECT * FROM {ORDERED} WHERE rowid >= {first} AND rowid < {end}"
+            yield target, _copy(cursor, rows, target, {}), partition
+    finally:
+        cursor.execute(f"DROP TABLE IF EXISTS {ORDERED}")
 
 
 def _copy(cursor: duckdb.DuckDBPyConnection, query: str, target: Path, values: Values) -> int:
@@ -385,12 +567,21 @@ def _copy(cursor: duckdb.DuckDBPyConnection, query: str, target: Path, values: V
 
 def partition_text(value: object) -> str:
     """A value as its partition is named."""
-    return "__null__" if value is None else str(value)
+    if value == NULL:
+        raise Refusal(f"'{NULL}' cannot be a partition value: it stands for rows without one.")
+    return NULL if value is None else str(value)
 
 
 def _segment(text: str) -> str:
-    """A path segment that cannot leave its folder."""
-    safe = "".join(character if character.isalnum() or character in "-_. :+" else "_" for character in text)
-    if safe in ("", ".", ".."):
-        raise Refusal(f"'{text}' cannot be a partition value.")
-    return safe[:120]
+    """A value as a part of a path: readable, never two values alike, unable to leave its folder, never too long.
+
+    >>> [_segment(each) for each in ("EWR", "a/b", "a_b", "50%", "..", "", "Zürich")]
+    ['EWR', 'a%2Fb', 'a_b', '50%25', '%2E%2E', '%', 'Zürich']
+    """
+    if not text.strip("."):
+        return text.replace(".", "%2E") or "%"
+    safe = "".join(each if each.isalnum() or each in "-_. :+" else quote_from_bytes(each.encode(), safe="")
+                   if each != "~" else "%7E" for each in text)
+    if len(safe.encode()) <= LONGEST:
+        return safe
+    return safe.encode()[:LONGEST - 20].decode(errors="ignore") + "~" + hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -75,8 +75,12 @@ class Batch:
         """What follows FROM: each row as it is in the file (`"=a"`) and as the contract sees it (`"a"`)."""
         kept = [f"{quote(name)} AS {raw(name)}" for name in self.columns]
         seen = [f"{value.sql} AS {quote(name)}" for name, value in self.rules.values.items()]
-        source = _source(self.files) if self.files else self._nothing()
+        source = self._numbered() if self.files else self._nothing()
         return f"(SELECT {', '.join([AT, *kept, *seen])} FROM ({source}))"
+
+    def _numbered(self) -> str:
+        """All rows as they are in the files, numbered."""
+        return _source(self.files)
 
     def _nothing(self) -> str:
         """No rows, where no file has columns of its own."""
@@ -244,6 +248,11 @@ class Batch:
         added = [f"{AT} % {FILE} AS _row", f"{f'to_json({listed})' if as_text else listed} AS _rules", *more]
         rows = BROKEN if judged.bad_rows else f"{self._rows} WHERE false"
         return f"SELECT {', '.join([*own, *added])} FROM {rows} ORDER BY {AT}"
+
+    def seen(self, *columns: str) -> str:
+        """The rows' numbers in the batch, and columns as the contract sees them; derived ones too."""
+        named = [f"{self.rules.derived.get(name, quote(name))} AS {quote(name)}" for name in columns]
+        return f"SELECT {', '.join([AT, *named])} FROM {self._rows}"
 
     def rows_of(self, query: str) -> list[dict[str, Any]]:
         """The rows of a query by column."""

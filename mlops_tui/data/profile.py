@@ -11,9 +11,9 @@ import numpy as np
 
 from mlops_tui.analysis import radix
 from mlops_tui.analysis.summary import summary
-from mlops_tui.capability import LOCAL_SOURCES, look
+from mlops_tui.capability import local_path, look
 from mlops_tui.data._inferred import contract_of, name_for
-from mlops_tui.errors import BadInput, Denied
+from mlops_tui.errors import BadInput
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, finite
 from store.scan import Field, Kind, Scan, engine, scan_file
@@ -77,11 +77,8 @@ def _opened(session: Session, subject: str) -> tuple[Scan, str]:
     if session.project is not None and name in session.project.datasets:
         manifest = session.snapshot(subject.removeprefix("dataset/"))
         side, declared = Scan(session.data().connect(), session.data().scan(manifest), subject), name
-    elif session.actor.source not in LOCAL_SOURCES:
-        raise Denied(f"A path on the machine cannot be named from {session.actor.source}.",
-                     next="Name a declared dataset instead.")
     else:
-        side, declared = scan_file(Path(subject), engine()), ""
+        side, declared = scan_file(local_path(session, subject), engine()), ""
     if not side.rows:
         raise BadInput(f"'{subject}' has columns but no rows.", where=side.where, next="Name one with data.")
     return side, declared

@@ -46,6 +46,26 @@ async def goes(terminal: Terminal, key: str) -> SectionScreen:
     return screen
 
 
+def test_a_row_has_sides_and_every_row_then_shows_the_same_one(full: Session) -> None:
+    (full.declared().root / "pipelines" / "weekly.yaml").write_text(
+        "steps: [{name: tidy, sql: clean.sql, inputs: [flights]}]\n", encoding="utf-8")
+
+    async def story() -> None:
+        async with dashboard(full.declared().root, (120, 40)) as terminal:
+            await goes(terminal, "2")
+            assert "pipeline status daily" in terminal.text
+            await terminal.press("right")
+            assert "pipeline graph daily" in terminal.text
+            await terminal.press("down")
+            assert "pipeline graph weekly" in terminal.text
+            await terminal.press("right", "right", "right")
+            assert "pipeline status weekly" in terminal.text
+            await terminal.press("left")
+            assert "pipeline plan weekly" in terminal.text
+
+    run(story())
+
+
 @pytest.mark.parametrize("size", SIZES)
 def test_every_mode_shows_its_list_at_every_size(full: Session, size: tuple[int, int]) -> None:
     async def story() -> None:
