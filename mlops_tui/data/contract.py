@@ -131,17 +131,24 @@ def lint(session: Session, subject: str) -> View:
         wrong = list(_do_not_run(session, declared, path))
     except Refusal as problem:
         wrong = [problem, *(problem.also if isinstance(problem, Unreadable) else ())]
-    rows: list[Row] = [{"where": each.where, "what": each.what, "next": each.next or None} for each in wrong]
+    rows: list[Row] = [{"where": each.where, "line": _line(each.where), "what": each.what, "next": each.next or None}
+                       for each in wrong]
     unchecked: list[Row] = [{"what": each} for each in (rules.unchecked if rules is not None else ())]
     facts = Facts({"file": str(path), "mistakes": len(rows), "unchecked": len(unchecked),
                    "rules": len(rules.rules) if rules is not None else None})
     parts: list[Part] = [facts]
-    parts += [Table.of("mistakes", rows, "where", "what", "next")] if rows else []
+    parts += [Table.of("mistakes", rows, "line", "what", "next")] if rows else []
     parts += [Table.of("unchecked", unchecked, "what", title="Said, but not checked")] if unchecked else []
     if rows:
         return View(f"{path.name} has {counted(len(rows), 'mistake')}", Status.FAIL, tuple(parts))
     also = f"; {counted(len(unchecked), 'thing is', 'things are')} not checked" if unchecked else ""
     return View(f"{path.name} has no mistakes{also}", Status.WARN if unchecked else Status.PASS, tuple(parts))
+
+
+def _line(where: str) -> int | None:
+    """The number after the last colon of a place."""
+    number = where.rpartition(":")[2]
+    return int(number) if number.isdigit() else None
 
 
 def _do_not_run(session: Session, declared: Contract, path: Path) -> Iterator[Refusal]:
@@ -232,18 +239,27 @@ def check(session: Session, dataset: str, file: Path) -> View:
 def _changed(session: Session, found: Sequence[Change], dataset: str, where: str, *more: Action) -> View:
     """The changes with those who read what breaks."""
     rows: list[Row] = [{
-        "verdict": each.verdict, "change": f"{each.kind}{' (a guess)' if each.guess else ''}", "kind": each.kind,
+        "verdict": each.verdict, "change": _told(each), "kind": each.kind,
         "guess": each.guess, "column": each.column or None, "was": each.was or None, "now": each.now or None,
         "why": each.why, "readers": _readers(session, dataset, each)} for each in found]
     breaking, unknown = (sum(each.verdict == kind for each in found) for kind in ("breaking", "unknown"))
     facts = Facts({"changes": len(found), "breaking": breaking, "unknown": unknown})
-    table = Table.of("changes", rows, "verdict", "change", "column", "was", "now", "readers", "why")
+    beside = "readers" if any(row["readers"] for row in rows) else "why"
+    table = Table.of("changes", rows, "verdict", "column", "change", beside)
     if not found:
         return View(f"Nothing changed {where}", Status.PASS, (facts,), more)
     said = [f"{breaking} breaking"] * bool(breaking) + [f"{unknown} that cannot be told"] * bool(unknown)
     title = f"{counted(len(found), 'change')} {where}: {', '.join(said) or 'readers keep working'}"
     status = Status.FAIL if breaking else Status.WARN if unknown else Status.PASS
     return View(title, status, (facts, table), more)
+
+
+def _told(change: Change) -> str:
+    """The change in words: widened, integer → number."""
+    if change.kind == "renamed":
+        return f"renamed to {change.now} (a guess)"
+    step = " → ".join(each for each in (change.was, change.now) if each)
+    return f"{change.kind}, {step}" if step else change.kind
 
 
 def _readers(session: Session, dataset: str, change: Change) -> tuple[str, ...]:

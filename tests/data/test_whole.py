@@ -1,5 +1,8 @@
 """A large file that is what the lake would store is kept as it came; its bad rows are masked, and all else is right."""
 
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,7 @@ from mlops_tui.data import _whole
 from mlops_tui.opening import open_project
 from mlops_tui.session import Session
 
+ROOT = Path(__file__).parents[2]
 CONTRACT = """\
 kind: DataContract
 apiVersion: v3.1.0
@@ -176,6 +180,42 @@ def test_a_file_that_changes_while_it_is_read_is_refused(trips: Path, monkeypatc
     outcome = session.perform(["ingest", "trips", "--file", str(source)])
     assert (outcome.exit, "changed while it was read" in outcome.view.title) == (2, True)
     assert session.current("trips") is None
+
+
+SCRIPT = """
+import os, signal, sys
+from pathlib import Path
+from mlops_tui.data import _whole
+from mlops_tui.opening import open_project
+from store.lake import Lake
+from store.ledger import Ledger
+_whole.LARGE = 0
+def dies_after(name, call):
+    def called(*given, **named):
+        made = call(*given, **named)
+        if sys.argv[3] == name:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return made
+    return called
+Lake.take, Lake.without = dies_after("take", Lake.take), dies_after("without", Lake.without)
+Ledger._insert = dies_after("insert", Ledger._insert)
+session = open_project(Path(sys.argv[1]), person="ana", source="terminal")
+print(session.perform(["ingest", "trips", "--file", sys.argv[2]]).error)
+"""
+
+
+@pytest.mark.parametrize("at", ["take", "without", "insert"])
+def test_killed_at_any_boundary_the_file_is_there_whole_or_not_at_all(project: Path, at: str) -> None:
+    (project / "datasets/trips.yaml").write_text(CONTRACT)
+    source = file(project)
+    argv = [sys.executable, "-c", SCRIPT, str(project), str(source), at]
+    killed = subprocess.run(argv, cwd=ROOT, capture_output=True, check=False, text=True, timeout=90)
+    assert killed.returncode == -signal.SIGKILL, f"{killed.stdout} {killed.stderr}"
+    session = opened(project)
+    assert (session.current("trips"), session.current("trips.quarantine")) == (None, None)
+    ingest(session, source)
+    assert [row[0] for row in rows(session)] == GOOD
+    assert session.perform(["snapshot", "verify"]).exit == 0
 
 
 def test_a_pipeline_reads_what_the_mask_leaves(trips: Path) -> None:
