@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -140,19 +140,21 @@ class Lake:
     # -- writing ------------------------------------------------------------------------------------------------
 
     def write(self, dataset: str, query: str, *, sort: Sequence[str] = (), partition_by: Sequence[str] = (),
-              connection: duckdb.DuckDBPyConnection | None = None, values: Values | None = None) -> Manifest:
+              connection: duckdb.DuckDBPyConnection | None = None, values: Values | None = None,
+              staging: Path | None = None) -> Manifest:
         """Write the rows of a query as content-addressed files, and the manifest they make; nothing is announced.
 
         With `sort`, ties are ordered by the other columns, so that the bytes depend on the rows alone; without, the
-        order of the query stays. `values` are bound to the query's `$name` parameters.
+        order of the query stays. `values` are bound to the query's `$name` parameters. `staging`: a folder of the
+        lake's `staging()` that nobody else writes in meanwhile.
         """
         cursor, by, bound = connection or self.connect(), tuple(partition_by), dict(values or {})
         staged = _rows(cursor, query, bound, staged=bool(by or not sort))
-        with self._room(), self.staging() as staging, staged as (relation, columns):
+        with self._room(), nullcontext(staging) if staging else self.staging() as folder, staged as (relation, columns):
             self._check_columns(dataset, columns, (*sort, *by))
             order = ", ".join(quote(name) for name in dict.fromkeys((*sort, *columns))) if sort else "rowid"
-            written = (_partitioned(cursor, order, staging, by) if by
-                       else _whole(cursor, relation, bound, order, staging))
+            written = (_partitioned(cursor, order, folder, by) if by
+                       else _whole(cursor, relation, bound, order, folder))
             files = [self._place(dataset, *each) for each in written]
         manifest = Manifest(dataset, columns, tuple(sorted(files, key=lambda file: file.path)))
         self.keep(manifest)
@@ -298,11 +300,22 @@ class Lake:
         """Let a whole file appear under its name, or nothing; one that was there is as young as a new one."""
         if not anew and (_touched(target) or target.exists()):
             return
-        with self._room(), self.staging() as folder:
-            staged = folder / target.name
+        with self._room(), self._staged_file() as staged:
             staged.write_bytes(content)
             target.parent.mkdir(parents=True, exist_ok=True)
             staged.replace(target)
+
+    @contextmanager
+    def _staged_file(self) -> Iterator[Path]:
+        """As `staging`, for one small file: a folder costs more to make and remove than the file."""
+        parent = self.root / STAGING
+        parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=parent, prefix=f"work-{os.getpid()}-")
+        os.close(handle)
+        try:
+            yield Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
 
     def put_object(self, content: bytes) -> str:
         """Keep a document (a declaration, an SQL text, a report) under its SHA-256."""

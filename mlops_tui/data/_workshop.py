@@ -127,6 +127,7 @@ class Bench:
         self._open = ExitStack()
         self._sandbox: duckdb.DuckDBPyConnection | None = None
         self._child: Child | None = None
+        self._staging: Path | None = None
         self._stopped = Event()
 
     def make(self, ready: Ready, inputs: Mapping[str, Manifest], log: Path) -> Result:
@@ -179,7 +180,14 @@ class Bench:
 
     def _written(self, ready: Ready, query: str, values: Mapping[str, Any] | None = None) -> Manifest:
         return self.lake.write(ready.dataset, query, sort=ready.step.key, partition_by=ready.step.partition_by,
-                               connection=self.sandbox(), values=values)
+                               connection=self.sandbox(), values=values, staging=self._room())
+
+    def _room(self) -> Path:
+        """Where results are written before they get their place; one folder for all of them, since making and removing
+        one costs as much as writing a small result."""
+        if self._staging is None:
+            self._staging = self._open.enter_context(self.lake.staging())
+        return self._staging
 
     def sandbox(self) -> duckdb.DuckDBPyConnection:
         """A DuckDB that reaches the lake and the inputs' folders only, and whose sums have one order: of one thread."""
