@@ -135,7 +135,8 @@ def _damage(session: Session, states: Sequence[tuple[str, str]]) -> tuple[
             if whole not in checked:
                 checked[whole] = file, lake.damage(file)
             if wrong := checked[whole][1]:
-                damage.setdefault((name, file.path, wrong), []).append(id)
+                place = str(lake.place_of(file)) if file.base else file.path
+                damage.setdefault((name, place, wrong), []).append(id)
     session.progress(len(states), len(states), "checked")
     return damage, [file for file, _ in checked.values()]
 
@@ -290,8 +291,7 @@ def hold(session: Session, subject: str, reason: str) -> View:
     dataset, id = _held(session, subject)
     session.ledger.append(Hold(subject=dataset, event="held", snapshot=id, reason=reason))
     what = f"{dataset}@{id[:12]}" if id else f"Every state of {dataset}"
-    return View(f"{what} is under legal hold", Status.DONE, (Facts({"dataset": dataset, "snapshot": id or None}),),
-                (Action("What is held", ("snapshot", "gc")),))
+    return View(f"{what} is under legal hold", Status.DONE, (Facts({"dataset": dataset, "snapshot": id or None}),))
 
 
 @decide(of=snapshot)
