@@ -559,12 +559,16 @@ def _whole(cursor: duckdb.DuckDBPyConnection, relation: str, values: Values, ord
 def _partitioned(cursor: duckdb.DuckDBPyConnection, order: str, staging: Path, by: tuple[str, ...]) -> Staged:
     """One file for each combination of values: the rows are put in order once, and cut where a value changes."""
     keys = ", ".join(quote(name) for name in by)
+    some = cursor.execute(f"SELECT DISTINCT {keys} FROM {STAGED} LIMIT 2").fetchall()
+    if len(some) == 1:
+        yield from ((target, rows, _partition(by, some[0]))
+                    for target, rows, _ in _whole(cursor, STAGED, {}, order, staging))
+        return
     cursor.execute(f"CREATE OR REPLACE TEMP TABLE {ORDERED} AS SELECT * FROM {STAGED} ORDER BY {keys}, {order}")
     try:
         runs = cursor.execute(f"SELECT min(rowid), max(rowid) + 1, {keys} FROM {ORDERED} GROUP BY {keys} ORDER BY 1")
         for number, (first, end, *values) in enumerate(runs.fetchall()):
-            partition = {name: partition_text(value) for name, value in zip(by, values, strict=True)}
-            target = staging / f"{number}.parquet"
+            partition, target = _partition(by, values), staging / f"{number}.parquet"
             rows = f"SELECT * FROM {ORDERED} WHERE rowid >= {first} AND rowid < {end}"
             yield target, _copy(cursor, rows, target, {}), partition
     finally:
@@ -576,6 +580,10 @@ def _copy(cursor: duckdb.DuckDBPyConnection, query: str, target: Path, values: V
     how = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880, USE_TMP_FILE false)"
     plain = f"SELECT TRY(COLUMNS(*)) FROM ({query})"  # else a column without nulls here is NOT NULL: other bytes
     return int(cursor.execute(f"COPY ({plain}) TO {literal(str(target))} {how}", dict(values)).fetchall()[0][0])
+
+
+def _partition(by: Sequence[str], values: Sequence[object]) -> dict[str, str]:
+    return {name: partition_text(value) for name, value in zip(by, values, strict=True)}
 
 
 def partition_text(value: object) -> str:
