@@ -96,13 +96,19 @@ def _checklist(written: _Written, checklist: Any) -> Iterator[Reference]:
 
 
 def _team(project: Project) -> Iterator[Reference]:
-    """Roles that are none, and one person under two names, who could vote twice."""
+    """Roles and partitions that are none, and one person under two names, who could vote twice."""
     people, team, settings = project.team.people, project.root / "team.yaml", project.root / "mlops.yaml"
     for name, person in people.items():
         for number, role in enumerate(person.roles):
             if role not in ROLES:
                 yield Reference(f"team.yaml, {name}", f"names the role '{role}', which is not declared",
                                 place_of(team, "people", name, "roles", number), nearest(role, ROLES))
+    keys = {key for contract in project.datasets.values() for key in contract.partition_by}
+    for name, person in people.items():
+        for key in person.only:
+            if key not in keys:
+                yield Reference(f"team.yaml, {name}", f"is bound by '{key}', by which no dataset is partitioned",
+                                place_of(team, "people", name, "only", key), nearest(key, keys))
     for key, what in (("login", "login"), ("slack", "Slack account")):
         owners: dict[str, str] = {}
         for name, person in people.items():

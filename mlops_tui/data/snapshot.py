@@ -182,15 +182,23 @@ def _named(partition: Mapping[str, str]) -> str:
 
 def partition_changes(old: Manifest, new: Manifest) -> list[Row]:
     """Each partition of either state, and whether it is the same, other, added or dropped."""
-    before, after = ({_named(file.partition): file for file in state.files} for state in (old, new))
+    before, after = _by_partition(old), _by_partition(new)
     rows: list[Row] = []
     for name in sorted({*before, *after}):
-        was, now = before.get(name), after.get(name)
-        change = ("added" if was is None else "dropped" if now is None
-                  else "same" if was.digest == now.digest else "changed")
-        rows.append({"partition": name, "change": change, "rows_a": was.rows if was else 0,
-                     "rows_b": now.rows if now else 0})
+        was, now = before.get(name, []), after.get(name, [])
+        same = sorted(file.digest for file in was) == sorted(file.digest for file in now)
+        change = "added" if not was else "dropped" if not now else "same" if same else "changed"
+        rows.append({"partition": name, "change": change, "rows_a": sum(file.rows for file in was),
+                     "rows_b": sum(file.rows for file in now)})
     return rows
+
+
+def _by_partition(state: Manifest) -> dict[str, list[FileRef]]:
+    """The files of each partition: data that lie elsewhere have as many as they like."""
+    found: dict[str, list[FileRef]] = {}
+    for file in state.files:
+        found.setdefault(_named(file.partition), []).append(file)
+    return found
 
 
 def _row_changes(lake: Lake, old: Manifest, new: Manifest) -> dict[str, Cell]:
