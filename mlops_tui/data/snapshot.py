@@ -264,6 +264,7 @@ def partition_changes(old: Manifest, new: Manifest) -> list[Row]:
 
 
 def _by_partition(state: Manifest) -> dict[str, list[FileRef]]:
+    """The files of each partition; it may have several."""
     found: dict[str, list[FileRef]] = {}
     for file in state.files:
         found.setdefault(_named(file.partition), []).append(file)
