@@ -171,14 +171,13 @@ def _off(given: Any, where: str) -> tuple[tuple[date, date], ...]:
 def _sla(contract: Contract, where: str) -> dict[str, timedelta]:
     """Frequency and latency of the standard's slaProperties, as spans of time."""
     found: dict[str, timedelta] = {}
-    for item in contract.slaProperties or ():
-        name, value, unit = (item.get(key) for key in ("property", "value", "unit"))
-        short = {"frequency": "frequency", "latency": "latency", "ly": "latency", "fy": "frequency"}.get(str(name))
+    for item in contract.slaProperties:
+        name, value, unit = item.property, item.value, item.unit
+        short = {"frequency": "frequency", "latency": "latency", "ly": "latency", "fy": "frequency"}.get(name)
         if short is None or short in found:
             continue
-        size = _UNITS.get(str(unit or "d")[:1].lower())
+        size = _UNITS.get((unit or "d")[:1].lower())
         if not isinstance(value, int | float) or size is None or value <= 0:
-            raise BadInput(f"slaProperties {name}: {value} {unit or ''} is no span of time.".replace("  ", " "),
-                           where=where, next="Write {property: latency, value: 30, unit: h}.")
+            raise BadInput(f"slaProperties {name}: '{value} {unit}' is no span of time.", where=where, next="Write {property: latency, value: 30, unit: h}.")
         found[short] = timedelta(seconds=value * size)
     return found

@@ -568,6 +568,11 @@ class Monitor:
     alert: AlertPolicy | None = None
     description: str = ""
 
+    def command(self, name: str) -> tuple[str, ...]:
+        """The command line that looks as this monitor does."""
+        words = ("catalog", "check") if self.check == "catalog" else (self.check,)
+        return (*words, self.subject, "--monitor", name)
+
     def mistakes(self) -> Iterator[Mistake]:
         """Limits that the check does not know or that make no sense; a window or a number of rows that is none."""
         yield from impossible(self.check, self.limits, "limits")
