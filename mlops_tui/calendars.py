@@ -178,6 +178,16 @@ def _sla(contract: Contract, where: str) -> dict[str, timedelta]:
             continue
         size = _UNITS.get((unit or "d")[:1].lower())
         if not isinstance(value, int | float) or size is None or value <= 0:
-            raise BadInput(f"slaProperties {name}: '{value} {unit}' is no span of time.", where=where, next="Write {property: latency, value: 30, unit: h}.")
+            raise BadInput(f"slaProperties {name}: '{value} {unit}' is no span of time.", where=where,
+                           next="Write {property: latency, value: 30, unit: h}.")
         found[short] = timedelta(seconds=value * size)
     return found
+
+
+def hours(span: timedelta) -> str:
+    """A span in hours, as people write it.
+
+    >>> hours(timedelta(minutes=90))
+    '1.5'
+    """
+    return f"{span / HOUR:g}"
