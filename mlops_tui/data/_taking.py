@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from mlops_tui.contracts import compiled
+from mlops_tui.data import _catalogued as catalogued
 from mlops_tui.data._batch import BROKEN, FILE, Batch, Judged, References, opened
 from mlops_tui.data._landing import Landed, land
 from mlops_tui.data._places import placed
@@ -237,8 +238,9 @@ def _landed(taking: Taking, batch: Batch, judged: Judged, made: Sequence[Manifes
 
     if not made:
         session.ledger.append(record())  # type: ignore[arg-type]
-        return []
-    return land(session, made, source, record, whole=name)  # type: ignore[arg-type]
+    landed = land(session, made, source, record, whole=name) if made else []  # type: ignore[arg-type]
+    catalogued.ping(session, name)
+    return landed
 
 
 def _unchanged(taking: Taking, lies: Placed, state: Manifest) -> View:
