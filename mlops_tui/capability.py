@@ -205,7 +205,11 @@ class LocalPath(click.ParamType[Path]):
 
 
 def local_path(session: "Session", text: str) -> Path:
-    """A path that the actor may name; Denied through a door that is not on this machine."""
+    """A path that the actor may name; Denied through a door that is not on this machine, and to who is bound to some
+    partitions: the files of the others lie on it."""
+    if session.only:
+        raise Denied(f"{session.actor.name} sees some partitions only, and names no paths.", where="team.yaml, only",
+                     next="Name a declared dataset instead.")
     if session.actor.source not in LOCAL_SOURCES:
         raise Denied(f"A path on the machine cannot be named from {session.actor.source}.",
                      next="Name a declared dataset instead.")

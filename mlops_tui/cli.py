@@ -28,10 +28,11 @@ EPILOG = """
 The dashboard: mlops-tui alone in a project, or mlops-tui open [WHERE], where WHERE is INC-3, AL-7, AP-2 or a command.
 Slack: mlops-tui slack local tries everything with no workspace; mlops-tui slack --help.
 Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSON  --version
---yes, --dry-run: adopt write, promote, runbook step, snapshot gc, snapshot restore; nothing else asks before it acts.
+--yes, --dry-run: adopt write, partition compact, promote, runbook step, snapshot gc, snapshot restore;
+    nothing else asks before it acts.
 --as-of TIME: adopt list, alert list, alert show, approve list, audit log, audit show, baseline, digest, incident list,
     incident show, model list, model show, monitor list, monitor show, promote --history, runbook list, runbook show,
-    snapshot log, status; nothing else is shown as of another time.
+    snapshot log, sql, status; nothing else is shown as of another time.
 Exit codes: 0 done or passed, 1 a check says no, 2 bad input or not confirmed, 3 our fault, 4 denied, 130 interrupted.
 """
 

@@ -167,7 +167,7 @@ def _usage_hint(problem: click.ClickException) -> str:
 
 def _enter(session: "Session", call: Call, argv: tuple[str, ...], consent: str | None, reason: str | None,
            dry_run: bool) -> Outcome:
-    roles.check(session.actor, call.command, call.shape)
+    roles.check(session.actor, call.command, call.shape, session.only)
     if session.as_of is not None and not call.fold:
         raise BadInput(f"'{call.command}' cannot be shown as of another time.", next="Drop --as-of.")
     if call.shape is Shape.LOOK:

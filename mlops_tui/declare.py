@@ -248,7 +248,8 @@ class _Reader:
         if get_origin(hint) is Literal:
             options = [str(option) for option in get_args(hint)]
             if node.value not in options:
-                raise self.wrong(node, f"'{key}' is '{node.value}'.", f"It may be {', '.join(options)}.")
+                raise self.wrong(node, f"'{key}' is '{node.value}'.",
+                                 f"{nearest(node.value, options)} It may be {', '.join(options)}.".strip())
             return node.value
         if hint is str and not node.tag.endswith(":null"):
             return node.value

@@ -13,10 +13,10 @@ Refusal (store.refusal)      expected; shown to the person, never a traceback
 
 from importlib.util import find_spec
 
-from store.refusal import Conflict, NotFound, Refusal, Unreadable, nearest
+from store.refusal import Conflict, Forbidden, NotFound, Refusal, Unreadable, nearest
 
-__all__ = ["BadInput", "Cancelled", "Conflict", "Denied", "MissingExtra", "NotDeclared", "NotFound", "Refusal",
-           "Unreadable", "need_extra", "nearest"]
+__all__ = ["BadInput", "Cancelled", "Conflict", "Denied", "Forbidden", "MissingExtra", "NotDeclared", "NotFound",
+           "Refusal", "Unreadable", "need_extra", "nearest"]
 
 
 class BadInput(Refusal):
@@ -44,11 +44,8 @@ class Cancelled(Refusal):
     exit = 130
 
 
-class Denied(Refusal):
+class Denied(Forbidden):
     """This person may not do this."""
-
-    code = "denied"
-    exit = 4
 
 
 def need_extra(module: str, extra: str) -> None:

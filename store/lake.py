@@ -4,20 +4,21 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
 from typing import Any
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote_from_bytes, unquote
 
 import duckdb
 
 from store.quoting import file_list, literal, quote
-from store.refusal import Conflict, NotFound, Refusal, Unreadable, nearest
+from store.refusal import Conflict, Forbidden, NotFound, Refusal, Unreadable, nearest
 
 MEMORY = "2GB"
 STAGING = "_staging"
@@ -25,7 +26,7 @@ STAGED = quote("=staged")
 ORDERED = quote("=ordered")
 AT = quote("=at")
 REMEMBERED = 64
-NULL = "__null__"  # the partition of rows without a value
+NULL, HIVE_NULL = "__null__", "__HIVE_DEFAULT_PARTITION__"  # how a partition says that it has no value
 LONGEST = 120  # bytes of a value in a path; a name may have 255, and has a key as well
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -123,6 +124,10 @@ class Lake:
         self._manifests: dict[Path, Manifest] = {}
         self._remembering = Lock()
 
+    def bounded(self, only: Mapping[str, Sequence[str]], shared: Callable[[str], bool]) -> "Bounded":
+        """The lake for somebody who may see some partitions only; datasets that are `shared` he sees whole."""
+        return Bounded(self, only, shared)
+
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A cursor of this process's DuckDB: UTC, bounded memory, no extensions fetched."""
         if self._connection is None:
@@ -173,6 +178,13 @@ class Lake:
         if not _touched(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             staged.replace(target)
+
+    def take(self, dataset: str, source: Path, rows: int, partition: Mapping[str, str]) -> FileRef:
+        """Keep a copy of a Parquet file as it is: a link would change with its source."""
+        with self.staging() as folder:
+            staged = folder / "taken.parquet"
+            shutil.copyfile(source, staged)
+            return self._place(dataset, staged, rows, partition)
 
     def without(self, file: FileRef, dataset: str, rows: str,
                 connection: duckdb.DuckDBPyConnection | None = None) -> FileRef:
@@ -227,9 +239,10 @@ class Lake:
                           next="Make room, for example with: mlops-tui snapshot gc") from problem
 
     def keep(self, manifest: Manifest) -> None:
-        """Store the manifest under its id; the same content is the same file."""
+        """Store the manifest under its id; the same content is the same file, unless it lies somewhere else by now."""
         path = self._manifest_path(manifest.dataset, manifest.id)
-        self._put(path, json.dumps(_document(manifest)).encode())
+        lost = any(file.base for file in manifest.files) and path.exists() and not self.has(read_manifest(path))
+        self._put(path, json.dumps(_document(manifest)).encode(), anew=lost)
         self._remember(path, manifest)
 
     def keep_result(self, key: str, manifest: Manifest) -> None:
@@ -283,13 +296,14 @@ class Lake:
     def _manifest_path(self, dataset: str, snapshot: str) -> Path:
         return self.root / dataset / "_snapshots" / f"{snapshot}.json"
 
-    def _put(self, target: Path, content: bytes) -> None:
+    def _put(self, target: Path, content: bytes, *, anew: bool = False) -> None:
         """Let a whole file appear under its name, or nothing; one that was there is as young as a new one."""
-        if _touched(target) or target.exists():
+        if not anew and (_touched(target) or target.exists()):
             return
         with self._room(), self._staged_file() as staged:
             staged.write_bytes(content)
-            self._appear(staged, target)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            staged.replace(target)
 
     @contextmanager
     def _staged_file(self) -> Iterator[Path]:
@@ -349,22 +363,30 @@ class Lake:
         if not manifest.files:
             nothing = ", ".join(f"CAST(NULL AS {kind}) AS {quote(name)}" for name, kind in manifest.columns.items())
             return f"(SELECT {nothing} WHERE false)"
-        whole, masked = ([file for file in manifest.files if bool(file.mask) is there] for there in (False, True))
-        if not masked:
-            return self._read(whole)
-        return f"(SELECT * FROM {self._read(whole)} UNION ALL BY NAME {self._unmasked(masked)})" if whole else \
-            f"({self._unmasked(masked)})"
+        sorts: dict[tuple[bool, bool], list[FileRef]] = {}
+        for file in manifest.files:
+            sorts.setdefault((bool(file.base), bool(file.mask)), []).append(file)
+        parts = [self._rows(files, manifest.columns if in_place else None, masked=masked)
+                 for (in_place, masked), files in sorted(sorts.items())]
+        together = " UNION ALL BY NAME ".join(f"SELECT * FROM {part}" for part in parts)
+        return parts[0] if len(parts) == 1 else f"({together})"
 
-    def _read(self, files: Sequence[FileRef]) -> str:
+    def _rows(self, files: Sequence[FileRef], columns: Mapping[str, str] | None, *, masked: bool) -> str:
+        """What follows FROM, for files of one sort; `columns` are given for files that are read where they are."""
         paths = file_list([str(self.place_of(file)) for file in files])
-        return f"read_parquet({paths}, hive_partitioning = false, union_by_name = true)"
-
-    def _unmasked(self, files: Sequence[FileRef]) -> str:
-        """The rows that their files' masks leave; a file and its mask have the same place in their lists."""
-        masks = file_list([str(self.root / file.mask) for file in files])
-        return (f"SELECT * EXCLUDE ({AT}) FROM (SELECT *, {{'f': file_index, 'r': file_row_number}} AS {AT} FROM "
-                f"{self._read(files)}) ANTI JOIN (SELECT {{'f': file_index, 'r': \"row\"}} AS {AT} FROM "
-                f"read_parquet({masks})) USING ({AT})")
+        by_path = columns is not None and all(_says_partition(file) for file in files)
+        options = f"hive_partitioning = {str(by_path).lower()}, union_by_name = true"
+        if by_path:
+            options += f", hive_types = {{{', '.join(f'{quote(key)}: VARCHAR' for key in files[0].partition)}}}"
+        read, listed = f"read_parquet({paths}, {options})", "*"
+        if columns is not None:
+            listed = ", ".join(_declared(name, kind, files, by_path=by_path) for name, kind in columns.items())
+        if not masked:
+            return read if columns is None else f"(SELECT {listed} FROM {read})"
+        masks = file_list([str(self.root / file.mask) for file in files])  # a file and its mask have the same place
+        return (f"(SELECT * EXCLUDE ({AT}) FROM (SELECT {listed}, {{'f': file_index, 'r': file_row_number}} AS {AT} "
+                f"FROM {read}) ANTI JOIN (SELECT {{'f': file_index, 'r': \"row\"}} AS {AT} FROM "
+                f"read_parquet({masks})) USING ({AT}))")
 
     def place_of(self, file: FileRef) -> Path:
         """Where a file of a snapshot lies."""
@@ -400,6 +422,68 @@ def _touched(path: Path) -> bool:
     except OSError:  # not there, or another user's
         return False
     return True
+
+
+class Bounded(Lake):
+    """A lake of which somebody sees some partitions only: what is read of a snapshot is read of them alone."""
+
+    def __init__(self, lake: Lake, only: Mapping[str, Sequence[str]], shared: Callable[[str], bool]) -> None:
+        self.__dict__.update(lake.__dict__)
+        self.whole, self.only, self.shared = lake, only, shared
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        return self.whole.connect()
+
+    def _bounded(self, manifest: Manifest) -> Manifest:
+        """The snapshot with the files of those partitions; Forbidden where it is not partitioned so."""
+        if self.shared(manifest.dataset):
+            return manifest
+        for key in self.only:
+            if any(key not in file.partition for file in manifest.files):
+                raise Forbidden(f"'{manifest.dataset}' is not partitioned by {key}, to which you are bound.",
+                                where="team.yaml, only", next="It is for everybody once its contract says "
+                                "customProperties: [{property: shared, value: true}]")
+        kept = tuple(file for file in manifest.files
+                     if all(file.partition[key] in values for key, values in self.only.items()))
+        return Manifest(manifest.dataset, manifest.columns, kept)
+
+    def manifest(self, dataset: str, snapshot: str) -> Manifest:
+        return self._bounded(super().manifest(dataset, snapshot))
+
+    def stored(self, dataset: str, snapshot: str) -> Manifest:
+        return self._bounded(super().stored(dataset, snapshot))
+
+    def result(self, dataset: str, key: str) -> Manifest | None:
+        found = super().result(dataset, key)
+        return self._bounded(found) if found is not None else None
+
+    def scan(self, manifest: Manifest) -> str:
+        return super().scan(self._bounded(manifest))
+
+    def object(self, digest: str) -> bytes:
+        raise Forbidden("What is kept beside the data is made of all partitions.", where="team.yaml, only")
+
+
+def _says_partition(file: FileRef) -> bool:
+    """Whether the path of a file that is read where it is says all of its partition, as DuckDB reads paths."""
+    said = dict(part.partition("=")[::2] for part in Path(file.path).parts[:-1] if "=" in part)
+    return bool(said) and dict(file.partition) == {
+        key: NULL if value == HIVE_NULL else unquote(value) for key, value in said.items()}
+
+
+def _declared(name: str, kind: str, files: Sequence[FileRef], *, by_path: bool) -> str:
+    """SQL of a column of files that are read where they are, of the declared type; from the path where that has it.
+
+    What is not of that type is null, and so is a NaN: those rows are masked, or have no value there, as in `ingest`.
+    """
+    column = quote(name)
+    if not by_path and any(name in file.partition for file in files):
+        texts = [file.partition.get(name, NULL) for file in files]
+        values = ", ".join("NULL" if text == NULL else literal(text) for text in texts)
+        column = f"CAST([{values}] AS VARCHAR[])[CAST(file_index AS BIGINT) + 1]"
+    value = f"TRY_CAST({column} AS {kind})"
+    number = f"CASE WHEN NOT isnan({value}) THEN {value} END"  # = NaN may be folded away (see logicaltypes)
+    return f"{number if kind == 'DOUBLE' else value} AS {quote(name)}"
 
 
 def _damage(path: Path, digest: str) -> str:
@@ -475,12 +559,16 @@ def _whole(cursor: duckdb.DuckDBPyConnection, relation: str, values: Values, ord
 def _partitioned(cursor: duckdb.DuckDBPyConnection, order: str, staging: Path, by: tuple[str, ...]) -> Staged:
     """One file for each combination of values: the rows are put in order once, and cut where a value changes."""
     keys = ", ".join(quote(name) for name in by)
+    some = cursor.execute(f"SELECT DISTINCT {keys} FROM {STAGED} LIMIT 2").fetchall()
+    if len(some) == 1:
+        yield from ((target, rows, _partition(by, some[0]))
+                    for target, rows, _ in _whole(cursor, STAGED, {}, order, staging))
+        return
     cursor.execute(f"CREATE OR REPLACE TEMP TABLE {ORDERED} AS SELECT * FROM {STAGED} ORDER BY {keys}, {order}")
     try:
         runs = cursor.execute(f"SELECT min(rowid), max(rowid) + 1, {keys} FROM {ORDERED} GROUP BY {keys} ORDER BY 1")
         for number, (first, end, *values) in enumerate(runs.fetchall()):
-            partition = {name: partition_text(value) for name, value in zip(by, values, strict=True)}
-            target = staging / f"{number}.parquet"
+            partition, target = _partition(by, values), staging / f"{number}.parquet"
             rows = f"SELECT * FROM {ORDERED} WHERE rowid >= {first} AND rowid < {end}"
             yield target, _copy(cursor, rows, target, {}), partition
     finally:
@@ -492,6 +580,10 @@ def _copy(cursor: duckdb.DuckDBPyConnection, query: str, target: Path, values: V
     how = "(FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE 122880, USE_TMP_FILE false)"
     plain = f"SELECT TRY(COLUMNS(*)) FROM ({query})"  # else a column without nulls here is NOT NULL: other bytes
     return int(cursor.execute(f"COPY ({plain}) TO {literal(str(target))} {how}", dict(values)).fetchall()[0][0])
+
+
+def _partition(by: Sequence[str], values: Sequence[object]) -> dict[str, str]:
+    return {name: partition_text(value) for name, value in zip(by, values, strict=True)}
 
 
 def partition_text(value: object) -> str:

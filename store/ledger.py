@@ -156,6 +156,7 @@ class Ledger:
         self.clock, self.actor = clock, actor
         self.until: datetime | None = None
         self.read_only = False
+        self.only_of = ""
         self._known = Known()
         self.marks: dict[str, int] = {}  # how far readers in this process have come; shared by its copies
         self.url, self.connections = url, Connections(url)
@@ -191,6 +192,23 @@ class Ledger:
         other = copy.copy(self)
         other.read_only, other.recording, other.until = True, False, until
         return other
+
+    def limited(self) -> "Ledger":
+        """The same history for somebody who may not see what is made of everybody's rows: which states there were, and
+        what this actor did. It stays so for whoever else acts in it."""
+        other = copy.copy(self)
+        other.only_of = self.only_of or self.actor
+        return other
+
+    def _seen(self, entry: Entry) -> bool:
+        """Whether the reader may know of an entry."""
+        return not self.only_of or entry.kind == "snapshot" or (entry.kind, entry.actor) == ("command", self.only_of)
+
+    @property
+    def _limit(self) -> tuple[str, tuple[str, ...]]:
+        """The same as a condition to add, and the values it binds."""
+        condition = " AND (kind = 'snapshot' OR (kind = 'command' AND actor = ?))"
+        return (condition, (self.only_of,)) if self.only_of else ("", ())
 
     def locked(self) -> "AbstractContextManager[Connection]":
         """A transaction of the work tables that holds the write lock from its first statement; Unreadable where it
@@ -235,7 +253,7 @@ class Ledger:
         with self._reading() as connection:
             found = self._known.entries(connection, kinds)
         return [entry for entry in found if (subject is None or entry.subject == subject)
-                and (self.until is None or entry.recorded_at <= self.until)]
+                and (self.until is None or entry.recorded_at <= self.until) and self._seen(entry)]
 
     def head_seq(self) -> int:
         """The number of the last entry, 0 where there is none."""
@@ -256,15 +274,15 @@ class Ledger:
 
     def count(self, terms: "Sequence[Term]" = (), *, above: int = 0, upto: int) -> int:
         """How many entries with numbers over `above` and up to `upto` keep all the terms."""
-        where, values = _kept(terms)
+        where, values = _joined(_kept(terms), self._limit)
         with self._reading() as connection:
             return _value(connection, f"SELECT count(*) FROM entry WHERE seq > ? AND seq <= ?{where}",
                           (above, upto, *values))
 
     def page(self, offset: int, limit: int, terms: "Sequence[Term]" = (), *, upto: int) -> list[Entry]:
         """Those entries, the newest first, from the `offset`th on, and no more than `limit`; nothing else is read."""
-        where, values = _kept(terms)
-        if not terms:  # numbers have no gaps: go there at once
+        where, values = _joined(_kept(terms), self._limit)
+        if not terms and not self.only_of:  # numbers have no gaps: go there at once
             offset, upto = 0, upto - offset
         with self._reading() as connection:
             found = connection.execute(f"{_READ} WHERE seq <= ?{where} ORDER BY seq DESC LIMIT ? OFFSET ?",
@@ -375,6 +393,10 @@ def _entry(row: tuple[object, ...]) -> Entry:
                       next="Try: mlops-tui audit verify") from problem
     return Entry(int(str(seq)), str(kind), str(subject), datetime.fromisoformat(str(effective_at)),
                  datetime.fromisoformat(str(recorded_at)), str(actor), fact, str(digest))
+
+
+def _joined(*conditions: tuple[str, tuple[str, ...]]) -> tuple[str, tuple[str, ...]]:
+    return "".join(each for each, _ in conditions), tuple(value for _, values in conditions for value in values)
 
 
 def _among(column: str, values: Sequence[str], how: str = "IN") -> str:

@@ -192,7 +192,12 @@ class SqliteShelf:
     def _current(self, reader: sqlite3.Connection) -> dict[int, Standing]:
         """The versions that are read now; what each consists of is read once."""
         with _told(self.path):
-            ids = [row[0] for row in reader.execute("SELECT id FROM generation WHERE state = 'current'")]
+            try:
+                ids = [row[0] for row in reader.execute("SELECT id FROM generation WHERE state = 'current'")]
+            except sqlite3.OperationalError as problem:
+                if "no such table" in str(problem):  # somebody is about to make it
+                    return {}
+                raise
             for id in ids:
                 if id not in self._known:
                     [(text,)] = reader.execute("SELECT standing FROM generation WHERE id = ?", [id]).fetchall()
@@ -222,9 +227,14 @@ class SqliteShelf:
 
 
 def _connected(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = wal")
-    connection.execute("PRAGMA synchronous = normal")
+    with _told(path):
+        connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+        try:
+            connection.execute("PRAGMA journal_mode = wal")
+            connection.execute("PRAGMA synchronous = normal")
+        except sqlite3.Error:
+            connection.close()
+            raise
     return connection
 
 

@@ -181,6 +181,10 @@ class Scan:
             found = self._connection.cursor().sql(f"SELECT {expression} AS x FROM {self.relation}")
             return found.to_arrow_table().column(0)
 
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """For a question that is asked nowhere else."""
+        return self._connection.cursor()
+
     def nulls(self, name: str) -> int:
         """How many rows of the column are null."""
         self.field(name)

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -63,6 +64,35 @@ class Statement:
     unsteady: tuple[Named, ...]
 
 
+@dataclass(frozen=True)
+class Asked(Statement):
+    """A look as a person writes it: `text` is what is run, `verb` what it begins with (SELECT for every query)."""
+
+    text: str = ""
+    verb: str = "SELECT"
+
+
+_VERB = re.compile(r"\s*(DESCRIBE|SUMMARIZE|EXPLAIN(?:\s+ANALYZE)?)\s+(.*)", re.IGNORECASE | re.DOTALL)
+
+
+def asked(text: str, connection: duckdb.DuckDBPyConnection) -> Asked:
+    """A query, or DESCRIBE, SUMMARIZE or EXPLAIN of one or of a table; Unreadable where it is anything else."""
+    bare = text.strip().rstrip(";").rstrip()
+    if not bare:
+        raise Unreadable("There is no SQL.", where="the query", next='Try: mlops-tui sql "SELECT 1"')
+    found = _VERB.fullmatch(bare)
+    verb, query = (found[1].split()[0].upper(), found[2]) if found else ("SELECT", bare)
+    try:
+        statement = parsed(query, "the query", connection)
+    except Unreadable:
+        if found is None or found[1].upper().startswith("EXPLAIN"):
+            raise
+        query = f"FROM {query}"
+        statement = parsed(query, "the query", connection)
+    return Asked(statement.tables, statement.sources, statement.parameters, statement.unsteady,
+                 f"{found[1]} {query}" if found else query, verb)
+
+
 def parsed(text: str, where: str, connection: duckdb.DuckDBPyConnection) -> Statement:
     """The text as one SELECT; Unreadable with the line where it is not."""
     asked = "SELECT json_serialize_sql(?, skip_null := true, skip_default := true, skip_empty := true)"
@@ -80,6 +110,15 @@ def parsed(text: str, where: str, connection: duckdb.DuckDBPyConnection) -> Stat
     return _read(text, list(_nodes(statements[0])))
 
 
+@cache
+def _aggregates() -> frozenset[str]:
+    """The functions that make one value of many rows, as DuckDB lists them."""
+    with duckdb.connect(":memory:") as connection:
+        found = connection.execute("SELECT DISTINCT function_name FROM duckdb_functions() "
+                                   "WHERE function_type = 'aggregate'").fetchall()
+    return frozenset(str(name) for (name,) in found)
+
+
 def row_wise(text: str, connection: duckdb.DuckDBPyConnection) -> frozenset[str] | None:
     """The columns that a SELECT reads of its one table where each row stands for itself; None where other rows count.
 
@@ -89,8 +128,7 @@ def row_wise(text: str, connection: duckdb.DuckDBPyConnection) -> frozenset[str]
     document = json.loads(connection.execute(asked, [text]).fetchall()[0][0])
     [statement] = document["statements"]
     top, nodes = statement["node"], list(_nodes(statement["node"]))
-    aggregates = {name for (name,) in connection.execute(
-        "SELECT DISTINCT function_name FROM duckdb_functions() WHERE function_type = 'aggregate'").fetchall()}
+    aggregates = _aggregates()
     alone = top.get("type") == "SELECT_NODE" and top.get("from_table", {}).get("type") == "BASE_TABLE" and \
         not any(top.get(part) for part in ("modifiers", "group_expressions", "qualify", "having", "sample"))
     others = any((node is not top and str(node.get("type", "")).endswith("_NODE")) or node.get("class") == "WINDOW"
@@ -151,3 +189,23 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
 def _line(text: str, place: int) -> int:
     """The line of a place that DuckDB counts in bytes."""
     return text.encode()[:place].count(b"\n") + 1
+
+
+def filtered(text: str, where: str, connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """The columns that the text holds against a given value (`=`, `IN`): by their last names."""
+    asked = "SELECT json_serialize_sql(?, skip_null := true, skip_default := true, skip_empty := true)"
+    parsed(text, where, connection)
+    document = json.loads(connection.execute(asked, [text]).fetchall()[0][0])
+    found: dict[str, None] = {}
+    for node in _nodes(document):
+        sides = [node.get("left"), node.get("right")] if node.get("type") == "COMPARE_EQUAL" else \
+            node.get("children", []) if node.get("type") == "COMPARE_IN" else []
+        columns = [side for side in sides if side and side.get("type") == "COLUMN_REF"]
+        if len(columns) == 1 and len(sides) > 1 and not any(_columns_in(side) for side in sides if side not in columns):
+            found[str(columns[0]["column_names"][-1])] = None
+    return tuple(found)
+
+
+def _columns_in(node: Any) -> bool:
+    """Whether a part of the text depends on a column or on another query."""
+    return any(each.get("type") == "COLUMN_REF" or "subquery" in each for each in _nodes(node))

@@ -69,9 +69,10 @@ def of_numbers(values: Floats, nulls: int, most: int = POINTS) -> Sketch:
 
 def of_levels(counts: Mapping[str, int], nulls: int, kind: str = "category", most: int = LEVELS) -> Sketch:
     """The sketch of counted values, of which the `most` frequent are kept apart."""
-    ordered = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
     total = sum(counts.values())
-    kept = Counter(dict(ordered[:most]))
+    if len(counts) == total > most:  # ids: none is more frequent than another
+        return Sketch(kind, total + nulls, nulls, total, other=total)
+    kept = Counter(dict(sorted(counts.items(), key=lambda item: (-item[1], item[0]))[:most]))
     return Sketch(kind, total + nulls, nulls, len(counts), levels=kept, other=total - sum(kept.values()))
 
 

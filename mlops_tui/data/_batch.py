@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from tempfile import gettempdir
@@ -14,6 +15,7 @@ from mlops_tui.contracts import Place, compiled
 from mlops_tui.data._places import placed
 from mlops_tui.data._repeats import FEW, repeated, repeats
 from mlops_tui.errors import BadInput, Refusal
+from mlops_tui.evolution import Change, file_changes
 from mlops_tui.kinds import Contract
 from mlops_tui.logicaltypes import NEVER, raw
 from mlops_tui.rowrules import AT, Compiled, Rule, key_alias
@@ -23,6 +25,7 @@ from store.lake import MEMORY, Manifest, columns_of
 from store.quoting import file_list, literal, quote
 
 FILE = 1 << 40   # a row's number in its batch is that many times its file's, and its own
+_PARTED = {"array": "VARCHAR[]", "object": "STRUCT(value VARCHAR)"}
 BROKEN = quote("#broken rows")
 
 
@@ -49,12 +52,18 @@ class Batch:
     """Files that were opened, and the rules for them."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, files: Sequence[Opened], columns: Mapping[str, str],
-                 rules: Compiled, references: "References", place: Place) -> None:
-        self.cursor, self.files, self.columns, self.rules = cursor, files, columns, rules
+                 rules: Compiled, references: "References", place: Place, now: datetime, contract: Contract) -> None:
+        self.cursor, self.files, self.columns, self.rules, self.now = cursor, files, columns, rules, now
+        self.contract = contract
         self.references, self.place = references, place
         self.paths = [file.path for file in files]
         self.rows = sum(file.rows for file in files)
         self._repeated: dict[tuple[str, ...], bool] = {}
+
+    @cached_property
+    def evolved(self) -> list[Change]:
+        """How the columns of the files differ from what the contract says."""
+        return file_changes(self.contract, self.columns) if self.files else []
 
     @property
     def read(self) -> str:
@@ -66,8 +75,12 @@ class Batch:
         """What follows FROM: each row as it is in the file (`"=a"`) and as the contract sees it (`"a"`)."""
         kept = [f"{quote(name)} AS {raw(name)}" for name in self.columns]
         seen = [f"{value.sql} AS {quote(name)}" for name, value in self.rules.values.items()]
-        source = _source(self.files) if self.files else self._nothing()
+        source = self._numbered() if self.files else self._nothing()
         return f"(SELECT {', '.join([AT, *kept, *seen])} FROM ({source}))"
+
+    def _numbered(self) -> str:
+        """All rows as they are in the files, numbered."""
+        return _source(self.files)
 
     def _nothing(self) -> str:
         """No rows, where no file has columns of its own."""
@@ -85,8 +98,8 @@ class Batch:
         rules = self.rules.row_rules
         certain = [rule for rule in rules if rule.bound is None and bad(rule)] if self.rows > FEW else []
         counts = self._counts([rule for rule in rules if rule not in certain])
-        failed = tuple(rule for rule in self.rules.rules if rule.broken is None and rule.bound is not None
-                       and not rule.bound.holds(self.rows, self.rows))
+        failed = tuple(rule for rule in self.rules.rules if rule.broken is None and (
+            self._late() if rule.bound is None else not rule.bound.holds(self.rows, self.rows)))
         counts |= {rule.id: int(rule in failed) for rule in self.rules.rules if rule not in rules}
         doubtful = [rule for rule in rules if rule not in certain and counts[rule.id]
                     and (rule.bound is None or not rule.bound.holds(counts[rule.id], self.rows))]
@@ -97,6 +110,14 @@ class Batch:
         return Judged(self.rows, {rule.id: counts[rule.id] for rule in self.rules.rules},
                       tuple(rule for rule in rules if rule in certain or rule in doubtful), failed, bad_rows,
                       warned_rows)
+
+    def _late(self) -> bool:
+        """Whether the newest time is older than was agreed; without rows there is none."""
+        latency = self.rules.latency
+        if latency is None or not self.rows:
+            return False
+        newest = self.cursor.execute(f"SELECT epoch(max({latency.sql})) FROM {self._rows} t").fetchall()[0][0]
+        return newest is not None and self.now.timestamp() - float(newest) > latency.seconds
 
     def _counts(self, rules: Sequence[Rule]) -> dict[str, int]:
         """How many rows break each rule."""
@@ -174,14 +195,16 @@ class Batch:
                 yield
         except (duckdb.Error, Refusal) as problem:
             for rule in self.rules.row_rules:
-                if not rule.key:
-                    self._try(rule)
+                self.attempt(rule)
             if isinstance(problem, Refusal):
                 raise
             raise BadInput(f"The contract cannot be checked: {_first_line(problem)}",
                            where=", ".join(map(str, self.paths))) from problem
 
-    def _try(self, rule: Rule) -> None:
+    def attempt(self, rule: Rule) -> None:
+        """BadInput where the SQL of a rule does not run."""
+        if rule.key:
+            return
         try:
             self.cursor.execute(f"SELECT {rule.broken} FROM {self._rows} t {self._looked_up([rule])} LIMIT 0")
         except duckdb.Error as problem:
@@ -286,13 +309,18 @@ def opened(session: Session, contract: Contract, where: Path, paths: Sequence[Pa
                     sparse=any(file.form == "json" for file in files))
     for file in {tuple(file.columns.items()): file for file in files[:0:-1]}.values():
         rules(file.columns, file=f"'{file.path.name}'")
-    columns: Mapping[str, str] = files[0].columns if files else {item.name: "VARCHAR" for item in contract.properties}
+    columns: Mapping[str, str] = files[0].columns if files else stated(contract)
     if any(file.columns != columns for file in files):
         with reading(paths):
             together = columns_of(cursor, _source(files))
         columns = {name: kind for name, kind in together.items() if quote(name) != AT}
     named = f"'{files[0].path.name}'" if files else "The file"
-    return Batch(cursor, files, columns, rules(columns, file=named), references, place)
+    return Batch(cursor, files, columns, rules(columns, file=named), references, place, session.now(), contract)
+
+
+def stated(contract: Contract) -> dict[str, str]:
+    """Columns as they are where no file says otherwise: texts, which can be read as any type that has no parts."""
+    return {item.name: _PARTED.get(item.logicalType, "VARCHAR") for item in contract.properties}
 
 
 def alone() -> duckdb.DuckDBPyConnection:

@@ -80,15 +80,15 @@ def _server(fed: Fed) -> tuple[str, str]:
         raise BadInput(SECRET, where=where("stream"), next="Write password_env: NAME, and set that variable.")
     if not stream.server:
         return ("redis", stream.redis) if stream.redis else ("kafka", stream.kafka)
-    servers = {str(each.get("server")): each for each in fed.contract.servers or () if isinstance(each, dict)}
+    servers = {each.server or each.id: each for each in fed.contract.servers}
     if stream.server not in servers:
         raise BadInput(f"The contract has no server '{stream.server}'.", where=where("stream"),
                        next=nearest(stream.server, servers) or f"Servers: {', '.join(servers) or 'none'}.")
     server = servers[stream.server]
-    if server.get("type") == "kafka":
-        return "kafka", str(server["host"])
-    if server.get("type") == "custom" and str(server.get("location", "")).startswith(("redis://", "rediss://")):
-        return "redis", str(server["location"])
+    if server.type == "kafka" and server.host:
+        return "kafka", server.host
+    if server.type == "custom" and server.location.startswith(("redis://", "rediss://")):
+        return "redis", server.location
     raise BadInput(f"'{stream.server}' is neither a Kafka nor a Redis.", where=where("stream"),
                    next="Declare it with type: kafka and a host, or type: custom and location: redis://…")
 

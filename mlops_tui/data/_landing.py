@@ -40,17 +40,19 @@ class Landed:
 
 
 def land(session: Session, manifests: Sequence[Manifest], source: str,
-         judged: Callable[[Sequence[Landed]], Finding], regrouped: Regrouped | None = None) -> list[Landed]:
+         judged: Callable[[Sequence[Landed]], Finding], regrouped: Regrouped | None = None,
+         whole: str = "") -> list[Landed]:
     """Partitions replace their like, others stay; nothing is appended where everything was there already.
 
-    `regrouped` is a state that has other partitions now; Conflict where its dataset has changed since.
+    `regrouped` is a state that has other partitions now; Conflict where its dataset has changed since. `whole`: the
+    dataset of which nothing stays but what was written.
 
     One transaction: whoever dies before it has changed nothing, and two processes at once both land.
     """
     landed: list[Landed] = []
 
     def decide(entries: "Sequence[Entry]") -> Iterable[Fact]:
-        landed[:] = [_merged(session, manifest, entries, regrouped) for manifest in manifests]
+        landed[:] = [_merged(session, manifest, entries, regrouped, whole) for manifest in manifests]
         new = [each for each in landed if each.changed]
         if not new:
             return ()
@@ -63,12 +65,13 @@ def land(session: Session, manifests: Sequence[Manifest], source: str,
     return landed
 
 
-def _merged(session: Session, written: Manifest, entries: "Sequence[Entry]", regrouped: Regrouped | None) -> Landed:
+def _merged(session: Session, written: Manifest, entries: "Sequence[Entry]", regrouped: Regrouped | None,
+            whole: str) -> Landed:
     mine = [entry for entry in entries if entry.kind == "snapshot" and entry.subject == written.dataset]
     parent = folds.current_snapshot(mine)
     before = session.data().manifest(written.dataset, parent) if parent else None
     base = regrouped.now if regrouped is not None and before is not None and before.id == regrouped.was.id else before
-    partitioned = base is not None and any(file.partition for file in written.files)
+    partitioned = base is not None and any(file.partition for file in written.files) and written.dataset != whole
     return Landed(written, before, base.replacing(written) if base and partitioned else written, base)
 
 

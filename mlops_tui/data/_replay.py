@@ -109,7 +109,7 @@ class Replay:
             raise BadInput("The batch came from several files, so '_file' has to say from which a row is.", where=where,
                            next="Keep the column '_file' of the export.")
         given, by = f"(SELECT {self._given(columns)} FROM {batch.read})", ", ".join(self._by(columns))
-        twice = self._ask(f"SELECT _row FROM {given} GROUP BY ALL HAVING count(*) > 1 LIMIT 1")
+        twice = self._ask(f"SELECT _row FROM {given} GROUP BY {by} HAVING count(*) > 1 LIMIT 1")
         if twice:
             raise BadInput(f"Row {twice[0][0]} is there twice.", where=where, next="One line mends one row.")
         strange = self._ask(f"SELECT _row FROM {given} ANTI JOIN {self._ever(by)} USING ({by}) LIMIT 1")

@@ -11,10 +11,12 @@ import click
 from duckdb import DuckDBPyConnection
 
 from mlops_tui import folds
-from mlops_tui.capability import Plan, act, decide, local_path, look, noun
+from mlops_tui.capability import Plan, act, decide, local_path, look, measure, noun
 from mlops_tui.data import _collecting as collecting
 from mlops_tui.data import _retention as retention
 from mlops_tui.data._diff import Side, columns_between, rows_between
+from mlops_tui.data._lineage import lineage_view
+from mlops_tui.data._taking import taken
 from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput, Conflict, NotFound, Refusal, nearest
 from mlops_tui.session import Session
@@ -87,6 +89,23 @@ def _listed(entries: "Sequence[Entry]", all_entries: "Sequence[Entry]", *first: 
                     *([Column("gone", "let go")] if any(row["gone"] for row in rows) else ()), total=total)
 
 
+# -- taking -----------------------------------------------------------------------------------------------------
+
+
+@measure(of=snapshot)
+@click.argument("dataset")
+def take(session: Session, dataset: str) -> View:
+    """Look where DATASET's data already are (`servers` of its contract) and make their present state a snapshot.
+
+    Parquet files, Delta and Iceberg tables are read where they are and never copied; CSV, JSON and tables of a database
+    are read into the lake. Rows that break the contract are set aside, as `ingest` does.
+
+    \b
+    Example: mlops-tui snapshot take flights
+    """
+    return taken(session, dataset)
+
+
 # -- checking ---------------------------------------------------------------------------------------------------
 
 
@@ -134,7 +153,8 @@ def _damage(session: Session, states: Sequence[tuple[str, str]]) -> tuple[
             if whole not in checked:
                 checked[whole] = file, lake.damage(file)
             if wrong := checked[whole][1]:
-                damage.setdefault((name, file.path, wrong), []).append(id)
+                place = str(lake.place_of(file)) if file.base else file.path
+                damage.setdefault((name, place, wrong), []).append(id)
     session.progress(len(states), len(states), "checked")
     return damage, [file for file, _ in checked.values()]
 
@@ -289,8 +309,7 @@ def hold(session: Session, subject: str, reason: str) -> View:
     dataset, id = _held(session, subject)
     session.ledger.append(Hold(subject=dataset, event="held", snapshot=id, reason=reason))
     what = f"{dataset}@{id[:12]}" if id else f"Every state of {dataset}"
-    return View(f"{what} is under legal hold", Status.DONE, (Facts({"dataset": dataset, "snapshot": id or None}),),
-                (Action("What is held", ("snapshot", "gc")),))
+    return View(f"{what} is under legal hold", Status.DONE, (Facts({"dataset": dataset, "snapshot": id or None}),))
 
 
 @decide(of=snapshot)
@@ -384,3 +403,22 @@ def _restored(session: Session, old: Manifest, now: Manifest) -> View:
     return View(f"{old.dataset} is {old.id[:12]} again", Status.DONE,
                 (Facts({"dataset": old.dataset, "snapshot": old.id, "rows": old.rows}),),
                 (Action("Its states", ("snapshot", "log", old.dataset)),))
+
+
+# -- where it comes from ----------------------------------------------------------------------------------------
+
+
+@look(of=snapshot)
+@click.argument("subject")
+@click.option("--all", "everything", is_flag=True, help="Name each file, state, step and version.")
+def lineage(session: Session, subject: str, everything: bool) -> View:
+    """Where SUBJECT comes from and what came of it: source files, states, pipeline steps, models, predictions.
+
+    SUBJECT is a dataset[@snapshot], a model[@version], or the name of a file that was taken in.
+
+    \b
+    Example: mlops-tui snapshot lineage flights-delay@champion
+             mlops-tui snapshot lineage 2013-06-01.parquet
+    """
+    session.declared()
+    return lineage_view(session, subject, everything)

@@ -9,7 +9,7 @@ from mlops_tui import declare
 from mlops_tui.capability import LocalPath, local_path, measure
 from mlops_tui.data._batch import Batch, Judged, alone, opened
 from mlops_tui.data._targets import check_target, is_text, write
-from mlops_tui.data._verdict import advice, bad_rows, finding, monitor_of, rules_table, summary, verdict
+from mlops_tui.data._verdict import advice, bad_rows, evolution, finding, monitor_of, rules_table, summary, verdict
 from mlops_tui.errors import NotDeclared, NotFound, nearest
 from mlops_tui.kinds import Contract
 from mlops_tui.rowrules import Rule
@@ -80,7 +80,7 @@ def _parts(batch: Batch, judged: Judged) -> list[Part]:
     facts: dict[str, Cell] = {"rows": judged.rows, "good_rows": judged.good_rows, "bad_rows": judged.bad_rows,
                               "warned_rows": judged.warned_rows}
     bad = [_first_bad_rows(batch, judged)] if judged.bad_rows else []
-    notes = [*advice(batch, judged), *(f"Not checked: {each}" for each in batch.rules.unchecked)]
+    notes = [*evolution(batch), *advice(batch, judged), *(f"Not checked: {each}" for each in batch.rules.unchecked)]
     return [Facts(facts), rules_table(batch, judged), *bad, *map(Text, notes)]
 
 

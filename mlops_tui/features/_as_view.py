@@ -76,8 +76,10 @@ def _framed(windows: Windows, columns: Mapping[str, str]) -> list[str]:
         return [*lines, "SELECT * EXCLUDE (own) FROM state WHERE NOT own"]
     numbered, given, joins = [], [], []
     for place, column in enumerate(windows.column):
-        numbered += [f"numbered{place} AS (", f"  SELECT {keys}, x{place} AS x, row_number() OVER "
-                     f'(PARTITION BY {keys} ORDER BY t, x{place} NULLS FIRST) AS "=n" FROM seen', ")," if place + 1 < len(windows.column) else ")"]
+        numbers = f"row_number() OVER (PARTITION BY {keys} ORDER BY t, x{place} NULLS FIRST)"
+        comma = "," if place + 1 < len(windows.column) else ""
+        rows = f'  SELECT {keys}, x{place} AS x, {numbers} AS "=n" FROM seen'
+        numbered += [f"numbered{place} AS (", rows, f"){comma}"]
         for number in windows.lag:
             alias = f"n{place}_{number}"
             same = " AND ".join(f"s.{key} = {alias}.{key}" for key in map(quote, windows.entity))

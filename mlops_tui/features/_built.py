@@ -13,7 +13,7 @@ import duckdb
 from mlops_tui import pointintime
 from mlops_tui.errors import BadInput, NotDeclared, Unreadable, nearest
 from mlops_tui.kinds import Contract, Feature
-from mlops_tui.session import Session
+from mlops_tui.session import Progress, Session, quiet
 from store.facts import Fact, Snapshot
 from store.lake import MEMORY, Lake, Manifest
 from store.packing import stored_type
@@ -77,14 +77,12 @@ class Plan:
             return dict(self.sources)
         low = f"{first - self.view.lookback - timedelta(days=1):%Y-%m-%d}" if first else "0"
         high = f"{end + timedelta(days=1):%Y-%m-%d}" if end else "~"
-        return {name: source.within(day=(low, high)) if "day" in self.contracts[name].partition_by else source
-                for name, source in self.sources.items()}
+        return {name: source.within(day=(low, high)) for name, source in self.sources.items()}
 
     @cached_property
     def stretches(self) -> list[tuple[str, Bounds]]:
         """The months (UTC) in which the view is stored; one stretch where it needs all of its history anyway."""
-        days = sorted({file.partition["day"] for name, source in self.sources.items()
-                       if "day" in self.contracts[name].partition_by for file in source.files
+        days = sorted({file.partition["day"] for source in self.sources.values() for file in source.files
                        if "day" in file.partition})
         if self.view.lookback is None or len(days) < 2:
             return [("all", (None, None))]
@@ -173,18 +171,23 @@ def columns_of(view: Feature, schemas: Schemas) -> dict[str, str]:
 
 def rows_of(session: Session, plan: Plan, between: Bounds = (None, None)) -> tuple[dict[str, Manifest], int]:
     """The view's rows by stretch of time, and how many stretches were computed now; nothing is announced."""
-    lake = session.data()
+    return rows_of_plan(session.data(), plan, between, session.progress)
+
+
+def rows_of_plan(lake: Lake, plan: Plan, between: Bounds = (None, None), progress: Progress = quiet) -> tuple[
+        dict[str, Manifest], int]:
+    """The same without a session."""
     wanted = [(name, bounds) for name, bounds in plan.stretches if _touches(bounds, between)]
     files, fresh = dict[str, Manifest](), 0
     for done, (name, bounds) in enumerate(wanted):
-        session.progress(done, len(wanted), f"building {plan.view.name} {name}")
+        progress(done, len(wanted), f"building {plan.view.name} {name}")
         key = plan.key_of(bounds)
         found = lake.result(plan.dataset, key)
         if found is None:
             found, fresh = computed(lake, plan, bounds), fresh + 1
             lake.keep_result(key, found)
         files[name] = found
-    session.progress(len(wanted), len(wanted), f"built {plan.view.name}")
+    progress(len(wanted), len(wanted), f"built {plan.view.name}")
     return files, fresh
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from threadpoolctl import threadpool_limits
 
 from mlops_tui.analysis import joint
 from mlops_tui.analysis.arrays import Bools, Floats
@@ -69,10 +70,16 @@ def tested(rows: Examples, pairs: Sequence[Pair], how: How, progress: Callable[[
 
     Columns whose |rank correlation| with one of a pair reaches `rho` are permuted together with it.
     """
+    with threadpool_limits(1):  # waiting for a second thread costs more than so few rows on a busy machine
+        return list(_each(rows, pairs, how, progress))
+
+
+def _each(rows: Examples, pairs: Sequence[Pair], how: How,
+          progress: Callable[[int, int, str], None]) -> Iterator[Tested]:
     additive = _fit(rows, how)
     left = _residuals(rows.task, additive, rows.features, rows.outcome)
     seen, ties = rows.features[rows.held_out], correlated(rows.features[~rows.held_out], how.rho)
-    draw, found = np.random.default_rng(how.seed), []
+    draw = np.random.default_rng(how.seed)
     for done, pair in enumerate(pairs):
         progress(done, len(pairs), f"interactions: {pair[0]} and {pair[1]}")
         term = _term(rows, pair, left)
@@ -82,11 +89,9 @@ def tested(rows: Examples, pairs: Sequence[Pair], how: How, progress: Callable[[
         moved = [_importance(rows, additive, seen, names, draw)
                  for names in (sides[0], sides[1])]
         both = _importance(rows, additive, seen, [*sides[0], *sides[1]], draw)
-        found.append(Tested(pair, float(beyond.mean()), low, high, p_value, (moved[0], moved[1]),
-                            both + float(beyond.mean()),
-                            tuple(name for side in sides for name in side if name not in pair)))
+        yield Tested(pair, float(beyond.mean()), low, high, p_value, (moved[0], moved[1]), both + float(beyond.mean()),
+                     tuple(name for side in sides for name in side if name not in pair))
     progress(len(pairs), len(pairs), "interactions: done")
-    return found
 
 
 def _term(rows: Examples, pair: Pair, left: Floats) -> Floats:

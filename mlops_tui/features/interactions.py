@@ -28,8 +28,8 @@ MOST_PAIRS, FEWEST, HELD_OUT = 45, 200, 0.3
 METHOD = ("A model of boosted trees in which no two columns meet; then, from what it leaves over in the training rows, "
           "each pair's own term, less all that either column explains. 'beyond': how much more squared error (for "
           "classes: Brier) permuting both costs than the sum of the parts, on held-out rows, with its bootstrap "
-          "interval; accepted where it is above 0 after Holm over the pairs. Columns whose rank correlation reaches the "
-          "cut are permuted with their partner.")
+          "interval; accepted where it is above 0 after Holm over the pairs. Columns whose rank correlation reaches "
+          "the cut are permuted with their partner.")
 
 
 @dataclass(frozen=True)

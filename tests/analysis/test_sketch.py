@@ -52,7 +52,9 @@ def test_the_distance_of_categories_is_total_variation() -> None:
     one, other = sketch.of_levels({"a": 3, "b": 1}, 0), sketch.of_levels({"a": 1, "c": 1}, 5)
     assert sketch.variation(one, other) == pytest.approx((0.25 + 0.25 + 0.5) / 2)
     assert sketch.variation(one, one) == 0.0
-    many = sketch.of_levels({str(number): 1 for number in range(1000)}, 0)
-    assert (len(many.levels), many.other, many.distinct) == (sketch.LEVELS, 1000 - sketch.LEVELS, 1000)
+    many = sketch.of_levels({str(number): 2 for number in range(1000)}, 0)
+    assert (len(many.levels), many.other, many.distinct) == (sketch.LEVELS, 2 * (1000 - sketch.LEVELS), 1000)
+    ids = sketch.of_levels({str(number): 1 for number in range(1000)}, 0)
+    assert (ids.levels, ids.other, ids.distinct) == ({}, 1000, 1000)
     with pytest.raises(ValueError, match="both sides"):
         sketch.ks(sketch.of_numbers(np.array([]), 1), sketch.of_numbers(np.array([1.0]), 0))

@@ -1,4 +1,4 @@
-"""CPU seconds and memory of `mlops-tui validate` on 5 M rows × 13 columns with 25 rules, beside Pandera on polars."""
+"""CPU seconds and memory of `validate` and `ingest` on 5 M rows × 13 columns, 25 rules, beside Pandera on polars."""
 
 import json
 import os
@@ -122,7 +122,21 @@ def main() -> None:
                 other += [measured([*theirs, *more], folder)] if peers else []
             exactly_the_planted(folder)
             found[label] = compared(figures(own), figures(other) if other else None, folder)
+        found["ingest"] = taken_in(folder)
         print(json.dumps(found, indent=1))
+
+
+def taken_in(folder: Path) -> dict[str, object]:
+    """The same file into a dataset: kept as it is with a mask for its bad rows, beside a bare copy of its good rows."""
+    root = folder / "project"
+    (root / "datasets").mkdir(parents=True)
+    (root / "mlops.yaml").write_text("project: bench\n")
+    (root / "datasets/wide.yaml").write_text(contract())
+    ours = measured([sys.executable, "-m", "mlops_tui", "--project", str(root), "ingest", "wide", "--file",
+                     "wide.parquet"], folder)
+    copy = "COPY (SELECT * FROM 'wide.parquet' WHERE id % 1000 <> 7) TO 'copy.parquet' (COMPRESSION zstd)"
+    bare = measured([sys.executable, "-c", f"import duckdb; duckdb.execute({copy!r})"], folder)
+    return {"ours": figures([ours]), "bare_copy": figures([bare]), "cpu_ratio": round(ours[0] / bare[0], 2)}
 
 
 def compared(ours: dict[str, float], theirs: dict[str, float] | None, folder: Path) -> dict[str, object]:

@@ -231,6 +231,27 @@ def test_a_dataset_that_is_one_partition_keeps_its_other_rows(trips: Path) -> No
     assert len(rows(session, "rides")) == 10
 
 
+def test_a_dataset_that_had_nothing_but_bad_rows_begins_with_the_mended_ones(trips: Path) -> None:
+    session = opened(trips)
+    session.perform(["ingest", "trips", "--file", str(written(trips, *BAD[:3]))])
+    assert session.current("trips") is None
+    assert replay(session, exported(session, trips, *MENDED[:3], keep=3)).exit == 0
+    assert [row[0] for row in rows(session)] == [20, 21, 22]
+
+
+def test_rows_of_several_files_are_told_apart_by_their_file(trips: Path) -> None:
+    session = opened(trips)
+    files = [written(trips, (n, f"2013-06-0{n}", -n), name=f"{n}.csv") for n in (1, 2)]
+    session.perform(["ingest", "trips", *(word for each in files for word in ("--file", str(each)))])
+    view = session.perform(["quarantine", "show", "trips"]).view
+    assert [(row["file"], row["row"]) for row in view.table("bad_rows").rows] == [("1.csv", 0), ("2.csv", 0)]
+    file = exported(session, trips, (1, "2013-06-01", 1), (2, "2013-06-02", -2), keep=2)
+    assert replay(session, file).view.facts()["taken_in"] == 1
+    assert rows(session, "trips.quarantine", "_file, _row") == [("2.csv", 0)]
+    file.write_text(file.read_text().replace("_file", "file"))
+    assert "'_file' has to say" in replay(session, file).view.title
+
+
 def test_rows_of_another_day_that_came_meanwhile_are_not_lost(session: Session, trips: Path) -> None:
     file = exported(session, trips, *MENDED)
     batch = events_batch(session)

@@ -87,7 +87,7 @@ def test_without_its_offsets_an_event_is_still_known_by_its_id(broker: Broker, s
 
 def test_a_broker_that_is_away_is_said_to_be(session: Session) -> None:
     path = session.declared().path_of("dataset", "flights")
-    path.write_text(path.read_text(encoding="utf-8").replace(fed(session, "flights").contract.servers[0]["host"],
+    path.write_text(path.read_text(encoding="utf-8").replace(fed(session, "flights").contract.servers[0].host,
                                                             "127.0.0.1:1"), encoding="utf-8")
     outcome = run(opened(session.directory), "--patience", "0s")
     assert outcome.error is not None

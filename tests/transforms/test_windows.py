@@ -81,9 +81,9 @@ ENGINE.execute("SET TimeZone = 'UTC'")
 def connected(rows: list[Raw]) -> duckdb.DuckDBPyConnection:
     """One DuckDB for all, with the rows as its table `raw`."""
     listed = ", ".join(f"({', '.join(map(literal, (row.place, row.t, row.known, row.x)))})" for row in rows)
-    there = f"SELECT * FROM (VALUES {listed}) v(place, t, known, x)" if rows else "SELECT NULL, NULL, NULL, NULL WHERE 1=0"
     ENGINE.execute("CREATE OR REPLACE TEMP TABLE raw (place VARCHAR, t TIMESTAMPTZ, known TIMESTAMPTZ, x DOUBLE)")
-    ENGINE.execute(f"INSERT INTO raw {there}")
+    if rows:
+        ENGINE.execute(f"INSERT INTO raw VALUES {listed}")
     return ENGINE
 
 
@@ -128,7 +128,8 @@ def test_the_windows_as_a_view_give_the_same_when_it_is_joined_at_a_row_s_time(
             each["place"], each["t"], each["known"], each["x"]))
         answer = wanted[id(row)]
         if all(each[name] is None for name in asked.names):  # before its first row, a view counts nothing, not zero
-            answer = {name: None if name.startswith("x_count") and value == 0 else value for name, value in answer.items()}
+            answer = {name: None if name.startswith("x_count") and value == 0 else value
+                      for name, value in answer.items()}
         assert same(each, answer), (row, each)
 
 
