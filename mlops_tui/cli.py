@@ -96,6 +96,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
+        gc.unfreeze()  # libraries want to see their objects go
         gc.enable()
     raise SystemExit(code)
 
