@@ -28,7 +28,8 @@ EPILOG = """
 The dashboard: mlops-tui alone in a project, or mlops-tui open [WHERE], where WHERE is INC-3, AL-7, AP-2 or a command.
 Slack: mlops-tui slack local tries everything with no workspace; mlops-tui slack --help.
 Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSON  --version
---yes, --dry-run: adopt write, promote, runbook step, snapshot gc, snapshot restore; nothing else asks before it acts.
+--yes, --dry-run: adopt write, partition compact, promote, runbook step, snapshot gc, snapshot restore;
+    nothing else asks before it acts.
 --as-of TIME: adopt list, alert list, alert show, approve list, audit log, audit show, baseline, digest, incident list,
     incident show, model list, model show, monitor list, monitor show, promote --history, runbook list, runbook show,
     snapshot log, sql, status; nothing else is shown as of another time.
@@ -95,6 +96,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     finally:
+        gc.unfreeze()  # libraries want to see their objects go
         gc.enable()
     raise SystemExit(code)
 

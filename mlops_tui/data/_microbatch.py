@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -133,16 +133,18 @@ class _Attempt:
                  f"WHERE {quote(column)} IN (SELECT unnest($values))")
         return {str(value) for value, in self.cursor.execute(asked, {"values": list(values)}).fetchall()}
 
-    def _bin(self, arrived: datetime) -> str:
+    def _bin(self, day: date) -> str:
         """The partition of the quarantine for what arrived on one day."""
-        return f"{self.fed.stream.stream} {arrived:%Y-%m-%d}"
+        return f"{self.fed.stream.stream} {day:%Y-%m-%d}"
 
     def _opened(self, folder: Path, records: Sequence[Record]) -> Batch:
         """The records as rows, all values as texts, held ready against the contract."""
         names = [item.name for item in self.fed.contract.properties]
         columns = {name: pa.array([record.values.get(name) for record in records], pa.string()) for name in names}
         columns["_position"] = pa.array([record.event.position for record in records], pa.string())
-        columns["_bin"] = pa.array([self._bin(self.arrived[record.event.position]) for record in records], pa.string())
+        days = [self.arrived[record.event.position].date() for record in records]
+        bins = {day: self._bin(day) for day in set(days)}
+        columns["_bin"] = pa.array([bins[day] for day in days], pa.string())
         path = folder / f"{self.fed.stream.stream.replace('/', '_')} {len(list(folder.iterdir()))}.parquet"
         pq.write_table(pa.table(columns), path)
         return opened(self.session, self.fed.contract, self.fed.where, [path], self.cursor)
@@ -154,22 +156,27 @@ class _Attempt:
         there = self._there(batch, self.bases[""], mark)
         late: set[int] = set()
         if self.fed.time and read.records:
-            rows = [(row, time) for row, time in self.cursor.execute(self._times(batch)).fetchall() if row not in there]
-            late = {row for row, time in rows if mark is not None and time < mark}
-            now = self.session.now()  # a producer's clock that runs ahead makes nothing late
-            newest = max([*(min(time, now) for _, time in rows), *filter(None, [newest])], default=None)
+            late, here = self._times(batch, there, mark)
+            newest = max(filter(None, [newest, here]), default=None)
         out = there | (late if self.fed.stream.late == "dead" and not self.again else set())
         dead = [Dead(each.event.position, f"it is late: it happened before {mark:%Y-%m-%d %H:%M:%S} UTC",
                      text_of(each.event), each.id) for row, each in enumerate(read.records) if row in out - there]
         return Sorted(tuple(each for row, each in enumerate(read.records) if row not in out), (*read.dead, *dead),
                       read.twice + len(there), len(late), newest)
 
-    def _times(self, batch: Batch) -> str:
-        """The rows' numbers and event times; times without a zone are those of the project."""
+    def _times(self, batch: Batch, there: set[int], mark: datetime | None) -> tuple[set[int], datetime | None]:
+        """The rows that are late, of those that are new, and the newest event time: not beyond now, for a producer's
+        clock that runs ahead makes nobody late. Times without a zone are those of the project."""
         zone = literal(str(self.session.declared().zone))
         zoned = "ZONE" in batch.rules.values[self.fed.time].type
         time = quote(self.fed.time) if zoned else f"timezone({zone}, CAST({quote(self.fed.time)} AS TIMESTAMP))"
-        return f"SELECT {AT}, {time} AS t FROM ({batch.seen(self.fed.time)}) WHERE t IS NOT NULL"
+        fresh = (f"(SELECT {AT} AS r, {time} AS t FROM ({batch.seen(self.fed.time)}) WHERE t IS NOT NULL "
+                 "AND r NOT IN (SELECT unnest(CAST($there AS BIGINT[]))))")
+        values = {"there": list(there)}
+        late = self.cursor.execute(f"SELECT r FROM {fresh} WHERE t < $mark", values | {"mark": mark}).fetchall()
+        [(newest,)] = self.cursor.execute(f"SELECT max(least(t, $now)) FROM {fresh}",
+                                          values | {"now": self.session.now()}).fetchall()
+        return {int(row) for row, in late}, newest
 
     def _there(self, batch: Batch, state: Manifest | None, mark: datetime | None) -> set[int]:
         """The numbers of the rows whose ids the dataset has."""
@@ -193,7 +200,7 @@ class _Attempt:
 
     def _landed(self, batch: Batch, kept: Sorted) -> Streamed:
         warn = self.fed.contract.on_violation == "warn"
-        judged = batch.judged(lambda rule: rule.hard or not (warn or rule.warns))
+        judged = replace(batch.judged(lambda rule: rule.hard or not (warn or rule.warns)), failed=())
         self._write(batch, judged, kept)
         fact = Streamed(
             subject=self.fed.name, stream=self.fed.stream.stream, events=len(self.events), taken=judged.good_rows,
@@ -246,11 +253,9 @@ class _Attempt:
         last = folds.latest_finding(self.session.ledger.entries("finding", subject=name), "ingest", name)
         was = last.fact.status if last is not None and isinstance(last.fact, Finding) else Status.PASS
         watching, monitor = monitor_of(self.session, "ingest", name)
-        status = verdict(batch, judged, monitor) if judged.rows else Status.PASS
-        if fact.dead and status is Status.PASS:
-            status = Status.WARN
         if not judged.bad_rows and not fact.dead and (was == Status.PASS or not judged.rows):
             return None
+        status = verdict(batch, judged, monitor) if judged.bad_rows else Status.WARN if fact.dead else Status.PASS
         title = f"{fact.taken:,} of {fact.events:,} events of {name} were taken in"
         title += f", {fact.bad:,} break the contract" if fact.bad else ""
         title += f", {fact.dead:,} are dead letters" if fact.dead else ""
@@ -309,7 +314,7 @@ class _Attempt:
         return self.lake.write(state.dataset, kept, sort=("position",), partition_by=("_day",), connection=self.cursor)
 
 
-def counts(batches: Sequence[Streamed]) -> Mapping[str, Any]:
+def counts(batches: Sequence[Streamed]) -> dict[str, int]:
     """What became of the events of several batches."""
     total: Counter[str] = Counter()
     for fact in batches:

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from mlops_tui.contracts import compiled
+from mlops_tui.data import _catalogued as catalogued
 from mlops_tui.data._batch import BROKEN, FILE, Batch, Judged, References, opened
 from mlops_tui.data._landing import Landed, land
 from mlops_tui.data._places import placed
@@ -105,7 +106,8 @@ class Taking:
         links = [link for item in self.contract.properties for link in item.relationships]
         targets = sorted({link.to.partition(".")[0] for link in links})
         known = [each.id if (each := self.session.current(name)) else "" for name in targets]
-        content = [AGAIN, self.session.declared().fingerprint("dataset", self.name), known, self.source.form,
+        project = self.session.declared()
+        content = [AGAIN, project.fingerprint("dataset", self.name), str(project.zone), known, self.source.form,
                    [[str(path), digests[path], sorted(said.items())]
                     for path, said in zip(lies.paths, lies.files.values(), strict=True)]]
         return hashlib.sha256(json.dumps(content).encode()).hexdigest()
@@ -125,7 +127,8 @@ def taken(session: Session, dataset: str) -> View:
 
 def _from_files(taking: Taking, lies: Placed) -> View:
     session, name = taking.session, taking.name
-    lake, seen = session.data(), Seen(session.declared().root / ".mlops" / "seen" / f"{name}.json")
+    lake = session.data()
+    seen = lake.seen(name)
     session.progress(0, len(lies.files), "reading files")
     digests = seen.digests(lies.paths)
     key, now = taking.key(digests), session.current(name)
@@ -200,7 +203,7 @@ def _made(taking: Taking, batch: Batch, judged: Judged) -> list[Manifest]:
     if _refused(taking, judged) or not judged.rows:
         return []
     lake, rules, made = taking.session.data(), batch.rules, list[Manifest]()
-    if isinstance(batch, InPlace):
+    if judged.good_rows and isinstance(batch, InPlace):
         made.append(batch.state(taking.session, taking.name, judged))
         lake.keep(made[0])
     elif judged.good_rows:
@@ -235,8 +238,9 @@ def _landed(taking: Taking, batch: Batch, judged: Judged, made: Sequence[Manifes
 
     if not made:
         session.ledger.append(record())  # type: ignore[arg-type]
-        return []
-    return land(session, made, source, record, whole=name)  # type: ignore[arg-type]
+    landed = land(session, made, source, record, whole=name) if made else []  # type: ignore[arg-type]
+    catalogued.ping(session, name)
+    return landed
 
 
 def _unchanged(taking: Taking, lies: Placed, state: Manifest) -> View:

@@ -37,7 +37,7 @@ def list_(session: Session, dataset: str | None) -> View:
     names = [project.subject(dataset, "dataset").name] if dataset else list(project.datasets)
     entries = session.ledger.entries("snapshot", "quarantine")
     known = [(each, counted_rules) for name in names for state in (session.current(quarantine_of(name)),)
-             for counts in (_counts(session, state),) for each in asides(name, state, entries)
+             for counts in (_counts(session, state),) for each in asides(name, state, entries, session.data())
              for counted_rules in (each.rules if each.rules is not None else counts.get(each.batch, {}),)]
     known.sort(key=lambda pair: pair[0].status != "open")
     rows: list[Row] = [
@@ -49,7 +49,7 @@ def list_(session: Session, dataset: str | None) -> View:
     title = (f"{counted(total, 'row waits', 'rows wait')} in {counted(len(waiting), 'batch', 'batches')}" if waiting
              else "No rows wait in quarantine")
     facts = Facts({"open_batches": len(waiting), "open_rows": total})
-    shown: list[Column | str] = [*([] if dataset else ["dataset"]), Column("batch", cut=SHORT), "status", "rows",
+    shown: list[Column | str] = [*([] if dataset else ["dataset"]), Column("batch", cut=20), "status", "rows",
                                  "since", "source", "rules"]
     actions = tuple(Action(f"Look at {each.batch[:SHORT]} of {each.dataset}", ("quarantine", "show", each.dataset,
                                                                              each.batch)) for each in waiting[:3])

@@ -264,6 +264,7 @@ def partition_changes(old: Manifest, new: Manifest) -> list[Row]:
 
 
 def _by_partition(state: Manifest) -> dict[str, list[FileRef]]:
+    """The files of each partition; it may have several."""
     found: dict[str, list[FileRef]] = {}
     for file in state.files:
         found.setdefault(_named(file.partition), []).append(file)
@@ -309,8 +310,7 @@ def hold(session: Session, subject: str, reason: str) -> View:
     dataset, id = _held(session, subject)
     session.ledger.append(Hold(subject=dataset, event="held", snapshot=id, reason=reason))
     what = f"{dataset}@{id[:12]}" if id else f"Every state of {dataset}"
-    return View(f"{what} is under legal hold", Status.DONE, (Facts({"dataset": dataset, "snapshot": id or None}),),
-                (Action("What is held", ("snapshot", "gc")),))
+    return View(f"{what} is under legal hold", Status.DONE, (Facts({"dataset": dataset, "snapshot": id or None}),))
 
 
 @decide(of=snapshot)

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from mlops_tui.data import snapshot as snapshot_module
 from mlops_tui.opening import open_project
 from mlops_tui.session import ReplayClock, Session, without_project
 from mlops_tui.view import Status
-from store.lake import Manifest
+from store.lake import Lake, Manifest
 
 QUERY = "SELECT i AS id, i % 3 AS g, 'x' || i AS name, '2013-06-0' || (1 + i % 2) AS day FROM range($n) t(i)"
 
@@ -107,6 +108,21 @@ def test_a_missing_file_and_a_changed_manifest_are_named(one: Session) -> None:
     shown = rows(one.perform(["snapshot", "verify"]), "damaged")
     assert {(row["file"], row["snapshots"]) for row in shown} == {
         (str(manifest), (first.id[:12],)), (second.files[0].path, (second.id[:12],))}
+
+
+def test_a_damaged_mask_and_a_file_outside_the_lake_that_is_gone_are_named(one: Session, tmp_path: Path) -> None:
+    lake, state = one.data(), put(one, n=10)
+    less = lake.without(state.files[0], "flights", "SELECT 1")
+    outside = Lake(tmp_path / "elsewhere").write("flights", QUERY, values={"n": 3}).files[0]
+    there = replace(outside, base=str(tmp_path / "elsewhere"), partition=state.files[1].partition)
+    odd = one.commit(Manifest("flights", state.columns, (less, there)))[0]
+    assert one.perform(["snapshot", "verify"]).view.status is Status.PASS
+    (lake.root / less.mask).write_bytes(b"PAR1")
+    lake.place_of(there).unlink()
+    shown = rows(one.perform(["snapshot", "verify"]), "damaged")
+    assert {(row["file"], row["what"], row["snapshots"]) for row in shown} == {
+        (less.path, "its mask: content differs from its hash", (odd.id[:12],)),
+        (str(tmp_path / "elsewhere" / there.path), "missing", (odd.id[:12],))}
 
 
 # -- diff -------------------------------------------------------------------------------------------------------

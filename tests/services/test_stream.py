@@ -108,13 +108,13 @@ def test_a_consumer_killed_mid_batch_again_and_again_leaves_every_event_once(ser
     total, chance = 6000, random.Random(20130914)
     fill(server, *(event(number, at=NOON + timedelta(minutes=number)) for number in range(total)),
          {"event": "{no json"}, event(7, delay=9999.0), *(event(total + bad, delay=9999.0) for bad in range(5)))
-    killed = 0
+    killed, watching = 0, opened(root)
     for _ in range(8):
-        before = len(read_so_far(opened(root), "flights"))
+        before = len(read_so_far(watching, "flights"))
         process = consumer(root)
         try:
             deadline = time.monotonic() + 60
-            while len(read_so_far(opened(root), "flights")) <= before and time.monotonic() < deadline:
+            while len(read_so_far(watching, "flights")) <= before and time.monotonic() < deadline:
                 time.sleep(0.02)
             time.sleep(chance.uniform(0, 0.15))
             assert process.poll() is None
@@ -172,7 +172,7 @@ def test_two_consumers_at_once_share_the_events_and_take_none_twice(server: Redi
     assert ids(session) == Counter(range(1500)), "each id once, though the producer sent it twice"
     batches = [fact_of(each) for each in read_so_far(session, "flights")]
     assert sum(fact.taken for fact in batches) == 1500
-    assert sum(fact.twice for fact in batches) == 1500
+    assert sum(fact.twice for fact in batches) >= 1500, "more where one was so slow that the other took over"
 
 
 def test_one_that_was_overtaken_looks_again(server: RedisServer, root: Path) -> None:
