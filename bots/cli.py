@@ -16,7 +16,7 @@ from bots.local.workspace import LocalSlack
 from bots.manifest import manifest as manifest_of
 from bots.surface import Service, Settings
 from mlops_tui.daemon import Daemon, Say, ledger_of
-from mlops_tui.errors import BadInput, NotDeclared, NotFound, Refusal
+from mlops_tui.errors import BadInput, Denied, NotDeclared, NotFound, Refusal
 from mlops_tui.opening import open_project
 from mlops_tui.session import Session
 from store.queues import Outbox
@@ -94,7 +94,11 @@ def again(root: Path | None, number: int) -> None:
 def _outbox(root: Path | None) -> Outbox:
     if root is None:
         raise NotDeclared("There is no project here.", next="Try: mlops-tui init")
-    return Outbox(ledger_of(open_project(root)).engine)
+    session = open_project(root)
+    if session.only:
+        raise Denied(f"{session.actor.name} sees some partitions only; what Slack is told is made of all.",
+                     where="team.yaml, only")
+    return Outbox(ledger_of(session).engine)
 
 
 def _workspace(session: Session | None) -> tuple[dict[str, str], dict[str, str]]:

@@ -101,9 +101,9 @@ class Noun(HelpOption, click.Group):
         return super().parse_args(ctx, self.with_verb(args))
 
     def with_verb(self, args: list[str]) -> list[str]:
-        """The words after the noun, with the verb that it stands for alone, or followed by a subject."""
-        if not args and self.bare:
-            return [self.bare]
+        """The words after the noun, with the verb it stands for: alone, before options, or before a subject."""
+        if self.bare and (not args or (args[0].startswith("--") and args[0] != "--help")):
+            return [self.bare, *args]
         if args and self.subject and self._is_subject(args[0]):
             return [self.subject, *args]
         return args
@@ -205,7 +205,11 @@ class LocalPath(click.ParamType[Path]):
 
 
 def local_path(session: "Session", text: str) -> Path:
-    """A path that the actor may name; Denied through a door that is not on this machine."""
+    """A path that the actor may name; Denied through a door that is not on this machine, and to who is bound to some
+    partitions: the files of the others lie on it."""
+    if session.only:
+        raise Denied(f"{session.actor.name} sees some partitions only, and names no paths.", where="team.yaml, only",
+                     next="Name a declared dataset instead.")
     if session.actor.source not in LOCAL_SOURCES:
         raise Denied(f"A path on the machine cannot be named from {session.actor.source}.",
                      next="Name a declared dataset instead.")

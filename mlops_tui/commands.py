@@ -122,7 +122,8 @@ def named(argv: Sequence[str]) -> tuple[str, click.Command] | None:
     if not isinstance(command, click.Group):
         return (argv[0], command) if command is not None else None
     second = argv[1] if len(argv) > 1 else ""
-    verb = second if second in command.commands else getattr(command, "subject" if second else "bare", None) or ""
+    verb = second if second in command.commands else getattr(
+        command, "subject" if second and not second.startswith("-") else "bare", None) or ""
     found = command.commands.get(verb)
     return (f"{argv[0]} {verb}", found) if found is not None else None
 
@@ -166,7 +167,7 @@ def _usage_hint(problem: click.ClickException) -> str:
 
 def _enter(session: "Session", call: Call, argv: tuple[str, ...], consent: str | None, reason: str | None,
            dry_run: bool) -> Outcome:
-    roles.check(session.actor, call.command, call.shape)
+    roles.check(session.actor, call.command, call.shape, session.only)
     if session.as_of is not None and not call.fold:
         raise BadInput(f"'{call.command}' cannot be shown as of another time.", next="Drop --as-of.")
     if call.shape is Shape.LOOK:
@@ -229,7 +230,8 @@ def _by_hand(session: "Session", view: View, since: int) -> View:
     counts = f"Run by hand: status counts it while {monitor} does not know." if fact.declaration else \
         f"Run by hand, and not as {monitor} looks: status does not take it for an answer of {monitor}."
     said = Text(f"{counts} Its alerts follow its own runs alone.")
-    again = Action(f"Run it as {monitor}", (fact.check, fact.subject, "--monitor", monitor))
+    declared = session.declared().monitors[monitor]
+    again = Action(f"Run it as {monitor}", declared.command(monitor))
     return replace(view, parts=(*view.parts, said), actions=(*view.actions, again))
 
 

@@ -7,15 +7,16 @@ Refusal (store.refusal)      expected; shown to the person, never a traceback
 ├── BadInput                 the call or its data are not usable             exit 2
 ├── NotDeclared              no project here, or the project lacks it        exit 2
 ├── MissingExtra             an optional part is not installed               exit 2
+├── Cancelled                somebody asked the work to stop                 exit 130
 └── Denied                   this person may not                             exit 4
 """
 
 from importlib.util import find_spec
 
-from store.refusal import Conflict, NotFound, Refusal, Unreadable, nearest
+from store.refusal import Conflict, Forbidden, NotFound, Refusal, Unreadable, nearest
 
-__all__ = ["BadInput", "Conflict", "Denied", "MissingExtra", "NotDeclared", "NotFound", "Refusal", "Unreadable",
-           "need_extra", "nearest"]
+__all__ = ["BadInput", "Cancelled", "Conflict", "Denied", "Forbidden", "MissingExtra", "NotDeclared", "NotFound",
+           "Refusal", "Unreadable", "need_extra", "nearest"]
 
 
 class BadInput(Refusal):
@@ -36,11 +37,15 @@ class MissingExtra(Refusal):
     code = "missing_extra"
 
 
-class Denied(Refusal):
-    """This person may not do this."""
+class Cancelled(Refusal):
+    """Somebody asked the work to stop, and it stopped."""
 
-    code = "denied"
-    exit = 4
+    code = "cancelled"
+    exit = 130
+
+
+class Denied(Forbidden):
+    """This person may not do this."""
 
 
 def need_extra(module: str, extra: str) -> None:

@@ -1,5 +1,6 @@
 """Who may what: the only place that compares roles."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -34,14 +35,23 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "demo": ("viewer", "admin"),
     "train": ("engineer", "oncall", "admin"),
     "ingest": ("operator", "admin"),
+    "quarantine replay": ("operator", "admin"),
+    "quarantine discard": ("engineer", "steward", "admin"),
+    "snapshot take": ("operator", "admin"),
     "alert resolve": ("operator", "oncall", "admin"),
     "incident resolve": ("operator", "oncall", "admin"),
     "checklist decline": ("engineer", "approver", "admin"),
+    "stability retire": ("engineer", "steward", "admin"),
+    "catalog sign": ("steward", "admin"),
     "checklist sign": ("approver", "legal", "steward", "admin"),
     "snapshot hold": ("legal", "admin"),
     "snapshot release": ("legal", "admin"),
     "approve": ("approver", "legal", "admin"),
+    "aggregate release": ("viewer", *APART),  # what it answers tells of nobody
 }
+
+# What somebody who is bound to some partitions may run: it reads data through the session, which leaves the others out.
+BOUND = frozenset({"profile", "sql", "snapshot diff", "snapshot verify"})
 
 
 @dataclass(frozen=True)
@@ -68,10 +78,23 @@ def allowed_roles(command: str, shape: Shape) -> tuple[str, ...]:
     return _SPECIAL.get(command) or _SPECIAL.get(noun) or _USUAL[shape]
 
 
-def check(actor: Actor, command: str, shape: Shape) -> None:
-    """Refuse an actor who holds none of the roles that may run the command."""
+def check(actor: Actor, command: str, shape: Shape, only: Mapping[str, Sequence[str]] | None = None) -> None:
+    """Refuse an actor who holds none of the roles that may run the command, or whom `only` binds to partitions of which
+    the command knows nothing."""
+    if only and command not in BOUND:
+        raise Denied(f"{actor.name} is bound to {bound_to(only)}; '{command}' shows or changes what is made of all.",
+                     where="team.yaml, only", next=f"These keep to it: {', '.join(sorted(BOUND))}.")
     wanted = allowed_roles(command, shape)
     if not any(actor.has(role) for role in wanted):
         held = ", ".join(sorted(actor.roles)) or "no role"
         raise Denied(f"{actor.name} ({held}) may not run '{command}'",
                      where="roles", next=f"Ask somebody who is {' or '.join(wanted)}.")
+
+
+def bound_to(only: Mapping[str, Sequence[str]]) -> str:
+    """The partitions somebody is bound to, in words.
+
+    >>> bound_to({"tenant": ["acme", "globex"], "region": ["eu"]})
+    'tenant=acme|globex, region=eu'
+    """
+    return ", ".join(f"{key}={'|'.join(values)}" for key, values in only.items())

@@ -7,7 +7,7 @@ from typing import Literal
 from mlops_tui.logicaltypes import NEVER, Value
 from store.quoting import quote
 
-Comparison = Literal["=", "<", "<=", ">", ">="]
+Comparison = Literal["=", "!=", "<", "<=", ">", ">="]
 AT = quote("#at")  # the number of a row in its batch
 
 
@@ -26,8 +26,8 @@ class Bound:
         (True, False)
         """
         measured = 100 * count / max(rows, 1) if self.percent else count
-        return {"=": measured == self.value, "<": measured < self.value, "<=": measured <= self.value,
-                ">": measured > self.value, ">=": measured >= self.value}[self.comparison]
+        return {"=": measured == self.value, "!=": measured != self.value, "<": measured < self.value,
+                "<=": measured <= self.value, ">": measured > self.value, ">=": measured >= self.value}[self.comparison]
 
     def __str__(self) -> str:
         return f"{self.comparison} {self.value:g}{' %' if self.percent else ''}"
@@ -71,6 +71,15 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Latency:
+    """How many seconds old the newest time may be; `rule` is what fails where it is older. `sql` gives the time."""
+
+    rule: Rule
+    sql: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Compiled:
     """A contract, made ready for files with certain columns."""
 
@@ -82,6 +91,7 @@ class Compiled:
     sort: tuple[str, ...]
     unchecked: tuple[str, ...]
     ignored: tuple[str, ...]
+    latency: Latency | None = None
 
     @property
     def row_rules(self) -> tuple[Rule, ...]:
@@ -90,5 +100,5 @@ class Compiled:
 
 
 def key_alias(names: tuple[str, ...]) -> str:
-    """The name under which the first row of each duplicated key is joined."""
-    return quote(f"#first {','.join(names)}")
+    """The table of the rows that repeat a key: their numbers, in the column `#again`."""
+    return quote(f"#again {','.join(names)}")

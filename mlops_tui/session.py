@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import gettempdir
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mlops_tui import folds, reactions
 from mlops_tui.errors import NotDeclared, NotFound
@@ -101,6 +101,13 @@ class History(Protocol):
     def acting_as(self, actor: str) -> "History": ...
 
 
+@runtime_checkable
+class Limitable(Protocol):
+    """A history that can be cut down to what says nothing of anybody's rows."""
+
+    def limited(self) -> "Any": ...
+
+
 Progress = Callable[[int, int, str], None]
 
 
@@ -125,6 +132,15 @@ class Session:
     open_tracking: "Callable[[], Tracking] | None" = None
     directory: Path = field(default_factory=Path.cwd)
     single_user: bool = True
+
+    only: Mapping[str, tuple[str, ...]] = field(init=False, default_factory=dict)
+
+    def __post_init__(self) -> None:
+        """`only`: the partitions that the actor is bound to, by key, as team.yaml says; empty for who may see all."""
+        person = self.project.team.people.get(self.actor.name) if self.project is not None else None
+        self.only = person.only if person is not None else {}
+        if self.only and isinstance(self.ledger, Limitable):
+            self.ledger = self.ledger.limited()
 
     def now(self) -> datetime:
         """The session's time: aware, UTC."""
@@ -159,7 +175,12 @@ class Session:
         self.declared()
         if self.lake is None:
             raise NotDeclared("This session has no lake.")
-        return self.lake
+        return self.lake.bounded(self.only, self._shared) if self.only else self.lake
+
+    def _shared(self, dataset: str) -> bool:
+        """Whether a dataset is for everybody, whatever they are bound to: its contract says `shared: true`."""
+        declared = self.declared().datasets
+        return dataset in declared and declared[dataset].custom("shared") is True
 
     def tracking(self) -> "Tracking":
         """The project's model registry, opened when it is first needed."""

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
-from mlops_tui.errors import Denied, Refusal
+from mlops_tui.errors import Forbidden, Refusal
 
 
 class Status(StrEnum):
@@ -175,7 +175,7 @@ def finite(value: float | None) -> float | None:
 
 def refused(problem: Refusal) -> View:
     """An expected error as a view: what, where, and what next, which may be a command."""
-    status = Status.DENIED if isinstance(problem, Denied) else Status.ERROR
+    status = Status.DENIED if isinstance(problem, Forbidden) else Status.ERROR
     facts = {name: value for name, value in (("where", problem.where), ("next", problem.next)) if value}
     to_try, _, command = problem.next.partition("Try: mlops-tui ")
     actions = (Action("Try", tuple(command.split())),) if command and not to_try else ()

@@ -4,20 +4,22 @@ import errno
 import hashlib
 import json
 import os
+import shutil
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
-from urllib.parse import quote_from_bytes
-from uuid import uuid4
+from urllib.parse import quote_from_bytes, unquote
 
 import duckdb
 
 from store.quoting import file_list, literal, quote
-from store.refusal import Conflict, NotFound, Refusal, Unreadable, nearest
+from store.refusal import Conflict, Forbidden, NotFound, Refusal, Unreadable, nearest
+from store.seen import Seen, digest_of
 
 MEMORY = "2GB"
 STAGING = "_staging"
@@ -25,7 +27,7 @@ STAGED = quote("=staged")
 ORDERED = quote("=ordered")
 AT = quote("=at")
 REMEMBERED = 64
-NULL = "__null__"  # the partition of rows without a value
+NULL, HIVE_NULL = "__null__", "__HIVE_DEFAULT_PARTITION__"  # how a partition says that it has no value
 LONGEST = 120  # bytes of a value in a path; a name may have 255, and has a key as well
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -92,14 +94,25 @@ class Manifest:
 
     def replacing(self, new: "Manifest") -> "Manifest":
         """This snapshot with the partitions of `new` put in place of its own; Conflict where they have other keys."""
+        self._check_keys(new)
+        replaced = {tuple(sorted(file.partition.items())) for file in new.files}
+        kept = tuple(file for file in self.files if tuple(sorted(file.partition.items())) not in replaced)
+        return Manifest(self.dataset, new.columns, tuple(sorted((*kept, *new.files), key=lambda file: file.path)))
+
+    def appending(self, new: "Manifest") -> "Manifest":
+        """This snapshot with the files of `new` beside its own, so that a partition may have several; a file that it
+        has already comes once. Conflict where they have other keys."""
+        self._check_keys(new)
+        files = {(file.path, file.digest): file for file in (*self.files, *new.files)}
+        return Manifest(self.dataset, {**self.columns, **new.columns},
+                        tuple(file for _, file in sorted(files.items())))
+
+    def _check_keys(self, new: "Manifest") -> None:
         ways = dict.fromkeys((*self.partitioned_by, *new.partitioned_by))
         if len(ways) > 1:
             named = " and by ".join(", ".join(keys) or "nothing" for keys in ways)
             raise Conflict(f"The files of '{self.dataset}' are partitioned by {named}: put together, rows would be "
                            "there twice.", next=f"Try: mlops-tui snapshot log {self.dataset}")
-        replaced = {tuple(sorted(file.partition.items())) for file in new.files}
-        kept = tuple(file for file in self.files if tuple(sorted(file.partition.items())) not in replaced)
-        return Manifest(self.dataset, new.columns, tuple(sorted((*kept, *new.files), key=lambda file: file.path)))
 
 
 class Lake:
@@ -110,6 +123,11 @@ class Lake:
         self.threads = threads or min(4, os.cpu_count() or 1)
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._manifests: dict[Path, Manifest] = {}
+        self._remembering = Lock()
+
+    def bounded(self, only: Mapping[str, Sequence[str]], shared: Callable[[str], bool]) -> "Bounded":
+        """The lake for somebody who may see some partitions only; datasets that are `shared` he sees whole."""
+        return Bounded(self, only, shared)
 
     def connect(self) -> duckdb.DuckDBPyConnection:
         """A cursor of this process's DuckDB: UTC, bounded memory, no extensions fetched."""
@@ -123,19 +141,21 @@ class Lake:
     # -- writing ------------------------------------------------------------------------------------------------
 
     def write(self, dataset: str, query: str, *, sort: Sequence[str] = (), partition_by: Sequence[str] = (),
-              connection: duckdb.DuckDBPyConnection | None = None, values: Values | None = None) -> Manifest:
+              connection: duckdb.DuckDBPyConnection | None = None, values: Values | None = None,
+              staging: Path | None = None) -> Manifest:
         """Write the rows of a query as content-addressed files, and the manifest they make; nothing is announced.
 
         With `sort`, ties are ordered by the other columns, so that the bytes depend on the rows alone; without, the
-        order of the query stays. `values` are bound to the query's `$name` parameters.
+        order of the query stays. `values` are bound to the query's `$name` parameters. `staging`: a folder of the
+        lake's `staging()` that nobody else writes in meanwhile.
         """
         cursor, by, bound = connection or self.connect(), tuple(partition_by), dict(values or {})
         staged = _rows(cursor, query, bound, staged=bool(by or not sort))
-        with self._room(), self.staging() as staging, staged as (relation, columns):
+        with self._room(), nullcontext(staging) if staging else self.staging() as folder, staged as (relation, columns):
             self._check_columns(dataset, columns, (*sort, *by))
             order = ", ".join(quote(name) for name in dict.fromkeys((*sort, *columns))) if sort else "rowid"
-            written = (_partitioned(cursor, order, staging, by) if by
-                       else _whole(cursor, relation, bound, order, staging))
+            written = (_partitioned(cursor, order, folder, by) if by
+                       else _whole(cursor, relation, bound, order, folder))
             files = [self._place(dataset, *each) for each in written]
         manifest = Manifest(dataset, columns, tuple(sorted(files, key=lambda file: file.path)))
         self.keep(manifest)
@@ -160,6 +180,13 @@ class Lake:
             target.parent.mkdir(parents=True, exist_ok=True)
             staged.replace(target)
 
+    def take(self, dataset: str, source: Path, rows: int, partition: Mapping[str, str]) -> FileRef:
+        """Keep a copy of a Parquet file as it is: a link would change with its source."""
+        with self.staging() as folder:
+            staged = folder / "taken.parquet"
+            shutil.copyfile(source, staged)
+            return self._place(dataset, staged, rows, partition)
+
     def without(self, file: FileRef, dataset: str, rows: str,
                 connection: duckdb.DuckDBPyConnection | None = None) -> FileRef:
         """The unmasked file less the rows whose numbers (from 0) the column of `rows` gives; it is not rewritten."""
@@ -173,6 +200,24 @@ class Lake:
             mask = f"{dataset}/_masks/{sha256_of(staged)}.parquet"
             self._appear(staged, self.root / mask)
         return replace(file, rows=file.rows - left_out, mask=mask)
+
+    def taken_over(self, manifest: Manifest, dataset: str) -> Manifest:
+        """The same rows as a snapshot of another dataset: its files are linked, not copied."""
+        made = Manifest(dataset, manifest.columns, tuple(self._linked(file, dataset) for file in manifest.files))
+        self.keep(made)
+        return made
+
+    def _linked(self, file: FileRef, dataset: str) -> FileRef:
+        if file.base or file.mask:
+            return file
+        found = replace(file, path="/".join([dataset, *file.path.split("/")[1:]]))
+        target = self.root / found.path
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):  # somebody else was as quick
+                target.hardlink_to(self.root / file.path)
+        _touched(target)
+        return found
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
@@ -195,9 +240,10 @@ class Lake:
                           next="Make room, for example with: mlops-tui snapshot gc") from problem
 
     def keep(self, manifest: Manifest) -> None:
-        """Store the manifest under its id; the same content is the same file."""
+        """Store the manifest under its id; the same content is the same file, unless it lies somewhere else by now."""
         path = self._manifest_path(manifest.dataset, manifest.id)
-        self._put(path, json.dumps(_document(manifest)).encode())
+        lost = any(file.base for file in manifest.files) and path.exists() and not self.has(read_manifest(path))
+        self._put(path, json.dumps(_document(manifest)).encode(), anew=lost)
         self._remember(path, manifest)
 
     def keep_result(self, key: str, manifest: Manifest) -> None:
@@ -210,6 +256,15 @@ class Lake:
         path = self._result_path(dataset, key)
         found = read_result(path) if path.exists() else None
         return found if found and self.has(found) else None
+
+    def keep_document(self, dataset: str, key: str, content: bytes) -> None:
+        """Store a small result (figures, a profile) under the digest of all that it depends on."""
+        self._put(self._result_path(dataset, key), content)
+
+    def document(self, dataset: str, key: str) -> bytes | None:
+        """The small result of a key; None where it was never kept."""
+        path = self._result_path(dataset, key)
+        return path.read_bytes() if path.exists() else None
 
     def has(self, manifest: Manifest) -> bool:
         """Whether every file of a snapshot, and every mask, is there."""
@@ -242,18 +297,26 @@ class Lake:
     def _manifest_path(self, dataset: str, snapshot: str) -> Path:
         return self.root / dataset / "_snapshots" / f"{snapshot}.json"
 
-    def _put(self, target: Path, content: bytes) -> None:
+    def _put(self, target: Path, content: bytes, *, anew: bool = False) -> None:
         """Let a whole file appear under its name, or nothing; one that was there is as young as a new one."""
-        if _touched(target) or target.exists():
+        if not anew and (_touched(target) or target.exists()):
             return
-        staged = self.root / STAGING / f"work-{os.getpid()}-{uuid4().hex}"
-        with self._room():
-            staged.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                staged.write_bytes(content)
-                self._appear(staged, target)
-            finally:
-                staged.unlink(missing_ok=True)
+        with self._room(), self._staged_file() as staged:
+            staged.write_bytes(content)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            staged.replace(target)
+
+    @contextmanager
+    def _staged_file(self) -> Iterator[Path]:
+        """As `staging`, for one small file: a folder costs more to make and remove than the file."""
+        parent = self.root / STAGING
+        parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=parent, prefix=f"work-{os.getpid()}-")
+        os.close(handle)
+        try:
+            yield Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
 
     def put_object(self, content: bytes) -> str:
         """Keep a document (a declaration, an SQL text, a report) under its SHA-256."""
@@ -280,42 +343,65 @@ class Lake:
                 raise NotFound(f"No snapshot '{snapshot}' of '{dataset}'.",
                                next=f"Try: mlops-tui snapshot log {dataset}")
             path = found[0]
-        return self._manifests[path] if path in self._manifests else self._remember(path, read_manifest(path))
+        return self._manifests.get(path) or self._remember(path, read_manifest(path))
 
     def _remember(self, path: Path, manifest: Manifest) -> Manifest:
-        """What a snapshot consists of never changes: it is read once."""
-        if len(self._manifests) >= REMEMBERED:
-            del self._manifests[next(iter(self._manifests))]
-        self._manifests[path] = manifest
+        """What a snapshot consists of never changes: it is read once. Threads may write at the same time."""
+        with self._remembering:
+            if len(self._manifests) >= REMEMBERED:
+                del self._manifests[next(iter(self._manifests))]
+            self._manifests[path] = manifest
         return manifest
+
+    def seen(self, dataset: str) -> Seen:
+        """The digests of a dataset's files that lie elsewhere, as they were when last read."""
+        return Seen(self.root / "_seen" / f"{dataset}.json")
+
+    def _check_unchanged(self, manifest: Manifest) -> None:
+        """Refuse a snapshot of which a file that lies elsewhere is not what it was: its rows would be others'."""
+        elsewhere = {self.place_of(file): file for file in manifest.files if file.base}
+        digests = self.seen(manifest.dataset).digests(elsewhere) if elsewhere else {}
+        for path, digest in digests.items():
+            if digest != elsewhere[path].sha256:
+                raise Unreadable(f"'{path.name}' of {manifest.dataset}@{manifest.id[:12]} was changed where it lies.",
+                                 where=str(path), next=f"Try: mlops-tui snapshot take {manifest.dataset}")
 
     def scan(self, manifest: Manifest) -> str:
         """The SQL that reads a snapshot; one without files reads as no rows of its columns.
 
-        NotFound where a file of it is gone.
+        NotFound where a file of it is gone, Unreadable where one that lies elsewhere was changed.
         """
         for place in self._missing(manifest):
             raise NotFound(f"A file of {manifest.dataset}@{manifest.id[:12]} is gone.", where=str(place),
                            next=f"Try: mlops-tui snapshot log {manifest.dataset}")
+        self._check_unchanged(manifest)
         if not manifest.files:
             nothing = ", ".join(f"CAST(NULL AS {kind}) AS {quote(name)}" for name, kind in manifest.columns.items())
             return f"(SELECT {nothing} WHERE false)"
-        whole, masked = ([file for file in manifest.files if bool(file.mask) is there] for there in (False, True))
-        if not masked:
-            return self._read(whole)
-        return f"(SELECT * FROM {self._read(whole)} UNION ALL BY NAME {self._unmasked(masked)})" if whole else \
-            f"({self._unmasked(masked)})"
+        sorts: dict[tuple[bool, bool], list[FileRef]] = {}
+        for file in manifest.files:
+            sorts.setdefault((bool(file.base), bool(file.mask)), []).append(file)
+        parts = [self._rows(files, manifest.columns if in_place else None, masked=masked)
+                 for (in_place, masked), files in sorted(sorts.items())]
+        together = " UNION ALL BY NAME ".join(f"SELECT * FROM {part}" for part in parts)
+        return parts[0] if len(parts) == 1 else f"({together})"
 
-    def _read(self, files: Sequence[FileRef]) -> str:
+    def _rows(self, files: Sequence[FileRef], columns: Mapping[str, str] | None, *, masked: bool) -> str:
+        """What follows FROM, for files of one sort; `columns` are given for files that are read where they are."""
         paths = file_list([str(self.place_of(file)) for file in files])
-        return f"read_parquet({paths}, hive_partitioning = false, union_by_name = true)"
-
-    def _unmasked(self, files: Sequence[FileRef]) -> str:
-        """The rows that their files' masks leave; a file and its mask have the same place in their lists."""
-        masks = file_list([str(self.root / file.mask) for file in files])
-        return (f"SELECT * EXCLUDE ({AT}) FROM (SELECT *, {{'f': file_index, 'r': file_row_number}} AS {AT} FROM "
-                f"{self._read(files)}) ANTI JOIN (SELECT {{'f': file_index, 'r': \"row\"}} AS {AT} FROM "
-                f"read_parquet({masks})) USING ({AT})")
+        by_path = columns is not None and all(_says_partition(file) for file in files)
+        options = f"hive_partitioning = {str(by_path).lower()}, union_by_name = true"
+        if by_path:
+            options += f", hive_types = {{{', '.join(f'{quote(key)}: VARCHAR' for key in files[0].partition)}}}"
+        read, listed = f"read_parquet({paths}, {options})", "*"
+        if columns is not None:
+            listed = ", ".join(_declared(name, kind, files, by_path=by_path) for name, kind in columns.items())
+        if not masked:
+            return read if columns is None else f"(SELECT {listed} FROM {read})"
+        masks = file_list([str(self.root / file.mask) for file in files])  # a file and its mask have the same place
+        return (f"(SELECT * EXCLUDE ({AT}) FROM (SELECT {listed}, {{'f': file_index, 'r': file_row_number}} AS {AT} "
+                f"FROM {read}) ANTI JOIN (SELECT {{'f': file_index, 'r': \"row\"}} AS {AT} FROM "
+                f"read_parquet({masks})) USING ({AT}))")
 
     def place_of(self, file: FileRef) -> Path:
         """Where a file of a snapshot lies."""
@@ -351,6 +437,68 @@ def _touched(path: Path) -> bool:
     except OSError:  # not there, or another user's
         return False
     return True
+
+
+class Bounded(Lake):
+    """A lake of which somebody sees some partitions only: what is read of a snapshot is read of them alone."""
+
+    def __init__(self, lake: Lake, only: Mapping[str, Sequence[str]], shared: Callable[[str], bool]) -> None:
+        self.__dict__.update(lake.__dict__)
+        self.whole, self.only, self.shared = lake, only, shared
+
+    def connect(self) -> duckdb.DuckDBPyConnection:
+        return self.whole.connect()
+
+    def _bounded(self, manifest: Manifest) -> Manifest:
+        """The snapshot with the files of those partitions; Forbidden where it is not partitioned so."""
+        if self.shared(manifest.dataset):
+            return manifest
+        for key in self.only:
+            if any(key not in file.partition for file in manifest.files):
+                raise Forbidden(f"'{manifest.dataset}' is not partitioned by {key}, to which you are bound.",
+                                where="team.yaml, only", next="It is for everybody once its contract says "
+                                "customProperties: [{property: shared, value: true}]")
+        kept = tuple(file for file in manifest.files
+                     if all(file.partition[key] in values for key, values in self.only.items()))
+        return Manifest(manifest.dataset, manifest.columns, kept)
+
+    def manifest(self, dataset: str, snapshot: str) -> Manifest:
+        return self._bounded(super().manifest(dataset, snapshot))
+
+    def stored(self, dataset: str, snapshot: str) -> Manifest:
+        return self._bounded(super().stored(dataset, snapshot))
+
+    def result(self, dataset: str, key: str) -> Manifest | None:
+        found = super().result(dataset, key)
+        return self._bounded(found) if found is not None else None
+
+    def scan(self, manifest: Manifest) -> str:
+        return super().scan(self._bounded(manifest))
+
+    def object(self, digest: str) -> bytes:
+        raise Forbidden("What is kept beside the data is made of all partitions.", where="team.yaml, only")
+
+
+def _says_partition(file: FileRef) -> bool:
+    """Whether the path of a file that is read where it is says all of its partition, as DuckDB reads paths."""
+    said = dict(part.partition("=")[::2] for part in Path(file.path).parts[:-1] if "=" in part)
+    return bool(said) and dict(file.partition) == {
+        key: NULL if value == HIVE_NULL else unquote(value) for key, value in said.items()}
+
+
+def _declared(name: str, kind: str, files: Sequence[FileRef], *, by_path: bool) -> str:
+    """SQL of a column of files that are read where they are, of the declared type; from the path where that has it.
+
+    What is not of that type is null, and so is a NaN: those rows are masked, or have no value there, as in `ingest`.
+    """
+    column = quote(name)
+    if not by_path and any(name in file.partition for file in files):
+        texts = [file.partition.get(name, NULL) for file in files]
+        values = ", ".join("NULL" if text == NULL else literal(text) for text in texts)
+        column = f"CAST([{values}] AS VARCHAR[])[CAST(file_index AS BIGINT) + 1]"
+    value = f"TRY_CAST({column} AS {kind})"
+    number = f"CASE WHEN NOT isnan({value}) THEN {value} END"  # = NaN may be folded away (see logicaltypes)
+    return f"{number if kind == 'DOUBLE' else value} AS {quote(name)}"
 
 
 def _damage(path: Path, digest: str) -> str:
@@ -392,8 +540,7 @@ def _document(manifest: Manifest) -> dict[str, Any]:
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return digest_of(path)
 
 
 def columns_of(cursor: duckdb.DuckDBPyConnection, query: str, values: Values | None = None) -> dict[str, str]:
@@ -450,10 +597,11 @@ def _copy(cursor: duckdb.DuckDBPyConnection, query: str, target: Path, values: V
 
 
 def _partition(by: Sequence[str], values: Sequence[object]) -> dict[str, str]:
-    return {name: _partition_text(value) for name, value in zip(by, values, strict=True)}
+    return {name: partition_text(value) for name, value in zip(by, values, strict=True)}
 
 
-def _partition_text(value: object) -> str:
+def partition_text(value: object) -> str:
+    """A value as its partition is named."""
     if value == NULL:
         raise Refusal(f"'{NULL}' cannot be a partition value: it stands for rows without one.")
     return NULL if value is None else str(value)

@@ -4,6 +4,7 @@ Refusal
 ├── Unreadable      a file or value that cannot be read as what it should be
 ├── Conflict        somebody else changed it meanwhile
 ├── NotFound        nothing of that name
+├── Forbidden       this person may not
 └── (mlops_tui.errors continues the tree)
 """
 
@@ -36,6 +37,13 @@ class Conflict(Refusal):
     """The state changed between the look and the step."""
 
     code = "conflict"
+
+
+class Forbidden(Refusal):
+    """This person may not."""
+
+    code = "denied"
+    exit = 4
 
 
 class NotFound(Refusal):

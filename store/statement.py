@@ -1,8 +1,10 @@
 """What an SQL text reads and calls, as DuckDB's own parser sees it: nothing is run."""
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -18,6 +20,29 @@ UNSTEADY = frozenset((
     "gen_random_uuid", "get_current_time", "get_current_timestamp", "getvariable", "in_search_path", "nextval",
     "now", "random", "reservoir_quantile", "setseed", "setval", "sleep_ms", "stats", "today",
     "transaction_timestamp", "txid_current", "uuid", "uuidv4", "uuidv7", "write_log"))
+
+_STRING = r"'(?:[^']|'')*'"
+_GAP = re.compile(rf"""(?P<kept>{_STRING}|"(?:[^"]|"")*")|(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)+""", re.DOTALL)
+# Strings with a notation of their own, and comments within comments, begin or end where the pattern cannot see it.
+_UNSEEN = re.compile(r"(?<!\w)[ex]'|\$\w*\$|/\*(?:(?!\*/).)*/\*", re.IGNORECASE | re.DOTALL)
+
+
+def compact(text: str) -> str:
+    """The text less its comments, with one space for each gap: what is left of two texts is equal only where they say
+    the same. A line break between two strings is kept, since it joins them.
+
+    >>> compact("SELECT 1,  -- one\\n  'a  b'")
+    "SELECT 1, 'a  b'"
+    """
+    if _UNSEEN.search(text):
+        return text
+    made, end = list[str](), 0
+    for found in _GAP.finditer(text):
+        made.append(text[end:found.start()])
+        end = found.end()
+        joins = "\n" in found[0] and text.endswith("'", 0, found.start()) and text.startswith("'", end)
+        made.append(found["kept"] or ("\n" if joins else " "))
+    return "".join([*made, text[end:]]).strip()
 
 
 @dataclass(frozen=True)
@@ -39,6 +64,35 @@ class Statement:
     unsteady: tuple[Named, ...]
 
 
+@dataclass(frozen=True)
+class Asked(Statement):
+    """A look as a person writes it: `text` is what is run, `verb` what it begins with (SELECT for every query)."""
+
+    text: str = ""
+    verb: str = "SELECT"
+
+
+_VERB = re.compile(r"\s*(DESCRIBE|SUMMARIZE|EXPLAIN(?:\s+ANALYZE)?)\s+(.*)", re.IGNORECASE | re.DOTALL)
+
+
+def asked(text: str, connection: duckdb.DuckDBPyConnection) -> Asked:
+    """A query, or DESCRIBE, SUMMARIZE or EXPLAIN of one or of a table; Unreadable where it is anything else."""
+    bare = text.strip().rstrip(";").rstrip()
+    if not bare:
+        raise Unreadable("There is no SQL.", where="the query", next='Try: mlops-tui sql "SELECT 1"')
+    found = _VERB.fullmatch(bare)
+    verb, query = (found[1].split()[0].upper(), found[2]) if found else ("SELECT", bare)
+    try:
+        statement = parsed(query, "the query", connection)
+    except Unreadable:
+        if found is None or found[1].upper().startswith("EXPLAIN"):
+            raise
+        query = f"FROM {query}"
+        statement = parsed(query, "the query", connection)
+    return Asked(statement.tables, statement.sources, statement.parameters, statement.unsteady,
+                 f"{found[1]} {query}" if found else query, verb)
+
+
 def parsed(text: str, where: str, connection: duckdb.DuckDBPyConnection) -> Statement:
     """The text as one SELECT; Unreadable with the line where it is not."""
     asked = "SELECT json_serialize_sql(?, skip_null := true, skip_default := true, skip_empty := true)"
@@ -54,6 +108,35 @@ def parsed(text: str, where: str, connection: duckdb.DuckDBPyConnection) -> Stat
         raise Unreadable(f"The SQL has {len(statements)} statements.", where=where,
                          next="Write one SELECT; its rows are the result.")
     return _read(text, list(_nodes(statements[0])))
+
+
+@cache
+def _aggregates() -> frozenset[str]:
+    """The functions that make one value of many rows, as DuckDB lists them."""
+    with duckdb.connect(":memory:") as connection:
+        found = connection.execute("SELECT DISTINCT function_name FROM duckdb_functions() "
+                                   "WHERE function_type = 'aggregate'").fetchall()
+    return frozenset(str(name) for (name,) in found)
+
+
+def row_wise(text: str, connection: duckdb.DuckDBPyConnection) -> frozenset[str] | None:
+    """The columns that a SELECT reads of its one table where each row stands for itself; None where other rows count.
+
+    `*` stands for all of them. No joins, aggregates, windows, subqueries, order or limit.
+    """
+    asked = "SELECT json_serialize_sql(?, skip_null := true, skip_default := true, skip_empty := true)"
+    document = json.loads(connection.execute(asked, [text]).fetchall()[0][0])
+    [statement] = document["statements"]
+    top, nodes = statement["node"], list(_nodes(statement["node"]))
+    aggregates = _aggregates()
+    alone = top.get("type") == "SELECT_NODE" and top.get("from_table", {}).get("type") == "BASE_TABLE" and \
+        not any(top.get(part) for part in ("modifiers", "group_expressions", "qualify", "having", "sample"))
+    others = any((node is not top and str(node.get("type", "")).endswith("_NODE")) or node.get("class") == "WINDOW"
+                 or node.get("function_name") in aggregates for node in nodes)
+    if not alone or others:
+        return None
+    return frozenset("*" if node["class"] == "STAR" else str(node["column_names"][-1])
+                     for node in nodes if node.get("class") in ("STAR", "COLUMN_REF"))
 
 
 def _read(text: str, nodes: list[dict[str, Any]]) -> Statement:

@@ -8,7 +8,7 @@ from mlops_tui import folds
 from mlops_tui.data._regrouped import Regrouped
 from mlops_tui.session import Session
 from store.facts import Fact, Finding, Snapshot
-from store.lake import Manifest
+from store.lake import FileRef, Manifest
 
 if TYPE_CHECKING:
     from store.ledger import Entry
@@ -29,28 +29,30 @@ class Landed:
 
     def partitions(self) -> list[tuple[str, str, int, int]]:
         """Each partition that was written: its name, `new`, `replaced` or `already there`, its rows before and now."""
-        old = {_name(file.partition): file for file in self.put_into.files} if self.put_into else {}
+        old = _by_name(self.put_into.files) if self.put_into else {}
         found = []
-        for file in self.written.files:
-            name = _name(file.partition)
-            was = old.get(name)
-            change = "new" if was is None else "already there" if was.digest == file.digest else "replaced"
-            found.append((name, change, was.rows if was else 0, file.rows))
+        for name, files in _by_name(self.written.files).items():
+            was = old.get(name, [])
+            same = {file.digest for file in was} == {file.digest for file in files}
+            change = "new" if not was else "already there" if same else "replaced"
+            found.append((name, change, sum(file.rows for file in was), sum(file.rows for file in files)))
         return found
 
 
 def land(session: Session, manifests: Sequence[Manifest], source: str,
-         judged: Callable[[Sequence[Landed]], Finding], regrouped: Regrouped | None = None) -> list[Landed]:
+         judged: Callable[[Sequence[Landed]], Finding], regrouped: Regrouped | None = None,
+         whole: str = "") -> list[Landed]:
     """Partitions replace their like, others stay; nothing is appended where everything was there already.
 
-    `regrouped` is a state that has other partitions now; Conflict where its dataset has changed since.
+    `regrouped` is a state that has other partitions now; Conflict where its dataset has changed since. `whole`: the
+    dataset of which nothing stays but what was written.
 
     One transaction: whoever dies before it has changed nothing, and two processes at once both land.
     """
     landed: list[Landed] = []
 
     def decide(entries: "Sequence[Entry]") -> Iterable[Fact]:
-        landed[:] = [_merged(session, manifest, entries, regrouped) for manifest in manifests]
+        landed[:] = [_merged(session, manifest, entries, regrouped, whole) for manifest in manifests]
         new = [each for each in landed if each.changed]
         if not new:
             return ()
@@ -63,18 +65,26 @@ def land(session: Session, manifests: Sequence[Manifest], source: str,
     return landed
 
 
-def _merged(session: Session, written: Manifest, entries: "Sequence[Entry]", regrouped: Regrouped | None) -> Landed:
+def _merged(session: Session, written: Manifest, entries: "Sequence[Entry]", regrouped: Regrouped | None,
+            whole: str) -> Landed:
     mine = [entry for entry in entries if entry.kind == "snapshot" and entry.subject == written.dataset]
     parent = folds.current_snapshot(mine)
     before = session.data().manifest(written.dataset, parent) if parent else None
     base = regrouped.now if regrouped is not None and before is not None and before.id == regrouped.was.id else before
-    partitioned = base is not None and any(file.partition for file in written.files)
+    partitioned = base is not None and any(file.partition for file in written.files) and written.dataset != whole
     return Landed(written, before, base.replacing(written) if base and partitioned else written, base)
 
 
 def _snapshot(each: Landed, source: str) -> Snapshot:
     return Snapshot(subject=each.written.dataset, snapshot=each.after.id, parent=each.before.id if each.before else "",
                     rows=each.after.rows, bytes=each.after.bytes, source=source)
+
+
+def _by_name(files: Sequence[FileRef]) -> dict[str, list[FileRef]]:
+    found: dict[str, list[FileRef]] = {}
+    for file in files:
+        found.setdefault(_name(file.partition), []).append(file)
+    return found
 
 
 def _name(partition: Mapping[str, str]) -> str:

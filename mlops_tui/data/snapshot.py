@@ -11,11 +11,12 @@ import click
 from duckdb import DuckDBPyConnection
 
 from mlops_tui import folds
-from mlops_tui.capability import Plan, act, decide, local_path, look, noun
+from mlops_tui.capability import Plan, act, decide, local_path, look, measure, noun
 from mlops_tui.data import _collecting as collecting
 from mlops_tui.data import _retention as retention
 from mlops_tui.data._diff import Side, columns_between, rows_between
 from mlops_tui.data._lineage import lineage_view
+from mlops_tui.data._taking import taken
 from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput, Conflict, NotFound, Refusal, nearest
 from mlops_tui.session import Session
@@ -86,6 +87,23 @@ def _listed(entries: "Sequence[Entry]", all_entries: "Sequence[Entry]", *first: 
     return Table.of("snapshots", rows, *first, Column("snapshot", cut=12), "rows", "bytes",
                     Column("created_at", "created"), "tags", Column("source", cut=18), "run", Column("parent", cut=12),
                     *([Column("gone", "let go")] if any(row["gone"] for row in rows) else ()), total=total)
+
+
+# -- taking -----------------------------------------------------------------------------------------------------
+
+
+@measure(of=snapshot)
+@click.argument("dataset")
+def take(session: Session, dataset: str) -> View:
+    """Look where DATASET's data already are (`servers` of its contract) and make their present state a snapshot.
+
+    Parquet files, Delta and Iceberg tables are read where they are and never copied; CSV, JSON and tables of a database
+    are read into the lake. Rows that break the contract are set aside, as `ingest` does.
+
+    \b
+    Example: mlops-tui snapshot take flights
+    """
+    return taken(session, dataset)
 
 
 # -- checking ---------------------------------------------------------------------------------------------------
@@ -246,6 +264,7 @@ def partition_changes(old: Manifest, new: Manifest) -> list[Row]:
 
 
 def _by_partition(state: Manifest) -> dict[str, list[FileRef]]:
+    """The files of each partition; it may have several."""
     found: dict[str, list[FileRef]] = {}
     for file in state.files:
         found.setdefault(_named(file.partition), []).append(file)

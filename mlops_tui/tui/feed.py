@@ -10,10 +10,10 @@ from mlops_tui.commands import root, summary
 from mlops_tui.core.audit import row as entry_row
 from mlops_tui.core.job import row as job_row
 from mlops_tui.core.status import KINDS
-from mlops_tui.errors import Refusal
+from mlops_tui.errors import Denied, Refusal
 from mlops_tui.opening import open_project
 from mlops_tui.render.keep import written
-from mlops_tui.roles import Shape
+from mlops_tui.roles import Shape, bound_to
 from mlops_tui.session import ReplayClock
 from mlops_tui.tui.cache import FORM, path_of
 from mlops_tui.tui.filtering import wishes
@@ -48,6 +48,9 @@ class Feed:
 
     def __init__(self, folder: Path, person: str, read_only: bool) -> None:
         self.session = open_project(folder, person=person, source="dashboard", read_only=read_only)
+        if only := self.session.only:
+            raise Denied(f"{self.session.actor.name} is bound to {bound_to(only)}; the dashboard shows what is made of "
+                         "all.", where="team.yaml, only", next="Try: mlops-tui sql --help")
         self._head = -1
         self._open_jobs: frozenset[int] = frozenset()
         self._told = datetime.min.replace(tzinfo=UTC)

@@ -1,7 +1,7 @@
 """The parts of the dashboard that are a list beside the detail of its row: which commands fill them, how rows look."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from rich.text import Text
@@ -28,7 +28,7 @@ class Side:
 class Section:
     """`looks` are the commands whose answers `rows` makes a list of; a row's `argv` shows its detail.
 
-    With `sides`, a row's `key` names a thing that has several details, one shown at a time.
+    With `sides`, a row's `name` is that of a thing with several details, one shown at a time; its `kind` says which.
     """
 
     id: str
@@ -38,11 +38,17 @@ class Section:
     looks: tuple[tuple[str, ...], ...] = ()
     rows: Callable[[Sequence[View]], list[Row]] = lambda views: []
     tall: int = 2
-    sides: tuple[Side, ...] = ()
+    sides: Mapping[str, tuple[Side, ...]] = field(default_factory=dict)
 
-    def detail(self, row: Row, side: int) -> tuple[str, ...]:
-        """The command that shows the row, on one of its sides."""
-        argv = self.sides[side].command(str(row["key"])) if self.sides else row.get("argv")
+    def sides_of(self, row: Row | None) -> tuple[Side, ...]:
+        """The sides that the row has."""
+        return self.sides.get(str(row.get("kind") or ""), ()) if row is not None else ()
+
+    def detail(self, row: Row, side: str) -> tuple[str, ...]:
+        """The command that shows the row on the side of that title, or on its first one."""
+        sides = self.sides_of(row)
+        chosen = next((each for each in sides if each.title == side), sides[0] if sides else None)
+        argv = chosen.command(str(row["name"])) if chosen is not None else row.get("argv")
         return argv if isinstance(argv, tuple) else ()
 
 
@@ -50,7 +56,8 @@ class Section:
 
 
 def _pipelines(views: Sequence[View]) -> list[Row]:
-    return [{**row, "key": row["pipeline"], "argv": ("pipeline", "status", str(row["pipeline"]))}
+    return [{**row, "key": row["pipeline"], "kind": "pipeline", "name": row["pipeline"],
+             "argv": ("pipeline", "status", str(row["pipeline"]))}
             for row in views[0].table("pipelines").rows]
 
 
@@ -58,7 +65,7 @@ def _pipeline(row: Row, width: int, zone: tzinfo) -> list[Text]:
     seconds = row.get("seconds")
     took = f"{seconds:.1f} s" if isinstance(seconds, (int, float)) else ""
     when = f"last run {_when(row.get('last_run'), zone)}" if row.get("last_run") else "never run"
-    return lines_of(glyph(row.get("status")), (str(row["pipeline"]), Text(str(row["status"]), style=glyph(
+    return lines_of(glyph(row.get("status")), (str(row["pipeline"]), Text(str(row["state"]), style=glyph(
         row.get("status"))[1])), (f"{when} · {row['steps']} steps", took), width)
 
 
@@ -166,10 +173,11 @@ def _interval(row: Row, name: str) -> str:
 
 SECTIONS: Mapping[str, Section] = {section.id: section for section in (
     Section("pipelines", "Pipelines", "No pipeline is declared yet.\n\npipelines/NAME.yaml   declares one", _pipeline,
-            (("pipeline", "status"),), _pipelines, sides=(
+            (("pipeline", "status"),), _pipelines, sides={"pipeline": (
                 Side("Steps", lambda name: ("pipeline", "status", name)),
                 Side("Graph", lambda name: ("pipeline", "graph", name)),
-                Side("Plan", lambda name: ("pipeline", "plan", name)))),
+                Side("Log", lambda name: ("pipeline", "log", name)),
+                Side("Plan", lambda name: ("pipeline", "plan", name)))}),
     Section("models", "Models", "No model is declared yet.\n\nmodels/NAME.yaml   declares one", _version,
             (("model", "list"),), _versions),
     Section("monitoring", "Monitors", "Nothing is watched yet.\n\nmonitors/NAME.yaml   declares a monitor", _monitor,

@@ -376,3 +376,17 @@ def test_a_result_that_was_changed_is_refused(lake: Lake) -> None:
     path.write_text(path.read_text().replace('"v"', '"w"'))
     with pytest.raises(Unreadable, match="was changed"):
         lake.result("d", "k" * 64)
+
+
+def test_a_partition_may_have_several_files_once_rows_are_appended(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    one, two = (lake.write("flights", f"SELECT {number} AS id, '2013-06-01' AS day", partition_by=("day",))
+                for number in (1, 2))
+    both = one.appending(two)
+    assert (both.rows, len(both.files), both.partitioned_by) == (2, 2, (("day",),))
+    assert both.appending(two).id == both.id, "the same file is there once"
+    assert both.id == two.appending(one).id
+    assert sorted(lake.connect().execute(f"SELECT id FROM {lake.scan(both)}").fetchall()) == [(1,), (2,)]
+    assert both.replacing(one).id == one.id, "and a partition is replaced with all of its files"
+    with pytest.raises(Conflict):
+        both.appending(lake.write("flights", "SELECT 3 AS id"))

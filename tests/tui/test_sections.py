@@ -58,7 +58,7 @@ def test_a_row_has_sides_and_every_row_then_shows_the_same_one(full: Session) ->
             assert "pipeline graph daily" in terminal.text
             await terminal.press("down")
             assert "pipeline graph weekly" in terminal.text
-            await terminal.press("right", "right")
+            await terminal.press("right", "right", "right")
             assert "pipeline status weekly" in terminal.text
             await terminal.press("left")
             assert "pipeline plan weekly" in terminal.text

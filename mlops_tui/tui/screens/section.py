@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from mlops_tui.tui.messages import Perform, Sifted, Sought
 from mlops_tui.tui.screens.framed import Framed
-from mlops_tui.tui.sections import SECTIONS
+from mlops_tui.tui.sections import SECTIONS, Side
 from mlops_tui.tui.standing import MODES, Standing
 from mlops_tui.tui.widgets.body import NOTHING
 from mlops_tui.tui.widgets.pane import Pane
@@ -39,7 +39,7 @@ class SectionScreen(Framed):
         super().__init__(standing, id=id)
         self._section = SECTIONS[id]
         self._shown: tuple[str, ...] = ()
-        self._side = 0
+        self._side = ""
         self.typed = ""
 
     @property
@@ -110,11 +110,15 @@ class SectionScreen(Framed):
 
     def _head(self, argv: tuple[str, ...]) -> None:
         """The command at the top of its answer; where a row has sides, their names, and the command below."""
-        command = escape(" ".join(argv))
-        named = [f"[b $primary]{side.title}[/]" if place == self._side else f"[$text-muted]{side.title}[/]"
-                 for place, side in enumerate(self._section.sides)]
+        command, sides = escape(" ".join(argv)), self._section.sides_of(self.list.row)
+        named = [f"[b $primary]{side.title}[/]" if side is self._seen(sides) else f"[$text-muted]{side.title}[/]"
+                 for side in sides]
         self.pane.border_title = " · ".join(named) or command
         self.pane.border_subtitle = command if named else ""
+
+    def _seen(self, sides: Sequence[Side]) -> Side:
+        """The side that is shown: the one that was last chosen, where this row has it."""
+        return next((side for side in sides if side.title == self._side), sides[0])
 
     @property
     def _leads(self) -> tuple[str, ...]:
@@ -177,8 +181,9 @@ class SectionScreen(Framed):
 
     def action_side(self, step: int) -> None:
         """Another side of the row under the cursor; every row then shows that one."""
-        if self._section.sides:
-            self._side = (self._side + step) % len(self._section.sides)
+        sides = self._section.sides_of(self.list.row)
+        if sides:
+            self._side = sides[(sides.index(self._seen(sides)) + step) % len(sides)].title
             self._head(self._leads)
             self._moved(Rows.Moved(self.list, self.list.row))
 
