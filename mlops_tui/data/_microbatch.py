@@ -278,6 +278,8 @@ class _Attempt:
                 raise Overtaken
             after = self._after(part, now)
             if after is not None and (now is None or after.id != now.id):
+                if part.new is not None:
+                    self.lake.require(part.new)
                 self.lake.keep(after)
                 facts.append(Snapshot(subject=part.name, snapshot=after.id, parent=now.id if now is not None else "",
                                       rows=after.rows, bytes=after.bytes, source=f"stream {self.fed.stream.stream}"))

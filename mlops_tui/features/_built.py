@@ -303,6 +303,7 @@ def _commit(session: Session, plan: Plan, made: Mapping[str, Manifest], *, whole
         key = f"{plan.version}/{plan.key if whole else ''}"
         if last is not None and (last.snapshot, last.key) == (manifest.id, key):
             return ()
+        lake.require(new)
         lake.keep(manifest)
         return (Snapshot(subject=plan.dataset, snapshot=manifest.id, parent=last.snapshot if last else "",
                          rows=manifest.rows, bytes=manifest.bytes, source="feature build", key=key),)
