@@ -144,7 +144,7 @@ def _from_files(taking: Taking, lies: Placed) -> View:
             lake.keep(made[0])
             lake.keep_result(key, made[0])
         seen.save(lies.paths)
-        return _view(taking, batch, judged, landed, lies)
+        return _view(taking, batch, judged, landed, lies.version)
 
 
 @contextmanager
@@ -160,9 +160,9 @@ def _stays(source: Source) -> bool:
 
 
 def _still(taking: Taking, lies: Placed, digests: Mapping[Path, str], seen: Seen) -> None:
-    """Conflict where a file is not what it was when the taking began."""
-    project = taking.session.declared()
-    again = source_of(taking.contract, project.root, placed(taking.where)).lies
+    """Conflict where a file is not what it was when the taking began; a table's newer version is no change of this."""
+    root = taking.session.declared().root
+    again = lies if lies.version else source_of(taking.contract, root, placed(taking.where)).lies
     assert isinstance(again, Placed)
     now = seen.digests(again.paths)
     changed = [path for path in (*now, *digests) if now.get(path) != digests.get(path)]
@@ -186,7 +186,7 @@ def _from_rows(taking: Taking) -> View:
         batch = opened(session, taking.contract, taking.where, [path], session.data().connect())
         judged = batch.judged(taking.bad)
         landed = _landed(taking, batch, judged, _made(taking, batch, judged), version)
-        return _view(taking, batch, judged, landed, None)
+        return _view(taking, batch, judged, landed, version)
 
 
 # -- what becomes of it -----------------------------------------------------------------------------------------
@@ -249,7 +249,7 @@ def _unchanged(taking: Taking, lies: Placed, state: Manifest) -> View:
                 (Facts(facts),), (Action("What it has been", ("snapshot", "log", taking.name)),))
 
 
-def _view(taking: Taking, batch: Batch, judged: Judged, landed: Sequence[Landed], lies: Placed | None) -> View:
+def _view(taking: Taking, batch: Batch, judged: Judged, landed: Sequence[Landed], version: str) -> View:
     _, monitor = monitor_of(taking.session, "ingest", taking.name)
     status, title = verdict(batch, judged, monitor), summary(batch, judged, taking.source.called)
     good = next((each for each in landed if each.written.dataset == taking.name), None)
@@ -258,7 +258,7 @@ def _view(taking: Taking, batch: Batch, judged: Judged, landed: Sequence[Landed]
     facts: dict[str, Cell] = {
         "dataset": taking.name, "rows": judged.rows, "good_rows": judged.good_rows, "bad_rows": judged.bad_rows,
         "warned_rows": judged.warned_rows, "source": taking.source.called,
-        "version": (lies.version or None) if lies else None, "files": len(lies.files) if lies else None,
+        "version": version or None, "files": len(batch.files),
         "in_place": in_place, "rows_before": good.before.rows if good and good.before else 0,
         "snapshot": good.after.id if good else None, "quarantine": aside.after.id if aside else None,
         "changed": good.changed if good else False}
