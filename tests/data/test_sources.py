@@ -283,3 +283,12 @@ def test_a_file_of_which_rows_are_deleted_is_not_read_alone(iceberg: IcebergTabl
     assert _plain(task, path, iceberg.schema())
     task.delete_files.add(task.file)
     assert not _plain(task, path, iceberg.schema())
+
+
+@pytest.mark.parametrize("form", ["delta", "iceberg"])
+def test_a_library_that_is_not_installed_is_named_with_how_to_install_it(project: Path, form: str,
+                                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlops_tui.errors.find_spec", lambda _: None)
+    outcome = take(declared(project, form))
+    assert outcome.error is not None
+    assert (outcome.exit, outcome.error["next"]) == (2, f"pip install 'mlops-tui[{form}]'")
