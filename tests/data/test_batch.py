@@ -192,7 +192,7 @@ def test_what_is_not_executed_is_always_said() -> None:
         found = unchecked("", properties)
         assert len(found) == 1, (properties, found)
         assert word in found[0]
-    moons = unchecked("slaProperties: [{property: latency, value: 1, unit: moons, element: t.a}]\n")
-    assert "1 moons is no span" in moons[0]
+    moons = "slaProperties: [{property: latency, value: 1, unit: moons, element: t.a}]\n"
+    assert "1 moons is no span" in unchecked(moons)[0]
     assert "event time" in unchecked("slaProperties: [{property: latency, value: 1, unit: d}]\n")[0]
     assert unchecked("slaProperties: [{property: retention, value: 3, unit: y}]\n") == ()
