@@ -10,7 +10,7 @@ from mlops_tui import folds
 from mlops_tui.errors import BadInput, NotFound, nearest
 from mlops_tui.session import Session
 from store.facts import Quarantined, Snapshot
-from store.lake import FileRef, Manifest
+from store.lake import FileRef, Lake, Manifest
 
 if TYPE_CHECKING:
     from store.ledger import Entry
@@ -35,7 +35,7 @@ class Aside:
     @property
     def source(self) -> str:
         """Its files, shortly."""
-        first, last = (self.files[0], self.files[-1]) if self.files else ("", "")
+        first, last = (self.files[0], self.files[-1]) if self.files else (self.batch, "")
         return first if len(self.files) < 2 else f"{first} … {last}"
 
 
@@ -49,8 +49,11 @@ def batch_of(source: str) -> str:
     return hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
-def asides(dataset: str, state: Manifest | None, entries: "Sequence[Entry]") -> list[Aside]:
-    """The batches of a dataset, the oldest first, from its quarantine's state and the history."""
+def asides(dataset: str, state: Manifest | None, entries: "Sequence[Entry]", lake: Lake | None = None) -> list[Aside]:
+    """The batches of a dataset, the oldest first, from its quarantine's state and the history.
+
+    A batch that is not named for its source (a stream's day) is looked for in the states of the quarantine in `lake`.
+    """
     rows = {file.partition[KEY]: file.rows for file in state.files} if state is not None else {}
     came: dict[str, Entry] = {}
     events: dict[str, list[Quarantined]] = {}
@@ -59,15 +62,28 @@ def asides(dataset: str, state: Manifest | None, entries: "Sequence[Entry]") -> 
             came.setdefault(batch_of(entry.fact.source), entry)
         elif isinstance(entry.fact, Quarantined) and entry.subject == dataset:
             events.setdefault(entry.fact.batch, []).append(entry.fact)
+    if lake is not None:
+        came |= _first_seen(lake, quarantine_of(dataset), set(rows) - set(came), entries)
     known = dict.fromkeys([*(batch for batch in came if batch in rows or batch in events), *events, *rows])
     return [_aside(dataset, batch, came.get(batch), rows.get(batch, 0), events.get(batch, [])) for batch in known]
+
+
+def _first_seen(lake: Lake, name: str, batches: set[str], entries: "Sequence[Entry]") -> "dict[str, Entry]":
+    """The entry with which each batch was there first."""
+    found: dict[str, Entry] = {}
+    for entry in entries if batches else ():
+        if isinstance(entry.fact, Snapshot) and entry.subject == name and len(found) < len(batches):
+            held = {file.partition[KEY] for file in lake.manifest(name, entry.fact.snapshot).files}
+            found |= dict.fromkeys((held & batches) - set(found), entry)
+    return found
 
 
 def _aside(dataset: str, batch: str, came: "Entry | None", rows: int, events: Sequence[Quarantined]) -> Aside:
     last = events[-1] if events else None
     status = "open" if rows or last is None else last.event
     source = came.fact.source if came is not None and isinstance(came.fact, Snapshot) else ""
-    files = tuple(each.rpartition(" ")[0] for each in source.split(", ") if each)
+    named = batch_of(source) == batch
+    files = tuple(each.rpartition(" ")[0] for each in source.split(", ") if each) if named else ()
     replayed = sum(each.rows for each in events if each.event == "replayed")
     closing = last if last is not None and status != "open" else None
     return Aside(dataset, batch, files, came.effective_at if came is not None else None, rows, status, replayed,
@@ -95,7 +111,8 @@ def found_aside(session: Session, dataset: str, batch: str) -> Aside:
 
 def asides_of(session: Session, dataset: str) -> list[Aside]:
     """The batches of a dataset as they are now."""
-    return asides(dataset, session.current(quarantine_of(dataset)), session.ledger.entries("snapshot", "quarantine"))
+    return asides(dataset, session.current(quarantine_of(dataset)), session.ledger.entries("snapshot", "quarantine"),
+                  session.data())
 
 
 def file_of(state: Manifest, batch: str) -> FileRef:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 TAKEN, CLASHES = quote("#taken"), quote("#clashes")
 SHOWN = 5  # rows that are bad still
-PLACE = ("_file", "_row")  # what tells a row of a batch from the others
+PLACE = ("_file", "_row", "_position")  # what tells a row of a batch from the others; a stream's has a position
 
 
 @dataclass(frozen=True)
@@ -101,13 +101,14 @@ class Replay:
         """How many mended rows left the quarantine before: those are passed over. BadInput where others are strange."""
         columns = batch.columns
         where = str(self.mended)
-        if "_row" not in columns:
-            raise BadInput(f"'{batch.paths[0].name}' does not say which rows it mends: it has no column '_row'.",
-                           where=where, next=f"Try: mlops-tui quarantine export {self.name} {self.aside.batch} --out "
-                           "FILE, and mend that file.")
-        if "_file" not in columns and len(self.aside.files) > 1:
-            raise BadInput("The batch came from several files, so '_file' has to say from which a row is.", where=where,
-                           next="Keep the column '_file' of the export.")
+        wanted = [name for name in PLACE if name in columns_of(self.cursor, f"SELECT * FROM {self.held}")]
+        if len(self._ask(f"SELECT DISTINCT _file FROM {self.held} LIMIT 2")) < 2:
+            wanted.remove("_file")
+        for name in wanted:
+            if name not in columns:
+                raise BadInput(f"'{batch.paths[0].name}' does not say which rows it mends: it has no column '{name}'.",
+                               where=where, next=f"Try: mlops-tui quarantine export {self.name} {self.aside.batch} "
+                               "--out FILE, and mend that file.")
         given, by = f"(SELECT {self._given(columns)} FROM {batch.read})", ", ".join(self._by(columns))
         twice = self._ask(f"SELECT _row FROM {given} GROUP BY {by} HAVING count(*) > 1 LIMIT 1")
         if twice:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from string import hexdigits
 from typing import TYPE_CHECKING
 
 import click
@@ -37,7 +38,7 @@ def list_(session: Session, dataset: str | None) -> View:
     names = [project.subject(dataset, "dataset").name] if dataset else list(project.datasets)
     entries = session.ledger.entries("snapshot", "quarantine")
     known = [(each, counted_rules) for name in names for state in (session.current(quarantine_of(name)),)
-             for counts in (_counts(session, state),) for each in asides(name, state, entries)
+             for counts in (_counts(session, state),) for each in asides(name, state, entries, session.data())
              for counted_rules in (each.rules if each.rules is not None else counts.get(each.batch, {}),)]
     known.sort(key=lambda pair: pair[0].status != "open")
     rows: list[Row] = [
@@ -49,7 +50,8 @@ def list_(session: Session, dataset: str | None) -> View:
     title = (f"{counted(total, 'row waits', 'rows wait')} in {counted(len(waiting), 'batch', 'batches')}" if waiting
              else "No rows wait in quarantine")
     facts = Facts({"open_batches": len(waiting), "open_rows": total})
-    shown: list[Column | str] = [*([] if dataset else ["dataset"]), Column("batch", cut=SHORT), "status", "rows",
+    cut = SHORT if all(set(each.batch) <= set(hexdigits) for each, _ in known) else None
+    shown: list[Column | str] = [*([] if dataset else ["dataset"]), Column("batch", cut=cut), "status", "rows",
                                  "since", "source", "rules"]
     actions = tuple(Action(f"Look at {each.batch[:SHORT]} of {each.dataset}", ("quarantine", "show", each.dataset,
                                                                              each.batch)) for each in waiting[:3])
@@ -197,7 +199,9 @@ def _replay_view(aside: Aside, done: Replayed) -> View:
         parts.append(Table.of("partitions", rows, "partition", "rows_before", "rows"))
     if done.still_bad:
         found = [{**row, "_row": row["place"]} for row in done.still_bad]
-        parts.append(bad_rows(found, "Bad still, counted from 0 in the source"))
+        few = f"The first {len(found)} of {done.judged.bad_rows:,} rows that are bad still" \
+            if len(found) < done.judged.bad_rows else "Bad still"
+        parts.append(bad_rows(found, f"{few}, counted from 0 in the source"))
     parts += [Text(f"Not checked: {each}.") for each in done.unchecked]
     status = Status.PASS if not done.left else Status.FAIL
     return View(title, status, tuple(parts), _next(aside) if done.left else (

@@ -15,6 +15,7 @@ from mlops_tui.kinds import Contract
 from mlops_tui.opening import open_project
 from mlops_tui.session import Session, without_project
 from mlops_tui.view import Status, Text
+from store.facts import Finding
 from tests.conftest import FILES
 from tests.data.test_ingest import CITIES, CONTRACT, WARN
 
@@ -229,6 +230,7 @@ def test_a_new_column_and_a_widened_type_are_said_when_a_file_is_taken_in(trips:
     duckdb.connect().execute(f"COPY ({query}) TO '{trips / 'new.parquet'}'")
     outcome = run(session, "ingest", "trips", "--file", trips / "new.parquet")
     assert "widened: id is DOUBLE in the file where the contract says integer" in texts(outcome)
-    finding = session.ledger.entries("finding", subject="trips")[-1].fact
-    assert [(each["kind"], each["column"]) for each in finding.detail["evolution"]] == [  # type: ignore[attr-defined]
+    [finding] = [entry.fact for entry in session.ledger.entries("finding", subject="trips")
+                 if isinstance(entry.fact, Finding) and entry.fact.check == "ingest"]
+    assert [(each["kind"], each["column"]) for each in finding.detail["evolution"]] == [
         ("added", "tip"), ("widened", "id")]

@@ -249,7 +249,24 @@ def test_rows_of_several_files_are_told_apart_by_their_file(trips: Path) -> None
     assert replay(session, file).view.facts()["taken_in"] == 1
     assert rows(session, "trips.quarantine", "_file, _row") == [("2.csv", 0)]
     file.write_text(file.read_text().replace("_file", "file"))
-    assert "'_file' has to say" in replay(session, file).view.title
+    session.perform(["ingest", "trips", *(word for each in files for word in ("--file", str(each)))])
+    assert "no column '_file'" in replay(session, file).view.title
+
+
+def test_rows_of_a_stream_are_told_apart_by_their_position(trips: Path) -> None:
+    session = opened(trips)
+    rows_of_a_day = ("SELECT * FROM (VALUES (1, '2013-06-01', '-1', 0, ['fare:minimum'], 's', 'p1'), "
+                     "(2, '2013-06-01', '-2', 0, ['fare:minimum'], 's', 'p2')) "
+                     "v(id, day, fare, _row, _rules, _file, _position)")
+    query = f"SELECT *, 's 2013-06-01' AS _batch FROM ({rows_of_a_day})"
+    session.commit(session.data().write("trips.quarantine", query, partition_by=("_batch",)))
+    [row] = session.perform(["quarantine", "trips"]).view.table("batches").rows
+    assert (row["batch"], row["source"], row["rows"]) == ("s 2013-06-01", "s 2013-06-01", 2)
+    assert row["since"] is not None
+    file = exported(session, trips, (1, "2013-06-01", 1), (2, "2013-06-01", -2), keep=2)
+    assert replay(session, file).view.facts()["taken_in"] == 1
+    assert rows(session, "trips.quarantine", "_position, fare") == [("p2", "-2")]
+    assert rows(session) == [(1, 1.0)]
 
 
 def test_rows_of_another_day_that_came_meanwhile_are_not_lost(session: Session, trips: Path) -> None:
