@@ -60,8 +60,11 @@ def closure(leads: Mapping[Node, Iterable[Node]], start: Node) -> set[Node]:
 
 def ancestry(entries: "Sequence[Entry]", documents: Documents, reads: Mapping[str, Collection[str]],
              carried: Collection[str]) -> Ancestry:
-    """The whole ancestry. `documents` gives what a step depended on, by its key; `reads` the datasets that each model's
-    features are made from; `carried` names the datasets whose states keep what they had (they are partitioned)."""
+    """The whole ancestry. `documents` gives what a step depended on, by its key.
+
+    `reads`: the datasets that a model's features, or a stored view (`delays.view`), are made from. `carried`: the
+    datasets whose states keep what they had, because they are partitioned.
+    """
     made = _Made(documents, reads, frozenset(carried))
     for entry in entries:
         if isinstance(entry.fact, Snapshot) and not entry.fact.tag:
@@ -95,7 +98,7 @@ class _Made:
             return
         whole = self._step(node, fact, at) or self._model(node, fact, at)
         if whole is None:
-            self._leads(node, at, _files(fact.source))
+            self._leads(node, at, self._named_by(dataset, fact.source))
             whole = dataset not in self.carried
         if before is not None and (fact.source == "compact" or not whole):
             self._leads(node, at, [before])
@@ -116,6 +119,15 @@ class _Made:
         """The state that a step read by a name: another step's result, or a dataset's."""
         there = self.known.get(snapshot, {})
         return there.get(f"{pipeline}.{name}") or there.get(name) or Node("state", name, snapshot)
+
+    def _named_by(self, dataset: str, source: str) -> list[Node]:
+        """What a source names: files, another dataset as it is now, or nothing that is new."""
+        first, _, rest = source.partition(" ")
+        others = {"windows": (rest,), "replay": (f"{dataset}.quarantine",), "discard": (), "compact": (),
+                  "feature": tuple(self.reads.get(dataset, ())) if rest == "build" else None}.get(first)
+        if others is None:
+            return _files(source)
+        return [self.current[name] for name in others if name in self.current]
 
     def _model(self, node: Node, fact: Snapshot, at: datetime) -> bool | None:
         """Features, training rows, scores or predictions of a model, made from what was current then."""

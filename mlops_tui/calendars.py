@@ -180,3 +180,12 @@ def _sla(contract: Contract, where: str) -> dict[str, timedelta]:
                            where=where, next="Write {property: latency, value: 30, unit: h}.")
         found[short] = span
     return found
+
+
+def hours(span: timedelta) -> str:
+    """A span in hours, as people write it.
+
+    >>> hours(timedelta(minutes=90))
+    '1.5'
+    """
+    return f"{span / HOUR:g}"

@@ -230,7 +230,8 @@ def _by_hand(session: "Session", view: View, since: int) -> View:
     counts = f"Run by hand: status counts it while {monitor} does not know." if fact.declaration else \
         f"Run by hand, and not as {monitor} looks: status does not take it for an answer of {monitor}."
     said = Text(f"{counts} Its alerts follow its own runs alone.")
-    again = Action(f"Run it as {monitor}", (fact.check, fact.subject, "--monitor", monitor))
+    declared = session.declared().monitors[monitor]
+    again = Action(f"Run it as {monitor}", declared.command(monitor))
     return replace(view, parts=(*view.parts, said), actions=(*view.actions, again))
 
 

@@ -228,7 +228,7 @@ class Server:
     customProperties: tuple[CustomProperty, ...] = ()
 
     def custom(self, name: str, default: str = "") -> str:
-        """One of our own keys of a server: user, passwordEnv, urlEnv."""
+        """One of our own keys of a server: user, userEnv, passwordEnv, urlEnv, incremental."""
         return next((str(item.value) for item in self.customProperties if item.property == name), default)
 
 
@@ -556,6 +556,11 @@ class Model:
                 yield Mistake(f"{key} lies from 0 to 1, not at {value:g}.", (key,))
 
 
+def looking(check: str, subject: str, monitor: str) -> tuple[str, ...]:
+    """The command line that looks as a monitor of that name does."""
+    return (*(("catalog", "check") if check == "catalog" else (check,)), subject, "--monitor", monitor)
+
+
 @dataclass(frozen=True)
 class AlertPolicy:
     after: OutOf = field(default_factory=lambda: OutOf(1, 1))
@@ -578,6 +583,10 @@ class Monitor:
     min_rows: int = 0
     alert: AlertPolicy | None = None
     description: str = ""
+
+    def command(self, name: str) -> tuple[str, ...]:
+        """The command line that looks as this monitor does."""
+        return looking(self.check, self.subject, name)
 
     def mistakes(self) -> Iterator[Mistake]:
         """Limits that the check does not know or that make no sense; a window or a number of rows that is none."""

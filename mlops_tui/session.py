@@ -133,15 +133,14 @@ class Session:
     directory: Path = field(default_factory=Path.cwd)
     single_user: bool = True
 
+    only: Mapping[str, tuple[str, ...]] = field(init=False, default_factory=dict)
+
     def __post_init__(self) -> None:
+        """`only`: the partitions that the actor is bound to, by key, as team.yaml says; empty for who may see all."""
+        person = self.project.team.people.get(self.actor.name) if self.project is not None else None
+        self.only = person.only if person is not None else {}
         if self.only and isinstance(self.ledger, Limitable):
             self.ledger = self.ledger.limited()
-
-    @property
-    def only(self) -> Mapping[str, tuple[str, ...]]:
-        """The partitions that the actor is bound to, by key (`only` in team.yaml); empty for who may see all."""
-        person = self.project.team.people.get(self.actor.name) if self.project is not None else None
-        return person.only if person is not None else {}
 
     def now(self) -> datetime:
         """The session's time: aware, UTC."""

@@ -10,7 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from store.refusal import Refusal
 from store.streams import Away, Event, Resume, Standing
 
-ANSWER = 10.0  # seconds for one answer
+ANSWER, JOINED = 10.0, 40.0  # seconds for one answer; for a part of the stream, which a dead consumer may hold
 TICK = 0.2
 GONE = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._RESOLVE)
 
@@ -22,8 +22,7 @@ class KafkaReader:
                  password: str = "") -> None:
         self.where, self.topic, self.resume, self.note = servers, topic, resume, ""
         self._assigned: list[TopicPartition] | None = None
-        self._ends: dict[int, int] = {}
-        self._down = ""
+        self._joined, self._down = False, ""
         settings: dict[str, Any] = {
             "bootstrap.servers": servers, "group.id": group, "enable.auto.commit": False,
             "auto.offset.reset": "earliest", "error_cb": self._heard, "session.timeout.ms": 10_000, "log_level": 0}
@@ -34,7 +33,6 @@ class KafkaReader:
             self._consumer: Any = Consumer(settings)
         except KafkaException as problem:
             raise Refusal(f"The Kafka consumer cannot be made: {problem}.", where=servers) from problem
-        self._consumer.subscribe([topic], on_assign=self._begin, on_lost=self._ended, on_revoke=self._ended)
 
     def _heard(self, error: KafkaError) -> None:
         if error.code() in GONE:
@@ -64,11 +62,14 @@ class KafkaReader:
     def read(self, limit: int) -> Sequence[Event]:
         """Up to so many messages; none once this consumer has its parts and has read each to its end."""
         began = time.monotonic()
+        if not self._joined:  # who only looks how it stands takes no part of the stream from others
+            self._consumer.subscribe([self.topic], on_assign=self._begin, on_lost=self._ended, on_revoke=self._ended)
+            self._joined = True
         while True:
             found = self._events(self._consumer.consume(limit, timeout=TICK))
             if found or (self._assigned is not None and self._at_end()):
                 return found
-            if time.monotonic() - began > ANSWER:
+            if time.monotonic() - began > (ANSWER if self._down else JOINED):
                 raise Away(f"The Kafka does not answer{f': {self._down}' if self._down else ''}.", where=self.where)
 
     def _events(self, messages: Sequence[Any]) -> list[Event]:

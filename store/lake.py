@@ -19,6 +19,7 @@ import duckdb
 
 from store.quoting import file_list, literal, quote
 from store.refusal import Conflict, Forbidden, NotFound, Refusal, Unreadable, nearest
+from store.seen import Seen, digest_of
 
 MEMORY = "2GB"
 STAGING = "_staging"
@@ -352,14 +353,28 @@ class Lake:
             self._manifests[path] = manifest
         return manifest
 
+    def seen(self, dataset: str) -> Seen:
+        """The digests of a dataset's files that lie elsewhere, as they were when last read."""
+        return Seen(self.root / "_seen" / f"{dataset}.json")
+
+    def _check_unchanged(self, manifest: Manifest) -> None:
+        """Refuse a snapshot of which a file that lies elsewhere is not what it was: its rows would be others'."""
+        elsewhere = {self.place_of(file): file for file in manifest.files if file.base}
+        digests = self.seen(manifest.dataset).digests(elsewhere) if elsewhere else {}
+        for path, digest in digests.items():
+            if digest != elsewhere[path].sha256:
+                raise Unreadable(f"'{path.name}' of {manifest.dataset}@{manifest.id[:12]} was changed where it lies.",
+                                 where=str(path), next=f"Try: mlops-tui snapshot take {manifest.dataset}")
+
     def scan(self, manifest: Manifest) -> str:
         """The SQL that reads a snapshot; one without files reads as no rows of its columns.
 
-        NotFound where a file of it is gone.
+        NotFound where a file of it is gone, Unreadable where one that lies elsewhere was changed.
         """
         for place in self._missing(manifest):
             raise NotFound(f"A file of {manifest.dataset}@{manifest.id[:12]} is gone.", where=str(place),
                            next=f"Try: mlops-tui snapshot log {manifest.dataset}")
+        self._check_unchanged(manifest)
         if not manifest.files:
             nothing = ", ".join(f"CAST(NULL AS {kind}) AS {quote(name)}" for name, kind in manifest.columns.items())
             return f"(SELECT {nothing} WHERE false)"
@@ -525,8 +540,7 @@ def _document(manifest: Manifest) -> dict[str, Any]:
 
 def sha256_of(path: Path) -> str:
     """The SHA-256 of a file's bytes."""
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
+    return digest_of(path)
 
 
 def columns_of(cursor: duckdb.DuckDBPyConnection, query: str, values: Values | None = None) -> dict[str, str]:

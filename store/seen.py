@@ -10,7 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from store.lake import sha256_of
 from store.refusal import NotFound
 
 YOUNG = 2_000_000_000  # ns: the coarsest clock of a file system that we know of (FAT) ticks every two seconds
@@ -53,7 +52,7 @@ class Seen:
     def _read(self, path: Path) -> str:
         now, before = time.time_ns(), _stamp(path)
         try:
-            digest = sha256_of(path)
+            digest = digest_of(path)
         except FileNotFoundError as problem:
             raise _gone(path) from problem
         if before == _stamp(path) and max(before[1], before[2]) < now - YOUNG:
@@ -72,6 +71,12 @@ class Seen:
         with os.fdopen(handle, "w", encoding="utf-8") as stream:
             stream.write(f"{hashlib.sha256(body.encode()).hexdigest()}\n{body}")
         Path(staged).replace(self.path)
+
+
+def digest_of(path: Path) -> str:
+    """The SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _load(path: Path) -> Mapping[str, list[object]]:
@@ -94,4 +99,4 @@ def _stamp(path: Path) -> Stamp:
 
 
 def _gone(path: Path) -> NotFound:
-    return NotFound(f"'{path.name}' is gone.", where=str(path), next="Was it removed while it was read? Take it again.")
+    return NotFound(f"'{path.name}' is gone.", where=str(path), next="Was it moved? Put it back, or take again.")

@@ -84,14 +84,23 @@ def test_a_prediction_leads_back_to_the_files_it_was_made_from(history: History,
         state("flights", "f2", "b.csv " + "3" * 16 + ", c.csv " + "4" * 16),
         state("airports", "a2", "new.csv " + "5" * 16),
         state("m.features", "x2", "windows"), state("m.predictions", "p1", "score m@1"),
-        state("flights", "f1", "restore"), state("other", "o1", "stream orders"))
-    found = ancestry(history.entries, {}.get, {"m": ("flights", "airports")}, ("flights", "m.features"))
+        state("flights", "f1", "restore"), state("other", "o1", "stream orders"),
+        state("v.view", "v1", "feature build"),
+        state("flights.windows", "w1", "windows flights"), state("flights.quarantine", "q1", "d.csv " + "6" * 16),
+        state("flights", "f3", "replay of batch 6666"), state("flights.quarantine", "q2", "discard of batch 6666"))
+    found = ancestry(history.entries, {}.get, {"m": ("flights", "airports"), "v.view": ("airports",)},
+                     ("flights", "m.features", "flights.quarantine"))
     files = {node.name for node in closure(found.parents, Node("state", "m.predictions", "p1")) if node.kind == "file"}
     assert files == {"a.csv", "b.csv", "c.csv", "airports.csv", "new.csv"}
     model = closure(found.parents, Node("model", "m", "1"))
     assert {node.name for node in model if node.kind == "file"} == {"a.csv", "airports.csv"}, "not what came later"
     down = closure(found.children(), Node("file", "c.csv", "4" * 16))
-    assert {str(node) for node in down} == {"flights@f2", "m.features@x2", "m.predictions@p1"}
+    assert {str(node) for node in down} == {"flights@f2", "m.features@x2", "m.predictions@p1"}, "f1 was restored"
+    assert found.parents[Node("state", "flights", "f3")] == {
+        Node("state", "flights", "f1"), Node("state", "flights.quarantine", "q1")}
+    assert found.parents[Node("state", "flights.quarantine", "q2")] == {Node("state", "flights.quarantine", "q1")}
+    assert found.parents[Node("state", "v.view", "v1")] == {Node("state", "airports", "a2")}
+    assert found.parents[Node("state", "flights.windows", "w1")] == {Node("state", "flights", "f1")}
     assert closure(found.children(), Node("state", "m.training", "t1")) == {
         Node("model", "m", "1"), Node("state", "m.scores", "s1"), Node("state", "m.predictions", "p1")}
     assert found.parents[Node("state", "airports", "a2")] == {Node("file", "new.csv", "5" * 16)}, "it was replaced"

@@ -45,7 +45,7 @@ SLIPS = [
      "schema: [{name: x, properties: []}]\ncustomProperties:\n  - {property: since, value: 2013-13-45}\n", "datasets",
      8, "month must be in 1..12"),
     ("datasets/x.yaml", "kind: DataContract\napiVersion: v3\nid: x\nversion: 1\nstatus: a\n"
-     "schema: [{name: x, properties: []}]\nservers: !python x\n", "datasets", 7, "Not YAML"),
+     "schema: [{name: x, properties: []}]\nprice: !python x\n", "datasets", 7, "Not YAML"),
     ("datasets/x.yaml", "kind: DataContract\napiVersion: v3\nid: x\nversion: 1\nstatus: a\nschema: []\n", "datasets", 1,
      "has one schema object, this one has 0"),
     ("pipelines/x.yaml", "steps:\n  - {name: a, sql: a.sql, input: [b]}\n", "pipelines", 2, "'inputs'"),

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mlops_tui.declare import place_of
@@ -95,6 +96,16 @@ def _checklist(written: _Written, checklist: Any) -> Iterator[Reference]:
         seen.add(item.id)
 
 
+def _bounds(project: Project, team: Path) -> Iterator[Reference]:
+    """People who are bound to partitions that nothing has: they see nothing at all."""
+    keys = {key for contract in project.datasets.values() for key in contract.partition_by}
+    for name, person in project.team.people.items():
+        for key in person.only:
+            if key not in keys:
+                yield Reference(f"team.yaml, {name}", f"is bound by '{key}', by which no dataset is partitioned",
+                                place_of(team, "people", name, "only", key), nearest(key, keys))
+
+
 def _team(project: Project) -> Iterator[Reference]:
     """Roles that are none, and one person under two names, who could vote twice."""
     people, team, settings = project.team.people, project.root / "team.yaml", project.root / "mlops.yaml"
@@ -103,6 +114,7 @@ def _team(project: Project) -> Iterator[Reference]:
             if role not in ROLES:
                 yield Reference(f"team.yaml, {name}", f"names the role '{role}', which is not declared",
                                 place_of(team, "people", name, "roles", number), nearest(role, ROLES))
+    yield from _bounds(project, team)
     for key, what in (("login", "login"), ("slack", "Slack account")):
         owners: dict[str, str] = {}
         for name, person in people.items():

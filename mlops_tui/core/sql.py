@@ -29,7 +29,7 @@ def sql(session: Session, query: str, limit: int, seconds: float, out: Path | No
     what a model is given), `ledger` with its JSON bodies, and `findings`, `alerts`, `runs` and every other kind of
     entry with its fields as columns.
 
-    \\b
+    \b
     Example: mlops-tui sql "SELECT kind, count(*) FROM ledger GROUP BY ALL" --limit 10
              mlops-tui sql "SELECT * FROM alerts" --as-of 2013-09-14
              mlops-tui sql "SUMMARIZE flights" --out columns.csv
@@ -63,11 +63,12 @@ def _view(session: Session, query: str, answer: Answer, relations: Relations, ou
         return View("How it would be read", Status.DONE, (Text(answer.plan, "code"),))
     columns = [Column(id, label) for id, label in answer.columns.items()]
     rows: list[dict[str, Cell]] = [dict(zip(answer.columns, row, strict=True)) for row in answer.rows]
-    facts: dict[str, Cell] = {"rows": answer.total, "shown": len(rows), **relations.states}
+    facts: dict[str, Cell] = {**relations.states}
     if out is not None:
         facts["written_to"] = str(out)
     notes = [Text(note) for note in relations.notes]
-    parts: list[Part] = [Table.of("rows", rows, *columns, total=answer.total), *notes, Facts(facts)]
+    parts: list[Part] = [Table.of("rows", rows, *columns, total=answer.total), *notes]
+    parts += [Facts(facts)] if facts else []
     more = (Action("All of them, into a file", ("sql", query, "--out", "rows.parquet")),) \
         if answer.total > len(rows) and out is None and session.actor.source in LOCAL_SOURCES else ()
     return View(counted(answer.total, "row"), Status.DONE, tuple(parts), more)

@@ -1,5 +1,7 @@
 """What the lake can let go of: planned, agreed to, and done so that whoever dies in the middle has broken nothing."""
 
+import hashlib
+import json
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -11,7 +13,7 @@ from mlops_tui.data import _retention as retention
 from mlops_tui.errors import Conflict
 from mlops_tui.project import Project
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted
+from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store import garbage
 from store.facts import Collected, Fact, Snapshot
 from store.garbage import Garbage, State
@@ -59,13 +61,13 @@ def _needed(session: Session, entries: "Sequence[Entry]",
 # -- the plan -----------------------------------------------------------------------------------------------------
 
 
-def plan_view(session: Session, found: Due) -> View:
-    """What would go and what stays, dataset by dataset, and why."""
+def plan_view(session: Session, found: Due, everything: bool) -> View:
+    """What would go and what stays, dataset by dataset, and why; `everything`: each state."""
     gone, states = found.garbage, _standing(session.ledger.entries())
     going = set(gone.states)
     facts: dict[str, Cell] = {"states": len(going & states), "parts": len(going - states), "files": len(gone.files),
                               "leftovers": len(gone.staging), "bytes": gone.size,
-                              "bytes_kept": _bytes_kept(session, gone)}
+                              "bytes_kept": _bytes_kept(session, gone), "plan": _digest(gone)}
     rows: list[Row] = [
         {"dataset": name, "states": sum(each[0] == name for each in states),
          "dropped": sum(each[0] == name for each in going & states), "files":
@@ -76,19 +78,26 @@ def plan_view(session: Session, found: Due) -> View:
     kept: list[Row] = [{"dataset": dataset, "snapshot": snapshot, "why": tuple(map(str, why))}
                        for dataset, snapshot, why in stays]
     summed = Counter(why[0].rule for *_, why in stays).most_common()
-    parts = (Facts(facts),
-             Table.of("datasets", rows, "dataset", "states", Column("dropped", "let go"), "files", "bytes", "held"),
+    parts: list[Part] = [Facts(facts),
+             Table.of("datasets", rows, "dataset", "states", Column("dropped", "let go"), "files", "bytes",
+                      *(["held"] if found.held else [])),
              Table.of("why", [{"why": why, "states": count} for why, count in summed], "states", "why",
-                      title="What stays"),
-             Table.of("dropped", [{"dataset": dataset, "snapshot": snapshot} for dataset, snapshot in
-                                  sorted(going & states)], "dataset", Column("snapshot", cut=12), title="What goes"),
-             Table.of("kept", kept, "dataset", Column("snapshot", cut=12), "why", title="What stays, one by one"))
+                      title="What stays")]
+    if everything:
+        dropped: list[Row] = [{"dataset": name, "snapshot": snapshot} for name, snapshot in sorted(going & states)]
+        parts += [Table.of("dropped", dropped, "dataset", Column("snapshot", cut=12), title="What goes"),
+                  Table.of("kept", kept, "dataset", Column("snapshot", cut=12), "why", title="What stays, one by one")]
     what = f"{counted(len(going & states), 'state')} and {counted(len(gone.files), 'file')} can go"
     title = f"{what}: {gone.size / 1e6:,.1f} MB" if gone.size else "Nothing can go: what is there is needed or young"
-    return View(title, Status.CONFIRM, parts)
+    return View(title, Status.CONFIRM, tuple(parts))
 
 
 YOUNG = (retention.Reason("written just now"),)
+
+
+def _digest(gone: Garbage) -> str:
+    """What exactly is consented to: other states or files are another plan."""
+    return hashlib.sha256(json.dumps([sorted(gone.states), sorted(gone.files)]).encode()).hexdigest()[:16]
 
 
 def _standing(entries: "Sequence[Entry]") -> set[State]:

@@ -94,7 +94,7 @@ def _values(event: Event, kinds: Mapping[str, str]) -> Iterator[tuple[str, str |
 def _document(text: str) -> dict[str, Any]:
     """The object, its numbers as they are written."""
     try:
-        found = json.loads(text, parse_float=str, parse_int=str, parse_constant=_no_number)
+        found = _AS_WRITTEN.decode(text)
     except json.JSONDecodeError as problem:
         raise Malformed(f"it is no JSON: {problem.msg} at character {problem.pos}") from problem
     except RecursionError as problem:
@@ -106,6 +106,9 @@ def _document(text: str) -> dict[str, Any]:
 
 def _no_number(text: str) -> NoReturn:
     raise Malformed(f"it is no JSON: {text} is no number")
+
+
+_AS_WRITTEN = json.JSONDecoder(parse_float=str, parse_int=str, parse_constant=_no_number)
 
 
 def _decoded(value: bytes) -> str:

@@ -24,6 +24,8 @@ def known(session: Session) -> Ancestry:
         views = pointintime.declared_views(model, project.features, str(project.path_of("model", name)))
         read = [each.dataset for each in pointintime.readings(model, views, list(project.datasets))]
         reads[name] = [model.label.dataset, *(each for each in read if each != model.label.dataset)]
+    for name, feature in project.features.items():
+        reads[f"{name}.view"] = pointintime.used(feature.sql, list(project.datasets))
 
     def document(key: str) -> bytes | None:
         try:

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass, field, replace
+from datetime import UTC, date, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -23,7 +23,7 @@ from mlops_tui.rowrules import AT
 from mlops_tui.session import Session
 from mlops_tui.view import Status
 from store.facts import Fact, Finding, Snapshot, Streamed
-from store.lake import Manifest, partition_text
+from store.lake import FileRef, Manifest, columns_of, partition_text
 from store.quoting import literal, quote
 from store.streams import Event
 
@@ -42,12 +42,12 @@ class Overtaken(Exception):
 
 @dataclass
 class Part:
-    """What a batch adds to one dataset: `key` is the SQL of what no two of its rows share."""
+    """What a batch adds to one dataset, and by which values of a column its events would be known there."""
 
     name: str
     base: Manifest | None
     new: Manifest | None
-    known_by: str
+    column: str
     ids: tuple[str, ...]
     merged: Merged | None = None
 
@@ -61,6 +61,7 @@ class Sorted:
     twice: int
     late: int
     newest: datetime | None
+    unnamed: tuple[str, ...] = ()
 
 
 def take_in(session: Session, fed: Fed, events: Sequence[Event], *, positions: Mapping[str, int] | None = None,
@@ -122,27 +123,35 @@ class _Attempt:
 
     def _found(self, suffix: str, column: str, values: Sequence[str], state: Manifest | None) -> set[str]:
         """Which of the values a column of the quarantine or the dead letters has, on the days that they arrived."""
-        if state is None or column not in state.columns or not values:
+        if state is None:
             return set()
         key = "_batch" if suffix == ".quarantine" else "_day"
         days = {self._bin(self.arrived[each]) if suffix == ".quarantine" else f"{self.arrived[each]:%Y-%m-%d}"
                 for each in values}
-        files = tuple(file for file in state.files if file.partition.get(key) in days)
-        scan = self.lake.scan(Manifest(state.dataset, state.columns, files))
-        asked = (f"SELECT DISTINCT {quote(column)} FROM {scan} "
-                 f"WHERE {quote(column)} IN (SELECT unnest($values))")
-        return {str(value) for value, in self.cursor.execute(asked, {"values": list(values)}).fetchall()}
+        return self._among(state, [file for file in state.files if file.partition.get(key) in days], column, values)
 
-    def _bin(self, arrived: datetime) -> str:
+    def _among(self, state: Manifest, files: Sequence[FileRef], column: str, values: Sequence[str]) -> set[str]:
+        """Which of the values a column has in these files of a state."""
+        scan = self.lake.scan(Manifest(state.dataset, state.columns, tuple(files)))
+        if not files or not values or column not in columns_of(self.cursor, f"SELECT * FROM {scan}"):
+            return set()
+        text = f"CAST({quote(column)} AS VARCHAR)"
+        return {str(value) for value, in self.cursor.execute(
+            f"SELECT DISTINCT {text} FROM {scan} WHERE {text} IN (SELECT unnest($values))",
+            {"values": list(values)}).fetchall()}
+
+    def _bin(self, day: date) -> str:
         """The partition of the quarantine for what arrived on one day."""
-        return f"{self.fed.stream.stream} {arrived:%Y-%m-%d}"
+        return f"{self.fed.stream.stream} {day:%Y-%m-%d}"
 
     def _opened(self, folder: Path, records: Sequence[Record]) -> Batch:
         """The records as rows, all values as texts, held ready against the contract."""
         names = [item.name for item in self.fed.contract.properties]
         columns = {name: pa.array([record.values.get(name) for record in records], pa.string()) for name in names}
         columns["_position"] = pa.array([record.event.position for record in records], pa.string())
-        columns["_bin"] = pa.array([self._bin(self.arrived[record.event.position]) for record in records], pa.string())
+        days = [self.arrived[record.event.position].date() for record in records]
+        bins = {day: self._bin(day) for day in set(days)}
+        columns["_bin"] = pa.array([bins[day] for day in days], pa.string())
         path = folder / f"{self.fed.stream.stream.replace('/', '_')} {len(list(folder.iterdir()))}.parquet"
         pq.write_table(pa.table(columns), path)
         return opened(self.session, self.fed.contract, self.fed.where, [path], self.cursor)
@@ -154,22 +163,27 @@ class _Attempt:
         there = self._there(batch, self.bases[""], mark)
         late: set[int] = set()
         if self.fed.time and read.records:
-            rows = [(row, time) for row, time in self.cursor.execute(self._times(batch)).fetchall() if row not in there]
-            late = {row for row, time in rows if mark is not None and time < mark}
-            now = self.session.now()  # a producer's clock that runs ahead makes nothing late
-            newest = max([*(min(time, now) for _, time in rows), *filter(None, [newest])], default=None)
+            late, here = self._times(batch, there, mark)
+            newest = max(filter(None, [newest, here]), default=None)
         out = there | (late if self.fed.stream.late == "dead" and not self.again else set())
         dead = [Dead(each.event.position, f"it is late: it happened before {mark:%Y-%m-%d %H:%M:%S} UTC",
                      text_of(each.event), each.id) for row, each in enumerate(read.records) if row in out - there]
         return Sorted(tuple(each for row, each in enumerate(read.records) if row not in out), (*read.dead, *dead),
-                      read.twice + len(there), len(late), newest)
+                      read.twice + len(there), len(late), newest, read.unnamed)
 
-    def _times(self, batch: Batch) -> str:
-        """The rows' numbers and event times; times without a zone are those of the project."""
+    def _times(self, batch: Batch, there: set[int], mark: datetime | None) -> tuple[set[int], datetime | None]:
+        """The rows that are late, of those that are new, and the newest event time: not beyond now, for a producer's
+        clock that runs ahead makes nobody late. Times without a zone are those of the project."""
         zone = literal(str(self.session.declared().zone))
         zoned = "ZONE" in batch.rules.values[self.fed.time].type
         time = quote(self.fed.time) if zoned else f"timezone({zone}, CAST({quote(self.fed.time)} AS TIMESTAMP))"
-        return f"SELECT {AT}, {time} AS t FROM ({batch.seen(self.fed.time)}) WHERE t IS NOT NULL"
+        fresh = (f"(SELECT {AT} AS r, {time} AS t FROM ({batch.seen(self.fed.time)}) WHERE t IS NOT NULL "
+                 "AND r NOT IN (SELECT unnest(CAST($there AS BIGINT[]))))")
+        values = {"there": list(there)}
+        late = self.cursor.execute(f"SELECT r FROM {fresh} WHERE t < $mark", values | {"mark": mark}).fetchall()
+        [(newest,)] = self.cursor.execute(f"SELECT max(least(t, $now)) FROM {fresh}",
+                                          values | {"now": self.session.now()}).fetchall()
+        return {int(row) for row, in late}, newest
 
     def _there(self, batch: Batch, state: Manifest | None, mark: datetime | None) -> set[int]:
         """The numbers of the rows whose ids the dataset has."""
@@ -193,41 +207,40 @@ class _Attempt:
 
     def _landed(self, batch: Batch, kept: Sorted) -> Streamed:
         warn = self.fed.contract.on_violation == "warn"
-        judged = batch.judged(lambda rule: rule.hard or not (warn or rule.warns))
+        judged = replace(batch.judged(lambda rule: rule.hard or not (warn or rule.warns)), failed=())
         self._write(batch, judged, kept)
         fact = Streamed(
             subject=self.fed.name, stream=self.fed.stream.stream, events=len(self.events), taken=judged.good_rows,
             bad=judged.bad_rows, dead=len(kept.dead), twice=kept.twice, late=kept.late, positions=dict(self.positions),
             newest=kept.newest.astimezone(UTC).isoformat() if kept.newest is not None else "", note=self.note,
-            again=self.again,
+            again=self.again, unnamed=kept.unnamed,
             arrived=max(self.arrived.values()).astimezone(UTC).isoformat() if self.arrived else "")
         self.session.ledger.transact(partial(self._decided, fact=fact, found=self._finding(batch, judged, fact)))
         return fact
 
     def _write(self, batch: Batch, judged: Judged, kept: Sorted) -> None:
-        """The files of the three datasets; nothing is announced yet."""
-        ids = tuple(each.id for each in kept.records)
-        places = tuple(each.event.position for each in kept.records)
-        good = bad = dead = None
+        """The files of the three datasets; nothing is announced yet. What one consumer holds to be late another may
+        have taken in: so each event is looked for in all three when it is committed."""
+        ids, places = tuple(each.id for each in kept.records), tuple(self.arrived)
+        good = bad = None
         if judged.good_rows:
             good = self.lake.write(self.fed.name, batch.good(judged), sort=batch.rules.sort,
                                    partition_by=batch.rules.partition, connection=self.cursor)
-            self._add("", good, f"CAST({quote(self.fed.id)} AS VARCHAR)", ids, sort=batch.rules.sort)
         if judged.bad_rows:
             query = (f"SELECT * EXCLUDE (_bin), {literal(self.fed.stream.stream)} AS _file, _bin AS _batch FROM "
                      f"({batch.quarantine(judged)})")
             bad = self.lake.write(f"{self.fed.name}.quarantine", query, partition_by=("_batch",),
                                   connection=self.cursor)
-            self._add(".quarantine", bad, "_position", places)
-        if kept.dead or self.again:
-            dead = self._dead(kept.dead)
-            self._add(".dead", dead, "position", tuple(each.position for each in kept.dead))
+        late = tuple(each.id for each in kept.dead if each.id)
+        self._add("", good, self.fed.id, (*ids, *late), sort=batch.rules.sort)
+        self._add(".quarantine", bad, "_position", places)
+        self._add(".dead", self._dead(kept.dead), "position", () if self.again else places)
 
-    def _add(self, suffix: str, new: Manifest | None, known_by: str, ids: tuple[str, ...],
+    def _add(self, suffix: str, new: Manifest | None, column: str, ids: tuple[str, ...],
              sort: Sequence[str] = ()) -> None:
         base = self.bases[suffix]
         moved = merged(self.lake, base, new, sort, self.cursor) if base is not None and new is not None else None
-        self.parts.append(Part(self.fed.name + suffix, base, new, known_by, ids, moved))
+        self.parts.append(Part(self.fed.name + suffix, base, new, column, ids, moved))
 
     def _dead(self, letters: Sequence[Dead]) -> Manifest | None:
         if not letters:
@@ -246,11 +259,9 @@ class _Attempt:
         last = folds.latest_finding(self.session.ledger.entries("finding", subject=name), "ingest", name)
         was = last.fact.status if last is not None and isinstance(last.fact, Finding) else Status.PASS
         watching, monitor = monitor_of(self.session, "ingest", name)
-        status = verdict(batch, judged, monitor) if judged.rows else Status.PASS
-        if fact.dead and status is Status.PASS:
-            status = Status.WARN
         if not judged.bad_rows and not fact.dead and (was == Status.PASS or not judged.rows):
             return None
+        status = verdict(batch, judged, monitor) if judged.bad_rows else Status.WARN if fact.dead else Status.PASS
         title = f"{fact.taken:,} of {fact.events:,} events of {name} were taken in"
         title += f", {fact.bad:,} break the contract" if fact.bad else ""
         title += f", {fact.dead:,} are dead letters" if fact.dead else ""
@@ -267,6 +278,8 @@ class _Attempt:
                 raise Overtaken
             after = self._after(part, now)
             if after is not None and (now is None or after.id != now.id):
+                if part.new is not None:
+                    self.lake.require(part.new)
                 self.lake.keep(after)
                 facts.append(Snapshot(subject=part.name, snapshot=after.id, parent=now.id if now is not None else "",
                                       rows=after.rows, bytes=after.bytes, source=f"stream {self.fed.stream.stream}"))
@@ -285,12 +298,7 @@ class _Attempt:
     def _meets(self, part: Part, now: Manifest) -> bool:
         """Whether files that came meanwhile hold one of the events."""
         had = {file.digest for file in part.base.files} if part.base is not None else set()
-        came = tuple(file for file in now.files if file.digest not in had)
-        if not came or not part.ids:
-            return False
-        asked = (f"SELECT count(*) FROM {self.lake.scan(Manifest(now.dataset, now.columns, came))} "
-                 f"WHERE {part.known_by} IN (SELECT unnest($ids))")
-        return bool(self.cursor.execute(asked, {"ids": list(part.ids)}).fetchall()[0][0])
+        return bool(self._among(now, [file for file in now.files if file.digest not in had], part.column, part.ids))
 
     def _after(self, part: Part, now: Manifest | None) -> Manifest | None:
         if part.name.endswith(".dead") and self.again and now is not None:
@@ -309,7 +317,7 @@ class _Attempt:
         return self.lake.write(state.dataset, kept, sort=("position",), partition_by=("_day",), connection=self.cursor)
 
 
-def counts(batches: Sequence[Streamed]) -> Mapping[str, Any]:
+def counts(batches: Sequence[Streamed]) -> dict[str, int]:
     """What became of the events of several batches."""
     total: Counter[str] = Counter()
     for fact in batches:

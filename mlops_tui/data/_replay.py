@@ -210,6 +210,7 @@ class Replay:
             landed[:] = [start.replacing(written) if start is not None and batch.rules.partition else written]
             left = without(aside, self.aside.batch, rest)
             for each in (landed[0], left):
+                self.lake.require(each)
                 self.lake.keep(each)
             source = f"replay of batch {self.aside.batch}"
             yield _snapshot(landed[0], now, source)

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlops_tui import folds
-from store.facts import Collected, Finding, Hold, Snapshot, Trained
+from store.facts import Collected, Finding, Hold, Snapshot, Spent, Trained
 
 if TYPE_CHECKING:
     from store.ledger import Entry
@@ -96,6 +96,8 @@ def _reasons(entries: "Sequence[Entry]", now: datetime, keep: timedelta,
                 if each.until is not None and each.until > now - keep)
     yield from ((snapshot, Reason(f"judged in the last {days}")) for entry in entries
                 if isinstance(entry.fact, Finding) and entry.recorded_at > now - keep for snapshot in entry.fact.data)
+    yield from ((entry.fact.snapshot, Reason("a private answer was told of it")) for entry in entries
+                if isinstance(entry.fact, Spent))
 
 
 def _trained(entries: "Sequence[Entry]") -> Iterator[tuple[str, Reason]]:

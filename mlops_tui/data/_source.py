@@ -1,6 +1,7 @@
 """Where a dataset's data already are, as its contract says, and what lies there now."""
 
 import os
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
@@ -12,6 +13,7 @@ from mlops_tui.kinds import Contract, Server
 from store.placed import FORMS, Placed, Rows, files_at
 
 TABLES = {"delta": ("deltalake", "delta"), "iceberg": ("pyiceberg", "iceberg")}  # form: its library, our extra
+SECRET = re.compile(r"(password|secret|token|credential)(?!\w*env$)", re.IGNORECASE)
 TYPES = ("local", "postgres", "postgresql", "custom")
 
 
@@ -49,6 +51,10 @@ def source_of(contract: Contract, root: Path, place: Callable[[str], str]) -> So
     """What lies where the contract says, found now."""
     server = server_of(contract, place)
     where = place("source")
+    told = next((item.property for item in server.customProperties if SECRET.search(item.property)), "")
+    if told:
+        raise BadInput(f"'{told}' does not belong into a file that others read.", where=place(told), next=(
+            "Put it into an environment variable and name that: {property: passwordEnv, value: SHOP_PASSWORD}"))
     if server.type not in TYPES:
         raise BadInput(f"Data on a server of type '{server.type}' cannot be read yet.", where=where,
                        next=f"These can: {', '.join(TYPES)} (with urlEnv).")
@@ -97,7 +103,7 @@ def _database(contract: Contract, server: Server, where: str) -> Source:
         url = database.postgres(server.host, server.port or 5432, server.database, user, password)
         schema = server.schema or "public"
     table = database.Table(url, schema, _table(contract))
-    return Source(server, table.called, Rows(table.write))
+    return Source(server, table.called, Rows(table.write, server.custom("incremental"), table.write))
 
 
 def _secret(variable: str, where: str) -> str:

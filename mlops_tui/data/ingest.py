@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from mlops_tui.capability import LocalPath, measure
+from mlops_tui.data import _catalogued as catalogued
 from mlops_tui.data._aside import KEY, batch_of, quarantine_of
 from mlops_tui.data._batch import Batch, Judged, opened
 from mlops_tui.data._landing import Landed, land
@@ -59,6 +60,7 @@ def ingest(session: Session, dataset: str, files: tuple[Path, ...]) -> View:
         source = ", ".join(f"{path.name} {digest[:16]}" for path, digest in zip(files, digests, strict=True))
         landed = land(session, _written(session, name, batch, judged, source, digests, ordered), source,
                       lambda states: record(data=[each.after.id for each in states]), moved)
+    catalogued.ping(session, name)
     return _view(name, title, status, batch, judged, landed, moved)
 
 

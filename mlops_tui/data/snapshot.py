@@ -84,8 +84,8 @@ def _listed(entries: "Sequence[Entry]", all_entries: "Sequence[Entry]", *first: 
          "tags": tuple(tags.get((entry.subject, fact.snapshot), ())), "key": fact.key,
          "gone": gone[entry.subject, fact.snapshot].recorded_at if (entry.subject, fact.snapshot) in gone else None}
         for entry in entries for fact in (_fact(entry),)]
-    return Table.of("snapshots", rows, *first, Column("snapshot", cut=12), Column("parent", cut=12), "rows", "bytes",
-                    Column("created_at", "created"), "run", "tags", Column("source", cut=30),
+    return Table.of("snapshots", rows, *first, Column("snapshot", cut=12), "rows", "bytes",
+                    Column("created_at", "created"), "tags", Column("source", cut=18), "run", Column("parent", cut=12),
                     *([Column("gone", "let go")] if any(row["gone"] for row in rows) else ()), total=total)
 
 
@@ -264,6 +264,7 @@ def partition_changes(old: Manifest, new: Manifest) -> list[Row]:
 
 
 def _by_partition(state: Manifest) -> dict[str, list[FileRef]]:
+    """The files of each partition; it may have several."""
     found: dict[str, list[FileRef]] = {}
     for file in state.files:
         found.setdefault(_named(file.partition), []).append(file)
@@ -276,11 +277,12 @@ def _by_partition(state: Manifest) -> dict[str, list[FileRef]]:
 @act(of=snapshot)
 @click.option("--keep", default="30d", show_default=True, help="What was current, or was judged, in this time stays.")
 @click.option("--grace", default="1d", show_default=True, help="Younger files stay: somebody may be at work with them.")
-def gc(session: Session, keep: str, grace: str) -> Plan:
+@click.option("--all", "everything", is_flag=True, help="Name each state that goes or stays, with the reasons.")
+def gc(session: Session, keep: str, grace: str, everything: bool) -> Plan:
     """Remove the states that nothing needs, and the files that only they had.
 
     What stays whatever its age: current states, what any version of a model was trained or tested on, what an
-    incident's window needs, tagged states, states under legal hold, and every kept result.
+    incident's window needs, tagged states, states under legal hold, kept results, and all documents (_objects).
 
     \b
     Example: mlops-tui snapshot gc --keep 90d
@@ -288,7 +290,7 @@ def gc(session: Session, keep: str, grace: str) -> Plan:
     session.declared()
     span, least = (_duration(text) for text in (keep, grace))
     found = collecting.due(session, span, least)
-    return Plan(collecting.plan_view(session, found), lambda: collecting.collect(session, found, span))
+    return Plan(collecting.plan_view(session, found, everything), lambda: collecting.collect(session, found, span))
 
 
 def _duration(text: str) -> timedelta:

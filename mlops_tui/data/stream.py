@@ -1,6 +1,8 @@
 """Events from Redis or Kafka into a dataset, each exactly once; and whether streaming is worth it."""
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import click
@@ -20,7 +22,7 @@ from store.facts import Streamed
 from store.streams import Away, Event, Standing
 
 stream = noun("stream", __doc__ or "", bare="status", subject="status")
-NEWEST = 60
+NEWEST, MOST_NOTES = 60, 10
 SOON, LONG = "10s", "1h"
 
 
@@ -56,12 +58,11 @@ def run(session: Session, dataset: str, once: bool, batches: int | None, patienc
     """
     source = fed(session, dataset)
     waiting = Patience(patience or duration(SOON if once else LONG), lambda said: session.progress(0, 0, said))
-    reader, done = reader_of(session, source), list[Streamed]()
+    reader, done = reader_of(session, source), Done()
     try:
         for batch in consumed(session, source, reader, waiting, once=once, most=batches):
-            done.append(batch)
-            total = counts(done)
-            session.progress(0, 0, f"{source.name}: {total['events']:,} events in {len(done):,} batches")
+            done.add(batch)
+            session.progress(0, 0, f"{source.name}: {done.total['events']:,} events in {done.batches:,} batches")
             session.react()
         standing = waiting.until(reader.standing)
     finally:
@@ -69,31 +70,49 @@ def run(session: Session, dataset: str, once: bool, batches: int | None, patienc
     return _ran(source, done, standing, waiting)
 
 
-def _ran(source: Fed, done: Sequence[Streamed], standing: Standing, waiting: Patience) -> View:
-    total = counts(done)
-    notes = [fact.note for fact in done if fact.note]
-    notes += [f"It was waited for: {each}" for each in waiting.waited]
+@dataclass
+class Done:
+    """What a run has taken in: counts of all micro-batches, and the newest of them."""
+
+    batches: int = 0
+    total: Mapping[str, int] = field(default_factory=lambda: counts([]))
+    newest: deque[Streamed] = field(default_factory=lambda: deque(maxlen=20))
+    notes: list[str] = field(default_factory=list)
+
+    def add(self, fact: Streamed) -> None:
+        more = counts([fact])
+        self.total = {name: number + more[name] for name, number in self.total.items()}
+        self.batches += 1
+        self.newest.append(fact)
+        left_out = f"Left out, since the contract does not name them: {', '.join(fact.unnamed)}." if fact.unnamed else ""
+        self.notes += [each for each in (fact.note, left_out) if each and each not in self.notes][:MOST_NOTES]
+
+
+def _ran(source: Fed, done: Done, standing: Standing, waiting: Patience) -> View:
+    total = done.total
+    notes = [*done.notes, *(f"It was waited for: {each}" for each in waiting.waited)]
     if standing.pending:
         notes.append(f"{standing.pending:,} events are held by other consumers; what a dead one holds is taken over "
                      f"after {source.stream.claim}.")
     wrong = total["bad"] or total["dead"]
-    said = f"{total['taken']:,} events were taken into {source.name}" if done else f"Nothing new for {source.name}"
+    said = f"{total['taken']:,} events were taken into {source.name}" if done.batches else \
+        f"Nothing new for {source.name}"
     title = said + "".join(f", {total[key]:,} {words}" for key, words in (
         ("bad", "set aside"), ("dead", "dead"), ("twice", "known already")) if total[key])
-    facts: dict[str, Cell] = {"dataset": source.name, "stream": source.stream.stream, "batches": len(done), **total,
+    facts: dict[str, Cell] = {"dataset": source.name, "stream": source.stream.stream, "batches": done.batches, **total,
                               "unread": standing.unread, "pending": standing.pending}
     actions = [Action("How it stands", ("stream", "status", source.name))]
     actions += [Action("What is dead", ("stream", "dead", source.name))] if total["dead"] else []
     actions += [Action("What was set aside", ("snapshot", "log", f"{source.name}.quarantine"))] if total["bad"] else []
-    return View(title, Status.WARN if wrong or any(fact.note for fact in done) else Status.DONE,
-                (Facts(facts), *map(Text, notes), _batches(done)), tuple(actions))
+    return View(title, Status.WARN if wrong or done.notes else Status.DONE,
+                (Facts(facts), *map(Text, notes), _batches(done.newest, done.batches)), tuple(actions))
 
 
-def _batches(done: Sequence[Streamed]) -> Table:
+def _batches(done: Iterable[Streamed], total: int) -> Table:
     rows: list[Row] = [{"events": fact.events, "taken": fact.taken, "bad": fact.bad, "dead": fact.dead,
-                        "twice": fact.twice, "late": fact.late, "newest": _moment(fact.newest)} for fact in done[-20:]]
+                        "twice": fact.twice, "late": fact.late, "newest": _moment(fact.newest)} for fact in done]
     return Table.of("batches", rows, "events", "taken", Column("bad", "set aside"), "dead", Column("twice", "known"),
-                    "late", Column("newest", "newest event"), total=len(done))
+                    "late", Column("newest", "newest event"), total=total)
 
 
 def _moment(text: str) -> datetime | None:
@@ -135,7 +154,8 @@ def status(session: Session, dataset: str | None) -> View:
     picture = Series("events_by_batch", "line", tuple(_moment(fact.arrived) for fact in shown),
                      tuple(fact.events for fact in shown), other=tuple(fact.late for fact in shown),
                      names=("events", "late"), title="Events by micro-batch")
-    parts: list[Part] = [Facts(facts), *([Text(away)] if away else []), _batches(shown), *([picture] if shown else [])]
+    parts: list[Part] = [Facts(facts), *([Text(away)] if away else []), _batches(shown[-20:], len(came)),
+                         *([picture] if shown else [])]
     actions = [Action("Take in what waits", ("stream", "run", source.name, "--once"))]
     actions += [Action("What is dead", ("stream", "dead", source.name))] if letters is not None and letters.rows else []
     return View(_standing_title(source, standing), _judged(source, standing, age), tuple(parts), tuple(actions))
@@ -262,7 +282,7 @@ def again(session: Session, dataset: str, position: str | None, every: bool, rep
 @click.option("--late-by", type=Span(), default="1h", show_default=True, help="How late half of those are.")
 @click.option("--batch-cost", default="0.40/run", show_default=True, help="What one bulk run costs.")
 @click.option("--stream-cost", default="0.12/h", show_default=True, help="What a consumer costs while it stands by.")
-@click.option("--capacity", default="4000/s", show_default=True, help="How many events one consumer takes in.")
+@click.option("--capacity", default="10000/s", show_default=True, help="How many events one consumer takes in.")
 def advise(session: Session, dataset: str | None, latency: timedelta, rate: str | None, late: float | None,
            late_by: timedelta, batch_cost: str, stream_cost: str, capacity: str) -> View:
     """Bulk files or a stream? Weighs latency, arrivals, cost and late events, and shows the arithmetic.

@@ -123,7 +123,8 @@ def main() -> None:
            for tool in runs[0]}
     result = {"what": "snapshot", "unit": "CPU seconds of whole processes, median", "runs": RUNS, "files": FILES,
               "gigabytes": round(size / 1e9, 2), "rows": FILES * ROWS, "python": sys.version.split()[0],
-              "cpu_seconds": cpu, "start_alone": round(start[0], 2), "first_with_unique_key_and_ranges": round(strict[0], 2),
+              "cpu_seconds": cpu, "start_alone": round(start[0], 2),
+              "first_with_unique_key_and_ranges": round(strict[0], 2),
               "peak_mb": {tool: round(max(run[tool][what][1] for run in runs for what in whats)) for tool in runs[0]}}
     if "dvc" in cpu:
         ratios = {what: round(statistics.median(run["ours"][what][0] / run["dvc"][what][0] for run in runs), 2)

@@ -105,6 +105,7 @@ def test_a_file_that_is_not_read_is_pointed_out(session, project):
      "Did you mean 'approver'?"),
     ("checklists/standard.yaml", "id: limits-reviewed", "id: drift-ok", "checklist standard", "Each id once."),
     ("team.yaml", "dee: {roles: [operator]", "dee: {roles: [operater]", "team.yaml, dee", "Did you mean 'operator'?"),
+    ("team.yaml", "dee: {", "dee: {only: {dya: [x]}, ", "team.yaml, dee", "Did you mean 'day'?"),
     ("mlops.yaml", "clock: replay", "clock: replay\napprovals: {quorum: 3}", "mlops.yaml",
      "Name more people, or lower approvals: quorum."),
 ])

@@ -25,7 +25,7 @@ from tests.conftest import Made
 ROOT = Path(__file__).parents[2]
 QUERY = "SELECT i AS id, $n AS n, '2013-06-0' || (1 + i % 2) AS day FROM range($n) t(i)"
 DAY = timedelta(days=1)
-GC = ["snapshot", "gc", "--grace", "0s"]
+GC = ["snapshot", "gc", "--grace", "0s", "--all"]
 
 
 @pytest.fixture

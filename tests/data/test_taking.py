@@ -1,5 +1,6 @@
 """snapshot take: data stay where they are, are judged by the contract, and a change is seen."""
 
+import json
 import os
 import signal
 import subprocess
@@ -9,10 +10,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
+import jsonschema
+import open_data_contract_standard
 import pytest
+import yaml
 
+from mlops_tui import declare
 from mlops_tui.commands import Outcome
 from mlops_tui.data import _taking
+from mlops_tui.data.snapshot import partition_changes
+from mlops_tui.kinds import Contract
 from mlops_tui.opening import open_project
 from mlops_tui.session import Session
 from mlops_tui.view import Status
@@ -241,7 +248,7 @@ def test_a_file_is_read_once_and_then_remembered(tmp_path: Path, monkeypatch: py
     seen = Seen(tmp_path / "memory")
     digests = seen.digests([file])
     seen.save([file])
-    monkeypatch.setattr("store.seen.sha256_of", lambda _: pytest.fail("it was read again"))
+    monkeypatch.setattr("store.seen.digest_of", lambda _: pytest.fail("it was read again"))
     assert Seen(tmp_path / "memory").digests([file]) == digests
 
 
@@ -326,6 +333,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from mlops_tui.data import _taking
+from mlops_tui.data.snapshot import partition_changes
+from mlops_tui.kinds import Contract
 from mlops_tui.opening import open_project
 from store.lake import Lake
 where = sys.argv[2]
@@ -341,14 +350,13 @@ open_project(Path(sys.argv[1]), person="ana").perform(["snapshot", "take", "even
 """
 
 
-@pytest.mark.parametrize("where", ["_made before", "without after", "keep after", "_landed before", "_landed after",
-                                   "keep_result before"])
+@pytest.mark.parametrize("where", ["without after", "keep after", "_landed before", "_landed after"])
 def test_killed_anywhere_it_is_taken_wholly_or_not_at_all(session: Session, events: Path, where: str) -> None:
     part(events, "tenant=globex/day=2013-06-03", 300, 5, fare="range - 2")
     killed = subprocess.run([sys.executable, "-c", KILLED, str(events), where], cwd=ROOT, check=False,
                             capture_output=True, timeout=60)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    landed = where in ("_landed after", "keep_result before")
+    landed = where == "_landed after"
     assert len(snapshots(session)) == (1 if landed else 0)
     findings = [entry for entry in session.ledger.entries("finding") if isinstance(entry.fact, Finding)]
     assert len(findings) == (1 if landed else 0)
@@ -366,6 +374,103 @@ def test_a_truncated_file_is_named_and_nothing_is_lost(session: Session, events:
     assert outcome.error is not None
     assert outcome.error["where"] == str(path)
     assert len(rows_of(session)) == 110
+
+
+def test_two_who_take_at_once_both_end_and_there_is_one_state(session: Session, events: Path) -> None:
+    words = [sys.executable, "-P", "-m", "mlops_tui", "--as", "ana", "snapshot", "take", "events"]
+    both = [subprocess.Popen(words, cwd=events, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [each.wait(timeout=60) for each in both] == [0, 0]
+    assert len(snapshots(session)) == 1
+    assert len(rows_of(session)) == 110
+
+
+def test_a_source_of_bad_rows_only_leaves_the_data_as_they_were(session: Session, events: Path) -> None:
+    take(session)
+    for path in (events / "data/events").rglob("*.parquet"):
+        path.unlink()
+    part(events, "tenant=acme/day=2013-06-01", 0, 3, fare="-1.0")
+    outcome = take(session)
+    assert (outcome.exit, outcome.view.facts()["bad_rows"]) == (1, 3)
+    assert session.snapshot("events").rows == 110
+    assert session.snapshot("events.quarantine").rows == 3
+
+
+def test_what_came_is_compared_file_by_file_though_they_share_a_partition(session: Session, events: Path) -> None:
+    part(events, "tenant=acme/day=2013-06-01", 600, 5, name="b.parquet")
+    take(session)
+    first = session.snapshot("events").id
+    part(events, "tenant=acme/day=2013-06-01", 1000, 50)
+    take(session)
+    changes = partition_changes(session.data().manifest("events", first), session.snapshot("events"))
+    assert [tuple(row.values()) for row in changes if row["change"] != "same"] == [
+        ("acme, 2013-06-01", "changed", 55, 55)]
+
+
+def test_a_state_whose_files_were_changed_is_refused_and_never_read_as_another(session: Session, events: Path) -> None:
+    take(session)
+    first = session.snapshot("events").id
+    path = part(events, "tenant=acme/day=2013-06-01", 1000, 50)
+    for argv in (("sql", "FROM events"), ("profile", "events"), ("snapshot", "diff", "events", "events")):
+        outcome = session.perform(argv)
+        assert outcome.error is not None, argv
+        assert (outcome.exit, outcome.error["where"]) == (2, str(path))
+        assert outcome.error["next"] == "Try: mlops-tui snapshot take events"
+    assert take(session).exit == 0
+    assert session.perform(["sql", "FROM events"]).exit == 0
+    assert session.perform(["sql", f'FROM "events@{first}"']).exit == 2
+    path.unlink()
+    gone = session.perform(["sql", "FROM events"])
+    assert (gone.exit, gone.view.title) == (2, "'a.parquet' is gone.")
+
+
+def test_a_pipeline_reads_what_lies_elsewhere_as_it_reads_the_lake(session: Session, events: Path) -> None:
+    (events / "pipelines").mkdir()
+    (events / "pipelines/daily.yaml").write_text(
+        "steps:\n  - {name: fares, sql: fares.sql, inputs: [events]}\n"
+        "  - {name: counted, python: 'steps.py:counted', inputs: [events]}\n")
+    (events / "pipelines/fares.sql").write_text("SELECT tenant, sum(fare) AS fare FROM events GROUP BY tenant")
+    (events / "steps.py").write_text(
+        "import duckdb\n\n\ndef counted(inputs, params, out):\n"
+        "    where = inputs['events'] / '*.parquet'\n"
+        "    duckdb.sql(f\"COPY (SELECT tenant, typeof(any_value(day)) AS kind, count(*) AS n FROM '{where}' \"\n"
+        "               f\"GROUP BY 1) TO '{out}' (FORMAT parquet)\")\n")
+    again = opened(events)
+    assert take(again).exit == 0
+    outcome = again.perform(["pipeline", "run", "daily"])
+    assert outcome.exit == 0, outcome
+    lake = again.data()
+    for name, rows in (("daily.fares", [("a b", 67.5), ("acme", 1837.5), ("globex", 1837.5)]),
+                       ("daily.counted", [("a b", "DATE", 10), ("acme", "DATE", 50), ("globex", "DATE", 50)])):
+        scan = lake.scan(again.snapshot(name))
+        assert lake.connect().execute(f"SELECT * FROM {scan} ORDER BY 1").fetchall() == rows
+
+
+SCHEMA = Path(open_data_contract_standard.__file__).parent / "schema.json"
+SERVERS = (
+    "{server: lake, type: local, format: parquet, path: data/events}",
+    "{server: lake, type: local, format: delta, path: data/events}",
+    "{server: ice, type: custom, format: iceberg, catalog: warehouse, schema: db}",
+    "{server: shop, type: postgres, host: h, port: 5432, database: d, schema: s, customProperties: "
+    "[{property: user, value: u}, {property: passwordEnv, value: P}]}",
+    "{server: any, type: custom, customProperties: [{property: urlEnv, value: U}]}")
+
+
+@pytest.mark.parametrize("server", SERVERS)
+def test_a_contract_with_a_source_is_one_of_the_standard(server: str) -> None:
+    text = CONTRACT.replace(SERVERS[0], server)
+    assert server in text
+    jsonschema.validate(yaml.safe_load(text), json.loads(SCHEMA.read_text()))
+    [read] = declare.parse(Contract, text, "f").servers
+    assert read.type in server
+
+
+def test_a_password_in_the_contract_is_refused_and_not_repeated(events: Path) -> None:
+    server = SERVERS[3].replace("passwordEnv, value: P", "password, value: CANARY")
+    (events / "datasets/events.yaml").write_text(CONTRACT.replace(SERVERS[0], server))
+    outcome = take(opened(events))
+    assert outcome.error is not None
+    assert (outcome.exit, "environment variable" in outcome.error["next"]) == (2, True)
+    assert "CANARY" not in str(outcome)
 
 
 # -- errors -----------------------------------------------------------------------------------------------------
