@@ -1,4 +1,4 @@
-"""CPU seconds of taking in a day, and of a chain of 100 SQL steps."""
+"""CPU seconds of taking in a day."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import duckdb
 
 from mlops_tui.opening import open_project
 
-ROWS, DAYS, STEPS = 5_000_000, 30, 100
+ROWS, DAYS = 5_000_000, 30
 HEAD = "kind: DataContract\napiVersion: v3.1.0\nversion: 1.0.0\nstatus: active\n"
 VALID = "quality: [{metric: invalidValues, mustBe: 0, arguments: {validValues: [a, b, c, d]}}]"
 CONTRACT = HEAD + f"""id: wide
@@ -92,30 +92,10 @@ def day(folder: Path) -> dict[str, object]:
     return {name: round(sorted(each)[DAYS // 2] * 1000, 1) for name, each in middle.items()}
 
 
-def chain(folder: Path) -> dict[str, object]:
-    """100 SQL steps, each reading the one before: first, and with nothing changed."""
-    root = project(folder / "chain")
-    (root / "datasets/src.yaml").write_text(HEAD + "id: src\nschema: [{name: src, properties: [{name: id, "
-                                            "logicalType: integer, primaryKey: true}]}]\n")
-    (root / "src.csv").write_text("id\n" + "\n".join(map(str, range(1000))) + "\n")
-    steps = []
-    for number in range(STEPS):
-        before = f"s{number - 1}" if number else "src"
-        (root / f"pipelines/s{number}.sql").write_text(f"SELECT id, {number} AS n FROM {before}\n")
-        steps.append(f"  - {{name: s{number}, sql: s{number}.sql, inputs: [{before}], key: [id]}}")
-    (root / "pipelines/chain.yaml").write_text("\n".join(["steps:", *steps]) + "\n")
-    measured(tool("ingest", "src", "--file", "src.csv"), root)
-    start, _, _ = measured(tool("pipeline"), root)
-    first, _, said = measured(tool("pipeline", "run", "chain", "--json"), root)
-    again, _, same = measured(tool("pipeline", "run", "chain", "--json"), root)
-    assert (json.loads(said)["facts"]["steps_run"], json.loads(same)["facts"]["steps_same"]) == (STEPS, STEPS)
-    return {"first_cpu_s": round(first, 2), "unchanged_cpu_s": round(again, 2), "start_cpu_s": round(start, 2)}
-
-
 def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        found = {"day": day(folder), "steps": chain(folder)}
+        found = {"day": day(folder)}
     print(json.dumps(found, indent=1))
 
 

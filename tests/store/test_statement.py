@@ -1,10 +1,15 @@
 """What an SQL text reads and calls is found by DuckDB's own parser, with its line."""
 
+import json
+from typing import Any
+
 import duckdb
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from store.refusal import Unreadable
-from store.statement import NOW, UNSTEADY, Named, Statement, parsed
+from store.statement import NOW, UNSTEADY, Named, Statement, compact, parsed
 
 CONNECTION = duckdb.connect()
 
@@ -64,3 +69,56 @@ def test_the_list_of_unsteady_functions_is_duckdbs() -> None:
 def test_anything_but_one_select_is_refused(text: str, said: str) -> None:
     with pytest.raises(Unreadable, match=said):
         read(text)
+
+
+# -- the text less what says nothing ----------------------------------------------------------------------------
+
+
+def meant(text: str) -> Any:
+    """What DuckDB's parser makes of the text, wherever in it that stands; None where it makes nothing of it."""
+
+    def placeless(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: placeless(each) for key, each in value.items() if not key.startswith("query_location")}
+        return [placeless(each) for each in value] if isinstance(value, list) else value
+
+    found = json.loads(CONNECTION.execute("SELECT json_serialize_sql(?)", [text]).fetchall()[0][0])
+    return None if found["error"] else placeless(found["statements"])
+
+
+@pytest.mark.parametrize(("one", "other"), [
+    ("SELECT a,\n  b -- both\nFROM t", "SELECT a, b FROM t"),
+    ("-- why\nSELECT 1", "SELECT 1"),
+    ("SELECT /* what */ 1", "SELECT  1"),
+    ("SELECT 'it''s -- here'  AS x", "SELECT 'it''s -- here' AS x"),
+])
+def test_comments_and_gaps_are_left_out(one: str, other: str) -> None:
+    assert compact(one) == compact(other)
+    assert meant(one) == meant(other) is not None
+
+
+@pytest.mark.parametrize(("one", "other"), [
+    ("SELECT 'a  b'", "SELECT 'a b'"),
+    ('SELECT "a  b" FROM t', 'SELECT "a b" FROM t'),
+    ("SELECT '-- x'", "SELECT '-- y'"),
+    ("SELECT 'a'\n'b'", "SELECT 'a' 'b'"),
+    ("SELECT e'\\' -- x'", "SELECT e'\\' -- y'"),
+    ("SELECT $$a  b$$", "SELECT $$a b$$"),
+    ("SELECT /* /* */ ' */ 'a  b'", "SELECT /* /* */ ' */ 'a b'"),
+    ("SELECT 1 -- 2\n + 3", "SELECT 1 -- 2 + 3"),
+])
+def test_what_says_something_else_stays_another_text(one: str, other: str) -> None:
+    assert compact(one) != compact(other)
+
+
+PIECES = st.sampled_from(["SELECT", "FROM", "t", "a", "1", ",", "(", ")", "+", "-", "--", "/*", "*/", "'", "''", '"',
+                          " ", "  ", "\n", "\t", "e'", "$$", "\\", "x", "$p"])
+
+
+@given(st.lists(PIECES, max_size=12).map("".join))
+def test_what_is_left_means_what_the_text_meant(text: str) -> None:
+    """DuckDB's parser is the referee, over whatever its pieces make."""
+    whole = f"SELECT {text}"
+    assert compact(compact(whole)) == compact(whole)
+    if (wanted := meant(whole)) is not None:
+        assert meant(compact(whole)) == wanted
