@@ -151,11 +151,14 @@ def look(function: Function | None = None, *, of: Noun | None = None, fold: bool
 @overload
 def measure(function: Function) -> Capability: ...
 @overload
-def measure(*, of: Noun | None = None) -> Decorator: ...
-def measure(function: Function | None = None, *, of: Noun | None = None) -> Capability | Decorator:
-    """A command that computes, and appends content-addressed data or findings."""
+def measure(*, of: Noun | None = None, looks: str = "") -> Decorator: ...
+def measure(function: Function | None = None, *, of: Noun | None = None, looks: str = "") -> Capability | Decorator:
+    """A command that computes, and appends content-addressed data or findings.
+
+    `looks` names a flag with which it appends nothing: it only shows what it would say, to everybody, as of any time.
+    """
     if function is None:
-        return partial(_shaped, Shape.MEASURE, of=of)
+        return partial(_shaped, Shape.MEASURE, of=of, looks=looks)
     return _shaped(Shape.MEASURE, function, of=of)
 
 

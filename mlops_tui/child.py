@@ -23,7 +23,7 @@ from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from queue import SimpleQueue
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any, TextIO
 
 from mlops_tui.errors import BadInput, NotFound, Refusal, Unreadable, nearest
@@ -80,7 +80,7 @@ def _answer(request: Request, root: Path, report: Report) -> dict[str, Any]:
         except Refusal as problem:
             return {"error": {"what": problem.what, "where": problem.where, "next": problem.next}}
         except BaseException as problem:  # the user's code may raise anything, SystemExit too
-            traceback.print_exc()
+            traceback.print_exception(problem.with_traceback(_from_the_project(problem.__traceback__, root)))
             what = f"{type(problem).__name__}: {problem}"
             return {"error": {"what": what, "where": _where(problem, root), "next": ""}}
 
@@ -100,6 +100,14 @@ def _printing_to(log: str | None) -> Iterator[None]:
             stream.flush()
             os.dup2(before, number)
             os.close(before)
+
+
+def _from_the_project(trace: TracebackType | None, root: Path) -> TracebackType | None:
+    """The traceback from where the user's code begins; all of it where it does not come to that."""
+    inner = trace
+    while inner is not None and not Path(inner.tb_frame.f_code.co_filename).is_relative_to(root):
+        inner = inner.tb_next
+    return inner or trace
 
 
 def _where(problem: BaseException, root: Path) -> str:

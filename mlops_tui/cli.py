@@ -30,9 +30,9 @@ Slack: mlops-tui slack local tries everything with no workspace; mlops-tui slack
 Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSON  --version
 --yes, --dry-run: adopt write, partition compact, promote, runbook step, snapshot gc, snapshot restore;
     nothing else asks before it acts.
---as-of TIME: adopt list, alert list, alert show, approve list, audit log, audit show, baseline, digest, incident list,
-    incident show, model list, model show, monitor list, monitor show, promote --history, runbook list, runbook show,
-    snapshot log, sql, status; nothing else is shown as of another time.
+--as-of TIME: adopt list, alert list, alert show, approve list, audit log, audit show, baseline, digest,
+    health --preview, incident list, incident show, model list, model show, monitor list, monitor show,
+    promote --history, runbook list, runbook show, snapshot log, sql, stability show --preview, status; nothing else is shown as of another time.
 Exit codes: 0 done or passed, 1 a check says no, 2 bad input or not confirmed, 3 our fault, 4 denied, 130 interrupted.
 """
 

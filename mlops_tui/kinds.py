@@ -228,7 +228,7 @@ class Server:
     customProperties: tuple[CustomProperty, ...] = ()
 
     def custom(self, name: str, default: str = "") -> str:
-        """One of our own keys of a server: user, passwordEnv, urlEnv."""
+        """One of our own keys of a server: user, userEnv, passwordEnv, urlEnv, incremental."""
         return next((str(item.value) for item in self.customProperties if item.property == name), default)
 
 

@@ -50,7 +50,7 @@ def option_rules(item: Property, wrong: Wrong, unchecked: list[str]) -> Iterator
     if options.uniqueItems:
         yield Rule(name, "unique_items", f"list_unique({column}) < list_count({column})", "no item twice")
     if options.pattern is not None:
-        yield Rule(name, "pattern", unlike(column, options.pattern), f"matches {options.pattern}")
+        yield Rule(name, "pattern", unlike(column, options.pattern), f"matches {options.pattern}", slow=True)
     yield from _format(item, column, unchecked)
     unchecked += [f"{name}: {key}" for key in ("defaultTimezone", "minProperties", "maxProperties", "required")
                   if getattr(options, key)]
@@ -61,7 +61,7 @@ def option_rules(item: Property, wrong: Wrong, unchecked: list[str]) -> Iterator
 def _format(item: Property, column: str, unchecked: list[str]) -> Iterator[Rule]:
     format, kind = item.logicalTypeOptions.format, item.logicalType
     if format in _FORMATS and kind == "string":
-        yield Rule(item.name, "format", unlike(column, _FORMATS[format]), format)
+        yield Rule(item.name, "format", unlike(column, _FORMATS[format]), format, slow=True)
     elif format in _WIDTHS and kind == "integer":
         low, high = _WIDTHS[format]
         yield Rule(item.name, "format", f"CAST({column} AS HUGEINT) NOT BETWEEN {low} AND {high}", format)

@@ -38,8 +38,8 @@ class Rule:
     """One thing a row may break. `broken` is SQL, true where it does; None for a rule about the number of rows.
 
     A rule that `warns` counts rows and leaves them good. A `hard` one never only warns: such a row cannot be stored.
-    A `bound` says how many rows may break the rule before they are bad. A rule with a `key` is broken by each row that
-    repeats the values an earlier row has there.
+    A `slow` one is about the texts of its column alone. A `bound` says how many rows may break the rule before they are
+    bad. A rule with a `key` is broken by each row that repeats the values an earlier row has there.
     """
 
     column: str
@@ -50,6 +50,7 @@ class Rule:
     hard: bool = False
     bound: Bound | None = None
     key: tuple[str, ...] = ()
+    slow: bool = False
 
     @property
     def id(self) -> str:

@@ -56,13 +56,17 @@ class Table:
         host = f"{self.url.host}{f':{self.url.port}' if self.url.port else ''}" if self.url.host else ""
         return "/".join(part for part in (host, Path(self.url.database or "").name) if part) or self.url.drivername
 
-    def write(self, target: Path) -> str:
-        """Put every row into a Parquet file, a batch at a time; what the database says of the moment it was read."""
+    def write(self, target: Path, since: str = "", value: Any = None) -> str:
+        """Put every row into a Parquet file, a batch at a time; what the database says of the moment it was read.
+
+        With `since`, only the rows whose value of that column is at least the one given.
+        """
         with self._reading() as connection:
             columns = self._columns(connection)
             moment = _moment(connection)
             schema = pa.schema([pa.field(column.name, kind_of(column.type)) for column in columns])
             query = select(*columns).order_by(*(column for column in columns if column.primary_key))
+            query = query.where(self._named(columns, since) >= value) if since else query
             with closing(connection.execution_options(yield_per=BATCH).execute(query)) as found, \
                     pq.ParquetWriter(target, schema) as writer:
                 for rows in found.partitions():
@@ -118,6 +122,14 @@ class Table:
             raise NotFound(f"No table '{self.name}' in {self.place}.", where=self.called, next=nearest(
                 self.name, known) or f"Tables: {', '.join(known[:8]) or 'none that we may see'}.") from None
         return list(found.columns)
+
+    def _named(self, columns: Sequence[Column[Any]], name: str) -> Column[Any]:
+        found = next((column for column in columns if column.name == name), None)
+        if found is None:
+            known = [column.name for column in columns]
+            raise NotFound(f"No column '{name}' in {self.called}.", where="incremental",
+                           next=nearest(name, known) or f"Columns: {', '.join(known)}.")
+        return found
 
     def _batch(self, schema: pa.Schema, rows: Sequence[Any]) -> pa.RecordBatch:
         arrays = []

@@ -279,7 +279,8 @@ class Streamed(Fact):
     """A micro-batch of events was taken in, once; the subject is the dataset.
 
     `positions` is where each part of the stream is to be read on (Kafka), `newest` the latest event time so far,
-    `arrived` when the last of the events came to the stream. `again`: they were dead letters.
+    `arrived` when the last of the events came to the stream. `again`: they were dead letters. `unnamed` are
+    values that events had and the contract does not name.
     """
 
     kind: ClassVar[str] = "streamed"
@@ -294,6 +295,7 @@ class Streamed(Fact):
     arrived: str = ""
     positions: Detail = field(default_factory=dict)
     again: bool = False
+    unnamed: tuple[str, ...] = ()
     note: str = ""
 
 

@@ -10,7 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 from store.refusal import Refusal
 from store.streams import Away, Event, Resume, Standing
 
-ANSWER = 10.0  # seconds for one answer
+ANSWER, JOINED = 10.0, 40.0  # seconds for one answer; for a part of the stream, which a dead consumer may hold
 TICK = 0.2
 GONE = (KafkaError._ALL_BROKERS_DOWN, KafkaError._TRANSPORT, KafkaError._TIMED_OUT, KafkaError._RESOLVE)
 
@@ -69,7 +69,7 @@ class KafkaReader:
             found = self._events(self._consumer.consume(limit, timeout=TICK))
             if found or (self._assigned is not None and self._at_end()):
                 return found
-            if time.monotonic() - began > ANSWER:
+            if time.monotonic() - began > (ANSWER if self._down else JOINED):
                 raise Away(f"The Kafka does not answer{f': {self._down}' if self._down else ''}.", where=self.where)
 
     def _events(self, messages: Sequence[Any]) -> list[Event]:

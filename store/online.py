@@ -84,7 +84,9 @@ class Online:
         not known yet at `at` is not served. A view that is not online gives an empty list.
         """
         there = self.shelf.standing()
-        keys = {view: [key_of(there[view].entity, each) for each in entities] for view in views if view in there}
+        asked = {there[view].entity for view in views if view in there}  # many views are of the same entity
+        keys_of = {entity: [key_of(entity, each) for each in entities] for entity in asked}
+        keys = {view: keys_of[there[view].entity] for view in views if view in there}
         found = self.shelf.fetch(keys)
         return {view: served(*found[view], at) if view in found else [] for view in views}
 
@@ -92,15 +94,25 @@ class Online:
 def served(standing: Standing, blobs: Sequence[bytes | None], at: int) -> list[Served]:
     """What each packed entity answers at `at`."""
     packing, oldest = _packing(tuple(standing.columns.items())), None if standing.ttl is None else at - standing.ttl
-    known, unpack, found = at - standing.available_after, packing.unpack, []
+    known, unpack = at - standing.available_after, packing.unpack
+    found: list[Served] = []
+    values: tuple[Any, ...] | None
+    time: int | None
+    one, whole = _LENGTH.size + packing.size if packing.plain else 0, packing.whole
     for blob in blobs:
-        row = None if blob is None else _newest(blob, known)
-        if row is None:
+        values, time = None, None
+        if blob is not None and len(blob) == one and (read := whole(blob, _LENGTH.size)) is not None:
+            time, values = read  # the usual entity: one row of plain numbers
+            if time > known:
+                time = None
+        elif blob is not None and (row := _newest(blob, known)) is not None:
+            time, values = time_of(row), unpack(row)
+        if time is None:
             found.append(MISSING)
-            continue
-        time = time_of(row)
-        found.append(Served("stale", None, time) if oldest is not None and time < oldest else
-                     Served("fresh", unpack(row), time))
+        elif oldest is not None and time < oldest:
+            found.append(Served("stale", None, time))
+        else:
+            found.append(Served("fresh", values, time))
     return found
 
 
@@ -128,6 +140,8 @@ def _newest(blob: bytes, known: int) -> bytes | None:
 
 def key_of(entity: Sequence[str], values: Mapping[str, Any]) -> str:
     """The text by which an entity is kept: its value, or for several columns each with its length before it."""
+    if len(entity) == 1 and type(only := values.get(entity[0])) is str:
+        return only
     texts = [_text(values.get(column)) for column in entity]
     if None in texts:
         return "\0"  # no entity has this key

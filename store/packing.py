@@ -51,6 +51,7 @@ class Packing:
         self._nothing = [False if code == "?" else 0 for code in self.codes]
         self._nulls = (len(self.codes) + 7) // 8
         self._fixed = struct.Struct(f"<q{self._nulls}s{''.join(self.codes)}")
+        self._none = bytes(self._nulls)
         self.size = self._fixed.size
 
     @cached_property
@@ -75,6 +76,11 @@ class Packing:
             texts.append(text)
             fixed[place] = len(text)
         return b"".join((self._fixed.pack(time, nulls.to_bytes(self._nulls, "little"), *fixed), *texts))
+
+    def whole(self, row: bytes, at: int) -> tuple[int, tuple[Any, ...]] | None:
+        """The time and the values of a row at a place where they are read as they lie; None where they are not."""
+        found = self._fixed.unpack_from(row, at)
+        return (found[0], found[2:]) if found[1] == self._none else None
 
     def unpack(self, row: bytes) -> tuple[Any, ...]:
         """The values of a packed row, as Python has them."""

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 from store.files import ENDINGS
@@ -28,9 +29,14 @@ class Placed:
 
 @dataclass(frozen=True)
 class Rows:
-    """Rows that cannot be read where they are: `write` puts them into a Parquet file and says their version."""
+    """Rows that cannot be read where they are: `write` puts them into a Parquet file and says their version.
+
+    `since` names a column whose values only grow; `write_since` puts the rows from a value of it on into the file.
+    """
 
     write: Callable[[Path], str]
+    since: str = ""
+    write_since: Callable[[Path, str, Any], str] | None = None
 
 
 def files_at(path: Path, form: str) -> Placed:

@@ -8,6 +8,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from store.refusal import Refusal
 from store.streams import Away, Event, Standing
@@ -35,7 +37,7 @@ class RedisReader:
         self._own, self._from, self._known = True, "0-0", known
         try:
             self._redis: Any = redis.Redis.from_url(
-                url, socket_timeout=ANSWER, socket_connect_timeout=ANSWER, retry=None,
+                url, socket_timeout=ANSWER, socket_connect_timeout=ANSWER, retry=Retry(NoBackoff(), 0),
                 **{name: value for name, value in (("username", username), ("password", password)) if value})
         except ValueError as problem:
             raise Refusal(f"'{url}' is no address of a Redis.", next="Write redis://127.0.0.1:6379/0") from problem

@@ -71,7 +71,8 @@ def chosen(found: Evidence) -> tuple[Method, str]:
     """The scale for a column and why, by the first rule that holds:
 
     1. no interquartile range: none, because most values are equal; 2. under 50 values: robust; 3. the tail index lies
-    below 2 with its whole interval, or over 5 % are far out: normal quantiles; 4. over 0.1 % are far out: winsorised;
+    below 2 with its whole interval, or over 5 % are far out: normal quantiles; 4. over 0.1 % are far out: winsorised
+    (3 and 4 only if more than 3 values are far out: one value decides nothing);
     5. |quartile skew| over 0.3, or a value over 10 interquartile ranges from the median: robust; 6. else standard.
     The limits are conventions, not theorems.
     """
@@ -79,11 +80,12 @@ def chosen(found: Evidence) -> tuple[Method, str]:
         return "none", "the interquartile range is 0"
     if found.n < FEWEST:
         return "robust", f"only {found.n} values"
-    if found.tail_high is not None and found.tail_high < HEAVY and found.far_share > FEW_FAR:
+    several = found.far_share > max(FEW_FAR, 3.5 / found.n)
+    if several and found.tail_high is not None and found.tail_high < HEAVY:
         return "normal", f"heavy tail: index {found.tail:.2f}, below 2 with its interval"
     if found.far_share > MANY_FAR:
         return "normal", f"{found.far_share:.1%} are far out"
-    if found.far_share > FEW_FAR:
+    if several:
         return "winsorised", f"{found.far_share:.2%} are far out"
     if found.skew is not None and abs(found.skew) > LOPSIDED:
         return "robust", f"quartile skew {found.skew:+.2f}"
@@ -118,18 +120,19 @@ def robust_influence(iqr: float, gaps: tuple[float, float, float]) -> Influence 
     return Influence(middle / rest, (first + third) / rest) if rest > 0 else None
 
 
-def winsor_influence(n: int, limits: tuple[float, float], gaps: tuple[float, float],
+def winsor_influence(n: int, tails: float, limits: tuple[float, float], gaps: tuple[float, float],
                      deviation: float) -> Influence | None:
-    """The bound for (clip(x) − mean)/deviation of clipped values, from the limits and their gaps one rank away.
+    """The bound for (clip(x) − mean)/deviation of n clipped values, from the limits and their gaps one rank away.
 
-    Other rows' clipped values move by at most g = max(gaps), the replaced one by at most W = the clipped range and both
-    gaps: the mean by ≤ g + W/n and, a norm, the deviation by ≤ g + W/√n =: t. Hence |z' − z| ≤ (2g + W/n + |z|·t)/
-    (deviation − t). None where the deviation is no larger than t.
+    Only values beyond a limit move with it, at most a share s = 2(tails + 2/n) and by at most g = max(gaps); the
+    replaced one moves by at most W, the clipped range and both gaps. So the mean moves by ≤ s·g + W/n =: m, and the
+    deviation, a norm, by ≤ √(s·g² + W²/n) =: t. Hence |z' − z| ≤ (g + m + |z|·t)/(deviation − t). None where t is as
+    large as the deviation.
     """
-    g, width = max(gaps), limits[1] - limits[0] + sum(gaps)
-    moved = g + width / math.sqrt(n)
-    rest = deviation - moved
-    return Influence((2 * g + width / n) / rest, moved / rest) if rest > 0 else None
+    g, width, share = max(gaps), limits[1] - limits[0] + sum(gaps), min(1.0, 2 * (tails + 2 / n))
+    of_mean, of_deviation = share * g + width / n, math.sqrt(share * g * g + width * width / n)
+    rest = deviation - of_deviation
+    return Influence((g + of_mean) / rest, of_deviation / rest) if rest > 0 else None
 
 
 def rank_influence(references: int) -> Influence | None:

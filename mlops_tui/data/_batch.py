@@ -14,6 +14,7 @@ import duckdb
 from mlops_tui.contracts import Place, compiled
 from mlops_tui.data._places import placed
 from mlops_tui.data._repeats import FEW, repeated, repeats
+from mlops_tui.data._values import by_value
 from mlops_tui.errors import BadInput, Refusal
 from mlops_tui.evolution import Change, file_changes
 from mlops_tui.kinds import Contract
@@ -59,6 +60,7 @@ class Batch:
         self.paths = [file.path for file in files]
         self.rows = sum(file.rows for file in files)
         self._repeated: dict[tuple[str, ...], bool] = {}
+        self._marks: dict[str, str] = {}
 
     @cached_property
     def evolved(self) -> list[Change]:
@@ -116,7 +118,8 @@ class Batch:
         latency = self.rules.latency
         if latency is None or not self.rows:
             return False
-        newest = self.cursor.execute(f"SELECT epoch(max({latency.sql})) FROM {self._rows} t").fetchall()[0][0]
+        with self._blaming():
+            newest = self.cursor.execute(f"SELECT epoch(max({latency.sql})) FROM {self._rows} t").fetchall()[0][0]
         return newest is not None and self.now.timestamp() - float(newest) > latency.seconds
 
     def _counts(self, rules: Sequence[Rule]) -> dict[str, int]:
@@ -164,7 +167,11 @@ class Batch:
 
     def _mark(self, rule: Rule) -> str:
         """SQL that is true where the row breaks the rule."""
-        return NEVER if rule.key and not self._repeats(rule.key) else str(rule.broken)
+        if rule.id not in self._marks:
+            slow = rule.slow and self.rows > FEW
+            self._marks[rule.id] = NEVER if rule.key and not self._repeats(rule.key) else (
+                by_value(self.cursor, self._rows, rule) if slow else str(rule.broken))
+        return self._marks[rule.id]
 
     def _repeats(self, names: tuple[str, ...]) -> bool:
         """Whether rows repeat a key that an earlier one has; a table named by the key has their numbers then."""

@@ -23,7 +23,7 @@ from mlops_tui.rowrules import AT
 from mlops_tui.session import Session
 from mlops_tui.view import Status
 from store.facts import Fact, Finding, Snapshot, Streamed
-from store.lake import Manifest, partition_text
+from store.lake import FileRef, Manifest, columns_of, partition_text
 from store.quoting import literal, quote
 from store.streams import Event
 
@@ -42,12 +42,12 @@ class Overtaken(Exception):
 
 @dataclass
 class Part:
-    """What a batch adds to one dataset: `key` is the SQL of what no two of its rows share."""
+    """What a batch adds to one dataset, and by which values of a column its events would be known there."""
 
     name: str
     base: Manifest | None
     new: Manifest | None
-    known_by: str
+    column: str
     ids: tuple[str, ...]
     merged: Merged | None = None
 
@@ -61,6 +61,7 @@ class Sorted:
     twice: int
     late: int
     newest: datetime | None
+    unnamed: tuple[str, ...] = ()
 
 
 def take_in(session: Session, fed: Fed, events: Sequence[Event], *, positions: Mapping[str, int] | None = None,
@@ -122,16 +123,22 @@ class _Attempt:
 
     def _found(self, suffix: str, column: str, values: Sequence[str], state: Manifest | None) -> set[str]:
         """Which of the values a column of the quarantine or the dead letters has, on the days that they arrived."""
-        if state is None or column not in state.columns or not values:
+        if state is None:
             return set()
         key = "_batch" if suffix == ".quarantine" else "_day"
         days = {self._bin(self.arrived[each]) if suffix == ".quarantine" else f"{self.arrived[each]:%Y-%m-%d}"
                 for each in values}
-        files = tuple(file for file in state.files if file.partition.get(key) in days)
-        scan = self.lake.scan(Manifest(state.dataset, state.columns, files))
-        asked = (f"SELECT DISTINCT {quote(column)} FROM {scan} "
-                 f"WHERE {quote(column)} IN (SELECT unnest($values))")
-        return {str(value) for value, in self.cursor.execute(asked, {"values": list(values)}).fetchall()}
+        return self._among(state, [file for file in state.files if file.partition.get(key) in days], column, values)
+
+    def _among(self, state: Manifest, files: Sequence[FileRef], column: str, values: Sequence[str]) -> set[str]:
+        """Which of the values a column has in these files of a state."""
+        scan = self.lake.scan(Manifest(state.dataset, state.columns, tuple(files)))
+        if not files or not values or column not in columns_of(self.cursor, f"SELECT * FROM {scan}"):
+            return set()
+        text = f"CAST({quote(column)} AS VARCHAR)"
+        return {str(value) for value, in self.cursor.execute(
+            f"SELECT DISTINCT {text} FROM {scan} WHERE {text} IN (SELECT unnest($values))",
+            {"values": list(values)}).fetchall()}
 
     def _bin(self, day: date) -> str:
         """The partition of the quarantine for what arrived on one day."""
@@ -162,7 +169,7 @@ class _Attempt:
         dead = [Dead(each.event.position, f"it is late: it happened before {mark:%Y-%m-%d %H:%M:%S} UTC",
                      text_of(each.event), each.id) for row, each in enumerate(read.records) if row in out - there]
         return Sorted(tuple(each for row, each in enumerate(read.records) if row not in out), (*read.dead, *dead),
-                      read.twice + len(there), len(late), newest)
+                      read.twice + len(there), len(late), newest, read.unnamed)
 
     def _times(self, batch: Batch, there: set[int], mark: datetime | None) -> tuple[set[int], datetime | None]:
         """The rows that are late, of those that are new, and the newest event time: not beyond now, for a producer's
@@ -206,35 +213,34 @@ class _Attempt:
             subject=self.fed.name, stream=self.fed.stream.stream, events=len(self.events), taken=judged.good_rows,
             bad=judged.bad_rows, dead=len(kept.dead), twice=kept.twice, late=kept.late, positions=dict(self.positions),
             newest=kept.newest.astimezone(UTC).isoformat() if kept.newest is not None else "", note=self.note,
-            again=self.again,
+            again=self.again, unnamed=kept.unnamed,
             arrived=max(self.arrived.values()).astimezone(UTC).isoformat() if self.arrived else "")
         self.session.ledger.transact(partial(self._decided, fact=fact, found=self._finding(batch, judged, fact)))
         return fact
 
     def _write(self, batch: Batch, judged: Judged, kept: Sorted) -> None:
-        """The files of the three datasets; nothing is announced yet."""
-        ids = tuple(each.id for each in kept.records)
-        places = tuple(each.event.position for each in kept.records)
-        good = bad = dead = None
+        """The files of the three datasets; nothing is announced yet. What one consumer holds to be late another may
+        have taken in: so each event is looked for in all three when it is committed."""
+        ids, places = tuple(each.id for each in kept.records), tuple(self.arrived)
+        good = bad = None
         if judged.good_rows:
             good = self.lake.write(self.fed.name, batch.good(judged), sort=batch.rules.sort,
                                    partition_by=batch.rules.partition, connection=self.cursor)
-            self._add("", good, f"CAST({quote(self.fed.id)} AS VARCHAR)", ids, sort=batch.rules.sort)
         if judged.bad_rows:
             query = (f"SELECT * EXCLUDE (_bin), {literal(self.fed.stream.stream)} AS _file, _bin AS _batch FROM "
                      f"({batch.quarantine(judged)})")
             bad = self.lake.write(f"{self.fed.name}.quarantine", query, partition_by=("_batch",),
                                   connection=self.cursor)
-            self._add(".quarantine", bad, "_position", places)
-        if kept.dead or self.again:
-            dead = self._dead(kept.dead)
-            self._add(".dead", dead, "position", tuple(each.position for each in kept.dead))
+        late = tuple(each.id for each in kept.dead if each.id)
+        self._add("", good, self.fed.id, (*ids, *late), sort=batch.rules.sort)
+        self._add(".quarantine", bad, "_position", places)
+        self._add(".dead", self._dead(kept.dead), "position", () if self.again else places)
 
-    def _add(self, suffix: str, new: Manifest | None, known_by: str, ids: tuple[str, ...],
+    def _add(self, suffix: str, new: Manifest | None, column: str, ids: tuple[str, ...],
              sort: Sequence[str] = ()) -> None:
         base = self.bases[suffix]
         moved = merged(self.lake, base, new, sort, self.cursor) if base is not None and new is not None else None
-        self.parts.append(Part(self.fed.name + suffix, base, new, known_by, ids, moved))
+        self.parts.append(Part(self.fed.name + suffix, base, new, column, ids, moved))
 
     def _dead(self, letters: Sequence[Dead]) -> Manifest | None:
         if not letters:
@@ -292,12 +298,7 @@ class _Attempt:
     def _meets(self, part: Part, now: Manifest) -> bool:
         """Whether files that came meanwhile hold one of the events."""
         had = {file.digest for file in part.base.files} if part.base is not None else set()
-        came = tuple(file for file in now.files if file.digest not in had)
-        if not came or not part.ids:
-            return False
-        asked = (f"SELECT count(*) FROM {self.lake.scan(Manifest(now.dataset, now.columns, came))} "
-                 f"WHERE {part.known_by} IN (SELECT unnest($ids))")
-        return bool(self.cursor.execute(asked, {"ids": list(part.ids)}).fetchall()[0][0])
+        return bool(self._among(now, [file for file in now.files if file.digest not in had], part.column, part.ids))
 
     def _after(self, part: Part, now: Manifest | None) -> Manifest | None:
         if part.name.endswith(".dead") and self.again and now is not None:

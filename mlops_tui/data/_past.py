@@ -25,6 +25,11 @@ def folder_of(session: Session, run: str) -> Path:
     return session.declared().root / ".mlops" / "runs" / run
 
 
+def frozen_in(fact: Run | None) -> str:
+    """The digest of what the step learned; empty where it learned nothing."""
+    return fact.detail.removeprefix(FROZEN) if fact is not None and fact.detail.startswith(FROZEN) else ""
+
+
 def alive(folder: Path) -> bool:
     """Whether the process of the run lives: it holds a lock until it ends, however it ends."""
     try:
@@ -81,8 +86,7 @@ class Past:
 
     def frozen(self, key: str) -> str:
         """The digest of what the step learned when it was made of these parts; empty where it learned nothing."""
-        fact = self.done[key][1] if key in self.done else None
-        return fact.detail.removeprefix(FROZEN) if fact is not None and fact.detail.startswith(FROZEN) else ""
+        return frozen_in(self.done[key][1] if key in self.done else None)
 
     def why(self, ready: Ready, parts: Mapping[str, Any]) -> str:
         """Why the step has to run, compared with the last time it ended well."""

@@ -103,7 +103,7 @@ def _database(contract: Contract, server: Server, where: str) -> Source:
         url = database.postgres(server.host, server.port or 5432, server.database, user, password)
         schema = server.schema or "public"
     table = database.Table(url, schema, _table(contract))
-    return Source(server, table.called, Rows(table.write))
+    return Source(server, table.called, Rows(table.write, server.custom("incremental"), table.write))
 
 
 def _secret(variable: str, where: str) -> str:

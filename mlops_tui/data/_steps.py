@@ -23,6 +23,7 @@ from mlops_tui.session import Session
 from store.lake import Manifest
 from store.statement import Statement, compact, parsed
 
+VIEW = ".view"  # after the name of a feature view: the dataset of its rows
 READABLE = ("range", "generate_series", "unnest")  # functions in FROM that read nothing from outside
 
 
@@ -59,7 +60,8 @@ def made_ready(session: Session, name: str) -> list[Ready]:
     where = project.path_of("pipeline", name)
     committed = {entry.subject for entry in session.ledger.entries("snapshot")}
     own = {f"{name}.{step.name}" for step in pipeline.steps}
-    steps = dag.ordered(pipeline.steps, sorted({*project.datasets, *committed} - own), placed(where))
+    views = {f"{each}{VIEW}" for each in project.names("feature")}
+    steps = dag.ordered(pipeline.steps, sorted({*project.datasets, *views, *committed} - own), placed(where))
     return [_ready(project, f"{name}.{step.name}", step, where) for step in steps]
 
 
@@ -166,4 +168,9 @@ def first_inputs(session: Session, steps: Sequence[Ready]) -> dict[str, Manifest
     """The current states of the datasets that the steps read."""
     made = {ready.step.name for ready in steps}
     wanted = dict.fromkeys(name for ready in steps for name in ready.step.inputs if name not in made)
+    views = {f"{each}{VIEW}": each for each in session.declared().names("feature")}
+    for name in wanted:
+        if name in views and session.current(name) is None:
+            raise NotFound(f"The rows of feature view '{views[name]}' are not built yet.",
+                           next=f"Try: mlops-tui feature build {views[name]}")
     return {name: session.snapshot(name) for name in wanted}

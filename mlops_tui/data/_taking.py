@@ -16,7 +16,7 @@ from mlops_tui.data._landing import Landed, land
 from mlops_tui.data._places import placed
 from mlops_tui.data._source import Source, source_of
 from mlops_tui.data._verdict import advice, finding, monitor_of, rules_table, summary, verdict
-from mlops_tui.errors import Conflict
+from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.kinds import Contract
 from mlops_tui.rowrules import AT
 from mlops_tui.session import Session
@@ -145,7 +145,7 @@ def _from_files(taking: Taking, lies: Placed) -> View:
             lake.keep(made[0])
             lake.keep_result(key, made[0])
         seen.save(lies.paths)
-        return _view(taking, batch, judged, landed, lies)
+        return _view(taking, batch, judged, landed, lies.version)
 
 
 @contextmanager
@@ -161,9 +161,9 @@ def _stays(source: Source) -> bool:
 
 
 def _still(taking: Taking, lies: Placed, digests: Mapping[Path, str], seen: Seen) -> None:
-    """Conflict where a file is not what it was when the taking began."""
-    project = taking.session.declared()
-    again = source_of(taking.contract, project.root, placed(taking.where)).lies
+    """Conflict where a file is not what it was when the taking began; a table's newer version is no change of this."""
+    root = taking.session.declared().root
+    again = lies if lies.version else source_of(taking.contract, root, placed(taking.where)).lies
     assert isinstance(again, Placed)
     now = seen.digests(again.paths)
     changed = [path for path in (*now, *digests) if now.get(path) != digests.get(path)]
@@ -182,12 +182,37 @@ def _from_rows(taking: Taking) -> View:
     with session.data().staging() as folder:
         path = folder / "rows.parquet"
         session.progress(0, 0, f"reading {taking.source.called}")
-        version = lies.write(path)
+        before, value = _high_water(taking, lies)
+        version = lies.write_since(path, lies.since, value) if before and lies.write_since else lies.write(path)
         session.progress(0, 0, "judging rows")
         batch = opened(session, taking.contract, taking.where, [path], session.data().connect())
         judged = batch.judged(taking.bad)
-        landed = _landed(taking, batch, judged, _made(taking, batch, judged), version)
-        return _view(taking, batch, judged, landed, None)
+        landed = _landed(taking, batch, judged, _made(taking, batch, judged, before, value), version)
+        return _view(taking, batch, judged, landed, version)
+
+
+def _high_water(taking: Taking, lies: Rows) -> tuple[Manifest | None, object]:
+    """The state to which rows are added, and the highest value that it has; None where all rows are to be read."""
+    session, before = taking.session, taking.session.current(taking.name)
+    if not lies.since:
+        return None, None
+    keyed = [item.name for item in taking.contract.properties if item.primaryKey]
+    named = {item.name for item in taking.contract.properties}
+    if not keyed or lies.since not in named:
+        raise BadInput(f"incremental needs a primaryKey, and '{lies.since}' among the properties of the contract.",
+                       where=placed(taking.where)("incremental"), next="Declare them, or drop incremental.")
+    if before is None or lies.since not in before.columns:
+        return None, None
+    scan = session.data().scan(before)
+    [(value,)] = session.data().connect().execute(f"SELECT max({quote(lies.since)}) FROM {scan}").fetchall()
+    return (before, value) if value is not None else (None, None)
+
+
+def _added(taking: Taking, good: str, before: Manifest) -> str:
+    """The good rows, and those that were there before under another key."""
+    scan = taking.session.data().scan(before)
+    keys = ", ".join(quote(item.name) for item in taking.contract.properties if item.primaryKey)
+    return f"FROM ({good}) UNION ALL BY NAME SELECT * FROM {scan} old ANTI JOIN ({good}) new USING ({keys})"
 
 
 # -- what becomes of it -----------------------------------------------------------------------------------------
@@ -198,7 +223,8 @@ def _refused(taking: Taking, judged: Judged) -> bool:
     return bool(judged.failed and policy != "warn") or (policy == "reject" and judged.bad_rows > 0)
 
 
-def _made(taking: Taking, batch: Batch, judged: Judged) -> list[Manifest]:
+def _made(taking: Taking, batch: Batch, judged: Judged, before: Manifest | None = None,
+          since: object = None) -> list[Manifest]:
     """The new state, and the rows that are set aside; nothing where the contract refuses it all."""
     if _refused(taking, judged) or not judged.rows:
         return []
@@ -207,12 +233,14 @@ def _made(taking: Taking, batch: Batch, judged: Judged) -> list[Manifest]:
         made.append(batch.state(taking.session, taking.name, judged))
         lake.keep(made[0])
     elif judged.good_rows:
-        made.append(lake.write(taking.name, batch.good(judged), sort=rules.sort, partition_by=rules.partition,
-                               connection=batch.cursor))
+        good = batch.good(judged)
+        made.append(lake.write(taking.name, _added(taking, good, before) if before else good, sort=rules.sort,
+                               partition_by=rules.partition, connection=batch.cursor))
     if judged.bad_rows:
         own = f"{batch.name_of_file()} AS _file" if isinstance(taking.source.lies, Placed) else \
             f"{literal(taking.source.called)} AS _file"
-        mark = batch.digest_of_file() if isinstance(batch, InPlace) else literal(_mark(taking.source.called))
+        mark = batch.digest_of_file() if isinstance(batch, InPlace) else literal(
+            _mark(f"{taking.source.called} {since or ''}"))
         query = batch.quarantine(judged, more=(own, f"{mark} AS _batch"))
         made.append(lake.write(f"{taking.name}.quarantine", query, partition_by=("_batch",), connection=batch.cursor))
     return made
@@ -251,7 +279,7 @@ def _unchanged(taking: Taking, lies: Placed, state: Manifest) -> View:
                 (Facts(facts),), (Action("What it has been", ("snapshot", "log", taking.name)),))
 
 
-def _view(taking: Taking, batch: Batch, judged: Judged, landed: Sequence[Landed], lies: Placed | None) -> View:
+def _view(taking: Taking, batch: Batch, judged: Judged, landed: Sequence[Landed], version: str) -> View:
     _, monitor = monitor_of(taking.session, "ingest", taking.name)
     status, title = verdict(batch, judged, monitor), summary(batch, judged, taking.source.called)
     good = next((each for each in landed if each.written.dataset == taking.name), None)
@@ -260,7 +288,7 @@ def _view(taking: Taking, batch: Batch, judged: Judged, landed: Sequence[Landed]
     facts: dict[str, Cell] = {
         "dataset": taking.name, "rows": judged.rows, "good_rows": judged.good_rows, "bad_rows": judged.bad_rows,
         "warned_rows": judged.warned_rows, "source": taking.source.called,
-        "version": (lies.version or None) if lies else None, "files": len(lies.files) if lies else None,
+        "version": version or None, "files": len(batch.files),
         "in_place": in_place, "rows_before": good.before.rows if good and good.before else 0,
         "snapshot": good.after.id if good else None, "quarantine": aside.after.id if aside else None,
         "changed": good.changed if good else False}

@@ -9,12 +9,13 @@ import click
 from mlops_tui import anomalies, featurelist, folds, profiles
 from mlops_tui.analysis.sketch import Sketch
 from mlops_tui.capability import decide, look, measure, noun
+from mlops_tui.contracttext import written
 from mlops_tui.data import _catalogued as catalogued
 from mlops_tui.data._readers import readers
 from mlops_tui.errors import BadInput, NotFound, nearest
 from mlops_tui.kinds import Contract, Property
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, View, counted, worst
+from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted, worst
 from mlops_tui.watching import watching
 from store.facts import Finding, SignOff, Snapshot
 from store.lake import Manifest
@@ -305,6 +306,20 @@ def undocumented(session: Session, dataset: str | None) -> View:
     return View(title, Status.WARN if rows else Status.PASS,
                 (Facts(facts), Table.of("undocumented", rows, "status", "field", "lacks", "steward")),
                 tuple(Action(f"Check {name}", ("catalog", "check", name)) for name in names[:3]))
+
+
+@look(of=catalog)
+@click.argument("dataset")
+def export(session: Session, dataset: str) -> View:
+    """The contract of DATASET as a document of the Open Data Contract Standard, for other catalogues to read.
+
+    \b
+    Example: mlops-tui catalog export flights
+    """
+    name = session.declared().subject(dataset, "dataset").name
+    contract = session.declared().dataset(name)
+    return View(f"The contract of {name}, {contract.apiVersion}", Status.DONE, (Text(written(contract), "code"),),
+                (Action("Check it", ("contract", "lint", name)),))
 
 
 @measure(of=catalog)

@@ -39,17 +39,18 @@ class Looked:
         return self.batches[-1]
 
 
-@measure
+@measure(looks="preview")
 @click.argument("dataset", required=False)
 @click.option("--window", "length", default=None, help="How far back to look; the monitor's own by default, else 28d.")
 @click.option("--monitor", default=None, help="Judge as this declared monitor does.")
 @click.option("--backtest", is_flag=True, help="Judge all of history, and say how often each check alarms.")
+@click.option("--preview", is_flag=True, help="Only look: nothing is recorded.")
 @click.option("--file", "file", type=LocalPath(), default=None, help="A file instead, whose rows have a --time.")
 @click.option("--time", "when", default=None, help="The column of --file that says when.")
 @click.option("--every", default="daily", show_default=True, help="The calendar of --file: daily, hourly, weekly, "
               "weekdays, or a cron line.")
 def health(session: Session, dataset: str | None, *, length: str | None, monitor: str | None, backtest: bool,
-           file: Path | None, when: str | None, every: str) -> View:
+           preview: bool, file: Path | None, when: str | None, every: str) -> View:
     """Look for missing, late, doubled and odd batches of DATASET; the newest one decides.
 
     A day is compared with the same weekday of the eight weeks before: its size, its missing values, how many different
@@ -66,10 +67,11 @@ def health(session: Session, dataset: str | None, *, length: str | None, monitor
         if length or monitor:
             raise BadInput("A file has no window and no monitor.", next="Drop --window and --monitor.")
         return _file(session, file, when, every)
-    return _dataset(session, str(dataset), length, monitor, backtest=backtest)
+    return _dataset(session, str(dataset), length, monitor, backtest=backtest, preview=preview)
 
 
-def _dataset(session: Session, text: str, length: str | None, monitor: str | None, *, backtest: bool) -> View:
+def _dataset(session: Session, text: str, length: str | None, monitor: str | None, *, backtest: bool,
+             preview: bool) -> View:
     project = session.declared()
     subject = project.subject(text, "dataset")
     contract, place = project.dataset(subject.name), str(project.path_of("dataset", subject.name))
@@ -99,7 +101,7 @@ def _dataset(session: Session, text: str, length: str | None, monitor: str | Non
     since = min(since, periods[-1].start)
     looked = Looked(subject.name, calendar, judged(calendar, periods, since, source, _limits(declared)))
     finding = _finding(looked, monitor or "", session.declaration("dataset", subject.name), state.id, declared)
-    if not backtest:
+    if not (backtest or preview):
         session.ledger.append(finding)
     facts = _freshness(batches, now)
     return _view(looked, finding.title, facts, (Action("What came in", ("snapshot", "log", subject.name)),),

@@ -8,7 +8,7 @@ import click
 
 from mlops_tui.capability import look, measure, noun
 from mlops_tui.data._course import Course
-from mlops_tui.data._past import Foreseen, Past, folder_of, foreseen
+from mlops_tui.data._past import Foreseen, Past, folder_of, foreseen, frozen_in
 from mlops_tui.data._steps import Ready, first_inputs, made_ready
 from mlops_tui.data._workshop import Workshop, folders_of, hands
 from mlops_tui.errors import Cancelled, NotFound, nearest
@@ -49,8 +49,8 @@ def run(session: Session, name: str, workers: int | None) -> View:
         course.finished()
     except (KeyboardInterrupt, Cancelled) as stop:
         course.stopped()
-        done = counted(len(course.shown), "step is", "steps are")
-        raise Cancelled(f"{name} was stopped: {done} done of {len(steps)}, and kept.",
+        done = sum(step.status is Status.DONE for step in course.told())
+        raise Cancelled(f"{name} was stopped: {done} of {counted(len(steps), 'step is', 'steps are')} done, and kept.",
                         next=f"Try: mlops-tui pipeline run {name}") from stop
     finally:
         course.begun.close()
@@ -147,7 +147,7 @@ def _status_of(session: Session, name: str) -> View:
     shown = _standing(past, steps)
     stale, run_is = [row for row in shown if not row["fresh"]], past.state_of(past.newest)
     table = Table.of("steps", shown, "step", "state", "fresh", "why", Column("last_run", "last run"),
-                     Column("seconds", unit="s", digits=1), "detail")
+                     Column("seconds", unit="s", digits=1), Column("detail", cut=60))
     title = f"{name}: all {len(shown)} steps are fresh" if not stale else f"{name}: {len(stale)} of {len(shown)} stale"
     title += f"; {past.newest.run} {_IS[run_is]}" if past.newest is not None and run_is in _IS else ""
     return View(title, Status.RUNNING if run_is == "running" else Status.WARN if stale else Status.PASS, (table,),
@@ -171,10 +171,12 @@ def _standing(past: Past, steps: Sequence[Ready]) -> list[Row]:
     for row in _planned(past, steps):
         last = past.last.get(str(row["step"]))
         fact = last.fact if last is not None and isinstance(last.fact, Run) else None
-        state = states[str(row["step"])]
-        rows.append({**row, "status": STATES.get(state, Status.UNKNOWN), "state": state, "fresh": row["runs"] == "no",
-                     "last_run": last.recorded_at if last else None, "seconds": fact.seconds if fact else None,
-                     "detail": fact.detail if fact else ""})
+        state, frozen = states[str(row["step"])], frozen_in(fact)
+        why = "was interrupted" if (state, row["why"]) == ("interrupted", "never run") else row["why"]
+        rows.append({**row, "why": why, "status": STATES.get(state, Status.UNKNOWN), "state": state,
+                     "fresh": row["runs"] == "no", "last_run": last.recorded_at if last else None,
+                     "seconds": fact.seconds if fact else None, "frozen": frozen,
+                     "detail": fact.detail if fact and not frozen else ""})
     return rows
 
 
@@ -234,7 +236,7 @@ def log(session: Session, name: str, step: str | None, lines: int) -> View:
         if said or step is not None:
             head = [f"── {each}"] if step is None else []
             texts.append(Text("\n".join([*head, *said]) or "It printed nothing.", "code"))
-    table = Table.of("steps", rows, "step", "state", "run", "lines", "detail")
+    table = Table.of("steps", rows, "step", "state", "run", "lines")
     title = f"{name}: what {step or counted(len(names), 'step')} printed"
     live = "running" in states.values()
     return View(title, Status.RUNNING if live else Status.DONE, (table, *texts),

@@ -22,7 +22,7 @@ from store.facts import Streamed
 from store.streams import Away, Event, Standing
 
 stream = noun("stream", __doc__ or "", bare="status", subject="status")
-NEWEST = 60
+NEWEST, MOST_NOTES = 60, 10
 SOON, LONG = "10s", "1h"
 
 
@@ -84,7 +84,8 @@ class Done:
         self.total = {name: number + more[name] for name, number in self.total.items()}
         self.batches += 1
         self.newest.append(fact)
-        self.notes += [fact.note] if fact.note and fact.note not in self.notes else []
+        left_out = f"Left out, since the contract does not name them: {', '.join(fact.unnamed)}." if fact.unnamed else ""
+        self.notes += [each for each in (fact.note, left_out) if each and each not in self.notes][:MOST_NOTES]
 
 
 def _ran(source: Fed, done: Done, standing: Standing, waiting: Patience) -> View:

@@ -17,7 +17,7 @@ def view_sql(windows: Windows, dataset: str, columns: Mapping[str, str], descrip
     """
     whole = windows.expanding or windows.lag or windows.known_at  # nothing says how far back these reach
     told = description or f"{', '.join(windows.column)} by {', '.join(windows.entity)}, as known at any time"
-    lookback = shown(max(windows.rolling, default=timedelta(0)) + windows.available_after)
+    lookback = shown(max(windows.lengths, default=timedelta(0)) + windows.available_after)
     return "\n".join([
         f"-- description: {' '.join(told.split())}", f"-- entity: {', '.join(windows.entity)}", f"-- time: {AS_OF}",
         "-- available_after: 0m", *([] if whole else [f"-- lookback: {lookback}"]),
@@ -49,7 +49,7 @@ def _changes(windows: Windows) -> list[str]:
     """The moments at which a row is seen first, and at which it is too old for a window."""
     keys = ", ".join(map(quote, windows.entity))
     leaves = [f"  UNION SELECT {keys}, t + {_micros(span + MICROSECOND)} FROM seen "
-              f"WHERE t + {_micros(span + MICROSECOND)} > since" for span in windows.rolling]
+              f"WHERE t + {_micros(span + MICROSECOND)} > since" for span in windows.lengths]
     return ["change AS (", f"  SELECT {keys}, since AS {AS_OF} FROM seen", *leaves, ")" if windows.known_at else "),"]
 
 
@@ -105,7 +105,7 @@ def _matched(windows: Windows, columns: Mapping[str, str]) -> list[str]:
         newest = f"max({pair}, {max(windows.lag, default=1)}) FILTER (WHERE s.t IS NOT NULL)"
         taken += [f"({newest})[{number}].x AS {quote(f'{column}_lag_{number}')}" for number in windows.lag]
     reach = "" if windows.expanding or windows.lag else \
-        f" AND s.t >= c.{AS_OF} - {_micros(max(windows.rolling))}"
+        f" AND s.t >= c.{AS_OF} - {_micros(max(windows.lengths))}"
     return [f"SELECT {keys}, c.{AS_OF},", "  " + ",\n  ".join(taken),
             f"FROM change c LEFT JOIN seen s ON {same} AND s.since <= c.{AS_OF}{reach}", "GROUP BY ALL"]
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from store.ledger import Entry
 
 MONTH = "=month"  # the partition of a stored view; no column of a view is called so
+RUN = 12
 READABLE = ("range", "generate_series", "unnest")  # functions in FROM that read nothing from outside
 Schemas = tuple[tuple[str, tuple[tuple[str, str], ...]], ...]
 Bounds = tuple[datetime | None, datetime | None]
@@ -176,19 +177,38 @@ def rows_of(session: Session, plan: Plan, between: Bounds = (None, None)) -> tup
 
 def rows_of_plan(lake: Lake, plan: Plan, between: Bounds = (None, None), progress: Progress = quiet) -> tuple[
         dict[str, Manifest], int]:
-    """The same without a session."""
+    """The same without a session. Months that follow each other and were never computed take one query."""
     wanted = [(name, bounds) for name, bounds in plan.stretches if _touches(bounds, between)]
-    files, fresh = dict[str, Manifest](), 0
-    for done, (name, bounds) in enumerate(wanted):
-        progress(done, len(wanted), f"building {plan.view.name} {name}")
-        key = plan.key_of(bounds)
-        found = lake.result(plan.dataset, key)
-        if found is None:
-            found, fresh = computed(lake, plan, bounds), fresh + 1
-            lake.keep_result(key, found)
-        files[name] = found
+    known = {name: lake.result(plan.dataset, plan.key_of(bounds)) for name, bounds in wanted}
+    files, fresh = {name: found for name, found in known.items() if found is not None}, 0
+    for run in _runs(wanted, dict(files)):
+        progress(len(files), len(wanted), f"building {plan.view.name} {run[0][0]}")
+        made = computed(lake, plan, (run[0][1][0], run[-1][1][1]))
+        for place, (name, bounds) in enumerate(run):
+            files[name] = Manifest(plan.dataset, made.columns, tuple(
+                file for file in made.files if _belongs(file.partition.get(MONTH, name), name, place, len(run))))
+            lake.keep_result(plan.key_of(bounds), files[name])
+            fresh += 1
     progress(len(wanted), len(wanted), f"built {plan.view.name}")
-    return files, fresh
+    return {name: files[name] for name, _ in wanted}, fresh
+
+
+def _runs(wanted: Sequence[tuple[str, Bounds]], known: Mapping[str, Manifest]) -> Iterator[list[tuple[str, Bounds]]]:
+    """Stretches that follow each other and are not known, up to a year at once: who is killed loses no more."""
+    run: list[tuple[str, Bounds]] = []
+    for stretch in wanted:
+        if run and (stretch[0] in known or stretch[1][0] != run[-1][1][1] or len(run) == RUN):
+            yield run
+            run = []
+        if stretch[0] not in known:
+            run.append(stretch)
+    if run:
+        yield run
+
+
+def _belongs(label: str, name: str, place: int, count: int) -> bool:
+    """Whether a file's month is that of a stretch; what lies before the first or after the last is theirs."""
+    return label == name or (place == 0 and label < name) or (place == count - 1 and label > name)
 
 
 def build(session: Session, plan: Plan, between: Bounds = (None, None)) -> Built:

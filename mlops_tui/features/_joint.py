@@ -35,7 +35,7 @@ class Examples:
 
 
 @dataclass(frozen=True)
-class Tested:
+class Judgement:
     """What a pair tells: `beyond` is the permutation importance of both together beyond the sum of the parts, in units
     of squared error, with bootstrap interval and one-sided p; beside it the importances of each alone and of both."""
 
@@ -59,7 +59,10 @@ class How:
     rho: float = 0.8
 
 
-def tested(rows: Examples, pairs: Sequence[Pair], how: How, progress: Callable[[int, int, str], None]) -> list[Tested]:
+Progress = Callable[[int, int, str], None]
+
+
+def judged(rows: Examples, pairs: Sequence[Pair], how: How, progress: Progress) -> list[Judgement]:
     """Each pair, on held-out rows, by what it adds to a model in which no two columns meet.
 
     Boosted trees without interactions give every column its own part. What they leave over in the training rows is laid
@@ -74,8 +77,7 @@ def tested(rows: Examples, pairs: Sequence[Pair], how: How, progress: Callable[[
         return list(_each(rows, pairs, how, progress))
 
 
-def _each(rows: Examples, pairs: Sequence[Pair], how: How,
-          progress: Callable[[int, int, str], None]) -> Iterator[Tested]:
+def _each(rows: Examples, pairs: Sequence[Pair], how: How, progress: Progress) -> Iterator[Judgement]:
     additive = _fit(rows, how)
     left = _residuals(rows.task, additive, rows.features, rows.outcome)
     seen, ties = rows.features[rows.held_out], correlated(rows.features[~rows.held_out], how.rho)
@@ -89,8 +91,9 @@ def _each(rows: Examples, pairs: Sequence[Pair], how: How,
         moved = [_importance(rows, additive, seen, names, draw)
                  for names in (sides[0], sides[1])]
         both = _importance(rows, additive, seen, [*sides[0], *sides[1]], draw)
-        yield Tested(pair, float(beyond.mean()), low, high, p_value, (moved[0], moved[1]), both + float(beyond.mean()),
-                     tuple(name for side in sides for name in side if name not in pair))
+        partners = tuple(name for side in sides for name in side if name not in pair)
+        more = float(beyond.mean())
+        yield Judgement(pair, more, low, high, p_value, (moved[0], moved[1]), both + more, partners)
     progress(len(pairs), len(pairs), "interactions: done")
 
 

@@ -163,15 +163,13 @@ def _told(source: Source, document: Document, query: str) -> dict[str, tuple[str
     """Of each column: the measure, and what it is in-sample and as encoded; None for several classes."""
     if document["task"] == "multiclass":
         return {each["column"]: ("", None, None) for each in document["columns"]}
-    inside = encoding.applied(source.cursor, source.relation, document)
-    chosen = _chosen(source)
-    names = [made[0] for made in encoding.names(document).values()]
-    found = []
-    for sql in (inside, query):
-        y = quote(document["target"])
-        listed = ", ".join(map(quote, names))
-        found.append(source.cursor.execute(f"SELECT {y} AS y, {listed} FROM ({sql}) WHERE {y} IS NOT NULL{chosen}")
-                     .fetchnumpy())
+    y, names = quote(document["target"]), [made[0] for made in encoding.names(document).values()]
+    listed, held = ", ".join(map(quote, names)), quote("=judged")
+    source.cursor.execute(f"CREATE OR REPLACE TEMP TABLE {held} AS SELECT * FROM ({query}) WHERE {y} IS NOT NULL"
+                          f"{_chosen(source)}")
+    inside = encoding.applied(source.cursor, f"(SELECT * EXCLUDE ({listed}) FROM {held})", document)
+    found = [source.cursor.execute(f"SELECT {y} AS y, {listed} FROM {each}").fetchnumpy()
+             for each in (f"({inside})", held)]
     positive = document["classes"][1] if document["task"] == "binary" else None
     measure = "AUC" if positive is not None else "correlation"
     return {column: (measure, _tells(found[0]["y"], found[0][made[0]], positive),

@@ -14,7 +14,7 @@ from mlops_tui.analysis.multiplicity import holm
 from mlops_tui.capability import LocalPath, measure
 from mlops_tui.errors import BadInput
 from mlops_tui.features import _joint, _rows
-from mlops_tui.features._joint import Examples, How, Pair, Tested
+from mlops_tui.features._joint import Examples, How, Judgement, Pair
 from mlops_tui.features._rows import Source
 from mlops_tui.session import Session
 from mlops_tui.transforms import interactions as transform
@@ -90,7 +90,7 @@ def interactions(session: Session, subject: str | None, file: Path | None, targe
         chosen = asked or _all_pairs(session, examples, named, how, (most, columns is not None))
         wanted = tuple(dict.fromkeys([*chosen, *(pair for pair in map(_ordered, given) if pair not in chosen)]))
         session.progress(0, len(wanted), f"interactions: {len(wanted)} pairs beside {trees} trees, {used:,} rows")
-        found = _joint.tested(examples, wanted, how, session.progress)
+        found = _joint.judged(examples, wanted, how, session.progress)
         return _view(session, source, found, _Asked(wanted, given, term), (examples, alpha, out, save, time))
 
 
@@ -137,9 +137,9 @@ def _examples(source: Source, target: str, named: Sequence[str], time: str | Non
     mixed = f"md5_number_lower(concat_ws('|', '{most[1]:d}', {texts}))"
     listed = ", ".join(f"{quote(name)} AS {quote(f'x{place}')}" for place, name in enumerate(named))
     when = quote(time) if time else mixed
-    found = source.cursor.execute(
+    found = source.cursor.sql(
         f"SELECT {y} AS y, {mixed} AS mixed, {when} AS moment, {listed} FROM {source.relation} WHERE {y} IS NOT NULL "
-        f"ORDER BY mixed LIMIT {most[0]}").df()
+        f"ORDER BY mixed LIMIT {most[0]}").to_arrow_table().to_pandas()
     found = found.sort_values(["moment", "mixed"] if time else ["mixed"], kind="stable", ignore_index=True)
     features = _joint.as_features(pd.DataFrame({name: found[f"x{place}"] for place, name in enumerate(named)}))
     outcome, task = _outcome(found["y"], target, source)
@@ -178,7 +178,7 @@ def _all_pairs(session: Session, examples: Examples, named: Sequence[str], how: 
     return tuple(combinations(named, 2))
 
 
-def _view(session: Session, source: Source, found: Sequence[Tested], asked: _Asked, run: tuple[Any, ...]) -> View:
+def _view(session: Session, source: Source, found: Sequence[Judgement], asked: _Asked, run: tuple[Any, ...]) -> View:
     examples, alpha, out, save, time = run
     adjusted = holm([each.p_value for each in found])
     listed = [_row(each, float(p), asked, alpha) for each, p in zip(found, adjusted, strict=True)]
@@ -205,7 +205,7 @@ def _view(session: Session, source: Source, found: Sequence[Tested], asked: _Ask
     return View(title, Status.DONE, (Facts(facts), table, Text(METHOD)), _actions(source))
 
 
-def _row(each: Tested, p: float, asked: _Asked, alpha: float) -> Row:
+def _row(each: Judgement, p: float, asked: _Asked, alpha: float) -> Row:
     reason = asked.reasons.get(frozenset(each.pair), "")
     shown = p <= alpha and each.beyond > 0
     return {"pair": f"{each.pair[0]} × {each.pair[1]}", "a": each.pair[0], "b": each.pair[1],

@@ -17,8 +17,9 @@ from mlops_tui.transforms.scaling import Scaling
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted
 
 RULE = ("auto: no interquartile range: unscaled · under 50 values: robust · tail index below 2 with its whole "
-        "interval, or over 5 % beyond 3 interquartile ranges of a quartile: normal quantiles · over 0.1 % there: "
-        "winsorised · quartile skew beyond 0.3, or a value over 10 interquartile ranges out: robust · else standard.")
+        "interval, or over 5 % beyond 3 interquartile ranges of a quartile: normal quantiles · over 0.1 % there "
+        "(and over 3 values): winsorised · quartile skew beyond 0.3, or a value over 10 interquartile ranges out: "
+        "robust · else standard.")
 HANDLED = ("Parameters come from finite values. Null and NaN stay null; an infinity is taken for the nearest end by "
            "winsorised, uniform and normal, and is null by the others.")
 BOUND = ("moved at most: how far one value that is replaced by anything, 10¹² say, can move another row's scaled value "

@@ -57,18 +57,19 @@ class Line:
         return judged.count("volatile") / len(judged) if judged else None
 
 
-@measure(of=stability)
+@measure(of=stability, looks="preview")
 @click.argument("subject", required=False)
 @click.option("--every", type=click.Choice(EVERY), default="week", show_default=True, help="The length of a period.")
 @click.option("--window", "length", default=None, help="How far back SUBJECT is looked at, such as 26w.")
 @click.option("--monitor", default=None, help="Compare as this declared monitor does.")
 @click.option("--columns", default=None, help="Only these columns, separated by commas.")
+@click.option("--preview", is_flag=True, help="Only look: nothing is recorded.")
 @click.option("--reference", type=LocalPath(), default=None, help="File that --current is held against.")
 @click.option("--current", type=LocalPath(), default=None, help="File with the current data.")
 @click.option("--file", "file", type=LocalPath(), default=None, help="One file, whose rows have a --time.")
 @click.option("--time", "when", default=None, help="The column of --file that says when.")
 def show(session: Session, subject: str | None, *, every: str, length: str | None, monitor: str | None,
-         columns: str | None, reference: Path | None, current: Path | None, file: Path | None,
+         columns: str | None, preview: bool, reference: Path | None, current: Path | None, file: Path | None,
          when: str | None) -> View:
     """The PSI of each feature and score of SUBJECT, or of files, in each period against a reference.
 
@@ -87,7 +88,7 @@ def show(session: Session, subject: str | None, *, every: str, length: str | Non
     if mode != "subject" and (length or monitor):
         raise BadInput("A file has no window and no monitor.", next="Drop --window and --monitor.")
     if mode == "subject":
-        return _subject(session, str(subject), every, length, monitor, chosen)
+        return _subject(session, str(subject), every, (length, monitor), chosen, preview=preview)
     zone = session.project.zone if session.project is not None else UTC
     found = _periods.of_files(_given(reference), _given(current), chosen) if mode == "files" else \
         _periods.of_file(_given(file), str(when), every, chosen, zone)
@@ -116,9 +117,9 @@ def _given(path: Path | None) -> Path:
     return path
 
 
-def _subject(session: Session, text: str, every: str, length: str | None, monitor: str | None,
-             chosen: Sequence[str]) -> View:
-    project = session.declared()
+def _subject(session: Session, text: str, every: str, by: tuple[str | None, str | None], chosen: Sequence[str], *,
+             preview: bool) -> View:
+    project, (length, monitor) = session.declared(), by
     subject = project.subject(text, "model", "dataset")
     declared = watching(session, "stability", subject.name, monitor, length)
     limits, share = _limits(declared)
@@ -135,7 +136,8 @@ def _subject(session: Session, text: str, every: str, length: str | None, monito
     title = _title(lines, f"{subject.name}: ")
     kind, name = ("monitor", monitor) if monitor else (subject.kind, subject.name)
     digest = "" if chosen and not monitor else session.declaration(kind, name)
-    session.ledger.append(_finding(subject, found, lines, title, (monitor or "", digest)))
+    if not preview:
+        session.ledger.append(_finding(subject, found, lines, title, (monitor or "", digest)))
     return _view(title, found, lines, (every, limits), _next(subject, lines))
 
 

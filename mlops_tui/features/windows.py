@@ -94,7 +94,7 @@ def windows(session: Session, subject: str | None, day: str | None, start: str |
         return _leaks_of_sql(session, source, sql_file, time_column, known_at, outcome, check_leaks)
     if not entity or time_column is None or not column:
         raise BadInput("Which windows?", next="Give --entity, --time, --column, and --rolling, --lag or --expanding.")
-    asked = Windows(entity, time_column, column, spans(rolling), expanding, aggregate, _numbers(lag),
+    asked = Windows(entity, time_column, column, rolling, expanding, aggregate, _numbers(lag),
                     spans([available_after])[0], known_at, own)
     asked.checked(source.columns, source.where)
     if view_name:
@@ -129,20 +129,21 @@ def _source(session: Session, subject: str | None, file: Path | None) -> Source:
 
 
 def _made(session: Session, asked: Windows, source: Source, out: Path | None, check_leaks: int) -> View:
-    """The rows written, or the first of them shown; of a dataset they are kept as NAME.windows."""
-    query = sql(asked, source.relation, source.columns, source.where)
+    """The rows written entity by entity, or the first of them shown; of a dataset they are kept as NAME.windows."""
+    query = sql(asked, source.relation, source.columns, source.where, ordered=False)
     facts: dict[str, Cell] = {"features": len(asked.names), "entity": asked.entity, "time": asked.time}
     parts: list[Facts | Table] = []
     session.progress(0, 0, f"windows of {source.name}")
     if out is not None:
         facts |= {"rows": write_rows(out, query, source.connection), "file": str(out)}
     elif source.manifest is not None:
-        written = session.data().write(f"{source.name}.windows", query, connection=source.connection)
+        written = session.data().write(f"{source.name}.windows", query, sort=(*asked.entity, asked.time),
+                                       connection=source.connection)
         kept, _ = session.commit(written, source=f"windows {source.name}")
         facts |= {"rows": kept.rows, "dataset": kept.dataset, "snapshot": kept.id}
     else:
         facts |= {"rows": source.connection.execute(f"SELECT count(*) FROM {source.relation}").fetchall()[0][0]}
-        parts.append(_preview(asked, source, query))
+        parts.append(_preview(asked, source, sql(asked, source.relation, source.columns, source.where)))
     shown = Table.of("features", [{"feature": name, "column": column} for name, column in asked.names.items()],
                      "feature", "column", title="Features")
     view = View(f"{facts['rows']:,} rows of {source.name} with {len(asked.names)} windows", Status.DONE,

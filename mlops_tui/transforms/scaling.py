@@ -146,7 +146,7 @@ def _winsorised(cursor: duckdb.DuckDBPyConnection, values: str, n: int, how: Sca
     if not deviation > 0:
         return {"method": "none", "reason": "constant between its tails: left unscaled"}
     gaps = (max(q[0] - q[2], q[4] - q[0]), max(q[1] - q[3], q[5] - q[1]))
-    bound = rules.winsor_influence(n, (q[0], q[1]), gaps, deviation)
+    bound = rules.winsor_influence(n, how.tails, (q[0], q[1]), gaps, deviation)
     return {"centre": mean, "scale": deviation, "limits": [q[0], q[1]], "influence": _spelled(bound)}
 
 

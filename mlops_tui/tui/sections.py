@@ -140,6 +140,36 @@ def _incident(row: Row, width: int, zone: tzinfo) -> list[Text]:
                     (f"{row['severity']} · since {_when(row['since'], zone)}", who), width)
 
 
+# -- data ---------------------------------------------------------------------------------------------------------
+
+
+def _data(views: Sequence[View]) -> list[Row]:
+    """The datasets, then what each model learns from, then the feature views."""
+    datasets, versions, views_of = (view.table(id).rows for view, id in zip(
+        views, ("datasets", "versions", "features"), strict=True))
+    found: list[Row] = [{**row, "kind": "dataset", "name": row["dataset"], "status": row["quality"],
+                         "tells": f"{_count(row['rows'])} rows",
+                         "who": ", ".join(_names(row["steward"]))} for row in datasets]
+    found += [{"kind": "model", "name": model, "status": None, "tells": "its features", "who": ""}
+              for model in dict.fromkeys(row["model"] for row in versions)]
+    found += [{**row, "kind": "feature", "name": row["feature"], "who": f"online: {row['online']}",
+               "tells": f"feature view of {', '.join(_names(row['entity']))} · built: {row['built']}"}
+              for row in views_of]
+    return [{**row, "key": f"{row['kind']}/{row['name']}"} for row in found]
+
+
+def _count(value: Cell) -> str:
+    return f"{value:,}" if isinstance(value, int) else "no"
+
+
+def _datum(row: Row, width: int, zone: tzinfo) -> list[Text]:
+    mark = glyph(row["status"]) if row["status"] else ("◆", "dim")
+    said = Text(str(row["status"] or row["kind"]), style=mark[1])
+    newest = row.get("newest")
+    when = f" · newest {_day(newest, zone) or newest}" if newest else ""
+    return lines_of(mark, (str(row["name"]), said), (f"{row['tells']}{when}", str(row["who"])), width)
+
+
 # -- activity -----------------------------------------------------------------------------------------------------
 
 
@@ -184,5 +214,18 @@ SECTIONS: Mapping[str, Section] = {section.id: section for section in (
             (("monitor", "list"),), _monitors),
     Section("incidents", "Incidents and alerts", "● Nothing has ever gone wrong here.", _incident,
             (("incident", "list", "--all"), ("alert", "list", "--all")), _incidents),
+    Section("data", "Data", "No dataset is declared yet.\n\ninit --from FILE   declares one from data", _datum,
+            (("catalog", "list"), ("model", "list"), ("feature", "list")), _data, sides={
+                "dataset": (
+                    Side("Fields", lambda name: ("catalog", "show", name)),
+                    Side("Contract", lambda name: ("contract", "show", name)),
+                    Side("Quarantine", lambda name: ("quarantine", "list", name)),
+                    Side("Calendar", lambda name: ("health", name, "--preview")),
+                    Side("Snapshots", lambda name: ("snapshot", "log", name)),
+                    Side("Lineage", lambda name: ("snapshot", "lineage", name))),
+                "model": (
+                    Side("Stability", lambda name: ("stability", "show", name, "--preview")),
+                    Side("Dictionary", lambda name: ("dictionary", "list", "--model", name))),
+                "feature": (Side("View", lambda name: ("feature", "show", name)),)}),
     Section("activity", "Activity", "Nothing has happened yet.", _entry, tall=1),
 )}

@@ -177,8 +177,7 @@ def lines() -> Iterator[tuple[str, ...]]:
     yield ("alert", "show", "AL-1")
 
 
-@pytest.mark.parametrize(("person", "source"), [("eve", "terminal"), ("eve", "dashboard"), ("eve", "slack"),
-                                                ("eng", "terminal")])
+@pytest.mark.parametrize(("person", "source"), [("eve", "terminal"), ("eve", "slack"), ("eng", "dashboard")])
 def test_no_command_shows_a_row_of_somebody_else(project: Path, person: str, source: str) -> None:
     session = opened(project, person, source)
     shown, before = [], session.ledger.head_seq()

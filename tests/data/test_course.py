@@ -197,6 +197,7 @@ def test_python_that_fails_is_tried_again_and_the_attempt_is_told(work: Path, di
     assert row["detail"] == "attempt 3 of 4"
     log = session.perform(["pipeline", "log", "p", "a"]).view
     said = "".join(part.body for part in log.parts if hasattr(part, "body"))
+    assert "child.py" not in said, "the traceback begins in the project"
     assert said.index("no luck at 0") < said.index("attempt 1 of 4 failed") < said.index("no luck at 1")
 
 
@@ -303,7 +304,7 @@ def test_ctrl_c_stops_what_is_at_work_keeps_what_ended_and_says_so(work: Path) -
         process.send_signal(signal.SIGINT)
         said, _ = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert said.strip() == "p was stopped: 1 step is done of 4, and kept. Try: mlops-tui pipeline run p"
+    assert said.strip() == "p was stopped: 1 of 4 steps are done, and kept. Try: mlops-tui pipeline run p"
     assert gone(int((work / "here").read_text()))
     assert told(session) == {"first": "done", "python": "cancelled", "endless": "cancelled", "last": "never run"}
     assert list(states(session)) == ["p.first"]
@@ -320,7 +321,7 @@ def test_a_job_that_is_cancelled_stops_in_the_same_way(work: Path) -> None:
     until(lambda: at_work(session, work))
     ended = jobs.cancel(session, number, ask=20)
     assert (ended.status, ended.exit) == ("cancelled", 130)
-    assert "1 step is done of 4" in ended.title
+    assert "1 of 4 steps are done" in ended.title
     assert gone(int((work / "here").read_text()))
     assert told(session, "graph")["endless"] == "cancelled"
     whole(session)

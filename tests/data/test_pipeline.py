@@ -215,6 +215,24 @@ def rebuilt(project: Path, folder: Path) -> Session:
     return made
 
 
+def test_a_step_reads_the_rows_of_a_feature_view_once_they_are_built(daily: Path) -> None:
+    (daily / "features").mkdir()
+    (daily / "features/busy.sql").write_text("-- entity: id\n-- time: at\nSELECT id, TIMESTAMPTZ '2013-01-01' AS at, "
+                                             "v + 1 AS w FROM flights\n", encoding="utf-8")
+    rewrite(daily, "pipelines/daily.yaml", "inputs: [flights]", "inputs: [flights, busy.view]")
+    rewrite(daily, "pipelines/clean.sql", "FROM flights", 'FROM flights JOIN "busy.view" USING (id)')
+    session = opened(daily)
+    refused = run(session).error or {}
+    assert (refused["what"], refused["next"]) == ("The rows of feature view 'busy' are not built yet.",
+                                                  "Try: mlops-tui feature build busy")
+    assert session.perform(["feature", "build", "busy"]).error is None
+    assert set(steps(run(session)).values()) == {"done"}
+    assert {w for (w,) in rows(session, "daily.clean", "w")} == {2}
+    put(session, v=5)
+    session.perform(["feature", "build", "busy"])
+    assert planned(session)["clean"]["why"] == "input busy.view changed, input flights changed"
+
+
 # -- what cannot run --------------------------------------------------------------------------------------------
 
 

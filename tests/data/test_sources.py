@@ -13,9 +13,11 @@ from pyiceberg.table import Table as IcebergTable
 from pyiceberg.utils.config import Config
 
 from mlops_tui.commands import Outcome
+from mlops_tui.data import _taking
 from mlops_tui.opening import open_project
 from mlops_tui.session import Session
 from store.iceberg import _local, _plain
+from store.lake import Manifest
 from tests.data.test_taking import CONTRACT
 
 PLAIN = "\n".join(line for line in CONTRACT.splitlines() if "{name: day" not in line).replace("[tenant, day]", "tenant")
@@ -82,6 +84,23 @@ def test_a_new_version_with_the_same_files_is_the_same_state(project: Path, delt
     DeltaTable(delta).restore(1, commit_properties=CommitProperties())
     outcome = take(session)
     assert (outcome.view.facts()["version"], ids(session)) == ("version 3", [1, 2, 3])
+
+
+def test_a_version_that_comes_while_another_is_taken_is_no_conflict(project: Path, delta: Path,
+                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    original, newer = _taking._made, batch(9)
+
+    def meanwhile(taking: _taking.Taking, batch: _taking.Batch, judged: _taking.Judged) -> list[Manifest]:
+        write_deltalake(delta, newer, mode="append")
+        return original(taking, batch, judged)
+
+    monkeypatch.setattr(_taking, "_made", meanwhile)
+    session = declared(project, "delta")
+    outcome = take(session)
+    assert (outcome.exit, outcome.view.facts()["version"], ids(session)) == (0, "version 1", [1, 2, 3])
+    monkeypatch.undo()
+    assert take(session).view.facts()["version"] == "version 2"
+    assert ids(session) == [1, 2, 3, 9]
 
 
 def test_a_null_partition_is_no_value_and_its_rows_are_judged(project: Path) -> None:
@@ -264,3 +283,12 @@ def test_a_file_of_which_rows_are_deleted_is_not_read_alone(iceberg: IcebergTabl
     assert _plain(task, path, iceberg.schema())
     task.delete_files.add(task.file)
     assert not _plain(task, path, iceberg.schema())
+
+
+@pytest.mark.parametrize("form", ["delta", "iceberg"])
+def test_a_library_that_is_not_installed_is_named_with_how_to_install_it(project: Path, form: str,
+                                                                         monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlops_tui.errors.find_spec", lambda _: None)
+    outcome = take(declared(project, form))
+    assert outcome.error is not None
+    assert (outcome.exit, outcome.error["next"]) == (2, f"pip install 'mlops-tui[{form}]'")

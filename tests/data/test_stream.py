@@ -101,7 +101,7 @@ def test_numbers_keep_their_digits_and_nested_values_their_form(source: tuple[Se
     found = read_events([Event("1-0", b'{"id": 12345678901234567890, "x": {"y": [1.5]}, "late": 0.10}')],
                         flights.contract, "id")
     assert found.records[0].values == {"id": "12345678901234567890", "x": '{"y": [1.5]}', "late": "0.10"}
-    assert found.unnamed == ("x",)
+    assert found.unnamed == ("x",), "which is left out, and said so"
 
 
 def test_files_of_one_size_are_put_together_when_there_are_too_many() -> None:
@@ -199,3 +199,36 @@ def test_what_is_no_amount_is_refused(session: Callable[..., Session], words: tu
     assert outcome.exit == 2
     assert outcome.error is not None
     assert outcome.error["next"]
+
+
+def test_what_one_consumer_holds_to_be_late_and_another_has_taken_in_is_not_dead(
+        session: Callable[..., Session], declared: Callable[[str], None], monkeypatch: pytest.MonkeyPatch) -> None:
+    declared('{redis: "redis://127.0.0.1:1/0", stream: flights, lateness: 6h, late: dead}')
+    slow, quick = session("ana"), session("ana")
+    flights = fed(slow, "flights")
+    _microbatch.take_in(slow, flights, [event(1, at=NOON - timedelta(days=1))])
+    old = event(2, at=NOON - timedelta(days=1))
+    original = slow.ledger.transact
+
+    def overtaken(decide: Any, **how: Any) -> Any:
+        monkeypatch.undo()
+        _microbatch.take_in(quick, flights, [old])
+        _microbatch.take_in(quick, flights, [event(3, at=NOON)])
+        return original(decide, **how)
+
+    monkeypatch.setattr(slow.ledger, "transact", overtaken)
+    assert _microbatch.take_in(slow, flights, [old]).twice == 1
+    assert ids(slow) == [1, 2, 3]
+    assert slow.current("flights.dead") is None
+
+
+def test_a_bad_event_is_known_though_bulk_rows_came_into_the_quarantine_meanwhile(
+        source: tuple[Session, Fed], tmp_path: Path) -> None:
+    session, flights = source
+    bad = event(2, late="maybe")
+    assert _microbatch.take_in(session, flights, [bad]).bad == 1
+    lake = session.data()
+    session.commit(lake.write("flights.quarantine", "SELECT 'x' AS id, 'bulk' AS _batch", partition_by=("_batch",)))
+    again = _microbatch.take_in(session, flights, [bad])
+    assert (again.bad, again.twice) == (0, 1)
+    assert session.snapshot("flights.quarantine").rows == 2

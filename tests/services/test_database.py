@@ -241,6 +241,27 @@ def test_killed_while_reading_nothing_is_taken_and_the_server_is_let_go(shop: Pa
     assert take(shop).view.facts()["rows"] == 3
 
 
+def test_with_a_column_that_only_grows_only_what_is_new_is_read(shop: Path, postgres: Postgres) -> None:
+    path = shop / "datasets/orders.yaml"
+    path.write_text(path.read_text().replace("customProperties:\n      -", (
+        "customProperties:\n      - {property: incremental, value: at}\n      -"), 1))
+    postgres.execute("UPDATE shop.orders SET fare = 2 WHERE id = 2")
+    assert take(shop).exit == 0
+    postgres.execute("INSERT INTO shop.orders VALUES (4, '2013-06-02 10:00+00', 8, true, NULL, 'new')",
+                     "UPDATE shop.orders SET at = '2013-06-02 11:00+00', note = 'late' WHERE id = 1",
+                     "UPDATE shop.orders SET note = 'unseen', at = '2013-05-01' WHERE id = 3")
+    outcome = take(shop)
+    assert (outcome.exit, outcome.view.facts()["rows"]) == (0, 3), outcome.error
+    session = opened(shop)
+    scan = session.data().scan(session.snapshot("orders"))
+    assert session.data().connect().execute(f"SELECT id, note FROM {scan} ORDER BY id").fetchall() == [
+        (1, "late"), (2, None), (3, 'ü "x"'), (4, "new")]
+    path.write_text(path.read_text().replace("value: at}", "value: att}"))
+    refused = take(shop)
+    assert refused.error is not None
+    assert (refused.exit, "incremental needs" in refused.error["what"]) == (2, True)
+
+
 # -- any SQLAlchemy URL -----------------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ from mlops_tui.transforms.windows import AGGREGATES, Windows, of_params, sql, st
 
 START = datetime(2013, 1, 1, tzinfo=UTC)
 COLUMNS = {"place": "VARCHAR", "t": "TIMESTAMP WITH TIME ZONE", "known": "TIMESTAMP WITH TIME ZONE", "x": "DOUBLE"}
-SPANS = (timedelta(minutes=30), timedelta(hours=2))
+SPANS = ("30m", "2h")
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def test_truth_values_are_averaged_and_texts_have_lags() -> None:
     connection.execute("CREATE TABLE raw AS SELECT * FROM (VALUES (1, DATE '2013-01-01', true, 'x'), "
                        "(1, DATE '2013-01-02', false, 'y'), (1, DATE '2013-01-04', true, 'z')) v(id, d, late, name)")
     kinds = {"id": "INTEGER", "d": "DATE", "late": "BOOLEAN", "name": "VARCHAR"}
-    means = fetched(connection, sql(Windows(("id",), "d", ("late",), (timedelta(days=3),)), "raw", kinds, ""))
+    means = fetched(connection, sql(Windows(("id",), "d", ("late",), ("3d",)), "raw", kinds, ""))
     assert [row["late_mean_3d"] for row in means] == [None, 1.0, 0.5]
     lags = fetched(connection, sql(Windows(("id",), "d", ("name",), lag=(1,)), "raw", kinds, ""))
     assert [row["name_lag_1"] for row in lags] == [None, "x", "y"]

@@ -113,7 +113,7 @@ class SectionScreen(Framed):
         command, sides = escape(" ".join(argv)), self._section.sides_of(self.list.row)
         named = [f"[b $primary]{side.title}[/]" if side is self._seen(sides) else f"[$text-muted]{side.title}[/]"
                  for side in sides]
-        self.pane.border_title = " · ".join(named) or command
+        self.pane.border_title = "  ".join(named) or command
         self.pane.border_subtitle = command if named else ""
 
     def _seen(self, sides: Sequence[Side]) -> Side:
