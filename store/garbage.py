@@ -4,6 +4,7 @@ A file goes only when it is old: who writes content that is there already makes 
 files are removed under the ledger's write lock, under which states are announced, too (`Lake.require`).
 """
 
+import json
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -12,7 +13,7 @@ from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
-from store.lake import STAGING, Lake, read_manifest, read_result
+from store.lake import STAGING, Lake, read_manifest
 from store.refusal import Refusal, Unreadable
 
 State = tuple[str, str]  # dataset, snapshot
@@ -108,8 +109,11 @@ def _used(documents: Collection[Path] | Iterator[Path]) -> set[str]:
     """The files of the lake that manifests and results need."""
     used: set[str] = set()
     for path in documents:
+        if path.parts[-3] == "_results":
+            used |= _used_by_result(path)
+            continue
         try:
-            state = read_result(path) if "_results" in path.parts[-3] else read_manifest(path)
+            state = read_manifest(path)
         except FileNotFoundError:
             continue
         except Refusal as problem:
@@ -117,6 +121,16 @@ def _used(documents: Collection[Path] | Iterator[Path]) -> set[str]:
                              next="Try: mlops-tui snapshot verify") from problem
         used |= {file.path for file in state.files if not file.base} | {file.mask for file in state.files if file.mask}
     return used
+
+
+def _used_by_result(path: Path) -> set[str]:
+    """The files that a kept result names; figures and profiles are results without any."""
+    try:
+        files = json.loads(path.read_bytes())["files"]
+        return {file["path"] for file in files if not file.get("base")} | {file["mask"] for file in files
+                                                                           if file.get("mask")}
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        return set()
 
 
 def _remove(lake: Lake, path: Path, before: float) -> int | None:

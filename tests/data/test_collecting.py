@@ -162,8 +162,11 @@ def test_the_files_of_a_result_stay(one: Session, made: Made) -> None:
     state = kept_as_a_result(one, made)
     for n in range(10, 16):
         put(one, n)
+    one.data().keep_document("flights", "d" * 64, b'{"figures": [1]}')
+    one.data().keep_document("flights", "e" * 64, b"[1]")
     collected(one)
     assert one.data().result("flights", "k" * 64) == state
+    assert one.data().document("flights", "e" * 64) == b"[1]"
 
 
 def test_a_hold_on_a_dataset_keeps_all_of_it_until_it_is_released(project: Path, clock: ReplayClock) -> None:

@@ -283,13 +283,13 @@ def test_without_partitions_there_is_nothing_to_tell_apart(one: Session) -> None
 def scanned(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The days of every file that goes into a scan."""
     found: list[str] = []
-    read = Lake._read
+    scan = Lake.scan
 
-    def noted(self: Lake, files: list[FileRef]) -> str:
-        found.extend(file.partition.get("day", "") for file in files)
-        return read(self, files)
+    def noted(self: Lake, manifest: Manifest) -> str:
+        found.extend(file.partition.get("day", "") for file in manifest.files)
+        return scan(self, manifest)
 
-    monkeypatch.setattr(Lake, "_read", noted)
+    monkeypatch.setattr(Lake, "scan", noted)
     return found
 
 
