@@ -62,7 +62,7 @@ def run(session: Session, dataset: str, once: bool, batches: int | None, patienc
     try:
         for batch in consumed(session, source, reader, waiting, once=once, most=batches):
             done.add(batch)
-            session.progress(0, 0, f"{source.name}: {done.total['events']:,} events in {done.batches:,} batches")
+            session.progress(0, 0, f"{source.name}, {done.total['events']:,} events in {done.batches:,} batches")
             session.react()
         standing = waiting.until(reader.standing)
     finally:
