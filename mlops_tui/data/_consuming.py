@@ -119,5 +119,5 @@ def consumed(session: Session, fed: Fed, reader: Reader, patience: Patience, *, 
             number += 1
             yield taken
         if len(events) < fed.stream.batch and not once and (most is None or number < most):
-            session.progress(0, 0, f"{fed.name}: waiting for events")
+            session.progress(0, 0, f"{fed.name}, waiting for events")
             time.sleep(max(0.0, every - (time.monotonic() - began)))

@@ -22,7 +22,7 @@ from store.facts import Streamed
 from store.streams import Away, Event, Standing
 
 stream = noun("stream", __doc__ or "", bare="status", subject="status")
-NEWEST, MOST_NOTES = 60, 10
+NEWEST, MOST_NAMES = 60, 10
 SOON, LONG = "10s", "1h"
 
 
@@ -62,7 +62,7 @@ def run(session: Session, dataset: str, once: bool, batches: int | None, patienc
     try:
         for batch in consumed(session, source, reader, waiting, once=once, most=batches):
             done.add(batch)
-            session.progress(0, 0, f"{source.name}: {done.total['events']:,} events in {done.batches:,} batches")
+            session.progress(0, 0, f"{source.name}, {done.total['events']:,} events in {done.batches:,} batches")
             session.react()
         standing = waiting.until(reader.standing)
     finally:
@@ -78,19 +78,22 @@ class Done:
     total: Mapping[str, int] = field(default_factory=lambda: counts([]))
     newest: deque[Streamed] = field(default_factory=lambda: deque(maxlen=20))
     notes: list[str] = field(default_factory=list)
+    unnamed: tuple[str, ...] = ()
 
     def add(self, fact: Streamed) -> None:
         more = counts([fact])
         self.total = {name: number + more[name] for name, number in self.total.items()}
         self.batches += 1
         self.newest.append(fact)
-        left_out = f"Left out, since the contract does not name them: {', '.join(fact.unnamed)}." if fact.unnamed else ""
-        self.notes += [each for each in (fact.note, left_out) if each and each not in self.notes][:MOST_NOTES]
+        self.notes += [fact.note] if fact.note and fact.note not in self.notes else []
+        self.unnamed = tuple(dict.fromkeys((*self.unnamed, *fact.unnamed)))[:MOST_NAMES]
 
 
 def _ran(source: Fed, done: Done, standing: Standing, waiting: Patience) -> View:
     total = done.total
     notes = [*done.notes, *(f"It was waited for: {each}" for each in waiting.waited)]
+    if done.unnamed:
+        notes.append(f"Left out, since the contract does not name them: {', '.join(done.unnamed)}.")
     if standing.pending:
         notes.append(f"{standing.pending:,} events are held by other consumers; what a dead one holds is taken over "
                      f"after {source.stream.claim}.")
