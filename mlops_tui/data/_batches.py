@@ -199,10 +199,13 @@ def _looked(period: Period, before: Sequence[Sequence[Period]], source: Source, 
 
 
 def _mark(profile: Profile, left_out: frozenset[str]) -> str:
-    """A digest of every column's values but keys and times; empty where there is too little to tell batches apart."""
+    """A digest of every column's values but keys, times and what is the same in all rows, such as the batch's day.
+
+    Empty where there is too little to tell batches apart.
+    """
     columns = {name: each for name, each in sorted(profile.columns.items())
-               if name not in left_out and each.kind != "time"}
-    if profile.rows < SOME or sum(each.distinct > 1 for each in columns.values()) < 2:
+               if name not in left_out and each.kind != "time" and each.distinct > 1}
+    if profile.rows < SOME or len(columns) < 2:
         return ""
     digest = hashlib.sha256(str(profile.rows).encode())
     for name, each in columns.items():
