@@ -84,7 +84,7 @@ def _edges(every: str, start: datetime, until: datetime, zone: tzinfo) -> Iterat
             yield _midnight(first, zone), edge
             first += timedelta(days=step)
     elif every == "hourly":
-        at = start.replace(minute=0, second=0, microsecond=0)
+        at = start.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
         while at + HOUR <= until:
             yield at.astimezone(zone), (at + HOUR).astimezone(zone)
             at += HOUR

@@ -75,6 +75,13 @@ def oddness_of_share(part: int, rows: int, earlier: Sequence[tuple[int, int]]) -
     return Oddness((part / rows - middle) / spread, middle, None, None)
 
 
+def usually(values: Sequence[float]) -> tuple[float, float]:
+    """Between which values a figure usually lies: of 28 or more, one on each side may have been odd itself."""
+    ordered = sorted(values)
+    spare = 1 if len(ordered) >= 28 else 0
+    return (ordered[spare], ordered[-1 - spare]) if ordered else (0.0, 0.0)
+
+
 @dataclass(frozen=True)
 class Apart:
     """How far a batch lies from those before it, in a distance between 0 and 1, against how far these lie apart."""
@@ -86,8 +93,8 @@ class Apart:
 
 
 def apart(now: Sketch, peers: Sequence[Sketch], recent: Sequence[Sketch], least: float) -> Apart | None:
-    """The distance of a batch from those of its kind put together, where it is at least `least` and larger than that of
-    any recent batch; None where it is not, or where there are fewer than four of its kind.
+    """The distance of a batch from those of its kind put together, where it is at least `least` and larger than those
+    of recent batches (`usually`); None where it is not, or where there are fewer than four of its kind.
 
     Kolmogorov–Smirnov of numbers (p by its limit distribution), total variation of categories (p by Hoeffding's bound
     for the multinomial, 2^k·exp(−2·n·m/(n+m)·d²), after Weissman et al. 2003). z is robust among the distances of each
@@ -98,7 +105,7 @@ def apart(now: Sketch, peers: Sequence[Sketch], recent: Sequence[Sketch], least:
         return None
     together, far = sketches_together(there), ks if now.kind == "numeric" else variation
     found = far(now, together)
-    if found < least or any(far(each, together) >= found for each in recent if each.n):
+    if found < least or usually([far(each, together) for each in recent if each.n])[1] >= found:
         return None
     usual = [far(each, _others(there, number)) for number, each in enumerate(there)]
     middle, swing = _robust(usual)

@@ -16,7 +16,7 @@ from mlops_tui.view import Status, worst
 
 PEERS = 8  # earlier batches of its kind that one is held against
 RECENT = 56  # batches before it, of whatever kind, that show how far columns swing
-EDITION = 1
+EDITION = 2
 SHOWN = (Status.FAIL, Status.WARN, Status.UNKNOWN)
 KINDS = ("missing", "late", "duplicate", "volume", "schema", "missing values", "cardinality", "drift")
 ENOUGH = 14  # recent batches from which on it is known how far columns swing
@@ -199,10 +199,13 @@ def _looked(period: Period, before: Sequence[Sequence[Period]], source: Source, 
 
 
 def _mark(profile: Profile, left_out: frozenset[str]) -> str:
-    """A digest of every column's values but keys and times; empty where there is too little to tell batches apart."""
+    """A digest of every column's values but keys, times and what is the same in all rows, such as the batch's day.
+
+    Empty where there is too little to tell batches apart.
+    """
     columns = {name: each for name, each in sorted(profile.columns.items())
-               if name not in left_out and each.kind != "time"}
-    if profile.rows < SOME or sum(each.distinct > 1 for each in columns.values()) < 2:
+               if name not in left_out and each.kind != "time" and each.distinct > 1}
+    if profile.rows < SOME or len(columns) < 2:
         return ""
     digest = hashlib.sha256(str(profile.rows).encode())
     for name, each in columns.items():
@@ -259,9 +262,9 @@ def _missing(name: str, now: Sketch, recent: Sequence[Sketch], limits: Limits) -
     found = batches.oddness_of_share(now.missing, now.rows, [(each.missing, each.rows) for each in recent])
     if found.z is None or found.expected is None or now.missing_share is None or abs(found.z) <= limits.z:
         return
-    shares = [each.missing_share for each in recent if each.missing_share is not None]
-    if not min(shares) - limits.missing < now.missing_share < max(shares) + limits.missing:
-        gross = now.missing_share - max(shares) >= GROSS
+    low, high = batches.usually([each.missing_share for each in recent if each.missing_share is not None])
+    if not low - limits.missing < now.missing_share < high + limits.missing:
+        gross = now.missing_share - high >= GROSS
         yield Problem("missing values", Status.FAIL if gross else Status.WARN,
                       f"missing in {now.missing_share:.0%}, usually in {found.expected:.0%}", name)
 
@@ -272,10 +275,11 @@ def _cardinality(name: str, now: Sketch, recent: Sequence[Sketch], limits: Limit
     names_rows = now.kind == "category" and any(each.distinct > max(each.n // 4, 2) for each in recent)
     if not known or now.n < SOME or names_rows:
         return
-    stuck = now.distinct == 1 and min(known) >= 3
+    low, high = batches.usually(known)
+    stuck = now.distinct == 1 and low >= 3
     usual = sorted(known)[len(known) // 2]
     least = max(1.0, 0.2 * usual)
-    odd = now.kind == "category" and not min(known) - least < now.distinct < max(known) + least
+    odd = now.kind == "category" and not low - least < now.distinct < high + least
     if stuck or odd:
         values = "value" if now.distinct == 1 else "different values"
         yield Problem("cardinality", Status.WARN, f"{now.distinct:,} {values}, usually {usual:,}", name)
