@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import duckdb
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -92,10 +93,13 @@ def positions(cursor: duckdb.DuckDBPyConnection, lake: Lake, plan: Plan, manifes
     moment = f"CAST({quote(view.time)} AS TIMESTAMPTZ)"
     known = f"l.{AT} - {pointintime.interval(view.available_after)}" if view.available_after else f"l.{AT}"
     fresh = "true" if view.ttl is None else f'v."=time" >= l.{AT} - {pointintime.interval(view.ttl)}'
-    query = (f'SELECT CASE WHEN {fresh} THEN v."=place" END AS place FROM {LABELS} l ASOF LEFT JOIN '
+    query = (f'SELECT l.{ROW}, coalesce(CASE WHEN {fresh} THEN v."=place" END, -1) FROM {LABELS} l ASOF LEFT JOIN '
              f'(SELECT {keys}, {moment} AS "=time", {place} AS "=place" FROM {lake.scan(manifest)}) v '
-             f'ON {same} AND {known} >= v."=time" ORDER BY l.{ROW}')
-    return cursor.sql(query).to_arrow_table().column(0).combine_chunks()
+             f'ON {same} AND {known} >= v."=time"')
+    row, found = (column.to_numpy() for column in cursor.sql(query).to_arrow_table().columns)
+    places = np.empty(row.size, np.int64)
+    places[row] = found
+    return pa.array(places, mask=places < 0)
 
 
 def fetched(cursor: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest, name: str, places: pa.Array) -> Any:

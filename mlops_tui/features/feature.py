@@ -152,7 +152,8 @@ def build(session: Session, views: tuple[str, ...], every: bool, start: str | No
     """Compute the rows of VIEWS and keep them, sorted by entity and time, as the dataset VIEW.view.
 
     What was computed before from the same SQL and the same files is not computed again. A view with a lookback is kept
-    by month, so that late data rebuild only the months that they reach.
+    by month, so that late data rebuild only the months that they reach. Of several rows of one entity and time, the
+    greatest by the other columns counts, null above all; a row without entity or time is left out.
 
     \b
     Example: mlops-tui feature build airport_delays

@@ -79,6 +79,10 @@ def windows(session: Session, subject: str | None, day: str | None, start: str |
     the lags, rolling and expanding aggregates asked for, of rows that are earlier and known. A feature view: looked
     through for leaks.
 
+    A window of 1h holds what is at most 1h old, rows of the same time do not see each other, and of those the greater
+    value counts as newer. Written rows come entity by entity, in the order of time. With --known-at the work grows with
+    the square of an entity's rows within the window.
+
     \b
     Example: mlops-tui windows flights-delay --from 2013-01-01 --to 2013-06-01
              mlops-tui windows --file trips.csv --entity place --time at --column delay --rolling 1h,1d --out rows.csv

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from store.refusal import Unreadable
-from store.statement import NOW, UNSTEADY, Named, Statement, compact, parsed
+from store.statement import NOW, UNSTEADY, Named, Statement, compact, parsed, row_wise
 
 CONNECTION = duckdb.connect()
 
@@ -122,3 +122,24 @@ def test_what_is_left_means_what_the_text_meant(text: str) -> None:
     assert compact(compact(whole)) == compact(whole)
     if (wanted := meant(whole)) is not None:
         assert meant(compact(whole)) == wanted
+
+
+@pytest.mark.parametrize(("text", "columns"), [
+    ("SELECT a, b + 1 AS d FROM t WHERE c > 0", {"a", "b", "c"}),
+    ("SELECT t.a, date_part('hour', timezone('UTC', b)) FROM t", {"a", "b"}),
+    ("SELECT * FROM t", {"*"}),
+    ("SELECT sum(a) FROM t", None),
+    ("SELECT a FROM t GROUP BY a", None),
+    ("SELECT a, lead(b) OVER (ORDER BY a) FROM t", None),
+    ("SELECT a, rank() OVER (ORDER BY a) AS r FROM t QUALIFY r = 1", None),
+    ("SELECT a FROM t JOIN u USING (a)", None),
+    ("SELECT a FROM (SELECT a FROM t)", None),
+    ("SELECT a, (SELECT max(b) FROM t) FROM t", None),
+    ("SELECT a FROM t WHERE a IN (SELECT a FROM u)", None),
+    ("SELECT DISTINCT a FROM t", None),
+    ("SELECT a FROM t ORDER BY a LIMIT 1", None),
+    ("SELECT a FROM t UNION ALL SELECT a FROM t", None),
+    ("WITH u AS (SELECT count(*) AS n FROM t) SELECT n FROM u", None),
+])
+def test_whether_each_row_stands_for_itself(text: str, columns: set[str] | None) -> None:
+    assert row_wise(text, duckdb.connect(":memory:")) == columns
