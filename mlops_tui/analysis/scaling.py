@@ -55,7 +55,7 @@ def hill(largest: Floats) -> tuple[float | None, float | None, float | None]:
     (k + 1)th value is 0, or where all are equal.
 
     >>> tuple(round(each, 2) for each in hill(1000 / np.arange(1, 102.0)) if each is not None)
-    (1.03, 0.83, 1.23)
+    (1.02, 0.82, 1.22)
     """
     k = largest.size - 1
     if k < 10 or not largest[-1] > 0:

@@ -18,7 +18,7 @@ from mlops_tui.transforms import frozen, rows
 from mlops_tui.transforms.encode import Encoding
 from mlops_tui.transforms.frozen import Document
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
-from store.quoting import quote
+from store.quoting import literal, quote
 
 JUDGED = 100_000  # rows on which it is said how much the encoding tells
 RARE = 20
@@ -119,7 +119,7 @@ def _by_fit(session: Session, source: Source, how: Encoding, in_sample: bool,
                      Column("rare_levels", f"of < {RARE} rows"), Column("null_rows", "nulls"), Column("low", digits=4),
                      Column("high", digits=4), Column("measure", ""), Column("out_of_fold", "tells", digits=3),
                      Column("in_sample", "would claim", digits=3))
-    parts: list[Part] = [Facts(facts), table, Text(OPTIMISM if in_sample else _words(how, document))]
+    parts: list[Part] = [Facts(facts), table, Text(OPTIMISM if in_sample else _words(source, how, document))]
     return View(title, Status.WARN if in_sample else Status.DONE, tuple(parts), _actions(source, how, digest, files[1]))
 
 
@@ -138,11 +138,11 @@ def _folds(source: Source, how: Encoding, in_sample: bool) -> str:
     return f"{how.folds} by {'' if how.groups or how.key else 'the '}{by}, seed {how.seed}"
 
 
-def _words(how: Encoding, document: Document) -> str:
+def _words(source: Source, how: Encoding, document: Document) -> str:
     said = ["Each row is encoded from earlier rows alone; those before the first known outcome have no value."
             if how.time else "Each row is encoded by the other folds, and so is the prior that it is shrunk towards: "
             "that differs from scikit-learn, whose prior is of all rows."]
-    if not how.time and not how.key and not how.groups:
+    if not how.time and not how.key and not how.groups and source.file is not None:
         said.append("Folds go by the row's number in the file: give --key to make them independent of the order.")
     if document["task"] == "multiclass":
         said.append(f"One column for each of {len(document['classes'])} classes.")
@@ -168,12 +168,13 @@ def _told(source: Source, document: Document, query: str) -> dict[str, tuple[str
     source.cursor.execute(f"CREATE OR REPLACE TEMP TABLE {held} AS SELECT * FROM ({query}) WHERE {y} IS NOT NULL"
                           f"{_chosen(source)}")
     inside = encoding.applied(source.cursor, f"(SELECT * EXCLUDE ({listed}) FROM {held})", document)
+    classes = document["task"] == "binary"
+    if classes:
+        y = f"({rows.level(document['target'], source.types[document['target']])}) = {literal(document['classes'][1])}"
     found = [source.cursor.execute(f"SELECT {y} AS y, {listed} FROM {each}").fetchnumpy()
              for each in (f"({inside})", held)]
-    positive = document["classes"][1] if document["task"] == "binary" else None
-    measure = "AUC" if positive is not None else "correlation"
-    return {column: (measure, _tells(found[0]["y"], found[0][made[0]], positive),
-                     _tells(found[1]["y"], found[1][made[0]], positive))
+    return {column: ("AUC" if classes else "correlation", _tells(found[0]["y"], found[0][made[0]], classes),
+                     _tells(found[1]["y"], found[1][made[0]], classes))
             for column, made in encoding.names(document).items()}
 
 
@@ -186,24 +187,15 @@ def _chosen(source: Source) -> str:
     return f" AND {rows.fold(source.types, by, min(parts, 255), 7)} = 0"
 
 
-def _tells(label: Any, value: Any, positive: str | None) -> float | None:
+def _tells(label: Any, value: Any, classes: bool) -> float | None:
     """ROC AUC of an encoded column for two classes, else its correlation with the outcome; None where there is none."""
     x = np.ma.filled(np.ma.asarray(value).astype(np.float64), np.nan)
     known = np.isfinite(x)
-    y = np.ma.getdata(label)[known]
-    if positive is None:
-        numbers = y.astype(np.float64)
-        enough = known.sum() > 1 and x[known].std() > 0 and numbers.std() > 0
-        return float(np.corrcoef(x[known], numbers)[0, 1]) if enough else None
-    hit = np.array([_text(each) for each in y.tolist()], dtype=np.str_) == positive
-    return roc_auc(hit, x[known]) if hit.any() and not hit.all() else None
-
-
-def _text(value: object) -> str:
-    """A label as the map spells it."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    y = np.ma.getdata(label)[known].astype(np.bool_ if classes else np.float64)
+    if classes:
+        return roc_auc(y, x[known]) if y.any() and not y.all() else None
+    enough = known.sum() > 1 and x[known].std() > 0 and y.std() > 0
+    return float(np.corrcoef(x[known], y)[0, 1]) if enough else None
 
 
 def _actions(source: Source, how: Encoding, digest: str, saved: Path | None) -> tuple[Action, ...]:

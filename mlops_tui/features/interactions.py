@@ -91,7 +91,7 @@ def interactions(session: Session, subject: str | None, file: Path | None, targe
         wanted = tuple(dict.fromkeys([*chosen, *(pair for pair in map(_ordered, given) if pair not in chosen)]))
         session.progress(0, len(wanted), f"interactions: {len(wanted)} pairs beside {trees} trees, {used:,} rows")
         found = _joint.judged(examples, wanted, how, session.progress)
-        return _view(session, source, found, _Asked(wanted, given, term), (examples, alpha, out, save, time))
+        return _view(session, source, found, _Asked(wanted, given, term), (examples, how, alpha, (out, save), time))
 
 
 def _reasons(given: Sequence[str]) -> dict[frozenset[str], str]:
@@ -179,7 +179,7 @@ def _all_pairs(session: Session, examples: Examples, named: Sequence[str], how: 
 
 
 def _view(session: Session, source: Source, found: Sequence[Judgement], asked: _Asked, run: tuple[Any, ...]) -> View:
-    examples, alpha, out, save, time = run
+    examples, how, alpha, (out, save), time = run
     adjusted = holm([each.p_value for each in found])
     listed = [_row(each, float(p), asked, alpha) for each, p in zip(found, adjusted, strict=True)]
     accepted = [each.pair for each, row in zip(found, listed, strict=True) if row["accepted"]]
@@ -188,10 +188,11 @@ def _view(session: Session, source: Source, found: Sequence[Judgement], asked: _
     facts: dict[str, Cell] = {
         "rows": len(examples.features), "held_out": int(examples.held_out.sum()),
         "held_out_by": f"the last of {time}" if time else "hash", "loss": "squared error" if examples.task ==
-        "regression" else "Brier score", "alpha": alpha, "pairs": len(found)}
+        "regression" else "Brier score", "alpha": alpha, "pairs": len(found),
+        "trees": how.trees, "rho": how.rho, "seed": how.seed}
     if accepted:
-        how = Interactions(tuple((a, b, asked.term) for a, b in accepted))
-        document = transform.fit(source.cursor, source.relation, how)
+        terms = Interactions(tuple((a, b, asked.term) for a, b in accepted))
+        document = transform.fit(source.cursor, source.relation, terms)
         if out is not None:
             _rows.write(source, transform.applied(source.cursor, source.relation, document), out)
         facts |= {"map": _rows.kept(session, source, document, save, title), "out": str(out) if out else None}

@@ -26,11 +26,13 @@ def types_of(cursor: duckdb.DuckDBPyConnection, relation: str) -> dict[str, str]
 
 
 def numbered(cursor: duckdb.DuckDBPyConnection, relation: str) -> str:
-    """The relation held as a table whose rows have numbers, in the order in which they come; what follows FROM."""
+    """The relation held as a table whose rows have numbers; what follows FROM.
+
+    They are numbered in the order of all their columns, so that the numbers do not depend on how the rows come.
+    """
     held = quote("=numbered")
-    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {held} AS SELECT *, row_number() OVER () AS {quote(ROW)} "
-                   f"FROM {relation}")
-    return held
+    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {held} AS SELECT * FROM {relation} ORDER BY ALL")
+    return f"(SELECT *, rowid AS {quote(ROW)} FROM {held})"
 
 
 def need(types: Mapping[str, str], names: Sequence[str], what: str = "column") -> None:

@@ -108,6 +108,18 @@ def test_the_same_rows_give_the_same_bytes_in_any_order_and_with_any_threads(tar
     assert len(digests) == len(values) == 1
 
 
+def test_without_a_key_the_folds_go_by_the_rows_content_whatever_their_order() -> None:
+    frame = flights(600)
+    values = set()
+    for order in (1, 2):
+        cursor = opened(frame.sample(frac=1, random_state=order))
+        how = Encoding("late", ("dest",))
+        out = taken(cursor, encode.crossed(cursor, "flights", how, encode.fit(cursor, "flights", how)))
+        assert list(out.columns) == [*frame.columns, "dest_encoded"]
+        values.add(out["dest_encoded"].to_numpy().tobytes())
+    assert len(values) == 1
+
+
 def test_a_known_map_keeps_its_bytes_on_every_machine() -> None:
     cursor = duckdb.connect()
     cursor.execute("CREATE TABLE t AS SELECT i, 'k' || i % 3 AS k, i % 2 AS y, i / 7 AS z FROM range(30) r(i)")
