@@ -32,7 +32,8 @@ Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSO
     nothing else asks before it acts.
 --as-of TIME: adopt list, alert list, alert show, approve list, audit log, audit show, baseline, digest,
     health --preview, incident list, incident show, model list, model show, monitor list, monitor show,
-    promote --history, runbook list, runbook show, snapshot log, sql, stability show --preview, status; nothing else is shown as of another time.
+    promote --history, runbook list, runbook show, snapshot log, sql, stability show --preview, status;
+    nothing else is shown as of another time.
 Exit codes: 0 done or passed, 1 a check says no, 2 bad input or not confirmed, 3 our fault, 4 denied, 130 interrupted.
 """
 
