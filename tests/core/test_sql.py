@@ -212,6 +212,7 @@ WRONG = (
     ("SELECT t.fair FROM trips t", "No column 'fair'.", "Did you mean 'fare'?"),
     ('SELECT * FROM "trips@frist"', "No snapshot 'frist' of 'trips'.", "Try: mlops-tui snapshot log trips"),
     ("SELECT * FROM flights", "'flights' has no data yet.", "Try: mlops-tui ingest flights --file FILE"),
+    ("SELECT * FROM flights-delay.features", "The SQL cannot be parsed", "A name with a hyphen goes into double quotes."),
     ("SELECT FROM WHERE", "The SQL cannot be parsed", "Write it as DuckDB reads it."),
     ("SELECT nosuch(id) FROM trips", "nosuch", ""))
 
