@@ -16,7 +16,7 @@ from store.ledger import Entry
 READER = Actor("slack", frozenset({"viewer"}), "slack")
 KINDS = ("alert", "incident", "approval", "vote", "finding", "runbook", "promotion", "postmortem")
 EXPIRED = timedelta(days=1)  # for so long the message of an approval whose time ran out is looked at
-_ALERT = ("severity", "state", "since", "about", "owner", "fired", "value", "limit", "n", "silent_until")
+_ALERT = ("severity", "state", "since", "about", "for", "owner", "fired", "value", "limit", "n", "silent_until")
 _INCIDENT = ("severity", "state", "onset", "detected", "lead", "resolved", "earlier_about_it", "post_mortem")
 _APPROVAL = ("state", "votes", "role", "requester", "expires_at", "command", "reason")
 

@@ -14,7 +14,7 @@ from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.errors import BadInput, Conflict, Denied, Refusal
 from mlops_tui.roles import Shape
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Facts, Status, View
+from mlops_tui.view import Action, Facts, Status, View, refused
 from store.facts import Command
 from store.ledger import Ledger
 from store.queues import Asked, Inbox, Outbox
@@ -88,7 +88,7 @@ class Worker:
         session = fresh(self.session)
         actor = identity.actor_of(session.declared().team, asked.person)
         if actor is None and asked.kind == "app_home_opened":  # who only looks in is told, and leaves no trace
-            return self._publish(asked, _refused(identity.unknown(asked.person)))
+            return self._publish(asked, refused(identity.unknown(asked.person)))
         if actor is None or asked.kind == "refused":
             return self._refuse(session, asked, known=actor is not None)
         if asked.kind == "app_home_opened":
@@ -106,7 +106,7 @@ class Worker:
             reply = _cancelled() if asked.kind == "cancel" else asking.ask(
                 mine, argv, asked.body.get("consent"), asked.body.get("reason"), begin)
         except BadInput as problem:
-            argv, reply = (), asking.Answer(_refused(problem), error=True)
+            argv, reply = (), asking.Answer(refused(problem), error=True)
         begun: list[int] = []
 
         def also(connection: "Connection") -> None:
@@ -171,7 +171,7 @@ class Worker:
 
         def also(connection: "Connection") -> None:
             Inbox.settle(connection, asked.id, "done")
-            self._put(f"asked/{asked.id}", self._to(asked, _refused(problem), public=False), connection)
+            self._put(f"asked/{asked.id}", self._to(asked, refused(problem), public=False), connection)
 
         _unit(replace(session, ledger=unit)).commit(also)
 
@@ -246,12 +246,6 @@ def _looked(argv: Sequence[str]) -> bool:
 
 def _cancelled() -> asking.Answer:
     return asking.Answer(View("Cancelled; nothing was done.", Status.DONE))
-
-
-def _refused(problem: Refusal) -> View:
-    facts = {name: value for name, value in (("where", problem.where), ("next", problem.next)) if value}
-    status = Status.DENIED if isinstance(problem, Denied) else Status.ERROR
-    return View(problem.what, status, (Facts(facts),) if facts else ())
 
 
 def _unit(session: Session) -> Any:

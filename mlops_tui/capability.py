@@ -101,9 +101,9 @@ class Noun(HelpOption, click.Group):
         return super().parse_args(ctx, self.with_verb(args))
 
     def with_verb(self, args: list[str]) -> list[str]:
-        """The words after the noun, with the verb that it stands for alone, or followed by a subject."""
-        if not args and self.bare:
-            return [self.bare]
+        """The words after the noun, with the verb it stands for: alone, before options, or before a subject."""
+        if self.bare and (not args or (args[0].startswith("--") and args[0] != "--help")):
+            return [self.bare, *args]
         if args and self.subject and self._is_subject(args[0]):
             return [self.subject, *args]
         return args
@@ -151,11 +151,14 @@ def look(function: Function | None = None, *, of: Noun | None = None, fold: bool
 @overload
 def measure(function: Function) -> Capability: ...
 @overload
-def measure(*, of: Noun | None = None) -> Decorator: ...
-def measure(function: Function | None = None, *, of: Noun | None = None) -> Capability | Decorator:
-    """A command that computes, and appends content-addressed data or findings."""
+def measure(*, of: Noun | None = None, looks: str = "") -> Decorator: ...
+def measure(function: Function | None = None, *, of: Noun | None = None, looks: str = "") -> Capability | Decorator:
+    """A command that computes, and appends content-addressed data or findings.
+
+    `looks` names a flag with which it appends nothing: it only shows what it would say, to everybody, as of any time.
+    """
     if function is None:
-        return partial(_shaped, Shape.MEASURE, of=of)
+        return partial(_shaped, Shape.MEASURE, of=of, looks=looks)
     return _shaped(Shape.MEASURE, function, of=of)
 
 

@@ -6,7 +6,8 @@ what a fit needs while nothing is asked yet. Requests:
     {"kind": "step", "function": "steps.py:enrich", "inputs": {"clean": PATH}, "params": {...}, "out": PATH}
     {"kind": "fit", ...}                                see mlops_tui/fitting.py
 
-Answers: any number of `{"progress": [done, total, label]}`, then `{"ok": {...}}` or `{"error": {what, where, next}}`.
+With `"log": PATH` in a request, what is printed meanwhile goes there. Answers: any number of
+`{"progress": [done, total, label]}`, then `{"ok": {...}}` or `{"error": {what, where, next}}`.
 """
 
 import json
@@ -17,11 +18,12 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from queue import SimpleQueue
-from types import ModuleType
+from types import ModuleType, TracebackType
 from typing import Any, TextIO
 
 from mlops_tui.errors import BadInput, NotFound, Refusal, Unreadable, nearest
@@ -72,16 +74,40 @@ def _lines(requests: TextIO) -> Iterator[str]:
 
 def _answer(request: Request, root: Path, report: Report) -> dict[str, Any]:
     random.seed(0)
+    with _printing_to(request.get("log")):
+        try:
+            return {"ok": KINDS[request["kind"]](request, root, report)}
+        except Refusal as problem:
+            return {"error": {"what": problem.what, "where": problem.where, "next": problem.next}}
+        except BaseException as problem:  # the user's code may raise anything, SystemExit too
+            traceback.print_exception(problem.with_traceback(_from_the_project(problem.__traceback__, root)))
+            what = f"{type(problem).__name__}: {problem}"
+            return {"error": {"what": what, "where": _where(problem, root), "next": ""}}
+
+
+@contextmanager
+def _printing_to(log: str | None) -> Iterator[None]:
+    """What is printed meanwhile, also by libraries and by processes that are started, goes to the end of that file."""
+    kept = [os.dup(number) for number in (1, 2)]
+    if log:
+        with Path(log).open("ab") as file:
+            for number in (1, 2):
+                os.dup2(file.fileno(), number)
     try:
-        return {"ok": KINDS[request["kind"]](request, root, report)}
-    except Refusal as problem:
-        return {"error": {"what": problem.what, "where": problem.where, "next": problem.next}}
-    except BaseException as problem:  # the user's code may raise anything, SystemExit too
-        traceback.print_exc()
-        return {"error": {"what": f"{type(problem).__name__}: {problem}", "where": _where(problem, root), "next": ""}}
+        yield
     finally:
-        for stream in (sys.stdout, sys.stderr):
+        for stream, number, before in zip((sys.stdout, sys.stderr), (1, 2), kept, strict=True):
             stream.flush()
+            os.dup2(before, number)
+            os.close(before)
+
+
+def _from_the_project(trace: TracebackType | None, root: Path) -> TracebackType | None:
+    """The traceback from where the user's code begins; all of it where it does not come to that."""
+    inner = trace
+    while inner is not None and not Path(inner.tb_frame.f_code.co_filename).is_relative_to(root):
+        inner = inner.tb_next
+    return inner or trace
 
 
 def _where(problem: BaseException, root: Path) -> str:

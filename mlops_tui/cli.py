@@ -1,5 +1,6 @@
 """The terminal: a command line in, an answer and an exit code out."""
 
+import gc
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -27,10 +28,11 @@ EPILOG = """
 The dashboard: mlops-tui alone in a project, or mlops-tui open [WHERE], where WHERE is INC-3, AL-7, AP-2 or a command.
 Slack: mlops-tui slack local tries everything with no workspace; mlops-tui slack --help.
 Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSON  --version
---yes, --dry-run: adopt write, promote, runbook step, snapshot restore; nothing else asks before it acts.
---as-of TIME: adopt list, alert list, alert show, approve list, audit log, audit show, baseline, digest, incident list,
-    incident show, model list, model show, monitor list, monitor show, promote --history, runbook list, runbook show,
-    snapshot log, sql, status; nothing else is shown as of another time.
+--yes, --dry-run: adopt write, partition compact, promote, runbook step, snapshot gc, snapshot restore;
+    nothing else asks before it acts.
+--as-of TIME: adopt list, alert list, alert show, approve list, audit log, audit show, baseline, digest,
+    health --preview, incident list, incident show, model list, model show, monitor list, monitor show,
+    promote --history, runbook list, runbook show, snapshot log, sql, stability show --preview, status; nothing else is shown as of another time.
 Exit codes: 0 done or passed, 1 a check says no, 2 bad input or not confirmed, 3 our fault, 4 denied, 130 interrupted.
 """
 
@@ -84,6 +86,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """The console script."""
     words = list(sys.argv[1:] if argv is None else argv)
     code = 0
+    gc.disable()  # imports make no garbage; see _imported
     try:
         code = run(words)
         sys.stdout.flush()
@@ -92,7 +95,17 @@ def main(argv: Sequence[str] | None = None) -> None:
         code = 130
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    finally:
+        gc.unfreeze()  # libraries want to see their objects go
+        gc.enable()
     raise SystemExit(code)
+
+
+def _imported() -> None:
+    """What was imported stays: it is never looked through for garbage again, a tenth of what a short command costs."""
+    if not gc.isenabled():
+        gc.freeze()
+        gc.enable()
 
 
 def run(argv: Sequence[str]) -> int:
@@ -110,10 +123,13 @@ def run(argv: Sequence[str]) -> int:
         if given.job:
             return _job(given)
         if ours and ours[0][:1] != "-" and ours[0] not in commands.root.files and (noun := _noun(ours[0])) is not None:
+            _imported()
             return noun(given.argv[1:], _root(given))
         if {"--help", "-h"} & set(ours):
             return _help(commands, given.argv)
-        return _perform(open_session(given), given)
+        session = open_session(given)
+        _imported()
+        return _perform(session, given)
     except Refusal as problem:
         return _refused(problem, given)
 
@@ -153,6 +169,7 @@ def _without_a_command(given: Options) -> int:
     if given.as_of:
         raise BadInput("The dashboard shows what is.", next="Drop --as-of.")
     dashboard: Any = import_module("mlops_tui.tui.app")
+    _imported()
     dashboard.run(root, person=given.person, read_only=given.read_only, at=given.argv[1:])
     return 0
 
@@ -162,6 +179,7 @@ def _job(given: Options) -> int:
     if not given.job.isdecimal():
         raise BadInput(f"'{given.job}' is no job's number.")
     session, jobs = open_session(given), import_module("mlops_tui.jobs")
+    _imported()
     outcome: Outcome = jobs.carry_out(session, int(given.job), lambda outcome: _show(session, outcome, given))
     return outcome.exit
 

@@ -15,10 +15,10 @@ from click.shell_completion import CompletionItem
 
 from mlops_tui import roles
 from mlops_tui.capability import Call, HelpAsked, HelpOption, Plan, Resolved, Shut
-from mlops_tui.errors import BadInput, Denied, Forbidden, Refusal, nearest
+from mlops_tui.errors import BadInput, Denied, Refusal, nearest
 from mlops_tui.render.json import canonical
 from mlops_tui.roles import Shape
-from mlops_tui.view import Action, Facts, Status, Text, View
+from mlops_tui.view import Action, Facts, Status, Text, View, refused
 
 if TYPE_CHECKING:
     from mlops_tui.session import Session
@@ -122,7 +122,8 @@ def named(argv: Sequence[str]) -> tuple[str, click.Command] | None:
     if not isinstance(command, click.Group):
         return (argv[0], command) if command is not None else None
     second = argv[1] if len(argv) > 1 else ""
-    verb = second if second in command.commands else getattr(command, "subject" if second else "bare", None) or ""
+    verb = second if second in command.commands else getattr(
+        command, "subject" if second and not second.startswith("-") else "bare", None) or ""
     found = command.commands.get(verb)
     return (f"{argv[0]} {verb}", found) if found is not None else None
 
@@ -231,7 +232,8 @@ def _by_hand(session: "Session", view: View, since: int) -> View:
     counts = f"Run by hand: status counts it while {monitor} does not know." if fact.declaration else \
         f"Run by hand, and not as {monitor} looks: status does not take it for an answer of {monitor}."
     said = Text(f"{counts} Its alerts follow its own runs alone.")
-    again = Action(f"Run it as {monitor}", (fact.check, fact.subject, "--monitor", monitor))
+    declared = session.declared().monitors[monitor]
+    again = Action(f"Run it as {monitor}", declared.command(monitor))
     return replace(view, parts=(*view.parts, said), actions=(*view.actions, again))
 
 
@@ -274,13 +276,8 @@ def _noted(session: "Session", call: Call | None, argv: Sequence[str], phase: st
 
 def refusal(problem: Refusal, *, recorded: bool = False) -> Outcome:
     """What is shown of an expected error: what, where, and what to do next."""
-    status = Status.DENIED if isinstance(problem, Forbidden) else Status.ERROR
     error = {"code": problem.code, "what": problem.what, "where": problem.where, "next": problem.next}
-    facts = {key: value for key, value in error.items() if value and key not in ("code", "what")}
-    actions = tuple(Action("Try", tuple(problem.next.removeprefix("Try: mlops-tui ").split()))
-                    for _ in (1,) if problem.next.startswith("Try: mlops-tui "))
-    view = View(problem.what, status, (Facts(facts),) if facts else (), actions)
-    return Outcome(view, problem.exit, error, recorded=recorded)
+    return Outcome(refused(problem), problem.exit, error, recorded=recorded)
 
 
 def _our_fault(session: "Session", call: Call | None, argv: Sequence[str], problem: Exception) -> Outcome:

@@ -9,24 +9,19 @@ from typing import Any
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Contract, CustomProperty, Property, Quality, Relationship
 from mlops_tui.logicaltypes import NEVER, Value, instant, raw, value_of
-from mlops_tui.rowrules import AT, Bound, Comparison, Compiled, Reference, Rule, key_alias
+from mlops_tui.optionrules import option_rules, unlike
+from mlops_tui.rowrules import Bound, Comparison, Compiled, Latency, Reference, Rule, key_alias
 from store.quoting import literal, quote
 
 Place = Callable[[str], str]
 Known = Callable[[str], Sequence[str] | None]
 
 _NUMBERS = ("integer", "number")
-_BOUNDS: tuple[tuple[str, str, str, str], ...] = (
-    ("minimum", "minimum", "<", "at least"), ("maximum", "maximum", ">", "at most"),
-    ("exclusiveMinimum", "exclusive_minimum", "<=", "more than"),
-    ("exclusiveMaximum", "exclusive_maximum", ">=", "less than"))
-_LENGTHS = (("minLength", "min_length", "<", "at least"), ("maxLength", "max_length", ">", "at most"))
 _MUST: tuple[tuple[str, Comparison], ...] = (
-    ("mustBe", "="), ("mustBeLessThan", "<"), ("mustBeLessOrEqualTo", "<="), ("mustBeGreaterThan", ">"),
-    ("mustBeGreaterOrEqualTo", ">="))
-_FORMATS = {"uuid": r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$", "email": r"^[^@\s]+@[^@\s]+\.[^@\s]+$",
-            "ipv4": r"^((25[0-5]|2[0-4]\d|1?\d?\d)(\.|$)){4}", "uri": r"^[A-Za-z][A-Za-z0-9+.-]*:\S+$",
-            "hostname": r"^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?$"}
+    ("mustBe", "="), ("mustNotBe", "!="), ("mustBeLessThan", "<"), ("mustBeLessOrEqualTo", "<="),
+    ("mustBeGreaterThan", ">"), ("mustBeGreaterOrEqualTo", ">="))
+_ARGUMENTS = {"missingValues": ("missingValues",), "invalidValues": ("validValues", "pattern"),
+              "duplicateValues": ("properties",)}
 _COUNTED = re.compile(r"\s*select\s+count\(\s*\*\s*\)\s+from\s+(\S+)\s+where\s+(.+?)\s*;?\s*",
                       re.IGNORECASE | re.DOTALL)
 _NESTED = re.compile(r"\b(select|from|with)\b|;|--|/\*", re.IGNORECASE)
@@ -76,9 +71,12 @@ class _Compiler:
                 rules[_free(rule.id, rules)] = rule
         named = tuple(_renamed(rule, id) for id, rule in rules.items())
         sort = self.contract.custom("sortBy") or self.contract.key
+        latency = self._latency(zone)
+        if latency is not None:
+            named = (*named, latency.rule)
         return Compiled(values, named, tuple(self.references), partition, derived,
                         (sort,) if isinstance(sort, str) else tuple(sort), tuple(self.unchecked),
-                        tuple(name for name in self.columns if name not in values and name not in derived))
+                        tuple(name for name in self.columns if name not in values and name not in derived), latency)
 
     # -- the contract against itself and the file's columns -----------------------------------------------------
 
@@ -122,6 +120,26 @@ class _Compiler:
                 self._declared(name, "partitionBy")
         return self.contract.partition_by, derived
 
+    def _latency(self, zone: str) -> Latency | None:
+        """The agreement on how old the newest event time may be; a late batch warns, for refusing it makes it later."""
+        for each in self.contract.slaProperties:
+            if each.property != "latency":
+                continue
+            name = each.element.rpartition(".")[2] or str(self.contract.custom("eventTime") or "")
+            times = [item for item in self.contract.properties if item.name == name
+                     and item.logicalType in ("timestamp", "date")]
+            span = each.span()
+            if not times or span is None:
+                missing = "no event time is declared" if span else f"{each.value} {each.unit} is no span of time"
+                self.unchecked.append(f"latency: {missing}")
+                continue
+            type = value_of(times[0], self.columns.get(name, "NULL")).type
+            utc = f"timezone({literal(zone)}, CAST({quote(name)} AS TIMESTAMP))" if zone else quote(name)
+            says = f"the newest value at most {each.value:g} {each.unit} old"
+            return Latency(Rule(name, "latency", None, says, warns=True), quote(name) if instant(type) else utc,
+                           span.total_seconds())
+        return None
+
     def _property(self, name: str) -> Property:
         return next(item for item in self.contract.properties if item.name == name)
 
@@ -152,7 +170,7 @@ class _Compiler:
             yield Rule(name, "time_zone", value.unzoned, wanted, hard=True)
         if item.unique or self._single_key(item):
             yield self._unique((name,))
-        yield from self._options(item, column)
+        yield from option_rules(item, self.wrong, self.unchecked)
         for quality in item.quality:
             yield from self._quality(quality, item, value)
         for relationship in item.relationships:
@@ -162,41 +180,7 @@ class _Compiler:
         return item.primaryKey and sum(each.primaryKey for each in self.contract.properties) == 1
 
     def _unique(self, names: tuple[str, ...], name: str = "unique") -> Rule:
-        return Rule(",".join(names), name, f'{AT} > {key_alias(names)}."#first"', "no value twice", key=names)
-
-    def _options(self, item: Property, column: str) -> Iterator[Rule]:
-        options, name = item.logicalTypeOptions, item.name
-        self._check_options(item)
-        for key, rule, sign, words in _BOUNDS:
-            limit = getattr(options, key)
-            if limit is not None:
-                yield Rule(name, rule, f"{column} {sign} {_number(limit)}", f"{words} {limit:g}")
-        for key, rule, sign, words in _LENGTHS:
-            limit = getattr(options, key)
-            if limit is not None:
-                yield Rule(name, rule, f"length({column}) {sign} {limit}", f"{words} {limit} characters")
-        if options.pattern is not None:
-            yield Rule(name, "pattern", _unlike(column, options.pattern), f"matches {options.pattern}")
-        if options.format in _FORMATS and item.logicalType == "string":
-            yield Rule(name, "format", _unlike(column, _FORMATS[options.format]), options.format)
-        elif options.format:
-            self.unchecked.append(f"{name}: format '{options.format}'")
-
-    def _check_options(self, item: Property) -> None:
-        options = item.logicalTypeOptions
-        wanted = {"minimum": _NUMBERS, "maximum": _NUMBERS, "exclusiveMinimum": _NUMBERS, "exclusiveMaximum": _NUMBERS,
-                  "minLength": ("string",), "maxLength": ("string",), "pattern": ("string",),
-                  "timezone": ("timestamp", "time")}
-        for key, types in wanted.items():
-            if getattr(options, key) is not None and item.logicalType not in types:
-                raise self.wrong(f"'{item.name}' is declared {item.logicalType}, so it has no {key}.", item.name,
-                                 f"{key} is for {' and '.join(types)}.")
-        pairs = [(low, high, low.startswith("ex") or high.startswith("ex")) for low in ("minimum", "exclusiveMinimum")
-                 for high in ("maximum", "exclusiveMaximum")] + [("minLength", "maxLength", False)]
-        for low, high, strict in pairs:
-            least, most = getattr(options, low), getattr(options, high)
-            if least is not None and most is not None and (least > most or (strict and least == most)):
-                raise self.wrong(f"No value of '{item.name}' can keep {low} {least:g} and {high} {most:g}.", item.name)
+        return Rule(",".join(names), name, f'{key_alias(names)}."#again" IS NOT NULL', "no value twice", key=names)
 
     # -- quality rules and relationships ------------------------------------------------------------------------
 
@@ -206,6 +190,7 @@ class _Compiler:
         bound, label = self._bound(quality, name), quality.name or quality.metric or quality.type
         if quality.type == "text":  # for people
             return
+        self._unused(quality, name)
         if quality.type == "custom" or (quality.metric is None and quality.type == "library"):
             self.unchecked.append(f"{name}: {quality.type} rule {quality.description or quality.name}".strip())
         elif quality.metric == "rowCount":
@@ -217,6 +202,12 @@ class _Compiler:
         else:
             for rule in self._metric(quality, item, value):
                 yield _bounded(rule, bound)
+
+    def _unused(self, quality: Quality, name: str) -> None:
+        """Say which arguments of a metric nothing is made of."""
+        used = _ARGUMENTS.get(quality.metric or "", ())
+        self.unchecked += [f"{name}: the argument {each} of {quality.metric}" for each in quality.arguments
+                           if quality.metric and each not in used]
 
     def _metric(self, quality: Quality, item: Property, value: Value) -> Iterator[Rule]:
         """The rows that a library metric counts."""
@@ -236,7 +227,7 @@ class _Compiler:
             says = "one of " + ", ".join(str(each) for each in valid)
             yield Rule(name, "valid_values", _outside(column, valid, value.type), says)
         if "pattern" in arguments:
-            yield Rule(name, "pattern", _unlike(column, str(arguments["pattern"])), f"matches {arguments['pattern']}")
+            yield Rule(name, "pattern", unlike(column, str(arguments["pattern"])), f"matches {arguments['pattern']}")
 
     def _values(self, quality: Quality, item: Property, key: str) -> Sequence[Any]:
         given = quality.arguments.get(key)
@@ -251,15 +242,25 @@ class _Compiler:
 
     def _bound(self, quality: Quality, name: str) -> Bound | None:
         """The bound that a quality rule states; None where it states none that rows can be held against."""
-        given = [(sign, getattr(quality, key)) for key, sign in _MUST if getattr(quality, key) is not None]
+        counts_bad = quality.metric != "rowCount"
+        stated = self._bounds(quality, name)
+        usable = [bound for bound in stated if not counts_bad or bound.comparison in ("<", "<=")
+                  or (bound.comparison == "=" and bound.value == 0)]
+        return usable[0] if len(stated) == len(usable) == 1 else None
+
+    def _bounds(self, quality: Quality, name: str) -> list[Bound]:
+        """What a quality rule allows; a number of bad rows between 0 and n is one of at most n."""
         if quality.unit not in ("", "rows", "percent"):
             raise self.wrong(f"'{quality.unit}' is not a unit.", name, "It may be rows or percent.")
-        counts_bad = quality.metric != "rowCount"
-        usable = [(sign, float(value)) for sign, value in given
-                  if not counts_bad or sign in ("<", "<=") or (sign == "=" and value == 0)]
-        if len(given) != 1 or not usable:
-            return None
-        return Bound(usable[0][0], usable[0][1], quality.unit == "percent")
+        given = [(sign, getattr(quality, key)) for key, sign in _MUST if getattr(quality, key) is not None]
+        between = quality.mustBeBetween
+        if between and (len(between) != 2 or between[0] > between[1]):
+            raise self.wrong(f"mustBeBetween is {list(between)}.", name, "Write the lower number first: [1, 100].")
+        if between and not (quality.metric != "rowCount" and between[0] <= 0):
+            given.append((">=", between[0]))
+        given += [("<=", between[1])] if between else []
+        whole = [Bound(sign, float(value), quality.unit == "percent") for sign, value in given]
+        return [] if quality.mustNotBeBetween or (len(whole) > 1 and not between) else whole
 
     def _sql(self, quality: Quality, name: str, bound: Bound, column: str = "") -> Iterator[Rule]:
         """`SELECT COUNT(*) FROM {object} WHERE condition`: the condition is true for a bad row."""
@@ -312,8 +313,10 @@ class _Compiler:
         bound = self._bound(quality, self.object)
         if quality.type == "text":
             return
-        if quality.metric == "rowCount" and bound is not None:
-            yield Rule(self.object, "row_count", None, f"{bound} rows", bound=bound)
+        self._unused(quality, self.object)
+        if quality.metric == "rowCount" and (bounds := self._bounds(quality, self.object)):
+            for each in bounds:
+                yield Rule(self.object, "row_count", None, f"{each} rows", bound=each)
         elif quality.metric == "duplicateValues" and bound is not None:
             names = tuple(str(each) for each in quality.arguments.get("properties") or ())
             if not names:
@@ -351,15 +354,6 @@ def _free(id: str, taken: Mapping[str, Rule]) -> str:
 
 def _renamed(rule: Rule, id: str) -> Rule:
     return replace(rule, name=id.removeprefix(f"{rule.column}:"))
-
-
-def _number(value: float) -> str:
-    return str(int(value)) if value == int(value) and abs(value) < 2**53 else repr(value)
-
-
-def _unlike(column: str, pattern: str) -> str:
-    """Where no part of the text matches; the standard's patterns are not anchored."""
-    return f"NOT regexp_matches({column}, {literal(pattern)})"
 
 
 def _outside(column: str, valid: Sequence[Any], type: str) -> str:

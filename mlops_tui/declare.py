@@ -17,6 +17,7 @@ from mlops_tui.errors import Unreadable, nearest
 
 T = TypeVar("T")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_EXPONENT = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?[eE][+-]?[0-9]{1,3}")
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
@@ -87,6 +88,14 @@ def parse(cls: type[T], text: str, where: str, first_line: int = 1) -> T:
     if node is None:
         raise Unreadable("The file is empty.", where=where)
     value: T = _Reader(where, first_line).decode(node, cls, "")
+    return value
+
+
+def part(cls: type[T], path: Path, *keys: str | int) -> T:
+    """What those keys of a file lead to, as a value of `cls`; Unreadable names file and line."""
+    node = _composed(text_of(path), str(path))
+    assert node is not None
+    value: T = _Reader(str(path), 1).decode(_at(node, keys), cls, "")
     return value
 
 
@@ -239,19 +248,26 @@ class _Reader:
         if get_origin(hint) is Literal:
             options = [str(option) for option in get_args(hint)]
             if node.value not in options:
-                raise self.wrong(node, f"'{key}' is '{node.value}'.", f"It may be {', '.join(options)}.")
+                raise self.wrong(node, f"'{key}' is '{node.value}'.",
+                                 f"{nearest(node.value, options)} It may be {', '.join(options)}.".strip())
             return node.value
         if hint is str and not node.tag.endswith(":null"):
             return node.value
-        value = self._plain(node)
-        if hint is float and isinstance(value, int) and not isinstance(value, bool):
-            return float(value)
+        value = _as_float(node, self._plain(node)) if hint is float else self._plain(node)
         if isinstance(value, float) and not math.isfinite(value):
             raise self.wrong(node, f"'{key}' is {node.value}, which nothing can be compared with.")
         if hint is type(None) or not isinstance(value, hint) or (hint is int and isinstance(value, bool)):
             found = _SCALARS.get(node.tag, "something else")
             raise self.wrong(node, f"'{key}' is {found} ({node.value!r}), not {getattr(hint, '__name__', hint)}.")
         return value
+
+
+def _as_float(node: yaml.ScalarNode, value: Any) -> Any:
+    """A number as a float; also `1e-6`, which YAML 1.1 takes for a text."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    written = isinstance(value, str) and not node.style and _EXPONENT.fullmatch(value)
+    return float(value) if written else value
 
 
 @contextmanager

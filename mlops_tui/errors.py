@@ -7,6 +7,7 @@ Refusal (store.refusal)      expected; shown to the person, never a traceback
 ├── BadInput                 the call or its data are not usable             exit 2
 ├── NotDeclared              no project here, or the project lacks it        exit 2
 ├── MissingExtra             an optional part is not installed               exit 2
+├── Cancelled                somebody asked the work to stop                 exit 130
 └── Denied                   this person may not                             exit 4
 """
 
@@ -14,8 +15,8 @@ from importlib.util import find_spec
 
 from store.refusal import Conflict, Forbidden, NotFound, Refusal, Unreadable, nearest
 
-__all__ = ["BadInput", "Conflict", "Denied", "Forbidden", "MissingExtra", "NotDeclared", "NotFound", "Refusal",
-           "Unreadable", "need_extra", "nearest"]
+__all__ = ["BadInput", "Cancelled", "Conflict", "Denied", "Forbidden", "MissingExtra", "NotDeclared", "NotFound",
+           "Refusal", "Unreadable", "need_extra", "nearest"]
 
 
 class BadInput(Refusal):
@@ -34,6 +35,13 @@ class MissingExtra(Refusal):
     """An optional part is not installed."""
 
     code = "missing_extra"
+
+
+class Cancelled(Refusal):
+    """Somebody asked the work to stop, and it stopped."""
+
+    code = "cancelled"
+    exit = 130
 
 
 class Denied(Forbidden):

@@ -2,10 +2,11 @@
 
     {"kind": "fit", "train": PARQUET, "test": PARQUET, "label": "late", "features": [...], "keys": [...],
      "candidates": {"boosted": {"factory": "models.py:boosted", "params": {...}}, "plain": {"estimator": "sklearn…"}},
-     "ladder": true, "seed": 7, "out": FOLDER}
+     "ladder": true, "seed": 7, "out": FOLDER, "prepare": {"steps": [["encode", {...}]], "training": {...}}}
 
 Train rows come in order of time. The answer: `models` (file, seconds, notes, description of each), `inputs` (name,
-type, required of each feature) and `scores`, a Parquet of the test rows' keys, label and one score column a model.
+type, required of each feature), `reads` (the same of what the estimators read, after the preparation), `prepared` (its
+frozen parameters, or null) and `scores`, a Parquet of the test rows' keys, label and one score column a model.
 """
 
 import inspect
@@ -32,10 +33,12 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import get_tags
 
+from mlops_tui import preparing
 from mlops_tui.analysis.ranking import roc_auc
 from mlops_tui.errors import BadInput, NotFound, nearest
 from mlops_tui.frames import frame_of, inputs_of
 from store import estimators
+from store.scan import engine
 
 LADDER = PRIOR, SINGLE, LOGISTIC, TREE = ("baseline_prior", "baseline_feature", "baseline_logistic", "baseline_tree")
 MOST_CATEGORIES = 100  # of one text column; rarer ones share a category
@@ -70,10 +73,11 @@ class Fitted:
 def fit(request: Mapping[str, Any], functions: Functions, report: Report) -> dict[str, Any]:
     """Fit every candidate, and the ladder where asked; BadInput where the data or a candidate cannot be used."""
     folder, seed = Path(request["out"]), int(request["seed"])
-    columns = list(request["features"])
-    table = pq.read_table(request["train"])
-    train, test = rows_of(table, columns, request["label"]), pq.read_table(request["test"])
-    unseen = rows_of(test, columns, request["label"])
+    table, test = pq.read_table(request["train"]), pq.read_table(request["test"])
+    inputs = inputs_of(table, request["features"])
+    table, test, prepared = _prepared(request, table, test)
+    columns = features_of(table, request)
+    train, unseen = rows_of(table, columns, request["label"]), rows_of(test, columns, request["label"])
     _check(train, unseen)
     _check_names(request["candidates"], [*request["keys"], request["label"], *LADDER])
     makers = {name: _candidate(name, spec, functions) for name, spec in request["candidates"].items()}
@@ -92,10 +96,29 @@ def fit(request: Mapping[str, Any], functions: Functions, report: Report) -> dic
              for number, name in enumerate(request["candidates"])}
     models = {name: {"file": files.get(name), "seconds": each.seconds, "notes": each.notes,
                      "description": each.description} for name, each in fitted.items()}
-    return {"models": models, "inputs": inputs_of(table, columns), "scores": str(folder / "scores.parquet")}
+    return {"models": models, "inputs": inputs, "reads": inputs_of(table, columns), "prepared": prepared,
+            "scores": str(folder / "scores.parquet")}
 
 
 # -- rows -----------------------------------------------------------------------------------------------------------
+
+
+def _prepared(request: Mapping[str, Any], table: pa.Table, test: pa.Table) -> tuple[pa.Table, pa.Table, Any]:
+    """Training rows encoded out of fold, test rows by the frozen parameters, and these; as they are without steps."""
+    asked = request.get("prepare") or {}
+    if not asked.get("steps"):
+        return table, test, None
+    connection = engine()
+    training = preparing.Training(**{**asked["training"], "key": tuple(asked["training"]["key"])})
+    made, document = preparing.fitted(connection, table, [(name, params) for name, params in asked["steps"]], training)
+    return made, preparing.applied(connection, test, document), document
+
+
+def features_of(table: pa.Table, request: Mapping[str, Any]) -> list[str]:
+    """What of the prepared rows the estimators read: the features that are left, and what was made of the others."""
+    training = (request.get("prepare") or {}).get("training") or {}
+    own = {*request["keys"], request["label"], training.get("known")}
+    return [name for name in table.column_names if name not in own]
 
 
 def rows_of(table: pa.Table, columns: Sequence[str], label: str) -> Rows:

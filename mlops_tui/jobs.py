@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import psutil
 
-from mlops_tui.errors import BadInput, Conflict, Denied, NotDeclared, Refusal, Unreadable
+from mlops_tui.errors import BadInput, Cancelled, Conflict, Denied, NotDeclared, Unreadable
 from mlops_tui.render.keep import read, written
 from mlops_tui.render.progress import eta
 from mlops_tui.roles import Actor
@@ -34,13 +34,6 @@ WAITED = timedelta(seconds=5)  # whoever puts a job gives it a process sooner
 STARTING = timedelta(days=1)  # for so long a job may wait for its process: the daemon that gives it one may be away
 GONE = "Killed, or out of memory: its process is gone. What it finished is kept."
 _children: list[subprocess.Popen[bytes]] = []
-
-
-class Cancelled(Refusal):
-    """Somebody asked the work to stop, and it stopped."""
-
-    code = "cancelled"
-    exit = 130
 
 
 def rows(session: Session) -> Jobs:

@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from mlops_tui.declare import Mistake, OutOf
 from mlops_tui.errors import nearest
 from mlops_tui.limits import METRICS, impossible
 
 LogicalType = Literal["string", "date", "timestamp", "time", "number", "integer", "boolean", "object", "array"]
-Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate"]
+Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog"]
 Severity = Literal["low", "medium", "high", "critical"]
 
 
@@ -20,6 +20,7 @@ class Stores:
     ledger: str = "sqlite:///.mlops/ledger.db"
     lake: str = ".mlops/lake"
     mlflow: str = "sqlite:///.mlops/mlflow.db"
+    online: str = "sqlite:///.mlops/online.db"  # or redis://HOST:PORT/DB
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,20 @@ class Quality:
     unit: str = ""
     arguments: Mapping[str, Any] = field(default_factory=dict)
     query: str = ""
+    rule: str = ""
+    engine: str = ""
+    implementation: Any = None
+    businessImpact: str = ""
+    method: str = ""
+    schedule: str = ""
+    scheduler: str = ""
+    tags: tuple[str, ...] = ()
+    authoritativeDefinitions: Any = None
+    customProperties: Any = None
     mustBe: float | None = None
+    mustNotBe: float | None = None
+    mustBeBetween: tuple[float, ...] = ()
+    mustNotBeBetween: tuple[float, ...] = ()
     mustBeLessThan: float | None = None
     mustBeLessOrEqualTo: float | None = None
     mustBeGreaterThan: float | None = None
@@ -96,6 +110,7 @@ class CustomProperty:
     property: str
     value: Any = None
     description: str = ""
+    id: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,15 +125,23 @@ class Relationship:
 
 @dataclass(frozen=True)
 class TypeOptions:
-    minimum: float | None = None
-    maximum: float | None = None
-    exclusiveMinimum: float | None = None
-    exclusiveMaximum: float | None = None
+    minimum: float | str | None = None
+    maximum: float | str | None = None
+    exclusiveMinimum: float | str | None = None
+    exclusiveMaximum: float | str | None = None
+    multipleOf: float | None = None
     minLength: int | None = None
     maxLength: int | None = None
     pattern: str | None = None
     format: str | None = None
     timezone: bool | None = None
+    defaultTimezone: str = ""
+    minItems: int | None = None
+    maxItems: int | None = None
+    uniqueItems: bool = False
+    minProperties: int | None = None
+    maxProperties: int | None = None
+    required: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -137,6 +160,16 @@ class Property:
     primaryKeyPosition: int = -1
     classification: str = ""
     criticalDataElement: bool = False
+    physicalName: str = ""
+    partitioned: bool = False
+    partitionKeyPosition: int = -1
+    encryptedName: str = ""
+    transformSourceObjects: tuple[str, ...] = ()
+    transformLogic: str = ""
+    transformDescription: str = ""
+    authoritativeDefinitions: Any = None
+    properties: Any = None
+    items: Any = None
     examples: tuple[Any, ...] = ()
     tags: tuple[str, ...] = ()
     logicalTypeOptions: TypeOptions = field(default_factory=TypeOptions)
@@ -153,6 +186,9 @@ class SchemaObject:
     physicalType: str = ""
     physicalName: str = ""
     description: str = ""
+    businessName: str = ""
+    dataGranularityDescription: str = ""
+    authoritativeDefinitions: Any = None
     id: str = ""
     quality: tuple[Quality, ...] = ()
     relationships: tuple[Relationship, ...] = ()
@@ -197,6 +233,33 @@ class Server:
 
 
 @dataclass(frozen=True)
+class Agreement:
+    """One property of a service-level agreement; a latency is a rule: how old the newest event time may be."""
+
+    UNITS: ClassVar[Mapping[str, int]] = {word: seconds for seconds, words in (
+        (1, "s sec second seconds"), (60, "m min minute minutes"), (3600, "h hr hour hours"), (86400, "d day days"),
+        (604800, "w week weeks"), (31557600, "y yr year years")) for word in words.split()}
+
+    property: str
+    value: Any = None
+    valueExt: Any = None
+    unit: str = ""
+    element: str = ""
+    driver: str = ""
+    description: str = ""
+    id: str = ""
+    scheduler: str = ""
+    schedule: str = ""
+
+    def span(self) -> timedelta | None:
+        """The span of time that it states; None where it states none, or in an unknown unit."""
+        unit = self.UNITS.get(self.unit.lower())
+        if unit is None or isinstance(self.value, bool) or not isinstance(self.value, int | float):
+            return None
+        return timedelta(seconds=self.value * unit)
+
+
+@dataclass(frozen=True)
 class Contract:
     """datasets/*.yaml: an Open Data Contract Standard v3.1 document."""
 
@@ -216,7 +279,8 @@ class Contract:
     price: Any = None
     team: Any = None
     roles: Any = None
-    slaProperties: Any = None
+    slaDefaultElement: str = ""
+    slaProperties: tuple[Agreement, ...] = ()
     support: Any = None
     authoritativeDefinitions: Any = None
     contractCreatedTs: Any = None
@@ -246,6 +310,11 @@ class Contract:
         return keys or tuple(item.name for item in self.properties)
 
     @property
+    def ordered(self) -> bool:
+        """Whether the contract says how rows are sorted, by a key or by itself."""
+        return bool(self.custom("sortBy")) or any(item.primaryKey for item in self.properties)
+
+    @property
     def on_violation(self) -> str:
         return str(self.custom("onViolation", "quarantine"))
 
@@ -271,19 +340,48 @@ class Feature:
 
 @dataclass(frozen=True)
 class StepDecl:
+    """One step: SQL, a function of the project's Python, or a built-in that is applied.
+
+    `retries`: how often Python that failed is tried again, after `backoff`, then twice that, and so on.
+    """
+
     name: str
     sql: str = ""
     python: str = ""
+    apply: str = ""
     inputs: tuple[str, ...] = ()
     params: Mapping[str, Any] = field(default_factory=dict)
     key: tuple[str, ...] = ()
     partition_by: tuple[str, ...] = ()
+    retries: int = 0
+    backoff: timedelta = timedelta(seconds=1)
+    timeout: timedelta | None = None
 
     def __post_init__(self) -> None:
         if re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", self.name) is None:
             raise ValueError(f"a step is named by letters, digits, hyphens and underscores, not '{self.name}'")
-        if bool(self.sql) == bool(self.python):
-            raise ValueError(f"step '{self.name}' needs either sql or python")
+        if sum(map(bool, (self.sql, self.python, self.apply))) != 1:
+            raise ValueError(f"step '{self.name}' needs either sql, python or apply")
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Retries of what would fail in the same way again; a time in which nothing could be done."""
+        if self.retries < 0:
+            yield Mistake(f"retries is a number of further attempts, not {self.retries}.", ("retries",))
+        if self.retries and not self.python:
+            yield Mistake(f"Step '{self.name}' would fail in the same way again: only Python is retried.", ("retries",),
+                          "Leave retries out.")
+        if self.timeout is not None and not self.timeout:
+            yield Mistake("A step needs some time.", ("timeout",), "Write 10m.")
+
+    @property
+    def kind(self) -> str:
+        """`sql`, `python` or `apply`."""
+        return "python" if self.python else "apply" if self.apply else "sql"
+
+    @property
+    def code(self) -> str:
+        """What the declaration names: an SQL file, a function, a built-in."""
+        return self.sql or self.python or self.apply
 
 
 @dataclass(frozen=True)
@@ -356,6 +454,72 @@ class Criterion:
             yield Mistake(f"min_rows is a number of rows, not {self.min_rows}.", ("min_rows",))
 
 
+@dataclass(frozen=True)
+class EncodeStep:
+    """Columns encoded by the label: by time from the outcomes known before each row, or by folds of rows."""
+
+    columns: tuple[str, ...]
+    smoothing: float | str = "auto"
+    by: Literal["time", "rows"] = "time"
+    folds: int = 5
+    groups: str = ""
+    keep: bool = False
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """A smoothing that is neither a number of rows nor auto; folds that leave nothing to encode by."""
+        if self.smoothing != "auto" and (isinstance(self.smoothing, str) or self.smoothing < 0):
+            yield Mistake(f"smoothing is a number of rows from 0, or auto, not {self.smoothing}.", ("smoothing",))
+        if self.folds < 2:
+            yield Mistake(f"With {self.folds} fold each row would be encoded from its own outcome.", ("folds",))
+
+
+@dataclass(frozen=True)
+class ScalingStep:
+    columns: tuple[str, ...]
+    method: Literal["auto", "standard", "robust", "winsorised", "uniform", "normal"] = "auto"
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class CardinalityStep:
+    """The `top` most frequent levels of at least `min_rows` rows are kept; 0: all of them."""
+
+    columns: tuple[str, ...]
+    top: int = 0
+    min_rows: int = 1
+    buckets: int = 0
+    keep: bool = False
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """One step between features and estimator, fitted on training rows alone and kept with the version."""
+
+    encode: EncodeStep | None = None
+    scaling: ScalingStep | None = None
+    cardinality: CardinalityStep | None = None
+
+    def __post_init__(self) -> None:
+        if sum(each is not None for each in (self.encode, self.scaling, self.cardinality)) != 1:
+            raise ValueError("a step of `prepare` is one of encode, scaling, cardinality")
+
+
+@dataclass(frozen=True)
+class Interaction:
+    """A term of two columns that is a feature of its own, and why the domain says so."""
+
+    columns: tuple[str, ...]
+    reason: str
+    term: Literal["auto", "product", "ratio", "joint"] = "auto"
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Other than two columns; no reason."""
+        if len(set(self.columns)) != 2:
+            yield Mistake("An interaction is of two columns.", ("columns",))
+        if not self.reason.strip():
+            yield Mistake("An interaction needs its reason in the domain.", ("reason",))
+
+
 GateRule = Literal["beats_baseline", "no_worse_than_champion", "calibrated", "checklist"]
 
 
@@ -369,6 +533,8 @@ class Model:
     candidates: Mapping[str, Candidate]
     split: Split
     columns: tuple[str, ...] = ()
+    prepare: tuple[Preparation, ...] = ()
+    interactions: tuple[Interaction, ...] = ()
     entity: tuple[str, ...] = ()
     train: tuple[str, str] | None = None
     value: Value | None = None
@@ -388,6 +554,11 @@ class Model:
             value = getattr(self, key)
             if not 0 <= value <= 1:
                 yield Mistake(f"{key} lies from 0 to 1, not at {value:g}.", (key,))
+
+
+def looking(check: str, subject: str, monitor: str) -> tuple[str, ...]:
+    """The command line that looks as a monitor of that name does."""
+    return (*(("catalog", "check") if check == "catalog" else (check,)), subject, "--monitor", monitor)
 
 
 @dataclass(frozen=True)
@@ -412,6 +583,10 @@ class Monitor:
     min_rows: int = 0
     alert: AlertPolicy | None = None
     description: str = ""
+
+    def command(self, name: str) -> tuple[str, ...]:
+        """The command line that looks as this monitor does."""
+        return looking(self.check, self.subject, name)
 
     def mistakes(self) -> Iterator[Mistake]:
         """Limits that the check does not know or that make no sense; a window or a number of rows that is none."""
@@ -463,3 +638,89 @@ class Document:
     body: str
     path: str
     body_line: int = 1
+
+
+@dataclass(frozen=True)
+class StreamDecl:
+    """A dataset's customProperties `stream`: where its events come from, and when one is late.
+
+    One of `redis` (an address), `kafka` (bootstrap servers) or `server` (a name among the contract's `servers`).
+    `event_id` is the column by which an event is known (the primary key by default), `event_time` the one that says
+    when it happened (the contract's eventTime). `payload`: the field of a Redis entry that holds the event as JSON; an
+    entry without it is the event itself. `claim`: after so long what a dead consumer held is taken over.
+    """
+
+    stream: str
+    redis: str = ""
+    kafka: str = ""
+    server: str = ""
+    group: str = "mlops"
+    payload: str = "event"
+    event_id: str = ""
+    event_time: str = ""
+    lateness: timedelta = timedelta(hours=1)
+    late: Literal["accept", "dead"] = "accept"
+    batch: int = 10_000
+    every: timedelta = timedelta(seconds=5)
+    claim: timedelta = timedelta(minutes=1)
+    username: str = ""
+    password_env: str = ""
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """More than one place, or none; a batch of nothing."""
+        if sum(map(bool, (self.redis, self.kafka, self.server))) != 1:
+            yield Mistake("A stream comes from one of redis, kafka or server.", (),
+                          "Write redis: redis://127.0.0.1:6379/0")
+        if self.batch < 1:
+            yield Mistake(f"A batch has at least one event, not {self.batch}.", ("batch",))
+        if not self.claim:
+            yield Mistake("What a live consumer holds would be taken from it.", ("claim",), "Write claim: 1m")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """What may be spent on a dataset's private answers: by everybody together, and by each role.
+
+    With `period` only what was spent within it counts, so that answers over a longer time add up to more.
+    """
+
+    epsilon: float
+    delta: float = 0.0
+    per_role: Mapping[str, float] = field(default_factory=dict)
+    period: timedelta | None = None
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Budgets that protect nobody or nothing."""
+        if not self.epsilon > 0:
+            yield Mistake(f"epsilon is more than 0, not {self.epsilon:g}.", ("epsilon",))
+        if not 0 <= self.delta < 1e-3:
+            yield Mistake(f"delta lies from 0 to 0.001, not at {self.delta:g}.", ("delta",),
+                          "It is the chance of a breach; write less than one by the number of persons.")
+        for role, epsilon in self.per_role.items():
+            if not 0 < epsilon <= self.epsilon:
+                yield Mistake(f"The budget of {role} lies above 0 and up to {self.epsilon:g}, not at {epsilon:g}.",
+                              ("per_role", role))
+
+
+@dataclass(frozen=True)
+class Privacy:
+    """A dataset's customProperties `privacy`: who is protected, how much of each person counts, what may be spent.
+
+    `unit` is the column that names the person, `contributions` how many rows of one count, `bounds` what a column's
+    values are clamped to, `groups` the values of a column that are known to everybody.
+    """
+
+    unit: str
+    contributions: int
+    budget: Budget | None = None
+    bounds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Nobody's rows counted, or bounds between which there is nothing."""
+        if self.contributions < 1:
+            yield Mistake(f"Of each person at least one row counts, not {self.contributions}.", ("contributions",))
+        for column, pair in self.bounds.items():
+            if len(pair) != 2 or not pair[0] < pair[1]:
+                yield Mistake(f"The bounds of {column} are no range: {', '.join(f'{each:g}' for each in pair)}.",
+                              ("bounds", column), "Write two numbers, the lower one first.")

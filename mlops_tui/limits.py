@@ -32,7 +32,9 @@ LIMITS: Mapping[str, Mapping[str, Range]] = {
     "drift": dict.fromkeys(("ks", "v", "missing", "alpha", "power"), _INSIDE),
     "performance": METRICS,
     "calibration": {"ece": _SHARE, "in_the_large": _ABOVE},
-    "health": {"z": _ABOVE},
+    "health": {"z": _ABOVE, "missing": _SHARE, "distance": _SHARE},
+    "stability": {"psi": _ABOVE, "watch": _ABOVE, "alpha": _INSIDE, "power": _INSIDE, "share": _SHARE},
+    "catalog": {"undocumented": Range(0)},
     "ingest": {"bad_share": _SHARE},
     "validate": {"bad_share": _SHARE}}
 

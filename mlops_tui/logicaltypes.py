@@ -72,11 +72,8 @@ def value_of(item: Property, kind: str) -> Value:
     same = kind == target and family != "float" and (family == item.logicalType or item.logicalType not in _NESTED)
     if same or (item.logicalType == "string" and family != "object") or (target == "BIGINT" and kind in _NARROWER):
         return Value(source if same else f"CAST({source} AS {target})", target, present, unzoned, fits=True)
-    made = _cast(item, family, source, target)
-    if item.logicalType == "number" and family in ("float", "text"):
-        made = f"nullif({made}, CAST('nan' AS DOUBLE))" if target == "DOUBLE" else made
     always = target == "DOUBLE" and family in ("float", "integer", "decimal")  # a NaN is no value, and no wrong one
-    return Value(made, target, present, unzoned, fits=always)
+    return Value(_cast(item, family, source, target), target, present, unzoned, fits=always)
 
 
 def _target(item: Property, kind: str) -> str:
@@ -97,12 +94,15 @@ def _target(item: Property, kind: str) -> str:
 
 
 def _cast(item: Property, family: str, source: str, target: str) -> str:
-    """The value as the target type; null where it is none. DuckDB rounds 1.5 and cuts off times: we do not."""
+    """The value as the target type; null where it is none. DuckDB rounds 1.5 and cuts off times: we do not.
+
+    NaN is found by isnan: DuckDB folds a comparison with it away where a file's statistics, which leave NaN out, allow.
+    """
     tried = f"TRY_CAST({source} AS {target})"
     wanted = {
         "integer": {"float": f"{source} = trunc({source})", "decimal": f"{source} = trunc({source})",
                     "text": _like(source, _INTEGER), "integer": "", "boolean": ""},
-        "number": {"float": "", "decimal": "", "integer": "", "text": _like(source, _NUMBER)},
+        "number": {"float": f"NOT isnan({source})", "decimal": "", "integer": "", "text": _like(source, _NUMBER)},
         "boolean": {"boolean": "", "integer": f"{source} IN (0, 1)", "float": f"{source} IN (0, 1)", "text": ""},
         "date": {"date": "", "naive": f"{source} = date_trunc('day', {source})",
                  "zoned": f"{source} = date_trunc('day', {source})", "text": _like(source, _DATE)},

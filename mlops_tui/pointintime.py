@@ -73,7 +73,7 @@ def join(model: Model, key: Sequence[str], views: Mapping[str, Sequence[str]], f
             kept.append(_value(view, alias, column, f"b.{time}"))
         same = " AND ".join(f"b.{quote(column)} = {alias}.{quote(column)}" for column in view.entity)
         known = f"{quote(view.time)} + {interval(view.available_after)}"
-        joins.append(f"ASOF LEFT JOIN (SELECT *, {known} AS {SINCE} FROM ({_body(view)})) {alias} "
+        joins.append(f"ASOF LEFT JOIN (SELECT *, {known} AS {SINCE} FROM ({body(view)})) {alias} "
                      f"ON {same} AND b.{time} >= {alias}.{SINCE}")
     day = f"strftime(timezone('{zone}', b.{time}), '%Y-%m-%d') AS day"
     order = ", ".join(f"b.{quote(column)}" for column in [model.split.time, *key])
@@ -88,7 +88,7 @@ def _value(view: Feature, alias: str, column: str, time: str) -> str:
     return f"CASE WHEN {fresh} THEN {name} END AS {quote(column)}"
 
 
-def _body(view: Feature) -> str:
+def body(view: Feature) -> str:
     return view.sql.strip().rstrip(";")
 
 

@@ -1,5 +1,6 @@
 """The scores that a version of a model gives to rows whose features are built."""
 
+import json
 from functools import lru_cache
 from typing import Any
 
@@ -7,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from threadpoolctl import ThreadpoolController
 
-from mlops_tui import folds, pointintime
+from mlops_tui import folds, pointintime, preparing
 from mlops_tui.errors import NotFound
 from mlops_tui.frames import frame_of
 from mlops_tui.session import Session
@@ -30,8 +31,10 @@ def version_of(session: Session, name: str, wanted: str = "") -> Trained:
 
 
 @lru_cache(maxsize=8)
-def _fitted(tracking: Tracking, name: str, version: str, artifact: str) -> Any:
-    return tracking.load(name, version, digest=artifact)
+def _fitted(tracking: Tracking, name: str, version: str, artifact: str) -> tuple[Any, Any]:
+    """The estimator, and the frozen parameters of what is done to its rows; None where nothing is."""
+    estimator, prepare = tracking.load_prepared(name, version, digest=artifact)
+    return estimator, preparing.read(json.loads(prepare), f"{name} version {version}") if prepare else None
 
 
 @lru_cache(maxsize=1)
@@ -48,8 +51,9 @@ def predicted(session: Session, trained: Trained, rows: Manifest) -> pa.Table:
     own = list(dict.fromkeys([*key, model.split.time, "day"]))  # the time may be part of the key
     order = ", ".join(map(quote, [model.split.time, *key]))
     frame = lake.connect().sql(f"SELECT * FROM {lake.scan(rows)} ORDER BY {order}").to_arrow_table()
-    fitted = _fitted(session.tracking(), trained.subject, trained.version, trained.artifact)
-    inputs = frame_of(frame, [column for column in frame.column_names if column not in own])
+    fitted, prepare = _fitted(session.tracking(), trained.subject, trained.version, trained.artifact)
+    read = preparing.applied(lake.connect(), frame, prepare) if prepare else frame
+    inputs = frame_of(read, [column for column in read.column_names if column not in own])
     with _threads().limit(limits=1):  # waiting for a second thread costs more than a day's rows on a busy machine
         scores = np.asarray(fitted.predict_proba(inputs)[:, 1], dtype=np.float64)
     table: pa.Table = frame.select(own).append_column("version", pa.array([trained.version] * len(scores)))

@@ -35,12 +35,19 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "demo": ("viewer", "admin"),
     "train": ("engineer", "oncall", "admin"),
     "ingest": ("operator", "admin"),
+    "quarantine replay": ("operator", "admin"),
+    "quarantine discard": ("engineer", "steward", "admin"),
     "snapshot take": ("operator", "admin"),
     "alert resolve": ("operator", "oncall", "admin"),
     "incident resolve": ("operator", "oncall", "admin"),
     "checklist decline": ("engineer", "approver", "admin"),
+    "stability retire": ("engineer", "steward", "admin"),
+    "catalog sign": ("steward", "admin"),
     "checklist sign": ("approver", "legal", "steward", "admin"),
+    "snapshot hold": ("legal", "admin"),
+    "snapshot release": ("legal", "admin"),
     "approve": ("approver", "legal", "admin"),
+    "aggregate release": ("viewer", *APART),  # what it answers tells of nobody
 }
 
 # What somebody who is bound to some partitions may run: it reads data through the session, which leaves the others out.

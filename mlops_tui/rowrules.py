@@ -7,7 +7,7 @@ from typing import Literal
 from mlops_tui.logicaltypes import NEVER, Value
 from store.quoting import quote
 
-Comparison = Literal["=", "<", "<=", ">", ">="]
+Comparison = Literal["=", "!=", "<", "<=", ">", ">="]
 AT = quote("#at")  # the number of a row in its batch
 
 
@@ -26,8 +26,8 @@ class Bound:
         (True, False)
         """
         measured = 100 * count / max(rows, 1) if self.percent else count
-        return {"=": measured == self.value, "<": measured < self.value, "<=": measured <= self.value,
-                ">": measured > self.value, ">=": measured >= self.value}[self.comparison]
+        return {"=": measured == self.value, "!=": measured != self.value, "<": measured < self.value,
+                "<=": measured <= self.value, ">": measured > self.value, ">=": measured >= self.value}[self.comparison]
 
     def __str__(self) -> str:
         return f"{self.comparison} {self.value:g}{' %' if self.percent else ''}"
@@ -38,8 +38,8 @@ class Rule:
     """One thing a row may break. `broken` is SQL, true where it does; None for a rule about the number of rows.
 
     A rule that `warns` counts rows and leaves them good. A `hard` one never only warns: such a row cannot be stored.
-    A `bound` says how many rows may break the rule before they are bad. A rule with a `key` is broken by each row that
-    repeats the values an earlier row has there.
+    A `slow` one is about the texts of its column alone. A `bound` says how many rows may break the rule before they are
+    bad. A rule with a `key` is broken by each row that repeats the values an earlier row has there.
     """
 
     column: str
@@ -50,6 +50,7 @@ class Rule:
     hard: bool = False
     bound: Bound | None = None
     key: tuple[str, ...] = ()
+    slow: bool = False
 
     @property
     def id(self) -> str:
@@ -71,6 +72,15 @@ class Reference:
 
 
 @dataclass(frozen=True)
+class Latency:
+    """How many seconds old the newest time may be; `rule` is what fails where it is older. `sql` gives the time."""
+
+    rule: Rule
+    sql: str
+    seconds: float
+
+
+@dataclass(frozen=True)
 class Compiled:
     """A contract, made ready for files with certain columns."""
 
@@ -82,6 +92,7 @@ class Compiled:
     sort: tuple[str, ...]
     unchecked: tuple[str, ...]
     ignored: tuple[str, ...]
+    latency: Latency | None = None
 
     @property
     def row_rules(self) -> tuple[Rule, ...]:
@@ -90,5 +101,5 @@ class Compiled:
 
 
 def key_alias(names: tuple[str, ...]) -> str:
-    """The name under which the first row of each duplicated key is joined."""
-    return quote(f"#first {','.join(names)}")
+    """The table of the rows that repeat a key: their numbers, in the column `#again`."""
+    return quote(f"#again {','.join(names)}")

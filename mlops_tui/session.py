@@ -13,7 +13,7 @@ from mlops_tui import folds, reactions
 from mlops_tui.errors import NotDeclared, NotFound
 from mlops_tui.project import Project, Subject
 from mlops_tui.roles import ROLES, Actor
-from store.facts import Command, Fact, Finding, Snapshot
+from store.facts import Collected, Command, Fact, Finding, Snapshot
 
 if TYPE_CHECKING:
     from mlops_tui.capability import Call
@@ -206,11 +206,23 @@ class Session:
         name, _, version = str(subject).rpartition("/")[2].partition("@")
         if version:
             tagged = folds.tagged_snapshot(self.ledger.entries("snapshot", subject=name), version)
-            return self.data().manifest(name, tagged or version)
+            return self._stored(name, tagged or version)
         found = self.current(name)
         if found is None:
             raise NotFound(f"'{name}' has no data yet.", next=f"Try: mlops-tui ingest {name} --file FILE")
         return found
+
+    def _stored(self, name: str, version: str) -> "Manifest":
+        """A snapshot by its id; NotFound says so where it was let go."""
+        try:
+            return self.data().manifest(name, version)
+        except NotFound as problem:
+            for entry in reversed(self.ledger.entries("collected", subject=name)):
+                if isinstance(entry.fact, Collected) and any(each.startswith(version) for each in entry.fact.snapshots):
+                    when = f"{entry.recorded_at:%-d %b %Y}"
+                    raise NotFound(f"{name}@{version[:12]} was let go by {entry.actor} on {when}: nothing needed it.",
+                                   next=problem.next) from problem
+            raise
 
     def commit(self, manifest: "Manifest", *, source: str = "", run: str = "",
                key: str = "") -> "tuple[Manifest, bool]":
@@ -229,6 +241,7 @@ class Session:
             landed[0] = merged
             if merged.id == parent:
                 return ()
+            lake.require(manifest)
             lake.keep(merged)
             return (Snapshot(subject=manifest.dataset, snapshot=merged.id, parent=parent or "", rows=merged.rows,
                              bytes=merged.bytes, source=source, run=run, key=key),)

@@ -163,7 +163,7 @@ def schedules(project: Project) -> list[Schedule]:
     """What the project wants done by the clock: pipelines first, since monitors look at what they make."""
     found: list[tuple[str, tuple[str, ...], str]] = [
         (f"pipeline/{name}", ("pipeline", "run", name), pipeline.every) for name, pipeline in project.pipelines.items()]
-    found += [(f"monitor/{name}", (monitor.check, monitor.subject, "--monitor", name), monitor.every)
+    found += [(f"monitor/{name}", monitor.command(name), monitor.every)
               for name, monitor in project.monitors.items()]
     made = [Schedule(name, argv, every, project.zone) for name, argv, every in found if every]
     for schedule in made:

@@ -7,6 +7,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Literal
 
+from mlops_tui.errors import Forbidden, Refusal
+
 
 class Status(StrEnum):
     """How something stands; `unknown` is never a pass."""
@@ -103,7 +105,10 @@ class Table:
 
 @dataclass(frozen=True)
 class Series:
-    """Something to look at: points, bars, bins, a heat map, intervals."""
+    """Something to look at: points, bars, bins, a heat map, intervals, what leads to what.
+
+    A graph leads from each of `x` to that of `y` at its place; `names` are its nodes, `other` how each of them stands.
+    """
 
     id: str
     kind: Literal["line", "band", "bar", "bins", "heat", "interval", "graph"]
@@ -166,3 +171,12 @@ def counted(number: int, one: str, many: str = "") -> str:
 def finite(value: float | None) -> float | None:
     """The value, or nothing where it is NaN or infinite: those are never shown as numbers."""
     return None if value is None or not math.isfinite(value) else float(value)
+
+
+def refused(problem: Refusal) -> View:
+    """An expected error as a view: what, where, and what next, which may be a command."""
+    status = Status.DENIED if isinstance(problem, Forbidden) else Status.ERROR
+    facts = {name: value for name, value in (("where", problem.where), ("next", problem.next)) if value}
+    to_try, _, command = problem.next.partition("Try: mlops-tui ")
+    actions = (Action("Try", tuple(command.split())),) if command and not to_try else ()
+    return View(problem.what, status, (Facts(facts),) if facts else (), actions)

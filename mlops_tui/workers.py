@@ -74,7 +74,8 @@ def environment(outer: Mapping[str, str]) -> dict[str, str]:
 class Child:
     """`with Child(project_root) as child: child.call({...})`: one warm process for all calls of a run.
 
-    `log` takes what the user's code prints; without it the text is kept until the end, for the error messages.
+    `log` takes what the user's code prints; without it the text is kept until the end, for the error messages. A
+    request may name a log of its own.
     """
 
     def __init__(self, root: Path, *, log: Path | None = None,
@@ -84,6 +85,7 @@ class Child:
         self._said: IO[bytes] | None = None
         self._unread = b""
         self._about = ""
+        self._log = log
 
     def __enter__(self) -> Self:
         return self
@@ -123,6 +125,7 @@ class Child:
     def ask(self, request: Mapping[str, Any]) -> None:
         """Send a request; what comes of it is `heard`."""
         process, self._about = self.start(), _about(request)
+        self._log = Path(request["log"]) if "log" in request else self.log
         assert process.stdin is not None
         try:
             process.stdin.write(json.dumps(request, allow_nan=False, default=str).encode() + b"\n")
@@ -176,15 +179,24 @@ class Child:
         return ChildDied(f"{self._about} {why}." + (f" It said last: {last}" if last else ""), next=self._see_log())
 
     def _last_words(self) -> str:
-        """The last line on the log."""
-        if self._said is None:
-            return ""
-        self._said.seek(max(0, self._said.seek(0, os.SEEK_END) - LAST_WORDS))
-        lines = self._said.read().decode(errors="replace").strip().splitlines()
+        """The last line on the request's log; where that says nothing, the last that the process printed."""
+        lines: list[str] = []
+        if self._log is not None and self._log.is_file():
+            with self._log.open("rb") as said:
+                lines = _end_of(said)
+        if not lines and self._said is not None:
+            lines = _end_of(self._said)
         return lines[-1].strip() if lines else ""
 
     def _see_log(self) -> str:
-        return f"What it printed: {self.log}" if self.log is not None else ""
+        return f"What it printed: {self._log}" if self._log is not None else ""
+
+    def stop(self) -> None:
+        """End what is going on, from another thread: whoever waits for its answer hears that it was killed."""
+        process = self._process
+        if process is not None and process.returncode is None:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
 
     def kill(self) -> None:
         """End the process and everything it started."""
@@ -227,6 +239,11 @@ def answers(asked: Sequence[tuple[Child, Mapping[str, Any]]], progress: Callable
                 at[number] = tuple(said["progress"])
                 progress(sum(done for done, *_ in at), sum(total for _, total, _ in at), _busy_with(at))
     return [answered[number] for number in range(len(asked))]
+
+
+def _end_of(said: IO[bytes]) -> list[str]:
+    said.seek(max(0, said.seek(0, os.SEEK_END) - LAST_WORDS))
+    return said.read().decode(errors="replace").strip().splitlines()
 
 
 def _busy_with(at: Sequence[tuple[int, int, str]]) -> str:

@@ -73,22 +73,29 @@ def _column(field: Field, found: npt.NDArray[np.generic]) -> ReadColumn:
 
 def write_columns(path: Path, columns: Mapping[str, npt.NDArray[np.generic]]) -> None:
     """Write arrays (n,) as the columns of a Parquet, CSV or JSON file, by its ending; whole or not at all."""
+    connection = engine()
+    connection.register("rows_to_write", {name: _plain(values) for name, values in columns.items()})
+    write_rows(path, "SELECT * FROM rows_to_write", connection)
+
+
+def write_rows(path: Path, query: str, connection: duckdb.DuckDBPyConnection) -> int:
+    """Write the rows of a query as a Parquet, CSV or JSON file, by its ending, whole or not at all; how many."""
     form = FORMS.get(path.suffix.lower())
     if form is None:
         raise Unreadable(f"'{path.name}' is not known to be Parquet, CSV or JSON.", where=str(path),
                          next=f"Known endings: {', '.join(FORMS)}.")
     if not path.parent.is_dir():
         raise Unreadable(f"There is no folder '{path.parent}'.", where=str(path), next="Make it, or name another.")
-    connection, partial = engine(), path.with_name(f".{path.name}.partial")
-    connection.register("rows_to_write", {name: _plain(values) for name, values in columns.items()})
+    partial = path.with_name(f".{path.name}.partial")
     try:
-        connection.execute(f"COPY rows_to_write TO {literal(str(partial))} ({form})")
+        rows = int(connection.execute(f"COPY ({query}) TO {literal(str(partial))} ({form})").fetchall()[0][0])
         partial.replace(path)
     except (duckdb.Error, OSError) as problem:
         said = str(problem).splitlines()[0]
         raise Unreadable(f"'{path.name}' cannot be written: {said}", where=str(path)) from problem
     finally:
         partial.unlink(missing_ok=True)
+    return rows
 
 
 def _plain(values: npt.NDArray[np.generic]) -> npt.NDArray[Any]:

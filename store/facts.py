@@ -239,9 +239,95 @@ class Note(Fact):
     detail: Detail = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Quarantined(Fact):
+    """Rows left the quarantine: they were taken in, or given up; the subject is the dataset."""
+
+    kind: ClassVar[str] = "quarantine"
+    event: str
+    batch: str
+    rows: int
+    left: int
+    file: str = ""
+    reason: str = ""
+    rules: Detail = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hold(Fact):
+    """A state of a dataset, or all of them where `snapshot` is empty, must be kept, or need not any more."""
+
+    kind: ClassVar[str] = "hold"
+    event: str
+    snapshot: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Collected(Fact):
+    """States of a dataset that nothing needed were let go: `began` before a file is removed, `ended` afterwards."""
+
+    kind: ClassVar[str] = "collected"
+    event: str
+    snapshots: tuple[str, ...] = ()
+    files: int = 0
+    bytes: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Streamed(Fact):
+    """A micro-batch of events was taken in, once; the subject is the dataset.
+
+    `positions` is where each part of the stream is to be read on (Kafka), `newest` the latest event time so far,
+    `arrived` when the last of the events came to the stream. `again`: they were dead letters. `unnamed` are
+    values that events had and the contract does not name.
+    """
+
+    kind: ClassVar[str] = "streamed"
+    stream: str
+    events: int
+    taken: int
+    bad: int = 0
+    dead: int = 0
+    twice: int = 0
+    late: int = 0
+    newest: str = ""
+    arrived: str = ""
+    positions: Detail = field(default_factory=dict)
+    again: bool = False
+    unnamed: tuple[str, ...] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spent(Fact):
+    """Privacy budget was spent, before the noise was drawn; the subject is the dataset.
+
+    `fresh`: new noise was drawn, which counts for the dataset; otherwise a role was told what another one had asked.
+    """
+
+    kind: ClassVar[str] = "spent"
+    role: str
+    epsilon: float
+    delta: float
+    query: str
+    key: str
+    snapshot: str
+    fresh: bool = True
+
+
+@dataclass(frozen=True, kw_only=True)
+class Released(Fact):
+    """A private answer exists: the object that holds it; the subject is the dataset."""
+
+    kind: ClassVar[str] = "released"
+    key: str
+    answer: str
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
-    RunbookEvent, Postmortem, Proposal, Note)}
+    RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

@@ -1,16 +1,19 @@
 """The data: immutable Parquet files named by their hash, and manifests that say which of them make a snapshot."""
 
+import errno
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from threading import Lock
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import quote_from_bytes, unquote
 
 import duckdb
 
@@ -21,9 +24,12 @@ from store.seen import Seen, digest_of
 MEMORY = "2GB"
 STAGING = "_staging"
 STAGED = quote("=staged")
+ORDERED = quote("=ordered")
 AT = quote("=at")
 REMEMBERED = 64
 NULL, HIVE_NULL = "__null__", "__HIVE_DEFAULT_PARTITION__"  # how a partition says that it has no value
+LONGEST = 120  # bytes of a value in a path; a name may have 255, and has a key as well
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 Values = Mapping[str, object]
 Staged = Iterator[tuple[Path, int, dict[str, str]]]
@@ -88,14 +94,25 @@ class Manifest:
 
     def replacing(self, new: "Manifest") -> "Manifest":
         """This snapshot with the partitions of `new` put in place of its own; Conflict where they have other keys."""
+        self._check_keys(new)
+        replaced = {tuple(sorted(file.partition.items())) for file in new.files}
+        kept = tuple(file for file in self.files if tuple(sorted(file.partition.items())) not in replaced)
+        return Manifest(self.dataset, new.columns, tuple(sorted((*kept, *new.files), key=lambda file: file.path)))
+
+    def appending(self, new: "Manifest") -> "Manifest":
+        """This snapshot with the files of `new` beside its own, so that a partition may have several; a file that it
+        has already comes once. Conflict where they have other keys."""
+        self._check_keys(new)
+        files = {(file.path, file.digest): file for file in (*self.files, *new.files)}
+        return Manifest(self.dataset, {**self.columns, **new.columns},
+                        tuple(file for _, file in sorted(files.items())))
+
+    def _check_keys(self, new: "Manifest") -> None:
         ways = dict.fromkeys((*self.partitioned_by, *new.partitioned_by))
         if len(ways) > 1:
             named = " and by ".join(", ".join(keys) or "nothing" for keys in ways)
             raise Conflict(f"The files of '{self.dataset}' are partitioned by {named}: put together, rows would be "
                            "there twice.", next=f"Try: mlops-tui snapshot log {self.dataset}")
-        replaced = {tuple(sorted(file.partition.items())) for file in new.files}
-        kept = tuple(file for file in self.files if tuple(sorted(file.partition.items())) not in replaced)
-        return Manifest(self.dataset, new.columns, tuple(sorted((*kept, *new.files), key=lambda file: file.path)))
 
 
 class Lake:
@@ -106,6 +123,7 @@ class Lake:
         self.threads = threads or min(4, os.cpu_count() or 1)
         self._connection: duckdb.DuckDBPyConnection | None = None
         self._manifests: dict[Path, Manifest] = {}
+        self._remembering = Lock()
 
     def bounded(self, only: Mapping[str, Sequence[str]], shared: Callable[[str], bool]) -> "Bounded":
         """The lake for somebody who may see some partitions only; datasets that are `shared` he sees whole."""
@@ -123,18 +141,21 @@ class Lake:
     # -- writing ------------------------------------------------------------------------------------------------
 
     def write(self, dataset: str, query: str, *, sort: Sequence[str] = (), partition_by: Sequence[str] = (),
-              connection: duckdb.DuckDBPyConnection | None = None, values: Values | None = None) -> Manifest:
+              connection: duckdb.DuckDBPyConnection | None = None, values: Values | None = None,
+              staging: Path | None = None) -> Manifest:
         """Write the rows of a query as content-addressed files, and the manifest they make; nothing is announced.
 
         With `sort`, ties are ordered by the other columns, so that the bytes depend on the rows alone; without, the
-        order of the query stays. `values` are bound to the query's `$name` parameters.
+        order of the query stays. `values` are bound to the query's `$name` parameters. `staging`: a folder of the
+        lake's `staging()` that nobody else writes in meanwhile.
         """
         cursor, by, bound = connection or self.connect(), tuple(partition_by), dict(values or {})
-        with self.staging() as staging, _rows(cursor, query, bound, staged=bool(by or not sort)) as (relation, columns):
+        staged = _rows(cursor, query, bound, staged=bool(by or not sort))
+        with self._room(), nullcontext(staging) if staging else self.staging() as folder, staged as (relation, columns):
             self._check_columns(dataset, columns, (*sort, *by))
             order = ", ".join(quote(name) for name in dict.fromkeys((*sort, *columns))) if sort else "rowid"
-            written = (_partitioned(cursor, order, staging, by) if by
-                       else _whole(cursor, relation, bound, order, staging))
+            written = (_partitioned(cursor, order, folder, by) if by
+                       else _whole(cursor, relation, bound, order, folder))
             files = [self._place(dataset, *each) for each in written]
         manifest = Manifest(dataset, columns, tuple(sorted(files, key=lambda file: file.path)))
         self.keep(manifest)
@@ -148,37 +169,75 @@ class Lake:
 
     def _place(self, dataset: str, staged: Path, rows: int, partition: Mapping[str, str]) -> FileRef:
         """Move a written file to where its content says it belongs."""
-        digest = sha256_of(staged)
+        digest, size = sha256_of(staged), staged.stat().st_size
         folder = "/".join([dataset, *(f"{_segment(key)}={_segment(value)}" for key, value in partition.items())])
-        target, size = self.root / folder / f"{digest}.parquet", staged.stat().st_size
-        if not target.exists():
+        self._appear(staged, self.root / folder / f"{digest}.parquet")
+        return FileRef(f"{folder}/{digest}.parquet", digest, rows, size, dict(partition))
+
+    def _appear(self, staged: Path, target: Path) -> None:
+        """Let a file be there under its name; one that was there becomes as young as a new one (see garbage)."""
+        if not _touched(target):
             target.parent.mkdir(parents=True, exist_ok=True)
             staged.replace(target)
-        return FileRef(f"{folder}/{digest}.parquet", digest, rows, size, dict(partition))
+
+    def take(self, dataset: str, source: Path, rows: int, partition: Mapping[str, str]) -> FileRef:
+        """Keep a copy of a Parquet file as it is: a link would change with its source."""
+        with self.staging() as folder:
+            staged = folder / "taken.parquet"
+            shutil.copyfile(source, staged)
+            return self._place(dataset, staged, rows, partition)
 
     def without(self, file: FileRef, dataset: str, rows: str,
                 connection: duckdb.DuckDBPyConnection | None = None) -> FileRef:
         """The unmasked file less the rows whose numbers (from 0) the column of `rows` gives; it is not rewritten."""
         cursor = connection or self.connect()
-        with self.staging() as folder:
+        with self._room(), self.staging() as folder:
             staged = folder / "mask.parquet"
             numbers = f'SELECT DISTINCT CAST(r AS BIGINT) AS "row" FROM ({rows}) t(r) ORDER BY 1'
             left_out = _copy(cursor, numbers, staged, {})
             if not left_out:
                 return file
             mask = f"{dataset}/_masks/{sha256_of(staged)}.parquet"
-            if not (self.root / mask).exists():
-                (self.root / mask).parent.mkdir(parents=True, exist_ok=True)
-                staged.replace(self.root / mask)
+            self._appear(staged, self.root / mask)
         return replace(file, rows=file.rows - left_out, mask=mask)
+
+    def taken_over(self, manifest: Manifest, dataset: str) -> Manifest:
+        """The same rows as a snapshot of another dataset: its files are linked, not copied."""
+        made = Manifest(dataset, manifest.columns, tuple(self._linked(file, dataset) for file in manifest.files))
+        self.keep(made)
+        return made
+
+    def _linked(self, file: FileRef, dataset: str) -> FileRef:
+        if file.base or file.mask:
+            return file
+        found = replace(file, path="/".join([dataset, *file.path.split("/")[1:]]))
+        target = self.root / found.path
+        if not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with suppress(FileExistsError):  # somebody else was as quick
+                target.hardlink_to(self.root / file.path)
+        _touched(target)
+        return found
 
     @contextmanager
     def staging(self) -> Iterator[Path]:
-        """A folder on the lake's own disk, gone afterwards."""
+        """A folder on the lake's own disk, gone afterwards; its name says whose it is, in case he dies."""
         parent = self.root / STAGING
         parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=parent) as folder:
+        with tempfile.TemporaryDirectory(dir=parent, prefix=f"work-{os.getpid()}-") as folder:
             yield Path(folder)
+
+    @contextmanager
+    def _room(self) -> Iterator[None]:
+        """Say it plainly where the disk is full: nothing was announced, so what was there is there still."""
+        try:
+            yield
+        except (OSError, duckdb.IOException) as problem:
+            full = getattr(problem, "errno", 0) in FULL or any(os.strerror(code) in str(problem) for code in FULL)
+            if not full:
+                raise
+            raise Refusal("There is no room left for the data; what was there is as it was.", where=str(self.root),
+                          next="Make room, for example with: mlops-tui snapshot gc") from problem
 
     def keep(self, manifest: Manifest) -> None:
         """Store the manifest under its id; the same content is the same file, unless it lies somewhere else by now."""
@@ -195,13 +254,42 @@ class Lake:
     def result(self, dataset: str, key: str) -> Manifest | None:
         """What was computed before under a key; None where it never was, or where one of its files is gone."""
         path = self._result_path(dataset, key)
-        found = _read(path) if path.exists() else None
+        found = read_result(path) if path.exists() else None
         return found if found and self.has(found) else None
+
+    def keep_document(self, dataset: str, key: str, content: bytes) -> None:
+        """Store a small result (figures, a profile) under the digest of all that it depends on."""
+        self._put(self._result_path(dataset, key), content)
+
+    def document(self, dataset: str, key: str) -> bytes | None:
+        """The small result of a key; None where it was never kept."""
+        path = self._result_path(dataset, key)
+        return path.read_bytes() if path.exists() else None
 
     def has(self, manifest: Manifest) -> bool:
         """Whether every file of a snapshot, and every mask, is there."""
-        return all(self.place_of(file).exists() and (not file.mask or (self.root / file.mask).exists())
-                   for file in manifest.files)
+        return next(self._missing(manifest), None) is None
+
+    def _missing(self, manifest: Manifest) -> Iterator[Path]:
+        """The files of a snapshot that are not there."""
+        places = (place for file in manifest.files
+                  for place in (self.place_of(file), *([self.root / file.mask] if file.mask else [])))
+        return (place for place in places if not place.exists())
+
+    def renew(self, manifest: Manifest) -> None:
+        """Make a state young: somebody will build on it who has announced nothing yet."""
+        self.keep(manifest)
+        for file in manifest.files:
+            for path in ("" if file.base else file.path, file.mask):
+                if path:
+                    _touched(self.root / path)
+
+    def require(self, manifest: Manifest) -> None:
+        """Conflict where a file of the snapshot was collected since it was written: for those who announce it, under
+        the ledger's write lock, as the collector removes files."""
+        for place in self._missing(manifest):
+            raise Conflict(f"A file of '{manifest.dataset}' was collected before it was announced.", where=str(place),
+                           next="Run it again.")
 
     def _result_path(self, dataset: str, key: str) -> Path:
         return self.root / dataset / "_results" / key[:2] / f"{key}.json"
@@ -210,15 +298,25 @@ class Lake:
         return self.root / dataset / "_snapshots" / f"{snapshot}.json"
 
     def _put(self, target: Path, content: bytes, *, anew: bool = False) -> None:
-        """Let a whole file appear under its name, or nothing."""
-        if target.exists() and not anew:
+        """Let a whole file appear under its name, or nothing; one that was there is as young as a new one."""
+        if not anew and (_touched(target) or target.exists()):
             return
-        target.parent.mkdir(parents=True, exist_ok=True)
-        (self.root / STAGING).mkdir(parents=True, exist_ok=True)
-        handle, staged = tempfile.mkstemp(dir=self.root / STAGING)
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(content)
-        Path(staged).replace(target)
+        with self._room(), self._staged_file() as staged:
+            staged.write_bytes(content)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            staged.replace(target)
+
+    @contextmanager
+    def _staged_file(self) -> Iterator[Path]:
+        """As `staging`, for one small file: a folder costs more to make and remove than the file."""
+        parent = self.root / STAGING
+        parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(dir=parent, prefix=f"work-{os.getpid()}-")
+        os.close(handle)
+        try:
+            yield Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
 
     def put_object(self, content: bytes) -> str:
         """Keep a document (a declaration, an SQL text, a report) under its SHA-256."""
@@ -245,13 +343,14 @@ class Lake:
                 raise NotFound(f"No snapshot '{snapshot}' of '{dataset}'.",
                                next=f"Try: mlops-tui snapshot log {dataset}")
             path = found[0]
-        return self._manifests[path] if path in self._manifests else self._remember(path, read_manifest(path))
+        return self._manifests.get(path) or self._remember(path, read_manifest(path))
 
     def _remember(self, path: Path, manifest: Manifest) -> Manifest:
-        """What a snapshot consists of never changes: it is read once."""
-        if len(self._manifests) >= REMEMBERED:
-            del self._manifests[next(iter(self._manifests))]
-        self._manifests[path] = manifest
+        """What a snapshot consists of never changes: it is read once. Threads may write at the same time."""
+        with self._remembering:
+            if len(self._manifests) >= REMEMBERED:
+                del self._manifests[next(iter(self._manifests))]
+            self._manifests[path] = manifest
         return manifest
 
     def seen(self, dataset: str) -> Seen:
@@ -268,10 +367,13 @@ class Lake:
                                  where=str(path), next=f"Try: mlops-tui snapshot take {manifest.dataset}")
 
     def scan(self, manifest: Manifest) -> str:
-        """The SQL that reads a snapshot; a snapshot without files reads as no rows of its columns.
+        """The SQL that reads a snapshot; one without files reads as no rows of its columns.
 
-        Unreadable or NotFound where a file that lies elsewhere was changed or is gone.
+        NotFound where a file of it is gone, Unreadable where one that lies elsewhere was changed.
         """
+        for place in self._missing(manifest):
+            raise NotFound(f"A file of {manifest.dataset}@{manifest.id[:12]} is gone.", where=str(place),
+                           next=f"Try: mlops-tui snapshot log {manifest.dataset}")
         self._check_unchanged(manifest)
         if not manifest.files:
             nothing = ", ".join(f"CAST(NULL AS {kind}) AS {quote(name)}" for name, kind in manifest.columns.items())
@@ -305,6 +407,10 @@ class Lake:
         """Where a file of a snapshot lies."""
         return Path(file.base, file.path) if file.base else self.root / file.path
 
+    def forget(self, dataset: str, snapshot: str) -> None:
+        """Read the manifest anew the next time."""
+        self._manifests.pop(self._manifest_path(dataset, snapshot), None)
+
     def stored(self, dataset: str, snapshot: str) -> Manifest:
         """The manifest of a snapshot, read again from its file; NotFound where it is gone."""
         path = self._manifest_path(dataset, snapshot)
@@ -322,6 +428,15 @@ class Lake:
     def damaged(self, manifest: Manifest) -> list[tuple[str, str]]:
         """The files of a snapshot that are not what the manifest says, with what is wrong."""
         return [(file.path, wrong) for file in manifest.files if (wrong := self.damage(file))]
+
+
+def _touched(path: Path) -> bool:
+    """Whether a file is there and could be made young."""
+    try:
+        os.utime(path)
+    except OSError:  # not there, or another user's
+        return False
+    return True
 
 
 class Bounded(Lake):
@@ -382,8 +497,8 @@ def _declared(name: str, kind: str, files: Sequence[FileRef], *, by_path: bool) 
         values = ", ".join("NULL" if text == NULL else literal(text) for text in texts)
         column = f"CAST([{values}] AS VARCHAR[])[CAST(file_index AS BIGINT) + 1]"
     value = f"TRY_CAST({column} AS {kind})"
-    nan = f"nullif({value}, CAST('nan' AS DOUBLE))"
-    return f"{nan if kind == 'DOUBLE' else value} AS {quote(name)}"
+    number = f"CASE WHEN NOT isnan({value}) THEN {value} END"  # = NaN may be folded away (see logicaltypes)
+    return f"{number if kind == 'DOUBLE' else value} AS {quote(name)}"
 
 
 def _damage(path: Path, digest: str) -> str:
@@ -395,6 +510,11 @@ def _damage(path: Path, digest: str) -> str:
 def read_manifest(path: Path) -> Manifest:
     """The manifest in a file; Unreadable where it is not the one its name says."""
     return _read(path, path.stem)
+
+
+def read_result(path: Path) -> Manifest:
+    """The manifest of a kept result; Unreadable where it is not the one that it names."""
+    return _read(path)
 
 
 def _read(path: Path, snapshot: str = "") -> Manifest:
@@ -451,15 +571,22 @@ def _whole(cursor: duckdb.DuckDBPyConnection, relation: str, values: Values, ord
 
 
 def _partitioned(cursor: duckdb.DuckDBPyConnection, order: str, staging: Path, by: tuple[str, ...]) -> Staged:
-    """One file for each combination of values."""
+    """One file for each combination of values: the rows are put in order once, and cut where a value changes."""
     keys = ", ".join(quote(name) for name in by)
-    match = " AND ".join(f"{quote(name)} IS NOT DISTINCT FROM ${number}" for number, name in enumerate(by, start=1))
-    for values in cursor.execute(f"SELECT DISTINCT {keys} FROM {STAGED} ORDER BY {keys}").fetchall():
-        partition = {name: _partition_text(value) for name, value in zip(by, values, strict=True)}
-        target = staging / f"{hashlib.sha256(repr(partition).encode()).hexdigest()}.parquet"
-        rows = f"SELECT * FROM {STAGED} WHERE {match} ORDER BY {order}"
-        bound = {str(number): value for number, value in enumerate(values, start=1)}
-        yield target, _copy(cursor, rows, target, bound), partition
+    some = cursor.execute(f"SELECT DISTINCT {keys} FROM {STAGED} LIMIT 2").fetchall()
+    if len(some) == 1:
+        yield from ((target, rows, _partition(by, some[0]))
+                    for target, rows, _ in _whole(cursor, STAGED, {}, order, staging))
+        return
+    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {ORDERED} AS SELECT * FROM {STAGED} ORDER BY {keys}, {order}")
+    try:
+        runs = cursor.execute(f"SELECT min(rowid), max(rowid) + 1, {keys} FROM {ORDERED} GROUP BY {keys} ORDER BY 1")
+        for number, (first, end, *values) in enumerate(runs.fetchall()):
+            partition, target = _partition(by, values), staging / f"{number}.parquet"
+            rows = f"SELECT * FROM {ORDERED} WHERE rowid >= {first} AND rowid < {end}"
+            yield target, _copy(cursor, rows, target, {}), partition
+    finally:
+        cursor.execute(f"DROP TABLE IF EXISTS {ORDERED}")
 
 
 def _copy(cursor: duckdb.DuckDBPyConnection, query: str, target: Path, values: Values) -> int:
@@ -469,13 +596,27 @@ def _copy(cursor: duckdb.DuckDBPyConnection, query: str, target: Path, values: V
     return int(cursor.execute(f"COPY ({plain}) TO {literal(str(target))} {how}", dict(values)).fetchall()[0][0])
 
 
-def _partition_text(value: object) -> str:
+def _partition(by: Sequence[str], values: Sequence[object]) -> dict[str, str]:
+    return {name: partition_text(value) for name, value in zip(by, values, strict=True)}
+
+
+def partition_text(value: object) -> str:
+    """A value as its partition is named."""
+    if value == NULL:
+        raise Refusal(f"'{NULL}' cannot be a partition value: it stands for rows without one.")
     return NULL if value is None else str(value)
 
 
 def _segment(text: str) -> str:
-    """A path segment that cannot leave its folder."""
-    safe = "".join(character if character.isalnum() or character in "-_. :+" else "_" for character in text)
-    if safe in ("", ".", ".."):
-        raise Refusal(f"'{text}' cannot be a partition value.")
-    return safe[:120]
+    """A value as a part of a path: readable, never two values alike, unable to leave its folder, never too long.
+
+    >>> [_segment(each) for each in ("EWR", "a/b", "a_b", "50%", "..", "", "Zürich")]
+    ['EWR', 'a%2Fb', 'a_b', '50%25', '%2E%2E', '%', 'Zürich']
+    """
+    if not text.strip("."):
+        return text.replace(".", "%2E") or "%"
+    safe = "".join(each if each.isalnum() or each in "-_. :+" else quote_from_bytes(each.encode(), safe="")
+                   if each != "~" else "%7E" for each in text)
+    if len(safe.encode()) <= LONGEST:
+        return safe
+    return safe.encode()[:LONGEST - 20].decode(errors="ignore") + "~" + hashlib.sha256(text.encode()).hexdigest()[:16]

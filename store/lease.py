@@ -2,7 +2,8 @@
 
 from sqlalchemy import Engine, text
 
-from store.writing import PATIENCE, locked
+from store.connections import PATIENCE
+from store.writing import locked
 
 _TAKE = text("INSERT INTO lease (name, holder, until) VALUES (:name, :holder, :until) ON CONFLICT (name) DO UPDATE "
              "SET holder = excluded.holder, until = excluded.until WHERE lease.until <= :now OR lease.holder = :holder")

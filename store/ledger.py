@@ -4,31 +4,26 @@ import copy
 import hashlib
 import json
 import re
+import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from importlib import import_module
 from itertools import chain
-from pathlib import Path
 from threading import RLock
-from typing import overload
+from typing import TYPE_CHECKING, Any, overload
 
-from sqlalchemy import Connection, Engine, event, text
-from sqlalchemy.exc import DatabaseError
-from sqlmodel import create_engine
-
-from store import rows
+from store.connections import Connections
 from store.facts import Fact, body_of, fact_of
 from store.refusal import Conflict, Refusal, Unreadable
-from store.writing import PATIENCE, locked
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
 
 GENESIS = "0" * 64
 _READ = "SELECT seq, kind, subject, effective_at, recorded_at, actor, body, prev, hash FROM entry"
-_TRIGGERS = tuple(
-    f"CREATE TRIGGER IF NOT EXISTS entry_no_{verb} BEFORE {when} ON entry{case} "
-    f"BEGIN SELECT RAISE(ABORT, 'the history only grows'); END" for verb, when, case in (
-        ("update", "UPDATE", ""), ("delete", "DELETE", ""),  # and INSERT OR REPLACE, which deletes unseen:
-        ("replace", "INSERT", " WHEN EXISTS (SELECT 1 FROM entry WHERE seq = new.seq)")))
+TABLES = frozenset(("card", "entry", "inbox", "job", "lease", "outbox", "period"))  # those of store/rows.py
 
 
 @dataclass(frozen=True)
@@ -85,12 +80,12 @@ class Known:
         self._upto = 0
         self._lock = RLock()  # threads of one process share what it has read
 
-    def entries(self, connection: Connection, kinds: Sequence[str]) -> list[Entry]:
+    def entries(self, connection: sqlite3.Connection, kinds: Sequence[str]) -> list[Entry]:
         """The entries of these kinds (none given: of all), oldest first, with what others appended meanwhile."""
         with self._lock:
             return self._entries(connection, kinds)
 
-    def _entries(self, connection: Connection, kinds: Sequence[str]) -> list[Entry]:
+    def _entries(self, connection: sqlite3.Connection, kinds: Sequence[str]) -> list[Entry]:
         if self._whole is None:
             missing = [kind for kind in dict.fromkeys(kinds) if kind not in self._read]
             if missing:
@@ -109,17 +104,17 @@ class Known:
         found = [self._read.get(kind, []) for kind in kinds]
         return list(found[0]) if len(found) == 1 else sorted(chain(*found), key=lambda entry: entry.seq)
 
-    def _catch_up(self, connection: Connection) -> None:
-        head = int(connection.exec_driver_sql("SELECT coalesce(max(seq), 0) FROM entry").scalar_one())
+    def _catch_up(self, connection: sqlite3.Connection) -> None:
+        head = _value(connection, "SELECT coalesce(max(seq), 0) FROM entry")
         if head > self._upto:
             kinds = () if self._whole is not None else tuple(self._read)
             chosen = f" AND {_among('kind', kinds)}" if self._whole is None else ""
             self._take(connection, f"seq > ? AND seq <= ?{chosen}", (self._upto, head, *kinds))
             self._upto = head
 
-    def _take(self, connection: Connection, where: str, values: tuple[object, ...]) -> None:
-        found = connection.exec_driver_sql(f"{_READ} WHERE {where} ORDER BY seq", values)
-        fresh = [_entry(tuple(row)) for row in found]  # all or nothing: one may be unreadable
+    def _take(self, connection: sqlite3.Connection, where: str, values: tuple[object, ...]) -> None:
+        found = connection.execute(f"{_READ} WHERE {where} ORDER BY seq", values).fetchall()
+        fresh = [_entry(row) for row in found]  # all or nothing: one may be unreadable
         for entry in fresh:
             self._read.setdefault(entry.kind, []).append(entry)
         if self._whole is not None:
@@ -129,7 +124,7 @@ class Known:
 class Whole(Sequence[Entry]):
     """The whole history as a decision sees it, read when the decision first looks at it."""
 
-    def __init__(self, known: Known, connection: Connection) -> None:
+    def __init__(self, known: Known, connection: sqlite3.Connection) -> None:
         self._known, self._connection = known, connection
         self._entries: list[Entry] | None = None
 
@@ -164,24 +159,27 @@ class Ledger:
         self.only_of = ""
         self._known = Known()
         self.marks: dict[str, int] = {}  # how far readers in this process have come; shared by its copies
-        self.engine = _engine(url)
-        event.listen(self.engine, "connect", _prepare)
-        self._create(url)
+        self.url, self.connections = url, Connections(url)
+        self._tables: list[Engine] = []
+        self._create()
 
-    def _create(self, url: str) -> None:
+    def _create(self) -> None:
         """Lay the tables once; two processes may both try."""
         try:
-            with self.engine.connect() as connection:
-                found = connection.execute(text("SELECT name FROM sqlite_master")).scalars().all()
-                if {"entry_no_replace", *rows.EntryRow.metadata.tables} <= set(found):
-                    return
-            with self.locked() as connection:
-                rows.EntryRow.metadata.create_all(connection)
-                for trigger in _TRIGGERS:
-                    connection.execute(text(trigger))
-        except DatabaseError as problem:
-            raise Unreadable(f"The ledger cannot be opened: {problem.orig}", where=url,
+            with self.connections.one() as connection:
+                found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master").fetchall()}
+            if not {"entry_no_replace", *TABLES} <= found:
+                tables().lay(self.engine)
+        except sqlite3.DatabaseError as problem:
+            raise Unreadable(f"The ledger cannot be opened: {problem}", where=self.url,
                              next="Restore it from a backup, or see mlops-tui doctor.") from problem
+
+    @property
+    def engine(self) -> "Engine":
+        """The door to the work tables beside the history, shared by the ledger's copies."""
+        if not self._tables:
+            self._tables.append(tables().engine_of(self.url))
+        return self._tables[0]
 
     def acting_as(self, actor: str) -> "Ledger":
         """The same history, written by somebody else."""
@@ -212,11 +210,11 @@ class Ledger:
         condition = " AND (kind = 'snapshot' OR (kind = 'command' AND actor = ?))"
         return (condition, (self.only_of,)) if self.only_of else ("", ())
 
-    @contextmanager
-    def locked(self) -> Iterator[Connection]:
-        """A transaction that holds the write lock from its first statement; Unreadable where it cannot be had."""
-        with locked(self.engine) as connection:
-            yield connection
+    def locked(self) -> "AbstractContextManager[Connection]":
+        """A transaction of the work tables that holds the write lock from its first statement; Unreadable where it
+        cannot be had."""
+        held: AbstractContextManager[Connection] = tables().locked(self.engine)
+        return held
 
     def append(self, *facts: Fact, effective_at: datetime | None = None) -> list[Entry]:
         """Put facts at the end of the history, all or none."""
@@ -227,7 +225,7 @@ class Ledger:
         """Decide on the whole history under the write lock, and append what was decided."""
         if self.read_only:
             raise Refusal("This history is open for reading only.", next="Open the project without --read-only.")
-        with self.locked() as connection:
+        with self.connections.writing() as connection:
             facts = tuple(decide(Whole(self._known, connection)))
             return [self._insert(connection, fact, self.actor, effective_at) for fact in facts]
 
@@ -235,8 +233,8 @@ class Ledger:
         """A piece of work on the history as it stands, whose entries are written at its end, all or none."""
         return Unit(self)
 
-    def _insert(self, connection: Connection, fact: Fact, actor: str, effective_at: datetime | None) -> Entry:
-        previous = connection.execute(text("SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1")).first()
+    def _insert(self, connection: sqlite3.Connection, fact: Fact, actor: str, effective_at: datetime | None) -> Entry:
+        previous = connection.execute("SELECT seq, hash FROM entry ORDER BY seq DESC LIMIT 1").fetchone()
         seq, prev = (previous[0] + 1, previous[1]) if previous else (1, GENESIS)
         recorded = stamp(self.clock())
         happened = stamp(effective_at) if effective_at is not None else recorded
@@ -244,7 +242,7 @@ class Ledger:
         body = body.encode("utf-8", "backslashreplace").decode("utf-8")  # a file name that is no UTF-8 stays JSON
         values = (seq, fact.kind, fact.subject, happened, recorded, actor, body, prev)
         digest = entry_hash(*values)
-        connection.exec_driver_sql(
+        connection.execute(
             "INSERT INTO entry (seq, kind, subject, effective_at, recorded_at, actor, body, prev, hash) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, digest))
         return Entry(seq, fact.kind, fact.subject, datetime.fromisoformat(happened), datetime.fromisoformat(recorded),
@@ -268,8 +266,9 @@ class Ledger:
     def _last(self) -> tuple[int, str]:
         where, values = ("WHERE recorded_at <= ? ", (stamp(self.until),)) if self.until is not None else ("", ())
         with self._reading() as connection:
-            found = connection.exec_driver_sql(f"SELECT seq, hash FROM entry {where}ORDER BY seq DESC LIMIT 1", values)
-            return next(((int(seq), str(digest)) for seq, digest in found), (0, GENESIS))
+            query = f"SELECT seq, hash FROM entry {where}ORDER BY seq DESC LIMIT 1"
+            found = connection.execute(query, values).fetchone()
+        return (int(found[0]), str(found[1])) if found is not None else (0, GENESIS)
 
     # -- a page of it -----------------------------------------------------------------------------------------------
 
@@ -277,9 +276,8 @@ class Ledger:
         """How many entries with numbers over `above` and up to `upto` keep all the terms."""
         where, values = _joined(_kept(terms), self._limit)
         with self._reading() as connection:
-            found = connection.exec_driver_sql(
-                f"SELECT count(*) FROM entry WHERE seq > ? AND seq <= ?{where}", (above, upto, *values))
-            return int(found.scalar_one())
+            return _value(connection, f"SELECT count(*) FROM entry WHERE seq > ? AND seq <= ?{where}",
+                          (above, upto, *values))
 
     def page(self, offset: int, limit: int, terms: "Sequence[Term]" = (), *, upto: int) -> list[Entry]:
         """Those entries, the newest first, from the `offset`th on, and no more than `limit`; nothing else is read."""
@@ -287,31 +285,31 @@ class Ledger:
         if not terms and not self.only_of:  # numbers have no gaps: go there at once
             offset, upto = 0, upto - offset
         with self._reading() as connection:
-            found = connection.exec_driver_sql(f"{_READ} WHERE seq <= ?{where} ORDER BY seq DESC LIMIT ? OFFSET ?",
-                                               (upto, *values, limit, offset))
-            return [_entry(tuple(row)) for row in found]
+            found = connection.execute(f"{_READ} WHERE seq <= ?{where} ORDER BY seq DESC LIMIT ? OFFSET ?",
+                                       (upto, *values, limit, offset)).fetchall()
+        return [_entry(row) for row in found]
 
     def latest(self) -> datetime | None:
         """When the last entry was recorded, even where an entry can no longer be read; None in an empty history."""
         with self._reading() as connection:
-            found = connection.exec_driver_sql("SELECT recorded_at FROM entry ORDER BY seq DESC LIMIT 1").scalar()
-        return datetime.fromisoformat(str(found)) if found is not None else None
+            found = connection.execute("SELECT recorded_at FROM entry ORDER BY seq DESC LIMIT 1").fetchone()
+        return datetime.fromisoformat(str(found[0])) if found is not None else None
 
     @contextmanager
-    def _reading(self) -> Iterator[Connection]:
+    def _reading(self) -> Iterator[sqlite3.Connection]:
         """A connection to read by; Unreadable where the file is damaged."""
         try:
-            with self.engine.connect() as connection:
+            with self.connections.one() as connection:
                 yield connection
-        except DatabaseError as problem:
-            raise Unreadable(f"The ledger cannot be read: {problem.orig}.", where=str(self.engine.url.database),
+        except sqlite3.DatabaseError as problem:
+            raise Unreadable(f"The ledger cannot be read: {problem}.", where=str(self.connections.path),
                              next="Restore it from a backup, or see mlops-tui doctor.") from problem
 
     def verify(self, anchor: str | None = None) -> Broken | None:
         """The first broken place of the chain; None where every hash, link and the anchor hold."""
         prev, expected, seen = GENESIS, 1, anchor is None or anchor == GENESIS
-        with self._reading() as connection:
-            for row in connection.exec_driver_sql(f"{_READ} ORDER BY seq"):
+        with self._reading() as connection, closing(connection.execute(f"{_READ} ORDER BY seq")) as found:
+            for row in found:
                 seq, row_prev, digest = int(row[0]), str(row[7]), str(row[8])
                 if seq != expected:
                     return Broken(expected, f"entry {expected} is missing")
@@ -323,7 +321,9 @@ class Ledger:
         return None if seen else Broken(expected, f"the anchor {anchor} is not in the history: its end was cut off")
 
     def close(self) -> None:
-        self.engine.dispose()
+        self.connections.close()
+        for engine in self._tables:
+            engine.dispose()
 
 
 class Unit(Ledger):
@@ -362,37 +362,26 @@ class Unit(Ledger):
     def _last(self) -> tuple[int, str]:
         return (self._own[-1].seq, "") if self._own else super()._last()
 
-    def commit(self, also: Callable[[Connection], None] = lambda _: None) -> list[Entry]:
+    def commit(self, also: "Callable[[Connection], None]" = lambda _: None) -> list[Entry]:
         """Write it all in one transaction, `also` with it; Conflict where the history has grown meanwhile."""
         with self.locked() as connection:
-            last = connection.exec_driver_sql("SELECT coalesce(max(seq), 0) FROM entry").scalar_one()
-            if self._decided and last != self._from:
+            driver: Any = connection.connection.driver_connection
+            if self._decided and _value(driver, "SELECT coalesce(max(seq), 0) FROM entry") != self._from:
                 raise Conflict("The history has grown meanwhile.", next="Try again.")
-            new = [self.ledger._insert(connection, *each) for each in self._decided]
+            new = [self.ledger._insert(driver, *each) for each in self._decided]
             also(connection)
         self.ledger.marks.update(self.marks)
         return new
 
 
-def _engine(url: str) -> Engine:
-    """A door to the file; Unreadable where the address names none, or its folder cannot be made."""
-    prefix = "sqlite:///"
-    if not url.startswith(prefix):
-        raise Unreadable("A ledger is a SQLite file.", where=url, next="Write ledger: sqlite:///.mlops/ledger.db")
-    try:
-        Path(url.removeprefix(prefix)).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise Unreadable(f"The ledger cannot be opened: {problem.strerror}.", where=url,
-                         next="Make way for its folder.") from problem
-    return create_engine(url, connect_args={"timeout": PATIENCE},
-                         hide_parameters=True)  # an error must not tell a log what people wrote
+def tables() -> Any:
+    """`store.tables`, imported when it is first needed: the history is read and written without it, which halves the
+    start of most commands."""
+    return import_module("store.tables")
 
 
-def _prepare(connection: object, _: object) -> None:
-    """SQLite, made safe for several processes; transactions are begun by us."""
-    connection.isolation_level = None  # type: ignore[attr-defined]
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={PATIENCE * 1000:.0f}", "foreign_keys=ON"):
-        connection.execute(f"PRAGMA {pragma}")  # type: ignore[attr-defined]
+def _value(connection: sqlite3.Connection, query: str, values: Sequence[object] = ()) -> int:
+    return int(connection.execute(query, tuple(values)).fetchone()[0])
 
 
 def _entry(row: tuple[object, ...]) -> Entry:

@@ -175,6 +175,16 @@ class Scan:
         count = f"approx_count_distinct({quote(name)})" if estimated else f"count(DISTINCT {quote(name)})"
         return int(self._rows(f"SELECT {count} FROM {self.relation}")[0][0])
 
+    def arrow(self, expression: str) -> Any:
+        """An SQL expression over the rows as one column of Arrow, in the order of the rows."""
+        with self._reading():
+            found = self._connection.cursor().sql(f"SELECT {expression} AS x FROM {self.relation}")
+            return found.to_arrow_table().column(0)
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """For a question that is asked nowhere else."""
+        return self._connection.cursor()
+
     def nulls(self, name: str) -> int:
         """How many rows of the column are null."""
         self.field(name)

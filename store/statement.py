@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import duckdb
@@ -19,6 +20,29 @@ UNSTEADY = frozenset((
     "gen_random_uuid", "get_current_time", "get_current_timestamp", "getvariable", "in_search_path", "nextval",
     "now", "random", "reservoir_quantile", "setseed", "setval", "sleep_ms", "stats", "today",
     "transaction_timestamp", "txid_current", "uuid", "uuidv4", "uuidv7", "write_log"))
+
+_STRING = r"'(?:[^']|'')*'"
+_GAP = re.compile(rf"""(?P<kept>{_STRING}|"(?:[^"]|"")*")|(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)+""", re.DOTALL)
+# Strings with a notation of their own, and comments within comments, begin or end where the pattern cannot see it.
+_UNSEEN = re.compile(r"(?<!\w)[ex]'|\$\w*\$|/\*(?:(?!\*/).)*/\*", re.IGNORECASE | re.DOTALL)
+
+
+def compact(text: str) -> str:
+    """The text less its comments, with one space for each gap: what is left of two texts is equal only where they say
+    the same. A line break between two strings is kept, since it joins them.
+
+    >>> compact("SELECT 1,  -- one\\n  'a  b'")
+    "SELECT 1, 'a  b'"
+    """
+    if _UNSEEN.search(text):
+        return text
+    made, end = list[str](), 0
+    for found in _GAP.finditer(text):
+        made.append(text[end:found.start()])
+        end = found.end()
+        joins = "\n" in found[0] and text.endswith("'", 0, found.start()) and text.startswith("'", end)
+        made.append(found["kept"] or ("\n" if joins else " "))
+    return "".join([*made, text[end:]]).strip()
 
 
 @dataclass(frozen=True)
@@ -86,6 +110,35 @@ def parsed(text: str, where: str, connection: duckdb.DuckDBPyConnection) -> Stat
     return _read(text, list(_nodes(statements[0])))
 
 
+@cache
+def _aggregates() -> frozenset[str]:
+    """The functions that make one value of many rows, as DuckDB lists them."""
+    with duckdb.connect(":memory:") as connection:
+        found = connection.execute("SELECT DISTINCT function_name FROM duckdb_functions() "
+                                   "WHERE function_type = 'aggregate'").fetchall()
+    return frozenset(str(name) for (name,) in found)
+
+
+def row_wise(text: str, connection: duckdb.DuckDBPyConnection) -> frozenset[str] | None:
+    """The columns that a SELECT reads of its one table where each row stands for itself; None where other rows count.
+
+    `*` stands for all of them. No joins, aggregates, windows, subqueries, order or limit.
+    """
+    asked = "SELECT json_serialize_sql(?, skip_null := true, skip_default := true, skip_empty := true)"
+    document = json.loads(connection.execute(asked, [text]).fetchall()[0][0])
+    [statement] = document["statements"]
+    top, nodes = statement["node"], list(_nodes(statement["node"]))
+    aggregates = _aggregates()
+    alone = top.get("type") == "SELECT_NODE" and top.get("from_table", {}).get("type") == "BASE_TABLE" and \
+        not any(top.get(part) for part in ("modifiers", "group_expressions", "qualify", "having", "sample"))
+    others = any((node is not top and str(node.get("type", "")).endswith("_NODE")) or node.get("class") == "WINDOW"
+                 or node.get("function_name") in aggregates for node in nodes)
+    if not alone or others:
+        return None
+    return frozenset("*" if node["class"] == "STAR" else str(node["column_names"][-1])
+                     for node in nodes if node.get("class") in ("STAR", "COLUMN_REF"))
+
+
 def _read(text: str, nodes: list[dict[str, Any]]) -> Statement:
     own = {str(entry["key"]).lower() for node in nodes for entry in _own(node)}
     tables: list[Named] = []
@@ -136,3 +189,23 @@ def _nodes(value: Any) -> Iterator[dict[str, Any]]:
 def _line(text: str, place: int) -> int:
     """The line of a place that DuckDB counts in bytes."""
     return text.encode()[:place].count(b"\n") + 1
+
+
+def filtered(text: str, where: str, connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """The columns that the text holds against a given value (`=`, `IN`): by their last names."""
+    asked = "SELECT json_serialize_sql(?, skip_null := true, skip_default := true, skip_empty := true)"
+    parsed(text, where, connection)
+    document = json.loads(connection.execute(asked, [text]).fetchall()[0][0])
+    found: dict[str, None] = {}
+    for node in _nodes(document):
+        sides = [node.get("left"), node.get("right")] if node.get("type") == "COMPARE_EQUAL" else \
+            node.get("children", []) if node.get("type") == "COMPARE_IN" else []
+        columns = [side for side in sides if side and side.get("type") == "COLUMN_REF"]
+        if len(columns) == 1 and len(sides) > 1 and not any(_columns_in(side) for side in sides if side not in columns):
+            found[str(columns[0]["column_names"][-1])] = None
+    return tuple(found)
+
+
+def _columns_in(node: Any) -> bool:
+    """Whether a part of the text depends on a column or on another query."""
+    return any(each.get("type") == "COLUMN_REF" or "subquery" in each for each in _nodes(node))

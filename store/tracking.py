@@ -23,7 +23,7 @@ from store.lake import sha256_of
 from store.refusal import NotFound, Refusal, Unreadable
 from store.trusted import TRUSTED
 
-MODEL_FILE = "model.skops"
+MODEL_FILE, PREPARE_FILE = "model.skops", "prepare.json"
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "scipy", "skops")  # what a model needs to be loaded
 _ADDED_BY_MLFLOW = {"registered_model_meta"}  # written beside a model when somebody downloads it
 _QUIET = {
@@ -53,6 +53,7 @@ class Record:
     tags: Mapping[str, str] = field(default_factory=dict)
     documents: Mapping[str, str] = field(default_factory=dict)
     predict: str = "predict_proba"
+    prepare: str = ""  # parameters of what is done to a row before the estimator reads it
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,8 @@ class Tracking:
             (folder / MODEL_FILE).write_bytes(fitted.read_bytes())
         else:
             _estimators().dump(fitted, folder / MODEL_FILE)
+        if record.prepare:
+            (folder / PREPARE_FILE).write_text(record.prepare, encoding="utf-8")
         _lay_out(folder, record, run.run_id, logged.model_id)
         digest = digest_of(folder)
         self._client.log_model_artifacts(logged.model_id, str(folder))
@@ -206,7 +209,14 @@ class Tracking:
 
     def load(self, model: str, version: int | str, *, digest: str = "") -> Any:
         """The fitted estimator of a version, verified; trusted types only."""
-        return _estimators().load(self.fetch(model, version, digest=digest) / MODEL_FILE)
+        return self.load_prepared(model, version, digest=digest)[0]
+
+    def load_prepared(self, model: str, version: int | str, *, digest: str = "") -> tuple[Any, str]:
+        """The same, and the parameters of what is done to a row before the estimator reads it; or nothing."""
+        folder = self.fetch(model, version, digest=digest)
+        prepare = folder / PREPARE_FILE
+        return (_estimators().load(folder / MODEL_FILE),
+                prepare.read_text(encoding="utf-8") if prepare.exists() else "")
 
 
 def digest_of(folder: Path) -> str:

@@ -6,14 +6,12 @@ from contextlib import contextmanager, suppress
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DatabaseError
 
-from store.refusal import Unreadable
-
-PATIENCE = 60.0  # seconds that a writer waits for another
+from store.connections import PATIENCE, cannot_write
 
 
 @contextmanager
 def locked(engine: Engine, patience: float = PATIENCE) -> Iterator[Connection]:
-    """Committed at its end, undone by an error; Unreadable where the lock is not free within `patience` seconds."""
+    """Committed at its end, undone by an error; Locked where the lock is not free within `patience` seconds."""
     try:
         with engine.connect() as connection, _waiting(connection, patience):
             connection.exec_driver_sql("BEGIN IMMEDIATE")
@@ -25,8 +23,7 @@ def locked(engine: Engine, patience: float = PATIENCE) -> Iterator[Connection]:
                     connection.exec_driver_sql("ROLLBACK")
                 raise
     except DatabaseError as problem:
-        raise Unreadable(f"The ledger cannot be written: {problem.orig}.", where=str(engine.url.database),
-                         next="Wait for whoever holds it or make room on the disk, then try again.") from problem
+        raise cannot_write(engine.url.database, problem.orig) from problem
 
 
 @contextmanager

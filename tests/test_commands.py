@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import event
 
 from mlops_tui import commands
 from mlops_tui.capability import Call, Plan, Shut
@@ -194,7 +193,7 @@ def test_a_ledger_that_cannot_be_written_is_an_answer(session: Session, monkeypa
     stand_in(monkeypatch, Shape.MEASURE, run)
     assert isinstance(session.ledger, Ledger)
     session.ledger.close()
-    event.listen(session.ledger.engine, "connect", lambda raw, _: raw.execute("PRAGMA busy_timeout=20"))
+    session.ledger.connections.patience = 0.02
     other = sqlite3.connect(tmp_path / "ledger.db", isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")
     outcome = perform(session, ["probe"])

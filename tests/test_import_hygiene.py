@@ -4,8 +4,12 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 
 import pytest
+
+from mlops_tui.session import Session
+from store.facts import Note
 
 HEAVY = {"duckdb", "sqlmodel", "sqlalchemy", "textual", "scipy", "sklearn", "mlflow", "numpy", "pandas", "pyarrow",
          "matplotlib", "slack_bolt", "slack_sdk", "apscheduler", "aiohttp"}
@@ -54,6 +58,18 @@ def test_analysis_needs_no_database_and_no_screen() -> None:
     names, modules = json.loads(done.stdout)
     assert names
     assert set(modules) & {"duckdb", "sqlmodel", "sqlalchemy", "textual", "click", "mlflow", "store", "bots"} == set()
+
+
+def test_a_project_is_opened_and_read_without_sqlalchemy(session: Callable[..., Session]) -> None:
+    """The history is read and written by the driver itself: half of what most commands cost before they begin."""
+    opened = session()
+    opened.ledger.append(Note(subject="s", text="laid"))
+    root = str(opened.declared().root)
+    for argv in (("alert", "list"), ("pipeline",), ("audit", "log")):
+        modules, printed = imported_by(*argv, "--project", root)
+        assert printed.strip()
+        assert modules & {"sqlalchemy", "sqlmodel", "pydantic", "mlflow", "textual", "scipy", "sklearn", "apscheduler",
+                          "pandas"} == set(), argv
 
 
 def test_history_and_files_open_without_the_product_or_its_models() -> None:

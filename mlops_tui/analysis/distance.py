@@ -191,7 +191,7 @@ def quantile_bins(pair: Pair, bins: int = QUANTILE_BINS) -> Bins:
     return Bins(_ends(pair)[1][cuts], np.diff(r[cuts], prepend=0), np.diff(c[cuts], prepend=0))
 
 
-def psi(r: Counts, c: Counts) -> float:
+def psi(r: Counts | Floats, c: Counts | Floats) -> float:
     """Population stability index Σ (p − q)·ln(p/q) of (b,) counts, in nats (Siddiqi 2006, Credit Risk Scorecards; it is
     Jeffreys' symmetric divergence). An empty bin counts as half a row. ValueError where a side is empty."""
     p, q = _shares(r, c, empty=0.5)
@@ -214,7 +214,7 @@ def jensen_shannon(r: Counts, c: Counts) -> float:
     return math.sqrt(max(0.0, float(terms[0].sum() + terms[1].sum()) / 2))
 
 
-def _shares(r: Counts, c: Counts, empty: float = 0.0) -> tuple[Floats, Floats]:
+def _shares(r: Counts | Floats, c: Counts | Floats, empty: float = 0.0) -> tuple[Floats, Floats]:
     if not (r.sum() and c.sum()):
         raise ValueError("a distance needs a row on both sides")
     used = (r > 0) | (c > 0)

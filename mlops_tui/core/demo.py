@@ -55,7 +55,18 @@ def demo(session: Session, folder: Path, days: int | None, headless: bool) -> Vi
     at = perf_counter()
     replay(cast, MODEL, live, landing, react)
     cast.tell("Replay live traffic", f"{len(live)} days to {last}, labels late as they were", since=at)
+    features_online(cast)
     return story(cast, target, perf_counter() - began)
+
+
+def features_online(cast: Cast) -> None:
+    """What a request would be answered with: the newest features by entity, proved to be those of the training join."""
+    at = perf_counter()
+    cast.session.progress(0, 0, "Put features online")
+    online = cast.does("machine", "feature", "materialize", "--all").facts()
+    proof = cast.does("machine", "feature", "parity", MODEL)
+    cast.tell("Put features online", f"{online['views']} views of {online['entities']} entities. {proof.title}",
+              proof.status, since=at)
 
 
 def prepare(target: Path) -> None:

@@ -55,7 +55,7 @@ def _view(title: str, target: Path, written: list[str], *more: Action) -> View:
 
 def _inferred(session: Session, file: Path) -> tuple[str, str]:
     """The name and the text of a first contract for the file."""
-    found = session.perform(("profile", str(file), "--contract"))
+    found = session.perform(("contract", "infer", str(file)))
     if found.error is not None:
         raise BadInput(found.error["what"], where=found.error["where"], next=found.error["next"])
     return str(found.view.facts()["dataset"]), next(part.body for part in found.view.parts if isinstance(part, Text))

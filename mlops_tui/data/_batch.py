@@ -1,9 +1,9 @@
 """The rows of some files, held against a contract in one pass."""
 
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property, partial
 from pathlib import Path
 from tempfile import gettempdir
@@ -13,18 +13,21 @@ import duckdb
 
 from mlops_tui.contracts import Place, compiled
 from mlops_tui.data._places import placed
+from mlops_tui.data._repeats import FEW, repeated, repeats
+from mlops_tui.data._values import by_value
 from mlops_tui.errors import BadInput, Refusal
+from mlops_tui.evolution import Change, file_changes
 from mlops_tui.kinds import Contract
-from mlops_tui.logicaltypes import raw
+from mlops_tui.logicaltypes import NEVER, raw
 from mlops_tui.rowrules import AT, Compiled, Rule, key_alias
 from mlops_tui.session import Session
-from store.files import Opened, open_file, reading, written_form
+from store.files import Opened, open_file, reading
 from store.lake import MEMORY, Manifest, columns_of
 from store.quoting import file_list, literal, quote
 
 FILE = 1 << 40   # a row's number in its batch is that many times its file's, and its own
+_PARTED = {"array": "VARCHAR[]", "object": "STRUCT(value VARCHAR)"}
 BROKEN = quote("#broken rows")
-WRITE = {"parquet": "FORMAT parquet, COMPRESSION zstd", "csv": "FORMAT csv, HEADER", "json": "FORMAT json"}
 
 
 @dataclass(frozen=True)
@@ -50,11 +53,24 @@ class Batch:
     """Files that were opened, and the rules for them."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection, files: Sequence[Opened], columns: Mapping[str, str],
-                 rules: Compiled, references: "References", place: Place) -> None:
-        self.cursor, self.files, self.columns, self.rules = cursor, files, columns, rules
+                 rules: Compiled, references: "References", place: Place, now: datetime, contract: Contract) -> None:
+        self.cursor, self.files, self.columns, self.rules, self.now = cursor, files, columns, rules, now
+        self.contract = contract
         self.references, self.place = references, place
         self.paths = [file.path for file in files]
         self.rows = sum(file.rows for file in files)
+        self._repeated: dict[tuple[str, ...], bool] = {}
+        self._marks: dict[str, str] = {}
+
+    @cached_property
+    def evolved(self) -> list[Change]:
+        """How the columns of the files differ from what the contract says."""
+        return file_changes(self.contract, self.columns) if self.files else []
+
+    @property
+    def read(self) -> str:
+        """What follows FROM: all rows, each column as it is in the files (`"=a"`) and as the contract sees it."""
+        return self._rows
 
     @cached_property
     def _rows(self) -> str:
@@ -76,62 +92,97 @@ class Batch:
     # -- judging ------------------------------------------------------------------------------------------------
 
     def judged(self, bad: Callable[[Rule], bool]) -> Judged:
-        """Every rule on every row in one pass; bad rows are then kept aside. `bad`: whether a rule makes rows bad."""
-        counts = self._counts()
-        failed = tuple(rule for rule in self.rules.rules if rule.broken is None and rule.bound is not None
-                       and not rule.bound.holds(self.rows, self.rows))
-        counts |= {rule.id: int(rule in failed) for rule in self.rules.rules if rule.id not in counts}
-        meant = tuple(rule for rule in self.rules.row_rules
-                      if rule.bound is None or not rule.bound.holds(counts[rule.id], self.rows))
-        broken = [rule for rule in meant if counts[rule.id]]
-        bad_rows = self._set_aside([rule for rule in broken if bad(rule)],
-                                   [rule for rule in self.rules.row_rules if counts[rule.id]])
-        warned_rows = self._warned([rule for rule in broken if not bad(rule)], bad_rows)
-        return Judged(self.rows, counts, meant, failed, bad_rows, warned_rows)
+        """How the rows keep the rules; bad ones are kept aside. `bad`: whether a rule makes rows bad.
 
-    def _counts(self) -> dict[str, int]:
-        """How many rows break each rule."""
+        One pass over many rows finds those that break a rule for which each is bad. Rules that only warn, or that have
+        a bound, are counted before, and so are all rules over few rows: a short query is soon made ready.
+        """
         rules = self.rules.row_rules
+        certain = [rule for rule in rules if rule.bound is None and bad(rule)] if self.rows > FEW else []
+        counts = self._counts([rule for rule in rules if rule not in certain])
+        failed = tuple(rule for rule in self.rules.rules if rule.broken is None and (
+            self._late() if rule.bound is None else not rule.bound.holds(self.rows, self.rows)))
+        counts |= {rule.id: int(rule in failed) for rule in self.rules.rules if rule not in rules}
+        doubtful = [rule for rule in rules if rule not in certain and counts[rule.id]
+                    and (rule.bound is None or not rule.bound.holds(counts[rule.id], self.rows))]
+        harmful = [rule for rule in rules if rule in certain or (rule in doubtful and bad(rule))]
+        bad_rows = self._set_aside(harmful, [rule for rule in rules if rule in certain or counts[rule.id]])
+        counts |= self._counted_aside(certain, bad_rows)
+        warned_rows = self._warned([rule for rule in doubtful if not bad(rule)], bad_rows)
+        return Judged(self.rows, {rule.id: counts[rule.id] for rule in self.rules.rules},
+                      tuple(rule for rule in rules if rule in certain or rule in doubtful), failed, bad_rows,
+                      warned_rows)
+
+    def _late(self) -> bool:
+        """Whether the newest time is older than was agreed; without rows there is none."""
+        latency = self.rules.latency
+        if latency is None or not self.rows:
+            return False
+        with self._blaming():
+            newest = self.cursor.execute(f"SELECT epoch(max({latency.sql})) FROM {self._rows} t").fetchall()[0][0]
+        return newest is not None and self.now.timestamp() - float(newest) > latency.seconds
+
+    def _counts(self, rules: Sequence[Rule]) -> dict[str, int]:
+        """How many rows break each rule."""
         if not rules or not self.rows:
             return {rule.id: 0 for rule in rules}
-        asked = [_repeated(rule.key) if rule.key else f"count_if({rule.broken})" for rule in rules]
         with self._blaming():
+            asked = [repeated(rule.key) if rule.key else f"count_if({rule.broken})" for rule in rules]
             query = f"SELECT {', '.join(asked)} FROM {self._rows} t {self._looked_up(rules)}"
             [found] = self.cursor.execute(query).fetchall()
-        return {rule.id: int(count or 0) for rule, count in zip(rules, found, strict=True)}
+        counts = {rule.id: int(count or 0) for rule, count in zip(rules, found, strict=True)}
+        self._repeated |= {rule.key: False for rule in rules if rule.key and not counts[rule.id]}
+        return counts
 
-    def _set_aside(self, harmful: Sequence[Rule], broken: Sequence[Rule]) -> int:
+    def _set_aside(self, harmful: Sequence[Rule], marked: Sequence[Rule]) -> int:
         """Keep the rows that break a harmful rule, with a mark for every rule each broke; how many there are."""
-        if not harmful:
+        if not harmful or not self.rows:
             return 0
-        marks = ", ".join(f"{rule.broken} AS {quote(f'#{rule.id}')}" for rule in broken)
-        some = " OR ".join(f"{quote(f'#{rule.id}')}" for rule in harmful)
-        rows = f"SELECT t.*, {marks} FROM {self._rows} t {self._joins(broken)}"
         with self._blaming():
-            self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE {BROKEN} AS SELECT * FROM ({rows}) WHERE {some}")
+            kept = [f"t.{AT}", *(raw(name) for name in self.columns)]
+            kept += [f"{self._mark(rule)} AS {quote(f'#{rule.id}')}" for rule in marked]
+            some = " OR ".join(f"({self._mark(rule)})" for rule in harmful)
+            self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE {BROKEN} AS SELECT {', '.join(kept)} "
+                                f"FROM {self._rows} t {self._joins(marked)} WHERE {some}")
             return int(self.cursor.execute(f"SELECT count(*) FROM {BROKEN}").fetchall()[0][0])
+
+    def _counted_aside(self, rules: Sequence[Rule], bad_rows: int) -> dict[str, int]:
+        """How many rows break each of the rules that always make a row bad: all of those are set aside."""
+        if not bad_rows or not rules:
+            return {rule.id: 0 for rule in rules}
+        asked = ", ".join(f"count_if({quote(f'#{rule.id}')})" for rule in rules)
+        [found] = self.cursor.execute(f"SELECT {asked} FROM {BROKEN}").fetchall()
+        return {rule.id: int(count or 0) for rule, count in zip(rules, found, strict=True)}
 
     def _warned(self, doubtful: Sequence[Rule], bad_rows: int) -> int:
         """How many rows break a rule that only warns, and are not bad."""
         if not doubtful:
             return 0
-        some = " OR ".join(f"({rule.broken})" for rule in doubtful)
+        some = " OR ".join(f"({self._mark(rule)})" for rule in doubtful)
         with self._blaming():
             return int(self.cursor.execute(f"SELECT count(*) FROM {self._rows} t {self._joins(doubtful)} WHERE ({some})"
                                            f"{f' AND {self._unbroken}' if bad_rows else ''}").fetchall()[0][0])
 
     _unbroken = f"t.{AT} NOT IN (SELECT {AT} FROM {BROKEN})"
 
+    def _mark(self, rule: Rule) -> str:
+        """SQL that is true where the row breaks the rule."""
+        if rule.id not in self._marks:
+            slow = rule.slow and self.rows > FEW
+            self._marks[rule.id] = NEVER if rule.key and not self._repeats(rule.key) else (
+                by_value(self.cursor, self._rows, rule) if slow else str(rule.broken))
+        return self._marks[rule.id]
+
+    def _repeats(self, names: tuple[str, ...]) -> bool:
+        """Whether rows repeat a key that an earlier one has; a table named by the key has their numbers then."""
+        if names not in self._repeated:
+            self._repeated[names] = repeats(self.cursor, self._rows, names, self.rows)
+        return self._repeated[names]
+
     def _joins(self, rules: Sequence[Rule]) -> str:
-        """What the rules need to know of other rows: the first of each repeated key, the values of other datasets."""
-        joins = []
-        for names in dict.fromkeys(rule.key for rule in rules if rule.key):
-            columns, alias = [quote(name) for name in names], key_alias(names)
-            there = " AND ".join(f"{column} IS NOT NULL" for column in columns)
-            same = " AND ".join(f't.{column} = {alias}."#{number}"' for number, column in enumerate(columns))
-            parts = [f'{column} AS "#{number}"' for number, column in enumerate(columns)]
-            joins.append(f'LEFT JOIN (SELECT {", ".join(parts)}, min({AT}) AS "#first" FROM {self._rows} '
-                         f"WHERE {there} GROUP BY {', '.join(columns)} HAVING count(*) > 1) {alias} ON {same}")
+        """What the rules need to know of other rows: which repeat a key, and the values of other datasets."""
+        keys = dict.fromkeys(rule.key for rule in rules if rule.key and self._repeats(rule.key))
+        joins = [f'LEFT JOIN {key_alias(names)} ON t.{AT} = {key_alias(names)}."#again"' for names in keys]
         return " ".join([*joins, self._looked_up(rules)])
 
     def _looked_up(self, rules: Sequence[Rule]) -> str:
@@ -151,31 +202,49 @@ class Batch:
                 yield
         except (duckdb.Error, Refusal) as problem:
             for rule in self.rules.row_rules:
-                self._try(rule)
+                self.attempt(rule)
             if isinstance(problem, Refusal):
                 raise
             raise BadInput(f"The contract cannot be checked: {_first_line(problem)}",
                            where=", ".join(map(str, self.paths))) from problem
 
-    def _try(self, rule: Rule) -> None:
+    def attempt(self, rule: Rule) -> None:
+        """BadInput where the SQL of a rule does not run."""
+        if rule.key:
+            return
         try:
-            self.cursor.execute(f"SELECT {rule.broken} FROM {self._rows} t {self._joins([rule])} LIMIT 0")
+            self.cursor.execute(f"SELECT {rule.broken} FROM {self._rows} t {self._looked_up([rule])} LIMIT 0")
         except duckdb.Error as problem:
             raise BadInput(f"The rule {rule.id} does not run: {_first_line(problem)}", where=self.place(rule.column),
                            next="Change the contract.") from problem
 
     # -- what becomes of the rows -------------------------------------------------------------------------------
 
-    def good(self, judged: Judged) -> str:
-        """The good rows as the contract sees them, with the derived partition columns."""
-        columns = [quote(name) for name in self.rules.values]
+    def good(self, judged: Judged, *, more: Sequence[str] = (), but: str = "") -> str:
+        """The good rows as the contract sees them, with the derived partition columns; `more` adds columns.
+
+        `but` follows FROM and gives numbers (`again`) of rows to leave out.
+        """
+        columns = [*(quote(name) for name in self.rules.values), *more]
         columns += [f"{sql} AS {quote(name)}" for name, sql in self.rules.derived.items()]
-        return f"SELECT {', '.join(columns)} FROM {self._rows} t{self._without(judged)}"
+        kept = [self._unbroken] * bool(judged.bad_rows) + [f"t.{AT} NOT IN (SELECT again FROM {but})"] * bool(but)
+        where = f" WHERE {' AND '.join(kept)}" if kept else ""
+        return f"SELECT {', '.join(columns)} FROM {self._rows} t{where}"
 
     def good_as_read(self, judged: Judged) -> str:
-        """The good rows as they are in the files, in their order."""
+        """The good rows as they are in the files, in their order: a mask of bits keeps it, where a join would not."""
         columns = ", ".join(f"{raw(name)} AS {quote(name)}" for name in self.columns)
-        return f"SELECT {columns} FROM {self._rows} t{self._without(judged)} ORDER BY {AT}"
+        if not judged.bad_rows:
+            return f"SELECT {columns} FROM {self._rows} t"
+        self.cursor.execute(f"SET VARIABLE bad = (SELECT bitstring_agg({self._number}, 0, {self.rows - 1}) "
+                            f"FROM {BROKEN})")
+        return f"SELECT {columns} FROM {self._rows} t WHERE get_bit(getvariable('bad'), {self._number}) = 0"
+
+    @property
+    def _number(self) -> str:
+        """SQL of a row's number among the rows of all files."""
+        before = [sum(file.rows for file in self.files[:place]) for place in range(len(self.files))]
+        return f"CAST({before}[CAST({AT} // {FILE} AS INTEGER) + 1] + {AT} % {FILE} AS INTEGER)"
 
     def quarantine(self, judged: Judged, *, more: Sequence[str] = (), as_text: bool = False) -> str:
         """The bad rows as they are in the files, with `_row` and `_rules`; `more` adds columns."""
@@ -187,6 +256,11 @@ class Batch:
         rows = BROKEN if judged.bad_rows else f"{self._rows} WHERE false"
         return f"SELECT {', '.join([*own, *added])} FROM {rows} ORDER BY {AT}"
 
+    def seen(self, *columns: str) -> str:
+        """The rows' numbers in the batch, and columns as the contract sees them; derived ones too."""
+        named = [f"{self.rules.derived.get(name, quote(name))} AS {quote(name)}" for name in columns]
+        return f"SELECT {', '.join([AT, *named])} FROM {self._rows}"
+
     def rows_of(self, query: str) -> list[dict[str, Any]]:
         """The rows of a query by column."""
         found = self.cursor.execute(query)
@@ -197,31 +271,6 @@ class Batch:
         """SQL of the name of a row's file."""
         names = ", ".join(literal(path.name) for path in self.paths)
         return f"([{names}])[CAST({AT} // {FILE} AS INTEGER) + 1]"
-
-    def _without(self, judged: Judged) -> str:
-        return f" WHERE {self._unbroken}" if judged.bad_rows else ""
-
-    def check_target(self, target: Path, *, overwrite: bool) -> None:
-        """Refuse a file that cannot be written, or in which there is something that would be lost."""
-        written_form(target)
-        if not target.parent.is_dir():
-            raise BadInput(f"There is no folder '{target.parent}'.", where=str(target))
-        if any(target.resolve() == path.resolve() for path in self.paths):
-            raise BadInput(f"'{target.name}' is the file that is read.", where=str(target), next="Name another one.")
-        if target.exists() and target.stat().st_size and not overwrite:
-            raise BadInput(f"'{target.name}' exists already.", where=str(target),
-                           next="Name another file, or add --overwrite.")
-
-    def write(self, query: str, target: Path) -> None:
-        """Let a file of rows appear whole, in the form that its ending asks for."""
-        form = written_form(target)
-        staged = target.with_name(f".{target.name}.{os.getpid()}")
-        try:
-            with reading(self.paths):
-                self.cursor.execute(f"COPY ({query}) TO {literal(str(staged))} ({WRITE[form]})")
-            staged.replace(target)
-        finally:
-            staged.unlink(missing_ok=True)
 
 
 def _source(files: Sequence[Opened]) -> str:
@@ -267,13 +316,18 @@ def opened(session: Session, contract: Contract, where: Path, paths: Sequence[Pa
                     sparse=any(file.form == "json" for file in files))
     for file in {tuple(file.columns.items()): file for file in files[:0:-1]}.values():
         rules(file.columns, file=f"'{file.path.name}'")
-    columns: Mapping[str, str] = files[0].columns if files else {item.name: "VARCHAR" for item in contract.properties}
+    columns: Mapping[str, str] = files[0].columns if files else stated(contract)
     if any(file.columns != columns for file in files):
         with reading(paths):
             together = columns_of(cursor, _source(files))
         columns = {name: kind for name, kind in together.items() if quote(name) != AT}
     named = f"'{files[0].path.name}'" if files else "The file"
-    return Batch(cursor, files, columns, rules(columns, file=named), references, place)
+    return Batch(cursor, files, columns, rules(columns, file=named), references, place, session.now(), contract)
+
+
+def stated(contract: Contract) -> dict[str, str]:
+    """Columns as they are where no file says otherwise: texts, which can be read as any type that has no parts."""
+    return {item.name: _PARTED.get(item.logicalType, "VARCHAR") for item in contract.properties}
 
 
 def alone() -> duckdb.DuckDBPyConnection:
@@ -281,14 +335,6 @@ def alone() -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect(":memory:", config={"memory_limit": MEMORY, "temp_directory": gettempdir()})
     connection.execute("SET TimeZone = 'UTC'; SET autoinstall_known_extensions = false")
     return connection
-
-
-def _repeated(names: Sequence[str]) -> str:
-    """How many rows repeat a key that an earlier row has: all that have one, less those that are the first."""
-    columns = [quote(name) for name in names]
-    there = " AND ".join(f"{column} IS NOT NULL" for column in columns)
-    key = columns[0] if len(columns) == 1 else f"({', '.join(columns)})"
-    return f"count_if({there}) - count(DISTINCT {key}) FILTER ({there})"
 
 
 def _first_line(problem: BaseException) -> str:

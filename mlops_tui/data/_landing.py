@@ -8,7 +8,7 @@ from mlops_tui import folds
 from mlops_tui.data._regrouped import Regrouped
 from mlops_tui.session import Session
 from store.facts import Fact, Finding, Snapshot
-from store.lake import Manifest
+from store.lake import FileRef, Manifest
 
 if TYPE_CHECKING:
     from store.ledger import Entry
@@ -29,13 +29,13 @@ class Landed:
 
     def partitions(self) -> list[tuple[str, str, int, int]]:
         """Each partition that was written: its name, `new`, `replaced` or `already there`, its rows before and now."""
-        old = {_name(file.partition): file for file in self.put_into.files} if self.put_into else {}
+        old = _by_name(self.put_into.files) if self.put_into else {}
         found = []
-        for file in self.written.files:
-            name = _name(file.partition)
-            was = old.get(name)
-            change = "new" if was is None else "already there" if was.digest == file.digest else "replaced"
-            found.append((name, change, was.rows if was else 0, file.rows))
+        for name, files in _by_name(self.written.files).items():
+            was = old.get(name, [])
+            same = {file.digest for file in was} == {file.digest for file in files}
+            change = "new" if not was else "already there" if same else "replaced"
+            found.append((name, change, sum(file.rows for file in was), sum(file.rows for file in files)))
         return found
 
 
@@ -57,6 +57,7 @@ def land(session: Session, manifests: Sequence[Manifest], source: str,
         if not new:
             return ()
         for each in new:
+            session.data().require(each.written)
             session.data().keep(each.after)
         return (*(_snapshot(each, source) for each in new), judged(landed))
 
@@ -77,6 +78,13 @@ def _merged(session: Session, written: Manifest, entries: "Sequence[Entry]", reg
 def _snapshot(each: Landed, source: str) -> Snapshot:
     return Snapshot(subject=each.written.dataset, snapshot=each.after.id, parent=each.before.id if each.before else "",
                     rows=each.after.rows, bytes=each.after.bytes, source=source)
+
+
+def _by_name(files: Sequence[FileRef]) -> dict[str, list[FileRef]]:
+    found: dict[str, list[FileRef]] = {}
+    for file in files:
+        found.setdefault(_name(file.partition), []).append(file)
+    return found
 
 
 def _name(partition: Mapping[str, str]) -> str:

@@ -1,37 +1,38 @@
-"""The steps of a pipeline made ready, and run: SQL in a DuckDB that sees its inputs only, Python in a child process."""
+"""The steps of a pipeline made ready: their code read, checked, and digested."""
 
 import hashlib
 import os
 import platform
-import re
 import sys
-from collections.abc import Callable, Collection, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import Any
 
 import duckdb
 
-from mlops_tui import dag
+from mlops_tui import dag, declare, transforms
 from mlops_tui.data._places import placed
 from mlops_tui.errors import BadInput, NotFound, nearest
 from mlops_tui.kinds import Pipeline, StepDecl
 from mlops_tui.project import Project
 from mlops_tui.session import Session
-from mlops_tui.workers import Child
-from store.files import reading
-from store.lake import MEMORY, STAGING, Lake, Manifest
-from store.quoting import file_list, literal, quote
-from store.statement import Statement, parsed
+from store.lake import Manifest
+from store.statement import Statement, compact, parsed
 
+VIEW = ".view"  # after the name of a feature view: the dataset of its rows
 READABLE = ("range", "generate_series", "unnest")  # functions in FROM that read nothing from outside
 
 
 @dataclass(frozen=True)
 class Ready:
-    """A step whose code was read; `parts` is what its result depends on, but for its inputs."""
+    """A step whose code was read; `parts` is what its result depends on, but for its inputs.
+
+    `where` is the file of its SQL or Python; for a built-in, that of the pipeline.
+    """
 
     step: StepDecl
     dataset: str
@@ -59,12 +60,16 @@ def made_ready(session: Session, name: str) -> list[Ready]:
     where = project.path_of("pipeline", name)
     committed = {entry.subject for entry in session.ledger.entries("snapshot")}
     own = {f"{name}.{step.name}" for step in pipeline.steps}
-    steps = dag.ordered(pipeline.steps, sorted({*project.datasets, *committed} - own), placed(where))
+    views = {f"{each}{VIEW}" for each in project.names("feature")}
+    steps = dag.ordered(pipeline.steps, sorted({*project.datasets, *views, *committed} - own), placed(where))
     return [_ready(project, f"{name}.{step.name}", step, where) for step in steps]
 
 
 def _ready(project: Project, dataset: str, step: StepDecl, where: Path) -> Ready:
     shared = {"params": dict(step.params), "sort": list(step.key), "partition_by": list(step.partition_by)}
+    if step.apply:
+        return Ready(step, dataset, where, "", {
+            **shared, "function": step.apply, "code": _built_in(step, where), "engine": duckdb.__version__})
     if step.python:
         file = step.python.rpartition(":")[0]
         path = project.root / file
@@ -78,8 +83,26 @@ def _ready(project: Project, dataset: str, step: StepDecl, where: Path) -> Ready
             "python": platform.python_version(), "libraries": libraries()})
     path = _sql_file(where, step, project.root)
     text = path.read_text(encoding="utf-8").strip().rstrip(";")
-    digest = hashlib.sha256(text.encode()).hexdigest()
+    digest = hashlib.sha256(compact(text).encode()).hexdigest()
     return Ready(step, dataset, path, text, {**shared, "code": digest, "engine": duckdb.__version__})
+
+
+def _built_in(step: StepDecl, where: Path) -> str:
+    """The digest of the source of what is applied."""
+    known = [each.name for each in iter_modules(transforms.__path__) if not each.name.startswith("_")]
+    spec = find_spec(f"{transforms.__name__}.{step.apply}") if step.apply in known else None
+    if spec is None or spec.origin is None:
+        raise NotFound(f"Step '{step.name}' applies '{step.apply}', which is not built in.",
+                       where=placed(where)(step.name),
+                       next=nearest(step.apply, known) or f"Built in: {', '.join(known) or 'nothing'}.")
+    return hashlib.sha256(Path(spec.origin).read_bytes()).hexdigest()
+
+
+def place_in(project: Project, ready: Ready, *keys: str) -> str:
+    """`file:line` of what those keys of the step's declaration lead to."""
+    name = ready.dataset.removesuffix(f".{ready.step.name}")
+    declared = [step.name for step in project.pipelines[name].steps]
+    return declare.place_of(project.path_of("pipeline", name), "steps", declared.index(ready.step.name), *keys)
 
 
 def _sql_file(where: Path, step: StepDecl, root: Path) -> Path:
@@ -136,99 +159,6 @@ def code_digest(root: Path) -> str:
     return found.hexdigest()
 
 
-class Workshop:
-    """Where steps run: one DuckDB and one Python process, both started when first needed; `begin` names the run."""
-
-    def __init__(self, session: Session, begin: Callable[[], str]) -> None:
-        self.session, self.begin, self.lake = session, begin, session.data()
-        self._open = ExitStack()
-        self._sandbox: duckdb.DuckDBPyConnection | None = None
-        self._bases: frozenset[str] = frozenset()
-        self._child: Child | None = None
-
-    def __enter__(self) -> "Workshop":
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._open.close()
-
-    def make(self, ready: Ready, inputs: Mapping[str, Manifest]) -> Manifest:
-        """The step's result, as files in the lake that nobody knows of yet."""
-        return self._by_python(ready, inputs) if ready.step.python else self._by_sql(ready, inputs)
-
-    # -- SQL ----------------------------------------------------------------------------------------------------
-
-    def _by_sql(self, ready: Ready, inputs: Mapping[str, Manifest]) -> Manifest:
-        bases = {file.base for state in inputs.values() for file in state.files if file.base}
-        connection, step = self.sandbox(bases), ready.step
-        try:
-            for name, state in inputs.items():
-                view = f"SELECT * FROM {self.lake.scan(state)}"
-                connection.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {view}")
-            values = {name: step.params[name] for name in ready.checked(self.lake.connect())}
-            return self.lake.write(ready.dataset, ready.text, sort=step.key, partition_by=step.partition_by,
-                                   connection=connection, values=values)
-        except duckdb.Error as problem:
-            line = re.search(r"^LINE (\d+):", str(problem), re.MULTILINE)
-            first = str(problem).splitlines()[0]
-            raise BadInput(first.partition("Error: ")[2] or first, where=f"{ready.where}:{line[1]}" if line else
-                           str(ready.where), next="The data or the SQL do not fit.") from problem
-
-    def sandbox(self, bases: Collection[str] = ()) -> duckdb.DuckDBPyConnection:
-        """A DuckDB that reaches nothing but the lake and those folders, and whose sums have one order: one thread's."""
-        if not self._bases.issuperset(bases):  # what is locked is not opened again
-            self._sandbox, self._bases = None, self._bases.union(bases)
-        if self._sandbox is None:
-            self._sandbox = self._open.enter_context(duckdb.connect(":memory:", config={
-                "threads": 1, "memory_limit": MEMORY, "temp_directory": str(_spill(self.lake)),
-                "autoinstall_known_extensions": "false"}))
-            root = self.lake.root
-            reach = [f"{place}{os.sep}" for place in (root.absolute(), root.resolve(), *sorted(self._bases))]
-            self._sandbox.execute(
-                f"SET TimeZone = 'UTC'; SET allowed_directories = {file_list(reach)}; "
-                "SET enable_external_access = false; SET lock_configuration = true")
-        return self._sandbox
-
-    # -- Python -------------------------------------------------------------------------------------------------
-
-    def _by_python(self, ready: Ready, inputs: Mapping[str, Manifest]) -> Manifest:
-        with self.lake.staging() as folder:
-            out = folder.resolve() / "out.parquet"
-            handed = {name: str(self._handed(state, folder / f"in{place}").resolve())
-                      for place, (name, state) in enumerate(inputs.items())}
-            self._python().call({"kind": "step", "function": ready.step.python, "params": dict(ready.step.params),
-                                 "inputs": handed, "out": str(out)})
-            written = sorted(out.glob("*.parquet")) if out.is_dir() else [out]
-            with reading(written or [out]):
-                return self.lake.write(
-                    ready.dataset, f"SELECT * FROM read_parquet({file_list([str(each) for each in written])})",
-                    sort=ready.step.key, partition_by=ready.step.partition_by)
-
-    def _handed(self, state: Manifest, folder: Path) -> Path:
-        """The snapshot as a path that Parquet readers take: its one file, or a folder of links to several."""
-        plain = not any(file.mask or file.base for file in state.files)
-        if len(state.files) == 1 and not state.files[0].partition and plain:
-            return self.lake.place_of(state.files[0])
-        folder.mkdir()
-        for number, file in enumerate(state.files if plain else ()):
-            (folder / f"{number:06}.parquet").symlink_to(self.lake.place_of(file).resolve())
-        if not state.files or not plain:
-            target = literal(str(folder / "rows.parquet"))
-            self.lake.connect().execute(f"COPY (SELECT * FROM {self.lake.scan(state)}) TO {target} (FORMAT parquet)")
-        return folder
-
-    def _python(self) -> Child:
-        if self._child is None:
-            root = self.session.declared().root
-            log = root / ".mlops" / "runs" / f"{self.begin()}.log"
-            self._child = self._open.enter_context(Child(root, log=log, progress=self.session.progress))
-        return self._child
-
-
-def _spill(lake: Lake) -> Path:
-    return lake.root.resolve() / STAGING / f"spill-{os.getpid()}-steps"
-
-
 def inputs_of(ready: Ready, states: Mapping[str, Manifest]) -> dict[str, Manifest]:
     """The states that a step reads, by the names it uses."""
     return {name: states[name] for name in ready.step.inputs}
@@ -238,4 +168,9 @@ def first_inputs(session: Session, steps: Sequence[Ready]) -> dict[str, Manifest
     """The current states of the datasets that the steps read."""
     made = {ready.step.name for ready in steps}
     wanted = dict.fromkeys(name for ready in steps for name in ready.step.inputs if name not in made)
+    views = {f"{each}{VIEW}": each for each in session.declared().names("feature")}
+    for name in wanted:
+        if name in views and session.current(name) is None:
+            raise NotFound(f"The rows of feature view '{views[name]}' are not built yet.",
+                           next=f"Try: mlops-tui feature build {views[name]}")
     return {name: session.snapshot(name) for name in wanted}

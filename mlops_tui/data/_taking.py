@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 
 from mlops_tui.contracts import compiled
+from mlops_tui.data import _catalogued as catalogued
 from mlops_tui.data._batch import BROKEN, FILE, Batch, Judged, References, opened
 from mlops_tui.data._landing import Landed, land
 from mlops_tui.data._places import placed
@@ -37,9 +38,9 @@ class InPlace(Batch):
         self.lies, self.digests = lies, digests
         self.keys = tuple(next(iter(lies.files.values())))
         listed = file_list([str(path) for path in lies.paths])
-        self.read = f"read_parquet({listed}, union_by_name = true, hive_partitioning = false)"
+        self._scanned = f"read_parquet({listed}, union_by_name = true, hive_partitioning = false)"
         with reading(lies.paths):
-            own = columns_of(cursor, f"SELECT * FROM {self.read}")
+            own = columns_of(cursor, f"SELECT * FROM {self._scanned}")
             counts = dict(cursor.execute(f"SELECT file_name, num_rows FROM parquet_file_metadata({listed})").fetchall())
         columns = {**own, **dict.fromkeys(self.keys, "VARCHAR")}
         files = [Opened(path, "parquet", "", "file_row_number", columns, int(counts[str(path)])) for path in lies.paths]
@@ -47,12 +48,12 @@ class InPlace(Batch):
         zone = str(session.declared().zone)
         rules = compiled(contract, columns, zone=zone, place=placed(where), known=references.columns,
                          file=f"'{lies.base.name}'")
-        super().__init__(cursor, files, columns, rules, references, placed(where))
+        super().__init__(cursor, files, columns, rules, references, placed(where), session.now(), contract)
 
     def _numbered(self) -> str:
         own = ", ".join(quote(name) for name in self.columns if name not in self.keys)
         said = "".join(f", {self._said(key)} AS {quote(key)}" for key in self.keys)
-        return f"SELECT CAST(file_index * {FILE} + file_row_number AS BIGINT) AS {AT}, {own}{said} FROM {self.read}"
+        return f"SELECT CAST(file_index * {FILE} + file_row_number AS BIGINT) AS {AT}, {own}{said} FROM {self._scanned}"
 
     def _said(self, key: str) -> str:
         values = ", ".join("NULL" if part[key] == NULL else literal(part[key]) for part in self.lies.files.values())
@@ -265,8 +266,9 @@ def _landed(taking: Taking, batch: Batch, judged: Judged, made: Sequence[Manifes
 
     if not made:
         session.ledger.append(record())  # type: ignore[arg-type]
-        return []
-    return land(session, made, source, record, whole=name)  # type: ignore[arg-type]
+    landed = land(session, made, source, record, whole=name) if made else []  # type: ignore[arg-type]
+    catalogued.ping(session, name)
+    return landed
 
 
 def _unchanged(taking: Taking, lies: Placed, state: Manifest) -> View:

@@ -1,6 +1,5 @@
 """New data of a dataset: good rows into the lake, bad ones aside with every rule they broke."""
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -8,10 +7,13 @@ from pathlib import Path
 import click
 
 from mlops_tui.capability import LocalPath, measure
+from mlops_tui.data import _catalogued as catalogued
+from mlops_tui.data._aside import KEY, batch_of, quarantine_of
 from mlops_tui.data._batch import Batch, Judged, opened
 from mlops_tui.data._landing import Landed, land
 from mlops_tui.data._regrouped import Regrouped, regrouped
-from mlops_tui.data._verdict import advice, finding, monitor_of, rules_table, summary, verdict
+from mlops_tui.data._verdict import advice, evolution, finding, monitor_of, rules_table, summary, verdict
+from mlops_tui.data._whole import kept_whole
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View
 from store.lake import Manifest, sha256_of
@@ -28,6 +30,10 @@ def ingest(session: Session, dataset: str, files: tuple[Path, ...]) -> View:
     A dataset whose contract has no partitionBy is one partition: FILE replaces all of its rows. Where partitionBy was
     changed, the rows that are there are put into the new partitions first.
 
+    A Parquet file of 16 MiB or more that has the contract's columns, types and order, and is one partition, is kept as
+    it is, with a mask for its bad rows: then the snapshot depends on the file's bytes. Otherwise good rows are written
+    anew, and the snapshot depends on the rows alone.
+
     \b
     Example: mlops-tui ingest flights --file 2013-06-01.parquet
     """
@@ -36,22 +42,25 @@ def ingest(session: Session, dataset: str, files: tuple[Path, ...]) -> View:
     contract = project.dataset(name)
     where = project.path_of("dataset", name)
     batch = opened(session, contract, where, files, session.data().connect())
-    policy = contract.on_violation
+    policy, ordered = contract.on_violation, batch.rules.sort if contract.ordered else ()
+    digests = [sha256_of(path) for path in files]
     judged = batch.judged(lambda rule: rule.hard or (policy != "warn" and not rule.warns))
     watching, monitor = monitor_of(session, "ingest", name)
     status, title = verdict(batch, judged, monitor), summary(batch, judged, _named(files))
     limit = monitor.limits.get("bad_share", 0.0) if monitor is not None else 0.0
     record = partial(finding, session, "ingest", name, status, batch, judged, title=title, monitor=watching,
                      limit=limit)
-    refused = bool(judged.failed and policy != "warn") or (policy == "reject" and judged.bad_rows > 0)
+    failed = policy != "warn" and any(not rule.warns for rule in judged.failed)
+    refused = failed or (policy == "reject" and judged.bad_rows > 0)
     if refused or not judged.rows:
         session.ledger.append(record())
         landed, moved = list[Landed](), None
     else:
         moved = regrouped(session.data(), session.current(name), batch.rules, where) if judged.good_rows else None
-        source = ", ".join(f"{path.name} {sha256_of(path)[:16]}" for path in files)
-        landed = land(session, _written(session, name, batch, judged, source), source,
+        source = ", ".join(f"{path.name} {digest[:16]}" for path, digest in zip(files, digests, strict=True))
+        landed = land(session, _written(session, name, batch, judged, source, digests, ordered), source,
                       lambda states: record(data=[each.after.id for each in states]), moved)
+    catalogued.ping(session, name)
     return _view(name, title, status, batch, judged, landed, moved)
 
 
@@ -59,16 +68,18 @@ def _named(files: Sequence[Path]) -> str:
     return files[0].name if len(files) == 1 else f"{files[0].name} … {files[-1].name}"
 
 
-def _written(session: Session, name: str, batch: Batch, judged: Judged, source: str) -> list[Manifest]:
+def _written(session: Session, name: str, batch: Batch, judged: Judged, source: str, digests: Sequence[str],
+             ordered: Sequence[str]) -> list[Manifest]:
     """Both halves as files of the lake. A source that brings bad rows has a partition of its own in the quarantine."""
     lake, rules, made = session.data(), batch.rules, []
     if judged.good_rows:
-        made.append(lake.write(name, batch.good(judged), sort=rules.sort, partition_by=rules.partition,
-                               connection=batch.cursor))
+        whole = kept_whole(lake, name, batch, judged, digests, sorted_by=ordered)
+        made.append(whole or lake.write(name, batch.good(judged), sort=rules.sort, partition_by=rules.partition,
+                                        connection=batch.cursor))
     if judged.bad_rows:
-        digest = hashlib.sha256(source.encode()).hexdigest()[:16]
-        query = batch.quarantine(judged, more=(f"{batch.name_of_file()} AS _file", f"{literal(digest)} AS _batch"))
-        made.append(lake.write(f"{name}.quarantine", query, partition_by=("_batch",), connection=batch.cursor))
+        more = (f"{batch.name_of_file()} AS _file", f"{literal(batch_of(source))} AS {KEY}")
+        made.append(lake.write(quarantine_of(name), batch.quarantine(judged, more=more), partition_by=(KEY,),
+                               connection=batch.cursor))
     return made
 
 
@@ -90,7 +101,8 @@ def _view(name: str, title: str, status: Status, batch: Batch, judged: Judged, l
     body = [Text(note) for note in notes]
     shown: list[Part] = [Facts(facts), *body, table, rules_table(batch, judged)]
     actions = [Action("What came in", ("snapshot", "log", name))] if good else []
-    actions += [Action("What was set aside", ("snapshot", "log", f"{name}.quarantine"))] if aside else []
+    actions += [Action("What was set aside", ("quarantine", "show", name, aside.written.files[0].partition[KEY]))
+                ] if aside else []
     return View(f"{name}: {title}{_replacing(good)}", status, tuple(shown), tuple(actions))
 
 
@@ -116,6 +128,7 @@ def _notes(name: str, batch: Batch, judged: Judged, good: Landed | None, aside: 
         yield f"{aside.written.rows:,} rows were set aside in {aside.written.dataset}."
     if batch.rules.ignored:
         yield f"Left out, since the contract does not name them: {', '.join(batch.rules.ignored)}."
+    yield from evolution(batch)
     yield from advice(batch, judged)
     for each in batch.rules.unchecked:
         yield f"Not checked: {each}."

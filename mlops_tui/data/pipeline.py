@@ -1,73 +1,23 @@
 """Pipelines of SQL and Python steps; a step whose code, parameters and inputs are as before is not run again."""
 
-import json
-import time
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from collections import deque
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import click
 
-from mlops_tui import dag, folds
 from mlops_tui.capability import look, measure, noun
-from mlops_tui.data._steps import Ready, Workshop, first_inputs, inputs_of, made_ready
-from mlops_tui.errors import NotFound, Refusal
+from mlops_tui.data._course import Course
+from mlops_tui.data._past import Foreseen, Past, folder_of, foreseen, frozen_in
+from mlops_tui.data._steps import Ready, first_inputs, made_ready
+from mlops_tui.data._workshop import Workshop, folders_of, hands
+from mlops_tui.errors import Cancelled, NotFound, nearest
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Step, Steps, Table, View, counted
-from store.facts import Fact, Run, Snapshot
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Steps, Table, Text, View, counted
+from store.facts import Run
 from store.lake import Manifest
 
-if TYPE_CHECKING:
-    from store.ledger import Entry
-
-Foreseen = tuple[Ready, str, str, Manifest | None]
-
 pipeline = noun("pipeline", __doc__ or "", bare="status", subject="status")
-
-
-@dataclass
-class Past:
-    """What the history knows of a pipeline's steps."""
-
-    session: Session
-    name: str
-    done: dict[tuple[str, str], Run] = field(default_factory=dict)
-    last: dict[str, "Entry"] = field(default_factory=dict)
-    runs: "list[Entry]" = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        for entry in self.session.ledger.entries("run", subject=self.name):
-            fact = entry.fact
-            if isinstance(fact, Run) and fact.step:
-                self.last[fact.step] = entry
-                if fact.status == "done":
-                    self.done.pop((fact.step, fact.key), None)
-                    self.done[fact.step, fact.key] = fact  # the newest is the last
-            elif isinstance(fact, Run):
-                self.runs.append(entry)
-
-    def result(self, ready: Ready, key: str) -> Manifest | None:
-        """What the step made with that key, as long as its files are there."""
-        fact = self.done.get((ready.step.name, key))
-        if fact is None:
-            return None
-        try:
-            state = self.session.data().manifest(ready.dataset, fact.snapshot)
-        except Refusal:
-            return None
-        return state if self.session.data().has(state) else None
-
-    def why(self, ready: Ready, parts: Mapping[str, Any]) -> str:
-        """Why the step has to run, compared with the last time it ended well."""
-        before = [fact for (step, _), fact in self.done.items() if step == ready.step.name]
-        if not before:
-            return "failed the last time" if ready.step.name in self.last else "never run"
-        try:
-            known = json.loads(self.session.data().object(before[-1].key))
-        except (Refusal, ValueError):
-            return "what it was made from is no longer known"
-        plain = json.loads(dag.document(parts))
-        return dag.why(plain, known) or "its files are gone"
 
 
 # -- run --------------------------------------------------------------------------------------------------------
@@ -75,104 +25,55 @@ class Past:
 
 @measure(of=pipeline)
 @click.argument("name")
-def run(session: Session, name: str) -> View:
-    """Run the steps of pipeline NAME that are not as before.
+@click.option("--workers", type=click.IntRange(min=1), default=None,
+              help="How many steps at the same time; as many as there are cores, at most 4.")
+def run(session: Session, name: str, workers: int | None) -> View:
+    """Run the steps of pipeline NAME that are not as before, those that do not wait for each other side by side.
+
+    Results are the same with any number of workers. What a run that was stopped or killed had finished is kept.
 
     \b
     Example: mlops-tui pipeline run daily
     """
     session.declared()
     steps = made_ready(session, name)
-    states, past, shown = first_inputs(session, steps), Past(session, name), list[Step]()
-    _foreseen(session, steps, past, states)
-    began, failed, begun = time.perf_counter(), "", Begun(session, name)
-    with Workshop(session, begun) as workshop:
-        for place, ready in enumerate(steps):
-            session.progress(place, len(steps), ready.step.name)
-            if failed:
-                shown.append(Step(ready.step.name, Status.UNKNOWN, None, f"not run: {failed} failed"))
-                continue
-            shown.append(_stepped(workshop, past, ready, states))
-            failed = ready.step.name if shown[-1].status is Status.FAIL else ""
-    session.progress(len(steps), len(steps), name)
-    seconds = time.perf_counter() - began
-    if begun.id:
-        session.ledger.append(Run(subject=name, run=begun.id, status="failed" if failed else "done", seconds=seconds))
-    ran = sum(step.seconds is not None for step in shown)
-    return _run_view(name, steps, states, shown, {"run": begun.id or None, "steps_run": ran, "seconds": seconds})
-
-
-class Begun:
-    """A run, which begins and gets its number when the first step needs it."""
-
-    def __init__(self, session: Session, pipeline: str) -> None:
-        self.session, self.pipeline, self.id = session, pipeline, ""
-
-    def __call__(self) -> str:
-        if not self.id:
-            self.session.ledger.transact(self._numbered)
-        return self.id
-
-    def _numbered(self, entries: "Sequence[Entry]") -> Iterable[Fact]:
-        taken = {entry.fact.run for entry in entries if entry.subject == self.pipeline and isinstance(entry.fact, Run)}
-        self.id = folds.next_id(self.pipeline, taken)
-        return (Run(subject=self.pipeline, run=self.id),)
-
-
-def _stepped(workshop: Workshop, past: Past, ready: Ready, states: dict[str, Manifest]) -> Step:
-    """One step: run, or found as it was; its result becomes the state that later steps read."""
-    session, name, inputs = workshop.session, ready.step.name, inputs_of(ready, states)
-    parts = ready.depends_on(inputs)
-    key = dag.key_of(parts)
-    there = past.result(ready, key)
-    if there is not None:
-        states[name] = there
-        if session.current(ready.dataset) != there:
-            _announce(session, past.name, ready, there, Run(subject=past.name, run="", key=key))
-        return Step(name, Status.DONE, None, "as before")
-    why, began, id = past.why(ready, parts), time.perf_counter(), workshop.begin()
+    states, past = first_inputs(session, steps), Past(session, name)
+    course = Course(session, past, foreseen(past, steps, states), states)
     try:
-        states[name] = workshop.make(ready, inputs)
-    except Refusal as problem:
-        seconds = time.perf_counter() - began
-        session.ledger.append(Run(subject=past.name, run=id, step=name, status="failed", key=key, seconds=seconds,
-                                  detail=str(problem)))
-        return Step(name, Status.FAIL, seconds, str(problem))
-    seconds = time.perf_counter() - began
-    session.data().put_object(dag.document(parts))
-    _announce(session, past.name, ready, states[name], Run(
-        subject=past.name, run=id, step=name, status="done", key=key, snapshot=states[name].id, seconds=seconds))
-    return Step(name, Status.DONE, seconds, f"{states[name].rows:,} rows; {why}")
+        with Workshop(session, workers or hands(), folders_of(states)) as workshop:
+            while course.open:
+                course.advance(workshop)
+                session.progress(len(course.shown), len(steps), ", ".join(course.at_work) or name)
+                for work in workshop.ended():
+                    course.settle(work)
+        course.finished()
+    except (KeyboardInterrupt, Cancelled) as stop:
+        course.stopped()
+        done = sum(step.status is Status.DONE for step in course.told())
+        raise Cancelled(f"{name} was stopped: {done} of {counted(len(steps), 'step is', 'steps are')} done, and kept.",
+                        next=f"Try: mlops-tui pipeline run {name}") from stop
+    finally:
+        course.begun.close()
+    return _run_view(course)
 
 
-def _announce(session: Session, name: str, ready: Ready, state: Manifest, done: Run) -> None:
-    """The result becomes the dataset's current state, and the step is done: both or neither."""
-
-    def decide(entries: "Sequence[Entry]") -> Iterable[Fact]:
-        mine = [entry for entry in entries if entry.kind == "snapshot" and entry.subject == ready.dataset]
-        parent = folds.current_snapshot(mine)
-        if parent != state.id:
-            yield Snapshot(subject=ready.dataset, snapshot=state.id, parent=parent, rows=state.rows, bytes=state.bytes,
-                           source=f"pipeline {name}", run=done.run, key=done.key)
-        if done.step:
-            yield done
-
-    session.ledger.transact(decide)
-
-
-def _run_view(name: str, steps: Sequence[Ready], states: Mapping[str, Manifest], shown: Sequence[Step],
-              facts: Mapping[str, Cell]) -> View:
-    made = [(ready, states[ready.step.name]) for ready in steps if ready.step.name in states]
-    rows: list[Row] = [{"step": ready.step.name, "dataset": ready.dataset, "snapshot": state.id, "rows": state.rows,
-                        "bytes": state.bytes} for ready, state in made]
-    failed = [step.step for step in shown if step.status is Status.FAIL]
-    same = sum(step.detail == "as before" for step in shown)
+def _run_view(course: Course) -> View:
+    name, shown = course.past.name, course.told()
+    rows: list[Row] = []
+    for ready in course.steps:
+        state = course.states.get(ready.step.name)
+        if state is not None:
+            rows.append({"step": ready.step.name, "dataset": ready.dataset, "snapshot": state.id, "rows": state.rows,
+                         "bytes": state.bytes, "frozen": course.frozen[ready.step.name]})
+    failed, same = course.failed, sum(step.detail == "as before" for step in shown)
+    ran = sum(step.seconds is not None for step in shown)
     title = f"{name}: {failed[0]} failed" if failed else f"{name}: nothing to do" if same == len(shown) else \
-        f"{name}: {facts['steps_run']} of {len(shown)} steps run"
-    parts = (Steps(tuple(shown)), Facts({**facts, "steps_same": same}),
-             Table.of("outputs", rows, "step", "dataset", "rows", Column("snapshot", cut=12)))
-    return View(title, Status.FAIL if failed else Status.DONE, parts,
-                (Action("Why", ("pipeline", "plan", name)),) if failed else ())
+        f"{name}: {ran} of {len(shown)} steps run"
+    learned = [Column("frozen", cut=12)] if any(row["frozen"] for row in rows) else []
+    outputs = Table.of("outputs", rows, "step", "dataset", "rows", Column("snapshot", cut=12), *learned)
+    facts = Facts({"run": course.begun.id or None, "steps_run": ran, "seconds": course.seconds, "steps_same": same})
+    return View(title, Status.FAIL if failed else Status.DONE, (Steps(tuple(shown)), facts, outputs),
+                (Action("What it printed", ("pipeline", "log", name, failed[0])),) if failed else ())
 
 
 # -- looks ------------------------------------------------------------------------------------------------------
@@ -186,49 +87,35 @@ def plan(session: Session, name: str) -> View:
     \b
     Example: mlops-tui pipeline plan daily
     """
-    session.declared()
-    rows = _planned(session, name)
+    steps, past = _known(session, name)
+    rows = _planned(past, steps)
     count = sum(row["runs"] != "no" for row in rows)
     table = Table.of("plan", rows, "step", "runs", "why", "inputs")
     return View(f"{name}: {count} of {len(rows)} steps would run", Status.DONE, (table,),
                 (Action("Run them", ("pipeline", "run", name)),) if count else ())
 
 
-def _planned(session: Session, name: str) -> list[Row]:
-    steps, past = made_ready(session, name), Past(session, name)
+def _known(session: Session, name: str) -> tuple[list[Ready], Past]:
+    session.declared()
+    return made_ready(session, name), Past(session, name)
+
+
+def _planned(past: Past, steps: Sequence[Ready]) -> list[Row]:
+    return [{"step": each.ready.step.name, "runs": each.runs, "why": each.why, "inputs": tuple(each.ready.step.inputs),
+             "dataset": each.ready.dataset, "snapshot": each.state.id if each.state else None}
+            for each in _foreseen(past, steps)]
+
+
+def _foreseen(past: Past, steps: Sequence[Ready]) -> list[Foreseen]:
     made = {ready.step.name for ready in steps}
-    current = {each: session.current(each) for ready in steps for each in ready.step.inputs if each not in made}
-    foreseen = _foreseen(session, steps, past, {each: state for each, state in current.items() if state is not None})
-    return [{"step": ready.step.name, "runs": runs, "why": why, "inputs": tuple(ready.step.inputs),
-             "dataset": ready.dataset, "snapshot": state.id if state else None} for ready, runs, why, state in foreseen]
+    wanted = dict.fromkeys(each for ready in steps for each in ready.step.inputs if each not in made)
+    inputs: Mapping[str, Manifest] = {each: past.session.data().manifest(each, past.current[each]) for each in wanted
+                                      if each in past.current}
+    return foreseen(past, steps, inputs)
 
 
-def _foreseen(session: Session, steps: Sequence[Ready], past: Past, inputs: Mapping[str, Manifest]) -> list[Foreseen]:
-    """What will become of each step; the code of those that may run is checked."""
-    states, found = dict(inputs), list[Foreseen]()
-    for ready in steps:
-        found.append(_judged(ready, past, steps, states))
-        state = found[-1][-1]
-        if state is not None:
-            states[ready.step.name] = state
-        else:
-            ready.checked(session.data().connect())
-    return found
-
-
-def _judged(ready: Ready, past: Past, steps: Sequence[Ready], states: Mapping[str, Manifest]) -> Foreseen:
-    """`yes`, `no`, `maybe` (an earlier step will tell) or `cannot`, and why; the result that it would keep."""
-    missing = [name for name in ready.step.inputs if name not in states]
-    own = {each.step.name for each in steps}
-    empty = [name for name in missing if name not in own]
-    if empty:
-        return ready, "cannot", f"{empty[0]} has no data yet", None
-    if missing:
-        known = any(step == ready.step.name for step, _ in past.done)
-        return ready, "maybe" if known else "yes", f"waits for {', '.join(missing)}", None
-    parts = ready.depends_on(inputs_of(ready, states))
-    state = past.result(ready, dag.key_of(parts))
-    return (ready, "no", "as before", state) if state else (ready, "yes", past.why(ready, parts), None)
+STATES = {"done": Status.DONE, "failed": Status.FAIL, "running": Status.RUNNING, "interrupted": Status.WARN,
+          "cancelled": Status.WARN}
 
 
 @look(of=pipeline)
@@ -243,59 +130,129 @@ def status(session: Session, name: str | None) -> View:
     if name is not None:
         return _status_of(session, name)
     rows = [_summary(Past(session, each), len(declared.steps)) for each, declared in project.pipelines.items()]
-    table = Table.of("pipelines", rows, "pipeline", Column("status"), Column("last_run", "last run"), "run", "steps",
+    table = Table.of("pipelines", rows, "pipeline", "state", Column("last_run", "last run"), "run", "steps",
                      Column("seconds", unit="s", digits=1))
     return View(counted(len(rows), "pipeline"), Status.DONE, (table,))
 
 
-def _ended(entry: "Entry | None") -> Status:
-    """How a run or step ended; one that began and never ended was interrupted."""
-    fact = entry.fact if entry is not None else None
-    if not isinstance(fact, Run):
-        return Status.UNKNOWN
-    return {"done": Status.DONE, "failed": Status.FAIL}.get(fact.status, Status.UNKNOWN)
-
-
 def _summary(past: Past, steps: int) -> Row:
-    last = past.runs[-1] if past.runs else None
-    fact = last.fact if last is not None and isinstance(last.fact, Run) else None
-    return {"pipeline": past.name, "status": _ended(last), "last_run": last.recorded_at if last else None,
-            "run": fact.run if fact else None, "steps": steps, "seconds": fact.seconds if fact else None}
+    newest, state = past.newest, past.state_of(past.newest)
+    return {"pipeline": past.name, "status": STATES.get(state, Status.UNKNOWN), "state": state,
+            "last_run": past.runs[-1].recorded_at if past.runs else None, "run": newest.run if newest else None,
+            "steps": steps, "seconds": newest.seconds if newest else None}
 
 
 def _status_of(session: Session, name: str) -> View:
-    rows, past = _planned(session, name), Past(session, name)
-    shown: list[Row] = []
-    for row in rows:
+    steps, past = _known(session, name)
+    shown = _standing(past, steps)
+    stale, run_is = [row for row in shown if not row["fresh"]], past.state_of(past.newest)
+    table = Table.of("steps", shown, "step", "state", "fresh", "why", Column("last_run", "last run"),
+                     Column("seconds", unit="s", digits=1), Column("detail", cut=60))
+    title = f"{name}: all {len(shown)} steps are fresh" if not stale else f"{name}: {len(stale)} of {len(shown)} stale"
+    title += f"; {past.newest.run} {_IS[run_is]}" if past.newest is not None and run_is in _IS else ""
+    return View(title, Status.RUNNING if run_is == "running" else Status.WARN if stale else Status.PASS, (table,),
+                _next(name, run_is, bool(stale)))
+
+
+_IS = {"running": "is running", "interrupted": "was interrupted", "cancelled": "was stopped"}
+
+
+def _next(name: str, run_is: str, stale: bool) -> tuple[Action, ...]:
+    found = [Action("Run them", ("pipeline", "run", name))] if stale and run_is != "running" else []
+    if run_is in ("running", "interrupted", "failed"):
+        found.append(Action("What it printed", ("pipeline", "log", name)))
+    return tuple(found)
+
+
+def _standing(past: Past, steps: Sequence[Ready]) -> list[Row]:
+    """How each step stands, live where a run is alive."""
+    states = past.states(ready.step.name for ready in steps)
+    rows: list[Row] = []
+    for row in _planned(past, steps):
         last = past.last.get(str(row["step"]))
         fact = last.fact if last is not None and isinstance(last.fact, Run) else None
-        shown.append({**row, "status": _ended(last), "fresh": row["runs"] == "no",
-                      "last_run": last.recorded_at if last else None, "seconds": fact.seconds if fact else None,
-                      "detail": fact.detail if fact else ""})
-    stale = [row for row in shown if not row["fresh"]]
-    table = Table.of("steps", shown, "step", "status", "fresh", "why", Column("last_run", "last run"),
-                     Column("seconds", unit="s", digits=1), "detail")
-    title = f"{name}: all {len(shown)} steps are fresh" if not stale else f"{name}: {len(stale)} of {len(shown)} stale"
-    return View(title, Status.WARN if stale else Status.PASS, (table,),
-                (Action("Run them", ("pipeline", "run", name)),) if stale else ())
+        state, frozen = states[str(row["step"])], frozen_in(fact)
+        why = "was interrupted" if (state, row["why"]) == ("interrupted", "never run") else row["why"]
+        rows.append({**row, "why": why, "status": STATES.get(state, Status.UNKNOWN), "state": state,
+                     "fresh": row["runs"] == "no", "last_run": last.recorded_at if last else None,
+                     "seconds": fact.seconds if fact else None, "frozen": frozen,
+                     "detail": fact.detail if fact and not frozen else ""})
+    return rows
 
 
 @look(of=pipeline)
 @click.argument("name")
 def graph(session: Session, name: str) -> View:
-    """What leads to what in pipeline NAME.
+    """What leads to what in pipeline NAME, and how each step stands; live while it runs.
 
     \b
     Example: mlops-tui pipeline graph daily
     """
-    session.declared()
-    steps = made_ready(session, name)
+    steps, past = _known(session, name)
     edges = [(each, ready.step.name) for ready in steps for each in ready.step.inputs]
     if not steps:
         raise NotFound(f"Pipeline '{name}' has no steps.")
     names = tuple(dict.fromkeys([*(start for start, _ in edges), *(ready.step.name for ready in steps)]))
-    picture = Series("graph", "graph", tuple(start for start, _ in edges), tuple(end for _, end in edges), names=names)
-    rows: list[Row] = [{"step": ready.step.name, "kind": "python" if ready.step.python else "sql",
-                        "code": ready.step.python or ready.step.sql, "inputs": ready.step.inputs} for ready in steps]
-    return View(f"{name}: {len(steps)} steps", Status.DONE, (picture, Table.of("steps", rows, "step", "kind", "code",
-                                                                               "inputs")))
+    rows: list[Row] = [{**row, "kind": ready.step.kind, "code": ready.step.code}
+                       for ready, row in zip(steps, _standing(past, steps), strict=True)]
+    marks = {str(row["step"]): _mark(row) for row in rows}
+    picture = Series("graph", "graph", tuple(start for start, _ in edges), tuple(end for _, end in edges), names=names,
+                     other=tuple(marks.get(each) for each in names))
+    run_is = past.state_of(past.newest)
+    table = Table.of("steps", rows, "step", "state", "fresh", "kind", "code", Column("seconds", unit="s", digits=1))
+    return View(f"{name}: {counted(len(steps), 'step')}", Status.RUNNING if run_is == "running" else Status.DONE,
+                (picture, table), _next(name, run_is, any(not row["fresh"] for row in rows)))
+
+
+def _mark(row: Row) -> Cell:
+    """How a step stands at a glance: what is done may have to be done again."""
+    return Status.WARN if row["status"] is Status.DONE and not row["fresh"] else row["status"]
+
+
+@look(of=pipeline)
+@click.argument("name")
+@click.argument("step", required=False)
+@click.option("--lines", default=100, show_default=True, help="How many of the last lines of each step.")
+def log(session: Session, name: str, step: str | None, lines: int) -> View:
+    """What the steps of pipeline NAME printed when they were last run; live while they run.
+
+    \b
+    Example: mlops-tui pipeline log daily enrich
+    """
+    declared = session.declared().one("pipeline", name)
+    past, names = Past(session, name), [each.name for each in declared.steps]
+    if step is not None and step not in names:
+        raise NotFound(f"Pipeline '{name}' has no step '{step}'.",
+                       next=nearest(step, names) or f"Steps: {', '.join(names)}.")
+    states, rows, texts = past.states(names), list[Row](), list[Text]()
+    for each in names if step is None else [step]:
+        path = _log_of(past, each, states[each])
+        said = _tail(path, lines)
+        entry = past.last.get(each)
+        fact = entry.fact if entry is not None and isinstance(entry.fact, Run) else None
+        rows.append({"step": each, "status": STATES.get(states[each], Status.UNKNOWN), "state": states[each],
+                     "run": path.parent.name if path is not None else None, "lines": len(said),
+                     "detail": fact.detail if fact is not None else "", "log": str(path) if path is not None else None})
+        if said or step is not None:
+            head = [f"── {each}"] if step is None else []
+            texts.append(Text("\n".join([*head, *said]) or "It printed nothing.", "code"))
+    table = Table.of("steps", rows, "step", "state", "run", "lines")
+    title = f"{name}: what {step or counted(len(names), 'step')} printed"
+    live = "running" in states.values()
+    return View(title, Status.RUNNING if live else Status.DONE, (table, *texts),
+                (Action("How it stands", ("pipeline", "status", name)),))
+
+
+def _log_of(past: Past, step: str, state: str) -> Path | None:
+    """The file of the run in which the step was last begun."""
+    entry = past.last.get(step)
+    run = past.newest if state in ("running", "interrupted") else entry.fact if entry is not None else None
+    path = folder_of(past.session, run.run) / f"{step}.log" if isinstance(run, Run) else None
+    return path if path is not None and path.is_file() else None
+
+
+def _tail(path: Path | None, lines: int) -> list[str]:
+    if path is None:
+        return []
+    with path.open(encoding="utf-8", errors="replace") as text:
+        return list(deque((line.rstrip("\n") for line in text), maxlen=max(lines, 0)))

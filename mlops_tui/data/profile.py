@@ -1,7 +1,7 @@
 """What is in a file or a dataset: every column's type, missing values, range, quantiles and most frequent value."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import date, datetime, time
 from pathlib import Path
 from typing import Any
@@ -30,34 +30,41 @@ COMMA = re.compile(r"[+-]?\d+(,\d+)?")  # 1,5 is no number to whoever reads the 
 
 @look
 @click.argument("subject")
-@click.option("--contract", "as_contract", is_flag=True, help="Print a first contract that the file keeps.")
+@click.option("--contract", "as_contract", is_flag=True, help="The same as `contract infer`.")
 def profile(session: Session, subject: str, *, as_contract: bool) -> View:
     """Describe every column of SUBJECT: a file, or a declared dataset[@snapshot].
 
     \b
     Example: mlops-tui profile flights.parquet
-             mlops-tui profile flights.parquet --contract
     """
+    if as_contract:
+        return first_contract(session, subject)
     side, declared = _opened(session, subject)
-    if as_contract and declared:
-        raise BadInput(f"'{subject}' has a contract.", where=str(session.declared().path_of("dataset", declared)),
-                       next="Name a file to read one off.")
+    rows = _described(session, side)
+    title = f"{Path(subject).name}: {side.rows:,} rows, {len(rows)} columns"
+    facts = Facts({"rows": side.rows, "columns": len(rows), "nulls": sum(row["nulls"] for row in rows)})
+    notes = [Text(f"{row['column']}: {row['reason']}.") for row in rows if row.get("reason") == AS_TEXT]
+    return View(title, Status.DONE, (facts, Table.of("columns", rows, *SHOWN), *notes), () if declared else (
+        Action("A first contract for such files", ("contract", "infer", subject)),))
+
+
+def _described(session: Session, side: Scan) -> list[dict[str, Any]]:
     rows = []
     for done, field in enumerate(side.fields.values()):
         session.progress(done, len(side.fields), f"describing columns: {field.name}")
         rows.append(described(side, field))
     session.progress(len(rows), len(rows), "describing columns: done")
-    if as_contract:
-        return _contract(session, Path(subject), rows)
-    title = f"{Path(subject).name}: {side.rows:,} rows, {len(rows)} columns"
-    facts = Facts({"rows": side.rows, "columns": len(rows), "nulls": sum(row["nulls"] for row in rows)})
-    notes = [Text(f"{row['column']}: {row['reason']}.") for row in rows if row.get("reason") == AS_TEXT]
-    return View(title, Status.DONE, (facts, Table.of("columns", rows, *SHOWN), *notes), () if declared else (
-        Action("A first contract for such files", ("profile", subject, "--contract")),))
+    return rows
 
 
-def _contract(session: Session, file: Path, rows: Sequence[Row]) -> View:
-    """The contract as text; `init --from` writes it."""
+def first_contract(session: Session, subject: str) -> View:
+    """The text of a contract that a file keeps; BadInput where it is a dataset that has one."""
+    side, declared = _opened(session, subject)
+    if declared:
+        raise BadInput(f"'{subject}' has a contract.", where=str(session.declared().path_of("dataset", declared)),
+                       next="Name a file to read one off.")
+    file = Path(subject)
+    rows = _described(session, side)
     text = contract_of(session, file, rows)
     return View(f"A first contract for {file.name}", Status.DONE, (
         Facts({"dataset": name_for(file), "columns": len(rows)}), Text(text, "code")), (

@@ -2,19 +2,29 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+from duckdb import DuckDBPyConnection
 
 from mlops_tui import folds
-from mlops_tui.capability import Plan, act, look, measure, noun
+from mlops_tui.capability import Plan, act, decide, local_path, look, measure, noun
+from mlops_tui.data import _collecting as collecting
+from mlops_tui.data import _retention as retention
+from mlops_tui.data._diff import Side, columns_between, rows_between
+from mlops_tui.data._lineage import lineage_view
 from mlops_tui.data._taking import taken
+from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput, Conflict, NotFound, Refusal, nearest
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted
-from store.facts import Fact, Snapshot
+from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, View, counted
+from store.facts import Fact, Hold, Snapshot
+from store.files import ENDINGS
 from store.lake import FileRef, Lake, Manifest
-from store.quoting import quote
+from store.scan import engine, scan_file
 
 if TYPE_CHECKING:
     from store.ledger import Entry
@@ -32,9 +42,9 @@ def log(session: Session, dataset: str | None, limit: int) -> View:
     Example: mlops-tui snapshot log flights
     """
     session.declared()
-    entries = session.ledger.entries("snapshot")
+    entries = session.ledger.entries("snapshot", "collected")
     if dataset is None:
-        newest = {entry.subject: entry for entry in entries if not _fact(entry).tag}
+        newest = {entry.subject: entry for entry in entries if entry.kind == "snapshot" and not _fact(entry).tag}
         table = _listed(list(newest.values()), entries, Column("dataset"))
         return View(counted(len(newest), "dataset has data", "datasets have data"), parts=(table,))
     name = dataset.rpartition("/")[2].partition("@")[0]
@@ -51,9 +61,9 @@ def _fact(entry: "Entry") -> Snapshot:
 
 def _of(session: Session, entries: "Sequence[Entry]", name: str) -> "list[Entry]":
     """The snapshot entries of a dataset; NotFound or NotDeclared where there are none."""
-    mine = [entry for entry in entries if entry.subject == name]
+    mine = [entry for entry in entries if entry.subject == name and entry.kind == "snapshot"]
     if not mine:
-        known = {entry.subject for entry in entries}
+        known = {entry.subject for entry in entries if entry.kind == "snapshot"}
         if name not in session.declared().datasets and nearest(name, known):
             raise NotFound(f"No dataset '{name}' has data.", next=nearest(name, known))
         session.declared().dataset(name)
@@ -63,17 +73,20 @@ def _of(session: Session, entries: "Sequence[Entry]", name: str) -> "list[Entry]
 
 def _listed(entries: "Sequence[Entry]", all_entries: "Sequence[Entry]", *first: Column,
             total: int | None = None) -> Table:
-    tagged = {(entry.subject, _fact(entry).tag): _fact(entry).snapshot for entry in all_entries if _fact(entry).tag}
-    tags: dict[tuple[str, str], list[str]] = {}
+    tagged = {(entry.subject, _fact(entry).tag): _fact(entry).snapshot for entry in all_entries
+              if entry.kind == "snapshot" and _fact(entry).tag}
+    gone, tags = retention.collected(all_entries), dict[tuple[str, str], list[str]]()
     for (dataset, name), id in tagged.items():
         tags.setdefault((dataset, id), []).append(name)
     rows: list[Row] = [
         {"snapshot": fact.snapshot, "parent": fact.parent or None, "rows": fact.rows, "bytes": fact.bytes,
          "created_at": entry.recorded_at, "run": fact.run or None, "source": fact.source, "dataset": entry.subject,
-         "tags": tuple(tags.get((entry.subject, fact.snapshot), ())), "key": fact.key}
+         "tags": tuple(tags.get((entry.subject, fact.snapshot), ())), "key": fact.key,
+         "gone": gone[entry.subject, fact.snapshot].recorded_at if (entry.subject, fact.snapshot) in gone else None}
         for entry in entries for fact in (_fact(entry),)]
-    return Table.of("snapshots", rows, *first, Column("snapshot", cut=12), Column("parent", cut=12), "rows", "bytes",
-                    Column("created_at", "created"), "run", "tags", total=total)
+    return Table.of("snapshots", rows, *first, Column("snapshot", cut=12), "rows", "bytes",
+                    Column("created_at", "created"), "tags", Column("source", cut=18), "run", Column("parent", cut=12),
+                    *([Column("gone", "let go")] if any(row["gone"] for row in rows) else ()), total=total)
 
 
 # -- taking -----------------------------------------------------------------------------------------------------
@@ -105,14 +118,16 @@ def verify(session: Session, dataset: str | None) -> View:
     Example: mlops-tui snapshot verify flights
     """
     session.declared()
-    entries = session.ledger.entries("snapshot")
-    chosen = _of(session, entries, dataset) if dataset else entries
-    states = list(dict.fromkeys((entry.subject, _fact(entry).snapshot) for entry in chosen))
+    entries = session.ledger.entries("snapshot", "collected")
+    chosen = _of(session, entries, dataset) if dataset else [entry for entry in entries if entry.kind == "snapshot"]
+    gone = retention.collected(entries)
+    known = dict.fromkeys((entry.subject, _fact(entry).snapshot) for entry in chosen)
+    states = [state for state in known if state not in gone]
     damage, files = _damage(session, states)
     rows: list[Row] = [{"dataset": name, "file": path, "what": what, "snapshots": tuple(each[:12] for each in held)}
                        for (name, path, what), held in damage.items()]
     facts = Facts({"snapshots": len(states), "files": len(files), "bytes": sum(file.bytes for file in files),
-                   "damaged": len(damage)})
+                   "damaged": len(damage), "let_go": len(known) - len(states)})
     if not rows:
         return View(f"{len(files)} files of {len(states)} snapshots are whole", Status.PASS, (facts,))
     table = Table.of("damaged", rows, "dataset", "file", "what", "snapshots")
@@ -148,28 +163,83 @@ def _damage(session: Session, states: Sequence[tuple[str, str]]) -> tuple[
 
 
 @look(of=snapshot)
+@click.option("--key", default=None, help="Columns that tell rows apart, by commas.  [default: the primary key]")
+@click.option("--examples", type=click.IntRange(0, 100), default=5, show_default=True, help="Changed rows to show.")
 @click.argument("a")
 @click.argument("b")
-def diff(session: Session, a: str, b: str) -> View:
-    """What changed from snapshot A to snapshot B: columns, partitions, rows. `dataset` alone is its current state.
+def diff(session: Session, a: str, b: str, key: str | None, examples: int) -> View:
+    """What changed from A to B: rows, columns and their distributions, partitions. Each is a state or a file.
+
+    `dataset` alone is its current state. Rows are compared where files differ, distributions as `drift` does it.
 
     \b
     Example: mlops-tui snapshot diff flights@3f9a2b1c flights
+             mlops-tui snapshot diff may.parquet july.parquet --key id
     """
+    names = tuple(name.strip() for name in (key or "").split(",") if name.strip())
+    if _is_file(a) and _is_file(b):
+        return _compared(session, *_file_sides(session, a, b), names, examples, {}, [])
     session.declared()
     old, new = session.snapshot(a), session.snapshot(b)
-    lake = session.data()
-    facts: dict[str, Cell] = {"a": old.id, "b": new.id, "same": old.id == new.id, "rows_a": old.rows,
-                              "rows_b": new.rows, "files_shared": len(_digests_of(old) & _digests_of(new))}
-    if old.id != new.id:
-        facts |= _row_changes(lake, old, new)
-    partitions = partition_changes(old, new)
+    sides = _sides(session.data(), old, new)
+    contract = session.declared().datasets.get(new.dataset)
+    names = names or (tuple(item.name for item in contract.properties if item.primaryKey) if contract else ())
+    facts: dict[str, Cell] = {"a": old.id, "b": new.id, "same": old.id == new.id,
+                              "files_shared": len(_digests_of(old) & _digests_of(new)),
+                              "files_read": len(_digests_of(old) ^ _digests_of(new))}
+    return _compared(session, session.data().connect(), *sides, names, examples, facts, partition_changes(old, new))
+
+
+def _is_file(text: str) -> bool:
+    return text.lower().removesuffix(".gz").rpartition(".")[2] in ENDINGS
+
+
+def _file_sides(session: Session, a: str, b: str) -> tuple[DuckDBPyConnection, Side, Side]:
+    connection = engine()
+    scans = [scan_file(local_path(session, text), connection) for text in (a, b)]
+    old, new = (Side(Path(text).name, {field.name: field.type for field in scan.fields.values()}, scan.rows,
+                     scan.relation, scan.relation) for text, scan in zip((a, b), scans, strict=True))
+    return connection, old, new
+
+
+def _sides(lake: Lake, old: Manifest, new: Manifest) -> tuple[Side, Side]:
+    """Both states; what only one of them has lies in the files that the other lacks."""
+    shared = _digests_of(old) & _digests_of(new)
+    own = [replace(state, files=tuple(file for file in state.files if file.digest not in shared))
+           for state in (old, new)]
+    made = [Side(f"{state.dataset}@{state.id[:8]}", state.columns, state.rows, lake.scan(state), lake.scan(part),
+                 tuple(name for keys in state.partitioned_by for name in keys))
+            for state, part in zip((old, new), own, strict=True)]
+    return made[0], made[1]
+
+
+def _compared(session: Session, cursor: DuckDBPyConnection, a: Side, b: Side, key: Sequence[str], examples: int,
+              facts: Mapping[str, Cell], partitions: Sequence[Row]) -> View:
+    for name in key:
+        if name not in {*a.columns, *b.columns}:
+            raise BadInput(f"No column '{name}' on either side.", where=f"{a.name}, {b.name}",
+                           next=nearest(name, {*a.columns, *b.columns}))
+    rows = rows_between(cursor, a, b, key, examples)
+    columns, pictures = columns_between(cursor, a, b, rows, session.progress)
     changed = [row for row in partitions if row["change"] != "same"]
-    parts = (Facts(facts), _columns(lake, old, new),
-             Table.of("partitions", changed, "partition", "change", "rows_a", "rows_b", total=len(changed)))
-    title = "The snapshots are the same" if old.id == new.id else \
-        f"{len(changed)} of {len(partitions)} partitions differ"
-    return View(title, Status.DONE, parts)
+    counts: dict[str, Cell] = {"rows_a": a.rows, "rows_b": b.rows, "rows_added": rows.added,
+                               "rows_removed": rows.removed, "rows_changed": rows.changed,
+                               **({"rows_reason": rows.reason} if rows.reason else {})}
+    moved = sum(row["drifted"] is True for row in columns.rows)
+    other = sum(row["change"] != "same" for row in columns.rows)
+    same = not (rows.added or rows.removed or rows.changed or other)
+    said = f"{rows.added:,} rows added, {rows.removed:,} removed" + (
+        f", {rows.changed:,} changed" if rows.changed is not None else "")
+    title = "The same rows" if same else f"{said}; {other} of {len(columns.rows)} columns differ" + (
+        f", {moved} moved more than matters" if moved else "")
+    parts: list[Part] = [Facts({**facts, **counts}), columns, *pictures]
+    if rows.examples:
+        parts.append(Table.of("changed_rows", rows.examples, "key", "column", "before", "after", title="Such as"))
+    if facts:
+        parts.append(Table.of("partitions", changed, "partition", "change", Column("rows_a", "rows a"),
+                              Column("rows_b", "rows b"), total=len(changed),
+                              title=f"{len(changed)} of {len(partitions)} partitions differ"))
+    return View(title, Status.DONE, tuple(parts))
 
 
 def _digests_of(state: Manifest) -> set[str]:
@@ -182,11 +252,11 @@ def _named(partition: Mapping[str, str]) -> str:
 
 def partition_changes(old: Manifest, new: Manifest) -> list[Row]:
     """Each partition of either state, and whether it is the same, other, added or dropped."""
-    before, after = _by_partition(old), _by_partition(new)
+    before, after = (_by_partition(state) for state in (old, new))
     rows: list[Row] = []
     for name in sorted({*before, *after}):
-        was, now = before.get(name, []), after.get(name, [])
-        same = sorted(file.digest for file in was) == sorted(file.digest for file in now)
+        was, now = before.get(name, ()), after.get(name, ())
+        same = {file.digest for file in was} == {file.digest for file in now}
         change = "added" if not was else "dropped" if not now else "same" if same else "changed"
         rows.append({"partition": name, "change": change, "rows_a": sum(file.rows for file in was),
                      "rows_b": sum(file.rows for file in now)})
@@ -194,48 +264,80 @@ def partition_changes(old: Manifest, new: Manifest) -> list[Row]:
 
 
 def _by_partition(state: Manifest) -> dict[str, list[FileRef]]:
-    """The files of each partition: data that lie elsewhere have as many as they like."""
+    """The files of each partition; it may have several."""
     found: dict[str, list[FileRef]] = {}
     for file in state.files:
         found.setdefault(_named(file.partition), []).append(file)
     return found
 
 
-def _row_changes(lake: Lake, old: Manifest, new: Manifest) -> dict[str, Cell]:
-    """How many rows are in one state only; only files that differ are read, and only columns that both have."""
-    shared = _digests_of(old) & _digests_of(new)
-    columns = ", ".join(quote(name) for name in new.columns if name in old.columns)
-    if not columns:
-        return {"rows_added": new.rows, "rows_removed": old.rows}
-    before, after = (Manifest(state.dataset, state.columns, tuple(f for f in state.files if f.digest not in shared))
-                     for state in (old, new))
-
-    def only(these: Manifest, those: Manifest) -> int:
-        query = f"SELECT {columns} FROM {lake.scan(these)} EXCEPT ALL SELECT {columns} FROM {lake.scan(those)}"
-        return int(lake.connect().execute(f"SELECT count(*) FROM ({query})").fetchall()[0][0])
-
-    return {"rows_added": only(after, before), "rows_removed": only(before, after)}
+# -- letting go -------------------------------------------------------------------------------------------------
 
 
-def _columns(lake: Lake, old: Manifest, new: Manifest) -> Table:
-    was, now = _digests(lake, old), _digests(lake, new)
-    rows: list[Row] = []
-    for name in dict.fromkeys((*old.columns, *new.columns)):
-        types = old.columns.get(name), new.columns.get(name)
-        change = ("added" if types[0] is None else "dropped" if types[1] is None else "other type"
-                  if types[0] != types[1] else "same" if was[name] == now[name] else "other values")
-        rows.append({"column": name, "change": change, "type_a": types[0], "type_b": types[1],
-                     "nulls_a": was.get(name, (None, None))[0], "nulls_b": now.get(name, (None, None))[0],
-                     "digest_a": was.get(name, (None, None))[1], "digest_b": now.get(name, (None, None))[1]})
-    return Table.of("columns", rows, "column", "change", "type_a", "type_b", "nulls_a", "nulls_b")
+@act(of=snapshot)
+@click.option("--keep", default="30d", show_default=True, help="What was current, or was judged, in this time stays.")
+@click.option("--grace", default="1d", show_default=True, help="Younger files stay: somebody may be at work with them.")
+@click.option("--all", "everything", is_flag=True, help="Name each state that goes or stays, with the reasons.")
+def gc(session: Session, keep: str, grace: str, everything: bool) -> Plan:
+    """Remove the states that nothing needs, and the files that only they had.
+
+    What stays whatever its age: current states, what any version of a model was trained or tested on, what an
+    incident's window needs, tagged states, states under legal hold, kept results, and all documents (_objects).
+
+    \b
+    Example: mlops-tui snapshot gc --keep 90d
+    """
+    session.declared()
+    span, least = (_duration(text) for text in (keep, grace))
+    found = collecting.due(session, span, least)
+    return Plan(collecting.plan_view(session, found, everything), lambda: collecting.collect(session, found, span))
 
 
-def _digests(lake: Lake, state: Manifest) -> dict[str, tuple[int, str]]:
-    """For each column its nulls, and a digest of its values that does not depend on the order of the rows."""
-    asked = ", ".join(f"count(*) - count({quote(name)}), coalesce(sum(CAST(hash({quote(name)}) AS HUGEINT)), 0)"
-                      for name in state.columns)
-    found = lake.connect().execute(f"SELECT {asked} FROM {lake.scan(state)}").fetchall()[0]
-    return {name: (int(found[2 * place]), f"{found[2 * place + 1]:x}") for place, name in enumerate(state.columns)}
+def _duration(text: str) -> timedelta:
+    try:
+        return duration(text)
+    except ValueError as problem:
+        raise BadInput(f"{problem}.") from problem
+
+
+@decide(of=snapshot)
+@click.argument("subject")
+def hold(session: Session, subject: str, reason: str) -> View:
+    """Keep SUBJECT, a dataset or one state of it (dataset@snapshot), whatever nobody needs: a legal hold.
+
+    \b
+    Example: mlops-tui snapshot hold flights --reason "case 4711"
+    """
+    dataset, id = _held(session, subject)
+    session.ledger.append(Hold(subject=dataset, event="held", snapshot=id, reason=reason))
+    what = f"{dataset}@{id[:12]}" if id else f"Every state of {dataset}"
+    return View(f"{what} is under legal hold", Status.DONE, (Facts({"dataset": dataset, "snapshot": id or None}),))
+
+
+@decide(of=snapshot)
+@click.argument("subject")
+def release(session: Session, subject: str, reason: str) -> View:
+    """End the legal hold on SUBJECT, named as it was when it was held.
+
+    \b
+    Example: mlops-tui snapshot release flights --reason "case 4711 is closed"
+    """
+    dataset, id = _held(session, subject)
+    standing = retention.holds(session.ledger.entries("hold"))
+    if (dataset, id) not in standing:
+        known = ", ".join(f"{name}@{each[:12]}" if each else name for name, each in standing)
+        raise NotFound(f"'{subject}' is under no legal hold.", next=f"There are: {known}." if known else "None is.")
+    session.ledger.append(Hold(subject=dataset, event="released", snapshot=id, reason=reason))
+    return View(f"{dataset}{f'@{id[:12]}' if id else ''} is under legal hold no more", Status.DONE,
+                (Facts({"dataset": dataset, "snapshot": id or None}),))
+
+
+def _held(session: Session, subject: str) -> tuple[str, str]:
+    """The dataset and the snapshot that the words mean; the latter is empty where they name none."""
+    session.declared()
+    name, _, version = subject.rpartition("/")[2].partition("@")
+    _of(session, session.ledger.entries("snapshot"), name)
+    return name, session.snapshot(subject).id if version else ""
 
 
 # -- naming and bringing back -----------------------------------------------------------------------------------
@@ -294,6 +396,8 @@ def _restored(session: Session, old: Manifest, now: Manifest) -> View:
         mine = [entry for entry in entries if entry.kind == "snapshot" and entry.subject == old.dataset]
         if folds.current_snapshot(mine) != now.id:
             raise Conflict(f"{old.dataset} has changed meanwhile.", next="Look at the plan again.")
+        session.data().keep(old)
+        session.data().require(old)
         yield Snapshot(subject=old.dataset, snapshot=old.id, parent=now.id, rows=old.rows, bytes=old.bytes,
                        source="restore")
 
@@ -301,3 +405,22 @@ def _restored(session: Session, old: Manifest, now: Manifest) -> View:
     return View(f"{old.dataset} is {old.id[:12]} again", Status.DONE,
                 (Facts({"dataset": old.dataset, "snapshot": old.id, "rows": old.rows}),),
                 (Action("Its states", ("snapshot", "log", old.dataset)),))
+
+
+# -- where it comes from ----------------------------------------------------------------------------------------
+
+
+@look(of=snapshot)
+@click.argument("subject")
+@click.option("--all", "everything", is_flag=True, help="Name each file, state, step and version.")
+def lineage(session: Session, subject: str, everything: bool) -> View:
+    """Where SUBJECT comes from and what came of it: source files, states, pipeline steps, models, predictions.
+
+    SUBJECT is a dataset[@snapshot], a model[@version], or the name of a file that was taken in.
+
+    \b
+    Example: mlops-tui snapshot lineage flights-delay@champion
+             mlops-tui snapshot lineage 2013-06-01.parquet
+    """
+    session.declared()
+    return lineage_view(session, subject, everything)

@@ -8,12 +8,13 @@ import duckdb
 from mlops_tui import declare
 from mlops_tui.capability import LocalPath, local_path, measure
 from mlops_tui.data._batch import Batch, Judged, alone, opened
-from mlops_tui.data._verdict import advice, finding, monitor_of, rules_table, summary, verdict
+from mlops_tui.data._targets import check_target, is_text, write
+from mlops_tui.data._verdict import advice, bad_rows, evolution, finding, monitor_of, rules_table, summary, verdict
 from mlops_tui.errors import NotDeclared, NotFound, nearest
 from mlops_tui.kinds import Contract
 from mlops_tui.rowrules import Rule
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View
+from mlops_tui.view import Action, Cell, Facts, Part, Status, Table, Text, View
 
 FIRST = 5  # bad rows that are shown
 
@@ -35,13 +36,12 @@ def validate(session: Session, contract: str, file: Path, good: Path | None, qua
     batch = opened(session, declared, where, [file], _cursor(session))
     for target in (good, quarantine):
         if target is not None:
-            batch.check_target(target, overwrite=overwrite)
+            check_target(target, batch.paths, overwrite=overwrite)
     judged = batch.judged(_makes_bad)
     if good is not None:
-        batch.write(batch.good_as_read(judged), good)
+        write(batch.cursor, batch.good_as_read(judged), good, batch.paths)
     if quarantine is not None:
-        as_text = quarantine.suffix.lower() == ".csv"
-        batch.write(batch.quarantine(judged, as_text=as_text), quarantine)
+        write(batch.cursor, batch.quarantine(judged, as_text=is_text(quarantine)), quarantine, batch.paths)
     watching, monitor = monitor_of(session, "validate", name)
     status, title = verdict(batch, judged, monitor), summary(batch, judged, file.name)
     if name:
@@ -80,24 +80,13 @@ def _parts(batch: Batch, judged: Judged) -> list[Part]:
     facts: dict[str, Cell] = {"rows": judged.rows, "good_rows": judged.good_rows, "bad_rows": judged.bad_rows,
                               "warned_rows": judged.warned_rows}
     bad = [_first_bad_rows(batch, judged)] if judged.bad_rows else []
-    notes = [*advice(batch, judged), *(f"Not checked: {each}" for each in batch.rules.unchecked)]
+    notes = [*evolution(batch), *advice(batch, judged), *(f"Not checked: {each}" for each in batch.rules.unchecked)]
     return [Facts(facts), rules_table(batch, judged), *bad, *map(Text, notes)]
 
 
 def _first_bad_rows(batch: Batch, judged: Judged) -> Table:
-    """Some bad rows: where they are in the file, which rules they break, and what stands there."""
-    columns = {rule.id: rule.column.split(",") for rule in batch.rules.rules}
-    rows: list[Row] = []
-    for found in batch.rows_of(f"{batch.quarantine(judged)} LIMIT {FIRST}"):
-        broken = dict.fromkeys(name for rule in found["_rules"] for name in columns[rule] if name in batch.columns)
-        rows.append({"row": found["_row"], "rules": tuple(found["_rules"]),
-                     "values": tuple(f"{name}={_value(found[name])}" for name in broken)})
-    few = f"The first {len(rows)} of {judged.bad_rows:,} bad rows" if judged.bad_rows > len(rows) else "Bad rows"
-    return Table.of("bad_rows", rows, "row", "rules", "values", title=f"{few}, counted from 0")
-
-
-def _value(value: object) -> str:
-    return "(nothing)" if value is None else str(value)
+    few = f"The first {FIRST} of {judged.bad_rows:,} bad rows" if judged.bad_rows > FIRST else "Bad rows"
+    return bad_rows(batch.rows_of(f"{batch.quarantine(judged)} LIMIT {FIRST}"), f"{few}, counted from 0")
 
 
 def _next(contract: str, file: Path, quarantine: Path | None, judged: Judged, takes: str) -> tuple[Action, ...]:

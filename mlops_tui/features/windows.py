@@ -1,264 +1,243 @@
-"""Features of a model's rows, each as it was known at the row's own time: past windows only, no leaks."""
+"""Lags, rolling and expanding aggregates, each as it was known at the row's own time: past windows only, no leaks."""
 
-import hashlib
-import json
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, time, timedelta
-from functools import lru_cache
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import duckdb
 
-from mlops_tui import pointintime
-from mlops_tui.capability import measure
-from mlops_tui.errors import BadInput
-from mlops_tui.kinds import Contract, Feature, Model
-from mlops_tui.moments import moment
+from mlops_tui import folds, pointintime
+from mlops_tui.capability import LocalPath, measure
+from mlops_tui.errors import BadInput, nearest
+from mlops_tui.features import _leaks, _model_rows
+from mlops_tui.features._as_view import view_sql
+from mlops_tui.features._built import alike, columns_of, plan_of
+from mlops_tui.project import read_feature
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View
-from store.facts import Finding
-from store.lake import Lake, Manifest
+from mlops_tui.transforms.windows import AGGREGATES, Windows, spans, sql
+from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, Text, View
+from store.columns import write_rows
+from store.facts import Fact, Proposal
+from store.lake import Manifest
 from store.quoting import quote
-from store.refusal import Unreadable, nearest
+from store.scan import engine, scan_file
 
-DAY, MONTH = timedelta(days=1), timedelta(days=31)
+if TYPE_CHECKING:
+    from store.ledger import Entry
+
+PREVIEW = 10
 
 
 @dataclass(frozen=True)
-class Job:
-    """What is to be built: the declarations, the window, and the files that it reads."""
+class Source:
+    """A file or a dataset whose rows get windows: what follows FROM, its columns with their types, and its name."""
 
+    connection: duckdb.DuckDBPyConnection
+    relation: str
+    columns: Mapping[str, str]
     name: str
-    model: Model
-    contract: Contract
-    views: tuple[Feature, ...]
-    bounds: tuple[datetime, datetime]
-    sources: Mapping[str, Manifest]
-    contracts: Mapping[str, Contract]
-    zone: str
+    where: str
+    manifest: Manifest | None = None
 
-    @property
-    def dataset(self) -> str:
-        return f"{self.name}.features"
+
+def _listed(_: click.Context, __: click.Parameter, value: str | None) -> tuple[str, ...]:
+    return tuple(part.strip() for part in value.split(",") if part.strip()) if value else ()
 
 
 @measure
-@click.argument("model")
-@click.option("--day", default=None, help="One local day, such as 2013-06-01.")
-@click.option("--from", "start", default=None, help="First local day of a longer window.")
-@click.option("--to", "end", default=None, help="The local day after the last one.")
-@click.option("--check-leaks", type=int, default=0, help="Recompute N rows with the future removed and compare.")
-def windows(session: Session, model: str, day: str | None, start: str | None, end: str | None,
-            check_leaks: int) -> View:
-    """Build the features of MODEL's rows, each as known at the row's time.
+@click.argument("subject", required=False)
+@click.option("--day", default=None, help="Of a model: one local day, such as 2013-06-01.")
+@click.option("--from", "start", default=None, help="Of a model: first local day of a longer window.")
+@click.option("--to", "end", default=None, help="Of a model: the local day after the last one.")
+@click.option("--file", type=LocalPath(), default=None, help="A Parquet, CSV or JSON file, instead of SUBJECT.")
+@click.option("--entity", callback=_listed, default=None, help="Columns that say whose row it is: a,b.")
+@click.option("--time", "time_column", default=None, help="The column of the row's time.")
+@click.option("--column", callback=_listed, default=None, help="Columns that are aggregated: x,y.")
+@click.option("--rolling", callback=_listed, default=None, help="Windows of time before the row: 1h,24h.")
+@click.option("--aggregate", callback=_listed, default="mean", show_default=True, help=", ".join(AGGREGATES))
+@click.option("--lag", callback=_listed, default=None, help="The n-th newest value before the row: 1,7.")
+@click.option("--expanding", is_flag=True, help="Aggregate all that came before, too.")
+@click.option("--available-after", default="0s", show_default=True, help="A row is known so long after its time.")
+@click.option("--known-at", default="", help="The column that says when a row arrived.")
+@click.option("--own", is_flag=True, help="A row sees itself and others of the same time.")
+@click.option("--sql", "sql_file", type=LocalPath(), default=None, help="Check this feature view over the file.")
+@click.option("--outcome", multiple=True, help="With --sql: COLUMN=KNOWN, a value known only at the time in KNOWN.")
+@click.option("--view", "view_name", default="", help="Give the windows as the SQL of a feature view of this name.")
+@click.option("--out", type=LocalPath(), default=None, help="Write the rows, with their windows, to this file.")
+@click.option("--check-leaks", type=int, default=0, help="Recompute N moments with the future removed and compare.")
+def windows(session: Session, subject: str | None, day: str | None, start: str | None, end: str | None,
+            file: Path | None, entity: tuple[str, ...], time_column: str | None, column: tuple[str, ...],
+            rolling: tuple[str, ...], aggregate: tuple[str, ...], lag: tuple[str, ...], expanding: bool,
+            available_after: str, known_at: str, own: bool, sql_file: Path | None, outcome: tuple[str, ...],
+            view_name: str, out: Path | None, check_leaks: int) -> View:
+    """Build features of SUBJECT, or of a file, each as known at the row's time.
 
-    Days that were built before from the same data and declarations are not built again.
+    A model: its rows with all its features; days built before are not built again. A dataset or a file: its rows with
+    the lags, rolling and expanding aggregates asked for, of rows that are earlier and known. A feature view: looked
+    through for leaks.
 
     \b
     Example: mlops-tui windows flights-delay --from 2013-01-01 --to 2013-06-01
-             mlops-tui windows flights-delay --day 2013-06-01 --check-leaks 5
+             mlops-tui windows --file trips.csv --entity place --time at --column delay --rolling 1h,1d --out rows.csv
+             mlops-tui windows weather --check-leaks 20
     """
-    job = _job(session, model, _bounds(session, day, start, end))
-    built, fresh = _built(session, job)
-    view = _view(job, built, fresh)
-    return _leaks(session, job, built, check_leaks, view) if check_leaks > 0 else view
+    kind = "" if subject is None else session.declared().subject(subject, "model", "dataset", "feature").kind
+    if kind == "model":
+        return _model_rows.build(session, str(subject), day, start, end, check_leaks)
+    if kind == "feature":
+        return _leaks_of_view(session, session.declared().subject(str(subject), "feature").name, check_leaks)
+    source = _source(session, subject, file)
+    if sql_file is not None:
+        return _leaks_of_sql(session, source, sql_file, time_column, known_at, outcome, check_leaks)
+    if not entity or time_column is None or not column:
+        raise BadInput("Which windows?", next="Give --entity, --time, --column, and --rolling, --lag or --expanding.")
+    asked = Windows(entity, time_column, column, rolling, expanding, aggregate, _numbers(lag),
+                    spans([available_after])[0], known_at, own)
+    asked.checked(source.columns, source.where)
+    if view_name:
+        return _as_view(session, asked, source, view_name)
+    return _made(session, asked, source, out, check_leaks)
 
 
-def _bounds(session: Session, day: str | None, start: str | None, end: str | None) -> tuple[date, date]:
-    zone = session.declared().zone
-    if day is not None:
-        if start or end:
-            raise BadInput("Give --day, or --from and --to, not both.")
-        first = moment(day, zone).date()
-        return first, first + timedelta(days=1)
-    if start is None or end is None:
-        raise BadInput("Which rows?", next="Give --day DAY, or --from DAY and --to DAY.")
-    first, last = moment(start, zone).date(), moment(end, zone).date()
-    if first >= last:
-        raise BadInput(f"--from {first} is not before --to {last}.")
-    return first, last
+def _numbers(texts: tuple[str, ...]) -> tuple[int, ...]:
+    wrong = next((text for text in texts if not text.isdecimal()), None)
+    if wrong is not None:
+        raise BadInput(f"'{wrong}' is no lag.", next="Write --lag 1,7.")
+    return tuple(map(int, texts))
 
 
-def _job(session: Session, text: str, days: tuple[date, date]) -> Job:
-    project = session.declared()
-    subject = project.subject(text, "model")
-    model = project.model(subject.name)
-    views = pointintime.declared_views(model, project.features, str(project.path_of("model", subject.name)))
-    bounds = tuple(datetime.combine(day, time(), project.zone) for day in days)
-    whole = Job(subject.name, model, project.dataset(model.label.dataset), tuple(views), (bounds[0], bounds[1]),
-                {name: session.snapshot(name) for name in _datasets(model, views, project.datasets)},
-                project.datasets, str(project.zone))
-    return narrowed(whole, whole.bounds)
+def _source(session: Session, subject: str | None, file: Path | None) -> Source:
+    """The dataset or the file; one thread, so that sums of floating-point numbers have one order."""
+    if (subject is None) == (file is None):
+        raise BadInput("Windows of what?", next="Name a model, a dataset or a feature view, or give --file FILE.")
+    connection = engine()
+    if file is not None:
+        scan = scan_file(file, connection)
+        connection.execute("SET threads = 1")
+        return Source(connection, scan.relation, {each.name: each.type for each in scan.fields.values()}, file.stem,
+                      str(file))
+    name = session.declared().subject(str(subject), "dataset").name
+    manifest = session.snapshot(str(subject))
+    connection.execute("SET threads = 1")
+    return Source(connection, alike(session.data(), manifest), manifest.columns, name, name, manifest)
 
 
-def _datasets(model: Model, views: Sequence[Feature], declared: Mapping[str, Contract]) -> list[str]:
-    return [reading.dataset for reading in pointintime.readings(model, views, list(declared))]
+# -- the rows with their windows ------------------------------------------------------------------------------------
 
 
-def narrowed(job: Job, bounds: tuple[datetime, datetime]) -> Job:
-    """The same for a shorter window, reading only the days that its rows need."""
-    sources: dict[str, Manifest] = {}
-    for reading in pointintime.readings(job.model, job.views, list(job.contracts)):
-        source = job.sources[reading.dataset]
-        if "day" in job.contracts[reading.dataset].partition_by and reading.back is not None:
-            first, last = bounds[0] - reading.back - timedelta(days=1), bounds[1] - timedelta(microseconds=1)
-            source = source.within(day=(f"{first:%Y-%m-%d}", f"{last:%Y-%m-%d}"))
-        sources[reading.dataset] = source
-    return replace(job, bounds=bounds, sources=sources)
+def _made(session: Session, asked: Windows, source: Source, out: Path | None, check_leaks: int) -> View:
+    """The rows written entity by entity, or the first of them shown; of a dataset they are kept as NAME.windows."""
+    query = sql(asked, source.relation, source.columns, source.where, ordered=False)
+    facts: dict[str, Cell] = {"features": len(asked.names), "entity": asked.entity, "time": asked.time}
+    parts: list[Facts | Table] = []
+    session.progress(0, 0, f"windows of {source.name}")
+    if out is not None:
+        facts |= {"rows": write_rows(out, query, source.connection), "file": str(out)}
+    elif source.manifest is not None:
+        written = session.data().write(f"{source.name}.windows", query, sort=(*asked.entity, asked.time),
+                                       connection=source.connection)
+        kept, _ = session.commit(written, source=f"windows {source.name}")
+        facts |= {"rows": kept.rows, "dataset": kept.dataset, "snapshot": kept.id}
+    else:
+        facts |= {"rows": source.connection.execute(f"SELECT count(*) FROM {source.relation}").fetchall()[0][0]}
+        parts.append(_preview(asked, source, sql(asked, source.relation, source.columns, source.where)))
+    shown = Table.of("features", [{"feature": name, "column": column} for name, column in asked.names.items()],
+                     "feature", "column", title="Features")
+    view = View(f"{facts['rows']:,} rows of {source.name} with {len(asked.names)} windows", Status.DONE,
+                (Facts(facts), shown, *parts))
+    if check_leaks < 1:
+        return view
+    told = _leaks.said(session, source.name, _leaks.of_rows(session, source.connection, asked, source.relation,
+                                                            source.columns, check_leaks))
+    return View(told.title, told.status, (*view.parts, *told.parts))
 
 
-def _built(session: Session, job: Job) -> tuple[Manifest, int]:
-    """The window's files, each day's computed unless it was before from the same inputs; and how many days were."""
-    lake, keys = session.data(), _day_keys(job)
-    known = {day: found for day, key in keys.items() if (found := lake.result(job.dataset, key)) is not None}
-    missing = [day for day in keys if day not in known]
-    for first, last in _runs(missing):
-        part = narrowed(job, (_midnight(job, first), _midnight(job, last + DAY)))
-        written = lake.write(job.dataset, _select(part), partition_by=("day",), connection=_opened(lake, part))
-        files = {file.partition["day"]: (file,) for file in written.files}
-        for day in (each for each in missing if first <= each <= last):
-            known[day] = Manifest(job.dataset, written.columns, files.get(str(day), ()))
-            lake.keep_result(keys[day], known[day])
-    built = _together(job, list(known.values()))
-    if not built.files:
-        raise BadInput(f"'{job.model.label.dataset}' has no rows from {job.bounds[0]:%Y-%m-%d} to "
-                       f"{job.bounds[1]:%Y-%m-%d}.", next=f"Try: mlops-tui snapshot log {job.model.label.dataset}")
-    lake.keep(built)
-    session.commit(built, source="windows", key=_key(job))
-    return built, len(missing)
+def _preview(asked: Windows, source: Source, query: str) -> Table:
+    names = [*asked.entity, asked.time, *asked.names]
+    rows = source.connection.execute(f"SELECT {', '.join(map(quote, names))} FROM ({query}) LIMIT {PREVIEW}").fetchall()
+    listed: list[Row] = [{name: value if value is None or isinstance(value, bool | int | float) else str(value)
+                          for name, value in zip(names, row, strict=True)} for row in rows]
+    return Table.of("rows", listed, *names, title="The first rows")
 
 
-def _day_keys(job: Job) -> dict[date, str]:
-    """The key of each local day of the window."""
-    first, end = (bound.date() for bound in job.bounds)
-    keys: dict[date, str] = {}
-    while first < end:
-        last = min(first + MONTH, end)  # a day's files are looked up among those of its month, not of all years
-        month = narrowed(job, (_midnight(job, first), _midnight(job, last)))
-        for day in (first + DAY * number for number in range((last - first).days)):
-            keys[day] = _key(narrowed(month, (_midnight(job, day), _midnight(job, day + DAY))))
-        first = last
-    return keys
+def _as_view(session: Session, asked: Windows, source: Source, name: str) -> View:
+    """The SQL of a feature view; of a declared dataset it is put forward as a file of the project."""
+    if not name.replace("_", "a").replace("-", "a").isalnum():
+        raise BadInput(f"'{name}' cannot be the name of a view.", next="Use letters, digits, hyphens and underscores.")
+    text = view_sql(asked, source.name, source.columns)
+    facts: dict[str, Cell] = {"feature": name, "path": f"features/{name}.sql", "features": len(asked.names)}
+    if source.manifest is None or session.project is None or not session.ledger.recording:
+        return View(f"Feature view {name}", Status.DONE, (Facts(facts), Text(text, "code")))
+    path = session.project.root / "features" / f"{name}.sql"
+    before = path.read_text(encoding="utf-8") if path.is_file() else ""
+    number: list[str] = []
+
+    def decide(entries: "Sequence[Entry]") -> Iterable[Fact]:
+        number[:] = [folds.next_id("P", {entry.subject for entry in entries if entry.kind == "proposal"})]
+        return (Proposal(subject=number[0], event="proposed", path=f"features/{name}.sql", content=text, before=before,
+                         why=f"windows of {source.name}", origin="windows"),)
+
+    session.ledger.transact(decide)
+    return View(f"{number[0]} puts forward the feature view {name}", Status.DONE,
+                (Facts(facts | {"proposal": number[0]}), Text(text, "code")),
+                (Action("Write it", ("adopt", number[0])),))
 
 
-def _key(job: Job) -> str:
-    """Digest of all that the rows depend on, the query and the snapshots that it reads: the same key, the same rows."""
-    content = [_select(job), {name: source.id for name, source in sorted(job.sources.items())}, duckdb.__version__]
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+# -- leaks ----------------------------------------------------------------------------------------------------------
 
 
-def _midnight(job: Job, day: date) -> datetime:
-    return datetime.combine(day, time(), job.bounds[0].tzinfo)
+def _leaks_of_view(session: Session, name: str, wanted: int) -> View:
+    """A declared view over its datasets as they were known at sampled moments."""
+    if wanted < 1:
+        raise BadInput(f"'{name}' is a feature view.", next=f"Try: mlops-tui windows {name} --check-leaks 20")
+    plan, lake = plan_of(session, name), session.data()
+    cursor = lake.connect()
+
+    def see(at: datetime | None) -> None:
+        for dataset, source in plan.sources.items():
+            scan = alike(lake, source)
+            rows = f"SELECT * FROM {scan}" if at is None else pointintime.as_known(plan.contracts[dataset], scan, at)
+            cursor.execute(f"CREATE OR REPLACE TEMP VIEW {quote(dataset)} AS {rows}")
+
+    see(None)
+    found = _leaks.of_view(session, cursor, plan.view, plan.columns, see, wanted)
+    return _leaks.said(session, name, found, tuple(source.id for source in plan.sources.values()),
+                       session.declaration("feature", name))
 
 
-def _runs(days: Sequence[date]) -> list[tuple[date, date]]:
-    """Days that follow each other, as first and last: each run is built in one query."""
-    there = set(days)
-    return list(zip([day for day in days if day - DAY not in there], [day for day in days if day + DAY not in there],
-                    strict=True))
+def _leaks_of_sql(session: Session, source: Source, file: Path, time: str | None, known_at: str,
+                  outcome: tuple[str, ...], wanted: int) -> View:
+    """A view's SQL over a file, which it reads by the file's name without its ending."""
+    view = read_feature(file)
+    if time is None:
+        raise BadInput("When did a row of the file happen?", next="Add: --time COLUMN, and --known-at COLUMN.")
+    later = dict(_outcome(text) for text in outcome)
+    for name in (time, *([known_at] if known_at else []), *later, *later.values()):
+        if name not in source.columns:
+            raise BadInput(f"There is no column '{name}'.", where=source.where, next=nearest(name, source.columns))
+    columns = columns_of(view, ((source.name, tuple(source.columns.items())),))
+    cursor = source.connection
+
+    def see(at: datetime | None) -> None:
+        rows = f"SELECT * FROM {source.relation}"
+        if at is not None:
+            cut = pointintime.moment(at)
+            hidden = [f"CASE WHEN {quote(when)} <= {cut} THEN {quote(name)} END AS {quote(name)}"
+                      for name, when in later.items()]
+            replaced = f"REPLACE ({', '.join(hidden)})" if hidden else ""
+            rows = (f"SELECT * {replaced} FROM {source.relation} "
+                    f"WHERE coalesce({quote(known_at or time)}, {quote(time)}) <= {cut}")
+        cursor.execute(f"CREATE OR REPLACE TEMP VIEW {quote(source.name)} AS {rows}")
+
+    see(None)
+    return _leaks.said(session, view.name, _leaks.of_view(session, cursor, view, columns, see, wanted or 20))
 
 
-def _together(job: Job, parts: Sequence[Manifest]) -> Manifest:
-    files = sorted((file for part in parts for file in part.files), key=lambda file: file.path)
-    return Manifest(job.dataset, parts[0].columns, tuple(files))
-
-
-def _opened(lake: Lake, job: Job, cut: datetime | None = None) -> duckdb.DuckDBPyConnection:
-    """A connection that sees the job's datasets by name; with `cut`, only what was known then."""
-    connection = lake.connect()
-    for name, source in job.sources.items():
-        scan = _alike(lake, source)
-        query = f"SELECT * FROM {scan}" if cut is None else pointintime.as_known(job.contracts[name], scan, cut)
-        connection.execute(f"CREATE OR REPLACE TEMP VIEW {quote(name)} AS {query}")
-    return connection
-
-
-def _alike(lake: Lake, source: Manifest) -> str:
-    """The rows of a source with its columns of today, whatever its older files have: a day alone reads like all."""
-    columns = [(quote(name), kind) for name, kind in source.columns.items()]
-    none = ", ".join(f"CAST(NULL AS {kind}) AS {name}" for name, kind in columns)
-    shown = ", ".join(f"CAST({name} AS {kind}) AS {name}" for name, kind in columns)
-    return f"(SELECT {shown} FROM (SELECT {none} WHERE false UNION ALL BY NAME SELECT * FROM {lake.scan(source)}))"
-
-
-def _select(job: Job) -> str:
-    key = pointintime.key_columns(job.model, job.contract)
-    schemas = tuple((name, tuple(source.columns.items())) for name, source in job.sources.items())
-    columns = {view.name: _columns(view, schemas) for view in job.views}
-    return pointintime.join(job.model, key, columns, {view.name: view for view in job.views}, job.bounds, job.zone)
-
-
-@lru_cache(maxsize=256)
-def _columns(view: Feature, schemas: tuple[tuple[str, tuple[tuple[str, str], ...]], ...]) -> list[str]:
-    """The columns that a view gives for datasets of these columns; its entity and time must be among them."""
-    connection = duckdb.connect(":memory:")
-    for name, columns in schemas:
-        listed = ", ".join(f"{quote(column)} {kind}" for column, kind in columns)
-        connection.execute(f"CREATE TABLE {quote(name)} ({listed})")
-    try:
-        found = [str(row[0]) for row in connection.execute(f"DESCRIBE {view.sql.strip().rstrip(';')}").fetchall()]
-    except duckdb.Error as problem:
-        raise Unreadable(f"The SQL of feature '{view.name}' does not run: {problem}", where=view.path) from problem
-    finally:
-        connection.close()
-    for column in (*view.entity, view.time):
-        if column not in found:
-            raise Unreadable(f"Feature '{view.name}' gives no column '{column}'.", where=view.path,
-                             next=nearest(column, found) or f"It gives {', '.join(found)}.")
-    return found
-
-
-def _view(job: Job, built: Manifest, fresh: int) -> View:
-    facts: dict[str, Cell] = {"rows": built.rows, "features": len(built.columns), "from": f"{job.bounds[0]:%Y-%m-%d}",
-                              "to": f"{job.bounds[1]:%Y-%m-%d}", "dataset": job.dataset, "key": _key(job),
-                              "built": "now" if fresh else "already there", "days_built": fresh}
-    rows: list[Row] = [{"feature": view.name, "entity": view.entity, "available_after": str(view.available_after),
-             "description": view.description} for view in job.views]
-    table = Table.of("features", rows, "feature", "entity", Column("available_after", "known after"), "description")
-    return View(f"Features of {job.name}", Status.DONE, (Facts(facts), table),
-                (Action("Train on them", ("train", job.name)),))
-
-
-def _leaks(session: Session, job: Job, built: Manifest, wanted: int, view: View) -> View:
-    """Recompute sampled rows with everything removed that was not known at their time; any difference is a leak."""
-    lake = session.data()
-    key = pointintime.key_columns(job.model, job.contract)
-    time_column = quote(job.model.split.time)
-    picked = lake.connect().execute(
-        f"SELECT DISTINCT {time_column} AS at FROM {lake.scan(built)} ORDER BY hash(epoch_us({time_column})) LIMIT ?",
-        [wanted]).fetchall()
-    differing: dict[str, int] = {}
-    compared = 0
-    for done, (at,) in enumerate(picked):
-        session.progress(done, len(picked), "looking for leaks")
-        compared += _compare_at(lake, job, built, at, key, differing)
-    session.progress(len(picked), len(picked), "looking for leaks")
-    status = Status.UNKNOWN if not compared else Status.FAIL if differing else Status.PASS
-    title = f"{len(differing)} of {job.name}'s features look into the future" if differing else \
-        f"No feature of {job.name} looks into the future in {compared} rows"
-    session.ledger.append(Finding(
-        check="leaks", subject=job.name, status=status.value, title=title, value=float(len(differing)), n=compared,
-        data=(built.id,), declaration=session.declaration("model", job.name), detail={"columns": sorted(differing)}))
-    rows: list[Row] = [{"column": name, "differing_rows": count} for name, count in sorted(differing.items())]
-    leaks = Table.of("leaks", rows, "column", "differing_rows", title="Leaking columns")
-    return View(title, status, (*view.parts, Facts({"rows_compared": compared, "moments": len(picked)}), leaks),
-                view.actions)
-
-
-def _compare_at(lake: Lake, job: Job, built: Manifest, at: datetime, key: Sequence[str],
-                differing: dict[str, int]) -> int:
-    """Count, for each column, the rows of one moment whose value changes when the future is removed."""
-    narrow = narrowed(job, (at, at + timedelta(microseconds=1)))
-    connection = _opened(lake, narrow, cut=at)
-    query = _select(narrow)
-    values = [column for column in built.columns if column not in (*key, job.model.split.time, "day")]
-    same = " AND ".join(f"a.{quote(column)} = b.{quote(column)}" for column in key)
-    counts = ", ".join(f"count(*) FILTER (a.{quote(column)} IS DISTINCT FROM b.{quote(column)})" for column in values)
-    day = f"{at.astimezone(job.bounds[0].tzinfo):%Y-%m-%d}"
-    there = lake.scan(built.within(day=(day, day)))
-    row = connection.execute(f"SELECT count(*), {counts} FROM ({query}) a JOIN {there} b ON {same}").fetchall()[0]
-    for column, count in zip(values, row[1:], strict=True):
-        if count:
-            differing[column] = differing.get(column, 0) + int(count)
-    return int(row[0])
+def _outcome(text: str) -> tuple[str, str]:
+    name, sign, when = text.partition("=")
+    if not sign:
+        raise BadInput(f"'{text}' is no outcome.", next="Write --outcome late=known_at")
+    return name.strip(), when.strip()

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mlops_tui import pointintime
+from mlops_tui import pointintime, preparing, rivals
 from mlops_tui.analysis.split import Fold, Spans, holdout, overlap_count
 from mlops_tui.errors import BadInput, Refusal
 from mlops_tui.kinds import Candidate, Model
@@ -23,6 +23,7 @@ from store.quoting import quote
 
 OUTCOME = "outcome_known_at"
 LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "skops")
+PREPARING_EDITION = 1  # counts up when the same steps give other values
 LADDER_EDITION = 1  # counts up when the baselines change, so that models are judged anew
 
 
@@ -98,7 +99,10 @@ def rows(session: Session, job: Job) -> Rows:
 def _made_before(session: Session, job: Job, key: str) -> Manifest | None:
     for entry in reversed(session.ledger.entries("snapshot", subject=job.dataset)):
         if isinstance(entry.fact, Snapshot) and entry.fact.key == key:
-            return session.data().manifest(job.dataset, entry.fact.snapshot)
+            found = rivals.kept(session, job.dataset, entry.fact.snapshot)
+            if found is not None:
+                session.data().renew(found)
+            return found
     return None
 
 
@@ -131,7 +135,7 @@ def split(session: Session, job: Job, made: Rows, folder: Path) -> Parts:
     overlap = overlap_count(spans, fold)
     if overlap:
         raise BadInput(f"{overlap} training rows of {job.name} know something of the test.")
-    read, files = frame.drop_columns(["starts", "ends", OUTCOME]), []
+    read, files = frame.drop_columns(["starts", "ends"]), []
     for name, chosen in (("train", fold.train), ("test", fold.test)):
         files.append(folder.absolute() / f"{name}.parquet")
         pq.write_table(read.take(pa.array(chosen)), files[-1])
@@ -162,7 +166,17 @@ def candidate_key(job: Job, made: Rows, candidate: Candidate, code: str) -> str:
     return _digest([job.name, made.rows.id, candidate.estimator, candidate.factory, dict(candidate.params),
                     code if candidate.factory else "", split.test, split.gap, job.model.seed, LADDER_EDITION,
                     job.model.threshold, [each.metric for each in job.model.criteria],
-                    [version(library) for library in LIBRARIES]])
+                    [version(library) for library in LIBRARIES],
+                    *([preparation(job)["steps"], PREPARING_EDITION] if preparation(job)["steps"] else ())])
+
+
+def preparation(job: Job) -> dict[str, Any]:
+    """The declared steps between features and estimator, and what a child needs to know of the rows to fit them."""
+    model = job.model
+    steps = preparing.steps_of([asdict(each) for each in model.prepare], [asdict(each) for each in model.interactions])
+    return {"steps": steps, "training": {
+        "label": model.label.column, "time": model.split.time, "known": OUTCOME, "key": list(job.keys), "gap": 0,
+        "seed": model.seed}}
 
 
 def code_digest(root: Path) -> str:

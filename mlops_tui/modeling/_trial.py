@@ -17,7 +17,7 @@ from mlops_tui.analysis.paired import Verdict, paired_bootstrap, verdict
 from mlops_tui.analysis.ranking import delong_test
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Candidate, Model
-from mlops_tui.modeling._training import Job, Parts, Rows, split
+from mlops_tui.modeling._training import Job, Parts, Rows, preparation, split
 from mlops_tui.session import Session
 from mlops_tui.view import finite
 from mlops_tui.workers import Child, answers, lines
@@ -29,13 +29,16 @@ SHOWN = ("roc_auc", "average_precision", "brier", "log_loss")
 
 @dataclass(frozen=True)
 class Trial:
-    """What came of one training: models, the columns they read, their scores' snapshot, measurements and contrasts."""
+    """What came of one training: models, their features, what the estimators read once these were prepared and how,
+    their scores' snapshot, measurements and contrasts."""
 
     job: Job
     rows: Rows
     parts: Parts
     models: Mapping[str, Mapping[str, Any]]
     inputs: Sequence[Mapping[str, Any]]
+    reads: Sequence[Mapping[str, Any]]
+    prepared: Mapping[str, Any] | None
     scores: str
     measured: Mapping[str, Mapping[str, Estimate]]
     contrasts: Mapping[str, Sequence[Mapping[str, Any]]]
@@ -48,7 +51,7 @@ class Trial:
 def trial(session: Session, rows: Rows, folder: Path, job: Job, candidates: Mapping[str, Candidate]) -> Trial:
     """Split, fit and measure, with files in `folder`; errors of the user's code come back with file and line."""
     metrics, label = metrics_of(job.model), job.model.label.column
-    parts, models, inputs, table = _fitted(session, rows, folder, job, candidates)
+    parts, models, told, table = _fitted(session, rows, folder, job, candidates)
     outcome, scores = table[label].to_numpy(), {name: table[name].to_numpy() for name in models}
     file = folder.absolute() / "scores.parquet"
     pq.write_table(table, file, compression="zstd")
@@ -62,12 +65,14 @@ def trial(session: Session, rows: Rows, folder: Path, job: Job, candidates: Mapp
     rungs = [name for name in scores if name not in candidates]
     contrasts = {name: [_contrast(metrics[0], outcome, (name, scores[name]), (rung, scores[rung])) for rung in rungs]
                  for name in candidates}
-    return Trial(job, rows, parts, models, inputs, stored.id, measured, contrasts)
+    return Trial(job, rows, parts, models, told["inputs"], told["reads"], told["prepared"], stored.id, measured,
+                 contrasts)
 
 
 def _fitted(session: Session, rows: Rows, folder: Path, job: Job, candidates: Mapping[str, Candidate]) -> tuple[
-        Parts, dict[str, Mapping[str, Any]], Sequence[Mapping[str, Any]], pa.Table]:
-    """The split; candidates and ladder, fitted in as many child processes as there are cores; the scores of all."""
+        Parts, dict[str, Mapping[str, Any]], Mapping[str, Any], pa.Table]:
+    """The split; candidates and ladder, fitted in as many child processes as there are cores; what the first says of
+    the rows; the scores of all."""
     few = rows.rows.rows * len(rows.rows.columns) <= MOST_CELLS
     shares = shared_out(list(candidates), lines() if few else 1)
     with ExitStack() as opened:
@@ -85,7 +90,7 @@ def _fitted(session: Session, rows: Rows, folder: Path, job: Job, candidates: Ma
     columns = {name: table[name] for table in tables for name in table.column_names}
     own = [*job.keys, job.model.split.time, job.model.label.column]
     scores = pa.table({name: columns[name] for name in [*own, *order]})
-    return parts, {name: fitted[name] for name in order}, told[0]["inputs"], scores
+    return parts, {name: fitted[name] for name in order}, told[0], scores
 
 
 def _log(session: Session, job: Job, number: int) -> Path:
@@ -99,7 +104,7 @@ def _request(rows: Rows, parts: Parts, job: Job, candidates: Mapping[str, Candid
     return {"kind": "fit", "train": parts.train, "test": parts.test, "label": job.model.label.column,
             "keys": [*job.keys, job.model.split.time], "features": rows.columns(job),
             "candidates": {name: asdict(each) for name, each in candidates.items()}, "ladder": number == 0,
-            "seed": job.model.seed, "out": out}
+            "seed": job.model.seed, "out": out, "prepare": preparation(job)}
 
 
 def shared_out(names: Sequence[str], most: int) -> list[list[str]]:

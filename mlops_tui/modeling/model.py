@@ -89,8 +89,8 @@ def show(session: Session, model: str) -> View:
     facts |= {"champion": state.champion or None, "champion_since": state.champion_since, "run_id": fact.run_id,
               "training": fact.training[:12], "seed": fact.seed}
     return View(_title(row), _standing(session, entries, subject.name) if version == state.champion else Status.DONE,
-                (Facts(facts), _metrics(fact, str(row["metric"])), _comparisons(fact), _versions(state),
-                 _history(entries, subject.name)), _actions(state, version))
+                (Facts(facts), _metrics(fact, str(row["metric"])), _comparisons(fact), *_prepared(fact),
+                 _versions(state), _history(entries, subject.name)), _actions(state, version))
 
 
 def _chosen(state: ModelState, subject: Subject) -> tuple[str, Trained]:
@@ -131,6 +131,17 @@ def _comparisons(fact: Trained) -> Table:
                        for each in fact.detail.get("contrasts", ())]
     return Table.of("comparisons", rows, "baseline", Column("estimate", "lead", digits=3), Column("low", digits=3),
                     Column("high", digits=3), "verdict", title="Lead on each baseline")
+
+
+def _prepared(fact: Trained) -> tuple[Table, ...]:
+    """What is done to the features before the estimator reads them, for a version that has such steps."""
+    found = fact.detail.get("prepare")
+    if not found:
+        return ()
+    rows: list[Row] = [{"step": each["step"], "columns": tuple(each["columns"]), "makes": tuple(each["makes"]),
+                        "digest": found["digest"]} for each in found["steps"]]
+    return (Table.of("preparation", rows, "step", "columns", "makes",
+                     title=f"Before the estimator, parameters {found['digest'][:12]}"),)
 
 
 def _versions(state: ModelState) -> Table:

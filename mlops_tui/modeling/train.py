@@ -4,10 +4,11 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from typing import Any
 
 import click
 
-from mlops_tui import pointintime
+from mlops_tui import pointintime, preparing
 from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput, NotDeclared, nearest
@@ -17,6 +18,7 @@ from mlops_tui.modeling._training import rows as training_rows
 from mlops_tui.modeling._trial import Trial, as_json, dumped, metrics_of, standing, trial
 from mlops_tui.moments import moment, told
 from mlops_tui.session import Session
+from mlops_tui.transforms.frozen import canonical, digest_of
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View
 from store.facts import Trained
 from store.tracking import Input, Record, Version
@@ -113,12 +115,17 @@ def _registered(session: Session, tried: Trial, name: str, key: str) -> Version:
     training = {"training": tried.rows.rows.id, "features": tried.rows.features.id, "labels": tried.rows.labels.id,
                 "scores": tried.scores, "window": [str(day) for day in job.days], **tried.parts.detail}
     return tracking.log_version(job.name, dumped(tried, name), Record(
-        inputs=tuple(Input(**each) for each in tried.inputs),
+        inputs=tuple(Input(**each) for each in tried.reads), prepare=_prepared(tried),
         params={"estimator": declared.estimator or declared.factory, "seed": job.model.seed, **declared.params},
         metrics={metric: each.value for metric, each in tried.measured[name].items() if each.value is not None},
         tags={"candidate": name, "key": key, "training": tried.rows.rows.id},
         documents={"declaration.yaml": session.declared().declaration("model", job.name).decode(),
                    "training.json": json.dumps(training, indent=1)}))
+
+
+def _prepared(tried: Trial) -> str:
+    """The frozen parameters of the steps before the estimator, as they are kept beside it; nothing without steps."""
+    return canonical(tried.prepared).decode() if tried.prepared else ""
 
 
 def _fact(session: Session, tried: Trial, name: str, version: Version, key: str) -> Trained:
@@ -135,7 +142,14 @@ def _fact(session: Session, tried: Trial, name: str, version: Version, key: str)
             "baselines": {rung: as_json(tried.measured[rung]) for rung in tried.ladder()},
             "descriptions": {each: tried.models[each]["description"] for each in (name, *tried.ladder())},
             "features": tried.rows.features.id, "labels": tried.rows.labels.id, "inputs": list(tried.inputs),
-            "seconds": model["seconds"], "notes": list(model["notes"])})
+            **_steps(tried), "seconds": model["seconds"], "notes": list(model["notes"])})
+
+
+def _steps(tried: Trial) -> dict[str, Any]:
+    """What was done to the features, with the digest of the parameters; nothing where they are read as they are."""
+    if not tried.prepared:
+        return {}
+    return {"prepare": {"digest": digest_of(tried.prepared), "steps": preparing.told(tried.prepared)}}
 
 
 # -- view -----------------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from duckdb import DuckDBPyConnection
 
-from mlops_tui import windowed
+from mlops_tui import anomalies, windowed
 from mlops_tui.analysis.verdict import Limits, rounded_up
 from mlops_tui.capability import measure, subject_or_files
 from mlops_tui.errors import BadInput, nearest
@@ -142,12 +142,24 @@ def _subject(session: Session, subject: Subject, declared: Monitor, judging: Jud
         rows = before.rows, now.rows
         enough = min(rows) >= max(1, declared.min_rows)
         shifts = compare(before, now, limits, chosen, session.progress) if enough else []
+    shifts = _quiet(session, subject, window, shifts)
     status, title = verdict(shifts) if enough else too_few(*rows, declared.min_rows)
     facts = {"compared": f"{_days(declared.window)} against {against.words}", "from": window[0], "to": window[1],
              "limits_from": judging.limits_from, **counts(shifts, *rows)}
     session.ledger.append(_finding(source, judging, window, shifts, status, f"{subject.name}: {title}", rows))
     actions = (Action("How well does it do?", ("performance", subject.name)),) if subject.kind == "model" else ()
     return answer(f"{subject.name}: {title}", status, facts, shifts, actions)
+
+
+def _quiet(session: Session, subject: Subject, window: windowed.Span, shifts: Sequence[Shift]) -> list[Shift]:
+    """A column that moved in days of which its contract knows why is no alarm, and says what is known."""
+    zone = session.declared().zone
+    days = window[0].astimezone(zone).date(), window[1].astimezone(zone).date()
+    moved = [shift.column for shift in shifts if shift.verdict.drifted]
+    known = anomalies.known_of(session.declared(), subject.kind, subject.name, moved, days) if moved else {}
+    return [replace(shift, verdict=replace(shift.verdict, drifted=False, reason=f"{known[shift.column]} "
+                                           f"({shift.verdict.reason})")) if shift.column in known else shift
+            for shift in shifts]
 
 
 def _days(span: timedelta) -> str:

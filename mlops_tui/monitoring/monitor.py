@@ -154,7 +154,7 @@ def _fired(alerts: Sequence[folds.Alert], now: datetime) -> Table:
 
 
 def _actions(name: str, declared: Monitor, alerts: Sequence[folds.Alert]) -> tuple[Action, ...]:
-    found = [Action("Look now", (declared.check, declared.subject, "--monitor", name))] if declared.every else []
+    found = [Action("Look now", declared.command(name))] if declared.every else []
     found += [Action(f"Its alert {each.id}", ("alert", "show", each.id)) for each in alerts if each.open][-2:]
     if declared.check in ("performance", "calibration"):
         found.append(Action("What would help?", ("remedy", declared.subject)))

@@ -7,8 +7,9 @@ from math import floor, log10
 
 from rich.text import Text as Line
 
-from mlops_tui.render.cells import cell_text, clean, digits_for, fit, number, real, width_of
-from mlops_tui.view import Cell, Column, Series
+from mlops_tui.render.cells import GLYPHS, cell_text, clean, digits_for, fit, number, real, width_of
+from mlops_tui.render.flow import flow
+from mlops_tui.view import Cell, Column, Series, Status
 
 COLOURS = ("cyan", "magenta")
 LIMITS = 2  # the owner of a band's limits, which are paler than what lies between them
@@ -300,10 +301,19 @@ def _shade(value: float | None, low: float, high: float) -> str:
 
 
 def edges(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:
-    """What leads to what, one line for each beginning."""
+    """What leads to what; where there is no room for a picture, one line for each beginning."""
+    pairs = [(cell_text(start, PLAIN, zone), cell_text(end, PLAIN, zone))
+             for start, end in zip(part.x, part.y, strict=False)]
+    names = list(dict.fromkeys([*map(clean, part.names), *(name for pair in pairs for name in pair)]))
+    marks = {clean(name): GLYPHS[status] for name, status in zip(part.names, part.other, strict=False)
+             if isinstance(status, Status)}
+    picture = flow(names, pairs, width, marks)
+    if picture is not None:
+        yield from picture
+        return
     leads: dict[str, list[str]] = {}
-    for start, end in zip(part.x, part.y, strict=False):
-        leads.setdefault(cell_text(start, PLAIN, zone), []).append(cell_text(end, PLAIN, zone))
+    for start, end in pairs:
+        leads.setdefault(start, []).append(end)
     size = max(min(max((width_of(name) for name in leads), default=1), width // 3), 1)
     for name, following in list(leads.items())[:ROWS]:
         line = Line.assemble("  ", fit(name, size), (" → ", COLOURS[0]), ", ".join(following))

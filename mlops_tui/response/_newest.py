@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from mlops_tui import folds, reactions
 from mlops_tui.folds import Alert
-from mlops_tui.kinds import Monitor
+from mlops_tui.kinds import Monitor, looking
 from mlops_tui.view import Action, Cell, Row, Status, Table, counted
 from store.facts import Finding
 from store.ledger import Entry
@@ -45,4 +45,4 @@ def table(alerts: Sequence[Alert], monitors: Mapping[str, Monitor], entries: Seq
 
 def again(alert: Alert) -> Action:
     """Let the monitor look again: only its own runs make its alert recover."""
-    return Action(f"Look again as {alert.monitor}", (alert.check, alert.about, "--monitor", alert.monitor))
+    return Action(f"Look again as {alert.monitor}", looking(alert.check, alert.about, alert.monitor))

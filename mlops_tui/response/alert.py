@@ -88,6 +88,7 @@ def show(session: Session, alert: str) -> View:
         "alert": found.id, "state": found.standing(session.now()), "severity": found.severity, "about": found.about,
         "since": found.opened_at, "monitor": found.monitor, "fired": found.fired, "owner": found.owner or None,
         "silent_until": told(found.until) if found.silent(session.now()) else None, "incidents": tuple(incidents)}
+    facts |= {"for": _reached(session, found.route)} if found.route else {}
     cause = next((entry.fact for entry in entries if entry.seq == found.finding), None)
     if isinstance(cause, Finding):
         facts |= {"value": cause.value, "limit": cause.limit, "n": cause.n, "from": told(cause.window[0]),
@@ -95,6 +96,13 @@ def show(session: Session, alert: str) -> View:
     own = [entry for entry in entries if entry.subject == found.id]
     parts = (Facts(facts), *_by_now(session, found, cause, entries), _timeline.table(own, session.declared().zone))
     return View(f"{found.id}: {found.title}", _status(found), parts, _next(found, incidents))
+
+
+def _reached(session: Session, route: str) -> str:
+    """Whom the alert is for: a person, or a role with those who hold it."""
+    people = session.declared().team.people
+    held = ", ".join(name for name, person in people.items() if route in person.roles)
+    return route if route in people else f"{route}: {held or 'nobody in team.yaml'}"
 
 
 def _by_now(session: Session, found: Alert, cause: Fact | None, entries: Sequence[Entry]) -> Iterator[Part]:

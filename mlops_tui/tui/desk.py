@@ -12,7 +12,7 @@ from textual.message import Message
 
 from mlops_tui.errors import Refusal
 from mlops_tui.tui.messages import Broken
-from mlops_tui.view import Facts, Status, Text, View
+from mlops_tui.view import Status, Text, View, refused
 
 if TYPE_CHECKING:
     from mlops_tui.tui.feed import Feed
@@ -72,9 +72,3 @@ class Desk:
             self._feed = feeds.Feed(self._root, self._person, self._read_only)
         feed: Feed = self._feed
         return feed
-
-
-def refused(problem: Refusal) -> View:
-    """An expected error as a view."""
-    facts = {name: value for name, value in (("where", problem.where), ("next", problem.next)) if value}
-    return View(problem.what, Status.ERROR, (Facts(facts),) if facts else ())

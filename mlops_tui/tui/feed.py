@@ -16,7 +16,6 @@ from mlops_tui.render.keep import written
 from mlops_tui.roles import Shape, bound_to
 from mlops_tui.session import ReplayClock
 from mlops_tui.tui.cache import FORM, path_of
-from mlops_tui.tui.desk import refused
 from mlops_tui.tui.filtering import wishes
 from mlops_tui.tui.messages import (
     Again,
@@ -36,7 +35,7 @@ from mlops_tui.tui.messages import (
 )
 from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.widgets.source import SIZE
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, worst
+from mlops_tui.view import Cell, Column, Facts, Row, Status, Table, View, refused, worst
 from store.facts import Command, Fact, Finding
 from store.ledger import Term
 
@@ -148,16 +147,14 @@ class Feed:
         return Listed(id, (), problem) if problem is not None else Listed(id, section.rows(views))
 
     def detail(self, id: str, argv: tuple[str, ...]) -> Detailed:
-        """What a row leads to; with a pipeline, its jobs."""
+        """What a row leads to; with the steps of a pipeline, its jobs."""
         view = self.session.perform(argv).view
-        if argv[0] == "pipeline":
+        if argv[:2] == ("pipeline", "status"):
             mine = [job for job in jobs.newest(self.session, 50) if job.argv[:3] == ("pipeline", "run", argv[-1])]
             table = Table.of("jobs", [{**job_row(job), "argv": ("job", "log", str(job.id))} for job in mine[:8]],
                              Column("job", digits=0), "status", Column("done", share=True, digits=0), "left",
                              Column("seconds", "took", unit="s", digits=1), "who", title="Its jobs")
-            view = replace(view, parts=(*view.parts, table),
-                           actions=(*view.actions, Action("Which steps would run?", ("pipeline", "plan", argv[-1])),
-                                    Action("What leads to what?", ("pipeline", "graph", argv[-1]))))
+            view = replace(view, parts=(*view.parts, table))
         return Detailed(id, argv, view)
 
     def again(self, argv: tuple[str, ...]) -> Again:

@@ -1,7 +1,7 @@
 """The parts of the dashboard that are a list beside the detail of its row: which commands fill them, how rows look."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from rich.text import Text
@@ -17,8 +17,19 @@ SEVERITIES = ("critical", "high", "medium", "low")
 
 
 @dataclass(frozen=True)
+class Side:
+    """One side of a row: what it is called, and the command that shows it of the thing named."""
+
+    title: str
+    command: Callable[[str], tuple[str, ...]]
+
+
+@dataclass(frozen=True)
 class Section:
-    """`looks` are the commands whose answers `rows` makes a list of; a row's `argv` shows its detail."""
+    """`looks` are the commands whose answers `rows` makes a list of; a row's `argv` shows its detail.
+
+    With `sides`, a row's `name` is that of a thing with several details, one shown at a time; its `kind` says which.
+    """
 
     id: str
     title: str
@@ -27,13 +38,26 @@ class Section:
     looks: tuple[tuple[str, ...], ...] = ()
     rows: Callable[[Sequence[View]], list[Row]] = lambda views: []
     tall: int = 2
+    sides: Mapping[str, tuple[Side, ...]] = field(default_factory=dict)
+
+    def sides_of(self, row: Row | None) -> tuple[Side, ...]:
+        """The sides that the row has."""
+        return self.sides.get(str(row.get("kind") or ""), ()) if row is not None else ()
+
+    def detail(self, row: Row, side: str) -> tuple[str, ...]:
+        """The command that shows the row on the side of that title, or on its first one."""
+        sides = self.sides_of(row)
+        chosen = next((each for each in sides if each.title == side), sides[0] if sides else None)
+        argv = chosen.command(str(row["name"])) if chosen is not None else row.get("argv")
+        return argv if isinstance(argv, tuple) else ()
 
 
 # -- pipelines ----------------------------------------------------------------------------------------------------
 
 
 def _pipelines(views: Sequence[View]) -> list[Row]:
-    return [{**row, "key": row["pipeline"], "argv": ("pipeline", "status", str(row["pipeline"]))}
+    return [{**row, "key": row["pipeline"], "kind": "pipeline", "name": row["pipeline"],
+             "argv": ("pipeline", "status", str(row["pipeline"]))}
             for row in views[0].table("pipelines").rows]
 
 
@@ -41,7 +65,7 @@ def _pipeline(row: Row, width: int, zone: tzinfo) -> list[Text]:
     seconds = row.get("seconds")
     took = f"{seconds:.1f} s" if isinstance(seconds, (int, float)) else ""
     when = f"last run {_when(row.get('last_run'), zone)}" if row.get("last_run") else "never run"
-    return lines_of(glyph(row.get("status")), (str(row["pipeline"]), Text(str(row["status"]), style=glyph(
+    return lines_of(glyph(row.get("status")), (str(row["pipeline"]), Text(str(row["state"]), style=glyph(
         row.get("status"))[1])), (f"{when} · {row['steps']} steps", took), width)
 
 
@@ -116,6 +140,36 @@ def _incident(row: Row, width: int, zone: tzinfo) -> list[Text]:
                     (f"{row['severity']} · since {_when(row['since'], zone)}", who), width)
 
 
+# -- data ---------------------------------------------------------------------------------------------------------
+
+
+def _data(views: Sequence[View]) -> list[Row]:
+    """The datasets, then what each model learns from, then the feature views."""
+    datasets, versions, views_of = (view.table(id).rows for view, id in zip(
+        views, ("datasets", "versions", "features"), strict=True))
+    found: list[Row] = [{**row, "kind": "dataset", "name": row["dataset"], "status": row["quality"],
+                         "tells": f"{_count(row['rows'])} rows",
+                         "who": ", ".join(_names(row["steward"]))} for row in datasets]
+    found += [{"kind": "model", "name": model, "status": None, "tells": "its features", "who": ""}
+              for model in dict.fromkeys(row["model"] for row in versions)]
+    found += [{**row, "kind": "feature", "name": row["feature"], "who": f"online: {row['online']}",
+               "tells": f"feature view of {', '.join(_names(row['entity']))} · built: {row['built']}"}
+              for row in views_of]
+    return [{**row, "key": f"{row['kind']}/{row['name']}"} for row in found]
+
+
+def _count(value: Cell) -> str:
+    return f"{value:,}" if isinstance(value, int) else "no"
+
+
+def _datum(row: Row, width: int, zone: tzinfo) -> list[Text]:
+    mark = glyph(row["status"]) if row["status"] else ("◆", "dim")
+    said = Text(str(row["status"] or row["kind"]), style=mark[1])
+    newest = row.get("newest")
+    when = f" · newest {_day(newest, zone) or newest}" if newest else ""
+    return lines_of(mark, (str(row["name"]), said), (f"{row['tells']}{when}", str(row["who"])), width)
+
+
 # -- activity -----------------------------------------------------------------------------------------------------
 
 
@@ -149,12 +203,29 @@ def _interval(row: Row, name: str) -> str:
 
 SECTIONS: Mapping[str, Section] = {section.id: section for section in (
     Section("pipelines", "Pipelines", "No pipeline is declared yet.\n\npipelines/NAME.yaml   declares one", _pipeline,
-            (("pipeline", "status"),), _pipelines),
+            (("pipeline", "status"),), _pipelines, sides={"pipeline": (
+                Side("Steps", lambda name: ("pipeline", "status", name)),
+                Side("Graph", lambda name: ("pipeline", "graph", name)),
+                Side("Log", lambda name: ("pipeline", "log", name)),
+                Side("Plan", lambda name: ("pipeline", "plan", name)))}),
     Section("models", "Models", "No model is declared yet.\n\nmodels/NAME.yaml   declares one", _version,
             (("model", "list"),), _versions),
     Section("monitoring", "Monitors", "Nothing is watched yet.\n\nmonitors/NAME.yaml   declares a monitor", _monitor,
             (("monitor", "list"),), _monitors),
     Section("incidents", "Incidents and alerts", "● Nothing has ever gone wrong here.", _incident,
             (("incident", "list", "--all"), ("alert", "list", "--all")), _incidents),
+    Section("data", "Data", "No dataset is declared yet.\n\ninit --from FILE   declares one from data", _datum,
+            (("catalog", "list"), ("model", "list"), ("feature", "list")), _data, sides={
+                "dataset": (
+                    Side("Fields", lambda name: ("catalog", "show", name)),
+                    Side("Contract", lambda name: ("contract", "show", name)),
+                    Side("Quarantine", lambda name: ("quarantine", "list", name)),
+                    Side("Calendar", lambda name: ("health", name, "--preview")),
+                    Side("Snapshots", lambda name: ("snapshot", "log", name)),
+                    Side("Lineage", lambda name: ("snapshot", "lineage", name))),
+                "model": (
+                    Side("Stability", lambda name: ("stability", "show", name, "--preview")),
+                    Side("Dictionary", lambda name: ("dictionary", "list", "--model", name))),
+                "feature": (Side("View", lambda name: ("feature", "show", name)),)}),
     Section("activity", "Activity", "Nothing has happened yet.", _entry, tall=1),
 )}

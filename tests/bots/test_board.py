@@ -1,6 +1,7 @@
 """Living messages: put up once, changed in place at Slack's pace, and left alone where nothing has happened."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
 from typing import Any
@@ -299,3 +300,28 @@ def test_what_is_over_and_told_to_its_end_is_not_looked_at_again(desk: Desk) -> 
     desk.happens(opened("INC-3"))
     desk.rests()
     assert set(performed) == {("incident", "show", "INC-3")}
+
+
+CONTRACT = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: trips
+version: 1.0.0
+status: active
+schema:
+  - name: trips
+    properties: [{name: id, logicalType: integer, primaryKey: true, description: Number of the trip}]
+team: {members: [{username: cy, role: steward}]}
+"""
+
+
+def test_a_column_that_came_and_nobody_described_asks_its_steward(desk: Desk) -> None:
+    for name, text in (("datasets/trips.yaml", CONTRACT), ("in.csv", "id,gate\n1,B1\n"), ("monitors/trips-catalog.yaml",
+                       "check: catalog\nsubject: trips\nalert: {after: 1 of 1, route: cy}\n")):
+        (desk.folder / name).write_text(text, encoding="utf-8")
+    desk.born()
+    desk.session.actor = replace(desk.session.actor, source="terminal")
+    assert desk.session.perform(["ingest", "trips", "--file", str(desk.folder / "in.csv")]).error is None
+    desk.turns(3)
+    [card] = desk.cards
+    assert "trips came with gate, which its contract does not name (steward: cy)" in str(card["blocks"])

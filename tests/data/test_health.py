@@ -78,7 +78,7 @@ def test_no_history_is_unknown_not_a_pass(came: Callable[..., Session], session:
 
 
 @pytest.mark.parametrize(("argv", "words"), [
-    (["health", "flights"], "no daily calendar"), (["health", "trisp"], "Did you mean 'trips'?"),
+    (["health", "flights"], "no calendar by day"), (["health", "trisp"], "Did you mean 'trips'?"),
     (["health", "trips", "--monitor", "flights-drift"], "checks drift")])
 def test_what_cannot_be_judged_says_why(came: Callable[..., Session], argv: list[str], words: str) -> None:
     outcome = came().perform(argv)

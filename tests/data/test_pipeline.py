@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -139,7 +140,8 @@ def test_each_step_is_one_entry_of_its_key_snapshot_and_run(daily: Path) -> None
 
 @pytest.mark.parametrize(("name", "old", "new", "ran", "why"), [
     ("pipelines/clean.sql", "% 7", "% 6", {"clean", "totals", "doubled"}, ("clean", "code changed")),
-    ("pipelines/clean.sql", "-- rows", "-- Rows", {"clean"}, ("clean", "code changed")),
+    ("pipelines/clean.sql", "SELECT *,", "SELECT *, 1 AS one,", {"clean", "totals", "doubled"},
+     ("clean", "code changed")),
     ("pipelines/daily.yaml", "least: 0", "least: 50", {"totals", "doubled"}, ("totals", "parameter least changed")),
     ("pipelines/daily.yaml", "factor: 2", "factor: 3", {"doubled"}, ("doubled", "parameter factor changed")),
     ("helpers.py", "multiply(values, by)", "multiply(values, 3)", {"doubled"}, ("doubled", "code changed")),
@@ -211,6 +213,24 @@ def rebuilt(project: Path, folder: Path) -> Session:
     made = opened(folder)
     put(made)
     return made
+
+
+def test_a_step_reads_the_rows_of_a_feature_view_once_they_are_built(daily: Path) -> None:
+    (daily / "features").mkdir()
+    (daily / "features/busy.sql").write_text("-- entity: id\n-- time: at\nSELECT id, TIMESTAMPTZ '2013-01-01' AS at, "
+                                             "v + 1 AS w FROM flights\n", encoding="utf-8")
+    rewrite(daily, "pipelines/daily.yaml", "inputs: [flights]", "inputs: [flights, busy.view]")
+    rewrite(daily, "pipelines/clean.sql", "FROM flights", 'FROM flights JOIN "busy.view" USING (id)')
+    session = opened(daily)
+    refused = run(session).error or {}
+    assert (refused["what"], refused["next"]) == ("The rows of feature view 'busy' are not built yet.",
+                                                  "Try: mlops-tui feature build busy")
+    assert session.perform(["feature", "build", "busy"]).error is None
+    assert set(steps(run(session)).values()) == {"done"}
+    assert {w for (w,) in rows(session, "daily.clean", "w")} == {2}
+    put(session, v=5)
+    session.perform(["feature", "build", "busy"])
+    assert planned(session)["clean"]["why"] == "input busy.view changed, input flights changed"
 
 
 # -- what cannot run --------------------------------------------------------------------------------------------
@@ -306,11 +326,27 @@ def test_graph_shows_what_leads_to_what(daily: Path) -> None:
         ("flights", "clean"), ("clean", "totals"), ("totals", "doubled"), ("clean", "doubled")}
 
 
-def test_sql_reaches_nothing_outside_the_lake(daily: Path) -> None:
-    from mlops_tui.data._steps import Workshop
+def marks(session: Session) -> dict[str, object]:
+    [series] = [part for part in session.perform(["pipeline", "graph", "daily"]).view.parts if isinstance(part, Series)]
+    return dict(zip(series.names, series.other, strict=True))
 
-    with Workshop(opened(daily), lambda: "x") as workshop:
-        sandbox = workshop.sandbox()
+
+def test_graph_shows_how_each_step_stands(daily: Path) -> None:
+    session = opened(daily)
+    assert marks(session) == {"flights": None, "clean": Status.UNKNOWN, "totals": Status.UNKNOWN,
+                              "doubled": Status.UNKNOWN}
+    run(session)
+    assert set(marks(session).values()) == {None, Status.DONE}
+    rewrite(daily, "pipelines/daily.yaml", "least: 0", "least: 9")
+    assert marks(opened(daily)) == {"flights": None, "clean": Status.DONE, "totals": Status.WARN,
+                                    "doubled": Status.WARN}
+
+
+def test_sql_reaches_nothing_outside_the_lake(daily: Path) -> None:
+    from mlops_tui.data._workshop import Bench
+
+    with closing(Bench(opened(daily), 0, ())) as bench:
+        sandbox = bench.sandbox()
         for query in ("SELECT * FROM read_text('/etc/hostname')", "COPY (SELECT 1) TO '/tmp/out.csv'",
                       "SET enable_external_access = true", "ATTACH '/tmp/x.db'", "INSTALL httpfs"):
             with pytest.raises(Exception, match=r"(?i)permission|locked|disabled|cannot"):

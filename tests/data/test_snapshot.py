@@ -1,17 +1,20 @@
 """Every state a dataset has had can be listed, checked, compared, named and brought back."""
 
+import random
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mlops_tui.commands import Outcome
+from mlops_tui.commands import Outcome, perform
+from mlops_tui.data import snapshot as snapshot_module
 from mlops_tui.opening import open_project
-from mlops_tui.session import ReplayClock, Session
+from mlops_tui.session import ReplayClock, Session, without_project
 from mlops_tui.view import Status
-from store.lake import Manifest
+from store.lake import Lake, Manifest
 
 QUERY = "SELECT i AS id, i % 3 AS g, 'x' || i AS name, '2013-06-0' || (1 + i % 2) AS day FROM range($n) t(i)"
 
@@ -107,6 +110,21 @@ def test_a_missing_file_and_a_changed_manifest_are_named(one: Session) -> None:
         (str(manifest), (first.id[:12],)), (second.files[0].path, (second.id[:12],))}
 
 
+def test_a_damaged_mask_and_a_file_outside_the_lake_that_is_gone_are_named(one: Session, tmp_path: Path) -> None:
+    lake, state = one.data(), put(one, n=10)
+    less = lake.without(state.files[0], "flights", "SELECT 1")
+    outside = Lake(tmp_path / "elsewhere").write("flights", QUERY, values={"n": 3}).files[0]
+    there = replace(outside, base=str(tmp_path / "elsewhere"), partition=state.files[1].partition)
+    odd = one.commit(Manifest("flights", state.columns, (less, there)))[0]
+    assert one.perform(["snapshot", "verify"]).view.status is Status.PASS
+    (lake.root / less.mask).write_bytes(b"PAR1")
+    lake.place_of(there).unlink()
+    shown = rows(one.perform(["snapshot", "verify"]), "damaged")
+    assert {(row["file"], row["what"], row["snapshots"]) for row in shown} == {
+        (less.path, "its mask: content differs from its hash", (odd.id[:12],)),
+        (str(tmp_path / "elsewhere" / there.path), "missing", (odd.id[:12],))}
+
+
 # -- diff -------------------------------------------------------------------------------------------------------
 
 
@@ -117,7 +135,9 @@ def test_a_diff_counts_rows_and_names_columns_and_partitions(one: Session) -> No
     outcome = one.perform(["snapshot", "diff", f"flights@{first.id[:8]}", "flights"])
     facts = outcome.view.facts()
     assert (facts["a"], facts["b"], facts["same"]) == (first.id, second.id, False)
-    assert (facts["rows_a"], facts["rows_b"], facts["rows_added"], facts["rows_removed"]) == (10, 11, 2, 1)
+    assert (facts["rows_a"], facts["rows_b"]) == (10, 11)
+    assert (facts["rows_added"], facts["rows_removed"], facts["rows_changed"]) == (1, 0, 1)
+    assert rows(outcome, "changed_rows") == [{"key": "4", "column": "name", "before": "x4", "after": None}]
     columns = {row["column"]: row for row in rows(outcome, "columns")}
     assert {name: row["change"] for name, row in columns.items()} == {
         "id": "other values", "g": "dropped", "name": "other values", "day": "other values", "twice": "added"}
@@ -140,6 +160,92 @@ def test_values_in_another_order_have_the_same_digest(one: Session) -> None:
     put(one, QUERY.replace("range($n)", "(SELECT * FROM range($n) ORDER BY 1 DESC)"), n=100)
     outcome = one.perform(["snapshot", "diff", f"flights@{first.id[:8]}", "flights"])
     assert outcome.view.facts()["same"] is True
+
+
+def test_rows_without_a_key_of_their_own_came_or_went(one: Session) -> None:
+    first = put(one, n=10)
+    put(one, f"SELECT * FROM ({QUERY}) UNION ALL SELECT 3, 0, 'again', '2013-06-02'", n=10)
+    facts = one.perform(["snapshot", "diff", f"flights@{first.id[:8]}", "flights"]).view.facts()
+    assert (facts["rows_added"], facts["rows_removed"], facts["rows_changed"]) == (1, 0, None)
+    assert "repeat a key" in str(facts["rows_reason"])
+
+
+def test_only_files_that_differ_are_read_for_rows(one: Session) -> None:
+    first = put(one, n=10)
+    second = put(one, QUERY.replace("'x' || i", "CASE WHEN i = 4 THEN 'y' ELSE 'x' || i END"), n=10)
+    [shared] = {file.path for file in first.files} & {file.path for file in second.files}
+    old, new = snapshot_module._sides(one.data(), first, second)
+    assert (Path(shared).name in old.own, Path(shared).name in new.own, Path(shared).name in new.whole) == (
+        False, False, True)
+    facts = one.perform(["snapshot", "diff", f"flights@{first.id[:8]}", "flights"]).view.facts()
+    assert (facts["files_shared"], facts["files_read"], facts["rows_changed"]) == (1, 2, 1)
+
+
+def referee(before: list[tuple[Any, ...]], after: list[tuple[Any, ...]]) -> tuple[int, int, int, dict[str, int]]:
+    """Rows by key, one after the other: added, removed, changed, and by column."""
+    old, new = ({row[0]: row for row in rows} for rows in (before, after))
+    both = old.keys() & new.keys()
+    by_column = {name: sum(old[key][at] != new[key][at] for key in both) for at, name in ((1, "v"), (2, "t"))}
+    return len(new.keys() - old.keys()), len(old.keys() - new.keys()), sum(old[k] != new[k] for k in both), by_column
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rows_by_key_are_those_that_one_finds_one_by_one(one: Session, seed: int) -> None:
+    rng = random.Random(seed)
+    sides = [[(key, rng.choice([None, 0, 1]), rng.choice([None, "a", "b", "'"]), f"day{key % 3}")
+              for key in rng.sample(range(60), 40)] for _ in range(2)]
+    states = []
+    for side in sides:
+        connection = one.data().connect()
+        connection.execute("CREATE OR REPLACE TEMP TABLE made (id BIGINT, v INTEGER, t VARCHAR, day VARCHAR)")
+        connection.executemany("INSERT INTO made VALUES (?, ?, ?, ?)", side)
+        written = one.data().write("flights", "SELECT * FROM made", sort=("id",), partition_by=("day",),
+                                   connection=connection)
+        states.append(one.commit(written)[0])
+    outcome = one.perform(["snapshot", "diff", f"flights@{states[0].id}", f"flights@{states[1].id}"])
+    facts = outcome.view.facts()
+    added, removed, changed, by_column = referee(*sides)
+    assert (facts["rows_added"], facts["rows_removed"], facts["rows_changed"]) == (added, removed, changed)
+    assert {row["column"]: row["rows_changed"] for row in rows(outcome, "columns")
+            if row["column"] in by_column} == by_column
+
+
+SKEWED = """SELECT i AS id, (i * 7919 % 1000) * {by} AS v, CASE WHEN i % 10 < {odd} THEN 'a' ELSE 'b' END AS t,
+i % 3 AS still, '2013-06-01' AS day FROM range($n) t(i)"""
+
+
+def test_how_far_columns_moved_is_what_drift_says_of_the_same_data(one: Session, tmp_path: Path) -> None:
+    first = put(one, SKEWED.format(by=1.0, odd=5), n=3000)
+    second = put(one, SKEWED.format(by=1.2, odd=2), n=3000)
+    found = {row["column"]: row for row in rows(one.perform(
+        ["snapshot", "diff", f"flights@{first.id}", f"flights@{second.id}"]), "columns")}
+    for name, state in (("a", first), ("b", second)):
+        one.data().connect().execute(
+            f"COPY (SELECT v, t FROM {one.data().scan(state)}) TO '{tmp_path / name}.parquet' (FORMAT parquet)")
+    terminal = open_project(one.declared().root, person="ana", source="terminal")
+    drift = {row["column"]: row for row in rows(terminal.perform(
+        ["drift", "--reference", str(tmp_path / "a.parquet"), "--current", str(tmp_path / "b.parquet")]), "columns")}
+    for column in ("v", "t"):
+        for figure in ("effect", "psi", "p_adjusted", "drifted", "test", "reason"):
+            assert found[column][figure] == drift[column][figure], (column, figure)
+        assert found[column]["drifted"] is True
+    assert (found["still"]["change"], found["still"]["effect"]) == ("same", None)
+
+
+def test_two_files_are_compared_without_a_project(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,v\n1,a\n2,b\n3,c\n")
+    (tmp_path / "b.csv").write_text("id,v,w\n1,a,0\n2,x,0\n4,d,0\n")
+    session = without_project(tmp_path, perform)
+    argv = ["snapshot", "diff", str(tmp_path / "a.csv"), str(tmp_path / "b.csv")]
+    outcome = session.perform([*argv, "--key", "id"])
+    facts = outcome.view.facts()
+    assert (facts["rows_added"], facts["rows_removed"], facts["rows_changed"]) == (1, 1, 1)
+    assert {row["column"]: row["change"] for row in rows(outcome, "columns")} == {
+        "w": "added", "v": "other values", "id": "other values"}
+    facts = session.perform(argv).view.facts()
+    assert (facts["rows_added"], facts["rows_removed"]) == (2, 2)
+    wrong = session.perform([*argv, "--key", "idd"])
+    assert (wrong.exit, (wrong.error or {})["next"]) == (2, "Did you mean 'id'?")
 
 
 # -- tag and restore --------------------------------------------------------------------------------------------

@@ -193,6 +193,14 @@ def test_good_and_bad_rows_together_are_all_rows(tmp_path_factory: pytest.TempPa
     assert outcome.exit == (1 if truth else 0)
 
 
+def test_nan_is_no_number_even_where_the_statistics_of_a_file_leave_it_out(tmp_path: Path) -> None:
+    (tmp_path / "c.yaml").write_text(CONTRACT.split("schema:")[0] + """schema:
+  - {name: t, properties: [{name: a, logicalType: number, logicalTypeOptions: {maximum: 3}}]}
+""")
+    pq.write_table(pa.table({"a": pa.array([-2.0, float("nan")])}), tmp_path / "t.parquet")
+    assert run(tmp_path, str(tmp_path / "c.yaml"), str(tmp_path / "t.parquet")).view.facts()["bad_rows"] == 0
+
+
 # -- verdicts ---------------------------------------------------------------------------------------------------
 
 SMALL = CONTRACT.split("schema:")[0]

@@ -5,15 +5,17 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pytest
 
 from mlops_tui.commands import perform
+from mlops_tui.features._leaks import moments
 from mlops_tui.project import Project
 from mlops_tui.roles import Actor
-from mlops_tui.session import ReplayClock, Session
+from mlops_tui.session import ReplayClock, Session, without_project
 from mlops_tui.view import Status
-from store.facts import Finding
+from store.facts import Finding, Proposal
 from store.lake import Lake, Manifest
 from store.ledger import Ledger
 
@@ -363,4 +365,123 @@ def test_broken_feature_sql_is_named_with_its_file(trips: Callable[[str, int], S
     assert outcome.exit == 2
     assert outcome.error is not None
     assert "past.sql" in outcome.error["where"]
+    assert words in str(outcome.error)
+
+
+# -- windows of any file or dataset -----------------------------------------------------------------------------
+
+LATE = """place,began,known,delay
+a,2013-01-01 00:00:00,2013-01-01 00:30:00,5
+a,2013-01-01 00:40:00,2013-01-01 01:30:00,15
+b,2013-01-01 00:40:00,2013-01-01 00:50:00,1
+a,2013-01-01 01:00:00,2013-01-01 01:10:00,25
+a,2013-01-01 02:00:00,,35
+"""
+ASKED = ("--entity", "place", "--time", "began", "--column", "delay")
+LEAKY = """-- entity: place
+-- time: began
+SELECT place, began, lead(delay) OVER (PARTITION BY place ORDER BY began) AS next_delay, avg(delay) OVER () AS overall,
+  delay AS outcome, min(delay) OVER (PARTITION BY place ORDER BY known ROWS UNBOUNDED PRECEDING) AS by_arrival,
+  lag(began) OVER (PARTITION BY place ORDER BY began) AS before, date_part('hour', began) AS hour
+FROM late
+"""
+
+
+@pytest.fixture
+def late(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Session:
+    """A session without a project, in a folder with a file."""
+    (tmp_path / "late.csv").write_text(LATE, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    return without_project(tmp_path, perform)
+
+
+def test_a_file_gets_windows_with_no_project(late: Session) -> None:
+    argv = ["windows", "--file", "late.csv", *ASKED, "--rolling", "1h", "--aggregate", "count,mean", "--lag", "1"]
+    outcome = late.perform([*argv, "--out", "out.csv"])
+    assert (outcome.exit, outcome.view.facts()["rows"]) == (0, 5)
+    found = duckdb.execute("SELECT delay_count_1h, delay_mean_1h, delay_lag_1 FROM 'out.csv'").fetchall()
+    assert found == [(0, None, None), (1, 5.0, 5), (0, None, None), (2, 10.0, 15), (1, 25.0, 25)]
+    known = late.perform([*argv, "--known-at", "known", "--available-after", "5m"])
+    assert [row["delay_count_1h"] for row in known.view.table("rows").rows] == [0, 1, 0, 1, 1]
+
+
+def test_a_dataset_s_windows_are_kept_and_put_forward_as_a_view_that_gives_the_same(trips: Trips) -> None:
+    session = trips(HONEST, 30)
+    argv = ["windows", "trips", "--entity", "place", "--time", "at", "--column", "delay", "--rolling", "6h",
+            "--aggregate", "mean,count", "--lag", "2", "--known-at", "known"]
+    outcome = session.perform(argv)
+    assert outcome.exit == 0, outcome.error
+    direct = {row["id"]: row for row in rows(session, "trips.windows")}
+    proposal = session.perform([*argv, "--view", "lately"])
+    assert proposal.view.actions[0].argv == ("adopt", "P-1")
+    [entry] = session.ledger.entries("proposal")
+    assert isinstance(entry.fact, Proposal)
+    text = entry.fact.content
+    for name in ("delay_mean_6h", "delay_count_6h", "delay_lag_2"):
+        text = text.replace(f'"{name}"', f'"v_{name}"')
+    (session.declared().root / "features" / "lately.sql").write_text(text, encoding="utf-8")
+    joined = reopened(session).perform(["feature", "join", "trips", "lately"])
+    assert joined.exit == 0, joined.error
+    for row in rows(session, "trips.joined"):
+        was = direct[row["id"]]
+        assert (row["v_delay_mean_6h"] is None) == (was["delay_mean_6h"] is None)
+        assert (row["v_delay_mean_6h"] or 0.0) == pytest.approx(was["delay_mean_6h"] or 0.0, rel=1e-12)
+        assert (row["v_delay_count_6h"] or 0) == was["delay_count_6h"]
+        assert row["v_delay_lag_2"] == was["delay_lag_2"]
+
+
+def test_leaks_of_any_view_over_a_file_are_named(late: Session, tmp_path: Path) -> None:
+    (tmp_path / "leaky.sql").write_text(LEAKY, encoding="utf-8")
+    argv = ["windows", "--file", "late.csv", "--sql", "leaky.sql", "--time", "began", "--check-leaks", "5"]
+    blind = late.perform(argv)
+    assert blind.exit == 1
+    assert {row["column"] for row in blind.view.table("leaks").rows} == {"next_delay", "overall"}
+    known = late.perform([*argv, "--known-at", "began", "--outcome", "delay=known", "--outcome", "known=known"])
+    assert {row["column"] for row in known.view.table("leaks").rows} == {
+        "next_delay", "overall", "outcome", "by_arrival"}
+    assert "cannot see" in str(known.view.parts[-1])
+
+
+def test_leaks_of_a_declared_view_are_found_and_kept(trips: Trips) -> None:
+    session = trips(LEAKING, 31)
+    outcome = session.perform(["windows", "past", "--check-leaks", "4"])
+    assert (outcome.exit, outcome.view.facts()["moments"]) == (1, 2)
+    assert [row["column"] for row in outcome.view.table("leaks").rows] == ["mean_delay_of_all_time"]
+    finding = session.ledger.entries("finding")[-1].fact
+    assert isinstance(finding, Finding)
+    assert (finding.subject, finding.check, finding.status) == ("past", "leaks", "fail")
+    assert trips(HONEST, 32).perform(["windows", "past", "--check-leaks", "10"]).exit == 0
+
+
+def test_the_densest_moments_are_looked_at(late: Session) -> None:
+    connection = duckdb.connect(":memory:")
+    connection.execute("CREATE TABLE t AS SELECT TIMESTAMPTZ '2013-01-01' + to_hours(CAST(if(i < 900, i, 7) AS "
+                       "INTEGER)) AS t FROM range(1000) r(i)")
+    picked = moments(connection, "t", "t", 4)
+    assert len(set(picked)) == 4
+    assert [each.hour for each in picked].count(7) >= 1
+
+
+def test_windows_of_a_file_are_looked_through_for_leaks_too(late: Session) -> None:
+    argv = ["windows", "--file", "late.csv", *ASKED, "--rolling", "1h", "--lag", "1", "--expanding", "--known-at",
+            "known"]
+    outcome = late.perform([*argv, "--check-leaks", "4"])
+    assert (outcome.view.status, outcome.view.facts()["rows_compared"]) == (Status.PASS, 5)
+
+
+@pytest.mark.parametrize(("argv", "words"), [
+    ([], "Windows of what?"),
+    (["--file", "late.csv"], "Which windows?"),
+    (["--file", "late.cvs", *ASKED, "--lag", "1"], "Did you mean 'late.csv'?"),
+    (["--file", "late.csv", *ASKED, "--lag", "one"], "is no lag"),
+    (["--file", "late.csv", *ASKED, "--rolling", "1 hour"], "is not a duration"),
+    (["--file", "late.csv", "--entity", "palce", "--time", "began", "--column", "delay", "--lag", "1"],
+     "Did you mean 'place'?"),
+    (["--file", "late.csv", *ASKED, "--lag", "1", "--view", "../x"], "cannot be the name"),
+    (["--file", "late.csv", *ASKED, "--lag", "1", "--out", "x.doc"], "not known to be"),
+    (["--file", "late.csv", "--sql", "none.sql", "--time", "began"], "none.sql"),
+])
+def test_windows_that_cannot_be_are_named(late: Session, argv: list[str], words: str) -> None:
+    outcome = late.perform(["windows", *argv])
+    assert outcome.exit == 2, outcome.view
     assert words in str(outcome.error)

@@ -1,5 +1,6 @@
 """Training: rows whose outcome is known, split in time, beside baselines; the same again costs nothing."""
 
+import hashlib
 import json
 import shutil
 from collections.abc import Callable
@@ -11,7 +12,9 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mlops_tui.commands import Outcome
+from mlops_tui import declare
+from mlops_tui.commands import Outcome, perform
+from mlops_tui.kinds import Model
 from mlops_tui.modeling import _training, train
 from mlops_tui.modeling._trial import metrics_of, shared_out
 from mlops_tui.opening import open_project
@@ -20,6 +23,7 @@ from mlops_tui.render.json import as_json
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.view import Status
 from store.facts import Promotion, Trained
+from store.refusal import Unreadable
 from store.tracking import Tracking
 
 FIRST, DAYS = datetime(2013, 3, 1, 5, tzinfo=UTC), 40
@@ -354,3 +358,78 @@ def test_the_first_criterion_decides_what_the_candidates_are_ranked_by(opened: O
 def test_an_operator_may_not_train(copied: Session) -> None:
     other = open_project(copied.declared().root, person="dee", clock=copied.clock, source="test")
     assert other.perform(("train", "delay")).exit == 4
+
+
+LINEAR = "  linear: {estimator: sklearn.linear_model.LogisticRegression, params: {C: 0.5}}\n"
+PREPARED = FILES["models/delay.yaml"].replace(LINEAR, "") + """
+interactions: [{columns: [wind, carrier], reason: a light aircraft feels the wind}]
+prepare:
+  - cardinality: {columns: [carrier], top: 2, keep: true}
+  - encode: {columns: [carrier], smoothing: 20, keep: true}
+  - scaling: {columns: [wind], method: robust}
+"""
+
+
+@pytest.fixture(scope="module")
+def prepared(opened: Opened) -> Session:
+    """A trained model whose features are prepared, whose champion is its version 1."""
+    session = opened(**{"models/delay.yaml": PREPARED})
+    outcome = ran(session)
+    assert outcome.exit == 0, outcome.error
+    session.ledger.append(Promotion(subject="delay", version="1", previous="", approval="", evidence=""))
+    return session
+
+
+def test_prepared_features_are_fitted_on_training_rows_and_kept_with_the_version(prepared: Session) -> None:
+    made = next(entry.fact for entry in prepared.ledger.entries("trained") if isinstance(entry.fact, Trained))
+    _, text = prepared.tracking().load_prepared("delay", "1", digest=made.artifact)
+    assert hashlib.sha256(text.encode()).hexdigest() == made.detail["prepare"]["digest"]
+    document = json.loads(text)
+    assert [each["kind"] for each in document["steps"]] == ["interactions", "cardinality", "encode", "scaling"]
+    assert document["steps"][2]["rows"] == made.detail["train_rows"], "no test row is among them"
+    assert [each["name"] for each in made.detail["inputs"]] == ["wind", "carrier"], "what the features are stays"
+    folder = prepared.tracking().fetch("delay", "1")
+    signature = (folder / "MLmodel").read_text()
+    assert "carrier_encoded" in signature
+    assert "wind_scaled" in signature
+
+
+def test_a_model_shows_what_is_done_to_its_features(prepared: Session) -> None:
+    view = perform(prepared, ("model", "show", "delay@1")).view
+    rows = view.table("preparation").rows
+    assert [row["step"] for row in rows] == ["interactions", "cardinality", "encode", "scaling"]
+    assert rows[2]["makes"] == ("carrier_encoded",)
+
+
+def test_the_test_rows_scored_again_get_the_scores_of_the_training(prepared: Session) -> None:
+    """The frozen parameters give the same row the same features in the child and wherever it is scored."""
+    made = next(entry.fact for entry in prepared.ledger.entries("trained") if isinstance(entry.fact, Trained))
+    stored = prepared.data().manifest("delay.scores", made.scores)
+    then = prepared.data().connect().execute(
+        f"SELECT id, boosted FROM {prepared.data().scan(stored)} ORDER BY id").fetchnumpy()
+    now = predicted(prepared, made, prepared.snapshot("delay.features"))
+    scores = dict(zip(now["id"].to_pylist(), now["score"].to_pylist(), strict=True))
+    assert [scores[each] for each in then["id"].tolist()] == then["boosted"].tolist()
+
+
+def test_another_preparation_is_another_model_and_the_same_is_not_trained_again(prepared: Session) -> None:
+    again = perform(prepared, ("train", "delay"))
+    assert again.view.facts()["trained"] == "already trained"
+    path = prepared.declared().root / "models" / "delay.yaml"
+    before = path.read_text(encoding="utf-8")
+    path.write_text(before.replace("smoothing: 20", "smoothing: 30"), encoding="utf-8")
+    try:
+        assert perform(entered(path.parents[1]), ("train", "delay")).view.facts()["trained"] == "now"
+    finally:
+        path.write_text(before, encoding="utf-8")
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("prepare: [{encode: {columns: [carrier], smooth: 3}}]", "Unknown key 'smooth'"),
+    ("prepare: [{encode: {columns: [carrier]}, scaling: {columns: [wind]}}]", "is one of encode, scaling, cardinality"),
+    ("prepare: [{encode: {columns: [carrier], smoothing: lots}}]", "smoothing is a number"),
+    ("interactions: [{columns: [wind, carrier], reason: ' '}]", "needs its reason"),
+    ("interactions: [{columns: [wind], reason: because}]", "of two columns")])
+def test_a_preparation_that_makes_no_sense_is_refused_with_its_line(text: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(Unreadable, match=said):
+        declare.parse(Model, FILES["models/delay.yaml"] + text, "models/delay.yaml")

@@ -20,7 +20,7 @@ JSON = st.recursive(st.none() | st.booleans() | st.integers(-2**53, 2**53) | NUM
                     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3), max_leaves=6)
 DETAIL = st.dictionaries(TEXT, JSON, max_size=3)
 BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
-    str: TEXT, int: st.integers(-2**53, 2**53), bool: st.booleans(), float | None: st.none() | NUMBER,
+    str: TEXT, int: st.integers(-2**53, 2**53), float: NUMBER, bool: st.booleans(), float | None: st.none() | NUMBER,
     int | None: st.none() | st.integers(-2**53, 2**53), bool | None: st.none() | st.booleans(),
     tuple[str, str]: st.tuples(TEXT, TEXT), tuple[str, ...]: st.lists(TEXT, max_size=3).map(tuple),
     Mapping[str, Any]: DETAIL, tuple[Mapping[str, Any], ...]: st.lists(DETAIL, max_size=2).map(tuple)}

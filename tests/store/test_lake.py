@@ -125,13 +125,90 @@ def test_a_partition_without_a_value_is_a_partition_of_its_own(lake: Lake) -> No
     assert {file.partition["day"]: file.rows for file in made.files} == {"__null__": 1, "b": 1}
 
 
-@pytest.mark.parametrize("value", ["..", "../../x", "/etc", "a/b", "."])
+@pytest.mark.parametrize("value", ["..", "../../x", "/etc", "a/b", ".", ""])
 def test_a_partition_value_cannot_leave_the_lake(lake: Lake, value: str) -> None:
-    try:
-        made = lake.write("d", "SELECT 1 AS x, $day AS day", partition_by=("day",), values={"day": value})
-    except Refusal:
-        return
-    assert (lake.root / made.files[0].path).resolve().is_relative_to(lake.root / "d")
+    made = lake.write("d", "SELECT 1 AS x, $day AS day", partition_by=("day",), values={"day": value})
+    assert (lake.root / made.files[0].path).resolve().parent.parent == lake.root / "d"
+    assert rows_of(lake, made, "day") == [(value,)]
+
+
+ODD = ["a/b", "a_b", "a%2Fb", "..", ".", "", "Zürich", "Zu\u0308rich", "東京", "A", "a", "a b", " ", "~", "x" * 300,
+       "x" * 299 + "y", "é" * 200, "é" * 199 + "è", "%", "=", "a=b", "\x01", "👍", "null", "NULL", "None"]
+
+
+def test_no_two_values_share_a_folder_however_odd_they_are(lake: Lake) -> None:
+    values = ", ".join(f"('{value}', 'EU/1', '2013-01-01')" for value in ODD) + ", (NULL, NULL, '2013-01-01')"
+    made = lake.write("d", f"SELECT * FROM (VALUES {values}) t(tenant, region, day)",
+                      partition_by=("tenant", "region", "day"))
+    folders = [file.path.rpartition("/")[0] for file in made.files]
+    assert len(set(folders)) == len(ODD) + 1 == len(made.files)
+    assert all(len(part.encode()) <= 255 and part not in ("", ".", "..") for folder in folders
+               for part in folder.split("/"))
+    assert {file.partition["tenant"] for file in made.files} == {*ODD, "__null__"}
+    assert {row[0] for row in rows_of(lake, made, "tenant")} == {*ODD, None}
+    assert "d/tenant=Zürich/region=EU%2F1/day=2013-01-01" in folders, "a value is seen in the path"
+    assert not lake.damaged(made)
+
+
+def test_a_value_that_means_no_value_is_refused(lake: Lake) -> None:
+    with pytest.raises(Refusal, match="stands for rows without one"):
+        lake.write("d", "SELECT 1 AS x, '__null__' AS day", partition_by=("day",))
+
+
+def test_where_a_file_lies_is_no_part_of_what_it_holds(lake: Lake) -> None:
+    """On a disk that takes A for a, two values may share a folder: the rows say which is which, and so do the names."""
+    made = lake.write("d", "SELECT 'A' AS tenant, 1 AS x UNION ALL SELECT 'a', 1", partition_by=("tenant",))
+    names = {Path(file.path).name for file in made.files}
+    assert len(names) == 2, "a file's rows say its value, so the same rows of two values are two contents"
+    for file in made.files:
+        (lake.root / "d/tenant=both").mkdir(exist_ok=True)
+        (lake.root / file.path).rename(lake.root / "d/tenant=both" / Path(file.path).name)
+    moved = replace(made, files=tuple(replace(file, path=f"d/tenant=both/{Path(file.path).name}")
+                                      for file in made.files))
+    assert (moved.id, sorted(rows_of(lake, moved))) == (made.id, [("A", 1), ("a", 1)])
+    assert moved.within(tenant=("A", "A")).rows == 1
+
+
+@pytest.mark.parametrize("sort", [(), ("v", "id")])
+def test_each_partition_has_the_bytes_it_has_when_it_is_written_alone(lake: Lake, sort: tuple[str, ...]) -> None:
+    query = """SELECT i AS id, CASE WHEN i % 11 = 0 THEN NULL ELSE hash(i) % 40 END AS tenant, DATE '2013-01-01'
+               + CAST(hash(i * 3) % 5 AS INTEGER) AS day, CASE WHEN i % 5 = 0 THEN NULL ELSE hash(i * 7) % 10 END AS v
+               FROM range(9000) t(i)"""
+    made = lake.write("d", query, sort=sort, partition_by=("tenant", "day"))
+    assert made.rows == 9000
+    assert len(made.files) == 205
+    for file in made.files[::20]:
+        tenant, day = file.partition["tenant"], file.partition["day"]
+        where = "tenant IS NULL" if tenant == "__null__" else f"tenant = {tenant}"
+        alone = lake.write("alone", f"SELECT * FROM ({query}) WHERE {where} AND day = '{day}'", sort=sort)
+        assert alone.files[0].sha256 == file.sha256
+
+
+FULL = """
+import resource, sys
+from pathlib import Path
+from store.lake import Lake
+from store.refusal import Refusal
+lake = Lake(Path(sys.argv[1]))
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+try:
+    lake.write("d", "SELECT hash(i) AS id, '2013-01-0' || (1 + i % 3) AS day FROM range(100000) t(i)",
+               partition_by=("day",))
+except Refusal as problem:
+    print(problem)
+"""
+
+
+@pytest.mark.parametrize("bytes", [0, 100, 100_000])
+def test_where_there_is_no_room_it_is_said_and_what_was_there_is_as_it_was(lake: Lake, bytes: int) -> None:
+    made = lake.write("d", ROWS, sort=("id",), partition_by=("day",))
+    before = sorted(path for path in lake.root.rglob("*") if path.is_file())
+    done = subprocess.run([sys.executable, "-c", FULL, str(lake.root), str(bytes)], cwd=ROOT, text=True,
+                          capture_output=True, timeout=60, check=True)
+    assert "no room left" in done.stdout
+    assert "snapshot gc" in done.stdout
+    assert sorted(path for path in lake.root.rglob("*") if path.is_file()) == before
+    assert lake.damaged(made) == []
 
 
 def test_an_unknown_sort_column_is_refused_with_the_nearest_name(lake: Lake) -> None:
@@ -299,3 +376,17 @@ def test_a_result_that_was_changed_is_refused(lake: Lake) -> None:
     path.write_text(path.read_text().replace('"v"', '"w"'))
     with pytest.raises(Unreadable, match="was changed"):
         lake.result("d", "k" * 64)
+
+
+def test_a_partition_may_have_several_files_once_rows_are_appended(tmp_path: Path) -> None:
+    lake = Lake(tmp_path)
+    one, two = (lake.write("flights", f"SELECT {number} AS id, '2013-06-01' AS day", partition_by=("day",))
+                for number in (1, 2))
+    both = one.appending(two)
+    assert (both.rows, len(both.files), both.partitioned_by) == (2, 2, (("day",),))
+    assert both.appending(two).id == both.id, "the same file is there once"
+    assert both.id == two.appending(one).id
+    assert sorted(lake.connect().execute(f"SELECT id FROM {lake.scan(both)}").fetchall()) == [(1,), (2,)]
+    assert both.replacing(one).id == one.id, "and a partition is replaced with all of its files"
+    with pytest.raises(Conflict):
+        both.appending(lake.write("flights", "SELECT 3 AS id"))

@@ -5,15 +5,18 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
+from store import rows
 from store.facts import KINDS, Fact, Finding, Note, Snapshot, body_of, fact_of
-from store.ledger import GENESIS, Entry, Ledger, Term, stamp
+from store.ledger import GENESIS, TABLES, Entry, Ledger, Term, stamp
 from store.refusal import Refusal, Unreadable
 
 ROOT = Path(__file__).parents[2]
@@ -54,6 +57,45 @@ def forge(path: Path, statement: str, *values: object) -> None:
             connection.execute(f"DROP TRIGGER IF EXISTS entry_no_{verb}")
         connection.execute(statement, values)
     connection.close()
+
+
+def test_the_ledger_knows_which_tables_sqlmodel_lays(ledger: Ledger, path: Path) -> None:
+    """It looks for them by name, and asks for SQLModel only where one is missing."""
+    assert set(rows.EntryRow.metadata.tables) == TABLES, "name the new table in store/ledger.py"
+    assert ledger.engine.dialect.name == "sqlite"
+    forge(path, "DROP TABLE lease")
+    again = Ledger(f"sqlite:///{path}", Clock(), "ana")
+    with sqlite3.connect(path) as connection:
+        found = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+    connection.close()
+    assert {*TABLES, "entry_no_update", "entry_no_delete", "entry_no_replace"} <= found, "what is missing is laid again"
+    assert again.append(Note(subject="s", text="n"))[0].seq == 1
+
+
+def test_threads_read_and_write_the_same_ledger_at_once(ledger: Ledger) -> None:
+    def write(number: int) -> None:
+        for _ in range(20):
+            ledger.append(Note(subject=f"s{number}", text="n"))
+            assert ledger.entries(subject=f"s{number}")
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(ledger.entries()) == 120
+    assert ledger.verify() is None
+
+
+def test_the_history_and_the_work_tables_share_one_transaction(ledger: Ledger) -> None:
+    unit = ledger.unit()
+    unit.append(Note(subject="s", text="n"))
+    with pytest.raises(ZeroDivisionError):
+        unit.commit(lambda connection: connection.execute(
+            text("INSERT INTO lease VALUES ('a', 'b', 1)")).rowcount // 0)
+    assert ledger.entries() == []
+    with ledger.engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM lease")).scalar_one() == 0
 
 
 # -- what it keeps ----------------------------------------------------------------------------------------------

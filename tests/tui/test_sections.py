@@ -18,7 +18,7 @@ from tests.screens import SIZES, Terminal, dashboard, run
 
 SHOWN = {"2": ("daily", "done"), "3": ("flights-delay 7", "champion", "flights-delay 8", "challenger"),
          "4": ("flights-drift", "never run", "unknown"), "6": ("INC-3  predicts 18 %", "AL-7", "firing"),
-         "8": ("proposal", "P-4")}
+         "7": ("flights", "warn", "flights-delay"), "8": ("proposal", "P-4")}
 
 
 @pytest.fixture
@@ -44,6 +44,44 @@ async def goes(terminal: Terminal, key: str) -> SectionScreen:
     screen = terminal.app.screen
     assert isinstance(screen, SectionScreen)
     return screen
+
+
+def test_a_row_has_sides_and_every_row_then_shows_the_same_one(full: Session) -> None:
+    (full.declared().root / "pipelines" / "weekly.yaml").write_text(
+        "steps: [{name: tidy, sql: clean.sql, inputs: [flights]}]\n", encoding="utf-8")
+
+    async def story() -> None:
+        async with dashboard(full.declared().root, (120, 40)) as terminal:
+            await goes(terminal, "2")
+            assert "pipeline status daily" in terminal.text
+            await terminal.press("right")
+            assert "pipeline graph daily" in terminal.text
+            await terminal.press("down")
+            assert "pipeline graph weekly" in terminal.text
+            await terminal.press("right", "right", "right")
+            assert "pipeline status weekly" in terminal.text
+            await terminal.press("left")
+            assert "pipeline plan weekly" in terminal.text
+
+    run(story())
+
+
+def test_data_are_seen_from_every_side_without_leaving_a_trace(full: Session) -> None:
+    head = full.ledger.head_seq()
+
+    async def story() -> None:
+        async with dashboard(full.declared().root, (120, 40)) as terminal:
+            await goes(terminal, "7")
+            for command in ("catalog show flights", "contract show flights", "quarantine list flights",
+                            "health flights --preview", "snapshot log flights", "snapshot lineage flights"):
+                assert command in terminal.text, (command, terminal.text)
+                assert "looking" not in terminal.text
+                await terminal.press("right")
+            await terminal.press("down")
+            assert "stability show flights-delay --preview" in terminal.text
+
+    run(story())
+    assert full.ledger.head_seq() == head
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -320,8 +358,8 @@ def test_the_command_line_of_what_is_seen_is_copied(full: Session, keys: tuple[s
     run(story())
 
 
-def test_the_modes_have_keys_of_their_own_and_two_are_left_for_later() -> None:
-    assert [mode.digit for mode in MODES] == ["1", "2", "3", "4", "6", "8"]
+def test_the_modes_have_keys_of_their_own_and_one_is_left_for_later() -> None:
+    assert [mode.digit for mode in MODES] == ["1", "2", "3", "4", "6", "7", "8"]
     assert len({mode.short for mode in MODES}) == len(MODES)
 
 

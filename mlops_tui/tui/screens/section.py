@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from mlops_tui.tui.messages import Perform, Sifted, Sought
 from mlops_tui.tui.screens.framed import Framed
-from mlops_tui.tui.sections import SECTIONS
+from mlops_tui.tui.sections import SECTIONS, Side
 from mlops_tui.tui.standing import MODES, Standing
 from mlops_tui.tui.widgets.body import NOTHING
 from mlops_tui.tui.widgets.pane import Pane
@@ -31,12 +31,15 @@ class SectionScreen(Framed):
         Binding("escape,backspace", "back", "Back to the list", show=False, id="section.back"),
         Binding("tab", "turn", "List or detail", show=False, id="section.turn"),
         Binding("shift+tab", "turn", "List or detail", show=False, id="section.turn-back"),
+        Binding("right,right_square_bracket", "side(1)", "Next side of the row", show=False, id="section.side"),
+        Binding("left,left_square_bracket", "side(-1)", "Side before", show=False, id="section.side-back"),
     ]
 
     def __init__(self, id: str, standing: Standing) -> None:
         super().__init__(standing, id=id)
         self._section = SECTIONS[id]
         self._shown: tuple[str, ...] = ()
+        self._side = ""
         self.typed = ""
 
     @property
@@ -100,18 +103,32 @@ class SectionScreen(Framed):
 
     def detail(self, argv: tuple[str, ...], view: View) -> None:
         """What the row under the cursor leads to."""
-        row = self.list.row
-        if row is not None and row.get("argv") == argv:
+        if self._leads == argv:
             self._shown = argv
-            self.pane.border_subtitle = ""
-            self.pane.border_title = escape(" ".join(argv))
+            self._head(argv)
             self.pane.show(view, argv, self.standing.zone)
+
+    def _head(self, argv: tuple[str, ...]) -> None:
+        """The command at the top of its answer; where a row has sides, their names, and the command below."""
+        command, sides = escape(" ".join(argv)), self._section.sides_of(self.list.row)
+        named = [f"[b $primary]{side.title}[/]" if side is self._seen(sides) else f"[$text-muted]{side.title}[/]"
+                 for side in sides]
+        self.pane.border_title = "  ".join(named) or command
+        self.pane.border_subtitle = command if named else ""
+
+    def _seen(self, sides: Sequence[Side]) -> Side:
+        """The side that is shown: the one that was last chosen, where this row has it."""
+        return next((side for side in sides if side.title == self._side), sides[0])
+
+    @property
+    def _leads(self) -> tuple[str, ...]:
+        """The command that shows the row under the cursor; nothing where there is none."""
+        return self._section.detail(self.list.row, self._side) if self.list.row is not None else ()
 
     @property
     def wanted(self) -> tuple[str, ...]:
         """The command whose answer is the detail; nothing where it is not seen."""
-        argv = self.list.row.get("argv") if self.list.row is not None else ()
-        return argv if isinstance(argv, tuple) and not self.has_class("-narrow") else ()
+        return () if self.has_class("-narrow") else self._leads
 
     @on(Rows.Moved, "#list")
     def _moved(self, event: Rows.Moved) -> None:
@@ -134,11 +151,10 @@ class SectionScreen(Framed):
     @on(Rows.Opened, "#list")
     def _opened(self, event: Rows.Opened) -> None:
         event.stop()
-        argv = event.row.get("argv") if event.row is not None else ()
         if self.wanted:
             self.pane.body.focus()
-        elif isinstance(argv, tuple) and argv:
-            self.post_message(Perform(argv))
+        elif self._leads:
+            self.post_message(Perform(self._leads))
 
     @property
     def lettered(self) -> bool:
@@ -162,6 +178,14 @@ class SectionScreen(Framed):
             self.list.focus()
         else:
             self.unsift()
+
+    def action_side(self, step: int) -> None:
+        """Another side of the row under the cursor; every row then shows that one."""
+        sides = self._section.sides_of(self.list.row)
+        if sides:
+            self._side = sides[(sides.index(self._seen(sides)) + step) % len(sides)].title
+            self._head(self._leads)
+            self._moved(Rows.Moved(self.list, self.list.row))
 
     def action_turn(self) -> None:
         if self.focused is self.list and self.wanted:

@@ -49,9 +49,9 @@ state AS (
   WINDOW past AS (PARTITION BY origin ORDER BY as_of ROWS UNBOUNDED PRECEDING)
 )
 SELECT origin, as_of,
-  arr_delay3 / nullif(arr_n3, 0) AS arr_delay_3h,
-  arr_late24 / nullif(arr_n24, 0) AS arr_late_24h,
-  dep_delay1 / nullif(dep_n1, 0) AS dep_delay_1h,
-  due1 AS due_1h,
-  waiting AS flights_waiting
+  arr_delay3 / nullif(arr_n3, 0) AS arr_delay_3h,  -- mean delay of the arrivals known in 3 hours, minutes, each at most 180
+  arr_late24 / nullif(arr_n24, 0) AS arr_late_24h, -- share of the arrivals known in 24 hours that were late
+  dep_delay1 / nullif(dep_n1, 0) AS dep_delay_1h,  -- mean delay of the departures of the last hour, minutes, each at most 180
+  due1 AS due_1h,                                  -- flights scheduled to leave in the last hour
+  waiting AS flights_waiting                       -- flights past their time that have not left, for six hours at most
 FROM state

@@ -7,6 +7,6 @@
 SELECT
   flight_id,
   sched_dep,
-  date_part('hour', timezone('America/New_York', sched_dep)) * 60 + date_part('minute', sched_dep) AS minute_of_day,
-  isodow(timezone('America/New_York', sched_dep)) AS weekday
+  date_part('hour', timezone('America/New_York', sched_dep)) * 60 + date_part('minute', sched_dep) AS minute_of_day, -- minutes after midnight
+  isodow(timezone('America/New_York', sched_dep)) AS weekday  -- 1 is Monday
 FROM flights

@@ -19,5 +19,7 @@ state AS (
   GROUP BY origin, carrier, as_of
   WINDOW past AS (PARTITION BY origin, carrier ORDER BY as_of ROWS UNBOUNDED PRECEDING)
 )
-SELECT origin, carrier, as_of, nullif(flights, 0) AS carrier_departures_3h, late / nullif(flights, 0) AS carrier_late_3h
+SELECT origin, carrier, as_of,
+  nullif(flights, 0) AS carrier_departures_3h,  -- departures of the carrier here in the last 3 hours
+  late / nullif(flights, 0) AS carrier_late_3h  -- share of them that left 15 minutes late or more
 FROM state

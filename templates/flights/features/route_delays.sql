@@ -21,5 +21,7 @@ state AS (
   GROUP BY dest, as_of
   WINDOW past AS (PARTITION BY dest ORDER BY as_of ROWS UNBOUNDED PRECEDING)
 )
-SELECT dest, as_of, delay6 / nullif(n6, 0) AS route_delay_6h, late24 / nullif(n24, 0) AS route_late_24h
+SELECT dest, as_of,
+  delay6 / nullif(n6, 0) AS route_delay_6h,  -- mean delay of the arrivals there known in 6 hours, minutes, each at most 180
+  late24 / nullif(n24, 0) AS route_late_24h  -- share of the arrivals there known in 24 hours that were late
 FROM state

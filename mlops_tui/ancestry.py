@@ -1,0 +1,161 @@
+"""What was made from what, from source file to prediction, as the history tells it: pure."""
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+from store.facts import Snapshot, Trained
+
+if TYPE_CHECKING:
+    from store.ledger import Entry
+
+Kind = Literal["file", "state", "step", "model"]
+Documents = Callable[[str], bytes | None]
+PARTS = ("features", "training", "scores", "predictions")  # what a model's own datasets are called
+_FILE = re.compile(r"(?P<name>.+) (?P<digest>[0-9a-f]{16})")
+
+
+@dataclass(frozen=True, order=True)
+class Node:
+    """A source file, a state of a dataset, a pipeline's step with its key, or a version of a model."""
+
+    kind: Kind
+    name: str
+    version: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.name}@{self.version[:12]}" if self.version else self.name
+
+
+@dataclass(frozen=True)
+class Ancestry:
+    """Each thing with what it was made from, and when it was made."""
+
+    parents: Mapping[Node, frozenset[Node]]
+    made_at: Mapping[Node, datetime] = field(default_factory=dict)
+
+    def children(self) -> dict[Node, frozenset[Node]]:
+        """The same, looked at from the other end."""
+        found: dict[Node, set[Node]] = {}
+        for node, parents in self.parents.items():
+            for each in parents:
+                found.setdefault(each, set()).add(node)
+        return {node: frozenset(each) for node, each in found.items()}
+
+
+def closure(leads: Mapping[Node, Iterable[Node]], start: Node) -> set[Node]:
+    """Everything that can be reached from `start`, itself left out."""
+    found: set[Node] = set()
+    ahead = list(leads.get(start, ()))
+    while ahead:
+        node = ahead.pop()
+        if node not in found:
+            found.add(node)
+            ahead += leads.get(node, ())
+    return found - {start}
+
+
+def ancestry(entries: "Sequence[Entry]", documents: Documents, reads: Mapping[str, Collection[str]],
+             carried: Collection[str]) -> Ancestry:
+    """The whole ancestry. `documents` gives what a step depended on, by its key.
+
+    `reads`: the datasets that a model's features, or a stored view (`delays.view`), are made from. `carried`: the
+    datasets whose states keep what they had, because they are partitioned.
+    """
+    made = _Made(documents, reads, frozenset(carried))
+    for entry in entries:
+        if isinstance(entry.fact, Snapshot) and not entry.fact.tag:
+            made.state(entry.subject, entry.fact, entry.recorded_at)
+        elif isinstance(entry.fact, Trained):
+            made.version(entry.fact, entry.recorded_at)
+    return Ancestry({node: frozenset(each) for node, each in made.parents.items()}, made.at)
+
+
+@dataclass
+class _Made:
+    """What is known so far, entry by entry."""
+
+    documents: Documents
+    reads: Mapping[str, Collection[str]]
+    carried: frozenset[str]
+    parents: dict[Node, set[Node]] = field(default_factory=dict)
+    at: dict[Node, datetime] = field(default_factory=dict)
+    current: dict[str, Node] = field(default_factory=dict)
+    known: dict[str, dict[str, Node]] = field(default_factory=dict)
+
+    def _leads(self, node: Node, at: datetime, parents: Iterable[Node]) -> None:
+        self.parents.setdefault(node, set()).update(each for each in parents if each != node)
+        self.at.setdefault(node, at)
+
+    def state(self, dataset: str, fact: Snapshot, at: datetime) -> None:
+        node = Node("state", dataset, fact.snapshot)
+        before, self.current[dataset] = self.current.get(dataset), node
+        self.known.setdefault(fact.snapshot, {})[dataset] = node
+        if fact.source == "restore":
+            return
+        whole = self._step(node, fact, at) or self._model(node, fact, at)
+        if whole is None:
+            self._leads(node, at, self._named_by(dataset, fact.source))
+            whole = dataset not in self.carried
+        if before is not None and (fact.source == "compact" or not whole):
+            self._leads(node, at, [before])
+
+    def _step(self, node: Node, fact: Snapshot, at: datetime) -> bool | None:
+        """The state as a pipeline's step made it: all of it."""
+        document = self.documents(fact.key) if fact.source.startswith("pipeline ") else None
+        if document is None:
+            return None
+        step = Node("step", node.name, fact.key)
+        pipeline = fact.source.removeprefix("pipeline ")
+        inputs = [self._named(pipeline, name, id) for name, id in json.loads(document).get("inputs", {}).items()]
+        self._leads(step, at, inputs)
+        self._leads(node, at, [step])
+        return True
+
+    def _named(self, pipeline: str, name: str, snapshot: str) -> Node:
+        """The state that a step read by a name: another step's result, or a dataset's."""
+        there = self.known.get(snapshot, {})
+        return there.get(f"{pipeline}.{name}") or there.get(name) or Node("state", name, snapshot)
+
+    def _named_by(self, dataset: str, source: str) -> list[Node]:
+        """What a source names: files, another dataset as it is now, or nothing that is new."""
+        first, _, rest = source.partition(" ")
+        others = {"windows": (rest,), "replay": (f"{dataset}.quarantine",), "discard": (), "compact": (),
+                  "feature": tuple(self.reads.get(dataset, ())) if rest == "build" else None}.get(first)
+        if others is None:
+            return _files(source)
+        return [self.current[name] for name in others if name in self.current]
+
+    def _model(self, node: Node, fact: Snapshot, at: datetime) -> bool | None:
+        """Features, training rows, scores or predictions of a model, made from what was current then."""
+        model, _, part = node.name.rpartition(".")
+        words = fact.source.split(" ")
+        if words[0] not in ("windows", "train", "score") or part not in PARTS:
+            return None
+        needed: list[Node | None] = []
+        if part == "features":
+            needed = [self.current.get(name) for name in self.reads.get(model, ())]
+        elif part == "training":
+            label = list(self.reads.get(model, ()))[:1]
+            needed = [self.current.get(name) for name in (f"{model}.features", *label)]
+        elif part == "predictions":
+            needed = [self.current.get(f"{model}.features"), Node("model", model, words[-1].partition("@")[2])]
+        self._leads(node, at, [each for each in needed if each is not None])
+        return part in ("training", "scores")
+
+    def version(self, fact: Trained, at: datetime) -> None:
+        node = Node("model", fact.subject, fact.version)
+        self._leads(node, at, [Node("state", f"{fact.subject}.training", fact.training)] if fact.training else [])
+        if fact.scores:
+            self._leads(Node("state", f"{fact.subject}.scores", fact.scores), at, [node])
+
+
+def _files(source: str) -> list[Node]:
+    """The files that a state's source names, each with the beginning of its hash; anything else it says is one."""
+    parts = [_FILE.fullmatch(part) for part in source.split(", ")]
+    if source and all(parts):
+        return [Node("file", part["name"], part["digest"]) for part in parts if part]
+    return [Node("file", source)] if source else []

@@ -1,0 +1,88 @@
+"""Connections to a SQLite file by Python's own driver, made safe for several threads and processes."""
+
+import sqlite3
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from store.refusal import Unreadable
+
+PATIENCE = 60.0  # seconds that a writer waits for another
+PREFIX = "sqlite:///"
+
+
+def prepare(connection: sqlite3.Connection, patience: float = PATIENCE) -> None:
+    """Readers and a writer do not wait for each other; transactions are begun by us."""
+    connection.isolation_level = None
+    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={patience * 1000:.0f}", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+class Locked(Unreadable):
+    """Somebody else writes, or nothing can be written; try again."""
+
+
+class Connections:
+    """Kept open between uses; each is in use by one thread at a time. `patience` is that of connections made later.
+
+    The address is `sqlite:///PATH`. Unreadable where it is none, or the file's folder cannot be made.
+    """
+
+    def __init__(self, url: str, patience: float = PATIENCE) -> None:
+        if not url.startswith(PREFIX):
+            raise Unreadable("A ledger is a SQLite file.", where=url, next="Write ledger: sqlite:///.mlops/ledger.db")
+        self.path, self.patience = Path(url.removeprefix(PREFIX)), patience
+        self._idle: deque[sqlite3.Connection] = deque()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise Unreadable(f"The ledger cannot be opened: {problem.strerror}.", where=url,
+                             next="Make way for its folder.") from problem
+
+    @contextmanager
+    def one(self) -> Iterator[sqlite3.Connection]:
+        """A connection that nobody else uses meanwhile; what is read by it is read to the end."""
+        try:
+            connection = self._idle.pop()
+        except IndexError:
+            connection = self._opened()
+        try:
+            yield connection
+        finally:
+            self._idle.append(connection)
+
+    @contextmanager
+    def writing(self) -> Iterator[sqlite3.Connection]:
+        """A transaction that holds the write lock from its first statement: committed at its end, undone by an error.
+
+        Locked where the lock cannot be had.
+        """
+        try:
+            with self.one() as connection:
+                connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield connection
+                    connection.execute("COMMIT")
+                except BaseException:
+                    with suppress(sqlite3.Error):  # a full disk has rolled back already
+                        connection.execute("ROLLBACK")
+                    raise
+        except sqlite3.Error as problem:
+            raise cannot_write(self.path, problem) from problem
+
+    def close(self) -> None:
+        """Close those that nobody uses."""
+        while self._idle:
+            self._idle.pop().close()
+
+    def _opened(self) -> sqlite3.Connection:
+        connection = sqlite3.connect(self.path, timeout=self.patience, check_same_thread=False)
+        prepare(connection, self.patience)
+        return connection
+
+
+def cannot_write(path: object, problem: object) -> Locked:
+    """Why nothing can be written, in words."""
+    return Locked(f"The ledger cannot be written: {problem}.", where=str(path),
+                  next="Wait for whoever holds it or make room on the disk, then try again.")

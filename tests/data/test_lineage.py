@@ -1,0 +1,32 @@
+"""From a source file to what was made of it, and back, through the commands that people run."""
+
+from pathlib import Path
+
+from mlops_tui.opening import open_project
+from mlops_tui.view import Series
+
+
+def test_a_file_is_followed_through_a_pipeline_and_found_again(project: Path) -> None:
+    (project / "pipelines").mkdir()
+    (project / "mlops.yaml").write_text("project: flights\n")
+    (project / "pipelines/p.sql").write_text("SELECT id, day FROM flights WHERE late\n")
+    (project / "pipelines/daily.yaml").write_text("steps: [{name: late, sql: p.sql, inputs: [flights], key: [id]}]\n")
+    for day in ("01", "02"):
+        row = f"{int(day)},2013-06-{day} 10:00:00,2013-06-{day},true"
+        (project / f"{day}.csv").write_text(f"id,sched_dep,day,late\n{row}\n")
+    session = open_project(project, person="ana", source="terminal")
+    for day in ("01", "02"):
+        assert session.perform(["ingest", "flights", "--file", str(project / f"{day}.csv")]).error is None
+        assert session.perform(["pipeline", "run", "daily"]).exit == 0
+    up = session.perform(["snapshot", "lineage", "daily.late", "--all"])
+    assert (up.view.facts()["from_files"], up.view.facts()["from_steps"]) == (2, 1)
+    assert {(row["kind"], row["name"]) for row in up.view.table("nodes").rows} == {
+        ("file", "01.csv"), ("file", "02.csv"), ("state", "flights"), ("step", "daily.late")}
+    [picture] = [part for part in up.view.parts if isinstance(part, Series)]
+    assert set(zip(picture.x, picture.y, strict=True)) == {("flights files", "flights"), ("flights", "daily.late")}
+    first = session.perform(["snapshot", "lineage", "01.csv"]).view.facts()
+    second = session.perform(["snapshot", "lineage", "02.csv"]).view.facts()
+    assert (first["into_states"], second["into_states"]) == (4, 2), "the second is in the later states alone"
+    assert session.perform(["snapshot", "lineage", "03.csv"]).exit == 2
+    assert "no version" in session.perform(["snapshot", "lineage", "flights-delay"]).view.title
+    assert session.perform(["snapshot", "lineage", "flihgts"]).exit == 2
