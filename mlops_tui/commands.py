@@ -151,6 +151,8 @@ def perform(session: "Session", argv: Sequence[str], *, consent: str | None = No
         return Outcome(View(asked.title, Status.DONE, (Text(asked.text),)), 0)
     except click.exceptions.NoArgsIsHelpError as problem:
         return Outcome(View("Help", Status.DONE, (Text(problem.format_message()),)), 0)
+    except click.exceptions.Abort as problem:  # what click makes of a Ctrl-C while it reads the words
+        raise KeyboardInterrupt from problem
     except click.ClickException as problem:
         refusal: Refusal = BadInput(problem.format_message(), where=" ".join(argv), next=_usage_hint(problem))
         return _refused(session, call, argv, refusal)

@@ -101,8 +101,8 @@ def parsed(text: str, where: str, connection: duckdb.DuckDBPyConnection) -> Stat
         said, place = str(document["error_message"]), int(document.get("position", 0) or 0)
         if "Only SELECT" in said:
             raise Unreadable("The SQL is not a SELECT.", where=where, next="Write one SELECT; its rows are the result.")
-        raise Unreadable(f"The SQL cannot be parsed: {said}.", where=f"{where}:{_line(text, place)}",
-                         next="Write it as DuckDB reads it.")
+        hint = "A name with a hyphen goes into double quotes." if 'near "-"' in said else "Write it as DuckDB reads it."
+        raise Unreadable(f"The SQL cannot be parsed: {said}.", where=f"{where}:{_line(text, place)}", next=hint)
     statements = document.get("statements", [])
     if len(statements) != 1:
         raise Unreadable(f"The SQL has {len(statements)} statements.", where=where,

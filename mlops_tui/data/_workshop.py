@@ -234,10 +234,10 @@ class Bench:
 
     def _handed(self, state: Manifest, folder: Path) -> Path:
         """The snapshot as a path that Parquet readers take: its one file, or a folder of links to several."""
-        if len(state.files) == 1 and not state.files[0].partition and not state.files[0].mask:
+        plain = not any(file.mask or file.base for file in state.files)
+        if len(state.files) == 1 and not state.files[0].partition and plain:
             return self.lake.place_of(state.files[0])
         folder.mkdir()
-        plain = not any(file.mask for file in state.files)
         for number, file in enumerate(state.files if plain else ()):
             (folder / f"{number:06}.parquet").symlink_to(self.lake.place_of(file).resolve())
         if not state.files or not plain:

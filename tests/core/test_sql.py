@@ -10,6 +10,7 @@ from datetime import timedelta
 from pathlib import Path
 
 import duckdb
+import psutil
 import pytest
 
 from mlops_tui.commands import Outcome
@@ -212,6 +213,7 @@ WRONG = (
     ("SELECT t.fair FROM trips t", "No column 'fair'.", "Did you mean 'fare'?"),
     ('SELECT * FROM "trips@frist"', "No snapshot 'frist' of 'trips'.", "Try: mlops-tui snapshot log trips"),
     ("SELECT * FROM flights", "'flights' has no data yet.", "Try: mlops-tui ingest flights --file FILE"),
+    ("SELECT * FROM flights-delay.features", "The SQL cannot be parsed", "A name with a hyphen goes into double"),
     ("SELECT FROM WHERE", "The SQL cannot be parsed", "Write it as DuckDB reads it."),
     ("SELECT nosuch(id) FROM trips", "nosuch", ""))
 
@@ -232,7 +234,8 @@ def test_ctrl_c_ends_it(trips: Session) -> None:
     query = "SELECT count(*) FROM range(100000000) a, range(100000) b"
     running = subprocess.Popen([sys.executable, "-P", "-m", "mlops_tui", "--project", root, "sql", query], cwd=root,
                                stderr=subprocess.PIPE, text=True)
-    time.sleep(3)
+    while running.poll() is None and psutil.Process(running.pid).cpu_times().user < 2.5:  # it has long begun
+        time.sleep(0.05)
     running.send_signal(signal.SIGINT)
     _, said = running.communicate(timeout=60)
     assert running.returncode == 130, said

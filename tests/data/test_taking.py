@@ -358,7 +358,8 @@ def test_killed_anywhere_it_is_taken_wholly_or_not_at_all(session: Session, even
     assert killed.returncode == -signal.SIGKILL, killed.stderr
     landed = where == "_landed after"
     assert len(snapshots(session)) == (1 if landed else 0)
-    findings = [entry for entry in session.ledger.entries("finding") if isinstance(entry.fact, Finding)]
+    findings = [entry for entry in session.ledger.entries("finding")
+                if isinstance(entry.fact, Finding) and entry.fact.check == "ingest"]
     assert len(findings) == (1 if landed else 0)
     again = opened(events)
     take(again)
@@ -420,7 +421,7 @@ def test_a_state_whose_files_were_changed_is_refused_and_never_read_as_another(s
     assert session.perform(["sql", f'FROM "events@{first}"']).exit == 2
     path.unlink()
     gone = session.perform(["sql", "FROM events"])
-    assert (gone.exit, gone.view.title) == (2, "'a.parquet' is gone.")
+    assert (gone.exit, gone.view.title.endswith(" is gone.")) == (2, True)
 
 
 def test_a_pipeline_reads_what_lies_elsewhere_as_it_reads_the_lake(session: Session, events: Path) -> None:
