@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from mlops_tui.commands import Outcome
 
+TIMETABLE = "timetable"  # the source of what nobody but the clock asked for
 REPORT_EVERY = 0.25  # seconds between two writes of progress
 WAITED = timedelta(seconds=5)  # whoever puts a job gives it a process sooner
 STARTING = timedelta(days=1)  # for so long a job may wait for its process: the daemon that gives it one may be away
@@ -231,7 +232,7 @@ def carry_out(session: Session, id: int, show: "Callable[[Outcome], None]") -> "
     if not table.claim(id, host=socket.gethostname(), pid=os.getpid(), born=psutil.Process().create_time()):
         raise Conflict(f"Job {id} was begun or ended before.", next=f"Try: mlops-tui job log {id}")
     report = Report(table, id)
-    worker = replace(session.acting_as(Actor(job.actor, job.roles, job.source, job.simulated)), progress=report)
+    worker = replace(session.acting_as(_asker(session, job)), progress=report)
     signal.signal(signal.SIGTERM, _stop)
     try:
         report(0, 0, "starting")
@@ -245,6 +246,16 @@ def carry_out(session: Session, id: int, show: "Callable[[Outcome], None]") -> "
         raise
     table.end(id, _how(outcome), exit=outcome.exit, outcome=outcome.view.status.value, title=outcome.view.title)
     return outcome
+
+
+def _asker(session: Session, job: Job) -> Actor:
+    """Who asked, with those of his roles that he still has: team.yaml may have changed while the job waited."""
+    people, roles = session.declared().team.people, job.roles
+    if job.actor in people:
+        roles &= frozenset(people[job.actor].roles)
+    elif job.source != TIMETABLE and not session.single_user:
+        roles &= frozenset({"viewer"})
+    return Actor(job.actor, roles, job.source, job.simulated)
 
 
 def _how(outcome: "Outcome") -> str:

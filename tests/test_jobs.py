@@ -180,6 +180,16 @@ def test_what_is_refused_in_the_child_is_a_failed_job_with_the_reason(session: S
     assert "vera" in job.title
 
 
+def test_a_role_that_was_taken_away_while_a_job_waited_counts_no_more(session: Session) -> None:
+    team = session.declared().root / "team.yaml"
+    team.write_text("people: {bo: {login: bo, roles: [viewer]}}\n", encoding="utf-8")
+    for name in ("bo", "gone"):
+        asked = session.acting_as(Actor(name, frozenset({"operator"}), "slack"))
+        job = wait(session, jobs.start(asked, ["nap", "1"]), ended)
+        assert job.status == "failed"
+        assert f"{name} (viewer) may not run 'nap'" in job.title or f"{name} (no role) may not run" in job.title
+
+
 def test_a_bug_in_the_work_is_told_apart(session: Session) -> None:
     job = wait(session, jobs.start(session, ["nap", "0", "--fail"]), ended)
     assert (job.status, job.exit) == ("failed", 3)
