@@ -295,7 +295,7 @@ def _view(taking: Taking, batch: Batch, judged: Judged, landed: Sequence[Landed]
     notes = list(_notes(taking, batch, judged, good, aside))
     shown: list[Part] = [Facts(facts), *map(Text, notes), *_files(good), rules_table(batch, judged)]
     actions = [Action("What came in", ("snapshot", "log", taking.name))] if good else []
-    actions += [Action("What was set aside", ("snapshot", "log", f"{taking.name}.quarantine"))] if aside else []
+    actions += [Action("What was set aside", ("quarantine", "list", taking.name))] if aside else []
     actions += [Action("Are the files still the same?", ("snapshot", "verify", taking.name))] if in_place else []
     return View(f"{taking.name}: {title}", status, tuple(shown), tuple(actions))
 

@@ -106,7 +106,7 @@ def _ran(source: Fed, done: Done, standing: Standing, waiting: Patience) -> View
                               "unread": standing.unread, "pending": standing.pending}
     actions = [Action("How it stands", ("stream", "status", source.name))]
     actions += [Action("What is dead", ("stream", "dead", source.name))] if total["dead"] else []
-    actions += [Action("What was set aside", ("snapshot", "log", f"{source.name}.quarantine"))] if total["bad"] else []
+    actions += [Action("What was set aside", ("quarantine", "list", source.name))] if total["bad"] else []
     return View(title, Status.WARN if wrong or done.notes else Status.DONE,
                 (Facts(facts), *map(Text, notes), _batches(done.newest, done.batches)), tuple(actions))
 
