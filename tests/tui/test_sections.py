@@ -62,6 +62,12 @@ def test_a_row_has_sides_and_every_row_then_shows_the_same_one(full: Session) ->
             assert "pipeline status weekly" in terminal.text
             await terminal.press("left")
             assert "pipeline plan weekly" in terminal.text
+        async with dashboard(full.declared().root, (80, 24)) as terminal:
+            await goes(terminal, "2")
+            await terminal.press("right")
+            assert "Steps  Graph  Log  Plan" in terminal.text
+            await terminal.press("enter")
+            assert "pipeline graph daily" in terminal.text.splitlines()[0]
 
     run(story())
 

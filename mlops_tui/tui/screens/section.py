@@ -106,15 +106,18 @@ class SectionScreen(Framed):
         if self._leads == argv:
             self._shown = argv
             self._head(argv)
+            self.pane.remove_class("-before")
             self.pane.show(view, argv, self.standing.zone)
 
     def _head(self, argv: tuple[str, ...]) -> None:
         """The command at the top of its answer; where a row has sides, their names, and the command below."""
         command, sides = escape(" ".join(argv)), self._section.sides_of(self.list.row)
-        named = [f"[b $primary]{side.title}[/]" if side is self._seen(sides) else f"[$text-muted]{side.title}[/]"
-                 for side in sides]
-        self.pane.border_title = "  ".join(named) or command
+        named = "  ".join(f"[b $primary]{side.title}[/]" if side is self._seen(sides) else
+                          f"[$text-muted]{side.title}[/]" for side in sides)
+        self.pane.border_title = named or command
         self.pane.border_subtitle = command if named else ""
+        if not self._filters.get(self.list.id or "", "").strip():  # else what is filtered stands there
+            self.list.border_subtitle = named if self.has_class("-narrow") else ""
 
     def _seen(self, sides: Sequence[Side]) -> Side:
         """The side that is shown: the one that was last chosen, where this row has it."""
@@ -133,9 +136,11 @@ class SectionScreen(Framed):
     @on(Rows.Moved, "#list")
     def _moved(self, event: Rows.Moved) -> None:
         event.stop()
+        self._head(self._leads)
         if self.wanted:
             if self.wanted != self._shown:
                 self.pane.border_subtitle = LOOKING
+                self.pane.add_class("-before")
             self.post_message(Sought(self.id or "", self.wanted))
 
     def on_resize(self) -> None:
@@ -184,7 +189,6 @@ class SectionScreen(Framed):
         sides = self._section.sides_of(self.list.row)
         if sides:
             self._side = sides[(sides.index(self._seen(sides)) + step) % len(sides)].title
-            self._head(self._leads)
             self._moved(Rows.Moved(self.list, self.list.row))
 
     def action_turn(self) -> None:
