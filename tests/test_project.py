@@ -49,7 +49,7 @@ SLIPS = [
     ("datasets/x.yaml", "kind: DataContract\napiVersion: v3\nid: x\nversion: 1\nstatus: a\nschema: []\n", "datasets", 1,
      "has one schema object, this one has 0"),
     ("pipelines/x.yaml", "steps:\n  - {name: a, sql: a.sql, input: [b]}\n", "pipelines", 2, "'inputs'"),
-    ("pipelines/x.yaml", "steps:\n  - {name: a}\n", "pipelines", 2, "needs either sql or python"),
+    ("pipelines/x.yaml", "steps:\n  - {name: a}\n", "pipelines", 2, "needs either sql, python or apply"),
     ("models/x.yaml", "task: binray\n", "models", 1, "It may be binary"),
     ("models/x.yaml", "task: binary\nlabel: {dataset: d, column: c, dealy: 1h}\n", "models", 2, "'delay'"),
     ("monitors/x.yaml", "check: drift\nsubject: m\nlimits:\n  psi: .nan\n", "monitors", 4, "nothing can be compared"),

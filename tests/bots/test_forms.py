@@ -2,6 +2,8 @@
 
 import subprocess
 import sys
+from datetime import timedelta
+from math import ceil, floor
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from bots import forms
 from bots.forms import argv_from, asked, errors, modal, needs_form, private_of
 from bots.words import argv_of
 from mlops_tui.capability import LocalPath
+from mlops_tui.data.stream import Span
 from mlops_tui.errors import BadInput
 from mlops_tui.roles import Shape
 from tests.bots.accepted import refused
@@ -43,7 +46,7 @@ def filled(block: dict[str, Any], draw: st.DrawFn) -> tuple[dict[str, Any], obje
         case "number_input" if element["is_decimal_allowed"] and "min_value" not in element:
             return {"type": "number_input", "value": "0.5"}, 0.5
         case "number_input":
-            low, high = int(element.get("min_value", 0)), int(element.get("max_value", 10 ** 6))
+            low, high = ceil(float(element.get("min_value", 0))), floor(float(element.get("max_value", 10 ** 6)))
             number = draw(st.integers(low, high))
             return {"type": "number_input", "value": str(number)}, number
     value = draw(WORD)
@@ -62,9 +65,12 @@ def test_what_is_filled_in_is_what_the_command_gets(data: st.DataObject) -> None
     words = data.draw(st.sampled_from([each for each in WITH_A_FORM if each not in ("job log", "job cancel")]))
     view = modal(words.split())  # a job's number may be written in two ways: it is held against what is meant elsewhere
     values, meant = {}, {}
+    spans = {f"p:{each.name}" for each in capabilities()[words].params if isinstance(each.type, Span)}
     for block_id, block in inputs(view).items():
         if not block.get("optional") or data.draw(st.booleans()):
             answer, meant[block_id] = filled(block, data.draw)
+            if block_id in spans:
+                answer["value"], meant[block_id] = "5m", timedelta(minutes=5)
         else:
             answer = data.draw(st.sampled_from([{"value": None}, {"selected_option": None}, {"selected_options": []},
                                                 {"value": "  "}]))
@@ -74,8 +80,11 @@ def test_what_is_filled_in_is_what_the_command_gets(data: st.DataObject) -> None
     paths = {each.name for each in capabilities()[words].params if isinstance(each.type, LocalPath) and each.required}
     if not paths:
         got = parsed(argv)
-        if "p:words" in meant:  # a whole command line, which is read as one
-            meant["p:words"] = tuple(argv_of(str(meant["p:words"])))
+        for each in capabilities()[words].params:
+            if each.nargs == -1 and f"p:{each.name}" in meant:  # several words, read as a command line is
+                meant[f"p:{each.name}"] = tuple(argv_of(str(meant[f"p:{each.name}"])))
+            elif getattr(each, "multiple", False) and f"p:{each.name}" in meant:  # a form takes one of many
+                meant[f"p:{each.name}"] = (meant[f"p:{each.name}"],)
         assert {name: got[name.removeprefix("p:")] for name in meant} == meant
         assert errors(argv) == {}
         assert asked(argv).path == asked(words.split()).path

@@ -74,7 +74,7 @@ def test_a_series_without_numbers_says_so() -> None:
 def test_kinds_that_slack_has_no_chart_for_are_drawn_in_letters() -> None:
     part = Series("lineage", "graph", ("flights", "clean"), ("clean", "features"), title="lineage")
     [block] = picture(part, zone=NEW_YORK, chart=True)
-    assert block["elements"][1]["elements"][0]["text"] == "  flights → clean\n  clean   → features"
+    assert block["elements"][1]["elements"][0]["text"] == "  flights ──▶ clean ──▶ features"
 
 
 def test_curves_of_one_name_are_told_apart() -> None:

@@ -229,9 +229,9 @@ async def july_worked(root: Path) -> None:
     async with dashboard(root, person="bo") as terminal:
         bo = Person(terminal)
         await terminal.press("6")
-        await bo.sees("AL-4", "firing", "nobody is on it")
+        await bo.sees("AL-3", "firing", "nobody is on it")
         await bo.does("I am on it")
-        await bo.sees("is on AL-4")
+        await bo.sees("is on AL-3")
         await bo.home()
         await bo.does("Open an incident")
         await bo.sees("INC-1 is open")
