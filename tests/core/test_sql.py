@@ -197,6 +197,12 @@ def test_nothing_is_read_but_what_has_a_name_here(trips: Session) -> None:
             assert "CANARY" not in str(outcome), asked
 
 
+def test_a_file_of_the_lake_is_not_read_under_a_name_that_is_defined_elsewhere(trips: Session) -> None:
+    [file, *_] = (trips.data().root / "trips").rglob("*.parquet")
+    query = f"""SELECT u.* FROM (WITH "{file}" AS (SELECT 1 AS a) FROM "{file}") t, "{file}" u"""
+    assert refused(trips, query)["what"].startswith("No table '")
+
+
 def test_even_what_the_parser_would_let_through_reaches_no_file(trips: Session) -> None:
     """DuckDB itself is closed: a second wall behind the first."""
     secret = trips.declared().root / "secret.csv"
