@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -232,3 +233,18 @@ def test_a_bad_event_is_known_though_bulk_rows_came_into_the_quarantine_meanwhil
     again = _microbatch.take_in(session, flights, [bad])
     assert (again.bad, again.twice) == (0, 1)
     assert session.snapshot("flights.quarantine").rows == 2
+
+
+def test_what_a_stream_sets_aside_on_one_day_is_one_batch_of_several_files(source: tuple[Session, Fed],
+                                                                           project: Path) -> None:
+    session, flights = source
+    _microbatch.take_in(session, flights, [event(1, late="maybe")])
+    _microbatch.take_in(session, flights, [event(2, late="perhaps"), event(3, late="no way")])
+    session.actor = replace(session.actor, source="terminal")
+    [batch] = session.perform(["quarantine", "list", "flights"]).view.table("batches").rows
+    assert (batch["rows"], len(session.snapshot("flights.quarantine").files)) == (3, 2)
+    file = project / "bad.csv"
+    assert session.perform(["quarantine", "export", "flights", "--out", str(file)]).exit == 0
+    file.write_text(file.read_text().replace("maybe", "true").replace("perhaps", "false"))
+    session.perform(["quarantine", "replay", "flights", "--file", str(file)])
+    assert (ids(session), session.snapshot("flights.quarantine").rows) == ([1, 2], 1)
