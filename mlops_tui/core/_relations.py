@@ -15,7 +15,7 @@ from store.console import Console
 from store.facts import KINDS, body_of
 from store.lake import Manifest
 from store.ledger import Entry
-from store.quoting import quote
+from store.quoting import literal, quote
 from store.statement import Named
 
 SECRET = ("confidential", "restricted")
@@ -70,8 +70,9 @@ class Relations:
         hidden = self._hidden(state)
         kept = "" if not hidden else " REPLACE (" + ", ".join(
             f"CAST(NULL AS {state.columns[column]}) AS {quote(column)}" for column in hidden) + ")"
-        console.view(name, f"SELECT *{kept} FROM {self.session.data().scan(state)}",
-                     sorted({file.base for file in state.files if file.base}))
+        own = ", ".join(literal(column.lower()) for column in state.columns)  # older files may have more
+        rows = f"SELECT COLUMNS(lambda c: lower(c) IN ({own})) FROM {self.session.data().scan(state)}"
+        console.view(name, f"SELECT *{kept} FROM ({rows})", sorted({file.base for file in state.files if file.base}))
         self.states[name] = state.id[:12]
         if hidden:
             self.notes.append(f"{name}: {', '.join(hidden)} {'are' if len(hidden) > 1 else 'is'} not shown in "

@@ -264,6 +264,17 @@ def test_in_slack_secret_columns_are_not_shown_whatever_is_asked_of_them(trips: 
     assert rows(trips, "SELECT max(email) FROM trips") == [("e@x",)]
 
 
+def test_a_column_that_the_contract_gave_up_is_not_read_from_older_files(trips: Session, project: Path,
+                                                                         clock: ReplayClock) -> None:
+    email = "      - {name: email, classification: Confidential}\n"
+    (project / "datasets/trips.yaml").write_text(CONTRACT.replace(email, ""))
+    session = open_project(project, person="ana", clock=clock, source="terminal")
+    (project / "c.csv").write_text("id,city,fare\n9,LON,6\n")
+    assert session.perform(["ingest", "trips", "--file", str(project / "c.csv")]).exit == 0
+    found = rows(elsewhere(session), "SELECT * FROM trips ORDER BY id DESC LIMIT 2")
+    assert found == [(9, "LON", 6.0), (5, "NYC", None)]
+
+
 def test_in_slack_rows_are_few_and_files_and_plans_are_not_for_it(trips: Session) -> None:
     slack = elsewhere(trips)
     assert len(ask(slack, "SELECT * FROM range(1000)", "--limit", "500").view.table("rows").rows) == MOST

@@ -124,6 +124,8 @@ def test_files_of_one_size_are_put_together_when_there_are_too_many() -> None:
     ("{redis: a, kafka: b, stream: flights}", "one of redis, kafka or server", "redis://"),
     ('{redis: "redis://127.0.0.1", strem: flights}', "Unknown key 'strem'", "Did you mean 'stream'?"),
     ('{redis: "redis://:hush@127.0.0.1", stream: f}', "password does not belong", "password_env"),
+    ('{redis: "redis://127.0.0.1?password=hush", stream: f}', "password does not belong", "password_env"),
+    ("{server: told, stream: f}", "password does not belong", "password_env"),
     ('{redis: "127.0.0.1", stream: f}', "no address of a Redis", "redis://"),
     ('{redis: "redis://127.0.0.1", stream: f, event_id: idd}', "'idd'", "Did you mean 'id'?"),
     ('{redis: "redis://127.0.0.1", stream: f, batch: 0}', "at least one event", ""),
@@ -132,7 +134,8 @@ def test_files_of_one_size_are_put_together_when_there_are_too_many() -> None:
     ("{server: pord, stream: f}", "neither a Kafka nor a Redis", "type: kafka")])
 def test_a_wrong_declaration_is_refused_with_what_is_right(
         session: Callable[..., Session], declared: Callable[..., None], value: str, what: str, next_: str) -> None:
-    declared(value, "servers: [{server: pord, type: postgres, host: h}]\n")
+    declared(value, "servers: [{server: pord, type: postgres, host: h}, "
+                    "{server: told, type: custom, location: 'redis://:hush@127.0.0.1'}]\n")
     outcome = session("ana").perform(["stream", "status", "flights"])
     assert outcome.exit == 2
     assert outcome.error is not None
