@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlops_tui.capability import LocalPath, decide, look, measure, noun
+from mlops_tui.capability import LocalPath, decide, hidden_columns, look, measure, noun
 from mlops_tui.data._aside import KEY, Aside, asides, found_aside, only, quarantine_of, state_of, without
 from mlops_tui.data._replay import Replay, Replayed
 from mlops_tui.data._targets import check_target, is_text, write
@@ -92,7 +92,9 @@ def show(session: Session, dataset: str, batch: str, limit: int) -> View:
     state = session.snapshot(quarantine_of(name))
     counts = _counts(session, only(state, aside.batch))[aside.batch]
     rules: list[Row] = [{"rule": rule, "rows": count} for rule, count in counts.items()]
-    found = _rows(session, state, aside.batch, max(limit, 0))
+    hidden = hidden_columns(session, name, state.columns)
+    found = [{**row, **dict.fromkeys(hidden, "(classified)")}
+             for row in _rows(session, state, aside.batch, max(limit, 0))]
     few = f"The first {len(found)} of {aside.rows:,} bad rows" if len(found) < aside.rows else "Bad rows"
     title = f"{counted(aside.rows, 'row')} of {aside.source} broke the contract of {name}"
     shown = bad_rows(found, f"{few}, counted from 0{' in each file' if len(aside.files) > 1 else ''}")

@@ -264,6 +264,23 @@ def test_in_slack_secret_columns_are_not_shown_whatever_is_asked_of_them(trips: 
     assert rows(trips, "SELECT max(email) FROM trips") == [("e@x",)]
 
 
+def test_in_slack_profile_and_quarantine_show_nothing_of_secret_columns_either(
+        trips: Session, project: Path, clock: ReplayClock) -> None:
+    path = project / "datasets/trips.yaml"
+    path.write_text(CONTRACT.replace("{name: email, ", "{name: email, logicalTypeOptions: {maxLength: 3}, "))
+    session = open_project(project, person="ana", clock=clock, source="terminal")
+    (project / "d.csv").write_text("id,city,email,fare\n9,LON,hush@x,6\n8,LON,z@x,6\n")
+    session.perform(["ingest", "trips", "--file", str(project / "d.csv")])
+    for argv, there in ((["profile", "trips"], "z@x"), (["quarantine", "show", "trips", _batch(session)], "hush@x")):
+        here, slack = (as_json(asked.perform(argv).view, tuple(argv)) for asked in (session, elsewhere(session)))
+        assert (there in here, there in slack) == (True, False), argv
+
+
+def _batch(session: Session) -> str:
+    found = session.perform(["quarantine", "list", "trips"]).view.table("batches").rows
+    return next(str(row["batch"]) for row in found if "email:" in str(row["rules"]))
+
+
 def test_a_column_that_the_contract_gave_up_is_not_read_from_older_files(trips: Session, project: Path,
                                                                          clock: ReplayClock) -> None:
     email = "      - {name: email, classification: Confidential}\n"
