@@ -1,6 +1,6 @@
 """The four shapes of a command; a capability is a function under one of them, in a file named like it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import partial, wraps
 from pathlib import Path
@@ -195,6 +195,18 @@ def _decision(function: Function, *, of: Noun | None) -> Capability:
 
 
 LOCAL_SOURCES = frozenset({"terminal", "demo"})
+SECRET = ("confidential", "restricted")
+
+
+def hidden_columns(session: "Session", dataset: str, columns: Iterable[str]) -> list[str]:
+    """Those of a dataset's columns whose values are not shown where others read along: classified confidential or
+    restricted by its contract, or by any contract where it has none of its own."""
+    if session.actor.source in LOCAL_SOURCES:
+        return []
+    datasets = session.declared().datasets
+    own = [datasets[dataset]] if dataset in datasets else list(datasets.values())
+    secret = {item.name for contract in own for item in contract.properties if item.classification.lower() in SECRET}
+    return [name for name in columns if name in secret]
 
 
 class LocalPath(click.ParamType[Path]):

@@ -5,6 +5,7 @@ files are removed under the ledger's write lock, under which states are announce
 """
 
 import json
+import math
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
@@ -46,11 +47,11 @@ def found(lake: Lake, needed: Collection[str], held: Collection[str], grace: tim
     now = _now(lake)
     before = now - grace.total_seconds()
     going = {(path.parent.parent.name, path.stem): path for path in manifests(lake) if path.stem not in needed
-             and path.parent.parent.name not in held and path.stat().st_mtime < before}
+             and path.parent.parent.name not in held and _changed(path) < before}
     kept = [path for path in (*manifests(lake), *results(lake)) if path not in set(going.values())]
     used = _used(kept)
     files = [path for path in data_files(lake) if path not in used and path.partition("/")[0] not in held
-             and (lake.root / path).stat().st_mtime < before]
+             and _changed(lake.root / path) < before]
     size: dict[str, int] = {}
     left = tuple(_left_behind(lake, now, grace))
     whose = [(dataset, path) for (dataset, _), path in going.items()]
@@ -178,9 +179,24 @@ def _alive(pid: int) -> bool:
     return True
 
 
+def _changed(path: Path) -> float:
+    """When a file was changed; never, where somebody has removed it meanwhile: it is nobody's garbage any more."""
+    try:
+        return path.stat().st_mtime
+    except FileNotFoundError:
+        return math.inf
+
+
 def _size(path: Path) -> int:
-    return path.stat().st_size if path.is_file() else sum(each.stat().st_size for each in path.rglob("*")
-                                                          if each.is_file())
+    return sum(size_of(each) for each in ([path] if path.is_file() else path.rglob("*")) if each.is_file())
+
+
+def size_of(path: Path) -> int:
+    """The bytes of a file; none where it is gone by now."""
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _now(lake: Lake) -> float:

@@ -107,7 +107,7 @@ def parsed(text: str, where: str, connection: duckdb.DuckDBPyConnection) -> Stat
     if len(statements) != 1:
         raise Unreadable(f"The SQL has {len(statements)} statements.", where=where,
                          next="Write one SELECT; its rows are the result.")
-    return _read(text, list(_nodes(statements[0])))
+    return _read(text, statements[0])
 
 
 @cache
@@ -139,18 +139,15 @@ def row_wise(text: str, connection: duckdb.DuckDBPyConnection) -> frozenset[str]
                      for node in nodes if node.get("class") in ("STAR", "COLUMN_REF"))
 
 
-def _read(text: str, nodes: list[dict[str, Any]]) -> Statement:
-    own = {str(entry["key"]).lower() for node in nodes for entry in _own(node)}
-    tables: list[Named] = []
+def _read(text: str, statement: dict[str, Any]) -> Statement:
+    tables = [Named(_full_name(node), _line(text, int(node.get("query_location", 0))))
+              for node in _given(statement, frozenset())]
     sources: list[Named] = []
     drawn: list[Named] = []
     parameters: list[str] = []
-    for node in nodes:
+    for node in _nodes(statement):
         line, kind = _line(text, int(node.get("query_location", 0))), node.get("type")
-        if kind == "BASE_TABLE":
-            full = ".".join(str(node[part]) for part in ("catalog_name", "schema_name", "table_name") if node.get(part))
-            tables += [Named(full, line)] if full.lower() not in own else []
-        elif kind == "TABLE_FUNCTION":
+        if kind == "TABLE_FUNCTION":
             sources.append(Named(str(node["function"].get("function_name", "")).lower(), line))
         elif kind == "VALUE_PARAMETER":
             parameters.append(str(node.get("identifier", "")))
@@ -168,6 +165,30 @@ def _drawn(node: dict[str, Any]) -> Iterator[str]:
         yield str(node["column_names"][-1]).lower()
     if node.get("sample"):
         yield "a sample"
+
+
+def _given(value: Any, own: frozenset[str]) -> Iterator[dict[str, Any]]:
+    """The tables that a part of the text reads and that no WITH around it defines: a name defined elsewhere in the
+    text says nothing here, where DuckDB would look for a table, or for a file of that name."""
+    if isinstance(value, list):
+        for each in value:
+            yield from _given(each, own)
+    elif isinstance(value, dict):
+        for entry in _own(value):
+            name = str(entry["key"]).lower()
+            itself = {name} if entry["value"]["query_node"]["type"] == "RECURSIVE_CTE_NODE" else set()
+            yield from _given(entry["value"], own | itself)
+            own |= {name}
+        if value.get("type") == "BASE_TABLE" and (
+                _full_name(value) != str(value["table_name"]) or str(value["table_name"]).lower() not in own):
+            yield value
+        for key, child in value.items():
+            if key != "cte_map":
+                yield from _given(child, own)
+
+
+def _full_name(table: dict[str, Any]) -> str:
+    return ".".join(str(table[part]) for part in ("catalog_name", "schema_name", "table_name") if table.get(part))
 
 
 def _own(node: dict[str, Any]) -> list[dict[str, Any]]:

@@ -9,16 +9,15 @@ from typing import Any, get_type_hints
 import pyarrow as pa
 
 from mlops_tui import roles
+from mlops_tui.capability import SECRET, hidden_columns
 from mlops_tui.errors import BadInput, Denied, NotFound, nearest
 from mlops_tui.session import Session
 from store.console import Console
 from store.facts import KINDS, body_of
-from store.lake import Manifest
 from store.ledger import Entry
-from store.quoting import quote
+from store.quoting import literal, quote
 from store.statement import Named
 
-SECRET = ("confidential", "restricted")
 SOURCES = frozenset({"range", "generate_series", "unnest", "repeat", "repeat_row", "json_each", "json_tree"})
 STAMPS = pa.schema([("seq", pa.int64()), ("kind", pa.string()), ("subject", pa.string()),
                     ("effective_at", pa.timestamp("us", "UTC")), ("recorded_at", pa.timestamp("us", "UTC")),
@@ -29,11 +28,11 @@ PLURALS = {kind: "training" if kind == "trained" else f"{kind}s" for kind in KIN
 
 
 class Relations:
-    """What a query names, looked up when it is named: nothing else is read. `masked`: columns that are classified
-    confidential or restricted read as nulls."""
+    """What a query names, looked up when it is named: nothing else is read. Where others read along, columns that are
+    classified confidential or restricted read as nulls."""
 
-    def __init__(self, session: Session, *, masked: bool) -> None:
-        self.session, self.masked = session, masked
+    def __init__(self, session: Session) -> None:
+        self.session = session
         self.states: dict[str, str] = {}
         self.notes: list[str] = []
 
@@ -67,25 +66,18 @@ class Relations:
 
     def _dataset(self, name: str, subject: str, console: Console) -> None:
         state = self.session.snapshot(subject)
-        hidden = self._hidden(state)
+        hidden = hidden_columns(self.session, state.dataset, state.columns)
         kept = "" if not hidden else " REPLACE (" + ", ".join(
             f"CAST(NULL AS {state.columns[column]}) AS {quote(column)}" for column in hidden) + ")"
-        console.view(name, f"SELECT *{kept} FROM {self.session.data().scan(state)}",
-                     sorted({file.base for file in state.files if file.base}))
+        own = ", ".join(literal(column.lower()) for column in state.columns)  # older files may have more
+        rows = f"SELECT COLUMNS(lambda c: lower(c) IN ({own})) FROM {self.session.data().scan(state)}"
+        console.view(name, f"SELECT *{kept} FROM ({rows})", sorted({file.base for file in state.files if file.base}))
         self.states[name] = state.id[:12]
         if hidden:
             self.notes.append(f"{name}: {', '.join(hidden)} {'are' if len(hidden) > 1 else 'is'} not shown in "
                               f"{self.session.actor.source}: classified as {' or '.join(SECRET)}.")
         if self.session.only and state.files and not self.notes:
             self.notes.append(f"You see {roles.bound_to(self.session.only)} only.")
-
-    def _hidden(self, state: Manifest) -> list[str]:
-        """The columns of a state that are secret: by its contract, and by any contract where it has none of its own."""
-        datasets = self.session.declared().datasets
-        own = [datasets[state.dataset]] if state.dataset in datasets else list(datasets.values())
-        secret = {item.name for contract in own for item in contract.properties
-                  if item.classification.lower() in SECRET}
-        return [name for name in state.columns if name in secret] if self.masked else []
 
     # -- the history --------------------------------------------------------------------------------------------
 

@@ -41,7 +41,7 @@ def sql(session: Session, query: str, limit: int, seconds: float, out: Path | No
         if statement.verb == "EXPLAIN" and not local:
             raise Denied(f"A plan names files of the machine and is not shown in {session.actor.source}.",
                          next="Ask in the terminal.")
-        relations = Relations(session, masked=not local)
+        relations = Relations(session)
         for each in statement.tables:
             relations.add(each.name, console)
         relations.check(statement.sources)

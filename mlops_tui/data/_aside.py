@@ -1,6 +1,7 @@
 """The batches of rows that a dataset has set aside: where they came from, and what became of them."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,7 +55,9 @@ def asides(dataset: str, state: Manifest | None, entries: "Sequence[Entry]", lak
 
     A batch that is not named for its source (a stream's day) is looked for in the states of the quarantine in `lake`.
     """
-    rows = {file.partition[KEY]: file.rows for file in state.files} if state is not None else {}
+    rows: Counter[str] = Counter()
+    for file in state.files if state is not None else ():
+        rows[file.partition[KEY]] += file.rows
     came: dict[str, Entry] = {}
     events: dict[str, list[Quarantined]] = {}
     for entry in entries:
@@ -115,9 +118,10 @@ def asides_of(session: Session, dataset: str) -> list[Aside]:
                   session.data())
 
 
-def file_of(state: Manifest, batch: str) -> FileRef:
-    """The file that holds the open rows of a batch."""
-    return next(file for file in state.files if file.partition[KEY] == batch)
+def only(state: Manifest, batch: str) -> Manifest:
+    """The open rows of a batch: one file, or as many as a stream left on its day."""
+    files = tuple(file for file in state.files if file.partition[KEY] == batch)
+    return Manifest(state.dataset, state.columns, files)
 
 
 def without(state: Manifest, batch: str, rest: Iterable[FileRef] = ()) -> Manifest:

@@ -16,6 +16,7 @@ from mlops_tui.logicaltypes import family_of
 MEASURES = {"count": 1, "sum": 2, "mean": 2, "histogram": 2, "quantile": 3}
 NUMBERS = ("integer", "float", "decimal")
 MOST_KEYS = 100_000
+MOST_STEPS = 2**53  # beyond, a number is not the whole number that it was
 LARGEST = 20.0  # an ε that protects nobody
 
 
@@ -69,6 +70,9 @@ def _range(table: Table, column: str) -> Range:
                        next=_proposed(table, column))
     low, high = table.privacy.bounds[column]
     edges = in_steps(low, high, whole=family == "integer")
+    if edges.reach > MOST_STEPS:
+        raise BadInput(f"The bounds of '{column}', {low:g} and {high:g}, are too wide to count exactly between them.",
+                       where=table.where, next="Declare what values can be in the world.")
     if edges.high <= edges.low:
         raise BadInput(f"No whole number lies between the bounds of '{column}', {low:g} and {high:g}.",
                        where=table.where, next="Declare wider ones.")

@@ -107,7 +107,7 @@ def _standing(entries: "Sequence[Entry]") -> set[State]:
 
 def _bytes_kept(session: Session, gone: Garbage) -> int:
     lake, going = session.data(), set(gone.files)
-    return sum((lake.root / path).stat().st_size for path in garbage.data_files(lake) if path not in going)
+    return sum(garbage.size_of(lake.root / path) for path in garbage.data_files(lake) if path not in going)
 
 
 # -- the doing ----------------------------------------------------------------------------------------------------

@@ -75,9 +75,16 @@ def reader_of(session: Session, fed: Fed) -> Reader:
 
 def _server(fed: Fed) -> tuple[str, str]:
     """`redis` or `kafka`, and the address: given with the stream, or among the contract's servers."""
+    kind, address = _declared(fed)
+    parts = urlsplit(address)
+    if kind == "redis" and (parts.password or "password=" in parts.query):
+        raise BadInput(SECRET, where=placed(fed.where)("stream"), next="Write password_env: NAME, and set that "
+                       "variable.")
+    return kind, address
+
+
+def _declared(fed: Fed) -> tuple[str, str]:
     stream, where = fed.stream, placed(fed.where)
-    if stream.redis and urlsplit(stream.redis).password:
-        raise BadInput(SECRET, where=where("stream"), next="Write password_env: NAME, and set that variable.")
     if not stream.server:
         return ("redis", stream.redis) if stream.redis else ("kafka", stream.kafka)
     servers = {each.server or each.id: each for each in fed.contract.servers}

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from mlops_tui.data._aside import KEY, Aside, file_of, quarantine_of, state_of, without
+from mlops_tui.data._aside import KEY, Aside, only, quarantine_of, state_of, without
 from mlops_tui.data._batch import Batch, Judged, opened
 from mlops_tui.data._regrouped import regrouped
 from mlops_tui.errors import BadInput, Conflict
@@ -62,15 +62,15 @@ class Replay:
         self.contract: Contract = project.dataset(self.name)
         self.where = project.path_of("dataset", self.name)
         self.aside_state = session.snapshot(quarantine_of(self.name))
-        self.file: FileRef = file_of(self.aside_state, aside.batch)
+        self.open: Manifest = only(self.aside_state, aside.batch)
         self.cursor: duckdb.DuckDBPyConnection = self.lake.connect()
-        self.held = self.lake.scan(Manifest(self.aside_state.dataset, self.aside_state.columns, (self.file,)))
+        self.held = self.lake.scan(self.open)
 
     def run(self) -> Replayed:
         """Judge the rows, put the good ones into their partitions, keep the others: one entry of each, or none."""
         policy = self.contract.on_violation
-        source = self.mended or self.lake.place_of(self.file)
-        batch = opened(self.session, self.contract, self.where, [source], self.cursor)
+        sources = [self.mended] if self.mended else [self.lake.place_of(file) for file in self.open.files]
+        batch = opened(self.session, self.contract, self.where, sources, self.cursor)
         again = self._check_places(batch) if self.mended is not None else 0
 
         def bad(rule: Rule) -> bool:
@@ -84,7 +84,7 @@ class Replay:
         taken = self._taken(batch, judged)
         bad_still = batch.quarantine(judged, more=(f"TRY_CAST({raw('_row')} AS BIGINT) AS place",))
         still = tuple(batch.rows_of(f"{bad_still} LIMIT {SHOWN}"))
-        done = Replayed(judged, taken, self.file.rows - taken, again, clashes, still, unchecked=batch.rules.unchecked)
+        done = Replayed(judged, taken, self.open.rows - taken, again, clashes, still, unchecked=batch.rules.unchecked)
         if not taken:
             return done
         written, touched = self._written(batch, present)
@@ -190,7 +190,7 @@ class Replay:
 
     def _rest(self, taken: int) -> tuple[FileRef, ...]:
         """The rows of the batch that stay, as they came."""
-        if taken == self.file.rows:
+        if taken == self.open.rows:
             return ()
         by = ", ".join(name for name in PLACE if name in columns_of(self.cursor, f"SELECT * FROM {TAKEN}"))
         query = f"SELECT * FROM {self.held} WHERE ({by}) NOT IN (SELECT ({by}) FROM {TAKEN}) ORDER BY _file, _row"
@@ -205,7 +205,8 @@ class Replay:
         def decide(entries: "Sequence[Entry]") -> Iterable[Fact]:
             now, aside = (state_of(self.session, dataset, entries) for dataset in (self.name, quarantine_of(self.name)))
             same = (now.id if now else "") == (before.id if before else "")
-            if aside is None or self.file not in aside.files or not (same or _untouched(now, written, touched)):
+            if aside is None or only(aside, self.aside.batch).files != self.open.files or \
+                    not (same or _untouched(now, written, touched)):
                 raise Conflict(f"'{self.name}' has changed meanwhile.", next="Try again.")
             start = base if same else now
             landed[:] = [start.replacing(written) if start is not None and batch.rules.partition else written]
@@ -226,8 +227,8 @@ class Replay:
     def _finding(self, batch: Batch, done: Replayed) -> Finding:
         status = "pass" if not done.left else "fail"
         return Finding(check="replay", subject=self.name, status=status, value=float(done.left), limit=0.0,
-                       unit="bad rows", n=self.file.rows, declaration=self.session.declaration("dataset", self.name),
-                       title=f"{done.taken:,} of {self.file.rows:,} rows of batch {self.aside.batch} were taken in",
+                       unit="bad rows", n=self.open.rows, declaration=self.session.declaration("dataset", self.name),
+                       title=f"{done.taken:,} of {self.open.rows:,} rows of batch {self.aside.batch} were taken in",
                        data=(self.aside_state.id,),
                        detail={"batch": self.aside.batch, "unchecked": list(done.unchecked)})
 

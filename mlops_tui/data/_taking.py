@@ -11,6 +11,7 @@ import duckdb
 
 from mlops_tui.contracts import compiled
 from mlops_tui.data import _catalogued as catalogued
+from mlops_tui.data._aside import KEY, batch_of, quarantine_of
 from mlops_tui.data._batch import BROKEN, FILE, Batch, Judged, References, opened
 from mlops_tui.data._landing import Landed, land
 from mlops_tui.data._places import placed
@@ -239,16 +240,12 @@ def _made(taking: Taking, batch: Batch, judged: Judged, before: Manifest | None 
     if judged.bad_rows:
         own = f"{batch.name_of_file()} AS _file" if isinstance(taking.source.lies, Placed) else \
             f"{literal(taking.source.called)} AS _file"
+        # what is set aside of a source that is read whole takes the place of what was set aside of it before
         mark = batch.digest_of_file() if isinstance(batch, InPlace) else literal(
-            _mark(f"{taking.source.called} {since or ''}"))
-        query = batch.quarantine(judged, more=(own, f"{mark} AS _batch"))
-        made.append(lake.write(f"{taking.name}.quarantine", query, partition_by=("_batch",), connection=batch.cursor))
+            batch_of(f"{taking.source.called} {since or ''}"))
+        query = batch.quarantine(judged, more=(own, f"{mark} AS {KEY}"))
+        made.append(lake.write(quarantine_of(taking.name), query, partition_by=(KEY,), connection=batch.cursor))
     return made
-
-
-def _mark(source: str) -> str:
-    """What is set aside of a source that is read whole takes the place of what was set aside of it before."""
-    return hashlib.sha256(source.encode()).hexdigest()[:16]
 
 
 def _landed(taking: Taking, batch: Batch, judged: Judged, made: Sequence[Manifest], version: str) -> list[Landed]:

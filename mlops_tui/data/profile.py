@@ -11,7 +11,7 @@ import numpy as np
 
 from mlops_tui.analysis import radix
 from mlops_tui.analysis.summary import summary
-from mlops_tui.capability import local_path, look
+from mlops_tui.capability import hidden_columns, local_path, look
 from mlops_tui.data._inferred import contract_of, name_for
 from mlops_tui.errors import BadInput
 from mlops_tui.session import Session
@@ -21,6 +21,8 @@ from store.scan import Field, Kind, Scan, engine, scan_file
 SORTED = 1 << 24  # values of one column that are held and sorted for exact figures: 128 MiB
 QUANTILES = {"p05": 0.05, "p50": 0.5, "p95": 0.95}
 AS_TEXT = "numbers with a decimal comma are read as texts; write them with a point"
+CLASSIFIED = "its values are classified, and not shown where others read along"
+VALUES = ("min", "max", "mean", "std", *QUANTILES, "top")  # what says something of single values
 IDS = ("column", "type", "rows", "nulls", "distinct", "min", "max", "mean", "std", *QUANTILES, "top")
 
 
@@ -41,9 +43,11 @@ def profile(session: Session, subject: str, *, as_contract: bool) -> View:
         return first_contract(session, subject)
     side, declared = _opened(session, subject)
     rows = _described(session, side)
+    hidden = hidden_columns(session, declared, side.fields) if declared else []
+    rows = [{**row, **dict.fromkeys(VALUES), "reason": CLASSIFIED} if row["column"] in hidden else row for row in rows]
     title = f"{Path(subject).name}: {side.rows:,} rows, {len(rows)} columns"
     facts = Facts({"rows": side.rows, "columns": len(rows), "nulls": sum(row["nulls"] for row in rows)})
-    notes = [Text(f"{row['column']}: {row['reason']}.") for row in rows if row.get("reason") == AS_TEXT]
+    notes = [Text(f"{row['column']}: {row['reason']}.") for row in rows if row.get("reason") in (AS_TEXT, CLASSIFIED)]
     return View(title, Status.DONE, (facts, Table.of("columns", rows, *SHOWN), *notes), () if declared else (
         Action("A first contract for such files", ("contract", "infer", subject)),))
 

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlops_tui.capability import LocalPath, decide, look, measure, noun
-from mlops_tui.data._aside import KEY, Aside, asides, file_of, found_aside, quarantine_of, state_of, without
+from mlops_tui.capability import LocalPath, decide, hidden_columns, look, measure, noun
+from mlops_tui.data._aside import KEY, Aside, asides, found_aside, only, quarantine_of, state_of, without
 from mlops_tui.data._replay import Replay, Replayed
 from mlops_tui.data._targets import check_target, is_text, write
 from mlops_tui.data._verdict import bad_rows
@@ -90,9 +90,11 @@ def show(session: Session, dataset: str, batch: str, limit: int) -> View:
         return View(f"Batch {aside.batch[:SHORT]} of {name} was {aside.status}", Status.DONE, (
             facts, *([Text(aside.reason)] if aside.reason else [])))
     state = session.snapshot(quarantine_of(name))
-    counts = _counts(session, _only(state, aside.batch))[aside.batch]
+    counts = _counts(session, only(state, aside.batch))[aside.batch]
     rules: list[Row] = [{"rule": rule, "rows": count} for rule, count in counts.items()]
-    found = _rows(session, state, aside.batch, max(limit, 0))
+    hidden = hidden_columns(session, name, state.columns)
+    found = [{**row, **dict.fromkeys(hidden, "(classified)")}
+             for row in _rows(session, state, aside.batch, max(limit, 0))]
     few = f"The first {len(found)} of {aside.rows:,} bad rows" if len(found) < aside.rows else "Bad rows"
     title = f"{counted(aside.rows, 'row')} of {aside.source} broke the contract of {name}"
     shown = bad_rows(found, f"{few}, counted from 0{' in each file' if len(aside.files) > 1 else ''}")
@@ -111,13 +113,9 @@ def _next(aside: Aside) -> tuple[Action, ...]:
             Action("Give them up", ("quarantine", "discard", *named), asks=("reason",)))
 
 
-def _only(state: Manifest, batch: str) -> Manifest:
-    return Manifest(state.dataset, state.columns, (file_of(state, batch),))
-
-
 def _rows(session: Session, state: Manifest, batch: str, limit: int) -> list[dict[str, object]]:
     lake = session.data()
-    found = lake.connect().execute(f"SELECT * FROM {lake.scan(_only(state, batch))} ORDER BY _file, _row LIMIT {limit}")
+    found = lake.connect().execute(f"SELECT * FROM {lake.scan(only(state, batch))} ORDER BY _file, _row LIMIT {limit}")
     names = [str(column[0]) for column in found.description or ()]
     return [dict(zip(names, row, strict=True)) for row in found.fetchall()]
 
@@ -138,12 +136,10 @@ def export(session: Session, dataset: str, batch: str, out: Path, *, overwrite: 
     name = session.declared().subject(dataset, "dataset").name
     aside = _open(session, name, batch)
     check_target(out, overwrite=overwrite)
-    lake, file = session.data(), file_of(session.snapshot(quarantine_of(name)), aside.batch)
+    lake, state = session.data(), only(session.snapshot(quarantine_of(name)), aside.batch)
     rules = "to_json(_rules) AS _rules" if is_text(out) else "_rules"
-    state = session.snapshot(quarantine_of(name))
-    query = (f"SELECT * EXCLUDE ({KEY}) REPLACE ({rules}) FROM {lake.scan(_only(state, aside.batch))} "
-             "ORDER BY _file, _row")
-    write(lake.connect(), query, out, [lake.place_of(file)])
+    query = f"SELECT * EXCLUDE ({KEY}) REPLACE ({rules}) FROM {lake.scan(state)} ORDER BY _file, _row"
+    write(lake.connect(), query, out, [lake.place_of(file) for file in state.files])
     return View(f"{counted(aside.rows, 'row')} of {name} in {out.name}", Status.DONE, (Facts(_facts(aside)), Text(
         "Mend the values; keep _row and _file. Rows that you take out of the file stay in quarantine.")), (
         Action("Take the mended rows in", ("quarantine", "replay", name, aside.batch, "--file", str(out))),))
@@ -219,12 +215,12 @@ def discard(session: Session, dataset: str, batch: str, reason: str) -> View:
     """
     name = session.declared().subject(dataset, "dataset").name
     aside = _open(session, name, batch)
-    state = session.snapshot(quarantine_of(name))
-    file, rules = file_of(state, aside.batch), _counts(session, _only(state, aside.batch))[aside.batch]
+    held = only(session.snapshot(quarantine_of(name)), aside.batch)
+    rules = _counts(session, held)[aside.batch]
 
     def decided(entries: "Sequence[Entry]") -> Iterable[Fact]:
         now = state_of(session, quarantine_of(name), entries)
-        if now is None or file not in now.files:
+        if now is None or only(now, aside.batch).files != held.files:
             raise Conflict(f"Batch {aside.batch[:SHORT]} of '{name}' has changed meanwhile.", next="Look at it again.")
         left = without(now, aside.batch)
         session.data().keep(left)

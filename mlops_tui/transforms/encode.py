@@ -289,7 +289,10 @@ def _folded(cursor: duckdb.DuckDBPyConnection, relation: str, types: Mapping[str
 
 def _earlier(cursor: duckdb.DuckDBPyConnection, relation: str, types: Mapping[str, str], how: Encoding,
              target: _Target, document: Document, keep: bool, hidden: Sequence[str]) -> str:
-    """Each row from the labels that were known before it: rows are questions, labels answers on one line of time."""
+    """Each row from the labels that were known before it: rows are questions, labels answers on one line of time.
+
+    No label counts before its row: one that is said to be known earlier would answer its own question.
+    """
     at, known = (_instant(types, name) for name in (how.time, how.known or how.time))
     lost = cursor.execute(f"SELECT count(*) FROM {relation} WHERE {at} IS NULL").fetchall()[0][0]
     if lost:
@@ -312,7 +315,7 @@ def _earlier(cursor: duckdb.DuckDBPyConnection, relation: str, types: Mapping[st
             f"CREATE OR REPLACE TEMP TABLE {quote(f'{TABLE}{place}')} AS "
             f"SELECT row, {values} FROM (SELECT row, {own}, {every} FROM ("
             f"SELECT {quote(rows.ROW)} AS row, {text} AS level, {at} AS moment, {nothing} FROM {relation} "
-            f"UNION ALL SELECT NULL, {text}, {known}, {answer} FROM {relation} "
+            f"UNION ALL SELECT NULL, {text}, greatest({known}, {at}), {answer} FROM {relation} "
             f"WHERE {target.known} IS NOT NULL AND {known} IS NOT NULL) e(row, level, moment, {', '.join(sums)})) "
             "WHERE row IS NOT NULL")
         joins.append(f"LEFT JOIN {quote(f'{TABLE}{place}')} m{place} ON m{place}.row = r.{quote(rows.ROW)}")

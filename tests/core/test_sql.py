@@ -197,6 +197,12 @@ def test_nothing_is_read_but_what_has_a_name_here(trips: Session) -> None:
             assert "CANARY" not in str(outcome), asked
 
 
+def test_a_file_of_the_lake_is_not_read_under_a_name_that_is_defined_elsewhere(trips: Session) -> None:
+    [file, *_] = (trips.data().root / "trips").rglob("*.parquet")
+    query = f"""SELECT u.* FROM (WITH "{file}" AS (SELECT 1 AS a) FROM "{file}") t, "{file}" u"""
+    assert refused(trips, query)["what"].startswith("No table '")
+
+
 def test_even_what_the_parser_would_let_through_reaches_no_file(trips: Session) -> None:
     """DuckDB itself is closed: a second wall behind the first."""
     secret = trips.declared().root / "secret.csv"
@@ -256,6 +262,34 @@ def test_in_slack_secret_columns_are_not_shown_whatever_is_asked_of_them(trips: 
     outcome = ask(slack, "SELECT email FROM trips")
     assert any(isinstance(part, Text) and "email is not shown in slack" in part.body for part in outcome.view.parts)
     assert rows(trips, "SELECT max(email) FROM trips") == [("e@x",)]
+
+
+def test_in_slack_profile_and_quarantine_show_nothing_of_secret_columns_either(
+        trips: Session, project: Path, clock: ReplayClock) -> None:
+    path = project / "datasets/trips.yaml"
+    path.write_text(CONTRACT.replace("{name: email, ", "{name: email, logicalTypeOptions: {maxLength: 3}, "))
+    session = open_project(project, person="ana", clock=clock, source="terminal")
+    (project / "d.csv").write_text("id,city,email,fare\n9,LON,hush@x,6\n8,LON,z@x,6\n")
+    session.perform(["ingest", "trips", "--file", str(project / "d.csv")])
+    for argv, there in ((["profile", "trips"], "z@x"), (["quarantine", "show", "trips", _batch(session)], "hush@x")):
+        here, slack = (as_json(asked.perform(argv).view, tuple(argv)) for asked in (session, elsewhere(session)))
+        assert (there in here, there in slack) == (True, False), argv
+
+
+def _batch(session: Session) -> str:
+    found = session.perform(["quarantine", "list", "trips"]).view.table("batches").rows
+    return next(str(row["batch"]) for row in found if "email:" in str(row["rules"]))
+
+
+def test_a_column_that_the_contract_gave_up_is_not_read_from_older_files(trips: Session, project: Path,
+                                                                         clock: ReplayClock) -> None:
+    email = "      - {name: email, classification: Confidential}\n"
+    (project / "datasets/trips.yaml").write_text(CONTRACT.replace(email, ""))
+    session = open_project(project, person="ana", clock=clock, source="terminal")
+    (project / "c.csv").write_text("id,city,fare\n9,LON,6\n")
+    assert session.perform(["ingest", "trips", "--file", str(project / "c.csv")]).exit == 0
+    found = rows(elsewhere(session), "SELECT * FROM trips ORDER BY id DESC LIMIT 2")
+    assert found == [(9, "LON", 6.0), (5, "NYC", None)]
 
 
 def test_in_slack_rows_are_few_and_files_and_plans_are_not_for_it(trips: Session) -> None:

@@ -249,6 +249,14 @@ def test_a_budget_that_is_not_declared_is_no_budget(asked: Callable[..., Any], p
     assert asked("count").error["where"].endswith("trips.yaml:21")
 
 
+def test_bounds_too_wide_to_count_between_are_refused_before_anything_is_spent(
+        asked: Callable[..., Any], project: Path, session: Callable[..., Session]) -> None:
+    path = project / "datasets" / "trips.yaml"
+    path.write_text(TRIPS.replace("[-60, 600]", "[0, 1.0e+19]"), encoding="utf-8")
+    assert "too wide" in asked("sum:delay").error["what"]
+    assert left(session("ana"))["all"] == 2
+
+
 # -- the budget ---------------------------------------------------------------------------------------------------
 
 

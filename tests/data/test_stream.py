@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -123,6 +124,8 @@ def test_files_of_one_size_are_put_together_when_there_are_too_many() -> None:
     ("{redis: a, kafka: b, stream: flights}", "one of redis, kafka or server", "redis://"),
     ('{redis: "redis://127.0.0.1", strem: flights}', "Unknown key 'strem'", "Did you mean 'stream'?"),
     ('{redis: "redis://:hush@127.0.0.1", stream: f}', "password does not belong", "password_env"),
+    ('{redis: "redis://127.0.0.1?password=hush", stream: f}', "password does not belong", "password_env"),
+    ("{server: told, stream: f}", "password does not belong", "password_env"),
     ('{redis: "127.0.0.1", stream: f}', "no address of a Redis", "redis://"),
     ('{redis: "redis://127.0.0.1", stream: f, event_id: idd}', "'idd'", "Did you mean 'id'?"),
     ('{redis: "redis://127.0.0.1", stream: f, batch: 0}', "at least one event", ""),
@@ -131,7 +134,8 @@ def test_files_of_one_size_are_put_together_when_there_are_too_many() -> None:
     ("{server: pord, stream: f}", "neither a Kafka nor a Redis", "type: kafka")])
 def test_a_wrong_declaration_is_refused_with_what_is_right(
         session: Callable[..., Session], declared: Callable[..., None], value: str, what: str, next_: str) -> None:
-    declared(value, "servers: [{server: pord, type: postgres, host: h}]\n")
+    declared(value, "servers: [{server: pord, type: postgres, host: h}, "
+                    "{server: told, type: custom, location: 'redis://:hush@127.0.0.1'}]\n")
     outcome = session("ana").perform(["stream", "status", "flights"])
     assert outcome.exit == 2
     assert outcome.error is not None
@@ -232,3 +236,18 @@ def test_a_bad_event_is_known_though_bulk_rows_came_into_the_quarantine_meanwhil
     again = _microbatch.take_in(session, flights, [bad])
     assert (again.bad, again.twice) == (0, 1)
     assert session.snapshot("flights.quarantine").rows == 2
+
+
+def test_what_a_stream_sets_aside_on_one_day_is_one_batch_of_several_files(source: tuple[Session, Fed],
+                                                                           project: Path) -> None:
+    session, flights = source
+    _microbatch.take_in(session, flights, [event(1, late="maybe")])
+    _microbatch.take_in(session, flights, [event(2, late="perhaps"), event(3, late="no way")])
+    session.actor = replace(session.actor, source="terminal")
+    [batch] = session.perform(["quarantine", "list", "flights"]).view.table("batches").rows
+    assert (batch["rows"], len(session.snapshot("flights.quarantine").files)) == (3, 2)
+    file = project / "bad.csv"
+    assert session.perform(["quarantine", "export", "flights", "--out", str(file)]).exit == 0
+    file.write_text(file.read_text().replace("maybe", "true").replace("perhaps", "false"))
+    session.perform(["quarantine", "replay", "flights", "--file", str(file)])
+    assert (ids(session), session.snapshot("flights.quarantine").rows) == ([1, 2], 1)

@@ -41,6 +41,14 @@ def test_what_is_old_and_not_needed_is_found_and_goes(lake: Lake) -> None:
     assert remove(lake, found) == 0, "done again, there is nothing left to do"
 
 
+def test_what_somebody_else_has_removed_meanwhile_is_nobodys_garbage(lake: Lake) -> None:
+    put(lake, 1)
+    aged(lake)
+    for gone in (lake.root / "d" / f"{'0' * 64}.parquet", lake.root / "d/_snapshots" / f"{'0' * 64}.json"):
+        gone.symlink_to(lake.root / "nowhere")  # listed, and not there when it is looked at
+    assert not any("0" * 64 in name for name in garbage.found(lake, (), (), GRACE).files)
+
+
 def test_a_file_that_was_written_again_meanwhile_stays_though_no_manifest_names_it(lake: Lake) -> None:
     old = put(lake, 1)
     (lake.root / "d" / "_snapshots" / f"{old.id}.json").unlink()

@@ -24,6 +24,20 @@ def test_the_tables_are_found_wherever_they_stand() -> None:
     assert {(each.name, each.line) for each in made.tables} == {("a", 1), ("b", 2), ("c d", 2), ("e", 3), ("main.f", 3)}
 
 
+@pytest.mark.parametrize(("text", "tables"), [
+    ("SELECT * FROM (WITH t AS (SELECT 1) FROM t) u, t", ["t"]),                       # out of its scope
+    ("SELECT (WITH t AS (SELECT 1) FROM t) FROM 'x.parquet' WHERE EXISTS (WITH \"x.parquet\" AS (SELECT 1) SELECT 2)",
+     ["x.parquet"]),
+    ("WITH t AS (SELECT * FROM t) FROM t", ["t"]),                                     # its own is the given one
+    ("WITH a AS (FROM b), b AS (SELECT 1) FROM a, b", ["b"]),                          # not yet defined
+    ("WITH \"s.t\" AS (SELECT 1) FROM s.t", ["s.t"]),                                  # a table of a schema
+    ("WITH RECURSIVE t AS (SELECT 1 AS x UNION ALL SELECT x + 1 FROM t WHERE x < 3) FROM t", []),
+    ("WITH a AS (SELECT 1), b AS (FROM A) SELECT (SELECT max(x) FROM b) FROM B UNION ALL FROM a", []),
+])
+def test_a_name_that_a_with_defines_is_its_own_only_where_it_holds(text: str, tables: list[str]) -> None:
+    assert [each.name for each in read(text).tables] == tables
+
+
 def test_files_and_functions_to_read_from_are_found() -> None:
     made = read("SELECT * FROM read_csv('x.csv'), range(5), 'y.parquet', glob('*')")
     assert [each.name for each in made.sources] == ["read_csv", "range", "glob"]

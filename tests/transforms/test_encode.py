@@ -242,3 +242,13 @@ def test_a_pipelines_step_encodes_its_first_input_out_of_fold_and_a_second_one_b
     assert "dest" not in inside
     with pytest.raises(BadInput, match=r"no parameter 'smooth'.*smoothing"):
         encode.step(cursor, {"train": "flights"}, {**params, "smooth": 3})
+
+
+def test_no_label_counts_before_its_row_though_it_is_said_to_be_known_earlier() -> None:
+    frame = pd.DataFrame({"id": range(20), "dest": "a", "at": range(20), "known": [each - 10 for each in range(20)],
+                          "late": [each % 2 for each in range(20)]})
+    how = Encoding("late", ("dest",), time="at", known="known")
+    _, _, out = fitted(frame, how)
+    earlier = fitted(frame.assign(known=frame["at"]), how)[2]
+    assert out["dest_encoded"].isna().tolist() == [True] + [False] * 19
+    pd.testing.assert_series_equal(out["dest_encoded"], earlier["dest_encoded"])
