@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from datetime import timedelta
-from math import ceil, floor
 from typing import Any
 
 import pytest
@@ -43,11 +42,12 @@ def filled(block: dict[str, Any], draw: st.DrawFn) -> tuple[dict[str, Any], obje
             option = draw(st.sampled_from(element["options"]))
             pair = {"--real": True, "--noise": False}
             return {"type": "static_select", "selected_option": option}, pair.get(option["value"], option["value"])
-        case "number_input" if element["is_decimal_allowed"] and "min_value" not in element:
-            return {"type": "number_input", "value": "0.5"}, 0.5
+        case "number_input" if element["is_decimal_allowed"]:
+            low = float(element.get("min_value", 0))
+            between = (low + float(element.get("max_value", low + 1))) / 2
+            return {"type": "number_input", "value": str(between)}, between
         case "number_input":
-            low, high = ceil(float(element.get("min_value", 0))), floor(float(element.get("max_value", 10 ** 6)))
-            number = draw(st.integers(low, high))
+            number = draw(st.integers(int(element.get("min_value", 0)), int(element.get("max_value", 10 ** 6))))
             return {"type": "number_input", "value": str(number)}, number
     value = draw(WORD)
     return {"type": "plain_text_input", "value": value}, value
