@@ -324,7 +324,7 @@ class Feature:
     """features/*.sql: a view of (entity, time, values); the front comment says which column is what.
 
     `lookback`: so much history gives the same row as all of it (none given: all of it is read). `ttl`: a value older
-    than that is not used (none given: it holds until the next row of its entity).
+    than that is not used (none given: it holds until the next row of its entity, so all history is read for it).
     """
 
     name: str

@@ -23,16 +23,16 @@ class Reading:
 def readings(model: Model, views: Sequence[Feature], datasets: Sequence[str]) -> list[Reading]:
     """The datasets that the join reads, and how far back: a value may be `ttl` old and need `lookback` before that.
 
-    None where a view states no lookback: all of the dataset is read then.
+    None where a view states no lookback, or no ttl so that a value holds until the next one: all of it is read then.
     """
     back: dict[str, timedelta | None] = {model.label.dataset: timedelta(0)}
     for view in views:
         for dataset in used(view.sql, datasets):
             before = back.get(dataset, timedelta(0))
-            if view.lookback is None or before is None:
+            if view.lookback is None or view.ttl is None or before is None:
                 back[dataset] = None
             else:
-                back[dataset] = max(before, view.lookback + (view.ttl or timedelta(0)) + view.available_after)
+                back[dataset] = max(before, view.lookback + view.ttl + view.available_after)
     return [Reading(dataset, span) for dataset, span in back.items()]
 
 
@@ -52,8 +52,8 @@ def join(model: Model, key: Sequence[str], views: Mapping[str, Sequence[str]], f
     """One row for each row of the label's dataset in the window, with every feature as of its time.
 
     `views` says the columns of each feature view (entity and time included). A feature's value is the newest one with
-    `time + available_after <= row time`, null where there is none or it is older than the view's `ttl`. Sorted by
-    time and key, so that the same inputs give the same bytes.
+    `time + available_after <= row time`, null where there is none or it is older than the view's `ttl`; of rows with
+    the same entity and time, one counts (see `once`). Sorted by time and key: the same inputs give the same bytes.
     """
     time = quote(model.split.time)
     entities = dict.fromkeys(column for name in views for column in features[name].entity)
@@ -73,7 +73,8 @@ def join(model: Model, key: Sequence[str], views: Mapping[str, Sequence[str]], f
             kept.append(_value(view, alias, column, f"b.{time}"))
         same = " AND ".join(f"b.{quote(column)} = {alias}.{quote(column)}" for column in view.entity)
         known = f"{quote(view.time)} + {interval(view.available_after)}"
-        joins.append(f"ASOF LEFT JOIN (SELECT *, {known} AS {SINCE} FROM ({body(view)})) {alias} "
+        rows = f"SELECT *, {known} AS {SINCE} FROM ({body(view)}\n){once(view, columns)}"
+        joins.append(f"ASOF LEFT JOIN ({rows}) {alias} "
                      f"ON {same} AND b.{time} >= {alias}.{SINCE}")
     day = f"strftime(timezone('{zone}', b.{time}), '%Y-%m-%d') AS day"
     order = ", ".join(f"b.{quote(column)}" for column in [model.split.time, *key])
@@ -86,6 +87,14 @@ def _value(view: Feature, alias: str, column: str, time: str) -> str:
         return name
     fresh = f"{alias}.{quote(view.time)} >= {time} - {interval(view.ttl)}"
     return f"CASE WHEN {fresh} THEN {name} END AS {quote(column)}"
+
+
+def once(view: Feature, columns: Sequence[str]) -> str:
+    """The clause that leaves one row of those with the same entity and time: the last in the order of its values."""
+    by = ", ".join(map(quote, (*view.entity, view.time)))
+    values = [column for column in columns if column not in (*view.entity, view.time)]
+    order = ", ".join(f"{quote(name)} DESC NULLS FIRST" for name in values)
+    return f" QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY {order}) = 1" if order else ""
 
 
 def body(view: Feature) -> str:

@@ -118,10 +118,12 @@ def test_the_datasets_that_a_query_names(sql: str, found: list[str]) -> None:
 
 
 def test_how_far_back_each_dataset_is_read() -> None:
-    near, far = view("near", lookback=2 * HOUR, ttl=3 * HOUR), view("far", lookback=9 * HOUR)
+    near, far = view("near", lookback=2 * HOUR, ttl=3 * HOUR), view("far", lookback=9 * HOUR, ttl=timedelta(0))
     datasets = ["trips", "weather"]
     assert readings(MODEL, [near, far], datasets) == [Reading("trips", timedelta(0)), Reading("weather", 10 * HOUR)]
     assert readings(MODEL, [near, view("open"), far], datasets)[1] == Reading("weather", None)
+    until_the_next = view("kept", lookback=2 * HOUR)
+    assert readings(MODEL, [near, until_the_next], datasets)[1] == Reading("weather", None), "it may be of any age"
     assert readings(MODEL, [], datasets) == [Reading("trips", timedelta(0))]
 
 
@@ -135,6 +137,23 @@ def test_so_much_history_gives_the_same_row_as_all_of_it() -> None:
     assert back is not None
     connection.execute("DELETE FROM weather WHERE seen < ?", [bounds[0] - back])
     assert connection.execute(sql).fetchall() == whole
+
+
+def test_of_rows_with_the_same_entity_and_time_the_greatest_counts_whatever_their_order() -> None:
+    connection = duckdb.connect()
+    connection.execute("SET TimeZone = 'UTC'")
+    connection.execute("CREATE TABLE trips AS SELECT 1 AS id, ? AS leaves, 'a' AS origin, 7 AS distance",
+                       [START + HOUR])
+    for speeds in ((7, 9, None), (None, 9, 7), (9, None, 7)):
+        connection.execute("CREATE OR REPLACE TABLE weather (origin TEXT, seen TIMESTAMPTZ, speed INT)")
+        connection.executemany("INSERT INTO weather VALUES ('a', ?, ?)", [(START, speed) for speed in speeds])
+        sql = join(MODEL, ("id",), {"wind": ("origin", "seen", "speed")}, {"wind": view()}, (START, START + 2 * HOUR),
+                   "UTC")
+        found = connection.sql(sql)
+        [row] = found.fetchall()
+        assert row[found.columns.index("speed")] is None, "null above all, as in stored views and online"
+        connection.execute("DELETE FROM weather WHERE speed IS NULL")
+        assert connection.execute(sql).fetchall()[0][found.columns.index("speed")] == 9
 
 
 def test_a_dataset_as_it_was_known_hides_what_was_still_to_come() -> None:

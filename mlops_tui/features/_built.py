@@ -272,12 +272,9 @@ def deduplicated(plan: Plan, where: Sequence[str] = ()) -> str:
     view = plan.view
     shown = ", ".join(f"CAST({quote(name)} AS {kind}) AS {quote(name)}" for name, kind in plan.columns.items())
     there = [f"{quote(name)} IS NOT NULL" for name in (*view.entity, view.time)]
-    by = ", ".join(map(quote, (*view.entity, view.time)))
-    order = ", ".join(f"{quote(name)} DESC NULLS FIRST" for name in plan.values)
-    once = f" QUALIFY row_number() OVER (PARTITION BY {by} ORDER BY {order}) = 1" if order else ""
-    distinct = "" if order else "DISTINCT "
+    distinct = "" if plan.values else "DISTINCT "
     return (f"SELECT {distinct}{shown} FROM ({pointintime.body(view)}\n) WHERE "
-            f"{' AND '.join([*there, *where])}{once}")
+            f"{' AND '.join([*there, *where])}{pointintime.once(view, list(plan.columns))}")
 
 
 def alike(lake: Lake, source: Manifest) -> str:

@@ -3,6 +3,7 @@
 -- time: as_of
 -- available_after: 0m
 -- lookback: 3d
+-- ttl: 1d
 -- One row is one airport and quarter of an hour in which a window changed. A flight enters a window when it becomes known
 -- and leaves it when the window has passed, so a row holds exactly the window's content until the next row: at any
 -- instant, and from a few days of history just as from the whole year. Running sums are of whole numbers in DOUBLE: exact

@@ -3,6 +3,7 @@
 -- time: sched_dep
 -- available_after: 0m
 -- lookback: 0d
+-- ttl: 0h
 -- One row is one scheduled flight; the timetable is published weeks ahead, so nothing here depends on its outcome.
 SELECT
   flight_id,

@@ -3,6 +3,7 @@
 -- time: as_of
 -- available_after: 0m
 -- lookback: 2d
+-- ttl: 1d
 -- One row is one airport, carrier and quarter of an hour in which the window changed (how: see airport_delays.sql).
 WITH departed AS (
   SELECT origin, carrier, time_bucket(INTERVAL 15 MINUTE, greatest(departed_at, sched_dep) + INTERVAL 14 MINUTE) AS since,

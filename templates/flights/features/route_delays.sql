@@ -3,6 +3,7 @@
 -- time: as_of
 -- available_after: 0m
 -- lookback: 3d
+-- ttl: 1d
 -- One row is one destination and hour in which a window changed (how: see airport_delays.sql).
 WITH arrived AS (
   SELECT dest, time_bucket(INTERVAL 1 HOUR, known_at + INTERVAL 59 MINUTE) AS since,
