@@ -93,6 +93,19 @@ def test_the_join_equals_a_brute_force_reference(
     cursor.close()
 
 
+def test_an_entity_is_found_in_each_of_a_view_s_files(lake: Lake) -> None:
+    feature, hours = view(timedelta(0), None), (0, 1, 5, 6, 9)
+    rows = [Row(place, START + timedelta(hours=hour), hour, None) for place in "ab" for hour in hours]
+    cursor = duckdb.connect(":memory:")
+    cursor.execute("CREATE TABLE asked AS SELECT p AS place, TIMESTAMP '2013-03-09 20:00' + to_hours(h) AS t "
+                   "FROM (VALUES ('b'), ('a')) v(p), range(-1, 11) r(h) ORDER BY h DESC, p")
+    plan, manifest = stored(lake, feature, rows, cut=True)
+    assert len(manifest.files) == 2
+    query = joined(cursor, lake, Labels("asked", {"place": "VARCHAR", "t": "TIMESTAMP"}, "t", ""), [(plan, manifest)])
+    newest = [max((hour for hour in hours if hour <= asked), default=None) for asked in range(10, -2, -1)]
+    assert [row[2] for row in cursor.execute(query).fetchall()] == [hour for hour in newest for _ in "ab"]
+
+
 def test_every_kind_of_column_comes_through_whole(lake: Lake) -> None:
     kinds = {"i": ("BIGINT", "9223372036854775807"), "d": ("DECIMAL(20,4)", "1234567890.1234"),
              "b": ("BOOLEAN", "true"), "s": ("VARCHAR", "'é'"), "day": ("DATE", "DATE '0099-01-01'"),
