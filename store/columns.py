@@ -15,7 +15,8 @@ from store.scan import Field, engine, scan_file
 
 READ = {"numeric": "CAST({} AS DOUBLE)", "boolean": "{}", "time": "epoch_us(CAST({} AS TIMESTAMP))",
         "category": "CAST({} AS VARCHAR)"}
-FORMS = {".parquet": "FORMAT parquet, COMPRESSION zstd", ".csv": "FORMAT csv, HEADER", ".json": "FORMAT json"}
+FORMS = {".parquet": "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 2", ".csv": "FORMAT csv, HEADER",
+         ".json": "FORMAT json"}
 NULL = "(missing)"  # how a null reads as text
 
 Texts = npt.NDArray[np.str_]

@@ -20,6 +20,7 @@ from store.refusal import Refusal, Unreadable
 
 BATCH = 10_000      # entities that are written at once: others can write between two batches
 PATIENCE = 60.0     # seconds that a writer waits for another
+CACHE = 65_536      # kilobytes of the file that a reader keeps: a page costs no call
 _LENGTH = struct.Struct("<I")
 
 
@@ -140,8 +141,12 @@ def _newest(blob: bytes, known: int) -> bytes | None:
 
 def key_of(entity: Sequence[str], values: Mapping[str, Any]) -> str:
     """The text by which an entity is kept: its value, or for several columns each with its length before it."""
-    if len(entity) == 1 and type(only := values.get(entity[0])) is str:
-        return only
+    if len(entity) == 1:
+        only = values.get(entity[0])
+        if type(only) is str:
+            return only
+        if type(only) is int:
+            return str(only)
     texts = [_text(values.get(column)) for column in entity]
     if None in texts:
         return "\0"  # no entity has this key
@@ -191,6 +196,7 @@ class SqliteShelf:
         if self._connection is None and self.path.exists():
             self._connection = _connected(self.path)
             self._connection.execute("PRAGMA query_only = on")
+            self._connection.execute(f"PRAGMA cache_size = -{CACHE}")
         return self._connection
 
     def close(self) -> None:

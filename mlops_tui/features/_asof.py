@@ -6,6 +6,7 @@ from typing import Any
 
 import duckdb
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -15,8 +16,10 @@ from mlops_tui.features._built import Plan
 from store.lake import Lake, Manifest
 from store.quoting import quote
 
-LABELS, ROW, AT = quote("=labels"), quote("=row"), quote("=at")
+LABELS, RUNS, ROW, AT = quote("=labels"), quote("=runs"), quote("=row"), quote("=at")
 JOINED = "=joined"
+
+Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -34,8 +37,7 @@ def joined(cursor: duckdb.DuckDBPyConnection, lake: Lake, labels: Labels,
     """The SQL of the labels in their order, with every value of the views as it was known at each label's time.
 
     The value of the newest row with `time + available_after <= label's time` counts, and nothing where there is none,
-    where it is older than the view's `ttl`, or where the label has no entity. Of the views' rows, only the keys are
-    sorted; values are fetched a column at a time.
+    where it is older than the view's `ttl`, or where the label has no entity. Values are fetched a column at a time.
     """
     _check(labels, [plan for plan, _ in views])
     moment = f"CAST({quote(labels.time)} AS TIMESTAMPTZ) AS {AT}"
@@ -79,27 +81,55 @@ def _check(labels: Labels, plans: Sequence[Plan]) -> None:
 
 
 def positions(cursor: duckdb.DuckDBPyConnection, lake: Lake, plan: Plan, manifest: Manifest) -> pa.Array:
-    """For each label in its order, the number of the view's row that counts, from 0 over all files; null for none."""
-    view = plan.view
-    if not manifest.files:
-        return pa.nulls(cursor.sql(f"SELECT count(*) FROM {LABELS}").fetchall()[0][0], pa.int64())
-    starts, before = [], 0
-    for file in manifest.files:
-        starts.append(str(before))
-        before += file.rows
-    place = f"[{', '.join(starts)}][CAST(file_index AS BIGINT) + 1] + file_row_number"
-    keys = ", ".join(map(quote, view.entity))
-    same = " AND ".join(f"l.{quote(column)} = v.{quote(column)}" for column in view.entity)
+    """For each label in its order, the number of the view's row that counts, from 0 over all files; null for none.
+
+    A stored view is sorted by entity and time: it is runs of one entity in the order of time, and no two runs of an
+    entity overlap. Labels are matched with the runs of their entity, and all of them are bisected at once.
+    """
+    view, scan = plan.view, lake.scan(manifest)
     moment = f"CAST({quote(view.time)} AS TIMESTAMPTZ)"
+    keys = ", ".join(map(quote, view.entity))
+    begins = " OR ".join([f"{moment} < lag({moment}) OVER ()", *(
+        f"{quote(column)} IS DISTINCT FROM lag({quote(column)}) OVER ()" for column in view.entity)])
+    cursor.execute(
+        f'CREATE OR REPLACE TEMP TABLE {RUNS} AS SELECT *, row_number() OVER (ORDER BY {keys}, "=time") - 1 AS "=run" '
+        f'FROM (SELECT {keys}, {moment} AS "=time", row_number() OVER () - 1 AS "=start" FROM {scan} QUALIFY {begins})')
+    same = " AND ".join(f"l.{quote(column)} = r.{quote(column)}" for column in view.entity)
     known = f"l.{AT} - {pointintime.interval(view.available_after)}" if view.available_after else f"l.{AT}"
-    fresh = "true" if view.ttl is None else f'v."=time" >= l.{AT} - {pointintime.interval(view.ttl)}'
-    query = (f'SELECT l.{ROW}, coalesce(CASE WHEN {fresh} THEN v."=place" END, -1) FROM {LABELS} l ASOF LEFT JOIN '
-             f'(SELECT {keys}, {moment} AS "=time", {place} AS "=place" FROM {lake.scan(manifest)}) v '
-             f'ON {same} AND {known} >= v."=time"')
-    row, found = (column.to_numpy() for column in cursor.sql(query).to_arrow_table().columns)
-    places = np.empty(row.size, np.int64)
-    places[row] = found
-    return pa.array(places, mask=places < 0)
+    oldest = f"l.{AT} - {pointintime.interval(view.ttl)}" if view.ttl is not None else "TIMESTAMPTZ '-infinity'"
+    row, first, last, at, since = _numbers(cursor, (
+        f'SELECT l.{ROW}, r."=first", r."=last", {known}, {oldest} FROM {LABELS} l JOIN (SELECT {keys}, '
+        f'min("=run") AS "=first", max("=run") AS "=last", min("=time") AS "=time" FROM {RUNS} GROUP BY {keys}) r '
+        f'ON {same} AND {known} >= r."=time"'))
+    begun, starts = _numbers(cursor, f'SELECT "=time", "=start" FROM {RUNS} ORDER BY "=run"')
+    [times] = _numbers(cursor, f"SELECT {moment} FROM {scan}")
+    [(count,)] = cursor.sql(f"SELECT count(*) FROM {LABELS}").fetchall()
+    cursor.execute(f"DROP TABLE {RUNS}")
+    order = np.argsort(starts)
+    ends = np.empty_like(starts)
+    ends[order] = np.append(starts[order][1:], times.size) - 1
+    run = _latest(begun, at, first, last)
+    found = _latest(times, at, starts[run], ends[run])
+    places = np.full(count, -1)
+    places[row] = np.where(times[found] < since, -1, found)
+    there = np.packbits(places >= 0, bitorder="little")
+    return pa.Array.from_buffers(pa.int64(), count, [pa.py_buffer(there), pa.py_buffer(places)])
+
+
+def _latest(times: Numbers, at: Numbers, low: Numbers, high: Numbers) -> Numbers:
+    """In each sorted stretch from `low` to `high`, the last place whose time is not after `at`; its first is not."""
+    step = 1 << int((high - low).max(initial=0)).bit_length()
+    while step := step // 2:
+        probe = np.minimum(low + step, high)
+        low = np.where(times[probe] <= at, probe, low)
+    return low
+
+
+def _numbers(cursor: duckdb.DuckDBPyConnection, query: str) -> list[Numbers]:
+    """The columns of a query, all of 64 bits and without nulls, as whole numbers: times in microseconds."""
+    columns = [column.combine_chunks() for column in cursor.sql(query).to_arrow_table().columns]
+    return [np.frombuffer(column.buffers()[1], np.int64, len(column), column.offset * 8) if len(column) else
+            np.empty(0, np.int64) for column in columns]  # to_numpy would load pandas
 
 
 def fetched(cursor: duckdb.DuckDBPyConnection, lake: Lake, manifest: Manifest, name: str, places: pa.Array) -> Any:

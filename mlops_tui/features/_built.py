@@ -255,7 +255,7 @@ def computed(lake: Lake, plan: Plan, bounds: Bounds) -> Manifest:
             query = f"SELECT *, strftime({moment}, '%Y-%m') AS {quote(MONTH)} FROM ({query})"
         try:
             return lake.write(plan.dataset, query, sort=keys, partition_by=(MONTH,) if partitioned else (),
-                              connection=connection)
+                              connection=connection, codec="lz4_raw")
         except duckdb.Error as problem:
             first = str(problem).splitlines()[0]
             raise BadInput(f"Feature '{view.name}' cannot be computed: {first.partition('Error: ')[2] or first}",

@@ -17,6 +17,7 @@ TIME, ROW, SINCE = quote("=t"), quote("=row"), quote("=since")
 AGGREGATES = ("mean", "count", "sum", "min", "max", "std")
 CALL = {"mean": "avg({}) {}", "count": "count({}) {}", "sum": "CAST(sum({}) {} AS DOUBLE)", "min": "min({}) {}",
         "max": "max({}) {}", "std": "stddev_samp({}) {}"}  # of which value, over which rows
+SUMMED = "CAST(sum({0}) {1} AS DOUBLE) / count({0}) {1}"  # the mean of floats to the last bit, where their sum is there
 NUMERIC = ("mean", "sum", "std")
 NAMED = ((timedelta(weeks=1), "w"), (timedelta(days=1), "d"), (timedelta(hours=1), "h"), (timedelta(minutes=1), "m"),
          (timedelta(seconds=1), "s"))
@@ -189,8 +190,9 @@ def _framed(windows: Windows, relation: str, columns: Mapping[str, str]) -> str:
         frames.append(f"w{number} AS ({by} RANGE BETWEEN {start} PRECEDING AND {end})")
         for column in windows.column:
             for name in windows.aggregate:
-                value = value_of(column, columns[column], name)
-                taken.append((CALL[name].format(value, f"OVER w{number}"), f"{column}_{name}_{window}"))
+                shared = name == "mean" and "sum" in windows.aggregate and columns[column] in ("FLOAT", "DOUBLE")
+                call, value = SUMMED if shared else CALL[name], value_of(column, columns[column], name)
+                taken.append((call.format(value, f"OVER w{number}"), f"{column}_{name}_{window}"))
     numbered = []
     if windows.lag:
         within = f" RANGE BETWEEN UNBOUNDED PRECEDING AND {end}" if late or windows.own else ""

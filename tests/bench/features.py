@@ -24,12 +24,13 @@ LABELS, ROWS, ENTITIES = (int(float(text)) for text in os.environ.get("SIZES", "
 VIEWS = {"a": 7, "b": 7, "c": 6}
 MICROS = 31_536_000_000_000  # of a year
 HEAD = "kind: DataContract\napiVersion: v3.1.0\nversion: 1.0.0\nstatus: active\n"
+TURNS = 1500
 NEWEST = int(datetime(2014, 1, 1, tzinfo=UTC).timestamp() * 1e6)
 
 POLARS_JOIN = """
 import polars as pl, sys
 folder, how = sys.argv[1:]
-out = pl.scan_parquet(f"{folder}/labels.parquet").sort("entity", "ts") if how == "entity" else \\
+out = pl.scan_parquet(f"{folder}/labels.parquet").sort("entity", "ts") if how != "time" else \\
     pl.scan_parquet(f"{folder}/labels.parquet").sort("ts")
 for name in "abc":
     view = pl.scan_parquet(f"{folder}/{name}.{how}.parquet")
@@ -52,9 +53,11 @@ pl.scan_parquet(f"{sys.argv[1]}/roll.parquet").with_columns(
     x_lag_1=x.shift(1).over(e), x_lag_7=x.shift(7).over(e), x_mean_7d=roll("rolling_mean_by", "7d"),
     x_sum_7d=roll("rolling_sum_by", "7d"), x_mean_30d=roll("rolling_mean_by", "30d"),
     x_sum_30d=roll("rolling_sum_by", "30d"), x_mean_all=(x.cum_sum().shift(1) / x.cum_count().shift(1)).over(e),
+    x_sum_all=x.cum_sum().shift(1).over(e),
 ).collect().write_parquet(f"{sys.argv[1]}/out.parquet", compression="zstd")
 """
-ROLLED = ("x_lag_1", "x_lag_7", "x_mean_7d", "x_sum_7d", "x_mean_30d", "x_sum_30d", "x_mean_all")
+ROLLED = ("x_lag_1", "x_lag_7", "x_mean_7d", "x_sum_7d", "x_mean_30d", "x_sum_30d", "x_mean_all",
+          "x_sum_all")
 
 
 def measured(argv: list[str], folder: Path) -> tuple[float, float]:
@@ -133,16 +136,23 @@ def project(folder: Path) -> None:
 
 
 def join(folder: Path, root: Path) -> dict[str, object]:
-    """Labels × three views: stored sorted by us; polars and pandas by time, polars also sorted by entity and time."""
+    """Labels × three views, which we store sorted by entity and time as lz4.
+
+    Polars by the layout of the views' files: `time` (zstd, as events come), `sorted` (zstd, by entity and time), and
+    `stored`: the very files that we read. pandas by time, which it needs.
+    """
     building, _ = measured(tool("feature", "build", "--all"), root)
+    for name in VIEWS:
+        [stored] = (root / f".mlops/lake/v_{name}.view").rglob("*.parquet")
+        (folder / f"{name}.stored.parquet").symlink_to(stored)
     views = [f"v_{name}" for name in VIEWS]
     out = f"{folder}/ours.parquet"
     ours = measured(tool("feature", "join", f"{folder}/labels.parquet", *views, "--time", "ts", "--out", out), root)
     named = [f"{name}{place}" for name, count in VIEWS.items() for place in range(count)]
     wanted = sums(folder / "ours.parquet", *named, parts=1000)
     found: dict[str, object] = {"build_cpu_s": building, "cpu_s": ours[0], "mb": ours[1]}
-    for name, code, how in (("polars_sorted", POLARS_JOIN, "entity"), ("polars", POLARS_JOIN, "time"),
-                            ("pandas", PANDAS_JOIN, "time")):
+    for name, code, how in (("polars_time", POLARS_JOIN, "time"), ("polars_sorted", POLARS_JOIN, "entity"),
+                            ("polars_stored", POLARS_JOIN, "stored"), ("pandas", PANDAS_JOIN, "time")):
         took = peer(code, folder, how)
         assert took is None or sums(folder / "out.parquet", *named, parts=1000) == wanted, name
         found |= shown(name, took, ours)
@@ -150,7 +160,7 @@ def join(folder: Path, root: Path) -> dict[str, object]:
 
 
 def roll(folder: Path) -> dict[str, object]:
-    """Seven outputs over the table's rows."""
+    """Eight outputs over the table's rows, which lie sorted by entity and time; the same eight on both sides."""
     argv = tool("windows", "--file", f"{folder}/roll.parquet", "--entity", "entity", "--time", "ts", "--column", "x",
                 "--lag", "1,7", "--rolling", "7d,30d", "--aggregate", "mean,sum", "--expanding", "--out",
                 f"{folder}/ours.parquet")
@@ -159,11 +169,14 @@ def roll(folder: Path) -> dict[str, object]:
     if took is not None:
         pairs = zip(sums(folder / "ours.parquet", *ROLLED), sums(folder / "out.parquet", *ROLLED), strict=True)
         assert all(abs(a - b) <= 1e-9 * abs(b) for a, b in pairs)
-    return {"outputs": 8, "cpu_s": ours[0], "mb": ours[1], **shown("polars", took, ours)}
+    return {"outputs": len(ROLLED), "cpu_s": ours[0], "mb": ours[1], **shown("polars", took, ours)}
 
 
 def online(root: Path) -> dict[str, object]:
-    """100 entities × 20 features of three views, beside one blob per entity in a bare SQLite."""
+    """100 entities × 20 features of three views, beside one blob per entity in a bare SQLite.
+
+    The first hundred reads find nothing cached; the others are a process that has served for a while.
+    """
     measured(tool("feature", "materialize", "--all"), root)
     shelf = SqliteShelf(root / ".mlops/online.db")
     reader, views = Online(shelf), [f"v_{name}" for name in VIEWS]
@@ -172,7 +185,7 @@ def online(root: Path) -> dict[str, object]:
         bare.executemany("INSERT INTO rows VALUES (?, ?)",
                          [(number, struct.pack("<20d", *range(20))) for number in range(ENTITIES)])
     spent: dict[str, list[float]] = {"ours": [], "bare": []}
-    for turn in range(300):
+    for turn in range(TURNS):
         ids = [(turn * 7919 + place * 101) % ENTITIES for place in range(100)]
         began = time.process_time()
         found = reader.read(views, [{"entity": id} for id in ids], NEWEST)
@@ -185,8 +198,9 @@ def online(root: Path) -> dict[str, object]:
         spent["bare"].append(time.process_time() - began)
     bare.close()
     shelf.close()
-    middle = {name: round(statistics.median(each) * 1000, 3) for name, each in spent.items()}
+    middle = {name: round(statistics.median(each[TURNS // 2:]) * 1000, 3) for name, each in spent.items()}
     return {"cpu_ms": middle["ours"], "bare_blob_cpu_ms": middle["bare"],
+            "first_cpu_ms": round(statistics.median(spent["ours"][:100]) * 1000, 3),
             "times_bare": round(middle["ours"] / middle["bare"], 2)}
 
 

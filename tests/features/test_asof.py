@@ -13,7 +13,7 @@ from mlops_tui.errors import BadInput
 from mlops_tui.features._asof import Labels, joined
 from mlops_tui.features._built import Plan, rows_of_plan, together
 from mlops_tui.kinds import Feature
-from store.lake import Lake
+from store.lake import Lake, Manifest
 from store.quoting import quote
 
 START = datetime(2013, 3, 9, 20, tzinfo=UTC)  # the clocks go forward in New York
@@ -44,14 +44,19 @@ def view(available_after: timedelta, ttl: timedelta | None, sql: str = "SELECT p
     return Feature("past", sql, ("place",), "at_", available_after, None, ttl, "", "features/past.sql")
 
 
-def stored(lake: Lake, feature: Feature, rows: list[Row]) -> tuple[Plan, object]:
+def stored(lake: Lake, feature: Feature, rows: list[Row], *, cut: bool = False) -> tuple[Plan, Manifest]:
+    """The view of these rows; `cut` into a file for each day, as long views are for each month."""
     cursor = lake.connect()
     cursor.execute("CREATE OR REPLACE TEMP TABLE given (place VARCHAR, at_ TIMESTAMPTZ, x BIGINT, y DOUBLE)")
     for row in rows:
         cursor.execute("INSERT INTO given VALUES (?, ?, ?, ?)", [row.place, row.at, row.x, row.y])
     plan = Plan(feature, {"raw": lake.write("raw", "SELECT * FROM given", connection=cursor)}, {})
     made, _ = rows_of_plan(lake, plan)
-    return plan, together(plan, made)
+    whole = together(plan, made)
+    if not cut or not rows:
+        return plan, whole
+    by_day = f"SELECT *, strftime(at_, '%Y-%m-%d') AS \"=month\" FROM {lake.scan(whole)}"
+    return plan, lake.write(plan.dataset, by_day, sort=("place", "at_"), partition_by=("=month",))
 
 
 def rank(row: Row) -> tuple[datetime, tuple[bool, int], tuple[bool, float]]:
@@ -72,10 +77,10 @@ def expected(rows: list[Row], feature: Feature, place: str | None, at: datetime 
 
 
 @settings(max_examples=60)
-@given(ROWS, LABELS, SPANS, st.none() | SPANS)
+@given(ROWS, LABELS, SPANS, st.none() | SPANS, st.booleans())
 def test_the_join_equals_a_brute_force_reference(
         lake: Lake, rows: list[Row], labels: list[tuple[str | None, datetime | None]], late: timedelta,
-        ttl: timedelta | None) -> None:
+        ttl: timedelta | None, cut: bool) -> None:
     feature = view(late, ttl)
     cursor = duckdb.connect(":memory:")
     cursor.execute("SET TimeZone = 'UTC'")
@@ -83,9 +88,22 @@ def test_the_join_equals_a_brute_force_reference(
     for place, at in labels:
         cursor.execute("INSERT INTO asked VALUES (?, ?)", [place, at])
     asked = Labels("asked", {"place": "VARCHAR", "t": "TIMESTAMP WITH TIME ZONE"}, "t", "asked")
-    got = cursor.execute(joined(cursor, lake, asked, [stored(lake, feature, rows)])).fetchall()
+    got = cursor.execute(joined(cursor, lake, asked, [stored(lake, feature, rows, cut=cut)])).fetchall()
     assert got == [(place, at, *expected(rows, feature, place, at)) for place, at in labels]
     cursor.close()
+
+
+def test_an_entity_is_found_in_each_of_a_view_s_files(lake: Lake) -> None:
+    feature, hours = view(timedelta(0), None), (0, 1, 5, 6, 9)
+    rows = [Row(place, START + timedelta(hours=hour), hour, None) for place in "ab" for hour in hours]
+    cursor = duckdb.connect(":memory:")
+    cursor.execute("CREATE TABLE asked AS SELECT p AS place, TIMESTAMP '2013-03-09 20:00' + to_hours(h) AS t "
+                   "FROM (VALUES ('b'), ('a')) v(p), range(-1, 11) r(h) ORDER BY h DESC, p")
+    plan, manifest = stored(lake, feature, rows, cut=True)
+    assert len(manifest.files) == 2
+    query = joined(cursor, lake, Labels("asked", {"place": "VARCHAR", "t": "TIMESTAMP"}, "t", ""), [(plan, manifest)])
+    newest = [max((hour for hour in hours if hour <= asked), default=None) for asked in range(10, -2, -1)]
+    assert [row[2] for row in cursor.execute(query).fetchall()] == [hour for hour in newest for _ in "ab"]
 
 
 def test_every_kind_of_column_comes_through_whole(lake: Lake) -> None:

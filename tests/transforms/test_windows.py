@@ -159,6 +159,22 @@ def test_what_is_as_old_as_the_window_is_in_it_and_nothing_older(exact: str) -> 
     assert fetched(connection, sql(asked, "raw", COLUMNS, ""))[1][f"x_count_{exact}"] == (1 if exact == "1h" else 0)
 
 
+@pytest.mark.parametrize("kind", ["DOUBLE", "FLOAT", "BIGINT", "DECIMAL(9,3)"])
+def test_a_mean_is_the_same_to_the_bit_with_and_without_its_sum(kind: str) -> None:
+    connection = duckdb.connect(config={"threads": 1})
+    connection.execute(f"CREATE TABLE raw AS SELECT i % 7 AS place, TIMESTAMP '2013-01-01' + to_minutes(i // 3) AS t, "
+                       f"CAST(CASE WHEN i % 11 > 0 THEN (hash(i) % 999999) / 1000.0 END AS {kind}) AS x "
+                       "FROM range(5000) r(i)")
+    columns = {"place": "BIGINT", "t": "TIMESTAMP", "x": kind}
+    means = []
+    for aggregate in (("mean",), ("mean", "sum")):
+        asked = Windows(("place",), "t", ("x",), ("1h", "1d"), expanding=True, aggregate=aggregate)
+        query = sql(asked, "raw", columns, "")
+        means.append(connection.execute(f"SELECT x_mean_1h, x_mean_1d, x_mean_all FROM ({query})").fetchall())
+    assert means[0] == means[1]
+    assert len(set(means[0])) > 4000
+
+
 def test_as_a_step_of_a_pipeline() -> None:
     connection = connected([Raw("a", START, None, 5.0), Raw("a", START + timedelta(hours=1), None, 1.0)])
     made = step(connection, {"trips": "raw"}, {"entity": ["place"], "time": "t", "column": "x", "lag": [1, 2],
