@@ -113,9 +113,16 @@ def test_an_everyday_command_loads_nothing_for_its_neighbours(readings: Path, ar
     assert modules & STATISTICS == set()
 
 
+@pytest.mark.parametrize("argv", ["status", "alert list", "incident list", "audit log", "snapshot log", "catalog list"])
+def test_what_the_history_and_the_manifests_answer_needs_no_engine(readings: Path, argv: str) -> None:
+    modules, printed = imported_by(*argv.split(), "--project", str(readings), answers=(0, 1))
+    assert printed.strip()
+    assert "duckdb" not in modules
+
+
 def test_what_a_verb_needs_is_loaded_with_it(readings: Path) -> None:
     modules, _ = imported_by("snapshot", "diff", "readings", "readings", "--project", str(readings))
-    assert "numpy" in modules, "it compares distributions; the question above would have found it"
+    assert {"numpy", "duckdb"} <= modules, "it compares distributions; the questions above would have found it"
 
 
 def test_history_and_files_open_without_the_product_or_its_models() -> None:

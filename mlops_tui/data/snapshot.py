@@ -11,7 +11,6 @@ from mlops_tui import folds
 from mlops_tui.capability import Plan, act, decide, look, noun
 from mlops_tui.data import _collecting as collecting
 from mlops_tui.data import _retention as retention
-from mlops_tui.data._lineage import lineage_view
 from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput, Conflict, NotFound, Refusal, nearest
 from mlops_tui.session import Session
@@ -294,22 +293,3 @@ def _by_partition(state: Manifest) -> dict[str, list[FileRef]]:
     for file in state.files:
         found.setdefault(_named(file.partition), []).append(file)
     return found
-
-
-# -- where it comes from ----------------------------------------------------------------------------------------
-
-
-@look(of=snapshot)
-@click.argument("subject")
-@click.option("--all", "everything", is_flag=True, help="Name each file, state, step and version.")
-def lineage(session: Session, subject: str, everything: bool) -> View:
-    """Where SUBJECT comes from and what came of it: source files, states, pipeline steps, models, predictions.
-
-    SUBJECT is a dataset[@snapshot], a model[@version], or the name of a file that was taken in.
-
-    \b
-    Example: mlops-tui snapshot lineage flights-delay@champion
-             mlops-tui snapshot lineage 2013-06-01.parquet
-    """
-    session.declared()
-    return lineage_view(session, subject, everything)
