@@ -5,9 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from mlops_tui import featurelist
 from mlops_tui.kinds import Contract
-from mlops_tui.project import Project
 
 
 @dataclass(frozen=True)
@@ -57,15 +55,3 @@ def said(listed: Iterable[Anomaly], first: date, last: date, column: str = "") -
     about = (each for each in listed if not column or each.column in ("", column))
     found = next((each for each in about if each.on(first, last)), None)
     return f"known: {found.what}" if found is not None else ""
-
-
-def known_of(project: Project, kind: str, name: str, columns: Iterable[str], days: tuple[date, date]) -> dict[str, str]:
-    """What is known of columns in those days: of a dataset's own, or of the raw columns that a model's are made of."""
-    listed = {dataset: anomalies(contract) for dataset, contract in project.datasets.items()}
-    if not any(each.on(*days) for found in listed.values() for each in found):
-        return {}
-    made_of: dict[str, tuple[tuple[str, str], ...]] = {column: ((name, column),) for column in columns}
-    if kind != "dataset":
-        made_of = {each.name: each.sources for each in featurelist.features(project) if name in each.models}
-    return {column: words for column in columns for dataset, raw in made_of.get(column, ())
-            if (words := said(listed.get(dataset, ()), *days, raw))}

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from typing import Any
 
+from mlops_tui.cronlines import cron
 from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Contract
-from mlops_tui.timetable import cron
 
 KNOWN = ("daily", "hourly", "weekly", "weekdays")
 KEYS = ("every", "by", "grace", "except")

@@ -1,8 +1,10 @@
 """The four shapes of a command; a capability is a function under one of them, in a file named like it."""
 
-from collections.abc import Callable, Iterable
+import sys
+from collections.abc import Callable, Iterable, Iterator, MutableMapping
 from dataclasses import dataclass
 from functools import partial, wraps
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -88,13 +90,44 @@ class Capability(HelpOption, click.Command):
 LISTING = ("list", "ls")  # what people type to see what there is, whatever the noun calls it
 
 
+class Verbs(MutableMapping[str, click.Command]):
+    """The verbs of a noun by name; one in a file of its own, `_NOUN_VERB.py`, is imported when it is asked for."""
+
+    def __init__(self, noun: str, package: str) -> None:
+        folders = sys.modules[package].__path__ if package else ()
+        files = sorted(path.stem for folder in folders for path in Path(folder).glob(f"_{noun}_*.py"))
+        self.modules = {stem.removeprefix(f"_{noun}_").replace("_", "-"): f"{package}.{stem}" for stem in files}
+        self.known: dict[str, click.Command] = {}
+
+    def __getitem__(self, verb: str) -> click.Command:
+        if verb not in self.known and verb in self.modules:
+            import_module(self.modules[verb])
+        return self.known[verb]
+
+    def __setitem__(self, verb: str, command: click.Command) -> None:
+        self.known[verb] = command
+
+    def __delitem__(self, verb: str) -> None:
+        del self.known[verb]
+
+    def __contains__(self, verb: object) -> bool:
+        return verb in self.known or verb in self.modules
+
+    def __iter__(self) -> Iterator[str]:
+        return iter({**self.known, **self.modules})
+
+    def __len__(self) -> int:
+        return len({**self.known, **self.modules})
+
+
 class Noun(HelpOption, click.Group):
     """A noun with verbs: `incident`, `incident INC-3`, `incident resolve INC-3`."""
 
     command_class = Capability
 
-    def __init__(self, name: str, help: str, *, bare: str | None = None, subject: str | None = None) -> None:
-        super().__init__(name, help=help, no_args_is_help=bare is None)
+    def __init__(self, name: str, help: str, *, bare: str | None = None, subject: str | None = None,
+                 package: str = "") -> None:
+        super().__init__(name, help=help, commands=Verbs(name, package), no_args_is_help=bare is None)
         self.bare, self.subject = bare, subject
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -119,9 +152,12 @@ class Noun(HelpOption, click.Group):
         return super().resolve_command(ctx, args)
 
 
-def noun(name: str, help: str, *, bare: str | None = None, subject: str | None = None) -> Noun:
-    """A command with verbs; `bare` runs when none is given, `subject` when a subject stands in its place."""
-    return Noun(name, help, bare=bare, subject=subject)
+def noun(name: str, help: str, *, bare: str | None = None, subject: str | None = None, package: str = "") -> Noun:
+    """A command with verbs; `bare` runs when none is given, `subject` when a subject stands in its place.
+
+    A verb that needs much more than the others has a file of its own in `package`: `_snapshot_diff.py`.
+    """
+    return Noun(name, help, bare=bare, subject=subject, package=package)
 
 
 def _shaped(shape: Shape, function: Function, *, of: Noun | None = None, confirm: bool = False,

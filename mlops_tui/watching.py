@@ -22,6 +22,13 @@ def watching(session: Session, check: Check, subject: str, name: str | None = No
     return replace(found, window=span(length)) if length else found
 
 
+def monitor_of(session: Session, check: str, dataset: str) -> tuple[str, Monitor | None]:
+    """The declared monitor that watches what comes into a dataset; an empty name where none does."""
+    monitors = session.project.monitors if session.project is not None else {}
+    found = next((name for name, each in monitors.items() if each.check == check and each.subject == dataset), "")
+    return found, monitors.get(found)
+
+
 def watchers(session: Session, check: Check, subject: str) -> list[str]:
     """The names of the monitors of that check and subject."""
     declared = session.declared().monitors

@@ -5,21 +5,24 @@ import hashlib
 import json
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote_from_bytes, unquote
-
-import duckdb
 
 from store.quoting import file_list, literal, quote
 from store.refusal import Conflict, Forbidden, NotFound, Refusal, Unreadable, nearest
 from store.seen import Seen, digest_of
+
+if TYPE_CHECKING:
+    import duckdb
 
 MEMORY = "2GB"
 STAGING = "_staging"
@@ -129,19 +132,24 @@ class Lake:
         """The lake for somebody who may see some partitions only; datasets that are `shared` he sees whole."""
         return Bounded(self, only, shared)
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
-        """A cursor of this process's DuckDB: UTC, bounded memory, no extensions fetched."""
+    def connect(self) -> "duckdb.DuckDBPyConnection":
+        """A cursor of this process's DuckDB: UTC, bounded memory, no extensions fetched.
+
+        It is imported here: what is asked of the history and of manifests alone begins without it.
+        """
         if self._connection is None:
             spill = str(self.root / STAGING / f"spill-{os.getpid()}")
-            self._connection = duckdb.connect(":memory:", config={
+            engine: Any = import_module("duckdb")
+            made: duckdb.DuckDBPyConnection = engine.connect(":memory:", config={
                 "threads": self.threads, "memory_limit": MEMORY, "temp_directory": spill})
-            self._connection.execute("SET TimeZone = 'UTC'; SET autoinstall_known_extensions = false")
+            made.execute("SET TimeZone = 'UTC'; SET autoinstall_known_extensions = false")
+            self._connection = made
         return self._connection.cursor()
 
     # -- writing ------------------------------------------------------------------------------------------------
 
     def write(self, dataset: str, query: str, *, sort: Sequence[str] = (), partition_by: Sequence[str] = (),
-              connection: duckdb.DuckDBPyConnection | None = None, values: Values | None = None,
+              connection: "duckdb.DuckDBPyConnection | None" = None, values: Values | None = None,
               staging: Path | None = None, codec: str = "zstd") -> Manifest:
         """Write the rows of a query as content-addressed files, and the manifest they make; nothing is announced.
 
@@ -189,7 +197,7 @@ class Lake:
             return self._place(dataset, staged, rows, partition)
 
     def without(self, file: FileRef, dataset: str, rows: str,
-                connection: duckdb.DuckDBPyConnection | None = None) -> FileRef:
+                connection: "duckdb.DuckDBPyConnection | None" = None) -> FileRef:
         """The unmasked file less the rows whose numbers (from 0) the column of `rows` gives; it is not rewritten."""
         cursor = connection or self.connect()
         with self._room(), self.staging() as folder:
@@ -233,7 +241,7 @@ class Lake:
         """Say it plainly where the disk is full: nothing was announced, so what was there is there still."""
         try:
             yield
-        except (OSError, duckdb.IOException) as problem:
+        except _of_the_disk() as problem:
             full = getattr(problem, "errno", 0) in FULL or any(os.strerror(code) in str(problem) for code in FULL)
             if not full:
                 raise
@@ -431,6 +439,12 @@ class Lake:
         return [(file.path, wrong) for file in manifest.files if (wrong := self.damage(file))]
 
 
+def _of_the_disk() -> tuple[type[Exception], ...]:
+    """What a full disk raises; DuckDB, which most looks never need, says it in its own way where it is at work."""
+    engine: Any = sys.modules.get("duckdb")
+    return (OSError, engine.IOException) if engine is not None else (OSError,)
+
+
 def _touched(path: Path) -> bool:
     """Whether a file is there and could be made young."""
     try:
@@ -447,7 +461,7 @@ class Bounded(Lake):
         self.__dict__.update(lake.__dict__)
         self.whole, self.only, self.shared = lake, only, shared
 
-    def connect(self) -> duckdb.DuckDBPyConnection:
+    def connect(self) -> "duckdb.DuckDBPyConnection":
         return self.whole.connect()
 
     def _bounded(self, manifest: Manifest) -> Manifest:
@@ -544,14 +558,14 @@ def sha256_of(path: Path) -> str:
     return digest_of(path)
 
 
-def columns_of(cursor: duckdb.DuckDBPyConnection, query: str, values: Values | None = None) -> dict[str, str]:
+def columns_of(cursor: "duckdb.DuckDBPyConnection", query: str, values: Values | None = None) -> dict[str, str]:
     """The columns that a query gives, with their types."""
     described = cursor.execute(f"SELECT * FROM ({query}\n) LIMIT 0", dict(values or {})).description
     return {str(name): str(kind) for name, kind, *_ in described or ()}
 
 
 @contextmanager
-def _rows(cursor: duckdb.DuckDBPyConnection, query: str, values: Values, *, staged: bool) -> Iterator[
+def _rows(cursor: "duckdb.DuckDBPyConnection", query: str, values: Values, *, staged: bool) -> Iterator[
         tuple[str, dict[str, str]]]:
     """What follows FROM, and its columns: the query itself, or a table that holds its rows in their order."""
     if not staged:
@@ -564,7 +578,7 @@ def _rows(cursor: duckdb.DuckDBPyConnection, query: str, values: Values, *, stag
         cursor.execute(f"DROP TABLE IF EXISTS {STAGED}")
 
 
-def _whole(cursor: duckdb.DuckDBPyConnection, relation: str, values: Values, order: str, staging: Path,
+def _whole(cursor: "duckdb.DuckDBPyConnection", relation: str, values: Values, order: str, staging: Path,
            codec: str) -> Staged:
     """One file with all rows."""
     target = staging / "all.parquet"
@@ -572,7 +586,7 @@ def _whole(cursor: duckdb.DuckDBPyConnection, relation: str, values: Values, ord
     yield target, _copy(cursor, f"SELECT * FROM {relation} ORDER BY {order}", target, bound, codec), {}
 
 
-def _partitioned(cursor: duckdb.DuckDBPyConnection, order: str, staging: Path, by: tuple[str, ...],
+def _partitioned(cursor: "duckdb.DuckDBPyConnection", order: str, staging: Path, by: tuple[str, ...],
                  codec: str) -> Staged:
     """One file for each combination of values: the rows are put in order once, and cut where a value changes."""
     keys = ", ".join(quote(name) for name in by)
@@ -592,7 +606,7 @@ def _partitioned(cursor: duckdb.DuckDBPyConnection, order: str, staging: Path, b
         cursor.execute(f"DROP TABLE IF EXISTS {ORDERED}")
 
 
-def _copy(cursor: duckdb.DuckDBPyConnection, query: str, target: Path, values: Values, codec: str = "zstd") -> int:
+def _copy(cursor: "duckdb.DuckDBPyConnection", query: str, target: Path, values: Values, codec: str = "zstd") -> int:
     """Write rows and say how many; they are ordered, so the bytes are the same in every run and with any threads."""
     how = f"(FORMAT parquet, COMPRESSION {codec}, ROW_GROUP_SIZE 122880, USE_TMP_FILE false)"
     plain = f"SELECT TRY(COLUMNS(*)) FROM ({query})"  # else a column without nulls here is NOT NULL: other bytes

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_tui import anomalies
+from mlops_tui import anomalies, featurelist
 from mlops_tui.declare import parse
 from mlops_tui.kinds import Contract
 from mlops_tui.session import Session
@@ -77,5 +77,5 @@ def test_a_models_feature_is_quiet_where_its_raw_column_is_known(moved: Session,
     model = project / "models" / "flights-delay.yaml"
     model.write_text(model.read_text(encoding="utf-8").replace("features: []", "features: [priced]"), encoding="utf-8")
     days = date(2013, 9, 7), date(2013, 9, 14)
-    known = anomalies.known_of(type(moved.declared())(project), "model", "flights-delay", ["twice", "more"], days)
+    known = featurelist.known_of(type(moved.declared())(project), "model", "flights-delay", ["twice", "more"], days)
     assert known == {"twice": "known: double fares"}

@@ -1,6 +1,8 @@
 """What becomes of a function under a shape."""
 
+import sys
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +40,34 @@ def called(command: click.Command, session: Session, *argv: str) -> Call:
     found = command.main(list(argv), prog_name=str(command.name), obj=session, standalone_mode=False)
     assert isinstance(found, Call)
     return found
+
+
+PUMP = """
+from mlops_tui.capability import look, noun
+from mlops_tui.view import View
+pump = noun("pump", "A pump.", package=__package__)
+@look(of=pump)
+def stop(session):
+    return View("stopped")
+"""
+WIND_UP = """
+from mlops_tui.capability import look
+from mlops_tui.view import View
+from {package}.pump import pump
+@look(of=pump)
+def wind_up(session):
+    "Make it go."
+    return View("wound")
+"""
+
+
+def pump(folder: Path, package: str, wind_up: str) -> Noun:
+    """A noun in a package of its own, with a verb in a file of its own."""
+    (folder / package).mkdir()
+    for name, text in (("__init__", ""), ("pump", PUMP), ("_pump_wind_up", wind_up)):
+        (folder / package / f"{name}.py").write_text(text)
+    made: Noun = import_module(f"{package}.pump").pump
+    return made
 
 
 def incidents() -> Noun:
@@ -89,6 +119,33 @@ def test_a_decision_takes_a_reason(terminal: Session) -> None:
 
 def test_names_are_words(terminal: Session) -> None:
     assert set(incidents().commands) == {"list", "show", "re-open"}
+
+
+def test_a_verb_in_a_file_of_its_own_is_imported_when_it_is_asked_for(terminal: Session, tmp_path: Path,
+                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    made = pump(tmp_path, "apart", WIND_UP.format(package="apart"))
+    assert (set(made.commands), len(made.commands), "wind-up" in made.commands) == ({"stop", "wind-up"}, 2, True)
+    with pytest.raises(BadInput, match="no verb 'wnd-up'") as slip:
+        called(made, terminal, "wnd-up")
+    assert slip.value.next == "Did you mean 'wind-up'?"
+    assert called(made, terminal, "stop").run() == View("stopped")
+    assert "apart._pump_wind_up" not in sys.modules, "nothing so far needed it"
+    assert called(made, terminal, "wind-up").run() == View("wound")
+
+
+def test_the_help_of_a_noun_has_the_verbs_in_files_of_their_own(tmp_path: Path,
+                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    made = pump(tmp_path, "helped", WIND_UP.format(package="helped"))
+    assert "Make it go." in made.get_help(click.Context(made, info_name="pump"))
+
+
+def test_a_file_without_the_verb_of_its_name_is_found_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    made = pump(tmp_path, "hollow", "")
+    with pytest.raises(KeyError, match="wind-up"):
+        list(made.commands.items())
 
 
 # -- nouns ------------------------------------------------------------------------------------------------------

@@ -4,10 +4,14 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
+import duckdb
 import pytest
 
+from mlops_tui.commands import perform
+from mlops_tui.opening import open_project
 from mlops_tui.session import Session
 from store.facts import Note
 
@@ -26,10 +30,10 @@ finally:
 """
 
 
-def imported_by(*argv: str, env: dict[str, str] | None = None) -> tuple[set[str], str]:
+def imported_by(*argv: str, env: dict[str, str] | None = None, answers: Sequence[int] = (0,)) -> tuple[set[str], str]:
     """The top-level modules in memory after the command line has run, with what it printed."""
     done = subprocess.run([sys.executable, "-c", SCRIPT, *argv], capture_output=True, text=True, check=False, env=env)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in answers, done.stderr
     return set(json.loads(done.stderr.splitlines()[-1])), done.stdout
 
 
@@ -70,6 +74,55 @@ def test_a_project_is_opened_and_read_without_sqlalchemy(session: Callable[..., 
         assert printed.strip()
         assert modules & {"sqlalchemy", "sqlmodel", "pydantic", "mlflow", "textual", "scipy", "sklearn", "apscheduler",
                           "pandas"} == set(), argv
+
+
+STATISTICS = {"numpy", "pyarrow", "pandas", "scipy", "sklearn", "sqlalchemy", "sqlmodel", "sqlglot", "apscheduler"}
+CONTRACT = """\
+kind: DataContract
+apiVersion: v3.1.0
+id: readings
+version: 1.0.0
+status: active
+servers: [{server: lake, type: local, format: parquet, path: readings}]
+schema: [{name: readings, properties: [{name: x, logicalType: integer}]}]
+"""
+
+
+@pytest.fixture
+def readings(tmp_path: Path) -> Path:
+    """A project with data that lie where they are, and that were taken once."""
+    root = tmp_path / "plain"
+    for name in ("datasets", "readings"):
+        (root / name).mkdir(parents=True)
+    (root / "mlops.yaml").write_text("project: plain\n")
+    (root / "datasets/readings.yaml").write_text(CONTRACT)
+    with duckdb.connect() as connection:
+        connection.execute(f"COPY (SELECT 1::BIGINT AS x) TO '{root}/readings/a.parquet'")
+    assert perform(open_project(root), ["snapshot", "take", "readings"]).exit == 0
+    return root
+
+
+@pytest.mark.parametrize("argv", [
+    "snapshot take readings", "snapshot log", "pipeline status", "catalog list", "quarantine list", "feature list",
+    "ingest readings --file readings/a.parquet", "validate readings readings/a.parquet", "alert list", "status"])
+def test_an_everyday_command_loads_nothing_for_its_neighbours(readings: Path, argv: str) -> None:
+    """Many nouns have a verb that needs numpy, pyarrow or a parser of SQL; the others begin without."""
+    words = [str(readings / word) if word.endswith(".parquet") else word for word in argv.split()]
+    modules, printed = imported_by(*words, "--project", str(readings), answers=(0, 1))
+    assert printed.strip()
+    assert modules & STATISTICS == set()
+
+
+@pytest.mark.parametrize("argv", ["status", "alert list", "incident list", "audit log", "snapshot log", "catalog list"])
+def test_what_the_history_and_the_manifests_answer_needs_no_engine(readings: Path, argv: str) -> None:
+    modules, printed = imported_by(*argv.split(), "--project", str(readings), answers=(0, 1))
+    assert printed.strip()
+    assert "duckdb" not in modules
+
+
+def test_what_a_verb_needs_is_loaded_with_it(readings: Path) -> None:
+    modules, _ = imported_by("snapshot", "diff", "readings", "readings", "--project", str(readings))
+    assert {"numpy", "duckdb"} <= modules, "it compares distributions; the questions above would have found it"
 
 
 def test_history_and_files_open_without_the_product_or_its_models() -> None:

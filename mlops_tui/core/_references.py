@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlops_tui.cronlines import cron
 from mlops_tui.declare import place_of
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.project import Project
 from mlops_tui.roles import ROLES
-from mlops_tui.timetable import cron
 
 Declared = Mapping[str, Mapping[str, Any]]
 

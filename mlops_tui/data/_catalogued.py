@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mlops_tui import calendars
-from mlops_tui.data._verdict import monitor_of
-from mlops_tui.errors import Refusal
 from mlops_tui.kinds import Contract, Property
 from mlops_tui.session import Session
 from mlops_tui.view import Status, counted
+from mlops_tui.watching import monitor_of
 from store.facts import Finding, SignOff
 
 if TYPE_CHECKING:
@@ -88,22 +86,6 @@ def _came(session: Session, dataset: str, entries: "Sequence[Entry]") -> tuple[s
             added = [str(each["column"]) for each in changes if each["kind"] == "added"]
             return tuple(name for name in added if name not in known)
     return ()
-
-
-# -- how often ------------------------------------------------------------------------------------------------------
-
-
-def frequency(contract: Contract, where: str) -> str:
-    """When data are to come, in words."""
-    try:
-        found = calendars.declared(contract, where)
-    except Refusal as problem:
-        return problem.what
-    if found is None:
-        return "not declared"
-    by = f", due by {found.by}" if found.by else ""
-    latency = f", {calendars.hours(found.latency)} h after it begins" if found.latency is not None and not by else ""
-    return f"{found.every}{by}{latency}"
 
 
 # -- signing --------------------------------------------------------------------------------------------------------

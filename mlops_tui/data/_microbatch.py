@@ -17,11 +17,12 @@ from mlops_tui.data._batch import Batch, Judged, opened
 from mlops_tui.data._events import Dead, Read, Record, read_events, text_of
 from mlops_tui.data._streamed import Fed
 from mlops_tui.data._tiers import Merged, merged
-from mlops_tui.data._verdict import finding, monitor_of, verdict
+from mlops_tui.data._verdict import finding, verdict
 from mlops_tui.errors import Conflict
 from mlops_tui.rowrules import AT
 from mlops_tui.session import Session
 from mlops_tui.view import Status
+from mlops_tui.watching import monitor_of
 from store.facts import Fact, Finding, Snapshot, Streamed
 from store.lake import FileRef, Manifest, columns_of, partition_text
 from store.quoting import literal, quote

@@ -16,12 +16,13 @@ from mlops_tui.data._batch import BROKEN, FILE, Batch, Judged, References, opene
 from mlops_tui.data._landing import Landed, land
 from mlops_tui.data._places import placed
 from mlops_tui.data._source import Source, source_of
-from mlops_tui.data._verdict import advice, finding, monitor_of, rules_table, summary, verdict
+from mlops_tui.data._verdict import advice, finding, rules_table, summary, verdict
 from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.kinds import Contract
 from mlops_tui.rowrules import AT
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Status, Table, Text, View, counted
+from mlops_tui.watching import monitor_of
 from store.files import Opened, reading
 from store.lake import NULL, FileRef, Manifest, columns_of
 from store.placed import Placed, Rows

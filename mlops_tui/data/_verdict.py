@@ -11,13 +11,6 @@ from mlops_tui.view import Row, Status, Table
 from store.facts import Finding
 
 
-def monitor_of(session: Session, check: str, dataset: str) -> tuple[str, Monitor | None]:
-    """The declared monitor that watches what comes into a dataset; an empty name where none does."""
-    monitors = session.project.monitors if session.project is not None else {}
-    found = next((name for name, each in monitors.items() if each.check == check and each.subject == dataset), "")
-    return found, monitors.get(found)
-
-
 def verdict(batch: Batch, judged: Judged, monitor: Monitor | None = None) -> Status:
     """Fails where rows are bad, unless the monitor allows such a share of them (`limits: {bad_share: 0.01}`)."""
     allowed = monitor.limits.get("bad_share", 0.0) if monitor is not None else 0.0

@@ -12,10 +12,11 @@ from mlops_tui.data._aside import KEY, batch_of, quarantine_of
 from mlops_tui.data._batch import Batch, Judged, opened
 from mlops_tui.data._landing import Landed, land
 from mlops_tui.data._regrouped import Regrouped, regrouped
-from mlops_tui.data._verdict import advice, evolution, finding, monitor_of, rules_table, summary, verdict
+from mlops_tui.data._verdict import advice, evolution, finding, rules_table, summary, verdict
 from mlops_tui.data._whole import kept_whole
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View
+from mlops_tui.watching import monitor_of
 from store.lake import Manifest, sha256_of
 from store.quoting import literal
 

@@ -2,34 +2,26 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from duckdb import DuckDBPyConnection
 
 from mlops_tui import folds
-from mlops_tui.capability import Plan, act, decide, local_path, look, measure, noun
+from mlops_tui.capability import Plan, act, decide, look, noun
 from mlops_tui.data import _collecting as collecting
 from mlops_tui.data import _retention as retention
-from mlops_tui.data._diff import Side, columns_between, rows_between
-from mlops_tui.data._lineage import lineage_view
-from mlops_tui.data._taking import taken
 from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput, Conflict, NotFound, Refusal, nearest
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, View, counted
+from mlops_tui.view import Action, Column, Facts, Row, Status, Table, View, counted
 from store.facts import Fact, Hold, Snapshot
-from store.files import ENDINGS
-from store.lake import FileRef, Lake, Manifest
-from store.scan import engine, scan_file
+from store.lake import FileRef, Manifest
 
 if TYPE_CHECKING:
     from store.ledger import Entry
 
-snapshot = noun("snapshot", __doc__ or "", bare="log", subject="log")
+snapshot = noun("snapshot", __doc__ or "", bare="log", subject="log", package=__package__)
 
 
 @look(of=snapshot, fold=True)
@@ -89,23 +81,6 @@ def _listed(entries: "Sequence[Entry]", all_entries: "Sequence[Entry]", *first: 
                     *([Column("gone", "let go")] if any(row["gone"] for row in rows) else ()), total=total)
 
 
-# -- taking -----------------------------------------------------------------------------------------------------
-
-
-@measure(of=snapshot)
-@click.argument("dataset")
-def take(session: Session, dataset: str) -> View:
-    """Look where DATASET's data already are (`servers` of its contract) and make their present state a snapshot.
-
-    Parquet files, Delta and Iceberg tables are read where they are and never copied; CSV, JSON and tables of a database
-    are read into the lake. Rows that break the contract are set aside, as `ingest` does.
-
-    \b
-    Example: mlops-tui snapshot take flights
-    """
-    return taken(session, dataset)
-
-
 # -- checking ---------------------------------------------------------------------------------------------------
 
 
@@ -157,118 +132,6 @@ def _damage(session: Session, states: Sequence[tuple[str, str]]) -> tuple[
                 damage.setdefault((name, place, wrong), []).append(id)
     session.progress(len(states), len(states), "checked")
     return damage, [file for file, _ in checked.values()]
-
-
-# -- comparing --------------------------------------------------------------------------------------------------
-
-
-@look(of=snapshot)
-@click.option("--key", default=None, help="Columns that tell rows apart, by commas.  [default: the primary key]")
-@click.option("--examples", type=click.IntRange(0, 100), default=5, show_default=True, help="Changed rows to show.")
-@click.argument("a")
-@click.argument("b")
-def diff(session: Session, a: str, b: str, key: str | None, examples: int) -> View:
-    """What changed from A to B: rows, columns and their distributions, partitions. Each is a state or a file.
-
-    `dataset` alone is its current state. Rows are compared where files differ, distributions as `drift` does it.
-
-    \b
-    Example: mlops-tui snapshot diff flights@3f9a2b1c flights
-             mlops-tui snapshot diff may.parquet july.parquet --key id
-    """
-    names = tuple(name.strip() for name in (key or "").split(",") if name.strip())
-    if _is_file(a) and _is_file(b):
-        return _compared(session, *_file_sides(session, a, b), names, examples, {}, [])
-    session.declared()
-    old, new = session.snapshot(a), session.snapshot(b)
-    sides = _sides(session.data(), old, new)
-    contract = session.declared().datasets.get(new.dataset)
-    names = names or (tuple(item.name for item in contract.properties if item.primaryKey) if contract else ())
-    facts: dict[str, Cell] = {"a": old.id, "b": new.id, "same": old.id == new.id,
-                              "files_shared": len(_digests_of(old) & _digests_of(new)),
-                              "files_read": len(_digests_of(old) ^ _digests_of(new))}
-    return _compared(session, session.data().connect(), *sides, names, examples, facts, partition_changes(old, new))
-
-
-def _is_file(text: str) -> bool:
-    return text.lower().removesuffix(".gz").rpartition(".")[2] in ENDINGS
-
-
-def _file_sides(session: Session, a: str, b: str) -> tuple[DuckDBPyConnection, Side, Side]:
-    connection = engine()
-    scans = [scan_file(local_path(session, text), connection) for text in (a, b)]
-    old, new = (Side(Path(text).name, {field.name: field.type for field in scan.fields.values()}, scan.rows,
-                     scan.relation, scan.relation) for text, scan in zip((a, b), scans, strict=True))
-    return connection, old, new
-
-
-def _sides(lake: Lake, old: Manifest, new: Manifest) -> tuple[Side, Side]:
-    """Both states; what only one of them has lies in the files that the other lacks."""
-    shared = _digests_of(old) & _digests_of(new)
-    own = [replace(state, files=tuple(file for file in state.files if file.digest not in shared))
-           for state in (old, new)]
-    made = [Side(f"{state.dataset}@{state.id[:8]}", state.columns, state.rows, lake.scan(state), lake.scan(part),
-                 tuple(name for keys in state.partitioned_by for name in keys))
-            for state, part in zip((old, new), own, strict=True)]
-    return made[0], made[1]
-
-
-def _compared(session: Session, cursor: DuckDBPyConnection, a: Side, b: Side, key: Sequence[str], examples: int,
-              facts: Mapping[str, Cell], partitions: Sequence[Row]) -> View:
-    for name in key:
-        if name not in {*a.columns, *b.columns}:
-            raise BadInput(f"No column '{name}' on either side.", where=f"{a.name}, {b.name}",
-                           next=nearest(name, {*a.columns, *b.columns}))
-    rows = rows_between(cursor, a, b, key, examples)
-    columns, pictures = columns_between(cursor, a, b, rows, session.progress)
-    changed = [row for row in partitions if row["change"] != "same"]
-    counts: dict[str, Cell] = {"rows_a": a.rows, "rows_b": b.rows, "rows_added": rows.added,
-                               "rows_removed": rows.removed, "rows_changed": rows.changed,
-                               **({"rows_reason": rows.reason} if rows.reason else {})}
-    moved = sum(row["drifted"] is True for row in columns.rows)
-    other = sum(row["change"] != "same" for row in columns.rows)
-    same = not (rows.added or rows.removed or rows.changed or other)
-    said = f"{rows.added:,} rows added, {rows.removed:,} removed" + (
-        f", {rows.changed:,} changed" if rows.changed is not None else "")
-    title = "The same rows" if same else f"{said}; {other} of {len(columns.rows)} columns differ" + (
-        f", {moved} moved more than matters" if moved else "")
-    parts: list[Part] = [Facts({**facts, **counts}), columns, *pictures]
-    if rows.examples:
-        parts.append(Table.of("changed_rows", rows.examples, "key", "column", "before", "after", title="Such as"))
-    if facts:
-        parts.append(Table.of("partitions", changed, "partition", "change", Column("rows_a", "rows a"),
-                              Column("rows_b", "rows b"), total=len(changed),
-                              title=f"{len(changed)} of {len(partitions)} partitions differ"))
-    return View(title, Status.DONE, tuple(parts))
-
-
-def _digests_of(state: Manifest) -> set[str]:
-    return {file.digest for file in state.files}
-
-
-def _named(partition: Mapping[str, str]) -> str:
-    return ", ".join(partition.values()) or "all rows"
-
-
-def partition_changes(old: Manifest, new: Manifest) -> list[Row]:
-    """Each partition of either state, and whether it is the same, other, added or dropped."""
-    before, after = (_by_partition(state) for state in (old, new))
-    rows: list[Row] = []
-    for name in sorted({*before, *after}):
-        was, now = before.get(name, ()), after.get(name, ())
-        same = {file.digest for file in was} == {file.digest for file in now}
-        change = "added" if not was else "dropped" if not now else "same" if same else "changed"
-        rows.append({"partition": name, "change": change, "rows_a": sum(file.rows for file in was),
-                     "rows_b": sum(file.rows for file in now)})
-    return rows
-
-
-def _by_partition(state: Manifest) -> dict[str, list[FileRef]]:
-    """The files of each partition; it may have several."""
-    found: dict[str, list[FileRef]] = {}
-    for file in state.files:
-        found.setdefault(_named(file.partition), []).append(file)
-    return found
 
 
 # -- letting go -------------------------------------------------------------------------------------------------
@@ -407,20 +270,26 @@ def _restored(session: Session, old: Manifest, now: Manifest) -> View:
                 (Action("Its states", ("snapshot", "log", old.dataset)),))
 
 
-# -- where it comes from ----------------------------------------------------------------------------------------
+def _named(partition: Mapping[str, str]) -> str:
+    return ", ".join(partition.values()) or "all rows"
 
 
-@look(of=snapshot)
-@click.argument("subject")
-@click.option("--all", "everything", is_flag=True, help="Name each file, state, step and version.")
-def lineage(session: Session, subject: str, everything: bool) -> View:
-    """Where SUBJECT comes from and what came of it: source files, states, pipeline steps, models, predictions.
+def partition_changes(old: Manifest, new: Manifest) -> list[Row]:
+    """Each partition of either state, and whether it is the same, other, added or dropped."""
+    before, after = (_by_partition(state) for state in (old, new))
+    rows: list[Row] = []
+    for name in sorted({*before, *after}):
+        was, now = before.get(name, ()), after.get(name, ())
+        same = {file.digest for file in was} == {file.digest for file in now}
+        change = "added" if not was else "dropped" if not now else "same" if same else "changed"
+        rows.append({"partition": name, "change": change, "rows_a": sum(file.rows for file in was),
+                     "rows_b": sum(file.rows for file in now)})
+    return rows
 
-    SUBJECT is a dataset[@snapshot], a model[@version], or the name of a file that was taken in.
 
-    \b
-    Example: mlops-tui snapshot lineage flights-delay@champion
-             mlops-tui snapshot lineage 2013-06-01.parquet
-    """
-    session.declared()
-    return lineage_view(session, subject, everything)
+def _by_partition(state: Manifest) -> dict[str, list[FileRef]]:
+    """The files of each partition; it may have several."""
+    found: dict[str, list[FileRef]] = {}
+    for file in state.files:
+        found.setdefault(_named(file.partition), []).append(file)
+    return found

@@ -9,12 +9,13 @@ from mlops_tui import declare
 from mlops_tui.capability import LocalPath, local_path, measure
 from mlops_tui.data._batch import Batch, Judged, alone, opened
 from mlops_tui.data._targets import check_target, is_text, write
-from mlops_tui.data._verdict import advice, bad_rows, evolution, finding, monitor_of, rules_table, summary, verdict
+from mlops_tui.data._verdict import advice, bad_rows, evolution, finding, rules_table, summary, verdict
 from mlops_tui.errors import NotDeclared, NotFound, nearest
 from mlops_tui.kinds import Contract
 from mlops_tui.rowrules import Rule
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Status, Table, Text, View
+from mlops_tui.watching import monitor_of
 
 FIRST = 5  # bad rows that are shown
 

@@ -3,29 +3,24 @@
 import math
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import click
-import duckdb
 
-from mlops_tui.capability import LocalPath, local_path, look, measure, noun
+from mlops_tui.capability import look, measure, noun
 from mlops_tui.errors import BadInput, NotDeclared, Refusal, nearest
-from mlops_tui.features import _asof, _online, _parity
-from mlops_tui.features._built import Bounds, Plan, last_built, plan_of, rows_of, together
+from mlops_tui.features import _online, _parity
+from mlops_tui.features._built import Bounds, Plan, last_built, plan_of
 from mlops_tui.features._built import build as build_rows
 from mlops_tui.features._request import on_request, parsed_row
 from mlops_tui.moments import moment
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted
-from store.columns import write_rows
 from store.facts import Finding
-from store.lake import Manifest
 from store.online import Online, Standing
 from store.quoting import quote
-from store.scan import engine, scan_file
 
-feature = noun("feature", __doc__ or "", bare="list", subject="show")
+feature = noun("feature", __doc__ or "", bare="list", subject="show", package=__package__)
 
 
 # -- looking --------------------------------------------------------------------------------------------------------
@@ -127,7 +122,8 @@ def _newest(session: Session, plan: Plan, snapshot: str) -> datetime | None:
     return found[0][0]  # type: ignore[no-any-return]
 
 
-def _named(session: Session, names: Sequence[str], *, every: bool) -> list[str]:
+def views_named(session: Session, names: Sequence[str], *, every: bool) -> list[str]:
+    """The declared views that are meant: those named, or every one."""
     project = session.declared()
     if every == bool(names):
         raise BadInput("Which feature views?", next="Name some, or give --all.")
@@ -163,7 +159,7 @@ def build(session: Session, views: tuple[str, ...], every: bool, start: str | No
     zone = session.declared().zone
     between: Bounds = (moment(start, zone) if start else None, moment(end, zone) if end else None)
     rows: list[Row] = []
-    for name in _named(session, views, every=every):
+    for name in views_named(session, views, every=every):
         made = build_rows(session, plan_of(session, name, at), between)
         rows.append({"feature": name, "dataset": made.plan.dataset, "rows": made.manifest.rows,
                      "bytes": made.manifest.bytes, "parts": made.stretches, "parts_built": made.fresh,
@@ -175,77 +171,6 @@ def build(session: Session, views: tuple[str, ...], every: bool, start: str | No
     return View(title, Status.DONE, (Facts({"views": len(rows), "parts_built": fresh}), table),
                 (Action("Put them online", ("feature", "materialize", *([] if every else views),
                                             *(["--all"] if every else []))),))
-
-
-# -- joining --------------------------------------------------------------------------------------------------------
-
-
-@measure(of=feature)
-@click.argument("labels")
-@click.argument("views", nargs=-1, required=True)
-@click.option("--time", "time_column", default=None, help="The rows' own time; a dataset's event time by default.")
-@click.option("--at", default="", help="Read the views' datasets as they are tagged so.")
-@click.option("--out", type=LocalPath(), default=None, help="Write the rows to this file.")
-def join(session: Session, labels: str, views: tuple[str, ...], time_column: str | None, at: str,
-         out: Path | None) -> View:
-    """Join the rows of LABELS (a file, or a dataset[@snapshot]) with VIEWS as known at each row's time.
-
-    A value counts from its time plus the view's available_after on, until the next row of its entity or its ttl. Rows
-    are matched by the columns named like the view's entity. Without --out the result is the dataset LABELS.joined.
-
-    \b
-    Example: mlops-tui feature join labels.parquet weather airport_delays --time asked_at --out rows.parquet
-             mlops-tui feature join flights weather --at before-storms
-    """
-    names = _named(session, views, every=False)
-    plans = [plan_of(session, name, at) for name in names]
-    lake, connection = session.data(), engine()
-    rows, source = _labels(session, connection, labels, time_column, at)
-    stored = [(plan, together(plan, rows_of(session, plan)[0])) for plan in plans]
-    session.progress(0, 0, "joining")
-    query = _asof.joined(connection, lake, rows, stored)
-    features = sum(len(plan.values) for plan in plans)
-    facts: dict[str, Cell] = {"features": features, "views": tuple(names), "time": rows.time, "labels": source}
-    if out is not None:
-        facts |= {"rows": write_rows(out, query, connection), "file": str(out)}
-    else:
-        facts |= _kept(session, labels, lake.write(f"{_stem(labels)}.joined", query, connection=connection))
-    connection.close()
-    used: list[Row] = [{"feature": plan.view.name, "rows": manifest.rows, "version": plan.version,
-                        "snapshots": tuple(f"{name}@{each.id[:12]}" for name, each in plan.sources.items())}
-                       for plan, manifest in stored]
-    table = Table.of("views", used, "feature", "rows", Column("version", cut=12), "snapshots")
-    return View(f"{facts['rows']:,} rows with {counted(features, 'feature')} as known at {rows.time}", Status.DONE,
-                (Facts(facts), table))
-
-
-def _stem(labels: str) -> str:
-    return Path(labels.partition("@")[0]).stem
-
-
-def _kept(session: Session, labels: str, written: Manifest) -> dict[str, Cell]:
-    committed, _ = session.commit(written, source=f"feature join {Path(labels).name}")
-    return {"rows": committed.rows, "dataset": committed.dataset, "snapshot": committed.id}
-
-
-def _labels(session: Session, connection: duckdb.DuckDBPyConnection, labels: str, time: str | None,
-            at: str) -> tuple[_asof.Labels, str]:
-    """The rows to join to, and what they are: the declared dataset of that name, or else the file."""
-    project, name = session.declared(), labels.removeprefix("dataset/").partition("@")[0]
-    if name in project.datasets:
-        manifest = session.snapshot(labels if "@" in labels or not at else f"{name}@{at}")
-        moment_column = time or project.datasets[name].custom("eventTime")
-        if not moment_column:
-            raise BadInput(f"Which column of '{name}' is its time?", next="Add: --time COLUMN")
-        return _asof.Labels(session.data().scan(manifest), manifest.columns, str(moment_column), labels), manifest.id
-    if not Path(labels).suffix:
-        project.subject(labels, "dataset")
-    path = local_path(session, labels)
-    if time is None:
-        raise BadInput("Which column is the rows' time?", next="Add: --time COLUMN")
-    scan = scan_file(path, connection)
-    return _asof.Labels(scan.relation, {each.name: each.type for each in scan.fields.values()}, time, str(path)), \
-        path.name
 
 
 # -- online ---------------------------------------------------------------------------------------------------------
@@ -264,7 +189,7 @@ def materialize(session: Session, views: tuple[str, ...], every: bool) -> View:
     Example: mlops-tui feature materialize airport_delays
              mlops-tui feature materialize --all
     """
-    names, shelf = _named(session, views, every=every), _online.shelf_of(session)
+    names, shelf = views_named(session, views, every=every), _online.shelf_of(session)
     rows: list[Row] = []
     for name in names:
         plan = plan_of(session, name)

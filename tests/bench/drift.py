@@ -77,6 +77,7 @@ def run(argv: list[str]) -> tuple[float, float, bytes]:
 def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is compiled once, like its peer
     with tempfile.TemporaryDirectory() as folder:
         # Written by a child: a process counts the memory of the one it was forked from as its own peak.
         with ProcessPoolExecutor(1, get_context("spawn")) as writer:

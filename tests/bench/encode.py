@@ -51,6 +51,7 @@ def run(argv: list[str]) -> tuple[float, float]:
 def main() -> None:
     rows = int(sys.argv[1]) if len(sys.argv) > 1 else ROWS
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is compiled once, like its peer
     duckdb.execute("SET enable_progress_bar = false")
     peer = Path(os.environ["PEERS"], "bin", "python") if os.environ.get("PEERS") else None
     with tempfile.TemporaryDirectory() as folder:

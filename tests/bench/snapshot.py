@@ -101,6 +101,7 @@ def main() -> None:
     peers = os.environ.get("PEERS", "")
     dvc = Path(peers, "bin", "dvc") if peers else None
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed program is compiled once, like its peer
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         data = folder / "data"

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mlops_tui.commands import Outcome, perform
-from mlops_tui.data import snapshot as snapshot_module
+from mlops_tui.data import _snapshot_diff as diff_module
 from mlops_tui.opening import open_project
 from mlops_tui.session import ReplayClock, Session, without_project
 from mlops_tui.view import Status
@@ -174,7 +174,7 @@ def test_only_files_that_differ_are_read_for_rows(one: Session) -> None:
     first = put(one, n=10)
     second = put(one, QUERY.replace("'x' || i", "CASE WHEN i = 4 THEN 'y' ELSE 'x' || i END"), n=10)
     [shared] = {file.path for file in first.files} & {file.path for file in second.files}
-    old, new = snapshot_module._sides(one.data(), first, second)
+    old, new = diff_module._sides(one.data(), first, second)
     assert (Path(shared).name in old.own, Path(shared).name in new.own, Path(shared).name in new.whole) == (
         False, False, True)
     facts = one.perform(["snapshot", "diff", f"flights@{first.id[:8]}", "flights"]).view.facts()

@@ -1,0 +1,102 @@
+"""What changed from one state of a dataset to another."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from duckdb import DuckDBPyConnection
+
+from mlops_tui.capability import local_path, look
+from mlops_tui.data._diff import Side, columns_between, rows_between
+from mlops_tui.data.snapshot import partition_changes, snapshot
+from mlops_tui.errors import BadInput, nearest
+from mlops_tui.session import Session
+from mlops_tui.view import Cell, Column, Facts, Part, Row, Status, Table, View
+from store.files import ENDINGS
+from store.lake import Lake, Manifest
+from store.scan import engine, scan_file
+
+
+@look(of=snapshot)
+@click.option("--key", default=None, help="Columns that tell rows apart, by commas.  [default: the primary key]")
+@click.option("--examples", type=click.IntRange(0, 100), default=5, show_default=True, help="Changed rows to show.")
+@click.argument("a")
+@click.argument("b")
+def diff(session: Session, a: str, b: str, key: str | None, examples: int) -> View:
+    """What changed from A to B: rows, columns and their distributions, partitions. Each is a state or a file.
+
+    `dataset` alone is its current state. Rows are compared where files differ, distributions as `drift` does it.
+
+    \b
+    Example: mlops-tui snapshot diff flights@3f9a2b1c flights
+             mlops-tui snapshot diff may.parquet july.parquet --key id
+    """
+    names = tuple(name.strip() for name in (key or "").split(",") if name.strip())
+    if _is_file(a) and _is_file(b):
+        return _compared(session, *_file_sides(session, a, b), names, examples, {}, [])
+    session.declared()
+    old, new = session.snapshot(a), session.snapshot(b)
+    sides = _sides(session.data(), old, new)
+    contract = session.declared().datasets.get(new.dataset)
+    names = names or (tuple(item.name for item in contract.properties if item.primaryKey) if contract else ())
+    facts: dict[str, Cell] = {"a": old.id, "b": new.id, "same": old.id == new.id,
+                              "files_shared": len(_digests_of(old) & _digests_of(new)),
+                              "files_read": len(_digests_of(old) ^ _digests_of(new))}
+    return _compared(session, session.data().connect(), *sides, names, examples, facts, partition_changes(old, new))
+
+
+def _is_file(text: str) -> bool:
+    return text.lower().removesuffix(".gz").rpartition(".")[2] in ENDINGS
+
+
+def _file_sides(session: Session, a: str, b: str) -> tuple[DuckDBPyConnection, Side, Side]:
+    connection = engine()
+    scans = [scan_file(local_path(session, text), connection) for text in (a, b)]
+    old, new = (Side(Path(text).name, {field.name: field.type for field in scan.fields.values()}, scan.rows,
+                     scan.relation, scan.relation) for text, scan in zip((a, b), scans, strict=True))
+    return connection, old, new
+
+
+def _sides(lake: Lake, old: Manifest, new: Manifest) -> tuple[Side, Side]:
+    """Both states; what only one of them has lies in the files that the other lacks."""
+    shared = _digests_of(old) & _digests_of(new)
+    own = [replace(state, files=tuple(file for file in state.files if file.digest not in shared))
+           for state in (old, new)]
+    made = [Side(f"{state.dataset}@{state.id[:8]}", state.columns, state.rows, lake.scan(state), lake.scan(part),
+                 tuple(name for keys in state.partitioned_by for name in keys))
+            for state, part in zip((old, new), own, strict=True)]
+    return made[0], made[1]
+
+
+def _compared(session: Session, cursor: DuckDBPyConnection, a: Side, b: Side, key: Sequence[str], examples: int,
+              facts: Mapping[str, Cell], partitions: Sequence[Row]) -> View:
+    for name in key:
+        if name not in {*a.columns, *b.columns}:
+            raise BadInput(f"No column '{name}' on either side.", where=f"{a.name}, {b.name}",
+                           next=nearest(name, {*a.columns, *b.columns}))
+    rows = rows_between(cursor, a, b, key, examples)
+    columns, pictures = columns_between(cursor, a, b, rows, session.progress)
+    changed = [row for row in partitions if row["change"] != "same"]
+    counts: dict[str, Cell] = {"rows_a": a.rows, "rows_b": b.rows, "rows_added": rows.added,
+                               "rows_removed": rows.removed, "rows_changed": rows.changed,
+                               **({"rows_reason": rows.reason} if rows.reason else {})}
+    moved = sum(row["drifted"] is True for row in columns.rows)
+    other = sum(row["change"] != "same" for row in columns.rows)
+    same = not (rows.added or rows.removed or rows.changed or other)
+    said = f"{rows.added:,} rows added, {rows.removed:,} removed" + (
+        f", {rows.changed:,} changed" if rows.changed is not None else "")
+    title = "The same rows" if same else f"{said}; {other} of {len(columns.rows)} columns differ" + (
+        f", {moved} moved more than matters" if moved else "")
+    parts: list[Part] = [Facts({**facts, **counts}), columns, *pictures]
+    if rows.examples:
+        parts.append(Table.of("changed_rows", rows.examples, "key", "column", "before", "after", title="Such as"))
+    if facts:
+        parts.append(Table.of("partitions", changed, "partition", "change", Column("rows_a", "rows a"),
+                              Column("rows_b", "rows b"), total=len(changed),
+                              title=f"{len(changed)} of {len(partitions)} partitions differ"))
+    return View(title, Status.DONE, tuple(parts))
+
+
+def _digests_of(state: Manifest) -> set[str]:
+    return {file.digest for file in state.files}

@@ -1,0 +1,25 @@
+"""Where the data come from, and what came of them."""
+
+import click
+
+from mlops_tui.capability import look
+from mlops_tui.data._lineage import lineage_view
+from mlops_tui.data.snapshot import snapshot
+from mlops_tui.session import Session
+from mlops_tui.view import View
+
+
+@look(of=snapshot)
+@click.argument("subject")
+@click.option("--all", "everything", is_flag=True, help="Name each file, state, step and version.")
+def lineage(session: Session, subject: str, everything: bool) -> View:
+    """Where SUBJECT comes from and what came of it: source files, states, pipeline steps, models, predictions.
+
+    SUBJECT is a dataset[@snapshot], a model[@version], or the name of a file that was taken in.
+
+    \b
+    Example: mlops-tui snapshot lineage flights-delay@champion
+             mlops-tui snapshot lineage 2013-06-01.parquet
+    """
+    session.declared()
+    return lineage_view(session, subject, everything)
