@@ -118,6 +118,10 @@ class _Compiler:
                 derived[name] = f"strftime({moment}, '%Y-%m-%d')"
             else:
                 self._declared(name, "partitionBy")
+                if name == "day" and self._property(name).logicalType not in ("string", "date"):
+                    raise self.wrong("A partition named 'day' is a date, such as 2013-06-01; the column 'day' is "
+                                     f"declared {self._property(name).logicalType}.", "partitionBy",
+                                     "Give the column another name; without it, day is taken from the event time.")
         return self.contract.partition_by, derived
 
     def _latency(self, zone: str) -> Latency | None:

@@ -97,9 +97,12 @@ def test_a_day_is_derived_from_the_event_time_in_the_zone_of_the_project() -> No
     assert [rule.id for rule in zoned.rules if rule.hard] == ["at:required", "at:type", "at:time_zone"]
     naive = rules("{name: at, logicalType: timestamp}", {"at": "TIMESTAMP"}, more, zone="America/New_York")
     assert naive.derived == {"day": "strftime(\"at\", '%Y-%m-%d')"}
-    own = rules("{name: at, logicalType: timestamp}, {name: day, logicalType: integer}",
-                {"at": "TIMESTAMP", "day": "INTEGER"}, more)
+    own = rules("{name: at, logicalType: timestamp}, {name: day, logicalType: date}",
+                {"at": "TIMESTAMP", "day": "DATE"}, more)
     assert (own.derived, own.partition) == ({}, ("day",))
+    with pytest.raises(BadInput, match="A partition named 'day' is a date"):
+        rules("{name: at, logicalType: timestamp}, {name: day, logicalType: integer}",
+              {"at": "TIMESTAMP", "day": "INTEGER"}, more)
 
 
 def test_columns_the_contract_does_not_name_are_left_out() -> None:

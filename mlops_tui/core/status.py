@@ -9,9 +9,10 @@ from mlops_tui.capability import look
 from mlops_tui.project import Project
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted
+from store.facts import Finding, Run
 from store.ledger import Entry
 
-KINDS = ("trained", "promotion", "finding", "alert", "incident", "approval", "vote", "proposal", "runbook",
+KINDS = ("run", "trained", "promotion", "finding", "alert", "incident", "approval", "vote", "proposal", "runbook",
          "postmortem", "sign_off")
 
 
@@ -34,12 +35,31 @@ def status(session: Session) -> View:
         "roles": tuple(sorted(session.actor.roles)), "needs_you": len(needs), "alerts": len(alerts.rows),
         "incidents": len(incidents.rows), "approvals": len(approvals.rows), "entries": session.ledger.head_seq()}
     waiting = Table.of("needs_you", needs, "status", "kind", "id", "title", "detail", title="Needs you")
-    title, calm = _title(needs, (models, alerts, incidents), _declared(project))
+    title, calm = _title(needs, (models, alerts, incidents), [*_broken(project, entries), *_stopped(project, entries)],
+                         _declared(project))
     return View(title, Status.PASS if calm else Status.WARN,
                 (Facts(facts), waiting, models, alerts, incidents, approvals), tuple(_actions(needs)))
 
 
-def _title(needs: Sequence[Row], tables: tuple[Table, Table, Table], declared: str) -> tuple[str, bool]:
+def _broken(project: Project, entries: Sequence[Entry]) -> Iterator[str]:
+    """The datasets whose last file broke the contract, in words."""
+    newest = {entry.subject: entry.fact for entry in entries
+              if isinstance(entry.fact, Finding) and entry.fact.check == "ingest"}
+    bad = [name for name, found in newest.items() if found.status == Status.FAIL and name in project.datasets]
+    if bad:
+        yield f"the last data of {', '.join(bad)} broke the contract"
+
+
+def _stopped(project: Project, entries: Sequence[Entry]) -> Iterator[str]:
+    """The pipelines whose last run failed, in words."""
+    newest = {entry.subject: entry.fact for entry in entries if isinstance(entry.fact, Run) and not entry.fact.step}
+    bad = [name for name, run in newest.items() if run.status == "failed" and name in project.pipelines]
+    if bad:
+        yield f"{counted(len(bad), 'pipeline')} failed: {', '.join(bad)}"
+
+
+def _title(needs: Sequence[Row], tables: tuple[Table, Table, Table], data: Sequence[str],
+           declared: str) -> tuple[str, bool]:
     """What is worst in one line, and whether all is calm: nothing waits, fails or is open."""
     if needs:
         first = needs[0]
@@ -48,7 +68,7 @@ def _title(needs: Sequence[Row], tables: tuple[Table, Table, Table], declared: s
     models, alerts, incidents = tables
     open_ = [counted(len(table.rows), f"{one} is open", f"{one}s are open")
              for table, one in ((alerts, "alert"), (incidents, "incident")) if table.rows]
-    sick = [*filter(None, map(_sick, models.rows)), *open_]
+    sick = [*filter(None, map(_sick, models.rows)), *open_, *data]
     if sick:
         return f"Nothing needs you, but {'; '.join(sick)}", False
     return f"{declared}, and nothing needs you" if declared else "Nothing needs you", True

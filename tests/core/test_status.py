@@ -7,7 +7,7 @@ import pytest
 
 from mlops_tui.opening import open_project
 from mlops_tui.view import Status
-from store.facts import AlertEvent, Approval, IncidentEvent, Postmortem, Promotion, Proposal, RunbookEvent, SignOff
+from store.facts import AlertEvent, Approval, IncidentEvent, Postmortem, Promotion, Proposal, Run, RunbookEvent, SignOff
 
 
 def status(session):
@@ -39,6 +39,18 @@ def test_a_project_where_nothing_happened(session):
     [model] = view.table("models").rows
     assert (model["model"], model["version"], model["alias"], model["features"]) == (
         "flights-delay", None, "not promoted", Status.UNKNOWN)
+
+
+def test_data_that_broke_their_contract_and_a_pipeline_that_failed_are_no_pass(session, made):
+    ana = session("ana")
+    ana.ledger.append(made.finding("pass", "ingest", subject="flights"), Run(subject="daily", run="1", status="done"))
+    assert status(ana).status is Status.PASS
+    ana.ledger.append(made.finding("fail", "ingest", subject="flights"))
+    view = status(ana)
+    assert (view.status, view.title) == (
+        Status.WARN, "Nothing needs you, but the last data of flights broke the contract")
+    ana.ledger.append(made.finding("pass", "ingest", subject="flights"), Run(subject="gone", run="1", status="failed"))
+    assert status(ana).status is Status.PASS, "a pipeline that is declared no more fails nobody"
 
 
 def test_a_models_health_is_its_newest_findings(session, made):

@@ -22,7 +22,7 @@ from mlops_tui.view import Column, Row, Series, Table, View
 
 TWO_SIDES = 100  # columns from which both sides have room
 NO_MODEL = "No model is declared yet.\n\nmlops-tui init     lays out a project\nmodels/NAME.yaml   declares a model"
-NOTHING = "● Nothing: all that was found is taken care of."
+NOTHING = "● Nothing waits for somebody."
 
 
 class Home(Framed):
