@@ -44,6 +44,8 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "stability retire": ("engineer", "steward", "admin"),
     "catalog sign": ("steward", "admin"),
     "checklist sign": ("approver", "legal", "steward", "admin"),
+    "snapshot gc": ("engineer", "admin"),
+    "partition compact": ("engineer", "admin"),
     "snapshot hold": ("legal", "admin"),
     "snapshot release": ("legal", "admin"),
     "approve": ("approver", "legal", "admin"),
