@@ -248,7 +248,10 @@ from mlops_tui.opening import open_project
 from store.refusal import Conflict
 root, what = Path(sys.argv[1]), sys.argv[2]
 session = open_project(root, person="ana", source="test")
-for number in range(int(sys.argv[3])):
+removed, least = 0, int(sys.argv[3])
+for number in range(least if what != "gc" else 40 * least):
+    if what == "gc" and number >= least and (removed or least == 1):
+        break
     if what == "gc":
         argv = ["snapshot", "gc", "--grace", "0s", "--keep", "0d"]
         plan = session.perform(argv)
@@ -256,6 +259,7 @@ for number in range(int(sys.argv[3])):
         done = session.perform(argv, consent=plan.plan)
         assert done.exit in (0, 2), done.error
         print(done.view.facts().get("files", 0), flush=True)
+        removed += done.view.facts().get("files", 0)
         continue
     query = "SELECT i AS id, $n AS n, '2013-06-' || (1 + i % 5) AS day FROM range(50) t(i)"
     written = session.data().write("flights", query, sort=("id",), partition_by=("day",), values={"n": number % 3})
