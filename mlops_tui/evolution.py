@@ -260,7 +260,7 @@ def _whole(old: Contract, new: Contract) -> Iterator[Change]:
     for key, verdict, why in (("eventTime", "breaking", "windows are cut otherwise"),
                               ("entity", "breaking", "features are joined otherwise"),
                               ("partitionBy", "compatible", "an ingest puts the rows into the new partitions")):
-        before, after = (_words(each.custom(key)) for each in (old, new))
+        before, after = (_words(each.partition_by if key == "partitionBy" else each.custom(key)) for each in (old, new))
         if before != after:
             yield Change("changed", "", f"{key} {before}".strip(), f"{key} {after}".strip(),
                          "breaking" if verdict == "breaking" else "compatible", why)

@@ -17,10 +17,11 @@ from mlops_tui.data._places import placed
 from mlops_tui.data._source import Source, source_of
 from mlops_tui.data._verdict import advice, finding, monitor_of, rules_table, summary, verdict
 from mlops_tui.errors import BadInput, Conflict
-from mlops_tui.kinds import Contract
+from mlops_tui.kinds import Contract, Monitor
 from mlops_tui.rowrules import AT
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Facts, Part, Status, Table, Text, View, counted
+from mlops_tui.view import Action, Cell, Facts, Part, Status, Table, Text, View, counted, worst
+from store.facts import Snapshot
 from store.files import Opened, reading
 from store.lake import NULL, FileRef, Manifest, columns_of
 from store.placed import Placed, Rows
@@ -86,18 +87,27 @@ class InPlace(Batch):
 
 @dataclass(frozen=True)
 class Taking:
-    """What is taken: the dataset, its contract, and its source as it was found."""
+    """What is taken: the dataset, its contract, and its source as it was found.
+
+    `strays`: what came in by other ways since the source was taken last, and is not in it.
+    """
 
     session: Session
     name: str
     contract: Contract
     where: Path
     source: Source
+    strays: tuple[str, ...] = ()
 
     @property
     def bad(self) -> "Callable[..., bool]":
         policy = self.contract.on_violation
         return lambda rule: rule.hard or (policy != "warn" and not rule.warns)
+
+    @property
+    def adds(self) -> bool:
+        """Whether rows are added to those that are there, which stay."""
+        return isinstance(self.source.lies, Rows) and bool(self.source.lies.since)
 
     def key(self, digests: Mapping[Path, str]) -> str:
         """What the state depends on: the files, where they are, the contract, and the datasets it refers to."""
@@ -118,8 +128,23 @@ def taken(session: Session, dataset: str) -> View:
     project = session.declared()
     name = project.subject(dataset, "dataset").name
     contract, where = project.dataset(name), project.path_of("dataset", name)
-    taking = Taking(session, name, contract, where, source_of(contract, project.root, placed(where)))
+    source = source_of(contract, project.root, placed(where))
+    taking = Taking(session, name, contract, where, source, _strays(session, name, source))
     return _from_files(taking, taking.source.lies) if isinstance(taking.source.lies, Placed) else _from_rows(taking)
+
+
+def _strays(session: Session, name: str, source: Source) -> tuple[str, ...]:
+    """What made the states since the source was taken last, with how many rows each added."""
+    facts = [entry.fact for entry in session.ledger.entries("snapshot", subject=name)
+             if isinstance(entry.fact, Snapshot) and not entry.fact.tag]
+    rows = {fact.snapshot: fact.rows for fact in facts}
+    taken = [number for number, fact in enumerate(facts) if fact.source.startswith(f"{source.called} (")]
+    others = facts[taken[-1] + 1:] if taken else facts
+    return tuple(f"{fact.source} ({_more(fact.rows - rows.get(fact.parent, 0))})" for fact in others)
+
+
+def _more(rows: int) -> str:
+    return f"{'+' * (rows > 0)}{counted(rows, 'row')}"
 
 
 # -- from files -------------------------------------------------------------------------------------------------
@@ -255,7 +280,7 @@ def _landed(taking: Taking, batch: Batch, judged: Judged, made: Sequence[Manifes
     session, name = taking.session, taking.name
     watching, monitor = monitor_of(session, "ingest", name)
     limit = monitor.limits.get("bad_share", 0.0) if monitor is not None else 0.0
-    status, title = verdict(batch, judged, monitor), summary(batch, judged, taking.source.called)
+    status, title = _said(taking, batch, judged, monitor, states=made)
     source = f"{taking.source.called} ({taking.source.form}{f', {version}' if version else ''})"
 
     def record(states: Sequence[Landed] = ()) -> "object":
@@ -271,6 +296,15 @@ def _landed(taking: Taking, batch: Batch, judged: Judged, made: Sequence[Manifes
     return landed
 
 
+def _said(taking: Taking, batch: Batch, judged: Judged, monitor: Monitor | None,
+          states: Sequence[Manifest]) -> tuple[Status, str]:
+    """How it stands, and a sentence; both say where rows that came in by other ways are no part of the state."""
+    status, title = verdict(batch, judged, monitor), summary(batch, judged, taking.source.called)
+    if not taking.strays or taking.adds or all(state.dataset != taking.name for state in states):
+        return status, title
+    return worst([status, Status.WARN]), f"{title}; what came in by other ways is not in {taking.source.called}"
+
+
 def _unchanged(taking: Taking, lies: Placed, state: Manifest) -> View:
     facts: dict[str, Cell] = {"dataset": taking.name, "rows": state.rows, "files": len(lies.files),
                               "bytes": state.bytes, "source": taking.source.called, "version": lies.version or None,
@@ -281,7 +315,7 @@ def _unchanged(taking: Taking, lies: Placed, state: Manifest) -> View:
 
 def _view(taking: Taking, batch: Batch, judged: Judged, landed: Sequence[Landed], version: str) -> View:
     _, monitor = monitor_of(taking.session, "ingest", taking.name)
-    status, title = verdict(batch, judged, monitor), summary(batch, judged, taking.source.called)
+    status, title = _said(taking, batch, judged, monitor, states=[each.written for each in landed])
     good = next((each for each in landed if each.written.dataset == taking.name), None)
     aside = next((each for each in landed if each.written.dataset != taking.name), None)
     in_place = isinstance(batch, InPlace)
@@ -327,6 +361,9 @@ def _notes(taking: Taking, batch: Batch, judged: Judged, good: Landed | None, as
     if isinstance(batch, InPlace) and good is not None:
         yield ("The files stay where they are and nothing is copied: whoever changes them changes this snapshot. "
                f"`snapshot verify {name}` names a file that was.")
+    if taking.strays and good is not None and not taking.adds:
+        yield (f"No part of this state, for {taking.source.called} does not have it: {', '.join(taking.strays)}. "
+               "Put it right there as well; `snapshot restore` brings the state before back.")
     if aside and aside.changed:
         yield f"{aside.written.rows:,} rows were set aside in {aside.written.dataset}."
     if batch.rules.ignored:
