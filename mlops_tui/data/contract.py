@@ -10,6 +10,7 @@ from mlops_tui.capability import LocalPath, local_path, look, noun
 from mlops_tui.contracts import compiled
 from mlops_tui.data._aside import asides
 from mlops_tui.data._batch import alone, opened, stated
+from mlops_tui.data._misfits import misfits_of
 from mlops_tui.data._places import placed
 from mlops_tui.data._readers import readers
 from mlops_tui.data._shared import shared_values
@@ -222,6 +223,8 @@ def _judged_by(session: Session, name: str) -> Contract | None:
 def check(session: Session, dataset: str, file: Path) -> View:
     """How the columns of a FILE differ from what DATASET's contract wants, before it is ingested.
 
+    A column of another type breaks nothing where each of its values can be read as the declared one, as `validate` does.
+
     \b
     Example: mlops-tui contract check flights --file 2013-06-01.parquet
     """
@@ -231,7 +234,7 @@ def check(session: Session, dataset: str, file: Path) -> View:
     columns = {each.name: each.type for each in side.fields.values()}
     state = session.current(name)
     overlap = shared_values(session.data(), state, side) if state is not None else no_values
-    found = file_changes(project.dataset(name), columns, overlap)
+    found = file_changes(project.dataset(name), columns, overlap, misfits_of(project.dataset(name), file, engine()))
     return _changed(session, found, name, f"in {file.name} against {name}",
                     Action("Hold its rows against the contract", ("validate", name, str(file))))
 
