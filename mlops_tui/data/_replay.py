@@ -107,7 +107,7 @@ class Replay:
             if name not in columns:
                 raise BadInput(f"'{batch.paths[0].name}' does not say which rows it mends: it has no column '{name}'.",
                                where=where, next=f"Try: mlops-tui quarantine export {self.name} {self.aside.batch} "
-                               "--out FILE, and mend that file.")
+                               f"--out {self.name}-bad.csv")
         given, by = f"(SELECT {self._given(columns)} FROM {batch.read})", ", ".join(self._by(columns))
         twice = self._ask(f"SELECT _row FROM {given} GROUP BY {by} HAVING count(*) > 1 LIMIT 1")
         if twice:

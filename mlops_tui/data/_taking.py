@@ -11,6 +11,7 @@ import duckdb
 
 from mlops_tui.contracts import compiled
 from mlops_tui.data import _catalogued as catalogued
+from mlops_tui.data._aside import KEY
 from mlops_tui.data._batch import BROKEN, FILE, Batch, Judged, References, opened
 from mlops_tui.data._landing import Landed, land
 from mlops_tui.data._places import placed
@@ -323,15 +324,23 @@ def _view(taking: Taking, batch: Batch, judged: Judged, landed: Sequence[Landed]
         "dataset": taking.name, "rows": judged.rows, "good_rows": judged.good_rows, "bad_rows": judged.bad_rows,
         "warned_rows": judged.warned_rows, "source": taking.source.called,
         "version": version or None, "files": len(batch.files),
-        "in_place": in_place, "rows_before": good.before.rows if good and good.before else 0,
+        "in_place": in_place, "rows_before": _before(taking, good),
         "snapshot": good.after.id if good else None, "quarantine": aside.after.id if aside else None,
         "changed": good.changed if good else False}
     notes = list(_notes(taking, batch, judged, good, aside))
     shown: list[Part] = [Facts(facts), *map(Text, notes), *_files(good), rules_table(batch, judged)]
     actions = [Action("What came in", ("snapshot", "log", taking.name))] if good else []
-    actions += [Action("What was set aside", ("quarantine", "list", taking.name))] if aside else []
+    batches = {file.partition[KEY] for file in aside.written.files} if aside else set()
+    one = ("show", taking.name, *batches) if len(batches) == 1 else ("list", taking.name)
+    actions += [Action("What was set aside", ("quarantine", *one))] if aside else []
     actions += [Action("Are the files still the same?", ("snapshot", "verify", taking.name))] if in_place else []
     return View(f"{taking.name}: {title}", status, tuple(shown), tuple(actions))
+
+
+def _before(taking: Taking, good: Landed | None) -> int:
+    """How many rows there were; where none came, they are there still."""
+    state = good.before if good is not None else taking.session.current(taking.name)
+    return state.rows if state is not None else 0
 
 
 SHOWN = 20  # files that are named

@@ -223,7 +223,7 @@ def _judged_by(session: Session, name: str) -> Contract | None:
 def check(session: Session, dataset: str, file: Path) -> View:
     """How the columns of a FILE differ from what DATASET's contract wants, before it is ingested.
 
-    A column of another type breaks nothing where each of its values can be read as the declared one, as `validate` does.
+    A column of another type breaks nothing where each of its values can be read as the declared one: `validate` agrees.
 
     \b
     Example: mlops-tui contract check flights --file 2013-06-01.parquet

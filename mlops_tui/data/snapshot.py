@@ -246,12 +246,15 @@ def _compared(session: Session, cursor: DuckDBPyConnection, a: Side, b: Side, ke
                                "rows_removed": rows.removed, "rows_changed": rows.changed,
                                **({"rows_reason": rows.reason} if rows.reason else {})}
     moved = sum(row["drifted"] is True for row in columns.rows)
-    other = sum(row["change"] != "same" for row in columns.rows)
+    other = [row for row in columns.rows if row["change"] != "same"]
     same = not (rows.added or rows.removed or rows.changed or other)
     said = f"{rows.added:,} rows added, {rows.removed:,} removed" + (
         f", {rows.changed:,} changed" if rows.changed is not None else "")
-    title = "The same rows" if same else f"{said}; {other} of {len(columns.rows)} columns differ" + (
-        f", {moved} moved more than matters" if moved else "")
+    if rows.changed is not None or not (rows.added and rows.removed):  # other values may be those of rows that came
+        other = [row for row in other if row["rows_changed"] or row["change"] != "other values"]
+    title = "The same rows" if same else said + (
+        f"; {len(other)} of {len(columns.rows)} columns differ" if other else "") + (
+        f"; {counted(moved, 'column')} moved more than matters" if moved else "")
     parts: list[Part] = [Facts({**facts, **counts}), columns, *pictures]
     if rows.examples:
         parts.append(Table.of("changed_rows", rows.examples, "key", "column", "before", "after", title="Such as"))

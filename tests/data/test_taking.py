@@ -631,3 +631,16 @@ def test_all_commands_agree_on_what_a_dataset_is_partitioned_by(events: Path, wa
     assert "no dataset is partitioned" not in str(session.perform(["doctor"]).view)
     tess = open_project(events, person="tess", source="terminal")
     assert rows_of(tess, "DISTINCT tenant") == [("acme",)]
+
+
+def test_what_a_take_sets_aside_is_shown_by_its_file(events: Path) -> None:
+    part(events, "tenant=globex/day=2013-06-01", 100, 50, fare="CASE WHEN range = 3 THEN -1.0 ELSE range * 1.5 END")
+    session = opened(events)
+    take(session)
+    (events / "data/events/tenant=globex/day=2013-06-01/a.parquet").unlink()
+    part(events, "tenant=acme/day=2013-06-02", 300, 5, fare="-1.0 * (range = 1)::INTEGER")
+    view = take(session).view
+    [step] = [action for action in view.actions if action.label == "What was set aside"]
+    assert step.argv[:3] == ("quarantine", "show", "events")
+    shown = session.perform(step.argv).view
+    assert shown.title == "1 row of tenant=acme/day=2013-06-02/a.parquet broke the contract of events"
