@@ -135,13 +135,14 @@ def taken(session: Session, dataset: str) -> View:
 
 
 def _strays(session: Session, name: str, source: Source) -> tuple[str, ...]:
-    """What made the states since the source was taken last, with how many rows each added."""
+    """What made the states since the source was taken last, with how many rows each added; merging files adds none."""
     facts = [entry.fact for entry in session.ledger.entries("snapshot", subject=name)
              if isinstance(entry.fact, Snapshot) and not entry.fact.tag]
     rows = {fact.snapshot: fact.rows for fact in facts}
     taken = [number for number, fact in enumerate(facts) if fact.source.startswith(f"{source.called} (")]
     others = facts[taken[-1] + 1:] if taken else facts
-    return tuple(f"{fact.source} ({_more(fact.rows - rows.get(fact.parent, 0))})" for fact in others)
+    return tuple(f"{fact.source} ({_more(fact.rows - rows.get(fact.parent, 0))})" for fact in others
+                 if fact.source != "compact")
 
 
 def _more(rows: int) -> str:

@@ -18,6 +18,7 @@ from mlops_tui.data.profile import first_contract
 from mlops_tui.errors import BadInput, NotDeclared, NotFound, Refusal, Unreadable, nearest
 from mlops_tui.evolution import Change, changes, file_changes, no_values
 from mlops_tui.kinds import Contract
+from mlops_tui.partitions import as_it_lies
 from mlops_tui.rowrules import Compiled
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View, counted
@@ -213,7 +214,8 @@ def _judged_by(session: Session, name: str) -> Contract | None:
     for entry in reversed(session.ledger.entries("finding", subject=name)):
         if isinstance(entry.fact, Finding) and entry.fact.check in ("ingest", "replay") and entry.fact.declaration:
             text = session.data().object(entry.fact.declaration).decode()
-            return declare.parse(Contract, text, f"{name}, as of {entry.effective_at:%Y-%m-%d %H:%M}")
+            read = declare.parse(Contract, text, f"{name}, as of {entry.effective_at:%Y-%m-%d %H:%M}")
+            return as_it_lies(read, session.declared().root)
     return None
 
 

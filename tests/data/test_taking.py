@@ -644,3 +644,21 @@ def test_what_a_take_sets_aside_is_shown_by_its_file(events: Path) -> None:
     assert step.argv[:3] == ("quarantine", "show", "events")
     shown = session.perform(step.argv).view
     assert shown.title == "1 row of tenant=acme/day=2013-06-02/a.parquet broke the contract of events"
+
+
+def test_the_folders_of_a_source_are_no_change_of_its_contract(events: Path) -> None:
+    (events / "datasets/events.yaml").write_text(WAYS["the folders"])
+    session = opened(events)
+    take(session)
+    assert session.perform(["contract", "diff", "events"]).view.facts()["changes"] == 0
+
+
+def test_files_that_were_merged_are_no_rows_that_came_by_other_ways(events: Path) -> None:
+    part(events, "tenant=acme/day=2013-06-01", 300, 5, name="b.parquet")
+    session = opened(events)
+    take(session)
+    plan = session.perform(["partition", "compact", "events"])
+    assert session.perform(["partition", "compact", "events"], consent=plan.plan).exit == 0
+    part(events, "tenant=acme/day=2013-06-03", 400, 5)
+    view = take(session).view
+    assert (view.status, "other ways" in view.title) == (Status.PASS, False), view.title
