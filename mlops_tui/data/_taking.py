@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -24,12 +25,12 @@ from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Status, Table, Text, View, counted, worst
 from store.facts import Snapshot
 from store.files import Opened, reading
-from store.lake import NULL, FileRef, Manifest, columns_of
+from store.lake import NULL, FileRef, Manifest, columns_of, partition_text
 from store.placed import Placed, Rows
 from store.quoting import file_list, literal, quote
 from store.seen import Seen
 
-AGAIN = "1"  # another number where the same files would now give another snapshot
+AGAIN = "2"  # another number where the same files would now give another snapshot
 
 
 class InPlace(Batch):
@@ -74,7 +75,8 @@ class InPlace(Batch):
 
     def state(self, session: Session, dataset: str, judged: Judged) -> Manifest:
         """The files where they are, less the bad rows of each."""
-        files = [FileRef(name, digest, file.rows, file.path.stat().st_size, dict(said), base=str(self.lies.base))
+        base = str(self.lies.base)
+        files = [FileRef(name, digest, file.rows, file.path.stat().st_size, self._as_written(said), base=base)
                  for (name, said), digest, file in zip(self.lies.files.items(), self.digests, self.files, strict=True)]
         if judged.bad_rows:
             found = self.cursor.execute(f"SELECT DISTINCT {AT} // {FILE} FROM {BROKEN}").fetchall()
@@ -84,6 +86,24 @@ class InPlace(Batch):
         columns = {name: value.type for name, value in self.rules.values.items()}
         columns |= {name: "VARCHAR" for name in self.rules.derived if name in self.keys}
         return Manifest(dataset, columns, tuple(sorted(files, key=lambda file: file.path)))
+
+
+    def _as_written(self, said: Mapping[str, str]) -> dict[str, str]:
+        """The partition as one of the lake is named: `month=06` is month 6, else its rows could be there twice."""
+        return {name: self._texts[name][text] if name in self._texts else text for name, text in said.items()}
+
+    @cached_property
+    def _texts(self) -> dict[str, dict[str, str]]:
+        """By key that the contract declares: what its folders say, and how that is written as a value of its type."""
+        found = {}
+        for name in self.keys:
+            if name in self.rules.values:
+                texts = list({said[name] for said in self.lies.files.values()} - {NULL})
+                asked = f"SELECT t, TRY_CAST(t AS {self.rules.values[name].type}) FROM (SELECT unnest(?) AS t)"
+                read = self.cursor.execute(asked, [texts]).fetchall() if texts else []
+                found[name] = {NULL: NULL} | {text: text if value is None else partition_text(value)
+                                              for text, value in read}
+        return found
 
 
 @dataclass(frozen=True)

@@ -662,3 +662,17 @@ def test_files_that_were_merged_are_no_rows_that_came_by_other_ways(events: Path
     part(events, "tenant=acme/day=2013-06-03", 400, 5)
     view = take(session).view
     assert (view.status, "other ways" in view.title) == (Status.PASS, False), view.title
+
+
+def test_a_month_with_a_zero_is_the_month_that_an_ingest_replaces(project: Path) -> None:
+    text = CONTRACT.replace(PARTITION_BY, "").replace("day, logicalType: date", "month, logicalType: integer")
+    (project / "datasets/events.yaml").write_text(text)
+    part(project, "tenant=acme/month=06", 0, 50)
+    part(project, "tenant=acme/month=07", 100, 50)
+    session = opened(project)
+    take(session)
+    assert rows_of(session, "DISTINCT month") == [(6,), (7,)]
+    (project / "new.csv").write_text("id,tenant,month,fare\n7,acme,6,1\n")
+    assert session.perform(["ingest", "events", "--file", str(project / "new.csv")]).exit == 0
+    assert (session.snapshot("events").rows, len(rows_of(session))) == (51, 51)
+    assert [row[0] for row in rows_of(session, "id") if row[0] < 100] == [7]
