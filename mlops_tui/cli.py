@@ -201,13 +201,23 @@ def open_session(given: Options) -> "Session":
     bare = given.argv[0] in ("init", "demo") or root is None
     if bare and not given.project:
         door = import_module("mlops_tui.commands").perform
-        session: Session = sessions.without_project(
-            here, door, progress=progress(), opener=_open_project, read_only=given.read_only)
+        session: Session = sessions.without_project(here, door, progress=progress(), opener=_open_project,
+                                                    read_only=given.read_only, **_bound(root, given.person))
         return session
     opening = import_module("mlops_tui.opening")
     opened: Session = opening.open_project(root, person=given.person, read_only=given.read_only,
                                            as_of=given.as_of or None, progress=progress())
     return opened
+
+
+def _bound(root: Path | None, person: str) -> dict[str, Any]:
+    """Who asks, where the project around binds him to some partitions: he is bound in what begins another one too."""
+    if root is None or not (root / "team.yaml").is_file():
+        return {}
+    project = import_module("mlops_tui.project").Project(root)
+    actor = import_module("mlops_tui.opening").actor_of(project, person, "terminal")
+    declared = project.team.people.get(actor.name)
+    return {"actor": actor, "only": declared.only} if declared is not None and declared.only else {}
 
 
 def _open_project(root: Path, **how: Any) -> "Session":

@@ -1,7 +1,7 @@
 """What changed from one contract to the next, and whether those who read the data keep working."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any, Literal
 
@@ -36,6 +36,19 @@ class Change:
     guess: bool = False
 
 
+@dataclass(frozen=True)
+class Misfits:
+    """How many values of a column are not of its declared type, and how many times have another zone than it says."""
+
+    values: int
+    zones: int
+
+    def said(self, declared: str) -> str:
+        parts = [f"{self.values:,} of its values are no {declared}"] * bool(self.values)
+        parts += [f"{self.zones:,} of its times have not the zone that is declared"] * bool(self.zones)
+        return f"{' and '.join(parts)}: bad rows"
+
+
 def no_values(was: str, now: str) -> float | None:
     """Nothing is known of the values."""
     return None
@@ -46,7 +59,7 @@ def changes(old: Contract, new: Contract, overlap: Overlap = no_values) -> list[
 
     `overlap(old name, new name)`: the share of values that two columns have in common, None where unknown.
     """
-    was, now = ({item.name: item for item in each.properties} for each in (old, new))
+    was, now = (_columns(each) for each in (old, new))
     gone, come = [name for name in was if name not in now], [name for name in now if name not in was]
     pairs = _renamed(gone, come, lambda a, b: was[a].logicalType == now[b].logicalType,
                      lambda a, b: list(was).index(a) == list(now).index(b), overlap)
@@ -61,8 +74,13 @@ def changes(old: Contract, new: Contract, overlap: Overlap = no_values) -> list[
     return [*found, *_whole(old, new)]
 
 
-def file_changes(contract: Contract, columns: Mapping[str, str], overlap: Overlap = no_values) -> list[Change]:
-    """How the columns of a file (name → DuckDB type) differ from what is declared; texts are judged by their values."""
+def file_changes(contract: Contract, columns: Mapping[str, str], overlap: Overlap = no_values,
+                 misfits: Mapping[str, Misfits] | None = None) -> list[Change]:
+    """How the columns of a file (name → DuckDB type) differ from what is declared.
+
+    `misfits`: by column, how many of its values are not of the declared type; without them the types alone are judged,
+    and of texts nothing is said.
+    """
     declared = {item.name: item for item in contract.properties}
     gone, come = [name for name in declared if name not in columns], [name for name in columns if name not in declared]
     pairs = _renamed(gone, come, lambda a, b: _logical(columns[b]) in (declared[a].logicalType, "string"),
@@ -75,14 +93,21 @@ def file_changes(contract: Contract, columns: Mapping[str, str], overlap: Overla
     found += [Change("added", name, "", columns[name], "compatible", "it is left out until the contract names it")
               for name in come if name not in renamed]
     return found + [change for name, item in declared.items() if name in columns
-                    for change in _file_type(item, columns[name])]
+                    for change in _file_type(item, columns[name], (misfits or {}).get(name))]
 
 
-def _file_type(item: Property, type: str) -> Iterator[Change]:
-    family = family_of(type)
+def _file_type(item: Property, type: str, misfits: Misfits | None) -> Iterator[Change]:
+    family, logical = family_of(type), _logical(type)
+    if misfits is not None and (misfits.values or misfits.zones):
+        kind: Kind = "widened" if (item.logicalType, logical) in _WIDER else "retyped"
+        yield Change(kind, item.name, item.logicalType, type, "breaking", misfits.said(item.logicalType))
+        return
     if family in _AS_TEXT or family in _FAMILIES[item.logicalType] or item.logicalType == "string":
         return
-    logical = _logical(type)
+    if misfits is not None:
+        kind = "widened" if (item.logicalType, logical) in _WIDER else "narrowed"
+        yield Change(kind, item.name, item.logicalType, type, "compatible", f"each value is a {item.logicalType}")
+        return
     if (item.logicalType, logical) in _WIDER:
         yield Change("widened", item.name, item.logicalType, type, "breaking",
                      f"a value that is no {item.logicalType} is a bad row: declare {logical}")
@@ -153,11 +178,20 @@ def _zone(zone: bool | None) -> str:
     return "any time" if zone is None else "with a time zone" if zone else "without a time zone"
 
 
+def _columns(contract: Contract) -> dict[str, Property]:
+    """The columns by name; a key of one column is as unique as one that is called so."""
+    alone = sum(item.primaryKey for item in contract.properties) == 1
+    return {item.name: replace(item, unique=item.unique or (alone and item.primaryKey)) for item in contract.properties}
+
+
 def _flags(was: Property, now: Property) -> Iterator[Change]:
+    came, went = now.primaryKey and not was.primaryKey, was.primaryKey and not now.primaryKey
+    told = (came and now.unique) or (went and was.unique)  # by what is said of the key
     for name, before, after, lost in (
             ("required", was.required or was.primaryKey, now.required or now.primaryKey, "readers meet missing values"),
-            ("unique", was.unique, now.unique, "who joins by it gets rows twice"),
-            ("primaryKey", was.primaryKey, now.primaryKey, "who joins by it gets rows twice")):
+            ("unique", was.unique and not told, now.unique and not told, "who joins by it gets rows twice"),
+            ("primaryKey", was.primaryKey and not (went and now.unique), now.primaryKey,
+             "who joins by it gets rows twice")):
         if before and not after:
             yield Change("loosened", now.name, name, "", "breaking", lost)
         elif after and not before:
@@ -260,7 +294,7 @@ def _whole(old: Contract, new: Contract) -> Iterator[Change]:
     for key, verdict, why in (("eventTime", "breaking", "windows are cut otherwise"),
                               ("entity", "breaking", "features are joined otherwise"),
                               ("partitionBy", "compatible", "an ingest puts the rows into the new partitions")):
-        before, after = (_words(each.custom(key)) for each in (old, new))
+        before, after = (_words(each.partition_by if key == "partitionBy" else each.custom(key)) for each in (old, new))
         if before != after:
             yield Change("changed", "", f"{key} {before}".strip(), f"{key} {after}".strip(),
                          "breaking" if verdict == "breaking" else "compatible", why)

@@ -300,7 +300,11 @@ class Contract:
 
     @property
     def partition_by(self) -> tuple[str, ...]:
-        value = self.custom("partitionBy", ())
+        """The columns whose values tell partitions apart: our own partitionBy, else the standard's `partitioned`."""
+        value = self.custom("partitionBy")
+        if value is None:
+            keys = [item for item in self.properties if item.partitioned]
+            return tuple(item.name for item in sorted(keys, key=lambda item: item.partitionKeyPosition))
         return (value,) if isinstance(value, str) else tuple(value)
 
     @property

@@ -16,6 +16,7 @@ import yaml
 from mlops_tui import declare, kinds
 from mlops_tui.errors import BadInput, NotDeclared, Unreadable, nearest
 from mlops_tui.marker import MARKER
+from mlops_tui.partitions import as_it_lies
 
 T = TypeVar("T")
 FOLDERS = {"dataset": "datasets", "feature": "features", "pipeline": "pipelines", "model": "models",
@@ -63,7 +64,8 @@ class Project:
 
     @cached_property
     def datasets(self) -> dict[str, kinds.Contract]:
-        return self._read("dataset", kinds.Contract)
+        return {name: as_it_lies(contract, self.root)
+                for name, contract in self._read("dataset", kinds.Contract).items()}
 
     @cached_property
     def pipelines(self) -> dict[str, kinds.Pipeline]:

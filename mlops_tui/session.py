@@ -133,12 +133,16 @@ class Session:
     directory: Path = field(default_factory=Path.cwd)
     single_user: bool = True
 
-    only: Mapping[str, tuple[str, ...]] = field(init=False, default_factory=dict)
+    only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        """`only`: the partitions that the actor is bound to, by key, as team.yaml says; empty for who may see all."""
-        person = self.project.team.people.get(self.actor.name) if self.project is not None else None
-        self.only = person.only if person is not None else {}
+        """`only`: the partitions that the actor is bound to, by key, as team.yaml says; empty for who may see all.
+
+        Without a project it is what the session was made with.
+        """
+        if self.project is not None:
+            person = self.project.team.people.get(self.actor.name)
+            self.only = person.only if person is not None else {}
         if self.only and isinstance(self.ledger, Limitable):
             self.ledger = self.ledger.limited()
 
@@ -303,10 +307,11 @@ def login() -> str:
 
 def without_project(directory: Path, door: "Callable[..., Outcome]", *, source: str = "terminal",
                     progress: Progress = quiet, opener: "Callable[..., Session] | None" = None,
-                    read_only: bool = False) -> Session:
+                    read_only: bool = False, actor: Actor | None = None,
+                    only: Mapping[str, tuple[str, ...]] | None = None) -> Session:
     """A session where there is no project: what works on files works, nothing is recorded."""
-    return Session(actor=Actor(login(), frozenset(ROLES), source), progress=progress, door=door, opener=opener,
-                   directory=directory, read_only=read_only)
+    return Session(actor=actor or Actor(login(), frozenset(ROLES), source), progress=progress, door=door,
+                   opener=opener, directory=directory, read_only=read_only, only=only or {})
 
 
 def shown_name(actor: Actor) -> str:

@@ -1,6 +1,7 @@
 """What a command answers: a title, a status and a few semantic parts, drawn by each surface in its own way."""
 
 import math
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -177,6 +178,15 @@ def refused(problem: Refusal) -> View:
     """An expected error as a view: what, where, and what next, which may be a command."""
     status = Status.DENIED if isinstance(problem, Forbidden) else Status.ERROR
     facts = {name: value for name, value in (("where", problem.where), ("next", problem.next)) if value}
-    to_try, _, command = problem.next.partition("Try: mlops-tui ")
-    actions = (Action("Try", tuple(command.split())),) if command and not to_try else ()
-    return View(problem.what, status, (Facts(facts),) if facts else (), actions)
+    command = _command(problem.next)
+    return View(problem.what, status, (Facts(facts),) if facts else (), (Action("Try", command),) if command else ())
+
+
+def _command(text: str) -> tuple[str, ...]:
+    """The words of a hint that is a command and nothing else; none where it is, or goes on as, a sentence."""
+    before, _, words = text.partition("Try: mlops-tui ")
+    try:
+        argv = shlex.split(words) if not before else []
+    except ValueError:  # a quote that is not closed
+        return ()
+    return () if any(word.endswith((",", ".", ":")) for word in argv) else tuple(argv)

@@ -123,3 +123,24 @@ def test_columns_of_a_file_come_go_and_change_their_names() -> None:
     found = file_changes(declared, {"id": "BIGINT", "fares": "DOUBLE", "note": "VARCHAR"})
     assert said(found) == [
         ("renamed", "fare", "breaking"), ("dropped", "q", "breaking"), ("added", "note", "compatible")]
+
+
+@pytest.mark.parametrize(("was", "now", "found"), [
+    ("unique: true", "primaryKey: true", [("tightened", "", "required"), ("tightened", "", "primaryKey")]),
+    ("primaryKey: true", "unique: true, required: true", []),
+    ("primaryKey: true", "unique: true", [("loosened", "required", "")]),
+    ("primaryKey: true", "required: true", [("loosened", "primaryKey", "")]),
+    ("required: true", "primaryKey: true", [("tightened", "", "primaryKey")]),
+])
+def test_a_key_of_one_column_is_unique(was: str, now: str, found: list[tuple[str, str, str]]) -> None:
+    said = [(each.kind, each.was, each.now) for each in compared(f"{{name: a, {was}}}", f"{{name: a, {now}}}")]
+    assert said == found
+
+
+def test_a_part_of_a_key_is_not_unique() -> None:
+    found = compared("{name: a, unique: true}, {name: b}",
+                     "{name: a, primaryKey: true}, {name: b, primaryKey: true}")
+    assert ("loosened", "a", "unique") in [(each.kind, each.column, each.was) for each in found]
+    found = compared("{name: a, primaryKey: true}, {name: b, required: true}",
+                     "{name: a, primaryKey: true}, {name: b, primaryKey: true}")
+    assert ("loosened", "a", "unique") in [(each.kind, each.column, each.was) for each in found]

@@ -1,11 +1,14 @@
 """What a command answers, as a value."""
 
+import ast
 import itertools
 import math
+from pathlib import Path
 
 import pytest
 
-from mlops_tui.view import Column, Facts, Status, Table, Text, View, counted, finite, worst
+from mlops_tui.errors import BadInput
+from mlops_tui.view import Column, Facts, Status, Table, Text, View, counted, finite, refused, worst
 
 
 @pytest.mark.parametrize(("statuses", "found"), [
@@ -54,3 +57,29 @@ def test_what_is_no_number_is_nothing() -> None:
     (1, ("alert needs", "alerts need"), "1 alert needs"), (2, ("alert needs", "alerts need"), "2 alerts need")])
 def test_a_number_agrees_with_its_noun(number: int, words: tuple[str, ...], said: str) -> None:
     assert counted(number, *words) == said
+
+
+@pytest.mark.parametrize(("hint", "argv"), [
+    ("Try: mlops-tui catalog", ("catalog",)), ('Try: mlops-tui sql "SELECT 1"', ("sql", "SELECT 1")),
+    ("Try: mlops-tui ingest flights --file FILE", ("ingest", "flights", "--file", "FILE")),
+    ("Try: mlops-tui export x --out FILE, and mend that file.", None), ("Try: mlops-tui sql 'open", None),
+    ("Take it later. Try: mlops-tui snapshot take flights", None), ("Ask somebody.", None), ("", None)])
+def test_a_hint_is_a_next_step_only_where_all_of_it_is_a_command(hint: str, argv: tuple[str, ...] | None) -> None:
+    assert [action.argv for action in refused(BadInput("No.", next=hint)).actions] == ([argv] if argv else [])
+
+
+def test_every_hint_that_begins_as_a_command_is_one() -> None:
+    """In the sources: what follows is no sentence, which would be printed as words of a command."""
+    root = Path(__file__).parents[1]
+    hints = [text for path in (*root.glob("mlops_tui/**/*.py"), *root.glob("store/**/*.py"))
+             for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+             if isinstance(node, ast.JoinedStr | ast.Constant) for text in [_text(node)]
+             if text.startswith("Try: mlops-tui ") and text != "Try: mlops-tui "]
+    assert len(hints) > 50
+    assert [text for text in hints if not refused(BadInput("", next=text)).actions] == []
+
+
+def _text(node: ast.JoinedStr | ast.Constant) -> str:
+    if isinstance(node, ast.JoinedStr):
+        return "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
+    return str(node.value)

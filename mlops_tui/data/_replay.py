@@ -90,9 +90,8 @@ class Replay:
         written, touched = self._written(batch, present)
         rest = self._rest(taken)
         after = self._landed(state, present, written, touched, rest, done, batch)
-        sizes = {tuple(file.partition.items()): file.rows for file in touched}
-        parts = tuple((", ".join(file.partition.values()) or "all rows", sizes.get(tuple(file.partition.items()), 0),
-                       file.rows) for file in written.files)
+        parts = tuple((", ".join(file.partition.values()) or "all rows", *_sizes(file, touched, after))
+                      for file in written.files)
         return Replayed(judged, taken, done.left, again, clashes, still, parts, after.id, batch.rules.unchecked)
 
     # -- which rows are meant ---------------------------------------------------------------------------------------
@@ -108,7 +107,7 @@ class Replay:
             if name not in columns:
                 raise BadInput(f"'{batch.paths[0].name}' does not say which rows it mends: it has no column '{name}'.",
                                where=where, next=f"Try: mlops-tui quarantine export {self.name} {self.aside.batch} "
-                               "--out FILE, and mend that file.")
+                               f"--out {self.name}-bad.csv")
         given, by = f"(SELECT {self._given(columns)} FROM {batch.read})", ", ".join(self._by(columns))
         twice = self._ask(f"SELECT _row FROM {given} GROUP BY {by} HAVING count(*) > 1 LIMIT 1")
         if twice:
@@ -173,15 +172,16 @@ class Replay:
     # -- where they go ----------------------------------------------------------------------------------------------
 
     def _written(self, batch: Batch, state: Manifest | None) -> tuple[Manifest, list[FileRef]]:
-        """The partitions that rows come into, with the rows that they have, as files; and their files before."""
+        """The partitions that rows come into, as files with the rows that they have, or with the new ones alone where
+        those lie elsewhere; and their files before."""
         rules, files = batch.rules, state.files if state is not None else ()
         keys = [quote(name) for name in rules.partition]
         found = self._ask(f"SELECT DISTINCT {', '.join(keys)} FROM {TAKEN}") if keys else [()]
         parts = [dict(zip(rules.partition, map(partition_text, row), strict=True)) for row in found]
-        touched = [file for file in files if dict(file.partition) in parts]
+        touched = [file for file in files if not keys or dict(file.partition) in parts]
         own = [*rules.values, *rules.derived]
         query = f"SELECT {', '.join(map(quote, own))} FROM {TAKEN}"
-        if touched and state is not None:
+        if touched and state is not None and not _beside(touched, rules.partition):
             there = self.lake.scan(Manifest(self.name, state.columns, tuple(touched)))
             query = f"SELECT * FROM {there} UNION ALL BY NAME {query}"
         sort = [name for name in rules.sort if name in columns_of(self.cursor, query)]
@@ -209,7 +209,9 @@ class Replay:
                     not (same or _untouched(now, written, touched)):
                 raise Conflict(f"'{self.name}' has changed meanwhile.", next="Try again.")
             start = base if same else now
-            landed[:] = [start.replacing(written) if start is not None and batch.rules.partition else written]
+            keys = batch.rules.partition
+            landed[:] = [written if start is None or not (keys or _beside(touched, keys)) else
+                         start.appending(written) if _beside(touched, keys) else start.replacing(written)]
             left = without(aside, self.aside.batch, rest)
             for each in (landed[0], left):
                 self.lake.require(each)
@@ -233,10 +235,21 @@ class Replay:
                        detail={"batch": self.aside.batch, "unchecked": list(done.unchecked)})
 
 
+def _beside(touched: Sequence[FileRef], keys: Sequence[str]) -> bool:
+    """Whether new rows get files of their own, since what is there lies elsewhere and is not copied for them."""
+    return any(file.base for file in touched) and all(set(file.partition) == set(keys) for file in touched)
+
+
+def _sizes(file: FileRef, touched: Sequence[FileRef], after: Manifest) -> tuple[int, int]:
+    """The rows of a file's partition, before and now."""
+    was = sum(each.rows for each in touched if not file.partition or each.partition == file.partition)
+    return was, sum(each.rows for each in after.files if each.partition == file.partition)
+
+
 def _untouched(now: Manifest | None, written: Manifest, touched: Sequence[FileRef]) -> bool:
     """Whether the partitions that were written anew are still as they were read."""
     parts = [dict(file.partition) for file in written.files]
-    there = [file for file in now.files if dict(file.partition) in parts] if now is not None else []
+    there = [file for file in now.files if {} in parts or dict(file.partition) in parts] if now is not None else []
     return sorted(file.digest for file in there) == sorted(file.digest for file in touched)
 
 

@@ -35,6 +35,10 @@ def diff(session: Session, a: str, b: str, key: str | None, examples: int) -> Vi
     names = tuple(name.strip() for name in (key or "").split(",") if name.strip())
     if _is_file(a) and _is_file(b):
         return _compared(session, *_file_sides(session, a, b), names, examples, {}, [])
+    for text in (a, b):
+        if _is_file(text):
+            raise BadInput(f"'{local_path(session, text)}' is a file, and the other side is a state.",
+                           next="Name two states, or two files.")
     session.declared()
     old, new = session.snapshot(a), session.snapshot(b)
     sides = _sides(session.data(), old, new)

@@ -83,7 +83,11 @@ def _ready(project: Project, dataset: str, step: StepDecl, where: Path) -> Ready
             "python": platform.python_version(), "libraries": libraries()})
     path = _sql_file(where, step, project.root)
     text = path.read_text(encoding="utf-8").strip().rstrip(";")
-    digest = hashlib.sha256(compact(text).encode()).hexdigest()
+    bare = compact(text)
+    if not bare:
+        raise BadInput(f"Step '{step.name}' has no SQL: {path.name} is empty.", where=str(path),
+                       next="Write one SELECT; its rows are the result.")
+    digest = hashlib.sha256(bare.encode()).hexdigest()
     return Ready(step, dataset, path, text, {**shared, "code": digest, "engine": duckdb.__version__})
 
 

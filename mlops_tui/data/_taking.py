@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -18,18 +19,19 @@ from mlops_tui.data._places import placed
 from mlops_tui.data._source import Source, source_of
 from mlops_tui.data._verdict import advice, finding, rules_table, summary, verdict
 from mlops_tui.errors import BadInput, Conflict
-from mlops_tui.kinds import Contract
+from mlops_tui.kinds import Contract, Monitor
 from mlops_tui.rowrules import AT
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Facts, Part, Status, Table, Text, View, counted
+from mlops_tui.view import Action, Cell, Facts, Part, Status, Table, Text, View, counted, worst
 from mlops_tui.watching import monitor_of
+from store.facts import Snapshot
 from store.files import Opened, reading
-from store.lake import NULL, FileRef, Manifest, columns_of
+from store.lake import NULL, FileRef, Manifest, columns_of, partition_text
 from store.placed import Placed, Rows
 from store.quoting import file_list, literal, quote
 from store.seen import Seen
 
-AGAIN = "1"  # another number where the same files would now give another snapshot
+AGAIN = "2"  # another number where the same files would now give another snapshot
 
 
 class InPlace(Batch):
@@ -74,7 +76,8 @@ class InPlace(Batch):
 
     def state(self, session: Session, dataset: str, judged: Judged) -> Manifest:
         """The files where they are, less the bad rows of each."""
-        files = [FileRef(name, digest, file.rows, file.path.stat().st_size, dict(said), base=str(self.lies.base))
+        base = str(self.lies.base)
+        files = [FileRef(name, digest, file.rows, file.path.stat().st_size, self._as_written(said), base=base)
                  for (name, said), digest, file in zip(self.lies.files.items(), self.digests, self.files, strict=True)]
         if judged.bad_rows:
             found = self.cursor.execute(f"SELECT DISTINCT {AT} // {FILE} FROM {BROKEN}").fetchall()
@@ -86,20 +89,47 @@ class InPlace(Batch):
         return Manifest(dataset, columns, tuple(sorted(files, key=lambda file: file.path)))
 
 
+    def _as_written(self, said: Mapping[str, str]) -> dict[str, str]:
+        """The partition as one of the lake is named: `month=06` is month 6, else its rows could be there twice."""
+        return {name: self._texts[name][text] if name in self._texts else text for name, text in said.items()}
+
+    @cached_property
+    def _texts(self) -> dict[str, dict[str, str]]:
+        """By key that the contract declares: what its folders say, and how that is written as a value of its type."""
+        found = {}
+        for name in self.keys:
+            if name in self.rules.values:
+                texts = list({said[name] for said in self.lies.files.values()} - {NULL})
+                asked = f"SELECT t, TRY_CAST(t AS {self.rules.values[name].type}) FROM (SELECT unnest(?) AS t)"
+                read = self.cursor.execute(asked, [texts]).fetchall() if texts else []
+                found[name] = {NULL: NULL} | {text: text if value is None else partition_text(value)
+                                              for text, value in read}
+        return found
+
+
 @dataclass(frozen=True)
 class Taking:
-    """What is taken: the dataset, its contract, and its source as it was found."""
+    """What is taken: the dataset, its contract, and its source as it was found.
+
+    `strays`: what came in by other ways since the source was taken last, and is not in it.
+    """
 
     session: Session
     name: str
     contract: Contract
     where: Path
     source: Source
+    strays: tuple[str, ...] = ()
 
     @property
     def bad(self) -> "Callable[..., bool]":
         policy = self.contract.on_violation
         return lambda rule: rule.hard or (policy != "warn" and not rule.warns)
+
+    @property
+    def adds(self) -> bool:
+        """Whether rows are added to those that are there, which stay."""
+        return isinstance(self.source.lies, Rows) and bool(self.source.lies.since)
 
     def key(self, digests: Mapping[Path, str]) -> str:
         """What the state depends on: the files, where they are, the contract, and the datasets it refers to."""
@@ -120,8 +150,24 @@ def taken(session: Session, dataset: str) -> View:
     project = session.declared()
     name = project.subject(dataset, "dataset").name
     contract, where = project.dataset(name), project.path_of("dataset", name)
-    taking = Taking(session, name, contract, where, source_of(contract, project.root, placed(where)))
+    source = source_of(contract, project.root, placed(where))
+    taking = Taking(session, name, contract, where, source, _strays(session, name, source))
     return _from_files(taking, taking.source.lies) if isinstance(taking.source.lies, Placed) else _from_rows(taking)
+
+
+def _strays(session: Session, name: str, source: Source) -> tuple[str, ...]:
+    """What made the states since the source was taken last, with how many rows each added; merging files adds none."""
+    facts = [entry.fact for entry in session.ledger.entries("snapshot", subject=name)
+             if isinstance(entry.fact, Snapshot) and not entry.fact.tag]
+    rows = {fact.snapshot: fact.rows for fact in facts}
+    taken = [number for number, fact in enumerate(facts) if fact.source.startswith(f"{source.called} (")]
+    others = facts[taken[-1] + 1:] if taken else facts
+    return tuple(f"{fact.source} ({_more(fact.rows - rows.get(fact.parent, 0))})" for fact in others
+                 if fact.source != "compact")
+
+
+def _more(rows: int) -> str:
+    return f"{'+' * (rows > 0)}{counted(rows, 'row')}"
 
 
 # -- from files -------------------------------------------------------------------------------------------------
@@ -253,7 +299,7 @@ def _landed(taking: Taking, batch: Batch, judged: Judged, made: Sequence[Manifes
     session, name = taking.session, taking.name
     watching, monitor = monitor_of(session, "ingest", name)
     limit = monitor.limits.get("bad_share", 0.0) if monitor is not None else 0.0
-    status, title = verdict(batch, judged, monitor), summary(batch, judged, taking.source.called)
+    status, title = _said(taking, batch, judged, monitor, states=made)
     source = f"{taking.source.called} ({taking.source.form}{f', {version}' if version else ''})"
 
     def record(states: Sequence[Landed] = ()) -> "object":
@@ -269,6 +315,15 @@ def _landed(taking: Taking, batch: Batch, judged: Judged, made: Sequence[Manifes
     return landed
 
 
+def _said(taking: Taking, batch: Batch, judged: Judged, monitor: Monitor | None,
+          states: Sequence[Manifest]) -> tuple[Status, str]:
+    """How it stands, and a sentence; both say where rows that came in by other ways are no part of the state."""
+    status, title = verdict(batch, judged, monitor), summary(batch, judged, taking.source.called)
+    if not taking.strays or taking.adds or all(state.dataset != taking.name for state in states):
+        return status, title
+    return worst([status, Status.WARN]), f"{title}; what came in by other ways is not in {taking.source.called}"
+
+
 def _unchanged(taking: Taking, lies: Placed, state: Manifest) -> View:
     facts: dict[str, Cell] = {"dataset": taking.name, "rows": state.rows, "files": len(lies.files),
                               "bytes": state.bytes, "source": taking.source.called, "version": lies.version or None,
@@ -279,7 +334,7 @@ def _unchanged(taking: Taking, lies: Placed, state: Manifest) -> View:
 
 def _view(taking: Taking, batch: Batch, judged: Judged, landed: Sequence[Landed], version: str) -> View:
     _, monitor = monitor_of(taking.session, "ingest", taking.name)
-    status, title = verdict(batch, judged, monitor), summary(batch, judged, taking.source.called)
+    status, title = _said(taking, batch, judged, monitor, states=[each.written for each in landed])
     good = next((each for each in landed if each.written.dataset == taking.name), None)
     aside = next((each for each in landed if each.written.dataset != taking.name), None)
     in_place = isinstance(batch, InPlace)
@@ -287,15 +342,23 @@ def _view(taking: Taking, batch: Batch, judged: Judged, landed: Sequence[Landed]
         "dataset": taking.name, "rows": judged.rows, "good_rows": judged.good_rows, "bad_rows": judged.bad_rows,
         "warned_rows": judged.warned_rows, "source": taking.source.called,
         "version": version or None, "files": len(batch.files),
-        "in_place": in_place, "rows_before": good.before.rows if good and good.before else 0,
+        "in_place": in_place, "rows_before": _before(taking, good),
         "snapshot": good.after.id if good else None, "quarantine": aside.after.id if aside else None,
         "changed": good.changed if good else False}
     notes = list(_notes(taking, batch, judged, good, aside))
     shown: list[Part] = [Facts(facts), *map(Text, notes), *_files(good), rules_table(batch, judged)]
     actions = [Action("What came in", ("snapshot", "log", taking.name))] if good else []
-    actions += [Action("What was set aside", ("quarantine", "list", taking.name))] if aside else []
+    batches = {file.partition[KEY] for file in aside.written.files} if aside else set()
+    one = ("show", taking.name, *batches) if len(batches) == 1 else ("list", taking.name)
+    actions += [Action("What was set aside", ("quarantine", *one))] if aside else []
     actions += [Action("Are the files still the same?", ("snapshot", "verify", taking.name))] if in_place else []
     return View(f"{taking.name}: {title}", status, tuple(shown), tuple(actions))
+
+
+def _before(taking: Taking, good: Landed | None) -> int:
+    """How many rows there were; where none came, they are there still."""
+    state = good.before if good is not None else taking.session.current(taking.name)
+    return state.rows if state is not None else 0
 
 
 SHOWN = 20  # files that are named
@@ -325,6 +388,9 @@ def _notes(taking: Taking, batch: Batch, judged: Judged, good: Landed | None, as
     if isinstance(batch, InPlace) and good is not None:
         yield ("The files stay where they are and nothing is copied: whoever changes them changes this snapshot. "
                f"`snapshot verify {name}` names a file that was.")
+    if taking.strays and good is not None and not taking.adds:
+        yield (f"No part of this state, for {taking.source.called} does not have it: {', '.join(taking.strays)}. "
+               "Put it right there as well; `snapshot restore` brings the state before back.")
     if aside and aside.changed:
         yield f"{aside.written.rows:,} rows were set aside in {aside.written.dataset}."
     if batch.rules.ignored:

@@ -89,18 +89,19 @@ def undocumented(session: Session, dataset: str | None) -> View:
     """
     project = session.declared()
     names = [project.subject(dataset, "dataset").name] if dataset else list(project.datasets)
-    rows: list[Row] = []
+    rows, lacking = list[Row](), list[tuple[str, ...]]()
     for name in names:
         contract = project.dataset(name)
         stewards = catalogued.people(contract, "steward")
         gaps = catalogued.gaps(contract, catalogued.unnamed(session, name))
+        lacking += [gap.lacks for gap in gaps]
         rows += [{"status": Status.FAIL if gap.came else Status.WARN if gap.undocumented else Status.UNKNOWN,
                   "field": f"{name}.{gap.column}", "lacks": gap.lacks, "came": gap.came, "steward": stewards,
                   "undocumented": gap.undocumented} for gap in gaps]
     rows.sort(key=lambda row: (not row["came"], not row["undocumented"]))
     open_ = sum(bool(row["undocumented"]) for row in rows)
     title = f"{counted(open_, 'field')} undocumented" if open_ else "Every field is described"
-    more = len(rows) - open_
+    more = sum(bool({"unit", "class"} & set(gap)) for gap in lacking)
     title += f"; {more} without unit or class" if more else ""
     facts: dict[str, Cell] = {"undocumented": open_, "without_unit_or_class": more,
                               "not_in_contract": sum(bool(row["came"]) for row in rows)}

@@ -10,6 +10,7 @@ from mlops_tui.capability import LocalPath, local_path, look, noun
 from mlops_tui.contracts import compiled
 from mlops_tui.data._aside import asides
 from mlops_tui.data._batch import alone, opened, stated
+from mlops_tui.data._misfits import misfits_of
 from mlops_tui.data._places import placed
 from mlops_tui.data._readers import readers
 from mlops_tui.data._shared import shared_values
@@ -17,6 +18,7 @@ from mlops_tui.data.profile import first_contract
 from mlops_tui.errors import BadInput, NotDeclared, NotFound, Refusal, Unreadable, nearest
 from mlops_tui.evolution import Change, changes, file_changes, no_values
 from mlops_tui.kinds import Contract
+from mlops_tui.partitions import as_it_lies
 from mlops_tui.rowrules import Compiled
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View, counted
@@ -212,7 +214,8 @@ def _judged_by(session: Session, name: str) -> Contract | None:
     for entry in reversed(session.ledger.entries("finding", subject=name)):
         if isinstance(entry.fact, Finding) and entry.fact.check in ("ingest", "replay") and entry.fact.declaration:
             text = session.data().object(entry.fact.declaration).decode()
-            return declare.parse(Contract, text, f"{name}, as of {entry.effective_at:%Y-%m-%d %H:%M}")
+            read = declare.parse(Contract, text, f"{name}, as of {entry.effective_at:%Y-%m-%d %H:%M}")
+            return as_it_lies(read, session.declared().root)
     return None
 
 
@@ -221,6 +224,8 @@ def _judged_by(session: Session, name: str) -> Contract | None:
 @click.option("--file", type=LocalPath(), required=True, help="A Parquet, CSV or JSON file of new data.")
 def check(session: Session, dataset: str, file: Path) -> View:
     """How the columns of a FILE differ from what DATASET's contract wants, before it is ingested.
+
+    A column of another type breaks nothing where each of its values can be read as the declared one: `validate` agrees.
 
     \b
     Example: mlops-tui contract check flights --file 2013-06-01.parquet
@@ -231,7 +236,7 @@ def check(session: Session, dataset: str, file: Path) -> View:
     columns = {each.name: each.type for each in side.fields.values()}
     state = session.current(name)
     overlap = shared_values(session.data(), state, side) if state is not None else no_values
-    found = file_changes(project.dataset(name), columns, overlap)
+    found = file_changes(project.dataset(name), columns, overlap, misfits_of(project.dataset(name), file, engine()))
     return _changed(session, found, name, f"in {file.name} against {name}",
                     Action("Hold its rows against the contract", ("validate", name, str(file))))
 

@@ -150,7 +150,8 @@ def _file(session: Session, file: Path, when: str, every: str) -> View:
     looked = Looked(file.name, calendar, judged(calendar, periods, first, rows.source(), Limits()))
     odd = [batch for batch in looked.batches if batch.status in (Status.FAIL, Status.WARN)]
     said = f"{len(odd)} of {counted(len(looked.batches), 'batch', 'batches')} of {file.name} are odd" if odd else \
-        f"No batch of {file.name} is odd"
+        f"No batch of {file.name} is odd" if _able(looked) else \
+        f"No batch of {file.name} can be judged: {looked.newest.reason}"
     return _view(looked, said, {}, (Action("What is in it", ("profile", str(file))),), backtest=True)
 
 
@@ -169,8 +170,8 @@ def _title(looked: Looked) -> str:
 def _view(looked: Looked, title: str, more: dict[str, Cell], actions: tuple[Action, ...], *, backtest: bool) -> View:
     rows = [_row(looked.calendar, batch) for batch in looked.batches]
     odd = [row for row in rows if row["status"] in (SHOWN if not backtest else (Status.FAIL, Status.WARN))]
-    status = worst([row["status"] for row in odd if isinstance(row["status"], Status)], Status.PASS) if backtest \
-        else looked.newest.status
+    status = worst([row["status"] for row in odd if isinstance(row["status"], Status)],
+                   Status.PASS if _able(looked) else Status.UNKNOWN) if backtest else looked.newest.status
     facts: dict[str, Cell] = {
         "batches": len(rows), "odd_batches": len(odd), "calendar": looked.calendar.every,
         "status_of_window": worst([batch.status for batch in looked.batches]), **more}
@@ -180,6 +181,11 @@ def _view(looked: Looked, title: str, more: dict[str, Cell], actions: tuple[Acti
     parts: list[Part] = [Facts(facts), *_calendar(looked), table, *(_alarms(looked) if backtest else ()),
                          *_pictures(looked)]
     return View(title, status, tuple(parts), actions)
+
+
+def _able(looked: Looked) -> bool:
+    """Whether any batch could be judged."""
+    return any(batch.status is not Status.UNKNOWN for batch in looked.batches)
 
 
 def _row(calendar: Calendar, batch: Batch) -> Row:

@@ -62,7 +62,8 @@ def ingest(session: Session, dataset: str, files: tuple[Path, ...]) -> View:
         landed = land(session, _written(session, name, batch, judged, source, digests, ordered), source,
                       lambda states: record(data=[each.after.id for each in states]), moved)
     catalogued.ping(session, name)
-    return _view(name, title, status, batch, judged, landed, moved)
+    there = session.current(name)
+    return _view(name, title, status, batch, judged, landed, moved, there.rows if there is not None else 0)
 
 
 def _named(files: Sequence[Path]) -> str:
@@ -85,7 +86,7 @@ def _written(session: Session, name: str, batch: Batch, judged: Judged, source: 
 
 
 def _view(name: str, title: str, status: Status, batch: Batch, judged: Judged, landed: Sequence[Landed],
-          moved: Regrouped | None) -> View:
+          moved: Regrouped | None, there: int) -> View:
     good = next((each for each in landed if each.written.dataset == name), None)
     aside = next((each for each in landed if each.written.dataset != name), None)
     parts = good.partitions() if good else []
@@ -93,7 +94,8 @@ def _view(name: str, title: str, status: Status, batch: Batch, judged: Judged, l
         "rows": judged.rows, "good_rows": judged.good_rows, "bad_rows": judged.bad_rows,
         "warned_rows": judged.warned_rows,
         "taken_in": good.written.rows if good and good.changed else 0, "dataset": name,
-        "rows_before": good.before.rows if good and good.before else 0, "rows_now": good.after.rows if good else None,
+        "rows_before": (good.before.rows if good.before else 0) if good else there,
+        "rows_now": good.after.rows if good else there,
         "snapshot": good.after.id if good else None, "quarantine": aside.after.id if aside else None}
     rows: list[Row] = [{"partition": part, "change": change, "rows_before": before, "rows": now}
                        for part, change, before, now in parts]

@@ -176,7 +176,7 @@ def _standing(past: Past, steps: Sequence[Ready]) -> list[Row]:
         rows.append({**row, "why": why, "status": STATES.get(state, Status.UNKNOWN), "state": state,
                      "fresh": row["runs"] == "no", "last_run": last.recorded_at if last else None,
                      "seconds": fact.seconds if fact else None, "frozen": frozen,
-                     "detail": fact.detail if fact and not frozen else ""})
+                     "detail": fact.detail if fact and not frozen and fact.status == state else ""})
     return rows
 
 
@@ -232,7 +232,8 @@ def log(session: Session, name: str, step: str | None, lines: int) -> View:
         fact = entry.fact if entry is not None and isinstance(entry.fact, Run) else None
         rows.append({"step": each, "status": STATES.get(states[each], Status.UNKNOWN), "state": states[each],
                      "run": path.parent.name if path is not None else None, "lines": len(said),
-                     "detail": fact.detail if fact is not None else "", "log": str(path) if path is not None else None})
+                     "detail": fact.detail if fact is not None and fact.status == states[each] else "",
+                     "log": str(path) if path is not None else None})
         if said or step is not None:
             head = [f"── {each}"] if step is None else []
             texts.append(Text("\n".join([*head, *said]) or "It printed nothing.", "code"))

@@ -96,7 +96,8 @@ def show(session: Session, dataset: str, batch: str, limit: int) -> View:
     found = [{**row, **dict.fromkeys(hidden, "(classified)")}
              for row in _rows(session, state, aside.batch, max(limit, 0))]
     few = f"The first {len(found)} of {aside.rows:,} bad rows" if len(found) < aside.rows else "Bad rows"
-    title = f"{counted(aside.rows, 'row')} of {aside.source} broke the contract of {name}"
+    came = aside.source if aside.files else _came_from(session, only(state, aside.batch)) or aside.source
+    title = f"{counted(aside.rows, 'row')} of {came} broke the contract of {name}"
     shown = bad_rows(found, f"{few}, counted from 0{' in each file' if len(aside.files) > 1 else ''}")
     return View(title, Status.WARN, (facts, Table.of("rules", rules, "rule", "rows"), shown), _next(aside))
 
@@ -111,6 +112,14 @@ def _next(aside: Aside) -> tuple[Action, ...]:
     return (Action("Mend the rows by hand", ("quarantine", "export", *named, "--out", f"{aside.dataset}-bad.csv")),
             Action("Judge them again, by the contract as it is now", ("quarantine", "replay", *named)),
             Action("Give them up", ("quarantine", "discard", *named), asks=("reason",)))
+
+
+def _came_from(session: Session, state: Manifest) -> str:
+    """The files that the rows themselves say they are of."""
+    lake = session.data()
+    found = lake.connect().execute(f"SELECT DISTINCT CAST(_file AS VARCHAR) FROM {lake.scan(state)} "
+                                   "WHERE _file IS NOT NULL ORDER BY 1").fetchall()
+    return f"{found[0][0]} … {found[-1][0]}" if len(found) > 1 else str(found[0][0]) if found else ""
 
 
 def _rows(session: Session, state: Manifest, batch: str, limit: int) -> list[dict[str, object]]:

@@ -12,9 +12,9 @@ from mlops_tui.capability import Plan, act, decide, look, noun
 from mlops_tui.data import _collecting as collecting
 from mlops_tui.data import _retention as retention
 from mlops_tui.declare import duration
-from mlops_tui.errors import BadInput, Conflict, NotFound, Refusal, nearest
+from mlops_tui.errors import BadInput, Conflict, Forbidden, NotFound, Refusal, nearest
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Column, Facts, Row, Status, Table, View, counted
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted
 from store.facts import Fact, Hold, Snapshot
 from store.lake import FileRef, Manifest
 
@@ -98,30 +98,39 @@ def verify(session: Session, dataset: str | None) -> View:
     gone = retention.collected(entries)
     known = dict.fromkeys((entry.subject, _fact(entry).snapshot) for entry in chosen)
     states = [state for state in known if state not in gone]
-    damage, files = _damage(session, states)
+    damage, files, unseen = _damage(session, states)
     rows: list[Row] = [{"dataset": name, "file": path, "what": what, "snapshots": tuple(each[:12] for each in held)}
                        for (name, path, what), held in damage.items()]
-    facts = Facts({"snapshots": len(states), "files": len(files), "bytes": sum(file.bytes for file in files),
-                   "damaged": len(damage), "let_go": len(known) - len(states)})
+    checked = len(states) - unseen
+    hidden: dict[str, Cell] = {"not_yours": unseen} if unseen else {}
+    facts = Facts({"snapshots": checked, "files": len(files), "bytes": sum(file.bytes for file in files),
+                   "damaged": len(damage), "let_go": len(known) - len(states), **hidden})
+    more = f"; {counted(unseen, 'other is', 'others are')} not yours to see" if unseen else ""
     if not rows:
-        return View(f"{len(files)} files of {len(states)} snapshots are whole", Status.PASS, (facts,))
+        return View(f"{len(files)} files of {len(states) - unseen} snapshots are whole{more}",
+                    Status.PASS if checked or not unseen else Status.UNKNOWN, (facts,))
     table = Table.of("damaged", rows, "dataset", "file", "what", "snapshots")
     whose = {row["dataset"] for row in rows}
-    return View(f"{len(rows)} files of {', '.join(sorted(map(str, whose)))} are damaged", Status.FAIL, (facts, table))
+    return View(f"{len(rows)} files of {', '.join(sorted(map(str, whose)))} are damaged{more}", Status.FAIL,
+                (facts, table))
 
 
 def _damage(session: Session, states: Sequence[tuple[str, str]]) -> tuple[
-        dict[tuple[str, str, str], list[str]], list[FileRef]]:
-    """What is damaged and which snapshots hold it; each file is read once."""
+        dict[tuple[str, str, str], list[str]], list[FileRef], int]:
+    """What is damaged, which snapshots hold it, and how many are not to be seen; each file is read once."""
     lake = session.data()
     damage: dict[tuple[str, str, str], list[str]] = {}
+    unseen = 0
     checked: dict[str, tuple[FileRef, str]] = {}
     for done, (name, id) in enumerate(states):
         session.progress(done, len(states), f"checking {name}")
         try:
             state = lake.stored(name, id)
         except Refusal as problem:
-            damage.setdefault((name, problem.where, problem.what), []).append(id)
+            if isinstance(problem, Forbidden) or not _may_be_named(session, name):
+                unseen += 1
+            else:
+                damage.setdefault((name, problem.where, problem.what), []).append(id)
             continue
         for file in state.files:
             whole = f"{file.base}/{file.path} {file.mask}"
@@ -131,7 +140,14 @@ def _damage(session: Session, states: Sequence[tuple[str, str]]) -> tuple[
                 place = str(lake.place_of(file)) if file.base else file.path
                 damage.setdefault((name, place, wrong), []).append(id)
     session.progress(len(states), len(states), "checked")
-    return damage, [file for file, _ in checked.values()]
+    return damage, [file for file, _ in checked.values()], unseen
+
+
+def _may_be_named(session: Session, dataset: str) -> bool:
+    """Whether the actor may know of a state that cannot be read: it says no more to which partitions it belongs."""
+    contract = session.declared().datasets.get(dataset)
+    return not session.only or (contract is not None and (
+        contract.custom("shared") is True or set(session.only) <= set(contract.partition_by)))
 
 
 # -- letting go -------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 """Votes on what somebody wants to do: bound to one plan, by people who may, once each, in time."""
 
+import shlex
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -147,7 +148,7 @@ def _since(session: Session, found: ApprovalState) -> str:
 
 
 def _again(found: ApprovalState) -> str:
-    return f"Try: mlops-tui {' '.join(found.argv)}"
+    return f"Try: mlops-tui {shlex.join(found.argv)}"
 
 
 def _why_not(session: Session, found: ApprovalState) -> str:

@@ -127,7 +127,7 @@ def _beside(session: Session, mine: Version) -> tuple[Trained, rivals.Shared]:
     name, champion = mine.trained.subject, mine.state.trained("champion")
     if champion is None:
         raise NotFound(f"'{name}' has no champion to compare {mine.name} with.",
-                       next=f"Try: mlops-tui evaluate {mine.name}, then: mlops-tui promote {mine.name}")
+                       next=f"Try: mlops-tui evaluate {mine.name}")
     if mine.serves:
         raise BadInput(f"{mine.name} is the champion: there is nothing to compare it with.",
                        where=f"versions: {', '.join(mine.state.versions)}",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from mlops_tui import asking, jobs, roles
+from mlops_tui import asking, cli, jobs, roles
 from mlops_tui.capability import Noun
 from mlops_tui.commands import Outcome, root
 from mlops_tui.errors import Denied
@@ -280,3 +280,49 @@ def test_a_state_that_has_no_such_partition_reads_as_no_rows(project: Path) -> N
         assert opened(project, "eve").perform(["sql", "FROM flights"]).view.table("rows").total == 0
     finally:
         write(project, "team.yaml", TEAM)
+
+
+def test_verify_looks_at_what_may_be_seen_and_counts_the_rest(project: Path) -> None:
+    view = opened(project, "eve").perform(["snapshot", "verify"]).view
+    everything = opened(project, "ana").perform(["snapshot", "verify"]).view.facts()["snapshots"]
+    seen, hidden = (view.facts()[name] for name in ("snapshots", "not_yours"))
+    assert (view.status, isinstance(hidden, int) and hidden > 0, seen + hidden) == (Status.PASS, True, everything)
+    assert "not yours to see" in view.title
+    assert "whole" not in str(view.parts), "no dataset that is not hers is named"
+
+
+def test_verify_of_what_may_not_be_seen_knows_nothing_of_it(project: Path) -> None:
+    view = opened(project, "eve").perform(["snapshot", "verify", "whole"]).view
+    assert (view.status, view.facts()["files"]) == (Status.UNKNOWN, 0)
+
+
+def test_a_state_whose_manifest_is_damaged_is_not_named_to_who_may_not_see_it(project: Path) -> None:
+    state = opened(project, "ana").snapshot("whole")
+    path = next((project / ".mlops/lake/whole").rglob(f"{state.id}.json"))
+    kept = path.read_text()
+    path.write_text("{")
+    try:
+        view = opened(project, "eve").perform(["snapshot", "verify"]).view
+        assert (view.status, "whole" in str(view.parts)) == (Status.PASS, False)
+        assert opened(project, "ana").perform(["snapshot", "verify"]).view.status is Status.FAIL
+    finally:
+        path.write_text(kept)
+
+
+@pytest.mark.parametrize("argv", [
+    ["init", "--from", "flights.csv"], ["init", "other", "--nested"], ["demo"], ["contract", "infer", "flights.csv"],
+    ["contract", "check", "flights", "--file", "flights.csv"], ["profile", "flights.csv"],
+    ["snapshot", "diff", "flights.csv", "flights"], ["snapshot", "diff", "flights", "flights.csv"]])
+def test_somebody_bound_names_no_path_in_any_command_line(project: Path, argv: list[str],
+                                                          monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+    session = cli.open_session(cli.Options(person="eve", argv=argv))
+    outcome = session.perform(argv)
+    assert (outcome.exit, outcome.view.status) == (4, Status.DENIED), outcome.view.title
+    assert not (project / "other").exists()
+
+
+def test_a_file_and_a_state_are_not_compared_and_no_ingest_is_proposed(project: Path) -> None:
+    outcome = opened(project, "ana").perform(["snapshot", "diff", str(project / "flights.csv"), "flights"])
+    assert (outcome.exit, outcome.view.actions) == (2, ())
+    assert "is a file, and the other side is a state" in outcome.view.title

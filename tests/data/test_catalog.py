@@ -110,6 +110,7 @@ def test_what_is_left_open_is_listed_with_its_steward(opened: Session) -> None:
     view = opened.perform(["catalog", "undocumented", "trips"]).view
     assert [(row["field"], row["lacks"], row["steward"]) for row in view.table("undocumented").rows] == [
         ("trips.odd", ("description", "unit", "class"), ("cy",))]
+    assert (view.title, view.facts()["without_unit_or_class"]) == ("1 field undocumented; 1 without unit or class", 1)
 
 
 def test_a_column_added_upstream_is_undocumented_and_asks_its_steward(opened: Session, project: Path) -> None:

@@ -234,3 +234,52 @@ def test_a_new_column_and_a_widened_type_are_said_when_a_file_is_taken_in(trips:
                  if isinstance(entry.fact, Finding) and entry.fact.check == "ingest"]
     assert [(each["kind"], each["column"]) for each in finding.detail["evolution"]] == [
         ("added", "tip"), ("widened", "id")]
+
+
+TYPED = """\
+kind: DataContract
+apiVersion: v3.1.0
+id: typed
+version: 1.0.0
+status: active
+schema:
+  - name: typed
+    properties:
+      - {name: a, DECLARED}
+"""
+
+
+@pytest.mark.parametrize(("declared", "values", "kind"), [
+    ("logicalType: integer", "VALUES ('x'), ('2')", "retyped"),
+    ("logicalType: integer", "VALUES ('1'), ('2')", None),
+    ("logicalType: integer", "VALUES (1.0::DOUBLE), (2.0)", "widened"),
+    ("logicalType: integer", "VALUES (1.5::DOUBLE), (2.0)", "widened"),
+    ("logicalType: integer", "VALUES (DATE '2013-06-01')", "retyped"),
+    ("logicalType: string", "VALUES (1), (2)", None),
+    ("logicalType: number", "VALUES (1), (2)", None),
+    ("logicalType: number", "VALUES ('nan'), ('1e3')", None),
+    ("logicalType: timestamp, logicalTypeOptions: {timezone: false}", "VALUES (TIMESTAMPTZ '2013-06-01 12:00:00Z')",
+     "retyped"),
+    ("logicalType: timestamp, logicalTypeOptions: {timezone: true}", "VALUES (TIMESTAMP '2013-06-01 12:00:00')",
+     "retyped"),
+    ("logicalType: timestamp", "VALUES (TIMESTAMPTZ '2013-06-01 12:00:00Z')", None),
+    ("logicalType: timestamp", "VALUES ('2013-06-01T12:00:00Z')", "retyped"),
+    ("logicalType: date", "VALUES (TIMESTAMP '2013-06-01 00:00:00')", "widened"),
+    ("logicalType: date", "VALUES (TIMESTAMP '2013-06-01 07:00:00')", "widened"),
+    ("logicalType: boolean", "VALUES (1), (0)", "narrowed"),
+    ("logicalType: boolean", "VALUES (1), (7)", "retyped"),
+    ("logicalType: object", "VALUES ('no json')", None)])
+@pytest.mark.parametrize("ending", ["parquet", "csv"])
+def test_a_check_of_the_types_agrees_with_what_validate_does(project: Path, declared: str, values: str,
+                                                             kind: str | None, ending: str) -> None:
+    (project / "datasets/typed.yaml").write_text(TYPED.replace("DECLARED", declared))
+    file = project / f"new.{ending}"
+    duckdb.sql(f"COPY (SELECT a FROM ({values}) t(a)) TO '{file}'")
+    session = opened(project)
+    changed, judged = (run(session, *argv) for argv in (("contract", "check", "typed", "--file", file),
+                                                        ("validate", "typed", file)))
+    assert judged.error is None, judged.error
+    assert changed.exit == judged.exit, (changed.view.title, judged.view.title)
+    if ending == "parquet" and "object" not in declared:
+        kinds = [row["kind"] for row in changed.view.table("changes").rows] if changed.view.facts()["changes"] else []
+        assert kinds == ([kind] if kind else [])

@@ -240,3 +240,12 @@ def test_what_is_no_file_of_batches_says_why(real: Path, argv: list[str], words:
         ["health", *(str(real / each) if each.endswith("parquet") else each for each in argv)])
     assert outcome.exit == 2
     assert words in str(outcome.error)
+
+
+def test_a_file_of_which_no_day_can_be_judged_is_unknown_and_no_pass(tmp_path: Path) -> None:
+    file = tmp_path / "few.parquet"
+    duckdb.sql(f"""COPY (SELECT TIMESTAMP '2013-01-01' + INTERVAL 1 DAY * d AS seen FROM range(5) t(d), range(20))
+                   TO '{file}'""")
+    outcome = without_project(tmp_path, perform).perform(["health", "--file", str(file), "--time", "seen"])
+    assert (outcome.exit, outcome.view.status) == (1, Status.UNKNOWN)
+    assert outcome.view.title.startswith("No batch of few.parquet can be judged: "), outcome.view.title

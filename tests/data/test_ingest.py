@@ -441,3 +441,9 @@ def rebuilt(trips: Path, folder: Path) -> Session:
     made = opened(folder)
     ingest(made, "cities", folder / "cities.csv")
     return made
+
+
+def test_a_file_of_bad_rows_only_leaves_as_many_rows_as_there_were(session: Session, trips: Path) -> None:
+    ingest(session, "trips", day(trips, trip(1), trip(2)))
+    facts = ingest(session, "trips", day(trips, trip(3, fare=-1), name="bad.csv")).view.facts()
+    assert (facts["bad_rows"], facts["rows_before"], facts["rows_now"]) == (1, 2, 2)

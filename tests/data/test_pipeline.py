@@ -388,3 +388,30 @@ def test_killed_at_any_moment_the_rerun_makes_the_same_snapshots(daily: Path, tm
     assert {step for step, how in steps(run(session)).items() if how == "same"} == done - {""}
     assert states(session) == states(calm)
     assert session.ledger.verify() is None  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("text", ["", " ;\n", "-- to be written\n"])
+@pytest.mark.parametrize("verb", ["plan", "run"])
+def test_an_empty_sql_file_is_named_before_anything_runs(daily: Path, text: str, verb: str) -> None:
+    (daily / "pipelines/clean.sql").write_text(text)
+    session = opened(daily)
+    outcome = session.perform(["pipeline", verb, "daily"])
+    assert (outcome.exit, outcome.view.title) == (2, "Step 'clean' has no SQL: clean.sql is empty.")
+    assert outcome.error is not None
+    assert outcome.error["where"].endswith("clean.sql")
+    assert not session.ledger.entries("run")
+
+
+def test_a_step_of_a_run_that_died_does_not_tell_an_earlier_runs_error(daily: Path) -> None:
+    rewrite(daily, "pipelines/clean.sql", "id % 5", "id % 'x'")
+    session = opened(daily)
+    assert run(session).exit == 1
+    session.ledger.append(Run(subject="daily", run="daily-9"))
+    folder = daily / ".mlops/runs/daily-9"
+    folder.mkdir()
+    (folder / "clean.log").touch()
+    [row] = [row for row in session.perform(["pipeline", "status", "daily"]).view.table("steps").rows
+             if row["step"] == "clean"]
+    assert (row["state"], row["detail"]) == ("interrupted", "")
+    [row] = session.perform(["pipeline", "log", "daily", "clean"]).view.table("steps").rows
+    assert (row["state"], row["detail"]) == ("interrupted", "")

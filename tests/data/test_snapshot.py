@@ -299,3 +299,16 @@ def test_a_damaged_or_current_state_is_not_restored(one: Session) -> None:
     assert "Which state" in one.perform(["snapshot", "restore", "flights"]).view.title
     (one.data().root / first.files[0].path).write_bytes(b"PAR1")
     assert "is damaged" in one.perform(["snapshot", "restore", f"flights@{first.id[:8]}"]).view.title
+
+
+def test_where_rows_were_only_added_no_column_differs(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("id,v\n1,5\n2,6\n")
+    (tmp_path / "b.csv").write_text("id,v\n1,5\n2,6\n3,5\n")
+    (tmp_path / "c.csv").write_text("id,v\n1,5\n2,7\n3,5\n")
+    session = without_project(tmp_path, perform)
+    a, b, c = (str(tmp_path / f"{name}.csv") for name in "abc")
+    for more in ([], ["--key", "id"]):
+        title = session.perform(["snapshot", "diff", a, b, *more]).view.title
+        assert title.startswith("1 rows added, 0 removed"), title
+        assert "differ" not in title
+    assert "1 of 2 columns differ" in session.perform(["snapshot", "diff", a, c, "--key", "id"]).view.title

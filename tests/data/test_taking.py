@@ -22,7 +22,7 @@ from mlops_tui.data.snapshot import partition_changes
 from mlops_tui.kinds import Contract
 from mlops_tui.opening import open_project
 from mlops_tui.session import Session
-from mlops_tui.view import Status
+from mlops_tui.view import Status, Text
 from store.facts import Finding, Snapshot
 from store.lake import Manifest
 from store.seen import Seen
@@ -541,3 +541,138 @@ def test_csv_is_read_into_the_lake_through_the_contract(project: Path) -> None:
     (project / "data/a.csv").write_text("id,tenant,day,fare\n7,acme,2013-06-02,2\n")
     assert take(session).exit == 0
     assert rows_of(session, "id") == [(7,)]
+
+
+# -- what came in beside the source -----------------------------------------------------------------------------
+
+
+PARTITION_BY = "customProperties:\n  - {property: partitionBy, value: [tenant, day]}\n"
+WAYS = {"partitionBy": CONTRACT, "the folders": CONTRACT.replace(PARTITION_BY, ""),
+        "the standard": CONTRACT.replace(PARTITION_BY, "").replace(
+            "required: true}", "required: true, partitioned: true}")}
+
+
+def mended(session: Session, project: Path) -> Outcome:
+    """One bad row of globex is taken, exported, mended and replayed."""
+    bad = "CASE WHEN range = 3 THEN -1.0 ELSE range * 1.5 END"
+    part(project, "tenant=globex/day=2013-06-01", 100, 50, fare=bad)
+    assert take(session).view.facts()["bad_rows"] == 1
+    file = project / "bad.csv"
+    assert session.perform(["quarantine", "export", "events", "--out", str(file)]).exit == 0
+    file.write_text(file.read_text().replace("-1.0", "1.0"))
+    return session.perform(["quarantine", "replay", "events", "--file", str(file)])
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_replayed_row_comes_beside_the_files_that_lie_elsewhere(events: Path, way: str) -> None:
+    (events / "datasets/events.yaml").write_text(WAYS[way])
+    session = opened(events)
+    outcome = mended(session, events)
+    state = session.snapshot("events")
+    assert (outcome.exit, outcome.view.facts()["taken_in"], state.rows, len(rows_of(session))) == (0, 1, 110, 110)
+    assert (103, 1.0) in rows_of(session, "id, fare")
+    assert [file.rows for file in state.files if not file.base] == [1], "the files that lie elsewhere stay there"
+    assert outcome.view.table("partitions").rows == (
+        {"partition": "globex, 2013-06-01", "rows_before": 49, "rows": 50},)
+
+
+def test_a_replay_into_folders_that_the_contract_does_not_know_loses_no_row(events: Path) -> None:
+    text = CONTRACT.replace(PARTITION_BY, "").replace("      - {name: day, logicalType: date, required: true}\n", "")
+    (events / "datasets/events.yaml").write_text(text.replace("      - {name: tenant, required: true}\n", ""))
+    session = opened(events)
+    assert mended(session, events).exit == 0
+    assert (session.snapshot("events").rows, len(rows_of(session))) == (110, 110)
+
+
+def test_a_replay_into_a_folder_without_partitions_loses_no_row(project: Path) -> None:
+    text = CONTRACT.replace(PARTITION_BY, "").replace("      - {name: day, logicalType: date, required: true}\n", "")
+    (project / "datasets/events.yaml").write_text(text.replace("      - {name: tenant, required: true}\n", ""))
+    part(project, "", 0, 50, fare="CASE WHEN range = 3 THEN -1.0 ELSE range * 1.5 END")
+    session = opened(project)
+    take(session)
+    session.perform(["quarantine", "export", "events", "--out", str(project / "bad.csv")])
+    (project / "bad.csv").write_text((project / "bad.csv").read_text().replace("-1.0", "1.0"))
+    assert session.perform(["quarantine", "replay", "events", "--file", str(project / "bad.csv")]).exit == 0
+    assert (session.snapshot("events").rows, len(rows_of(session))) == (50, 50)
+
+
+@pytest.mark.parametrize("way", ["the folders", "the standard"])
+def test_an_ingest_over_what_was_taken_replaces_a_partition_only(events: Path, way: str) -> None:
+    (events / "datasets/events.yaml").write_text(WAYS[way])
+    session = opened(events)
+    take(session)
+    (events / "new.csv").write_text("id,tenant,day,fare\n900,acme,2013-06-01,1\n901,acme,2013-06-02,1\n")
+    assert session.perform(["ingest", "events", "--file", str(events / "new.csv")]).exit == 0
+    assert session.snapshot("events").rows == 110 - 50 + 2
+
+
+def test_a_take_after_a_replay_says_what_the_source_does_not_have(events: Path) -> None:
+    session = opened(events)
+    mended(session, events)
+    part(events, "tenant=acme/day=2013-06-03", 300, 5)
+    view = take(session).view
+    assert session.snapshot("events").rows == 114
+    assert "not in data/events" in view.title, view.title
+    assert any("replay of batch" in part.body and "1 row" in part.body for part in view.parts if isinstance(part, Text))
+    assert view.status is Status.FAIL
+    again = take(session).view
+    assert "has not changed" in again.title
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_all_commands_agree_on_what_a_dataset_is_partitioned_by(events: Path, way: str) -> None:
+    (events / "datasets/events.yaml").write_text(WAYS[way])
+    (events / "team.yaml").write_text("people:\n  ana: {roles: [admin], simulated: true}\n"
+                                      "  tess: {roles: [viewer], simulated: true, only: {tenant: [acme]}}\n")
+    session = opened(events)
+    take(session)
+    for command in (["contract", "show", "events"], ["partition", "show", "events"]):
+        assert session.perform(command).view.facts()["partitioned_by"] == ("tenant", "day")
+    assert "no dataset is partitioned" not in str(session.perform(["doctor"]).view)
+    tess = open_project(events, person="tess", source="terminal")
+    assert rows_of(tess, "DISTINCT tenant") == [("acme",)]
+
+
+def test_what_a_take_sets_aside_is_shown_by_its_file(events: Path) -> None:
+    part(events, "tenant=globex/day=2013-06-01", 100, 50, fare="CASE WHEN range = 3 THEN -1.0 ELSE range * 1.5 END")
+    session = opened(events)
+    take(session)
+    (events / "data/events/tenant=globex/day=2013-06-01/a.parquet").unlink()
+    part(events, "tenant=acme/day=2013-06-02", 300, 5, fare="-1.0 * (range = 1)::INTEGER")
+    view = take(session).view
+    [step] = [action for action in view.actions if action.label == "What was set aside"]
+    assert step.argv[:3] == ("quarantine", "show", "events")
+    shown = session.perform(step.argv).view
+    assert shown.title == "1 row of tenant=acme/day=2013-06-02/a.parquet broke the contract of events"
+
+
+def test_the_folders_of_a_source_are_no_change_of_its_contract(events: Path) -> None:
+    (events / "datasets/events.yaml").write_text(WAYS["the folders"])
+    session = opened(events)
+    take(session)
+    assert session.perform(["contract", "diff", "events"]).view.facts()["changes"] == 0
+
+
+def test_files_that_were_merged_are_no_rows_that_came_by_other_ways(events: Path) -> None:
+    part(events, "tenant=acme/day=2013-06-01", 300, 5, name="b.parquet")
+    session = opened(events)
+    take(session)
+    plan = session.perform(["partition", "compact", "events"])
+    assert session.perform(["partition", "compact", "events"], consent=plan.plan).exit == 0
+    part(events, "tenant=acme/day=2013-06-03", 400, 5)
+    view = take(session).view
+    assert (view.status, "other ways" in view.title) == (Status.PASS, False), view.title
+
+
+def test_a_month_with_a_zero_is_the_month_that_an_ingest_replaces(project: Path) -> None:
+    text = CONTRACT.replace(PARTITION_BY, "").replace("day, logicalType: date", "month, logicalType: integer")
+    (project / "datasets/events.yaml").write_text(text)
+    part(project, "tenant=acme/month=06", 0, 50)
+    part(project, "tenant=acme/month=07", 100, 50)
+    session = opened(project)
+    take(session)
+    assert rows_of(session, "DISTINCT month") == [(6,), (7,)]
+    (project / "new.csv").write_text("id,tenant,month,fare\n7,acme,6,1\n")
+    assert session.perform(["ingest", "events", "--file", str(project / "new.csv")]).exit == 0
+    assert (session.snapshot("events").rows, len(rows_of(session))) == (51, 51)
+    assert [row[0] for row in rows_of(session, "id") if row[0] < 100] == [7]
