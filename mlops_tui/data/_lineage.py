@@ -7,7 +7,7 @@ from mlops_tui.ancestry import PARTS, Ancestry, Node, ancestry, closure
 from mlops_tui.errors import NotFound, Refusal, nearest
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, View, counted
-from store.files import ENDINGS
+from store.written import ENDINGS
 
 TOLD_APART = 3  # versions that are drawn one by one
 WORDS = {"file": ("source file", "source files"), "state": ("state of a dataset", "states of datasets"),

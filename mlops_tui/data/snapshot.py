@@ -22,9 +22,9 @@ from mlops_tui.errors import BadInput, Conflict, NotFound, Refusal, nearest
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, View, counted
 from store.facts import Fact, Hold, Snapshot
-from store.files import ENDINGS
 from store.lake import FileRef, Lake, Manifest
 from store.scan import engine, scan_file
+from store.written import ENDINGS
 
 if TYPE_CHECKING:
     from store.ledger import Entry

@@ -9,7 +9,7 @@ from typing import Any
 import click
 import duckdb
 
-from mlops_tui.capability import LocalPath, local_path, look, measure, noun
+from mlops_tui.capability import TargetPath, local_path, look, measure, noun
 from mlops_tui.errors import BadInput, NotDeclared, Refusal, nearest
 from mlops_tui.features import _asof, _online, _parity
 from mlops_tui.features._built import Bounds, Plan, last_built, plan_of, rows_of, together
@@ -185,7 +185,7 @@ def build(session: Session, views: tuple[str, ...], every: bool, start: str | No
 @click.argument("views", nargs=-1, required=True)
 @click.option("--time", "time_column", default=None, help="The rows' own time; a dataset's event time by default.")
 @click.option("--at", default="", help="Read the views' datasets as they are tagged so.")
-@click.option("--out", type=LocalPath(), default=None, help="Write the rows to this file.")
+@click.option("--out", type=TargetPath(rows=True), help="Write the rows to this file.")
 def join(session: Session, labels: str, views: tuple[str, ...], time_column: str | None, at: str,
          out: Path | None) -> View:
     """Join the rows of LABELS (a file, or a dataset[@snapshot]) with VIEWS as known at each row's time.
