@@ -416,7 +416,8 @@ def _restored(session: Session, old: Manifest, now: Manifest) -> View:
 def lineage(session: Session, subject: str, everything: bool) -> View:
     """Where SUBJECT comes from and what came of it: source files, states, pipeline steps, models, predictions.
 
-    SUBJECT is a dataset[@snapshot], a model[@version], or the name of a file that was taken in.
+    SUBJECT is a dataset[@snapshot], a model[@version], or the name of a file that was taken in, with [@digest] where
+    several had it.
 
     \b
     Example: mlops-tui snapshot lineage flights-delay@champion
