@@ -55,11 +55,11 @@ def meant(session: Session, made: Ancestry, text: str) -> list[Node]:
         if not files:
             names = [node.name for node in nodes if node.kind == "file"]
             raise NotFound(f"No data came from a file '{name}'.", next=nearest(name, names))
-        chosen = [node for node in files if version and node.version.startswith(version[:DIGEST])]
-        if version and not chosen:
+        those = [node for node in files if version and node.version.startswith(version[:DIGEST])]
+        if version and not those:
             raise NotFound(f"No data came from a file '{name}' with the digest {version}.",
                            next=f"There are: {', '.join(map(str, files))}.")
-        return chosen or files
+        return those or files
     return [Node("state", name, session.snapshot(text).id)]
 
 

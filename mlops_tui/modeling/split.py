@@ -140,7 +140,7 @@ def _timeline(made: tuple[Fold, ...], spans: Spans, stamps: bool) -> Series:
         counts = np.stack([np.bincount(stretch[part], minlength=STRETCHES) for part in parts]).T.tolist()
         shades += [row.index(max(row)) + 1 if max(row) else None for row in counts]
     return Series("timeline", "heat", tuple(_moment(edge, stamps) for edge in edges[:-1]), tuple(shades),
-                  names=tuple(f"fold {fold.number}" for fold in made),
+                  names=tuple(f"fold {fold.number}" for fold in made), low=(1,), high=(3,),
                   title="Timeline: 1 training, 2 held back, 3 test", x_label="time", y_label="fold")
 
 
