@@ -20,9 +20,9 @@ from mlops_tui.data._taking import taken
 from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput, Conflict, NotFound, Refusal, nearest
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, View, counted
+from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import Fact, Hold, Snapshot
-from store.lake import FileRef, Lake, Manifest
+from store.lake import DIFFERS, MISSING, FileRef, Lake, Manifest
 from store.scan import engine, scan_file
 from store.written import ENDINGS
 
@@ -124,22 +124,42 @@ def verify(session: Session, dataset: str | None) -> View:
     known = dict.fromkeys((entry.subject, _fact(entry).snapshot) for entry in chosen)
     states = [state for state in known if state not in gone]
     damage, files = _damage(session, states)
+    current = {name: folds.current_snapshot([entry for entry in entries if entry.kind == "snapshot"
+                                             and entry.subject == name]) for name, _ in states}
+    since = {key: damage.pop(key) for key in list(damage) if _outside(key) and current[key[0]] not in damage[key]}
+    facts = Facts({"snapshots": len(states), "files": len(files), "bytes": sum(file.bytes for file in files),
+                   "damaged": len(damage), "changed_since": len(since), "let_go": len(known) - len(states)})
+    found = {"damaged": damage, "changed_since": since}
+    tables = [_wrong(id, which) for id, which in found.items() if which]
+    if damage:
+        whose = sorted({name for name, *_ in damage})
+        return View(f"{len(damage)} files of {', '.join(whose)} are damaged", Status.FAIL, (facts, *tables))
+    whole = f"{len(files) - len(since)} files of {len(states)} snapshots are whole"
+    if since:
+        earlier = counted(len(since), "file of an earlier one was", "files of earlier ones were")
+        return View(f"{whole}; {earlier} changed since, outside the lake", Status.WARN, (facts, *tables))
+    return View(whole, Status.PASS, (facts,))
+
+
+Damage = dict[tuple[str, str, str], list[str]]  # dataset, file and what is wrong, with the snapshots that hold it
+
+
+def _wrong(id: str, damage: Damage) -> Table:
     rows: list[Row] = [{"dataset": name, "file": path, "what": what, "snapshots": tuple(each[:12] for each in held)}
                        for (name, path, what), held in damage.items()]
-    facts = Facts({"snapshots": len(states), "files": len(files), "bytes": sum(file.bytes for file in files),
-                   "damaged": len(damage), "let_go": len(known) - len(states)})
-    if not rows:
-        return View(f"{len(files)} files of {len(states)} snapshots are whole", Status.PASS, (facts,))
-    table = Table.of("damaged", rows, "dataset", "file", "what", "snapshots")
-    whose = {row["dataset"] for row in rows}
-    return View(f"{len(rows)} files of {', '.join(sorted(map(str, whose)))} are damaged", Status.FAIL, (facts, table))
+    return Table.of(id, rows, "dataset", "file", "what", "snapshots",
+                    title="" if id == "damaged" else "Changed where they lie since: the states went with them")
 
 
-def _damage(session: Session, states: Sequence[tuple[str, str]]) -> tuple[
-        dict[tuple[str, str, str], list[str]], list[FileRef]]:
+def _outside(key: tuple[str, str, str]) -> bool:
+    """Whether it is a file that lies outside the lake: whoever writes there may change it, and a later take sees it."""
+    return Path(key[1]).is_absolute() and key[2] in (MISSING, DIFFERS)
+
+
+def _damage(session: Session, states: Sequence[tuple[str, str]]) -> tuple[Damage, list[FileRef]]:
     """What is damaged and which snapshots hold it; each file is read once."""
     lake = session.data()
-    damage: dict[tuple[str, str, str], list[str]] = {}
+    damage: Damage = {}
     checked: dict[str, tuple[FileRef, str]] = {}
     for done, (name, id) in enumerate(states):
         session.progress(done, len(states), f"checking {name}")
@@ -149,7 +169,7 @@ def _damage(session: Session, states: Sequence[tuple[str, str]]) -> tuple[
             damage.setdefault((name, problem.where, problem.what), []).append(id)
             continue
         for file in state.files:
-            whole = f"{file.base}/{file.path} {file.mask}"
+            whole = f"{file.base}/{file.path} {file.digest}"
             if whole not in checked:
                 checked[whole] = file, lake.damage(file)
             if wrong := checked[whole][1]:
@@ -181,6 +201,8 @@ def diff(session: Session, a: str, b: str, key: str | None, examples: int) -> Vi
         return _compared(session, *_file_sides(session, a, b), names, examples, {}, [])
     session.declared()
     old, new = session.snapshot(a), session.snapshot(b)
+    if over := [state for state in (old, new) if _replaced(session, state)]:
+        return _told_apart(session, old, new, over)
     sides = _sides(session.data(), old, new)
     contract = session.declared().datasets.get(new.dataset)
     names = names or (tuple(item.name for item in contract.properties if item.primaryKey) if contract else ())
@@ -188,6 +210,33 @@ def diff(session: Session, a: str, b: str, key: str | None, examples: int) -> Vi
                               "files_shared": len(_digests_of(old) & _digests_of(new)),
                               "files_read": len(_digests_of(old) ^ _digests_of(new))}
     return _compared(session, session.data().connect(), *sides, names, examples, facts, partition_changes(old, new))
+
+
+def _replaced(session: Session, state: Manifest) -> bool:
+    """Whether it is an earlier state, of which a file that was read where it lay is no more as it was."""
+    now = session.current(state.dataset)
+    return now is not None and now.id != state.id and bool(session.data().changed(state))
+
+
+def _told_apart(session: Session, old: Manifest, new: Manifest, over: Sequence[Manifest]) -> View:
+    """What is known of two states by their manifests, where rows of one are there no more."""
+    table = _changed(partition_changes(old, new))
+    lost = {f"{state.dataset}@{state.id[:12]}": session.data().changed(state) for state in over}
+    facts = Facts({"a": old.id, "b": new.id, "same": old.id == new.id, "rows_a": old.rows, "rows_b": new.rows,
+                   "files_shared": len(_digests_of(old) & _digests_of(new)),
+                   "lost": tuple(str(path) for paths in lost.values() for path in paths)})
+    said = [Text(f"{name} was read where its files lie, and no copy was kept: {counted(len(paths), 'file')} of it "
+                 f"{'is' if len(paths) == 1 else 'are'} no more as {'it was' if len(paths) == 1 else 'they were'}. "
+                 "Rows cannot be compared; this is what was recorded of them.") for name, paths in lost.items()]
+    return View(f"{counted(len(table.rows), 'partition differs', 'partitions differ')}; the rows of "
+                f"{' and '.join(lost)} are there no more", Status.WARN, (facts, *said, table))
+
+
+def _changed(partitions: Sequence[Row]) -> Table:
+    changed = [row for row in partitions if row["change"] != "same"]
+    return Table.of("partitions", changed, "partition", "change", Column("rows_a", "rows a"),
+                    Column("rows_b", "rows b"), total=len(changed),
+                    title=f"{len(changed)} of {len(partitions)} partitions differ")
 
 
 def _is_file(text: str) -> bool:
@@ -221,7 +270,6 @@ def _compared(session: Session, cursor: DuckDBPyConnection, a: Side, b: Side, ke
                            next=nearest(name, {*a.columns, *b.columns}))
     rows = rows_between(cursor, a, b, key, examples)
     columns, pictures = columns_between(cursor, a, b, rows, session.progress)
-    changed = [row for row in partitions if row["change"] != "same"]
     counts: dict[str, Cell] = {"rows_a": a.rows, "rows_b": b.rows, "rows_added": rows.added,
                                "rows_removed": rows.removed, "rows_changed": rows.changed,
                                **({"rows_reason": rows.reason} if rows.reason else {})}
@@ -236,9 +284,7 @@ def _compared(session: Session, cursor: DuckDBPyConnection, a: Side, b: Side, ke
     if rows.examples:
         parts.append(Table.of("changed_rows", rows.examples, "key", "column", "before", "after", title="Such as"))
     if facts:
-        parts.append(Table.of("partitions", changed, "partition", "change", Column("rows_a", "rows a"),
-                              Column("rows_b", "rows b"), total=len(changed),
-                              title=f"{len(changed)} of {len(partitions)} partitions differ"))
+        parts.append(_changed(partitions))
     return View(title, Status.DONE, tuple(parts))
 
 
@@ -378,6 +424,11 @@ def restore(session: Session, subject: str) -> Plan:
         raise BadInput("Which state?", next=f"Name it: {subject}@SNAPSHOT. Try: mlops-tui snapshot log {subject}")
     old = session.snapshot(subject)
     now = session.snapshot(old.dataset)
+    if old.id != now.id and (lost := session.data().changed(old)):
+        path = next(iter(lost))
+        raise Refusal(f"{old.dataset}@{old.id[:12]} is there no more: '{path.name}' was changed where it lies, and no "
+                      "copy was kept.", where=str(path), next=f"Try: mlops-tui snapshot diff {old.dataset}@"
+                      f"{old.id[:12]} {old.dataset}")
     damaged = session.data().damaged(old)
     if damaged:
         raise Refusal(f"{old.dataset}@{old.id[:12]} is damaged: {damaged[0][0]} {damaged[0][1]}.",
