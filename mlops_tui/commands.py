@@ -14,7 +14,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from mlops_tui import roles
-from mlops_tui.capability import Call, HelpAsked, HelpOption, Plan, Resolved, Shut
+from mlops_tui.capability import Call, HelpAsked, HelpOption, LocalPath, Plan, Resolved, Shut
 from mlops_tui.errors import BadInput, Denied, Refusal, nearest
 from mlops_tui.render.json import canonical
 from mlops_tui.roles import Shape
@@ -126,6 +126,23 @@ def named(argv: Sequence[str]) -> tuple[str, click.Command] | None:
         command, "subject" if second and not second.startswith("-") else "bare", None) or ""
     found = command.commands.get(verb)
     return (f"{argv[0]} {verb}", found) if found is not None else None
+
+
+def names_file(argv: Sequence[str]) -> bool:
+    """Whether the words name a file of the machine, which only its own terminal may: elsewhere they are shown, not
+    done. Nothing is run; words that are no command name none."""
+    try:
+        found = named(argv)
+        if found is None or not any(isinstance(each.type, LocalPath) for each in found[1].params):
+            return False
+        path, command = found
+        verb = path.split(" ")[1:]
+        rest = list(argv[1:] if verb != list(argv[1:2]) else argv[2:])
+        given, _, _ = command.make_parser(click.Context(command, resilient_parsing=True)).parse_args(rest)
+    except (click.ClickException, Refusal):
+        return False
+    return any(isinstance(given.get(str(each.name)), (str, list, tuple)) for each in command.params
+               if isinstance(each.type, LocalPath))
 
 
 def shapes(actions: Sequence[Action]) -> dict[tuple[str, ...], str]:

@@ -1,5 +1,6 @@
 """The one door: roles, consent, audit and errors, for every surface alike."""
 
+import shlex
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,7 +11,7 @@ import pytest
 
 from mlops_tui import commands
 from mlops_tui.capability import Call, Plan, Shut
-from mlops_tui.commands import Outcome, perform
+from mlops_tui.commands import Outcome, names_file, perform
 from mlops_tui.declare import OutOf
 from mlops_tui.errors import BadInput
 from mlops_tui.kinds import AlertPolicy, Monitor
@@ -50,6 +51,16 @@ def planned(session: Session, done: list[str], said: Callable[[], str]) -> Calla
             return View("Moved", Status.DONE)
         return Plan(View("Will move", Status.CONFIRM, (Facts({"what": said()}),)), apply)
     return run
+
+
+
+@pytest.mark.parametrize(("words", "so"), [
+    ("quarantine export flights --out bad.csv", True), ("quarantine flights", False), ("quarantine", False),
+    ("scaling --file x.csv", True), ("scaling flights", False), ("sql 'SELECT 1' --out=x.csv", True),
+    ("sql 'SELECT 1'", False), ("validate c.yaml x.csv", True), ("validate c.yaml", False), ("no such", False),
+    ("sql", False), ("scaling --unknown", False), ("status", False)])
+def test_words_that_name_a_file_are_known(words: str, so: bool) -> None:
+    assert names_file(shlex.split(words)) is so
 
 
 def test_a_look_leaves_no_entry(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:

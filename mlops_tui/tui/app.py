@@ -27,6 +27,7 @@ from mlops_tui.tui.messages import (
     Begun,
     Broken,
     Copied,
+    Elsewhere,
     Fresh,
     FromDesk,
     JobWanted,
@@ -235,6 +236,13 @@ class Dashboard(Sectioned):
         question = f"Shall this be done?   {' '.join(message.argv)}"
         if await self.push_screen_wait(Ask(question, choices, message.view, self._standing.zone)) == "do":
             self.post_message(Perform(message.argv, consent=message.digest))
+
+    @on(Elsewhere)
+    def _for_a_terminal(self, message: Elsewhere) -> None:
+        """Nothing is done, so nothing else changes but the line that said so."""
+        line = shlex.join(("mlops-tui", *message.argv))
+        self.copy_to_clipboard(line)
+        self._say(f"It names a file, so it is for a terminal. Copied: {line}")
 
     @on(Reasonless)
     def _reasonless(self, message: Reasonless) -> None:

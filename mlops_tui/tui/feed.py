@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mlops_tui import asking, folds, health, jobs, timetable
-from mlops_tui.commands import root, summary
+from mlops_tui.commands import names_file, root, summary
 from mlops_tui.core.audit import row as entry_row
 from mlops_tui.core.job import row as job_row
 from mlops_tui.core.status import KINDS
@@ -23,6 +23,7 @@ from mlops_tui.tui.messages import (
     Begun,
     Counted,
     Detailed,
+    Elsewhere,
     Fresh,
     FromDesk,
     Listed,
@@ -188,6 +189,8 @@ class Feed:
 
     def perform(self, argv: tuple[str, ...], consent: str | None = None, reason: str | None = None) -> FromDesk:
         """What became of a command line, as the screen wants to hear it."""
+        if names_file(argv):
+            return Elsewhere(argv)
         call = asking.call_of(self.session, argv)
         if call is not None and call.shape is Shape.LOOK:
             return Answered(argv, self.session.perform(argv).view, looked=True)

@@ -103,6 +103,13 @@ class Planned(FromDesk):
 
 
 @dataclass(eq=False)
+class Elsewhere(FromDesk):
+    """A command that names a file: it is for the terminal."""
+
+    argv: tuple[str, ...]
+
+
+@dataclass(eq=False)
 class Reasonless(FromDesk):
     """A decision that wants to know why."""
 

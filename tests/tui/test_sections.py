@@ -13,6 +13,7 @@ from mlops_tui.tui.screens.section import SectionScreen
 from mlops_tui.tui.standing import MODES
 from mlops_tui.tui.widgets.body import Body
 from mlops_tui.tui.widgets.rows import Rows
+from mlops_tui.view import Action, View
 from store.facts import AlertEvent, Finding, IncidentEvent, Note, Promotion, Run
 from tests.screens import SIZES, Terminal, dashboard, run
 
@@ -360,6 +361,25 @@ def test_the_command_line_of_what_is_seen_is_copied(full: Session, keys: tuple[s
                 terminal.app.screen.set_focus(None)
             await terminal.press("y")
             assert terminal.app.clipboard == copied
+
+    run(story())
+
+
+def test_what_names_a_file_is_copied_for_the_terminal_and_not_done(full: Session) -> None:
+    line = "quarantine export flights --out bad.csv"
+
+    async def story() -> None:
+        async with dashboard(full.declared().root) as terminal:
+            head = full.ledger.head_seq()
+            await terminal.press("6")
+            screen = terminal.app.screen
+            assert isinstance(screen, SectionScreen)
+            screen.pane.show(View("5 rows wait", actions=(Action("Mend them by hand", tuple(line.split())),)), ())
+            screen.pane.actions.focus()
+            await terminal.press("enter")
+            await terminal.expect(lambda: terminal.app.clipboard == f"mlops-tui {line}")
+            assert terminal.app.screen is screen, "nothing was denied"
+            assert full.ledger.head_seq() == head
 
     run(story())
 
