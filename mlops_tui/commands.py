@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from mlops_tui import roles
+from mlops_tui import health, roles
 from mlops_tui.capability import Call, HelpAsked, HelpOption, LocalPath, Plan, Resolved, Shut
 from mlops_tui.errors import BadInput, Denied, Refusal, nearest
 from mlops_tui.render.json import canonical
@@ -22,6 +22,7 @@ from mlops_tui.view import Action, Facts, Status, Text, View, refused
 
 if TYPE_CHECKING:
     from mlops_tui.session import Session
+    from store.facts import Finding
 
 AREAS = ("core", "data", "features", "modeling", "monitoring", "response", "governance", "serving", "framing",
          "knowledge", "scale")
@@ -246,12 +247,24 @@ def _by_hand(session: "Session", view: View, since: int) -> View:
     if found is None:
         return view
     fact, monitor = found
+    if not monitor:
+        return _counted(session, view, fact)
     counts = f"Run by hand: status counts it while {monitor} does not know." if fact.declaration else \
         f"Run by hand, and not as {monitor} looks: status does not take it for an answer of {monitor}."
     said = Text(f"{counts} Its alerts follow its own runs alone.")
     declared = session.declared().monitors[monitor]
     again = Action(f"Run it as {monitor}", declared.command(monitor))
     return replace(view, parts=(*view.parts, said), actions=(*view.actions, again))
+
+
+def _counted(session: "Session", view: View, fact: "Finding") -> View:
+    """Say of a check that no monitor makes where it counts, if it does."""
+    entries = session.ledger.entries("finding", "trained", "promotion")
+    parts = health.spoken_to(health.Declared.of(session.declared()), entries, fact)
+    if not parts:
+        return view
+    said = f"Run by hand: status counts it for {', '.join(parts)}, since no monitor makes this check."
+    return replace(view, parts=(*view.parts, Text(said)))
 
 
 def _with_reason(call: Call, reason: str | None) -> Call:

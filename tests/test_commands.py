@@ -14,7 +14,7 @@ from mlops_tui.capability import Call, Plan, Shut
 from mlops_tui.commands import Outcome, names_file, perform
 from mlops_tui.declare import OutOf
 from mlops_tui.errors import BadInput
-from mlops_tui.kinds import AlertPolicy, Monitor
+from mlops_tui.kinds import AlertPolicy, Label, Model, Monitor, Split
 from mlops_tui.project import Project
 from mlops_tui.roles import Actor, Shape
 from mlops_tui.session import ReplayClock, Session
@@ -271,6 +271,25 @@ def test_a_check_run_by_hand_says_where_it_counts(session: Session, monkeypatch:
     assert [action.argv for action in view.actions] == [("drift", "delay", "--monitor", "m")]
     stand_in(monkeypatch, Shape.MEASURE, lambda: run("m"))
     assert perform(session, ["probe"]).view == View("t", Status.PASS)
+
+
+def test_a_check_that_no_monitor_makes_says_which_light_it_turns(session: Session,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Model("binary", Label("flights", "late"), (), {}, Split("at"))
+    monkeypatch.setattr(Project, "models", {"delay": model})
+    ran: dict[str, str] = {"check": "stability", "subject": "delay"}
+
+    def run() -> View:
+        session.ledger.append(Finding(subject=ran["subject"], check=ran["check"], status="warn", title="t"))
+        return View("t", Status.WARN)
+
+    stand_in(monkeypatch, Shape.MEASURE, run)
+    for check, subject, light in (("stability", "delay", "features of delay"), ("health", "flights", "data of delay"),
+                                  ("stability", "other", ""), ("ingest", "flights", "")):
+        ran |= {"check": check, "subject": subject}
+        said = [part.body for part in perform(session, ["probe"]).view.parts if isinstance(part, Text)]
+        assert said == ([f"Run by hand: status counts it for {light}, since no monitor makes this check."] if light
+                        else [])
 
 
 @pytest.mark.parametrize("dry_run", [False, True])
