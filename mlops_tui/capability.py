@@ -40,13 +40,14 @@ class Shut:
 
 @dataclass(frozen=True)
 class Call:
-    """A command line, parsed: nothing has happened yet."""
+    """A command line, parsed: nothing has happened yet. With the flag that `looks` names it would only read."""
 
     command: str
     shape: Shape
     confirm: bool
     fold: bool
     run: Callable[[], View | Plan | Shut]
+    looks: str = ""
 
 
 class HelpAsked(Exception):
@@ -85,7 +86,7 @@ class Capability(HelpOption, click.Command):
         path, run = ctx.command_path.split(" ", 1)[-1], partial(self.callback, ctx.obj, **given)
         if self.looks and ctx.params[self.looks]:
             return Call(f"{path} --{self.looks}", Shape.LOOK, False, True, run)
-        return Call(path, self.shape, self.confirm, self.fold, run)
+        return Call(path, self.shape, self.confirm, self.fold, run, self.looks)
 
     def _checked(self, ctx: click.Context) -> dict[str, Any]:
         """What the function is given, when nothing is lost with the files that it will write."""

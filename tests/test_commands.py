@@ -15,6 +15,7 @@ from mlops_tui.commands import Outcome, names_file, perform
 from mlops_tui.declare import OutOf
 from mlops_tui.errors import BadInput
 from mlops_tui.kinds import AlertPolicy, Label, Model, Monitor, Split
+from mlops_tui.opening import open_project
 from mlops_tui.project import Project
 from mlops_tui.roles import Actor, Shape
 from mlops_tui.session import ReplayClock, Session
@@ -137,6 +138,18 @@ def test_a_read_only_session_appends_nothing_at_all(session: Session, monkeypatc
         stand_in(monkeypatch, shape, lambda **_: View("x", Status.PASS))
         assert perform(closed, ["probe"], reason="r").exit == (0 if shape is Shape.LOOK else 4)
     assert ledger.entries() == []
+
+
+@pytest.mark.parametrize("argv", [["health", "flights"], ["stability", "flights"]])
+def test_a_closed_project_says_how_to_look_all_the_same(project: Path, argv: list[str]) -> None:
+    closed = open_project(project, person="ana", source="terminal", read_only=True)
+    refused, shown = perform(closed, argv), perform(closed, [*argv, "--preview"])
+    assert refused.error is not None
+    assert refused.error["next"] == "Add --preview to see it without a record, or open it without --read-only."
+    assert shown.view.status is not Status.DENIED
+    train = perform(closed, ["train", "flights-delay"])
+    assert train.error is not None
+    assert train.error["next"] == "Open it without --read-only."
 
 
 def test_only_folds_are_shown_as_of_another_time(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
