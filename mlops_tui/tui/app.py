@@ -267,7 +267,8 @@ class Dashboard(Sectioned):
             self._fill_in(message.argv, message.asks)
             return
         self._work(" ".join(message.argv))
-        self._ask(lambda feed: feed.perform(message.argv, message.consent, message.reason))
+        self._ask(lambda feed: feed.offered(message.argv) if message.offered else
+                  feed.perform(message.argv, message.consent, message.reason))
 
     def _work(self, what: str) -> None:
         """Say at the top what is being done."""

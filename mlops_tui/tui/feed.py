@@ -187,10 +187,12 @@ class Feed:
     def nouns(self) -> Nouns:
         return Nouns({stem.rstrip("_").replace("_", "-"): summary(path) for stem, path in root.files.items()})
 
+    def offered(self, argv: tuple[str, ...]) -> FromDesk:
+        """What becomes of a next step that was chosen: one that names a file is for the terminal."""
+        return Elsewhere(argv) if names_file(argv) else self.perform(argv)
+
     def perform(self, argv: tuple[str, ...], consent: str | None = None, reason: str | None = None) -> FromDesk:
         """What became of a command line, as the screen wants to hear it."""
-        if names_file(argv):
-            return Elsewhere(argv)
         call = asking.call_of(self.session, argv)
         if call is not None and call.shape is Shape.LOOK:
             return Answered(argv, self.session.perform(argv).view, looked=True)

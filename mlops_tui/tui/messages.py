@@ -162,12 +162,13 @@ class Copied(Message):
 
 @dataclass(eq=False)
 class Perform(Message):
-    """Somebody asks for a command."""
+    """Somebody asks for a command; `offered` says that it was a next step, and not typed."""
 
     argv: tuple[str, ...]
     consent: str | None = None
     reason: str | None = None
     asks: tuple[str, ...] = ()
+    offered: bool = False
 
 
 @dataclass(eq=False)
