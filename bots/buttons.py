@@ -1,6 +1,7 @@
 """Next steps as buttons, each of which carries the command it stands for."""
 
 import json
+import shlex
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from typing import Any
 
 from bots.richtext import Block, context, plain, rich, run, section, shown
 from bots.words import typed
+from mlops_tui.commands import names_file
 from mlops_tui.errors import BadInput
 from mlops_tui.view import Action
 
@@ -82,11 +84,12 @@ def button(label: str, action_id: str, value: str, *, style: str = "", confirm: 
 
 
 def actions(offered: Sequence[Action]) -> list[Block]:
-    """The next steps: buttons, and the command to type where one is too long or there are too many."""
+    """The next steps: buttons, and the command to type where one is too long, names a file (it is for the terminal of
+    whoever has it), or there are too many."""
     made, hinted, carried = list[Block](), list[Action](), 0
     for number, action in enumerate(offered):
         value = encode(action.argv, asks=action.asks)
-        if value is None or len(made) == SHOWN or carried + len(value) > CARRIED:
+        if value is None or names_file(action.argv) or len(made) == SHOWN or carried + len(value) > CARRIED:
             hinted.append(action)
             continue
         carried += len(value)
@@ -102,4 +105,5 @@ def actions(offered: Sequence[Action]) -> list[Block]:
 
 def _hint(action: Action) -> list[Block]:
     label = shown(action.label, LABEL)
-    return [run("→ "), run(shown(typed(action.shown), 300), code=True), run(f"  {label}\n" if label else "\n")]
+    line = shlex.join(("mlops-tui", *action.shown)) if names_file(action.argv) else typed(action.shown)
+    return [run("→ "), run(shown(line, 300), code=True), run(f"  {label}\n" if label else "\n")]

@@ -12,7 +12,9 @@ import click
 
 from mlops_tui.errors import BadInput, Denied, nearest
 from mlops_tui.roles import Shape
+from mlops_tui.targets import check_target
 from mlops_tui.view import View
+from store.written import written_form
 
 if TYPE_CHECKING:
     from mlops_tui.session import Session
@@ -40,13 +42,14 @@ class Shut:
 
 @dataclass(frozen=True)
 class Call:
-    """A command line, parsed: nothing has happened yet."""
+    """A command line, parsed: nothing has happened yet. With the flag that `looks` names it would only read."""
 
     command: str
     shape: Shape
     confirm: bool
     fold: bool
     run: Callable[[], View | Plan | Shut]
+    looks: str = ""
 
 
 class HelpAsked(Exception):
@@ -81,12 +84,32 @@ class Capability(HelpOption, click.Command):
     def invoke(self, ctx: click.Context) -> Call:
         if self.callback is None:
             raise BadInput(f"'{self.name}' does nothing")
-        path, run = ctx.command_path.split(" ", 1)[-1], partial(self.callback, ctx.obj, **ctx.params)
+        given = self._checked(ctx)
+        path, run = ctx.command_path.split(" ", 1)[-1], partial(self.callback, ctx.obj, **given)
         if self.looks and ctx.params[self.looks]:
             return Call(f"{path} --{self.looks}", Shape.LOOK, False, True, run)
-        return Call(path, self.shape, self.confirm, self.fold, run)
+        return Call(path, self.shape, self.confirm, self.fold, run, self.looks)
+
+    def _checked(self, ctx: click.Context) -> dict[str, Any]:
+        """What the function is given, when nothing is lost with the files that it will write."""
+        given = dict(ctx.params)
+        targets = [each for each in self.params if isinstance(each.type, TargetPath) and each.name]
+        overwrite = bool(targets) and given.pop(OVERWRITE)
+        for target in targets:
+            others = [path for name, value in given.items() if name != target.name for path in _paths(value)]
+            if given[str(target.name)] is not None:
+                check_target(given[str(target.name)], others, overwrite=overwrite)
+        return given
 
 
+def _paths(value: object) -> list[Path]:
+    """The files that a parameter may name."""
+    if isinstance(value, (list, tuple)):
+        return [path for each in value for path in _paths(each)]
+    return [Path(value)] if isinstance(value, (str, Path)) and value else []
+
+
+OVERWRITE = "overwrite"  # the flag of every command that writes a file
 LISTING = ("list", "ls")  # what people type to see what there is, whatever the noun calls it
 
 
@@ -164,6 +187,8 @@ def _shaped(shape: Shape, function: Function, *, of: Noun | None = None, confirm
             fold: bool = False, looks: str = "") -> Capability:
     name = function.__name__.rstrip("_").replace("_", "-")
     command = click.command(name=name, cls=Capability)(function)
+    if any(isinstance(each.type, TargetPath) for each in command.params):
+        command.params.append(click.Option([f"--{OVERWRITE}"], is_flag=True, help="Replace what is in the file."))
     command.shape, command.confirm, command.fold, command.looks = shape, confirm, fold, looks
     if of is not None:
         of.add_command(command)
@@ -253,6 +278,22 @@ class LocalPath(click.ParamType[Path]):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         session: Session | None = ctx.obj if ctx is not None else None
         return Path(value) if session is None else local_path(session, str(value))
+
+
+class TargetPath(LocalPath):
+    """A file on this machine that the command writes; `rows` as Parquet, CSV or JSON, by its ending.
+
+    Its command has --overwrite, and refuses a file that holds something, or that it reads, before it does anything.
+    """
+
+    def __init__(self, *, rows: bool = False) -> None:
+        self.rows = rows
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        path = super().convert(value, param, ctx)
+        if self.rows:
+            written_form(path)
+        return path
 
 
 def local_path(session: "Session", text: str) -> Path:

@@ -305,7 +305,7 @@ def _footnotes(session: "Session", outcome: "Outcome") -> list[str]:
         notes.append("Nothing has been done yet: run it again with --yes.")
     if not outcome.recorded and outcome.error is None and session.project is None and outcome.view.status != "done":
         notes.append("not recorded: there is no project here")
-    if session.project is not None and session.single_user and outcome.view.status in ("confirm", "denied"):
+    if session.project is not None and session.single_user and outcome.view.status == "confirm":
         notes.append("single-user mode: nobody in team.yaml has a login, so roles are advisory")
     return notes
 

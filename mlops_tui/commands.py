@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from mlops_tui import roles
-from mlops_tui.capability import Call, HelpAsked, HelpOption, Plan, Resolved, Shut
+from mlops_tui import health, roles
+from mlops_tui.capability import Call, HelpAsked, HelpOption, LocalPath, Plan, Resolved, Shut
 from mlops_tui.errors import BadInput, Denied, Refusal, nearest
 from mlops_tui.render.json import canonical
 from mlops_tui.roles import Shape
@@ -22,6 +22,7 @@ from mlops_tui.view import Action, Facts, Status, Text, View, refused
 
 if TYPE_CHECKING:
     from mlops_tui.session import Session
+    from store.facts import Finding
 
 AREAS = ("core", "data", "features", "modeling", "monitoring", "response", "governance", "serving", "framing",
          "knowledge", "scale")
@@ -128,6 +129,23 @@ def named(argv: Sequence[str]) -> tuple[str, click.Command] | None:
     return (f"{argv[0]} {verb}", found) if found is not None else None
 
 
+def names_file(argv: Sequence[str]) -> bool:
+    """Whether the words name a file of the machine, which only its own terminal may: elsewhere they are shown, not
+    done. Nothing is run; words that are no command name none."""
+    try:
+        found = named(argv)
+        if found is None or not any(isinstance(each.type, LocalPath) for each in found[1].params):
+            return False
+        path, command = found
+        verb = path.split(" ")[1:]
+        rest = list(argv[1:] if verb != list(argv[1:2]) else argv[2:])
+        given, _, _ = command.make_parser(click.Context(command, resilient_parsing=True)).parse_args(rest)
+    except (click.ClickException, Refusal):
+        return False
+    return any(isinstance(given.get(str(each.name)), (str, list, tuple)) for each in command.params
+               if isinstance(each.type, LocalPath))
+
+
 def shapes(actions: Sequence[Action]) -> dict[tuple[str, ...], str]:
     """The shape of each action's command, as far as its words name one; nothing is run."""
     found = {action.argv: named(action.argv) for action in actions}
@@ -175,7 +193,9 @@ def _enter(session: "Session", call: Call, argv: tuple[str, ...], consent: str |
     if call.shape is Shape.LOOK:
         return _answer(session, _looked(call))
     if session.read_only:
-        raise Denied("This session is read-only.", next="Open it without --read-only.")
+        looking = f"Add --{call.looks} to see it without a record, or open it" if call.looks and \
+            call.shape is Shape.MEASURE else "Open it"
+        raise Denied("This session is read-only.", next=f"{looking} without --read-only.")
     if call.shape is Shape.DECIDE:
         call = _with_reason(call, reason)
     plannable = call.shape is Shape.ACT and call.confirm
@@ -229,12 +249,24 @@ def _by_hand(session: "Session", view: View, since: int) -> View:
     if found is None:
         return view
     fact, monitor = found
+    if not monitor:
+        return _counted(session, view, fact)
     counts = f"Run by hand: status counts it while {monitor} does not know." if fact.declaration else \
         f"Run by hand, and not as {monitor} looks: status does not take it for an answer of {monitor}."
     said = Text(f"{counts} Its alerts follow its own runs alone.")
     declared = session.declared().monitors[monitor]
     again = Action(f"Run it as {monitor}", declared.command(monitor))
     return replace(view, parts=(*view.parts, said), actions=(*view.actions, again))
+
+
+def _counted(session: "Session", view: View, fact: "Finding") -> View:
+    """Say of a check that no monitor makes where it counts, if it does."""
+    entries = session.ledger.entries("finding", "trained", "promotion")
+    parts = health.spoken_to(health.Declared.of(session.declared()), entries, fact)
+    if not parts:
+        return view
+    said = f"Run by hand: status counts it for {', '.join(parts)}, since no monitor makes this check."
+    return replace(view, parts=(*view.parts, Text(said)))
 
 
 def _with_reason(call: Call, reason: str | None) -> Call:

@@ -55,17 +55,20 @@ def key_of(parts: Parts) -> str:
 
 WORDS = {"code": "code changed", "function": "another function", "engine": "another DuckDB", "python": "another Python",
          "libraries": "other libraries", "sort": "another sort key", "partition_by": "other partitions"}
+OURS = "made by another version of mlops-tui"
 
 
-def why(now: Parts, before: Parts | None) -> str:
-    """What differs from the last time, in words; empty where nothing does.
+def why(now: Parts, before: Parts | None, *, ours: bool = False) -> str:
+    """What differs from the last time, in words; empty where nothing does. `ours`: where it is the code, that is not
+    the person's doing.
 
     >>> why({"code": "a", "inputs": {"flights": "1"}}, {"code": "a", "inputs": {"flights": "2"}})
     'input flights changed'
     """
     if before is None:
         return "never run"
-    reasons = [words for part, words in WORDS.items() if now.get(part) != before.get(part)]
+    told = {**WORDS, "code": OURS} if ours else WORDS
+    reasons = [words for part, words in told.items() if now.get(part) != before.get(part)]
     for each, part in (("parameter", "params"), ("input", "inputs")):
         reasons += [f"{each} {name} {how}" for name, how in _differences(now.get(part, {}), before.get(part, {}))]
     return ", ".join(reasons)

@@ -93,6 +93,13 @@ def failing(declared: Declared, entries: "Sequence[Entry]", name: str, facet: st
     return [fact for entry, fact in told if _one(declared.monitors, entry, fact, now).status is Status.FAIL]
 
 
+def spoken_to(declared: Declared, entries: "Sequence[Entry]", finding: Finding) -> list[str]:
+    """The parts of models that a finding speaks to as things stand, such as `features of flights-delay`."""
+    newest = _newest(entries)
+    return [f"{facet} of {name}" for name in declared.models for facet in FACETS
+            if any(fact == finding for _, fact in _speaks(declared, newest, folds.model_state(entries, name), facet))]
+
+
 def _speaks(declared: Declared, newest: "Iterable[Told]", state: ModelState, facet: str) -> "list[Told]":
     """The findings that speak to a facet of a model; a monitor that is declared no longer does not."""
     subjects = declared.sources(state.name) if facet == "data" else frozenset({state.name})

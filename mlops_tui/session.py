@@ -278,15 +278,16 @@ class Session:
             marks["reacted"] = fresh[-1].seq
 
     def passed_over(self, since: int) -> "tuple[Finding, str] | None":
-        """The finding newer than entry `since` that was made by hand though a monitor watches it, with that monitor."""
+        """The newest finding after entry `since` that this person made by hand, with the monitor that watches it, or
+        none. Taking rows in is no check that somebody runs."""
         if self.project is None or not self.ledger.recording:
             return None
         watched: dict[tuple[str, str], str] = {
             (each.check, each.subject): name for name, each in self.project.monitors.items()}
-        found = [(entry.fact, watched[entry.fact.check, entry.subject]) for entry in self.ledger.entries("finding")
-                 if entry.seq > since and isinstance(entry.fact, Finding) and not entry.fact.monitor
-                 and (entry.fact.check, entry.subject) in watched and entry.actor == shown_name(self.actor)]
-        return found[-1] if found else None
+        found = [(entry.fact, watched.get((entry.fact.check, entry.subject), ""))
+                 for entry in self.ledger.entries("finding") if entry.seq > since and isinstance(entry.fact, Finding)
+                 and not entry.fact.monitor and entry.actor == shown_name(self.actor)]
+        return next((each for each in reversed(found) if each[1] or each[0].check != "ingest"), None)
 
     def keep_traceback(self, text: str) -> str:
         """Write a traceback where a report can find it, and say where."""

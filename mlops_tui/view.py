@@ -108,7 +108,8 @@ class Table:
 class Series:
     """Something to look at: points, bars, bins, a heat map, intervals, what leads to what.
 
-    A graph leads from each of `x` to that of `y` at its place; `names` are its nodes, `other` how each of them stands.
+    Of a heat map, `low` and `high` hold the ends of its scale, where those are not for its values to say. A graph leads
+    from each of `x` to that of `y` at its place; `names` are its nodes, `other` how each of them stands.
     """
 
     id: str

@@ -12,11 +12,10 @@ import numpy.typing as npt
 from store.quoting import literal, quote
 from store.refusal import Unreadable
 from store.scan import Field, engine, scan_file
+from store.written import copy_options, whole
 
 READ = {"numeric": "CAST({} AS DOUBLE)", "boolean": "{}", "time": "epoch_us(CAST({} AS TIMESTAMP))",
         "category": "CAST({} AS VARCHAR)"}
-FORMS = {".parquet": "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 2", ".csv": "FORMAT csv, HEADER",
-         ".json": "FORMAT json"}
 NULL = "(missing)"  # how a null reads as text
 
 Texts = npt.NDArray[np.str_]
@@ -81,22 +80,18 @@ def write_columns(path: Path, columns: Mapping[str, npt.NDArray[np.generic]]) ->
 
 def write_rows(path: Path, query: str, connection: duckdb.DuckDBPyConnection) -> int:
     """Write the rows of a query as a Parquet, CSV or JSON file, by its ending, whole or not at all; how many."""
-    form = FORMS.get(path.suffix.lower())
-    if form is None:
-        raise Unreadable(f"'{path.name}' is not known to be Parquet, CSV or JSON.", where=str(path),
-                         next=f"Known endings: {', '.join(FORMS)}.")
-    if not path.parent.is_dir():
-        raise Unreadable(f"There is no folder '{path.parent}'.", where=str(path), next="Make it, or name another.")
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        rows = int(connection.execute(f"COPY ({query}) TO {literal(str(partial))} ({form})").fetchall()[0][0])
-        partial.replace(path)
-    except (duckdb.Error, OSError) as problem:
+        return copied(path, query, connection)
+    except duckdb.Error as problem:
         said = str(problem).splitlines()[0]
         raise Unreadable(f"'{path.name}' cannot be written: {said}", where=str(path)) from problem
-    finally:
-        partial.unlink(missing_ok=True)
-    return rows
+
+
+def copied(path: Path, query: str, connection: duckdb.DuckDBPyConnection) -> int:
+    """The same; what DuckDB says of rows that it cannot read is for the caller to tell."""
+    options = copy_options(path)
+    with whole(path) as staged:
+        return int(connection.execute(f"COPY ({query}) TO {literal(str(staged))} ({options})").fetchall()[0][0])
 
 
 def _plain(values: npt.NDArray[np.generic]) -> npt.NDArray[Any]:

@@ -15,14 +15,13 @@ from typing import Any
 import duckdb
 import pyarrow as pa
 
-from store.files import written_form
 from store.lake import STAGING
 from store.quoting import file_list, literal, quote
 from store.refusal import NotFound, Refusal, Unreadable, nearest
 from store.statement import Asked
+from store.written import copy_options, whole
 
 MEMORY, SPILL = "1GB", "8GB"
-FORMS = {"parquet": "FORMAT parquet, COMPRESSION zstd", "csv": "FORMAT csv, HEADER", "json": "FORMAT json"}
 Cell = None | bool | int | float | str | datetime
 
 
@@ -77,14 +76,21 @@ class Console:
 
     def answer(self, statement: Asked, limit: int, out: Path | None = None) -> Answer:
         """The answer to the statement; with `out`, all of it in a file that then appears whole."""
-        staged = out.with_name(f".{out.name}.{os.getpid()}") if out is not None else None
+        if out is None:
+            return self._answered(statement, limit)
+        options = copy_options(out)
+        with whole(out) as staged:
+            return self._answered(statement, limit, staged, options)
+
+    def _answered(self, statement: Asked, limit: int, staged: Path | None = None, options: str = "") -> Answer:
         places = file_list([f"{place}{os.sep}" for place in sorted(self.reach)])
         allowed = f"SET allowed_paths = {file_list([str(staged)])}; " if staged is not None else ""
         self.connection.execute(f"SET allowed_directories = {places}; {allowed}SET enable_external_access = false; "
                                 "SET lock_configuration = true")
         def answered() -> Answer:
-            if out is not None and staged is not None:
-                self._written(statement, out, staged)
+            if staged is not None:
+                query = statement.text if statement.verb == "SELECT" else f"FROM ({statement.text})"
+                self.connection.execute(f"COPY ({query}\n) TO {literal(str(staged))} ({options})")
             return self._plan(statement) if statement.verb == "EXPLAIN" else self._rows(statement, limit)
 
         try:
@@ -93,9 +99,6 @@ class Console:
             raise Refusal(f"It needs more than {MEMORY} of memory.", next="Ask for less at once.") from problem
         except duckdb.Error as problem:
             raise self._wrong(problem, statement) from problem
-        finally:
-            if staged is not None:
-                staged.unlink(missing_ok=True)
 
     def _in_time(self, work: Callable[[], Answer]) -> Answer:
         """Work done in another thread, since DuckDB hears no Ctrl-C; it is stopped then, and when its time is up."""
@@ -126,11 +129,6 @@ class Console:
     def _plan(self, statement: Asked) -> Answer:
         found = self.connection.execute(statement.text).fetchall()
         return Answer({}, (), len(found), "\n".join(str(row[-1]) for row in found))
-
-    def _written(self, statement: Asked, out: Path, staged: Path) -> None:
-        query = statement.text if statement.verb == "SELECT" else f"FROM ({statement.text})"
-        self.connection.execute(f"COPY ({query}\n) TO {literal(str(staged))} ({FORMS[written_form(out)]})")
-        staged.replace(out)
 
     def _wrong(self, problem: duckdb.Error, statement: Asked) -> Refusal:
         """What DuckDB says, with the nearest column or function."""

@@ -12,9 +12,8 @@ import duckdb
 
 from store.quoting import literal, quote
 from store.refusal import NotFound, Unreadable, nearest
+from store.written import written_form
 
-ENDINGS = {"parquet": "parquet", "pq": "parquet", "csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json",
-           "ndjson": "json"}
 AGAIN = "Was it written completely? Copy or export it again."
 LONGEST = 1 << 24  # bytes in one line of a CSV file
 _LINE, _FIELDS = re.compile(r"CSV Error on Line: (\d+)"), re.compile(r"Expected Number of Columns: (\d+) Found: (\d+)")
@@ -44,15 +43,6 @@ def form_of(path: Path) -> str:
     if not path.stat().st_size:
         raise Unreadable(f"'{path.name}' is empty (0 bytes).", where=str(path), next=AGAIN)
     return written_form(path)
-
-
-def written_form(path: Path) -> str:
-    """The form that a file's name asks for; Unreadable where it is none that we know."""
-    ending = path.name.lower().removesuffix(".gz").rpartition(".")[2]
-    if ending not in ENDINGS:
-        raise Unreadable(f"'{path.name}' is not known to be Parquet, CSV or JSON.", where=str(path),
-                         next=f"Known endings: {', '.join(ENDINGS)}.")
-    return ENDINGS[ending]
 
 
 def open_file(cursor: duckdb.DuckDBPyConnection, path: Path, table: str) -> Opened:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import duckdb
 
 MEMORY = "2GB"
+MISSING, DIFFERS = "missing", "content differs from its hash"
 STAGING = "_staging"
 STAGED = quote("=staged")
 ORDERED = quote("=ordered")
@@ -368,12 +369,27 @@ class Lake:
 
     def _check_unchanged(self, manifest: Manifest) -> None:
         """Refuse a snapshot of which a file that lies elsewhere is not what it was: its rows would be others'."""
+        for path, digest in self.changed(manifest).items():
+            name, state = manifest.dataset, f"{manifest.dataset}@{manifest.id[:12]}"
+            if self._taken(name, path, digest):
+                raise Unreadable(f"'{path.name}' is no more as {state} had it: what lies there now was taken since.",
+                                 where=str(path), next=f"Try: mlops-tui snapshot diff {state} {name}")
+            raise Unreadable(f"'{path.name}' of {state} was changed where it lies.", where=str(path),
+                             next=f"Try: mlops-tui snapshot take {name}")
+
+    def changed(self, manifest: Manifest) -> dict[Path, str]:
+        """The files of a snapshot that lie elsewhere and are not what they were, with the digests that they have now:
+        none where one is gone."""
         elsewhere = {self.place_of(file): file for file in manifest.files if file.base}
-        digests = self.seen(manifest.dataset).digests(elsewhere) if elsewhere else {}
-        for path, digest in digests.items():
-            if digest != elsewhere[path].sha256:
-                raise Unreadable(f"'{path.name}' of {manifest.dataset}@{manifest.id[:12]} was changed where it lies.",
-                                 where=str(path), next=f"Try: mlops-tui snapshot take {manifest.dataset}")
+        there = [path for path in elsewhere if path.exists()]
+        now = self.seen(manifest.dataset).digests(there) if there else {}
+        return {path: now.get(path, "") for path, file in elsewhere.items() if now.get(path) != file.sha256}
+
+    def _taken(self, dataset: str, path: Path, digest: str) -> bool:
+        """Whether any snapshot knows the file as it is now."""
+        return any(file.sha256 == digest and self.place_of(file) == path
+                   for kept in (self.root / dataset / "_snapshots").glob("*.json")
+                   for file in read_manifest(kept).files)
 
     def scan(self, manifest: Manifest) -> str:
         """The SQL that reads a snapshot; one without files reads as no rows of its columns.
@@ -518,8 +534,8 @@ def _declared(name: str, kind: str, files: Sequence[FileRef], *, by_path: bool) 
 
 def _damage(path: Path, digest: str) -> str:
     if not path.exists():
-        return "missing"
-    return "" if sha256_of(path) == digest else "content differs from its hash"
+        return MISSING
+    return "" if sha256_of(path) == digest else DIFFERS
 
 
 def read_manifest(path: Path) -> Manifest:

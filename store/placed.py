@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from store.files import ENDINGS
 from store.lake import HIVE_NULL, NULL
 from store.refusal import NotFound, Unreadable, nearest
+from store.written import ENDINGS
 
 FORMS = ("parquet", "csv", "json")
 

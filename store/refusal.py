@@ -52,8 +52,8 @@ class NotFound(Refusal):
     code = "not_found"
 
 
-def nearest(word: str, known: Iterable[str]) -> str:
-    """`Did you mean 'x'?`, or nothing where no known word is near."""
+def nearest(word: str, known: Iterable[str], cutoff: float = 0.6) -> str:
+    """`Did you mean 'x'?`, or nothing where no known word is near; `cutoff` says how near, up to 1: the same."""
     by_lower = {k.lower(): k for k in known}
-    close = get_close_matches(word.lower(), by_lower, n=1, cutoff=0.6)
+    close = get_close_matches(word.lower(), by_lower, n=1, cutoff=cutoff)
     return f"Did you mean '{by_lower[close[0]]}'?" if close else ""

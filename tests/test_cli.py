@@ -254,6 +254,9 @@ def test_a_ledger_that_can_be_nowhere_is_refused(here: Path, capsys: Printed) ->
 def test_in_single_user_mode_a_plan_says_that_roles_are_advisory(here: Path, capsys: Printed) -> None:
     run(["nap", "sell", "--as", "ana"])
     assert "roles are advisory" in capsys.readouterr().out
+    assert run(["nap", "sell", "--as", "ana", "--read-only"]) == 4
+    said = capsys.readouterr()
+    assert "advisory" not in said.out + said.err, "what was denied is not advisory"
     (here / "team.yaml").write_text(f"people: {{me: {{login: {login()}, roles: [operator]}}}}\n", encoding="utf-8")
     run(["nap", "sell"])
     assert "roles are advisory" not in capsys.readouterr().out

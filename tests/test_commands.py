@@ -1,5 +1,6 @@
 """The one door: roles, consent, audit and errors, for every surface alike."""
 
+import shlex
 import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
@@ -10,10 +11,11 @@ import pytest
 
 from mlops_tui import commands
 from mlops_tui.capability import Call, Plan, Shut
-from mlops_tui.commands import Outcome, perform
+from mlops_tui.commands import Outcome, names_file, perform
 from mlops_tui.declare import OutOf
 from mlops_tui.errors import BadInput
-from mlops_tui.kinds import AlertPolicy, Monitor
+from mlops_tui.kinds import AlertPolicy, Label, Model, Monitor, Split
+from mlops_tui.opening import open_project
 from mlops_tui.project import Project
 from mlops_tui.roles import Actor, Shape
 from mlops_tui.session import ReplayClock, Session
@@ -50,6 +52,16 @@ def planned(session: Session, done: list[str], said: Callable[[], str]) -> Calla
             return View("Moved", Status.DONE)
         return Plan(View("Will move", Status.CONFIRM, (Facts({"what": said()}),)), apply)
     return run
+
+
+
+@pytest.mark.parametrize(("words", "so"), [
+    ("quarantine export flights --out bad.csv", True), ("quarantine flights", False), ("quarantine", False),
+    ("scaling --file x.csv", True), ("scaling flights", False), ("sql 'SELECT 1' --out=x.csv", True),
+    ("sql 'SELECT 1'", False), ("validate c.yaml x.csv", True), ("validate c.yaml", False), ("no such", False),
+    ("sql", False), ("scaling --unknown", False), ("status", False)])
+def test_words_that_name_a_file_are_known(words: str, so: bool) -> None:
+    assert names_file(shlex.split(words)) is so
 
 
 def test_a_look_leaves_no_entry(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,6 +138,18 @@ def test_a_read_only_session_appends_nothing_at_all(session: Session, monkeypatc
         stand_in(monkeypatch, shape, lambda **_: View("x", Status.PASS))
         assert perform(closed, ["probe"], reason="r").exit == (0 if shape is Shape.LOOK else 4)
     assert ledger.entries() == []
+
+
+@pytest.mark.parametrize("argv", [["health", "flights"], ["stability", "flights"]])
+def test_a_closed_project_says_how_to_look_all_the_same(project: Path, argv: list[str]) -> None:
+    closed = open_project(project, person="ana", source="terminal", read_only=True)
+    refused, shown = perform(closed, argv), perform(closed, [*argv, "--preview"])
+    assert refused.error is not None
+    assert refused.error["next"] == "Add --preview to see it without a record, or open it without --read-only."
+    assert shown.view.status is not Status.DENIED
+    train = perform(closed, ["train", "flights-delay"])
+    assert train.error is not None
+    assert train.error["next"] == "Open it without --read-only."
 
 
 def test_only_folds_are_shown_as_of_another_time(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,6 +284,25 @@ def test_a_check_run_by_hand_says_where_it_counts(session: Session, monkeypatch:
     assert [action.argv for action in view.actions] == [("drift", "delay", "--monitor", "m")]
     stand_in(monkeypatch, Shape.MEASURE, lambda: run("m"))
     assert perform(session, ["probe"]).view == View("t", Status.PASS)
+
+
+def test_a_check_that_no_monitor_makes_says_which_light_it_turns(session: Session,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    model = Model("binary", Label("flights", "late"), (), {}, Split("at"))
+    monkeypatch.setattr(Project, "models", {"delay": model})
+    ran: dict[str, str] = {"check": "stability", "subject": "delay"}
+
+    def run() -> View:
+        session.ledger.append(Finding(subject=ran["subject"], check=ran["check"], status="warn", title="t"))
+        return View("t", Status.WARN)
+
+    stand_in(monkeypatch, Shape.MEASURE, run)
+    for check, subject, light in (("stability", "delay", "features of delay"), ("health", "flights", "data of delay"),
+                                  ("stability", "other", ""), ("ingest", "flights", "")):
+        ran |= {"check": check, "subject": subject}
+        said = [part.body for part in perform(session, ["probe"]).view.parts if isinstance(part, Text)]
+        assert said == ([f"Run by hand: status counts it for {light}, since no monitor makes this check."] if light
+                        else [])
 
 
 @pytest.mark.parametrize("dry_run", [False, True])

@@ -24,6 +24,7 @@ STAMPS = pa.schema([("seq", pa.int64()), ("kind", pa.string()), ("subject", pa.s
                     ("actor", pa.string())])
 TYPES = {str: pa.string(), bool: pa.bool_(), int: pa.int64(), float: pa.float64(), float | None: pa.float64(),
          int | None: pa.int64(), bool | None: pa.bool_()}
+CLOSE = 0.8  # how near a word must be to what few people mean: the history
 PLURALS = {kind: "training" if kind == "trained" else f"{kind}s" for kind in KINDS}
 
 
@@ -45,9 +46,10 @@ class Relations:
         elif not version and name.lower() in ("ledger", *PLURALS.values()):
             self._history(name.lower(), console)
         else:
-            every = (*self.datasets, "ledger", *PLURALS.values())
+            history = ("ledger", *PLURALS.values())
+            hint = nearest(dataset, self.datasets) or nearest(dataset, history, cutoff=CLOSE)
             raise NotFound(f"No table '{name}'.", where="datasets and the history",
-                           next=nearest(dataset, every) or f"Tables: {', '.join(every[:12])}.")
+                           next=hint or f"Tables: {', '.join((*self.datasets, *history)[:12])}.")
 
     @cached_property
     def datasets(self) -> tuple[str, ...]:

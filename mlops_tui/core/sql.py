@@ -4,9 +4,9 @@ from pathlib import Path
 
 import click
 
-from mlops_tui.capability import LOCAL_SOURCES, LocalPath, look
+from mlops_tui.capability import LOCAL_SOURCES, TargetPath, look
 from mlops_tui.core._relations import Relations
-from mlops_tui.errors import BadInput, Denied
+from mlops_tui.errors import Denied
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Status, Table, Text, View, counted
 from store.console import Answer, Console
@@ -21,7 +21,7 @@ SECONDS = 15.0    # for which a query may run there
 @click.option("--limit", default=40, show_default=True, type=click.IntRange(min=0), help="How many rows are shown.")
 @click.option("--seconds", default=60.0, show_default=True, type=click.FloatRange(min=0.1),
               help="How long it may take; Ctrl-C ends it too.")
-@click.option("--out", type=LocalPath(), help="Write all rows into this Parquet, CSV or JSON file.")
+@click.option("--out", type=TargetPath(rows=True), help="Write all rows into this Parquet, CSV or JSON file.")
 def sql(session: Session, query: str, limit: int, seconds: float, out: Path | None) -> View:
     """Answer one SELECT (or WITH, FROM, DESCRIBE, SUMMARIZE, EXPLAIN), as DuckDB reads it; nothing can be changed.
 
@@ -45,17 +45,8 @@ def sql(session: Session, query: str, limit: int, seconds: float, out: Path | No
         for each in statement.tables:
             relations.add(each.name, console)
         relations.check(statement.sources)
-        if out is not None:
-            _writable(out)
         answer = console.answer(statement, limit if local else min(limit, MOST), out)
     return _view(session, query, answer, relations, out)
-
-
-def _writable(out: Path) -> None:
-    if not out.parent.is_dir():
-        raise BadInput(f"There is no folder '{out.parent}'.", where=str(out))
-    if out.exists():
-        raise BadInput(f"'{out.name}' exists already.", where=str(out), next="Name another file.")
 
 
 def _view(session: Session, query: str, answer: Answer, relations: Relations, out: Path | None) -> View:

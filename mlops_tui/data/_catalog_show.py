@@ -9,7 +9,7 @@ from mlops_tui.analysis.sketch import Sketch
 from mlops_tui.capability import look
 from mlops_tui.data import _catalogued as catalogued
 from mlops_tui.data._readers import readers
-from mlops_tui.data.catalog import catalog, line, purpose
+from mlops_tui.data.catalog import BAD, catalog, line, purpose, why
 from mlops_tui.errors import NotFound, Refusal, nearest
 from mlops_tui.kinds import Contract, Property
 from mlops_tui.session import Session
@@ -38,8 +38,9 @@ def show(session: Session, dataset: str) -> View:
         "steward": row["steward"], "rows": row["rows"], "newest": row["newest"],
         "comes": _frequency(contract, str(project.path_of("dataset", name))),
         "documented": f"{row['fields'] - row['undocumented']} of {row['fields']} fields",  # type: ignore[operator]
-        "personal_fields": row["personal"], "quality": row["quality"], "signed": row["signed"],
-        "fed_by": _fed_by(session, name), "read_by": _read_by(session, name)}
+        "personal_fields": row["personal"], "quality": row["quality"],
+        **({"reason": row["reason"], "rows_waiting": row["waiting"]} if row["quality"] in BAD else {}),
+        "signed": row["signed"], "fed_by": _fed_by(session, name), "read_by": _read_by(session, name)}
     columns = _newest_columns(session, name)
     used = _used(session, name)
     rows = [_shown(item, columns, used.get(item.name, ())) for item in contract.properties]
@@ -50,7 +51,7 @@ def show(session: Session, dataset: str) -> View:
     parts: list[Part] = [Facts(facts), table, *_anomalies(contract)]
     status = Status.WARN if row["undocumented"] else Status.DONE
     return View(f"{name}: {purpose(contract) or counted(len(rows), 'field')}", status, tuple(parts),
-                (Action("Sign it off", ("catalog", "sign", name), ("reason",)),
+                (*why(name, row), Action("Sign it off", ("catalog", "sign", name), ("reason",)),
                  Action("What it promises", ("contract", "show", name)),
                  Action("What came in", ("snapshot", "log", name)),
                  Action("What is left open", ("catalog", "undocumented", name))))

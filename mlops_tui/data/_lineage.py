@@ -7,8 +7,9 @@ from mlops_tui.ancestry import PARTS, Ancestry, Node, ancestry, closure
 from mlops_tui.errors import NotFound, Refusal, nearest
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, View, counted
-from store.files import ENDINGS
+from store.written import ENDINGS
 
+DIGEST = 16  # characters of a file's digest that the history keeps
 TOLD_APART = 3  # versions that are drawn one by one
 WORDS = {"file": ("source file", "source files"), "state": ("state of a dataset", "states of datasets"),
          "step": ("pipeline step", "pipeline steps"), "model": ("model version", "model versions")}
@@ -37,7 +38,8 @@ def known(session: Session) -> Ancestry:
 
 
 def meant(session: Session, made: Ancestry, text: str) -> list[Node]:
-    """What the words mean: a model's version, a dataset's state, or a source file; NotFound with what is near."""
+    """What the words mean: a model's version, a dataset's state, or a source file; several files where more than one
+    of that name came; NotFound with what is near."""
     name, _, version = text.rpartition("/")[2].partition("@")
     if name in session.declared().models:
         state = folds.model_state(session.ledger.entries("trained", "promotion"), name)
@@ -49,11 +51,15 @@ def meant(session: Session, made: Ancestry, text: str) -> list[Node]:
         return [Node("model", name, chosen)]
     nodes = {*made.parents, *(each for parents in made.parents.values() for each in parents)}
     if name.lower().removesuffix(".gz").rpartition(".")[2] in ENDINGS:
-        files = [node for node in nodes if node.kind == "file" and node.name == name]
+        files = sorted(node for node in nodes if node.kind == "file" and node.name == name)
         if not files:
             names = [node.name for node in nodes if node.kind == "file"]
             raise NotFound(f"No data came from a file '{name}'.", next=nearest(name, names))
-        return sorted(files)
+        those = [node for node in files if version and node.version.startswith(version[:DIGEST])]
+        if version and not those:
+            raise NotFound(f"No data came from a file '{name}' with the digest {version}.",
+                           next=f"There are: {', '.join(map(str, files))}.")
+        return those or files
     return [Node("state", name, session.snapshot(text).id)]
 
 
@@ -61,6 +67,8 @@ def lineage_view(session: Session, text: str, everything: bool) -> View:
     """Where the subject comes from and what came of it."""
     made = known(session)
     chosen = meant(session, made, text)
+    if len(chosen) > 1:
+        return _which(made, chosen)
     up = set().union(*(closure(made.parents, node) for node in chosen))
     down = set().union(*(closure(made.children(), node) for node in chosen))
     facts: dict[str, Cell] = {"subject": str(chosen[0]), "made_at": made.made_at.get(chosen[0])}
@@ -79,6 +87,20 @@ def lineage_view(session: Session, text: str, everything: bool) -> View:
         f"{_said(down) if down else 'Nothing'} came of {chosen[0]}"
     actions = () if everything else (Action("Every one of them", ("snapshot", "lineage", text, "--all")),)
     return View(title, Status.DONE, tuple(parts), actions)
+
+
+def _which(made: Ancestry, files: list[Node]) -> View:
+    """A name that several files had: which of them, told by their digests and by where they went."""
+    rows, actions = list[Row](), list[Action]()
+    for node in files:
+        into = made.children().get(node, frozenset())
+        names = tuple(sorted({each.name for each in into}))
+        actions.append(Action(f"The one in {', '.join(names)}", ("snapshot", "lineage", str(node))))
+        rows.append({"file": str(node), "into": names, "digest": node.version,
+                     "made_at": min((made.made_at[each] for each in into), default=None)})
+    table = Table.of("files", rows, "file", "into", Column("made_at", "taken in"))
+    return View(f"{counted(len(files), 'file')} called {files[0].name} came in: which one?", Status.UNKNOWN, (table,),
+                tuple(actions))
 
 
 def _said(nodes: Iterable[Node]) -> str:

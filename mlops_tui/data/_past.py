@@ -100,7 +100,7 @@ class Past:
         except (Refusal, ValueError):
             return "what it was made from is no longer known"
         plain = json.loads(dag.document(parts))
-        return dag.why(plain, known) or "its files are gone"
+        return dag.why(plain, known, ours=ready.is_older(known)) or "its files are gone"
 
     # -- runs ---------------------------------------------------------------------------------------------------
 

@@ -12,10 +12,10 @@ from mlops_tui.data._diff import Side, columns_between, rows_between
 from mlops_tui.data.snapshot import partition_changes, snapshot
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.session import Session
-from mlops_tui.view import Cell, Column, Facts, Part, Row, Status, Table, View
-from store.files import ENDINGS
+from mlops_tui.view import Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.lake import Lake, Manifest
 from store.scan import engine, scan_file
+from store.written import ENDINGS
 
 
 @look(of=snapshot)
@@ -41,6 +41,8 @@ def diff(session: Session, a: str, b: str, key: str | None, examples: int) -> Vi
                            next="Name two states, or two files.")
     session.declared()
     old, new = session.snapshot(a), session.snapshot(b)
+    if over := [state for state in (old, new) if _replaced(session, state)]:
+        return _told_apart(session, old, new, over)
     sides = _sides(session.data(), old, new)
     contract = session.declared().datasets.get(new.dataset)
     names = names or (tuple(item.name for item in contract.properties if item.primaryKey) if contract else ())
@@ -48,6 +50,33 @@ def diff(session: Session, a: str, b: str, key: str | None, examples: int) -> Vi
                               "files_shared": len(_digests_of(old) & _digests_of(new)),
                               "files_read": len(_digests_of(old) ^ _digests_of(new))}
     return _compared(session, session.data().connect(), *sides, names, examples, facts, partition_changes(old, new))
+
+
+def _replaced(session: Session, state: Manifest) -> bool:
+    """Whether it is an earlier state, of which a file that was read where it lay is no more as it was."""
+    now = session.current(state.dataset)
+    return now is not None and now.id != state.id and bool(session.data().changed(state))
+
+
+def _told_apart(session: Session, old: Manifest, new: Manifest, over: Sequence[Manifest]) -> View:
+    """What is known of two states by their manifests, where rows of one are there no more."""
+    table = _changed(partition_changes(old, new))
+    lost = {f"{state.dataset}@{state.id[:12]}": session.data().changed(state) for state in over}
+    facts = Facts({"a": old.id, "b": new.id, "same": old.id == new.id, "rows_a": old.rows, "rows_b": new.rows,
+                   "files_shared": len(_digests_of(old) & _digests_of(new)),
+                   "lost": tuple(str(path) for paths in lost.values() for path in paths)})
+    said = [Text(f"{name} was read where its files lie, and no copy was kept: {counted(len(paths), 'file')} of it "
+                 f"{'is' if len(paths) == 1 else 'are'} no more as {'it was' if len(paths) == 1 else 'they were'}. "
+                 "Rows cannot be compared; this is what was recorded of them.") for name, paths in lost.items()]
+    return View(f"{counted(len(table.rows), 'partition differs', 'partitions differ')}; the rows of "
+                f"{' and '.join(lost)} are there no more", Status.WARN, (facts, *said, table))
+
+
+def _changed(partitions: Sequence[Row]) -> Table:
+    changed = [row for row in partitions if row["change"] != "same"]
+    return Table.of("partitions", changed, "partition", "change", Column("rows_a", "rows a"),
+                    Column("rows_b", "rows b"), total=len(changed),
+                    title=f"{len(changed)} of {len(partitions)} partitions differ")
 
 
 def _is_file(text: str) -> bool:
@@ -81,7 +110,6 @@ def _compared(session: Session, cursor: DuckDBPyConnection, a: Side, b: Side, ke
                            next=nearest(name, {*a.columns, *b.columns}))
     rows = rows_between(cursor, a, b, key, examples)
     columns, pictures = columns_between(cursor, a, b, rows, session.progress)
-    changed = [row for row in partitions if row["change"] != "same"]
     counts: dict[str, Cell] = {"rows_a": a.rows, "rows_b": b.rows, "rows_added": rows.added,
                                "rows_removed": rows.removed, "rows_changed": rows.changed,
                                **({"rows_reason": rows.reason} if rows.reason else {})}
@@ -96,9 +124,7 @@ def _compared(session: Session, cursor: DuckDBPyConnection, a: Side, b: Side, ke
     if rows.examples:
         parts.append(Table.of("changed_rows", rows.examples, "key", "column", "before", "after", title="Such as"))
     if facts:
-        parts.append(Table.of("partitions", changed, "partition", "change", Column("rows_a", "rows a"),
-                              Column("rows_b", "rows b"), total=len(changed),
-                              title=f"{len(changed)} of {len(partitions)} partitions differ"))
+        parts.append(_changed(partitions))
     return View(title, Status.DONE, tuple(parts))
 
 

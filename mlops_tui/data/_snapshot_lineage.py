@@ -15,7 +15,8 @@ from mlops_tui.view import View
 def lineage(session: Session, subject: str, everything: bool) -> View:
     """Where SUBJECT comes from and what came of it: source files, states, pipeline steps, models, predictions.
 
-    SUBJECT is a dataset[@snapshot], a model[@version], or the name of a file that was taken in.
+    SUBJECT is a dataset[@snapshot], a model[@version], or the name of a file that was taken in, with [@digest] where
+    several had it.
 
     \b
     Example: mlops-tui snapshot lineage flights-delay@champion

@@ -45,6 +45,13 @@ class Ready:
         """Everything that the step's result depends on."""
         return {**self.parts, "inputs": {name: inputs[name].id for name in self.step.inputs}}
 
+    def is_older(self, known: Mapping[str, Any]) -> bool:
+        """Whether code that differs is not the person's doing: a built-in step was another, or the same SQL was once
+        digested as it stands."""
+        if self.step.apply:
+            return bool(known.get("function") == self.step.apply)
+        return bool(self.text) and known.get("code") == hashlib.sha256(self.text.encode()).hexdigest()
+
     def checked(self, connection: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
         """The parameters that the SQL takes, once it was seen to read its inputs only and to be steady."""
         if self.text and not self.seen:

@@ -9,6 +9,7 @@ from mlops_tui import folds
 from mlops_tui.capability import decide, look, measure, noun
 from mlops_tui.contracttext import written
 from mlops_tui.data import _catalogued as catalogued
+from mlops_tui.data._aside import quarantine_of
 from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Contract
 from mlops_tui.session import Session
@@ -18,6 +19,7 @@ from store.facts import Finding, SignOff
 from store.lake import Manifest
 
 catalog = noun("catalog", __doc__ or "", bare="list", subject="show", package=__package__)
+BAD = (Status.FAIL, Status.WARN)
 JUDGES = ("ingest", "validate", "health")
 
 
@@ -48,16 +50,28 @@ def line(session: Session, name: str, contract: Contract) -> Row:
             "steward": catalogued.people(contract, "steward"), "rows": state.rows if state else None,
             "newest": _newest(session, contract, state), "documented": (fields - open_) / fields if fields else None,
             "undocumented": open_, "incomplete": sum(not gap.undocumented for gap in gaps),
-            "personal": sum(map(catalogued.personal, contract.properties)), "quality": _quality(session, name),
+            "personal": sum(map(catalogued.personal, contract.properties)), **_quality(session, name),
             "signed": catalogued.said_of(catalogued.signed(session, name)), "fields": fields}
 
 
-def _quality(session: Session, name: str) -> Status:
-    """The worst of what the newest look of each kind said of the data."""
+def _quality(session: Session, name: str) -> Row:
+    """The worst of what the newest look of each kind said of the data: `reason`, by which look, and rows that wait."""
     entries = session.ledger.entries("finding", subject=name)
-    found = [entry.fact.status for check in JUDGES
+    found = [entry.fact for check in JUDGES
              if (entry := folds.latest_finding(entries, check, name)) is not None and isinstance(entry.fact, Finding)]
-    return worst([Status(each) for each in found])
+    quality, waiting = worst([Status(each.status) for each in found]), session.current(quarantine_of(name))
+    said = next((each for each in found if quality is Status(each.status)), None) if quality in BAD else None
+    return {"quality": quality, "reason": said.title if said else None, "looked": said.check if said else None,
+            "waiting": waiting.rows if waiting else 0}
+
+
+def why(name: str, row: Row) -> tuple[Action, ...]:
+    """What leads to the reason, where the data do not stand well."""
+    if row["quality"] not in BAD:
+        return ()
+    argv = ("quarantine", "list", name) if row["waiting"] else \
+        ("health", name, "--preview") if row["looked"] == "health" else ("contract", "show", name)
+    return (Action("Why it fails" if row["quality"] is Status.FAIL else "Why it warns", argv),)
 
 
 def _newest(session: Session, contract: Contract, state: Manifest | None) -> datetime | str | None:

@@ -229,6 +229,7 @@ def _pictures(looked: Looked) -> Iterator[Series]:
         cells = [_cell(days[at]) for at in range(7) for days in weeks.values()]
         shades = tuple(SEVERITY[cell] if isinstance(cell, Status) else None for cell in cells)
         yield Series("calendar_heat", "heat", tuple(monday.isoformat() for monday in weeks), shades, names=WEEKDAYS,
+                     low=(SEVERITY[Status.PASS],), high=(SEVERITY[Status.FAIL],),
                      title="Weeks and weekdays, from pass (0) over unknown and warn to fail (3)", x_label="week")
     yield Series("rows_by_day", "line", names, tuple(batch.rows for batch in looked.batches), title="Rows by batch",
                  names=("rows",))

@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mlops_tui.capability import LocalPath, decide, hidden_columns, look, measure, noun
+from mlops_tui.capability import LocalPath, TargetPath, decide, hidden_columns, look, measure, noun
 from mlops_tui.data._aside import KEY, Aside, asides, found_aside, only, quarantine_of, state_of, without
 from mlops_tui.data._replay import Replay, Replayed
-from mlops_tui.data._targets import check_target, is_text, write
 from mlops_tui.data._verdict import bad_rows
 from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
+from store.columns import copied
 from store.facts import Fact, Quarantined, Snapshot
+from store.files import reading
 from store.lake import Manifest
+from store.written import written_form
 
 if TYPE_CHECKING:
     from store.ledger import Entry
@@ -132,9 +134,8 @@ def _rows(session: Session, state: Manifest, batch: str, limit: int) -> list[dic
 @look(of=quarantine)
 @click.argument("dataset")
 @click.argument("batch", default="")
-@click.option("--out", type=LocalPath(), required=True, help="A CSV, Parquet or JSON file for the rows.")
-@click.option("--overwrite", is_flag=True, help="Replace what is in the file.")
-def export(session: Session, dataset: str, batch: str, out: Path, *, overwrite: bool) -> View:
+@click.option("--out", type=TargetPath(rows=True), required=True, help="A CSV, Parquet or JSON file for the rows.")
+def export(session: Session, dataset: str, batch: str, out: Path) -> View:
     """Write the open rows of a BATCH of DATASET to a file, to be mended there and replayed.
 
     Each row is as it was in its file; `_file` and `_row` say where, `_rules` which rules it broke.
@@ -144,11 +145,11 @@ def export(session: Session, dataset: str, batch: str, out: Path, *, overwrite: 
     """
     name = session.declared().subject(dataset, "dataset").name
     aside = _open(session, name, batch)
-    check_target(out, overwrite=overwrite)
     lake, state = session.data(), only(session.snapshot(quarantine_of(name)), aside.batch)
-    rules = "to_json(_rules) AS _rules" if is_text(out) else "_rules"
+    rules = "to_json(_rules) AS _rules" if written_form(out) == "csv" else "_rules"
     query = f"SELECT * EXCLUDE ({KEY}) REPLACE ({rules}) FROM {lake.scan(state)} ORDER BY _file, _row"
-    write(lake.connect(), query, out, [lake.place_of(file) for file in state.files])
+    with reading([lake.place_of(file) for file in state.files]):
+        copied(out, query, lake.connect())
     return View(f"{counted(aside.rows, 'row')} of {name} in {out.name}", Status.DONE, (Facts(_facts(aside)), Text(
         "Mend the values; keep _row and _file. Rows that you take out of the file stay in quarantine.")), (
         Action("Take the mended rows in", ("quarantine", "replay", name, aside.batch, "--file", str(out))),))

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -16,7 +17,7 @@ from mlops_tui.errors import BadInput, Conflict, Forbidden, NotFound, Refusal, n
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted
 from store.facts import Fact, Hold, Snapshot
-from store.lake import FileRef, Manifest
+from store.lake import DIFFERS, MISSING, FileRef, Manifest
 
 if TYPE_CHECKING:
     from store.ledger import Entry
@@ -99,27 +100,44 @@ def verify(session: Session, dataset: str | None) -> View:
     known = dict.fromkeys((entry.subject, _fact(entry).snapshot) for entry in chosen)
     states = [state for state in known if state not in gone]
     damage, files, unseen = _damage(session, states)
-    rows: list[Row] = [{"dataset": name, "file": path, "what": what, "snapshots": tuple(each[:12] for each in held)}
-                       for (name, path, what), held in damage.items()]
+    current = {name: folds.current_snapshot([entry for entry in entries if entry.kind == "snapshot"
+                                             and entry.subject == name]) for name, _ in states}
+    since = {key: damage.pop(key) for key in list(damage) if _outside(key) and current[key[0]] not in damage[key]}
     checked = len(states) - unseen
     hidden: dict[str, Cell] = {"not_yours": unseen} if unseen else {}
     facts = Facts({"snapshots": checked, "files": len(files), "bytes": sum(file.bytes for file in files),
-                   "damaged": len(damage), "let_go": len(known) - len(states), **hidden})
+                   "damaged": len(damage), "changed_since": len(since), "let_go": len(known) - len(states), **hidden})
+    tables = [_wrong(id, which) for id, which in (("damaged", damage), ("changed_since", since)) if which]
     more = f"; {counted(unseen, 'other is', 'others are')} not yours to see" if unseen else ""
-    if not rows:
-        return View(f"{len(files)} files of {len(states) - unseen} snapshots are whole{more}",
-                    Status.PASS if checked or not unseen else Status.UNKNOWN, (facts,))
-    table = Table.of("damaged", rows, "dataset", "file", "what", "snapshots")
-    whose = {row["dataset"] for row in rows}
-    return View(f"{len(rows)} files of {', '.join(sorted(map(str, whose)))} are damaged{more}", Status.FAIL,
-                (facts, table))
+    if damage:
+        whose = sorted({name for name, *_ in damage})
+        return View(f"{len(damage)} files of {', '.join(whose)} are damaged{more}", Status.FAIL, (facts, *tables))
+    whole = f"{len(files) - len(since)} files of {checked} snapshots are whole"
+    if since:
+        earlier = counted(len(since), "file of an earlier one was", "files of earlier ones were")
+        return View(f"{whole}; {earlier} changed since, outside the lake{more}", Status.WARN, (facts, *tables))
+    return View(f"{whole}{more}", Status.PASS if checked or not unseen else Status.UNKNOWN, (facts,))
 
 
-def _damage(session: Session, states: Sequence[tuple[str, str]]) -> tuple[
-        dict[tuple[str, str, str], list[str]], list[FileRef], int]:
+Damage = dict[tuple[str, str, str], list[str]]  # dataset, file and what is wrong, with the snapshots that hold it
+
+
+def _wrong(id: str, damage: Damage) -> Table:
+    rows: list[Row] = [{"dataset": name, "file": path, "what": what, "snapshots": tuple(each[:12] for each in held)}
+                       for (name, path, what), held in damage.items()]
+    return Table.of(id, rows, "dataset", "file", "what", "snapshots",
+                    title="" if id == "damaged" else "Changed where they lie since: the states went with them")
+
+
+def _outside(key: tuple[str, str, str]) -> bool:
+    """Whether it is a file that lies outside the lake: whoever writes there may change it, and a later take sees it."""
+    return Path(key[1]).is_absolute() and key[2] in (MISSING, DIFFERS)
+
+
+def _damage(session: Session, states: Sequence[tuple[str, str]]) -> tuple[Damage, list[FileRef], int]:
     """What is damaged, which snapshots hold it, and how many are not to be seen; each file is read once."""
     lake = session.data()
-    damage: dict[tuple[str, str, str], list[str]] = {}
+    damage: Damage = {}
     unseen = 0
     checked: dict[str, tuple[FileRef, str]] = {}
     for done, (name, id) in enumerate(states):
@@ -133,7 +151,7 @@ def _damage(session: Session, states: Sequence[tuple[str, str]]) -> tuple[
                 damage.setdefault((name, problem.where, problem.what), []).append(id)
             continue
         for file in state.files:
-            whole = f"{file.base}/{file.path} {file.mask}"
+            whole = f"{file.base}/{file.path} {file.digest}"
             if whole not in checked:
                 checked[whole] = file, lake.damage(file)
             if wrong := checked[whole][1]:
@@ -257,6 +275,11 @@ def restore(session: Session, subject: str) -> Plan:
         raise BadInput("Which state?", next=f"Name it: {subject}@SNAPSHOT. Try: mlops-tui snapshot log {subject}")
     old = session.snapshot(subject)
     now = session.snapshot(old.dataset)
+    if old.id != now.id and (lost := session.data().changed(old)):
+        path = next(iter(lost))
+        raise Refusal(f"{old.dataset}@{old.id[:12]} is there no more: '{path.name}' was changed where it lies, and no "
+                      "copy was kept.", where=str(path), next=f"Try: mlops-tui snapshot diff {old.dataset}@"
+                      f"{old.id[:12]} {old.dataset}")
     damaged = session.data().damaged(old)
     if damaged:
         raise Refusal(f"{old.dataset}@{old.id[:12]} is damaged: {damaged[0][0]} {damaged[0][1]}.",

@@ -6,9 +6,8 @@ import click
 import duckdb
 
 from mlops_tui import declare
-from mlops_tui.capability import LocalPath, local_path, measure
+from mlops_tui.capability import LocalPath, TargetPath, local_path, measure
 from mlops_tui.data._batch import Batch, Judged, alone, opened
-from mlops_tui.data._targets import check_target, is_text, write
 from mlops_tui.data._verdict import advice, bad_rows, evolution, finding, rules_table, summary, verdict
 from mlops_tui.errors import NotDeclared, NotFound, nearest
 from mlops_tui.kinds import Contract
@@ -16,6 +15,9 @@ from mlops_tui.rowrules import Rule
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Status, Table, Text, View
 from mlops_tui.watching import monitor_of
+from store.columns import copied
+from store.files import reading
+from store.written import written_form
 
 FIRST = 5  # bad rows that are shown
 
@@ -23,11 +25,9 @@ FIRST = 5  # bad rows that are shown
 @measure
 @click.argument("contract")
 @click.argument("file", type=LocalPath())
-@click.option("--good", type=LocalPath(), help="Write the good rows here, as they are in FILE.")
-@click.option("--quarantine", type=LocalPath(), help="Write the bad rows here, with the rules they broke.")
-@click.option("--overwrite", is_flag=True, help="Replace what is in the files of --good and --quarantine.")
-def validate(session: Session, contract: str, file: Path, good: Path | None, quarantine: Path | None, *,
-             overwrite: bool) -> View:
+@click.option("--good", type=TargetPath(rows=True), help="Write the good rows here, as they are in FILE.")
+@click.option("--quarantine", type=TargetPath(rows=True), help="Write the bad rows here, with the rules they broke.")
+def validate(session: Session, contract: str, file: Path, good: Path | None, quarantine: Path | None) -> View:
     """Hold every row of FILE against CONTRACT: a declared dataset, or an ODCS file.
 
     \b
@@ -35,14 +35,13 @@ def validate(session: Session, contract: str, file: Path, good: Path | None, qua
     """
     declared, where, name = _contract(session, contract, file)
     batch = opened(session, declared, where, [file], _cursor(session))
-    for target in (good, quarantine):
-        if target is not None:
-            check_target(target, batch.paths, overwrite=overwrite)
     judged = batch.judged(_makes_bad)
     if good is not None:
-        write(batch.cursor, batch.good_as_read(judged), good, batch.paths)
+        with reading(batch.paths):
+            copied(good, batch.good_as_read(judged), batch.cursor)
     if quarantine is not None:
-        write(batch.cursor, batch.quarantine(judged, as_text=is_text(quarantine)), quarantine, batch.paths)
+        with reading(batch.paths):
+            copied(quarantine, batch.quarantine(judged, as_text=written_form(quarantine) == "csv"), batch.cursor)
     watching, monitor = monitor_of(session, "validate", name)
     status, title = verdict(batch, judged, monitor), summary(batch, judged, file.name)
     if name:

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import duckdb
 
-from mlops_tui.capability import LocalPath, local_path, measure
+from mlops_tui.capability import TargetPath, local_path, measure
 from mlops_tui.errors import BadInput
 from mlops_tui.features import _asof
 from mlops_tui.features._built import plan_of, rows_of, together
@@ -22,7 +22,7 @@ from store.scan import engine, scan_file
 @click.argument("views", nargs=-1, required=True)
 @click.option("--time", "time_column", default=None, help="The rows' own time; a dataset's event time by default.")
 @click.option("--at", default="", help="Read the views' datasets as they are tagged so.")
-@click.option("--out", type=LocalPath(), default=None, help="Write the rows to this file.")
+@click.option("--out", type=TargetPath(rows=True), help="Write the rows to this file.")
 def join(session: Session, labels: str, views: tuple[str, ...], time_column: str | None, at: str,
          out: Path | None) -> View:
     """Join the rows of LABELS (a file, or a dataset[@snapshot]) with VIEWS as known at each row's time.

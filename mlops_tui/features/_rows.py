@@ -12,7 +12,7 @@ from mlops_tui.capability import local_path
 from mlops_tui.errors import BadInput, Unreadable
 from mlops_tui.session import Session
 from mlops_tui.transforms import frozen, rows
-from store.columns import FORMS
+from store.columns import copied
 from store.facts import Finding
 from store.files import form_of, reading
 from store.quoting import literal, quote
@@ -90,24 +90,10 @@ def read(source: Source) -> Iterator[None]:
 
 def write(source: Source, query: str, path: Path) -> None:
     """The rows of a query as a file of the form its ending says, in the order of the source, whole or not at all."""
-    form = FORMS.get(path.suffix.lower())
-    if form is None:
-        raise Unreadable(f"'{path.name}' is not known to be Parquet, CSV or JSON.", where=str(path),
-                         next=f"Known endings: {', '.join(FORMS)}.")
-    if not path.parent.is_dir():
-        raise Unreadable(f"There is no folder '{path.parent}'.", where=str(path), next="Make it, or name another.")
     hidden, order = f" EXCLUDE ({quote(rows.ROW)})", quote(rows.ROW)
     if rows.ROW not in source.types:
         hidden, order = "", ", ".join(map(quote, source.key)) or "ALL"
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        source.cursor.execute(f"COPY (SELECT *{hidden} FROM ({query}) ORDER BY {order}) TO {literal(str(partial))} "
-                              f"({form})")
-        partial.replace(path)
-    except OSError as problem:
-        raise Unreadable(f"'{path.name}' cannot be written: {problem}", where=str(path)) from problem
-    finally:
-        partial.unlink(missing_ok=True)
+    copied(path, f"SELECT *{hidden} FROM ({query}) ORDER BY {order}", source.cursor)
 
 
 def listed(text: str | None) -> tuple[str, ...]:

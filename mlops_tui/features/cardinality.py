@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from mlops_tui.analysis import levels as rules
-from mlops_tui.capability import LocalPath, measure
+from mlops_tui.capability import LocalPath, TargetPath, measure
 from mlops_tui.features import _rows
 from mlops_tui.features._rows import Source
 from mlops_tui.session import Session
@@ -38,8 +38,8 @@ HASH = ("Hash: the last 8 bytes, little endian, of the MD5 of the level's UTF-8 
 @click.option("--buckets", type=click.IntRange(min=0), default=0, show_default=True,
               help="Hash the others into so many buckets; 0: all of them are (other).")
 @click.option("--map", "map_", default=None, help="Apply this frozen map instead: a file, or the digest of a kept one.")
-@click.option("--out", type=LocalPath(), default=None, help="Write the rows with levels and indices to this file.")
-@click.option("--save", type=LocalPath(), default=None, help="Write the frozen map to this JSON file.")
+@click.option("--out", type=TargetPath(rows=True), help="Write the rows with levels and indices to this file.")
+@click.option("--save", type=TargetPath(), default=None, help="Write the frozen map to this JSON file.")
 def cardinality(session: Session, subject: str | None, file: Path | None, columns: str | None, top: int, min_rows: int,
                 buckets: int, map_: str | None, out: Path | None, save: Path | None) -> View:
     """Bound the levels of categories, find columns that are ids, and plan embeddings; the map is frozen.

@@ -7,7 +7,7 @@ import click
 import numpy as np
 
 from mlops_tui.analysis.ranking import roc_auc
-from mlops_tui.capability import LocalPath, measure
+from mlops_tui.capability import LocalPath, TargetPath, measure
 from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput
 from mlops_tui.features import _rows
@@ -44,8 +44,8 @@ OPTIMISM = ("In-sample: each row's value contains its own outcome, so a model th
               show_default=True, help="What the outcome is.")
 @click.option("--map", "map_", default=None, help="Apply this frozen map instead: a file, or the digest of a kept one.")
 @click.option("--in-sample", is_flag=True, help="Encode rows by a map that knows their outcomes; says why not to.")
-@click.option("--out", type=LocalPath(), default=None, help="Write the rows with the encoded columns to this file.")
-@click.option("--save", type=LocalPath(), default=None, help="Write the frozen map to this JSON file.")
+@click.option("--out", type=TargetPath(rows=True), help="Write the rows with the encoded columns to this file.")
+@click.option("--save", type=TargetPath(), default=None, help="Write the frozen map to this JSON file.")
 def encode(session: Session, subject: str | None, file: Path | None, target: str | None, columns: str | None,
            smoothing: str, folds: int, seed: int, key: str | None, groups: str | None, time: str | None,
            known: str | None, gap: str, task: Literal["auto", "binary", "multiclass", "regression"], map_: str | None,

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from mlops_tui.analysis.multiplicity import holm
-from mlops_tui.capability import LocalPath, measure
+from mlops_tui.capability import LocalPath, TargetPath, measure
 from mlops_tui.errors import BadInput
 from mlops_tui.features import _joint, _rows
 from mlops_tui.features._joint import Examples, How, Judgement, Pair
@@ -62,8 +62,8 @@ class _Asked:
 @click.option("--alpha", type=click.FloatRange(0.0001, 0.5), default=0.05, show_default=True,
               help="Chance of accepting any pair of an additive truth.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Another seed takes other rows.")
-@click.option("--out", type=LocalPath(), default=None, help="Write the rows with the accepted terms to this file.")
-@click.option("--save", type=LocalPath(), default=None, help="Write the accepted terms to this JSON file.")
+@click.option("--out", type=TargetPath(rows=True), help="Write the rows with the accepted terms to this file.")
+@click.option("--save", type=TargetPath(), default=None, help="Write the accepted terms to this JSON file.")
 def interactions(session: Session, subject: str | None, file: Path | None, target: str, columns: str | None,
                  pairs: str | None, most: int, reasons: tuple[str, ...], time: str | None, term: str, most_rows: int,
                  trees: int, rho: float, alpha: float, seed: int, out: Path | None, save: Path | None) -> View:

@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import click
 
-from mlops_tui.capability import LocalPath, measure
+from mlops_tui.capability import LocalPath, TargetPath, measure
 from mlops_tui.errors import BadInput
 from mlops_tui.features import _rows
 from mlops_tui.features._rows import Source
@@ -36,8 +36,8 @@ BOUND = ("moved at most: how far one value that is replaced by anything, 10¹² 
               help="Share that winsorising pulls in on each side.")
 @click.option("--map", "map_", default=None, help="Apply these frozen parameters instead: a file, or a kept digest.")
 @click.option("--inverse", is_flag=True, help="Turn scaled columns back, with --map.")
-@click.option("--out", type=LocalPath(), default=None, help="Write the rows with the scaled columns to this file.")
-@click.option("--save", type=LocalPath(), default=None, help="Write the frozen parameters to this JSON file.")
+@click.option("--out", type=TargetPath(rows=True), help="Write the rows with the scaled columns to this file.")
+@click.option("--save", type=TargetPath(), default=None, help="Write the frozen parameters to this JSON file.")
 def scaling(session: Session, subject: str | None, file: Path | None, columns: str | None,
             method: Literal["auto", "standard", "robust", "winsorised", "uniform", "normal"], tails: float,
             map_: str | None, inverse: bool, out: Path | None, save: Path | None) -> View:

@@ -228,7 +228,8 @@ def _heat(lines: Sequence[Line], starts: Sequence[str], every: str, limits: Limi
     values = tuple(min(shift.psi, 2 * limits.psi) if (shift := line.shifts.get(start)) and shift.psi is not None else
                    None for line in lines for start in starts)
     return Series("psi", "heat", tuple(starts), values, names=tuple(line.name for line in lines),
-                  title=f"PSI by {every}, up to {2 * limits.psi:g}", x_label=every, y_label="PSI")
+                  low=(0.0,), high=(2 * limits.psi,), title=f"PSI by {every}, up to {2 * limits.psi:g}",
+                  x_label=every, y_label="PSI")
 
 
 def _next(subject: Subject, lines: Sequence[Line]) -> tuple[Action, ...]:

@@ -10,7 +10,7 @@ import click
 import duckdb
 
 from mlops_tui import folds, pointintime
-from mlops_tui.capability import LocalPath, measure
+from mlops_tui.capability import LocalPath, TargetPath, measure
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.features import _leaks, _model_rows
 from mlops_tui.features._as_view import view_sql
@@ -66,7 +66,7 @@ def _listed(_: click.Context, __: click.Parameter, value: str | None) -> tuple[s
 @click.option("--sql", "sql_file", type=LocalPath(), default=None, help="Check this feature view over the file.")
 @click.option("--outcome", multiple=True, help="With --sql: COLUMN=KNOWN, a value known only at the time in KNOWN.")
 @click.option("--view", "view_name", default="", help="Give the windows as the SQL of a feature view of this name.")
-@click.option("--out", type=LocalPath(), default=None, help="Write the rows, with their windows, to this file.")
+@click.option("--out", type=TargetPath(rows=True), help="Write the rows, with their windows, to this file.")
 @click.option("--check-leaks", type=int, default=0, help="Recompute N moments with the future removed and compare.")
 def windows(session: Session, subject: str | None, day: str | None, start: str | None, end: str | None,
             file: Path | None, entity: tuple[str, ...], time_column: str | None, column: tuple[str, ...],

@@ -16,7 +16,7 @@ from mlops_tui.kinds import Model
 from mlops_tui.modeling._training import OUTCOME
 from mlops_tui.session import Session
 from mlops_tui.view import Row, Status, worst
-from store.columns import FORMS, Texts
+from store.columns import Texts
 from store.facts import Finding, Trained
 from store.lake import Manifest
 
@@ -44,7 +44,7 @@ def of_file(what: str, **needed: str | None) -> bool:
     given = [name for name, value in needed.items() if value is not None]
     if len(given) == len(needed):
         return True
-    if given or Path(what).suffix.lower() in FORMS:
+    if given or Path(what).suffix.lower() in (".parquet", ".csv", ".json"):
         options = " and ".join(f"--{name}" for name in needed)
         raise BadInput(f"A file needs {options}.", next="A declared model needs neither.")
     return False

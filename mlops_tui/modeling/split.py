@@ -7,7 +7,7 @@ import click
 import numpy as np
 
 from mlops_tui.analysis.split import Fold, Layout, Scheme, Spans, overlap_count, roles, time_folds
-from mlops_tui.capability import LocalPath, measure
+from mlops_tui.capability import LocalPath, TargetPath, measure
 from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput
 from mlops_tui.session import Session
@@ -29,7 +29,7 @@ STRETCHES = 48  # of time in the picture
               help="walk-forward trains on the past only; k-fold on both sides of a test.")
 @click.option("--rolling", is_flag=True, help="Walk forward with the block before the test alone, not all the past.")
 @click.option("--group", default=None, help="Column whose values are never on both sides.")
-@click.option("--out", type=LocalPath(), default=None, help="Write each row's role in each fold to this file.")
+@click.option("--out", type=TargetPath(rows=True), help="Write each row's role in each fold to this file.")
 def split(session: Session, file: Path, time: str, label_end: str | None, gap: str, embargo: str | None, folds: int,
           scheme: str | None, rolling: bool, group: str | None, out: Path | None) -> View:
     """Split the rows of FILE in time: gap, purge by label end, embargo; an audit counts what still overlaps.
@@ -140,7 +140,7 @@ def _timeline(made: tuple[Fold, ...], spans: Spans, stamps: bool) -> Series:
         counts = np.stack([np.bincount(stretch[part], minlength=STRETCHES) for part in parts]).T.tolist()
         shades += [row.index(max(row)) + 1 if max(row) else None for row in counts]
     return Series("timeline", "heat", tuple(_moment(edge, stamps) for edge in edges[:-1]), tuple(shades),
-                  names=tuple(f"fold {fold.number}" for fold in made),
+                  names=tuple(f"fold {fold.number}" for fold in made), low=(1,), high=(3,),
                   title="Timeline: 1 training, 2 held back, 3 test", x_label="time", y_label="fold")
 
 

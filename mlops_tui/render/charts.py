@@ -281,23 +281,41 @@ def heat(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:
     if not found or not across:
         yield Line("  nothing to draw yet", style="dim")
         return
-    low, high = min(found), max(found)
+    low, high = ends_of(part, found)
     name_size = max(min(max((width_of(clean(name)) for name in part.names), default=0), width // 3), 1)
     room = max(width - name_size - 4, 1)
     shown = min(across, room)
     cell = max(room // shown, 1) if shown < across else min(room // across, 4)
     for row in range(-(-len(values) // across))[:ROWS]:
         name = clean(part.names[row]) if row < len(part.names) else ""
-        shades = "".join(_shade(value, low, high) * cell for value in values[row * across:row * across + shown])
+        shades = "".join(_shade(value, (low, high)) * cell for value in values[row * across:row * across + shown])
         yield Line.assemble("  ", fit(name, name_size), "  ", (shades, COLOURS[0]))
-    digits = digits_for(found)
+    digits = heat_digits(part, (*found, low, high))
     scale = f"  {_SHADES[1]} {number(low, PLAIN, digits)}  {_SHADES[-1]} {number(high, PLAIN, digits)}"
     yield Line.assemble(" " * (name_size + 4), (_under(part.x[:shown], cell * shown, zone), "dim"))
     yield Line(fit(scale, min(width_of(scale), width)), style="dim")
 
 
-def _shade(value: float | None, low: float, high: float) -> str:
-    return " " if value is None else _SHADES[1 + round((value - low) / ((high - low) or 1.0) * (len(_SHADES) - 2))]
+def ends_of(part: Series, found: Sequence[float]) -> tuple[float, float]:
+    """What the palest and the darkest shade of a heat map stand for: the ends of its scale, else of its values."""
+    low, high = (real(ends[0]) if ends else None for ends in (part.low, part.high))
+    return (low, high) if low is not None and high is not None and low < high else (min(found), max(found))
+
+
+def heat_digits(part: Series, values: Sequence[float]) -> int:
+    """How many decimals its numbers need: none where all of them are whole."""
+    whole = all(value is None or isinstance(value, int) for value in (*part.y, *part.low, *part.high))
+    return 0 if whole else digits_for(values)
+
+
+def share_of(value: float, ends: tuple[float, float]) -> float:
+    """How far up the scale a value is, from 0 to 1; beyond its ends is at them."""
+    low, high = ends
+    return min(max((value / 2 - low / 2) / ((high / 2 - low / 2) or 1.0), 0.0), 1.0)
+
+
+def _shade(value: float | None, ends: tuple[float, float]) -> str:
+    return " " if value is None else _SHADES[1 + round(share_of(value, ends) * (len(_SHADES) - 2))]
 
 
 def edges(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:

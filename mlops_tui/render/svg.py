@@ -8,7 +8,7 @@ from typing import TypeVar
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from mlops_tui.render.cells import NOTHING, clean, digits_for, fit, number, width_of
-from mlops_tui.render.charts import PLAIN, ROWS, labels_of, numbers_of, places_of, short
+from mlops_tui.render.charts import PLAIN, ROWS, ends_of, heat_digits, labels_of, numbers_of, places_of, share_of, short
 from mlops_tui.view import Series
 
 WIDTH, HEIGHT, ROW = 440, 210, 22  # in units of the picture, whose letters are 12 high
@@ -260,11 +260,11 @@ def heat(part: Series, zone: tzinfo) -> Element | None:
     found = [value for value in values if value is not None]
     if not found or not across:
         return None
-    low, high = min(found), max(found)
+    low, high = ends_of(part, found)
     count = min(-(-len(values) // across), ROWS)
     names = [fit(clean(name), min(width_of(clean(name)), LABEL)) for name in part.names[:count]]
     left = max((width_of(name) for name in names), default=0) * LETTER + 12
-    wide, digits = (WIDTH - 4 - left) / across, digits_for(found)
+    wide, digits = (WIDTH - 4 - left) / across, heat_digits(part, (*found, low, high))
     written = max(width_of(number(value, PLAIN, digits)) for value in found) * LETTER + 4 < wide
     image = _image(count * ROW + 46)
     for row, name in enumerate(names):
@@ -272,8 +272,7 @@ def heat(part: Series, zone: tzinfo) -> Element | None:
     for place, value in enumerate(values[:count * across]):
         if value is not None:
             row, column = divmod(place, across)
-            share = (value / 2 - low / 2) / ((high / 2 - low / 2) or 1.0)
-            level = round(share * 4)
+            level = round(share_of(value, (low, high)) * 4)
             _add(image, "rect", f"heat h{level}", x=left + column * wide, y=row * ROW + 2,
                  width=max(wide - (1 if wide > 4 else 0), 0.1), height=ROW - 1)
             if written:

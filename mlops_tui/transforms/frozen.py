@@ -8,6 +8,7 @@ from typing import Any
 
 from mlops_tui.errors import BadInput, Unreadable
 from store.quoting import literal
+from store.written import whole
 
 Document = Mapping[str, Any]
 
@@ -24,11 +25,8 @@ def digest_of(document: Document) -> str:
 
 def write(document: Document, path: Path) -> str:
     """Write the canonical bytes, whole or not at all, and give their digest."""
-    if not path.parent.is_dir():
-        raise Unreadable(f"There is no folder '{path.parent}'.", where=str(path), next="Make it, or name another.")
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(canonical(document))
-    partial.replace(path)
+    with whole(path) as staged:
+        staged.write_bytes(canonical(document))
     return digest_of(document)
 
 

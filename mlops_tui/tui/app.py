@@ -27,6 +27,7 @@ from mlops_tui.tui.messages import (
     Begun,
     Broken,
     Copied,
+    Elsewhere,
     Fresh,
     FromDesk,
     JobWanted,
@@ -236,6 +237,13 @@ class Dashboard(Sectioned):
         if await self.push_screen_wait(Ask(question, choices, message.view, self._standing.zone)) == "do":
             self.post_message(Perform(message.argv, consent=message.digest))
 
+    @on(Elsewhere)
+    def _for_a_terminal(self, message: Elsewhere) -> None:
+        """Nothing is done, so nothing else changes but the line that said so."""
+        line = shlex.join(("mlops-tui", *message.argv))
+        self.copy_to_clipboard(line)
+        self._say(f"It names a file, so it is for a terminal. Copied: {line}")
+
     @on(Reasonless)
     def _reasonless(self, message: Reasonless) -> None:
         self._fill_in(message.argv, ("reason",))
@@ -259,7 +267,8 @@ class Dashboard(Sectioned):
             self._fill_in(message.argv, message.asks)
             return
         self._work(" ".join(message.argv))
-        self._ask(lambda feed: feed.perform(message.argv, message.consent, message.reason))
+        self._ask(lambda feed: feed.offered(message.argv) if message.offered else
+                  feed.perform(message.argv, message.consent, message.reason))
 
     def _work(self, what: str) -> None:
         """Say at the top what is being done."""

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from mlops_tui import asking, folds, health, jobs, timetable
-from mlops_tui.commands import root, summary
+from mlops_tui.commands import names_file, root, summary
 from mlops_tui.core.audit import row as entry_row
 from mlops_tui.core.job import row as job_row
 from mlops_tui.core.status import KINDS
@@ -23,6 +23,7 @@ from mlops_tui.tui.messages import (
     Begun,
     Counted,
     Detailed,
+    Elsewhere,
     Fresh,
     FromDesk,
     Listed,
@@ -185,6 +186,10 @@ class Feed:
 
     def nouns(self) -> Nouns:
         return Nouns({stem.rstrip("_").replace("_", "-"): summary(path) for stem, path in root.files.items()})
+
+    def offered(self, argv: tuple[str, ...]) -> FromDesk:
+        """What becomes of a next step that was chosen: one that names a file is for the terminal."""
+        return Elsewhere(argv) if names_file(argv) else self.perform(argv)
 
     def perform(self, argv: tuple[str, ...], consent: str | None = None, reason: str | None = None) -> FromDesk:
         """What became of a command line, as the screen wants to hear it."""

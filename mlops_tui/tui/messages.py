@@ -103,6 +103,13 @@ class Planned(FromDesk):
 
 
 @dataclass(eq=False)
+class Elsewhere(FromDesk):
+    """A command that names a file: it is for the terminal."""
+
+    argv: tuple[str, ...]
+
+
+@dataclass(eq=False)
 class Reasonless(FromDesk):
     """A decision that wants to know why."""
 
@@ -155,12 +162,13 @@ class Copied(Message):
 
 @dataclass(eq=False)
 class Perform(Message):
-    """Somebody asks for a command."""
+    """Somebody asks for a command; `offered` says that it was a next step, and not typed."""
 
     argv: tuple[str, ...]
     consent: str | None = None
     reason: str | None = None
     asks: tuple[str, ...] = ()
+    offered: bool = False
 
 
 @dataclass(eq=False)

@@ -44,10 +44,15 @@ class Section:
         """The sides that the row has."""
         return self.sides.get(str(row.get("kind") or ""), ()) if row is not None else ()
 
+    def seen(self, row: Row | None, side: str) -> Side | None:
+        """The side that is shown: the one of that title where the row has it, else the one that the row opens on."""
+        sides = {each.title: each for each in self.sides_of(row)}
+        opens = str(row.get("opens") or "") if row is not None else ""
+        return sides.get(side) or sides.get(opens) or next(iter(sides.values()), None)
+
     def detail(self, row: Row, side: str) -> tuple[str, ...]:
-        """The command that shows the row on the side of that title, or on its first one."""
-        sides = self.sides_of(row)
-        chosen = next((each for each in sides if each.title == side), sides[0] if sides else None)
+        """The command that shows the row on the side of that title, or on the one it opens on."""
+        chosen = self.seen(row, side)
         argv = chosen.command(str(row["name"])) if chosen is not None else row.get("argv")
         return argv if isinstance(argv, tuple) else ()
 
@@ -148,6 +153,7 @@ def _data(views: Sequence[View]) -> list[Row]:
     datasets, versions, views_of = (view.table(id).rows for view, id in zip(
         views, ("datasets", "versions", "features"), strict=True))
     found: list[Row] = [{**row, "kind": "dataset", "name": row["dataset"], "status": row["quality"],
+                         "opens": _reason(row),
                          "tells": f"{_count(row['rows'])} rows",
                          "who": ", ".join(_names(row["steward"]))} for row in datasets]
     found += [{"kind": "model", "name": model, "status": None, "tells": "its features", "who": ""}
@@ -156,6 +162,13 @@ def _data(views: Sequence[View]) -> list[Row]:
                "tells": f"feature view of {', '.join(_names(row['entity']))} · built: {row['built']}"}
               for row in views_of]
     return [{**row, "key": f"{row['kind']}/{row['name']}"} for row in found]
+
+
+def _reason(row: Row) -> str:
+    """The side that tells why a dataset does not stand well; empty where it does."""
+    if row["quality"] not in (Status.FAIL, Status.WARN):
+        return ""
+    return "Quarantine" if row["waiting"] else "Calendar" if row["looked"] == "health" else "Contract"
 
 
 def _count(value: Cell) -> str:

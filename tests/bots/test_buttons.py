@@ -49,6 +49,14 @@ def test_style_and_question_stand_only_where_they_are_asked_for() -> None:
     assert asked["confirm"]["confirm"]["text"] == "Roll back"
 
 
+def test_what_names_a_file_is_a_command_for_the_terminal_and_no_button() -> None:
+    blocks = actions((Action("Mend by hand", ("quarantine", "export", "trips", "b7", "--out", "trips-bad.csv")),
+                      Action("Which rows", ("quarantine", "show", "trips", "b7"))))
+    assert [each["text"]["text"] for block in blocks if block["type"] == "actions" for each in block["elements"]] == [
+        "Which rows"]
+    assert "mlops-tui quarantine export trips b7 --out trips-bad.csv" in json.dumps(blocks)
+
+
 @given(st.lists(st.builds(Action, label=WORDS, argv=ARGV.map(tuple)), max_size=40))
 def test_every_next_step_is_a_button_a_hint_or_counted(offered: list[Action]) -> None:
     blocks = actions(offered)

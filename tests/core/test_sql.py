@@ -214,6 +214,7 @@ def test_even_what_the_parser_would_let_through_reaches_no_file(trips: Session) 
 
 WRONG = (
     ("SELECT * FROM trip", "No table 'trip'.", "Did you mean 'trips'?"),
+    ("SELECT * FROM events", "No table 'events'.", "Tables: flights, trips"),
     ("SELECT * FROM finding", "No table 'finding'.", "Did you mean 'findings'?"),
     ("SELECT cty FROM trips", "No column 'cty'.", "Did you mean 'city'?"),
     ("SELECT t.fair FROM trips t", "No column 'fair'.", "Did you mean 'fare'?"),

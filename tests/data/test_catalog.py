@@ -8,6 +8,7 @@ import yaml
 
 from mlops_tui import declare
 from mlops_tui.kinds import Contract
+from mlops_tui.opening import open_project
 from mlops_tui.session import Session
 from mlops_tui.view import Status, Text
 from store.facts import Finding
@@ -84,6 +85,22 @@ def test_a_dataset_is_shown_with_units_classes_anomalies_and_readers(opened: Ses
     assert facts["comes"] == "daily, due by 06:00"
     assert "feature priced" in facts["read_by"]
     assert "in.csv" in str(facts["fed_by"])
+
+
+def test_a_dataset_that_fails_says_why_and_leads_there_first(opened: Session, project: Path) -> None:
+    declared = project / "datasets/trips.yaml"
+    declared.write_text(declared.read_text().replace("logicalType: number, description: What it cost",
+                                                     "logicalType: number, required: true, description: What it cost")
+                        + "  - {property: onViolation, value: quarantine}\n")
+    session = open_project(project, person="ana", source="terminal")
+    ingested(session, project)
+    view = session.perform(["catalog", "show", "trips"]).view
+    facts = view.facts()
+    assert (facts["quality"], facts["rows_waiting"]) == (Status.FAIL, 1)
+    assert facts["reason"] == "1 of 2 rows of in.csv break the contract"
+    assert (view.actions[0].label, view.actions[0].argv) == ("Why it fails", ("quarantine", "list", "trips"))
+    [row] = [row for row in session.perform(["catalog"]).view.table("datasets").rows if row["dataset"] == "trips"]
+    assert (row["waiting"], row["looked"]) == (1, "ingest")
 
 
 def test_one_field_says_what_it_lacks_and_who_reads_it(opened: Session) -> None:

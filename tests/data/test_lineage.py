@@ -30,3 +30,27 @@ def test_a_file_is_followed_through_a_pipeline_and_found_again(project: Path) ->
     assert session.perform(["snapshot", "lineage", "03.csv"]).exit == 2
     assert "no version" in session.perform(["snapshot", "lineage", "flights-delay"]).view.title
     assert session.perform(["snapshot", "lineage", "flihgts"]).exit == 2
+
+
+def test_of_two_files_of_one_name_the_digest_says_which(project: Path) -> None:
+    (project / "datasets/trips.yaml").write_text((project / "datasets/flights.yaml").read_text().replace(
+        "flights", "trips"))
+    session = open_project(project, person="ana", source="terminal")
+    for number, dataset in enumerate(("flights", "trips")):
+        (project / dataset).mkdir()
+        file = project / dataset / "01.csv"
+        file.write_text(f"id,sched_dep,day,late\n{number},2013-06-01 10:00:00,2013-06-01,true\n")
+        assert session.perform(["ingest", dataset, "--file", str(file)]).error is None
+    asked = session.perform(["snapshot", "lineage", "01.csv"])
+    assert (asked.exit, asked.view.title) == (1, "2 files called 01.csv came in: which one?")
+    rows = {row["into"]: row for row in asked.view.table("files").rows}
+    assert set(rows) == {("flights",), ("trips",)}
+    for action, (into, row) in zip(asked.view.actions, sorted(rows.items(), key=lambda each: str(each[1]["file"])),
+                                   strict=True):
+        found = session.perform([*action.argv, "--all"])
+        assert found.view.facts()["subject"] == row["file"]
+        assert {(each["kind"], each["name"]) for each in found.view.table("nodes").rows} == {("state", into[0])}
+    whole = session.perform(["snapshot", "lineage", f"01.csv@{rows['trips',]['digest']}"])
+    assert whole.view.facts()["subject"] == rows["trips",]["file"]
+    wrong = session.perform(["snapshot", "lineage", "01.csv@0123456789ab"])
+    assert (wrong.exit, "with the digest 0123456789ab" in wrong.view.title) == (2, True)

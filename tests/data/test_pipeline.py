@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from mlops_tui.commands import Outcome
+from mlops_tui.data import _steps
 from mlops_tui.opening import open_project
 from mlops_tui.session import Session
 from mlops_tui.view import Series, Status, Steps
@@ -136,6 +137,21 @@ def test_each_step_is_one_entry_of_its_key_snapshot_and_run(daily: Path) -> None
     assert isinstance(made, Snapshot)
     assert (made.run, made.key, made.snapshot) == ("daily-1", facts[1].key, facts[1].snapshot)
     assert b'"flights"' in session.data().object(made.key), "what it was made from can be read"
+
+
+def test_our_own_way_of_reading_code_is_no_change_of_the_code(daily: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def reasons() -> dict[object, object]:
+        return {row["step"]: row["why"] for row in opened(daily).perform(
+            ["pipeline", "plan", "daily"]).view.table("plan").rows}
+
+    monkeypatch.setattr(_steps, "compact", str)  # as an older build digested SQL
+    assert run(opened(daily)).exit == 0
+    assert set(reasons().values()) == {"as before"}
+    monkeypatch.undo()
+    assert reasons()["clean"] == "made by another version of mlops-tui"
+    sql = daily / "pipelines/clean.sql"
+    sql.write_text(sql.read_text().replace("% 7", "% 6"))
+    assert reasons()["clean"] == "code changed"
 
 
 @pytest.mark.parametrize(("name", "old", "new", "ran", "why"), [

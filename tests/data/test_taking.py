@@ -424,6 +424,38 @@ def test_a_state_whose_files_were_changed_is_refused_and_never_read_as_another(s
     assert (gone.exit, gone.view.title.endswith(" is gone.")) == (2, True)
 
 
+def test_what_a_later_take_replaced_is_told_by_its_manifest_and_fails_nothing(session: Session,
+                                                                              events: Path) -> None:
+    take(session)
+    first = session.snapshot("events").id
+    path = part(events, "tenant=acme/day=2013-06-01", 1000, 60)
+    assert session.perform(["snapshot", "verify", "events"]).exit == 1, "the current state is not what it was"
+    take(session)
+    told = session.perform(["snapshot", "diff", f"events@{first}", "events"])
+    assert (told.exit, told.view.status) == (0, Status.WARN)
+    assert told.view.facts()["lost"] == (str(path),)
+    assert (told.view.facts()["rows_a"], told.view.facts()["rows_b"]) == (110, 120)
+    assert [tuple(row.values()) for row in told.view.table("partitions").rows] == [
+        ("acme, 2013-06-01", "changed", 50, 60)]
+    asked = session.perform(["sql", f'FROM "events@{first}"'])
+    assert asked.error is not None
+    assert (asked.error["where"], asked.error["next"]) == (
+        str(path), f"Try: mlops-tui snapshot diff events@{first[:12]} events")
+    restored = session.perform(["snapshot", "restore", f"events@{first}"])
+    assert restored.error is not None
+    assert (restored.exit, restored.error["where"]) == (2, str(path))
+    verified = session.perform(["snapshot", "verify", "events"])
+    assert (verified.exit, verified.view.status) == (0, Status.WARN)
+    [row] = verified.view.table("changed_since").rows
+    assert (row["file"], row["snapshots"]) == (str(path), (first[:12],))
+    path.unlink()
+    assert session.perform(["snapshot", "verify", "events"]).exit == 1
+    take(session)
+    assert session.perform(["snapshot", "verify", "events"]).view.status is Status.WARN
+    gone = session.perform(["snapshot", "diff", f"events@{first}", "events"])
+    assert [row["change"] for row in gone.view.table("partitions").rows] == ["dropped"]
+
+
 def test_a_pipeline_reads_what_lies_elsewhere_as_it_reads_the_lake(session: Session, events: Path) -> None:
     (events / "pipelines").mkdir()
     (events / "pipelines/daily.yaml").write_text(

@@ -120,6 +120,14 @@ def test_heat_has_a_shade_and_a_number_for_each_value_and_none_for_what_is_missi
     assert {"0", "1.0", "0.5", "w1", "w2"} <= set(texts(image))
 
 
+def test_heat_on_a_scale_of_its_own_is_dark_where_every_value_is_the_worst() -> None:
+    image = drawn("heat", x=("w1", "w2", "w3"), y=(3, 3, 5), names=("Mon",), low=(0,), high=(3,))
+    assert [each["class"] for each in found(image, "rect", "heat")] == ["heat h4"] * 3 + ["heat h0", "heat h4"]
+    assert texts(image)[-2:] == ["0", "3"]
+    image = drawn("heat", x=("w1", "w2"), y=(0, 0), names=("Mon",), low=(0,), high=(3,))
+    assert [each["class"] for each in found(image, "rect", "heat")][:2] == ["heat h0"] * 2
+
+
 def test_a_picture_is_told_in_a_sentence() -> None:
     series = Series("s", "line", (JUNE, JUNE + timedelta(days=1)), (0.25, 0.5), other=(None, 0.1), names=("seen",))
     assert described(series, UTC) == ("2 places, 1 Jun to 2 Jun; "

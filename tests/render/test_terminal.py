@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from mlops_tui.render import cells
+from mlops_tui.render.charts import draw
 from mlops_tui.render.json import canonical
 from mlops_tui.render.keep import read, written
 from mlops_tui.render.terminal import lines
@@ -99,6 +100,14 @@ def test_a_cell_reads_as_a_person_would_write_it(value: Cell, column: Column, te
     ("zero\u200bwidth", "zerowidth"), ("日本", "日本"), ("\x7f\x00", "␡␀"), ("[bold]not[/]", "[bold]not[/]")])
 def test_what_controls_a_terminal_is_shown_and_not_done(text: str, shown: str) -> None:
     assert cells.clean(text) == shown
+
+
+def test_heat_on_a_scale_of_its_own_is_dark_where_every_value_is_the_worst() -> None:
+    for value, shade in ((0, "░"), (1, "▒"), (3, "█"), (9, "█")):
+        part = Series("h", "heat", ("a", "b"), (value, value), (0,), (3,), names=("Mon",))
+        first, *_, legend = [line.plain for line in draw(part, 30, UTC)]
+        assert first.replace("Mon", "").strip() == shade * 8
+        assert legend.split() == ["░", "0", "█", "3"]
 
 
 def test_a_broken_command_line_is_still_one_for_the_shell() -> None:

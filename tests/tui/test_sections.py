@@ -10,9 +10,11 @@ from mlops_tui.session import ReplayClock, Session
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.ask import Ask, Why
 from mlops_tui.tui.screens.section import SectionScreen
+from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.standing import MODES
 from mlops_tui.tui.widgets.body import Body
 from mlops_tui.tui.widgets.rows import Rows
+from mlops_tui.view import Action, Status, Table, View
 from store.facts import AlertEvent, Finding, IncidentEvent, Note, Promotion, Run
 from tests.screens import SIZES, Terminal, dashboard, run
 
@@ -78,8 +80,8 @@ def test_data_are_seen_from_every_side_without_leaving_a_trace(full: Session) ->
     async def story() -> None:
         async with dashboard(full.declared().root, (120, 40)) as terminal:
             await goes(terminal, "7")
-            for command in ("catalog show flights", "contract show flights", "quarantine list flights",
-                            "health flights --preview", "snapshot log flights", "snapshot lineage flights"):
+            for command in ("contract show flights", "quarantine list flights", "health flights --preview",
+                            "snapshot log flights", "snapshot lineage flights", "catalog show flights"):
                 assert command in terminal.text, (command, terminal.text)
                 assert "looking" not in terminal.text
                 await terminal.press("right")
@@ -88,6 +90,23 @@ def test_data_are_seen_from_every_side_without_leaving_a_trace(full: Session) ->
 
     run(story())
     assert full.ledger.head_seq() == head
+
+
+@pytest.mark.parametrize(("row", "side"), [
+    ({"quality": Status.PASS, "waiting": 0, "looked": None}, "Fields"),
+    ({"quality": Status.FAIL, "waiting": 7, "looked": "ingest"}, "Quarantine"),
+    ({"quality": Status.WARN, "waiting": 0, "looked": "validate"}, "Contract"),
+    ({"quality": Status.FAIL, "waiting": 0, "looked": "health"}, "Calendar")])
+def test_a_dataset_opens_on_what_is_wrong_with_it_unless_a_side_was_chosen(row: dict, side: str) -> None:
+    data = SECTIONS["data"]
+    catalog = Table.of("datasets", [{"dataset": "trips", "rows": 1, "steward": (), "newest": None, **row}])
+    [made] = data.rows([View("", parts=(catalog,)), View("", parts=(Table.of("versions", []),)),
+                        View("", parts=(Table.of("features", []),))])
+    shown, chosen = data.seen(made, ""), data.seen(made, "Lineage")
+    assert shown is not None
+    assert chosen is not None
+    assert (shown.title, chosen.title) == (side, "Lineage")
+    assert data.detail(made, "") == shown.command("trips")
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -360,6 +379,25 @@ def test_the_command_line_of_what_is_seen_is_copied(full: Session, keys: tuple[s
                 terminal.app.screen.set_focus(None)
             await terminal.press("y")
             assert terminal.app.clipboard == copied
+
+    run(story())
+
+
+def test_what_names_a_file_is_copied_for_the_terminal_and_not_done(full: Session) -> None:
+    line = "quarantine export flights --out bad.csv"
+
+    async def story() -> None:
+        async with dashboard(full.declared().root) as terminal:
+            head = full.ledger.head_seq()
+            await terminal.press("6")
+            screen = terminal.app.screen
+            assert isinstance(screen, SectionScreen)
+            screen.pane.show(View("5 rows wait", actions=(Action("Mend them by hand", tuple(line.split())),)), ())
+            screen.pane.actions.focus()
+            await terminal.press("enter")
+            await terminal.expect(lambda: terminal.app.clipboard == f"mlops-tui {line}")
+            assert terminal.app.screen is screen, "nothing was denied"
+            assert full.ledger.head_seq() == head
 
     run(story())
 

@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from mlops_tui.tui.messages import Perform, Sifted, Sought
 from mlops_tui.tui.screens.framed import Framed
-from mlops_tui.tui.sections import SECTIONS, Side
+from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.standing import MODES, Standing
 from mlops_tui.tui.widgets.body import NOTHING
 from mlops_tui.tui.widgets.pane import Pane
@@ -112,16 +112,13 @@ class SectionScreen(Framed):
     def _head(self, argv: tuple[str, ...]) -> None:
         """The command at the top of its answer; where a row has sides, their names, and the command below."""
         command, sides = escape(" ".join(argv)), self._section.sides_of(self.list.row)
-        named = "  ".join(f"[b $primary]{side.title}[/]" if side is self._seen(sides) else
+        seen = self._section.seen(self.list.row, self._side)
+        named = "  ".join(f"[b $primary]{side.title}[/]" if side is seen else
                           f"[$text-muted]{side.title}[/]" for side in sides)
         self.pane.border_title = named or command
         self.pane.border_subtitle = command if named else ""
         if not self._filters.get(self.list.id or "", "").strip():  # else what is filtered stands there
             self.list.border_subtitle = named if self.has_class("-narrow") else ""
-
-    def _seen(self, sides: Sequence[Side]) -> Side:
-        """The side that is shown: the one that was last chosen, where this row has it."""
-        return next((side for side in sides if side.title == self._side), sides[0])
 
     @property
     def _leads(self) -> tuple[str, ...]:
@@ -187,8 +184,9 @@ class SectionScreen(Framed):
     def action_side(self, step: int) -> None:
         """Another side of the row under the cursor; every row then shows that one."""
         sides = self._section.sides_of(self.list.row)
-        if sides:
-            self._side = sides[(sides.index(self._seen(sides)) + step) % len(sides)].title
+        seen = self._section.seen(self.list.row, self._side)
+        if seen is not None:
+            self._side = sides[(sides.index(seen) + step) % len(sides)].title
             self._moved(Rows.Moved(self.list, self.list.row))
 
     def action_turn(self) -> None:

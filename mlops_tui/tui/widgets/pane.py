@@ -56,7 +56,7 @@ class Pane(Vertical):
     def behind(self, key: str | None) -> Perform | None:
         """What a letter asks for; None where it does nothing."""
         found = self._keys.get(key or "")
-        return Perform(found.argv, asks=found.asks) if found is not None else None
+        return Perform(found.argv, asks=found.asks, offered=True) if found is not None else None
 
     @on(Rows.Opened, "#actions")
     def _chosen(self, event: Rows.Opened) -> None:
@@ -64,7 +64,7 @@ class Pane(Vertical):
         place = event.row.get("place") if event.row is not None else None
         if isinstance(place, int):
             chosen = self._actions[place]
-            self.post_message(Perform(chosen.argv, asks=chosen.asks))
+            self.post_message(Perform(chosen.argv, asks=chosen.asks, offered=True))
 
     @on(Body.Entered)
     def _entered(self, event: Body.Entered) -> None:
