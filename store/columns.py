@@ -9,10 +9,10 @@ import duckdb
 import numpy as np
 import numpy.typing as npt
 
-from store.quoting import literal, quote
+from store.quoting import quote
 from store.refusal import Unreadable
 from store.scan import Field, engine, scan_file
-from store.written import copy_options, whole
+from store.written import copied
 
 READ = {"numeric": "CAST({} AS DOUBLE)", "boolean": "{}", "time": "epoch_us(CAST({} AS TIMESTAMP))",
         "category": "CAST({} AS VARCHAR)"}
@@ -85,13 +85,6 @@ def write_rows(path: Path, query: str, connection: duckdb.DuckDBPyConnection) ->
     except duckdb.Error as problem:
         said = str(problem).splitlines()[0]
         raise Unreadable(f"'{path.name}' cannot be written: {said}", where=str(path)) from problem
-
-
-def copied(path: Path, query: str, connection: duckdb.DuckDBPyConnection) -> int:
-    """The same; what DuckDB says of rows that it cannot read is for the caller to tell."""
-    options = copy_options(path)
-    with whole(path) as staged:
-        return int(connection.execute(f"COPY ({query}) TO {literal(str(staged))} ({options})").fetchall()[0][0])
 
 
 def _plain(values: npt.NDArray[np.generic]) -> npt.NDArray[Any]:

@@ -4,8 +4,13 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from store.quoting import literal
 from store.refusal import Unreadable
+
+if TYPE_CHECKING:
+    import duckdb
 
 ENDINGS = {"parquet": "parquet", "pq": "parquet", "csv": "csv", "tsv": "csv", "json": "json", "jsonl": "json",
            "ndjson": "json"}
@@ -43,3 +48,10 @@ def whole(path: Path) -> Iterator[Path]:
             from problem
     finally:
         staged.unlink(missing_ok=True)
+
+
+def copied(path: Path, query: str, connection: "duckdb.DuckDBPyConnection") -> int:
+    """Write the rows of a query as a Parquet, CSV or JSON file, by its ending, whole or not at all; how many."""
+    options = copy_options(path)
+    with whole(path) as staged:
+        return int(connection.execute(f"COPY ({query}) TO {literal(str(staged))} ({options})").fetchall()[0][0])

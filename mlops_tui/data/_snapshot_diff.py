@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 from duckdb import DuckDBPyConnection
 
-from mlops_tui.capability import local_path, look
+from mlops_tui.capability import hidden_columns, local_path, look
 from mlops_tui.data._diff import Side, columns_between, rows_between
 from mlops_tui.data.snapshot import partition_changes, snapshot
 from mlops_tui.errors import BadInput, nearest
@@ -16,6 +16,8 @@ from mlops_tui.view import Cell, Column, Facts, Part, Row, Status, Table, Text, 
 from store.lake import Lake, Manifest
 from store.scan import engine, scan_file
 from store.written import ENDINGS
+
+CLASSIFIED = "(classified)"
 
 
 @look(of=snapshot)
@@ -110,22 +112,34 @@ def _compared(session: Session, cursor: DuckDBPyConnection, a: Side, b: Side, ke
                            next=nearest(name, {*a.columns, *b.columns}))
     rows = rows_between(cursor, a, b, key, examples)
     columns, pictures = columns_between(cursor, a, b, rows, session.progress)
+    hidden = hidden_columns(session, b.name.partition("@")[0], {*a.columns, *b.columns})
+    pictures = tuple(each for each in pictures if each.id.removeprefix("bins:") not in hidden)
+    shown = [_classified(row, hidden, key) for row in rows.examples]
     counts: dict[str, Cell] = {"rows_a": a.rows, "rows_b": b.rows, "rows_added": rows.added,
                                "rows_removed": rows.removed, "rows_changed": rows.changed,
                                **({"rows_reason": rows.reason} if rows.reason else {})}
     moved = sum(row["drifted"] is True for row in columns.rows)
-    other = sum(row["change"] != "same" for row in columns.rows)
+    other = [row for row in columns.rows if row["change"] != "same"]
     same = not (rows.added or rows.removed or rows.changed or other)
     said = f"{rows.added:,} rows added, {rows.removed:,} removed" + (
         f", {rows.changed:,} changed" if rows.changed is not None else "")
-    title = "The same rows" if same else f"{said}; {other} of {len(columns.rows)} columns differ" + (
-        f", {moved} moved more than matters" if moved else "")
+    if rows.changed is not None or not (rows.added and rows.removed):  # other values may be those of rows that came
+        other = [row for row in other if row["rows_changed"] or row["change"] != "other values"]
+    title = "The same rows" if same else said + (
+        f"; {len(other)} of {len(columns.rows)} columns differ" if other else "") + (
+        f"; {counted(moved, 'column')} moved more than matters" if moved else "")
     parts: list[Part] = [Facts({**facts, **counts}), columns, *pictures]
-    if rows.examples:
-        parts.append(Table.of("changed_rows", rows.examples, "key", "column", "before", "after", title="Such as"))
+    if shown:
+        parts.append(Table.of("changed_rows", shown, "key", "column", "before", "after", title="Such as"))
     if facts:
         parts.append(_changed(partitions))
     return View(title, Status.DONE, tuple(parts))
+
+
+def _classified(row: Row, hidden: Sequence[str], key: Sequence[str]) -> Row:
+    """An example without the values that are not shown where others read along."""
+    own = ("before", "after") if row["column"] in hidden else ()
+    return {**row, **dict.fromkeys((*own, *(("key",) if set(key) & set(hidden) else ())), CLASSIFIED)}
 
 
 def _digests_of(state: Manifest) -> set[str]:

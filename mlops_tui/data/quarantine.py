@@ -14,11 +14,10 @@ from mlops_tui.data._verdict import bad_rows
 from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
-from store.columns import copied
 from store.facts import Fact, Quarantined, Snapshot
 from store.files import reading
 from store.lake import Manifest
-from store.written import written_form
+from store.written import copied, written_form
 
 if TYPE_CHECKING:
     from store.ledger import Entry

@@ -15,9 +15,8 @@ from mlops_tui.rowrules import Rule
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Status, Table, Text, View
 from mlops_tui.watching import monitor_of
-from store.columns import copied
 from store.files import reading
-from store.written import written_form
+from store.written import copied, written_form
 
 FIRST = 5  # bad rows that are shown
 

@@ -12,11 +12,11 @@ from mlops_tui.capability import local_path
 from mlops_tui.errors import BadInput, Unreadable
 from mlops_tui.session import Session
 from mlops_tui.transforms import frozen, rows
-from store.columns import copied
 from store.facts import Finding
 from store.files import form_of, reading
 from store.quoting import literal, quote
 from store.scan import engine, scan_file
+from store.written import copied
 
 
 @dataclass(frozen=True)

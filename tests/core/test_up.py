@@ -93,7 +93,7 @@ def daemon(session: Session, stop: Event, *begin: Callable[[Session, Say], Servi
 
 def test_a_job_that_waits_for_a_process_gets_one_and_is_done_once(folder: Path) -> None:
     session = open_project(folder)
-    id = jobs.put(session.acting_as(Actor("bo", frozenset({"operator"}), "slack")), ["nap", "0.1"])
+    id = jobs.put(session.acting_as(Actor("ana", frozenset({"engineer"}), "slack")), ["nap", "0.1"])
     with session.ledger.engine.begin() as connection:  # type: ignore[attr-defined]
         old = (datetime.now(UTC) - timedelta(minutes=30)).isoformat(timespec="milliseconds")
         connection.exec_driver_sql("UPDATE job SET asked_at = ?", (old,))

@@ -128,6 +128,22 @@ def test_a_damaged_mask_and_a_file_outside_the_lake_that_is_gone_are_named(one: 
 # -- diff -------------------------------------------------------------------------------------------------------
 
 
+def test_classified_values_are_no_examples_where_others_read_along(one: Session) -> None:
+    first = put(one, n=10)
+    put(one, QUERY.replace("'x' || i", "CASE WHEN i = 4 THEN 'secret' ELSE 'x' || i END"), n=10)
+    path = one.declared().path_of("dataset", "flights")
+    text = path.read_text(encoding="utf-8")
+    secret = "    properties:\n      - {name: name, classification: confidential}\n"
+    path.write_text(text.replace("    properties:\n", secret), encoding="utf-8")
+    again = open_project(one.declared().root, clock=one.clock, person="ana")
+    argv = ["snapshot", "diff", f"flights@{first.id[:8]}", "flights"]
+    assert rows(again.perform(argv), "changed_rows")[0]["after"] == "secret"
+    slack = again.acting_as(replace(again.actor, source="slack")).perform(argv)
+    assert rows(slack, "changed_rows") == [
+        {"key": "4", "column": "name", "before": "(classified)", "after": "(classified)"}]
+    assert "secret" not in str(slack.view)
+
+
 def test_a_diff_counts_rows_and_names_columns_and_partitions(one: Session) -> None:
     first = put(one, n=10)
     changed = QUERY.replace("'x' || i", "CASE WHEN i = 4 THEN NULL ELSE 'x' || i END")
