@@ -116,7 +116,7 @@ def test_new_data_other_parameters_and_other_source_run_it_again(work: Path, bui
     rewrite(work, "column: x", "column: id")
     assert "parameter column changed" in detail(run(opened(work)))
     built_in(CENTRED + "\n# another\n")
-    assert "code changed" in detail(run(opened(work)))
+    assert "made by another version of mlops-tui" in detail(run(opened(work)))
 
 
 def test_the_graph_says_what_is_applied(work: Path) -> None:

@@ -205,7 +205,7 @@ def test_what_was_never_trained_or_promoted_says_what_to_run(session: Callable[.
     assert refusal(opened.perform(("evaluate", f"{MODEL}@champion")))[1] == f"Try: mlops-tui promote {MODEL}@1"
     what, step = refusal(opened.perform(("compare", MODEL)))
     assert "no champion" in what
-    assert f"mlops-tui promote {MODEL}@1" in step
+    assert step == f"Try: mlops-tui evaluate {MODEL}@1"
     opened.ledger.append(Promotion(subject=MODEL, version="1", previous="", approval="", evidence=""))
     assert "is the champion" in refusal(opened.perform(("compare", MODEL)))[0]
 
