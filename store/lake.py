@@ -36,6 +36,7 @@ LONGEST = 120  # bytes of a value in a path; a name may have 255, and has a key 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 Values = Mapping[str, object]
+Part = tuple[tuple[str, str], ...]
 Staged = Iterator[tuple[Path, int, dict[str, str]]]
 
 
@@ -54,6 +55,16 @@ class FileRef:
     partition: Mapping[str, str]
     base: str = ""
     mask: str = ""
+
+    @property
+    def part(self) -> Part:
+        """The partition that it holds, as a key."""
+        return tuple(self.partition.items())
+
+    @property
+    def part_name(self) -> str:
+        """The partition that it holds, as people read it."""
+        return ", ".join(self.partition.values()) or "all rows"
 
     @property
     def digest(self) -> str:
@@ -83,6 +94,13 @@ class Manifest:
         content = [list(self.columns.items()),
                    sorted([file.digest, sorted(file.partition.items())] for file in self.files)]
         return hashlib.sha256(json.dumps(content, ensure_ascii=True).encode()).hexdigest()
+
+    def by_partition(self) -> dict[Part, list[FileRef]]:
+        """The files of each partition; it may have several."""
+        found: dict[Part, list[FileRef]] = {}
+        for file in self.files:
+            found.setdefault(file.part, []).append(file)
+        return found
 
     def within(self, **bounds: tuple[str, str]) -> "Manifest":
         """Only the files that may hold rows whose partition value lies in `low <= value <= high` (text order), for each

@@ -19,10 +19,7 @@ Parts = Sequence[tuple[FileRef, ...]]
 
 def due(state: Manifest) -> list[tuple[FileRef, ...]]:
     """The partitions that are several files, or whose file has a mask."""
-    found: dict[tuple[tuple[str, str], ...], list[FileRef]] = {}
-    for file in state.files:
-        found.setdefault(tuple(file.partition.items()), []).append(file)
-    return [tuple(files) for files in found.values() if len(files) > 1 or files[0].mask]
+    return [tuple(files) for files in state.by_partition().values() if len(files) > 1 or files[0].mask]
 
 
 def plan_view(state: Manifest, parts: Parts) -> View:
@@ -32,7 +29,7 @@ def plan_view(state: Manifest, parts: Parts) -> View:
                                   any(file.rows for file in part) for part in parts),
                               "masked_files": sum(bool(file.mask) for file in files), "rows": state.rows,
                               "rewritten_bytes": sum(file.bytes for file in files)}
-    rows: list[Row] = [{"partition": ", ".join(part[0].partition.values()) or "all rows", "files": len(part),
+    rows: list[Row] = [{"partition": part[0].part_name, "files": len(part),
                         "masked": sum(bool(file.mask) for file in part), "rows": sum(file.rows for file in part),
                         "bytes": sum(file.bytes for file in part)} for part in parts]
     return View(f"{counted(len(files), 'file')} of {counted(len(parts), 'partition')} of {state.dataset} are rewritten",

@@ -1,6 +1,6 @@
 """Written files become part of their datasets, and the finding about them part of the history: all at once."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ from mlops_tui import folds
 from mlops_tui.data._regrouped import Regrouped
 from mlops_tui.session import Session
 from store.facts import Fact, Finding, Snapshot
-from store.lake import FileRef, Manifest
+from store.lake import Manifest
 
 if TYPE_CHECKING:
     from store.ledger import Entry
@@ -29,13 +29,13 @@ class Landed:
 
     def partitions(self) -> list[tuple[str, str, int, int]]:
         """Each partition that was written: its name, `new`, `replaced` or `already there`, its rows before and now."""
-        old = _by_name(self.put_into.files) if self.put_into else {}
+        old = self.put_into.by_partition() if self.put_into else {}
         found = []
-        for name, files in _by_name(self.written.files).items():
-            was = old.get(name, [])
+        for part, files in self.written.by_partition().items():
+            was = old.get(part, [])
             same = {file.digest for file in was} == {file.digest for file in files}
             change = "new" if not was else "already there" if same else "replaced"
-            found.append((name, change, sum(file.rows for file in was), sum(file.rows for file in files)))
+            found.append((files[0].part_name, change, sum(file.rows for file in was), sum(file.rows for file in files)))
         return found
 
 
@@ -78,14 +78,3 @@ def _merged(session: Session, written: Manifest, entries: "Sequence[Entry]", reg
 def _snapshot(each: Landed, source: str) -> Snapshot:
     return Snapshot(subject=each.written.dataset, snapshot=each.after.id, parent=each.before.id if each.before else "",
                     rows=each.after.rows, bytes=each.after.bytes, source=source)
-
-
-def _by_name(files: Sequence[FileRef]) -> dict[str, list[FileRef]]:
-    found: dict[str, list[FileRef]] = {}
-    for file in files:
-        found.setdefault(_name(file.partition), []).append(file)
-    return found
-
-
-def _name(partition: Mapping[str, str]) -> str:
-    return ", ".join(partition.values()) or "all rows"

@@ -90,7 +90,7 @@ class Replay:
         written, touched = self._written(batch, present)
         rest = self._rest(taken)
         after = self._landed(state, present, written, touched, rest, done, batch)
-        parts = tuple((", ".join(file.partition.values()) or "all rows", *_sizes(file, touched, after))
+        parts = tuple((file.part_name, *_sizes(file, touched, after))
                       for file in written.files)
         return Replayed(judged, taken, done.left, again, clashes, still, parts, after.id, batch.rules.unchecked)
 

@@ -33,7 +33,7 @@ def show(session: Session, dataset: str) -> View:
     """
     session.declared()
     state = session.snapshot(dataset)
-    parts = grouped(state)
+    parts = state.by_partition()
     keys = tuple(dict.fromkeys(name for file in state.files for name in file.partition))
     rows: list[Row] = [{"partition": _named(files[0]), **dict(files[0].partition), "files": len(files),
                         "rows": sum(file.rows for file in files), "bytes": sum(file.bytes for file in files),
@@ -54,14 +54,6 @@ def show(session: Session, dataset: str) -> View:
     said = f"{counted(len(rows), 'partition')} by {by}, {middle / 1e3:,.0f} kB each in the middle"
     return View(f"{state.dataset}: {said}", Status.WARN if skew and skew > SKEWED else Status.DONE,
                 (Facts(facts), *_pictures(state, keys, rows), table), actions)
-
-
-def grouped(state: Manifest) -> dict[tuple[tuple[str, str], ...], list[FileRef]]:
-    """The files of each partition."""
-    found: dict[tuple[tuple[str, str], ...], list[FileRef]] = {}
-    for file in state.files:
-        found.setdefault(tuple(file.partition.items()), []).append(file)
-    return found
 
 
 def _named(file: FileRef) -> str:

@@ -1,7 +1,7 @@
 """The states a dataset has had: listed, compared, checked, named, brought back."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -309,26 +309,15 @@ def _restored(session: Session, old: Manifest, now: Manifest) -> View:
                 (Action("Its states", ("snapshot", "log", old.dataset)),))
 
 
-def _named(partition: Mapping[str, str]) -> str:
-    return ", ".join(partition.values()) or "all rows"
-
-
 def partition_changes(old: Manifest, new: Manifest) -> list[Row]:
     """Each partition of either state, and whether it is the same, other, added or dropped."""
-    before, after = (_by_partition(state) for state in (old, new))
+    before, after = old.by_partition(), new.by_partition()
+    names = {part: files[0].part_name for part, files in (before | after).items()}
     rows: list[Row] = []
-    for name in sorted({*before, *after}):
-        was, now = before.get(name, ()), after.get(name, ())
+    for part, name in sorted(names.items(), key=lambda each: each[1]):
+        was, now = before.get(part, ()), after.get(part, ())
         same = {file.digest for file in was} == {file.digest for file in now}
         change = "added" if not was else "dropped" if not now else "same" if same else "changed"
         rows.append({"partition": name, "change": change, "rows_a": sum(file.rows for file in was),
                      "rows_b": sum(file.rows for file in now)})
     return rows
-
-
-def _by_partition(state: Manifest) -> dict[str, list[FileRef]]:
-    """The files of each partition; it may have several."""
-    found: dict[str, list[FileRef]] = {}
-    for file in state.files:
-        found.setdefault(_named(file.partition), []).append(file)
-    return found
