@@ -60,10 +60,11 @@ def _which(ids: Sequence[str]) -> str:
 # -- data and models --------------------------------------------------------------------------------------------
 
 
-def current_snapshot(entries: "Sequence[Entry]") -> str:
-    """The id of the newest snapshot among a dataset's snapshot entries; tags do not count. Empty where none."""
+def current_snapshot(entries: "Sequence[Entry]", dataset: str = "") -> str:
+    """The id of the newest snapshot among a dataset's entries, or among all of them where it is named; tags do not
+    count. Empty where none."""
     for entry in reversed(entries):
-        if isinstance(entry.fact, Snapshot) and not entry.fact.tag:
+        if isinstance(entry.fact, Snapshot) and not entry.fact.tag and (not dataset or entry.subject == dataset):
             return entry.fact.snapshot
     return ""
 

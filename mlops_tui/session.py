@@ -237,8 +237,7 @@ class Session:
         lake, landed = self.data(), [manifest]
 
         def decide(entries: "Sequence[Entry]") -> Iterable[Fact]:
-            parent = folds.current_snapshot([entry for entry in entries
-                                             if entry.kind == "snapshot" and entry.subject == manifest.dataset])
+            parent = folds.current_snapshot(entries, manifest.dataset)
             merged = manifest
             if parent and any(file.partition for file in manifest.files):
                 merged = lake.manifest(manifest.dataset, parent).replacing(manifest)

@@ -132,6 +132,5 @@ def without(state: Manifest, batch: str, rest: Iterable[FileRef] = ()) -> Manife
 
 def state_of(session: Session, dataset: str, entries: "Sequence[Entry]") -> Manifest | None:
     """A dataset's state after those entries; None where it has none."""
-    mine = [entry for entry in entries if entry.kind == "snapshot" and entry.subject == dataset]
-    snapshot = folds.current_snapshot(mine)
+    snapshot = folds.current_snapshot(entries, dataset)
     return session.data().manifest(dataset, snapshot) if snapshot else None

@@ -62,8 +62,7 @@ def compacted(session: Session, state: Manifest, parts: Parts) -> View:
 
 
 def _announced(entries: "Sequence[Entry]", session: Session, was: Manifest, new: Manifest) -> Iterable[Fact]:
-    mine = [entry for entry in entries if entry.kind == "snapshot" and entry.subject == was.dataset]
-    if folds.current_snapshot(mine) != was.id:
+    if folds.current_snapshot(entries, was.dataset) != was.id:
         raise Conflict(f"{was.dataset} has changed meanwhile.", next="Look at the plan again.")
     session.data().require(new)
     session.data().keep(new)

@@ -127,8 +127,7 @@ class Course:
         """The result becomes the dataset's current state, and the step is done: both or neither."""
 
         def decide(entries: "Sequence[Entry]") -> Iterable[Fact]:
-            mine = [entry for entry in entries if entry.kind == "snapshot" and entry.subject == ready.dataset]
-            parent = folds.current_snapshot(mine)
+            parent = folds.current_snapshot(entries, ready.dataset)
             if parent != state.id:
                 self.session.data().require(state)
                 self.session.data().keep(state)

@@ -67,8 +67,7 @@ def land(session: Session, manifests: Sequence[Manifest], source: str,
 
 def _merged(session: Session, written: Manifest, entries: "Sequence[Entry]", regrouped: Regrouped | None,
             whole: str) -> Landed:
-    mine = [entry for entry in entries if entry.kind == "snapshot" and entry.subject == written.dataset]
-    parent = folds.current_snapshot(mine)
+    parent = folds.current_snapshot(entries, written.dataset)
     before = session.data().manifest(written.dataset, parent) if parent else None
     base = regrouped.now if regrouped is not None and before is not None and before.id == regrouped.was.id else before
     partitioned = base is not None and any(file.partition for file in written.files) and written.dataset != whole

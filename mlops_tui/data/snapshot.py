@@ -100,8 +100,7 @@ def verify(session: Session, dataset: str | None) -> View:
     known = dict.fromkeys((entry.subject, _fact(entry).snapshot) for entry in chosen)
     states = [state for state in known if state not in gone]
     damage, files, unseen = _damage(session, states)
-    current = {name: folds.current_snapshot([entry for entry in entries if entry.kind == "snapshot"
-                                             and entry.subject == name]) for name, _ in states}
+    current = {name: folds.current_snapshot(entries, name) for name, _ in states}
     since = {key: damage.pop(key) for key in list(damage) if _outside(key) and current[key[0]] not in damage[key]}
     checked = len(states) - unseen
     hidden: dict[str, Cell] = {"not_yours": unseen} if unseen else {}
@@ -295,8 +294,7 @@ def restore(session: Session, subject: str) -> Plan:
 
 def _restored(session: Session, old: Manifest, now: Manifest) -> View:
     def decide(entries: "Sequence[Entry]") -> Iterable[Fact]:
-        mine = [entry for entry in entries if entry.kind == "snapshot" and entry.subject == old.dataset]
-        if folds.current_snapshot(mine) != now.id:
+        if folds.current_snapshot(entries, old.dataset) != now.id:
             raise Conflict(f"{old.dataset} has changed meanwhile.", next="Look at the plan again.")
         session.data().keep(old)
         session.data().require(old)
