@@ -1,0 +1,61 @@
+"""What a model answered on labelled rows: a score, a class with probabilities, or a number, by its task."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from mlops_tui.analysis.arrays import Floats
+
+
+class Task(StrEnum):
+    """What a model says of a row: yes or no by a score, one of several classes, or a number."""
+
+    BINARY = "binary"
+    MULTICLASS = "multiclass"
+    REGRESSION = "regression"
+
+
+@dataclass(frozen=True)
+class Answers:
+    """One model's answers on labelled rows, in the order of its rivals' answers on them.
+
+    `label` (n,): true or false (binary), the number of a class from 0 (multiclass), or a number (regression). `given`:
+    a score (n,), larger meaning yes; probabilities (n, k), or the numbers of classes (n,) where a model gives no
+    probabilities; or numbers (n,). `classes` are the names of the k classes. `weight` (n,) is what each row counts,
+    None where all count one.
+    """
+
+    task: Task
+    label: npt.NDArray[Any]
+    given: npt.NDArray[Any]
+    classes: tuple[str, ...] = ()
+    weight: Floats | None = None
+
+    def __post_init__(self) -> None:
+        if self.label.shape[0] != self.given.shape[0]:
+            raise ValueError(f"{self.label.shape[0]} labels but {self.given.shape[0]} answers")
+        if self.weight is not None and self.weight.shape != self.label.shape:
+            raise ValueError(f"{self.label.shape[0]} labels but {self.weight.shape[0]} weights")
+
+    @property
+    def n(self) -> int:
+        return int(self.label.shape[0])
+
+    @property
+    def effective(self) -> float:
+        """Kish's effective number of rows, (Σw)²/Σw²; n where all rows count the same."""
+        if self.weight is None:
+            return float(self.n)
+        share = self.weight / self.weight.max()
+        return float(share.sum() ** 2 / (share**2).sum())
+
+    @property
+    def decided(self) -> npt.NDArray[np.int64]:
+        """The number of the class that each row is given, (n,): the most probable one, the first of equal ones."""
+        if self.task is not Task.MULTICLASS:
+            raise ValueError(f"a {self.task} model gives no classes")
+        chosen = self.given.argmax(axis=1) if self.given.ndim == 2 else self.given
+        return np.asarray(chosen, dtype=np.int64)

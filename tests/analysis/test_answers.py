@@ -1,0 +1,26 @@
+import numpy as np
+import pytest
+
+from mlops_tui.analysis.answers import Answers, Task
+
+
+def test_a_row_that_weighs_nearly_all_leaves_one_effective_row() -> None:
+    label = np.zeros(4)
+    assert Answers(Task.REGRESSION, label, label).effective == 4
+    assert Answers(Task.REGRESSION, label, label, weight=np.full(4, 1e12)).effective == pytest.approx(4)
+    assert Answers(Task.REGRESSION, label, label, weight=np.array([1, 1, 1, 1e12])).effective == pytest.approx(1)
+
+
+def test_a_class_is_the_most_probable_one_and_the_first_of_equal_ones() -> None:
+    given = np.array([[0.2, 0.5, 0.3], [0.4, 0.4, 0.2]])
+    assert Answers(Task.MULTICLASS, np.array([1, 0]), given, ("a", "b", "c")).decided.tolist() == [1, 0]
+    assert Answers(Task.MULTICLASS, np.array([1, 0]), np.array([2, 0]), ("a", "b", "c")).decided.tolist() == [2, 0]
+    with pytest.raises(ValueError, match="gives no classes"):
+        _ = Answers(Task.BINARY, np.array([True, False]), np.array([0.1, 0.2])).decided
+
+
+def test_answers_and_weights_belong_to_the_same_rows() -> None:
+    with pytest.raises(ValueError, match="2 labels but 3 answers"):
+        Answers(Task.REGRESSION, np.zeros(2), np.zeros(3))
+    with pytest.raises(ValueError, match="2 labels but 1 weights"):
+        Answers(Task.REGRESSION, np.zeros(2), np.zeros(2), weight=np.ones(1))
