@@ -249,7 +249,7 @@ class _Reader:
             options = [str(option) for option in get_args(hint)]
             if node.value not in options:
                 raise self.wrong(node, f"'{key}' is '{node.value}'.",
-                                 f"{nearest(node.value, options)} It may be {', '.join(options)}.".strip())
+                                 f"{nearest(node.value, options)} It may be {', '.join(filter(None, options))}.".strip())
             return node.value
         if hint is str and not node.tag.endswith(":null"):
             return node.value
