@@ -42,7 +42,7 @@ def said(**parts: str) -> list[str]:
 
 def test_a_multiclass_model_names_its_classes_in_their_order() -> None:
     found = model("multiclass", label=", classes: [on time, late, very late]", more="weight: seats")
-    assert found.label.classes == ("on time", "late", "very late") and found.weight == "seats"
+    assert (found.label.classes, found.weight) == (("on time", "late", "very late"), "seats")
 
 
 def test_classes_of_integers_are_the_texts_they_are_written_as() -> None:
