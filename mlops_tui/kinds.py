@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from mlops_tui.declare import Mistake, OutOf
 from mlops_tui.errors import nearest
-from mlops_tui.limits import METRICS, Range, impossible
+from mlops_tui.limits import METRICS_OF, Range, impossible
 
 LogicalType = Literal["string", "date", "timestamp", "time", "number", "integer", "boolean", "object", "array"]
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog"]
@@ -537,9 +537,9 @@ class Criterion:
 
     def mistakes_of(self, task: str) -> Iterator[Mistake]:
         """A metric that models of that task do not have; a limit that it cannot reach."""
-        known = METRICS[task]
+        known = METRICS_OF[task]
         if self.metric not in known:
-            others = [each for each, metrics in METRICS.items() if self.metric in metrics]
+            others = [each for each, metrics in METRICS_OF.items() if self.metric in metrics]
             what = f"{self.metric} is of {others[0]} models, not of {task} ones." if others else \
                 f"No metric '{self.metric}'."
             yield Mistake(what, ("metric",), nearest(self.metric, known) or f"Metrics: {', '.join(known)}.")

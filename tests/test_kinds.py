@@ -74,8 +74,8 @@ def test_a_task_is_one_of_three() -> None:
     ({"more": "weight: c"}, "6: 'c' cannot be what a row counts: it is the label or the time."),
     ({"more": "slices: [c]"}, "6: The label is what is predicted, so it is no slice."),
     ({"task": "regression", "more": "criteria: [{metric: roc_auc, at_least: 0.7}]"},
-     "6: roc_auc is of binary models, not of regression ones. Metrics: mae, rmse, median_absolute_error, mape, mase, "
-     "r2, mean_error."),
+     "6: roc_auc is of binary models, not of regression ones. Metrics: mae, rmse, median_ae, mape, mase, pinball_10, "
+     "pinball_90, r2, explained_variance, spearman, bias."),
     ({"task": "regression", "more": "criteria: [{metric: r2, at_least: 2}]"},
      "6: r2 lies at 1 or below, so at_least cannot be 2."),
     ({"task": "regression", "more": "criteria: [{metric: rsme, at_most: 2}]"},

@@ -7,7 +7,7 @@ from mlops_tui.analysis.verdict import Limits
 from mlops_tui.declare import parse
 from mlops_tui.errors import Unreadable
 from mlops_tui.kinds import Model, Monitor
-from mlops_tui.limits import LIMITS, METRICS
+from mlops_tui.limits import LIMITS, METRICS_OF
 from mlops_tui.modeling import _live
 
 MONITOR = "check: performance\nsubject: m\nlimits:\n  roc_auc: 70\n  precision: -1\n  recal: 0.5\nmin_rows: -5\n"
@@ -60,6 +60,6 @@ def test_each_check_has_its_own_limits(check: str, limits: str, what: str) -> No
 
 
 def test_what_may_be_declared_is_what_is_measured() -> None:
-    assert set(METRICS["binary"]) == set(MEASURED)
+    assert set(METRICS_OF["binary"]) == set(MEASURED)
     assert set(LIMITS["drift"]) == set(Limits.__dataclass_fields__)
     assert set(LIMITS["calibration"]) == set(_live.KNOWN)
