@@ -11,7 +11,7 @@ from mlops_tui.analysis.confusion import Confusion, confusion, decision_estimate
 from mlops_tui.analysis.groups import Grouped, coded, counted
 from mlops_tui.analysis.interval import Estimate, Resampling
 from mlops_tui.analysis.metrics import METRICS, estimate
-from mlops_tui.analysis.ranking import Curve, roc_curve
+from mlops_tui.analysis.ranking import Curve, PrecisionCurve, precision_curve, roc_curve
 
 # of each group: closed forms only, so that a hundred groups cost little more than one
 GROUP_METRICS = ("roc_auc", "accuracy", "precision", "recall", "specificity", "brier", "selection_rate",
@@ -43,6 +43,7 @@ class Evaluation:
     bins: tuple[ReliabilityBin, ...]
     ece: float
     curve: Curve
+    precision_curve: PrecisionCurve
 
     @property
     def prevalence(self) -> float:
@@ -63,7 +64,8 @@ def evaluation(
     labels: npt.ArrayLike, scores: npt.ArrayLike, threshold: float = 0.5,
     groups: npt.NDArray[np.str_] | None = None, resampling: Resampling | None = None,
 ) -> Evaluation:
-    """Every metric of `metrics.METRICS` at one threshold, calibration in ten bins, and the same by group.
+    """Every metric of `metrics.METRICS` at one threshold, calibration in ten bins, both curves with bands; and by group
+    those of GROUP_METRICS.
 
     Labels 0/1 of both classes, scores in [0, 1], groups as text, all (n,). Groups come in falling order of rows.
     ValueError for one class, NaN, scores outside [0, 1], unequal lengths.
@@ -74,7 +76,7 @@ def evaluation(
     return Evaluation(
         n=y.size, positives=int(y.sum()), threshold=threshold, confusion=confusion(y, p, threshold), metrics=measured,
         groups=() if groups is None else _groups(y, p, threshold, groups), bins=bins, ece=ece(bins),
-        curve=roc_curve(y, p),
+        curve=roc_curve(y, p), precision_curve=precision_curve(y, p),
     )
 
 
