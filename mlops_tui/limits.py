@@ -37,13 +37,13 @@ METRICS_OF: Mapping[str, Mapping[str, Range]] = {
                          "top_3_accuracy", "top_5_accuracy"), _SHARE), "mcc": _SIGNED, "kappa": _SIGNED,
         "log_loss": _LOSS, "brier": Range(0, 2)},
     "regression": {
-        **dict.fromkeys(("mae", "rmse", "median_ae", "mape", "pinball_10", "pinball_90"), _LOSS),
+        **dict.fromkeys(("mae", "rmse", "median_ae", "mape", "mase", "pinball_10", "pinball_90"), _LOSS),
         **dict.fromkeys(("r2", "explained_variance"), _BELOW_ONE), "spearman": _SIGNED,
         "bias": Range(-float("inf"))}}
 METRICS: Mapping[str, Range] = {**METRICS_OF["regression"], **METRICS_OF["multiclass"], **METRICS_OF["binary"]}
 LIMITS: Mapping[str, Mapping[str, Range]] = {
     "drift": dict.fromkeys(("ks", "v", "missing", "alpha", "power"), _INSIDE),
-    "performance": METRICS_OF["binary"],
+    "performance": METRICS,
     "calibration": {"ece": _SHARE, "in_the_large": _ABOVE},
     "health": {"z": _ABOVE, "missing": _SHARE, "distance": _SHARE},
     "stability": {"psi": _ABOVE, "watch": _ABOVE, "alpha": _INSIDE, "power": _INSIDE, "share": _SHARE},

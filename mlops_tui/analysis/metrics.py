@@ -7,7 +7,7 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
-from mlops_tui.analysis import multiclass, regression
+from mlops_tui.analysis import multiclass, regression, weighted
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Bools, Floats, labelled, two_classes
 from mlops_tui.analysis.calibration import brier_losses, log_losses, loss_bounds
@@ -96,16 +96,17 @@ def _belongs(metric: Metric, answers: Answers) -> None:
 def measured(metric: Metric, answers: Answers, resampling: Resampling | None = None) -> Estimate:
     """The metric of any task, weighted where the rows are, with interval, n and method; None with a reason.
 
-    Intervals: of binary answers as `estimate`; else by linearisation on a scale where errors are near normal (`t`,
-    `t-log`, `t-logit`, `fisher-z`), Wilson for accuracy and the shares of the top classes, order statistics for the
-    median. With weights the same linearisation holds (Hájek), Student's t has Kish's effective rows less 1, and there
-    is no interval where one row outweighs all others. n counts rows of some weight. ValueError as `linear`.
+    Intervals: of binary answers as `estimate` and `weighted.estimate`; else by linearisation on a scale where errors
+    are near normal (`t`, `t-log`, `t-logit`, `fisher-z`), Wilson for accuracy and the shares of the top classes, order
+    statistics for the median. With weights the same linearisation holds (Hájek), Student's t has Kish's effective rows
+    less 1, and there is no interval where one row outweighs all others. n counts rows of some weight. ValueError as
+    `linear`.
     """
     _belongs(metric, answers)
     level, rows = (resampling or Resampling()).level, checked(answers)
     if rows.task is Task.BINARY:
         if rows.weight is not None:
-            raise ValueError("weighted scores are not measured here")
+            return weighted.estimate(metric, rows.label, rows.given, rows.weight, level)
         return estimate(metric, rows.label, rows.given, resampling)
     found = linear(metric, rows)
     if isinstance(found, str):
