@@ -13,8 +13,9 @@ import pyarrow.parquet as pq
 
 from mlops_tui.analysis.interval import Contrast, Estimate
 from mlops_tui.analysis.metrics import METRICS, Metric, estimate
-from mlops_tui.analysis.paired import Verdict, paired_bootstrap, verdict
+from mlops_tui.analysis.paired import paired_bootstrap
 from mlops_tui.analysis.ranking import delong_test
+from mlops_tui.analysis.significance import Verdict, verdict
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Candidate, Model
 from mlops_tui.modeling._training import Job, Parts, Rows, preparation, split
