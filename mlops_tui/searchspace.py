@@ -24,7 +24,7 @@ def points(search: Search, most: int | None = None, seed: int = 0) -> tuple[list
     size = math.prod(map(len, lists.values()))
     if len(lists) == len(search) and (most is None or size <= most):
         return [dict(zip(lists, each, strict=True)) for each in product(*lists.values())], "grid"
-    chance, wanted, found = random.Random(seed), most or DRAWS, list[Point]()
+    chance, wanted, found = random.Random(seed), most or DRAWS, list[Point]()  # noqa: S311 - no secret
     for _ in range(100 * wanted):
         point = {name: _drawn(values, chance) for name, values in search.items()}
         if point not in found:
@@ -57,6 +57,19 @@ def at_the_edge(search: Search, tried: list[Point], name: str, value: Any) -> st
 
 def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def pointed(candidate: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
+    """The candidate with these parameters instead of its own; one of a step is spelled `stepclass__parameter`."""
+    if not candidate.get("steps"):
+        return {**candidate, "params": {**(candidate.get("params") or {}), **point}}
+    steps = [dict(each) for each in candidate["steps"]]
+    for name, value in point.items():
+        own, _, param = name.partition("__")
+        for step in steps:
+            if str(step["estimator"]).rpartition(".")[2].lower() == own:
+                step["params"] = {**(step.get("params") or {}), param: value}
+    return {**candidate, "steps": steps}
 
 
 def spelled(point: Mapping[str, Any]) -> str:

@@ -33,8 +33,8 @@ def above_chance(folds: Sequence[Answers], level: float = LEVEL) -> Chance:
     """Test that answers on each fold's test rows are independent of their permuted labels; large z: they know them.
 
     Labels that were permuted before anything was fitted are exchangeable within a fold's test rows to whoever has not
-    seen them. The agreement T = Σ a(i, y_i) then has the mean and variance of a random permutation (Hoeffding 1951, Ann.
-    Math. Stat. 22:558): of the ranks of a score and the label (binary, Wilcoxon's), of both ranks (regression,
+    seen them. The agreement T = Σ a(i, y_i) then has the mean and variance of a random permutation (Hoeffding 1951,
+    Ann. Math. Stat. 22:558): of the ranks of a score and the label (binary, Wilcoxon's), of both ranks (regression,
     Spearman's), of the probability given to the row's class (multiclass). Summed over folds, z is compared with the
     normal. ValueError for no folds, or answers that are the same on all rows.
     """

@@ -16,8 +16,10 @@ Choices = npt.NDArray[np.intp]
 
 @dataclass(frozen=True)
 class Nested:
-    """Scores of P points over J outer folds: `outer` (P, J) on each fold's test rows, of a fit to all its training rows;
-    `inner` (P, J) the mean over the inner folds within these; `test_share` is n_test/n_train.
+    """Scores of P points over J outer folds.
+
+    `outer` (P, J): on a fold's test rows, of a fit to all of its training rows; `inner` (P, J): the mean over the inner
+    folds within these. `test_share` is n_test/n_train.
 
     ValueError for other shapes, fewer than two folds, scores that are not finite.
     """
