@@ -7,8 +7,9 @@ import pytest
 from scipy import stats
 from statsmodels.stats.contingency_tables import mcnemar as statsmodels_mcnemar
 
+from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.interval import Contrast, Resampling
-from mlops_tui.analysis.metrics import METRICS, metric_value
+from mlops_tui.analysis.metrics import METRICS, metric_value, metrics_of
 from mlops_tui.analysis.paired import (
     Verdict,
     corrected_t,
@@ -97,7 +98,7 @@ def test_equal_decisions_do_not_differ_yet_leave_a_width() -> None:
         mcnemar_test([0, 1], [0], [0, 1])
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", metrics_of(Task.BINARY))
 def test_the_paired_bootstrap_is_a_bootstrap_of_rows(name: str) -> None:
     """Against 500 tables of resampled rows: spreads are known within 3.2 % (500) and 2.2 % (1000), so 20 % is five."""
     labels, a, b = models(1500, 3, better=0.3)
@@ -152,7 +153,7 @@ def test_equal_models_are_seldom_called_different(name: str) -> None:
 
 def test_the_same_scores_do_not_differ_and_the_seed_decides() -> None:
     labels, a, b = models(400, 2)
-    for name in METRICS:
+    for name in metrics_of(Task.BINARY):
         same = paired_bootstrap(METRICS[name], labels, a, a)
         assert (same.estimate, same.low, same.high, same.p_value) == (0, 0, 0, 1)
     one, two, other = (paired_bootstrap(METRICS["f1"], labels, a, b, Resampling(seed=s)) for s in (1, 1, 2))
