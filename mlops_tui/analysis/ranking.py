@@ -9,7 +9,16 @@ import numpy.typing as npt
 
 from mlops_tui.analysis.arrays import Bools, Counts, Floats, two_classes
 from mlops_tui.analysis.bands import precision_band, true_positive_band
-from mlops_tui.analysis.interval import Contrast, auc_interval, normal_p, student_p, student_quantile, wald
+from mlops_tui.analysis.interval import (
+    Contrast,
+    Interval,
+    auc_interval,
+    logit_interval,
+    normal_p,
+    student_p,
+    student_quantile,
+    wald,
+)
 
 SCORE_BINS = 4096
 
@@ -221,7 +230,29 @@ def average_precision_influence(labels: npt.ArrayLike, scores: npt.ArrayLike) ->
     The derivative of Σ wⱼyⱼ·precisionⱼ / Σ wⱼyⱼ: a row counts in its own term if positive, and in the precision of
     every positive at or below its score.
     """
+    return _average_precision(*two_classes(labels, scores))[1]
+
+
+def average_precision_interval(
+    labels: npt.ArrayLike, scores: npt.ArrayLike, level: float = 0.95
+) -> tuple[float, Interval | None]:
+    """The average precision and its interval on the logit scale (Boyd, Eng & Page 2013, ECML PKDD: better than the
+    bootstrap), with the variance of its linearisation and Student's t of positives − 1 degrees of freedom.
+
+    It is biased upwards where positives are few: by about 0.03 for 20 of them, and covers 93 % there. No interval for
+    one positive, or where the classes are separated. ValueError as `roc_auc`.
+    """
     y, s = two_classes(labels, scores)
+    value, influence = _average_precision(y, s)
+    positives, negatives = int(y.sum()), int(y.size - y.sum())
+    squares = [float(np.square(influence[side]).sum()) for side in (y, ~y)]
+    variance = sum(each * rows / max(rows - 1, 1) for each, rows in zip(squares, (positives, negatives), strict=True))
+    if positives < 2 or not 0 < value < 1 or variance <= 0:
+        return value, None
+    return value, logit_interval(value, variance, level, "linear-logit", positives - 1)
+
+
+def _average_precision(y: Bools, s: Floats) -> tuple[float, Floats]:
     order, reached, flagged = _from_top(y, s)
     gained, precision = np.diff(reached, prepend=0), reached / flagged
     average = float(np.sum(gained * precision) / y.sum())
@@ -230,7 +261,7 @@ def average_precision_influence(labels: npt.ArrayLike, scores: npt.ArrayLike) ->
     size = np.diff(flagged, prepend=0)
     influence = np.empty(y.size)
     influence[order] = np.repeat(precision - average + added, size) * y[order] - np.repeat(diluted, size)
-    return influence / float(y.sum())
+    return average, influence / float(y.sum())
 
 
 def score_edges(labels: npt.ArrayLike, scores: npt.ArrayLike, bins: int = SCORE_BINS) -> Floats:
