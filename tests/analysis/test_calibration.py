@@ -5,6 +5,7 @@ import pytest
 import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
@@ -102,7 +103,15 @@ def test_loss_bounds_need_rows_that_differ() -> None:
     assert loss_bounds(np.array([0.25])) is None
     bounds = loss_bounds(np.array([0.0, 0.0, 0.3]))
     assert bounds is not None
-    assert bounds[0] == 0
+    assert 0 < bounds[0] < 0.1 < bounds[1]
+    assert loss_bounds(np.array([0.0, 0.0, 0.3]), most=1.0) == (bounds[0], 1.0)
+
+
+def test_loss_bounds_are_students_on_the_log_scale() -> None:
+    losses = np.square(rng.random(50))
+    bounds, error = loss_bounds(losses), stats.sem(losses) / losses.mean()
+    half = stats.t.ppf(0.975, 49) * error
+    assert bounds == pytest.approx((losses.mean() * np.exp(-half), losses.mean() * np.exp(half)), rel=1e-12)
 
 
 def test_slope_and_intercept_are_statsmodels() -> None:
