@@ -35,7 +35,7 @@ NEEDED = ("roc_auc_ovr", "log_loss", "brier", "top_2_accuracy", "top_3_accuracy"
 @dataclass(frozen=True)
 class Trial:
     """What came of one training: models, their features, what the estimators read once these were prepared and how,
-    their scores' snapshot, measurements and contrasts."""
+    their scores' snapshot, answers on the test rows, measurements and contrasts."""
 
     job: Job
     rows: Rows
@@ -45,6 +45,7 @@ class Trial:
     reads: Sequence[Mapping[str, Any]]
     prepared: Mapping[str, Any] | None
     scores: str
+    answers: Mapping[str, Answers]
     measured: Mapping[str, Mapping[str, Estimate]]
     contrasts: Mapping[str, Sequence[Mapping[str, Any]]]
 
@@ -74,8 +75,8 @@ def trial(session: Session, rows: Rows, folder: Path, job: Job, candidates: Mapp
     rungs = [name for name in models if name not in candidates]
     contrasts = {name: [_contrast(metrics[0], {each: (given[each], values[each]) for each in (name, rung)}, scale)
                         for rung in rungs] for name in candidates}
-    return Trial(job, rows, parts, models, told["inputs"], told["reads"], told["prepared"], stored.id, values,
-                 contrasts)
+    return Trial(job, rows, parts, models, told["inputs"], told["reads"], told["prepared"], stored.id, given,
+                 values, contrasts)
 
 
 def _naive(parts: Parts) -> dict[str, Mapping[str, Any]]:
