@@ -15,9 +15,10 @@ from sklearn.datasets import load_diabetes, load_wine
 
 from mlops_tui.commands import Outcome
 from mlops_tui.opening import open_project
+from mlops_tui.render.json import as_json
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.view import Status
-from store.facts import Trained
+from store.facts import Promotion, Trained
 
 FIRST = datetime(2024, 1, 1, tzinfo=UTC)
 DATASET = """
@@ -234,3 +235,75 @@ def test_mlflow_serves_numbers_and_the_probabilities_of_classes(
         columns = [fact.candidate, *(f"{fact.candidate}:{each}" for each in fact.detail["classes"])]
         expected = np.column_stack([table[name].to_numpy() for name in columns[-max(shape[-1], 1):]])
         assert np.allclose(answers.reshape(expected.shape), expected)
+
+
+# -- in service -----------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def serving(diabetes: tuple[Session, Outcome], wine: tuple[Session, Outcome],
+            tmp_path_factory: pytest.TempPathFactory) -> dict[str, Session]:
+    """Copies of both projects in which a version serves and its last day is scored."""
+    found = {}
+    for task, (session, _) in (("regression", diabetes), ("multiclass", wine)):
+        root = tmp_path_factory.mktemp("serving") / "copy"
+        shutil.copytree(session.declared().root, root)
+        copy = open_project(root, person="ana", clock=session.clock, source="test")
+        version = trained(copy)[-1].version
+        copy.ledger.append(Promotion(subject="m", version=version, previous="", approval="", evidence=""))
+        ran(copy, "score", "m", "--day", str(last_day(copy)))
+        found[task] = copy
+    return found
+
+
+def last_day(session: Session) -> str:
+    return max(file.partition["day"] for file in session.snapshot("m.features").files)
+
+
+def logged(session: Session) -> pa.Table:
+    log, lake = session.snapshot("m.predictions"), session.data()
+    return lake.connect().sql(f"SELECT * FROM {lake.scan(log)} ORDER BY \"at\", id").to_arrow_table()
+
+
+def test_logged_answers_are_what_training_scored(serving: dict[str, Session]) -> None:
+    for task, session in serving.items():
+        table, before, fact = logged(session), scores(session), trained(session)[-1]
+        before = before.slice(before.num_rows - table.num_rows)
+        if task == "regression":
+            assert np.allclose(table["score"], before[fact.candidate])
+            continue
+        assert table["answer"].to_pylist() == before[fact.candidate].to_pylist()
+        for each in fact.detail["classes"]:
+            assert np.allclose(table[f"answer:{each}"], before[f"{fact.candidate}:{each}"])
+        assert np.allclose(table["score"], np.max([table[f"answer:{each}"] for each in fact.detail["classes"]], axis=0))
+
+
+def test_performance_in_service_is_measured_by_the_metrics_of_the_task(serving: dict[str, Session]) -> None:
+    regression = serving["regression"]
+    outcome = ran(regression, "performance", "m", "--window", "20d")
+    rows = {row["metric"]: row for row in outcome.view.table("metrics").rows}
+    log, before = logged(regression), scores(regression)
+    came = before["y"].to_numpy()[-log.num_rows:]
+    assert rows["mae"]["value"] == pytest.approx(np.abs(came - log["score"].to_numpy()).mean())
+    assert set(rows) == {"rmse", "mae", "r2", "bias"}
+    rows = {row["metric"]: row for row in
+            ran(serving["multiclass"], "performance", "m", "--window", "20d").view.table("metrics").rows}
+    log, before = logged(serving["multiclass"]), scores(serving["multiclass"])
+    right = np.array(log["answer"].to_pylist()) == np.array(before["y"].to_pylist()[-log.num_rows:])
+    assert rows["accuracy"]["value"] == pytest.approx(np.average(right, weights=before["weight"].to_numpy()[
+        -log.num_rows:]))
+
+
+@pytest.mark.parametrize("task", ["regression", "multiclass"])
+@pytest.mark.parametrize("argv", [
+    ("model", "list"), ("model", "show", "m"), ("status",), ("baseline", "m"), ("evaluate", "m"), ("compare", "m@1"),
+    ("promote", "m@1"), ("drift", "m", "--window", "2d"), ("performance", "m@1", "--window", "20d"),
+    ("performance", "m"), ("calibration", "m"), ("calibration", "m@1"), ("remedy", "m"), ("stability", "m"),
+    ("windows", "m")])
+def test_every_command_about_a_model_answers_or_says_why_not(
+        serving: dict[str, Session], task: str, argv: tuple[str, ...]) -> None:
+    outcome = serving[task].perform(argv)
+    assert outcome.exit != 3, (outcome.view.title, outcome.error)
+    if outcome.error is not None:
+        assert outcome.error["next"] or outcome.error["where"]
+        json.loads(as_json(outcome.view, argv))
