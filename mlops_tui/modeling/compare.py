@@ -12,8 +12,9 @@ from mlops_tui import gates, rivals
 from mlops_tui.analysis.interval import Contrast, Estimate, Resampling
 from mlops_tui.analysis.metrics import METRICS, Family, Metric, estimate, metric_value
 from mlops_tui.analysis.multiplicity import holm
-from mlops_tui.analysis.paired import Verdict, corrected_t, mcnemar_test, paired_bootstrap, verdict
+from mlops_tui.analysis.paired import corrected_t, mcnemar_test, paired_bootstrap
 from mlops_tui.analysis.ranking import delong, delong_contrast, roc_curve
+from mlops_tui.analysis.significance import Verdict, verdict
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput, NotFound
 from mlops_tui.modeling._heldout import Version, of_file, version
