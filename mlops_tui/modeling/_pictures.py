@@ -1,6 +1,7 @@
 """What an evaluation looks like: curves and bins of a classifier, the confusion of classes, errors of numbers."""
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 import numpy as np
 
@@ -73,7 +74,7 @@ def histogram(answers: Answers) -> Series:
     weight = np.ones(answers.n) if answers.weight is None else answers.weight
     no, yes = (np.bincount(cell[of], weight[of], BINS) / max(weight[of].sum(), 1e-300)
                for of in (~answers.label, answers.label))
-    names = tuple(f"{low:.1f}–{high:.1f}" for low, high in zip(edges[:-1], edges[1:], strict=True))
+    names = tuple(f"{low:.1f}–{high:.1f}" for low, high in pairwise(edges))
     return Series("scores", "bins", names, tuple(no.tolist()), other=tuple(yes.tolist()), names=("no rows", "yes rows"),
                   title="Scores of no rows and of yes rows, in shares", x_label="score", y_label="share of the class")
 

@@ -21,7 +21,7 @@ from mlops_tui.modeling._evaluated import (
     title,
     warnings,
 )
-from mlops_tui.modeling._heldout import Version, columns_of, finding, judged, of_file, small_enough, tested, version
+from mlops_tui.modeling._heldout import Version, columns_of, finding, judged, own_answers, small_enough, version
 from mlops_tui.modeling._pictures import FIRST, PICTURES
 from mlops_tui.modeling._scored import need_probabilities
 from mlops_tui.moments import told
@@ -29,6 +29,7 @@ from mlops_tui.session import Session
 from mlops_tui.view import Action, Column, Facts, Part, Row, Status, Table, Text, View, worst
 from store.columns import Texts
 
+FILES = (".parquet", ".csv", ".json")
 MOST = 1000   # groups: a column with more is no grouping
 DRAWN = tuple(dict.fromkeys(name for each in PICTURES.values() for name in each))
 
@@ -72,14 +73,21 @@ def evaluate(session: Session, what: str, label: str | None, score: str | None, 
              mlops-tui evaluate flights-delay@challenger --group carrier
     """
     wanted = Wanted(threshold, tuple(dict.fromkeys(group)), picture)
-    options = {"label": label, "score": score, "prediction": prediction, "probability": probability or None,
-               "weight": weight}
-    if not of_file(what, "label", **options):
+    if not _is_file(what, label, (score, prediction, *probability, weight)):
         if task != "auto":
             raise BadInput("The task of a model is declared.", next="Leave out --task.")
         return _of_model(session, what, wanted)
     asked = Asked(str(label), score, prediction, _columns(probability), weight, None if task == "auto" else Task(task))
     return _of_file(local_path(session, what), asked, wanted)
+
+
+def _is_file(what: str, label: str | None, answered_by: Sequence[str | None]) -> bool:
+    """Whether WHAT is a file, which needs a label; a declared model has no such options."""
+    named = Path(what).suffix.lower() in FILES or label is not None or any(answered_by)
+    if named and label is None:
+        raise BadInput("A file needs --label, and what the model answered: --score, --prediction or --probability.",
+                       next="A declared model needs none of them.")
+    return named
 
 
 def _columns(probability: Sequence[str]) -> Mapping[str, str]:
@@ -128,7 +136,7 @@ def _of_model(session: Session, text: str, wanted: Wanted) -> View:
         raise BadInput(f"The threshold of {trained.subject} is declared: {chosen.model.threshold:g}.",
                        where=str(session.declared().path_of("model", trained.subject)),
                        next="Change `threshold:` there, and leave out --threshold.")
-    answers = tested(session, chosen)
+    answers = own_answers(session, chosen)
     if answers.task is Task.BINARY:
         need_probabilities(name, trained.candidate, answers.given,
                            "Let the candidate give probabilities, and train it again.")
@@ -150,8 +158,9 @@ def _of_model(session: Session, text: str, wanted: Wanted) -> View:
 def _criteria(rows: Sequence[Row]) -> list[Table]:
     if not rows:
         return []
+    why = () if all(row["verdict"] == "met" for row in rows) else ("reason",)
     return [Table.of("criteria", rows, "metric", Column("limit", digits=4), Column("value", digits=4),
-                     Column("low", digits=4), Column("high", digits=4), "verdict", "reason", title="Criteria")]
+                     Column("low", digits=4), Column("high", digits=4), "verdict", *why, title="Criteria")]
 
 
 def _sentence(said: str, found: Evaluated) -> str:
