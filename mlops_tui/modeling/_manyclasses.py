@@ -14,7 +14,7 @@ from mlops_tui.modeling._heldout import Version
 from mlops_tui.modeling._pictures import reliability_diagram
 from mlops_tui.modeling._testrows import weights_of
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Status, Table, Text, View
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View
 from store.columns import NULL, Texts, read_columns
 from store.quoting import quote
 

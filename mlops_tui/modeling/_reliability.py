@@ -184,7 +184,8 @@ def remedies(found: Judged, how: str) -> list[str]:
         return []
     on = "later rows than it was fitted on" if found.forward else "rows it was not fitted on"
     return [f"{mend.name.capitalize()} lowers the log loss by {-mend.change:.4f} [{-mend.high:.4f}, {-mend.low:.4f}] "
-            f"and the ECE from {base.ece or 0:.3f} to {mend.ece or 0:.3f}, on {on}.", f"To have it: {how.format(mend.name)}"]
+            f"and the ECE from {base.ece or 0:.3f} to {mend.ece or 0:.3f}, on {on}.",
+            f"To have it: {how.format(mend.name)}"]
 
 
 def bins_table(bins: tuple[ReliabilityBin, ...]) -> Table:

@@ -43,7 +43,7 @@ class Asked:
 
 @measure
 @click.argument("what")
-@click.option("--label", default=None, help="File: column of 0 and 1, or true and false; with --probability of classes.")
+@click.option("--label", default=None, help="File: column of 0 and 1, true and false; with --probability, classes.")
 @click.option("--score", default=None, help="File: column with the probability of a 1.")
 @click.option("--probability", multiple=True, metavar="CLASS=COLUMN",
               help="File, several classes: the column with the probability of each; once for every class.")
