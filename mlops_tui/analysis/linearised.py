@@ -48,7 +48,7 @@ def _decision(metric: Metric, answers: Answers, share: Floats) -> tuple[float, F
     y, s = labelled(answers.label, answers.given)
     rule, yes = DECISIONS[metric.id], s >= metric.threshold
     cell = np.where(yes, np.where(y, 0, 1), np.where(y, 2, 3))
-    cells = np.bincount(cell, weights=share, minlength=4)
+    cells = np.bincount(cell, weights=share, minlength=4).astype(np.float64)
     value = float(rule.value(cells[:, None])[0])
     if not np.isfinite(value):
         raise ValueError(f"{metric.id} is undefined: {rule.undefined}")

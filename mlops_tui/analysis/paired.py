@@ -39,6 +39,7 @@ Difference = Callable[[Floats], Floats]
 FEW_DISCORDANT = 25  # below this the chi-square of McNemar's statistic is not to be trusted (Fagerland et al. 2013)
 WHOLE_ROWS = 10_000  # up to here each row is resampled; above, 1000 passes over them would take minutes
 LINEAR_BINS = 4096
+ROUNDED = 1e-12  # what rounding leaves of a number, as a share of it
 FEW_CLUSTERS = 20  # below this their sums are too few to know how much they vary (Cameron, Gelbach & Miller 2008)
 RESAMPLED = {"roc_auc": resampled_auc, "average_precision": resampled_average_precision}
 INFLUENCE = {"roc_auc": auc_influence, "average_precision": average_precision_influence}
@@ -113,9 +114,9 @@ def linear_t(metric: Metric, a: Answers, b: Answers, level: float = 0.95,
     value_a, moved_a = linearised(metric, a)
     value_b, moved_b = linearised(metric, b)
     estimate, moved, share = value_a - value_b, moved_a - moved_b, shares(a)
-    if np.abs(moved).max(initial=0.0) <= 1e-14 * max(np.abs(moved_a).max(), np.abs(moved_b).max()):  # what rounding leaves
-        return _no_spread(0.0 if np.isclose(value_a, value_b, rtol=1e-12, atol=0) else estimate,
-                          bool(np.isclose(value_a, value_b, rtol=1e-12, atol=0)), "t")
+    if np.abs(moved).max() <= ROUNDED * max(np.abs(moved_a).max(), np.abs(moved_b).max()):
+        same = bool(np.isclose(value_a, value_b, rtol=ROUNDED, atol=0))
+        return _no_spread(0.0 if same else estimate, same, "t")
     reason = too_uneven(checked(a))
     if reason:
         return Contrast(estimate, None, None, None, None, "t", reason)
@@ -135,7 +136,8 @@ def linear_t(metric: Metric, a: Answers, b: Answers, level: float = 0.95,
         half = student_quantile(df, level) * error
         return estimate - half, estimate + half
 
-    return Contrast(estimate, *bounds(level), estimate / error, student_p(estimate / error, df), "t", few, error, bounds)
+    statistic = estimate / error
+    return Contrast(estimate, *bounds(level), statistic, student_p(statistic, df), "t", few, error, bounds)
 
 
 def _spread(moved: Floats, share: Floats) -> float:
@@ -152,7 +154,7 @@ def _sums(moved: Floats, cluster: npt.ArrayLike) -> Floats:
         raise ValueError(f"{moved.size} rows but {of.size} names of clusters")
     if names.size < 2:
         raise ValueError(f"all rows are in one cluster, {names[0]}")
-    return np.bincount(of, weights=moved)
+    return np.bincount(of, weights=moved).astype(np.float64)
 
 
 def _linear_bootstrap(metric: Metric, a: Answers, b: Answers, how: Resampling,
@@ -255,7 +257,7 @@ def _mcnemar_of(right_a: Bools, right_b: Bools, method: McNemar, level: float) -
 
     error = math.sqrt(only_a + only_b - (only_a - only_b) ** 2 / n) / n
     return Contrast((only_a - only_b) / n, *bounds(level), statistic, p, used,
-                    "" if only_a + only_b else "both are right in the same rows", error, bounds)
+                    "" if only_a + only_b else "both are right and wrong alike on every row", error, bounds)
 
 
 def paired_bootstrap(
