@@ -78,6 +78,6 @@ def _view(finding: Finding, seen: Matured, rows: list[Row], origin: str) -> View
     table = Table.of("measures", rows, "measure", Column("value", digits=3), Column("limit", digits=3), "status",
                      "reason")
     picture = (reliability_diagram(reliability(seen.label, seen.score)),) if seen.n > 1 else ()
-    return View(finding.title, Status(finding.status), (Facts(facts), table, *picture),
+    return View(finding.title, Status(finding.status), (*picture, Facts(facts), table),
                 (Action("How well?", ("performance", finding.subject)),
                  Action("What would help?", ("remedy", finding.subject))))
