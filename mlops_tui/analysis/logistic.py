@@ -28,8 +28,8 @@ def logistic(columns: Floats, targets: Floats, offset: Floats | None = None,
     """Maximum likelihood of P(target = 1) = expit(columns @ β + offset), no penalty (McCullagh & Nelder 1989, §4.4).
 
     `columns` (n, k) with a column of ones where an intercept is wanted; `targets` (n,) in [0, 1], fractions allowed (as
-    Platt's smoothed targets are); `weights` (n,): how many rows each stands for. Newton with step halving. Raises NoOptimum for perfectly separated classes and for
-    columns that depend on each other.
+    Platt's smoothed targets are); `weights` (n,): how many rows each stands for. Newton with step halving. Raises
+    NoOptimum for perfectly separated classes and for columns that depend on each other.
     """
     shift = np.zeros(len(targets)) if offset is None else offset
     rows = np.ones(len(targets)) if weights is None else weights

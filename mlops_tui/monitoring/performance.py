@@ -157,7 +157,7 @@ def _view(finding: Finding, seen: Matured, rows: list[Row], status: Status, orig
 
 
 def _daily(seen: Matured) -> tuple[Series, ...]:
-    """What was seen and predicted by day, with the interval of what was seen: share of yes or of right answers, mean."""
+    """What was seen and predicted by day, with the interval of what was seen: share of yes, of right answers, mean."""
     if seen.n == 0:
         return ()
     days, place = np.unique(seen.day, return_inverse=True)

@@ -53,7 +53,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Made:
                                                              pa.timestamp("us", "UTC")), **columns})
         types = {name: "timestamp" if name == "at" else "string" if pa.types.is_string(table[name].type) else "number"
                  for name in table.column_names}
-        listed = "\n".join(f"      - {{name: {name}, logicalType: {type}{', primaryKey: true' if name in keys else ''}}}"
+        listed = "\n".join(f"      - {{name: {name}, logicalType: {type}, primaryKey: {str(name in keys).lower()}}}"
                            for name, type in {**types, "day": "string"}.items())
         written = {"mlops.yaml": "project: tasks\ntimezone: UTC\nclock: replay\n",
                    "team.yaml": "people: {ana: {roles: [engineer], simulated: true}}\n",
@@ -68,8 +68,8 @@ def made(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Made:
         session = open_project(root, person="ana", clock=ReplayClock(end), source="test")
         connection = session.data().connect()
         connection.register("raw", table)
-        session.commit(session.data().write("rows", "SELECT *, strftime(\"at\", '%Y-%m-%d') AS day FROM raw", sort=("id",),
-                                            partition_by=("day",), connection=connection))
+        query = "SELECT *, strftime(\"at\", '%Y-%m-%d') AS day FROM raw"
+        session.commit(session.data().write("rows", query, sort=("id",), partition_by=("day",), connection=connection))
         return session
 
     return project
