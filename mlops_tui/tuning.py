@@ -28,11 +28,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from joblib import Parallel, delayed, parallel_config
 
-from mlops_tui import fitting
+from mlops_tui import candidates, fitting
 from mlops_tui.analysis.answers import Answers, Task
-from mlops_tui.analysis.permuted import above_chance
 from mlops_tui.analysis.metrics import METRICS, Family, metric_value
 from mlops_tui.analysis.nested import Nested
+from mlops_tui.analysis.permuted import above_chance
 from mlops_tui.child import function_of
 from mlops_tui.errors import BadInput
 from mlops_tui.frames import frame_of
@@ -153,8 +153,8 @@ def _answers(work: Work, number: int, train: Part, test: Part) -> Answers:
     where = f"candidate {work.asked['name']}, {spelled(point)}"
     random.seed(work.seed)
     np.random.seed(work.seed)  # estimators without a random_state draw from here
-    made = fitting._candidate(work.asked["name"], pointed(work.asked["candidate"], point), _function)()
-    model = fitting.seeded(made if work.asked["raw"] else fitting.piped(made, train.features), work.seed)
+    made = candidates.maker(work.asked["name"], pointed(work.asked["candidate"], point), _function)()
+    model = candidates.seeded(made if work.asked["raw"] else candidates.piped(made, train.features), work.seed)
     try:
         model.fit(train.features, train.label)
     except ValueError as problem:
