@@ -15,7 +15,7 @@ from mlops_tui.errors import BadInput, NotDeclared, nearest
 from mlops_tui.kinds import Candidate
 from mlops_tui.modeling._training import Job, Rows, candidate_key, code_digest
 from mlops_tui.modeling._training import rows as training_rows
-from mlops_tui.modeling._trial import Trial, as_json, dumped, metrics_of, standing, trial
+from mlops_tui.modeling._trial import MASE, Trial, as_json, dumped, metrics_of, named, placed, standing, trial
 from mlops_tui.moments import moment, told
 from mlops_tui.session import Session
 from mlops_tui.transforms.frozen import canonical, digest_of
@@ -137,12 +137,21 @@ def _fact(session: Session, tried: Trial, name: str, version: Version, key: str)
         artifact=version.digest, training=tried.rows.rows.id, declaration=session.declaration("model", job.name),
         seed=job.model.seed, window=(str(job.days[0]), str(job.days[1])), metrics=as_json(tried.measured[name]),
         scores=tried.scores, detail={
-            **tried.parts.detail, "metric": metric.id, "best_baseline": best,
+            **tried.parts.detail, **tasked(tried), "metric": metric.id, "best_baseline": best,
             "beats_baseline": all(each["verdict"] == "better" for each in contrasts), "contrasts": contrasts,
             "baselines": {rung: as_json(tried.measured[rung]) for rung in tried.ladder()},
             "descriptions": {each: tried.models[each]["description"] for each in (name, *tried.ladder())},
             "features": tried.rows.features.id, "labels": tried.rows.labels.id, "inputs": list(tried.inputs),
             **_steps(tried), "seconds": model["seconds"], "notes": list(model["notes"])})
+
+
+def tasked(tried: Trial) -> dict[str, Any]:
+    """What a version answers: its task, classes in order and weight; and how its naive baselines came about."""
+    model, recent = tried.job.model, tried.parts.recent
+    found: dict[str, Any] = {"task": model.task, "classes": list(tried.parts.classes), "weight": model.weight}
+    if recent is not None:
+        found |= {"mase_scale": recent.scale, "baseline_notes": list(recent.notes)}
+    return found
 
 
 def _steps(tried: Trial) -> dict[str, Any]:
@@ -158,14 +167,14 @@ def _steps(tried: Trial) -> dict[str, Any]:
 def _view(job: Job, versions: Sequence[Trained], new: int) -> View:
     """What is known of the versions, whether they were trained now or before; the best one gives the facts."""
     metric = versions[0].detail["metric"]
-    sign = 1 if METRICS[metric].higher_is_better else -1
-    best = max(versions, key=lambda fact: sign * (fact.metrics[metric]["value"] or 0.0))
-    beats = bool(best.detail["beats_baseline"])
-    measured = best.metrics[metric]
+    best = max(versions, key=lambda fact: placed(named(metric), fact.metrics[metric]["value"]))
+    beats, measured = bool(best.detail["beats_baseline"]), best.metrics[metric]
     range_ = f" [{measured['low']:.3f}, {measured['high']:.3f}]" if measured["low"] is not None else ""
-    title = (f"{job.name} {best.version} ({best.candidate}): {metric} {measured['value']:.3f}{range_}, "
+    value = "is not known" if measured["value"] is None else f"{measured['value']:.3f}"
+    title = (f"{job.name} {best.version} ({best.candidate}): {metric} {value}{range_}, "
              f"{'beats every baseline' if beats else 'does not beat the baselines'}")
     notes = [f"{fact.candidate}: {note}" for fact in versions for note in fact.detail["notes"]]
+    notes += best.detail.get("baseline_notes", [])
     parts: list[Part] = [Facts(_facts(best, new)), _candidates_table(versions), _comparisons(versions)]
     parts += [Text("\n".join(notes))] if notes else []
     actions = (Action("Promote it", ("promote", f"{job.name}@{best.version}")),) if beats else ()
@@ -187,7 +196,8 @@ def _candidates_table(versions: Sequence[Trained]) -> Table:
     detail = versions[0].detail
     models = [(fact.candidate, fact.version, fact.metrics) for fact in versions]
     models += [(each["baseline"], "", detail["baselines"][each["baseline"]]) for each in detail["contrasts"]]
-    order = sorted(versions[0].metrics, key=lambda name: (name != detail["metric"], tuple(METRICS).index(name)))
+    places = {name: place for place, name in enumerate((*METRICS, MASE.id))}
+    order = sorted(versions[0].metrics, key=lambda name: (name != detail["metric"], places[name]))
     rows: list[Row] = [{"model": name, "version": version or None, "metric": metric, **_numbers(metrics[metric])}
                        for name, version, metrics in models for metric in order]
     return Table.of("candidates", rows, "model", "version", "metric", *NUMBERS, "n", title="On the test rows")
