@@ -113,7 +113,7 @@ def reliability(
     filled = np.flatnonzero(n if w is None else np.bincount(cell, w, n.size))
 
     def total(values: Floats | Bools) -> Floats:
-        return np.bincount(cell, values if w is None else values * w, n.size)[filled]
+        return np.bincount(cell, values if w is None else values * w, n.size)[filled].astype(np.float64)
 
     weight = n[filled].astype(np.float64) if w is None else np.bincount(cell, w, n.size)[filled]
     effective = weight if w is None else weight**2 / np.bincount(cell, np.square(w), n.size)[filled]

@@ -186,7 +186,7 @@ def _isotonic_map(scores: Floats, weight: Floats, rows: Floats) -> Isotonic:
 def _rising(slope: float) -> float:
     """The slope; ValueError where the map would turn the order of the scores round."""
     if slope <= 0:
-        raise ValueError("the scores run against the outcomes: a recalibration keeps their order")
+        raise ValueError("the scores do not rise with the outcomes, and a recalibration keeps their order")
     return slope
 
 
