@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from mlops_tui import folds, gates, rivals
+from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.calibration import ece, reliability
 from mlops_tui.analysis.interval import Contrast, Estimate
 from mlops_tui.analysis.metrics import METRICS
-from mlops_tui.analysis.paired import paired_bootstrap
-from mlops_tui.analysis.ranking import delong_test
+from mlops_tui.analysis.paired import contrast
 from mlops_tui.errors import NotFound
 from mlops_tui.folds import ModelState
 from mlops_tui.project import Project
@@ -68,6 +68,8 @@ def _calibration(session: Session, case: gates.Case, trained: Trained) -> tuple[
     scores, reason = rivals.scores_of(session, case.model, trained)
     if scores is None:
         return None, reason
+    if rivals.task_of(trained) is not Task.BINARY:
+        return None, f"the calibration of a {rivals.task_of(trained)} model is not measured here"
     label, score = rivals.held_out(session, case.model, trained, scores)
     if not label.size:
         return None, "there are no test rows"
@@ -88,9 +90,9 @@ def _lead(session: Session, case: gates.Case, trained: Trained,
             "the champion has scored none of its test rows"
         how, way = rivals.way_out(session, case.model, trained, champion)
         return None, rows.n, f"{said}: {how}", way
-    metric = METRICS.get(str(trained.detail.get("metric", "roc_auc")), METRICS["roc_auc"])
-    found = delong_test(rows.label, rows.mine.given, rows.theirs.given) if metric.id == "roc_auc" else \
-        paired_bootstrap(metric, rows.label, rows.mine.given, rows.theirs.given)
+    name = str(trained.detail.get("metric", "roc_auc"))
+    metric = METRICS["mae" if name == "mase" else name]  # in units of each training's own
+    found = contrast(metric, rows.mine, rows.theirs)
     return found if metric.higher_is_better else _turned(found), rows.n, found.reason, ()
 
 
