@@ -248,7 +248,9 @@ def folds(labels: npt.ArrayLike, count: int, seed: int) -> npt.NDArray[np.int64]
         return generator.integers(0, count, y.size, dtype=np.uint8).astype(np.int64)
     out = np.empty(y.size, dtype=np.int64)
     for rows in (np.flatnonzero(y), np.flatnonzero(~y)):
-        out[generator.permutation(rows)] = np.arange(rows.size) % count
+        dealt = (np.arange(rows.size) % count).astype(np.min_scalar_type(count))
+        generator.shuffle(dealt)  # small numbers stay in the processor's cache
+        out[rows] = dealt
     return out
 
 

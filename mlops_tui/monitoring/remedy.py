@@ -85,6 +85,9 @@ def remedy(session: Session, model: str, length: str) -> View:
 
 def money(model: Model) -> tuple[Costs, str]:
     """What a missed positive and a false alarm cost, and in which currency; BadInput where it is not declared."""
+    if model.task != "binary":
+        raise BadInput(f"Remedies move the threshold or the share of yes; a {model.task} model has neither.",
+                       next="Train it again on newer rows: mlops-tui train MODEL")
     if model.value is None or not model.value.false_alarm:
         raise BadInput("The model's 'value' does not say what a right answer and a false alarm are worth.",
                        next="Declare value: {kpi: …, per: true positive, worth: 40 EUR, false_alarm: 10 EUR}.")
