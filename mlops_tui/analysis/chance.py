@@ -147,13 +147,13 @@ def tilts(labels: npt.ArrayLike, scores: npt.ArrayLike, groups: npt.NDArray[np.s
     y, p = probabilities(labels, scores)
     w = np.ones(y.size) if weights is None else shares(weights, y.size) * y.size
     if groups is None:
-        names, n, whole = np.array([""]), np.array([y.size]), True
+        names, n, of, whole = np.array([""]), np.array([y.size]), np.zeros(0, dtype=np.int64), True
     else:
         names, of = np.unique(groups, return_inverse=True)
         n, whole = np.bincount(of), False
 
     def summed(values: Floats) -> Floats:
-        return np.array([values.sum()]) if whole else np.bincount(of, values)
+        return np.array([values.sum()]) if whole else np.bincount(of, values).astype(np.float64)
 
     total = np.maximum(summed(w), 1e-300)
     effective = total**2 / np.maximum(summed(np.square(w)), 1e-300)
