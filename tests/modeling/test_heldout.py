@@ -255,3 +255,36 @@ def test_rows_that_only_one_scored_wait_for_the_log(ana: Session, made: Any) -> 
         f"FROM {lake.scan(later)}"), sort=("id",), partition_by=("day",)))
     facts = ana.perform(("compare", MODEL)).view.facts()
     assert (facts["source"], facts["rows"]) == ("the prediction log", ROWS)
+
+
+def test_a_version_that_does_not_serve_is_calibrated_on_its_test_rows(ana: Session, tmp_path: Path) -> None:
+    file, ana = exported(ana, tmp_path / "rows.parquet"), at_the_terminal(ana)
+    mine = document(ana.perform(("calibration", f"{MODEL}@2", "--group", "carrier")))
+    theirs = document(ana.perform(("calibration", str(file), "--label", "late", "--score", "v2", "--group", "carrier")))
+    for table in ("bins", "groups", "tests"):
+        assert mine["tables"][table] == theirs["tables"][table]
+    assert mine["series"]["reliability"] == theirs["series"]["reliability"]
+    assert (mine["facts"]["version"], mine["facts"]["fitted_on"]) == ("2", "earlier rows")
+    [fact] = [entry.fact for entry in ana.ledger.entries("finding") if isinstance(entry.fact, Finding)]
+    assert (fact.check, fact.version, fact.limit, fact.window) == ("calibration", "2", 0.05, ("", ""))
+    assert (fact.value, fact.low, fact.high) == tuple(mine["facts"][name] for name in ("ece", "ece_low", "ece_high"))
+    assert fact.status == "fail"
+    assert "predicted" not in fact.detail, "that is for what was seen in service"
+
+
+def test_the_champion_is_calibrated_in_service_unless_its_test_rows_are_asked_for(ana: Session) -> None:
+    assert "has no data yet" in refusal(ana.perform(("calibration", MODEL)))[0]
+    assert "has no data yet" in refusal(ana.perform(("calibration", f"{MODEL}@1")))[0]
+    assert document(ana.perform(("calibration", f"{MODEL}@1", "--test")))["facts"]["version"] == "1"
+    assert document(ana.perform(("calibration", MODEL, "--test")))["facts"]["version"] == "2", "the challenger"
+    assert refusal(ana.perform(("calibration", MODEL, "--test", "--window", "7d")))[1] == (
+        "Leave out --window and --monitor.")
+    assert refusal(ana.perform(("calibration", MODEL, "--group", "carrier")))[1] == "Add --test."
+    assert "declares `weight:`" in refusal(ana.perform(("calibration", MODEL, "--weight", "w")))[1]
+
+
+def test_what_would_mend_a_version_is_a_key_of_its_candidate_and_a_command(ana: Session) -> None:
+    view = ana.perform(("calibration", f"{MODEL}@2")).view
+    words = "\n".join(str(getattr(part, "body", "")) for part in view.parts)
+    assert f"under logistic in models/{MODEL}.yaml, and train it." in words
+    assert view.actions[0].argv == ("train", MODEL, "--candidate", "logistic")
