@@ -133,7 +133,8 @@ def test_the_challenger_is_judged_by_the_criteria_and_the_finding_is_kept(ana: S
     assert fact.declaration == ana.declared().fingerprint("model", MODEL)
     assert fact.data[0] == outcome.view.facts()["scores"]
     assert [action.argv for action in outcome.view.actions] == [
-        ("compare", f"{MODEL}@2"), ("calibration", f"{MODEL}@2"), ("promote", f"{MODEL}@2")]
+        ("compare", f"{MODEL}@2"), ("calibration", f"{MODEL}@2"), ("promote", f"{MODEL}@2"),
+        ("evaluate", f"{MODEL}@2", "--picture", "all")]
 
 
 def test_a_checklist_can_ask_for_the_evaluation(ana: Session, session: Callable[..., Session]) -> None:
@@ -184,7 +185,7 @@ def test_without_criteria_it_is_done_and_without_challenger_it_is_the_champion(
     outcome = session("ana").perform(("evaluate", MODEL))
     assert (outcome.view.status, outcome.view.facts()["version"]) == (Status.DONE, "2")
     assert "criteria" not in document(outcome)["tables"]
-    assert [action.argv[0] for action in outcome.view.actions] == ["calibration"]
+    assert [action.argv[0] for action in outcome.view.actions] == ["calibration", "evaluate"]
 
 
 def test_a_version_that_is_not_there_is_refused_with_the_way_to_one(
