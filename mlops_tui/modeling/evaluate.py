@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from mlops_tui import looks
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.cost import Costs
 from mlops_tui.capability import local_path, measure
@@ -154,8 +155,15 @@ def _of_model(session: Session, text: str, wanted: Wanted) -> View:
     body = _body(found, wanted, Facts(shown), money_of(chosen.model) if found.binary is not None else None)
     kept = finding(session, chosen, found, rows, said)
     session.ledger.append(kept)
-    return View(kept.title, Status(kept.status), (*warnings(found), *_undeclared(chosen, columns), *_criteria(rows),
-                                                  *body), _next(chosen, found))
+    notes = (*warnings(found), *_looked(session, chosen), *_undeclared(chosen, columns))
+    return View(kept.title, Status(kept.status), (*notes, *_criteria(rows), *body), _next(chosen, found))
+
+
+def _looked(session: Session, chosen: Version) -> list[Text]:
+    """A warning where others have looked at these test rows: the best of many looks is no fair picture."""
+    days = looks.holdout_of(chosen.trained)
+    found = looks.looks(session.ledger.entries("trained", "looked"), days) if days is not None else ()
+    return [Text(looks.told(found, days))] if days is not None and len(found) > 1 else []
 
 
 def _undeclared(chosen: Version, columns: Mapping[str, Texts]) -> list[Text]:
