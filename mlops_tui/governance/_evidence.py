@@ -13,6 +13,7 @@ from mlops_tui.errors import NotFound
 from mlops_tui.folds import ModelState
 from mlops_tui.project import Project
 from mlops_tui.session import Session
+from mlops_tui.slices import criteria
 from store.facts import Trained
 
 BINS = 10
@@ -49,14 +50,17 @@ def evidence(session: Session, case: gates.Case, state: ModelState) -> gates.Evi
     if trained is None:
         return gates.Evidence()
     reasons: dict[str, str] = {}
-    measured = {name: _estimate(name, each) for name, each in trained.metrics.items()}
+    of_slices = criteria(session, case.model, trained, rivals.scores_of(session, case.model, trained)[0])
+    reasons |= of_slices.reasons
+    measured = {**{name: _estimate(name, each) for name, each in trained.metrics.items()}, **of_slices.estimates}
     error = measured.get("ece")
     if error is None and "calibrated" in case.model.gate:
         error, reasons["ece"] = _calibration(session, case, trained)
     lead, n, ways = None, 0, {}
     if case.champion not in ("", case.version) and "no_worse_than_champion" in case.model.gate:
         lead, n, reasons["lead"], ways["lead"] = _lead(session, case, trained, state.trained(case.champion))
-    return gates.Evidence(measured, tuple(trained.detail.get("contrasts", ())), lead, n, error, reasons, ways)
+    return gates.Evidence(measured, tuple(trained.detail.get("contrasts", ())), lead, n, error,
+                          reasons=reasons, ways=ways)
 
 
 def _estimate(name: str, each: Mapping[str, Any]) -> Estimate:
