@@ -253,7 +253,7 @@ def _of_model(session: Session, text: str, asked: Wanted) -> View:
     margin = mine.model.margin if asked.margin is None else asked.margin
     asks = looks.question(metric.id, metric.threshold if metric.family is Family.DECISION
                           and metric.threshold != mine.model.threshold else None)
-    judged, other = (rival, mine.trained) if mine.serves else (mine.trained, rival)  # turned about it is no new question
+    judged, other = (rival, mine.trained) if mine.serves else (mine.trained, rival)  # the same question, turned about
     look = looks.Look(judged.version, asks, "" if _serves(mine, other) else other.version)
     known = _looks(session, mine, look)
     found = compared(data, Question(metric, how, margin, asked.adjust, max(len(known), 1), asked.stratified))
