@@ -344,9 +344,28 @@ class Looked(Fact):
     data: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Tuned(Fact):
+    """A candidate's search was carried through by nested cross-validation; the subject is the model.
+
+    `params` are those for all rows; `detail` holds the scores of every point in every fold.
+    """
+
+    kind: ClassVar[str] = "tuned"
+    candidate: str
+    key: str
+    training: str
+    declaration: str
+    seed: int
+    window: tuple[str, str]
+    metric: str
+    params: Detail
+    detail: Detail = field(default_factory=dict)
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
-    RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked)}
+    RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:
