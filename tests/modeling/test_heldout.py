@@ -105,9 +105,14 @@ def test_the_version_is_beside_the_champion_as_two_columns_of_a_file_would_be(an
     for more in ((), ("--metric", "brier"), ("--method", "mcnemar", "--margin", "0")):
         mine = document(ana.perform(("compare", MODEL, *more)))
         theirs = document(ana.perform(("compare", str(file), "--label", "late", "--scores", "v1,v2", *more)))
-        for table in ("models", "pairs"):
-            told = json.dumps(mine["tables"][table]).replace(f"{MODEL}@", "v")
-            assert json.loads(told) == theirs["tables"][table]
+        told = json.loads(json.dumps(mine["tables"]).replace(f"{MODEL}@", "v"))
+        assert told["models"] == theirs["tables"]["models"]
+        [paid], [plain] = told["pairs"]["rows"], theirs["tables"]["pairs"]["rows"]
+        known = mine["facts"]["looks"]  # version 1 and 2 by ROC AUC, and what was asked since
+        assert paid["p_adjusted"] == pytest.approx(min(plain["p_adjusted"] * known, 1))
+        assert paid["margin_level"] == pytest.approx(1 - 0.1 / known)
+        own = {"p_adjusted", "margin_level", "margin_low", "margin_high"}
+        assert {key: paid[key] for key in paid.keys() - own} == {key: plain[key] for key in plain.keys() - own}
     assert (mine["facts"]["champion"], mine["facts"]["version"], mine["facts"]["rows"]) == ("1", "2", ROWS)
 
 
@@ -116,7 +121,8 @@ def test_the_comparison_is_the_one_that_the_gate_is_judged_by(ana: Session) -> N
     assert pair["verdict"] == "better"
     rows = ana.perform(("promote", MODEL)).view.table("gate").rows
     [detail] = [str(row["detail"]) for row in rows if row["item"] == "no_worse_than_champion"]
-    assert detail.startswith(f"lead on 1: {-pair['estimate']:+.4f} [{-pair['high']:+.4f}, {-pair['low']:+.4f}]")
+    assert detail.startswith(f"lead on 1: {-pair['estimate']:+.4f} [{-pair['margin_high']:+.4f}, "
+                             f"{-pair['margin_low']:+.4f}] at 95 % after 2 looks")
 
 
 def test_the_challenger_is_judged_by_the_criteria_and_the_finding_is_kept(ana: Session) -> None:
