@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from mlops_tui.analysis.arrays import Floats, probabilities, shares
+from mlops_tui.analysis.arrays import probabilities, shares
 from mlops_tui.analysis.calibration import ReliabilityBin, ece
 from mlops_tui.analysis.interval import normal_p, wilson_share
 from mlops_tui.analysis.multiplicity import holm

@@ -186,7 +186,7 @@ def _isotonic_map(scores: Floats, weight: Floats, rows: Floats) -> Isotonic:
 def _rising(slope: float) -> float:
     """The slope; ValueError where the map would turn the order of the scores round."""
     if slope <= 0:
-        raise ValueError("the scores run against the outcomes: a recalibration keeps their order")
+        raise ValueError("the scores do not rise with the outcomes, and a recalibration keeps their order")
     return slope
 
 
@@ -242,7 +242,9 @@ def folds(labels: npt.ArrayLike, count: int, seed: int) -> npt.NDArray[np.int64]
     out = np.empty(y.size, dtype=np.int64)
     generator = np.random.default_rng(seed)
     for rows in (np.flatnonzero(y), np.flatnonzero(~y)):
-        out[generator.permutation(rows)] = np.arange(rows.size) % count
+        dealt = (np.arange(rows.size) % count).astype(np.min_scalar_type(count))
+        generator.shuffle(dealt)  # small numbers stay in the processor's cache
+        out[rows] = dealt
     return out
 
 

@@ -43,7 +43,7 @@ class Asked:
 
 @measure
 @click.argument("what")
-@click.option("--label", default=None, help="File: column of 0 and 1, or true and false; of classes with --probability.")
+@click.option("--label", default=None, help="File: column of 0 and 1, true and false; with --probability, classes.")
 @click.option("--score", default=None, help="File: column with the probability of a 1.")
 @click.option("--probability", multiple=True, metavar="CLASS=COLUMN",
               help="File, several classes: the column with the probability of each; once for every class.")
@@ -134,8 +134,8 @@ def _times(file: Path, label: str, name: str) -> Counts:
                        next="Name a column of times, or of numbers that grow with time.")
     bad = rows & (column.missing | (column.values != column.values))
     if bad.any():
-        raise BadInput(f"{int(bad.sum())} labelled rows have no '{name}'.",
-                       where=f"{read.where}, row {int(np.argmax(bad))} (from 0)", next="Leave out --time, or these rows.")
+        raise BadInput(f"{int(bad.sum())} labelled rows have no '{name}'.", next="Leave out --time, or these rows.",
+                       where=f"{read.where}, row {int(np.argmax(bad))} (from 0)")
     return column.values[rows].astype(np.int64)
 
 

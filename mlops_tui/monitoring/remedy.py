@@ -10,7 +10,8 @@ import numpy.typing as npt
 from mlops_tui import folds
 from mlops_tui.analysis.cost import Costs, cheapest_threshold
 from mlops_tui.analysis.interval import Interval, mean_interval
-from mlops_tui.analysis.recalibration import isotonic, prior_shift
+from mlops_tui.analysis.mending import AS_IS, in_time, recalibrations
+from mlops_tui.analysis.recalibration import fitted, prior_shift
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Model
@@ -71,6 +72,9 @@ def remedy(session: Session, model: str, length: str) -> View:
     project = session.declared()
     subject = project.subject(model, "model")
     declared = project.model(subject.name)
+    if declared.task != "binary":
+        raise BadInput(f"Remedies move the threshold or the share of yes; a {declared.task} model has neither.",
+                       next="Train it again on newer rows: mlops-tui train MODEL")
     costs, unit = money(declared)
     bounds = window(session.now(), span(length))
     serving = folds.model_state(session.ledger.entries("promotion"), subject.name).champion
@@ -126,10 +130,18 @@ def prior(case: Case) -> Option:
 
 
 def recalibrated(case: Case) -> Option:
-    """Scores mapped by an isotonic fit on the learning rows."""
-    fitted = isotonic(case.seen.label[case.learn], case.seen.score[case.learn])
-    return Option("recalibrate", fitted(case.seen.score[case.judge]) >= case.model.threshold, "isotonic",
-                  how=_corrected(case))
+    """Scores mapped by the recalibration that did best on later learning rows than it was fitted on."""
+    label, score = case.seen.label[case.learn] == 1, case.seen.score[case.learn]
+    day = np.unique(case.seen.day[case.learn], return_inverse=True)[1]
+    tried = recalibrations(in_time(label, score, day, day=1))
+    first = tried[0]
+    if first.name == AS_IS:
+        refused = next((f": {each.reason}" for each in tried if each.reason), "")
+        return Option("recalibrate", None, f"no recalibration lowers the log loss{refused}")
+    mended = fitted(first.name, label, score)(case.seen.score[case.judge])
+    return Option("recalibrate", mended >= case.model.threshold,
+                  f"{first.name}{'' if first.better else ', not surely better by log loss'}",
+                  how=f"write `calibrate: {first.name}` under a candidate in models/{case.name}.yaml, and train it")
 
 
 def _corrected(case: Case) -> str:
