@@ -30,9 +30,9 @@ from joblib import Parallel, delayed, parallel_config
 
 from mlops_tui import fitting
 from mlops_tui.analysis.answers import Answers, Task
-from mlops_tui.analysis.chance import above_chance
 from mlops_tui.analysis.metrics import METRICS, Family, linear, measured, metric_value
 from mlops_tui.analysis.nested import Nested
+from mlops_tui.analysis.permuted import above_chance
 from mlops_tui.candidates import Rows, described, maker, piped, seeded, weighing
 from mlops_tui.child import function_of
 from mlops_tui.errors import BadInput

@@ -1,7 +1,7 @@
 """Metrics as smooth functions of weighted rows: value, each row's influence on it, and the interval that follows."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
@@ -69,10 +69,9 @@ def checked(answers: Answers) -> Answers:
     if not counts.any():
         raise ValueError("all weights are 0")
     if counts.all() and weight.min() == weight.max():
-        return Answers(answers.task, answers.label, answers.given, answers.classes)
-    kept = weight[counts]
-    return Answers(answers.task, answers.label[counts], answers.given[counts], answers.classes,
-                   None if kept.min() == kept.max() else kept)
+        return replace(answers, weight=None)
+    kept = answers.of(counts)
+    return replace(kept, weight=None) if np.ptp(weight[counts]) == 0 else kept
 
 
 def too_uneven(answers: Answers) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mlops_tui import searchspace
-from mlops_tui.analysis.chance import LEVEL
+from mlops_tui.analysis.permuted import LEVEL
 from mlops_tui.analysis.interval import Contrast, Estimate
 from mlops_tui.analysis.nested import Nested, learning_curve, more_rows
 from mlops_tui.limits import METRICS_OF

@@ -1,21 +1,25 @@
 """Candidates of a model, trained beside a ladder of baselines on rows split in time."""
 
 import json
+import platform
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import date
+from importlib.metadata import version
 from typing import Any
 
 import click
 
 from mlops_tui import pointintime, preparing
+from mlops_tui.analysis.interval import Estimate
 from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput, NotDeclared, nearest
 from mlops_tui.kinds import Candidate
-from mlops_tui.modeling._training import Job, Rows, candidate_key, code_digest
+from mlops_tui.modeling._curves import documents
+from mlops_tui.modeling._training import LIBRARIES, Job, Rows, candidate_key, code_digest
 from mlops_tui.modeling._training import rows as training_rows
-from mlops_tui.modeling._trial import Trial, as_json, dumped, metrics_of, standing, trial
+from mlops_tui.modeling._trial import MASE, Trial, as_json, dumped, metrics_of, named, placed, standing, trial
 from mlops_tui.moments import moment, told
 from mlops_tui.session import Session
 from mlops_tui.transforms.frozen import canonical, digest_of
@@ -108,19 +112,55 @@ def _train(session: Session, job: Job, made: Rows, missing: Mapping[str, Candida
 def _registered(session: Session, tried: Trial, name: str, key: str) -> Version:
     """The candidate's version in MLflow; one that was registered before we could record it is taken up again."""
     tracking, job = session.tracking(), tried.job
-    found = [version for version in tracking.versions(job.name) if version.tags.get("key") == key]
+    found = [each for each in tracking.versions(job.name) if each.tags.get("key") == key]
     if found:
         return found[0]
-    declared = job.model.candidates[name]
-    training = {"training": tried.rows.rows.id, "features": tried.rows.features.id, "labels": tried.rows.labels.id,
-                "scores": tried.scores, "window": [str(day) for day in job.days], **tried.parts.detail}
+    model, declared, task = job.model, job.model.candidates[name], tasked(tried)
+    made = {"training": tried.rows.rows.id, "features": tried.rows.features.id, "labels": tried.rows.labels.id,
+            "scores": tried.scores, "window": [str(day) for day in job.days], **tried.parts.detail, **task}
     return tracking.log_version(job.name, dumped(tried, name), Record(
-        inputs=tuple(Input(**each) for each in tried.reads), prepare=_prepared(tried),
-        params={"estimator": declared.estimator or declared.factory, "seed": job.model.seed, **declared.params},
-        metrics={metric: each.value for metric, each in tried.measured[name].items() if each.value is not None},
-        tags={"candidate": name, "key": key, "training": tried.rows.rows.id},
+        inputs=tuple(Input(**each) for each in tried.reads), prepare=_prepared(tried), **_answers(tried, name),
+        params={**_params(declared), "seed": model.seed, "task": model.task,
+                **({"classes": ", ".join(tried.parts.classes)} if tried.parts.classes else {}),
+                **({"weight": model.weight} if model.weight else {})},
+        metrics=_logged(tried.measured[name]),
+        tags={"candidate": name, "key": key, "training": tried.rows.rows.id, "features": tried.rows.features.id,
+              "labels": tried.rows.labels.id, "code": code_digest(session.declared().root), "task": model.task},
         documents={"declaration.yaml": session.declared().declaration("model", job.name).decode(),
-                   "training.json": json.dumps(training, indent=1)}))
+                   "training.json": json.dumps(made, indent=1), "environment.json": json.dumps(environment(), indent=1),
+                   "metrics.json": json.dumps(as_json(tried.measured[name]), indent=1),
+                   "baselines.json": json.dumps(list(tried.contrasts[name]), indent=1),
+                   **documents(tried.answers[name], name)}))
+
+
+def _params(declared: Candidate) -> dict[str, object]:
+    """A candidate's estimator and parameters, those of its steps by their number."""
+    if not declared.steps:
+        return {"estimator": declared.estimator or declared.factory, **declared.params}
+    return {"estimator": " > ".join(each.estimator for each in declared.steps),
+            **{f"step_{number}.{key}": value for number, each in enumerate(declared.steps, start=1)
+               for key, value in each.params.items()}}
+
+
+def _answers(tried: Trial, name: str) -> dict[str, Any]:
+    """What MLflow's `predict` gives: probabilities, a number, or a class where there are no probabilities."""
+    if tried.job.model.task == "regression":
+        return {"predict": "predict", "answers": 0}
+    if not tried.models[name]["probabilities"]:
+        return {"predict": "predict", "answers": -1}
+    return {"answers": len(tried.parts.classes) or 2}
+
+
+def _logged(measured: Mapping[str, Estimate]) -> dict[str, float]:
+    """Each metric, and the ends of its interval where it has one."""
+    found = {(metric, end): getattr(each, end) for metric, each in measured.items() for end in ("value", "low", "high")}
+    return {metric if end == "value" else f"{metric}_{end}": value for (metric, end), value in found.items()
+            if value is not None}
+
+
+def environment() -> dict[str, str]:
+    """Python and the libraries that a fit depends on, with their versions."""
+    return {"python": platform.python_version(), **{library: version(library) for library in (*LIBRARIES, "duckdb")}}
 
 
 def _prepared(tried: Trial) -> str:
@@ -137,12 +177,22 @@ def _fact(session: Session, tried: Trial, name: str, version: Version, key: str)
         artifact=version.digest, training=tried.rows.rows.id, declaration=session.declaration("model", job.name),
         seed=job.model.seed, window=(str(job.days[0]), str(job.days[1])), metrics=as_json(tried.measured[name]),
         scores=tried.scores, detail={
-            **tried.parts.detail, "metric": metric.id, "best_baseline": best,
+            **tried.parts.detail, **tasked(tried), "metric": metric.id, "best_baseline": best,
             "beats_baseline": all(each["verdict"] == "better" for each in contrasts), "contrasts": contrasts,
             "baselines": {rung: as_json(tried.measured[rung]) for rung in tried.ladder()},
             "descriptions": {each: tried.models[each]["description"] for each in (name, *tried.ladder())},
             "features": tried.rows.features.id, "labels": tried.rows.labels.id, "inputs": list(tried.inputs),
-            **_steps(tried), "seconds": model["seconds"], "notes": list(model["notes"])})
+            **_steps(tried), "seconds": model["seconds"], "notes": list(model["notes"]),
+            **({"calibrator": model["calibrator"]} if model.get("calibrator") else {})})
+
+
+def tasked(tried: Trial) -> dict[str, Any]:
+    """What a version answers: its task, classes in order and weight; and how its naive baselines came about."""
+    model, recent = tried.job.model, tried.parts.recent
+    found: dict[str, Any] = {"task": model.task, "classes": list(tried.parts.classes), "weight": model.weight}
+    if recent is not None:
+        found |= {"mase_scale": recent.scale, "baseline_notes": list(recent.notes)}
+    return found
 
 
 def _steps(tried: Trial) -> dict[str, Any]:
@@ -158,14 +208,14 @@ def _steps(tried: Trial) -> dict[str, Any]:
 def _view(job: Job, versions: Sequence[Trained], new: int) -> View:
     """What is known of the versions, whether they were trained now or before; the best one gives the facts."""
     metric = versions[0].detail["metric"]
-    sign = 1 if METRICS[metric].higher_is_better else -1
-    best = max(versions, key=lambda fact: sign * (fact.metrics[metric]["value"] or 0.0))
-    beats = bool(best.detail["beats_baseline"])
-    measured = best.metrics[metric]
+    best = max(versions, key=lambda fact: placed(named(metric), fact.metrics[metric]["value"]))
+    beats, measured = bool(best.detail["beats_baseline"]), best.metrics[metric]
     range_ = f" [{measured['low']:.3f}, {measured['high']:.3f}]" if measured["low"] is not None else ""
-    title = (f"{job.name} {best.version} ({best.candidate}): {metric} {measured['value']:.3f}{range_}, "
+    value = "is not known" if measured["value"] is None else f"{measured['value']:.3f}"
+    title = (f"{job.name} {best.version} ({best.candidate}): {metric} {value}{range_}, "
              f"{'beats every baseline' if beats else 'does not beat the baselines'}")
     notes = [f"{fact.candidate}: {note}" for fact in versions for note in fact.detail["notes"]]
+    notes += best.detail.get("baseline_notes", [])
     parts: list[Part] = [Facts(_facts(best, new)), _candidates_table(versions), _comparisons(versions)]
     parts += [Text("\n".join(notes))] if notes else []
     actions = (Action("Promote it", ("promote", f"{job.name}@{best.version}")),) if beats else ()
@@ -187,7 +237,8 @@ def _candidates_table(versions: Sequence[Trained]) -> Table:
     detail = versions[0].detail
     models = [(fact.candidate, fact.version, fact.metrics) for fact in versions]
     models += [(each["baseline"], "", detail["baselines"][each["baseline"]]) for each in detail["contrasts"]]
-    order = sorted(versions[0].metrics, key=lambda name: (name != detail["metric"], tuple(METRICS).index(name)))
+    places = {name: place for place, name in enumerate((*METRICS, MASE.id))}
+    order = sorted(versions[0].metrics, key=lambda name: (name != detail["metric"], places[name]))
     rows: list[Row] = [{"model": name, "version": version or None, "metric": metric, **_numbers(metrics[metric])}
                        for name, version, metrics in models for metric in order]
     return Table.of("candidates", rows, "model", "version", "metric", *NUMBERS, "n", title="On the test rows")

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from mlops_tui import folds
 from mlops_tui.analysis.cost import Costs, cheapest_threshold
 from mlops_tui.analysis.interval import Interval, mean_interval
-from mlops_tui.analysis.recalibration import isotonic, prior_shift
+from mlops_tui.analysis.mending import AS_IS, in_time, recalibrations
+from mlops_tui.analysis.recalibration import fitted, prior_shift
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Model
@@ -84,6 +85,9 @@ def remedy(session: Session, model: str, length: str) -> View:
 
 def money(model: Model) -> tuple[Costs, str]:
     """What a missed positive and a false alarm cost, and in which currency; BadInput where it is not declared."""
+    if model.task != "binary":
+        raise BadInput(f"Remedies move the threshold or the share of yes; a {model.task} model has neither.",
+                       next="Train it again on newer rows: mlops-tui train MODEL")
     if model.value is None or not model.value.false_alarm:
         raise BadInput("The model's 'value' does not say what a right answer and a false alarm are worth.",
                        next="Declare value: {kpi: …, per: true positive, worth: 40 EUR, false_alarm: 10 EUR}.")
@@ -145,10 +149,18 @@ def prior(case: Case) -> Option:
 
 
 def recalibrated(case: Case) -> Option:
-    """Scores mapped by an isotonic fit on the learning rows."""
-    fitted = isotonic(case.seen.label[case.learn], case.seen.score[case.learn])
-    return Option("recalibrate", fitted(case.seen.score[case.judge]) >= case.model.threshold, "isotonic",
-                  how=_corrected(case))
+    """Scores mapped by the recalibration that did best on later learning rows than it was fitted on."""
+    label, score = case.seen.label[case.learn] == 1, case.seen.score[case.learn]
+    day = np.unique(case.seen.day[case.learn], return_inverse=True)[1]
+    tried = recalibrations(in_time(label, score, day, day=1))
+    first = tried[0]
+    if first.name == AS_IS:
+        refused = next((f": {each.reason}" for each in tried if each.reason), "")
+        return Option("recalibrate", None, f"no recalibration lowers the log loss{refused}")
+    mended = fitted(first.name, label, score)(case.seen.score[case.judge])
+    return Option("recalibrate", mended >= case.model.threshold,
+                  f"{first.name}{'' if first.better else ', not surely better by log loss'}",
+                  how=f"write `calibrate: {first.name}` under a candidate in models/{case.name}.yaml, and train it")
 
 
 def _corrected(case: Case) -> str:
