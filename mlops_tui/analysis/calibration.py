@@ -250,8 +250,8 @@ def calibration_line(labels: npt.ArrayLike, scores: npt.ArrayLike, level: float 
 
     Labels 0/1 with both classes, scores in [0, 1], (n,); ValueError otherwise. Constant scores have no slope and
     perfectly separated classes no finite one: None, and the reason. Bounds are Wald's, with `weights` (n,) those of the
-    sandwich. More than 20,000 rows are counted in cells of scores (see `tally`), which moves the line by less than 1e-4
-    of its standard errors.
+    sandwich. More than 20,000 rows are counted in cells of scores (see `tally`), which moves the line by less than a
+    thousandth of its standard errors.
     """
     y, p = two_classes(*probabilities(labels, scores))
     w = None if weights is None else shares(weights, y.size) * y.size
