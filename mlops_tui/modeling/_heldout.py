@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-
 from mlops_tui import folds, gates, rivals, slices
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Bools, Floats
