@@ -138,7 +138,7 @@ def _request(rows: Rows, parts: Parts, job: Job, candidates: Mapping[str, Candid
     out = parts.train.with_name(f"line-{number}")
     out.mkdir()
     return {"kind": "fit", "train": parts.train, "test": parts.test, "label": job.model.label.column,
-            "keys": [*job.keys, job.model.split.time], "features": rows.columns(job),
+            "keys": list(dict.fromkeys([*job.keys, job.model.split.time])), "features": rows.columns(job),
             "candidates": {name: asdict(each) for name, each in candidates.items()}, "ladder": number == 0,
             "task": job.model.task, "classes": parts.classes, "weight": WEIGHT if job.model.weight else "",
             "metric": metrics_of(job.model)[0].id, "seed": job.model.seed, "out": out, "prepare": preparation(job)}
