@@ -11,7 +11,7 @@ from mlops_tui.analysis.metrics import METRICS, measured
 DRAWS, ROWS, ALL = 4000, 100, 400_000
 # Known exceptions, in per cent. A mean over classes is no narrower than its classes' own intervals, of which the rarest
 # here has five rows (ROC AUC of one class against the rest: up to 98.5). Below, by tests/bench/coverage_tasks.py: RMSE
-# and R² of 50 rows with skewed labels and heavy-tailed errors 88 and 89, of 200 rows 91 and 93; balanced accuracy of 200
+# and R² of skewed labels with heavy-tailed errors 88 and 89 at 50 rows, 91 and 93 at 200; balanced accuracy of 200
 # weighted rows 92.
 WIDER = {"balanced_accuracy": 97.5, "macro_f1": 97.5}
 OF_CLASSES = ("accuracy", "balanced_accuracy", "macro_f1", "kappa", "log_loss")  # the rest: tests/bench
