@@ -58,7 +58,7 @@ class Wanted:
 @click.option("--label", default=None, help="File: column with what came; without it the columns are measurements.")
 @click.option("--scores", default=None,
               help="File: the models' columns, separated by commas, the champion first: scores, classes or numbers.")
-@click.option("--task", type=click.Choice(["auto", *Task]), default="auto", show_default=True,
+@click.option("--task", type=click.Choice(["auto", *(each.value for each in Task)]), default="auto", show_default=True,
               help="File: what is predicted; auto: told by the columns.")
 @click.option("--method", type=click.Choice(["auto", *ROWS, "diebold-mariano", *_tables.METHODS]), default="auto",
               show_default=True, help="auto: DeLong for ROC AUC, McNemar for accuracy, the paired bootstrap for F1 and "
