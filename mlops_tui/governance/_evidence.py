@@ -15,6 +15,7 @@ from mlops_tui.errors import NotFound
 from mlops_tui.folds import ModelState
 from mlops_tui.project import Project
 from mlops_tui.session import Session
+from mlops_tui.slices import criteria
 from store.facts import Trained
 
 BINS = 10
@@ -51,7 +52,9 @@ def evidence(session: Session, case: gates.Case, state: ModelState) -> gates.Evi
     if trained is None:
         return gates.Evidence()
     reasons: dict[str, str] = {}
-    measured = {name: _estimate(name, each) for name, each in trained.metrics.items()}
+    of_slices = criteria(session, case.model, trained, rivals.scores_of(session, case.model, trained)[0])
+    reasons |= of_slices.reasons
+    measured = {**{name: _estimate(name, each) for name, each in trained.metrics.items()}, **of_slices.estimates}
     error = measured.get("ece")
     if error is None and "calibrated" in case.model.gate:
         error, reasons["ece"] = _calibration(session, case, trained)
@@ -77,6 +80,8 @@ def _calibration(session: Session, case: gates.Case, trained: Trained) -> tuple[
     scores, reason = rivals.scores_of(session, case.model, trained)
     if scores is None:
         return None, reason
+    if rivals.task_of(trained) is not Task.BINARY:
+        return None, f"the calibration of a {rivals.task_of(trained)} model is not measured here"
     label, score = rivals.held_out(session, case.model, trained, scores)
     if not label.size:
         return None, "there are no test rows"
