@@ -28,6 +28,11 @@ class RowCosts:
     harm: Floats
     miss: Floats
 
+    def weighted(self, weight: Floats) -> "RowCosts":
+        """The same costs of rows that count so much each, (n,); what a mean row costs stays in its currency."""
+        share = weight / weight.mean()
+        return RowCosts(self.yes * share, self.no * share, self.harm, self.miss)
+
     def of(self, decided: Bools) -> Floats:
         """The cost of each row under these decisions, (n,)."""
         found: Floats = np.where(decided, self.yes, self.no)
@@ -178,11 +183,14 @@ def beta_of(harm: float, miss: float) -> float:
     return math.sqrt(miss / harm)
 
 
-def f_beta(labels: Bools, decided: Bools, beta: float, how: Resampling | None = None) -> Estimate:
-    """F-β with the interval of Dirichlet(counts + ½) draws (Goutte & Gaussier 2005), as F1 has it elsewhere here."""
+def f_beta(labels: Bools, decided: Bools, beta: float, how: Resampling | None = None,
+           weight: Floats | None = None) -> Estimate:
+    """F-β with the interval of Dirichlet(counts + ½) draws (Goutte & Gaussier 2005), as F1 has it elsewhere here; of
+    weighted rows (n,) the counts are shares of Kish's effective number of rows."""
     resampling = how or Resampling()
     cells = (labels & decided, ~labels & decided, labels & ~decided)
-    counts = np.array([each.sum() for each in cells], dtype=np.float64)
+    each_counts = np.ones(labels.size) if weight is None else weight * (weight.sum() / (weight**2).sum())
+    counts = np.array([each_counts[cell].sum() for cell in cells])
     square = beta**2
 
     def value(tp: Floats, fp: Floats, fn: Floats) -> Floats:
@@ -198,10 +206,16 @@ def f_beta(labels: Bools, decided: Bools, beta: float, how: Resampling | None = 
     return Estimate("f_beta", point, min(float(low), point), max(float(high), point), labels.size, "jeffreys")
 
 
-def over_majority(labels: Bools, decided: Bools, level: float = 0.95) -> tuple[float, Interval]:
+def over_majority(labels: Bools, decided: Bools, weight: Floats | None = None,
+                  level: float = 0.95) -> tuple[float, Interval]:
     """Accuracy minus that of always giving the more frequent answer, with the adjusted Wald interval of paired
-    proportions (Bonett & Price 2012, J. Educ. Behav. Stat. 37:479)."""
-    usual = labels.sum() * 2 >= labels.size
+    proportions (Bonett & Price 2012, J. Educ. Behav. Stat. 37:479); of weighted rows (n,) with Student's t."""
+    usual = bool(np.average(labels, weights=weight) >= 0.5)
+    if weight is not None:
+        each = ((decided == labels).astype(np.float64) - (labels == usual)) * (weight / weight.mean())
+        error = student_quantile(each.size - 1, level) * float(each.std(ddof=1)) / math.sqrt(each.size)
+        mean = float(each.mean())
+        return mean, Interval(max(mean - error, -1.0), min(mean + error, 1.0), "t", level)
     differs = decided != usual
     n, right = labels.size, decided == labels
     better, worse = int((differs & right).sum()), int((differs & ~right).sum())
