@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mlops_tui.analysis.arrays import Bools, Floats
-from mlops_tui.analysis.interval import CELLS_PER_BATCH, Estimate, Interval, Resampling, student_quantile, z_score
+from mlops_tui.analysis.interval import CELLS_PER_BATCH, Estimate, Interval, Resampling, student_quantile
+from mlops_tui.analysis.proportions import paired_change
 
 EXACT = 20_000   # rows above which resamples are drawn from the normal limit of sums in bins
 BINS = 2048
@@ -217,12 +218,10 @@ def over_majority(labels: Bools, decided: Bools, weight: Floats | None = None,
         mean = float(each.mean())
         return mean, Interval(max(mean - error, -1.0), min(mean + error, 1.0), "t", level)
     differs = decided != usual
-    n, right = labels.size, decided == labels
+    right = decided == labels
     better, worse = int((differs & right).sum()), int((differs & ~right).sum())
-    up, down = (better + 1) / (n + 2), (worse + 1) / (n + 2)
-    half = z_score(level) * math.sqrt((up + down - (up - down) ** 2) / (n + 2))
-    bounds = Interval(max(up - down - half, -1.0), min(up - down + half, 1.0), "bonett-price", level)
-    return (better - worse) / n, bounds
+    gain, low, high = paired_change(better, worse, labels.size, level)
+    return gain, Interval(low, high, "bonett-price", level)
 
 
 # -- how -------------------------------------------------------------------------------------------------------------
