@@ -10,6 +10,7 @@ from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Span
 
 DRAWS = 20  # points where a range makes a grid impossible and nobody says how many
+SHARES = (0.1, 0.18, 0.32, 0.56, 1.0)  # of a fold's training rows, along the learning curve
 Search = Mapping[str, Span | tuple[Any, ...]]
 Point = dict[str, Any]
 
@@ -50,7 +51,7 @@ def _drawn(values: Span | tuple[Any, ...], chance: random.Random) -> Any:
 def at_the_edge(tried: Sequence[Mapping[str, Any]], name: str, value: Any) -> str:
     """`the smallest` or `the largest` where the best value of a number is an end of what was tried; else nothing."""
     values = [point[name] for point in tried if name in point]
-    if len(set(map(str, values))) < 2 or not all(_number(each) for each in [*values, value]):
+    if len(set(map(str, values))) < 3 or not all(_number(each) for each in [*values, value]):
         return ""
     return "the smallest" if value <= min(values) else "the largest" if value >= max(values) else ""
 

@@ -33,12 +33,11 @@ from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.metrics import METRICS, Family, linear, measured, metric_value
 from mlops_tui.analysis.nested import Nested
 from mlops_tui.analysis.permuted import above_chance
-from mlops_tui.candidates import Rows, maker, piped, seeded, weighing
+from mlops_tui.candidates import Rows, described, maker, piped, seeded, weighing
 from mlops_tui.child import function_of
 from mlops_tui.errors import BadInput
-from mlops_tui.searchspace import pointed, spelled
+from mlops_tui.searchspace import SHARES, pointed, spelled
 
-SHARES = (0.1, 0.18, 0.32, 0.56, 1.0)  # of a fold's training rows, along the learning curve
 Report = Callable[[int, int, str], None]
 
 
@@ -142,17 +141,18 @@ def _answers(work: Work, number: int, train: Rows, test: Rows) -> Answers:
     random.seed(work.seed)
     np.random.seed(work.seed)  # estimators without a random_state draw from here
     made = maker(asked["name"], pointed(asked["candidate"], point), _function)()
-    model = seeded(made if asked["raw"] else piped(made, train.features), work.seed)
+    known, unseen = (each.features.to_numpy() if asked["raw"] else each.features for each in (train, test))
+    model = seeded(made if asked["raw"] else piped(made, known), work.seed)
     try:
-        model.fit(train.features, train.label, **weighing(model, train.weight, where))
+        model.fit(known, train.label, **weighing(model, train.weight, where))
     except ValueError as problem:
         raise BadInput(str(problem).splitlines()[0], where=where) from problem
     classes = tuple(asked["classes"])
     label = np.array([classes.index(each) for each in test.label]) if classes else test.label
-    return Answers(work.task, label, _said(model, test.features, work, where), classes, test.weight)
+    return Answers(work.task, label, _said(model, unseen, work, where), classes, test.weight)
 
 
-def _said(model: Any, features: pd.DataFrame, work: Work, where: str) -> npt.NDArray[Any]:
+def _said(model: Any, features: Any, work: Work, where: str) -> npt.NDArray[Any]:
     """Scores of a yes, probabilities or numbers of classes, or numbers."""
     if work.task is Task.REGRESSION:
         return np.asarray(model.predict(features), dtype=np.float64)
@@ -160,7 +160,7 @@ def _said(model: Any, features: pd.DataFrame, work: Work, where: str) -> npt.NDA
         given = np.asarray(model.predict_proba(features), dtype=np.float64)
         return given[:, 1] if work.task is Task.BINARY else _every(given, list(model.classes_), work.asked["classes"])
     if work.metric.family is Family.LOSS or (work.metric.family is Family.RANKING and work.task is Task.MULTICLASS):
-        raise BadInput(f"{type(model).__name__} gives no probabilities, and {work.metric.id} is of them.", where=where,
+        raise BadInput(f"{described(model)} gives no probabilities, and {work.metric.id} is of them.", where=where,
                        next="Wrap it in sklearn.calibration.CalibratedClassifierCV, or choose another --metric.")
     if work.task is Task.MULTICLASS:
         return np.array([work.asked["classes"].index(each) for each in model.predict(features)])
@@ -215,7 +215,7 @@ def inner(fold: int, within: int) -> str:
 
 
 def plan(path: str, work: Work) -> dict[str, Any]:
-    """How many fits there are, and the CPU seconds that they would take by a few points fitted to the middle fold."""
+    """The CPU seconds that all fits would take, by those of a few points fitted to the middle fold."""
     asked = work.asked
     split = outer(int(asked["outer"]) // 2)
     began = time.process_time()
@@ -226,32 +226,30 @@ def plan(path: str, work: Work) -> dict[str, Any]:
     rows = {name: work.splits[name].size / len(train.label) for name in work.splits.files if name.startswith("train")}
     searched, folds = sum(rows.values()), sum(rows[f"train {outer(fold)}"] for fold in range(int(asked["outer"])))
     again = folds * (1 + sum(SHARES[:-1]))  # with permuted labels, and along the learning curve
-    fits = len(work.points) * len(rows) + len(SHARES) * int(asked["outer"])
     seconds = each * (len(work.points) * searched + again) + preparing * (searched + again)
-    return {"fits": fits, "pilot_fits": len(tried), "pilot_seconds": each, "cpu_seconds": seconds,
+    return {"pilot_fits": len(tried), "pilot_seconds": each, "cpu_seconds": seconds,
             "wall_seconds": seconds / int(asked["processes"])}
 
 
 def run(path: str, work: Work, keep: Path, report: Report) -> dict[str, Any]:
-    """Every fit that is not kept yet, then the fits on permuted labels and along the learning curve."""
+    """The fits on permuted labels, every fit of the search that is not kept yet, and those along the learning curve."""
     asked = work.asked
     folds, points = int(asked["outer"]), len(work.points)
     each = points * (1 + int(asked["inner"]))
     total, count = folds * (each + len(SHARES)), _Count()
     keep.mkdir(parents=True, exist_ok=True)
-    found = []
+    found, known = [], _permuted(work, _from(report, 0, total, "permuted labels"), count)
     with _backend(asked["backend"]), Parallel(**_how(asked)) as parallel:
         for fold in range(folds):
             kept = keep / f"fold-{fold}.json"
             if not kept.exists():
                 splits = [*(inner(fold, within) for within in range(int(asked["inner"]))), outer(fold)]
                 done = _all(parallel, path, [(split, point, 1.0) for split in splits for point in range(points)],
-                            _from(report, fold * each, total, f"fold {fold + 1} of {folds}"), count)
+                            _from(report, folds + fold * each, total, f"fold {fold + 1} of {folds}"), count)
                 _keep(kept, {"inner": np.reshape(done[:-points], (-1, points)).T.tolist(), "outer": done[-points:]})
             found.append(json.loads(kept.read_text(encoding="utf-8")))
         outer_, inner_ = np.array([each["outer"] for each in found]).T, np.array([each["inner"] for each in found])
         best = Nested(outer_, inner_.mean(axis=2).T, 1.0, asked["higher_is_better"]).best
-        known = _permuted(work, best, _from(report, folds * each, total, "permuted labels"), count)
         wanted = [(outer(fold), best, share) for share in SHARES[:-1] for fold in range(folds)]
         curve = _all(parallel, path, wanted, _from(report, folds * (each + 1), total, "learning curve"), count)
     sizes = [[part_of(work.splits[f"train {outer(fold)}"].size, share) for fold in range(folds)] for share in SHARES]
@@ -288,16 +286,17 @@ def _all(parallel: Parallel, path: str, wanted: Sequence[tuple[str, int, float]]
     return found
 
 
-def _permuted(work: Work, point: int, report: Callable[[int], None], count: _Count) -> dict[str, Any]:
-    """What that point's answers on test rows know of labels that were permuted before anything was fitted.
+def _permuted(work: Work, report: Callable[[int], None], count: _Count) -> dict[str, Any]:
+    """What the first point's answers on test rows know of labels that were permuted before anything was fitted.
 
-    In this process and the last fold first, so that what an estimator remembers of later folds shows in earlier ones.
+    In this process, before the search and the last fold first, so that what an estimator remembers of the labels of
+    later folds shows in earlier ones.
     """
     answers = []
     for done, fold in enumerate(reversed(range(int(work.asked["outer"])))):
         began = time.process_time()
         train, test = work.sides(outer(fold), permuted=True)
-        answers.append(_answers(work, point, train, test))
+        answers.append(_answers(work, 0, train, test))
         count.add(Timed(0.0, time.process_time() - began))
         report(done + 1)
     try:

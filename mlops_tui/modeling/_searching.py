@@ -16,7 +16,7 @@ from mlops_tui.analysis.metrics import Metric
 from mlops_tui.analysis.split import Fold, Layout, Spans, overlap_count, shuffled_folds, time_folds
 from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Candidate
-from mlops_tui.searchspace import Point
+from mlops_tui.searchspace import SHARES, Point
 
 EDITION = 1  # counts up when the same rows and declaration give another result
 
@@ -110,6 +110,11 @@ def _split(material: Material, at: npt.NDArray[Any], number: int, asked: Asked) 
     if leaks:
         raise BadInput(f"{leaks} training rows know something of the test rows of their fold.", where=material.where)
     return made
+
+
+def fits(asked: Asked) -> int:
+    """How many fits there are: of every point, and of the best with permuted labels and along the learning curve."""
+    return asked.outer * (len(asked.points) * (1 + asked.inner) + len(SHARES))
 
 
 def write(folder: Path, material: Material, asked: Asked, splits: Mapping[str, npt.NDArray[Any]]) -> Path:

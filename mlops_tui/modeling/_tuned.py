@@ -1,6 +1,7 @@
 """What a search came to, in one answer: the score to expect, what choosing flatters, and how stable the choice is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,8 @@ import numpy as np
 from mlops_tui import searchspace
 from mlops_tui.analysis.permuted import LEVEL
 from mlops_tui.analysis.interval import Contrast, Estimate
-from mlops_tui.analysis.nested import Nested, learning_curve
+from mlops_tui.analysis.nested import Nested, learning_curve, more_rows
+from mlops_tui.limits import METRICS_OF
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, finite
 from store.facts import Tuned
 
@@ -33,8 +35,8 @@ def why(fact: Tuned) -> str:
     """Why the parameters should be written."""
     found = nested(fact)
     score, gain = found.nested(fact.metric), found.gain(0)
-    return (f"{fact.candidate} with {searchspace.spelled(fact.params)}: nested {fact.metric} {_range(score)}, "
-            f"{_signed(gain)} better than as declared")
+    return (f"{fact.candidate} with {searchspace.spelled(fact.params)}: nested {fact.metric} "
+            f"{_range(fact, score)}, {gain.estimate:+.4f}{_bounds(gain)} over what is declared")
 
 
 def shown(fact: Tuned, spent: Mapping[str, Cell] | None = None, proposal: str = "") -> View:
@@ -45,7 +47,7 @@ def shown(fact: Tuned, spent: Mapping[str, Cell] | None = None, proposal: str = 
         title = (f"{fact.subject} {fact.candidate}: leaks, the fit on permuted labels knows the test labels "
                  f"(p {_p(fact.detail['chance']['p_value'])})")
     else:
-        title = (f"{fact.subject} {fact.candidate}: {fact.metric} {_range(score)} to expect; "
+        title = (f"{fact.subject} {fact.candidate}: {fact.metric} {_range(fact, score)} to expect; "
                  f"the search itself says {found.non_nested:.4f}")
     parts: list[Part] = [Facts(_facts(fact, found, spent or {}, proposal)), _scores(fact, found, score, optimism),
                          _parameters(fact, found), _folds(fact, found), _points(fact, found), _curve(fact, found)]
@@ -63,41 +65,50 @@ def _next(fact: Tuned, proposal: str) -> tuple[Action, ...]:
 
 def _facts(fact: Tuned, found: Nested, spent: Mapping[str, Cell], proposal: str) -> dict[str, Cell]:
     detail, chance = fact.detail, fact.detail["chance"]
-    score, optimism = found.nested(fact.metric), found.optimism()
+    judged = chance["reason"] or ("above chance" if chance["above"] else f"at chance, as they must be (at {LEVEL:g})")
     return {"candidate": fact.candidate, "metric": fact.metric, "chosen": searchspace.spelled(fact.params),
             **({"proposal": proposal} if proposal else {}),
-            "nested": score.value, "nested_low": score.low, "nested_high": score.high, "non_nested": found.non_nested,
-            "optimism": optimism.estimate, "optimism_low": optimism.low, "optimism_high": optimism.high,
-            "same_choice": found.agreement(), "rows": detail["rows"], "folds": found.outer.shape[1],
-            "inner_folds": detail["inner_folds"], "scheme": detail["scheme"], "points": len(detail["points"]),
-            "search": detail["how"], "fits": detail["fits"], "seed": fact.seed, "method": "corrected-t",
-            "permuted_labels": "cannot be told" if chance["z"] is None else
-            "above chance" if chance["above"] else "at chance", "permuted_z": finite(chance["z"]),
-            "permuted_p": finite(chance["p_value"]), "permuted_level": LEVEL, **spent}
+            "nested": finite(found.nested(fact.metric).value), "non_nested": found.non_nested,
+            "optimism": finite(found.optimism().estimate), "same_choice": found.agreement(),
+            "permuted_labels": judged, "permuted_p": finite(chance["p_value"]),
+            "rows": detail["rows"], "folds": f"{found.outer.shape[1]} outer, {detail['inner_folds']} inner, "
+                                             f"{detail['scheme']}",
+            "points": f"{len(detail['points'])}, {detail['how']}", "fits": detail["fits"], "seed": fact.seed, **spent}
 
 
 def _scores(fact: Tuned, found: Nested, score: Estimate, optimism: Contrast) -> Table:
     rows: list[Row] = [
-        {"what": "nested: what to expect", **_estimate(score)},
-        {"what": "non-nested: the search's own best", "value": found.non_nested, "low": None, "high": None,
-         "reason": "chosen on the rows it is scored on"},
-        {"what": "optimism between them", **_contrast(optimism)}]
+        {"score": "nested", "what": "to expect of tuning and fitting (nested)", **_estimate(fact, score)},
+        {"score": "non_nested", "what": "the search's own best (non-nested)", "value": found.non_nested, "low": None,
+         "high": None, "reason": "chosen on the very rows that score it"},
+        {"score": "optimism", "what": "optimism between them", **_contrast(optimism)}]
     if fact.key:
-        declared = found.outer[0]
-        rows += [{"what": "as declared now", "value": float(declared.mean()), "low": None, "high": None, "reason": ""},
-                 {"what": "gain of tuning over it", **_contrast(found.gain(0))}]
-    return Table.of("scores", rows, "what", *NUMBERS, "reason", title=f"{fact.metric}, mean of "
-                    f"{found.outer.shape[1]} outer folds")
+        rows += [{"score": "declared", "what": "as declared now", "value": float(found.outer[0].mean()), "low": None,
+                  "high": None, "reason": ""},
+                 {"score": "gain", "what": "gain of tuning over it", **_contrast(found.gain(0))}]
+    return Table.of("scores", rows, "what", *NUMBERS,
+                    title=f"{fact.metric}, mean of {found.outer.shape[1]} outer folds")
 
 
-def _estimate(each: Estimate) -> Row:
-    return {"value": finite(each.value), "low": finite(each.low), "high": finite(each.high), "reason": each.reason}
+def _estimate(fact: Tuned, each: Estimate) -> Row:
+    kept = _within(fact, each)
+    return {"value": finite(each.value), "low": finite(kept.low), "high": finite(kept.high), "reason": each.reason,
+            "method": each.method}
+
+
+def _within(fact: Tuned, each: Estimate) -> Estimate:
+    """The estimate with bounds that the metric can have."""
+    known = METRICS_OF[fact.detail["task"]][fact.metric]
+    if each.low is None or each.high is None:
+        return each
+    return replace(each, low=max(each.low, known.low), high=min(each.high, known.high))
 
 
 def _contrast(each: Contrast) -> Row:
     spread = each.low != each.high
     return {"value": finite(each.estimate), "low": finite(each.low) if spread else None,
-            "high": finite(each.high) if spread else None, "reason": "" if spread else "the same in every fold"}
+            "high": finite(each.high) if spread else None, "reason": "" if spread else "the same in every fold",
+            "method": each.method}
 
 
 def _parameters(fact: Tuned, found: Nested) -> Table:
@@ -146,7 +157,8 @@ def _points(fact: Tuned, found: Nested) -> Table:
 def curve(fact: Tuned) -> list[tuple[float, Estimate]]:
     """Score against training size of the chosen point, means over the outer folds with corrected intervals."""
     detail = fact.detail
-    return learning_curve(fact.metric, np.array(detail["curve"]), detail["sizes"], detail["test_rows"])
+    found = learning_curve(fact.metric, np.array(detail["curve"]), detail["sizes"], float(detail["test_share"]))
+    return [(rows, _within(fact, each)) for rows, each in found]
 
 
 def _curve(fact: Tuned, found: Nested) -> Series:
@@ -164,28 +176,29 @@ def _notes(fact: Tuned, found: Nested, leaks: bool) -> list[str]:
     if leaks:
         notes.append("Something learns from the labels of test rows, so every score here is worthless: fit what "
                      "prepares the rows inside the pipeline (`prepare:` or `steps:`), on training rows alone.")
-    scores = np.array(detail["curve"])
-    sign = 1 if found.higher_is_better else -1
-    more = Nested(np.stack([scores[-1], scores[-2]]), np.zeros((2, scores.shape[1])), found.test_share,
-                  found.higher_is_better).gain(1)
-    rising = more.low is not None and more.low > 0
-    notes.append(f"From {100 * 0.56:.0f} % of the training rows to all of them {fact.metric} changes by "
-                 f"{sign * more.estimate:+.4f}: more rows "
-                 f"{'would still help' if rising else 'are not seen to help'}.")
+    if fact.key and not leaks and fact.params != detail["points"][0] and not worth_writing(fact):
+        notes.append("Nothing is proposed: on rows that took no part in the choice, tuning is not better than what is "
+                     "declared.")
+    more = more_rows(np.array(detail["curve"]), found.test_share)
+    low, high = sorted((_sign(found) * (more.low or 0.0), _sign(found) * (more.high or 0.0)))
+    verdict = "would help" if low > 0 else "would not help" if high < 0 else "are not seen to help"
+    notes.append(f"From 56 % of the training rows to all of them {fact.metric} changes by {more.estimate:+.4f}"
+                 f"{_bounds(more)}: more rows {verdict}.")
     return [*notes, *map(str, detail["notes"])]
 
 
-def _range(each: Estimate) -> str:
-    return f"{each.value:.4f}" + (f" [{each.low:.4f}, {each.high:.4f}]" if each.low is not None else "")
+def _sign(found: Nested) -> int:
+    return 1 if found.higher_is_better else -1
 
 
-def _signed(each: Contrast) -> str:
-    return f"{each.estimate:.4f}" + (f" [{each.low:+.4f}, {each.high:+.4f}]" if each.low != each.high else "")
+def _range(fact: Tuned, each: Estimate) -> str:
+    kept = _within(fact, each)
+    return f"{each.value:.4f}" + (f" [{kept.low:.4f}, {kept.high:.4f}]" if kept.low is not None else "")
+
+
+def _bounds(each: Contrast) -> str:
+    return f" [{each.low:+.4f}, {each.high:+.4f}]" if each.low != each.high else ""
 
 
 def _p(value: float | None) -> str:
     return "unknown" if value is None else f"{value:.1g}"
-
-
-def listed(values: Sequence[Any]) -> str:
-    return ", ".join(map(str, values))

@@ -13,6 +13,7 @@ from typing import Any
 
 import click
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlops_tui import folds as history
@@ -41,6 +42,7 @@ from store.ledger import Entry
 
 USUAL: Mapping[Task, str] = {Task.BINARY: "roc_auc", Task.MULTICLASS: "accuracy", Task.REGRESSION: "rmse"}
 BACKENDS = {"loky": "", "threading": "", "ray": "ray", "dask": "distributed"}
+FEWER = "Try fewer: --points 10, --rows 20000, --folds 3."
 MICROSECOND = timedelta(microseconds=1)
 
 
@@ -139,7 +141,7 @@ def _of_model(session: Session, text: str, only: str | None, how: How) -> View:
         key = _key(session, job, material, asked)
         kept = _made_before(session, job.name, key)
         if kept is not None and not how.plan:
-            return shown(kept)
+            return shown(kept, proposal=_waiting(session, kept))
         keep = session.declared().root / ".mlops" / "tune" / key[:32]
         log = session.declared().root / ".mlops" / "logs" / f"tune-{job.name}.log"
         done = _done(session, material, asked, how, (folder, keep, log))
@@ -195,7 +197,7 @@ def _material(session: Session, job: Job, folder: Path) -> Material:
     made = training_rows(session, job)
     table = pq.read_table(split(session, job, made, folder).train)
     model = job.model
-    start, end = (table.column(name).cast("timestamp[us, UTC]").cast("int64").to_numpy()
+    start, end = (table.column(name).cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
                   for name in (model.split.time, OUTCOME))
     classes: tuple[str, ...] = ()
     if model.task == "multiclass":
@@ -220,6 +222,12 @@ def _key(session: Session, job: Job, material: Material, asked: Asked) -> str:
 def _made_before(session: Session, name: str, key: str) -> Tuned | None:
     return next((entry.fact for entry in session.ledger.entries("tuned", subject=name)
                  if isinstance(entry.fact, Tuned) and entry.fact.key == key), None)
+
+
+def _waiting(session: Session, fact: Tuned) -> str:
+    """The number of the proposal that was made of it, where it is still open."""
+    return next((each.id for each in history.proposals(session.ledger.entries("proposal")).values()
+                 if each.state == "open" and each.why == why(fact)), "")
 
 
 def _recorded(session: Session, fact: Tuned, candidate: Candidate) -> str:
@@ -280,11 +288,15 @@ def _done(session: Session, material: Material, asked: Asked, how: How,
     folder, keep, log = places
     outer, splits = _searching.folds(material, asked)
     work = _searching.write(folder, material, asked, splits)
+    left = 1 - len(list(keep.glob("fold-*.json"))) / asked.outer if keep.is_dir() else 1.0
+    fits = _searching.fits(asked)
+    if fits * left > how.most_fits and not how.plan:
+        raise BadInput(f"That would be {fits:,} fits, and at most {how.most_fits:,} are allowed.", where="--most-fits",
+                       next=FEWER)
     with ExitStack() as opened:
         child = opened.enter_context(Child(_root(session), log=log, progress=session.progress))
         session.progress(0, 0, "one fit of a few points, to see what it costs")
-        cost = child.call({"kind": "tune", "work": work, "part": "plan"})
-        left = 1 - len(list(keep.glob("fold-*.json"))) / asked.outer if keep.is_dir() else 1.0
+        cost = {"fits": fits, **child.call({"kind": "tune", "work": work, "part": "plan"})}
         if how.plan:
             return _planned(asked, material, cost)
         _affordable(cost, left, how)
@@ -300,13 +312,9 @@ def _root(session: Session) -> Path:
 
 
 def _affordable(cost: Mapping[str, Any], left: float, how: How) -> None:
-    fewer = "Try fewer: --points 10, --rows 20000, --folds 3."
-    if cost["fits"] * left > how.most_fits:
-        raise BadInput(f"That would be {cost['fits']:,} fits, and at most {how.most_fits:,} are allowed.",
-                       where="--most-fits", next=fewer)
     if cost["cpu_seconds"] * left > how.budget.total_seconds():
         raise BadInput(f"{counted(cost['fits'], 'fit')} would take about {_span(cost['cpu_seconds'] * left)} of CPU, "
-                       f"and {_span(how.budget.total_seconds())} is allowed.", where="--budget", next=fewer)
+                       f"and {_span(how.budget.total_seconds())} is allowed.", where="--budget", next=FEWER)
 
 
 def _told(cost: Mapping[str, Any], left: float, processes: int) -> str:
