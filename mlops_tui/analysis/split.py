@@ -94,7 +94,7 @@ def holdout(spans: Spans, test_span: int, gap: int = 0, validation_span: int = 0
 
     With `validation_span` that much time before the test is the validation, purged of what knows of the test; training
     is then what lies before, purged of what knows of either. Test rows start after the last start − test_span,
-    validation rows after the first test start − validation_span. ValueError as `time_folds`.
+    validation rows at the first test start − validation_span or later. ValueError as `time_folds`.
     """
     layout = Layout(folds=1, gap=gap)
     _check(spans, layout)
@@ -104,7 +104,7 @@ def holdout(spans: Spans, test_span: int, gap: int = 0, validation_span: int = 0
     test = spans.start > spans.start.max() - test_span
     if not validation_span:
         return _roles(spans, layout, 1, test, ~test)
-    later = spans.start > spans.start[test].min() - validation_span
+    later = spans.start >= spans.start[test].min() - validation_span
     try:
         within = _roles(spans, layout, 1, test, later & ~test)
     except ValueError as problem:
