@@ -110,7 +110,8 @@ def criterion(declared: kinds.Criterion, evidence: Evidence) -> Requirement:
     title = f"{name} is at least {least:g}" if least is not None else f"{name} is at most {most:g}"
     measured = evidence.metrics.get(name)
     if measured is None:
-        return Requirement(f"criterion {name}", title, Status.UNKNOWN, f"{name} was not measured in training")
+        reason = evidence.reasons.get(name, f"{name} was not measured in training")
+        return Requirement(f"criterion {name}", title, Status.UNKNOWN, reason)
     judged = judge(Criterion(declared.metric, least, most, declared.min_rows), measured)
     return Requirement(f"criterion {name}", title, JUDGED[judged.verdict], f"{judged.reason}, n = {measured.n:,}",
                        "training")

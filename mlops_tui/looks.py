@@ -1,4 +1,4 @@
-"""How often the same test days have been looked at: every version judged on them, and every other question, is a look."""
+"""How often the same test days were looked at: each version judged on them, and each further question, is a look."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -58,8 +58,8 @@ def question(metric: str, threshold: float | None = None) -> str:
 def looks(entries: "Sequence[Entry]", rows: Holdout) -> tuple[Look, ...]:
     """Every look at rows of which some are among these, the first of each first.
 
-    A version that was trained was judged by its own metric on its test rows: one look, and no other when it is evaluated
-    or compared by that metric again. Another metric, another threshold, or a rival that does not serve is another one,
+    A version that was trained was judged by its own metric on its test rows: one look, and no other when it is
+    evaluated or compared by that metric again. Another metric, another threshold, or a rival that does not serve is another one,
     for whoever asks often enough is told yes. Versions tested on later days alone look at fresh rows.
     """
     at: dict[str, Holdout] = {}
@@ -85,16 +85,16 @@ def asked_in_training(trained: Trained) -> str:
 
 def told(found: Sequence[Look], rows: Holdout) -> str:
     """The looks in a sentence: of which days the rows are, how often they were looked at, and by what."""
-    return f"The test days {rows.first:%Y-%m-%d} to {rows.last:%Y-%m-%d} have been looked at " \
-           f"{_times(len(found))}: {_by(found)}."
+    days = f"{rows.first:%Y-%m-%d} to {rows.last:%Y-%m-%d}"
+    return f"The test days {days} have been looked at {_times(len(found))}: {_by(found)}."
 
 
 def price(number: int, level: float) -> str:
     """What so many looks cost a verdict, in a sentence; nothing for the first look."""
     if number < 2:
         return ""
-    return f"Who asks {number} times is told yes by chance {number} times as easily: the verdict takes p × {number}, " \
-           f"and the margin from the {100 * level:.4g} % interval. Test days that nobody has looked at start anew."
+    return (f"Who asks {number} times is told yes by chance {number} times as easily: the verdict takes p × {number}, "
+            f"and the margin from the {100 * level:.4g} % interval. Test days that nobody has looked at start anew.")
 
 
 def _times(number: int) -> str:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from mlops_tui.analysis import multiclass, regression, weighted
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Bools, Floats, labelled
-from mlops_tui.analysis.calibration import brier_losses, log_losses, loss_bounds
+from mlops_tui.analysis.calibration import MOST_LOSS, brier_losses, log_losses, loss_bounds
 from mlops_tui.analysis.confusion import DECISIONS, confusion, decision_estimate, decision_value
 from mlops_tui.analysis.influence import Linear, checked, interval, proportion, shares, too_uneven, variance
 from mlops_tui.analysis.interval import Estimate, Interval, Resampling, auc_interval
@@ -147,7 +147,8 @@ def estimate(
 
     Intervals: DeLong on the logit scale (Newcombe where that has no variance) for ROC AUC, linearised on the logit
     scale for average precision, Wilson for proportions, Jeffreys' posterior for F1, MCC and balanced accuracy,
-    Student's t for losses. Labels 0/1 and scores (n,). ValueError for NaN scores, other labels, losses outside [0, 1].
+    Student's t on the log scale for losses. Labels 0/1 and scores (n,). ValueError for NaN scores, other labels, losses
+    outside [0, 1].
     """
     how = resampling or Resampling()
     y, s = labelled(labels, scores)
@@ -161,10 +162,10 @@ def estimate(
 
 
 def _loss_estimate(metric: str, values: Floats, level: float) -> Estimate:
-    bounds = loss_bounds(values, level)
+    bounds = loss_bounds(values, level, MOST_LOSS[metric])
     if bounds is None:
         return Estimate(metric, float(values.mean()), None, None, values.size, reason="all rows have the same loss")
-    return Estimate(metric, float(values.mean()), *bounds, values.size, "t")
+    return Estimate(metric, float(values.mean()), *bounds, values.size, "t-log")
 
 
 def _auc_estimate(labels: Bools, scores: Floats, level: float) -> Estimate:

@@ -80,9 +80,9 @@ def range_below(q: float, k: int) -> float:
     if q <= 0:
         return 0.0
     z = np.linspace(-REACH, REACH, NODES)  # the trapezoid rule is exact to rounding for what falls off so smoothly
-    density = np.exp(-np.square(z) / 2) / math.sqrt(2 * math.pi)
+    density: Floats = np.exp(-np.square(z) / 2) / math.sqrt(2 * math.pi)
     below = k * (z[1] - z[0]) * float((density * (special.ndtr(z) - special.ndtr(z - q)) ** (k - 1)).sum())
-    return min(below, 1.0)
+    return float(min(below, 1.0))
 
 
 def critical_difference(models: int, sets: int, alpha: float = 0.05) -> float:

@@ -23,6 +23,8 @@ DECIDING: Mapping[Task, str] = {Task.BINARY: "roc_auc", Task.MULTICLASS: "accura
 CALLED = {"roc_auc": "ROC AUC", "roc_auc_ovr": "ROC AUC (one against the rest)", "mae": "MAE", "rmse": "RMSE",
           "r2": "R²", "mcc": "MCC", "mape": "MAPE", "median_ae": "median absolute error", "f1": "F1",
           "kappa": "Cohen's κ", "spearman": "Spearman's ρ"}
+MANY = 100_000  # rows from which on a fourth decimal means something
+ASKED = ("pinball_10", "pinball_90")  # of forecasts of a quantile: shown where one of them decides
 OPTIONAL = ("top_2_accuracy", "top_3_accuracy", "top_5_accuracy", "mape")  # left out where they do not exist
 
 
@@ -156,8 +158,9 @@ def metrics_table(found: Evaluated) -> Table:
     """Each metric with its interval and what it says, the deciding one first."""
     first = found.deciding.id
     order = sorted(found.metrics, key=lambda each: each.metric != first)
-    rows = [_metric_row(found, each) for each in order if each.value is not None or each.metric not in OPTIONAL]
-    digits = None if found.answers.task is Task.REGRESSION else 4
+    rows = [_metric_row(found, each) for each in order if each.metric == first
+            or (each.metric not in ASKED and (each.value is not None or each.metric not in OPTIONAL))]
+    digits = None if found.answers.task is Task.REGRESSION else 3 if found.n < MANY else 4
     return Table.of("metrics", rows, "metric", Column("value", digits=digits), Column("low", digits=digits),
                     Column("high", digits=digits), Column("means", "in words"), title="Metrics, with 95 % intervals")
 

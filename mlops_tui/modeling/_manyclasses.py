@@ -10,13 +10,12 @@ from mlops_tui.analysis.calibration import ece, reliability
 from mlops_tui.analysis.chance import ece_by_chance, ece_interval, tilts
 from mlops_tui.analysis.multiplicity import holm
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.modeling._heldout import Version
+from mlops_tui.modeling._heldout import Version, own_answers
 from mlops_tui.modeling._pictures import reliability_diagram
-from mlops_tui.modeling._testrows import weights_of
+from mlops_tui.modeling._testrows import uneven, weights_of
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View
 from store.columns import NULL, Texts, read_columns
-from store.quoting import quote
 
 LIMIT, SURE, SLACK = 0.05, 0.05, 1e-3  # probabilities of a row add up to 1 but for rounding
 
@@ -57,18 +56,13 @@ def _pair(text: str) -> tuple[str, str]:
 
 def of_version(session: Session, chosen: Version, bins: int) -> View:
     """The calibration of a version of several classes on its test rows."""
-    trained, lake = chosen.trained, session.data()
-    classes = [str(each) for each in trained.detail.get("classes", ())]
-    columns = {each: f"{trained.candidate}:{each}" for each in classes}
-    lacks = [column for column in columns.values() if column not in chosen.scores.columns]
-    if lacks or not classes:
-        raise BadInput(f"{chosen.name} has no probabilities of its classes.", where=chosen.scores.dataset,
+    found = own_answers(session, chosen)
+    if found.given.ndim != 2:
+        raise BadInput(f"{chosen.name} gives classes without probabilities.", where=chosen.scores.dataset,
                        next=f"Try: mlops-tui evaluate {chosen.name}")
-    wanted = ", ".join(f"{quote(column)} AS c{number}" for number, column in enumerate(columns.values()))
-    found = lake.connect().execute(f"SELECT CAST({quote(chosen.model.label.column)} AS VARCHAR) AS label, {wanted} "
-                                   f"FROM {lake.scan(chosen.scores)}").fetchnumpy()
-    chances = {each: np.asarray(found[f"c{number}"], dtype=np.float64) for number, each in enumerate(classes)}
-    return _view(chosen.name, chosen.name, np.asarray(found["label"]).astype(np.str_), chances, None, bins)
+    chances = {each: np.asarray(found.given[:, place], dtype=np.float64) for place, each in enumerate(found.classes)}
+    names = np.array(found.classes, dtype=np.str_)[np.asarray(found.label, dtype=np.int64)]
+    return _view(chosen.name, chosen.name, names, chances, uneven(found.weight), bins)
 
 
 def _view(name: str, where: str, labels: Texts, chances: Mapping[str, Floats], weights: Floats | None,

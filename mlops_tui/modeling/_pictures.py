@@ -8,6 +8,7 @@ import numpy as np
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Floats
 from mlops_tui.analysis.calibration import ReliabilityBin, reliability
+from mlops_tui.analysis.cost import Costs
 from mlops_tui.analysis.interval import mean_interval
 from mlops_tui.analysis.multiclass import confusion
 from mlops_tui.analysis.operating import operating_points
@@ -64,7 +65,8 @@ def precision_recall(answers: Answers) -> Series:
 
 
 def of_reliability(answers: Answers) -> Series:
-    return reliability_diagram(reliability(answers.label, answers.given, BINS))
+    """The share of yes rows by mean score, in tenths of the scale."""
+    return reliability_diagram(reliability(answers.label, answers.given, BINS, weights=answers.weight))
 
 
 def histogram(answers: Answers) -> Series:
@@ -77,6 +79,22 @@ def histogram(answers: Answers) -> Series:
     names = tuple(f"{low:.1f}–{high:.1f}" for low, high in pairwise(edges))
     return Series("scores", "bins", names, tuple(no.tolist()), other=tuple(yes.tolist()), names=("no rows", "yes rows"),
                   title="Scores of no rows and of yes rows, in shares", x_label="score", y_label="share of the class")
+
+
+def costs(answers: Answers, declared: Costs, unit: str, threshold: float) -> Series:
+    """What answers cost per row by threshold, beside the cost at the declared one."""
+    points = operating_points(answers)
+    yes, no = points.prevalence, 1 - points.prevalence
+    found, alarmed = points.recall, points.false_positive_rate
+    cost = (yes * (found * declared.true_positive + (1 - found) * declared.false_negative)
+            + no * (alarmed * declared.false_positive + (1 - alarmed) * declared.true_negative))[:0:-1]
+    at = points.threshold[:0:-1]
+    now = float(cost[min(int(np.searchsorted(at, threshold)), at.size - 1)])
+    least = int(np.argmin(cost))
+    return Series("cost", "line", tuple(at.tolist()), tuple(cost.tolist()), other=(now,) * at.size,
+                  names=("cost per row", f"at threshold {threshold:.3g}: {now:.3g}"),
+                  title=f"Cost by threshold: least {cost[least]:.3g} at {at[least]:.3g}", x_label="threshold",
+                  y_label=f"{unit} per row".strip())
 
 
 # -- several classes ------------------------------------------------------------------------------------------------

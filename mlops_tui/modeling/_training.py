@@ -226,7 +226,7 @@ def _detail(job: Job, frame: pa.Table, fold: Fold) -> dict[str, Any]:
     return {**_outcomes(job, frame, fold),
             "train_rows": int(fold.train.size), "test_rows": int(fold.test.size), "purged": int(fold.purged.size),
             "overlap": 0, "trained_to": _moment(times[int(fold.train[-1])]),
-            "test_from": _moment(times[int(fold.test[0])])}
+            "test_from": _moment(times[int(fold.test[0])]), "test_to": _moment(times[int(fold.test[-1])])}
 
 
 def _outcomes(job: Job, frame: pa.Table, fold: Fold) -> dict[str, Any]:

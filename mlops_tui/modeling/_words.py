@@ -39,7 +39,7 @@ def _fixed(words: str) -> Says:
 
 
 WORDS: Mapping[str, Says] = {
-    "roc_auc": _fixed("yes ranked above no; 0.5 guesses"),
+    "roc_auc": _fixed("yes above no; 0.5 guesses"),
     "average_precision": lambda _, a: f"mean precision; {_yes_share(a):.3f} guesses",
     "accuracy": lambda _, a: f"of rows right; a constant: {_most(a):.3f}",
     "precision": lambda each, a: f"of {each.n:,} flagged rows are yes",

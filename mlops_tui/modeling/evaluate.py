@@ -6,10 +6,13 @@ from pathlib import Path
 
 import click
 
+from mlops_tui import looks
 from mlops_tui.analysis.answers import Answers, Task
+from mlops_tui.analysis.cost import Costs
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
 from mlops_tui.modeling._answered import Asked, answered
+from mlops_tui.modeling._costs import money_of
 from mlops_tui.modeling._evaluated import (
     Evaluated,
     classes_table,
@@ -22,7 +25,7 @@ from mlops_tui.modeling._evaluated import (
     warnings,
 )
 from mlops_tui.modeling._heldout import Version, columns_of, finding, judged, own_answers, small_enough, version
-from mlops_tui.modeling._pictures import FIRST, PICTURES
+from mlops_tui.modeling._pictures import FIRST, PICTURES, costs
 from mlops_tui.modeling._scored import need_probabilities
 from mlops_tui.moments import told
 from mlops_tui.session import Session
@@ -31,7 +34,7 @@ from store.columns import Texts
 
 FILES = (".parquet", ".csv", ".json")
 MOST = 1000   # groups: a column with more is no grouping
-DRAWN = tuple(dict.fromkeys(name for each in PICTURES.values() for name in each))
+DRAWN = (*(name for each in PICTURES.values() for name in each), "cost")
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ class Wanted:
 @click.option("--probability", multiple=True, metavar="CLASS=COLUMN",
               help="File: column with the probability of a class; once for each.")
 @click.option("--weight", default=None, help="File: column with what each row counts. A model declares its own.")
-@click.option("--task", type=click.Choice(["auto", *Task]), default="auto", show_default=True,
+@click.option("--task", type=click.Choice(["auto", *(each.value for each in Task)]), default="auto", show_default=True,
               help="File: what is predicted; auto: told by the columns.")
 @click.option("--threshold", type=float, default=None,
               help="File: a score at or above it is a yes; 0.5 by default. A model declares its own.")
@@ -147,12 +150,27 @@ def _of_model(session: Session, text: str, wanted: Wanted) -> View:
     rows = judged(session, chosen, found)
     met = f", {sum(row['verdict'] == 'met' for row in rows)} of {len(rows)} criteria met" if rows else ""
     said = _sentence(f"{title(name, found)}{met}", found)
-    kept = finding(session, chosen, found, rows, said)
-    session.ledger.append(kept)
     shown = {"version": trained.version, "candidate": trained.candidate, **facts(found),
              "test_from": told(str(trained.detail.get("test_from") or "")), "scores": chosen.scores.id}
-    return View(kept.title, Status(kept.status), (*warnings(found), *_criteria(rows),
-                                                  *_body(found, wanted, Facts(shown))), _next(chosen, found, wanted))
+    body = _body(found, wanted, Facts(shown), money_of(chosen.model) if found.binary is not None else None)
+    kept = finding(session, chosen, found, rows, said)
+    session.ledger.append(kept)
+    notes = (*warnings(found), *_looked(session, chosen), *_undeclared(chosen, columns))
+    return View(kept.title, Status(kept.status), (*notes, *_criteria(rows), *body), _next(chosen, found))
+
+
+def _looked(session: Session, chosen: Version) -> list[Text]:
+    """A warning where others have looked at these test rows: the best of many looks is no fair picture."""
+    days = looks.holdout_of(chosen.trained)
+    found = looks.looks(session.ledger.entries("trained", "looked"), days) if days is not None else ()
+    return [Text(looks.told(found, days))] if days is not None and len(found) > 1 else []
+
+
+def _undeclared(chosen: Version, columns: Mapping[str, Texts]) -> list[Text]:
+    """Declared slices that the version's training rows do not have."""
+    missing = [each for each in chosen.model.slices if each not in columns]
+    return [Text(f"Declared as slices, but not among the training rows of {chosen.name}: {', '.join(missing)}.")] \
+        if missing else []
 
 
 def _criteria(rows: Sequence[Row]) -> list[Table]:
@@ -173,21 +191,27 @@ def _sentence(said: str, found: Evaluated) -> str:
     return f"{said}; worse where {named}{more}"
 
 
-def _body(found: Evaluated, wanted: Wanted, told_of: Facts) -> tuple[Part, ...]:
+def _body(found: Evaluated, wanted: Wanted, told_of: Facts,
+          money: tuple[Costs, str] | None = None) -> tuple[Part, ...]:
     """Metrics, classes, slices, the counts behind them, pictures."""
     drawn = PICTURES[found.answers.task]
     chosen = [name for name in drawn if name in (wanted.pictures or FIRST) or "all" in wanted.pictures]
-    unknown = [name for name in wanted.pictures if name != "all" and name not in drawn]
-    if unknown:
-        raise BadInput(f"A {found.answers.task} model has no picture '{unknown[0]}'.",
-                       next=f"Pictures: {', '.join(drawn)}.")
-    return (metrics_table(found), *classes_table(found), *slices_parts(found), told_of,
-            *(drawn[name](found.answers) for name in chosen))
+    known = (*drawn, "all", *(["cost"] if money is not None else []))
+    for name in wanted.pictures:
+        if name not in known:
+            raise BadInput(f"There is no picture '{name}' of this {found.answers.task} model.",
+                           next="Declare `costs:` in the model." if name == "cost" else
+                           f"Pictures: {', '.join(known)}.")
+    pictures = [drawn[name](found.answers) for name in chosen]
+    if money is not None and (not wanted.pictures or {"cost", "all"} & {*wanted.pictures}):
+        pictures.append(costs(found.answers, *money, found.threshold))
+    return (metrics_table(found), *classes_table(found), *slices_parts(found), told_of, *pictures)
 
 
-def _next(chosen: Version, found: Evaluated, wanted: Wanted) -> tuple[Action, ...]:
+def _next(chosen: Version, found: Evaluated) -> tuple[Action, ...]:
     """Where to go from a version: beside the champion where it is another, its calibration, its promotion."""
     rival = Action("Beside the champion", ("compare", chosen.name))
     return (*([rival] if chosen.state.champion and not chosen.serves else []),
             *([Action("Is it calibrated?", ("calibration", chosen.name))] if found.binary is not None else []),
-            *([] if chosen.serves else [Action("Promote it", ("promote", chosen.name))]))
+            *([] if chosen.serves else [Action("Promote it", ("promote", chosen.name))]),
+            *([Action("More pictures", ("evaluate", chosen.name, "--picture", "all"))] if found.binary else []))

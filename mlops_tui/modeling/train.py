@@ -28,6 +28,7 @@ from store.facts import Trained
 from store.tracking import Input, Record, Version
 
 NUMBERS = (Column("value", digits=4), Column("low", digits=4), Column("high", digits=4))
+LEAD = (Column("estimate", "lead", digits=4), *NUMBERS[1:], Column("p_value", "p", digits=4))
 
 
 @measure
@@ -233,14 +234,14 @@ def _facts(best: Trained, new: int) -> dict[str, Cell]:
 
 
 def _candidates_table(versions: Sequence[Trained]) -> Table:
-    """Each candidate, then each baseline, metric by metric, all on the same test rows."""
-    detail = versions[0].detail
-    models = [(fact.candidate, fact.version, fact.metrics) for fact in versions]
-    models += [(each["baseline"], "", detail["baselines"][each["baseline"]]) for each in detail["contrasts"]]
+    """Each candidate metric by metric, then each baseline by the one that decides, all on the same test rows."""
+    detail, first = versions[0].detail, versions[0].detail["metric"]
     places = {name: place for place, name in enumerate((*METRICS, MASE.id))}
-    order = sorted(versions[0].metrics, key=lambda name: (name != detail["metric"], places[name]))
-    rows: list[Row] = [{"model": name, "version": version or None, "metric": metric, **_numbers(metrics[metric])}
-                       for name, version, metrics in models for metric in order]
+    order = sorted(versions[0].metrics, key=lambda name: (name != first, places[name]))
+    rows: list[Row] = [{"model": fact.candidate, "version": fact.version, "metric": metric,
+                        **_numbers(fact.metrics[metric])} for fact in versions for metric in order]
+    rows += [{"model": each["baseline"], "version": None, "metric": first,
+              **_numbers(detail["baselines"][each["baseline"]][first])} for each in detail["contrasts"]]
     return Table.of("candidates", rows, "model", "version", "metric", *NUMBERS, "n", title="On the test rows")
 
 
@@ -250,6 +251,11 @@ def _numbers(measured: Mapping[str, Cell]) -> dict[str, Cell]:
 
 def _comparisons(versions: Sequence[Trained]) -> Table:
     rows: list[Row] = [{"candidate": fact.candidate, **each} for fact in versions for each in fact.detail["contrasts"]]
-    return Table.of("comparisons", rows, "candidate", "baseline", Column("estimate", "lead", digits=4),
-                    Column("low", digits=4), Column("high", digits=4), Column("p_value", "p", digits=4), "verdict",
-                    title="Lead on each baseline, same rows")
+    return Table.of("comparisons", rows, "candidate", "baseline", "verdict", *LEAD, title=leads(versions[0]))
+
+
+def leads(fact: Trained) -> str:
+    """What the differences from each baseline are in, and which way they are better."""
+    metric = named(fact.detail["metric"])
+    return f"Lead on each baseline in {metric.id}, same rows" if metric.higher_is_better else \
+        f"Difference from each baseline in {metric.id}, same rows: below 0 is better"

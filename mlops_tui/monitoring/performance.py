@@ -14,7 +14,7 @@ from mlops_tui.analysis.metrics import METRICS, measured
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Model, Monitor
-from mlops_tui.limits import METRICS_OF, USUAL
+from mlops_tui.limits import LESS_IS_BETTER, METRICS_OF, USUAL
 from mlops_tui.matured import Matured, judged_rows, window
 from mlops_tui.moments import told
 from mlops_tui.project import Subject
@@ -67,14 +67,9 @@ def asked(declared: Monitor, model: Model) -> list[Criterion]:
             raise BadInput(f"{name} is not measured of a {model.task} model.",
                            where=f"limits of {declared.subject}", next=nearest(name, METRICS_OF[model.task]) or
                            f"Metrics: {', '.join(METRICS_OF[model.task])}.")
-    return [Criterion(name, at_least=limit if higher_is_better(name) else None,
-                      at_most=None if higher_is_better(name) else limit, min_rows=declared.min_rows)
+    return [Criterion(name, at_least=None if name in LESS_IS_BETTER else limit,
+                      at_most=limit if name in LESS_IS_BETTER else None, min_rows=declared.min_rows)
             for name, limit in declared.limits.items()]
-
-
-def higher_is_better(name: str) -> bool:
-    """Which way a limit bounds a metric; MASE, which training alone measures, is an error."""
-    return name in METRICS and METRICS[name].higher_is_better
 
 
 def sliced(criterion: kinds.Criterion) -> Row:

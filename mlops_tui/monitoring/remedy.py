@@ -21,6 +21,7 @@ from mlops_tui.predicting import predicted, version_of
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, Text, View
 from mlops_tui.watching import span
+from mlops_tui.worth import money
 from store.facts import Finding
 
 Floats = npt.NDArray[np.float64]
@@ -71,6 +72,9 @@ def remedy(session: Session, model: str, length: str) -> View:
     project = session.declared()
     subject = project.subject(model, "model")
     declared = project.model(subject.name)
+    if declared.task != "binary":
+        raise BadInput(f"Remedies move the threshold or the share of yes; a {declared.task} model has neither.",
+                       next="Train it again on newer rows: mlops-tui train MODEL")
     costs, unit = money(declared)
     bounds = window(session.now(), span(length))
     serving = folds.model_state(session.ledger.entries("promotion"), subject.name).champion
@@ -81,29 +85,6 @@ def remedy(session: Session, model: str, length: str) -> View:
     finding = _finding(case, rows, unit)
     session.ledger.append(finding)
     return _view(case, finding, rows, options, unit)
-
-
-def money(model: Model) -> tuple[Costs, str]:
-    """What a missed positive and a false alarm cost, and in which currency; BadInput where it is not declared."""
-    if model.task != "binary":
-        raise BadInput(f"Remedies move the threshold or the share of yes; a {model.task} model has neither.",
-                       next="Train it again on newer rows: mlops-tui train MODEL")
-    if model.value is None or not model.value.false_alarm:
-        raise BadInput("The model's 'value' does not say what a right answer and a false alarm are worth.",
-                       next="Declare value: {kpi: …, per: true positive, worth: 40 EUR, false_alarm: 10 EUR}.")
-    worth, unit = _amount(model.value.worth)
-    alarm, other = _amount(model.value.false_alarm)
-    if unit != other:
-        raise BadInput(f"worth is in {unit}, false_alarm in {other}.", next="Use one currency.")
-    return Costs(false_positive=alarm, false_negative=worth), unit
-
-
-def _amount(text: str) -> tuple[float, str]:
-    number, _, unit = text.strip().partition(" ")
-    try:
-        return float(number), unit
-    except ValueError as problem:
-        raise BadInput(f"'{text}' is not an amount such as '40 EUR'.") from problem
 
 
 def _older_half(seen: Matured) -> npt.NDArray[np.bool_]:

@@ -52,13 +52,13 @@ def test_a_weight_that_all_rows_have_is_no_weight(name: str, unit: float) -> Non
 
 @pytest.mark.parametrize("name", REFEREES)
 def test_an_interval_is_as_wide_as_a_bootstrap_of_weighted_rows(name: str) -> None:
-    """Spread of 400 resamples is known within 1/√800 = 3.5 %: 20 % is five of them wide."""
+    """Spread of 200 resamples is known within 1/√400 = 5 %: 25 % is five of them wide."""
     found, draw = at(name), np.random.default_rng(1)
-    samples = [REFEREES[name](LABELS, WEIGHTS * draw.poisson(1, 600)) for _ in range(400)]
+    samples = [REFEREES[name](LABELS, WEIGHTS * draw.poisson(1, 600)) for _ in range(200)]
     assert found.low is not None
     assert found.high is not None
     assert found.low < float(found.value or 0) < found.high
-    assert found.high - found.low == pytest.approx(2 * 1.96 * np.std(samples), rel=0.2)
+    assert found.high - found.low == pytest.approx(2 * 1.96 * np.std(samples), rel=0.25)
     assert "effective n" in found.method
 
 
