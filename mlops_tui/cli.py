@@ -20,14 +20,16 @@ if TYPE_CHECKING:
     from mlops_tui.session import Session
 
 FORMATS = ("json", "markdown", "html")
+PICTURES = ("png", "svg")
 FLAGS = {**{f"--{name}": name for name in FORMATS}, "--yes": "yes", "--dry-run": "dry_run",
          "--read-only": "read_only"}
 NOUNS = "mlops_tui.nouns"  # the entry points of words that are no capabilities
-VALUES = {"--project": "project", "--as-of": "as_of", "--as": "person", "--job": "job"}
+VALUES = {"--project": "project", "--as-of": "as_of", "--as": "person", "--job": "job", "--png": "png", "--svg": "svg"}
 EPILOG = """
 The dashboard: mlops-tui alone in a project, or mlops-tui open [WHERE], where WHERE is INC-3, AL-7, AP-2 or a command.
 Slack: mlops-tui slack local tries everything with no workspace; mlops-tui slack --help.
 Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSON  --version
+--png FOLDER, --svg FOLDER: the answer's pictures as files, beside the answer.
 --yes, --dry-run: adopt write, partition compact, promote, runbook step, snapshot gc, snapshot restore;
     nothing else asks before it acts.
 --as-of TIME: adopt list, alert list, alert show, approve list, audit log, audit show, baseline, digest,
@@ -52,6 +54,8 @@ class Options:
     as_of: str = ""
     person: str = ""
     job: str = ""
+    png: str = ""
+    svg: str = ""
     argv: list[str] = field(default_factory=list)
 
     @property
@@ -257,6 +261,9 @@ def _yes(question: str) -> bool:
 
 
 def _show(session: "Session", outcome: "Outcome", given: Options) -> None:
+    for form in PICTURES:
+        if getattr(given, form):
+            _keep_pictures(session, outcome, Path(getattr(given, form)), form)
     if given.document:
         _document(session, outcome, given)
         return
@@ -269,6 +276,21 @@ def _show(session: "Session", outcome: "Outcome", given: Options) -> None:
         for note in _footnotes(session, outcome):
             console.print(note, style="bright_black")
     console.file.write(shown.get())
+
+
+def _keep_pictures(session: "Session", outcome: "Outcome", folder: Path, form: str) -> None:
+    """The pictures of the answer as files in a folder, which is made where it is not there."""
+    drawn = import_module("mlops_tui.render.image").images(outcome.view.parts, _zone(session), form)
+    whole = import_module("store.written").whole
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise BadInput(f"No picture can be written there: {problem.strerror}.", where=str(folder),
+                       next=f"Name another folder: --{form} FOLDER") from problem
+    for name, content in drawn.items():
+        with whole(folder / name) as staged:
+            staged.write_bytes(content)
+    sys.stderr.write(f"{', '.join(drawn)} in {folder}\n" if drawn else "There is nothing to draw in this answer.\n")
 
 
 def _document(session: "Session | None", outcome: "Outcome", given: Options) -> None:

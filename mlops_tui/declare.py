@@ -247,9 +247,10 @@ class _Reader:
                 raise self.wrong(node, f"'{key}': {problem}.") from problem
         if get_origin(hint) is Literal:
             options = [str(option) for option in get_args(hint)]
+            known = ', '.join(filter(None, options))
             if node.value not in options:
                 raise self.wrong(node, f"'{key}' is '{node.value}'.",
-                                 f"{nearest(node.value, options)} It may be {', '.join(options)}.".strip())
+                                 f"{nearest(node.value, options)} It may be {known}.".strip())
             return node.value
         if hint is str and not node.tag.endswith(":null"):
             return node.value

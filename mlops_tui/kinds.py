@@ -2,13 +2,13 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
 from mlops_tui.declare import Mistake, OutOf
 from mlops_tui.errors import nearest
-from mlops_tui.limits import METRICS, impossible
+from mlops_tui.limits import METRICS_OF, Range, impossible
 
 LogicalType = Literal["string", "date", "timestamp", "time", "number", "integer", "boolean", "object", "array"]
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog"]
@@ -399,10 +399,48 @@ class Pipeline:
 
 @dataclass(frozen=True)
 class Label:
+    """The outcome. `classes`: those of a multiclass model, in order; else the ones in the data, sorted."""
+
     dataset: str
     column: str
     delay: timedelta = timedelta(0)
     known_at: str = ""
+    classes: tuple[str, ...] = ()
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Classes between which there is nothing to tell."""
+        twice = [name for number, name in enumerate(self.classes) if name in self.classes[:number]]
+        if twice:
+            yield Mistake(f"The class '{twice[0]}' is given twice.", ("classes", self.classes.index(twice[0])))
+        elif len(self.classes) == 1:
+            yield Mistake("A model needs two classes or more.", ("classes",))
+
+
+@dataclass(frozen=True)
+class Span:
+    """The values that a search draws a parameter from: evenly, or evenly in the logarithm; whole numbers if `int`."""
+
+    low: float
+    high: float
+    log: bool = False
+    int_: bool = False
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """A span with nothing in it, or whose logarithm is none."""
+        if not self.low < self.high:
+            yield Mistake(f"low lies below high, not at {self.low:g} of {self.high:g}.", ("low",))
+        elif self.log and self.low <= 0:
+            yield Mistake(f"With log: true, low lies above 0, not at {self.low:g}.", ("low",))
+        elif self.int_ and not (self.low.is_integer() and self.high.is_integer()):
+            yield Mistake("With int: true, low and high are whole numbers.", ("low",))
+
+
+@dataclass(frozen=True)
+class FitStep:
+    """One step of a candidate's pipeline: a transformer or estimator of scikit-learn with its parameters."""
+
+    estimator: str
+    params: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -436,21 +474,69 @@ class Stopping:
 
 @dataclass(frozen=True)
 class Candidate:
+    """What is fitted: an estimator of scikit-learn, `steps` that end in one, or what a function of the project makes.
+
+    `calibrate`: how its probabilities are put right; `search`: the values of parameters that `tune` tries;
+    `stopping`: when its fit ends early.
+    """
+
     estimator: str = ""
     factory: str = ""
     params: Mapping[str, Any] = field(default_factory=dict)
+    steps: tuple[FitStep, ...] = ()
+    calibrate: Literal["", "auto", "platt", "isotonic", "beta", "temperature"] = ""
+    search: Mapping[str, tuple[Any, ...] | Span] = field(default_factory=dict)
     stopping: Stopping | None = None
 
     def __post_init__(self) -> None:
-        if bool(self.estimator) == bool(self.factory):
-            raise ValueError("a candidate needs either an estimator or a factory")
+        if sum(map(bool, (self.estimator, self.factory, self.steps))) != 1:
+            raise ValueError("a candidate needs one of estimator, factory or steps")
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Parameters of nothing; a parameter of which no value would be tried."""
+        if self.steps and self.params:
+            yield Mistake("Each step has its own params.", ("params",), "Write them below the step that they are of.")
+        for name, values in self.search.items():
+            if values == ():
+                yield Mistake(f"The search has no value of {name}.", ("search", name),
+                              "Write [1, 10, 100] or {low: 1, high: 100}.")
 
 
 @dataclass(frozen=True)
 class Split:
+    """The last `test` of time is the test. `season`: the span after which a regression's outcomes recur.
+
+    `series`: the columns whose values tell time series apart; the model's key without its time where none are given.
+    """
+
     time: str
     gap: timedelta = timedelta(0)
     test: timedelta = timedelta(days=30)
+    season: timedelta | None = None
+    series: tuple[str, ...] = ()
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """A season of no time."""
+        if self.season is not None and not self.season:
+            yield Mistake("A season takes some time.", ("season",), "Write 7d.")
+
+
+@dataclass(frozen=True)
+class Costs:
+    """What each kind of answer costs per row, in one currency; a gain is a negative cost."""
+
+    false_positive: float
+    false_negative: float
+    true_positive: float = 0.0
+    true_negative: float = 0.0
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Costs by which one answer is always the cheaper one, so that there is nothing to decide (Elkan, 2001)."""
+        for wrong, right, answer in (("false_positive", "true_negative", "yes"),
+                                     ("false_negative", "true_positive", "no")):
+            if getattr(self, wrong) <= getattr(self, right):
+                yield Mistake(f"{wrong} costs more than {right}, else '{answer}' is never wrong: not "
+                              f"{getattr(self, wrong):g} beside {getattr(self, right):g}.", (wrong,))
 
 
 @dataclass(frozen=True)
@@ -476,16 +562,22 @@ class Criterion:
             raise ValueError("a criterion needs either at_least or at_most")
 
     def mistakes(self) -> Iterator[Mistake]:
-        """A metric that we do not have, a limit it cannot reach, a number of rows below none."""
-        if self.metric not in METRICS:
-            hint = nearest(self.metric, METRICS) or f"Metrics: {', '.join(METRICS)}."
-            yield Mistake(f"No metric '{self.metric}'.", ("metric",), hint)
-            return
-        for key, limit in (("at_least", self.at_least), ("at_most", self.at_most)):
-            if limit is not None and limit not in METRICS[self.metric]:
-                yield Mistake(f"{self.metric} lies {METRICS[self.metric]}, so {key} cannot be {limit:g}.", (key,))
+        """A number of rows below none."""
         if self.min_rows < 0:
             yield Mistake(f"min_rows is a number of rows, not {self.min_rows}.", ("min_rows",))
+
+    def mistakes_of(self, task: str) -> Iterator[Mistake]:
+        """A metric that models of that task do not have; a limit that it cannot reach."""
+        known = METRICS_OF[task]
+        if self.metric not in known:
+            others = [each for each, metrics in METRICS_OF.items() if self.metric in metrics]
+            what = f"{self.metric} is of {others[0]} models, not of {task} ones." if others else \
+                f"No metric '{self.metric}'."
+            yield Mistake(what, ("metric",), nearest(self.metric, known) or f"Metrics: {', '.join(known)}.")
+            return
+        for key, limit in (("at_least", self.at_least), ("at_most", self.at_most)):
+            if limit is not None and limit not in known[self.metric]:
+                yield Mistake(f"{self.metric} lies {known[self.metric]}, so {key} cannot be {limit:g}.", (key,))
 
 
 @dataclass(frozen=True)
@@ -559,9 +651,13 @@ GateRule = Literal["beats_baseline", "no_worse_than_champion", "calibrated", "ch
 
 @dataclass(frozen=True)
 class Model:
-    """models/*.yaml"""
+    """models/*.yaml
 
-    task: Literal["binary"]
+    `weight`: a column of the label's dataset that says what a row counts, in fitting and in measuring. `slices`: the
+    columns by whose values it is evaluated. `margin` is in the units of the first criterion's metric.
+    """
+
+    task: Literal["binary", "multiclass", "regression"]
     label: Label
     features: tuple[str, ...]
     candidates: Mapping[str, Candidate]
@@ -571,7 +667,10 @@ class Model:
     interactions: tuple[Interaction, ...] = ()
     entity: tuple[str, ...] = ()
     train: tuple[str, str] | None = None
+    weight: str = ""
+    slices: tuple[str, ...] = ()
     value: Value | None = None
+    costs: Costs | None = None
     threshold: float = 0.5
     criteria: tuple[Criterion, ...] = ()
     gate: tuple[GateRule, ...] = ("beats_baseline", "no_worse_than_champion", "checklist")
@@ -583,11 +682,43 @@ class Model:
     description: str = ""
 
     def mistakes(self) -> Iterator[Mistake]:
-        """Numbers between which nothing could be decided."""
-        for key in ("threshold", "margin", "ece_at_most"):
+        """Numbers between which nothing could be decided; what models of this task do not have."""
+        share, units = Range(0, 1), Range(0)
+        for key, range_ in (("threshold", share), ("margin", units if self.task == "regression" else share),
+                            ("ece_at_most", share)):
             value = getattr(self, key)
-            if not 0 <= value <= 1:
-                yield Mistake(f"{key} lies from 0 to 1, not at {value:g}.", (key,))
+            if value not in range_:
+                yield Mistake(f"{key} lies {range_}, not at {value:g}.", (key,))
+        for number, each in enumerate(self.criteria):
+            for found in each.mistakes_of(self.task):
+                yield replace(found, path=("criteria", number, *found.path))
+        if self.weight and self.weight in (self.label.column, self.split.time):
+            yield Mistake(f"'{self.weight}' cannot be what a row counts: it is the label or the time.", ("weight",))
+        if self.label.column in self.slices:
+            yield Mistake("The label is what is predicted, so it is no slice.", ("slices",))
+        yield from self._foreign()
+
+    def _foreign(self) -> Iterator[Mistake]:
+        """Keys that mean nothing for the task."""
+        if self.task != "binary":
+            usual = {field.name: field.default for field in fields(self)}
+            for key in ("threshold", "value", "costs"):
+                if getattr(self, key) != usual[key]:
+                    yield Mistake(f"{key} is of yes or no; {self.task} models answer otherwise.", (key,),
+                                  f"Leave {key} out.")
+        if self.task != "multiclass" and self.label.classes:
+            yield Mistake(f"classes are of multiclass models; this one is {self.task}.", ("label", "classes"))
+        if self.task != "regression":
+            if self.split.season is not None:
+                yield Mistake(f"season is of regression models; this one is {self.task}.", ("split", "season"))
+            return
+        if "calibrated" in self.gate:
+            yield Mistake("Calibration is of probabilities; a regression has none.",
+                          ("gate", self.gate.index("calibrated")))
+        for name, candidate in self.candidates.items():
+            if candidate.calibrate:
+                yield Mistake("Calibration is of probabilities; a regression has none.",
+                              ("candidates", name, "calibrate"))
 
 
 def looking(check: str, subject: str, monitor: str) -> tuple[str, ...]:
@@ -672,89 +803,3 @@ class Document:
     body: str
     path: str
     body_line: int = 1
-
-
-@dataclass(frozen=True)
-class StreamDecl:
-    """A dataset's customProperties `stream`: where its events come from, and when one is late.
-
-    One of `redis` (an address), `kafka` (bootstrap servers) or `server` (a name among the contract's `servers`).
-    `event_id` is the column by which an event is known (the primary key by default), `event_time` the one that says
-    when it happened (the contract's eventTime). `payload`: the field of a Redis entry that holds the event as JSON; an
-    entry without it is the event itself. `claim`: after so long what a dead consumer held is taken over.
-    """
-
-    stream: str
-    redis: str = ""
-    kafka: str = ""
-    server: str = ""
-    group: str = "mlops"
-    payload: str = "event"
-    event_id: str = ""
-    event_time: str = ""
-    lateness: timedelta = timedelta(hours=1)
-    late: Literal["accept", "dead"] = "accept"
-    batch: int = 10_000
-    every: timedelta = timedelta(seconds=5)
-    claim: timedelta = timedelta(minutes=1)
-    username: str = ""
-    password_env: str = ""
-
-    def mistakes(self) -> Iterator[Mistake]:
-        """More than one place, or none; a batch of nothing."""
-        if sum(map(bool, (self.redis, self.kafka, self.server))) != 1:
-            yield Mistake("A stream comes from one of redis, kafka or server.", (),
-                          "Write redis: redis://127.0.0.1:6379/0")
-        if self.batch < 1:
-            yield Mistake(f"A batch has at least one event, not {self.batch}.", ("batch",))
-        if not self.claim:
-            yield Mistake("What a live consumer holds would be taken from it.", ("claim",), "Write claim: 1m")
-
-
-@dataclass(frozen=True)
-class Budget:
-    """What may be spent on a dataset's private answers: by everybody together, and by each role.
-
-    With `period` only what was spent within it counts, so that answers over a longer time add up to more.
-    """
-
-    epsilon: float
-    delta: float = 0.0
-    per_role: Mapping[str, float] = field(default_factory=dict)
-    period: timedelta | None = None
-
-    def mistakes(self) -> Iterator[Mistake]:
-        """Budgets that protect nobody or nothing."""
-        if not self.epsilon > 0:
-            yield Mistake(f"epsilon is more than 0, not {self.epsilon:g}.", ("epsilon",))
-        if not 0 <= self.delta < 1e-3:
-            yield Mistake(f"delta lies from 0 to 0.001, not at {self.delta:g}.", ("delta",),
-                          "It is the chance of a breach; write less than one by the number of persons.")
-        for role, epsilon in self.per_role.items():
-            if not 0 < epsilon <= self.epsilon:
-                yield Mistake(f"The budget of {role} lies above 0 and up to {self.epsilon:g}, not at {epsilon:g}.",
-                              ("per_role", role))
-
-
-@dataclass(frozen=True)
-class Privacy:
-    """A dataset's customProperties `privacy`: who is protected, how much of each person counts, what may be spent.
-
-    `unit` is the column that names the person, `contributions` how many rows of one count, `bounds` what a column's
-    values are clamped to, `groups` the values of a column that are known to everybody.
-    """
-
-    unit: str
-    contributions: int
-    budget: Budget | None = None
-    bounds: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
-    groups: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
-
-    def mistakes(self) -> Iterator[Mistake]:
-        """Nobody's rows counted, or bounds between which there is nothing."""
-        if self.contributions < 1:
-            yield Mistake(f"Of each person at least one row counts, not {self.contributions}.", ("contributions",))
-        for column, pair in self.bounds.items():
-            if len(pair) != 2 or not pair[0] < pair[1]:
-                yield Mistake(f"The bounds of {column} are no range: {', '.join(f'{each:g}' for each in pair)}.",
-                              ("bounds", column), "Write two numbers, the lower one first.")

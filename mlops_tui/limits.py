@@ -19,15 +19,28 @@ class Range:
         return self.low < value < self.high if self.inside else self.low <= value <= self.high
 
     def __str__(self) -> str:
+        if self.low == -float("inf"):
+            return f"at {self.high:g} or below" if self.high < float("inf") else "anywhere"
         if self.high == float("inf"):
             return f"above {self.low:g}" if self.inside else f"{self.low:g} or above"
         return f"{'between' if self.inside else 'from'} {self.low:g} {'and' if self.inside else 'to'} {self.high:g}"
 
 
 _SHARE, _INSIDE, _ABOVE = Range(0, 1), Range(0, 1, inside=True), Range(0, inside=True)
-METRICS: Mapping[str, Range] = {
-    **dict.fromkeys(("roc_auc", "average_precision", "accuracy", "balanced_accuracy", "precision", "recall",
-                     "specificity", "f1", "brier"), _SHARE), "mcc": Range(-1, 1), "log_loss": Range(0)}
+_SIGNED, _LOSS, _BELOW_ONE = Range(-1, 1), Range(0), Range(-float("inf"), 1)
+METRICS_OF: Mapping[str, Mapping[str, Range]] = {
+    "binary": {
+        **dict.fromkeys(("roc_auc", "average_precision", "accuracy", "balanced_accuracy", "precision", "recall",
+                         "specificity", "f1", "brier"), _SHARE), "mcc": _SIGNED, "log_loss": _LOSS},
+    "multiclass": {
+        **dict.fromkeys(("accuracy", "balanced_accuracy", "macro_f1", "weighted_f1", "roc_auc_ovr", "top_2_accuracy",
+                         "top_3_accuracy", "top_5_accuracy"), _SHARE), "mcc": _SIGNED, "kappa": _SIGNED,
+        "log_loss": _LOSS, "brier": Range(0, 2)},
+    "regression": {
+        **dict.fromkeys(("mae", "rmse", "median_ae", "mape", "mase", "pinball_10", "pinball_90"), _LOSS),
+        **dict.fromkeys(("r2", "explained_variance"), _BELOW_ONE), "spearman": _SIGNED,
+        "bias": Range(-float("inf"))}}
+METRICS: Mapping[str, Range] = {**METRICS_OF["regression"], **METRICS_OF["multiclass"], **METRICS_OF["binary"]}
 LIMITS: Mapping[str, Mapping[str, Range]] = {
     "drift": dict.fromkeys(("ks", "v", "missing", "alpha", "power"), _INSIDE),
     "performance": METRICS,

@@ -371,6 +371,20 @@ def test_a_plan_in_a_document_asks_nobody(here: Path, capsys: Printed) -> None:
     assert entries(here) == before
 
 
+def test_the_pictures_of_an_answer_are_kept_as_files(here: Path, capsys: Printed) -> None:
+    (here / "rows.csv").write_text("at\n" + "\n".join(map(str, range(30))))
+    asked = ["split", "rows.csv", "--time", "at", "--folds", "2"]
+    assert run([*asked, "--png", "pictures", "--svg=pictures", "--json"]) == 0
+    told = capsys.readouterr()
+    assert json.loads(told.out)["status"] == "done", "the answer is the same"
+    assert told.err == "timeline.png in pictures\ntimeline.svg in pictures\n"
+    assert {file.name for file in (here / "pictures").iterdir()} == {"timeline.png", "timeline.svg"}
+    assert run(["audit", "log", "--png", "pictures"]) == 0
+    assert capsys.readouterr().err == "There is nothing to draw in this answer.\n"
+    assert run([*asked, "--png", "rows.csv"]) == 2
+    assert "No picture can be written there" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("two", [("--json", "--html"), ("--markdown", "--html"), ("--json", "--markdown")])
 def test_two_documents_at_once_are_refused(here: Path, capsys: Printed, two: tuple[str, str]) -> None:
     assert run(["status", *two]) == 2

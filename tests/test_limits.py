@@ -7,7 +7,7 @@ from mlops_tui.analysis.verdict import Limits
 from mlops_tui.declare import parse
 from mlops_tui.errors import Unreadable
 from mlops_tui.kinds import Model, Monitor
-from mlops_tui.limits import LIMITS, METRICS
+from mlops_tui.limits import LIMITS, METRICS_OF
 from mlops_tui.modeling import _live
 
 MONITOR = "check: performance\nsubject: m\nlimits:\n  roc_auc: 70\n  precision: -1\n  recal: 0.5\nmin_rows: -5\n"
@@ -39,9 +39,10 @@ def test_every_impossible_limit_of_a_monitor_is_named_with_its_line() -> None:
 
 
 def test_a_misspelt_metric_of_a_model_is_named_with_its_line() -> None:
-    assert mistakes(Model, MODEL) == [
+    assert sorted(mistakes(Model, MODEL)) == [
         ("f:7", "No metric 'roc_acu'.", "Did you mean 'roc_auc'?"),
-        ("f:8", "roc_auc lies from 0 to 1, so at_least cannot be 70.", "")]
+        ("f:8", "roc_auc lies from 0 to 1, so at_least cannot be 70.", ""),
+        ("f:9", "threshold lies from 0 to 1, not at 33.", "")]
     assert mistakes(Model, MODEL.split("criteria")[0] + "threshold: 33\n") == [
         ("f:6", "threshold lies from 0 to 1, not at 33.", "")]
 
@@ -59,6 +60,6 @@ def test_each_check_has_its_own_limits(check: str, limits: str, what: str) -> No
 
 
 def test_what_may_be_declared_is_what_is_measured() -> None:
-    assert set(METRICS) == set(MEASURED)
+    assert set(METRICS_OF["binary"]) == set(MEASURED)
     assert set(LIMITS["drift"]) == set(Limits.__dataclass_fields__)
     assert set(LIMITS["calibration"]) == set(_live.KNOWN)

@@ -64,6 +64,31 @@ def probabilities(labels: npt.ArrayLike, scores: npt.ArrayLike) -> tuple[Bools, 
     return y, p
 
 
+def shares(weights: npt.ArrayLike, rows: int) -> Floats:
+    """Each row's share of the whole weight, (n,) to (n,), adding up to 1; the unit of the weights does not matter.
+
+    ValueError names the first row (from 0) with a weight that is negative or not finite; also for another number of
+    weights than rows, and where no weight is positive.
+    """
+    w = np.asarray(weights, dtype=np.float64)
+    if w.shape != (rows,):
+        raise ValueError(f"{rows} rows but weights of shape {w.shape}")
+    usable = np.isfinite(w) & (w >= 0)
+    if not usable.all():
+        first = int(np.argmin(usable))
+        raise ValueError(f"weights are finite and not negative, in row {first}: {w[first]:g}")
+    largest = w.max(initial=0.0)
+    if largest == 0:
+        raise ValueError("no row has a positive weight")
+    scaled = w / largest  # a sum of weights near the largest float would be infinite
+    return np.asarray(scaled / scaled.sum())
+
+
+def kish(share: Floats) -> float:
+    """Kish's effective number of rows of shares of weight, (Σw)²/Σw² (Kish 1965, Survey Sampling, §11.7)."""
+    return float(share.sum() ** 2 / np.square(share).sum())
+
+
 def _seen(values: npt.NDArray[np.generic], most: int = 5) -> str:
     """A few of the distinct values, for a message; NaN and None are counted as values."""
     distinct = list(dict.fromkeys(repr(v) for v in values[:10_000].tolist()))

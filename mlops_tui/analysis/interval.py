@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 from scipy import special
 
 from mlops_tui.analysis.arrays import Counts, Floats
@@ -102,13 +103,30 @@ def wilson_bounds(successes: Counts, n: Counts, level: float = 0.95) -> tuple[Fl
     """`wilson` for many proportions at once, (k,) counts to (k,) lower and upper bounds."""
     if np.any(successes < 0) or np.any(successes > n):
         raise ValueError("successes lie between 0 and n")
-    z2 = z_score(level) ** 2
-    share = successes / np.maximum(n, 1)
-    centre = (successes + z2 / 2) / (n + z2)
-    half = np.sqrt(z2) / (n + z2) * np.sqrt(n * share * (1 - share) + z2 / 4)
-    low = np.where(successes == 0, 0.0, centre - half)  # exactly 0 and 1 at the ends, not 1e-17
-    high = np.where(successes == n, 1.0, centre + half)
+    return wilson_share(successes / np.maximum(n, 1), n, level)
+
+
+def wilson_share(share: npt.ArrayLike, n: npt.ArrayLike, level: float = 0.95) -> tuple[Floats, Floats]:
+    """`wilson` of shares in [0, 1] of n rows each, (k,) or numbers; n may be an effective number of weighted rows."""
+    p, rows, z2 = np.asarray(share, dtype=np.float64), np.asarray(n, dtype=np.float64), z_score(level) ** 2
+    centre = (p * rows + z2 / 2) / (rows + z2)
+    half = np.sqrt(z2) / (rows + z2) * np.sqrt(rows * p * (1 - p) + z2 / 4)
+    low = np.where((p == 0) | (rows == 0), 0.0, centre - half)  # exactly 0 and 1 at the ends, not 1e-17
+    high = np.where((p == 1) | (rows == 0), 1.0, centre + half)
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
+
+
+def logit_interval(
+    value: float, variance: float, level: float = 0.95, method: str = "logit", df: float = math.inf
+) -> Interval:
+    """Wald's interval on the logit scale of a value in (0, 1), by the delta method: it stays inside (0, 1).
+
+    With `df`, Student's quantile of that many degrees of freedom in place of the normal one.
+    """
+    quantile = z_score(level) if math.isinf(df) else student_quantile(df, level)
+    half = quantile * math.sqrt(variance) / (value * (1 - value))
+    centre = float(special.logit(value))
+    return Interval(float(special.expit(centre - half)), float(special.expit(centre + half)), method, level)
 
 
 def wald(value: float, variance: float, level: float = 0.95) -> Interval:
@@ -126,20 +144,21 @@ def mean_interval(values: Floats, level: float = 0.95) -> Interval | None:
     return Interval(mean - half, mean + half, "t", level)
 
 
-def auc_interval(auc: float, variance: float | None, positives: int, negatives: int, level: float = 0.95) -> Interval:
+def auc_interval(
+    auc: float, variance: float | None, positives: float, negatives: float, level: float = 0.95
+) -> Interval:
     """Interval of an ROC AUC from its DeLong variance, on the logit scale (Pepe 2003, §5.2.5), so inside (0, 1).
 
     Where DeLong gives no variance (perfect separation, or one row of a class) the score interval of Newcombe
-    (2006, Statist. Med. 25:559, method 5) takes its place, which keeps its width there. `variance` in AUC² units.
+    (2006, Statist. Med. 25:559, method 5) takes its place, which keeps its width there. `variance` in AUC² units;
+    rows of each class may be effective numbers of weighted ones.
     """
     if variance is None or variance <= 0 or not 0 < auc < 1:
         return _newcombe_auc(auc, positives, negatives, level)
-    half = z_score(level) * math.sqrt(variance) / (auc * (1 - auc))
-    centre = float(special.logit(auc))
-    return Interval(float(special.expit(centre - half)), float(special.expit(centre + half)), "delong-logit", level)
+    return logit_interval(auc, variance, level, "delong-logit")
 
 
-def _newcombe_auc(auc: float, positives: int, negatives: int, level: float) -> Interval:
+def _newcombe_auc(auc: float, positives: float, negatives: float, level: float) -> Interval:
     """Both θ with (θ − auc)² = z²·V(θ), by bisection; V is Hanley & McNeil's with (m + n)/2 − 1 for both factors."""
     z2, middle, pairs = z_score(level) ** 2, (positives + negatives) / 2 - 1, positives * negatives
 

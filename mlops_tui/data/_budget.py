@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from mlops_tui.analysis.privacy import summed
+from mlops_tui.datasetkeys import Budget
 from mlops_tui.errors import Denied
-from mlops_tui.kinds import Budget
 from mlops_tui.roles import Actor
 from mlops_tui.session import Session
 from store.facts import Fact, Released, Spent

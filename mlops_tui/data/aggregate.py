@@ -18,8 +18,8 @@ from mlops_tui.data._asked import question
 from mlops_tui.data._batch import alone
 from mlops_tui.data._budget import Ask, Grant
 from mlops_tui.data._declared import custom
+from mlops_tui.datasetkeys import Budget, Privacy
 from mlops_tui.errors import BadInput, need_extra
-from mlops_tui.kinds import Budget, Privacy
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted
 from store.facts import Spent

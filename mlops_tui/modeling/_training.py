@@ -161,12 +161,16 @@ def _microseconds(span: timedelta) -> int:
 
 
 def candidate_key(job: Job, made: Rows, candidate: Candidate, code: str) -> str:
-    """What a trained version depends on: the same key means the same model."""
+    """What a trained version depends on: the same key means the same model; what is not declared is not part of it."""
     split = job.model.split
+    later = {"task": "" if job.model.task == "binary" else job.model.task, "classes": list(job.model.label.classes),
+             "weight": job.model.weight, "season": split.season, "series": list(split.series),
+             "steps": [asdict(each) for each in candidate.steps], "calibrate": candidate.calibrate}
     return _digest([job.name, made.rows.id, candidate.estimator, candidate.factory, dict(candidate.params),
                     code if candidate.factory else "", split.test, split.gap, job.model.seed, LADDER_EDITION,
                     job.model.threshold, [each.metric for each in job.model.criteria],
                     [version(library) for library in LIBRARIES],
+                    *([told] if (told := {name: value for name, value in later.items() if value}) else ()),
                     *([preparation(job)["steps"], PREPARING_EDITION] if preparation(job)["steps"] else ())])
 
 

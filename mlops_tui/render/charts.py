@@ -59,7 +59,8 @@ def curves(part: Series, width: int, height: int, zone: tzinfo) -> Iterator[Line
     low, high = min(heights), max(heights)
     room = max(high - low, abs(high) * 1e-6) or 1.0
     floor_ = 0.0 if low >= 0 else low - 0.05 * room  # what is never negative has no scale below zero
-    low, high = max(low - 0.05 * room, floor_), high + 0.05 * room
+    ceiling = 1.0 if low >= 0 and high == 1.0 else high + 0.05 * room  # nor has a share one above 1
+    low, high = max(low - 0.05 * room, floor_), ceiling
     labels = _scale(low, high, height)
     left = max(width_of(label) for label in labels)
     canvas = Canvas(max(width - left - 3, 4), height, (min(places), max(places)), (low, high))
@@ -96,10 +97,13 @@ def _scale(low: float, high: float, height: int) -> list[str]:
 
 
 def _under(x: Sequence[Cell], width: int, zone: tzinfo) -> str:
-    """The first and the last place, and the middle one where there is room."""
+    """The first and the last place, and the one nearest the middle between them where there is room."""
     if not x:
         return ""
-    first, middle, last = (short(x[place], zone) for place in (0, len(x) // 2, -1))
+    ordered = sorted(zip(places_of(x), x, strict=True), key=lambda pair: pair[0])
+    centre = (ordered[0][0] + ordered[-1][0]) / 2
+    nearest = min(reversed(ordered), key=lambda pair: abs(pair[0] - centre))
+    first, middle, last = (short(value, zone) for _, value in (ordered[0], nearest, ordered[-1]))
     if width_of(first) + width_of(last) + 2 > width:
         return fit(first, min(width_of(first), width))
     gap = width - width_of(first) - width_of(last)

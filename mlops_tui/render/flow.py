@@ -66,6 +66,16 @@ def flow(names: Sequence[str], edges: Sequence[tuple[str, str]], width: int, mar
     return _painted(columns, links, tracks, wide, marks)
 
 
+def placed(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> dict[str, tuple[int, int]]:
+    """Column and row of each name; nothing where something leads back to itself."""
+    try:
+        columns, links = _columns(names, edges)
+    except CycleError:
+        return {}
+    _order(columns, links)
+    return {node.name: (node.column, node.row) for column in columns for node in column if node.name}
+
+
 # -- who stands where ---------------------------------------------------------------------------------------------
 
 

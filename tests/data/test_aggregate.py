@@ -327,7 +327,7 @@ RACE = """
 import sys
 from pathlib import Path
 from mlops_tui.data import _budget
-from mlops_tui.kinds import Budget
+from mlops_tui.datasetkeys import Budget
 from mlops_tui.opening import open_project
 session = open_project(Path(sys.argv[1]), person="ana", source="test")
 sys.stdin.read(1)

@@ -236,3 +236,11 @@ def test_what_markdown_escapes_is_read_without_its_backslashes() -> None:
     body = "# 0.681 \\[0.658, 0.702\\]\na \\| b &amp; c\n```\nd \\| e\n```\n"
     said = [str(line) for line in lines(View("t", parts=(Text(body, "markdown"),)), width=80)]
     assert [line.strip() for line in said[1:]] == ["0.681 [0.658, 0.702]", "a | b & c", "d \\| e", ""]
+
+
+def test_the_middle_of_an_axis_is_named_by_what_stands_there_and_a_share_ends_at_1() -> None:
+    curve = Series("roc", "line", (0.0, 0.01, 0.02, 0.5, 1.0), (0.0, 0.4, 0.6, 0.9, 1.0))
+    shown = drawn(View("ROC", Status.DONE, (curve,)), 60)
+    axis = next(line for line in shown if line.strip().startswith("0") and line.strip().endswith("1.0"))
+    assert axis.split()[1] == "0.5", "not the middle one of the points"
+    assert not any(line.strip().startswith("1.1") for line in shown)

@@ -1,0 +1,201 @@
+"""Metrics of a binary classifier on rows that do not count alike, with intervals that know it."""
+
+import math
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from mlops_tui.analysis.arrays import Bools, Floats, kish, labelled, shares
+from mlops_tui.analysis.calibration import brier_losses, log_losses
+from mlops_tui.analysis.confusion import DECISIONS, Cells, DecisionMetric
+from mlops_tui.analysis.interval import (
+    Estimate,
+    Resampling,
+    auc_interval,
+    logit_interval,
+    percentile,
+    student_quantile,
+    wilson_share,
+)
+
+FEWEST = 10.0  # effective rows; the variance of weights that uneven is itself not known
+HALF = 0.5     # of all weight in one row: the estimate is that row
+STEP = 1e-6    # of a numeric derivative, in shares of all weight
+
+LOSSES = {"brier": brier_losses, "log_loss": log_losses}
+
+
+class Measure(Protocol):
+    """What is asked of a metric: its name, and the threshold that decisions are read at."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def threshold(self) -> float: ...
+
+
+def estimate(
+    metric: Measure, labels: npt.ArrayLike, scores: npt.ArrayLike, weights: npt.ArrayLike, level: float = 0.95
+) -> Estimate:
+    """The metric of rows weighted by `weights`, as scikit-learn's `sample_weight`, with its interval.
+
+    Labels 0/1, scores, weights (n,); weights count by their proportions only, and rows of weight 0 not at all. The
+    variance is that of the linearised ratio, Σ (shareᵢ·influenceᵢ)² (Hájek 1971; Deville 1999, Surv. Methodol. 25:193):
+    right for weights that say how much a row stands for, not for counts of identical rows. Intervals: ROC AUC and
+    average precision on the logit scale; proportions by Wilson's score with the effective n that the variance implies
+    (Franco, Little, Louis & Slud 2019, J. Surv. Stat. Methodol. 7:334); F1, MCC and balanced accuracy by Jeffreys'
+    posterior of that many rows; losses by Student's t with Kish's effective n − 1 degrees of freedom. With equal
+    weights each is that of `metrics.estimate`. Where weights differ and one row holds more than half of them, or the
+    effective n is below 10, there is a value and no interval, with the reason. `method` says Kish's effective n.
+    ValueError for unusable labels, scores or weights; KeyError for a metric of another task.
+    """
+    y, s = labelled(labels, scores)
+    share = shares(weights, y.size)
+    if not share.all():
+        y, s, share = y[share > 0], s[share > 0], share[share > 0]
+    if metric.id in DECISIONS:
+        return _decision(metric, y, s >= metric.threshold, share, level)
+    if metric.id in LOSSES:
+        return _loss(metric.id, LOSSES[metric.id](y, s), share, level)
+    if metric.id not in RANKINGS:
+        raise KeyError(metric.id)
+    if y.all() or not y.any():
+        return Estimate(metric.id, None, None, None, y.size, reason=f"all {y.size} labels are {int(y[0])}")
+    return _ranking(metric.id, y, s, share, level)
+
+
+def _uneven(share: Floats) -> str:
+    """Why these shares of weight allow no interval, or nothing."""
+    if np.ptp(share) == 0:
+        return ""
+    largest, effective = float(share.max() / share.sum()), kish(share)
+    if largest > HALF:
+        return f"one row holds {largest:.1%} of the weight"
+    return f"the weights leave an effective n of {effective:.1f}, below {FEWEST:g}" if effective < FEWEST else ""
+
+
+def _method(name: str, share: Floats) -> str:
+    return f"{name}, weighted, effective n {kish(share):.4g}"
+
+
+def _loss(metric: str, losses: Floats, share: Floats, level: float) -> Estimate:
+    """A mean with Student's t interval; its variance Σ share²·(loss − mean)² / (1 − Σ share²), s²/n for equal ones."""
+    value, reason = float(losses @ share), _uneven(share)
+    if not reason and np.ptp(losses) == 0:
+        reason = "all rows have the same loss"
+    if reason:
+        return Estimate(metric, value, None, None, losses.size, _method("t", share), reason)
+    squares = float(np.square(share).sum())
+    error = math.sqrt(float(np.square(share * (losses - value)).sum()) / (1 - squares))
+    half = student_quantile(1 / squares - 1, level) * error
+    return Estimate(metric, value, max(value - half, 0.0), value + half, losses.size, _method("t", share))
+
+
+def _decision(metric: Measure, y: Bools, flagged: Bools, share: Floats, level: float) -> Estimate:
+    rule = DECISIONS[metric.id]
+    cell = np.where(flagged, np.where(y, 0, 1), np.where(y, 2, 3))
+    cells, squares = (np.bincount(cell, weights=each, minlength=4).astype(np.float64)
+                      for each in (share, np.square(share)))
+    value = float(rule.value(cells[:, None])[0])
+    if math.isnan(value):
+        return Estimate(metric.id, None, None, None, y.size, reason=rule.undefined)
+    read = share if rule.share is None else share[np.isin(cell, rule.share[1])]
+    name = "jeffreys" if rule.share is None else "wilson"
+    if reason := _uneven(read):
+        return Estimate(metric.id, value, None, None, read.size, _method(name, read), reason)
+    effective = _effective(rule, cells, squares, kish(read))
+    low, high = (wilson_share(value, effective, level) if rule.share is not None
+                 else _posterior(rule, cells * effective, value, level))
+    return Estimate(metric.id, value, float(low), float(high), read.size, _method(name, read))
+
+
+def _effective(rule: DecisionMetric, cells: Cells, squares: Cells, otherwise: float) -> float:
+    """How many rows of equal weight would give the metric this variance; Kish's where it has none.
+
+    With gradient g of the metric by share of weight, centred, one row has variance Σ cells·g², the weighted rows
+    together Σ squares·g². A proportion's is scaled to its own denominator.
+    """
+    gradient = _gradient(rule, cells)
+    gradient = gradient - cells @ gradient
+    one, all_ = float(cells @ gradient**2), float(squares @ gradient**2)
+    if one <= 1e-16:  # what rounding leaves of a gradient of 0
+        return otherwise
+    return one / all_ * (1.0 if rule.share is None else float(cells[list(rule.share[1])].sum()))
+
+
+def _gradient(rule: DecisionMetric, cells: Cells) -> Floats:
+    """Derivative of the metric by each cell's share of weight: forward differences of second order, cells may be 0."""
+    moved = cells[:, None, None] + np.array([0.0, STEP, 2 * STEP])[None, :, None] * np.eye(4)[:, None, :]
+    at = rule.value(moved.reshape(4, 12)).reshape(3, 4)
+    return np.asarray((-3 * at[0] + 4 * at[1] - at[2]) / (2 * STEP))
+
+
+def _posterior(rule: DecisionMetric, counts: Cells, value: float, level: float) -> tuple[float, float]:
+    how = Resampling()
+    draws = np.random.default_rng(how.seed).gamma(counts[:, None] + 0.5, size=(4, 4 * how.resamples))
+    low, high = percentile(rule.value(draws), level)
+    return min(low, value), max(high, value)
+
+
+def _ranking(metric: str, y: Bools, s: Floats, share: Floats, level: float) -> Estimate:
+    value, influence = RANKINGS[metric](y, s, share)
+    name = "delong-logit" if metric == "roc_auc" else "linear-logit"
+    reason = _uneven(share) or _one_row_is_a_class(y, share)
+    if reason:
+        return Estimate(metric, value, None, None, y.size, _method(name, share), reason)
+    variance = sum(float(np.square(influence[side]).sum() / (1 - np.square(share[side] / share[side].sum()).sum()))
+                   for side in (y, ~y) if np.count_nonzero(side) > 1)
+    if metric == "roc_auc":
+        bounds = auc_interval(value, variance, kish(share[y]), kish(share[~y]), level)
+    elif variance > 0 and 0 < value < 1 and kish(share[y]) > 1:
+        bounds = logit_interval(value, variance, level, name, kish(share[y]) - 1)
+    else:
+        return Estimate(metric, value, None, None, y.size, _method(name, share), "the classes are separated")
+    return Estimate(metric, value, bounds.low, bounds.high, y.size, _method(bounds.method, share))
+
+
+def _one_row_is_a_class(y: Bools, share: Floats) -> str:
+    if np.ptp(share) == 0:
+        return ""
+    for name, side in (("positive", share[y]), ("negative", share[~y])):
+        if side.max() > HALF * side.sum():
+            return f"one row holds {side.max() / side.sum():.1%} of the weight of the {name} ones"
+    return ""
+
+
+def _tied(y: Bools, s: Floats, share: Floats) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp], Floats]:
+    """Rows in rising order of score (n,); of each group of ties its rows (g,) and weight by class (2, g)."""
+    order = np.argsort(s)
+    ordered = s[order]
+    first = np.flatnonzero(np.concatenate(([True], ordered[1:] != ordered[:-1])))
+    by_class = np.stack([np.where(y, 0.0, share), np.where(y, share, 0.0)])[:, order]
+    return order, np.diff(np.append(first, s.size)), np.add.reduceat(by_class, first, axis=1)
+
+
+def _auc(y: Bools, s: Floats, share: Floats) -> tuple[float, Floats]:
+    """The weighted share of pairs that are ordered rightly, and each row's influence times its share of weight (n,)."""
+    order, size, (negative, positive) = _tied(y, s, share)
+    below = (np.cumsum(negative) - negative / 2) / negative.sum()
+    above = 1 - (np.cumsum(positive) - positive / 2) / positive.sum()
+    value = float(positive @ below / positive.sum())
+    placed = np.empty(y.size)
+    placed[order] = np.where(y[order], np.repeat(below, size), np.repeat(above, size))
+    return value, (placed - value) * share / np.where(y, positive.sum(), negative.sum())
+
+
+def _average_precision(y: Bools, s: Floats, share: Floats) -> tuple[float, Floats]:
+    """The weighted mean of precision at each positive, and each row's influence times its share of weight (n,)."""
+    order, size, groups = _tied(y, s, share)
+    positive, reached = groups[1], np.cumsum(groups[:, ::-1], axis=1)[:, ::-1]
+    flagged = reached.sum(axis=0)
+    precision = reached[1] / flagged
+    value = float(positive @ precision / positive.sum())
+    added, diluted = np.cumsum(positive / flagged), np.cumsum(positive * precision / flagged)
+    influence = np.empty(y.size)
+    influence[order] = np.where(y[order], np.repeat(precision - value + added, size), 0.0) - np.repeat(diluted, size)
+    return value, influence * share / positive.sum()
+
+
+RANKINGS = {"roc_auc": _auc, "average_precision": _average_precision}
