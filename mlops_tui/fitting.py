@@ -2,7 +2,8 @@
 
     {"kind": "fit", "train": PARQUET, "test": PARQUET, "label": "late", "features": [...], "keys": [...],
      "candidates": {"boosted": {"factory": "models.py:boosted", "params": {...}}, "plain": {"estimator": "sklearn…"}},
-     "ladder": true, "seed": 7, "out": FOLDER, "prepare": {"steps": [["encode", {...}]], "training": {...}}}
+     "ladder": true, "seed": 7, "out": FOLDER, "prepare": {"steps": [["encode", {...}]], "training": {...}},
+     "stopping": {"boosted": {...}}}
 
 Train rows come in order of time. The answer: `models` (file, seconds, notes, description of each), `inputs` (name,
 type, required of each feature), `reads` (the same of what the estimators read, after the preparation), `prepared` (its
@@ -15,6 +16,7 @@ import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -33,8 +35,9 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 from sklearn.utils import get_tags
 
-from mlops_tui import preparing
+from mlops_tui import preparing, stagewise
 from mlops_tui.analysis.ranking import roc_auc
+from mlops_tui.analysis.split import Spans
 from mlops_tui.errors import BadInput, NotFound, nearest
 from mlops_tui.frames import frame_of, inputs_of
 from store import estimators
@@ -68,6 +71,7 @@ class Fitted:
     seconds: float
     notes: tuple[str, ...]
     spelled: str
+    stopping: dict[str, Any] | None = None
 
 
 def fit(request: Mapping[str, Any], functions: Functions, report: Report) -> dict[str, Any]:
@@ -85,7 +89,9 @@ def fit(request: Mapping[str, Any], functions: Functions, report: Report) -> dic
     fitted: dict[str, Fitted] = {}
     for done, (name, make) in enumerate(makers.items()):
         report(done, len(makers), name)
-        fitted[name] = _fitted(name, make, train, seed, fitted.values())
+        asked = (request.get("stopping") or {}).get(name)
+        stop = None if asked is None else partial(stagewise.fit, spans=_spans(table, asked), asked=asked)
+        fitted[name] = _fitted(name, make, train, seed, fitted.values(), stop)
     report(len(makers), len(makers), "scores")
     scores = {name: _scores(name, each.model, unseen.features) for name, each in fitted.items()}
     kept = test.select([*request["keys"], request["label"]])
@@ -95,7 +101,7 @@ def fit(request: Mapping[str, Any], functions: Functions, report: Report) -> dic
     files = {name: _stored(fitted[name].model, folder / f"{number}.skops")
              for number, name in enumerate(request["candidates"])}
     models = {name: {"file": files.get(name), "seconds": each.seconds, "notes": each.notes,
-                     "description": each.description} for name, each in fitted.items()}
+                     "description": each.description, "stopping": each.stopping} for name, each in fitted.items()}
     return {"models": models, "inputs": inputs, "reads": inputs_of(table, columns), "prepared": prepared,
             "scores": str(folder / "scores.parquet")}
 
@@ -141,6 +147,13 @@ def _check_names(candidates: Sequence[str], taken: Sequence[str]) -> None:
             raise BadInput(f"A candidate cannot be called '{name}': a column of the scores has that name.")
 
 
+def _spans(table: pa.Table, asked: Mapping[str, Any]) -> Spans:
+    """When each row's features and its outcome are known, in microseconds."""
+    start, end = (table.column(asked[name]).cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
+                  for name in ("time", "known"))
+    return Spans(start, end)
+
+
 # -- candidates -----------------------------------------------------------------------------------------------------
 
 
@@ -178,7 +191,8 @@ def _is_estimator(value: object) -> bool:
     return inspect.isclass(value) and issubclass(value, BaseEstimator)
 
 
-def _fitted(name: str, make: Callable[[], Any], train: Rows, seed: int, others: Iterable[Fitted]) -> Fitted:
+def _fitted(name: str, make: Callable[[], Any], train: Rows, seed: int, others: Iterable[Fitted],
+            stop: Callable[..., tuple[Any, dict[str, Any]]] | None = None) -> Fitted:
     """Build and fit one model, seeded, its warnings kept as notes; one of `others` that is the same stands for it."""
     random.seed(seed)
     np.random.seed(seed)  # estimators without a random_state draw from here
@@ -189,14 +203,19 @@ def _fitted(name: str, make: Callable[[], Any], train: Rows, seed: int, others: 
         if not hasattr(made, "fit") or not hasattr(made, "predict_proba"):
             raise BadInput(f"{type(made).__name__} gives no probabilities.", where=f"candidate {name}",
                            next="Wrap it in sklearn.calibration.CalibratedClassifierCV.")
-        spelled = _spelled(made)  # before its seed is set
+        spelled = "" if stop else _spelled(made)  # before its seed is set
         same = [each for each in others if spelled and each.spelled == spelled]
         if same:
             return same[0]
-        model = seeded(piped(made, train.features), seed).fit(train.features, train.label)
+        model, curve = seeded(piped(made, train.features), seed), None
+        if stop:
+            model, curve = stop(model, stagewise.Part(train.features, train.label))
+        else:
+            model.fit(train.features, train.label)
     notes = tuple(dict.fromkeys(str(each.message).splitlines()[0] for each in caught
                                 if not issubclass(each.category, DeprecationWarning | FutureWarning)))
-    return Fitted(model, _described(model), time.perf_counter() - began, notes, spelled)
+    notes += (stagewise.ended(curve),) if curve else ()
+    return Fitted(model, _described(model), time.perf_counter() - began, notes, spelled, curve)
 
 
 def _spelled(estimator: Any) -> str:

@@ -137,7 +137,7 @@ class Stopper:
     def _check(self, value: float, training: float | None) -> None:
         if self.rule.kind == "pq" and training is None:
             raise ValueError("PQ needs the training error of each epoch")
-        if self.rule.kind in ("gl", "pq") and (value < 0 or (training or 0.0) < 0):
+        if self.rule.kind in ("gl", "pq") and (-math.inf < value < 0 or -math.inf < (training or 0.0) < 0):
             raise ValueError(f"{self.rule.kind.upper()} is of an error, which is never negative")
 
     def _diverged(self, value: float) -> bool:

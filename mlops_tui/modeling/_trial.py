@@ -17,7 +17,7 @@ from mlops_tui.analysis.paired import Verdict, paired_bootstrap, verdict
 from mlops_tui.analysis.ranking import delong_test
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Candidate, Model
-from mlops_tui.modeling._training import Job, Parts, Rows, preparation, split
+from mlops_tui.modeling._training import OUTCOME, Job, Parts, Rows, preparation, split
 from mlops_tui.session import Session
 from mlops_tui.view import finite
 from mlops_tui.workers import Child, answers, lines
@@ -104,7 +104,9 @@ def _request(rows: Rows, parts: Parts, job: Job, candidates: Mapping[str, Candid
     return {"kind": "fit", "train": parts.train, "test": parts.test, "label": job.model.label.column,
             "keys": [*job.keys, job.model.split.time], "features": rows.columns(job),
             "candidates": {name: asdict(each) for name, each in candidates.items()}, "ladder": number == 0,
-            "seed": job.model.seed, "out": out, "prepare": preparation(job)}
+            "seed": job.model.seed, "out": out, "prepare": preparation(job),
+            "stopping": {name: each.stopping.asked(job.model.split.gap, job.model.split.time, OUTCOME)
+                         for name, each in candidates.items() if each.stopping}}
 
 
 def shared_out(names: Sequence[str], most: int) -> list[list[str]]:

@@ -142,7 +142,8 @@ def _fact(session: Session, tried: Trial, name: str, version: Version, key: str)
             "baselines": {rung: as_json(tried.measured[rung]) for rung in tried.ladder()},
             "descriptions": {each: tried.models[each]["description"] for each in (name, *tried.ladder())},
             "features": tried.rows.features.id, "labels": tried.rows.labels.id, "inputs": list(tried.inputs),
-            **_steps(tried), "seconds": model["seconds"], "notes": list(model["notes"])})
+            **_steps(tried), "seconds": model["seconds"], "notes": list(model["notes"]),
+            **({"stopping": model["stopping"]} if model.get("stopping") else {})})
 
 
 def _steps(tried: Trial) -> dict[str, Any]:
