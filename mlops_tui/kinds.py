@@ -10,6 +10,7 @@ from mlops_tui.declare import Mistake, OutOf
 from mlops_tui.earlystopping import Stopping
 from mlops_tui.errors import nearest
 from mlops_tui.limits import METRICS_OF, Range, impossible
+from mlops_tui.rates import Rates
 
 LogicalType = Literal["string", "date", "timestamp", "time", "number", "integer", "boolean", "object", "array"]
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog"]
@@ -53,6 +54,7 @@ class Settings:
     stores: Stores = field(default_factory=Stores)
     slack: Slack | None = None
     approvals: Approvals = field(default_factory=Approvals)
+    compute: Rates = field(default_factory=Rates)
 
 
 @dataclass(frozen=True)
