@@ -5,6 +5,7 @@ what a fit needs while nothing is asked yet. Requests:
 
     {"kind": "step", "function": "steps.py:enrich", "inputs": {"clean": PATH}, "params": {...}, "out": PATH}
     {"kind": "fit", ...}                                see mlops_tui/fitting.py
+    {"kind": "tune", ...}                               see mlops_tui/tuning.py
 
 With `"log": PATH` in a request, what is printed meanwhile goes there. Answers: any number of
 `{"progress": [done, total, label]}`, then `{"ok": {...}}` or `{"error": {what, where, next}}`.
@@ -13,6 +14,7 @@ With `"log": PATH` in a request, what is printed meanwhile goes there. Answers: 
 import json
 import os
 import random
+import signal
 import sys
 import threading
 import time
@@ -65,6 +67,8 @@ def _lines(requests: TextIO) -> Iterator[str]:
     def read() -> None:
         for line in requests:
             waiting.put(line)
+        if os.getpgrp() == os.getpid():  # what was started here ends too, however it is asked to
+            os.killpg(os.getpid(), signal.SIGKILL)
         os._exit(0)
 
     threading.Thread(target=read, daemon=True).start()
@@ -194,13 +198,20 @@ def fit(request: Request, root: Path, report: Report) -> dict[str, Any]:
     return fitted
 
 
+def tune(request: Request, _: Path, report: Report) -> dict[str, Any]:
+    """Fit and score the points of a search, fold within fold."""
+    tuned: dict[str, Any] = import_module("mlops_tui.tuning").tune(request, report)
+    return tuned
+
+
 def ready(_request: Request, _root: Path, _report: Report) -> dict[str, Any]:
     """Import what a fit needs."""
     import_module("mlops_tui.fitting")
     return {}
 
 
-KINDS: Mapping[str, Callable[[Request, Path, Report], dict[str, Any]]] = {"step": step, "fit": fit, "ready": ready}
+KINDS: Mapping[str, Callable[[Request, Path, Report], dict[str, Any]]] = {"step": step, "fit": fit,
+                                                                              "tune": tune, "ready": ready}
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """When the fit of a candidate ends early, as its model declares it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -42,3 +42,10 @@ class Stopping:
         """What a child needs to know: the rule, spans in microseconds, and the columns that place a row in time."""
         return {**asdict(self), "validation": self.validation // MICROSECOND, "gap": gap // MICROSECOND, "time": time,
                 "known": known}
+
+
+def ended(told: Mapping[str, Any]) -> str:
+    """How a fit ended, in a line."""
+    how = f"stopped early at stage {told['epochs_run']} of {told['most']} ({told['reason']})" if told["stopped"] else \
+        f"ran through its {told['most']} stages"
+    return f"{how}, kept the best, {told['best_epoch']}" + (", fitted again on all rows" if told["refitted"] else "")

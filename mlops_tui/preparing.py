@@ -28,6 +28,7 @@ class Training:
     key: tuple[str, ...]
     gap: int = 0
     seed: int = 0
+    task: str = "auto"
 
 
 Steps = list[tuple[str, dict[str, Any]]]
@@ -74,7 +75,7 @@ def _encoding(given: Mapping[str, Any], training: Training) -> encode.Encoding:
     more = {key: value for key, value in given.items() if key != "by"}
     if given.get("by", "time") == "time" and not given.get("groups"):
         more |= {"time": training.time, "known": training.known, "gap": training.gap}
-    how, _ = encode.declared({**more, "target": training.label, "seed": training.seed,
+    how, _ = encode.declared({**more, "target": training.label, "seed": training.seed, "task": training.task,
                               **({} if given.get("groups") else {"key": list(training.key)})})
     return how
 

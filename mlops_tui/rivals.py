@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mlops_tui import pointintime
+from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.errors import NotFound
 from mlops_tui.kinds import Model
 from mlops_tui.session import Session
@@ -21,21 +23,25 @@ TEST, LOG = "the champion's own test rows", "the prediction log"
 
 @dataclass(frozen=True)
 class Shared:
-    """Test rows of a version that a champion scored too: label 0/1, both scores, all (n,); `source` of the latter."""
+    """Test rows of a version that a champion answered too: what both answered, and where the latter is from."""
 
-    label: Floats
-    mine: Floats
-    theirs: Floats
+    mine: Answers
+    theirs: Answers
     source: str = ""
     data: tuple[str, ...] = ()
 
     @property
     def n(self) -> int:
-        return int(self.label.size)
+        return self.mine.n
+
+    @property
+    def label(self) -> npt.NDArray[Any]:
+        return self.mine.label
 
     @property
     def one_class(self) -> bool:
-        return self.n == 0 or bool(self.label.min() == self.label.max())
+        """Whether all labels are equal, so that nothing can be told apart."""
+        return self.n == 0 or bool((self.mine.label == self.mine.label[0]).all())
 
 
 def kept(session: Session, dataset: str, snapshot: str) -> Manifest | None:
@@ -61,11 +67,22 @@ def scores_of(session: Session, model: Model, trained: Trained) -> tuple[Manifes
     return (None, said) if lacks else (found, "")
 
 
+def task_of(trained: Trained) -> Task:
+    """What a version answers; versions that do not say so answer yes or no."""
+    return Task(str(trained.detail.get("task", Task.BINARY)))
+
+
 def held_out(session: Session, model: Model, trained: Trained, scores: Manifest) -> tuple[Floats, Floats]:
-    """Label 0/1 and score of each test row, (n,) each, in order of the key."""
-    label, score = _columns(session, f"{_test_rows(session, model, trained, scores, 'score')} "
-                                     f"ORDER BY {_names(session, model)}", [], ("label", "score"))
-    return label, score
+    """Label 0/1 and score of each test row of a binary model, (n,) each, in order of the key."""
+    found = answers(session, model, trained, scores)
+    return found.label.astype(np.float64), found.given
+
+
+def answers(session: Session, model: Model, trained: Trained, scores: Manifest) -> Answers:
+    """What a version answered on its test rows, with label, and weight where it was trained with one; in key order."""
+    query = f"{_test_rows(session, model, trained, scores)} ORDER BY {_names(session, model)}"
+    found = session.data().connect().execute(query).fetchnumpy()
+    return _answers(task_of(trained), found, "mine", _classes(trained, scores), _classes(trained, scores))
 
 
 def groups(session: Session, model: Model, scores: Manifest, training: Manifest,
@@ -79,31 +96,48 @@ def groups(session: Session, model: Model, scores: Manifest, training: Manifest,
 
 
 def shared(session: Session, model: Model, trained: Trained, champion: Trained) -> Shared:
-    """The test rows that the champion scored unseen: in its own test or in the prediction log, whichever has more."""
-    scores, _ = scores_of(session, model, trained)
-    if scores is None:
-        return Shared(np.empty(0), np.empty(0), np.empty(0))
-    mine, same = _test_rows(session, model, trained, scores, "mine"), _names(session, model)
+    """The test rows that the champion answered unseen: in its own test or in the prediction log, whichever has more."""
+    task, scores = task_of(trained), scores_of(session, model, trained)[0]
+    nothing = Answers(task, np.empty(0), np.empty(0))
+    if scores is None or task_of(champion) is not task:
+        return Shared(nothing, nothing)
+    mine, same = _test_rows(session, model, trained, scores), _names(session, model)
     found = []
-    for source, snapshot, query, values in _unseen(session, model, champion):
-        label, ours, theirs = _columns(session, f"SELECT m.label, m.mine, t.theirs FROM ({mine}) m JOIN ({query}) t "
-                                                f"USING ({same}) ORDER BY {same}", values, ("label", "mine", "theirs"))
-        found.append(Shared(label, ours, theirs, source, (scores.id, snapshot)))
-    return max(found, key=lambda each: each.n, default=Shared(np.empty(0), np.empty(0), np.empty(0)))
+    for theirs in _unseen(session, model, champion):
+        rows = session.data().connect().execute(
+            f"SELECT m.* EXCLUDE ({same}), t.* EXCLUDE ({same}) FROM ({mine}) m JOIN ({theirs.query}) t "
+            f"USING ({same}) ORDER BY {same}", theirs.values).fetchnumpy()
+        own = _classes(trained, scores)
+        classes = (*own, *(each for each in theirs.classes if each not in own))
+        found.append(Shared(_answers(task, rows, "mine", own, classes),
+                            _answers(task, rows, "theirs", theirs.classes, classes), theirs.source,
+                            (scores.id, theirs.snapshot)))
+    return max(found, key=lambda each: each.n, default=Shared(nothing, nothing))
 
 
-def _unseen(session: Session, model: Model, champion: Trained) -> list[tuple[str, str, str, list[str]]]:
-    """Where rows are that the champion scored without having been fitted on them: source, snapshot, SQL, values."""
-    found: list[tuple[str, str, str, list[str]]] = []
+@dataclass(frozen=True)
+class _Unseen:
+    """Where rows are that the champion answered without having been fitted on them."""
+
+    source: str
+    snapshot: str
+    query: str
+    values: list[str]
+    classes: tuple[str, ...]
+
+
+def _unseen(session: Session, model: Model, champion: Trained) -> list[_Unseen]:
+    found: list[_Unseen] = []
     scores, _ = scores_of(session, model, champion)
     if scores is not None:
-        found.append((TEST, scores.id, _test_rows(session, model, champion, scores, "theirs"), []))
+        query = f"SELECT * EXCLUDE (label, weight) FROM ({_test_rows(session, model, champion, scores, 'theirs')})"
+        found.append(_Unseen(TEST, scores.id, query, [], _classes(champion, scores)))
     log = session.current(f"{champion.subject}.predictions")
-    if log is not None:
+    if log is not None and task_of(champion) is not Task.MULTICLASS:
         unseen = str(champion.detail.get("trained_to") or champion.window[1])
-        found.append((LOG, log.id, f"SELECT {_names(session, model)}, score AS theirs FROM {session.data().scan(log)} "
-                      f"WHERE version = ? AND {quote(model.split.time)} > CAST(? AS TIMESTAMPTZ)",
-                      [champion.version, unseen]))
+        found.append(_Unseen(LOG, log.id, f"SELECT {_names(session, model)}, score AS theirs_0 FROM "
+                             f"{session.data().scan(log)} WHERE version = ? AND {quote(model.split.time)} > "
+                             "CAST(? AS TIMESTAMPTZ)", [champion.version, unseen], ()))
     return found
 
 
@@ -137,10 +171,51 @@ def _days(session: Session, model: Model, trained: Trained, after: str) -> list[
     return [str(day) for (day,) in found]
 
 
-def _test_rows(session: Session, model: Model, trained: Trained, scores: Manifest, name: str) -> str:
-    """SQL: one row for each test row of a version, with key, label and its score."""
-    return (f"SELECT {_names(session, model)}, CAST({quote(model.label.column)} AS TINYINT) AS label, "
-            f"{quote(trained.candidate)} AS {name} FROM {session.data().scan(scores)}")
+_LABEL = {Task.BINARY: "CAST({} AS TINYINT)", Task.MULTICLASS: "CAST({} AS VARCHAR)",
+          Task.REGRESSION: "CAST({} AS DOUBLE)"}
+
+
+def _test_rows(session: Session, model: Model, trained: Trained, scores: Manifest, name: str = "mine") -> str:
+    """SQL: one row for each test row of a version, with key, label, weight and the columns NAME_0 … of its answer."""
+    candidate, classes = trained.candidate, _classes(trained, scores)
+    columns = [f"{candidate}:{each}" for each in classes] or [candidate]
+    given = ", ".join(f"{quote(column)} AS {name}_{number}" for number, column in enumerate(columns))
+    weight = "CAST(weight AS DOUBLE)" if trained.detail.get("weight") and "weight" in scores.columns else "NULL"
+    label = _LABEL[task_of(trained)].format(quote(model.label.column))
+    return (f"SELECT {_names(session, model)}, {label} AS label, {weight} AS weight, {given} "
+            f"FROM {session.data().scan(scores)}")
+
+
+def _classes(trained: Trained, scores: Manifest) -> tuple[str, ...]:
+    """The classes that a version gives probabilities of, in the order of their columns."""
+    known = tuple(str(each) for each in trained.detail.get("classes", ()))
+    return known if all(f"{trained.candidate}:{each}" in scores.columns for each in known) else ()
+
+
+def _answers(task: Task, rows: dict[str, npt.NDArray[Any]], name: str, own: tuple[str, ...],
+             classes: tuple[str, ...]) -> Answers:
+    """The rows of a query as answers; a class that a version does not know has its probability 0."""
+    weight = np.ma.getdata(rows["weight"]).astype(np.float64)
+    weights = None if np.ma.getmaskarray(rows["weight"]).all() else weight
+    label, given = np.ma.getdata(rows["label"]), np.ma.getdata(rows[f"{name}_0"])
+    if task is not Task.MULTICLASS:
+        made = label == 1 if task is Task.BINARY else label.astype(np.float64)
+        return Answers(task, made, given.astype(np.float64), weight=weights)
+    texts = label.astype(np.str_)
+    seen = texts if own else np.concatenate([texts, given.astype(np.str_)])
+    names = (*classes, *(each for each in np.unique(seen).tolist() if each not in classes))
+    if not own:
+        return Answers(task, numbers_of(texts, names), numbers_of(given.astype(np.str_), names), names, weights)
+    probabilities = np.zeros((label.size, len(names)))
+    for place, each in enumerate(own):
+        probabilities[:, names.index(each)] = np.ma.getdata(rows[f"{name}_{place}"])
+    return Answers(task, numbers_of(texts, names), probabilities, names, weights)
+
+
+def numbers_of(texts: npt.NDArray[np.str_], names: Sequence[str]) -> npt.NDArray[np.int64]:
+    """The number of each text among the names, all of which occur, (n,)."""
+    order = np.argsort(np.asarray(names))
+    return np.asarray(order[np.searchsorted(np.asarray(names)[order], texts)], dtype=np.int64)
 
 
 def _key(session: Session, model: Model) -> tuple[str, ...]:
@@ -149,8 +224,3 @@ def _key(session: Session, model: Model) -> tuple[str, ...]:
 
 def _names(session: Session, model: Model) -> str:
     return ", ".join(map(quote, _key(session, model)))
-
-
-def _columns(session: Session, query: str, values: Sequence[str], names: Sequence[str]) -> list[Floats]:
-    found = session.data().connect().execute(query, list(values)).fetchnumpy()
-    return [np.asarray(found[name], dtype=np.float64) for name in names]

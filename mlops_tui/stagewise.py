@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from sklearn.base import clone, is_classifier
 from sklearn.ensemble import (
     GradientBoostingClassifier,
@@ -25,6 +26,7 @@ from sklearn.pipeline import Pipeline
 from mlops_tui.analysis.arrays import Floats
 from mlops_tui.analysis.split import Fold, Spans, holdout
 from mlops_tui.analysis.stopping import Decision, Replay, Rule, Stopper, Why, replay
+from mlops_tui.candidates import Rows, Stop
 from mlops_tui.errors import BadInput
 
 CHUNK = 10  # trees of gradient boosting between two looks at the validation rows; a stop is exact all the same
@@ -74,6 +76,20 @@ class Course:
         self.values.append(np.nan)
         self.training += [np.nan] if self.needs_training else []
         self.stopper.update(np.nan, np.nan if self.needs_training else None)
+
+
+def stop_of(name: str, table: pa.Table, request: Mapping[str, Any]) -> Stop | None:
+    """What fits that candidate of a request in stages; None where it declares no stopping."""
+    asked = (request.get("stopping") or {}).get(name)
+    if asked is None:
+        return None
+    start, end = (table.column(asked[each]).cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
+                  for each in ("time", "known"))
+
+    def stop(model: Pipeline, rows: Rows) -> tuple[Pipeline, dict[str, Any]]:
+        return fit(model, Part(rows.features, rows.label, rows.weight), Spans(start, end), asked)
+
+    return stop
 
 
 def fit(model: Pipeline, rows: Part, spans: Spans, asked: Mapping[str, Any]) -> tuple[Pipeline, dict[str, Any]]:
@@ -306,10 +322,3 @@ def _told(course: Course, rule: Rule, last: Replay, of: _Of) -> dict[str, Any]:
             "most": int(of.last.get_params(deep=False)[_stages_of(of.last)]), "validation_from": began.isoformat(),
             "validation_rows": int(of.fold.test.size), "fitted_rows": int(of.fold.train.size),
             "purged": int(of.fold.purged.size), "refitted": of.refit}
-
-
-def ended(told: Mapping[str, Any]) -> str:
-    """How a fit ended, in a line."""
-    how = f"stopped early at stage {told['epochs_run']} of {told['most']} ({told['reason']})" if told["stopped"] else \
-        f"ran through its {told['most']} stages"
-    return f"{how}, kept the best, {told['best_epoch']}" + (", fitted again on all rows" if told["refitted"] else "")

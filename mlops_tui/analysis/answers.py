@@ -44,6 +44,11 @@ class Answers:
     def n(self) -> int:
         return int(self.label.shape[0])
 
+    def of(self, rows: npt.NDArray[Any]) -> "Answers":
+        """The answers on some of the rows: a mask (n,), or their places."""
+        weight = None if self.weight is None else self.weight[rows]
+        return Answers(self.task, self.label[rows], self.given[rows], self.classes, weight)
+
     @property
     def effective(self) -> float:
         """Kish's effective number of rows, (Σw)²/Σw²; n where all rows count the same."""

@@ -1,5 +1,6 @@
 """Whether scores mean what they say: reliability, ECE, Brier score, log loss, calibration slope and intercept."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -7,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from mlops_tui.analysis.arrays import Floats, probabilities, two_classes
-from mlops_tui.analysis.interval import mean_interval, wilson_bounds, z_score
-from mlops_tui.analysis.logistic import NoOptimum, logistic
+from mlops_tui.analysis.arrays import Bools, Floats, probabilities, shares, two_classes
+from mlops_tui.analysis.interval import mean_interval, wilson_share, z_score
+from mlops_tui.analysis.logistic import LogisticFit, NoOptimum, logistic
+from mlops_tui.analysis.tally import Tally, tally
 
 Strategy = Literal["uniform", "quantile"]
 
@@ -19,7 +21,11 @@ LOGIT_CLIP = 1e-6  # and for this close in the calibration line, where one wrong
 
 @dataclass(frozen=True)
 class ReliabilityBin:
-    """Rows whose score is in (low, high]: how many, their mean score, their share of positives with Wilson bounds."""
+    """Rows whose score is in (low, high]: how many, their mean score, their share of positives with Wilson bounds.
+
+    `weight` is what they count (n where all rows count one) and `effective` Kish's number of rows that weigh as much;
+    `spread` is the variance of the scores within the bin and `covariance` theirs with the outcomes.
+    """
 
     low: float
     high: float
@@ -28,6 +34,20 @@ class ReliabilityBin:
     observed: float
     observed_low: float
     observed_high: float
+    weight: float
+    effective: float
+    spread: float = 0.0
+    covariance: float = 0.0
+
+    @property
+    def gap(self) -> float:
+        """Observed share minus mean score: below 0 the scores are too high."""
+        return self.observed - self.score
+
+    @property
+    def chance(self) -> float:
+        """Variance of the observed share where the scores are right, mean p·(1 − p) by the effective rows."""
+        return max(self.score * (1 - self.score) - self.spread, 0.0) / self.effective
 
 
 @dataclass(frozen=True)
@@ -35,7 +55,7 @@ class CalibrationLine:
     """The line logit P(y = 1) = intercept + slope·logit(score), each with a 95 % interval; None with a reason.
 
     A slope below 1 means scores too extreme. `in_the_large` is the intercept with the slope held at 1: above 0 means
-    scores too low on the whole.
+    scores too low on the whole. `statistic` is Cox's test that the line is the diagonal, χ² with 2 degrees of freedom.
     """
 
     slope: float | None
@@ -43,25 +63,42 @@ class CalibrationLine:
     in_the_large: float | None
     slope_bounds: tuple[float, float] | None = None
     intercept_bounds: tuple[float, float] | None = None
+    statistic: float | None = None
     reason: str = ""
+
+    @property
+    def p_value(self) -> float | None:
+        """Of Cox's test: the χ² distribution with 2 degrees of freedom is an exponential one."""
+        return None if self.statistic is None else math.exp(-self.statistic / 2)
 
 
 @dataclass(frozen=True)
 class BrierParts:
-    """Murphy's parts of a binned Brier score: reliability (less is better), resolution (more), uncertainty (given)."""
+    """Parts of a Brier score: reliability (less is better), resolution (more), uncertainty (given by the outcomes).
+
+    `within` is what binning loses: the variance of scores inside the bins minus twice their covariance with outcomes.
+    """
 
     reliability: float
     resolution: float
     uncertainty: float
+    within: float = 0.0
+
+    @property
+    def total(self) -> float:
+        """The Brier score of the scores themselves, exactly."""
+        return self.reliability - self.resolution + self.uncertainty + self.within
 
 
 def reliability(
-    labels: npt.ArrayLike, scores: npt.ArrayLike, bins: int = 10, strategy: Strategy = "uniform", level: float = 0.95
+    labels: npt.ArrayLike, scores: npt.ArrayLike, bins: int = 10, strategy: Strategy = "uniform", level: float = 0.95,
+    weights: npt.ArrayLike | None = None,
 ) -> tuple[ReliabilityBin, ...]:
     """The non-empty bins of a reliability diagram, rising; bins are closed on the right, the first on both sides.
 
     `uniform` cuts [0, 1] into equal widths, `quantile` into equal numbers of rows; equal scores share a bin, so there
-    may be fewer than asked. Labels 0/1 and scores in [0, 1], (n,). ValueError otherwise, and for less than one bin.
+    may be fewer than asked. Labels 0/1 and scores in [0, 1], (n,); `weights` (n,) say what each row counts, and Wilson
+    bounds are then of Kish's effective rows. ValueError otherwise, and for less than one bin.
     """
     y, p = probabilities(labels, scores)
     if bins < 1:
@@ -69,15 +106,23 @@ def reliability(
     cuts = np.linspace(0, 1, bins + 1)
     edges = cuts if strategy == "uniform" else np.unique(np.quantile(p, cuts))
     cell = np.searchsorted(edges[1:-1], p, side="left")
+    w = None if weights is None else shares(weights, y.size) * y.size
     n = np.bincount(cell, minlength=max(len(edges) - 1, 1))
-    filled = np.flatnonzero(n)
-    positives = np.bincount(cell, weights=y, minlength=n.size).astype(np.int64)[filled]
-    score = np.bincount(cell, weights=p, minlength=n.size)[filled] / n[filled]
-    low, high = wilson_bounds(positives, n[filled], level)
+    filled = np.flatnonzero(n if w is None else np.bincount(cell, w, n.size))
+
+    def total(values: Floats | Bools) -> Floats:
+        return np.bincount(cell, values if w is None else values * w, n.size)[filled]
+
+    weight = n[filled].astype(np.float64) if w is None else np.bincount(cell, w, n.size)[filled]
+    effective = weight if w is None else weight**2 / np.bincount(cell, np.square(w), n.size)[filled]
+    observed, score = total(y) / weight, total(p) / weight
+    spread = np.maximum(total(np.square(p)) / weight - score**2, 0.0)
+    covariance = total(p * y) / weight - score * observed
+    low, high = wilson_share(observed, effective, level)
+    columns = (n[filled], score, observed, low, high, weight, effective, spread, covariance)
     return tuple(
-        ReliabilityBin(float(edges[b]), float(edges[min(b + 1, len(edges) - 1)]), int(n[b]), float(score[i]),
-                       float(positives[i] / n[b]), float(low[i]), float(high[i]))
-        for i, b in enumerate(filled.tolist())
+        ReliabilityBin(float(edges[b]), float(edges[min(b + 1, len(edges) - 1)]), int(rows), *map(float, numbers))
+        for b, rows, *numbers in zip(filled.tolist(), *(column.tolist() for column in columns), strict=True)
     )
 
 
@@ -87,16 +132,39 @@ def ece(bins: tuple[ReliabilityBin, ...]) -> float:
     return float(n @ np.abs(gap) / n.sum())
 
 
+def debiased_ece(bins: tuple[ReliabilityBin, ...]) -> float:
+    """The ECE without what chance alone adds to it, 0 where that is all of it.
+
+    2·ECE − Σ nᵦ/n·E|gap + noise|, the noise normal with the sampling variance of the observed share (Kumar, Liang & Ma
+    2019, NeurIPS: their `debias` for the first norm, with the mean of a folded normal in place of resamples).
+    """
+    n, gap = _gaps(bins)
+    sigma = np.sqrt(np.maximum(_variances(bins), 1e-300))
+    ratio = gap / sigma
+    folded = sigma * np.sqrt(2 / np.pi) * np.exp(-ratio**2 / 2) + gap * special.erf(ratio / np.sqrt(2))
+    return float(max(n @ (2 * np.abs(gap) - folded) / n.sum(), 0.0))
+
+
+def rmsce(bins: tuple[ReliabilityBin, ...]) -> float:
+    """Root mean squared calibration error, √Σ nᵦ/n·(observed − score)²; not below the ECE, biased as it is."""
+    n, gap = _gaps(bins)
+    return float(np.sqrt(n @ gap**2 / n.sum()))
+
+
 def debiased_rmsce(bins: tuple[ReliabilityBin, ...]) -> float:
     """Root mean squared calibration error without what chance alone adds to it, 0 where that is all of it.
 
-    √Σ nᵦ/n·(gap² − its sampling variance) (Kumar, Liang & Ma 2019, NeurIPS, §5). A square mean, so not below the ECE.
-    Bins of one row count with the variance of a coin, ¼: their own is not known.
+    √Σ nᵦ/n·(gap² − its sampling variance) (Bröcker 2012, Clim. Dyn. 39:655; Ferro & Fricker 2012, QJRMS 138:1954;
+    Kumar, Liang & Ma 2019, §5). Bins of one row count with the variance of a coin, ¼: their own is not known.
     """
     n, gap = _gaps(bins)
-    share = np.array([b.observed for b in bins])
-    variance = np.where(n > 1, share * (1 - share) / np.maximum(n - 1, 1), 0.25)
-    return float(np.sqrt(max(n @ (gap**2 - variance) / n.sum(), 0.0)))
+    return float(np.sqrt(max(n @ (gap**2 - _variances(bins)) / n.sum(), 0.0)))
+
+
+def _variances(bins: tuple[ReliabilityBin, ...]) -> Floats:
+    """The unbiased sampling variance of each observed share."""
+    rows, share = np.array([b.effective for b in bins]), np.array([b.observed for b in bins])
+    return np.where(rows > 1, share * (1 - share) / np.maximum(rows - 1, 1), 0.25)
 
 
 def mce(bins: tuple[ReliabilityBin, ...]) -> float:
@@ -105,18 +173,21 @@ def mce(bins: tuple[ReliabilityBin, ...]) -> float:
 
 
 def brier_parts(bins: tuple[ReliabilityBin, ...]) -> BrierParts:
-    """Reliability − resolution + uncertainty (Murphy 1973, J. Appl. Meteor. 12:595).
+    """Reliability − resolution + uncertainty (Murphy 1973, J. Appl. Meteor. 12:595) + what binning loses.
 
-    Their sum is the Brier score of scores rounded to their bin's mean, so within-bin spread is not in it.
+    The three are the Brier score of scores rounded to their bin's mean. With the variance within bins minus twice the
+    covariance within bins (Stephenson, Coelho & Jolliffe 2008, Wea. Forecasting 23:752) the sum is exact.
     """
     n, gap = _gaps(bins)
     share = np.array([b.observed for b in bins])
     base = float(n @ share / n.sum())
-    return BrierParts(float(n @ gap**2 / n.sum()), float(n @ (share - base) ** 2 / n.sum()), base * (1 - base))
+    within = np.array([b.spread - 2 * b.covariance for b in bins])
+    return BrierParts(float(n @ gap**2 / n.sum()), float(n @ (share - base) ** 2 / n.sum()), base * (1 - base),
+                      float(n @ within / n.sum()))
 
 
 def _gaps(bins: tuple[ReliabilityBin, ...]) -> tuple[Floats, Floats]:
-    return np.array([float(b.n) for b in bins]), np.array([b.observed - b.score for b in bins])
+    return np.array([b.weight for b in bins]), np.array([b.gap for b in bins])
 
 
 def brier_losses(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Floats:
@@ -152,23 +223,45 @@ def logit(scores: npt.ArrayLike) -> Floats:
     return np.asarray(special.logit(np.clip(np.asarray(scores, dtype=np.float64), LOGIT_CLIP, 1 - LOGIT_CLIP)))
 
 
-def calibration_line(labels: npt.ArrayLike, scores: npt.ArrayLike, level: float = 0.95) -> CalibrationLine:
+def calibration_line(labels: npt.ArrayLike, scores: npt.ArrayLike, level: float = 0.95,
+                     weights: npt.ArrayLike | None = None) -> CalibrationLine:
     """Calibration slope and intercept by logistic regression on logit(score) (Cox 1958, Biometrika 45:562).
 
     Labels 0/1 with both classes, scores in [0, 1], (n,); ValueError otherwise. Constant scores have no slope and
-    perfectly separated classes no finite one: None, and the reason. Bounds are Wald's.
+    perfectly separated classes no finite one: None, and the reason. Bounds are Wald's, with `weights` (n,) those of the
+    sandwich. More than 20,000 rows are counted in cells of scores (see `tally`), which moves the line by less than 1e-4
+    of its standard errors.
     """
     y, p = two_classes(*probabilities(labels, scores))
-    predictor, target = logit(p), y.astype(np.float64)
-    ones = np.ones_like(predictor)
-    large = float(logistic(ones[:, None], target, predictor).coefficients[0])
+    w = None if weights is None else shares(weights, y.size) * y.size
+    return line_of(tally(y, p, None, w), level, weighted=w is not None)
+
+
+def line_of(counted: Tally, level: float = 0.95, *, weighted: bool = False) -> CalibrationLine:
+    """The calibration line of counted rows, as `calibration_line`."""
+    negatives, positives = counted.total
+    rows, predictor = negatives + positives, logit(counted.score)
+    target, ones = positives / np.maximum(rows, 1e-300), np.ones_like(predictor)
+    large = float(logistic(ones[:, None], target, predictor, rows).coefficients[0])
     if np.ptp(predictor) == 0:
         return CalibrationLine(None, None, large, reason="all scores are equal")
+    columns = np.column_stack([ones, predictor])
     try:
-        fit = logistic(np.column_stack([ones, predictor]), target)
+        fit = logistic(columns, target, weights=rows)
     except NoOptimum as no:
         return CalibrationLine(None, None, large, reason=str(no))
+    covariance = _sandwich(counted, columns, fit) if weighted else fit.covariance
     intercept, slope = (float(b) for b in fit.coefficients)
-    half = z_score(level) * np.sqrt(np.diag(fit.covariance))
+    half = z_score(level) * np.sqrt(np.diag(covariance))
+    off = fit.coefficients - np.array([0.0, 1.0])
     return CalibrationLine(slope, intercept, large, (slope - float(half[1]), slope + float(half[1])),
-                           (intercept - float(half[0]), intercept + float(half[0])))
+                           (intercept - float(half[0]), intercept + float(half[0])),
+                           float(off @ np.linalg.solve(covariance, off)))
+
+
+def _sandwich(counted: Tally, columns: Floats, fit: LogisticFit) -> Floats:
+    """The covariance of weighted coefficients, H⁻¹·Σw²(y − p)²xxᵀ·H⁻¹ (Binder 1983, Int. Stat. Rev. 51:279)."""
+    fitted = special.expit(columns @ fit.coefficients)
+    negatives, positives = counted.squared.sum(axis=0)
+    meat = (columns * (negatives * fitted**2 + positives * (1 - fitted) ** 2)[:, None]).T @ columns
+    return np.asarray(fit.covariance @ meat @ fit.covariance)

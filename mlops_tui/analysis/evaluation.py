@@ -5,11 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.arrays import Bools, Floats, probabilities, two_classes
 from mlops_tui.analysis.calibration import ReliabilityBin, ece, reliability
 from mlops_tui.analysis.confusion import Confusion, confusion
 from mlops_tui.analysis.interval import Estimate, Resampling
-from mlops_tui.analysis.metrics import METRICS, estimate
+from mlops_tui.analysis.metrics import METRICS, estimate, metrics_of
 from mlops_tui.analysis.ranking import Curve, roc_curve
 
 # of each group: closed forms only, so that a hundred groups cost little more than one
@@ -60,14 +61,15 @@ def evaluation(
     labels: npt.ArrayLike, scores: npt.ArrayLike, threshold: float = 0.5,
     groups: npt.NDArray[np.str_] | None = None, resampling: Resampling | None = None,
 ) -> Evaluation:
-    """Every metric of `metrics.METRICS` at one threshold, calibration in ten bins, and the same by group.
+    """Every binary metric at one threshold, calibration in ten bins, and the same by group.
 
     Labels 0/1 of both classes, scores in [0, 1], groups as text, all (n,). Groups come in falling order of rows.
     ValueError for one class, NaN, scores outside [0, 1], unequal lengths.
     """
     y, p = two_classes(*probabilities(labels, scores))
     bins = reliability(y, p)
-    measured = tuple(estimate(replace(metric, threshold=threshold), y, p, resampling) for metric in METRICS.values())
+    measured = tuple(estimate(replace(metric, threshold=threshold), y, p, resampling)
+                     for metric in metrics_of(Task.BINARY).values())
     return Evaluation(
         n=y.size, positives=int(y.sum()), threshold=threshold, confusion=confusion(y, p, threshold), metrics=measured,
         groups=() if groups is None else _groups(y, p, threshold, groups), bins=bins, ece=ece(bins),

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -38,7 +38,10 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Contrast:
-    """The difference a − b of a metric between two models on the same rows, with interval and two-sided test."""
+    """The difference a − b of a metric between two models, with a 95 % interval and a two-sided test.
+
+    `error` is its standard error, where the method has one; `bounds` gives the interval at any other level.
+    """
 
     estimate: float
     low: float | None
@@ -47,6 +50,17 @@ class Contrast:
     p_value: float | None
     method: str
     reason: str = ""
+    error: float | None = None
+    bounds: Callable[[float], tuple[float, float]] | None = field(default=None, compare=False, repr=False)
+
+    def at(self, level: float) -> tuple[float, float] | None:
+        """The interval at a level in (0, 1); from a normal distribution where only the one at 95 % is known."""
+        if self.low is None or self.high is None:
+            return None
+        if self.bounds is not None:
+            return self.bounds(level)
+        ratio = z_score(level) / z_score(0.95)
+        return (self.estimate - ratio * (self.estimate - self.low), self.estimate + ratio * (self.high - self.estimate))
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The metrics of a binary classifier by name: what each needs, which way is better, its value and interval."""
+"""The metrics of every task by name: what each needs, which way is better, its value and interval."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,10 +7,14 @@ from enum import StrEnum
 import numpy as np
 import numpy.typing as npt
 
+from mlops_tui.analysis import multiclass, regression, weighted
+from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Bools, Floats, labelled, two_classes
 from mlops_tui.analysis.calibration import brier_losses, log_losses, loss_bounds
 from mlops_tui.analysis.confusion import DECISIONS, confusion, decision_estimate, decision_value
-from mlops_tui.analysis.interval import Estimate, Resampling, auc_interval, percentile, poisson_bootstrap
+from mlops_tui.analysis.influence import Linear, checked, interval, proportion, shares, too_uneven, variance
+from mlops_tui.analysis.interval import Estimate, Interval, Resampling, auc_interval, percentile, poisson_bootstrap
+from mlops_tui.analysis.multiclass import DECIDED, TOPS
 from mlops_tui.analysis.ranking import (
     average_precision,
     placements,
@@ -19,37 +23,112 @@ from mlops_tui.analysis.ranking import (
     score_bins,
     score_edges,
 )
+from mlops_tui.analysis.regression import ERRORS
 
 
 class Family(StrEnum):
-    """What a metric reads: the order of the scores, decisions at a threshold, or probabilities."""
+    """What a metric reads: the order of the scores, decisions (at a threshold), probabilities, or numbers."""
 
     RANKING = "ranking"
     DECISION = "decision"
     LOSS = "loss"
+    ERROR = "error"
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A metric with the threshold it is read at (decisions only)."""
+    """A metric with the tasks it is of, and the threshold it is read at (decisions on scores only).
+
+    Of a `signed` one 0 is best and neither way better.
+    """
 
     id: str
     family: Family
     higher_is_better: bool = True
     threshold: float = 0.5
+    tasks: tuple[Task, ...] = (Task.BINARY,)
+    signed: bool = False
 
 
+_CLASSES = (Task.BINARY, Task.MULTICLASS)
+_OF_BOTH = ("accuracy", "balanced_accuracy", "mcc")
 METRICS: Mapping[str, Metric] = {
     metric.id: metric for metric in (
         Metric("roc_auc", Family.RANKING),
         Metric("average_precision", Family.RANKING),
-        *(Metric(name, Family.DECISION) for name in DECISIONS),
-        Metric("brier", Family.LOSS, higher_is_better=False),
-        Metric("log_loss", Family.LOSS, higher_is_better=False),
+        *(Metric(name, Family.DECISION, tasks=_CLASSES if name in _OF_BOTH else (Task.BINARY,)) for name in DECISIONS),
+        Metric("brier", Family.LOSS, higher_is_better=False, tasks=_CLASSES),
+        Metric("log_loss", Family.LOSS, higher_is_better=False, tasks=_CLASSES),
+        *(Metric(name, Family.DECISION, tasks=(Task.MULTICLASS,)) for name in DECIDED if name not in _OF_BOTH),
+        Metric("roc_auc_ovr", Family.RANKING, tasks=(Task.MULTICLASS,)),
+        *(Metric(name, Family.LOSS, tasks=(Task.MULTICLASS,)) for name in TOPS),
+        *(Metric(name, Family.ERROR, each.higher_is_better, tasks=(Task.REGRESSION,), signed=name == "bias")
+          for name, each in ERRORS.items()),
     )
 }
 RANKINGS = {"roc_auc": roc_auc, "average_precision": average_precision}
 LOSSES = {"brier": brier_losses, "log_loss": log_losses}
+
+
+def metrics_of(task: Task) -> Mapping[str, Metric]:
+    """The metrics of a task by id, in the order they are shown."""
+    return {name: metric for name, metric in METRICS.items() if task in metric.tasks}
+
+
+def linear(metric: Metric, answers: Answers) -> Linear | str:
+    """A metric of several classes or of numbers, and each row's influence on it; or why it is undefined.
+
+    The difference of two models' influences is that of their difference. ValueError for a metric of another task,
+    unusable weights, classes or probabilities.
+    """
+    _belongs(metric, answers)
+    rows = checked(answers)
+    if rows.task is Task.REGRESSION:
+        return regression.linear(metric.id, rows)
+    return multiclass.linear(metric.id, multiclass.checked(rows))
+
+
+def _belongs(metric: Metric, answers: Answers) -> None:
+    if answers.task not in metric.tasks:
+        raise ValueError(f"{metric.id} is not a metric of a {answers.task} model")
+
+
+def measured(metric: Metric, answers: Answers, resampling: Resampling | None = None) -> Estimate:
+    """The metric of any task, weighted where the rows are, with interval, n and method; None with a reason.
+
+    Intervals: of binary answers as `estimate` and `weighted.estimate`; else by linearisation on a scale where errors
+    are near normal (`t`, `t-log`, `t-logit`, `fisher-z`), Wilson for accuracy and the shares of the top classes, order
+    statistics for the median. With weights the same linearisation holds (Hájek), Student's t has Kish's effective rows
+    less 1, and there is no interval where one row outweighs all others. n counts rows of some weight. ValueError as
+    `linear`.
+    """
+    _belongs(metric, answers)
+    level, rows = (resampling or Resampling()).level, checked(answers)
+    if rows.task is Task.BINARY:
+        if rows.weight is not None:
+            return weighted.estimate(metric, rows.label, rows.given, rows.weight, level)
+        return estimate(metric, rows.label, rows.given, resampling)
+    found = linear(metric, rows)
+    if isinstance(found, str):
+        return Estimate(metric.id, None, None, None, rows.n, reason=found)
+    uneven = too_uneven(rows)
+    if uneven:
+        return Estimate(metric.id, found.value, None, None, rows.n, reason=uneven)
+    bounds = _bounds(metric, rows, found, level)
+    if bounds is None:
+        reason = "one row has no interval" if rows.n == 1 else "no row differs from another: no interval"
+        return Estimate(metric.id, found.value, None, None, rows.n, reason=reason)
+    return Estimate(metric.id, found.value, bounds.low, bounds.high, rows.n, bounds.method)
+
+
+def _bounds(metric: Metric, rows: Answers, found: Linear, level: float) -> Interval | None:
+    share = shares(rows)
+    if metric.id == "accuracy" or metric.id in TOPS:
+        return proportion(found.influence + found.value, share, level)[1]
+    if metric.id == "median_ae":
+        return regression.median_bounds(*regression.numbers(rows), level)
+    made = interval(found.value, variance(found.influence, share), rows.effective - 1, found.scale, level)
+    return multiclass.all_right(metric.id, rows, level) if made is None and rows.task is Task.MULTICLASS else made
 
 
 def losses(metric: str, labels: npt.ArrayLike, scores: npt.ArrayLike) -> Floats:

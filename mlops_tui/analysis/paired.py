@@ -1,16 +1,17 @@
-"""Whether one model is better than another on the same rows: McNemar, paired bootstrap, corrected t, the verdict."""
+"""How far two models differ on the same rows, with a test: DeLong, McNemar, paired t, bootstrap, corrected t."""
 
 import math
 from collections.abc import Callable
-from enum import StrEnum
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 from scipy import special
 
+from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Bools, Counts, Floats, binary, finite, labelled, two_classes
 from mlops_tui.analysis.confusion import DECISIONS
+from mlops_tui.analysis.influence import checked, shares, too_uneven
 from mlops_tui.analysis.interval import (
     Contrast,
     Resampling,
@@ -21,31 +22,166 @@ from mlops_tui.analysis.interval import (
     student_quantile,
     wilson,
 )
+from mlops_tui.analysis.linearised import linearised
 from mlops_tui.analysis.metrics import Family, Metric, losses, metric_value
 from mlops_tui.analysis.ranking import (
     auc_influence,
     average_precision_influence,
+    delong_test,
     resampled_auc,
     resampled_average_precision,
 )
 
 McNemar = Literal["auto", "corrected", "uncorrected", "exact", "mid-p"]
+Method = Literal["auto", "delong", "mcnemar", "t", "bootstrap"]
 Difference = Callable[[Floats], Floats]
 
 FEW_DISCORDANT = 25  # below this the chi-square of McNemar's statistic is not to be trusted (Fagerland et al. 2013)
 WHOLE_ROWS = 10_000  # up to here each row is resampled; above, 1000 passes over them would take minutes
 LINEAR_BINS = 4096
+ROUNDED = 1e-12  # what rounding leaves of a number, as a share of it
+FEW_CLUSTERS = 20  # below this their sums are too few to know how much they vary (Cameron, Gelbach & Miller 2008)
 RESAMPLED = {"roc_auc": resampled_auc, "average_precision": resampled_average_precision}
 INFLUENCE = {"roc_auc": auc_influence, "average_precision": average_precision_influence}
 
 
-class Verdict(StrEnum):
-    """How the second model, b, stands against the first, a."""
+def contrast(metric: Metric, a: Answers, b: Answers, resampling: Resampling | None = None, *, method: Method = "auto",
+             cluster: npt.ArrayLike | None = None) -> Contrast:
+    """The difference a − b of a metric of any task between two models' answers on the same rows, with a paired test.
 
-    BETTER = "better"
-    WORSE = "worse"
-    EQUIVALENT = "equivalent"
-    INCONCLUSIVE = "inconclusive"
+    delong: ROC AUC (`ranking.delong_contrast`). mcnemar: accuracy of two or more classes (`mcnemar_test`). t: Student's
+    t of the differences of what each row moves both models' metric (`linear_t`), which for a mean over rows is the
+    paired t test. bootstrap: a seeded resampling of rows. auto: the first of these that suits the metric; bootstrap for
+    binary F1, MCC, precision and their like. With weights, or with `cluster` (n,) naming what each row belongs to, auto
+    is t, and delong and mcnemar, which know neither, are refused.
+
+    ValueError for different rows or tasks, one class, a metric that is undefined or of another task, and a method that
+    does not suit it.
+    """
+    how = resampling or Resampling()
+    if a.task is not b.task or not np.array_equal(a.label, b.label):
+        raise ValueError(f"the models answered on different rows: {a.n} and {b.n}" if a.n != b.n else
+                         "the models answered on different rows: their labels differ")
+    _, plain = checked(b), checked(a).weight is None and cluster is None
+    used = usual(metric, a.task, plain) if method == "auto" else method
+    if used in ("delong", "mcnemar") and not plain:
+        raise ValueError(f"{used} knows neither weights nor clusters of rows")
+    if used == "delong" and (metric.id, a.task) != ("roc_auc", Task.BINARY):
+        raise ValueError(f"delong compares roc_auc of scores, not {metric.id} of a {a.task} model")
+    if used == "mcnemar" and metric.id != "accuracy":
+        raise ValueError(f"mcnemar compares accuracy, not {metric.id}")
+    if used == "delong":
+        return delong_test(a.label, a.given, b.given, how.level)
+    if used == "mcnemar":
+        return _mcnemar_of(_right(metric, a), _right(metric, b), "auto", how.level)
+    if used == "t":
+        return linear_t(metric, a, b, how.level, cluster)
+    if plain and a.task is Task.BINARY:
+        return paired_bootstrap(metric, a.label, a.given, b.given, how)
+    return _linear_bootstrap(metric, a, b, how, cluster)
+
+
+def usual(metric: Metric, task: Task, plain: bool = True) -> Method:
+    """The method that suits a metric: where rows count alike and are independent (`plain`), and where not."""
+    if not plain:
+        return "t"
+    if metric.id == "roc_auc":
+        return "delong"
+    if metric.id == "accuracy":
+        return "mcnemar"
+    return "bootstrap" if task is Task.BINARY and metric.family is not Family.LOSS else "t"
+
+
+def _right(metric: Metric, answers: Answers) -> Bools:
+    """Whether each row is decided as its label says, (n,)."""
+    if answers.task is Task.REGRESSION:
+        raise ValueError("a regression model decides nothing: it has no accuracy")
+    if answers.task is Task.MULTICLASS:
+        return np.asarray(answers.decided == answers.label)
+    y, s = labelled(answers.label, answers.given)
+    return np.asarray((s >= metric.threshold) == y)
+
+
+def linear_t(metric: Metric, a: Answers, b: Answers, level: float = 0.95,
+             cluster: npt.ArrayLike | None = None) -> Contrast:
+    """The difference of a metric by Student's t of what each row moves it, Σ (movedₐ − movedᵦ)² the variance.
+
+    Exact for means over rows (the paired t test, scipy's `ttest_rel`), to first order for others. Each class of binary
+    scores, like the rows of any other answers, counts n/(n − 1), with weights 1/(1 − Σ share²); degrees of freedom are
+    Kish's effective rows less 1. With `cluster` the sums of the clusters take the rows' place, G/(G − 1) and G − 1 df
+    (Liang & Zeger 1986, Biometrika 73:13). No interval where weights are too uneven, with the reason.
+    """
+    value_a, moved_a = linearised(metric, a)
+    value_b, moved_b = linearised(metric, b)
+    estimate, moved, share = value_a - value_b, moved_a - moved_b, shares(a)
+    if np.abs(moved).max() <= ROUNDED * max(np.abs(moved_a).max(), np.abs(moved_b).max()):
+        same = bool(np.isclose(value_a, value_b, rtol=ROUNDED, atol=0))
+        return _no_spread(0.0 if same else estimate, same, "t")
+    reason = too_uneven(checked(a))
+    if reason:
+        return Contrast(estimate, None, None, None, None, "t", reason)
+    if cluster is not None:
+        moved = _sums(moved, cluster)
+        variance, df = float(np.square(moved).sum()) * moved.size / (moved.size - 1), moved.size - 1.0
+        few = f"only {moved.size} clusters: the interval is rather narrow" if moved.size < FEW_CLUSTERS else ""
+    else:
+        sides = [a.label == 1, a.label == 0] if metric.family is Family.RANKING and a.task is Task.BINARY else \
+            [np.ones(a.n, dtype=bool)]
+        variance, df, few = sum(_spread(moved[side], share[side]) for side in sides), a.effective - 1, ""
+    if variance == 0:
+        return _no_spread(estimate, False, "t")
+    error = math.sqrt(variance)
+
+    def bounds(level: float) -> tuple[float, float]:
+        half = student_quantile(df, level) * error
+        return estimate - half, estimate + half
+
+    statistic = estimate / error
+    return Contrast(estimate, *bounds(level), statistic, student_p(statistic, df), "t", few, error, bounds)
+
+
+def _spread(moved: Floats, share: Floats) -> float:
+    """The variance of a sum of independent rows; 0 for one row, whose spread is unknown."""
+    part = share / share.sum()
+    free = 1 - float(np.square(part).sum())
+    return float(np.square(moved).sum()) / free if free > 0 else 0.0
+
+
+def _sums(moved: Floats, cluster: npt.ArrayLike) -> Floats:
+    """What all rows of each cluster move together, (clusters,)."""
+    names, of = np.unique(np.asarray(cluster), return_inverse=True)
+    if of.shape != moved.shape:
+        raise ValueError(f"{moved.size} rows but {of.size} names of clusters")
+    if names.size < 2:
+        raise ValueError(f"all rows are in one cluster, {names[0]}")
+    return np.bincount(of, weights=moved).astype(np.float64)
+
+
+def _linear_bootstrap(metric: Metric, a: Answers, b: Answers, how: Resampling,
+                      cluster: npt.ArrayLike | None) -> Contrast:
+    """A Poisson bootstrap of what rows, or whole clusters of them, move the difference."""
+    value_a, moved_a = linearised(metric, a)
+    value_b, moved_b = linearised(metric, b)
+    moved = moved_a - moved_b
+    if not moved.any():
+        return _no_spread(value_a - value_b, value_a == value_b)
+    strata = np.unique(a.label, return_inverse=True)[1] if how.stratified and a.task is not Task.REGRESSION else \
+        np.zeros(a.n, dtype=np.int64)
+    if cluster is not None:
+        moved = _sums(moved, cluster)
+        strata = np.zeros(moved.size, dtype=np.int64)
+    samples = poisson_bootstrap(*_linear_cells(strata, moved), how)
+    return _of_samples(value_a - value_b, samples + (value_a - value_b), how.level)
+
+
+def _of_samples(estimate: float, samples: Floats, level: float, reason: str = "") -> Contrast:
+    """A difference from its bootstrap samples: percentile interval, and p from the smaller tail, one sample added."""
+    def bounds(level: float) -> tuple[float, float]:
+        return percentile(samples, level)
+
+    tail = min(int((samples <= 0).sum()), int((samples >= 0).sum()))
+    return Contrast(estimate, *bounds(level), None, min(2 * (tail + 1) / (samples.size + 1), 1.0), "bootstrap", reason,
+                    float(samples.std(ddof=1)), bounds)
 
 
 def mcnemar(only_a: int, only_b: int, method: McNemar = "auto") -> tuple[float, float, str]:
@@ -108,10 +244,20 @@ def mcnemar_test(
     y, a, b = binary(labels), binary(flagged_a), binary(flagged_b)
     if not y.size == a.size == b.size or y.size == 0:
         raise ValueError(f"{y.size} labels, {a.size} and {b.size} decisions")
-    right_a, right_b = a == y, b == y
-    statistic, p, used = mcnemar(int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum()), method)
-    estimate, low, high = paired_proportions(right_a, right_b, level)
-    return Contrast(estimate, low, high, statistic, p, used, "" if (a != b).any() else "both decide alike on every row")
+    return _mcnemar_of(a == y, b == y, method, level)
+
+
+def _mcnemar_of(right_a: Bools, right_b: Bools, method: McNemar, level: float) -> Contrast:
+    only_a, only_b, n = int((right_a & ~right_b).sum()), int((right_b & ~right_a).sum()), right_a.size
+    statistic, p, used = mcnemar(only_a, only_b, method)
+
+    def bounds(level: float) -> tuple[float, float]:
+        _, low, high = paired_proportions(right_a, right_b, level)
+        return low, high
+
+    error = math.sqrt(only_a + only_b - (only_a - only_b) ** 2 / n) / n
+    return Contrast((only_a - only_b) / n, *bounds(level), statistic, p, used,
+                    "" if only_a + only_b else "both are right and wrong alike on every row", error, bounds)
 
 
 def paired_bootstrap(
@@ -139,18 +285,17 @@ def paired_bootstrap(
         same = np.array_equal(s, t) or (metric.family is Family.DECISION and estimate == 0)
         return _no_spread(estimate, same)
     samples += estimate - float(difference(counts[None].astype(np.float64))[0])
-    low, high = percentile(samples, how.level)
-    tail = min(int((samples <= 0).sum()), int((samples >= 0).sum()))
-    p = min(2 * (tail + 1) / (samples.size + 1), 1.0)
     discordant = int(counts[:, 1:3].sum()) if metric.family is Family.DECISION else FEW_DISCORDANT
     few = f"only {discordant} rows are decided differently: the interval is rather narrow"
-    return Contrast(estimate, low, high, None, p, "bootstrap", few if discordant < FEW_DISCORDANT else "")
+    return _of_samples(estimate, samples, how.level, few if discordant < FEW_DISCORDANT else "")
 
 
-def _no_spread(estimate: float, same: bool) -> Contrast:
+def _no_spread(estimate: float, same: bool, method: str = "bootstrap") -> Contrast:
     if same:
-        return Contrast(0.0, 0.0, 0.0, None, 1.0, "bootstrap", "both models give the same on every row")
-    return Contrast(estimate, None, None, None, None, "bootstrap", "the resamples do not vary: no interval")
+        return Contrast(0.0, 0.0, 0.0, 0.0 if method == "t" else None, 1.0, method,
+                        "both models give the same on every row", 0.0, lambda _: (0.0, 0.0))
+    return Contrast(estimate, None, None, None, None, method, "no row differs from another: no interval" if
+                    method == "t" else "the resamples do not vary: no interval")
 
 
 def _decision_cells(metric: Metric, y: Bools, a: Floats, b: Floats) -> tuple[Counts, Difference]:
@@ -191,15 +336,16 @@ def _loss_cells(metric: Metric, y: Bools, a: Floats, b: Floats) -> tuple[Counts,
     return _linear_cells(y, (gap - gap.mean()) / gap.size)
 
 
-def _linear_cells(y: Bools, influence: Floats) -> tuple[Counts, Difference]:
-    """Cells by influence, each standing for its mean; the difference is then a sum over rows, less its estimate."""
+def _linear_cells(strata: Bools | Counts, influence: Floats) -> tuple[Counts, Difference]:
+    """Cells by stratum and influence, each standing for its mean; the difference is then a sum, less its estimate."""
     distinct = np.unique(influence)
     bins = min(LINEAR_BINS, distinct.size)
     edges = distinct[(np.arange(bins) * distinct.size) // bins]
-    cell = np.searchsorted(edges, influence, side="right") - 1 + bins * y
-    counts = np.bincount(cell, minlength=2 * bins)
+    cell = np.searchsorted(edges, influence, side="right") - 1 + bins * strata
+    levels = int(strata.max()) + 1
+    counts = np.bincount(cell, minlength=levels * bins)
     mean = np.bincount(cell, weights=influence, minlength=counts.size) / np.maximum(counts, 1)
-    return counts.reshape(2, -1), lambda weights: weights.reshape(len(weights), -1) @ mean
+    return counts.reshape(levels, -1), lambda weights: weights.reshape(len(weights), -1) @ mean
 
 
 CELLS = {Family.DECISION: _decision_cells, Family.RANKING: _ranking_cells, Family.LOSS: _loss_cells}
@@ -215,26 +361,13 @@ def corrected_t(differences: npt.ArrayLike, test_share: float, level: float = 0.
     if d.size < 2 or test_share <= 0:
         raise ValueError(f"needs at least two folds and a positive n_test/n_train, not {d.size} and {test_share}")
     mean, error = float(d.mean()), math.sqrt(float(d.var(ddof=1)) * (1 / d.size + test_share))
-    if error == 0:
+    if np.ptp(d) == 0:
         p = 1.0 if mean == 0 else None
         return Contrast(mean, mean, mean, 0.0 if p else None, p, "corrected-t", "all folds differ alike: no variance")
-    half = student_quantile(d.size - 1, level) * error
-    return Contrast(mean, mean - half, mean + half, mean / error, student_p(mean / error, d.size - 1), "corrected-t")
 
+    def bounds(level: float) -> tuple[float, float]:
+        half = student_quantile(d.size - 1, level) * error
+        return mean - half, mean + half
 
-def verdict(contrast: Contrast, higher_is_better: bool, margin: float = 0.0, alpha: float = 0.05) -> Verdict:
-    """How b stands against a, from the difference a − b.
-
-    equivalent: the interval lies inside ±margin (so a tiny but certain difference is no reason to change models);
-    better or worse: p < alpha, or the interval excludes 0 where there is no p; else inconclusive. Give a contrast
-    whose p is adjusted when there are several pairs. ValueError for a negative margin.
-    """
-    if margin < 0:
-        raise ValueError(f"the margin is not negative: {margin}")
-    low, high, p = contrast.low, contrast.high, contrast.p_value
-    if low is not None and high is not None and -margin <= low and high <= margin:
-        return Verdict.EQUIVALENT
-    decided = p < alpha if p is not None else low is not None and high is not None and (low > 0 or high < 0)
-    if not decided or contrast.estimate == 0:
-        return Verdict.INCONCLUSIVE
-    return Verdict.BETTER if (contrast.estimate < 0) == higher_is_better else Verdict.WORSE
+    return Contrast(mean, *bounds(level), mean / error, student_p(mean / error, d.size - 1), "corrected-t",
+                    error=error, bounds=bounds)

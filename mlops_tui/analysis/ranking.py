@@ -1,14 +1,14 @@
 """How well scores order positives above negatives: ROC AUC, DeLong's variance and test, average precision."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from mlops_tui.analysis.arrays import Bools, Counts, Floats, finite, two_classes
-from mlops_tui.analysis.interval import Contrast, auc_interval, normal_p, wald
+from mlops_tui.analysis.interval import Contrast, auc_interval, normal_p, student_p, student_quantile, wald
 
 SCORE_BINS = 4096
 
@@ -112,19 +112,55 @@ def delong_contrast(models: Delong, a: int, b: int, level: float = 0.95) -> Cont
         estimate = 0.0
     variance = float(difference[y].var(ddof=1) / models.positives + difference[~y].var(ddof=1) / models.negatives)
     if variance > 0:
-        z, bounds = estimate / math.sqrt(variance), wald(estimate, variance, level)
-        return Contrast(estimate, bounds.low, bounds.high, z, normal_p(z), "delong")
+        z, bounds = estimate / math.sqrt(variance), wald_of(estimate, variance)
+        return Contrast(estimate, *bounds(level), z, normal_p(z), "delong", error=math.sqrt(variance), bounds=bounds)
     if not difference.any() and 0 < models.auc[a] < 1:
-        return Contrast(0.0, 0.0, 0.0, 0.0, 1.0, "delong", "both order the rows alike")
-    one, other = (auc_interval(float(models.auc[k]), None, models.positives, models.negatives, level) for k in (a, b))
+        return Contrast(0.0, 0.0, 0.0, 0.0, 1.0, "delong", "both order the rows alike", 0.0, lambda _: (0.0, 0.0))
     auc_a, auc_b = float(models.auc[a]), float(models.auc[b])
-    return Contrast(
-        estimate,
-        estimate - math.hypot(auc_a - one.low, other.high - auc_b),
-        estimate + math.hypot(one.high - auc_a, auc_b - other.low),
-        0.0 if estimate == 0 else None, 1.0 if estimate == 0 else None,
-        "delong", "no variance: the classes are perfectly separated; interval from each model's own",
-    )
+
+    def joined(level: float) -> tuple[float, float]:
+        one, other = (auc_interval(auc, None, models.positives, models.negatives, level) for auc in (auc_a, auc_b))
+        return (estimate - math.hypot(auc_a - one.low, other.high - auc_b),
+                estimate + math.hypot(one.high - auc_a, auc_b - other.low))
+
+    equal = estimate == 0
+    return Contrast(estimate, *joined(level), 0.0 if equal else None, 1.0 if equal else None, "delong",
+                    "no variance: the classes are perfectly separated; interval from each model's own", bounds=joined)
+
+
+def wald_of(estimate: float, variance: float) -> Callable[[float], tuple[float, float]]:
+    """Wald's interval of a difference at any level."""
+    def bounds(level: float) -> tuple[float, float]:
+        found = wald(estimate, variance, level)
+        return found.low, found.high
+
+    return bounds
+
+
+def delong_unpaired(
+    labels: tuple[npt.ArrayLike, npt.ArrayLike], scores: tuple[npt.ArrayLike, npt.ArrayLike], level: float = 0.95
+) -> Contrast:
+    """The difference in AUC between two models on different rows, (n,) and (m,), which nothing pairs.
+
+    D = (AUC_a − AUC_b)/√(V_a + V_b) is held against Student's t with Welch–Satterthwaite degrees of freedom of all
+    rows, (V_a + V_b)²/(V_a²/(n − 1) + V_b²/(m − 1)), as pROC's `roc.test(paired = FALSE)` does; the interval is of the
+    same t. ValueError as `delong`; p is 1 for equal AUCs and None for others where neither has any variance.
+    """
+    a, b = (delong(y, [s]) for y, s in zip(labels, scores, strict=True))
+    estimate = float(a.auc[0] - b.auc[0])
+    one, other = float(a.covariance[0, 0]), float(b.covariance[0, 0])
+    if one + other == 0:
+        p = 1.0 if estimate == 0 else None
+        return Contrast(estimate, None, None, 0.0 if p else None, p, "delong-unpaired", "both classes are separated")
+    error = math.sqrt(one + other)
+    df = (one + other) ** 2 / (one**2 / (a.labels.size - 1) + other**2 / (b.labels.size - 1))
+
+    def bounds(level: float) -> tuple[float, float]:
+        half = student_quantile(df, level) * error
+        return estimate - half, estimate + half
+
+    return Contrast(estimate, *bounds(level), estimate / error, student_p(estimate / error, df), "delong-unpaired",
+                    error=error, bounds=bounds)
 
 
 def delong_test(labels: npt.ArrayLike, a: npt.ArrayLike, b: npt.ArrayLike, level: float = 0.95) -> Contrast:

@@ -7,13 +7,15 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from mlops_tui.analysis.arrays import Bools, Floats, finite, labelled, probabilities, two_classes
+from mlops_tui.analysis.arrays import Floats, finite, labelled, probabilities, two_classes
 from mlops_tui.analysis.calibration import LOGIT_CLIP, logit
 from mlops_tui.analysis.logistic import logistic
+from mlops_tui.analysis.tally import Tally, tally
 
 Map = Callable[[Floats], Floats]
+Fit = Callable[[Floats, Floats, Floats], Map]
 
-ISOTONIC_POSITIVES = 50  # with fewer of a class a step function follows the noise
+ISOTONIC_ROWS = 50  # with fewer of a class a step function follows the noise
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,9 @@ class Isotonic:
     def __call__(self, scores: Floats) -> Floats:
         return np.interp(scores, self.x, self.y)
 
+    def __str__(self) -> str:
+        return f"{self.x.size} points"
+
 
 @dataclass(frozen=True)
 class Platt:
@@ -36,6 +41,35 @@ class Platt:
 
     def __call__(self, scores: Floats) -> Floats:
         return np.asarray(special.expit(self.slope * scores + self.intercept))
+
+
+@dataclass(frozen=True)
+class OddsLine:
+    """The map expit(slope·logit(p) + intercept) of probabilities."""
+
+    slope: float
+    intercept: float
+
+    def __call__(self, scores: Floats) -> Floats:
+        return np.asarray(special.expit(self.slope * logit(scores) + self.intercept))
+
+    def __str__(self) -> str:
+        return f"slope {self.slope:.3g}, intercept {self.intercept:+.3g}"
+
+
+@dataclass(frozen=True)
+class Beta:
+    """The map expit(a·log p − b·log(1 − p) + c) of probabilities; it rises, since a and b are not negative."""
+
+    a: float
+    b: float
+    c: float
+
+    def __call__(self, scores: Floats) -> Floats:
+        return np.asarray(special.expit(_beta_columns(scores) @ np.array([self.a, self.b, self.c])))
+
+    def __str__(self) -> str:
+        return f"a {self.a:.3g}, b {self.b:.3g}, c {self.c:+.3g}"
 
 
 @dataclass(frozen=True)
@@ -69,7 +103,11 @@ def isotonic(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Isotonic:
     """
     y, s = labelled(labels, scores)
     x, where, n = np.unique(s, return_inverse=True, return_counts=True)
-    fitted = pava(np.bincount(where, weights=y) / n, n.astype(np.float64))
+    return _steps(x, np.bincount(where, weights=y) / n, n.astype(np.float64))
+
+
+def _steps(x: Floats, share: Floats, weight: Floats) -> Isotonic:
+    fitted = pava(share, weight)
     corner = np.ones(x.size, dtype=np.bool_)
     corner[1:-1] = (fitted[1:-1] != fitted[:-2]) | (fitted[1:-1] != fitted[2:])
     return Isotonic(x[corner], fitted[corner])
@@ -81,62 +119,121 @@ def platt(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Platt:
     Scores of any scale, (n,); give the logit of probabilities. ValueError for one class, NoOptimum for equal scores.
     """
     y, s = two_classes(labels, scores)
-    positives = float(y.sum())
-    target = np.where(y, (positives + 1) / (positives + 2), 1 / (y.size - positives + 2))
-    fit = logistic(np.column_stack([s, np.ones_like(s)]), target)
-    return Platt(float(fit.coefficients[0]), float(fit.coefficients[1]))
+    slope, intercept = _sigmoid(s, np.stack([~y, y]).astype(np.float64))
+    return Platt(slope, intercept)
 
 
-def _platt_map(labels: Bools, scores: Floats) -> Map:
-    fit = platt(labels, logit(scores))
-    return lambda p: fit(logit(p))
+def _sigmoid(x: Floats, weight: Floats) -> tuple[float, float]:
+    negatives, positives = weight.sum(axis=1)
+    aim = weight[1] * ((positives + 1) / (positives + 2)) + weight[0] / (negatives + 2)
+    rows = weight.sum(axis=0)
+    fit = logistic(np.column_stack([x, np.ones_like(x)]), aim / rows, weights=rows)
+    return float(fit.coefficients[0]), float(fit.coefficients[1])
 
 
-def _temperature_map(labels: Bools, scores: Floats) -> Map:
+# -- fits on counted scores: rising scores in [0, 1] (c,), weight of outcomes 0 and 1 (2, c), effective rows (2,) ------
+
+
+def _platt_map(scores: Floats, weight: Floats, rows: Floats) -> OddsLine:
+    slope, intercept = _sigmoid(logit(scores), weight)
+    return OddsLine(_rising(slope), intercept)
+
+
+def _temperature_map(scores: Floats, weight: Floats, rows: Floats) -> OddsLine:
     """One factor on the logit (Guo et al. 2017, ICML)."""
-    slope = float(logistic(logit(scores)[:, None], labels.astype(np.float64)).coefficients[0])
-    return lambda p: np.asarray(special.expit(slope * logit(p)))
+    total = weight.sum(axis=0)
+    slope = float(logistic(logit(scores)[:, None], weight[1] / total, weights=total).coefficients[0])
+    return OddsLine(_rising(slope), 0.0)
 
 
-def _beta_map(labels: Bools, scores: Floats) -> Map:
-    """expit(a·log p − b·log(1 − p) + c) (Kull, Silva Filho & Flach 2017, AISTATS)."""
-
-    def columns(p: Floats) -> Floats:
-        inside = np.clip(p, LOGIT_CLIP, 1 - LOGIT_CLIP)
-        return np.column_stack([np.log(inside), -np.log1p(-inside), np.ones_like(inside)])
-
-    beta = logistic(columns(scores), labels.astype(np.float64)).coefficients
-    return lambda p: np.asarray(special.expit(columns(p) @ beta))
+def _beta_columns(scores: Floats) -> Floats:
+    inside = np.clip(scores, LOGIT_CLIP, 1 - LOGIT_CLIP)
+    return np.column_stack([np.log(inside), -np.log1p(-inside), np.ones_like(inside)])
 
 
-def _isotonic_map(labels: Bools, scores: Floats) -> Map:
-    rare = min(int(labels.sum()), int(labels.size - labels.sum()))
-    if rare < ISOTONIC_POSITIVES:
-        raise ValueError(f"isotonic needs {ISOTONIC_POSITIVES} rows of each class to fit, here {rare}")
-    return isotonic(labels, scores)
+def _beta_map(scores: Floats, weight: Floats, rows: Floats) -> Beta:
+    """Maximum likelihood with a, b ≥ 0 (Kull, Silva Filho & Flach 2017, AISTATS, §3.3).
+
+    A likelihood without a second maximum has its best point on the side where the free one went negative, so that one
+    is held at 0 and the others fitted again.
+    """
+    columns, total = _beta_columns(scores), weight.sum(axis=0)
+    target = weight[1] / total
+
+    def fitted(kept: list[int]) -> Floats:
+        found = np.zeros(3)
+        found[kept] = logistic(columns[:, kept], target, weights=total).coefficients
+        return found
+
+    best = fitted([0, 1, 2])
+    if best[0] < 0 <= best[1]:
+        best = fitted([1, 2])
+    elif best[1] < 0 <= best[0]:
+        best = fitted([0, 2])
+    a, b, c = (float(each) for each in best)
+    _rising(max(a, b))
+    return Beta(max(a, 0.0), max(b, 0.0), c)
 
 
-RECALIBRATORS: Mapping[str, Callable[[Bools, Floats], Map]] = {
+def _isotonic_map(scores: Floats, weight: Floats, rows: Floats) -> Isotonic:
+    rare = int(rows.min())
+    if rare < ISOTONIC_ROWS:
+        raise ValueError(f"isotonic needs {ISOTONIC_ROWS} rows of each class to fit, here {rare}")
+    total = weight.sum(axis=0)
+    return _steps(scores, weight[1] / total, total)
+
+
+def _rising(slope: float) -> float:
+    """The slope; ValueError where the map would turn the order of the scores round."""
+    if slope <= 0:
+        raise ValueError("the scores run against the outcomes: a recalibration keeps their order")
+    return slope
+
+
+RECALIBRATORS: Mapping[str, Fit] = {
     "platt": _platt_map, "temperature": _temperature_map, "beta": _beta_map, "isotonic": _isotonic_map,
 }
 
 
-def cross_fitted(
-    name: str, labels: npt.ArrayLike, scores: npt.ArrayLike, fold: npt.NDArray[np.integer], most: int = 200_000
-) -> Floats:
+def recalibrator(name: str, counted: Tally, chosen: npt.NDArray[np.bool_] | None = None) -> Map:
+    """The map fitted on counted rows, of the `chosen` folds (f,) alone where given; ValueError where there is none."""
+    some = slice(None) if chosen is None else chosen
+    weight, squared = counted.weight[some].sum(axis=0), counted.squared[some].sum(axis=(0, 2))
+    sums = weight.sum(axis=1)
+    if not sums.all():
+        raise ValueError(f"only one class to fit on: all labels are {int(sums[0] == 0)}")
+    filled = weight.sum(axis=0) > 0
+    if filled.sum() == 1:
+        raise ValueError("all scores are equal")
+    return RECALIBRATORS[name](counted.score[filled], weight[:, filled], sums**2 / squared)
+
+
+def fitted(name: str, labels: npt.ArrayLike, scores: npt.ArrayLike, weights: Floats | None = None) -> Map:
+    """The map fitted on rows: labels 0/1, scores in [0, 1], (n,); ValueError where there is none, with the reason."""
+    y, p = two_classes(*probabilities(labels, scores))
+    return recalibrator(name, tally(y, p, None, weights))
+
+
+def out_of_fold(name: str, counted: Tally, *, forward: bool = False) -> Floats:
+    """The recalibrated score of each fold and cell, (f, c), by a map fitted on the other folds.
+
+    With `forward` on the earlier folds alone; the first is then fitted by none and has NaN.
+    """
+    number = np.arange(counted.folds)
+    found = np.full((counted.folds, counted.score.size), np.nan)
+    for fold in number[int(forward):]:
+        found[fold] = recalibrator(name, counted, number < fold if forward else number != fold)(counted.score)
+    return found
+
+
+def cross_fitted(name: str, labels: npt.ArrayLike, scores: npt.ArrayLike, fold: npt.NDArray[np.integer]) -> Floats:
     """Each row recalibrated by a map fitted on the other folds, (n,): fit and judgement never share a row.
 
-    `fold` (n,) numbers the folds, at least two. More than `most` rows to fit on are thinned evenly: two or three
-    parameters do not need more. ValueError where the map cannot be fitted, with the reason.
+    `fold` (n,) numbers the folds from 0, at least two. ValueError where the map cannot be fitted, with the reason.
     """
     y, p = probabilities(labels, scores)
-    out = np.empty(p.size)
-    for held_out in np.unique(fold):
-        judged = fold == held_out
-        others = np.flatnonzero(~judged)
-        fitted = others[::-(-others.size // most)]
-        out[judged] = RECALIBRATORS[name](*two_classes(y[fitted], p[fitted]))(p[judged])
-    return out
+    counted = tally(y, p, fold)
+    return np.asarray(out_of_fold(name, counted)[fold, counted.cell])
 
 
 def folds(labels: npt.ArrayLike, count: int, seed: int) -> npt.NDArray[np.int64]:

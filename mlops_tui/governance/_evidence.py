@@ -89,8 +89,8 @@ def _lead(session: Session, case: gates.Case, trained: Trained,
         how, way = rivals.way_out(session, case.model, trained, champion)
         return None, rows.n, f"{said}: {how}", way
     metric = METRICS.get(str(trained.detail.get("metric", "roc_auc")), METRICS["roc_auc"])
-    found = delong_test(rows.label, rows.mine, rows.theirs) if metric.id == "roc_auc" else \
-        paired_bootstrap(metric, rows.label, rows.mine, rows.theirs)
+    found = delong_test(rows.label, rows.mine.given, rows.theirs.given) if metric.id == "roc_auc" else \
+        paired_bootstrap(metric, rows.label, rows.mine.given, rows.theirs.given)
     return found if metric.higher_is_better else _turned(found), rows.n, found.reason, ()
 
 

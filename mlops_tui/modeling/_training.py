@@ -9,19 +9,24 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlops_tui import pointintime, preparing, rivals
 from mlops_tui.analysis.split import Fold, Spans, holdout, overlap_count
-from mlops_tui.errors import BadInput, Refusal
+from mlops_tui.errors import BadInput, NotFound, Refusal, nearest
 from mlops_tui.kinds import Candidate, Model
+from mlops_tui.modeling._recent import Recent, recent
 from mlops_tui.session import Session
 from store.facts import Snapshot
 from store.lake import Manifest, sha256_of
 from store.quoting import quote
 
-OUTCOME = "outcome_known_at"
+OUTCOME, WEIGHT = "outcome_known_at", "row_weight"
+MOST_CLASSES = 50
 LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "skops")
 PREPARING_EDITION = 1  # counts up when the same steps give other values
 LADDER_EDITION = 1  # counts up when the baselines change, so that models are judged anew
@@ -55,22 +60,24 @@ class Rows:
 
     def columns(self, job: Job) -> list[str]:
         """The features, in order."""
-        own = {*job.keys, job.model.split.time, job.model.label.column, OUTCOME}
+        own = {*job.keys, job.model.split.time, job.model.label.column, OUTCOME, WEIGHT}
         return [column for column in self.rows.columns if column not in own]
 
 
 @dataclass(frozen=True)
 class Parts:
-    """The split as files, and what is to be said of it."""
+    """The split as files, and what is to be said of it; the classes in order, and what a regression knew of late."""
 
     train: Path
     test: Path
     detail: Mapping[str, Any]
+    classes: tuple[str, ...] = ()
+    recent: Recent | None = None
 
 
 def rows(session: Session, job: Job) -> Rows:
     """Features joined to the outcomes known at the session's time; made once for the same inputs."""
-    label, lake = job.model.label, session.data()
+    label, lake, weight = job.model.label, session.data(), job.model.weight
     built = session.perform(("windows", job.name, "--from", str(job.days[0]), "--to", str(job.days[1])))
     if built.error is not None:
         raise Refusal(built.error["what"], where=built.error["where"], next=built.error["next"])
@@ -79,12 +86,14 @@ def rows(session: Session, job: Job) -> Rows:
         raise BadInput(f"The label '{label.column}' is among the features of {job.name}.",
                        where=str(session.declared().path_of("model", job.name)), next="Take it out of `columns`.")
     labels = session.snapshot(label.dataset)
+    check_columns(job, labels, str(session.declared().path_of("model", job.name)))
     if "day" in session.declared().dataset(label.dataset).partition_by:
         labels = labels.within(day=job.within)
     known = _known(job.model)
     has = f"l.{quote(label.column)} IS NOT NULL AND {known} <= {pointintime.moment(session.now())}"
     outcomes = lake.connect().execute(f"SELECT count(*) FROM {lake.scan(labels)} l WHERE {has}").fetchall()[0][0]
-    key = _digest([features.id, labels.id, known, label.column, outcomes])
+    key = _digest([features.id, labels.id, known, label.column, outcomes,
+                   *([job.model.task] if job.model.task != "binary" else ()), *([weight] if weight else ())])
     found = _made_before(session, job, key)
     if found is None:
         query = _join(session, job, features, labels, has)
@@ -115,16 +124,53 @@ def _join(session: Session, job: Job, features: Manifest, labels: Manifest, has:
     """One row is one row whose outcome is known: key, time, features, label, and when that was known."""
     lake, label = session.data(), job.model.label
     same = " AND ".join(f"f.{quote(column)} = l.{quote(column)}" for column in job.keys)
-    return (f"SELECT f.* EXCLUDE (day), CAST(l.{quote(label.column)} AS TINYINT) AS {quote(label.column)}, "
-            f"{_known(job.model)} AS {OUTCOME} FROM {lake.scan(features)} f JOIN {lake.scan(labels)} l ON {same} "
-            f"WHERE {has}")
+    weight = f", CAST(l.{quote(job.model.weight)} AS DOUBLE) AS {WEIGHT}" if job.model.weight else ""
+    value = outcome(f"l.{quote(label.column)}", labels.columns[label.column], job.model.task)
+    return (f"SELECT f.* EXCLUDE (day), {value} AS {quote(label.column)}, "
+            f"{_known(job.model)} AS {OUTCOME}{weight} FROM {lake.scan(features)} f JOIN {lake.scan(labels)} l "
+            f"ON {same} WHERE {has}")
+
+
+def outcome(column: str, type: str, task: str) -> str:
+    """The SQL of an outcome as models of a task are fitted on it: 0 or 1, the text of a class, or a number.
+
+    A class that is a whole number reads the same whether the column holds it as an integer or not.
+    """
+    if task == "multiclass":
+        text, whole = f"CAST({column} AS VARCHAR)", f"{column} = floor({column}) AND abs({column}) < 1e15"
+        return f"CASE WHEN {whole} THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) ELSE {text} END" \
+            if type in ("DOUBLE", "FLOAT") else text
+    return f"CAST({column} AS {'DOUBLE' if task == 'regression' else 'TINYINT'})"
+
+
+def check_columns(job: Job, labels: Manifest, where: str) -> None:
+    """Refuse an outcome or a weight that is not there, or not of the type that the task needs."""
+    columns, label, task = labels.columns, job.model.label.column, job.model.task
+    for name in (label, *([job.model.weight] if job.model.weight else [])):
+        if name not in columns:
+            raise NotFound(f"'{labels.dataset}' has no column '{name}'.", where=where,
+                           next=nearest(name, columns) or f"Columns: {', '.join(columns)}.")
+    type = columns[label]
+    if task != "multiclass" and not numeric(type):
+        said = "a regression predicts numbers" if task == "regression" else "a binary model predicts 0 or 1"
+        raise BadInput(f"The label '{label}' is {type}; {said}.", where=where,
+                       next="Declare task: multiclass, or make numbers of it.")
+    if job.model.weight and not numeric(columns[job.model.weight]):
+        raise BadInput(f"The weight '{job.model.weight}' is {columns[job.model.weight]}, no number.", where=where)
+
+
+def numeric(type: str) -> bool:
+    """Whether a column of that type holds numbers, or yes and no."""
+    return type.startswith("DECIMAL") or type in ("BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT",
+                                                  "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "FLOAT", "DOUBLE")
 
 
 def split(session: Session, job: Job, made: Rows, folder: Path) -> Parts:
     """Write the last `split.test` of time as test, and what knows nothing of it as training rows."""
     lake, time = session.data(), quote(job.model.split.time)
     order = ", ".join(map(quote, (job.model.split.time, *job.keys)))
-    instants = f"epoch_us({time}) AS starts, epoch_us({OUTCOME}) AS ends"
+    clock = f"epoch_us(timezone('{session.declared().zone}', CAST({time} AS TIMESTAMPTZ))) AS clock"
+    instants = f"epoch_us({time}) AS starts, epoch_us({OUTCOME}) AS ends, {clock}"
     frame = lake.connect().sql(f"SELECT *, {instants} FROM {lake.scan(made.rows)} ORDER BY {order}").to_arrow_table()
     spans = Spans(frame["starts"].to_numpy(), frame["ends"].to_numpy())
     try:
@@ -135,20 +181,75 @@ def split(session: Session, job: Job, made: Rows, folder: Path) -> Parts:
     overlap = overlap_count(spans, fold)
     if overlap:
         raise BadInput(f"{overlap} training rows of {job.name} know something of the test.")
-    read, files = frame.drop_columns(["starts", "ends"]), []
+    check_rows(job, frame, fold)
+    read, files = frame.drop_columns(["starts", "ends", "clock"]), []
     for name, chosen in (("train", fold.train), ("test", fold.test)):
         files.append(folder.absolute() / f"{name}.parquet")
         pq.write_table(read.take(pa.array(chosen)), files[-1])
-    return Parts(files[0], files[1], _detail(job, frame, fold))
+    naive = recent(job.model, job.keys, frame, fold, WEIGHT) if job.model.task == "regression" else None
+    return Parts(files[0], files[1], _detail(job, frame, fold), _classes(job, frame), naive)
+
+
+def _classes(job: Job, frame: pa.Table) -> tuple[str, ...]:
+    """The classes of a multiclass model as declared, else those of the rows: numbers by size, before other texts."""
+    if job.model.task != "multiclass":
+        return ()
+    found = pc.unique(frame[job.model.label.column]).to_pylist()
+    declared = job.model.label.classes
+    if not declared and len(found) > MOST_CLASSES:
+        raise BadInput(f"The label '{job.model.label.column}' has {len(found)} values; classes are at most "
+                       f"{MOST_CLASSES}.", next="Declare task: regression, or group the values.")
+    return declared or tuple(sorted(found, key=_by_size))
+
+
+def _by_size(name: str) -> tuple[bool, float, str]:
+    number = int(name) if name.lstrip("-").isdecimal() else 0
+    return not name.lstrip("-").isdecimal(), number, name
+
+
+def check_rows(job: Job, frame: pa.Table, fold: Fold) -> None:
+    """Refuse rows whose label or weight no model can use, by the row's key."""
+    label = frame[job.model.label.column]
+    if job.model.task == "regression":
+        _all(job, frame, np.isfinite(label.to_numpy()), f"label '{job.model.label.column}'", "is no finite number")
+    if job.model.label.classes:
+        good = pc.is_in(label, pa.array(job.model.label.classes, label.type)).to_numpy()
+        _all(job, frame, good, f"label '{job.model.label.column}'", "is no declared class")
+    if not job.model.weight:
+        return
+    weight, called = frame[WEIGHT].to_numpy(), f"weight '{job.model.weight}'"
+    _all(job, frame, np.isfinite(weight) & (weight >= 0), called, "is no number from 0 up")
+    for name, rows in (("training", fold.train), ("test", fold.test)):
+        if not weight[rows].any():
+            raise BadInput(f"The {called} of all {rows.size} {name} rows is 0.", next="Give some rows a weight.")
+
+
+def _all(job: Job, frame: pa.Table, good: npt.NDArray[np.bool_], called: str, said: str) -> None:
+    if not good.all():
+        row = frame.slice(int(np.argmin(good)), 1).to_pylist()[0]
+        column = WEIGHT if called.startswith("weight") else job.model.label.column
+        where = ", ".join(f"{key} {row[key]}" for key in job.keys)
+        raise BadInput(f"The {called} {said} in {int((~good).sum())} rows, the first is {row[column]}.",
+                       where=f"{job.model.label.dataset}, row of {where}", next="Mend these rows, or leave them out.")
 
 
 def _detail(job: Job, frame: pa.Table, fold: Fold) -> dict[str, Any]:
-    label = frame[job.model.label.column].to_numpy()
     times = frame[job.model.split.time]
-    return {"prevalence": float(label[fold.train].mean()), "test_prevalence": float(label[fold.test].mean()),
+    return {**_outcomes(job, frame, fold),
             "train_rows": int(fold.train.size), "test_rows": int(fold.test.size), "purged": int(fold.purged.size),
             "overlap": 0, "trained_to": _moment(times[int(fold.train[-1])]),
             "test_from": _moment(times[int(fold.test[0])])}
+
+
+def _outcomes(job: Job, frame: pa.Table, fold: Fold) -> dict[str, Any]:
+    """How outcomes are distributed in training and test: share of yes, shares of classes, or mean; not weighted."""
+    label = frame[job.model.label.column].to_numpy(zero_copy_only=False)
+    train, test = label[fold.train], label[fold.test]
+    if job.model.task == "multiclass":
+        return {"shares": {name: float((train == name).mean()) for name in _classes(job, frame)},
+                "test_shares": {name: float((test == name).mean()) for name in _classes(job, frame)}}
+    names = ("prevalence", "test_prevalence") if job.model.task == "binary" else ("mean_label", "test_mean_label")
+    return dict(zip(names, (float(train.mean()), float(test.mean())), strict=True))
 
 
 def _moment(value: pa.Scalar) -> str:
@@ -179,7 +280,8 @@ def preparation(job: Job) -> dict[str, Any]:
     """The declared steps between features and estimator, and what a child needs to know of the rows to fit them."""
     model = job.model
     steps = preparing.steps_of([asdict(each) for each in model.prepare], [asdict(each) for each in model.interactions])
-    return {"steps": steps, "training": {
+    task = {} if model.task == "binary" else {"task": model.task}
+    return {"steps": steps, "training": {**task,
         "label": model.label.column, "time": model.split.time, "known": OUTCOME, "key": list(job.keys), "gap": 0,
         "seed": model.seed}}
 

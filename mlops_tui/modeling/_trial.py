@@ -7,24 +7,30 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy.typing as npt
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.interval import Contrast, Estimate
-from mlops_tui.analysis.metrics import METRICS, Metric, estimate
-from mlops_tui.analysis.paired import Verdict, paired_bootstrap, verdict
-from mlops_tui.analysis.ranking import delong_test
-from mlops_tui.errors import BadInput, nearest
+from mlops_tui.analysis.metrics import METRICS, Family, Metric, measured
+from mlops_tui.analysis.paired import contrast
+from mlops_tui.analysis.significance import Verdict, verdict
+from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Candidate, Model
-from mlops_tui.modeling._training import OUTCOME, Job, Parts, Rows, preparation, split
+from mlops_tui.modeling._training import OUTCOME, WEIGHT, Job, Parts, Rows, preparation, split
+from mlops_tui.phases import Phases, Use, mark
 from mlops_tui.session import Session
 from mlops_tui.view import finite
 from mlops_tui.workers import Child, answers, lines
 from store.quoting import literal
 
 MOST_CELLS = 50_000_000  # of training rows: above, one process at a time holds them
-SHOWN = ("roc_auc", "average_precision", "brier", "log_loss")
+SHOWN = {"binary": ("roc_auc", "average_precision", "brier", "log_loss"),
+         "multiclass": ("roc_auc_ovr", "balanced_accuracy", "macro_f1", "accuracy", "log_loss"),
+         "regression": ("rmse", "mae", "r2", "bias")}
+MASE = Metric("mase", Family.ERROR, higher_is_better=False, tasks=(Task.REGRESSION,))
+NEEDED = ("roc_auc_ovr", "log_loss", "brier", "top_2_accuracy", "top_3_accuracy", "top_5_accuracy")  # probabilities
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class Trial:
     scores: str
     measured: Mapping[str, Mapping[str, Estimate]]
     contrasts: Mapping[str, Sequence[Mapping[str, Any]]]
+    phases: Sequence[Sequence[Use]] = ()
 
     def ladder(self) -> list[str]:
         """The baselines, which are not stored as models."""
@@ -50,28 +57,58 @@ class Trial:
 
 def trial(session: Session, rows: Rows, folder: Path, job: Job, candidates: Mapping[str, Candidate]) -> Trial:
     """Split, fit and measure, with files in `folder`; errors of the user's code come back with file and line."""
-    metrics, label = metrics_of(job.model), job.model.label.column
-    parts, models, told, table = _fitted(session, rows, folder, job, candidates)
-    outcome, scores = table[label].to_numpy(), {name: table[name].to_numpy() for name in models}
+    metrics, phases = metrics_of(job.model), Phases()
+    parts, models, told, table = _fitted(session, rows, folder, job, candidates, phases)
+    models |= _naive(parts)
+    _check_probabilities(metrics[0], models, candidates)
+    table = _with_naive(table, parts)
     file = folder.absolute() / "scores.parquet"
     pq.write_table(table, file, compression="zstd")
     stored = session.data().write(f"{job.name}.scores", f"SELECT * FROM read_parquet({literal(str(file))})",
                                   sort=(job.model.split.time, *job.keys))
     session.commit(stored, source=f"train {job.name}")
-    with ThreadPoolExecutor(lines()) as beside:  # each draws from a generator of its own
-        found = beside.map(lambda column: {each.id: estimate(each, outcome, column) for each in metrics},
-                           scores.values())
-    measured = dict(zip(scores, found, strict=True))
-    rungs = [name for name in scores if name not in candidates]
-    contrasts = {name: [_contrast(metrics[0], outcome, (name, scores[name]), (rung, scores[rung])) for rung in rungs]
-                 for name in candidates}
-    return Trial(job, rows, parts, models, told["inputs"], told["reads"], told["prepared"], stored.id, measured,
-                 contrasts)
+    scale = parts.recent.scale if parts.recent is not None else None
+    given = {name: answers_of(job.model, table, name, parts.classes) for name in models}
+    with phases("evaluate"), ThreadPoolExecutor(lines()) as beside:  # each draws from a generator of its own
+        found = beside.map(lambda each: {metric.id: estimated(metric, each, scale) for metric in metrics},
+                           given.values())
+        values = dict(zip(given, found, strict=True))
+    rungs = [name for name in models if name not in candidates]
+    contrasts = {name: [_contrast(metrics[0], {each: (given[each], values[each]) for each in (name, rung)}, scale)
+                        for rung in rungs] for name in candidates}
+    first = told[0]
+    return Trial(job, rows, parts, models, first["inputs"], first["reads"], first["prepared"], stored.id, values,
+                 contrasts, [phases.told(), *(each["phases"] for each in told)])
 
 
-def _fitted(session: Session, rows: Rows, folder: Path, job: Job, candidates: Mapping[str, Candidate]) -> tuple[
-        Parts, dict[str, Mapping[str, Any]], Mapping[str, Any], pa.Table]:
-    """The split; candidates and ladder, fitted in as many child processes as there are cores; what the first says of
+def _naive(parts: Parts) -> dict[str, Mapping[str, Any]]:
+    """The rungs that are no estimators, told as the child tells of the others."""
+    if parts.recent is None:
+        return {}
+    return {name: {"file": None, "seconds": 0.0, "notes": [], "description": said, "probabilities": False}
+            for name, said in parts.recent.descriptions.items()}
+
+
+def _with_naive(table: pa.Table, parts: Parts) -> pa.Table:
+    for name, values in (parts.recent.forecasts if parts.recent is not None else {}).items():
+        table = table.append_column(name, pa.array(values))
+    return table
+
+
+def _check_probabilities(metric: Metric, models: Mapping[str, Mapping[str, Any]],
+                         candidates: Mapping[str, Candidate]) -> None:
+    """Refuse a candidate that could not be judged by the deciding metric."""
+    for name in candidates if metric.id in NEEDED else ():
+        if not models[name]["probabilities"]:
+            raise BadInput(f"{models[name]['description']} gives no probabilities, and {metric.id} needs them.",
+                           where=f"candidate {name}",
+                           next="Declare another first criterion, such as {metric: macro_f1, at_least: 0.5}, or wrap "
+                                "it in sklearn.calibration.CalibratedClassifierCV.")
+
+
+def _fitted(session: Session, rows: Rows, folder: Path, job: Job, candidates: Mapping[str, Candidate],
+            phases: Phases) -> tuple[Parts, dict[str, Mapping[str, Any]], Sequence[Mapping[str, Any]], pa.Table]:
+    """The split; candidates and ladder, fitted in as many child processes as there are cores; what these say of
     the rows; the scores of all."""
     few = rows.rows.rows * len(rows.rows.columns) <= MOST_CELLS
     shares = shared_out(list(candidates), lines() if few else 1)
@@ -80,17 +117,22 @@ def _fitted(session: Session, rows: Rows, folder: Path, job: Job, candidates: Ma
                     for number in range(len(shares))]
         for child in children:
             child.start("fit")  # it gets ready while the rows are split
-        parts = split(session, job, rows, folder)
+        with phases("read"):
+            parts = split(session, job, rows, folder)
         requests = [_request(rows, parts, job, {name: candidates[name] for name in names}, number)
                     for number, names in enumerate(shares)]
+        mark("fit")
         told = answers(list(zip(children, requests, strict=True)), session.progress)
     fitted = {name: model for each in told for name, model in each["models"].items()}
     order = [*candidates, *(name for name in fitted if name not in candidates)]
     tables = [pq.read_table(each["scores"]) for each in told]
     columns = {name: table[name] for table in tables for name in table.column_names}
     own = [*job.keys, job.model.split.time, job.model.label.column]
-    scores = pa.table({name: columns[name] for name in [*own, *order]})
-    return parts, {name: fitted[name] for name in order}, told[0], scores
+    weight = {"weight": columns[WEIGHT]} if job.model.weight else {}
+    given = [f"{name}{each}" for name in order for each in ("", *(f":{each}" for each in parts.classes))]
+    scores = pa.table({name: columns[name] for name in own} | weight |
+                      {name: columns[name] for name in given if name in columns})
+    return parts, {name: fitted[name] for name in order}, told, scores
 
 
 def _log(session: Session, job: Job, number: int) -> Path:
@@ -104,7 +146,8 @@ def _request(rows: Rows, parts: Parts, job: Job, candidates: Mapping[str, Candid
     return {"kind": "fit", "train": parts.train, "test": parts.test, "label": job.model.label.column,
             "keys": [*job.keys, job.model.split.time], "features": rows.columns(job),
             "candidates": {name: asdict(each) for name, each in candidates.items()}, "ladder": number == 0,
-            "seed": job.model.seed, "out": out, "prepare": preparation(job),
+            "task": job.model.task, "classes": parts.classes, "weight": WEIGHT if job.model.weight else "",
+            "metric": metrics_of(job.model)[0].id, "seed": job.model.seed, "out": out, "prepare": preparation(job),
             "stopping": {name: each.stopping.asked(job.model.split.gap, job.model.split.time, OUTCOME)
                          for name, each in candidates.items() if each.stopping}}
 
@@ -117,27 +160,71 @@ def shared_out(names: Sequence[str], most: int) -> list[list[str]]:
     return shares
 
 
+def named(metric: str) -> Metric:
+    """A metric that is measured in training by its id: one of all, or MASE, which needs the rows before the test."""
+    return MASE if metric == MASE.id else METRICS[metric]
+
+
 def metrics_of(model: Model) -> list[Metric]:
-    """The metrics to measure: the first criterion's decides, ROC AUC where none is declared."""
-    wanted = dict.fromkeys([*(each.metric for each in model.criteria if not each.slice), *SHOWN])
-    for name in wanted:
-        if name not in METRICS:
-            raise BadInput(f"No metric '{name}'.", where="criteria",
-                           next=nearest(name, METRICS) or f"Metrics: {', '.join(METRICS)}.")
-    return [replace(METRICS[name], threshold=model.threshold) for name in wanted]
+    """The metrics to measure: the first criterion's decides (one of which more or less is better), else the usual."""
+    usual = (*SHOWN[model.task], *((MASE.id,) if model.task == "regression" else ()))
+    wanted = [named(name) for name in dict.fromkeys([*(each.metric for each in model.criteria if not each.slice),
+                                                     *usual])]
+    return [replace(each, threshold=model.threshold) for each in sorted(wanted, key=lambda each: each.signed)]
 
 
-def _contrast(metric: Metric, label: npt.ArrayLike, candidate: tuple[str, npt.ArrayLike],
-              baseline: tuple[str, npt.ArrayLike]) -> dict[str, Any]:
-    """The candidate's lead on one baseline over the same rows: DeLong for ROC AUC, else a paired bootstrap."""
-    test = delong_test if metric.id == "roc_auc" else lambda y, a, b: paired_bootstrap(metric, y, a, b)
-    lead: Contrast = test(label, candidate[1], baseline[1])
+def answers_of(model: Model, table: pa.Table, name: str, classes: Sequence[str]) -> Answers:
+    """One model's answers on the test rows, from the table of all scores."""
+    task, label = Task(model.task), table[model.label.column]
+    weight = table["weight"].to_numpy() if model.weight else None
+    if task is not Task.MULTICLASS:
+        outcome = label.to_numpy(zero_copy_only=False)
+        return Answers(task, outcome == 1 if task is Task.BINARY else outcome, table[name].to_numpy(), (), weight)
+    number = {each: place for place, each in enumerate(classes)}
+
+    def numbers(column: pa.ChunkedArray) -> Any:
+        return np.array([number[each] for each in column.to_pylist()], dtype=np.int64)
+
+    columns = [f"{name}:{each}" for each in classes]
+    given = np.column_stack([table[each].to_numpy() for each in columns]) if columns[0] in table.column_names else \
+        numbers(table[name])
+    return Answers(task, numbers(label), given, tuple(classes), weight)
+
+
+def estimated(metric: Metric, given: Answers, scale: float | None) -> Estimate:
+    """The metric with its interval; MASE is the mean absolute error in units of `scale`, which is taken as known."""
+    if metric.id != MASE.id:
+        return measured(metric, given)
+    if scale is None:
+        return Estimate(MASE.id, None, None, None, given.n, reason="no naive forecast of training rows was ever wrong")
+    found = measured(METRICS["mae"], given)
+    value, low, high = (each / scale if each is not None else None for each in (found.value, found.low, found.high))
+    return replace(found, metric=MASE.id, value=value, low=low, high=high)
+
+
+def _contrast(metric: Metric, pair: Mapping[str, tuple[Answers, Mapping[str, Estimate]]], scale: float | None) -> dict[
+        str, Any]:
+    """The candidate's lead on one baseline over the same rows, and what the one judgement of differences says of it.
+
+    Being better than every rung needs no correction for their number: a candidate passes only where each of the tests
+    rejects, so that it passes wrongly no more often than one of them does (intersection-union: Berger 1982,
+    Technometrics 24:295).
+    """
+    (candidate, _), (baseline, _) = pair.values()
+    rung = list(pair)[1]
+    about = {"baseline": rung, "metric": metric.id}
+    unknown = next((found[metric.id].reason for _, found in pair.values() if found[metric.id].value is None), "")
+    if unknown:
+        return about | {"estimate": None, "low": None, "high": None, "p_value": None, "method": "",
+                        "verdict": str(Verdict.INCONCLUSIVE), "reason": unknown}
+    lead: Contrast = contrast(METRICS["mae"] if metric.id == MASE.id else metric, candidate, baseline)
     # `verdict` speaks about the second model: where the baseline is worse, the candidate is better
-    about = verdict(lead, metric.higher_is_better)
-    turned = {Verdict.WORSE: Verdict.BETTER, Verdict.BETTER: Verdict.WORSE}.get(about, about)
-    return {"baseline": baseline[0], "metric": metric.id, "estimate": finite(lead.estimate), "low": finite(lead.low),
-            "high": finite(lead.high), "p_value": finite(lead.p_value), "method": lead.method,
-            "verdict": str(turned), "reason": lead.reason}
+    said = verdict(lead, metric.higher_is_better)
+    turned = {Verdict.WORSE: Verdict.BETTER, Verdict.BETTER: Verdict.WORSE}.get(said, said)
+    unit = scale if metric.id == MASE.id and scale else 1.0
+    return about | {**{key: finite(value / unit if value is not None else None) for key, value in (
+        ("estimate", lead.estimate), ("low", lead.low), ("high", lead.high))}, "p_value": finite(lead.p_value),
+        "method": lead.method, "verdict": str(turned), "reason": lead.reason}
 
 
 def as_json(measured: Mapping[str, Estimate]) -> dict[str, Any]:
@@ -148,10 +235,14 @@ def as_json(measured: Mapping[str, Estimate]) -> dict[str, Any]:
 
 def standing(metric: Metric, measured: Mapping[str, Estimate]) -> float:
     """A number that is larger for the better model; what cannot be measured stands last."""
-    value = measured[metric.id].value
+    return placed(metric, measured[metric.id].value)
+
+
+def placed(metric: Metric, value: float | None) -> float:
+    """A number that is larger for the better value of a metric, least for none."""
     if value is None:
         return float("-inf")
-    return value if metric.higher_is_better else -value
+    return -abs(value) if metric.signed else value if metric.higher_is_better else -value
 
 
 def dumped(trial: Trial, name: str) -> Path:

@@ -10,10 +10,16 @@ from mlops_tui.session import Session
 from mlops_tui.view import Action, Column, Facts, Row, Series, Status, Table, View
 from store.facts import Trained
 
-SAID = {"baseline_prior": "the share of positives in training",
+SAID = {"baseline_prior": "the shares of training",
+        "baseline_mean": "the mean of training",
+        "baseline_median": "the median of training",
+        "baseline_quantile": "the quantile of training",
         "baseline_feature": "a shallow tree on the best feature",
         "baseline_logistic": "a logistic regression",
-        "baseline_tree": "a shallow tree"}
+        "baseline_linear": "a ridge regression",
+        "baseline_tree": "a shallow tree",
+        "baseline_naive": "the last outcome known",
+        "baseline_seasonal": "the outcome a season before"}
 
 
 @look(fold=True)

@@ -7,146 +7,184 @@ from typing import cast
 import click
 import numpy as np
 
-from mlops_tui.analysis.arrays import Bools, Floats
-from mlops_tui.analysis.calibration import (
-    CalibrationLine,
-    ReliabilityBin,
-    Strategy,
-    brier,
-    brier_parts,
-    calibration_line,
-    debiased_rmsce,
-    ece,
-    log_losses,
-    mce,
-    reliability,
-)
-from mlops_tui.analysis.interval import Interval, mean_interval
-from mlops_tui.analysis.recalibration import RECALIBRATORS, cross_fitted, folds
+from mlops_tui import folds
+from mlops_tui.analysis.arrays import Bools, Counts, Floats
+from mlops_tui.analysis.calibration import Strategy
+from mlops_tui.analysis.mending import FOLDS, Rows, at_random, in_time, recalibrations
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
-from mlops_tui.modeling._heldout import of_file
+from mlops_tui.modeling._heldout import Version, grouped, of_file, small_enough, tested, version
 from mlops_tui.modeling._live import live_calibration
-from mlops_tui.modeling._pictures import reliability_diagram
+from mlops_tui.modeling._manyclasses import of_classes, of_version
+from mlops_tui.modeling._reliability import LIMIT, Judged, judged, parts, status, title, view_facts
 from mlops_tui.modeling._scored import need_probabilities, scored
+from mlops_tui.modeling._testrows import times_of, weights_of
+from mlops_tui.moments import told
+from mlops_tui.project import Subject
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, View, finite
+from mlops_tui.view import Action, Cell, Status, View
+from store.columns import Texts, read_columns
+from store.facts import Finding
 
-FOLDS, SEED = 5, 0
-_ANY = (-np.inf, np.inf)
+MOST_GROUPS = 1000
+IN_A_MODEL = "write `calibrate: {}` under the model's candidate, and train it."
 
 
 @dataclass(frozen=True)
-class Mended:
-    """A recalibration, judged on rows it was not fitted on: log loss, its mean change, ECE, or why not."""
+class Asked:
+    """What to show of the calibration of a file or a version."""
 
-    name: str
-    log_loss: float | None = None
-    change: Interval | None = None
-    ece: float | None = None
-    reason: str = ""
-
-    @property
-    def better(self) -> bool:
-        return self.change is not None and self.change.high < 0
+    bins: int
+    strategy: Strategy
+    group: str | None
+    weight: str | None
+    time: str | None
 
 
 @measure
 @click.argument("what")
-@click.option("--label", default=None, help="File: column of 0 and 1, or true and false.")
+@click.option("--label", default=None, help="File: column of 0 and 1, or true and false; of classes with --probability.")
 @click.option("--score", default=None, help="File: column with the probability of a 1.")
-@click.option("--window", "length", default=None, help="Model: how far back, such as 7d.")
-@click.option("--monitor", default=None, help="Model: judge as this declared monitor does.")
+@click.option("--probability", multiple=True, metavar="CLASS=COLUMN",
+              help="File, several classes: the column with the probability of each; once for every class.")
+@click.option("--test", is_flag=True, help="Model: on the test rows of the version (challenger, else champion).")
+@click.option("--window", "length", default=None, help="Model in service: how far back, such as 7d.")
+@click.option("--monitor", default=None, help="Model in service: judge as this declared monitor does.")
+@click.option("--group", default=None, help="Column whose values are judged each (of a version: a feature).")
+@click.option("--weight", default=None, help="File: column of what each row counts.")
+@click.option("--time", default=None, help="File: column by which recalibrations are fitted on earlier rows alone.")
 @click.option("--bins", type=click.IntRange(min=1), default=10, show_default=True, help="Bins of the diagram.")
 @click.option("--strategy", type=click.Choice(["uniform", "quantile"]), default="uniform", show_default=True,
               help="Bins of equal width, or of equal numbers of rows.")
-def calibration(session: Session, what: str, label: str | None, score: str | None, length: str | None,
-                monitor: str | None, bins: int, strategy: str) -> View:
-    """Check the calibration of WHAT: the scores in a file, with what would mend them, or a model in service.
+def calibration(session: Session, what: str, label: str | None, score: str | None, probability: tuple[str, ...],
+                test: bool, length: str | None, monitor: str | None, group: str | None, weight: str | None,
+                time: str | None, bins: int, strategy: str) -> View:
+    """Check the calibration of WHAT: the scores in a file, or of MODEL[@VERSION], and find what would mend it.
+
+    MODEL is judged in service, on its logged predictions whose outcome is known. A version that does not serve, and
+    any with --test, is judged on its test rows.
 
     \b
-    Example: mlops-tui calibration scored.parquet --label late --score challenger --bins 15 --strategy quantile
+    Example: mlops-tui calibration scored.parquet --label late --score challenger --group origin --time sched_dep
              mlops-tui calibration flights-delay --window 7d
+             mlops-tui calibration flights-delay@challenger --group carrier
     """
-    if not of_file(what, label=label, score=score):
+    asked = Asked(bins, cast("Strategy", strategy), group, weight, time)
+    if probability:
+        if label is None or score is not None or group or time:
+            raise BadInput("Several classes are judged by --label and --probability alone.",
+                           next="Leave out --score, --group and --time.")
+        return of_classes(local_path(session, what), label, probability, weight, bins)
+    if of_file(what, label=label, score=score):
+        return _of_file(local_path(session, what), str(label), str(score), asked)
+    if weight or time:
+        raise BadInput("--weight and --time are for files.", next="A model declares `weight:` and `split: time:`.")
+    subject = session.declared().subject(what, "model")
+    model = session.declared().model(subject.name)
+    if model.task == "regression":
+        raise BadInput(f"Calibration is of probabilities; {subject.name} is a regression.",
+                       where=str(session.declared().path_of("model", subject.name)),
+                       next=f"Try: mlops-tui evaluate {subject.name}")
+    if not (test or _waits(session, subject)) or length or monitor:
+        if test or group:
+            raise BadInput("--test and --group are of test rows, not of predictions in service.",
+                           next="Leave out --window and --monitor." if test else "Add --test.")
         return live_calibration(session, what, length, monitor)
-    return _of_file(local_path(session, what), str(label), str(score), bins, cast("Strategy", strategy))
+    chosen = version(session, what)
+    return of_version(session, chosen, bins) if model.task == "multiclass" else _of_version(session, chosen, asked)
 
 
-def _of_file(file: Path, label: str, score: str, bins: int, strategy: Strategy) -> View:
-    data = scored(file, label, [score])
+def _waits(session: Session, subject: Subject) -> bool:
+    """Whether the words name a version that does not serve."""
+    if not subject.version:
+        return False
+    state = folds.model_state(session.ledger.entries("trained", "promotion"), subject.name)
+    return state.resolve(subject.version) != state.champion
+
+
+# -- a file ---------------------------------------------------------------------------------------------------------
+
+
+def _of_file(file: Path, label: str, score: str, asked: Asked) -> View:
+    data = scored(file, label, [score, *([asked.weight] if asked.weight else [])], [asked.group] if asked.group else [])
     scores = data.scores[score]
     need_probabilities(data.where, score, scores, "Turn them into probabilities first, for example by Platt scaling.")
     if data.n < FOLDS:
         raise BadInput(f"{data.n} labelled rows are too few to judge calibration on.", where=data.where,
                        next=f"At least {FOLDS} are needed; some hundreds say something.")
-    found = reliability(data.labels, scores, bins, strategy)
-    line, mended = calibration_line(data.labels, scores), recalibrations(data.labels, scores, bins)
+    groups = data.texts[asked.group] if asked.group else None
+    if asked.group and groups is not None:
+        small_enough(groups, asked.group, data.where, MOST_GROUPS)
+    weights = weights_of(data.scores[asked.weight], asked.weight, data.where, data.labels) if asked.weight else None
+    times = _times(file, label, asked.time) if asked.time else None
+    found = _judged(data.labels, scores, weights, times, groups, asked)
+    counted: dict[str, Cell] = {"rows": data.n, "without_label": data.rows - data.n, "limit": LIMIT}
     argv = (str(file), "--label", label, "--score", score)
-    counted = {"rows": data.n, "without_label": data.rows - data.n, **facts(data.labels, scores, found, line)}
-    return View(title(score, ece(found), line, mended), Status.DONE, (Facts(counted), *parts(found, mended)),
-                (Action("Evaluate", ("evaluate", *argv)),))
+    far = status(found, LIMIT)[0] is Status.FAIL
+    return View(title(score, found), Status.WARN if far else Status.DONE,
+                (*parts(found, IN_A_MODEL), view_facts(counted, found)), (Action("Evaluate", ("evaluate", *argv)),))
 
 
-def recalibrations(labels: Bools, scores: Floats, bins: int = 10) -> list[Mended]:
-    """Every recalibration, cross-fitted over five folds, beside the scores as they are; the best first."""
-    fold, plain = folds(labels, FOLDS, SEED), log_losses(labels, scores)
-    found = [Mended("as it is", float(plain.mean()), None, ece(reliability(labels, scores, bins)))]
-    for name in RECALIBRATORS:
-        try:
-            mended = cross_fitted(name, labels, scores, fold)
-        except ValueError as problem:
-            found.append(Mended(name, reason=str(problem)))
-            continue
-        losses = log_losses(labels, mended)
-        found.append(Mended(name, float(losses.mean()), mean_interval(losses - plain),
-                            ece(reliability(labels, mended, bins))))
-    return sorted(found, key=lambda each: np.inf if each.log_loss is None else each.log_loss)
+def _times(file: Path, label: str, name: str) -> Counts:
+    """The times of labelled rows, in microseconds since 1970."""
+    read = read_columns(file, list(dict.fromkeys([label, name])))
+    column, rows = read.columns[name], ~read.columns[label].missing
+    if column.field.kind not in ("time", "numeric"):
+        raise BadInput(f"'{name}' is no time: the column is {column.field.type}.", where=read.where,
+                       next="Name a column of times, or of numbers that grow with time.")
+    bad = rows & (column.missing | (column.values != column.values))
+    if bad.any():
+        raise BadInput(f"{int(bad.sum())} labelled rows have no '{name}'.",
+                       where=f"{read.where}, row {int(np.argmax(bad))} (from 0)", next="Leave out --time, or these rows.")
+    return column.values[rows].astype(np.int64)
 
 
-def facts(labels: Bools, scores: Floats, bins: tuple[ReliabilityBin, ...], line: CalibrationLine) -> dict[str, Cell]:
-    """The numbers of a calibration; None with a `reason` where there is no line."""
-    split = brier_parts(bins)
-    slope, intercept = line.slope_bounds or (None, None), line.intercept_bounds or (None, None)
-    return {"ece": ece(bins), "rmsce_debiased": debiased_rmsce(bins), "mce": mce(bins), "brier": brier(labels, scores),
-            "reliability": split.reliability, "resolution": split.resolution, "uncertainty": split.uncertainty,
-            "log_loss": float(log_losses(labels, scores).mean()), "slope": line.slope, "slope_low": slope[0],
-            "slope_high": slope[1], "intercept": line.intercept, "intercept_low": intercept[0],
-            "intercept_high": intercept[1], "in_the_large": line.in_the_large,
-            **({"reason": line.reason} if line.reason else {}), "mean_score": float(scores.mean()),
-            "prevalence": float(labels.mean()), "folds": FOLDS, "seed": SEED}
+def _judged(labels: Bools, scores: Floats, weights: Floats | None, times: Counts | None, groups: Texts | None,
+            asked: Asked) -> Judged:
+    rows: Rows = at_random(labels, scores, weights) if times is None else in_time(labels, scores, times, weights)
+    return judged(labels, scores, recalibrations(rows, asked.bins), forward=times is not None, bins=asked.bins,
+                  strategy=asked.strategy, weights=weights, groups=groups)
 
 
-def title(name: str, error: float, line: CalibrationLine, mended: list[Mended]) -> str:
-    """The verdict in one line."""
-    (low, high), (below, above) = line.slope_bounds or _ANY, line.intercept_bounds or _ANY
-    level = "too low" if below > 0 else "too high" if above < 0 else "no clear tilt"
-    shape = "too extreme" if high < 1 else "too timid" if low > 1 else level
-    cure = f"{mended[0].name} would mend it" if mended[0].better else "no recalibration is clearly better"
-    return f"{name}: ECE {error:.3f}, {shape}; {cure}"
+# -- a version ------------------------------------------------------------------------------------------------------
 
 
-def parts(bins: tuple[ReliabilityBin, ...], mended: list[Mended]) -> tuple[Part, ...]:
-    """The bins, the recalibrations and the reliability diagram."""
-    table = Table.of("bins", [_bin_row(each) for each in bins], Column("low", digits=3), Column("high", digits=3), "n",
-                     Column("score", "mean score", digits=3), Column("observed", digits=3),
-                     Column("observed_low", "from", digits=3), Column("observed_high", "to", digits=3),
-                     Column("gap", digits=3), title="Bins, closed on the right")
-    tried = Table.of("recalibrators", [_mended_row(each) for each in mended], "recalibrator",
-                     Column("log_loss", "log loss", digits=4), Column("change", digits=4), Column("low", digits=4),
-                     Column("high", digits=4), Column("ece", "ECE", digits=4), "better", "reason",
-                     title="Recalibrations, judged on rows they were not fitted on")
-    return (table, tried, reliability_diagram(bins))
+def _of_version(session: Session, chosen: Version, asked: Asked) -> View:
+    """A version on its own test rows, judged by the declared `ece_at_most`; kept as a finding."""
+    trained, name = chosen.trained, chosen.name
+    labels, scores = tested(session, chosen)
+    need_probabilities(name, trained.candidate, scores, "Let the candidate give probabilities, and train it again.")
+    groups = grouped(session, chosen, asked.group) if asked.group else None
+    if asked.group and groups is not None:
+        small_enough(groups, asked.group, name, MOST_GROUPS)
+    times, weights = times_of(session, chosen)
+    found = _judged(labels, scores, weights, times, groups, asked)
+    stands, reason = status(found, chosen.model.ece_at_most)
+    kept = _finding(session, chosen, found, stands, title(name, found))
+    session.ledger.append(kept)
+    counted: dict[str, Cell] = {"version": trained.version, "candidate": trained.candidate, "rows": found.n,
+                                "test_from": told(str(trained.detail.get("test_from") or "")),
+                                "limit": chosen.model.ece_at_most, **({"undecided": reason} if reason else {}),
+                                **_own(chosen)}
+    how = f"write `calibrate: {{}}` under {trained.candidate} in models/{trained.subject}.yaml, and train it."
+    train = (Action("Then train it", ("train", trained.subject, "--candidate", trained.candidate)),) \
+        if found.mend.better else ()
+    return View(kept.title, stands, (*parts(found, how), view_facts(counted, found)),
+                (*train, Action("How good is it?", ("evaluate", name))))
 
 
-def _bin_row(each: ReliabilityBin) -> Row:
-    return {"low": each.low, "high": each.high, "n": each.n, "score": each.score, "observed": each.observed,
-            "observed_low": each.observed_low, "observed_high": each.observed_high, "gap": each.observed - each.score}
+def _own(chosen: Version) -> dict[str, Cell]:
+    """The recalibration that is a part of the version already."""
+    own = chosen.trained.detail.get("calibrator")
+    return {"calibrator": f"{own['method']}: {own['says']}"} if isinstance(own, dict) else {}
 
 
-def _mended_row(each: Mended) -> Row:
-    change = each.change
-    return {"recalibrator": each.name, "log_loss": finite(each.log_loss),
-            "change": (change.low + change.high) / 2 if change else None, "low": change.low if change else None,
-            "high": change.high if change else None, "ece": finite(each.ece), "better": each.better,
-            "reason": each.reason}
+def _finding(session: Session, chosen: Version, found: Judged, stands: Status, said: str) -> Finding:
+    trained, (low, high) = chosen.trained, found.range or (None, None)
+    return Finding(check="calibration", subject=trained.subject, status=stands.value, title=said, value=found.ece,
+                   low=low, high=high, limit=chosen.model.ece_at_most, n=found.n,
+                   data=tuple(each for each in (trained.scores,) if each), version=trained.version,
+                   declaration=session.declaration("model", trained.subject),
+                   detail={"rows": "test", "mean_score": found.whole.predicted, "observed": found.whole.observed,
+                           "slope": found.line.slope, "intercept": found.line.intercept, "mend": found.mend.name,
+                           "tests": {each.name: each.p_value for each in found.tests}})

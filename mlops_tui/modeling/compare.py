@@ -12,8 +12,9 @@ from mlops_tui import gates, rivals
 from mlops_tui.analysis.interval import Contrast, Estimate, Resampling
 from mlops_tui.analysis.metrics import METRICS, Family, Metric, estimate, metric_value
 from mlops_tui.analysis.multiplicity import holm
-from mlops_tui.analysis.paired import Verdict, corrected_t, mcnemar_test, paired_bootstrap, verdict
+from mlops_tui.analysis.paired import corrected_t, mcnemar_test, paired_bootstrap
 from mlops_tui.analysis.ranking import delong, delong_contrast, roc_curve
+from mlops_tui.analysis.significance import Verdict, verdict
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput, NotFound
 from mlops_tui.modeling._heldout import Version, of_file, version
@@ -103,7 +104,7 @@ def _of_model(session: Session, text: str, wanted: Wanted) -> View:
     mine = version(session, text)
     champion, rows = _beside(session, mine)
     names = (f"{mine.trained.subject}@{champion.version}", mine.name)
-    data = Scored(" and ".join(names), rows.label == 1, dict(zip(names, (rows.theirs, rows.mine), strict=True)), {},
+    data = Scored(" and ".join(names), rows.label == 1, {names[0]: rows.theirs.given, names[1]: rows.mine.given}, {},
                   rows.n)
     metric, how = _chosen(data, wanted.method, wanted.metric or _usual(mine, wanted.method),
                           mine.model.threshold if wanted.threshold is None else wanted.threshold)
@@ -134,7 +135,7 @@ def _beside(session: Session, mine: Version) -> tuple[Trained, rivals.Shared]:
                        next=f"Name another version, or try: mlops-tui train {name}")
     rows = rivals.shared(session, mine.model, mine.trained, champion)
     if rows.one_class:
-        said = f"All {rows.n} rows that both have scored have the label {rows.label[0]:g}." if rows.n else \
+        said = f"All {rows.n} rows that both have scored have the label {int(rows.label[0])}." if rows.n else \
             f"{name}@{champion.version} has scored none of the test rows of {mine.name} unseen."
         raise BadInput(said, where=f"{mine.scores.dataset}@{mine.scores.id[:12]}",
                        next=_more_rows(session, mine, champion))

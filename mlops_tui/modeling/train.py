@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -15,8 +16,9 @@ from mlops_tui.errors import BadInput, NotDeclared, nearest
 from mlops_tui.kinds import Candidate
 from mlops_tui.modeling._training import Job, Rows, candidate_key, code_digest
 from mlops_tui.modeling._training import rows as training_rows
-from mlops_tui.modeling._trial import Trial, as_json, dumped, metrics_of, standing, trial
+from mlops_tui.modeling._trial import MASE, Trial, as_json, dumped, metrics_of, named, placed, standing, trial
 from mlops_tui.moments import moment, told
+from mlops_tui.phases import Phases, of_training
 from mlops_tui.session import Session
 from mlops_tui.transforms.frozen import canonical, digest_of
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View
@@ -43,13 +45,15 @@ def train(session: Session, model: str, candidate: str | None, start: str | None
     """
     job = _job(session, model, (start, end))
     wanted = _candidates(session, job, candidate)
-    made = training_rows(session, job)
+    phases = Phases()
+    with phases("read"):
+        made = training_rows(session, job)
     code = code_digest(session.declared().root)
     keys = {name: candidate_key(job, made, each, code) for name, each in wanted.items()}
     before = _by_key(session, job)
     missing = {name: each for name, each in wanted.items() if keys[name] not in before}
     if missing:
-        _train(session, job, made, missing, keys)
+        _train(session, job, made, missing, keys, phases)
     now = _by_key(session, job)
     return _view(job, [now[key] for key in keys.values()], len(missing))
 
@@ -92,7 +96,8 @@ def _by_key(session: Session, job: Job) -> dict[str, Trained]:
 # -- training -------------------------------------------------------------------------------------------------------
 
 
-def _train(session: Session, job: Job, made: Rows, missing: Mapping[str, Candidate], keys: Mapping[str, str]) -> None:
+def _train(session: Session, job: Job, made: Rows, missing: Mapping[str, Candidate], keys: Mapping[str, str],
+           phases: Phases) -> None:
     """Fit, measure, register and record; the registry opens while the child fits."""
     with session.data().staging() as folder, ThreadPoolExecutor(1) as beside:
         opened = beside.submit(session.tracking().open)
@@ -100,7 +105,11 @@ def _train(session: Session, job: Job, made: Rows, missing: Mapping[str, Candida
         opened.result()
         metric = metrics_of(job.model)[0]
         for name in sorted(missing, key=lambda name: standing(metric, tried.measured[name])):
-            fact = _fact(session, tried, name, _registered(session, tried, name, keys[name]), keys[name])
+            with phases(f"log:{name}"):
+                version = _registered(session, tried, name, keys[name])
+            fact = _fact(session, tried, name, version, keys[name])
+            fact = replace(fact, detail={**fact.detail, "footprint": of_training(
+                [phases.told(), *tried.phases], name, keys[name], tried.rows.rows.rows)})
             session.ledger.transact(lambda entries, fact=fact: () if any(  # type: ignore[misc]
                 isinstance(entry.fact, Trained) and entry.fact.key == fact.key for entry in entries) else (fact,))
 
@@ -137,13 +146,22 @@ def _fact(session: Session, tried: Trial, name: str, version: Version, key: str)
         artifact=version.digest, training=tried.rows.rows.id, declaration=session.declaration("model", job.name),
         seed=job.model.seed, window=(str(job.days[0]), str(job.days[1])), metrics=as_json(tried.measured[name]),
         scores=tried.scores, detail={
-            **tried.parts.detail, "metric": metric.id, "best_baseline": best,
+            **tried.parts.detail, **tasked(tried), "metric": metric.id, "best_baseline": best,
             "beats_baseline": all(each["verdict"] == "better" for each in contrasts), "contrasts": contrasts,
             "baselines": {rung: as_json(tried.measured[rung]) for rung in tried.ladder()},
             "descriptions": {each: tried.models[each]["description"] for each in (name, *tried.ladder())},
             "features": tried.rows.features.id, "labels": tried.rows.labels.id, "inputs": list(tried.inputs),
             **_steps(tried), "seconds": model["seconds"], "notes": list(model["notes"]),
             **({"stopping": model["stopping"]} if model.get("stopping") else {})})
+
+
+def tasked(tried: Trial) -> dict[str, Any]:
+    """What a version answers: its task, classes in order and weight; and how its naive baselines came about."""
+    model, recent = tried.job.model, tried.parts.recent
+    found: dict[str, Any] = {"task": model.task, "classes": list(tried.parts.classes), "weight": model.weight}
+    if recent is not None:
+        found |= {"mase_scale": recent.scale, "baseline_notes": list(recent.notes)}
+    return found
 
 
 def _steps(tried: Trial) -> dict[str, Any]:
@@ -159,14 +177,14 @@ def _steps(tried: Trial) -> dict[str, Any]:
 def _view(job: Job, versions: Sequence[Trained], new: int) -> View:
     """What is known of the versions, whether they were trained now or before; the best one gives the facts."""
     metric = versions[0].detail["metric"]
-    sign = 1 if METRICS[metric].higher_is_better else -1
-    best = max(versions, key=lambda fact: sign * (fact.metrics[metric]["value"] or 0.0))
-    beats = bool(best.detail["beats_baseline"])
-    measured = best.metrics[metric]
+    best = max(versions, key=lambda fact: placed(named(metric), fact.metrics[metric]["value"]))
+    beats, measured = bool(best.detail["beats_baseline"]), best.metrics[metric]
     range_ = f" [{measured['low']:.3f}, {measured['high']:.3f}]" if measured["low"] is not None else ""
-    title = (f"{job.name} {best.version} ({best.candidate}): {metric} {measured['value']:.3f}{range_}, "
+    value = "is not known" if measured["value"] is None else f"{measured['value']:.3f}"
+    title = (f"{job.name} {best.version} ({best.candidate}): {metric} {value}{range_}, "
              f"{'beats every baseline' if beats else 'does not beat the baselines'}")
     notes = [f"{fact.candidate}: {note}" for fact in versions for note in fact.detail["notes"]]
+    notes += best.detail.get("baseline_notes", [])
     parts: list[Part] = [Facts(_facts(best, new)), _candidates_table(versions), _comparisons(versions)]
     parts += [Text("\n".join(notes))] if notes else []
     actions = (Action("Promote it", ("promote", f"{job.name}@{best.version}")),) if beats else ()
@@ -188,7 +206,8 @@ def _candidates_table(versions: Sequence[Trained]) -> Table:
     detail = versions[0].detail
     models = [(fact.candidate, fact.version, fact.metrics) for fact in versions]
     models += [(each["baseline"], "", detail["baselines"][each["baseline"]]) for each in detail["contrasts"]]
-    order = sorted(versions[0].metrics, key=lambda name: (name != detail["metric"], tuple(METRICS).index(name)))
+    places = {name: place for place, name in enumerate((*METRICS, MASE.id))}
+    order = sorted(versions[0].metrics, key=lambda name: (name != detail["metric"], places[name]))
     rows: list[Row] = [{"model": name, "version": version or None, "metric": metric, **_numbers(metrics[metric])}
                        for name, version, metrics in models for metric in order]
     return Table.of("candidates", rows, "model", "version", "metric", *NUMBERS, "n", title="On the test rows")

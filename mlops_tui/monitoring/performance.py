@@ -7,9 +7,10 @@ import click
 import numpy as np
 
 from mlops_tui import folds, kinds
+from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.criteria import Criterion, Verdict, judge
 from mlops_tui.analysis.interval import Estimate, wilson
-from mlops_tui.analysis.metrics import METRICS, estimate
+from mlops_tui.analysis.metrics import METRICS, estimate, metrics_of
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Model, Monitor
@@ -67,8 +68,9 @@ def asked(declared: Monitor, model: Model) -> list[Criterion]:
 
 def known(name: str) -> bool:
     """True for a metric we have; BadInput with the nearest name otherwise."""
-    if name not in METRICS:
-        raise BadInput(f"No metric '{name}'.", next=nearest(name, METRICS) or f"Metrics: {', '.join(METRICS)}.")
+    binary = metrics_of(Task.BINARY)
+    if name not in binary:
+        raise BadInput(f"No metric '{name}'.", next=nearest(name, binary) or f"Metrics: {', '.join(binary)}.")
     return True
 
 

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.evaluation import GROUP_METRICS, evaluation
-from mlops_tui.analysis.metrics import METRICS
+from mlops_tui.analysis.metrics import metrics_of
 
 rng = np.random.default_rng(0)
 LABELS = rng.random(3000) < 0.25
@@ -15,7 +16,7 @@ GROUPS = rng.choice(["LGA", "EWR", "JFK"], 3000, p=[0.5, 0.3, 0.2])
 
 def test_every_metric_is_measured_once() -> None:
     found = evaluation(LABELS, SCORES, 0.4)
-    assert [e.metric for e in found.metrics] == list(METRICS)
+    assert [e.metric for e in found.metrics] == list(metrics_of(Task.BINARY))
     assert (found.n, found.positives) == (3000, LABELS.sum())
     assert found.confusion.tp == (LABELS & (SCORES >= 0.4)).sum()
     assert found.metric("accuracy").value == pytest.approx(((SCORES >= 0.4) == LABELS).mean())

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from sklearn import metrics as sk
 
+from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.interval import Resampling
-from mlops_tui.analysis.metrics import METRICS, Family, estimate, metric_value
+from mlops_tui.analysis.metrics import METRICS, Family, estimate, metric_value, metrics_of
 
 rng = np.random.default_rng(0)
 LABELS = rng.random(600) < 0.25
@@ -26,7 +27,7 @@ def test_decisions_are_read_at_the_metrics_threshold() -> None:
     assert metric_value(strict, LABELS, SCORES)[0] == pytest.approx(sk.precision_score(LABELS, SCORES >= 0.8))
 
 
-@pytest.mark.parametrize("name", METRICS)
+@pytest.mark.parametrize("name", metrics_of(Task.BINARY))
 def test_an_interval_holds_its_value_and_is_as_wide_as_a_bootstrap_of_rows(name: str) -> None:
     """Bounds from 400 resampled tables: their spread is known within 1/√800 = 3.5 %, so 20 % is five of them wide."""
     found = estimate(METRICS[name], LABELS, SCORES)
@@ -51,7 +52,7 @@ def test_the_seed_decides_what_is_random() -> None:
 
 def test_one_class_has_losses_and_decisions_but_no_ranking() -> None:
     labels, scores = np.zeros(5), np.linspace(0.1, 0.5, 5)
-    for metric in METRICS.values():
+    for metric in metrics_of(Task.BINARY).values():
         found = estimate(metric, labels, scores)
         assert found.value == metric_value(metric, labels, scores)[0]
         if metric.family is Family.RANKING:
@@ -60,7 +61,7 @@ def test_one_class_has_losses_and_decisions_but_no_ranking() -> None:
 
 
 def test_three_rows_get_wide_intervals_or_none_never_false_certainty() -> None:
-    for metric in METRICS.values():
+    for metric in metrics_of(Task.BINARY).values():
         found = estimate(metric, [0, 1, 1], [0.2, 0.9, 0.7])
         assert found.value is not None
         if found.low is None:
