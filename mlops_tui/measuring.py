@@ -15,7 +15,8 @@ from mlops_tui.errors import BadInput, NotFound, Refusal
 
 SAMPLED = "PSS of the process tree, sampled"
 LARGEST = "the largest of its processes, as the kernel keeps it"
-BRIEF = "at most so much: it ended before a sample could be taken"
+BRIEF = "at most so much: it ended before enough samples could be taken"
+ENOUGH = 5  # readings of memory
 WHOLE = "whole run"
 SUPERVISOR = Path(__file__).with_name("supervised.py")  # standard library alone, so that it starts at once
 ERRORS = 2  # the file descriptor of the error stream
@@ -117,7 +118,8 @@ def _measured(told: Mapping[str, Any], words: Sequence[str]) -> Measured:
                    next="Name a program as a shell would find it, such as: mlops-tui footprint -- python train.py")
     sampled = max((phase["peak_bytes"] for phase in told["phases"]), default=0)
     own = told["largest_bytes"] <= 1.02 * told["floor_bytes"]  # then the number is that of the process that forked it
-    largest = told["largest_bytes"] if not own or not sampled else 0
+    few = told["looks"] < ENOUGH
+    largest = told["largest_bytes"] if not own or few else 0
     status = told["status"]
     phases = tuple(PhaseUse(each["phase"] or "before the first phase", each["seconds"], each["cpu_seconds"],
                             each["peak_bytes"] or None) for each in told["phases"])

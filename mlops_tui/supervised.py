@@ -166,6 +166,16 @@ def _io() -> dict[str, int]:
     return found
 
 
+def _own_peak() -> int:
+    """The most memory this process has held: where the count of a child's memory begins. Not `ru_maxrss`, which began
+    with what our own parent had."""
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+
+
 class Supervisor:
     """One program, from its start to the end of all that it started."""
 
@@ -177,7 +187,7 @@ class Supervisor:
         self.ended: dict[int, tuple[int, resource.struct_rusage]] = {}
         self.asked_to_stop = False
         self.gpu = self._gpu(gpu)
-        self.floor = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        self.floor = _own_peak()
         self.began = time.monotonic()
         self.child = subprocess.Popen(self.words, preexec_fn=_dies_with_parent,  # noqa: PLW1509  (one thread)
                                       env={**os.environ, PHASES: self.marks})
@@ -251,7 +261,7 @@ class Supervisor:
         return {"status": None if status is None else os.waitstatus_to_exitcode(status), "seconds": now - self.began,
                 "cpu_seconds": watch.cpu, "user_seconds": user, "system_seconds": system,
                 "largest_bytes": max((each.ru_maxrss for each in mine), default=0) * 1024,
-                "floor_bytes": self.floor * 1024, "samples": watch.samples,
+                "floor_bytes": self.floor, "looks": len(watch.memory), "samples": watch.samples,
                 "processes": len(watch.seen | {self.child.pid}),
                 "left": len(left), "io": io, "phases": [asdict(each) for each in watch.phases[:-1]],
                 "memory": watch.memory, "gpu": Path(self.gpu_said).read_text(errors="replace") if self.gpu else None}

@@ -24,7 +24,7 @@ from mlops_tui.modeling._footprints import (
 )
 from mlops_tui.rates import Rates
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted
 from store.facts import Finding, Trained
 
 footprint = noun("footprint", __doc__ or "", bare="run", subject="show")
@@ -139,7 +139,8 @@ def list_(session: Session) -> View:
     table = Table.of("runs", rows, Column("name", cut=40), "runs", Column("seconds", "took", unit="s", digits=2),
                      Column("cpu_seconds", "CPU", unit="s", digits=2), Column("peak_mib", "peak", unit="MiB", digits=1),
                      "exit")
-    return View(f"{len(rows)} programs were measured" if rows else "Nothing was measured yet", Status.DONE, (table,),
+    title = counted(len(rows), "program was measured", "programs were measured") if rows else "Nothing was measured yet"
+    return View(title, Status.DONE, (table,),
                 () if rows else (Action("How to", ("footprint", "run", "--help")),))
 
 
@@ -202,9 +203,11 @@ def _of_version(session: Session, text: str, limit: float) -> tuple[View, Traine
     used = runs[at].used
     beside = beside_earlier(used, [each.used for each in runs[:at] if each.rows == runs[at].rows], limit)
     shown: dict[str, Cell] = {"version": version, "candidate": fact.candidate, **facts(runs[at])}
+    more = {key: each for key, each in more_facts(runs[at], _rates(session, None)).items()
+            if each is not None or key == "cost"}
     view = View(_title(f"Training {subject.name} {version} ({fact.candidate})", used), Status.DONE,
                 (Facts(shown), *parts(used, runs[:at + 1], beside),
-                 Facts(more_facts(runs[at], _rates(session, None))), Text(_COUNTED)),
+                 Facts(more), Text(_COUNTED)),
                 (Action("How good it is", ("evaluate", f"{subject.name}@{version}")),))
     return view, fact, beside
 
