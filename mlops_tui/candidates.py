@@ -8,7 +8,7 @@ import random
 import time
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
@@ -57,7 +57,10 @@ class Rows:
 
 @dataclass(frozen=True)
 class Fitted:
-    """A fitted model, what it is in words, how long it took and what scikit-learn warned about."""
+    """A fitted model, what it is in words, how long it took and what scikit-learn warned about.
+
+    `calibrator` tells of the recalibration inside it; nothing where none was asked for.
+    """
 
     model: Any
     description: str
@@ -65,6 +68,7 @@ class Fitted:
     notes: tuple[str, ...]
     spelled: str
     stopping: Mapping[str, Any] | None = None
+    calibrator: Mapping[str, Any] = field(default_factory=dict)
 
 
 # -- as declared ----------------------------------------------------------------------------------------------------

@@ -153,10 +153,11 @@ def function_of(spelled: str, root: Path) -> Callable[..., Any]:
 def _module(path: Path, root: Path) -> ModuleType:
     """The file as a module, run once; under another name where that one is taken (`statistics.py`)."""
     name = ".".join(path.relative_to(root.resolve()).with_suffix("").parts)
-    loaded = sys.modules.get(name)
-    if loaded is not None and getattr(loaded, "__file__", None) == str(path):
-        return loaded
-    if loaded is not None:
+    for known in (name, f"project.{name}"):
+        loaded = sys.modules.get(known)
+        if loaded is not None and getattr(loaded, "__file__", None) == str(path):
+            return loaded
+    if name in sys.modules:
         name = f"project.{name}"
     spec = spec_from_file_location(name, path)
     if spec is None or spec.loader is None:

@@ -13,6 +13,7 @@ weight, and of each model one score column; of a multiclass one its class and a 
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlops_tui import preparing
+from mlops_tui.calibrating import Moments, recalibrated
 from mlops_tui.candidates import BINARY, MULTICLASS, REGRESSION, Fitted, Floats, Functions, Rows, Stop, fitted, maker
 from mlops_tui.errors import BadInput
 from mlops_tui.frames import frame_of, inputs_of
 from mlops_tui.ladder import NAMES, ladder
 from mlops_tui.phases import Phases
-from mlops_tui.stagewise import stop_of
+from mlops_tui.stagewise import bounded, stop_of
 from store import estimators
 from store.scan import engine
 
@@ -55,6 +57,9 @@ def fit(request: Mapping[str, Any], functions: Functions, report: Report) -> dic
         report(done, len(makers), name)
         with phases(f"fit:{name}"):
             made[name] = _fitted(name, make, train, seed, request, made, stop_of(name, table, request))
+            if how := request["candidates"].get(name, {}).get("calibrate"):
+                again = partial(_refitted, name, bounded(make, made[name].stopping), seed)
+                made[name] = recalibrated(made[name], again, how, train, _moments(table, request), f"candidate {name}")
     report(len(makers), len(makers), "scores")
     with phases("evaluate"):
         kept = test.select(own)
@@ -67,7 +72,7 @@ def fit(request: Mapping[str, Any], functions: Functions, report: Report) -> dic
                  for number, name in enumerate(request["candidates"])}
     models = {name: {"file": files.get(name), "seconds": each.seconds, "notes": each.notes,
                      "description": each.description, "probabilities": hasattr(each.model, "predict_proba"),
-                     "stopping": each.stopping}
+                     "stopping": each.stopping, "calibrator": each.calibrator}
               for name, each in made.items()}
     return {"models": models, "inputs": inputs, "reads": inputs_of(table, columns), "prepared": prepared,
             "scores": str(folder / "scores.parquet"), "phases": phases.told()}
@@ -82,6 +87,21 @@ def _fitted(name: str, make: Callable[[], Any], train: Rows, seed: int, request:
         return fitted(name, make, train, seed, made.values(), stop)
     except ValueError as problem:
         raise BadInput(str(problem).splitlines()[0], where=f"candidate {name}") from problem
+
+
+def _refitted(name: str, make: Callable[[], Any], seed: int, rows: Rows) -> Fitted:
+    return fitted(name, make, rows, seed)
+
+
+def _moments(table: pa.Table, request: Mapping[str, Any]) -> Moments:
+    """When the training rows happened and their outcomes were known; rows without times come in their order."""
+    training = (request.get("prepare") or {}).get("training") or {}
+    at, known = (table.column(training[name]) if training.get(name) in table.column_names else None
+                 for name in ("time", "known"))
+    place = np.arange(table.num_rows)
+    when = place if at is None else at.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
+    seen = when if known is None else known.cast(pa.timestamp("us")).cast(pa.int64()).to_numpy()
+    return Moments(np.asarray(when, dtype=np.int64), np.asarray(seen, dtype=np.int64))
 
 
 # -- rows -----------------------------------------------------------------------------------------------------------

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mlops_tui import declare, folds, kinds
-from mlops_tui.analysis.criteria import Criterion, Verdict, judge
+from mlops_tui.analysis import criteria
+from mlops_tui.analysis.criteria import Criterion, judge
 from mlops_tui.analysis.interval import Contrast, Estimate
+from mlops_tui.analysis.significance import Verdict, judged, turned
 from mlops_tui.errors import Unreadable
 from mlops_tui.kinds import Checklist, Item, Model
 from mlops_tui.view import Status
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 
 ABOUT_DATA = ("drift", "health", "ingest", "validate", "stability")
 FEWEST = 100  # rows below which two models are not compared
-JUDGED = {Verdict.MET: Status.PASS, Verdict.NOT_MET: Status.FAIL, Verdict.UNDECIDED: Status.UNKNOWN,
-          Verdict.TOO_FEW: Status.UNKNOWN}
+JUDGED = {criteria.Verdict.MET: Status.PASS, criteria.Verdict.NOT_MET: Status.FAIL,
+          criteria.Verdict.UNDECIDED: Status.UNKNOWN, criteria.Verdict.TOO_FEW: Status.UNKNOWN}
 _FOUND = {"pass": Status.PASS, "warn": Status.WARN, "fail": Status.FAIL}
 
 
@@ -40,8 +42,9 @@ class Evidence:
     """What was measured on rows that the version has not seen.
 
     `metrics` by name; `contrasts`, its lead on each baseline with a verdict; `lead` on the champion, larger being
-    better whatever the metric, `n` rows that both scored; `ece`. What is missing says why in `reasons`, and in `ways`
-    which command begins to make up for it.
+    better whatever the metric, `n` rows that both scored; `ece`; `looks`, how many questions its test rows were asked,
+    which every verdict pays for. What is missing says why in `reasons`, and in `ways` which command begins to make up
+    for it.
     """
 
     metrics: Mapping[str, Estimate] = field(default_factory=dict)
@@ -49,6 +52,7 @@ class Evidence:
     lead: Contrast | None = None
     n: int = 0
     ece: Estimate | None = None
+    looks: int = 1
     reasons: Mapping[str, str] = field(default_factory=dict)
     ways: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -106,7 +110,8 @@ def criterion(declared: kinds.Criterion, evidence: Evidence) -> Requirement:
     title = f"{name} is at least {least:g}" if least is not None else f"{name} is at most {most:g}"
     measured = evidence.metrics.get(name)
     if measured is None:
-        return Requirement(f"criterion {name}", title, Status.UNKNOWN, f"{name} was not measured in training")
+        reason = evidence.reasons.get(name, f"{name} was not measured in training")
+        return Requirement(f"criterion {name}", title, Status.UNKNOWN, reason)
     judged = judge(Criterion(declared.metric, least, most, declared.min_rows), measured)
     return Requirement(f"criterion {name}", title, JUDGED[judged.verdict], f"{judged.reason}, n = {measured.n:,}",
                        "training")
@@ -117,13 +122,23 @@ def beats_baseline(evidence: Evidence) -> Requirement:
     title = "better than every baseline"
     if not evidence.contrasts:
         return Requirement("beats_baseline", title, Status.UNKNOWN, "it was not compared with a baseline")
-    worst = min(evidence.contrasts, key=lambda each: (each.get("verdict") == "better",
-                                                      each.get("estimate") if each.get("estimate") is not None else 0))
-    said = f"{worst.get('baseline', 'baseline')}: {worst.get('verdict')}{_range(worst)}"
-    verdicts = {str(each.get("verdict")) for each in evidence.contrasts}
-    status = Status.PASS if verdicts == {"better"} else \
-        Status.FAIL if verdicts & {"worse", "equivalent"} else Status.UNKNOWN
+    paid = [_paid(each, evidence.looks) for each in evidence.contrasts]
+    worst, about = min(zip(evidence.contrasts, paid, strict=True), key=lambda each: (
+        each[1] == "better", each[0].get("estimate") if each[0].get("estimate") is not None else 0))
+    spent = f", p {worst['p_value']:.3g} × {evidence.looks} looks" if worst.get("verdict") != about else ""
+    said = f"{worst.get('baseline', 'baseline')}: {about}{_range(worst)}{spent}"
+    status = Status.PASS if set(paid) == {"better"} else \
+        Status.FAIL if set(paid) & {"worse", "equivalent"} else Status.UNKNOWN
     return Requirement("beats_baseline", title, status, said, "training")
+
+
+def _paid(each: Mapping[str, Any], looks: int) -> str:
+    """The verdict of training on one baseline, once its p is paid for every look at the same rows."""
+    about, p, low, high = str(each.get("verdict")), each.get("p_value"), each.get("low"), each.get("high")
+    if about not in ("better", "worse") or p is None:
+        return about
+    found = judged(Contrast(float(each.get("estimate") or 0.0), low, high, None, p, ""), True, looks=looks)
+    return str(found.verdict) if found.verdict is Verdict.INCONCLUSIVE else about
 
 
 def _range(each: Mapping[str, Any]) -> str:
@@ -132,7 +147,10 @@ def _range(each: Mapping[str, Any]) -> str:
 
 
 def no_worse_than_champion(case: Case, evidence: Evidence) -> Requirement:
-    """Its lead on the champion, on rows that neither has seen, is surely above minus the margin (non-inferiority)."""
+    """Its lead on the champion, on rows that neither has seen, is surely above minus the margin (non-inferiority).
+
+    One-sided at 5 %, that is read from the 90 % interval; every further look at the same rows widens it.
+    """
     margin = case.model.margin
     title = f"no worse than the champion by more than {margin:g}"
 
@@ -148,9 +166,13 @@ def no_worse_than_champion(case: Case, evidence: Evidence) -> Requirement:
         reason = evidence.reasons.get("lead", "") or (lead.reason if lead else "")
         return required(Status.UNKNOWN, reason or f"only {evidence.n} rows were scored by both, {FEWEST} are needed",
                         way=evidence.ways.get("lead", ()))
-    said = f"lead on {case.champion}: {lead.estimate:+.4f} [{lead.low:+.4f}, {lead.high:+.4f}], n = {evidence.n:,}"
-    status = Status.PASS if lead.low >= -margin else Status.FAIL if lead.high < -margin else Status.UNKNOWN
-    return required(status, said, lead.method)
+    found = judged(turned(lead), True, margin, looks=evidence.looks)
+    if found.low is None or found.high is None:
+        return required(Status.UNKNOWN, lead.reason)
+    spent = f" after {evidence.looks} looks" if evidence.looks > 1 else ""
+    said = (f"lead on {case.champion}: {lead.estimate:+.4f} [{-found.high:+.4f}, {-found.low:+.4f}] "
+            f"at {100 * found.level:.4g} %{spent}, n = {evidence.n:,}")
+    return required({True: Status.PASS, False: Status.FAIL, None: Status.UNKNOWN}[found.no_worse], said, lead.method)
 
 
 def calibrated(case: Case, evidence: Evidence) -> Requirement:

@@ -40,6 +40,11 @@ METRICS_OF: Mapping[str, Mapping[str, Range]] = {
         **dict.fromkeys(("mae", "rmse", "median_ae", "mape", "mase", "pinball_10", "pinball_90"), _LOSS),
         **dict.fromkeys(("r2", "explained_variance"), _BELOW_ONE), "spearman": _SIGNED,
         "bias": Range(-float("inf"))}}
+LESS_IS_BETTER = ("brier", "log_loss", "mae", "rmse", "median_ae", "mape", "mase", "pinball_10", "pinball_90")
+USUAL: Mapping[str, tuple[str, ...]] = {  # what is measured where nothing is declared; the first decides
+    "binary": ("roc_auc", "average_precision", "brier", "log_loss"),
+    "multiclass": ("roc_auc_ovr", "balanced_accuracy", "macro_f1", "accuracy", "log_loss"),
+    "regression": ("rmse", "mae", "r2", "bias")}
 METRICS: Mapping[str, Range] = {**METRICS_OF["regression"], **METRICS_OF["multiclass"], **METRICS_OF["binary"]}
 LIMITS: Mapping[str, Mapping[str, Range]] = {
     "drift": dict.fromkeys(("ks", "v", "missing", "alpha", "power"), _INSIDE),

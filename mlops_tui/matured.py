@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mlops_tui import folds, pointintime
-from mlops_tui.errors import NotFound
+from mlops_tui.analysis.answers import Answers, Task
+from mlops_tui.errors import BadInput, NotFound
 from mlops_tui.kinds import Model
 from mlops_tui.moments import moment
 from mlops_tui.predicting import predicted, version_of
@@ -26,11 +27,13 @@ Floats = npt.NDArray[np.float64]
 class Matured:
     """Predictions of a window whose outcome is known, and how many are still waited for.
 
-    `label` (n,) 0/1, `score` (n,), `day` (n,) local dates as text, `version` (n,) who predicted. `total` counts every
-    prediction of the window, `waiting` those whose outcome is not known yet, `never` those that will not get one.
+    `label` (n,) 0/1, a class's text or a number by the model's task, `score` (n,) as `predicting` says, `day` (n,) the
+    local date as text, `version` (n,) who predicted. `total` counts every prediction of the window, `waiting` those
+    whose outcome is not known yet, `never` those that will not get one. `answers` is what metrics are measured on,
+    weighted where the model's rows are; a class that came true and was never learnt is the last of its classes.
     """
 
-    label: npt.NDArray[np.int8]
+    label: npt.NDArray[Any]
     score: Floats
     day: npt.NDArray[np.str_]
     version: npt.NDArray[np.str_]
@@ -39,6 +42,7 @@ class Matured:
     never: int
     bounds: tuple[datetime, datetime]
     data: tuple[str, ...]
+    answers: Answers
 
     @property
     def n(self) -> int:
@@ -71,15 +75,18 @@ def matured(session: Session, name: str, bounds: tuple[datetime, datetime], vers
     labels = session.snapshot(model.label.dataset)
     if "day" in contract.partition_by:
         labels = labels.within(day=days)
-    query = _query(model, pointintime.key_columns(model, contract), lake.scan(labels), bool(version))
+    log = _predictions(session, name, days) if scored is None else None
+    named = list(log.columns) if log is not None else scored.column_names if scored is not None else []
+    given = [each for each in named if each.startswith("answer")]
+    query = _query(model, pointintime.key_columns(model, contract), (lake.scan(labels), labels.columns), given,
+                   bool(version))
     now = session.now()
     values = (now, now, *bounds, *([version] if version else []))
-    if scored is None:
-        log = _predictions(session, name, days)
-        return _split(_logged(lake, lake.scan(log), query, values), bounds, (log.id, labels.id))
+    if log is not None:
+        return _split(model, _logged(lake, lake.scan(log), query, values), bounds, (log.id, labels.id))
     connection = lake.connect()
     connection.register("scored", scored)
-    return _split(connection.execute(query, values).fetchnumpy(), bounds, (labels.id,))
+    return _split(model, connection.execute(query, values).fetchnumpy(), bounds, (labels.id,))
 
 
 @lru_cache(maxsize=1)
@@ -117,28 +124,59 @@ def _predictions(session: Session, name: str, days: tuple[str, str]) -> Manifest
     return log.within(day=days)
 
 
-def _query(model: Model, key: Sequence[str], labels: str, one_version: bool) -> str:
-    time = f"p.{quote(model.split.time)}"
+def _query(model: Model, key: Sequence[str], labels: tuple[str, Mapping[str, str]], given: Sequence[str],
+           one_version: bool) -> str:
+    time, (scan, columns) = f"p.{quote(model.split.time)}", labels
     same = " AND ".join(f"p.{quote(column)} = l.{quote(column)}" for column in key)
     known = f"l.{quote(model.label.known_at or model.split.time)} + {pointintime.interval(model.label.delay)}"
     order = ", ".join([time, *(f"p.{quote(column)}" for column in key)])
-    return (f"SELECT CAST(l.{quote(model.label.column)} AS TINYINT) AS label, p.score, p.day, p.version, "
+    label = pointintime.outcome(f"l.{quote(model.label.column)}", columns.get(model.label.column, ""), model.task)
+    more = [f"p.{quote(column)}" for column in given]
+    more += [f"CAST(l.{quote(model.weight)} AS DOUBLE) AS {quote(WEIGHT)}"] if model.weight else []
+    return (f"SELECT {', '.join([f'{label} AS label', 'p.score, p.day, p.version', *more])}, "
             f"coalesce({known} <= ?, false) AS mature, "
             f"coalesce({time} + {pointintime.interval(_PATIENCE)} <= ?, false) AS over "
-            f"FROM scored p LEFT JOIN {labels} l ON {same} WHERE {time} >= ? AND {time} < ?"
+            f"FROM scored p LEFT JOIN {scan} l ON {same} WHERE {time} >= ? AND {time} < ?"
             f"{' AND p.version = ?' if one_version else ''} ORDER BY {order}")
 
 
-def _split(found: Mapping[str, Any], bounds: tuple[datetime, datetime], data: tuple[str, ...]) -> Matured:
+def _split(model: Model, found: Mapping[str, Any], bounds: tuple[datetime, datetime], data: tuple[str, ...]) -> Matured:
     label = np.ma.asarray(found["label"])
     missing = np.ma.getmaskarray(label)
     has = ~missing & np.asarray(found["mature"], dtype=bool)
     over = missing & np.asarray(found["over"], dtype=bool)
-    return Matured(np.asarray(label.filled(0)[has], dtype=np.int8), np.asarray(found["score"], dtype=np.float64)[has],
-                   np.asarray(found["day"], dtype=np.str_)[has], np.asarray(found["version"], dtype=np.str_)[has],
-                   int(label.size), int(label.size - has.sum() - over.sum()), int(over.sum()), bounds, data)
+    rows = {name: np.ma.asarray(values)[has] for name, values in found.items()}
+    answers = _answers(model, rows)
+    return Matured(np.asarray(rows["label"].data, dtype=LABELS[answers.task]),
+                   np.ma.filled(rows["score"].astype(np.float64), np.nan),
+                   np.asarray(rows["day"].data, dtype=np.str_), np.asarray(rows["version"].data, dtype=np.str_),
+                   int(label.size), int(label.size - has.sum() - over.sum()), int(over.sum()), bounds, data, answers)
 
 
+def _answers(model: Model, rows: Mapping[str, Any]) -> Answers:
+    """What the model answered, as metrics read it."""
+    task = Task(model.task)
+    weight = np.ma.filled(rows[WEIGHT].astype(np.float64), np.nan) if model.weight else None
+    if weight is not None and not (np.isfinite(weight) & (weight >= 0)).all():
+        raise BadInput(f"The weight '{model.weight}' of some rows is no number from 0 up.", where=model.label.dataset,
+                       next="Mend these rows.")
+    label, score = rows["label"].data, np.ma.filled(rows["score"].astype(np.float64), np.nan)
+    if task is not Task.MULTICLASS:
+        return Answers(task, label == 1 if task is Task.BINARY else label.astype(np.float64), score, (), weight)
+    columns = [name for name in rows if name.startswith("answer:")]
+    learnt = [name.removeprefix("answer:") for name in columns]
+    said = rows["answer"].data if "answer" in rows else np.empty(0, dtype=object)
+    classes = [*learnt, *sorted({*map(str, label), *map(str, said)} - set(learnt))]
+    number = {name: place for place, name in enumerate(classes)}
+    given: npt.NDArray[Any] = np.array([number[str(each)] for each in said], dtype=np.int64)
+    if columns and not any(np.ma.getmaskarray(rows[name]).any() for name in columns):
+        given = np.zeros((label.size, len(classes)))
+        given[:, : len(columns)] = np.column_stack([rows[name].data for name in columns])
+    return Answers(task, np.array([number[str(each)] for each in label], dtype=np.int64), given, tuple(classes), weight)
+
+
+LABELS = {Task.BINARY: np.int8, Task.MULTICLASS: np.str_, Task.REGRESSION: np.float64}
+WEIGHT = "row weight"
 _PATIENCE = timedelta(days=2)  # a row without an outcome for that long will not get one
 
 

@@ -101,6 +101,18 @@ def body(view: Feature) -> str:
     return view.sql.strip().rstrip(";")
 
 
+def outcome(column: str, type: str, task: str) -> str:
+    """The SQL of an outcome as models of a task are fitted on it: 0 or 1, the text of a class, or a number.
+
+    A class that is a whole number reads the same whether the column holds it as an integer or not.
+    """
+    if task == "multiclass":
+        text, whole = f"CAST({column} AS VARCHAR)", f"{column} = floor({column}) AND abs({column}) < 1e15"
+        return f"CASE WHEN {whole} THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) ELSE {text} END" \
+            if type in ("DOUBLE", "FLOAT") else text
+    return f"CAST({column} AS {'DOUBLE' if task == 'regression' else 'TINYINT'})"
+
+
 def moment(value: datetime) -> str:
     """An aware time as a SQL literal."""
     return f"TIMESTAMPTZ '{value.isoformat()}'"

@@ -1,8 +1,9 @@
 """The scores that a version of a model gives to rows whose features are built."""
 
 import json
+from collections.abc import Sequence
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,9 @@ from store.facts import Trained
 from store.lake import Manifest
 from store.quoting import quote
 from store.tracking import Tracking
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def version_of(session: Session, name: str, wanted: str = "") -> Trained:
@@ -44,7 +48,11 @@ def _threads() -> ThreadpoolController:
 
 
 def predicted(session: Session, trained: Trained, rows: Manifest) -> pa.Table:
-    """Key, time, day and score (the probability of the positive class) for each row of built features, in its order."""
+    """Key, time, day, version and answer for each row of built features, in order of time and key.
+
+    `score` is the probability of the positive class, or the number; of several classes it is the probability of the
+    class in `answer`, beside a column `answer:CLASS` for each (null and none where the model gives no probabilities).
+    """
     project, lake = session.declared(), session.data()
     model = project.model(trained.subject)
     key = pointintime.key_columns(model, project.dataset(model.label.dataset))
@@ -55,6 +63,24 @@ def predicted(session: Session, trained: Trained, rows: Manifest) -> pa.Table:
     read = preparing.applied(lake.connect(), frame, prepare) if prepare else frame
     inputs = frame_of(read, [column for column in read.column_names if column not in own])
     with _threads().limit(limits=1):  # waiting for a second thread costs more than a day's rows on a busy machine
-        scores = np.asarray(fitted.predict_proba(inputs)[:, 1], dtype=np.float64)
-    table: pa.Table = frame.select(own).append_column("version", pa.array([trained.version] * len(scores)))
-    return table.append_column("score", pa.array(scores))
+        answers = _answers(fitted, inputs, str(trained.detail.get("task", "binary")), trained.detail.get("classes", ()))
+    table: pa.Table = frame.select(own).append_column("version", pa.array([trained.version] * frame.num_rows))
+    for name, values in answers.items():
+        table = table.append_column(name, values)
+    return table
+
+
+def _answers(fitted: Any, inputs: "pd.DataFrame", task: str, classes: Sequence[str]) -> dict[str, pa.Array]:
+    """The columns of a model's answers, by its task."""
+    if task == "regression":
+        return {"score": pa.array(np.asarray(fitted.predict(inputs), dtype=np.float64).reshape(len(inputs)))}
+    if not hasattr(fitted, "predict_proba"):
+        return {"score": pa.nulls(len(inputs), pa.float64()),
+                "answer": pa.array(np.asarray(fitted.predict(inputs), dtype=np.str_))}
+    given = np.asarray(fitted.predict_proba(inputs), dtype=np.float64)
+    if task == "binary":
+        return {"score": pa.array(given[:, 1])}
+    given = given[:, [list(fitted.classes_).index(each) for each in classes]]
+    said = np.asarray(classes, dtype=np.str_)[given.argmax(axis=1)]
+    return {"score": pa.array(given.max(axis=1)), "answer": pa.array(said),
+            **{f"answer:{each}": pa.array(given[:, place]) for place, each in enumerate(classes)}}

@@ -133,11 +133,16 @@ def _unseen(session: Session, model: Model, champion: Trained) -> list[_Unseen]:
         query = f"SELECT * EXCLUDE (label, weight) FROM ({_test_rows(session, model, champion, scores, 'theirs')})"
         found.append(_Unseen(TEST, scores.id, query, [], _classes(champion, scores)))
     log = session.current(f"{champion.subject}.predictions")
-    if log is not None and task_of(champion) is not Task.MULTICLASS:
+    if log is not None:
         unseen = str(champion.detail.get("trained_to") or champion.window[1])
-        found.append(_Unseen(LOG, log.id, f"SELECT {_names(session, model)}, score AS theirs_0 FROM "
-                             f"{session.data().scan(log)} WHERE version = ? AND {quote(model.split.time)} > "
-                             "CAST(? AS TIMESTAMPTZ)", [champion.version, unseen], ()))
+        known = tuple(str(each) for each in champion.detail.get("classes", ()))
+        classes = known if all(f"answer:{each}" in log.columns for each in known) else ()
+        columns = [f"answer:{each}" for each in classes] or \
+            ["answer" if task_of(champion) is Task.MULTICLASS else "score"]
+        given = ", ".join(f"{quote(column)} AS theirs_{number}" for number, column in enumerate(columns))
+        found.append(_Unseen(LOG, log.id, f"SELECT {_names(session, model)}, {given} FROM {session.data().scan(log)} "
+                             f"WHERE version = ? AND {quote(model.split.time)} > CAST(? AS TIMESTAMPTZ)",
+                             [champion.version, unseen], classes))
     return found
 
 

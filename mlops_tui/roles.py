@@ -35,6 +35,7 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "demo": ("viewer", "admin"),
     "train": ("engineer", "oncall", "admin"),
     "footprint run": ("engineer", "admin"),  # it runs what it is told to
+    "tune": ("engineer", "admin"),
     "ingest": ("operator", "admin"),
     "quarantine replay": ("operator", "admin"),
     "quarantine discard": ("engineer", "steward", "admin"),

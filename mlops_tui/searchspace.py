@@ -2,7 +2,7 @@
 
 import math
 import random
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import product
 from typing import Any
 
@@ -10,6 +10,7 @@ from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Span
 
 DRAWS = 20  # points where a range makes a grid impossible and nobody says how many
+SHARES = (0.1, 0.18, 0.32, 0.56, 1.0)  # of a fold's training rows, along the learning curve
 Search = Mapping[str, Span | tuple[Any, ...]]
 Point = dict[str, Any]
 
@@ -47,10 +48,10 @@ def _drawn(values: Span | tuple[Any, ...], chance: random.Random) -> Any:
     return float(f"{chance.uniform(values.low, values.high):.6g}")
 
 
-def at_the_edge(search: Search, tried: list[Point], name: str, value: Any) -> str:
+def at_the_edge(tried: Sequence[Mapping[str, Any]], name: str, value: Any) -> str:
     """`the smallest` or `the largest` where the best value of a number is an end of what was tried; else nothing."""
     values = [point[name] for point in tried if name in point]
-    if name not in search or len(set(map(str, values))) < 3 or not all(_number(each) for each in [*values, value]):
+    if len(set(map(str, values))) < 3 or not all(_number(each) for each in [*values, value]):
         return ""
     return "the smallest" if value <= min(values) else "the largest" if value >= max(values) else ""
 
@@ -60,16 +61,34 @@ def _number(value: Any) -> bool:
 
 
 def pointed(candidate: Mapping[str, Any], point: Mapping[str, Any]) -> dict[str, Any]:
-    """The candidate with these parameters instead of its own; one of a step is spelled `stepclass__parameter`."""
+    """The candidate with these parameters instead of its own; those of its steps are `model__C`, `step_1__degree`."""
     if not candidate.get("steps"):
         return {**candidate, "params": {**(candidate.get("params") or {}), **point}}
     steps = [dict(each) for each in candidate["steps"]]
     for name, value in point.items():
-        own, _, param = name.partition("__")
-        for step in steps:
-            if str(step["estimator"]).rpartition(".")[2].lower() == own:
-                step["params"] = {**(step.get("params") or {}), param: value}
+        step, param = step_of(len(steps), name)
+        steps[step]["params"] = {**(steps[step].get("params") or {}), param: value}
     return {**candidate, "steps": steps}
+
+
+def declared(candidate: Mapping[str, Any], names: Iterable[str]) -> Point:
+    """What the candidate says of these parameters now; those of which it says nothing are left out."""
+    steps, found = candidate.get("steps") or (), Point()
+    for name in names:
+        place, param = step_of(len(steps), name) if steps else (0, name)
+        params = (steps[place] if steps else candidate).get("params") or {}
+        found |= {name: params[param]} if param in params else {}
+    return found
+
+
+def step_of(steps: int, name: str) -> tuple[int, str]:
+    """The step, from 0, whose parameter is meant, and its name there; BadInput where it is none's."""
+    own, _, param = name.partition("__")
+    places = {**{f"step_{number + 1}": number for number in range(steps - 1)}, "model": steps - 1}
+    if own not in places or not param:
+        raise BadInput(f"'{name}' is the parameter of no step.", where="search",
+                       next=f"Write {' or '.join(f'{each}__PARAMETER' for each in places)}.")
+    return places[own], param
 
 
 def spelled(point: Mapping[str, Any]) -> str:

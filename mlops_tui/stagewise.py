@@ -5,7 +5,7 @@ multi-layer perceptrons: by passes over the rows). The best stage is what is kep
 """
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -90,6 +90,20 @@ def stop_of(name: str, table: pa.Table, request: Mapping[str, Any]) -> Stop | No
         return fit(model, Part(rows.features, rows.label, rows.weight), Spans(start, end), asked)
 
     return stop
+
+
+def bounded(make: Callable[[], Any], told: Mapping[str, Any] | None) -> Callable[[], Any]:
+    """What makes the candidate with as many stages as were kept; as it was where it did not stop early."""
+    if told is None:
+        return make
+
+    def made() -> Any:
+        found = make()
+        last = found[-1] if isinstance(found, tuple | Pipeline) else found
+        last.set_params(**_off(last) | {_stages_of(last): told["best_epoch"]})
+        return found
+
+    return made
 
 
 def fit(model: Pipeline, rows: Part, spans: Spans, asked: Mapping[str, Any]) -> tuple[Pipeline, dict[str, Any]]:

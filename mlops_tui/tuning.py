@@ -16,7 +16,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,17 +30,15 @@ from joblib import Parallel, delayed, parallel_config
 
 from mlops_tui import fitting
 from mlops_tui.analysis.answers import Answers, Task
-from mlops_tui.analysis.permuted import above_chance
-from mlops_tui.analysis.metrics import METRICS, Family, metric_value
+from mlops_tui.analysis.metrics import METRICS, Family, linear, measured, metric_value
 from mlops_tui.analysis.nested import Nested
+from mlops_tui.analysis.permuted import above_chance
+from mlops_tui.candidates import Rows, described, maker, piped, seeded, weighing
 from mlops_tui.child import function_of
 from mlops_tui.errors import BadInput
-from mlops_tui.frames import frame_of
-from mlops_tui.searchspace import pointed, spelled
+from mlops_tui.searchspace import SHARES, pointed, spelled
 
-SHARES = (0.1, 0.18, 0.32, 0.56, 1.0)  # of a fold's training rows, along the learning curve
 Report = Callable[[int, int, str], None]
-Labels = npt.NDArray[Any]
 
 
 @dataclass(frozen=True)
@@ -52,71 +50,60 @@ class Timed:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Part:
-    """Rows of one side of a split, as an estimator reads them."""
-
-    features: pd.DataFrame
-    label: Labels
-
-
 class Work:
     """What is to be done, read once by each process."""
 
     def __init__(self, path: str) -> None:
         self.asked: Mapping[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
         self.table = pq.read_table(self.asked["rows"])
-        self.task, self.metric, self.seed = Task(self.asked["task"]), str(self.asked["metric"]), int(self.asked["seed"])
+        self.task, self.seed = Task(self.asked["task"]), int(self.asked["seed"])
+        self.metric = replace(METRICS[self.asked["metric"]], threshold=self.asked["threshold"])
         self.splits = np.load(self.asked["splits"])
         self.points: Sequence[Mapping[str, Any]] = self.asked["points"]
 
     @cached_property
-    def label(self) -> Labels:
-        """0 or 1, the number of a class, or a number, of each row."""
-        column = self.table.column(self.asked["label"])
-        if self.task is Task.MULTICLASS:
-            place = {name: number for number, name in enumerate(self.asked["classes"])}
-            return np.array([place[str(value)] for value in column.to_pylist()])
-        values = column.cast(pa.float64()).to_numpy()
-        return np.asarray(values.astype(np.int8) if self.task is Task.BINARY else values)
-
-    @cached_property
-    def shuffled(self) -> npt.NDArray[np.intp]:
-        """The rows whose labels the permuted ones are."""
-        return np.random.default_rng(self.seed).permutation(self.table.num_rows)
+    def permuted(self) -> pa.Table:
+        """The rows with each other's labels."""
+        name = self.asked["label"]
+        order = np.random.default_rng(self.seed).permutation(self.table.num_rows)
+        return self.table.set_column(self.table.column_names.index(name), name,
+                                     self.table.column(name).take(pa.array(order)))
 
     @lru_cache(maxsize=2)  # noqa: B019 - there is one work in a process
-    def outside(self, permuted: bool) -> tuple[pd.DataFrame, Labels]:
-        """All rows after the preparation that is made outside of the folds."""
-        label = self.label[self.shuffled] if permuted else self.label
-        made = frame_of(self.table, self.asked["features"])
-        if self.asked.get("outside"):
-            made = _function(self.asked["outside"])(made, label.copy())
-            if not isinstance(made, pd.DataFrame) or len(made) != len(label):
-                raise BadInput(f"{self.asked['outside']} must return a frame with a row for each of the {len(label)}.")
-        return made, label
+    def whole(self, permuted: bool) -> Rows:
+        """All rows, after the preparation that is made outside of the folds where there is one."""
+        table, features = self.permuted if permuted else self.table, self.asked["features"]
+        rows = fitting.rows_of(table, features, self.asked)
+        if not self.asked.get("outside"):
+            return rows
+        made = _function(self.asked["outside"])(rows.features, rows.label.copy())
+        if not isinstance(made, pd.DataFrame) or len(made) != len(rows.label):
+            raise BadInput(f"{self.asked['outside']} must return a frame with one row for each of {len(rows.label)}.")
+        return replace(rows, features=made)
 
     @lru_cache(maxsize=2)  # noqa: B019
-    def sides(self, split: str, permuted: bool = False, share: float = 1.0) -> tuple[Part, Part]:
+    def sides(self, split: str, permuted: bool = False, share: float = 1.0) -> tuple[Rows, Rows]:
         """Training and test rows of a split, prepared by what the training rows say."""
         train, test = self.splits[f"train {split}"], self.splits[f"test {split}"]
         if share < 1:
-            order = np.random.default_rng(self.seed).permutation(train.size)
-            train = np.sort(train[order[:max(2, round(share * train.size))]])
+            train = np.sort(np.random.default_rng(self.seed).permutation(train)[:part_of(train.size, share)])
         if not (self.asked.get("prepare") or {}).get("steps"):
-            made, label = self.outside(permuted)
-            return Part(made.iloc[train], label[train]), Part(made.iloc[test], label[test])
-        return self._prepared(train, test, permuted)
-
-    def _prepared(self, train: Labels, test: Labels, permuted: bool) -> tuple[Part, Part]:
-        table, name = self.table, self.asked["label"]
-        if permuted:
-            at = table.column_names.index(name)
-            table = table.set_column(at, name, table.column(name).take(pa.array(self.shuffled)))
-        label = self.label[self.shuffled] if permuted else self.label
+            rows = self.whole(permuted)
+            return _taken(rows, train), _taken(rows, test)
+        table = self.permuted if permuted else self.table
         one, other, _ = fitting._prepared(self.asked, table.take(pa.array(train)), table.take(pa.array(test)))
         columns = fitting.features_of(one, self.asked)
-        return Part(frame_of(one, columns), label[train]), Part(frame_of(other, columns), label[test])
+        return fitting.rows_of(one, columns, self.asked), fitting.rows_of(other, columns, self.asked)
+
+
+def part_of(rows: int, share: float) -> int:
+    """So many rows are that share."""
+    return max(2, round(share * rows))
+
+
+def _taken(rows: Rows, at: npt.NDArray[np.intp]) -> Rows:
+    weight = rows.weight[at] if rows.weight is not None else None
+    return Rows(rows.features.iloc[at], rows.label[at], rows.task, weight)
 
 
 @lru_cache(maxsize=1)
@@ -147,64 +134,63 @@ def fitted(path: str, split: str, point: int, share: float = 1.0) -> Timed:
     return Timed(score(work, answers), time.process_time() - began, tuple(notes))
 
 
-def _answers(work: Work, number: int, train: Part, test: Part) -> Answers:
+def _answers(work: Work, number: int, train: Rows, test: Rows) -> Answers:
     """What the point's model says of the test rows."""
-    point = work.points[number]
-    where = f"candidate {work.asked['name']}, {spelled(point)}"
+    asked, point = work.asked, work.points[number]
+    where = f"candidate {asked['name']}, {spelled(point)}"
     random.seed(work.seed)
     np.random.seed(work.seed)  # estimators without a random_state draw from here
-    made = fitting._candidate(work.asked["name"], pointed(work.asked["candidate"], point), _function)()
-    model = fitting.seeded(made if work.asked["raw"] else fitting.piped(made, train.features), work.seed)
+    made = maker(asked["name"], pointed(asked["candidate"], point), _function)()
+    known, unseen = (each.features.to_numpy() if asked["raw"] else each.features for each in (train, test))
+    model = seeded(made if asked["raw"] else piped(made, known), work.seed)
     try:
-        model.fit(train.features, train.label)
+        model.fit(known, train.label, **weighing(model, train.weight, where))
     except ValueError as problem:
         raise BadInput(str(problem).splitlines()[0], where=where) from problem
-    return Answers(work.task, test.label, _said(model, test.features, work, where), tuple(work.asked["classes"]))
+    classes = tuple(asked["classes"])
+    label = np.array([classes.index(each) for each in test.label]) if classes else test.label
+    return Answers(work.task, label, _said(model, unseen, work, where), classes, test.weight)
 
 
-def _said(model: Any, features: pd.DataFrame, work: Work, where: str) -> npt.NDArray[Any]:
-    """Scores of a yes, numbers of classes or their probabilities, or numbers."""
+def _said(model: Any, features: Any, work: Work, where: str) -> npt.NDArray[Any]:
+    """Scores of a yes, probabilities or numbers of classes, or numbers."""
     if work.task is Task.REGRESSION:
         return np.asarray(model.predict(features), dtype=np.float64)
     if hasattr(model, "predict_proba"):
         given = np.asarray(model.predict_proba(features), dtype=np.float64)
-        if work.task is Task.BINARY:
-            return np.asarray(given[:, 1])
-        if len(model.classes_) == len(work.asked["classes"]):
-            return given
-    if work.task is Task.MULTICLASS:
-        return np.asarray(model.predict(features), dtype=np.int64)
-    family = METRICS[work.metric].family
-    if family is Family.LOSS:
-        raise BadInput(f"{type(model).__name__} gives no probabilities, and {work.metric} is of them.", where=where,
+        return given[:, 1] if work.task is Task.BINARY else _every(given, list(model.classes_), work.asked["classes"])
+    if work.metric.family is Family.LOSS or (work.metric.family is Family.RANKING and work.task is Task.MULTICLASS):
+        raise BadInput(f"{described(model)} gives no probabilities, and {work.metric.id} is of them.", where=where,
                        next="Wrap it in sklearn.calibration.CalibratedClassifierCV, or choose another --metric.")
-    if family is Family.RANKING and hasattr(model, "decision_function"):
+    if work.task is Task.MULTICLASS:
+        return np.array([work.asked["classes"].index(each) for each in model.predict(features)])
+    if work.metric.family is Family.RANKING and hasattr(model, "decision_function"):
         return np.asarray(model.decision_function(features), dtype=np.float64)
     return np.asarray(model.predict(features), dtype=np.float64)
 
 
+def _every(given: npt.NDArray[np.float64], learnt: Sequence[str], classes: Sequence[str]) -> npt.NDArray[np.float64]:
+    """The probability of each class; 0 of one that the training rows do not have."""
+    every = np.zeros((len(given), len(classes)))
+    every[:, [classes.index(each) for each in learnt]] = given
+    return every
+
+
 def score(work: Work, answers: Answers) -> float:
     """The metric of the answers; BadInput where it is not defined."""
-    found, why = value_of(work, answers)
+    metric, found, why = work.metric, None, ""
+    if answers.task is Task.BINARY and answers.weight is None:
+        found, why = metric_value(metric, answers.label, answers.given)
+    elif answers.task is Task.BINARY:
+        estimate = measured(metric, answers)
+        found, why = estimate.value, estimate.reason
+    else:
+        told = linear(metric, answers)
+        found, why = (None, told) if isinstance(told, str) else (told.value, "")
     if found is None or not np.isfinite(found):
-        raise BadInput(f"{work.metric} is undefined on the {answers.n} test rows of a fold: {why or 'not finite'}.",
+        raise BadInput(f"{metric.id} is undefined on the {answers.n} test rows of a fold: {why or 'not finite'}.",
                        next="Use fewer folds, or more rows.")
-    return found
-
-
-def value_of(work: Work, answers: Answers) -> tuple[float | None, str]:
-    """The metric of the answers, or None and why it is undefined."""
-    if answers.task is Task.BINARY:
-        chosen = METRICS[work.metric]
-        return metric_value(type(chosen)(chosen.id, chosen.family, chosen.higher_is_better, work.asked["threshold"]),
-                            answers.label, answers.given)
-    return VALUES[work.metric](answers), ""
-
-
-VALUES: Mapping[str, Callable[[Answers], float]] = {
-    "accuracy": lambda answers: float((answers.decided == answers.label).mean()),
-    "rmse": lambda answers: float(np.sqrt(((answers.given - answers.label) ** 2).mean())),
-    "mae": lambda answers: float(np.abs(answers.given - answers.label).mean())}
+    return float(found)
 
 
 # -- what is asked --------------------------------------------------------------------------------------------------
@@ -229,7 +215,7 @@ def inner(fold: int, within: int) -> str:
 
 
 def plan(path: str, work: Work) -> dict[str, Any]:
-    """How many fits there are, and the CPU seconds that they would take by a few points fitted to the middle fold."""
+    """The CPU seconds that all fits would take, by those of a few points fitted to the middle fold."""
     asked = work.asked
     split = outer(int(asked["outer"]) // 2)
     began = time.process_time()
@@ -240,42 +226,42 @@ def plan(path: str, work: Work) -> dict[str, Any]:
     rows = {name: work.splits[name].size / len(train.label) for name in work.splits.files if name.startswith("train")}
     searched, folds = sum(rows.values()), sum(rows[f"train {outer(fold)}"] for fold in range(int(asked["outer"])))
     again = folds * (1 + sum(SHARES[:-1]))  # with permuted labels, and along the learning curve
-    fits = len(work.points) * len(rows) + len(SHARES) * int(asked["outer"])
     seconds = each * (len(work.points) * searched + again) + preparing * (searched + again)
-    return {"fits": fits, "pilot_fits": len(tried), "pilot_seconds": each, "cpu_seconds": seconds,
+    return {"pilot_fits": len(tried), "pilot_seconds": each, "cpu_seconds": seconds,
             "wall_seconds": seconds / int(asked["processes"])}
 
 
 def run(path: str, work: Work, keep: Path, report: Report) -> dict[str, Any]:
-    """Every fit that is not kept yet, then the fits on permuted labels and along the learning curve."""
+    """The fits on permuted labels, every fit of the search that is not kept yet, and those along the learning curve."""
     asked = work.asked
     folds, points = int(asked["outer"]), len(work.points)
     each = points * (1 + int(asked["inner"]))
     total, count = folds * (each + len(SHARES)), _Count()
     keep.mkdir(parents=True, exist_ok=True)
-    found = []
+    found, known = [], _permuted(work, _from(report, 0, total, "permuted labels"), count)
     with _backend(asked["backend"]), Parallel(**_how(asked)) as parallel:
         for fold in range(folds):
             kept = keep / f"fold-{fold}.json"
             if not kept.exists():
                 splits = [*(inner(fold, within) for within in range(int(asked["inner"]))), outer(fold)]
-                label = f"fold {fold + 1} of {folds}"
                 done = _all(parallel, path, [(split, point, 1.0) for split in splits for point in range(points)],
-                            lambda done, at=fold * each, label=label: report(at + done, total, label), count)
+                            _from(report, folds + fold * each, total, f"fold {fold + 1} of {folds}"), count)
                 _keep(kept, {"inner": np.reshape(done[:-points], (-1, points)).T.tolist(), "outer": done[-points:]})
             found.append(json.loads(kept.read_text(encoding="utf-8")))
         outer_, inner_ = np.array([each["outer"] for each in found]).T, np.array([each["inner"] for each in found])
         best = Nested(outer_, inner_.mean(axis=2).T, 1.0, asked["higher_is_better"]).best
-        known = _permuted(work, best, lambda done: report(folds * each + done, total, "permuted labels"), count)
         wanted = [(outer(fold), best, share) for share in SHARES[:-1] for fold in range(folds)]
-        curve = _all(parallel, path, wanted, lambda done: report(folds * (each + 1) + done, total, "learning curve"),
-                     count)
-    sizes = [[max(2, round(share * work.splits[f"train {outer(fold)}"].size)) for fold in range(folds)]
-             for share in SHARES]
-    return {"outer": outer_.tolist(), "inner": inner_.mean(axis=2).T.tolist(), "chance": known,
+        curve = _all(parallel, path, wanted, _from(report, folds * (each + 1), total, "learning curve"), count)
+    sizes = [[part_of(work.splits[f"train {outer(fold)}"].size, share) for fold in range(folds)] for share in SHARES]
+    return {"best": best, "outer": outer_.tolist(), "inner": inner_.mean(axis=2).T.tolist(), "chance": known,
             "curve": [*np.reshape(curve, (-1, folds)).tolist(), outer_[best].tolist()], "sizes": sizes,
             "test_rows": [int(work.splits[f"test {outer(fold)}"].size) for fold in range(folds)],
             "fitted": count.fits, "cpu_seconds": count.seconds, "notes": list(count.notes)}
+
+
+def _from(report: Report, begun: int, total: int, label: str) -> Callable[[int], None]:
+    """A report of what is done of a part, to which so much came before."""
+    return lambda done: report(begun + done, total, label)
 
 
 class _Count:
@@ -300,16 +286,17 @@ def _all(parallel: Parallel, path: str, wanted: Sequence[tuple[str, int, float]]
     return found
 
 
-def _permuted(work: Work, point: int, report: Callable[[int], None], count: _Count) -> dict[str, Any]:
-    """What that point's answers on test rows know of labels that were permuted before anything was fitted.
+def _permuted(work: Work, report: Callable[[int], None], count: _Count) -> dict[str, Any]:
+    """What the first point's answers on test rows know of labels that were permuted before anything was fitted.
 
-    In this process and the last fold first, so that what an estimator remembers of later folds shows in earlier ones.
+    In this process, before the search and the last fold first, so that what an estimator remembers of the labels of
+    later folds shows in earlier ones.
     """
     answers = []
     for done, fold in enumerate(reversed(range(int(work.asked["outer"])))):
         began = time.process_time()
         train, test = work.sides(outer(fold), permuted=True)
-        answers.append(_answers(work, point, train, test))
+        answers.append(_answers(work, 0, train, test))
         count.add(Timed(0.0, time.process_time() - began))
         report(done + 1)
     try:

@@ -110,6 +110,7 @@ class Series:
 
     Of a heat map, `low` and `high` hold the ends of its scale, where those are not for its values to say. A graph leads
     from each of `x` to that of `y` at its place; `names` are its nodes, `other` how each of them stands.
+    `marks` are places along `x` of a line or band that have a name: (name, place).
     """
 
     id: str
@@ -123,6 +124,7 @@ class Series:
     title: str = ""
     x_label: str = ""
     y_label: str = ""
+    marks: tuple[tuple[str, Cell], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -325,9 +325,47 @@ class Released(Fact):
     answer: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Looked(Fact):
+    """A version was compared on its test rows; the subject is the model.
+
+    `question` is the metric, with the threshold of a decision; `rival` the other version where it was not the champion.
+    Whoever asks the same rows again pays for it: the verdict counts the looks.
+    """
+
+    kind: ClassVar[str] = "looked"
+    version: str
+    question: str
+    rival: str = ""
+    against: str = ""
+    n: int = 0
+    p_value: float | None = None
+    verdict: str = ""
+    data: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Tuned(Fact):
+    """A candidate's search was carried through by nested cross-validation; the subject is the model.
+
+    `params` are those for all rows; `detail` holds the scores of every point in every fold.
+    """
+
+    kind: ClassVar[str] = "tuned"
+    candidate: str
+    key: str
+    training: str
+    declaration: str
+    seed: int
+    window: tuple[str, str]
+    metric: str
+    params: Detail
+    detail: Detail = field(default_factory=dict)
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
-    RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released)}
+    RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

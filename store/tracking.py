@@ -45,14 +45,18 @@ class Input:
 
 @dataclass(frozen=True)
 class Record:
-    """What is kept beside a model. No row of data is among it: a stored example would outlive an erasure."""
+    """What is kept beside a model. No row of data is among it: a stored example would outlive an erasure.
+
+    `answers`: what `predict` gives for a row, so many probabilities, one number (0), or the text of a class (-1).
+    """
 
     inputs: tuple[Input, ...]
     params: Mapping[str, object] = field(default_factory=dict)
     metrics: Mapping[str, float] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
     documents: Mapping[str, str] = field(default_factory=dict)
-    predict: str = "predict_proba"
+    predict: Literal["predict_proba", "predict"] = "predict_proba"
+    answers: int = 2
     prepare: str = ""  # parameters of what is done to a row before the estimator reads it
 
 
@@ -248,7 +252,10 @@ def _lay_out(folder: Path, record: Record, run_id: str, model_id: str) -> None:
     (folder / "python_env.yaml").write_text(yaml.safe_dump(environment, sort_keys=False), encoding="utf-8")
     models, types = _mlflow().models, _mlflow().types
     inputs = types.Schema([types.ColSpec(each.type, each.name, required=each.required) for each in record.inputs])
-    document = models.Model(run_id=run_id, model_id=model_id, signature=models.ModelSignature(inputs=inputs))
+    dtype = import_module("numpy").dtype("str" if record.answers < 0 else "float64")
+    output = types.TensorSpec(dtype, (-1, record.answers) if record.answers > 0 else (-1,))
+    signature = models.ModelSignature(inputs=inputs, outputs=types.Schema([output]))
+    document = models.Model(run_id=run_id, model_id=model_id, signature=signature)
     document.add_flavor("python_function", loader_module="mlflow.sklearn", python_version=platform.python_version(),
                         model_path=MODEL_FILE, predict_fn=record.predict, env={"virtualenv": "python_env.yaml"})
     document.add_flavor("sklearn", pickled_model=MODEL_FILE, sklearn_version=metadata.version("scikit-learn"),

@@ -63,7 +63,7 @@ def test_no_worse_means_that_even_the_lower_bound_keeps_the_margin(history):
     for low, high in product(BOUNDS, repeat=2):
         if low > high:
             continue
-        lead = Contrast((low + high) / 2, low, high, None, None, "delong")
+        lead = Contrast((low + high) / 2, low, high, None, None, "delong", bounds=lambda _, both=(low, high): both)
         expected = PASS if low >= -0.005 else FAIL if high < -0.005 else UNKNOWN
         assert gates.no_worse_than_champion(case(history), Evidence(lead=lead, n=5000)).status is expected, (low, high)
 

@@ -3,12 +3,12 @@
 import pytest
 
 from mlops_tui.analysis.answers import Task
-from mlops_tui.analysis.metrics import metrics_of
+from mlops_tui.analysis.metrics import METRICS, metrics_of
 from mlops_tui.analysis.verdict import Limits
 from mlops_tui.declare import parse
 from mlops_tui.errors import Unreadable
 from mlops_tui.kinds import Model, Monitor
-from mlops_tui.limits import LIMITS, METRICS_OF
+from mlops_tui.limits import LESS_IS_BETTER, LIMITS, METRICS_OF, USUAL
 from mlops_tui.modeling import _live
 
 MONITOR = "check: performance\nsubject: m\nlimits:\n  roc_auc: 70\n  precision: -1\n  recal: 0.5\nmin_rows: -5\n"
@@ -65,3 +65,10 @@ def test_what_may_be_declared_is_what_is_measured() -> None:
         assert set(METRICS_OF[task]) - {"mase"} == set(metrics_of(task))
     assert set(LIMITS["drift"]) == set(Limits.__dataclass_fields__)
     assert set(LIMITS["calibration"]) == set(_live.KNOWN)
+
+
+def test_of_which_metrics_less_is_better_is_what_is_measured() -> None:
+    signed = {name for name, metric in METRICS.items() if metric.signed}
+    assert set(LESS_IS_BETTER) - {"mase"} == {
+        name for name, metric in METRICS.items() if not metric.higher_is_better} - signed
+    assert {name for names in USUAL.values() for name in names} <= set(METRICS)

@@ -145,16 +145,22 @@ def tilts(labels: npt.ArrayLike, scores: npt.ArrayLike, groups: npt.NDArray[np.s
     the rows are Kish's effective ones.
     """
     y, p = probabilities(labels, scores)
-    names, of = (np.array([""]), np.zeros(y.size, dtype=np.int64)) if groups is None else \
-        np.unique(groups, return_inverse=True)
     w = np.ones(y.size) if weights is None else shares(weights, y.size) * y.size
-    n, total = np.bincount(of), np.bincount(of, w)
-    safe = np.maximum(total, 1e-300)
-    effective = total**2 / np.maximum(np.bincount(of, np.square(w)), 1e-300)
-    predicted, observed = np.bincount(of, w * p) / safe, np.bincount(of, w * y) / safe
-    variance = np.bincount(of, w * p * (1 - p)) / safe
+    if groups is None:
+        names, n, of, whole = np.array([""]), np.array([y.size]), np.zeros(0, dtype=np.int64), True
+    else:
+        names, of = np.unique(groups, return_inverse=True)
+        n, whole = np.bincount(of), False
+
+    def summed(values: Floats) -> Floats:
+        return np.array([values.sum()]) if whole else np.bincount(of, values).astype(np.float64)
+
+    total = np.maximum(summed(w), 1e-300)
+    effective = total**2 / np.maximum(summed(np.square(w)), 1e-300)
+    predicted, observed = summed(w * p) / total, summed(w * y) / total
+    variance = summed(w * p * (1 - p)) / total
     gap = observed - predicted
-    residual = np.maximum(np.bincount(of, w * np.square(y - p)) / safe - gap**2, variance)
+    residual = np.maximum(summed(w * np.square(y - p)) / total - gap**2, variance)
     smoothed = (observed * effective + 1) / (effective + 2)
     rows = effective * np.minimum(smoothed * (1 - smoothed) / np.maximum(residual, 1e-300), 10)
     low, high = wilson_share(observed, rows, level)
@@ -166,7 +172,7 @@ def tilts(labels: npt.ArrayLike, scores: npt.ArrayLike, groups: npt.NDArray[np.s
     found = [Tilt(str(name), int(n[i]), float(predicted[i]), float(observed[i]), float(gap[i]),
                   float(low[i] - predicted[i]), float(high[i] - predicted[i]), float(p_values[i]), float(adjusted[i]),
                   _few(float(effective[i]), float(expected[i])))
-             for i, name in enumerate(names.tolist()) if total[i] > 0]
+             for i, name in enumerate(names.tolist()) if total[i] > 1e-300]
     return tuple(sorted(found, key=lambda each: (-each.n, each.name)))
 
 

@@ -75,6 +75,13 @@ DECISIONS: Mapping[str, DecisionMetric] = {
     "mcc": DecisionMetric(_mcc, "all rows are of one class, or all are decided alike"),
 }
 
+RATES: Mapping[str, DecisionMetric] = {  # of which neither way is better by itself: for groups, beside DECISIONS
+    "selection_rate": _share((0, 1), (0, 1, 2, 3), "there are no rows"),
+    "false_positive_rate": _share((1,), (1, 3), "no row is negative"),
+    "false_negative_rate": _share((2,), (0, 2), "no row is positive"),
+    "negative_predictive_value": _share((3,), (2, 3), "every row is flagged at this threshold"),
+}
+
 
 def confusion(labels: npt.ArrayLike, scores: npt.ArrayLike, threshold: float = 0.5) -> Confusion:
     """Count decisions `score ≥ threshold` against labels, both (n,). ValueError for NaN scores or labels not 0/1."""
@@ -85,13 +92,21 @@ def confusion(labels: npt.ArrayLike, scores: npt.ArrayLike, threshold: float = 0
 
 
 def decision_value(metric: str, cells: Confusion) -> tuple[float | None, str]:
-    """The metric of one confusion matrix, or None and the reason where its denominator is zero. KeyError: no such one.
+    """The metric of one confusion matrix, or None and the reason where its denominator is zero.
+
+    It is one of DECISIONS or RATES; KeyError otherwise.
 
     >>> decision_value("precision", Confusion(tp=0, fp=0, fn=3, tn=7))
     (None, 'no row is flagged at this threshold')
     """
-    value = float(DECISIONS[metric].value(cells.cells().astype(np.float64)[:, None])[0])
-    return (None, DECISIONS[metric].undefined) if np.isnan(value) else (value, "")
+    rule = decision_rule(metric)
+    value = float(rule.value(cells.cells().astype(np.float64)[:, None])[0])
+    return (None, rule.undefined) if np.isnan(value) else (value, "")
+
+
+def decision_rule(metric: str) -> DecisionMetric:
+    """The metric of that name in DECISIONS or RATES; KeyError for another one."""
+    return DECISIONS[metric] if metric in DECISIONS else RATES[metric]
 
 
 def decision_estimate(metric: str, cells: Confusion, resampling: Resampling | None = None) -> Estimate:
@@ -101,7 +116,7 @@ def decision_estimate(metric: str, cells: Confusion, resampling: Resampling | No
     Dirichlet(counts + ½) (Goutte & Gaussier 2005, ECIR; Jeffreys' prior), which keeps its width where a bootstrap has
     none: ten rows, all right, do not show an F1 of exactly 1. Bounds are widened to hold the point value.
     """
-    how, rule = resampling or Resampling(), DECISIONS[metric]
+    how, rule = resampling or Resampling(), decision_rule(metric)
     value, reason = decision_value(metric, cells)
     counts = cells.cells()
     if value is None:

@@ -8,13 +8,16 @@ import numpy.typing as npt
 from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.arrays import Bools, Floats, probabilities, two_classes
 from mlops_tui.analysis.calibration import ReliabilityBin, ece, reliability
-from mlops_tui.analysis.confusion import Confusion, confusion
+from mlops_tui.analysis.confusion import Confusion, confusion, decision_estimate
+from mlops_tui.analysis.groups import Grouped, coded, counted
 from mlops_tui.analysis.interval import Estimate, Resampling
 from mlops_tui.analysis.metrics import METRICS, estimate, metrics_of
-from mlops_tui.analysis.ranking import Curve, roc_curve
+from mlops_tui.analysis.ranking import Curve, PrecisionCurve, precision_curve, roc_curve
 
 # of each group: closed forms only, so that a hundred groups cost little more than one
-GROUP_METRICS = ("roc_auc", "accuracy", "precision", "recall", "specificity", "brier")
+GROUP_METRICS = ("roc_auc", "accuracy", "precision", "recall", "specificity", "brier", "selection_rate",
+                 "false_positive_rate", "false_negative_rate")
+GROUP_ROWS = ("roc_auc", "brier")  # read from the rows, the others from the counts of one pass over all groups
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,7 @@ class Evaluation:
     bins: tuple[ReliabilityBin, ...]
     ece: float
     curve: Curve
+    precision_curve: PrecisionCurve
 
     @property
     def prevalence(self) -> float:
@@ -61,7 +65,7 @@ def evaluation(
     labels: npt.ArrayLike, scores: npt.ArrayLike, threshold: float = 0.5,
     groups: npt.NDArray[np.str_] | None = None, resampling: Resampling | None = None,
 ) -> Evaluation:
-    """Every binary metric at one threshold, calibration in ten bins, and the same by group.
+    """Every binary metric at one threshold, calibration in ten bins, both curves with bands; by group GROUP_METRICS.
 
     Labels 0/1 of both classes, scores in [0, 1], groups as text, all (n,). Groups come in falling order of rows.
     ValueError for one class, NaN, scores outside [0, 1], unequal lengths.
@@ -73,20 +77,24 @@ def evaluation(
     return Evaluation(
         n=y.size, positives=int(y.sum()), threshold=threshold, confusion=confusion(y, p, threshold), metrics=measured,
         groups=() if groups is None else _groups(y, p, threshold, groups), bins=bins, ece=ece(bins),
-        curve=roc_curve(y, p),
+        curve=roc_curve(y, p), precision_curve=precision_curve(y, p),
     )
 
 
 def _groups(y: Bools, p: Floats, threshold: float, names: npt.NDArray[np.str_]) -> tuple[Group, ...]:
     if names.size != y.size:
         raise ValueError(f"{y.size} labels but {names.size} groups")
-    distinct, of = np.unique(names, return_inverse=True)
-    order = np.argsort(of, kind="stable")
-    parts = np.split(order, np.cumsum(np.bincount(of))[:-1])
-    found = [_group(str(name), y[rows], p[rows], threshold) for name, rows in zip(distinct, parts, strict=True)]
+    distinct, codes = coded(names)
+    grouped = Grouped(distinct, counted(y, p >= threshold, codes, distinct.size))
+    narrow = codes.astype(np.uint16) if distinct.size <= 1 << 16 else codes  # numpy sorts 16 bits by counting
+    order = np.argsort(narrow, kind="stable")
+    parts = np.split(order, np.cumsum(grouped.rows)[:-1])
+    found = [Group(str(name), rows.size, int(grouped.positives[i]), float(p[rows].mean()),
+                   _group(y[rows], p[rows], grouped.confusion(i)))
+             for i, (name, rows) in enumerate(zip(distinct, parts, strict=True))]
     return tuple(sorted(found, key=lambda group: (-group.n, group.name)))
 
 
-def _group(name: str, y: Bools, p: Floats, threshold: float) -> Group:
-    measured = tuple(estimate(replace(METRICS[metric], threshold=threshold), y, p) for metric in GROUP_METRICS)
-    return Group(name, y.size, int(y.sum()), float(p.mean()), measured)
+def _group(y: Bools, p: Floats, cells: Confusion) -> tuple[Estimate, ...]:
+    return tuple(estimate(METRICS[name], y, p) if name in GROUP_ROWS else decision_estimate(name, cells)
+                 for name in GROUP_METRICS)

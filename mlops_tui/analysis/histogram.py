@@ -259,18 +259,24 @@ def _diagram(h: Histogram, bins: int) -> tuple[Floats, npt.NDArray[np.intp]]:
 def reliability(h: Histogram, bins: int = 10, level: float = 0.95) -> tuple[ReliabilityBin, ...]:
     """The non-empty bins of a reliability diagram, as `calibration.reliability` gives for the rows.
 
-    Counts and shares are exact, mean scores within 2⁻³³, and so are `calibration.ece` and its kin of them. With
-    `probability_edges` for the numbers of bins in DIAGRAMS, and 1. ValueError for others.
+    Counts and shares are exact, mean scores and `covariance` within 2⁻³², and so are `calibration.ece` and its kin of
+    them; `spread` lacks that inside the histogram's bins. With `probability_edges` for the numbers of bins in DIAGRAMS,
+    and 1. ValueError for others.
     """
     cuts, first = _diagram(h, bins)
+    mean = h.sums / UNIT / np.maximum(h.counts, 1)
+    squares = np.add.reduceat((h.counts * np.square(mean)).sum(axis=0), first)
     counts, sums = (np.add.reduceat(each, first, axis=1) for each in (h.counts, h.sums))
-    rows = counts.sum(axis=0)
-    filled = np.flatnonzero(rows)
-    low, high = wilson_bounds(counts[1, filled], rows[filled], level)
+    filled = np.flatnonzero(counts.sum(axis=0))
+    positives, rows = counts[1, filled], counts.sum(axis=0)[filled]
+    score, observed = sums.sum(axis=0)[filled] / UNIT / rows, positives / rows
+    spread = np.maximum(squares[filled] / rows - np.square(score), 0.0)
+    covariance = sums[1, filled] / UNIT / rows - score * observed
+    low, high = wilson_bounds(positives, rows, level)
+    columns = (score, observed, low, high, rows, rows, spread, covariance)
     return tuple(
-        ReliabilityBin(float(cuts[b]), float(cuts[b + 1]), int(rows[b]), int(sums[:, b].sum()) / UNIT / int(rows[b]),
-                       int(counts[1, b]) / int(rows[b]), float(low[i]), float(high[i]))
-        for i, b in enumerate(filled.tolist())
+        ReliabilityBin(float(cuts[b]), float(cuts[b + 1]), n, *map(float, numbers))
+        for b, n, *numbers in zip(filled.tolist(), rows.tolist(), *(each.tolist() for each in columns), strict=True)
     )
 
 

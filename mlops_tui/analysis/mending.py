@@ -1,12 +1,13 @@
 """Which recalibration mends a model's scores, judged on rows that it was not fitted on."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from mlops_tui.analysis.arrays import Bools, Counts, Floats, kish, probabilities
+from mlops_tui.analysis.arrays import Bools, Counts, Floats, probabilities
 from mlops_tui.analysis.calibration import CLIP
 from mlops_tui.analysis.interval import student_quantile
 from mlops_tui.analysis.recalibration import RECALIBRATORS, folds, out_of_fold
@@ -89,11 +90,9 @@ def recalibrations(rows: Rows, bins: int = 10, names: Iterable[str] = tuple(RECA
     if not judged.any():
         return [Mended(AS_IS), *(Mended(name, reason="there is one moment only") for name in wanted)]
     plain = np.broadcast_to(counted.score, (counted.folds, counted.score.size))
-    key, weight = counted.key[judged], None if rows.weights is None else rows.weights[judged]
-    cluster = None if rows.cluster is None else rows.cluster[judged]
-    base = _losses(plain)
-    loss = float(np.average(base.ravel()[key], weights=weight))
-    n = int(judged.sum())
+    base, n = _losses(plain), int(judged.sum())
+    pull = _Pull(rows, counted, judged)
+    loss = pull.mean(base)
     found = [Mended(AS_IS, n, loss, ece=_ece(plain, counted, rows.forward, bins))]
     for name in wanted:
         try:
@@ -101,10 +100,10 @@ def recalibrations(rows: Rows, bins: int = 10, names: Iterable[str] = tuple(RECA
         except ValueError as problem:
             found.append(Mended(name, reason=str(problem)))
             continue
-        change = (_losses(values) - base).ravel()[key]
-        mean, low, high, method, reason = _mean(change, weight, cluster, 1 - 0.05 / len(wanted))
-        found.append(Mended(name, n, loss + mean, mean, low, high, _ece(values, counted, rows.forward, bins), method,
-                            reason))
+        change = _losses(values) - base
+        mean, (low, high) = pull.mean(change), pull.bounds(change, 1 - 0.05 / len(wanted))
+        found.append(Mended(name, n, loss + mean, mean, low, high, _ece(values, counted, rows.forward, bins),
+                            pull.method, pull.reason))
     return sorted(found, key=lambda each: np.inf if each.log_loss is None else each.log_loss)
 
 
@@ -127,20 +126,38 @@ def _ece(values: Floats, counted: Tally, forward: bool, bins: int) -> float:
     return float(np.abs(gap).sum() / total.sum())
 
 
-def _mean(values: Floats, weights: Floats | None, cluster: Counts | None, level: float
-          ) -> tuple[float, float | None, float | None, str, str]:
-    """Mean, bounds, method, and the reason where there are no bounds."""
-    share = np.full(values.size, 1 / values.size) if weights is None else weights / weights.sum()
-    mean = float(share @ values)
-    if weights is not None and (share.max() > 0.5 or kish(share) < FEWEST_EFFECTIVE):
-        return mean, None, None, "", f"a few rows hold the weight ({kish(share):.1f} effective)"
-    pull = share * (values - mean)
-    groups = 0 if cluster is None else np.unique(cluster).size
-    if groups >= FEWEST_CLUSTERS and cluster is not None:
-        pull, method = np.bincount(cluster, pull, minlength=int(cluster.max()) + 1), f"t over {groups} days"
-    else:
-        groups, method = values.size, "t over rows"
-    if groups < 2:
-        return mean, None, None, "", "one row has no interval"
-    half = student_quantile(groups - 1, level) * float(np.sqrt(np.square(pull).sum() * groups / (groups - 1)))
-    return mean, mean - half, mean + half, method, ""
+class _Pull:
+    """How a mean over judged rows moves with each of them: of values by fold, outcome and cell, (f, 2, c)."""
+
+    def __init__(self, rows: Rows, counted: Tally, judged: Bools) -> None:
+        first = int(rows.forward)
+        self.first, total = first, counted.weight[first:].sum()
+        self.share, self.squared = counted.weight[first:] / total, counted.squared[first:] / total**2
+        self.effective = float(1 / self.squared.sum())
+        self.rows, self.groups, self.reason = int(judged.sum()), 0, ""
+        self.weights = np.full(self.rows, 1 / total) if rows.weights is None else rows.weights[judged] / total
+        if rows.weights is not None and (self.weights.max() > 0.5 or self.effective < FEWEST_EFFECTIVE):
+            self.reason = f"a few rows hold the weight ({self.effective:.1f} effective)"
+        elif self.rows < 2:
+            self.reason = "one row has no interval"
+        if rows.cluster is not None:
+            self.key, self.cluster = counted.key[judged], rows.cluster[judged]
+            self.groups = np.unique(self.cluster).size
+        self.clustered = self.groups >= FEWEST_CLUSTERS
+        self.method = "" if self.reason else f"t over {self.groups} days" if self.clustered else "t over rows"
+
+    def mean(self, values: Floats) -> float:
+        return float((self.share * values[self.first:]).sum())
+
+    def bounds(self, values: Floats, level: float) -> tuple[float | None, float | None]:
+        """Student's t bounds of the mean; None where there is a `reason`."""
+        if self.reason:
+            return None, None
+        mean = self.mean(values)
+        if self.clustered:
+            pull = np.bincount(self.cluster, self.weights * (values.ravel()[self.key] - mean))
+            variance, n = float(np.square(pull).sum()), self.groups
+        else:
+            variance, n = float((self.squared * np.square(values[self.first:] - mean)).sum()), self.rows
+        half = student_quantile(n - 1, level) * math.sqrt(variance * n / (n - 1))
+        return mean - half, mean + half

@@ -4,25 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-import numpy as np
 import numpy.typing as npt
 
 from mlops_tui.analysis import multiclass, regression, weighted
 from mlops_tui.analysis.answers import Answers, Task
-from mlops_tui.analysis.arrays import Bools, Floats, labelled, two_classes
-from mlops_tui.analysis.calibration import brier_losses, log_losses, loss_bounds
+from mlops_tui.analysis.arrays import Bools, Floats, labelled
+from mlops_tui.analysis.calibration import MOST_LOSS, brier_losses, log_losses, loss_bounds
 from mlops_tui.analysis.confusion import DECISIONS, confusion, decision_estimate, decision_value
 from mlops_tui.analysis.influence import Linear, checked, interval, proportion, shares, too_uneven, variance
-from mlops_tui.analysis.interval import Estimate, Interval, Resampling, auc_interval, percentile, poisson_bootstrap
+from mlops_tui.analysis.interval import Estimate, Interval, Resampling, auc_interval
 from mlops_tui.analysis.multiclass import DECIDED, TOPS
-from mlops_tui.analysis.ranking import (
-    average_precision,
-    placements,
-    resampled_average_precision,
-    roc_auc,
-    score_bins,
-    score_edges,
-)
+from mlops_tui.analysis.ranking import average_precision, average_precision_interval, placements, roc_auc
 from mlops_tui.analysis.regression import ERRORS
 
 
@@ -153,9 +145,10 @@ def estimate(
 ) -> Estimate:
     """The metric with its interval, n and method; None with a reason where it is undefined.
 
-    Intervals: DeLong on the logit scale (Newcombe where that has no variance) for ROC AUC, Poisson bootstrap on score
-    bins for average precision, Wilson for proportions, Jeffreys' posterior for F1, MCC and balanced accuracy, Student's
-    t for losses. Labels 0/1 and scores (n,). ValueError for NaN scores, other labels, losses outside [0, 1].
+    Intervals: DeLong on the logit scale (Newcombe where that has no variance) for ROC AUC, linearised on the logit
+    scale for average precision, Wilson for proportions, Jeffreys' posterior for F1, MCC and balanced accuracy,
+    Student's t on the log scale for losses. Labels 0/1 and scores (n,). ValueError for NaN scores, other labels, losses
+    outside [0, 1].
     """
     how = resampling or Resampling()
     y, s = labelled(labels, scores)
@@ -165,14 +158,14 @@ def estimate(
         return _loss_estimate(metric.id, losses(metric.id, y, s), how.level)
     if y.all() or not y.any():
         return Estimate(metric.id, None, None, None, y.size, reason=f"all {y.size} labels are {int(y[0])}")
-    return _auc_estimate(y, s, how.level) if metric.id == "roc_auc" else _precision_estimate(y, s, how)
+    return _auc_estimate(y, s, how.level) if metric.id == "roc_auc" else _precision_estimate(y, s, how.level)
 
 
 def _loss_estimate(metric: str, values: Floats, level: float) -> Estimate:
-    bounds = loss_bounds(values, level)
+    bounds = loss_bounds(values, level, MOST_LOSS[metric])
     if bounds is None:
         return Estimate(metric, float(values.mean()), None, None, values.size, reason="all rows have the same loss")
-    return Estimate(metric, float(values.mean()), *bounds, values.size, "t")
+    return Estimate(metric, float(values.mean()), *bounds, values.size, "t-log")
 
 
 def _auc_estimate(labels: Bools, scores: Floats, level: float) -> Estimate:
@@ -185,14 +178,9 @@ def _auc_estimate(labels: Bools, scores: Floats, level: float) -> Estimate:
     return Estimate("roc_auc", auc, bounds.low, bounds.high, labels.size, bounds.method)
 
 
-def _precision_estimate(labels: Bools, scores: Floats, how: Resampling) -> Estimate:
-    """Bootstrap of the binned metric, moved by what binning changed; none where every resample would be perfect."""
-    y, s = two_classes(labels, scores)
-    value = average_precision(y, s)
-    counts = score_bins(y, s, score_edges(y, s))
-    samples = poisson_bootstrap(counts, resampled_average_precision, how)
-    if np.ptp(samples) == 0:
-        return Estimate("average_precision", value, None, None, y.size, "bootstrap", "the classes are separated")
-    binned = float(resampled_average_precision(counts[None].astype(np.float64))[0])
-    low, high = (min(max(bound + value - binned, 0.0), 1.0) for bound in percentile(samples, how.level))
-    return Estimate("average_precision", value, low, high, y.size, "bootstrap")
+def _precision_estimate(labels: Bools, scores: Floats, level: float) -> Estimate:
+    value, bounds = average_precision_interval(labels, scores, level)
+    if bounds is None:
+        reason = "the classes are separated" if labels.sum() > 1 else "one positive row has no interval"
+        return Estimate("average_precision", value, None, None, labels.size, reason=reason)
+    return Estimate("average_precision", value, bounds.low, bounds.high, labels.size, bounds.method)

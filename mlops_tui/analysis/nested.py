@@ -1,6 +1,5 @@
 """Nested cross-validation: what choosing and fitting is worth, how much choosing flatters, how stable the choice is."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -93,15 +92,20 @@ def corrected_mean(metric: str, scores: Floats, test_share: float, level: float 
     return Estimate(metric, found.estimate, found.low, found.high, scores.size, "corrected-t")
 
 
-def learning_curve(metric: str, scores: Floats, rows: npt.ArrayLike, test_rows: Sequence[int],
+def learning_curve(metric: str, scores: Floats, rows: npt.ArrayLike, test_share: float,
                    level: float = 0.95) -> list[tuple[float, Estimate]]:
     """The score against the size of training: mean rows and mean score of each of S sizes, with `corrected_mean`.
 
-    `scores` and `rows` (S, J) by size and fold, `test_rows` (J,). ValueError for other shapes.
+    `scores` and `rows` (S, J) by size and fold. `test_share` is n_test/n_train of whole training sets, for every size:
+    smaller ones overlap less, so that the band is rather too wide than too narrow. ValueError for other shapes.
     """
     sizes = np.asarray(rows, dtype=np.float64)
-    if scores.shape != sizes.shape or scores.shape[1:] != (len(test_rows),):
-        raise ValueError(f"{scores.shape} scores, {sizes.shape} sizes, {len(test_rows)} test sizes")
-    shares = (np.asarray(test_rows) / sizes).mean(axis=1)
-    return [(float(size.mean()), corrected_mean(metric, score, float(share), level))
-            for score, size, share in zip(scores, sizes, shares, strict=True)]
+    if scores.shape != sizes.shape:
+        raise ValueError(f"{scores.shape} scores, {sizes.shape} sizes")
+    return [(float(size.mean()), corrected_mean(metric, score, test_share, level))
+            for score, size in zip(scores, sizes, strict=True)]
+
+
+def more_rows(scores: Floats, test_share: float, level: float = 0.95) -> Contrast:
+    """What the last step of a learning curve (S, J) adds to the score, fold by fold."""
+    return corrected_t(scores[-1] - scores[-2], test_share, level)

@@ -1,7 +1,7 @@
 """How far two models differ on the same rows, with a test: DeLong, McNemar, paired t, bootstrap, corrected t."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Literal
 
 import numpy as np
@@ -33,7 +33,10 @@ from mlops_tui.analysis.ranking import (
 )
 
 McNemar = Literal["auto", "corrected", "uncorrected", "exact", "mid-p"]
-Method = Literal["auto", "delong", "mcnemar", "t", "bootstrap"]
+Method = Literal["auto", "delong", "mcnemar", "mcnemar-corrected", "mcnemar-uncorrected", "mcnemar-exact",
+                 "mcnemar-mid-p", "t", "bootstrap"]
+FORMS: Mapping[str, McNemar] = {"mcnemar": "auto", "mcnemar-corrected": "corrected", "mcnemar-exact": "exact",
+                                "mcnemar-uncorrected": "uncorrected", "mcnemar-mid-p": "mid-p"}
 Difference = Callable[[Floats], Floats]
 
 FEW_DISCORDANT = 25  # below this the chi-square of McNemar's statistic is not to be trusted (Fagerland et al. 2013)
@@ -64,16 +67,16 @@ def contrast(metric: Metric, a: Answers, b: Answers, resampling: Resampling | No
                          "the models answered on different rows: their labels differ")
     _, plain = checked(b), checked(a).weight is None and cluster is None
     used = usual(metric, a.task, plain) if method == "auto" else method
-    if used in ("delong", "mcnemar") and not plain:
+    if used in ("delong", *FORMS) and not plain:
         raise ValueError(f"{used} knows neither weights nor clusters of rows")
     if used == "delong" and (metric.id, a.task) != ("roc_auc", Task.BINARY):
         raise ValueError(f"delong compares roc_auc of scores, not {metric.id} of a {a.task} model")
-    if used == "mcnemar" and metric.id != "accuracy":
-        raise ValueError(f"mcnemar compares accuracy, not {metric.id}")
+    if used in FORMS and metric.id != "accuracy":
+        raise ValueError(f"{used} compares accuracy, not {metric.id}")
     if used == "delong":
         return delong_test(a.label, a.given, b.given, how.level)
-    if used == "mcnemar":
-        return _mcnemar_of(_right(metric, a), _right(metric, b), "auto", how.level)
+    if used in FORMS:
+        return _mcnemar_of(_right(metric, a), _right(metric, b), FORMS[used], how.level)
     if used == "t":
         return linear_t(metric, a, b, how.level, cluster)
     if plain and a.task is Task.BINARY:

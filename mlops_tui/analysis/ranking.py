@@ -1,4 +1,4 @@
-"""How well scores order positives above negatives: ROC AUC, DeLong's variance and test, average precision."""
+"""How well scores order positives above negatives: ROC AUC, DeLong's test, average precision, and both curves."""
 
 import math
 from collections.abc import Callable, Sequence
@@ -7,8 +7,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mlops_tui.analysis.arrays import Bools, Counts, Floats, finite, two_classes
-from mlops_tui.analysis.interval import Contrast, auc_interval, normal_p, student_p, student_quantile, wald
+from mlops_tui.analysis.arrays import Bools, Counts, Floats, two_classes
+from mlops_tui.analysis.bands import precision_band, true_positive_band
+from mlops_tui.analysis.interval import (
+    Contrast,
+    Interval,
+    auc_interval,
+    logit_interval,
+    normal_p,
+    student_p,
+    student_quantile,
+    wald,
+)
 
 SCORE_BINS = 4096
 
@@ -41,10 +51,26 @@ class Delong:
 
 @dataclass(frozen=True)
 class Curve:
-    """Points of a ROC curve, from (0, 0) to (1, 1)."""
+    """Points of a ROC curve (k,), from (0, 0) to (1, 1), with pointwise bounds of the true positive rate."""
 
     false_positive_rate: Floats
     true_positive_rate: Floats
+    low: Floats
+    high: Floats
+
+
+@dataclass(frozen=True)
+class PrecisionCurve:
+    """Points of a precision–recall curve (k,) by rising recall, with pointwise bounds of the precision.
+
+    `prevalence` is its baseline: the precision of flagging rows at random.
+    """
+
+    recall: Floats
+    precision: Floats
+    low: Floats
+    high: Floats
+    prevalence: float
 
 
 def placements(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Floats:
@@ -204,7 +230,29 @@ def average_precision_influence(labels: npt.ArrayLike, scores: npt.ArrayLike) ->
     The derivative of Σ wⱼyⱼ·precisionⱼ / Σ wⱼyⱼ: a row counts in its own term if positive, and in the precision of
     every positive at or below its score.
     """
+    return _average_precision(*two_classes(labels, scores))[1]
+
+
+def average_precision_interval(
+    labels: npt.ArrayLike, scores: npt.ArrayLike, level: float = 0.95
+) -> tuple[float, Interval | None]:
+    """The average precision and its interval on the logit scale (Boyd, Eng & Page 2013, ECML PKDD: better than the
+    bootstrap), with the variance of its linearisation and Student's t of positives − 1 degrees of freedom.
+
+    It is biased upwards where positives are few: by about 0.03 for 20 of them, and covers 93 % there. No interval for
+    one positive, or where the classes are separated. ValueError as `roc_auc`.
+    """
     y, s = two_classes(labels, scores)
+    value, influence = _average_precision(y, s)
+    positives, negatives = int(y.sum()), int(y.size - y.sum())
+    squares = [float(np.square(influence[side]).sum()) for side in (y, ~y)]
+    variance = sum(each * rows / max(rows - 1, 1) for each, rows in zip(squares, (positives, negatives), strict=True))
+    if positives < 2 or not 0 < value < 1 or variance <= 0:
+        return value, None
+    return value, logit_interval(value, variance, level, "linear-logit", positives - 1)
+
+
+def _average_precision(y: Bools, s: Floats) -> tuple[float, Floats]:
     order, reached, flagged = _from_top(y, s)
     gained, precision = np.diff(reached, prepend=0), reached / flagged
     average = float(np.sum(gained * precision) / y.sum())
@@ -213,7 +261,7 @@ def average_precision_influence(labels: npt.ArrayLike, scores: npt.ArrayLike) ->
     size = np.diff(flagged, prepend=0)
     influence = np.empty(y.size)
     influence[order] = np.repeat(precision - average + added, size) * y[order] - np.repeat(diluted, size)
-    return influence / float(y.sum())
+    return average, influence / float(y.sum())
 
 
 def score_edges(labels: npt.ArrayLike, scores: npt.ArrayLike, bins: int = SCORE_BINS) -> Floats:
@@ -275,8 +323,42 @@ def resampled_average_precision(weights: Floats) -> Floats:
     return mean
 
 
-def roc_curve(labels: npt.ArrayLike, scores: npt.ArrayLike, points: int = 200) -> Curve:
-    """The ROC curve at up to `points` thresholds, each a true point of the full curve, for drawing."""
-    y, s = two_classes(labels, finite(scores))
-    negative, positive = score_bins(y, s, score_edges(y, s, points - 1))[:, ::-1].cumsum(axis=1)
-    return Curve(np.concatenate(([0.0], negative / negative[-1])), np.concatenate(([0.0], positive / positive[-1])))
+def roc_curve(labels: npt.ArrayLike, scores: npt.ArrayLike, points: int = 200, level: float = 0.95) -> Curve:
+    """The ROC curve at up to `points` thresholds, each a true point of the full curve, with a band for drawing.
+
+    The band is pointwise (each point is covered with probability `level`, not all at once) and vertical: of the true
+    positive rate at this false positive rate, see `bands.true_positive_band`. ValueError as `roc_auc`.
+    """
+    negatives, positives, at = _points(labels, scores, points)
+    low, high = true_positive_band(negatives, positives, at, level)
+    return Curve(negatives[at] / negatives[-1], positives[at] / positives[-1], low, high)
+
+
+def precision_curve(
+    labels: npt.ArrayLike, scores: npt.ArrayLike, points: int = 200, level: float = 0.95
+) -> PrecisionCurve:
+    """The precision–recall curve at up to `points` thresholds, with a pointwise band of the precision at this recall.
+
+    See `bands.precision_band`. Points are not joined by straight lines in truth (Davis & Goadrich 2006, ICML), but so
+    many are close enough for drawing. ValueError as `roc_auc`.
+    """
+    negatives, positives, at = _points(labels, scores, points)
+    at = at[positives[at] > 0]
+    low, high = precision_band(negatives, positives, at, level)
+    return PrecisionCurve(positives[at] / positives[-1], positives[at] / (positives[at] + negatives[at]), low, high,
+                          float(positives[-1] / (positives[-1] + negatives[-1])))
+
+
+def _points(labels: npt.ArrayLike, scores: npt.ArrayLike, points: int) -> tuple[Counts, Counts, Counts]:
+    """Running counts of negatives and positives from the top score down (g + 1,), and where to draw them.
+
+    Every distinct score where they are few, else equal steps of either rate, half of the points each.
+    """
+    y, s = two_classes(labels, scores)
+    _, reached, flagged = _from_top(y, s)
+    positives, negatives = np.concatenate(([0], reached)), np.concatenate(([0], flagged - reached))
+    if positives.size <= points:
+        return negatives, positives, np.arange(positives.size)
+    share = np.arange(1, points // 2) / (points // 2)
+    steps = [np.searchsorted(each, np.ceil(share * each[-1])) for each in (negatives, positives)]
+    return negatives, positives, np.unique(np.concatenate([[0], *steps, [positives.size - 1]]))

@@ -15,6 +15,7 @@ from mlops_tui.analysis.tally import Tally, tally
 Map = Callable[[Floats], Floats]
 Fit = Callable[[Floats, Floats, Floats], Map]
 
+MANY = 100_000
 ISOTONIC_ROWS = 50  # with fewer of a class a step function follows the noise
 
 
@@ -186,7 +187,7 @@ def _isotonic_map(scores: Floats, weight: Floats, rows: Floats) -> Isotonic:
 def _rising(slope: float) -> float:
     """The slope; ValueError where the map would turn the order of the scores round."""
     if slope <= 0:
-        raise ValueError("the scores run against the outcomes: a recalibration keeps their order")
+        raise ValueError("the scores do not rise with the outcomes, and a recalibration keeps their order")
     return slope
 
 
@@ -237,12 +238,19 @@ def cross_fitted(name: str, labels: npt.ArrayLike, scores: npt.ArrayLike, fold: 
 
 
 def folds(labels: npt.ArrayLike, count: int, seed: int) -> npt.NDArray[np.int64]:
-    """Numbers of `count` random folds, (n,), each with its share of either class."""
+    """Numbers of `count` random folds, (n,), each with its share of either class; of many rows with nearly its share.
+
+    Above 100,000 rows each draws its fold by itself, which costs a tenth.
+    """
     y = np.asarray(labels, dtype=np.bool_)
-    out = np.empty(y.size, dtype=np.int64)
     generator = np.random.default_rng(seed)
+    if y.size > MANY:
+        return generator.integers(0, count, y.size, dtype=np.uint8).astype(np.int64)
+    out = np.empty(y.size, dtype=np.int64)
     for rows in (np.flatnonzero(y), np.flatnonzero(~y)):
-        out[generator.permutation(rows)] = np.arange(rows.size) % count
+        dealt = (np.arange(rows.size) % count).astype(np.min_scalar_type(count))
+        generator.shuffle(dealt)  # small numbers stay in the processor's cache
+        out[rows] = dealt
     return out
 
 

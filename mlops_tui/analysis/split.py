@@ -65,6 +65,26 @@ def time_folds(spans: Spans, layout: Layout) -> tuple[Fold, ...]:
     return tuple(_fold(spans, layout, number, borders) for number in range(1, layout.folds + 1))
 
 
+def shuffled_folds(rows: int, folds: int, seed: int = 0, group: Counts | None = None) -> tuple[Fold, ...]:
+    """Folds of rows in random order, for rows that no time orders; a group is whole in one of them.
+
+    Without groups the test rows are those of scikit-learn's `KFold(folds, shuffle=True, random_state=seed)`. ValueError
+    for fewer than two folds, or fewer rows or groups than folds.
+    """
+    named, member = np.unique(group, return_inverse=True) if group is not None else (np.arange(rows), np.arange(rows))
+    if not 2 <= folds <= named.size:
+        raise ValueError(f"{folds} folds need at least two, and no more than the {named.size} "
+                         f"{'rows' if group is None else 'groups'}")
+    order = np.random.RandomState(seed).permutation(named.size)
+    sizes = np.full(folds, named.size // folds)
+    sizes[:named.size % folds] += 1
+    made, none = [], np.array([], dtype=np.int64)
+    for number, part in enumerate(np.split(order, np.cumsum(sizes)[:-1]), start=1):
+        test = np.isin(member, part)
+        made.append(Fold(number, np.flatnonzero(~test), np.flatnonzero(test), none, none))
+    return tuple(made)
+
+
 def holdout(spans: Spans, test_span: int, gap: int = 0) -> Fold:
     """One split: the last `test_span` of time is the test, what lies before it (purged, with gap) is the training.
 

@@ -47,8 +47,10 @@ def tally(labels: Bools, scores: Floats, fold: npt.NDArray[np.integer] | None = 
     shape = (number, 2, mean.size)
     size = number * 2 * mean.size
     weight = np.bincount(key, weights, minlength=size).astype(np.float64).reshape(shape)
-    squared = weight if weights is None else np.bincount(key, np.square(weights), minlength=size).reshape(shape)
-    return Tally(mean, weight, squared, cell, key)
+    if weights is None:
+        return Tally(mean, weight, weight, cell, key)
+    return Tally(mean, weight, np.bincount(key, np.square(weights), minlength=size).astype(np.float64).reshape(shape),
+                 cell, key)
 
 
 def cells(scores: Floats) -> tuple[Counts, Floats]:

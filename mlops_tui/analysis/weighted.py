@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlops_tui.analysis.arrays import Bools, Floats, kish, labelled, shares
-from mlops_tui.analysis.calibration import brier_losses, log_losses
+from mlops_tui.analysis.calibration import MOST_LOSS, brier_losses, log_losses
 from mlops_tui.analysis.confusion import DECISIONS, Cells, DecisionMetric
 from mlops_tui.analysis.interval import (
     Estimate,
@@ -46,10 +46,11 @@ def estimate(
     right for weights that say how much a row stands for, not for counts of identical rows. Intervals: ROC AUC and
     average precision on the logit scale; proportions by Wilson's score with the effective n that the variance implies
     (Franco, Little, Louis & Slud 2019, J. Surv. Stat. Methodol. 7:334); F1, MCC and balanced accuracy by Jeffreys'
-    posterior of that many rows; losses by Student's t with Kish's effective n − 1 degrees of freedom. With equal
-    weights each is that of `metrics.estimate`. Where weights differ and one row holds more than half of them, or the
-    effective n is below 10, there is a value and no interval, with the reason. `method` says Kish's effective n.
-    ValueError for unusable labels, scores or weights; KeyError for a metric of another task.
+    posterior of that many rows; losses by Student's t on the log scale with Kish's effective
+    n − 1 degrees of freedom. With equal weights each is that of `metrics.estimate`. Where weights differ and one row
+    holds more than half of them, or the effective n is below 10, there is a value and no interval, with the reason.
+    `method` says Kish's effective n. ValueError for unusable labels, scores or weights; KeyError for a metric of
+    another task.
     """
     y, s = labelled(labels, scores)
     share = shares(weights, y.size)
@@ -80,17 +81,31 @@ def _method(name: str, share: Floats) -> str:
     return f"{name}, weighted, effective n {kish(share):.4g}"
 
 
+def _wider(share: Floats, level: float) -> float:
+    """By how much the variance of rows so unevenly weighted is estimated too small, 1 for equal weights.
+
+    A residual is squared about a mean that it is a part of, which takes off Σ share²; and what is left rests on Kish's
+    effective rows, not on all (Korn & Graubard 1998, Surv. Methodol. 24:193: the squared ratio of Student's quantiles).
+    """
+    part = share / share.sum()
+    if part.size < 3 or np.ptp(part) == 0:
+        return 1.0
+    ratio = student_quantile(kish(part) - 1, level) / student_quantile(part.size - 1, level)
+    return float(ratio**2 * (1 - 1 / part.size) / (1 - float(np.square(part).sum())))
+
+
 def _loss(metric: str, losses: Floats, share: Floats, level: float) -> Estimate:
-    """A mean with Student's t interval; its variance Σ share²·(loss − mean)² / (1 − Σ share²), s²/n for equal ones."""
+    """A mean with Student's t interval on the log scale; variance Σ share²·(loss − mean)² / (1 − Σ share²)."""
     value, reason = float(losses @ share), _uneven(share)
     if not reason and np.ptp(losses) == 0:
         reason = "all rows have the same loss"
     if reason:
-        return Estimate(metric, value, None, None, losses.size, _method("t", share), reason)
+        return Estimate(metric, value, None, None, losses.size, _method("t-log", share), reason)
     squares = float(np.square(share).sum())
     error = math.sqrt(float(np.square(share * (losses - value)).sum()) / (1 - squares))
-    half = student_quantile(1 / squares - 1, level) * error
-    return Estimate(metric, value, max(value - half, 0.0), value + half, losses.size, _method("t", share))
+    factor = math.exp(min(student_quantile(1 / squares - 1, level) * error / value, 700.0))
+    high = min(value * factor, MOST_LOSS[metric])
+    return Estimate(metric, value, value / factor, high, losses.size, _method("t-log", share))
 
 
 def _decision(metric: Measure, y: Bools, flagged: Bools, share: Floats, level: float) -> Estimate:
@@ -105,7 +120,7 @@ def _decision(metric: Measure, y: Bools, flagged: Bools, share: Floats, level: f
     name = "jeffreys" if rule.share is None else "wilson"
     if reason := _uneven(read):
         return Estimate(metric.id, value, None, None, read.size, _method(name, read), reason)
-    effective = _effective(rule, cells, squares, kish(read))
+    effective = _effective(rule, cells, squares, kish(read)) / _wider(read, level)
     low, high = (wilson_share(value, effective, level) if rule.share is not None
                  else _posterior(rule, cells * effective, value, level))
     return Estimate(metric.id, value, float(low), float(high), read.size, _method(name, read))
@@ -147,6 +162,7 @@ def _ranking(metric: str, y: Bools, s: Floats, share: Floats, level: float) -> E
         return Estimate(metric, value, None, None, y.size, _method(name, share), reason)
     variance = sum(float(np.square(influence[side]).sum() / (1 - np.square(share[side] / share[side].sum()).sum()))
                    for side in (y, ~y) if np.count_nonzero(side) > 1)
+    variance *= max(_wider(share[y], level), _wider(share[~y], level))
     if metric == "roc_auc":
         bounds = auc_interval(value, variance, kish(share[y]), kish(share[~y]), level)
     elif variance > 0 and 0 < value < 1 and kish(share[y]) > 1:

@@ -9,6 +9,7 @@ import numpy as np
 from mlops_tui.analysis.arrays import Counts, Floats
 from mlops_tui.errors import BadInput, Unreadable, nearest
 from mlops_tui.tabular import Tabular
+from mlops_tui.view import counted
 from store.quoting import quote
 
 MOST_DECIDERS, MOST_KINDS, MOST_CELLS = 1000, 1000, 100_000_000
@@ -60,8 +61,8 @@ def _refuse(cursor: duckdb.DuckDBPyConnection, where: str, case: str, decider: s
     for column, name in (("of_case", case), ("decider", decider)):
         found = cursor.execute(f"SELECT min(row), count(*) FROM decided WHERE {column} IS NULL").fetchone()
         if found and found[1]:
-            raise BadInput(f"{found[1]:,} rows have no {name}.", where=f"{where}, row {found[0]} (from 0)",
-                           next="Leave them out, or say whose they are.")
+            raise BadInput(f"{counted(found[1], 'row has', 'rows have')} no {name}.",
+                           where=f"{where}, row {found[0]} (from 0)", next="Leave them out, or say whose they are.")
     twice = cursor.execute(
         "SELECT min(row), min_by(of_case, row), min_by(decider, row), count(*) FROM (SELECT *, row_number() OVER "
         "(PARTITION BY of_case, decider ORDER BY row) AS nth FROM decided) WHERE nth > 1").fetchone()
@@ -105,9 +106,9 @@ def _ordered(kinds: Sequence[str], order: Sequence[str], decision: str, where: s
 
 def _grid(cursor: duckdb.DuckDBPyConnection, where: str, deciders: list[str], kinds: list[str],
           numbers: Floats | None) -> Decided:
-    counted = cursor.execute("SELECT count(DISTINCT of_case) FILTER (kind IS NOT NULL), count(*), "
+    sizes = cursor.execute("SELECT count(DISTINCT of_case) FILTER (kind IS NOT NULL), count(*), "
                              "count(*) FILTER (kind IS NULL) FROM decided").fetchone()
-    cases, rows, empty = (int(value) for value in counted or (0, 0, 0))
+    cases, rows, empty = (int(value) for value in sizes or (0, 0, 0))
     if cases * len(deciders) > MOST_CELLS:
         raise BadInput(f"{cases:,} cases of {len(deciders):,} deciders are more than can be compared at once.",
                        where=where, next="Keep the deciders in question.")

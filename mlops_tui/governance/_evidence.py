@@ -1,18 +1,21 @@
 """What a gate is judged on: measurements of training, and the version beside the champion on rows neither has seen."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from mlops_tui import folds, gates, rivals
+from mlops_tui import folds, gates, looks, rivals
+from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.calibration import ece, reliability
 from mlops_tui.analysis.interval import Contrast, Estimate
-from mlops_tui.analysis.metrics import METRICS
-from mlops_tui.analysis.paired import paired_bootstrap
-from mlops_tui.analysis.ranking import delong_test
+from mlops_tui.analysis.metrics import METRICS, Metric
+from mlops_tui.analysis.paired import contrast
+from mlops_tui.analysis.significance import turned
 from mlops_tui.errors import NotFound
 from mlops_tui.folds import ModelState
 from mlops_tui.project import Project
 from mlops_tui.session import Session
+from mlops_tui.slices import criteria
 from store.facts import Trained
 
 BINS = 10
@@ -49,14 +52,23 @@ def evidence(session: Session, case: gates.Case, state: ModelState) -> gates.Evi
     if trained is None:
         return gates.Evidence()
     reasons: dict[str, str] = {}
-    measured = {name: _estimate(name, each) for name, each in trained.metrics.items()}
+    of_slices = criteria(session, case.model, trained, rivals.scores_of(session, case.model, trained)[0])
+    reasons |= of_slices.reasons
+    measured = {**{name: _estimate(name, each) for name, each in trained.metrics.items()}, **of_slices.estimates}
     error = measured.get("ece")
     if error is None and "calibrated" in case.model.gate:
         error, reasons["ece"] = _calibration(session, case, trained)
     lead, n, ways = None, 0, {}
     if case.champion not in ("", case.version) and "no_worse_than_champion" in case.model.gate:
         lead, n, reasons["lead"], ways["lead"] = _lead(session, case, trained, state.trained(case.champion))
-    return gates.Evidence(measured, tuple(trained.detail.get("contrasts", ())), lead, n, error, reasons, ways)
+    return gates.Evidence(measured, tuple(trained.detail.get("contrasts", ())), lead, n, error,
+                          _looks(session, trained), reasons, ways)
+
+
+def _looks(session: Session, trained: Trained) -> int:
+    """How many questions the version's test days were asked, its own among them."""
+    days = looks.holdout_of(trained)
+    return 1 if days is None else max(len(looks.looks(session.ledger.entries("trained", "looked"), days)), 1)
 
 
 def _estimate(name: str, each: Mapping[str, Any]) -> Estimate:
@@ -68,6 +80,8 @@ def _calibration(session: Session, case: gates.Case, trained: Trained) -> tuple[
     scores, reason = rivals.scores_of(session, case.model, trained)
     if scores is None:
         return None, reason
+    if rivals.task_of(trained) is not Task.BINARY:
+        return None, f"the calibration of a {rivals.task_of(trained)} model is not measured here"
     label, score = rivals.held_out(session, case.model, trained, scores)
     if not label.size:
         return None, "there are no test rows"
@@ -83,18 +97,20 @@ def _lead(session: Session, case: gates.Case, trained: Trained,
     if champion is None or scores is None:
         return None, 0, reason or "it is not known how the champion was made", ("train", case.name)
     rows = rivals.shared(session, case.model, trained, champion)
-    if rows.n < gates.FEWEST or rows.one_class:
+    if rows.n < gates.FEWEST or (rows.one_class and rows.mine.task is not Task.REGRESSION):
         said = f"only {rows.n} of its test rows were scored by the champion" if rows.n else \
             "the champion has scored none of its test rows"
         how, way = rivals.way_out(session, case.model, trained, champion)
         return None, rows.n, f"{said}: {how}", way
-    metric = METRICS.get(str(trained.detail.get("metric", "roc_auc")), METRICS["roc_auc"])
-    found = delong_test(rows.label, rows.mine.given, rows.theirs.given) if metric.id == "roc_auc" else \
-        paired_bootstrap(metric, rows.label, rows.mine.given, rows.theirs.given)
-    return found if metric.higher_is_better else _turned(found), rows.n, found.reason, ()
+    metric = _metric(trained, case)
+    try:
+        found = contrast(metric, rows.mine, rows.theirs)
+    except ValueError as problem:
+        return None, rows.n, str(problem), ()
+    return found if metric.higher_is_better else turned(found), rows.n, found.reason, ()
 
 
-def _turned(found: Contrast) -> Contrast:
-    """The contrast of a loss as a lead: smaller is better, so the sign turns."""
-    low, high = (-bound if bound is not None else None for bound in (found.high, found.low))
-    return Contrast(-found.estimate, low, high, found.statistic, found.p_value, found.method, found.reason)
+def _metric(trained: Trained, case: gates.Case) -> Metric:
+    """What the version was ranked by in training; of errors in units of a naive forecast the errors themselves."""
+    name = str(trained.detail.get("metric", "roc_auc"))
+    return replace(METRICS.get("mae" if name == "mase" else name, METRICS["roc_auc"]), threshold=case.model.threshold)

@@ -6,14 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
-from mlops_tui import folds, gates, rivals
+from mlops_tui import folds, gates, rivals, slices
+from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Bools, Floats
 from mlops_tui.analysis.criteria import Criterion, judge
-from mlops_tui.analysis.evaluation import Evaluation
+from mlops_tui.analysis.metrics import metrics_of
 from mlops_tui.errors import BadInput, NotFound, nearest
 from mlops_tui.folds import ModelState
 from mlops_tui.kinds import Model
-from mlops_tui.modeling._training import OUTCOME
+from mlops_tui.modeling._evaluated import Evaluated, status
 from mlops_tui.session import Session
 from mlops_tui.view import Row, Status, worst
 from store.columns import Texts
@@ -37,6 +38,13 @@ class Version:
     @property
     def serves(self) -> bool:
         return self.trained.version == self.state.champion
+
+    @property
+    def deciding(self) -> str:
+        """The metric that comes first: the first criterion's, else the one of its training, else the task's."""
+        known = metrics_of(rivals.task_of(self.trained))
+        named = [each.metric for each in self.model.criteria if not each.slice][:1]
+        return next((name for name in (*named, str(self.trained.detail.get("metric", ""))) if name in known), "")
 
 
 def of_file(what: str, **needed: str | None) -> bool:
@@ -73,44 +81,55 @@ def version(session: Session, text: str) -> Version:
 
 
 def tested(session: Session, chosen: Version) -> tuple[Bools, Floats]:
-    """Label and score of each test row, (n,); BadInput for one class."""
-    label, score = rivals.held_out(session, chosen.model, chosen.trained, chosen.scores)
-    if not label.size or label.min() == label.max():
-        said = f"All {label.size} test rows of {chosen.name} have the label {label[0]:g}." if label.size else \
-            f"{chosen.name} has no test rows."
-        raise BadInput(said, where=f"{chosen.scores.dataset}@{chosen.scores.id[:12]}",
-                       next="Declare a longer `split: test:`, then: "
-                            f"mlops-tui train {chosen.trained.subject}")
-    return label == 1, score
+    """Label and score of each test row of a binary version, (n,) each; BadInput for one class."""
+    found = own_answers(session, chosen)
+    return found.label, found.given
 
 
 def grouped(session: Session, chosen: Version, column: str) -> Texts:
     """A column of the training rows as text, (n,) for the test rows; refused where it is none or was erased."""
-    trained, model = chosen.trained, chosen.model
-    training = rivals.kept(session, f"{trained.subject}.training", trained.training)
-    if training is None:
-        raise NotFound(f"The training rows of {chosen.name} were erased, and with them its groups.",
-                       next="Leave out --group.")
-    known = [name for name in training.columns if name not in (model.label.column, model.split.time, OUTCOME)]
-    if column not in known:
-        raise NotFound(f"The training rows of {chosen.name} have no column '{column}'.",
-                       where=f"{training.dataset}@{training.id[:12]}",
-                       next=nearest(column, known) or f"Columns: {', '.join(known)}.")
-    return rivals.groups(session, model, chosen.scores, training, column)
+    return slices.values(session, chosen.model, chosen.trained, chosen.scores, column)
 
 
-def judged(model: Model, found: Evaluation) -> list[Row]:
-    """Each declared criterion beside what was measured, judged on the bound."""
-    measured, rows = {each.metric: each for each in found.metrics}, []
+def own_answers(session: Session, chosen: Version) -> Answers:
+    """What the version answered on its test rows, with the labels; BadInput for none, or for one class."""
+    found = rivals.answers(session, chosen.model, chosen.trained, chosen.scores)
+    one = found.n > 0 and found.task is not Task.REGRESSION and bool((found.label == found.label[0]).all())
+    if found.n and not one:
+        return found
+    label = found.classes[int(found.label[0])] if one and found.classes else f"{int(found.label[0])}" if one else ""
+    said = f"All {found.n} test rows of {chosen.name} have the label {label}." if found.n else \
+        f"{chosen.name} has no test rows."
+    raise BadInput(said, where=f"{chosen.scores.dataset}@{chosen.scores.id[:12]}",
+                   next=f"Declare a longer `split: test:`, then: mlops-tui train {chosen.trained.subject}")
+
+
+def columns_of(session: Session, chosen: Version, groups: Sequence[str]) -> dict[str, Texts]:
+    """The declared slices that the training rows have, and the columns asked for, as text for each test row."""
+    found: dict[str, Texts] = {}
+    for column in dict.fromkeys([*groups, *chosen.model.slices]):
+        try:
+            found[column] = grouped(session, chosen, column)
+        except NotFound:
+            if column in groups:
+                raise
+    return found
+
+
+def judged(session: Session, chosen: Version, found: Evaluated) -> list[Row]:
+    """Each declared criterion beside what was measured, on all rows or on its slice, judged on the bound."""
+    model = chosen.model
+    of_slices = slices.criteria(session, model, chosen.trained, chosen.scores, found.answers)
+    measured, rows = {each.metric: each for each in found.metrics} | dict(of_slices.estimates), []
     for each in model.criteria:
-        value = measured.get(each.metric)
-        row: Row = {"metric": f"{each.metric}:{each.slice}" if each.slice else each.metric, "value": None,
-                    "limit": each.at_least if each.at_least is not None else each.at_most,
-                    "better_is": "higher" if each.at_least is not None else "lower", "low": None, "high": None,
-                    "n": 0, "verdict": "unknown", "status": Status.UNKNOWN,
-                    "reason": "a slice is not measured here, see --group" if each.slice else
-                    nearest(each.metric, measured) or f"no metric is called {each.metric}"}
-        if value is not None and not each.slice:
+        name = f"{each.metric}:{each.slice}" if each.slice else each.metric
+        row: Row = {"metric": name, "value": None, "limit": each.at_least if each.at_least is not None else
+                    each.at_most, "better_is": "higher" if each.at_least is not None else "lower", "low": None,
+                    "high": None, "n": 0, "verdict": "unknown", "status": Status.UNKNOWN,
+                    "reason": of_slices.reasons.get(name, "") or nearest(each.metric, measured) or
+                    f"no metric is called {each.metric}"}
+        if name in measured:
+            value = measured[name]
             judgement = judge(Criterion(each.metric, each.at_least, each.at_most, each.min_rows), value)
             row = {**row, "value": value.value, "low": value.low, "high": value.high, "n": value.n,
                    "verdict": judgement.verdict.value, "status": gates.JUDGED[judgement.verdict],
@@ -119,26 +138,25 @@ def judged(model: Model, found: Evaluation) -> list[Row]:
     return rows
 
 
-def status(found: Evaluation, rows: Sequence[Row]) -> Status:
-    """The worst criterion, or a warning where a constant answer would be right more often."""
-    judged_so = [Status(str(row["status"])) for row in rows]
-    return worst(judged_so + [Status.WARN] * found.no_better_than_majority, default=Status.DONE)
-
-
-def finding(session: Session, chosen: Version, found: Evaluation, rows: Sequence[Row], title: str) -> Finding:
-    """What enters the history: the first criterion gives the value (ROC AUC where there is none)."""
-    trained, first = chosen.trained, chosen.model.criteria[0] if chosen.model.criteria else None
-    main = next((each for each in found.metrics if first is not None and each.metric == first.metric),
-                found.metric("roc_auc"))
-    limit = None if first is None else first.at_least if first.at_least is not None else first.at_most
+def finding(session: Session, chosen: Version, found: Evaluated, rows: Sequence[Row], title: str) -> Finding:
+    """The evaluation as it enters the history: the first criterion gives the value, else the deciding metric."""
+    trained, main = chosen.trained, found.main
     metrics = {each.metric: {"value": each.value, "low": each.low, "high": each.high, "n": each.n,
                              "reason": each.reason} for each in found.metrics}
-    return Finding(check="evaluate", subject=trained.subject, status=status(found, rows).value, title=title,
-                   value=main.value, low=main.low, high=main.high, limit=limit, n=found.n,
+    limit = next((row["limit"] for row in rows if row["metric"] == main.metric), None)
+    stands = worst(status(found, [Status(str(row["status"])) for row in rows]), default=Status.DONE)
+    worse = [{"column": each.column, "value": each.name, "n": each.n, "metric": main.metric,
+              "difference": each.difference.estimate if each.difference else None, "p_adjusted": each.p_adjusted}
+             for each in found.worse]
+    calibrated = {"ece": found.binary.ece} if found.binary is not None else {}
+    return Finding(check="evaluate", subject=trained.subject, status=stands.value, title=title,
+                   value=main.value, low=main.low, high=main.high,
+                   limit=limit if isinstance(limit, float | int) else None, n=found.n,
                    data=tuple(each for each in (trained.scores, trained.training) if each), version=trained.version,
                    declaration=session.declaration("model", trained.subject),
-                   detail={"metric": main.metric, "metrics": metrics, "threshold": found.threshold, "ece": found.ece,
-                           "candidate": trained.candidate, "test_from": trained.detail.get("test_from"),
+                   detail={"metric": main.metric, "metrics": metrics, "threshold": found.threshold, **calibrated,
+                           "task": found.answers.task.value, "worse": worse, "candidate": trained.candidate,
+                           "test_from": trained.detail.get("test_from"),
                            "criteria": {str(row["metric"]): row["verdict"] for row in rows}})
 
 

@@ -1,8 +1,12 @@
 """A model's calibration in service: on its logged predictions whose outcome is known by now."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+
+import numpy as np
 
 from mlops_tui import folds
+from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.calibration import calibration_line, ece, reliability
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.matured import Matured, judged_rows, window
@@ -27,12 +31,26 @@ def live_calibration(session: Session, text: str, length: str | None, monitor: s
     for name in limits:
         if name not in KNOWN:
             raise BadInput(f"No calibration limit '{name}'.", next=nearest(name, KNOWN) or "Limits: ece, in_the_large.")
-    seen = judged_rows(session, subject.name, window(session.now(), declared.window), subject.version)
+    seen = _sure(judged_rows(session, subject.name, window(session.now(), declared.window), subject.version),
+                 subject.name)
     rows = judged(seen, limits, declared.min_rows)
     status = worst([Status(str(row["status"])) for row in rows])
     finding = _finding(session, subject, monitor, seen, rows, status, adhoc=length is not None)
     session.ledger.append(finding)
     return _view(finding, seen, rows, limits_from(session, declared, monitor, "the default"))
+
+
+def _sure(seen: Matured, name: str) -> Matured:
+    """The rows as scores of yes or no: of several classes, whether the one that was said is right."""
+    if seen.answers.task is Task.REGRESSION:
+        raise BadInput(f"Calibration is of probabilities; {name} is a regression.",
+                       next=f"Try: mlops-tui performance {name}")
+    if seen.answers.task is Task.BINARY:
+        return seen
+    if not np.isfinite(seen.score).all():
+        raise BadInput(f"Calibration is of probabilities; {name} says classes without them.",
+                       next=f"Try: mlops-tui performance {name}")
+    return replace(seen, label=(seen.answers.decided == seen.answers.label).astype(np.int8))
 
 
 def judged(seen: Matured, limits: Mapping[str, float], min_rows: int) -> list[Row]:
@@ -78,6 +96,6 @@ def _view(finding: Finding, seen: Matured, rows: list[Row], origin: str) -> View
     table = Table.of("measures", rows, "measure", Column("value", digits=3), Column("limit", digits=3), "status",
                      "reason")
     picture = (reliability_diagram(reliability(seen.label, seen.score)),) if seen.n > 1 else ()
-    return View(finding.title, Status(finding.status), (Facts(facts), table, *picture),
+    return View(finding.title, Status(finding.status), (*picture, Facts(facts), table),
                 (Action("How well?", ("performance", finding.subject)),
                  Action("What would help?", ("remedy", finding.subject))))

@@ -10,13 +10,12 @@ from mlops_tui.analysis.calibration import ece, reliability
 from mlops_tui.analysis.chance import ece_by_chance, ece_interval, tilts
 from mlops_tui.analysis.multiplicity import holm
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.modeling._heldout import Version
+from mlops_tui.modeling._heldout import Version, own_answers
 from mlops_tui.modeling._pictures import reliability_diagram
-from mlops_tui.modeling._testrows import weights_of
+from mlops_tui.modeling._testrows import uneven, weights_of
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Column, Facts, Row, Status, Table, Text, View
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View
 from store.columns import NULL, Texts, read_columns
-from store.quoting import quote
 
 LIMIT, SURE, SLACK = 0.05, 0.05, 1e-3  # probabilities of a row add up to 1 but for rounding
 
@@ -57,18 +56,13 @@ def _pair(text: str) -> tuple[str, str]:
 
 def of_version(session: Session, chosen: Version, bins: int) -> View:
     """The calibration of a version of several classes on its test rows."""
-    trained, lake = chosen.trained, session.data()
-    classes = [str(each) for each in trained.detail.get("classes", ())]
-    columns = {each: f"{trained.candidate}:{each}" for each in classes}
-    lacks = [column for column in columns.values() if column not in chosen.scores.columns]
-    if lacks or not classes:
-        raise BadInput(f"{chosen.name} has no probabilities of its classes.", where=chosen.scores.dataset,
+    found = own_answers(session, chosen)
+    if found.given.ndim != 2:
+        raise BadInput(f"{chosen.name} gives classes without probabilities.", where=chosen.scores.dataset,
                        next=f"Try: mlops-tui evaluate {chosen.name}")
-    wanted = ", ".join(f"{quote(column)} AS c{number}" for number, column in enumerate(columns.values()))
-    found = lake.connect().execute(f"SELECT CAST({quote(chosen.model.label.column)} AS VARCHAR) AS label, {wanted} "
-                                   f"FROM {lake.scan(chosen.scores)}").fetchnumpy()
-    chances = {each: np.asarray(found[f"c{number}"], dtype=np.float64) for number, each in enumerate(classes)}
-    return _view(chosen.name, chosen.name, np.asarray(found["label"]).astype(np.str_), chances, None, bins)
+    chances = {each: np.asarray(found.given[:, place], dtype=np.float64) for place, each in enumerate(found.classes)}
+    names = np.array(found.classes, dtype=np.str_)[np.asarray(found.label, dtype=np.int64)]
+    return _view(chosen.name, chosen.name, names, chances, uneven(found.weight), bins)
 
 
 def _view(name: str, where: str, labels: Texts, chances: Mapping[str, Floats], weights: Floats | None,
@@ -94,10 +88,11 @@ def _view(name: str, where: str, labels: Texts, chances: Mapping[str, Floats], w
     said = reliability(right, table.max(axis=1), bins, weights=weights)
     low, high = ece_interval(said)
     chance = ece_by_chance(said)
-    rows = [_class_row(each, number == place, table[:, place], weights, bins) for place, each in enumerate(classes)]
-    adjusted = holm([float(str(row["p_value"])) for row in rows])
-    rows = [row | {"p_adjusted": float(p), "verdict": _verdict(row, float(p))}
-            for row, p in zip(rows, adjusted, strict=True)]
+    each_row = [_class_row(each, number == place, table[:, place], weights, bins)
+                for place, each in enumerate(classes)]
+    adjusted = holm([float(str(row["p_value"])) for row in each_row])
+    rows: list[Row] = [row | {"p_adjusted": float(p), "verdict": _verdict(row, float(p))}
+                       for row, p in zip(each_row, adjusted, strict=True)]
     classwise = float(np.mean([float(str(row["ece"])) for row in rows]))
     sure, happened = (float(np.average(each, weights=weights)) for each in (table.max(axis=1), right))
     told = "too sure of itself" if sure > happened else "too timid"
@@ -111,18 +106,18 @@ def _view(name: str, where: str, labels: Texts, chances: Mapping[str, Floats], w
                    "classwise_ece": classwise, "confidence": sure, "accuracy": happened, "limit": LIMIT})
     return View(f"{name} is {word}: of the class it says it is {sure:.1%} sure, and right in {happened:.1%}",
                 Status.WARN if low > LIMIT else Status.DONE,
-                (reliability_diagram(said), Text("The diagram is of the class that is said: how sure, how often right."),
+                (reliability_diagram(said), Text("The diagram is of the class that is said: how sure, and how right."),
                  shown, facts), (Action("Evaluate", ("evaluate", "--help")),))
 
 
-def _class_row(name: str, labels: Bools, scores: Floats, weights: Floats | None, bins: int) -> dict[str, object]:
+def _class_row(name: str, labels: Bools, scores: Floats, weights: Floats | None, bins: int) -> dict[str, Cell]:
     tilt = tilts(labels, scores, None, weights)[0]
     return {"class": name, "n": int(labels.sum()), "predicted": tilt.predicted, "observed": tilt.observed,
             "gap": tilt.gap, "low": tilt.low, "high": tilt.high, "p_value": tilt.p_value,
             "ece": ece(reliability(labels, scores, bins, weights=weights)), "few": tilt.few}
 
 
-def _verdict(row: Mapping[str, object], p: float) -> str:
+def _verdict(row: Mapping[str, Cell], p: float) -> str:
     if row["few"]:
         return str(row["few"])
     return ("too high" if float(str(row["gap"])) < 0 else "too low") if p < SURE else ""

@@ -1,4 +1,4 @@
-"""What labelled scores say of a model's calibration: by how much they are off, whether chance allows it, what mends it."""
+"""What labelled scores say of a model's calibration: how far off, whether chance allows it, what would mend it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -169,8 +169,7 @@ def sentence(found: Judged) -> str:
     whole = found.whole
     told = f"On the whole it says {whole.predicted:.1%}, and {whole.observed:.1%} happened."
     if found.chance.p_below < TOO_GOOD:
-        return (f"{told} That is closer than chance allows even right scores: were they fitted or recalibrated on these "
-                "very rows?")
+        return f"{told} That is closer than chance allows even right scores: were they fitted on these very rows?"
     if not found.off:
         return told
     worst = max(found.bins, key=lambda each: abs(each.gap) * each.weight)
@@ -181,11 +180,12 @@ def sentence(found: Judged) -> str:
 def remedies(found: Judged, how: str) -> list[str]:
     """The recalibration that would surely help, with its gain and how it is done."""
     mend, base = found.mend, next(each for each in found.mended if each.name == AS_IS)
-    if not mend.better or None in (mend.change, mend.low, mend.high, mend.ece, base.ece):
+    if not mend.better or mend.change is None or mend.low is None or mend.high is None:
         return []
     on = "later rows than it was fitted on" if found.forward else "rows it was not fitted on"
     return [f"{mend.name.capitalize()} lowers the log loss by {-mend.change:.4f} [{-mend.high:.4f}, {-mend.low:.4f}] "
-            f"and the ECE from {base.ece:.3f} to {mend.ece:.3f}, on {on}.", f"To have it: {how.format(mend.name)}"]
+            f"and the ECE from {base.ece or 0:.3f} to {mend.ece or 0:.3f}, on {on}.",
+            f"To have it: {how.format(mend.name)}"]
 
 
 def bins_table(bins: tuple[ReliabilityBin, ...]) -> Table:

@@ -41,15 +41,21 @@ def scored(path: Path, label: str, scores: Sequence[str], texts: Sequence[str] =
     if not labelled.any():
         raise BadInput(f"No row has a label: all {read.rows} values of '{label}' are null.", where=read.where,
                        next="Join the outcomes first.")
-    labels = _labels(read, label)[labelled]
-    if labels.all() or not labels.any():
-        raise BadInput(f"Only one class: all {labels.size} labels in '{label}' are {int(labels[0])}.", where=read.where,
-                       next="Choose rows in which both outcomes occur.")
-    return Scored(read.where, labels, {name: _numbers(read, name, labelled) for name in scores},
+    labels = two_outcomes(read, label, labels_of(read, label)[labelled])
+    return Scored(read.where, labels, {name: numbers_in(read, name, labelled) for name in scores},
                   {name: values[labelled] for name, values in read.texts.items()}, read.rows)
 
 
-def _labels(read: ReadFile, name: str) -> Bools:
+def two_outcomes(read: ReadFile, name: str, labels: Bools) -> Bools:
+    """The labels, refused where all of them are the same."""
+    if labels.all() or not labels.any():
+        raise BadInput(f"Only one class: all {labels.size} labels in '{name}' are {int(labels[0])}.", where=read.where,
+                       next="Choose rows in which both outcomes occur.")
+    return labels
+
+
+def labels_of(read: ReadFile, name: str) -> Bools:
+    """A column of 0 and 1, or true and false, as truth values (n,); refused with the first row that is neither."""
     column = read.columns[name]
     if column.field.kind == "category":
         lower = np.char.lower(column.values.astype(np.str_))
@@ -59,44 +65,47 @@ def _labels(read: ReadFile, name: str) -> Bools:
         good, positive = column.missing | np.isin(numeric, [0, 1]), numeric == 1
     if not good.all():
         row = int(np.argmin(good))
-        seen = [_shown(value) for value in dict.fromkeys(column.values[~column.missing][:10_000].tolist())]
+        seen = [shown(value) for value in dict.fromkeys(column.values[~column.missing][:10_000].tolist())]
         raise BadInput(f"The label '{name}' must be 0 or 1, or true or false; seen: {', '.join(seen[:5])}"
                        f"{', …' if len(seen) > 5 else ''}.", where=f"{read.where}, row {row} (from 0)",
                        next=f"Make it so, for example with the SQL {name} = {seen[-1]}.")
     return np.asarray(positive, dtype=np.bool_)
 
 
-def _shown(value: object) -> str:
+def shown(value: object) -> str:
+    """A value as it is named in a message."""
     return f"'{value}'" if isinstance(value, str) else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _numbers(read: ReadFile, name: str, rows: Bools) -> Floats:
+def numbers_in(read: ReadFile, name: str, rows: Bools, what: str = "score", *, whole: bool = False) -> Floats:
+    """A numeric column on some rows, or on all where `whole`; refused with the first of these rows without a number."""
     column = read.columns[name]
     if column.field.kind == "category":
-        raise _no_numbers(read, name)
+        raise _no_numbers(read, name, what)
     if column.field.kind == "time":
-        raise BadInput(f"The score '{name}' is no number: the column is {column.field.type}.", where=read.where,
+        raise BadInput(f"The {what} '{name}' is no number: the column is {column.field.type}.", where=read.where,
                        next="Name a numeric column.")
     values = column.values.astype(np.float64)
     bad = rows & (column.missing | ~np.isfinite(values))
     if bad.any():
         first = int(np.argmax(bad))
-        shown = "null" if column.missing[first] else f"{values[first]}"
-        raise BadInput(f"{int(bad.sum())} labelled rows have no usable score in '{name}', the first is {shown}.",
+        seen = "null" if column.missing[first] else f"{values[first]}"
+        advice = {"score": "Score every row, or leave out those without a score."}
+        raise BadInput(f"{int(bad.sum())} labelled rows have no usable {what} in '{name}', the first is {seen}.",
                        where=f"{read.where}, row {first} (from 0)",
-                       next="Score every row, or leave out those without a score.")
-    return values[rows]
+                       next=advice.get(what, f"Give every row a finite {what}, or leave these out."))
+    return values if whole else values[rows]
 
 
-def _no_numbers(read: ReadFile, name: str) -> BadInput:
-    """Which texts of a score column are no numbers; one alone makes a reader take the whole column for texts."""
+def _no_numbers(read: ReadFile, name: str, what: str) -> BadInput:
+    """Which texts of a column are no numbers; one alone makes a reader take the whole column for texts."""
     column = read.columns[name]
     odd = ~column.missing & ~np.array([_reads_as_number(str(value)) for value in column.values], dtype=np.bool_)
     if not odd.any():
-        return BadInput(f"The score '{name}' is no number: the column is {column.field.type}.", where=read.where,
+        return BadInput(f"The {what} '{name}' is no number: the column is {column.field.type}.", where=read.where,
                         next="Write it as numbers.")
     first = int(np.argmax(odd))
-    return BadInput(f"The score '{name}' is no number in {int(odd.sum()):,} of {read.rows:,} rows, the first is "
+    return BadInput(f"The {what} '{name}' is no number in {int(odd.sum()):,} of {read.rows:,} rows, the first is "
                     f"'{column.values[first]}'.", where=f"{read.where}, row {first} (from 0)",
                     next="Name a numeric column." if odd.sum() == (~column.missing).sum() else
                     "Mend these rows, or leave them out.")

@@ -19,17 +19,18 @@ def weights_of(values: Floats, name: str, where: str, labels: Bools) -> Floats |
         if not values[rows].any():
             raise BadInput(f"No row with the label {said} has a weight in '{name}'.", where=where,
                            next="Choose rows in which both outcomes count.")
-    return None if values.min() == values.max() else values / values.max()
+    return uneven(values)
 
 
-def times_of(session: Session, chosen: Version) -> tuple[Counts, Floats | None]:
-    """Time in microseconds and weight of each test row of a version, (n,), in order of the key."""
+def uneven(weights: Floats | None) -> Floats | None:
+    """Weights as shares of the largest; None where all rows count the same."""
+    return None if weights is None or weights.min() == weights.max() else weights / weights.max()
+
+
+def times_of(session: Session, chosen: Version) -> Counts:
+    """The time of each test row of a version, in microseconds, (n,), in order of the key."""
     model, lake = chosen.model, session.data()
     key = pointintime.key_columns(model, session.declared().dataset(model.label.dataset))
-    weighted = bool(model.weight) and "weight" in chosen.scores.columns
-    query = (f"SELECT epoch_us({quote(model.split.time)}) AS at{', weight' if weighted else ''} "
-             f"FROM {lake.scan(chosen.scores)} ORDER BY {', '.join(map(quote, key))}")
-    found = lake.connect().execute(query).fetchnumpy()
-    weight = np.asarray(found["weight"], dtype=np.float64) if weighted else None
-    even = weight is None or weight.min() == weight.max()
-    return np.asarray(found["at"], dtype=np.int64), None if even or weight is None else weight / weight.max()
+    query = (f"SELECT epoch_us({quote(model.split.time)}) AS at FROM {lake.scan(chosen.scores)} "
+             f"ORDER BY {', '.join(map(quote, key))}")
+    return np.asarray(lake.connect().execute(query).fetchnumpy()["at"], dtype=np.int64)

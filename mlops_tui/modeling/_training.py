@@ -125,22 +125,10 @@ def _join(session: Session, job: Job, features: Manifest, labels: Manifest, has:
     lake, label = session.data(), job.model.label
     same = " AND ".join(f"f.{quote(column)} = l.{quote(column)}" for column in job.keys)
     weight = f", CAST(l.{quote(job.model.weight)} AS DOUBLE) AS {WEIGHT}" if job.model.weight else ""
-    value = outcome(f"l.{quote(label.column)}", labels.columns[label.column], job.model.task)
+    value = pointintime.outcome(f"l.{quote(label.column)}", labels.columns[label.column], job.model.task)
     return (f"SELECT f.* EXCLUDE (day), {value} AS {quote(label.column)}, "
             f"{_known(job.model)} AS {OUTCOME}{weight} FROM {lake.scan(features)} f JOIN {lake.scan(labels)} l "
             f"ON {same} WHERE {has}")
-
-
-def outcome(column: str, type: str, task: str) -> str:
-    """The SQL of an outcome as models of a task are fitted on it: 0 or 1, the text of a class, or a number.
-
-    A class that is a whole number reads the same whether the column holds it as an integer or not.
-    """
-    if task == "multiclass":
-        text, whole = f"CAST({column} AS VARCHAR)", f"{column} = floor({column}) AND abs({column}) < 1e15"
-        return f"CASE WHEN {whole} THEN CAST(CAST({column} AS BIGINT) AS VARCHAR) ELSE {text} END" \
-            if type in ("DOUBLE", "FLOAT") else text
-    return f"CAST({column} AS {'DOUBLE' if task == 'regression' else 'TINYINT'})"
 
 
 def check_columns(job: Job, labels: Manifest, where: str) -> None:
@@ -238,7 +226,7 @@ def _detail(job: Job, frame: pa.Table, fold: Fold) -> dict[str, Any]:
     return {**_outcomes(job, frame, fold),
             "train_rows": int(fold.train.size), "test_rows": int(fold.test.size), "purged": int(fold.purged.size),
             "overlap": 0, "trained_to": _moment(times[int(fold.train[-1])]),
-            "test_from": _moment(times[int(fold.test[0])])}
+            "test_from": _moment(times[int(fold.test[0])]), "test_to": _moment(times[int(fold.test[-1])])}
 
 
 def _outcomes(job: Job, frame: pa.Table, fold: Fold) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from mlops_tui.analysis.paired import contrast
 from mlops_tui.analysis.significance import Verdict, verdict
 from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Candidate, Model
+from mlops_tui.limits import USUAL
 from mlops_tui.modeling._training import OUTCOME, WEIGHT, Job, Parts, Rows, preparation, split
 from mlops_tui.phases import Phases, Use, mark
 from mlops_tui.session import Session
@@ -26,9 +27,6 @@ from mlops_tui.workers import Child, answers, lines
 from store.quoting import literal
 
 MOST_CELLS = 50_000_000  # of training rows: above, one process at a time holds them
-SHOWN = {"binary": ("roc_auc", "average_precision", "brier", "log_loss"),
-         "multiclass": ("roc_auc_ovr", "balanced_accuracy", "macro_f1", "accuracy", "log_loss"),
-         "regression": ("rmse", "mae", "r2", "bias")}
 MASE = Metric("mase", Family.ERROR, higher_is_better=False, tasks=(Task.REGRESSION,))
 NEEDED = ("roc_auc_ovr", "log_loss", "brier", "top_2_accuracy", "top_3_accuracy", "top_5_accuracy")  # probabilities
 
@@ -36,7 +34,7 @@ NEEDED = ("roc_auc_ovr", "log_loss", "brier", "top_2_accuracy", "top_3_accuracy"
 @dataclass(frozen=True)
 class Trial:
     """What came of one training: models, their features, what the estimators read once these were prepared and how,
-    their scores' snapshot, measurements and contrasts."""
+    their scores' snapshot, answers on the test rows, measurements and contrasts."""
 
     job: Job
     rows: Rows
@@ -46,6 +44,7 @@ class Trial:
     reads: Sequence[Mapping[str, Any]]
     prepared: Mapping[str, Any] | None
     scores: str
+    answers: Mapping[str, Answers]
     measured: Mapping[str, Mapping[str, Estimate]]
     contrasts: Mapping[str, Sequence[Mapping[str, Any]]]
     phases: Sequence[Sequence[Use]] = ()
@@ -77,8 +76,8 @@ def trial(session: Session, rows: Rows, folder: Path, job: Job, candidates: Mapp
     contrasts = {name: [_contrast(metrics[0], {each: (given[each], values[each]) for each in (name, rung)}, scale)
                         for rung in rungs] for name in candidates}
     first = told[0]
-    return Trial(job, rows, parts, models, first["inputs"], first["reads"], first["prepared"], stored.id, values,
-                 contrasts, [phases.told(), *(each["phases"] for each in told)])
+    return Trial(job, rows, parts, models, first["inputs"], first["reads"], first["prepared"], stored.id, given,
+                 values, contrasts, [phases.told(), *(each["phases"] for each in told)])
 
 
 def _naive(parts: Parts) -> dict[str, Mapping[str, Any]]:
@@ -167,7 +166,7 @@ def named(metric: str) -> Metric:
 
 def metrics_of(model: Model) -> list[Metric]:
     """The metrics to measure: the first criterion's decides (one of which more or less is better), else the usual."""
-    usual = (*SHOWN[model.task], *((MASE.id,) if model.task == "regression" else ()))
+    usual = (*USUAL[model.task], *((MASE.id,) if model.task == "regression" else ()))
     wanted = [named(name) for name in dict.fromkeys([*(each.metric for each in model.criteria if not each.slice),
                                                      *usual])]
     return [replace(each, threshold=model.threshold) for each in sorted(wanted, key=lambda each: each.signed)]

@@ -5,9 +5,10 @@ import click
 from mlops_tui import folds
 from mlops_tui.capability import look
 from mlops_tui.errors import NotFound
+from mlops_tui.limits import LESS_IS_BETTER
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Column, Facts, Row, Series, Status, Table, View
+from mlops_tui.view import Action, Column, Facts, Row, Series, Status, Table, Text, View
 from store.facts import Trained
 
 SAID = {"baseline_prior": "the shares of training",
@@ -45,13 +46,16 @@ def baseline(session: Session, model: str) -> View:
     facts = Facts({"version": fact.version, "candidate": fact.candidate, "metric": metric,
                    "value": fact.metrics[metric]["value"], "beats_baseline": beats,
                    "best_baseline": detail["best_baseline"], "test_rows": detail["test_rows"]})
-    table = Table.of("baselines", rows, "baseline", "what", Column("value", metric, digits=4),
+    better = "" if metric not in LESS_IS_BETTER else ", where less is better"
+    table = Table.of("baselines", rows, "baseline", "verdict", Column("value", metric, digits=4),
                      Column("estimate", "lead", digits=4), Column("low", digits=4), Column("high", digits=4),
-                     Column("p_value", "p", digits=4), "verdict", title=f"{fact.candidate} against each rung")
+                     Column("p_value", "p", digits=4), "what",
+                     title=f"{fact.candidate} against each rung{better}")
     leads = Series("leads", "interval", tuple(row["baseline"] for row in rows), tuple(row["estimate"] for row in rows),
                    tuple(row["low"] for row in rows), tuple(row["high"] for row in rows), title=f"Lead in {metric}")
     title = f"{name} ({fact.candidate}) {'beats every baseline' if beats else 'does not beat the baselines'}"
-    return View(title, Status.PASS if beats else Status.FAIL, (facts, table, leads),
+    notes = (Text("\n".join(said)),) if (said := detail.get("baseline_notes")) else ()
+    return View(title, Status.PASS if beats else Status.FAIL, (facts, table, leads, *notes),
                 (Action("Train again", ("train", subject.name)),))
 
 

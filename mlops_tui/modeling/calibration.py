@@ -13,12 +13,12 @@ from mlops_tui.analysis.calibration import Strategy
 from mlops_tui.analysis.mending import FOLDS, Rows, at_random, in_time, recalibrations
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
-from mlops_tui.modeling._heldout import Version, grouped, of_file, small_enough, tested, version
+from mlops_tui.modeling._heldout import Version, grouped, of_file, own_answers, small_enough, version
 from mlops_tui.modeling._live import live_calibration
 from mlops_tui.modeling._manyclasses import of_classes, of_version
 from mlops_tui.modeling._reliability import LIMIT, Judged, judged, parts, status, title, view_facts
 from mlops_tui.modeling._scored import need_probabilities, scored
-from mlops_tui.modeling._testrows import times_of, weights_of
+from mlops_tui.modeling._testrows import times_of, uneven, weights_of
 from mlops_tui.moments import told
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
@@ -43,7 +43,7 @@ class Asked:
 
 @measure
 @click.argument("what")
-@click.option("--label", default=None, help="File: column of 0 and 1, or true and false; of classes with --probability.")
+@click.option("--label", default=None, help="File: column of 0 and 1, true and false; with --probability, classes.")
 @click.option("--score", default=None, help="File: column with the probability of a 1.")
 @click.option("--probability", multiple=True, metavar="CLASS=COLUMN",
               help="File, several classes: the column with the probability of each; once for every class.")
@@ -134,8 +134,8 @@ def _times(file: Path, label: str, name: str) -> Counts:
                        next="Name a column of times, or of numbers that grow with time.")
     bad = rows & (column.missing | (column.values != column.values))
     if bad.any():
-        raise BadInput(f"{int(bad.sum())} labelled rows have no '{name}'.",
-                       where=f"{read.where}, row {int(np.argmax(bad))} (from 0)", next="Leave out --time, or these rows.")
+        raise BadInput(f"{int(bad.sum())} labelled rows have no '{name}'.", next="Leave out --time, or these rows.",
+                       where=f"{read.where}, row {int(np.argmax(bad))} (from 0)")
     return column.values[rows].astype(np.int64)
 
 
@@ -152,13 +152,13 @@ def _judged(labels: Bools, scores: Floats, weights: Floats | None, times: Counts
 def _of_version(session: Session, chosen: Version, asked: Asked) -> View:
     """A version on its own test rows, judged by the declared `ece_at_most`; kept as a finding."""
     trained, name = chosen.trained, chosen.name
-    labels, scores = tested(session, chosen)
+    answers = own_answers(session, chosen)
+    labels, scores = answers.label == 1, answers.given
     need_probabilities(name, trained.candidate, scores, "Let the candidate give probabilities, and train it again.")
     groups = grouped(session, chosen, asked.group) if asked.group else None
     if asked.group and groups is not None:
         small_enough(groups, asked.group, name, MOST_GROUPS)
-    times, weights = times_of(session, chosen)
-    found = _judged(labels, scores, weights, times, groups, asked)
+    found = _judged(labels, scores, uneven(answers.weight), times_of(session, chosen), groups, asked)
     stands, reason = status(found, chosen.model.ece_at_most)
     kept = _finding(session, chosen, found, stands, title(name, found))
     session.ledger.append(kept)

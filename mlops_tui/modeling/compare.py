@@ -1,43 +1,34 @@
 """Whether one model is better than another on the same rows, with an interval, a test and a verdict."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from pathlib import Path
 
 import click
 import numpy as np
 
-from mlops_tui import gates, rivals
-from mlops_tui.analysis.interval import Contrast, Estimate, Resampling
-from mlops_tui.analysis.metrics import METRICS, Family, Metric, estimate, metric_value
-from mlops_tui.analysis.multiplicity import holm
-from mlops_tui.analysis.paired import corrected_t, mcnemar_test, paired_bootstrap
-from mlops_tui.analysis.ranking import delong, delong_contrast, roc_curve
-from mlops_tui.analysis.significance import Verdict, verdict
+from mlops_tui import gates, looks, rivals
+from mlops_tui.analysis.answers import Answers, Task
+from mlops_tui.analysis.interval import Estimate
+from mlops_tui.analysis.metrics import METRICS, Family
+from mlops_tui.analysis.paired import FORMS
+from mlops_tui.analysis.ranking import roc_curve
+from mlops_tui.analysis.significance import Verdict
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput, NotFound
-from mlops_tui.modeling._heldout import Version, of_file, version
+from mlops_tui.modeling import _tables
+from mlops_tui.modeling._beside import Beside, Columns, apart, beside, joined, sorted_by
+from mlops_tui.modeling._compared import ADJUST, Compared, Pair, Question, chosen, compared, power_words, why
+from mlops_tui.modeling._heldout import Version, version
 from mlops_tui.modeling._pictures import roc_against
-from mlops_tui.modeling._scored import Scored, need_probabilities, scored
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, finite
-from store.facts import Trained
+from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, finite
+from store.facts import Looked, Trained
 
-METHODS = {"delong": ("roc_auc",), "mcnemar": ("accuracy",), "bootstrap": tuple(METRICS), "corrected-t": tuple(METRICS)}
+ROWS = ("delong", *FORMS, "t", "bootstrap")
 PAIR_COLUMNS = ("a", "b", Column("estimate", "a − b", digits=4), Column("low", digits=4), Column("high", digits=4),
                 Column("p_adjusted", "p", digits=4), "verdict")  # scripts get the rest
-DRAWN = Resampling()
-
-
-@dataclass(frozen=True)
-class Compared:
-    """Models on the same rows by one metric: the models' own estimates, and each pair with adjusted p and verdict."""
-
-    metric: Metric
-    method: str
-    models: Mapping[str, Estimate]
-    pairs: tuple[tuple[str, str, Contrast, float | None, Verdict], ...]
+FILES = (".parquet", ".csv", ".json")
 
 
 @dataclass(frozen=True)
@@ -48,211 +39,373 @@ class Wanted:
     metric: str | None
     margin: float | None
     threshold: float | None
-    fold: str | None
+    adjust: str
+    stratified: bool
+    cluster: str | None
+    against: str | None
+    scores: str | None = None
+    task: str = "auto"
+    weight: str | None = None
+    fold: str | None = None
+    id: str | None = None
+    unpaired: bool = False
+    test_share: float | None = None
+    time: str | None = None
 
 
 @measure
 @click.argument("what")
-@click.option("--label", default=None, help="File: column of 0 and 1, or true and false.")
-@click.option("--scores", default=None, help="File: score columns, separated by commas; the champion first.")
-@click.option("--method", type=click.Choice(["auto", *METHODS]), default="auto", show_default=True,
-              help="auto: DeLong for ROC AUC, McNemar for accuracy, else the paired bootstrap.")
-@click.option("--metric", type=click.Choice(list(METRICS)), default=None,
-              help="ROC AUC by default; accuracy where a threshold is given or the scores are decisions. A model: its "
-                   "first criterion's.")
+@click.option("--label", default=None, help="File: column with what came; without it the columns are measurements.")
+@click.option("--scores", default=None,
+              help="File: the models' columns, separated by commas, the champion first: scores, classes or numbers.")
+@click.option("--task", type=click.Choice(["auto", *Task]), default="auto", show_default=True,
+              help="File: what is predicted; auto: told by the columns.")
+@click.option("--method", type=click.Choice(["auto", *ROWS, "diebold-mariano", *_tables.METHODS]), default="auto",
+              show_default=True, help="auto: DeLong for ROC AUC, McNemar for accuracy, the paired bootstrap for F1 and "
+              "its like, else a paired t. Of measurements: Wilcoxon for two models, Friedman and Nemenyi for more.")
+@click.option("--metric", default=None,
+              help="ROC AUC, accuracy or RMSE by default; accuracy where a threshold is given or the scores are "
+                   "decisions. A model: the one it was ranked by in training.")
 @click.option("--margin", type=click.FloatRange(min=0), default=None,
               help="A difference within it, either way, makes models equivalent; 0 by default, or as a model declares.")
 @click.option("--threshold", type=float, default=None,
               help="A score at or above it is a yes; 0.5 by default, or as a model declares.")
+@click.option("--adjust", type=click.Choice(list(ADJUST)), default="holm", show_default=True,
+              help="Several pairs: holm makes one false verdict improbable, bh keeps few among many.")
+@click.option("--stratified", is_flag=True, help="Bootstrap: keep the rows of each class, as drawn case by control.")
+@click.option("--weight", default=None, help="File: column with what each row counts.")
+@click.option("--cluster", default=None, help="File: column that says which rows belong together and vary together.")
 @click.option("--fold", default=None, help="File: column with the fold each row was tested in, for corrected-t.")
-def compare(session: Session, what: str, label: str | None, scores: str | None, method: str, metric: str | None,
-            margin: float | None, threshold: float | None, fold: str | None) -> View:
+@click.option("--time", default=None, help="File: column with the time of each row, for diebold-mariano.")
+@click.option("--test-share", type=click.FloatRange(min=0, min_open=True), default=None,
+              help="Measurements by fold: rows tested by rows trained on, 1/9 for 10 folds.")
+@click.option("--against", default=None,
+              help="File: another file with the second model's answers. A model: another version than the champion.")
+@click.option("--id", default=None, help="Two files: column that says which rows are the same.")
+@click.option("--unpaired", is_flag=True, help="Two files: their rows are different ones.")
+def compare(session: Session, what: str, label: str | None, **wanted: object) -> View:
     """Compare models on the same rows: is the second better than the first?
 
-    WHAT is a file with a label and two or more scores, or MODEL[@VERSION]: the version (the challenger) against the
-    champion on test rows that both have scored and neither was fitted on.
+    WHAT is a file with a label and two or more columns of answers, or MODEL[@VERSION]: the version (the challenger)
+    against the champion on test rows that both have answered and neither was fitted on. The verdict is better, worse,
+    equivalent (within --margin) or inconclusive. Each further question asked of a model's test days makes a verdict
+    harder to reach.
 
     \b
     Example: mlops-tui compare scored.parquet --label late --scores champion,challenger
     Example: mlops-tui compare scored.csv --label late --scores a,b,c --metric f1 --threshold 0.3 --margin 0.01
+    Example: mlops-tui compare rows.csv --label minutes --scores old,new --metric mae --cluster flight
+    Example: mlops-tui compare old.csv --against new.csv --id flight --label late --scores score
+    Example: mlops-tui compare results.csv --scores logistic,forest,boosted --method friedman
     Example: mlops-tui compare flights-delay@challenger
     """
-    wanted = Wanted(method, metric, margin, threshold, fold)
-    if not of_file(what, label=label, scores=scores):
-        return _of_model(session, what, wanted)
-    return _of_file(local_path(session, what), str(label), _names(str(scores)), wanted)
+    asked = Wanted(**wanted)  # type: ignore[arg-type]
+    if asked.metric is not None and asked.metric not in METRICS and label is not None:
+        raise BadInput(f"'{asked.metric}' is not one of the metrics.", where="--metric",
+                       next=f"Metrics: {', '.join(METRICS)}.")
+    if not _is_file(what, label, asked):
+        return _of_model(session, what, asked)
+    file, names = local_path(session, what), _names(str(asked.scores), asked.against is not None)
+    if label is None:
+        return _of_measurements(file, names, asked)
+    other = local_path(session, asked.against) if asked.against else None
+    return _of_file((file, other), label, names, asked)
 
 
-def _of_file(file: Path, label: str, names: list[str], wanted: Wanted) -> View:
-    fold, margin = wanted.fold, wanted.margin or 0.0
-    data = scored(file, label, names, [fold] if fold else [])
-    metric, how = _chosen(data, wanted.method, wanted.metric, wanted.threshold)
-    if how == "corrected-t" and fold is None:
-        raise BadInput("The corrected t test needs the folds of a cross-validation.", where=data.where,
-                       next="Name the column that says in which fold a row was tested: --fold COLUMN.")
-    if fold is not None and how != "corrected-t":
-        raise BadInput(f"Folds are for --method corrected-t, not {how}.", next="Leave out --fold.")
-    found = compared(data, metric, how, margin, fold)
-    return View(_title(found), Status.DONE, parts(found, data, margin), _actions(file, label, found))
+def _is_file(what: str, label: str | None, asked: Wanted) -> bool:
+    """Whether WHAT is a file, which needs its columns named; a declared model has none of its options."""
+    if Path(what).suffix.lower() not in FILES and label is None and asked.scores is None:
+        given = [name for name, value in (
+            ("--weight", asked.weight), ("--cluster", asked.cluster), ("--id", asked.id), ("--time", asked.time),
+            ("--unpaired", asked.unpaired), ("--test-share", asked.test_share)) if value]
+        if given or asked.task != "auto":
+            raise BadInput(f"{given[0] if given else '--task'} is for files: a model declares what it needs.",
+                           next="Leave it out.")
+        return False
+    if asked.scores is None or (label is None and asked.against is not None):
+        raise BadInput("A file needs --label and --scores.", next="A declared model needs neither.")
+    return True
 
 
-def _of_model(session: Session, text: str, wanted: Wanted) -> View:
-    """A version against the champion; metric, margin and threshold are the declared ones where none is given."""
-    if wanted.fold is not None or wanted.method == "corrected-t":
-        raise BadInput("A model's versions were tested once, not in folds.",
-                       next="Leave out --fold and --method corrected-t.")
-    mine = version(session, text)
-    champion, rows = _beside(session, mine)
-    names = (f"{mine.trained.subject}@{champion.version}", mine.name)
-    data = Scored(" and ".join(names), rows.label == 1, {names[0]: rows.theirs.given, names[1]: rows.mine.given}, {},
-                  rows.n)
-    metric, how = _chosen(data, wanted.method, wanted.metric or _usual(mine, wanted.method),
-                          mine.model.threshold if wanted.threshold is None else wanted.threshold)
-    margin = mine.model.margin if wanted.margin is None else wanted.margin
-    found = compared(data, metric, how, margin)
-    told = Facts({"champion": champion.version, "version": mine.trained.version, "source": rows.source,
-                  "data": rows.data})
-    few = [Text(f"Only {rows.n} rows were scored by both; the gate asks for {gates.FEWEST}.")] * (rows.n < gates.FEWEST)
-    return View(_title(found), Status.DONE, (told, *parts(found, data, margin), *few), (
-        *(Action(f"Evaluate {name}", ("evaluate", name)) for name in reversed(names)),
-        Action("Is it calibrated?", ("calibration", mine.name)), Action("Promote it", ("promote", mine.name))))
-
-
-def _usual(mine: Version, method: str) -> str:
-    """The metric that the method implies, else the one that the version was ranked by in training."""
-    return METHODS[method][0] if method in {"delong", "mcnemar"} else str(mine.trained.detail.get("metric", "roc_auc"))
-
-
-def _beside(session: Session, mine: Version) -> tuple[Trained, rivals.Shared]:
-    """The champion, and the rows that both have scored; refused where there is no other, or no such rows."""
-    name, champion = mine.trained.subject, mine.state.trained("champion")
-    if champion is None:
-        raise NotFound(f"'{name}' has no champion to compare {mine.name} with.",
-                       next=f"Try: mlops-tui evaluate {mine.name}")
-    if mine.serves:
-        raise BadInput(f"{mine.name} is the champion: there is nothing to compare it with.",
-                       where=f"versions: {', '.join(mine.state.versions)}",
-                       next=f"Name another version, or try: mlops-tui train {name}")
-    rows = rivals.shared(session, mine.model, mine.trained, champion)
-    if rows.one_class:
-        said = f"All {rows.n} rows that both have scored have the label {int(rows.label[0])}." if rows.n else \
-            f"{name}@{champion.version} has scored none of the test rows of {mine.name} unseen."
-        raise BadInput(said, where=f"{mine.scores.dataset}@{mine.scores.id[:12]}",
-                       next=_more_rows(session, mine, champion))
-    return champion, rows
-
-
-def _more_rows(session: Session, mine: Version, champion: Trained) -> str:
-    """What makes the two comparable."""
-    how, way = rivals.way_out(session, mine.model, mine.trained, champion)
-    return f"{how[:1].upper()}{how[1:]}: mlops-tui {' '.join(way)}"
-
-
-def _names(scores: str) -> list[str]:
+def _names(scores: str, two_files: bool) -> list[str]:
     names = [name.strip() for name in scores.split(",") if name.strip()]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise BadInput(f"'{twice}' is named twice.", where="--scores", next="Name each score column once.")
+    if two_files:
+        if len(names) > 2 or not names:
+            raise BadInput(f"Two files hold two models, not {len(names)}.", where="--scores",
+                           next="Name the column of each, or one that both have.")
+        return [names[0], names[-1]]
     if len(names) < 2:
         raise BadInput("One model has nothing to be compared with.", where="--scores",
                        next=f"Name two or more score columns, such as {names[0] if names else 'champion'},challenger.")
     return names
 
 
-def _chosen(data: Scored, method: str, name: str | None, threshold: float | None) -> tuple[Metric, str]:
-    """The metric and the method that suit the scores and each other."""
-    hard = all(np.isin(values, [0, 1]).all() for values in data.scores.values())
-    if name is None:
-        name = METHODS[method][0] if method in {"delong", "mcnemar"} else (
-            "accuracy" if hard or threshold is not None else "roc_auc")
-    fitting = {"roc_auc": "delong", "accuracy": "mcnemar"}.get(name, "bootstrap")
-    how = fitting if method == "auto" else method
-    if name not in METHODS[how]:
-        raise BadInput(f"{how} compares {METHODS[how][0]}, not {name}.", where="--method",
-                       next=f"Try: --metric {name} --method {fitting}")
-    metric = METRICS[name]
-    if metric.family is Family.LOSS:
-        for column, values in data.scores.items():
-            need_probabilities(data.where, column, values, "Compare them by --metric roc_auc.")
-    if metric.family is Family.DECISION and threshold is None:
-        for column, values in data.scores.items():
-            need_probabilities(data.where, column, values, "Say which score is a yes: --threshold T.")
-    return replace(metric, threshold=0.5 if threshold is None else threshold), how
+# -- files ----------------------------------------------------------------------------------------------------------
 
 
-def compared(data: Scored, metric: Metric, method: str, margin: float = 0.0, fold: str | None = None) -> Compared:
-    """Estimate each model and test each pair, with Holm's correction over the pairs; `fold` only for corrected-t."""
-    names = list(data.scores)
-    try:
-        if method == "corrected-t":
-            models, contrasts = _by_fold(data, metric, data.texts[str(fold)])
-        else:
-            models = {name: estimate(metric, data.labels, values) for name, values in data.scores.items()}
-            contrasts = _contrasts(data, metric, method)
-    except ValueError as problem:
-        raise BadInput(f"{str(problem)[0].upper()}{str(problem)[1:]}.", where=data.where,
-                       next="Choose more rows, another --metric or another --threshold.") from problem
-    tested = [i for i, contrast in enumerate(contrasts) if contrast.p_value is not None]
-    adjusted = dict(zip(tested, holm([contrasts[i].p_value or 0.0 for i in tested]).tolist(), strict=True))
-    pairs = []
-    for i, ((a, b), contrast) in enumerate(zip(combinations(names, 2), contrasts, strict=True)):
-        corrected = replace(contrast, p_value=adjusted.get(i))
-        pairs.append((a, b, contrast, adjusted.get(i), verdict(corrected, metric.higher_is_better, margin)))
-    return Compared(metric, method, models, tuple(pairs))
+def _of_file(files: tuple[Path, Path | None], label: str, names: list[str], asked: Wanted) -> View:
+    _fit_together(files[1], asked)
+    data = _read(files, label, names, asked)
+    if asked.method in _tables.METHODS and asked.method != "corrected-t":
+        raise BadInput(f"{asked.method} is for measurements on many data sets or folds.", where="--method",
+                       next="Leave out --label, and name one column of measurements for each model.")
+    plain = data.first.weight is None and asked.cluster is None
+    by_fold, in_time = asked.method == "corrected-t", asked.method == "diebold-mariano"
+    method = "auto" if by_fold or in_time or asked.unpaired else asked.method
+    metric, how = chosen(data, method, asked.metric, asked.threshold, plain)
+    if in_time:
+        return _in_time(data, asked, Question(metric, "diebold-mariano", asked.margin or 0.0, asked.adjust))
+    question = Question(metric, "corrected-t" if by_fold else how, asked.margin or 0.0, asked.adjust,
+                        stratified=asked.stratified, cluster=data.texts[asked.cluster] if asked.cluster else None,
+                        fold=data.texts[asked.fold] if asked.fold else None)
+    found = compared(data, question)
+    return View(_title(found), Status.DONE, parts(found, data), _actions(files, label, data))
 
 
-def _contrasts(data: Scored, metric: Metric, method: str) -> list[Contrast]:
-    columns = list(data.scores.values())
-    if method == "delong":
-        ranked = delong(data.labels, columns)
-        return [delong_contrast(ranked, a, b) for a, b in combinations(range(len(columns)), 2)]
-    if method == "mcnemar":
-        flagged = [values >= metric.threshold for values in columns]
-        return [mcnemar_test(data.labels, a, b) for a, b in combinations(flagged, 2)]
-    return [paired_bootstrap(metric, data.labels, a, b, DRAWN) for a, b in combinations(columns, 2)]
+def _fit_together(other: Path | None, asked: Wanted) -> None:
+    """Refuse options that need each other."""
+    by_fold = asked.method == "corrected-t"
+    for wrong, said, next in (
+            (by_fold and asked.fold is None, "The corrected t test needs the folds of a cross-validation.",
+             "Name the column that says in which fold a row was tested: --fold COLUMN."),
+            (asked.fold is not None and not by_fold, f"Folds are for --method corrected-t, not {asked.method}.",
+             "Leave out --fold."),
+            (asked.method == "diebold-mariano" and asked.time is None,
+             "Diebold and Mariano's test needs the time of each row.", "Name the column: --time COLUMN."),
+            (asked.time is not None and asked.method != "diebold-mariano", "Time is for --method diebold-mariano.",
+             "Leave out --time."),
+            (other is not None and (asked.id is None) == (not asked.unpaired),
+             "Do the two files hold the same rows?", "Say by which column: --id COLUMN. If they do not: --unpaired."),
+            (other is None and (asked.id is not None or asked.unpaired), "--id and --unpaired are for two files.",
+             "Name the other file: --against FILE."),
+            (asked.unpaired and asked.method != "auto", f"{asked.method} is for models on the same rows.",
+             "Leave out --method."),
+            (asked.unpaired and asked.cluster is not None, "Clusters are for models on the same rows.",
+             "Leave out --cluster."),
+            (asked.test_share is not None, "--test-share is for measurements by fold.", "Leave it out, or --label.")):
+        if wrong:
+            raise BadInput(said, next=next)
 
 
-def _by_fold(data: Scored, metric: Metric, fold: np.ndarray) -> tuple[dict[str, Estimate], list[Contrast]]:
-    """The metric in each fold; every row is tested once and trains the other folds, so n_test/n_train is 1/(J − 1)."""
-    numbers, of = np.unique(fold, return_inverse=True)
-    if numbers.size < 2:
-        raise ValueError(f"all rows are in fold {numbers[0]}")
-    values = {name: [_in_fold(metric, data.labels[of == i], scores[of == i], str(number))
-                     for i, number in enumerate(numbers)] for name, scores in data.scores.items()}
-    share = 1 / (numbers.size - 1)
-    models = {}
-    for name, each in values.items():
-        mean = corrected_t(each, share)
-        models[name] = Estimate(metric.id, mean.estimate, mean.low, mean.high, data.n, mean.method, mean.reason)
-    return models, [corrected_t(np.subtract(a, b), share) for a, b in combinations(values.values(), 2)]
+def _read(files: tuple[Path, Path | None], label: str, names: list[str], asked: Wanted) -> Beside:
+    """The models on the rows of one file, or of two."""
+    texts = tuple(name for name in (asked.cluster, asked.fold, asked.id, asked.time) if name)
+    columns = Columns(label, tuple(names), asked.weight, texts, None if asked.task == "auto" else Task(asked.task))
+    if files[1] is None:
+        return beside(files[0], columns)
+    ids = (asked.id,) if asked.id else ()
+    one = beside(files[0], replace(columns, answers=(names[0],)))
+    other = beside(files[1], replace(columns, answers=(names[1],), texts=ids, weight=asked.weight if asked.unpaired
+                                     else None))
+    told = (names[0], names[1]) if names[0] != names[1] else (
+        f"{files[0].stem}.{names[0]}", f"{files[1].stem}.{names[1]}")
+    if told[0] == told[1]:
+        told = (str(files[0]), str(files[1]))
+    return joined(one, other, asked.id, told) if asked.id else apart(one, other, told)
 
 
-def _in_fold(metric: Metric, labels: np.ndarray, scores: np.ndarray, number: str) -> float:
-    value, reason = metric_value(metric, labels, scores)
-    if value is None:
-        raise ValueError(f"fold {number} has no {metric.id}: {reason}")
-    return value
+def _in_time(data: Beside, asked: Wanted, question: Question) -> View:
+    """Losses in the order of time, whose neighbours resemble each other."""
+    if question.metric.family not in (Family.LOSS, Family.ERROR) or question.metric.id in ("rmse", "r2", "spearman"):
+        raise BadInput(f"{question.metric.id} is no mean over rows.", where="--metric",
+                       next="Try: --metric mae, or --metric brier")
+    ordered = sorted_by(data, np.argsort(data.texts[str(asked.time)], kind="stable").tolist())
+    found = compared(ordered, replace(question, method="diebold-mariano"))
+    return View(_title(found), Status.DONE, parts(found, ordered))
 
 
-def parts(found: Compared, data: Scored, margin: float) -> tuple[Part, ...]:
-    """What a comparison shows: the facts, the models, the pairs, the ROC curves."""
+def _of_measurements(file: Path, names: list[str], asked: Wanted) -> View:
+    """Models measured on many data sets or folds."""
+    question = Question(_tables.metric_named(asked.metric), asked.method, asked.margin or 0.0, asked.adjust)
+    data = _tables.measurements(file, tuple(names), question, asked.test_share)
+    found, ranked = _tables.compared(data)
+    facts: dict[str, Cell] = {"metric": question.metric.id, "method": found.question.method,
+                              "better_is": "higher" if question.metric.higher_is_better else "lower",
+                              "rows": data.values.shape[0], "margin": question.margin}
+    shown: list[Part] = []
+    if ranked is not None:
+        facts |= {"chi_square": ranked.statistic, "f": ranked.f, "p_value": ranked.p_value,
+                  "critical_difference": ranked.critical}
+        table, picture = _tables.ranks_of(data.names, ranked)
+        shown = [picture, table]
+    said = [Text(_tables.WHY[found.question.method]), *(Text(note) for note in found.notes)]
+    return View(_title(found), Status.DONE, (
+        Facts(facts), *(shown or [forest(found)]), _models_table(found), pairs_table(found), *said, *_reasons(found)))
+
+
+# -- a declared model -----------------------------------------------------------------------------------------------
+
+
+def _of_model(session: Session, text: str, asked: Wanted) -> View:
+    """A version against the champion, or the one named; what is not asked for is as it is declared."""
+    if asked.fold is not None or asked.method in (*_tables.METHODS, "diebold-mariano"):
+        raise BadInput("A model's versions were tested once, not in folds.",
+                       next="Leave out --fold and --method corrected-t.")
+    mine = version(session, text)
+    rival, rows = _beside(session, mine, asked.against)
+    names = (f"{mine.trained.subject}@{rival.version}", mine.name)
+    data = Beside(" and ".join(names), {names[0]: rows.theirs, names[1]: rows.mine}, {}, rows.n)
+    metric, how = chosen(data, asked.method, asked.metric or _usual(mine, asked.method), _threshold(mine, asked),
+                         data.first.weight is None)
+    margin = mine.model.margin if asked.margin is None else asked.margin
+    asks = looks.question(metric.id, metric.threshold if metric.family is Family.DECISION
+                          and metric.threshold != mine.model.threshold else None)
+    judged, other = (rival, mine.trained) if mine.serves else (mine.trained, rival)  # the same question, turned about
+    look = looks.Look(judged.version, asks, "" if _serves(mine, other) else other.version)
+    known = _looks(session, mine, look)
+    found = compared(data, Question(metric, how, margin, asked.adjust, max(len(known), 1), asked.stratified))
+    _keep(session, mine, look, (rows, rival, found.pairs[0]))
+    told: dict[str, Cell] = {"champion" if _serves(mine, rival) else "rival": rival.version,
+                             "version": mine.trained.version, "source": rows.source, "data": rows.data,
+                             "looks": max(len(known), 1)}
+    few = [Text(f"Only {rows.n} rows were scored by both; the gate asks for {gates.FEWEST}.")] * (rows.n < gates.FEWEST)
+    return View(_title(found), Status.DONE, (Facts(told), *parts(found, data, [*_looked(mine, known, found), *few])), (
+        *(Action(f"Evaluate {name}", ("evaluate", name)) for name in reversed(names)),
+        *([Action("Is it calibrated?", ("calibration", mine.name))] if data.task is Task.BINARY else []),
+        *([] if mine.serves else [Action("Promote it", ("promote", mine.name))])))
+
+
+def _threshold(mine: Version, asked: Wanted) -> float | None:
+    return mine.model.threshold if asked.threshold is None else asked.threshold
+
+
+def _serves(mine: Version, rival: Trained) -> bool:
+    return rival.version == mine.state.champion
+
+
+def _usual(mine: Version, method: str) -> str | None:
+    """The metric that the method implies, else the one that the version was ranked by in training."""
+    if method == "delong" or method in FORMS:
+        return None
+    known = str(mine.trained.detail.get("metric", ""))
+    return known if known in METRICS else "mae" if known == "mase" else None
+
+
+def _beside(session: Session, mine: Version, against: str | None) -> tuple[Trained, rivals.Shared]:
+    """The champion, or the version named, and the rows that both answered; refused where there are none."""
+    name = mine.trained.subject
+    rival = mine.state.trained("champion") if against is None else version(session, against).trained
+    if rival is None:
+        raise NotFound(f"'{name}' has no champion to compare {mine.name} with.",
+                       next=f"Try: mlops-tui evaluate {mine.name}")
+    if rival.subject != name:
+        raise BadInput(f"{rival.subject} is another model than {name}.", where="--against",
+                       next=f"Name a version: --against {name}@{next(iter(mine.state.versions))}")
+    if rival.version == mine.trained.version:
+        said = f"{mine.name} is the champion: there is nothing to compare it with." if against is None else \
+            f"{mine.name} cannot be compared with itself."
+        raise BadInput(said, where=f"versions: {', '.join(mine.state.versions)}",
+                       next=f"Name another version, or try: mlops-tui train {name}")
+    rows = rivals.shared(session, mine.model, mine.trained, rival)
+    if not rows.n or (rows.one_class and rows.mine.task is not Task.REGRESSION):
+        said = f"All {rows.n} rows that both have scored have the label {_label(rows.mine)}." if rows.n else \
+            f"{name}@{rival.version} has scored none of the test rows of {mine.name} unseen."
+        raise BadInput(said, where=f"{mine.scores.dataset}@{mine.scores.id[:12]}",
+                       next=_more_rows(session, mine, rival))
+    return rival, rows
+
+
+def _label(answers: Answers) -> str:
+    number = int(answers.label[0])
+    return answers.classes[number] if answers.classes else str(number)
+
+
+def _more_rows(session: Session, mine: Version, rival: Trained) -> str:
+    """What makes the two comparable."""
+    how, way = rivals.way_out(session, mine.model, mine.trained, rival)
+    return f"{how[:1].upper()}{how[1:]}: mlops-tui {' '.join(way)}"
+
+
+def _looks(session: Session, mine: Version, look: looks.Look) -> tuple[looks.Look, ...]:
+    """The looks at the version's test days, this one among them; none where the days are not known."""
+    days = looks.holdout_of(mine.trained)
+    return () if days is None else looks.with_this(
+        looks.looks(session.ledger.entries("trained", "looked"), days), look)
+
+
+def _keep(session: Session, mine: Version, look: looks.Look,
+          asked: tuple[rivals.Shared, Trained, Pair]) -> None:
+    """Let the history know the question, once for the same rows."""
+    rows, rival, pair = asked
+    fact = Looked(subject=mine.trained.subject, version=look.version, question=look.question, rival=look.rival,
+                  against=rival.version, n=rows.n, p_value=finite(pair.contrast.p_value), verdict=pair.verdict.value,
+                  data=rows.data)
+    known = [entry.fact for entry in session.ledger.entries("looked", subject=fact.subject)]
+    if not any(isinstance(each, Looked) and (each.version, each.question, each.against, each.data) == (
+            fact.version, fact.question, fact.against, fact.data) for each in known):
+        session.ledger.append(fact)
+
+
+def _looked(mine: Version, known: Sequence[looks.Look], found: Compared) -> list[Text]:
+    """How often the test days were looked at, and what that costs."""
+    days = looks.holdout_of(mine.trained)
+    if days is None or not known:
+        return []
+    price = looks.price(len(known), found.pairs[0].judgement.level)
+    return [Text(f"{looks.told(known, days)} {price}".strip())]
+
+
+# -- view -----------------------------------------------------------------------------------------------------------
+
+
+def parts(found: Compared, data: Beside, more: Sequence[Text] = ()) -> tuple[Part, ...]:
+    """What a comparison shows: the facts, the differences as a picture, models and pairs, why so, the ROC curves."""
+    question, first = found.question, data.first
     facts: dict[str, Cell] = {
-        "metric": found.metric.id, "method": found.method,
-        "better_is": "higher" if found.metric.higher_is_better else "lower",
-        "rows": data.n, "positives": int(data.labels.sum()), "without_label": data.rows - data.n, "margin": margin}
-    if found.metric.family is Family.DECISION:
+        "metric": found.metric.id, "method": question.method if data.paired else "unpaired",
+        "better_is": "higher" if found.metric.higher_is_better else "lower", "rows": data.n}
+    if data.task is Task.BINARY:
+        facts["positives"] = int(first.label.sum())
+    facts |= {"without_label": data.rows - data.n if data.paired else 0, "margin": question.margin}
+    if first.weight is not None:
+        facts["effective_rows"] = round(first.effective, 1)
+    if data.task is Task.BINARY and found.metric.family is Family.DECISION:
         facts["threshold"] = found.metric.threshold
-    if found.method == "bootstrap":
-        facts |= {"seed": DRAWN.seed, "resamples": DRAWN.resamples}
-    models = Table.of("models", [_model_row(name, each) for name, each in found.models.items()], "model", "metric",
-                      Column("value", digits=4), Column("low", digits=4), Column("high", digits=4), title="Models")
-    pairs = Table.of("pairs", [_pair_row(*pair) for pair in found.pairs], *PAIR_COLUMNS,
-                     title=f"Pairs by {found.metric.id}: the verdict is about b, p is Holm's")
-    curves = {name: roc_curve(data.labels, scores) for name, scores in data.scores.items()}
+    if question.method == "bootstrap":
+        facts |= {"seed": question.resampling.seed, "resamples": question.resampling.resamples}
+    if len(found.pairs) > 1:
+        facts["adjusted"] = question.adjust
+    said = [Text(why(question, data.paired)), *(Text(note) for note in found.notes), *_reasons(found),
+            *(Text(words) for each in found.pairs if (words := power_words(each, data.n, question.margin)))]
+    return (Facts(facts), forest(found), _models_table(found), pairs_table(found), *said, *more, *_curves(found, data))
+
+
+def _curves(found: Compared, data: Beside) -> list[Series]:
+    if found.metric.family is not Family.RANKING or data.task is not Task.BINARY or not data.paired:
+        return []
+    curves = {name: roc_curve(each.label, each.given) for name, each in data.models.items()}
     first = next(iter(curves))
-    drawn = [roc_against(curves[first], curves[name], (first, name)) for name in curves if name != first]
-    notes = [Text(f"{a}, {b}: {contrast.reason}.") for a, b, contrast, *_ in found.pairs if contrast.reason]
-    return (Facts(facts), models, pairs, *notes, *(drawn if found.metric.family is Family.RANKING else ()))
+    return [roc_against(curves[first], curves[name], (first, name)) for name in curves if name != first]
+
+
+def _reasons(found: Compared) -> list[Text]:
+    return [Text(f"{each.a}, {each.b}: {each.contrast.reason}.") for each in found.pairs if each.contrast.reason]
+
+
+def forest(found: Compared) -> Series:
+    """Each difference with its interval; one that leaves 0 out is a difference."""
+    return Series("differences", "interval", tuple(f"{each.a} − {each.b}" for each in found.pairs),
+                  tuple(finite(each.contrast.estimate) for each in found.pairs),
+                  tuple(finite(each.contrast.low) for each in found.pairs),
+                  tuple(finite(each.contrast.high) for each in found.pairs),
+                  title=f"Differences in {found.metric.id}, 95 % intervals", x_label="pair", y_label=found.metric.id)
+
+
+def _models_table(found: Compared) -> Table:
+    return Table.of("models", [_model_row(name, each) for name, each in found.models.items()], "model", "metric",
+                    Column("value", digits=4), Column("low", digits=4), Column("high", digits=4), title="Models")
+
+
+def pairs_table(found: Compared) -> Table:
+    """Every pair: difference, test and verdict."""
+    paid = {"holm": "Holm's", "bh": "Benjamini and Hochberg's", "none": "not adjusted"}[found.question.adjust]
+    paid = "Nemenyi's" if found.question.method == "friedman" else paid
+    times = f" × {found.question.looks} looks" if found.question.looks > 1 else ""
+    return Table.of("pairs", [_pair_row(pair) for pair in found.pairs], *PAIR_COLUMNS,
+                    title=f"Pairs by {found.metric.id}: the verdict is about b, p is {paid}{times}")
 
 
 def _model_row(name: str, each: Estimate) -> Row:
@@ -260,26 +413,28 @@ def _model_row(name: str, each: Estimate) -> Row:
             "high": finite(each.high), "n": each.n, "method": each.method, "reason": each.reason}
 
 
-def _pair_row(a: str, b: str, contrast: Contrast, adjusted: float | None, judged: Verdict) -> Row:
-    return {"a": a, "b": b, "method": contrast.method, "estimate": finite(contrast.estimate),
+def _pair_row(pair: Pair) -> Row:
+    contrast, judged = pair.contrast, pair.judgement
+    return {"a": pair.a, "b": pair.b, "method": contrast.method, "estimate": finite(contrast.estimate),
             "low": finite(contrast.low), "high": finite(contrast.high), "statistic": finite(contrast.statistic),
-            "p_value": finite(contrast.p_value), "p_adjusted": finite(adjusted), "verdict": judged.value,
-            "reason": contrast.reason}
+            "p_value": finite(contrast.p_value), "p_adjusted": finite(pair.p_adjusted),
+            "verdict": pair.verdict.value, "no_worse": judged.no_worse, "margin_low": finite(judged.low),
+            "margin_high": finite(judged.high), "margin_level": judged.level, "reason": contrast.reason}
 
 
 def _title(found: Compared) -> str:
-    a, b, contrast, _, judged = found.pairs[0]
+    pair = found.pairs[0]
     if len(found.pairs) > 1:
         best = [name for name in found.models if any(
-            (pair[1] == name and pair[4] is Verdict.BETTER) or (pair[0] == name and pair[4] is Verdict.WORSE)
-            for pair in found.pairs)]
+            (each.b == name and each.verdict is Verdict.BETTER) or (each.a == name and each.verdict is Verdict.WORSE)
+            for each in found.pairs)]
         won = "; ".join(_beaten(found, name) for name in best) or "none is better than another"
         return f"{len(found.models)} models by {found.metric.id}: {won}"
-    if judged is Verdict.INCONCLUSIVE:
-        return f"{b} against {a} by {found.metric.id}: inconclusive"
+    if pair.verdict is Verdict.INCONCLUSIVE:
+        return f"{pair.b} against {pair.a} by {found.metric.id}: inconclusive"
     said = {Verdict.BETTER: "is better than", Verdict.WORSE: "is worse than",
-            Verdict.EQUIVALENT: "is equivalent to"}[judged]
-    return f"{b} {said} {a}: its {found.metric.id} is {_apart(-contrast.estimate)}"
+            Verdict.EQUIVALENT: "is equivalent to"}[pair.verdict]
+    return f"{pair.b} {said} {pair.a}: its {found.metric.id} is {_apart(-pair.contrast.estimate)}"
 
 
 def _apart(difference: float) -> str:
@@ -288,11 +443,16 @@ def _apart(difference: float) -> str:
 
 def _beaten(found: Compared, winner: str) -> str:
     """Which models one is better than, and by how much of the metric."""
-    lost = [(b if a == winner else a, abs(contrast.estimate)) for a, b, contrast, _, judged in found.pairs
-            if (b == winner and judged is Verdict.BETTER) or (a == winner and judged is Verdict.WORSE)]
+    lost = [(each.b if each.a == winner else each.a, abs(each.contrast.estimate)) for each in found.pairs
+            if (each.b == winner and each.verdict is Verdict.BETTER)
+            or (each.a == winner and each.verdict is Verdict.WORSE)]
     return f"{winner} is better than {' and '.join(f'{name} by {by:.4f}' for name, by in lost)}"
 
 
-def _actions(file: Path, label: str, found: Compared) -> tuple[Action, ...]:
-    return tuple(Action(f"Evaluate {name}", ("evaluate", str(file), "--label", label, "--score", name))
-                 for name in list(found.models)[:3])
+def _actions(files: tuple[Path, Path | None], label: str, data: Beside) -> tuple[Action, ...]:
+    """The evaluation of each model of one file whose answers are probabilities."""
+    if files[1] is not None or data.task is not Task.BINARY:
+        return ()
+    usual = [name for name, each in data.models.items() if each.given.min() >= 0 and each.given.max() <= 1]
+    return tuple(Action(f"Evaluate {name}", ("evaluate", str(files[0]), "--label", label, "--score", name))
+                 for name in usual[:3])

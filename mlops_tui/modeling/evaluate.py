@@ -1,150 +1,217 @@
-"""How good a model is: ranking, decisions and calibration with intervals, on the whole and by group."""
+"""How good a model is: its metrics with intervals, on the whole and by slice, judged by its criteria."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
 
-from mlops_tui.analysis.evaluation import Evaluation, Group, evaluation
-from mlops_tui.analysis.interval import Estimate
+from mlops_tui import looks
+from mlops_tui.analysis.answers import Answers, Task
+from mlops_tui.analysis.cost import Costs
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
-from mlops_tui.modeling._heldout import Version, finding, grouped, judged, of_file, small_enough, tested, version
-from mlops_tui.modeling._pictures import reliability_diagram, roc_line
-from mlops_tui.modeling._scored import need_probabilities, scored
+from mlops_tui.modeling._answered import Asked, answered
+from mlops_tui.modeling._costs import money_of
+from mlops_tui.modeling._evaluated import (
+    Evaluated,
+    classes_table,
+    evaluated,
+    facts,
+    metrics_table,
+    slices_parts,
+    status,
+    title,
+    warnings,
+)
+from mlops_tui.modeling._heldout import Version, columns_of, finding, judged, own_answers, small_enough, version
+from mlops_tui.modeling._pictures import FIRST, PICTURES, costs
+from mlops_tui.modeling._scored import need_probabilities
 from mlops_tui.moments import told
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, finite
+from mlops_tui.view import Action, Column, Facts, Part, Row, Status, Table, Text, View, worst
+from store.columns import Texts
 
+FILES = (".parquet", ".csv", ".json")
 MOST = 1000   # groups: a column with more is no grouping
-GROUPS = 100  # the largest that are shown
-FEW = 10      # rows of a class below which intervals are only a rough guide
-GROUP_COLUMNS = ("group", "n", Column("prevalence", share=True), Column("mean_score", "mean score", share=True),
-                 Column("roc_auc", "ROC AUC", digits=3), Column("roc_auc_low", "low", digits=3),
-                 Column("roc_auc_high", "high", digits=3), Column("precision", digits=3), Column("recall", digits=3),
-                 Column("brier", digits=4))
+DRAWN = (*(name for each in PICTURES.values() for name in each), "cost")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What of an evaluation is wanted beyond the whole."""
+
+    threshold: float | None
+    groups: Sequence[str]
+    pictures: Sequence[str]
 
 
 @measure
 @click.argument("what")
-@click.option("--label", default=None, help="File: column of 0 and 1, or true and false.")
-@click.option("--score", default=None, help="File: column with the probability of a 1.")
+@click.option("--label", default=None, help="File: column with what came.")
+@click.option("--score", default=None, help="File: column with the probability of a yes.")
+@click.option("--prediction", default=None, help="File: column with the class, or the number, that was given.")
+@click.option("--probability", multiple=True, metavar="CLASS=COLUMN",
+              help="File: column with the probability of a class; once for each.")
+@click.option("--weight", default=None, help="File: column with what each row counts. A model declares its own.")
+@click.option("--task", type=click.Choice(["auto", *(each.value for each in Task)]), default="auto", show_default=True,
+              help="File: what is predicted; auto: told by the columns.")
 @click.option("--threshold", type=float, default=None,
               help="File: a score at or above it is a yes; 0.5 by default. A model declares its own.")
-@click.option("--group", default=None, help="Column (of a model, one of its features) whose values are evaluated each.")
-def evaluate(session: Session, what: str, label: str | None, score: str | None, threshold: float | None,
-             group: str | None) -> View:
-    """Evaluate WHAT: the scores in a file against its labels, or MODEL[@VERSION] on the test rows it has not seen.
+@click.option("--group", multiple=True,
+              help="Column (of a model, one of its features) whose values are evaluated each; may be repeated.")
+@click.option("--picture", multiple=True, type=click.Choice(["all", *DRAWN]), help="Draw these, or all there are.")
+def evaluate(session: Session, what: str, label: str | None, score: str | None, prediction: str | None,
+             probability: tuple[str, ...], weight: str | None, task: str, threshold: float | None,
+             group: tuple[str, ...], picture: tuple[str, ...]) -> View:
+    """Evaluate WHAT: the answers in a file against its labels, or MODEL[@VERSION] on the test rows it has not seen.
 
-    A model's version (the challenger, else the champion) is judged by the criteria of its declaration.
+    Yes or no (--score), several classes (--prediction or --probability) or numbers (--prediction). A model's version
+    (the challenger, else the champion) is judged by the criteria of its declaration, and by each of its `slices:`.
 
     \b
     Example: mlops-tui evaluate scored.parquet --label late --score challenger --threshold 0.3 --group origin
+             mlops-tui evaluate rows.csv --label kind --probability cat=p_cat --probability dog=p_dog
+             mlops-tui evaluate rows.csv --label minutes --prediction guess --weight passengers
              mlops-tui evaluate flights-delay@challenger --group carrier
     """
-    if not of_file(what, label=label, score=score):
-        return _of_model(session, what, threshold, group)
-    return _of_file(local_path(session, what), str(label), str(score), 0.5 if threshold is None else threshold, group)
+    wanted = Wanted(threshold, tuple(dict.fromkeys(group)), picture)
+    if not _is_file(what, label, (score, prediction, *probability, weight)):
+        if task != "auto":
+            raise BadInput("The task of a model is declared.", next="Leave out --task.")
+        return _of_model(session, what, wanted)
+    asked = Asked(str(label), score, prediction, _columns(probability), weight, None if task == "auto" else Task(task))
+    return _of_file(local_path(session, what), asked, wanted)
 
 
-def _of_file(file: Path, label: str, score: str, threshold: float, group: str | None) -> View:
-    data = scored(file, label, [score], [group] if group else [])
-    need_probabilities(data.where, score, data.scores[score],
-                       "To judge the order alone: mlops-tui compare. Else turn them into probabilities first.")
-    groups = data.texts[group] if group else None
-    if group and groups is not None:
-        small_enough(groups, group, data.where, MOST)
-    found = evaluation(data.labels, data.scores[score], threshold, groups)
-    argv = (str(file), "--label", label, "--score", score)
-    return View(title(score, found), status(found), (
-        Facts({"score": score, **facts(found), "without_label": data.rows - data.n}), *parts(found)),
-        (Action("Calibration", ("calibration", *argv)),))
+def _is_file(what: str, label: str | None, answered_by: Sequence[str | None]) -> bool:
+    """Whether WHAT is a file, which needs a label; a declared model has no such options."""
+    named = Path(what).suffix.lower() in FILES or label is not None or any(answered_by)
+    if named and label is None:
+        raise BadInput("A file needs --label, and what the model answered: --score, --prediction or --probability.",
+                       next="A declared model needs none of them.")
+    return named
 
 
-def _of_model(session: Session, text: str, threshold: float | None, group: str | None) -> View:
+def _columns(probability: Sequence[str]) -> Mapping[str, str]:
+    """Column by class of `CLASS=COLUMN`; the last = divides, for a class may hold one."""
+    found: dict[str, str] = {}
+    for each in probability:
+        name, separator, column = each.rpartition("=")
+        if not separator or not name or not column:
+            raise BadInput(f"'{each}' is no CLASS=COLUMN.", where="--probability",
+                           next="Write --probability cat=p_cat.")
+        if name in found:
+            raise BadInput(f"The class '{name}' is given twice.", where="--probability", next="Give each class once.")
+        found[name] = column
+    return found
+
+
+def _of_file(file: Path, asked: Asked, wanted: Wanted) -> View:
+    data = answered(file, asked, wanted.groups)
+    for name, values in data.texts.items():
+        small_enough(values, name, data.where, MOST)
+    found = _evaluated(data.answers, 0.5 if wanted.threshold is None else wanted.threshold, "", data.texts, data.where)
+    name = asked.score or asked.prediction or "probabilities"
+    told_of = {"score": name, **facts(found), "without_label": data.unlabelled,
+               **({"without_weight": data.weightless} if data.weightless else {})}
+    notes = [Text(each) for each in data.notes]
+    argv = (str(file), "--label", asked.label, "--score", name)
+    actions = (Action("Calibration", ("calibration", *argv)),) if found.binary is not None else ()
+    return View(_sentence(title(name, found), found), worst(status(found), Status.DONE),
+                (*warnings(found), *notes, *_body(found, wanted, Facts(told_of))), actions)
+
+
+def _evaluated(answers: Answers, threshold: float, deciding: str, columns: Mapping[str, Texts],
+               where: str) -> Evaluated:
+    try:
+        return evaluated(answers, threshold, deciding, columns)
+    except ValueError as problem:
+        raise BadInput(f"{str(problem)[0].upper()}{str(problem)[1:]}.", where=where,
+                       next="Choose more rows, or another --weight.") from problem
+
+
+def _of_model(session: Session, text: str, wanted: Wanted) -> View:
     """A version on its own test rows at the declared threshold, judged by the declared criteria; kept as a finding."""
     chosen = version(session, text)
     name, trained = chosen.name, chosen.trained
-    if threshold is not None:
+    if wanted.threshold is not None:
         raise BadInput(f"The threshold of {trained.subject} is declared: {chosen.model.threshold:g}.",
                        where=str(session.declared().path_of("model", trained.subject)),
                        next="Change `threshold:` there, and leave out --threshold.")
-    labels, scores = tested(session, chosen)
-    need_probabilities(name, trained.candidate, scores, "Let the candidate give probabilities, and train it again.")
-    groups = grouped(session, chosen, group) if group else None
-    if group and groups is not None:
-        small_enough(groups, group, name, MOST)
-    found = evaluation(labels, scores, chosen.model.threshold, groups)
-    rows = judged(chosen.model, found)
+    answers = own_answers(session, chosen)
+    if answers.task is Task.BINARY:
+        need_probabilities(name, trained.candidate, answers.given,
+                           "Let the candidate give probabilities, and train it again.")
+    columns = columns_of(session, chosen, wanted.groups)
+    for column, values in columns.items():
+        small_enough(values, column, name, MOST)
+    found = _evaluated(answers, chosen.model.threshold, chosen.deciding, columns, name)
+    rows = judged(session, chosen, found)
     met = f", {sum(row['verdict'] == 'met' for row in rows)} of {len(rows)} criteria met" if rows else ""
-    kept = finding(session, chosen, found, rows, f"{title(name, found)}{met}")
-    session.ledger.append(kept)
-    criteria = Table.of("criteria", rows, "metric", Column("limit", digits=4), Column("value", digits=4),
-                        Column("low", digits=4), Column("high", digits=4), "verdict", "reason", title="Criteria")
+    said = _sentence(f"{title(name, found)}{met}", found)
     shown = {"version": trained.version, "candidate": trained.candidate, **facts(found),
              "test_from": told(str(trained.detail.get("test_from") or "")), "scores": chosen.scores.id}
-    return View(kept.title, Status(kept.status), (Facts(shown), *([criteria] if rows else []), *parts(found)),
-                _next(chosen))
+    body = _body(found, wanted, Facts(shown), money_of(chosen.model) if found.binary is not None else None)
+    kept = finding(session, chosen, found, rows, said)
+    session.ledger.append(kept)
+    notes = (*warnings(found), *_looked(session, chosen), *_undeclared(chosen, columns))
+    return View(kept.title, Status(kept.status), (*notes, *_criteria(rows), *body), _next(chosen, found))
 
 
-def _next(chosen: Version) -> tuple[Action, ...]:
+def _looked(session: Session, chosen: Version) -> list[Text]:
+    """A warning where others have looked at these test rows: the best of many looks is no fair picture."""
+    days = looks.holdout_of(chosen.trained)
+    found = looks.looks(session.ledger.entries("trained", "looked"), days) if days is not None else ()
+    return [Text(looks.told(found, days))] if days is not None and len(found) > 1 else []
+
+
+def _undeclared(chosen: Version, columns: Mapping[str, Texts]) -> list[Text]:
+    """Declared slices that the version's training rows do not have."""
+    missing = [each for each in chosen.model.slices if each not in columns]
+    return [Text(f"Declared as slices, but not among the training rows of {chosen.name}: {', '.join(missing)}.")] \
+        if missing else []
+
+
+def _criteria(rows: Sequence[Row]) -> list[Table]:
+    if not rows:
+        return []
+    why = () if all(row["verdict"] == "met" for row in rows) else ("reason",)
+    return [Table.of("criteria", rows, "metric", Column("limit", digits=4), Column("value", digits=4),
+                     Column("low", digits=4), Column("high", digits=4), "verdict", *why, title="Criteria")]
+
+
+def _sentence(said: str, found: Evaluated) -> str:
+    """The title, with the slices that are worse than the rest."""
+    worse = found.worse
+    if not worse:
+        return said
+    named = " and ".join(f"{each.column} {each.name}" for each in worse[:2])
+    more = f" and {len(worse) - 2} more" if len(worse) > 2 else ""
+    return f"{said}; worse where {named}{more}"
+
+
+def _body(found: Evaluated, wanted: Wanted, told_of: Facts,
+          money: tuple[Costs, str] | None = None) -> tuple[Part, ...]:
+    """Metrics, classes, slices, the counts behind them, pictures."""
+    drawn = PICTURES[found.answers.task]
+    chosen = [name for name in drawn if name in (wanted.pictures or FIRST) or "all" in wanted.pictures]
+    known = (*drawn, "all", *(["cost"] if money is not None else []))
+    for name in wanted.pictures:
+        if name not in known:
+            raise BadInput(f"There is no picture '{name}' of this {found.answers.task} model.",
+                           next="Declare `costs:` in the model." if name == "cost" else
+                           f"Pictures: {', '.join(known)}.")
+    pictures = [drawn[name](found.answers) for name in chosen]
+    if money is not None and (not wanted.pictures or {"cost", "all"} & {*wanted.pictures}):
+        pictures.append(costs(found.answers, *money, found.threshold))
+    return (metrics_table(found), *classes_table(found), *slices_parts(found), told_of, *pictures)
+
+
+def _next(chosen: Version, found: Evaluated) -> tuple[Action, ...]:
     """Where to go from a version: beside the champion where it is another, its calibration, its promotion."""
     rival = Action("Beside the champion", ("compare", chosen.name))
     return (*([rival] if chosen.state.champion and not chosen.serves else []),
-            Action("Is it calibrated?", ("calibration", chosen.name)),
-            *([] if chosen.serves else [Action("Promote it", ("promote", chosen.name))]))
-
-
-def title(name: str, found: Evaluation) -> str:
-    """The evaluation in one line."""
-    auc = found.metric("roc_auc")
-    return f"{name}: ROC AUC {auc.value:.3f} [{auc.low:.3f}, {auc.high:.3f}] on {found.n} rows"
-
-
-def status(found: Evaluation) -> Status:
-    """A warning where a constant answer would be right more often."""
-    return Status.WARN if found.no_better_than_majority else Status.DONE
-
-
-def facts(found: Evaluation) -> dict[str, Cell]:
-    """What was evaluated, at which threshold, with the four counts."""
-    cells = found.confusion
-    return {"rows": found.n, "positives": found.positives, "prevalence": found.prevalence,
-            "threshold": found.threshold, "ece": found.ece, "true_positives": cells.tp, "false_positives": cells.fp,
-            "false_negatives": cells.fn, "true_negatives": cells.tn}
-
-
-def parts(found: Evaluation) -> tuple[Part, ...]:
-    """What an evaluation shows: warnings, metrics, groups, ROC curve, reliability diagram."""
-    metrics = Table.of("metrics", [_metric_row(each) for each in found.metrics], "metric", Column("value", digits=4),
-                       Column("low", digits=4), Column("high", digits=4), "n", "reason", title="Metrics")
-    groups = Table.of("groups", [_group_row(group) for group in found.groups[:GROUPS]], *GROUP_COLUMNS,
-                      title="By group", total=len(found.groups))
-    return (*_warnings(found), metrics, *([groups] if found.groups else []), roc_line(found.curve),
-            reliability_diagram(found.bins))
-
-
-def _warnings(found: Evaluation) -> list[Text]:
-    said = []
-    if found.no_better_than_majority:
-        share = max(found.prevalence, 1 - found.prevalence)
-        said.append(Text(f"A constant answer would be right in {share:.1%} of the rows, more often than this model at "
-                         f"threshold {found.threshold:g}."))
-    rare = min(found.positives, found.n - found.positives)
-    if rare < FEW:
-        said.append(Text(f"Only {rare} rows of one class: take the intervals as a rough guide."))
-    return said
-
-
-def _metric_row(each: Estimate) -> Row:
-    return {"metric": each.metric, "value": finite(each.value), "low": finite(each.low), "high": finite(each.high),
-            "n": each.n, "method": each.method, "reason": each.reason}
-
-
-def _group_row(group: Group) -> Row:
-    row: dict[str, Cell] = {"group": group.name, "n": group.n, "positives": group.positives,
-                            "prevalence": group.positives / group.n, "mean_score": group.mean_score}
-    for each in group.metrics:
-        row |= {each.metric: finite(each.value), f"{each.metric}_low": finite(each.low),
-                f"{each.metric}_high": finite(each.high)}
-    reasons = [f"{each.metric}: {each.reason}" for each in group.metrics if each.reason]
-    return {**row, "reason": "; ".join(reasons)}
+            *([Action("Is it calibrated?", ("calibration", chosen.name))] if found.binary is not None else []),
+            *([] if chosen.serves else [Action("Promote it", ("promote", chosen.name))]),
+            *([Action("More pictures", ("evaluate", chosen.name, "--picture", "all"))] if found.binary else []))

@@ -1,6 +1,6 @@
 """Train and test rows apart in time, so that no training row knows anything of a test row."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -8,13 +8,12 @@ import numpy as np
 
 from mlops_tui.analysis.split import Fold, Layout, Scheme, Spans, overlap_count, roles, time_folds
 from mlops_tui.capability import LocalPath, TargetPath, measure
-from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput
+from mlops_tui.modeling._spans import MICROSECOND, distance, timed
 from mlops_tui.session import Session
 from mlops_tui.view import Cell, Column, Facts, Row, Series, Status, Table, View
-from store.columns import ReadFile, read_columns, write_columns
+from store.columns import write_columns
 
-MICROSECOND = timedelta(microseconds=1)
 STRETCHES = 48  # of time in the picture
 
 
@@ -39,69 +38,18 @@ def split(session: Session, file: Path, time: str, label_end: str | None, gap: s
     \b
     Example: mlops-tui split flights.parquet --time sched_dep --label-end arrived --gap 12h --folds 4 --out folds.csv
     """
-    end = label_end or time
-    read = read_columns(file, list(dict.fromkeys([time, end])), [group] if group else [])
-    if not read.rows:
-        raise BadInput(f"'{file.name}' has columns but no rows.", where=read.where, next="Name a file with data.")
-    spans = Spans(_times(read, time), _times(read, end),
-                  np.unique(read.texts[group], return_inverse=True)[1] if group else None)
-    stamps = _stamps(read, time, end)
+    found = timed(file, time, label_end, group)
     chosen = Scheme(scheme) if scheme else Scheme.K_FOLD if embargo else Scheme.WALK_FORWARD
-    layout = Layout(folds, chosen, _span(gap, stamps, "--gap"), _span(embargo or "0s", stamps, "--embargo"), rolling)
+    layout = Layout(folds, chosen, distance(gap, found.stamps, "--gap"),
+                    distance(embargo or "0s", found.stamps, "--embargo"), rolling)
     try:
-        made = time_folds(spans, layout)
+        made = time_folds(found.spans, layout)
     except ValueError as problem:
-        raise BadInput(f"{str(problem)[0].upper()}{str(problem)[1:]}.", where=read.where,
+        raise BadInput(f"{str(problem)[0].upper()}{str(problem)[1:]}.", where=found.where,
                        next="Check the columns, --folds, --gap and --embargo.") from problem
     if out is not None:
         write_columns(out, _long(made))
-    return _view(made, spans, layout, stamps)
-
-
-def _stamps(read: ReadFile, time: str, end: str) -> bool:
-    """Whether the times are stamps rather than numbers; BadInput where one is and the other is not."""
-    kinds = {read.columns[name].field.kind for name in (time, end)}
-    if len(kinds) > 1:
-        raise BadInput(f"'{time}' and '{end}' must both be times, or both whole numbers.", where=read.where,
-                       next="Give them the same type.")
-    return kinds == {"time"}
-
-
-def _times(read: ReadFile, name: str) -> np.ndarray:
-    """The column as int64: microseconds of stamps, or whole numbers; BadInput for anything else, and for nulls."""
-    column = read.columns[name]
-    if column.field.kind not in {"time", "numeric"}:
-        raise BadInput(f"'{name}' is no time: the column is {column.field.type}.", where=read.where,
-                       next="Store it as a timestamp, a date or a whole number.")
-    if column.missing.any():
-        row = int(np.argmax(column.missing))
-        raise BadInput(f"{int(column.missing.sum())} rows have no '{name}'.", where=f"{read.where}, row {row} (from 0)",
-                       next="Leave them out, or fill them in.")
-    values = column.values.astype(np.int64) if column.field.kind == "time" else _whole(read.where, name, column.values)
-    return np.asarray(values, dtype=np.int64)
-
-
-def _whole(where: str, name: str, values: np.ndarray) -> np.ndarray:
-    bad = ~np.isfinite(values) | (values != np.floor(values)) | (np.abs(values) > 2**53)
-    if bad.any():
-        row = int(np.argmax(bad))
-        raise BadInput(f"'{name}' must be times or whole numbers; seen: {values[row]}.",
-                       where=f"{where}, row {row} (from 0)", next="Store it as a timestamp, or round it.")
-    return values.astype(np.int64)
-
-
-def _span(text: str, stamps: bool, option: str) -> int:
-    """A distance in the unit of the times: microseconds for stamps (`12h`), else a whole number."""
-    if not stamps:
-        if text == "0s":
-            return 0
-        if not text.isdigit():
-            raise BadInput(f"'{text}' is no whole number, and the times are.", where=option, next=f"Try: {option} 3")
-        return int(text)
-    try:
-        return duration(text) // MICROSECOND
-    except ValueError as problem:
-        raise BadInput(f"{problem}.", where=option, next=f"Try: {option} 12h") from problem
+    return _view(made, found.spans, layout, found.stamps)
 
 
 def _long(made: tuple[Fold, ...]) -> dict[str, np.ndarray]:

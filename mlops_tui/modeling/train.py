@@ -1,20 +1,24 @@
 """Candidates of a model, trained beside a ladder of baselines on rows split in time."""
 
 import json
+import platform
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import date
+from importlib.metadata import version
 from typing import Any
 
 import click
 
 from mlops_tui import pointintime, preparing
+from mlops_tui.analysis.interval import Estimate
 from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput, NotDeclared, nearest
 from mlops_tui.kinds import Candidate
-from mlops_tui.modeling._training import Job, Rows, candidate_key, code_digest
+from mlops_tui.modeling._curves import documents
+from mlops_tui.modeling._training import LIBRARIES, Job, Rows, candidate_key, code_digest
 from mlops_tui.modeling._training import rows as training_rows
 from mlops_tui.modeling._trial import MASE, Trial, as_json, dumped, metrics_of, named, placed, standing, trial
 from mlops_tui.moments import moment, told
@@ -26,6 +30,7 @@ from store.facts import Trained
 from store.tracking import Input, Record, Version
 
 NUMBERS = (Column("value", digits=4), Column("low", digits=4), Column("high", digits=4))
+LEAD = (Column("estimate", "lead", digits=4), *NUMBERS[1:], Column("p_value", "p", digits=4))
 
 
 @measure
@@ -117,19 +122,55 @@ def _train(session: Session, job: Job, made: Rows, missing: Mapping[str, Candida
 def _registered(session: Session, tried: Trial, name: str, key: str) -> Version:
     """The candidate's version in MLflow; one that was registered before we could record it is taken up again."""
     tracking, job = session.tracking(), tried.job
-    found = [version for version in tracking.versions(job.name) if version.tags.get("key") == key]
+    found = [each for each in tracking.versions(job.name) if each.tags.get("key") == key]
     if found:
         return found[0]
-    declared = job.model.candidates[name]
-    training = {"training": tried.rows.rows.id, "features": tried.rows.features.id, "labels": tried.rows.labels.id,
-                "scores": tried.scores, "window": [str(day) for day in job.days], **tried.parts.detail}
+    model, declared, task = job.model, job.model.candidates[name], tasked(tried)
+    made = {"training": tried.rows.rows.id, "features": tried.rows.features.id, "labels": tried.rows.labels.id,
+            "scores": tried.scores, "window": [str(day) for day in job.days], **tried.parts.detail, **task}
     return tracking.log_version(job.name, dumped(tried, name), Record(
-        inputs=tuple(Input(**each) for each in tried.reads), prepare=_prepared(tried),
-        params={"estimator": declared.estimator or declared.factory, "seed": job.model.seed, **declared.params},
-        metrics={metric: each.value for metric, each in tried.measured[name].items() if each.value is not None},
-        tags={"candidate": name, "key": key, "training": tried.rows.rows.id},
+        inputs=tuple(Input(**each) for each in tried.reads), prepare=_prepared(tried), **_answers(tried, name),
+        params={**_params(declared), "seed": model.seed, "task": model.task,
+                **({"classes": ", ".join(tried.parts.classes)} if tried.parts.classes else {}),
+                **({"weight": model.weight} if model.weight else {})},
+        metrics=_logged(tried.measured[name]),
+        tags={"candidate": name, "key": key, "training": tried.rows.rows.id, "features": tried.rows.features.id,
+              "labels": tried.rows.labels.id, "code": code_digest(session.declared().root), "task": model.task},
         documents={"declaration.yaml": session.declared().declaration("model", job.name).decode(),
-                   "training.json": json.dumps(training, indent=1)}))
+                   "training.json": json.dumps(made, indent=1), "environment.json": json.dumps(environment(), indent=1),
+                   "metrics.json": json.dumps(as_json(tried.measured[name]), indent=1),
+                   "baselines.json": json.dumps(list(tried.contrasts[name]), indent=1),
+                   **documents(tried.answers[name], name)}))
+
+
+def _params(declared: Candidate) -> dict[str, object]:
+    """A candidate's estimator and parameters, those of its steps by their number."""
+    if not declared.steps:
+        return {"estimator": declared.estimator or declared.factory, **declared.params}
+    return {"estimator": " > ".join(each.estimator for each in declared.steps),
+            **{f"step_{number}.{key}": value for number, each in enumerate(declared.steps, start=1)
+               for key, value in each.params.items()}}
+
+
+def _answers(tried: Trial, name: str) -> dict[str, Any]:
+    """What MLflow's `predict` gives: probabilities, a number, or a class where there are no probabilities."""
+    if tried.job.model.task == "regression":
+        return {"predict": "predict", "answers": 0}
+    if not tried.models[name]["probabilities"]:
+        return {"predict": "predict", "answers": -1}
+    return {"answers": len(tried.parts.classes) or 2}
+
+
+def _logged(measured: Mapping[str, Estimate]) -> dict[str, float]:
+    """Each metric, and the ends of its interval where it has one."""
+    found = {(metric, end): getattr(each, end) for metric, each in measured.items() for end in ("value", "low", "high")}
+    return {metric if end == "value" else f"{metric}_{end}": value for (metric, end), value in found.items()
+            if value is not None}
+
+
+def environment() -> dict[str, str]:
+    """Python and the libraries that a fit depends on, with their versions."""
+    return {"python": platform.python_version(), **{library: version(library) for library in (*LIBRARIES, "duckdb")}}
 
 
 def _prepared(tried: Trial) -> str:
@@ -152,7 +193,7 @@ def _fact(session: Session, tried: Trial, name: str, version: Version, key: str)
             "descriptions": {each: tried.models[each]["description"] for each in (name, *tried.ladder())},
             "features": tried.rows.features.id, "labels": tried.rows.labels.id, "inputs": list(tried.inputs),
             **_steps(tried), "seconds": model["seconds"], "notes": list(model["notes"]),
-            **({"stopping": model["stopping"]} if model.get("stopping") else {})})
+            **{key: model[key] for key in ("stopping", "calibrator") if model.get(key)}})
 
 
 def tasked(tried: Trial) -> dict[str, Any]:
@@ -202,14 +243,14 @@ def _facts(best: Trained, new: int) -> dict[str, Cell]:
 
 
 def _candidates_table(versions: Sequence[Trained]) -> Table:
-    """Each candidate, then each baseline, metric by metric, all on the same test rows."""
-    detail = versions[0].detail
-    models = [(fact.candidate, fact.version, fact.metrics) for fact in versions]
-    models += [(each["baseline"], "", detail["baselines"][each["baseline"]]) for each in detail["contrasts"]]
+    """Each candidate metric by metric, then each baseline by the one that decides, all on the same test rows."""
+    detail, first = versions[0].detail, versions[0].detail["metric"]
     places = {name: place for place, name in enumerate((*METRICS, MASE.id))}
-    order = sorted(versions[0].metrics, key=lambda name: (name != detail["metric"], places[name]))
-    rows: list[Row] = [{"model": name, "version": version or None, "metric": metric, **_numbers(metrics[metric])}
-                       for name, version, metrics in models for metric in order]
+    order = sorted(versions[0].metrics, key=lambda name: (name != first, places[name]))
+    rows: list[Row] = [{"model": fact.candidate, "version": fact.version, "metric": metric,
+                        **_numbers(fact.metrics[metric])} for fact in versions for metric in order]
+    rows += [{"model": each["baseline"], "version": None, "metric": first,
+              **_numbers(detail["baselines"][each["baseline"]][first])} for each in detail["contrasts"]]
     return Table.of("candidates", rows, "model", "version", "metric", *NUMBERS, "n", title="On the test rows")
 
 
@@ -219,6 +260,11 @@ def _numbers(measured: Mapping[str, Cell]) -> dict[str, Cell]:
 
 def _comparisons(versions: Sequence[Trained]) -> Table:
     rows: list[Row] = [{"candidate": fact.candidate, **each} for fact in versions for each in fact.detail["contrasts"]]
-    return Table.of("comparisons", rows, "candidate", "baseline", Column("estimate", "lead", digits=4),
-                    Column("low", digits=4), Column("high", digits=4), Column("p_value", "p", digits=4), "verdict",
-                    title="Lead on each baseline, same rows")
+    return Table.of("comparisons", rows, "candidate", "baseline", "verdict", *LEAD, title=leads(versions[0]))
+
+
+def leads(fact: Trained) -> str:
+    """What the differences from each baseline are in, and which way they are better."""
+    metric = named(fact.detail["metric"])
+    return f"Lead on each baseline in {metric.id}, same rows" if metric.higher_is_better else \
+        f"Difference from each baseline in {metric.id}, same rows: below 0 is better"

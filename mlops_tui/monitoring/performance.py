@@ -9,20 +9,20 @@ import numpy as np
 from mlops_tui import folds, kinds
 from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.criteria import Criterion, Verdict, judge
-from mlops_tui.analysis.interval import Estimate, wilson
-from mlops_tui.analysis.metrics import METRICS, estimate, metrics_of
+from mlops_tui.analysis.interval import Estimate, mean_interval, wilson
+from mlops_tui.analysis.metrics import METRICS, measured
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Model, Monitor
+from mlops_tui.limits import LESS_IS_BETTER, METRICS_OF, USUAL
 from mlops_tui.matured import Matured, judged_rows, window
 from mlops_tui.moments import told
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View, worst
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View, finite, worst
 from mlops_tui.watching import limits_from, watching
 from store.facts import Finding
 
-SHOWN = ("roc_auc", "average_precision", "brier", "log_loss")
 STATUS = {Verdict.MET: Status.PASS, Verdict.NOT_MET: Status.FAIL, Verdict.UNDECIDED: Status.UNKNOWN,
           Verdict.TOO_FEW: Status.UNKNOWN}
 
@@ -43,13 +43,14 @@ def performance(session: Session, model: str, length: str | None, monitor: str |
     seen = judged_rows(session, subject.name, window(session.now(), declared.window), subject.version)
     declaring = project.model(subject.name)
     criteria = {each.metric: each for each in asked(declared, declaring)}
-    wanted = list(criteria) if monitor else list(dict.fromkeys([*criteria, *SHOWN]))
-    measured = measures(seen, wanted or list(SHOWN), declaring.threshold)
-    rows = [judged(name, value, criteria.get(name)) for name, value in measured.items()]
+    usual = USUAL[declaring.task]
+    wanted = list(criteria) if monitor else list(dict.fromkeys([*criteria, *usual]))
+    found = measures(seen, wanted or list(usual), declaring.threshold)
+    rows = [judged(name, value, criteria.get(name)) for name, value in found.items()]
     rows += [] if declared.limits else [sliced(each) for each in declaring.criteria if each.slice]
     status = worst([Status(str(row["status"])) for row in rows if row["limit"] is not None])
     judge_as = "" if length else _declaration(session, subject, monitor)  # an ad-hoc window is evidence of nothing
-    finding = _finding(session, subject, seen, measured, rows, status, judge_as)
+    finding = _finding(session, subject, seen, found, rows, status, judge_as)
     finding = replace(finding, monitor=monitor or "")
     session.ledger.append(finding)
     origin = limits_from(session, declared, monitor, f"models/{subject.name}.yaml, criteria")
@@ -61,17 +62,14 @@ def asked(declared: Monitor, model: Model) -> list[Criterion]:
     if not declared.limits:
         return [Criterion(each.metric, each.at_least, each.at_most, each.min_rows)
                 for each in model.criteria if not each.slice]
-    return [Criterion(name, at_least=limit if METRICS[name].higher_is_better else None,
-                      at_most=None if METRICS[name].higher_is_better else limit, min_rows=declared.min_rows)
-            for name, limit in declared.limits.items() if known(name)]
-
-
-def known(name: str) -> bool:
-    """True for a metric we have; BadInput with the nearest name otherwise."""
-    binary = metrics_of(Task.BINARY)
-    if name not in binary:
-        raise BadInput(f"No metric '{name}'.", next=nearest(name, binary) or f"Metrics: {', '.join(binary)}.")
-    return True
+    for name in declared.limits:
+        if name not in METRICS_OF[model.task]:
+            raise BadInput(f"{name} is not measured of a {model.task} model.",
+                           where=f"limits of {declared.subject}", next=nearest(name, METRICS_OF[model.task]) or
+                           f"Metrics: {', '.join(METRICS_OF[model.task])}.")
+    return [Criterion(name, at_least=None if name in LESS_IS_BETTER else limit,
+                      at_most=limit if name in LESS_IS_BETTER else None, min_rows=declared.min_rows)
+            for name, limit in declared.limits.items()]
 
 
 def sliced(criterion: kinds.Criterion) -> Row:
@@ -86,15 +84,16 @@ def _declaration(session: Session, subject: Subject, monitor: str | None) -> str
 
 
 def measures(seen: Matured, names: list[str], threshold: float) -> dict[str, Estimate]:
-    """The metrics by name, with intervals; unknown metrics are refused with the nearest name."""
-    measured = {}
+    """The metrics by name, with intervals; None with the reason where one cannot be measured."""
+    found = {}
     for name in names:
-        known(name)
         if seen.n == 0:
-            measured[name] = Estimate(name, None, None, None, 0, reason="no outcome is known yet")
+            found[name] = Estimate(name, None, None, None, 0, reason="no outcome is known yet")
+        elif name not in METRICS:
+            found[name] = Estimate(name, None, None, None, seen.n, reason="it is measured in training only")
         else:
-            measured[name] = estimate(replace(METRICS[name], threshold=threshold), seen.label, seen.score)
-    return measured
+            found[name] = measured(replace(METRICS[name], threshold=threshold), seen.answers)
+    return found
 
 
 def judged(name: str, measured: Estimate, criterion: Criterion | None) -> Row:
@@ -126,8 +125,18 @@ def _finding(session: Session, subject: Subject, seen: Matured, measured: Mappin
                    window=(seen.bounds[0].isoformat(), seen.bounds[1].isoformat()), data=seen.data,
                    declaration=declaration, version=state.resolve(subject.version),
                    detail={"metrics": detail, "metric": first, "total": seen.total, "waiting": seen.waiting,
-                           "never": seen.never, "seen": float(seen.label.mean()) if seen.n else None,
-                           "predicted": float(seen.score.mean()) if seen.n else None})
+                           "never": seen.never, **_shares(seen)})
+
+
+def _shares(seen: Matured) -> dict[str, float | None]:
+    """The share of yes, seen and predicted; of numbers their means; of classes how often one was right, and was said
+    to be."""
+    task = seen.answers.task
+    names = ("mean_seen", "mean_predicted") if task is Task.REGRESSION else \
+        ("right", "said_right") if task is Task.MULTICLASS else ("seen", "predicted")
+    happened = seen.answers.decided == seen.answers.label if task is Task.MULTICLASS else seen.label
+    return {name: finite(float(values.mean())) if seen.n else None for name, values in zip(
+        names, (happened, seen.score), strict=True)}
 
 
 def _view(finding: Finding, seen: Matured, rows: list[Row], status: Status, origin: str | None) -> View:
@@ -136,21 +145,29 @@ def _view(finding: Finding, seen: Matured, rows: list[Row], status: Status, orig
                    "version": finding.version, "limits_from": origin})
     table = Table.of("metrics", rows, "metric", Column("value"), Column("low"), Column("high"), "n", "limit", "status",
                      "reason")
+    binary = seen.answers.task is Task.BINARY
     return View(finding.title, status, (facts, table, *_daily(seen)), (
         Action("Is it calibrated?", ("calibration", finding.subject)),
-        Action("What would help?", ("remedy", finding.subject))))
+        Action("What would help?", ("remedy", finding.subject))) if binary else ())
 
 
 def _daily(seen: Matured) -> tuple[Series, ...]:
-    """The share of positives, seen and predicted, by day, with the interval of what was seen."""
+    """What was seen and predicted by day, with the interval of what was seen: share of yes, of right answers, mean."""
     if seen.n == 0:
         return ()
     days, place = np.unique(seen.day, return_inverse=True)
     n = np.bincount(place)
-    positive, predicted = np.bincount(place, weights=seen.label), np.bincount(place, weights=seen.score) / n
-    bounds = [wilson(int(k), int(m)) for k, m in zip(positive, n, strict=True)]
-    return (Series("share_by_day", "band", tuple(map(str, days)), tuple((positive / n).tolist()),
-                   tuple(bound.low for bound in bounds), tuple(bound.high for bound in bounds),
-                   tuple(predicted.tolist()), ("seen", "predicted"), "Share of positives by day"),)
-
-
+    task = seen.answers.task
+    happened = np.asarray(seen.answers.decided == seen.answers.label if task is Task.MULTICLASS else seen.label,
+                          dtype=np.float64)
+    total, predicted = np.bincount(place, weights=happened), np.bincount(place, weights=seen.score) / n
+    if task is Task.REGRESSION:
+        found = [mean_interval(happened[place == number]) for number in range(days.size)]
+    else:
+        found = [wilson(int(k), int(m)) for k, m in zip(total, n, strict=True)]
+    bounds = [(each.low, each.high) if each is not None else (None, None) for each in found]
+    title = {Task.BINARY: "Share of positives by day", Task.REGRESSION: "Mean by day",
+             Task.MULTICLASS: "Share of right answers by day"}[task]
+    return (Series("share_by_day" if task is not Task.REGRESSION else "mean_by_day", "band", tuple(map(str, days)),
+                   tuple((total / n).tolist()), tuple(low for low, _ in bounds), tuple(high for _, high in bounds),
+                   tuple(finite(each) for each in predicted.tolist()), ("seen", "predicted"), title),)

@@ -10,7 +10,8 @@ import numpy.typing as npt
 from mlops_tui import folds
 from mlops_tui.analysis.cost import Costs, cheapest_threshold
 from mlops_tui.analysis.interval import Interval, mean_interval
-from mlops_tui.analysis.recalibration import isotonic, prior_shift
+from mlops_tui.analysis.mending import AS_IS, in_time, recalibrations
+from mlops_tui.analysis.recalibration import fitted, prior_shift
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Model
@@ -20,6 +21,7 @@ from mlops_tui.predicting import predicted, version_of
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, Text, View
 from mlops_tui.watching import span
+from mlops_tui.worth import money
 from store.facts import Finding
 
 Floats = npt.NDArray[np.float64]
@@ -70,6 +72,9 @@ def remedy(session: Session, model: str, length: str) -> View:
     project = session.declared()
     subject = project.subject(model, "model")
     declared = project.model(subject.name)
+    if declared.task != "binary":
+        raise BadInput(f"Remedies move the threshold or the share of yes; a {declared.task} model has neither.",
+                       next="Train it again on newer rows: mlops-tui train MODEL")
     costs, unit = money(declared)
     bounds = window(session.now(), span(length))
     serving = folds.model_state(session.ledger.entries("promotion"), subject.name).champion
@@ -80,26 +85,6 @@ def remedy(session: Session, model: str, length: str) -> View:
     finding = _finding(case, rows, unit)
     session.ledger.append(finding)
     return _view(case, finding, rows, options, unit)
-
-
-def money(model: Model) -> tuple[Costs, str]:
-    """What a missed positive and a false alarm cost, and in which currency; BadInput where it is not declared."""
-    if model.value is None or not model.value.false_alarm:
-        raise BadInput("The model's 'value' does not say what a right answer and a false alarm are worth.",
-                       next="Declare value: {kpi: …, per: true positive, worth: 40 EUR, false_alarm: 10 EUR}.")
-    worth, unit = _amount(model.value.worth)
-    alarm, other = _amount(model.value.false_alarm)
-    if unit != other:
-        raise BadInput(f"worth is in {unit}, false_alarm in {other}.", next="Use one currency.")
-    return Costs(false_positive=alarm, false_negative=worth), unit
-
-
-def _amount(text: str) -> tuple[float, str]:
-    number, _, unit = text.strip().partition(" ")
-    try:
-        return float(number), unit
-    except ValueError as problem:
-        raise BadInput(f"'{text}' is not an amount such as '40 EUR'.") from problem
 
 
 def _older_half(seen: Matured) -> npt.NDArray[np.bool_]:
@@ -145,10 +130,18 @@ def prior(case: Case) -> Option:
 
 
 def recalibrated(case: Case) -> Option:
-    """Scores mapped by an isotonic fit on the learning rows."""
-    fitted = isotonic(case.seen.label[case.learn], case.seen.score[case.learn])
-    return Option("recalibrate", fitted(case.seen.score[case.judge]) >= case.model.threshold, "isotonic",
-                  how=_corrected(case))
+    """Scores mapped by the recalibration that did best on later learning rows than it was fitted on."""
+    label, score = case.seen.label[case.learn] == 1, case.seen.score[case.learn]
+    day = np.unique(case.seen.day[case.learn], return_inverse=True)[1]
+    tried = recalibrations(in_time(label, score, day, day=1))
+    first = tried[0]
+    if first.name == AS_IS:
+        refused = next((f": {each.reason}" for each in tried if each.reason), "")
+        return Option("recalibrate", None, f"no recalibration lowers the log loss{refused}")
+    mended = fitted(first.name, label, score)(case.seen.score[case.judge])
+    return Option("recalibrate", mended >= case.model.threshold,
+                  f"{first.name}{'' if first.better else ', not surely better by log loss'}",
+                  how=f"write `calibrate: {first.name}` under a candidate in models/{case.name}.yaml, and train it")
 
 
 def _corrected(case: Case) -> str:

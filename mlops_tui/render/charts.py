@@ -66,12 +66,24 @@ def curves(part: Series, width: int, height: int, zone: tzinfo) -> Iterator[Line
     canvas = Canvas(max(width - left - 3, 4), height, (min(places), max(places)), (low, high))
     for points in limits:
         canvas.curve(points, LIMITS, dash=(1, 4))
+    for _, place in marks_of(part):
+        canvas.curve([(place, low), (place, high)], LIMITS, dash=(2, 3))
     canvas.curve(second, 1, dash=(2, 4))
     canvas.curve(first, 0)
     for label, row in zip(labels, canvas.rows(), strict=True):
         yield Line.assemble("  ", (fit(label, left, right=True), "dim"), " ", *row)
     yield Line.assemble(" " * (left + 3), (_under(part.x, canvas.width, zone), "dim"))
     yield from _legend(part)
+    if part.marks:
+        said = ", ".join(f"{clean(name)} {number(place, PLAIN, 3)}" for name, place in marks_of(part))
+        yield Line(f"  ┊ {said}", style="dim")
+
+
+def marks_of(part: Series) -> list[tuple[str, float]]:
+    """The named places of a curve that lie on its axis."""
+    places = places_of(part.x)
+    return [(name, found) for name, place in part.marks
+            if (found := real(place)) is not None and min(places) <= found <= max(places)]
 
 
 def places_of(x: Sequence[Cell]) -> list[float]:

@@ -15,7 +15,7 @@ from matplotlib.ticker import MaxNLocator
 
 from mlops_tui.errors import BadInput
 from mlops_tui.render.cells import NOTHING, cell_text, clean, digits_for, fit, number, real, width_of
-from mlops_tui.render.charts import PLAIN, ends_of, heat_digits, labels_of, numbers_of, share_of, short
+from mlops_tui.render.charts import PLAIN, ends_of, heat_digits, labels_of, marks_of, numbers_of, share_of, short
 from mlops_tui.render.flow import placed
 from mlops_tui.view import Cell, Part, Series
 
@@ -103,6 +103,10 @@ def _curves(axes: Axes, part: Series, zone: tzinfo) -> bool:
     alone = np.isfinite(first).sum() == 1
     axes.plot(places, first, color=ONE, marker="o" if alone or size <= 20 else "", markersize=4,
               label=_named(part, 0), zorder=3)
+    for name, place in marks_of(part):
+        axes.axvline(place, color="grey", linestyle=":", linewidth=1)
+        axes.annotate(_said(name), (place, 1), xycoords=("data", "axes fraction"), rotation=90, fontsize=7,
+                      xytext=(2, -2), textcoords="offset points", va="top")
     _axes(axes, part)
     _legend(axes)
     return True

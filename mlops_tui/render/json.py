@@ -29,7 +29,7 @@ def plain(value: Any) -> Any:
 
 def series(part: Series) -> dict[str, Any]:
     drawn: dict[str, Any] = {"kind": part.kind, "x": plain(part.x), "y": plain(part.y)}
-    for name in ("low", "high", "other", "names", "title", "x_label", "y_label"):
+    for name in ("low", "high", "other", "names", "title", "x_label", "y_label", "marks"):
         value = getattr(part, name)
         if value:
             drawn[name] = plain(value)

@@ -8,7 +8,18 @@ from typing import TypeVar
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from mlops_tui.render.cells import NOTHING, clean, digits_for, fit, number, width_of
-from mlops_tui.render.charts import PLAIN, ROWS, ends_of, heat_digits, labels_of, numbers_of, places_of, share_of, short
+from mlops_tui.render.charts import (
+    PLAIN,
+    ROWS,
+    ends_of,
+    heat_digits,
+    labels_of,
+    marks_of,
+    numbers_of,
+    places_of,
+    share_of,
+    short,
+)
 from mlops_tui.view import Series
 
 WIDTH, HEIGHT, ROW = 440, 210, 22  # in units of the picture, whose letters are 12 high
@@ -139,6 +150,9 @@ def curves(part: Series, zone: tzinfo) -> Element | None:
     for piece in _pieces(both):
         edge = [(place, pair[1]) for place, pair in piece] + [(place, pair[0]) for place, pair in reversed(piece)]
         SubElement(image, "polygon", {"class": "band", "points": _points(edge, across, up)})
+    for name, place in marks_of(part):
+        _add(image, "line", "two line", x1=across(place), x2=across(place), y1=10, y2=HEIGHT - 36)
+        _write(image, name, across(place) + 3, 18)
     for kind, values in (("two line", second), ("one line", first)):
         for points in _pieces(zip(places, values, strict=False)):
             if len(points) == 1:

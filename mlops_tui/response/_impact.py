@@ -31,6 +31,8 @@ def impact(session: Session, name: str, start: datetime, end: datetime) -> Impac
     if name not in project.models:
         return Impact(reason=f"'{name}' is no model, so no answers can be counted")
     model = project.models[name]
+    if model.task != "binary":
+        return Impact(reason=f"'{name}' is a {model.task} model, whose answers are no right or wrong alarms")
     log, labels = session.current(f"{name}.predictions"), session.current(model.label.dataset)
     if log is None or labels is None:
         return Impact(reason=f"'{name if log is None else model.label.dataset}' has no "

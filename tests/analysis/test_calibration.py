@@ -5,6 +5,7 @@ import pytest
 import statsmodels.api as sm
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 from sklearn import metrics as sk
 from sklearn.calibration import calibration_curve
 
@@ -20,6 +21,7 @@ from mlops_tui.analysis.calibration import (
     loss_bounds,
     mce,
     reliability,
+    rmsce,
 )
 from mlops_tui.analysis.interval import wilson
 
@@ -80,6 +82,49 @@ def test_murphys_parts_add_up_to_the_brier_score() -> None:
     assert total == pytest.approx(brier(LABELS, rounded), abs=1e-12)
 
 
+@pytest.mark.parametrize("strategy", ["uniform", "quantile"])
+@pytest.mark.parametrize("bins", [1, 4, 10])
+def test_with_what_binning_loses_the_parts_are_the_brier_score_exactly(strategy: Strategy, bins: int) -> None:
+    parts = brier_parts(reliability(LABELS, SCORES, bins, strategy))
+    assert parts.total == pytest.approx(brier(LABELS, SCORES), abs=1e-14)
+    assert parts.within != pytest.approx(0, abs=1e-9)
+
+
+def test_murphys_parts_by_hand() -> None:
+    """Bins of 0.1 and 0.3 (mean 0.2, one of two happened) and of 0.9, 0.9 (one of two happened): base rate ½.
+
+    Reliability ½·0.3² + ½·0.4² = 0.125, resolution 0, uncertainty 0.25. Within the first bin the scores' variance is
+    0.01 and their covariance with the outcomes (0 at 0.1, 1 at 0.3) 0.05: ½·(0.01 − 0.1) = −0.045. In all 0.33, which
+    is (0.01 + 0.49 + 0.01 + 0.81)/4.
+    """
+    parts = brier_parts(reliability([0, 1, 1, 0], [0.1, 0.3, 0.9, 0.9], bins=2))
+    assert (parts.reliability, parts.resolution, parts.uncertainty) == (pytest.approx(0.125), 0, 0.25)
+    assert parts.within == pytest.approx(-0.045)
+    assert parts.total == pytest.approx(0.33)
+
+
+def test_weighted_bins_are_bins_of_repeated_rows() -> None:
+    times = np.random.default_rng(3).integers(0, 4, 2000)
+    weighted = reliability(LABELS, SCORES, 8, weights=times)
+    repeated = reliability(np.repeat(LABELS, times), np.repeat(SCORES, times), 8)
+    for name in ("score", "observed", "weight", "spread", "covariance"):
+        ours = np.array([getattr(b, name) for b in weighted])
+        ours *= times.sum() / 2000 if name == "weight" else 1
+        assert ours == pytest.approx([getattr(b, name) for b in repeated], abs=1e-9)
+    assert all(b.effective < b.n for b in weighted), "rows of several weights tell less than as many equal ones"
+    assert ece(weighted) == pytest.approx(ece(repeated))
+    same = reliability(LABELS, SCORES, 8, weights=np.full(2000, 1e12))
+    plain = reliability(LABELS, SCORES, 8)
+    assert [b.observed_low for b in same] == pytest.approx([b.observed_low for b in plain])
+
+
+def test_the_root_mean_square_is_not_below_the_mean() -> None:
+    found = reliability(LABELS, SCORES)
+    n, gap = np.array([b.n for b in found]), np.array([b.gap for b in found])
+    assert rmsce(found) == pytest.approx(np.sqrt(n @ gap**2 / n.sum()))
+    assert rmsce(found) >= ece(found)
+
+
 @given(st.lists(st.tuples(st.booleans(), st.floats(0.001, 0.999)), min_size=1, max_size=40))
 @settings(max_examples=60, deadline=None)
 def test_brier_and_log_loss_are_scikit_learns(rows: list[tuple[bool, float]]) -> None:
@@ -102,7 +147,15 @@ def test_loss_bounds_need_rows_that_differ() -> None:
     assert loss_bounds(np.array([0.25])) is None
     bounds = loss_bounds(np.array([0.0, 0.0, 0.3]))
     assert bounds is not None
-    assert bounds[0] == 0
+    assert 0 < bounds[0] < 0.1 < bounds[1]
+    assert loss_bounds(np.array([0.0, 0.0, 0.3]), most=1.0) == (bounds[0], 1.0)
+
+
+def test_loss_bounds_are_students_on_the_log_scale() -> None:
+    losses = np.square(rng.random(50))
+    bounds, error = loss_bounds(losses), stats.sem(losses) / losses.mean()
+    half = stats.t.ppf(0.975, 49) * error
+    assert bounds == pytest.approx((losses.mean() * np.exp(-half), losses.mean() * np.exp(half)), rel=1e-12)
 
 
 def test_slope_and_intercept_are_statsmodels() -> None:

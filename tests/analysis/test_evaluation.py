@@ -25,6 +25,12 @@ def test_every_metric_is_measured_once() -> None:
     assert not found.no_better_than_majority
 
 
+def test_the_curves_are_drawn_with_bands_and_the_prevalence() -> None:
+    found = evaluation(LABELS, SCORES)
+    assert len(found.curve.high) == len(found.curve.false_positive_rate) > 100
+    assert found.precision_curve.prevalence == found.prevalence == found.precision_curve.precision[-1]
+
+
 def test_groups_are_evaluated_as_if_alone() -> None:
     found = evaluation(LABELS, SCORES, groups=GROUPS).groups
     assert [g.name for g in found] == ["LGA", "EWR", "JFK"]

@@ -116,9 +116,11 @@ def test_a_threshold_inside_a_bin_is_bounded() -> None:
 @pytest.mark.parametrize("bins", DIAGRAMS)
 def test_reliability_is_that_of_the_rows(bins: int) -> None:
     found, exact = reliability(WHOLE, bins), calibration.reliability(LABELS, SCORES, bins)
-    both = [[(b.low, b.high, b.n, b.observed, b.observed_low) for b in each] for each in (found, exact)]
+    both = [[(b.low, b.high, b.n, b.observed, b.observed_low, b.effective) for b in each] for each in (found, exact)]
     assert np.array(both[0]) == pytest.approx(np.array(both[1]), abs=1e-12)
     assert [b.score for b in found] == pytest.approx([b.score for b in exact], abs=2**-33 + 1e-12)
+    assert [b.covariance for b in found] == pytest.approx([b.covariance for b in exact], abs=2**-32 + 1e-12)
+    assert [b.spread for b in found] == pytest.approx([b.spread for b in exact], abs=1e-3**2 / 4)
     assert calibration.ece(found) == pytest.approx(calibration.ece(exact), abs=2**-33 + 1e-12)
 
 

@@ -4,14 +4,18 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import optimize
 from sklearn.calibration import _sigmoid_calibration
 from sklearn.isotonic import IsotonicRegression
 
 from mlops_tui.analysis.calibration import log_loss, logit
 from mlops_tui.analysis.recalibration import (
     RECALIBRATORS,
+    Beta,
+    OddsLine,
     cross_fitted,
     estimated_prior,
+    fitted,
     folds,
     isotonic,
     pava,
@@ -126,3 +130,88 @@ def test_em_ends_at_the_edges() -> None:
     assert estimated_prior([1.0, 1.0], 0.3).value == 1
     with pytest.raises(ValueError, match="no rows"):
         estimated_prior([], 0.3)
+
+
+# -- beta: maximum likelihood with a, b ≥ 0 (Kull, Silva Filho & Flach 2017), by brute force -------------------------
+
+
+def likeliest(labels: np.ndarray, scores: np.ndarray) -> tuple[float, np.ndarray]:
+    """The least loss under the constraint, by scipy from several starts."""
+    columns = np.column_stack([np.log(scores), -np.log1p(-scores), np.ones_like(scores)])
+
+    def loss(beta: np.ndarray) -> float:
+        predictor = columns @ beta
+        return float(np.sum(np.logaddexp(0, predictor) - labels * predictor))
+
+    bounds, tight = [(0, None), (0, None), (None, None)], {"ftol": 1e-15, "gtol": 1e-10}
+    found = [optimize.minimize(loss, start, method="L-BFGS-B", bounds=bounds, options=tight)
+             for start in ([1, 1, 0], [0.1, 3, 0], [3, 0.1, 0])]
+    best = min(found, key=lambda each: each.fun)
+    return float(best.fun), best.x
+
+
+@pytest.mark.parametrize(("a", "b"), [(2.0, 0.5), (0.4, 1.5), (-0.8, 2.0), (2.0, -0.8), (0.02, 1.0)])
+def test_beta_is_the_likeliest_map_that_rises(a: float, b: float) -> None:
+    draw = np.random.default_rng(12)
+    scores = draw.beta(2, 2, 1500)
+    labels = draw.random(1500) < 1 / (1 + np.exp(-(a * np.log(scores) - b * np.log1p(-scores) + 0.3)))
+    found = fitted("beta", labels, scores)
+    assert isinstance(found, Beta)
+    least, where = likeliest(labels, scores)
+    loss = 1500 * log_loss(labels, found(scores))
+    assert loss == pytest.approx(least, rel=1e-7)
+    assert (found.a, found.b, found.c) == pytest.approx(tuple(where), abs=2e-3)
+    assert found.a >= 0
+    assert found.b >= 0
+    assert (np.diff(found(np.linspace(0, 1, 500))) >= 0).all()
+
+
+def test_beta_of_a_and_b_equal_is_platts_line_of_odds() -> None:
+    """With a = b the map is expit(a·logit p + c)."""
+    grid = np.linspace(0.01, 0.99, 50)
+    assert Beta(1.7, 1.7, -0.2)(grid) == pytest.approx(OddsLine(1.7, -0.2)(grid), abs=1e-12)
+
+
+def test_platts_targets_are_those_of_his_paper() -> None:
+    """Platt 1999, §2.2: (N₊ + 1)/(N₊ + 2) and 1/(N₋ + 2). With one positive and two negatives at two distinct scores
+    the fit goes through the mean targets: 1/(2 + 2) = 0.25 at the lower, (1 + 1)/(1 + 2) = 0.667 at the higher."""
+    found = platt([0, 0, 1], [-1.0, -1.0, 2.0])
+    assert found(np.array([-1.0, 2.0])) == pytest.approx([0.25, 2 / 3], abs=1e-9)
+
+
+def test_temperature_is_the_one_slope_of_least_loss() -> None:
+    draw = np.random.default_rng(13)
+    scores = draw.beta(2, 3, 1000)
+    labels = draw.random(1000) < 1 / (1 + np.exp(-0.6 * logit(scores)))
+    found = fitted("temperature", labels, scores)
+    assert isinstance(found, OddsLine)
+    least = optimize.minimize_scalar(lambda slope: log_loss(labels, 1 / (1 + np.exp(-slope * logit(scores)))),
+                                     bounds=(0.01, 5), method="bounded", options={"xatol": 1e-10})
+    assert (found.slope, found.intercept) == (pytest.approx(least.x, abs=1e-5), 0)
+
+
+@pytest.mark.parametrize("name", ["platt", "temperature", "beta"])
+def test_scores_that_run_against_the_outcomes_are_refused(name: str) -> None:
+    draw = np.random.default_rng(14)
+    scores = draw.random(500)
+    with pytest.raises(ValueError, match="do not rise with the outcomes"):
+        fitted(name, draw.random(500) < 1 - scores, scores)
+
+
+@pytest.mark.parametrize("name", RECALIBRATORS)
+def test_constant_scores_and_one_class_are_refused(name: str) -> None:
+    with pytest.raises(ValueError, match="all scores are equal"):
+        fitted(name, [0, 1] * 60, [0.3] * 120)
+    with pytest.raises(ValueError, match="only one class"):
+        fitted(name, [1] * 120, np.linspace(0, 1, 120))
+
+
+@pytest.mark.parametrize("name", RECALIBRATORS)
+def test_scores_of_exactly_0_and_1_are_mapped_into_the_range(name: str) -> None:
+    draw = np.random.default_rng(15)
+    scores = np.where(draw.random(600) < 0.3, draw.integers(0, 2, 600), draw.random(600))
+    mapped = fitted(name, draw.random(600) < 0.2 + 0.6 * scores, scores)(np.array([0.0, 0.5, 1.0]))
+    assert np.isfinite(mapped).all()
+    assert (np.diff(mapped) >= 0).all()
+    assert mapped.min() >= 0
+    assert mapped.max() <= 1

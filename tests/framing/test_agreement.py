@@ -127,7 +127,7 @@ def test_what_says_two_things_is_refused_by_its_row(tmp_path: Path) -> None:
     assert twice["what"] == "ana decided case 1 twice."
     assert twice["where"].endswith("row 3 (from 0)")
     nobody = refused(run(written(tmp_path / "b.csv", ["1,ana,yes", "1,,no"])))
-    assert (nobody["what"], nobody["where"][-14:]) == ("1 rows have no decider.", "row 1 (from 0)")
+    assert (nobody["what"], nobody["where"][-14:]) == ("1 row has no decider.", "row 1 (from 0)")
 
 
 def test_bad_calls_are_refused(log: Path, tmp_path: Path) -> None:

@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss
 
+from mlops_tui.analysis.recalibration import fitted
 from mlops_tui.commands import Outcome, perform
 from mlops_tui.render.json import as_json
 from mlops_tui.session import without_project
+from mlops_tui.view import Series, Status, Text
 
 rng = np.random.default_rng(2)
 N = 4000
@@ -25,7 +27,7 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("scored") / "scored.parquet"
     connection = duckdb.connect()
     connection.register("rows", {"late": LATE, "honest": HONEST, "extreme": EXTREME, "flat": np.full(N, 0.5),
-                                 "rare": np.arange(N) < 40, "wide": EXTREME * 2})
+                                 "rare": LATE & (np.cumsum(LATE) <= 40), "wide": EXTREME * 2})
     connection.execute(f"COPY rows TO '{path}'")
     return path
 
@@ -83,7 +85,7 @@ def test_scores_that_are_all_too_high_are_said_to_be(tmp_path: Path) -> None:
         outcome = run(path, score)
         low, high = (document(outcome)["facts"][f"intercept_{edge}"] for edge in ("low", "high"))
         assert low > 0 or high < 0
-        assert f", {said};" in outcome.view.title
+        assert f"is {said}:" in outcome.view.title
         assert "reason" not in outcome.view.facts()
 
 
@@ -110,3 +112,138 @@ def test_what_cannot_be_calibrated_is_refused(file: Path, tmp_path: Path) -> Non
     outcome = run(few, "p")
     assert outcome.error is not None
     assert "3 labelled rows are too few" in outcome.error["what"]
+
+
+def written(path: Path, **columns: Any) -> Path:
+    connection = duckdb.connect()
+    connection.register("rows", columns)
+    connection.execute(f"COPY rows TO '{path}'")
+    return path
+
+
+def test_the_answer_is_a_sentence_and_a_picture_before_it_is_a_table(file: Path) -> None:
+    outcome = run(file, "extreme")
+    assert outcome.view.status is Status.WARN
+    picture, words = outcome.view.parts[:2]
+    assert isinstance(picture, Series)
+    assert picture.id == "reliability"
+    assert isinstance(words, Text)
+    assert "On the whole it says" in words.body
+    assert "happened (" in words.body
+    assert "lowers the log loss by" in words.body
+    assert "write `calibrate: " in words.body
+    honest = run(file, "honest").view
+    assert honest.status is Status.DONE
+    assert "calibrated as far as these rows can tell" in honest.title
+    assert "calibrate:" not in honest.parts[1].body  # type: ignore[union-attr]
+
+
+def test_the_three_tests_agree_about_scores_that_are_right_and_wrong(file: Path) -> None:
+    for score, wrong in (("honest", False), ("extreme", True)):
+        rows = document(run(file, score))["tables"]["tests"]["rows"]
+        assert [row["test"] for row in rows] == ["spiegelhalter", "cox", "ece"]
+        assert all((row["p_adjusted"] < 0.05) is wrong for row in rows)
+        assert all(row["p_adjusted"] >= row["p_value"] for row in rows)
+
+
+def test_the_ece_has_a_range_and_what_chance_gives(file: Path) -> None:
+    facts = document(run(file, "extreme"))["facts"]
+    assert facts["ece_low"] < facts["ece_debiased"] < facts["ece_high"]
+    assert facts["ece_by_chance"] < facts["ece_by_chance_high"] < facts["ece_low"]
+    assert document(run(file, "honest"))["facts"]["ece_low"] == 0
+    parts = facts["reliability"] - facts["resolution"] + facts["uncertainty"] + facts["within_bins"]
+    assert parts == pytest.approx(facts["brier"], abs=1e-12)
+
+
+def test_scores_recalibrated_on_their_own_rows_are_found_out(tmp_path: Path) -> None:
+    own = fitted("isotonic", LATE, EXTREME)(EXTREME)
+    body = run(written(tmp_path / "own.parquet", late=LATE, own=own), "own").view.parts[1].body  # type: ignore[union-attr]
+    assert "were they fitted on these very rows?" in body
+
+
+def test_groups_have_a_line_each_and_the_wrong_one_is_named(tmp_path: Path) -> None:
+    group = np.array(["north", "south", "tiny"])[np.where(np.arange(N) < 15, 2, np.arange(N) % 2)]
+    score = np.where(group == "south", 1 / (1 + (1 - HONEST) / HONEST * np.e), HONEST)
+    path = written(tmp_path / "groups.parquet", late=LATE, p=score, region=group.astype(object))
+    found = document(run(path, "p", "--group", "region"))
+    rows = {row["group"]: row for row in found["tables"]["groups"]["rows"]}
+    assert rows["south"]["verdict"] == "too low"
+    assert rows["north"]["verdict"] == ""
+    assert (rows["tiny"]["verdict"], rows["tiny"]["low_n"]) == ("15 rows are few", True)
+    assert rows["south"]["low"] < LATE[group == "south"].mean() - score[group == "south"].mean() < rows["south"]["high"]
+    assert found["series"]["groups"]["kind"] == "interval"
+
+
+def test_equal_weights_of_any_size_change_nothing_and_others_do(tmp_path: Path) -> None:
+    path = written(tmp_path / "weights.parquet", late=LATE, p=EXTREME, same=np.full(N, 1e12),
+                   some=np.where(LATE, 3.0, 1.0), bad=np.where(np.arange(N) == 7, -1.0, 1.0),
+                   one=np.where(np.arange(N) == 7, 1e9, 1.0), never=np.where(LATE, 0.0, 1.0))
+    plain = document(run(path, "p"))
+    assert document(run(path, "p", "--weight", "same"))["facts"] == plain["facts"]
+    weighted = document(run(path, "p", "--weight", "some"))["facts"]
+    assert weighted["brier"] == pytest.approx(brier_score_loss(LATE, EXTREME, sample_weight=np.where(LATE, 3.0, 1.0)))
+    assert weighted["effective_rows"] < N
+    heavy = document(run(path, "p", "--weight", "one"))["facts"]
+    assert (heavy["ece_low"], heavy["ece_high"]) == (None, None)
+    for column, said in (("bad", "1 weights in 'bad' are negative, such as -1"), ("never", "No row with the label 1")):
+        outcome = run(path, "p", "--weight", column)
+        assert outcome.exit == 2
+        assert outcome.error is not None
+        assert said in outcome.error["what"]
+
+
+def test_with_times_recalibrations_are_fitted_on_earlier_rows(tmp_path: Path) -> None:
+    hours = np.datetime64("2013-01-01T00", "us") + np.arange(N) * np.timedelta64(1, "h")
+    path = written(tmp_path / "times.parquet", late=LATE, p=EXTREME, at=hours, text=np.array(["x"] * N, dtype=object),
+                   gap=np.where(np.arange(N) == 3, np.datetime64("NaT"), hours))
+    facts = document(run(path, "p", "--time", "at"))["facts"]
+    assert (facts["fitted_on"], facts["judged_rows"]) == ("earlier rows", N * 4 // 5)
+    rows = document(run(path, "p", "--time", "at"))["tables"]["recalibrators"]["rows"]
+    assert rows[0]["method"].startswith("t over ")
+    for column, said in (("text", "is no time"), ("gap", "1 labelled rows have no 'gap'")):
+        outcome = run(path, "p", "--time", column)
+        assert outcome.error is not None
+        assert said in outcome.error["what"]
+
+
+@pytest.mark.parametrize(("label", "score"), [
+    ([0, 1, 0, 1, 1], [0.0, 1.0, 0.0, 1.0, 1.0]), ([0, 1, 0, 1, 1], [1.0, 0.0, 0.0, 1.0, 1.0]),
+    ([0, 1, 0, 1, 1], [0.5] * 5), ([0, 1] * 10, [0.2, 0.9] * 10), ([0, 0, 0, 0, 1], [0.0] * 5)])
+def test_strange_scores_have_an_answer_without_infinities(tmp_path: Path, label: list[int], score: list[float]) -> None:
+    found = document(run(written(tmp_path / "odd.parquet", late=np.array(label), p=np.array(score)), "p"))
+    assert found["facts"]["ece"] is not None
+    assert "Infinity" not in json.dumps(found)
+    assert "NaN" not in json.dumps(found)
+
+
+def test_several_classes_are_judged_by_what_is_said_and_class_by_class(tmp_path: Path) -> None:
+    draw = np.random.default_rng(5)
+    chances = draw.dirichlet([2, 1, 1], N)
+    classes = np.array(["a", "b", "c"])
+    label = classes[(draw.random((N, 1)) > chances.cumsum(axis=1)).sum(axis=1)]
+    sure = chances**2 / (chances**2).sum(axis=1, keepdims=True)
+    columns = {f"p{name}": chances[:, i] for i, name in enumerate(classes)} | {
+        f"s{name}": sure[:, i] for i, name in enumerate(classes)}
+    path = written(tmp_path / "classes.parquet", kind=label.astype(object), **columns)
+
+    def asked(prefix: str, *names: str) -> Outcome:
+        more = [word for name in names or "abc" for word in ("--probability", f"{name}={prefix}{name}")]
+        return perform(without_project(tmp_path, perform), ["calibration", str(path), "--label", "kind", *more])
+
+    right, wrong = document(asked("p")), document(asked("s"))
+    assert right["facts"]["p_value"] > 0.01
+    assert "too sure of itself" in wrong["title"]
+    top = sure.max(axis=1)
+    bins = np.searchsorted(np.linspace(0, 1, 11)[1:-1], top)
+    gaps = np.bincount(bins, (classes[sure.argmax(axis=1)] == label) - top)
+    assert wrong["facts"]["top_label_ece"] == pytest.approx(np.abs(gaps).sum() / N)
+    assert [row["class"] for row in wrong["tables"]["classes"]["rows"]] == ["a", "b", "c"]
+    for outcome, said in ((asked("p", "a", "b"), "The label 'c' has no probability."),
+                          (asked("x"), "No column 'xa'")):
+        assert outcome.error is not None
+        assert said in outcome.error["what"]
+    outcome = perform(without_project(tmp_path, perform), ["calibration", str(path), "--label", "kind",
+                                                           "--probability", "a=pa", "--probability", "b=pa",
+                                                           "--probability", "c=pc"])
+    assert outcome.error is not None
+    assert "do not add up to 1" in outcome.error["what"]

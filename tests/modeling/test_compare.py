@@ -94,7 +94,7 @@ def test_several_models_are_compared_pair_by_pair_with_holms_correction(file: Pa
     ((), "delong", "roc_auc"), (("--threshold", "0.4"), "mcnemar-corrected", "accuracy"),
     (("--metric", "accuracy"), "mcnemar-corrected", "accuracy"),
     (("--method", "mcnemar"), "mcnemar-corrected", "accuracy"),
-    (("--metric", "f1"), "bootstrap", "f1"), (("--metric", "log_loss"), "bootstrap", "log_loss"),
+    (("--metric", "f1"), "bootstrap", "f1"), (("--metric", "log_loss"), "t", "log_loss"),
     (("--method", "bootstrap"), "bootstrap", "roc_auc"),
     (("--method", "delong", "--metric", "roc_auc"), "delong", "roc_auc"),
     (("--method", "corrected-t", "--fold", "fold"), "corrected-t", "roc_auc"),

@@ -105,9 +105,14 @@ def test_the_version_is_beside_the_champion_as_two_columns_of_a_file_would_be(an
     for more in ((), ("--metric", "brier"), ("--method", "mcnemar", "--margin", "0")):
         mine = document(ana.perform(("compare", MODEL, *more)))
         theirs = document(ana.perform(("compare", str(file), "--label", "late", "--scores", "v1,v2", *more)))
-        for table in ("models", "pairs"):
-            told = json.dumps(mine["tables"][table]).replace(f"{MODEL}@", "v")
-            assert json.loads(told) == theirs["tables"][table]
+        told = json.loads(json.dumps(mine["tables"]).replace(f"{MODEL}@", "v"))
+        assert told["models"] == theirs["tables"]["models"]
+        [paid], [plain] = told["pairs"]["rows"], theirs["tables"]["pairs"]["rows"]
+        known = mine["facts"]["looks"]  # version 1 and 2 by ROC AUC, and what was asked since
+        assert paid["p_adjusted"] == pytest.approx(min(plain["p_adjusted"] * known, 1))
+        assert paid["margin_level"] == pytest.approx(1 - 0.1 / known)
+        own = {"p_adjusted", "margin_level", "margin_low", "margin_high"}
+        assert {key: paid[key] for key in paid.keys() - own} == {key: plain[key] for key in plain.keys() - own}
     assert (mine["facts"]["champion"], mine["facts"]["version"], mine["facts"]["rows"]) == ("1", "2", ROWS)
 
 
@@ -116,7 +121,8 @@ def test_the_comparison_is_the_one_that_the_gate_is_judged_by(ana: Session) -> N
     assert pair["verdict"] == "better"
     rows = ana.perform(("promote", MODEL)).view.table("gate").rows
     [detail] = [str(row["detail"]) for row in rows if row["item"] == "no_worse_than_champion"]
-    assert detail.startswith(f"lead on 1: {-pair['estimate']:+.4f} [{-pair['high']:+.4f}, {-pair['low']:+.4f}]")
+    assert detail.startswith(f"lead on 1: {-pair['estimate']:+.4f} [{-pair['margin_high']:+.4f}, "
+                             f"{-pair['margin_low']:+.4f}] at 95 % after 2 looks")
 
 
 def test_the_challenger_is_judged_by_the_criteria_and_the_finding_is_kept(ana: Session) -> None:
@@ -133,7 +139,8 @@ def test_the_challenger_is_judged_by_the_criteria_and_the_finding_is_kept(ana: S
     assert fact.declaration == ana.declared().fingerprint("model", MODEL)
     assert fact.data[0] == outcome.view.facts()["scores"]
     assert [action.argv for action in outcome.view.actions] == [
-        ("compare", f"{MODEL}@2"), ("calibration", f"{MODEL}@2"), ("promote", f"{MODEL}@2")]
+        ("compare", f"{MODEL}@2"), ("calibration", f"{MODEL}@2"), ("promote", f"{MODEL}@2"),
+        ("evaluate", f"{MODEL}@2", "--picture", "all")]
 
 
 def test_a_checklist_can_ask_for_the_evaluation(ana: Session, session: Callable[..., Session]) -> None:
@@ -156,14 +163,45 @@ def test_a_checklist_can_ask_for_the_evaluation(ana: Session, session: Callable[
 @pytest.mark.parametrize(("limit", "status", "verdict"), [
     ("at_least: 0.999, min_rows: 1000", Status.FAIL, "not met"),
     ("at_least: 0.70, min_rows: 9000", Status.UNKNOWN, "too few rows"),
-    ("at_least: 0.70, slice: carrier=AA", Status.UNKNOWN, "unknown"),
+    ("at_least: 0.70, slice: carrier=AA", Status.PASS, "met"),
+    ("at_least: 0.999, slice: carrier=AA", Status.FAIL, "not met"),
+    ("at_least: 0.70, min_rows: 2900, slice: carrier=AA", Status.UNKNOWN, "too few rows"),
+    ("at_least: 0.70, slice: carrier=DL", Status.UNKNOWN, "unknown"),
+    ("at_least: 0.70, slice: carier=AA", Status.UNKNOWN, "unknown"),
 ])
-def test_what_does_not_surely_meet_its_criterion_does_not_pass(
+def test_only_what_surely_meets_its_criterion_passes_on_all_rows_and_on_a_slice(
         ana: Session, session: Callable[..., Session], limit: str, status: Status, verdict: str) -> None:
     declare(ana, "at_least: 0.70, min_rows: 1000", limit)
     outcome = session("ana").perform(("evaluate", MODEL))
-    assert (outcome.view.status, outcome.exit) == (status, 1)
+    assert (outcome.view.status, outcome.exit) == (status, 0 if status is Status.PASS else 1)
     assert outcome.view.table("criteria").rows[0]["verdict"] == verdict
+
+
+def test_the_gate_judges_a_criterion_on_a_slice_as_evaluate_does(
+        ana: Session, session: Callable[..., Session]) -> None:
+    limit = "criteria: [{metric: roc_auc, at_least: 0.70, slice: carrier=AA}, {metric: roc_auc, at_least: 0.7, "
+    declare(ana, "criteria: [{metric: roc_auc, at_least: 0.70, min_rows: 1000}]", f"{limit}slice: carrier=DL}}]")
+    opened = session("ana")
+    rows = {str(row["metric"]): row for row in opened.perform(("evaluate", f"{MODEL}@2")).view.table("criteria").rows}
+    gate = {str(row["item"]): row for row in opened.perform(("promote", f"{MODEL}@2")).view.table("gate").rows}
+    for name, status in (("roc_auc:carrier=AA", Status.PASS), ("roc_auc:carrier=DL", Status.UNKNOWN)):
+        assert rows[name]["status"] == gate[f"criterion {name}"]["status"] == status
+    known, unknown = gate["criterion roc_auc:carrier=AA"], gate["criterion roc_auc:carrier=DL"]
+    assert known["detail"] == f"{rows['roc_auc:carrier=AA']['reason']}, n = {rows['roc_auc:carrier=AA']['n']:,}"
+    assert str(unknown["detail"]) == "No test row has carrier=DL. carrier is (missing), AA, UA."
+
+
+def test_declared_slices_are_shown_without_being_asked_for(ana: Session, session: Callable[..., Session]) -> None:
+    declare(ana, "task: binary", "task: binary\nslices: [carrier, wing]")
+    found = document(session("ana").perform(("evaluate", MODEL)))
+    assert {row["column"] for row in found["tables"]["groups"]["rows"]} == {"carrier"}
+    assert any("not among the training rows" in text and "wing" in text for text in found["text"])
+
+
+def test_test_rows_that_were_looked_at_before_are_said_so(ana: Session) -> None:
+    told = [text for text in document(ana.perform(("evaluate", MODEL)))["text"] if "have been looked at" in text]
+    assert len(told) == 1
+    assert "twice: versions 1, 2 by roc_auc" in told[0]
 
 
 def test_the_threshold_is_the_declared_one(ana: Session, session: Callable[..., Session]) -> None:
@@ -180,7 +218,7 @@ def test_without_criteria_it_is_done_and_without_challenger_it_is_the_champion(
     outcome = session("ana").perform(("evaluate", MODEL))
     assert (outcome.view.status, outcome.view.facts()["version"]) == (Status.DONE, "2")
     assert "criteria" not in document(outcome)["tables"]
-    assert [action.argv[0] for action in outcome.view.actions] == ["calibration"]
+    assert [action.argv[0] for action in outcome.view.actions] == ["calibration", "evaluate"]
 
 
 def test_a_version_that_is_not_there_is_refused_with_the_way_to_one(
@@ -191,7 +229,7 @@ def test_a_version_that_is_not_there_is_refused_with_the_way_to_one(
     assert refusal(ana.perform(("evaluate", MODEL, "--group", "carier")))[1] == "Did you mean 'carrier'?"
     assert "more than 1000 values" in refusal(ana.perform(("evaluate", MODEL, "--group", "wind")))[0]
     assert refusal(ana.perform(("evaluate", MODEL, "--group", "late")))[1] == "Columns: id, carrier, wind."
-    assert refusal(ana.perform(("evaluate", "rows.csv")))[0] == "A file needs --label and --score."
+    assert refusal(ana.perform(("evaluate", "rows.csv")))[0].startswith("A file needs --label, and what the model answ")
     assert refusal(ana.perform(("compare", MODEL, "--label", "late")))[0] == "A file needs --label and --scores."
     assert "not in folds" in refusal(ana.perform(("compare", MODEL, "--method", "corrected-t")))[0]
     assert ana.ledger.entries("finding") == []
@@ -251,3 +289,36 @@ def test_rows_that_only_one_scored_wait_for_the_log(ana: Session, made: Any) -> 
         f"FROM {lake.scan(later)}"), sort=("id",), partition_by=("day",)))
     facts = ana.perform(("compare", MODEL)).view.facts()
     assert (facts["source"], facts["rows"]) == ("the prediction log", ROWS)
+
+
+def test_a_version_that_does_not_serve_is_calibrated_on_its_test_rows(ana: Session, tmp_path: Path) -> None:
+    file, ana = exported(ana, tmp_path / "rows.parquet"), at_the_terminal(ana)
+    mine = document(ana.perform(("calibration", f"{MODEL}@2", "--group", "carrier")))
+    theirs = document(ana.perform(("calibration", str(file), "--label", "late", "--score", "v2", "--group", "carrier")))
+    for table in ("bins", "groups", "tests"):
+        assert mine["tables"][table] == theirs["tables"][table]
+    assert mine["series"]["reliability"] == theirs["series"]["reliability"]
+    assert (mine["facts"]["version"], mine["facts"]["fitted_on"]) == ("2", "earlier rows")
+    [fact] = [entry.fact for entry in ana.ledger.entries("finding") if isinstance(entry.fact, Finding)]
+    assert (fact.check, fact.version, fact.limit, fact.window) == ("calibration", "2", 0.05, ("", ""))
+    assert (fact.value, fact.low, fact.high) == tuple(mine["facts"][name] for name in ("ece", "ece_low", "ece_high"))
+    assert fact.status == "fail"
+    assert "predicted" not in fact.detail, "that is for what was seen in service"
+
+
+def test_the_champion_is_calibrated_in_service_unless_its_test_rows_are_asked_for(ana: Session) -> None:
+    assert "has no data yet" in refusal(ana.perform(("calibration", MODEL)))[0]
+    assert "has no data yet" in refusal(ana.perform(("calibration", f"{MODEL}@1")))[0]
+    assert document(ana.perform(("calibration", f"{MODEL}@1", "--test")))["facts"]["version"] == "1"
+    assert document(ana.perform(("calibration", MODEL, "--test")))["facts"]["version"] == "2", "the challenger"
+    assert refusal(ana.perform(("calibration", MODEL, "--test", "--window", "7d")))[1] == (
+        "Leave out --window and --monitor.")
+    assert refusal(ana.perform(("calibration", MODEL, "--group", "carrier")))[1] == "Add --test."
+    assert "declares `weight:`" in refusal(ana.perform(("calibration", MODEL, "--weight", "w")))[1]
+
+
+def test_what_would_mend_a_version_is_a_key_of_its_candidate_and_a_command(ana: Session) -> None:
+    view = ana.perform(("calibration", f"{MODEL}@2")).view
+    words = "\n".join(str(getattr(part, "body", "")) for part in view.parts)
+    assert f"under logistic in models/{MODEL}.yaml, and train it." in words
+    assert view.actions[0].argv == ("train", MODEL, "--candidate", "logistic")

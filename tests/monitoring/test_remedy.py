@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from mlops_tui.analysis.recalibration import RECALIBRATORS
 from mlops_tui.monitoring.remedy import Option
 from mlops_tui.monitoring.remedy import _actions as remedy_actions
 from mlops_tui.view import Row, Text
@@ -93,3 +94,16 @@ def test_remedies_that_a_command_begins_are_offered_by_what_they_cost() -> None:
     rows[2] = row("fall back", None, None)
     assert [action.label for action in remedy_actions(rows, options, "EUR")] == [
         "Retrain, costs 20 EUR a day more", "Fall back"]
+
+
+def test_the_recalibration_is_the_one_that_a_model_can_be_trained_with(lived: Callable[..., Lived]) -> None:
+    """Its name is a value of `calibrate:`, and it was chosen on the learning rows alone."""
+    view = lived(shift=0.18).session.perform(["remedy", "trip-delay", "--window", "20d"]).view
+    detail = str(by_name(view.table("remedies").rows)["recalibrate"]["detail"])
+    assert detail.split(",")[0] in RECALIBRATORS
+
+
+def test_honest_scores_are_not_said_to_need_a_recalibration(lived: Callable[..., Lived]) -> None:
+    view = lived().session.perform(["remedy", "trip-delay", "--window", "20d"]).view
+    detail = str(by_name(view.table("remedies").rows)["recalibrate"]["detail"])
+    assert "not surely better" in detail or detail.startswith("no recalibration lowers")

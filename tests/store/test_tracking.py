@@ -88,6 +88,7 @@ def test_mlflow_itself_reads_what_we_wrote(tracking: Tracking) -> None:
     served = mlflow.pyfunc.load_model(str(folder))
     assert np.array_equal(served.predict(frame), model.predict_proba(frame))
     assert served.metadata.get_input_schema().input_names() == ["wind", "carrier"]
+    assert served.metadata.get_output_schema().inputs[0].shape == (-1, 2)
     assert "scikit-learn==" in (folder / "requirements.txt").read_text()
 
 

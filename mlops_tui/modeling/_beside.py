@@ -1,0 +1,192 @@
+"""Several models' answers on the rows of a file, or of two files whose rows belong together by an id."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from mlops_tui.analysis.answers import Answers, Task
+from mlops_tui.analysis.arrays import Bools, Floats
+from mlops_tui.errors import BadInput
+from mlops_tui.modeling._answered import names_of
+from mlops_tui.modeling._scored import SPOKEN, labels_of, numbers_in, two_outcomes
+from store.columns import ReadFile, Texts, read_columns
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a file hold what; `task` is empty where they are to say it."""
+
+    label: str
+    answers: tuple[str, ...]
+    weight: str | None = None
+    texts: tuple[str, ...] = ()
+    task: Task | None = None
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Models by name on labelled rows, other columns as text (n,); `rows` counts those without a label too.
+
+    `paired`: all models answered the same rows, in the same order.
+    """
+
+    where: str
+    models: Mapping[str, Answers]
+    texts: Mapping[str, Texts] = field(default_factory=dict)
+    rows: int = 0
+    paired: bool = True
+
+    @property
+    def first(self) -> Answers:
+        return next(iter(self.models.values()))
+
+    @property
+    def n(self) -> int:
+        return self.first.n
+
+    @property
+    def task(self) -> Task:
+        return self.first.task
+
+
+def beside(path: Path, columns: Columns) -> Beside:
+    """Read label, answers and what else is needed; rows without a label or of weight 0 are left out.
+
+    BadInput names column, row (from 0) and value of what cannot be used; NotFound a column that is not there.
+    """
+    wanted = [columns.label, *columns.answers, *([columns.weight] if columns.weight else [])]
+    read = read_columns(path, list(dict.fromkeys(wanted)), columns.texts)
+    if not read.rows:
+        raise BadInput(f"'{path.name}' has columns but no rows.", where=read.where, next="Name a file with data.")
+    rows = ~read.columns[columns.label].missing
+    if not rows.any():
+        raise BadInput(f"No row has a label: all {read.rows} values of '{columns.label}' are null.", where=read.where,
+                       next="Join the outcomes first.")
+    weight = _weights(read, columns.weight, rows) if columns.weight else None
+    rows = rows if weight is None else rows & (weight > 0)
+    made = _READERS[columns.task or _task(read, columns)](read, columns, rows)
+    if weight is not None:
+        made = {name: replace(each, weight=weight[rows]) for name, each in made.items()}
+    return Beside(read.where, made, {name: values[rows] for name, values in read.texts.items()}, read.rows)
+
+
+def _weights(read: ReadFile, name: str, rows: Bools) -> Floats:
+    weight = numbers_in(read, name, rows, "weight", whole=True)
+    if (rows & (weight < 0)).any():
+        first = int(np.argmax(rows & (weight < 0)))
+        raise BadInput(f"The weight '{name}' is negative: {weight[first]:g}.",
+                       where=f"{read.where}, row {first} (from 0)",
+                       next="A weight says how much a row counts: 0 or more.")
+    if not (weight[rows] > 0).any():
+        raise BadInput(f"The weight '{name}' is 0 in every labelled row.", where=read.where,
+                       next="Leave out --weight, or name another column.")
+    return weight
+
+
+def _task(read: ReadFile, columns: Columns) -> Task:
+    """Numbers with fractions as labels are a regression, other texts than true and false beside texts are classes."""
+    label = read.columns[columns.label]
+    known = label.values[~label.missing]
+    if label.field.kind == "category":
+        spoken = bool(np.isin(np.char.lower(known.astype(np.str_)), SPOKEN).all())
+        texts = all(read.columns[name].field.kind == "category" for name in columns.answers)
+        return Task.MULTICLASS if texts and not spoken else Task.BINARY
+    if label.field.kind == "numeric":
+        values = known.astype(np.float64)
+        values = values[np.isfinite(values)]
+        return Task.REGRESSION if (values != np.round(values)).any() else Task.BINARY
+    return Task.BINARY
+
+
+def _binary(read: ReadFile, columns: Columns, rows: Bools) -> dict[str, Answers]:
+    labels = two_outcomes(read, columns.label, labels_of(read, columns.label)[rows])
+    return {name: Answers(Task.BINARY, labels, numbers_in(read, name, rows)) for name in columns.answers}
+
+
+def _regression(read: ReadFile, columns: Columns, rows: Bools) -> dict[str, Answers]:
+    label = numbers_in(read, columns.label, rows, "label")
+    return {name: Answers(Task.REGRESSION, label, numbers_in(read, name, rows, "prediction"))
+            for name in columns.answers}
+
+
+def _multiclass(read: ReadFile, columns: Columns, rows: Bools) -> dict[str, Answers]:
+    given = {}
+    for name in columns.answers:
+        column = read.columns[name]
+        if (rows & column.missing).any():
+            raise BadInput(f"{int((rows & column.missing).sum()):,} labelled rows have no class in '{name}'.",
+                           where=f"{read.where}, row {int(np.argmax(rows & column.missing))} (from 0)",
+                           next="Answer every row, or leave out those without an answer.")
+        given[name] = names_of(column)[rows]
+    label = names_of(read.columns[columns.label])[rows]
+    if np.all(label == label[0]):
+        raise BadInput(f"Only one class: all {label.size} labels in '{columns.label}' are {label[0]}.",
+                       where=read.where, next="Choose rows in which several classes occur.")
+    classes, of = np.unique(np.concatenate([label, *given.values()]), return_inverse=True)
+    numbers = of.reshape(-1, label.size)
+    return {name: Answers(Task.MULTICLASS, numbers[0], numbers[place], tuple(classes.tolist()))
+            for place, name in enumerate(given, 1)}
+
+
+_READERS = {Task.BINARY: _binary, Task.MULTICLASS: _multiclass, Task.REGRESSION: _regression}
+
+
+# -- two files ------------------------------------------------------------------------------------------------------
+
+
+def joined(one: Beside, other: Beside, id: str, names: tuple[str, str]) -> Beside:
+    """The models of two files on the same rows, brought together by an id; BadInput where ids or labels differ."""
+    mine, theirs = one.texts[id], other.texts[id]
+    for data, ids in ((one, mine), (other, theirs)):
+        found, first, counts = np.unique(ids, return_index=True, return_counts=True)
+        if (counts > 1).any():
+            twice = found[np.argmax(counts > 1)]
+            raise BadInput(f"{int((counts > 1).sum()):,} ids of '{id}' occur more than once, the first is '{twice}'.",
+                           where=f"{data.where}, labelled row {int(first[np.argmax(counts > 1)])} (from 0)",
+                           next="Name a column that is another one in every row.")
+    for (data, ids), (against, others) in (((one, mine), (other, theirs)), ((other, theirs), (one, mine))):
+        lost = ~np.isin(ids, others)
+        if lost.any():
+            raise BadInput(f"{int(lost.sum()):,} of {ids.size:,} ids of '{id}' are not in {against.where}, the first "
+                           f"is '{ids[np.argmax(lost)]}'.", where=data.where,
+                           next="Give both files the same labelled rows; of different ones: --unpaired.")
+    order = np.argsort(theirs)[np.searchsorted(np.sort(theirs), mine)]
+    a, b = one.first, other.first.of(order)
+    a, b = _alike(a, b)
+    if not np.array_equal(a.label, b.label):
+        row = int(np.argmax(a.label != b.label))
+        raise BadInput(f"The files give {int((a.label != b.label).sum()):,} rows different labels, the first has the "
+                       f"id '{mine[row]}'.", where=f"{one.where} and {other.where}", next="Label both from one source.")
+    return Beside(f"{one.where} and {other.where}", {names[0]: a, names[1]: replace(b, weight=a.weight)}, one.texts,
+                  one.rows)
+
+
+def apart(one: Beside, other: Beside, names: tuple[str, str]) -> Beside:
+    """The models of two files with different rows."""
+    a, b = _alike(one.first, other.first)
+    return Beside(f"{one.where} and {other.where}", dict(zip(names, (a, b), strict=True)), {}, one.rows + other.rows,
+                  paired=False)
+
+
+def _alike(a: Answers, b: Answers) -> tuple[Answers, Answers]:
+    """Both with the same classes in the same order."""
+    if a.task is not b.task:
+        raise BadInput(f"One file holds a {a.task} model's answers, the other one a {b.task} model's.",
+                       next="Say the task: --task regression.")
+    if a.task is not Task.MULTICLASS or a.classes == b.classes:
+        return a, b
+    classes = tuple(dict.fromkeys((*a.classes, *b.classes)))
+    found = []
+    for each in (a, b):
+        number = np.array([classes.index(name) for name in each.classes])
+        found.append(replace(each, label=number[each.label], given=number[each.given], classes=classes))
+    return found[0], found[1]
+
+
+def sorted_by(data: Beside, order: Sequence[int]) -> Beside:
+    """The rows in another order."""
+    places = np.asarray(order)
+    return replace(data, models={name: each.of(places) for name, each in data.models.items()},
+                   texts={name: values[places] for name, values in data.texts.items()})

@@ -1,0 +1,174 @@
+"""Group metrics against ProPublica's tables, Fairlearn, AIF360's definitions by hand, and the UCB admissions."""
+
+import math
+
+import numpy as np
+import pytest
+from fairlearn import metrics as fl
+
+from mlops_tui.analysis.fairness import (
+    Cells,
+    average_odds,
+    disparity,
+    gaps,
+    inequality,
+    widest,
+)
+from mlops_tui.analysis.interval import Resampling
+
+# Larson, Mattu, Kirchner & Angwin (ProPublica 2016), How We Analyzed the COMPAS Recidivism Algorithm: two-year
+# recidivism by low against medium or high risk; (low, high) of those who survived, then of those who recidivated.
+COMPAS = {"Black": ((990, 805), (532, 1369)), "White": ((1139, 349), (461, 505))}
+FEW = Resampling(200, 1)
+
+
+def compas(favourable: int) -> Cells:
+    """Index 1 is the favourable value of label and decision."""
+    tables = np.array([COMPAS[name] for name in ("Black", "White")])
+    return Cells(("Black", "White"), tables if favourable else tables[:, ::-1, ::-1])
+
+
+def rows(cells: Cells) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Label, decision and group of each row."""
+    where = np.argwhere(cells.counts >= 0)
+    group, label, decision = np.repeat(where, cells.counts.ravel(), axis=0).T
+    return label, decision, group
+
+
+def drawn(seed: int, groups: int, n: int = 2000) -> Cells:
+    draw = np.random.default_rng(seed)
+    counts = draw.multinomial(n, draw.dirichlet(np.ones(groups * 4) * 3)).reshape(groups, 2, 2)
+    return Cells(tuple("abcdef"[:groups]), counts)
+
+
+def test_the_error_rates_of_compas_are_as_published() -> None:
+    flagged = compas(favourable=1)
+    assert flagged.rate("fpr") == pytest.approx([0.4485, 0.2345], abs=5e-5)
+    assert flagged.rate("fnr") == pytest.approx([0.2799, 0.4772], abs=5e-5)
+    assert flagged.rate("ppv") == pytest.approx([0.6297, 0.5913], abs=5e-5)
+
+
+def test_the_ratio_of_compas_depends_on_which_answer_is_favourable() -> None:
+    assert widest(compas(favourable=1), ("selection_rate",))[1].value == pytest.approx(0.5916, abs=5e-5)
+    assert gaps(compas(favourable=0), 1)[0].ratio.value == pytest.approx(0.6316, abs=5e-5)
+    assert compas(favourable=0).rate("fnr") == pytest.approx(compas(favourable=1).rate("fpr"))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_aggregates_are_fairlearns(seed: int) -> None:
+    cells = drawn(seed, 2 + seed % 4)
+    label, decision, group = rows(cells)
+    given = {"y_true": label, "y_pred": decision, "sensitive_features": group}
+    selection, odds, tpr = (widest(cells, rates) for rates in (("selection_rate",), ("tpr", "fpr"), ("tpr",)))
+    assert selection[0].value == pytest.approx(fl.demographic_parity_difference(**given))
+    assert selection[1].value == pytest.approx(fl.demographic_parity_ratio(**given))
+    assert odds[0].value == pytest.approx(fl.equalized_odds_difference(**given))
+    assert odds[1].value == pytest.approx(fl.equalized_odds_ratio(**given))
+    assert tpr[0].value == pytest.approx(fl.equal_opportunity_difference(**given))
+    assert tpr[1].value == pytest.approx(fl.equal_opportunity_ratio(**given))
+    for each in (*selection, *odds, *tpr):
+        assert each.low <= each.value <= each.high
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_inequality_and_odds_are_as_aif360_defines_them_row_by_row(seed: int) -> None:
+    cells = drawn(seed, 3)
+    label, decision, group = rows(cells)
+    benefit = decision - label + 1.0
+    mean = {g: benefit[group == g].mean() for g in range(3)}
+    between = np.array([mean[g] for g in group])
+
+    def entropy(b: np.ndarray) -> float:
+        return float(((b / b.mean()) ** 2 - 1).sum() / (2 * b.size))
+
+    def theil(b: np.ndarray) -> float:
+        share = b / b.mean()
+        return sum(x * math.log(x) for x in share if x > 0) / b.size
+
+    found = {name: each.value for name, each in inequality(cells, FEW).items()}
+    assert found == pytest.approx({
+        "generalized_entropy_index": entropy(benefit), "theil_index": theil(benefit),
+        "between_group_generalized_entropy_index": entropy(between), "between_group_theil_index": theil(between)})
+    apart = [decision[(group == 0) & (label == y)].mean() - decision[(group == 2) & (label == y)].mean()
+             for y in (0, 1)]
+    found_mean, found_size = average_odds(cells, 0, 2)
+    assert found_mean.value == pytest.approx(sum(apart) / 2)
+    assert found_size.value == pytest.approx(sum(map(abs, apart)) / 2)
+
+
+# Bickel, Hammel & O'Connell (1975), Science 187:398; Freedman, Pisani & Purves: the six largest departments of
+# Berkeley, (rejected, admitted) of men, then of women.
+UCB = np.array([[[313, 512], [19, 89]], [[207, 353], [8, 17]], [[205, 120], [391, 202]], [[279, 138], [244, 131]],
+                [[138, 53], [299, 94]], [[351, 22], [317, 24]]])
+
+
+def test_the_disparity_of_berkeley_goes_when_departments_are_compared() -> None:
+    whole, within = disparity(UCB, FEW)
+    assert whole[1].low > 0, "women are a larger share of the rejected than of the admitted"
+    assert within[1].value < 0 < whole[1].value
+    by_hand = [(d[1, 0] / d[:, 0].sum() - d[1, 1] / d[:, 1].sum(), d.sum()) for d in UCB]
+    assert within[1].value == pytest.approx(sum(gap * n for gap, n in by_hand) / UCB.sum())
+    assert whole[0].value == pytest.approx(-whole[1].value), "two groups share the whole"
+
+
+def test_strata_in_which_all_are_decided_alike_compare_nobody() -> None:
+    strata = np.array([[[10, 20], [20, 10]], [[0, 50], [0, 7]]])
+    assert disparity(strata, FEW)[1][0].value == pytest.approx(10 / 30 - 20 / 30)
+    alike = disparity(np.array([[[0, 5], [0, 5]]]), FEW)
+    assert alike[0][0].reason == "all are decided alike"
+    only = disparity(np.array([[[5, 0], [5, 0]], [[0, 5], [0, 5]]]), FEW)
+    assert (only[0][0].value, only[1][0].reason) == (0, "within each stratum all are decided alike")
+
+
+def test_what_is_undefined_is_none_with_its_reason() -> None:
+    cells = Cells(("a", "b", "c"), np.array([[[40, 0], [0, 0]], [[20, 5], [5, 20]], [[0, 0], [10, 30]]]))
+    found = {(gap.rate, gap.group): gap for gap in gaps(cells, 1)}
+    assert found["tpr", "a"].difference.reason == "no row of a has the favourable label"
+    assert found["fpr", "c"].ratio.reason == "every row of c has the favourable label"
+    assert found["selection_rate", "a"].ratio.value == 0
+    assert found["selection_rate", "a"].ratio.low == 0 < found["selection_rate", "a"].ratio.high < 0.2
+    assert {gap.ratio.reason for gap in gaps(cells, 0) if gap.rate == "selection_rate"} == {"the rate of a is 0"}
+    alone = Cells(("a", "b"), np.array([[[40, 5], [0, 0]], [[20, 5], [5, 20]]]))
+    assert widest(alone, ("tpr",))[0].reason == "the rate is defined for fewer than two groups"
+
+
+def test_small_groups_are_marked_and_are_no_reference() -> None:
+    cells = Cells(("few", "rare", "many"), np.array([[[0, 0], [0, 9]], [[29, 1], [1, 1]], [[900, 50], [20, 30]]]))
+    assert cells.few == ("only 9 rows", "2.8 favourable decisions expected", "")
+    assert cells.names[cells.most_selected] == "many"
+
+
+def test_holm_counts_a_question_once() -> None:
+    found = gaps(drawn(4, 3), 0)
+    by_rate = {(gap.rate, gap.group): gap for gap in found}
+    assert by_rate["fnr", "b"].p_adjusted == by_rate["tpr", "b"].p_adjusted
+    asked = sorted((gap for gap in found if gap.rate != "fnr"), key=lambda gap: gap.p_value)
+    assert asked[0].p_adjusted == pytest.approx(min(asked[0].p_value * 10, 1))
+
+
+def test_the_widest_gap_is_held_at_least_as_often_as_stated() -> None:
+    draw, n, rates = np.random.default_rng(3), 150, np.array([0.4, 0.5, 0.55])
+    held = [0, 0]
+    for _ in range(1000):
+        counts = np.zeros((3, 2, 2), dtype=np.int64)
+        counts[:, 1, 1] = draw.binomial(n, rates)
+        counts[:, 1, 0] = n - counts[:, 1, 1]
+        difference, ratio = widest(Cells(("a", "b", "c"), counts), ("selection_rate",))
+        held[0] += difference.low <= 0.15 <= difference.high
+        held[1] += ratio.low <= 0.4 / 0.55 <= ratio.high
+    assert min(held) / 1000 >= 0.94, held
+
+
+def test_average_odds_and_inequality_are_covered() -> None:
+    draw, shares = np.random.default_rng(6), np.array([[[0.15, 0.10], [0.05, 0.2]], [[0.2, 0.05], [0.1, 0.15]]])
+    truth_odds = ((0.1 / 0.25 - 0.05 / 0.25) + (0.2 / 0.25 - 0.15 / 0.25)) / 2
+    held = {"odds": 0, "generalized_entropy_index": 0, "theil_index": 0}
+    exact = inequality(Cells(("a", "b"), (shares * 10_000).astype(np.int64)), FEW)
+    for seed in range(2000):
+        cells = Cells(("a", "b"), draw.multinomial(400, shares.ravel()).reshape(2, 2, 2))
+        odds = average_odds(cells, 0, 1)[0]
+        held["odds"] += odds.low <= truth_odds <= odds.high
+        for name, each in inequality(cells, Resampling(200, seed)).items():
+            if name in held:
+                held[name] += each.low <= exact[name].value <= each.high
+    assert all(0.925 <= count / 2000 <= 0.975 for count in held.values()), held
