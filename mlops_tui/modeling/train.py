@@ -191,8 +191,13 @@ def tasked(tried: Trial) -> dict[str, Any]:
     """What a version answers: its task, classes in order and weight; and how its naive baselines came about."""
     model, recent = tried.job.model, tried.parts.recent
     found: dict[str, Any] = {"task": model.task, "classes": list(tried.parts.classes), "weight": model.weight}
+    notes = list(recent.notes) if recent is not None else []
+    if model.weight and any(each.encode is not None for each in model.prepare):
+        notes.append("`prepare: encode` counts every row once, whatever its weight")
     if recent is not None:
-        found |= {"mase_scale": recent.scale, "baseline_notes": list(recent.notes)}
+        found["mase_scale"] = recent.scale
+    if notes:
+        found["remarks"] = notes
     return found
 
 
@@ -216,7 +221,7 @@ def _view(job: Job, versions: Sequence[Trained], new: int) -> View:
     title = (f"{job.name} {best.version} ({best.candidate}): {metric} {value}{range_}, "
              f"{'beats every baseline' if beats else 'does not beat the baselines'}")
     notes = [f"{fact.candidate}: {note}" for fact in versions for note in fact.detail["notes"]]
-    notes += best.detail.get("baseline_notes", [])
+    notes += best.detail.get("remarks", [])
     parts: list[Part] = [Facts(_facts(best, new)), _candidates_table(versions), _comparisons(versions)]
     parts += [Text("\n".join(notes))] if notes else []
     actions = (Action("Promote it", ("promote", f"{job.name}@{best.version}")),) if beats else ()
