@@ -39,7 +39,9 @@ LEAD = (Column("estimate", "lead", digits=4), *NUMBERS[1:], Column("p_value", "p
 def train(session: Session, model: str, candidate: str | None, start: str | None, end: str | None) -> View:
     """Train MODEL's candidates and register each as a version, the best one last.
 
-    Each is fitted beside a ladder of baselines and measured on the last days of the window, which it has not seen.
+    Models of yes or no, of several classes and of numbers alike: each candidate is fitted beside a ladder of baselines
+    (the constant, the best feature, a linear model, a shallow tree; of numbers in time also the last outcome known) and
+    measured on the last days of the window, which it has not seen.
     What was trained before from the same rows, declaration and code is not trained again.
 
     \b
