@@ -266,7 +266,8 @@ def candidate_key(job: Job, made: Rows, candidate: Candidate, code: str) -> str:
     split = job.model.split
     later = {"task": "" if job.model.task == "binary" else job.model.task, "classes": list(job.model.label.classes),
              "weight": job.model.weight, "season": split.season, "series": list(split.series),
-             "steps": [asdict(each) for each in candidate.steps], "calibrate": candidate.calibrate}
+             "steps": [asdict(each) for each in candidate.steps], "calibrate": candidate.calibrate,
+             "stopping": candidate.stopping and asdict(candidate.stopping)}
     return _digest([job.name, made.rows.id, candidate.estimator, candidate.factory, dict(candidate.params),
                     code if candidate.factory else "", split.test, split.gap, job.model.seed, LADDER_EDITION,
                     job.model.threshold, [each.metric for each in job.model.criteria],
