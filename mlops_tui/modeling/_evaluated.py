@@ -7,6 +7,7 @@ import numpy as np
 
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.evaluation import Evaluation, evaluation
+from mlops_tui.analysis.groups import coded
 from mlops_tui.analysis.interval import Estimate
 from mlops_tui.analysis.metrics import METRICS, Metric, measured, metrics_of
 from mlops_tui.analysis.multiclass import ClassScore, by_class
@@ -37,6 +38,7 @@ class Evaluated:
     deciding: Metric
     metrics: tuple[Estimate, ...]
     slices: tuple[Slice, ...] = ()
+    values: int = 0  # of all columns that are sliced by, of which the largest are looked at
     binary: Evaluation | None = None
 
     @property
@@ -87,7 +89,8 @@ def evaluated(answers: Answers, threshold: float = 0.5, deciding: str = "",
         found = tuple(measured(replace(each, threshold=threshold), answers)
                       for each in metrics_of(answers.task).values())
     parts = slices(main, answers, columns) if columns else ()
-    return Evaluated(answers, threshold, main, found, parts, binary)
+    values = sum(coded(each)[0].size for each in (columns or {}).values())
+    return Evaluated(answers, threshold, main, found, parts, values, binary)
 
 
 # -- as a person reads it -------------------------------------------------------------------------------------------
@@ -180,15 +183,15 @@ def slices_parts(found: Evaluated) -> list[Part]:
         return []
     named = called(found.deciding.id)
     several = len({each.column for each in found.slices}) > 1
-    rows = [_slice_row(found, each, several) for each in found.slices]
+    rows = [_slice_row(found, each, several) for each in found.slices[:GROUPS]]
     first = [Column("prevalence", share=True)] if found.binary is not None else []
     digits = None if found.answers.task is Task.REGRESSION else 3
     table = Table.of(
-        "groups", rows[:GROUPS], Column("group", "slice" if several else found.slices[0].column), "n", *first,
+        "groups", rows, Column("group", "slice" if several else found.slices[0].column), "n", *first,
         Column(found.deciding.id, named, digits=digits), Column(f"{found.deciding.id}_low", "low", digits=digits),
         Column(f"{found.deciding.id}_high", "high", digits=digits),
         Column("difference", "to the rest", digits=digits), Column("verdict", "stands"),
-        title=_slices_title(found, several), total=len(rows))
+        title=_slices_title(found, several), total=found.values)
     drawn = [each for each in found.slices if each.estimate.low is not None][:GROUPS]
     forest = Series("slices", "interval", tuple(_named(each, several) for each in drawn),
                     tuple(finite(each.estimate.value) for each in drawn),
