@@ -259,3 +259,16 @@ def test_what_a_model_cannot_be_asked_is_refused(ana: Session) -> None:
     assert "declares its label" in refused(ana.perform(("bias", MODEL, "--group", "carrier", "--threshold", "0.3")))[
         "what"]
     assert "never yes" in refused(ana.perform(("bias", MODEL, "--group", "carrier", "--favourable", "yes")))["what"]
+
+
+def test_what_would_mend_it_has_its_price(scored: Path, compas: Path) -> None:
+    found = document(run(scored, "--label", "ok", "--score", "score", "--threshold", "0.6", "--group", "team",
+                         "--favourable", "1", "--privileged", "a"))
+    own = {row["group"]: row for row in found["tables"]["thresholds"]["rows"]}
+    assert own["a"]["threshold"] == 0.6
+    assert own["b"]["after"] == pytest.approx(own["a"]["after"], abs=0.003)
+    assert "not lawful everywhere" in found["text"][-1]
+    weights = document(run(compas, *CALL, "--favourable", "0"))["tables"]
+    assert "thresholds" not in weights
+    assert {row["group"]: row["favourable"] > 1 for row in weights["reweighing"]["rows"]} == {"Black": True,
+                                                                                             "White": False}
