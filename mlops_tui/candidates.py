@@ -24,11 +24,13 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
+from mlops_tui.earlystopping import ended
 from mlops_tui.errors import BadInput, NotFound, nearest
 
 MOST_CATEGORIES = 100  # of one text column; rarer ones share a category
 Functions = Callable[[str], Callable[..., Any]]
 Floats = npt.NDArray[np.float64]
+Stop = Callable[[Any, "Rows"], tuple[Any, Mapping[str, Any]]]
 BINARY, MULTICLASS, REGRESSION = "binary", "multiclass", "regression"
 
 
@@ -65,6 +67,7 @@ class Fitted:
     seconds: float
     notes: tuple[str, ...]
     spelled: str
+    stopping: Mapping[str, Any] | None = None
     calibrator: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -129,8 +132,12 @@ def _is_estimator(value: object) -> bool:
 # -- fitted ---------------------------------------------------------------------------------------------------------
 
 
-def fitted(name: str, make: Callable[[], Any], train: Rows, seed: int, others: Iterable[Fitted] = ()) -> Fitted:
-    """Build and fit one model, seeded, its warnings kept as notes; one of `others` that is the same stands for it."""
+def fitted(name: str, make: Callable[[], Any], train: Rows, seed: int, others: Iterable[Fitted] = (),
+           stop: Stop | None = None) -> Fitted:
+    """Build and fit one model, seeded, its warnings kept as notes; one of `others` that is the same stands for it.
+
+    `stop` fits it in stages and ends early; it gives the model and how its training went.
+    """
     random.seed(seed)
     np.random.seed(seed)  # estimators without a random_state draw from here
     began = time.perf_counter()
@@ -138,15 +145,20 @@ def fitted(name: str, make: Callable[[], Any], train: Rows, seed: int, others: I
         warnings.simplefilter("always")
         made = make()
         _suits(made[-1] if isinstance(made, tuple) else made, train.task, f"candidate {name}")
-        spelled = _spelled(made)  # before its seed is set
+        spelled = "" if stop else _spelled(made)  # before its seed is set
         same = [each for each in others if spelled and each.spelled == spelled]
         if same:
             return same[0]
-        model = seeded(piped(made, train.features), seed)
-        model.fit(train.features, train.label, **weighing(model, train.weight, f"candidate {name}"))
+        model, curve = seeded(piped(made, train.features), seed), None
+        weight = weighing(model, train.weight, f"candidate {name}")
+        if stop:
+            model, curve = stop(model, train)
+        else:
+            model.fit(train.features, train.label, **weight)
     notes = tuple(dict.fromkeys(str(each.message).splitlines()[0] for each in caught
                                 if not issubclass(each.category, DeprecationWarning | FutureWarning)))
-    return Fitted(model, described(model), time.perf_counter() - began, notes, spelled)
+    notes += (ended(curve),) if curve else ()
+    return Fitted(model, described(model), time.perf_counter() - began, notes, spelled, curve)
 
 
 def _suits(made: Any, task: str, where: str) -> None:

@@ -34,6 +34,7 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "init": ("viewer", "admin"),
     "demo": ("viewer", "admin"),
     "train": ("engineer", "oncall", "admin"),
+    "footprint run": ("engineer", "admin"),  # it runs what it is told to
     "tune": ("engineer", "admin"),
     "ingest": ("operator", "admin"),
     "quarantine replay": ("operator", "admin"),

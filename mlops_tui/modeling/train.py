@@ -4,6 +4,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from importlib.metadata import version
 from typing import Any
@@ -21,6 +22,7 @@ from mlops_tui.modeling._training import LIBRARIES, Job, Rows, candidate_key, co
 from mlops_tui.modeling._training import rows as training_rows
 from mlops_tui.modeling._trial import MASE, Trial, as_json, dumped, metrics_of, named, placed, standing, trial
 from mlops_tui.moments import moment, told
+from mlops_tui.phases import Phases, of_training
 from mlops_tui.session import Session
 from mlops_tui.transforms.frozen import canonical, digest_of
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View
@@ -48,13 +50,15 @@ def train(session: Session, model: str, candidate: str | None, start: str | None
     """
     job = _job(session, model, (start, end))
     wanted = _candidates(session, job, candidate)
-    made = training_rows(session, job)
+    phases = Phases()
+    with phases("read"):
+        made = training_rows(session, job)
     code = code_digest(session.declared().root)
     keys = {name: candidate_key(job, made, each, code) for name, each in wanted.items()}
     before = _by_key(session, job)
     missing = {name: each for name, each in wanted.items() if keys[name] not in before}
     if missing:
-        _train(session, job, made, missing, keys)
+        _train(session, job, made, missing, keys, phases)
     now = _by_key(session, job)
     return _view(job, [now[key] for key in keys.values()], len(missing))
 
@@ -97,7 +101,8 @@ def _by_key(session: Session, job: Job) -> dict[str, Trained]:
 # -- training -------------------------------------------------------------------------------------------------------
 
 
-def _train(session: Session, job: Job, made: Rows, missing: Mapping[str, Candidate], keys: Mapping[str, str]) -> None:
+def _train(session: Session, job: Job, made: Rows, missing: Mapping[str, Candidate], keys: Mapping[str, str],
+           phases: Phases) -> None:
     """Fit, measure, register and record; the registry opens while the child fits."""
     with session.data().staging() as folder, ThreadPoolExecutor(1) as beside:
         opened = beside.submit(session.tracking().open)
@@ -105,7 +110,11 @@ def _train(session: Session, job: Job, made: Rows, missing: Mapping[str, Candida
         opened.result()
         metric = metrics_of(job.model)[0]
         for name in sorted(missing, key=lambda name: standing(metric, tried.measured[name])):
-            fact = _fact(session, tried, name, _registered(session, tried, name, keys[name]), keys[name])
+            with phases(f"log:{name}"):
+                version = _registered(session, tried, name, keys[name])
+            fact = _fact(session, tried, name, version, keys[name])
+            fact = replace(fact, detail={**fact.detail, "footprint": of_training(
+                [phases.told(), *tried.phases], name, keys[name], tried.rows.rows.rows)})
             session.ledger.transact(lambda entries, fact=fact: () if any(  # type: ignore[misc]
                 isinstance(entry.fact, Trained) and entry.fact.key == fact.key for entry in entries) else (fact,))
 
@@ -184,7 +193,7 @@ def _fact(session: Session, tried: Trial, name: str, version: Version, key: str)
             "descriptions": {each: tried.models[each]["description"] for each in (name, *tried.ladder())},
             "features": tried.rows.features.id, "labels": tried.rows.labels.id, "inputs": list(tried.inputs),
             **_steps(tried), "seconds": model["seconds"], "notes": list(model["notes"]),
-            **({"calibrator": model["calibrator"]} if model.get("calibrator") else {})})
+            **{key: model[key] for key in ("stopping", "calibrator") if model.get(key)}})
 
 
 def tasked(tried: Trial) -> dict[str, Any]:

@@ -12,8 +12,8 @@ import pytest
 from mlops_tui.commands import Outcome
 from mlops_tui.render.json import as_json
 from mlops_tui.session import Session
-from mlops_tui.view import Status
-from store.facts import Finding, Promotion, Trained
+from mlops_tui.view import Status, Text
+from store.facts import Finding, Looked, Promotion, Trained
 from store.lake import Manifest
 
 ROWS, MODEL = 3000, "flights-delay"
@@ -322,3 +322,57 @@ def test_what_would_mend_a_version_is_a_key_of_its_candidate_and_a_command(ana: 
     words = "\n".join(str(getattr(part, "body", "")) for part in view.parts)
     assert f"under logistic in models/{MODEL}.yaml, and train it." in words
     assert view.actions[0].argv == ("train", MODEL, "--candidate", "logistic")
+
+
+# -- looks at the test days -------------------------------------------------------------------------------------------
+
+
+def looks_of(session: Session, *argv: str) -> int:
+    found = document(session.perform(("compare", *argv)))["facts"]["looks"]
+    return int(found)
+
+
+def test_every_question_asked_of_the_same_test_days_is_a_look_and_the_same_one_again_is_not(ana: Session) -> None:
+    assert looks_of(ana, MODEL) == 2  # versions 1 and 2 by the metric of their training
+    assert looks_of(ana, MODEL) == 2
+    assert ana.perform(("evaluate", f"{MODEL}@2")).error is None
+    assert looks_of(ana, f"{MODEL}@1", "--against", f"{MODEL}@2") == 2  # the same question, turned about
+    assert looks_of(ana, MODEL, "--metric", "f1") == 3
+    assert looks_of(ana, MODEL, "--metric", "f1") == 3
+    assert looks_of(ana, MODEL, "--metric", "f1", "--threshold", "0.4") == 4
+    assert looks_of(ana, MODEL) == 4
+    kept_once = [entry.fact for entry in ana.ledger.entries("looked")]
+    assert [(each.question, each.n) for each in kept_once if isinstance(each, Looked)] == [
+        ("roc_auc", ROWS), ("roc_auc", ROWS), ("f1", ROWS), ("f1 at 0.4", ROWS)]
+
+
+def test_looks_are_told_and_paid_for(ana: Session) -> None:
+    for metric in ("f1", "brier", "accuracy"):
+        ana.perform(("compare", MODEL, "--metric", metric))
+    found = ana.perform(("compare", MODEL))
+    [said] = [part.body for part in found.view.parts if isinstance(part, Text) and "looked at" in part.body]
+    assert said.startswith("The test days 2013-05-01 to 2013-05-31 have been looked at 5 times: versions 1, 2 by "
+                           "roc_auc; version 2 by f1; version 2 by brier; version 2 by accuracy.")
+    assert "p × 5" in said
+    [pair] = document(found)["tables"]["pairs"]["rows"]
+    assert pair["p_adjusted"] == pytest.approx(5 * pair["p_value"])
+    rows = ana.perform(("promote", MODEL)).view.table("gate").rows
+    [detail] = [str(row["detail"]) for row in rows if row["item"] == "no_worse_than_champion"]
+    assert "at 98 % after 5 looks" in detail
+
+
+def test_a_version_that_is_tested_on_later_days_starts_anew(ana: Session, made: Any) -> None:
+    ana.perform(("compare", MODEL, "--metric", "f1"))
+    assert looks_of(ana, MODEL) == 3
+    detail = {"metric": "roc_auc", "trained_to": "2013-05-31T00:00:00+00:00", "test_from": "2013-06-01T00:00:00+00:00",
+              "test_to": "2013-06-09T00:00:00+00:00"}
+    ana.ledger.append(made.trained("3", scores=kept(ana, 3, 0.2).id, window=("2013-01-01", "2013-06-10"),
+                                   detail=detail))
+    assert looks_of(ana, f"{MODEL}@3") == 1
+
+
+def test_who_only_reads_leaves_no_look(ana: Session, session: Callable[..., Session]) -> None:
+    before = len(ana.ledger.entries())
+    assert session("vera").perform(("compare", MODEL)).exit == 4  # a viewer looks at nothing new
+    assert not ana.ledger.entries("looked")
+    assert len(ana.ledger.entries()) == before + 1  # that she tried
