@@ -46,11 +46,13 @@ def estimate(
     right for weights that say how much a row stands for, not for counts of identical rows. Intervals: ROC AUC and
     average precision on the logit scale; proportions by Wilson's score with the effective n that the variance implies
     (Franco, Little, Louis & Slud 2019, J. Surv. Stat. Methodol. 7:334); F1, MCC and balanced accuracy by Jeffreys'
-    posterior of that many rows; losses by Student's t on the log scale with Kish's effective
-    n − 1 degrees of freedom. With equal weights each is that of `metrics.estimate`. Where weights differ and one row
-    holds more than half of them, or the effective n is below 10, there is a value and no interval, with the reason.
-    `method` says Kish's effective n. ValueError for unusable labels, scores or weights; KeyError for a metric of
-    another task.
+    posterior of that many rows; losses by Student's t on the log scale with Kish's effective n − 1 degrees of freedom.
+    With equal weights each is that of `metrics.estimate`. Where weights differ and one row holds more than half of
+    them, or the effective n is below 10, there is a value and no interval, with the reason. `method` says Kish's
+    effective n. With weights that vary as an exponential distribution, 95 % intervals hold the truth in 93 to 97 % from
+    some 90 effective rows on, and in 92 to 96 % of 45; with fewer it may be 86 % (proportions of 10 effective rows).
+
+    ValueError for unusable labels, scores or weights; KeyError for a metric of another task.
     """
     y, s = labelled(labels, scores)
     share = shares(weights, y.size)
