@@ -4,12 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from mlops_tui import folds, gates, rivals, slices
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Bools, Floats
 from mlops_tui.analysis.criteria import Criterion, judge
+from mlops_tui.analysis.groups import coded
 from mlops_tui.analysis.interval import Estimate
 from mlops_tui.analysis.metrics import metrics_of
 from mlops_tui.capability import SECRET, hidden_columns
@@ -193,5 +192,5 @@ def finding(session: Session, chosen: Version, found: Evaluated, rows: Sequence[
 
 def small_enough(names: Texts, column: str, where: str, most: int) -> None:
     """BadInput for a column of more than `most` values, which is no grouping."""
-    if np.unique(names).size > most:
+    if coded(names)[0].size > most:
         raise BadInput(f"'{column}' has more than {most} values.", where=where, next="Name a column with few values.")

@@ -460,3 +460,37 @@ def test_who_only_reads_leaves_no_look(ana: Session, session: Callable[..., Sess
     assert session("vera").perform(("compare", MODEL)).exit == 4  # a viewer looks at nothing new
     assert not ana.ledger.entries("looked")
     assert len(ana.ledger.entries()) == before + 1  # that she tried
+
+
+def test_the_calibration_of_a_regression_is_refused(ana: Session, session: Callable[..., Session]) -> None:
+    declare(ana, "task: binary", "task: regression")
+    declare(ana, " calibrated,", "")
+    declare(ana, "criteria: [{metric: roc_auc, at_least: 0.70, min_rows: 1000}]", "")
+    what, step = refusal(session("ana").perform(("calibration", f"{MODEL}@2")))
+    assert what == f"Calibration is of probabilities; {MODEL} is a regression."
+    assert step == f"Try: mlops-tui evaluate {MODEL}"
+
+
+def test_a_version_of_several_classes_is_calibrated_class_by_class(
+        ana: Session, session: Callable[..., Session], made: Any) -> None:
+    draw = np.random.default_rng(4)
+    chances = draw.dirichlet([2, 1, 1], ROWS)
+    names = np.array(["early", "late", "never"])
+    label = names[(draw.random((ROWS, 1)) > chances.cumsum(axis=1)).sum(axis=1)]
+    lake = ana.data()
+    connection = lake.connect()
+    connection.register("scores", {
+        "id": np.arange(ROWS), "late": label.astype(object), "logistic": names[chances.argmax(axis=1)].astype(object),
+        **{f"logistic:{name}": chances[:, place] for place, name in enumerate(names)}})
+    query = "SELECT *, TIMESTAMPTZ '2013-05-01' + to_minutes(CAST(id AS INT)) AS sched_dep FROM scores"
+    scores = lake.write(f"{MODEL}.scores", query, sort=("sched_dep", "id"), connection=connection)
+    ana.ledger.append(made.trained("3", scores=scores.id, detail={
+        "metric": "log_loss", "task": "multiclass", "classes": names.tolist(), "test_from": "2013-05-01T00:00:00Z"}))
+    declare(ana, "task: binary", "task: multiclass")
+    declare(ana, "criteria: [{metric: roc_auc, at_least: 0.70, min_rows: 1000}]", "")
+    found = document(session("ana").perform(("calibration", f"{MODEL}@3")))
+    assert [row["class"] for row in found["tables"]["classes"]["rows"]] == names.tolist()
+    for row, share in zip(found["tables"]["classes"]["rows"], chances.mean(axis=0), strict=True):
+        assert row["predicted"] == pytest.approx(share)
+        assert row["observed"] == pytest.approx((label == row["class"]).mean())
+    assert "calibrated as far as these rows can tell" in found["title"]
