@@ -149,4 +149,3 @@ SLICE_METRICS: Mapping[Task, tuple[str, ...]] = {
     Task.BINARY: ("roc_auc", "accuracy", "precision", "recall", "specificity", "brier"),
     Task.MULTICLASS: ("accuracy", "macro_f1", "log_loss"),
     Task.REGRESSION: ("mae", "rmse", "bias")}
-DECIDING: Mapping[Task, str] = {Task.BINARY: "roc_auc", Task.MULTICLASS: "accuracy", Task.REGRESSION: "mae"}

@@ -11,6 +11,7 @@ from mlops_tui.analysis.criteria import Criterion, judge
 from mlops_tui.analysis.groups import coded
 from mlops_tui.analysis.interval import Estimate
 from mlops_tui.analysis.metrics import metrics_of
+from mlops_tui.capability import SECRET, hidden_columns
 from mlops_tui.errors import BadInput, NotFound, nearest
 from mlops_tui.folds import ModelState
 from mlops_tui.kinds import Model
@@ -104,16 +105,35 @@ def own_answers(session: Session, chosen: Version) -> Answers:
                    next=f"Declare a longer `split: test:`, then: mlops-tui train {chosen.trained.subject}")
 
 
-def columns_of(session: Session, chosen: Version, groups: Sequence[str]) -> dict[str, Texts]:
-    """The declared slices that the training rows have, and the columns asked for, as text for each test row."""
+def columns_of(session: Session, chosen: Version, groups: Sequence[str]) -> tuple[dict[str, Texts], list[str]]:
+    """The declared slices and the columns asked for, as text for each test row; and what is left out, in words.
+
+    BadInput for a column asked for whose values are not shown where others read along.
+    """
+    wanted = list(dict.fromkeys([*groups, *chosen.model.slices]))
+    hidden = hidden_columns(session, "", wanted)
     found: dict[str, Texts] = {}
-    for column in dict.fromkeys([*groups, *chosen.model.slices]):
+    left: list[str] = []
+    for column in wanted:
+        if column in hidden and column in groups:
+            raise BadInput(f"The values of '{column}' are classified and not shown here.",
+                           next="Leave out --group, or evaluate it at a terminal.")
+        if column in hidden:
+            left.append(f"The values of '{column}' are classified: this slice is not shown here.")
+            continue
         try:
             found[column] = grouped(session, chosen, column)
         except NotFound:
             if column in groups:
                 raise
-    return found
+            left.append(f"Declared as a slice, but not among the training rows of {chosen.name}: {column}.")
+    return found, left
+
+
+def classified(session: Session) -> set[str]:
+    """Columns that some contract classifies, whose values are not kept in a title that others read."""
+    return {item.name for contract in session.declared().datasets.values() for item in contract.properties
+            if item.classification.lower() in SECRET}
 
 
 def judged(session: Session, chosen: Version, found: Evaluated) -> list[Row]:
@@ -154,9 +174,10 @@ def finding(session: Session, chosen: Version, found: Evaluated, rows: Sequence[
                              "reason": each.reason} for each in found.metrics}
     limit = next((row["limit"] for row in rows if row["metric"] == main.metric), None)
     stands = worst(status(found, [Status(str(row["status"])) for row in rows]), default=Status.DONE)
-    worse = [{"column": each.column, "value": each.name, "n": each.n, "metric": found.slicing.id,
-              "difference": each.difference.estimate if each.difference else None, "p_adjusted": each.p_adjusted}
-             for each in found.worse]
+    secret = classified(session)
+    worse = [{"column": each.column, "value": "(classified)" if each.column in secret else each.name, "n": each.n,
+              "metric": found.slicing.id, "difference": each.difference.estimate if each.difference else None,
+              "p_adjusted": each.p_adjusted} for each in found.worse]
     calibrated = {"ece": found.binary.ece} if found.binary is not None else {}
     return Finding(check="evaluate", subject=trained.subject, status=stands.value, title=title,
                    value=main.value, low=main.low, high=main.high,

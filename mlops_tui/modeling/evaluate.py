@@ -1,6 +1,6 @@
 """How good a model is: its metrics with intervals, on the whole and by slice, judged by its criteria."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +23,16 @@ from mlops_tui.modeling._evaluated import (
     title,
     warnings,
 )
-from mlops_tui.modeling._heldout import Version, columns_of, finding, judged, own_answers, small_enough, version
+from mlops_tui.modeling._heldout import (
+    Version,
+    classified,
+    columns_of,
+    finding,
+    judged,
+    own_answers,
+    small_enough,
+    version,
+)
 from mlops_tui.modeling._pictures import FIRST, PICTURES, costs
 from mlops_tui.modeling._scored import need_probabilities
 from mlops_tui.moments import told
@@ -143,20 +152,20 @@ def _of_model(session: Session, text: str, wanted: Wanted) -> View:
     if answers.task is Task.BINARY:
         need_probabilities(name, trained.candidate, answers.given,
                            "Let the candidate give probabilities, and train it again.")
-    columns = columns_of(session, chosen, wanted.groups)
+    columns, left_out = columns_of(session, chosen, wanted.groups)
     for column, values in columns.items():
         small_enough(values, column, name, MOST)
     found = _evaluated(answers, chosen.model.threshold, chosen.deciding, columns, name)
     rows = judged(session, chosen, found)
     met = f", {sum(row['verdict'] == 'met' for row in rows)} of {len(rows)} criteria met" if rows else ""
-    said = _sentence(f"{title(name, found)}{met}", found)
+    said = _sentence(f"{title(name, found)}{met}", found, classified(session))
     shown = {"version": trained.version, "candidate": trained.candidate, **facts(found),
              "test_from": told(str(trained.detail.get("test_from") or "")), "scores": chosen.scores.id}
     declared = chosen.model.costs is not None or (chosen.model.value is not None and chosen.model.value.false_alarm)
     body = _body(found, wanted, Facts(shown), money(chosen.model) if declared and found.binary is not None else None)
     kept = finding(session, chosen, found, rows, said)
     session.ledger.append(kept)
-    notes = (*warnings(found), *_looked(session, chosen), *_undeclared(chosen, columns))
+    notes = (*warnings(found), *_looked(session, chosen), *(Text(each) for each in left_out))
     return View(kept.title, Status(kept.status), (*notes, *_criteria(rows), *body), _next(chosen, found))
 
 
@@ -167,13 +176,6 @@ def _looked(session: Session, chosen: Version) -> list[Text]:
     return [Text(looks.told(found, days))] if days is not None and len(found) > 1 else []
 
 
-def _undeclared(chosen: Version, columns: Mapping[str, Texts]) -> list[Text]:
-    """Declared slices that the version's training rows do not have."""
-    missing = [each for each in chosen.model.slices if each not in columns]
-    return [Text(f"Declared as slices, but not among the training rows of {chosen.name}: {', '.join(missing)}.")] \
-        if missing else []
-
-
 def _criteria(rows: Sequence[Row]) -> list[Table]:
     if not rows:
         return []
@@ -182,12 +184,12 @@ def _criteria(rows: Sequence[Row]) -> list[Table]:
                      Column("low", digits=4), Column("high", digits=4), "verdict", *why, title="Criteria")]
 
 
-def _sentence(said: str, found: Evaluated) -> str:
-    """The title, with the slices that are worse than the rest."""
+def _sentence(said: str, found: Evaluated, secret: Collection[str] = ()) -> str:
+    """The title, with the slices that are worse than the rest; values of secret columns are not named."""
     worse = found.worse
     if not worse:
         return said
-    named = " and ".join(f"{each.column} {each.name}" for each in worse[:2])
+    named = " and ".join(f"{each.column} {'…' if each.column in secret else each.name}" for each in worse[:2])
     more = f" and {len(worse) - 2} more" if len(worse) > 2 else ""
     return f"{said}; worse where {named}{more}"
 

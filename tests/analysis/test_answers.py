@@ -24,3 +24,11 @@ def test_answers_and_weights_belong_to_the_same_rows() -> None:
         Answers(Task.REGRESSION, np.zeros(2), np.zeros(3))
     with pytest.raises(ValueError, match="2 labels but 1 weights"):
         Answers(Task.REGRESSION, np.zeros(2), np.zeros(2), weight=np.ones(1))
+
+
+def test_some_rows_keep_their_own_labels_answers_and_weights() -> None:
+    whole = Answers(Task.REGRESSION, np.arange(4.0), np.arange(4.0) + 1, weight=np.arange(4.0) + 2)
+    for rows in (np.array([False, True, False, True]), np.array([1, 3])):
+        part = whole.of(rows)
+        assert part.weight is not None
+        assert (part.label.tolist(), part.given.tolist(), part.weight.tolist()) == ([1, 3], [2, 4], [3, 5])

@@ -198,6 +198,21 @@ def test_declared_slices_are_shown_without_being_asked_for(ana: Session, session
     assert any("not among the training rows" in text and "wing" in text for text in found["text"])
 
 
+def test_classified_values_of_a_slice_are_not_shown_where_others_read_along(
+        ana: Session, session: Callable[..., Session]) -> None:
+    declare(ana, "task: binary", "task: binary\nslices: [carrier]")
+    path = ana.declared().path_of("dataset", "flights")
+    text = path.read_text(encoding="utf-8")
+    path.write_text(text.replace("    properties:\n", "    properties:\n      - {name: carrier, logicalType: string, "
+                                 "classification: restricted}\n", 1), encoding="utf-8")
+    opened = session("ana")
+    shown = opened.perform(("evaluate", MODEL)).view
+    assert "AA" not in as_json(shown, ())
+    assert "classified" in document(opened.perform(("evaluate", MODEL)))["text"][-1]
+    assert "classified" in refusal(opened.perform(("evaluate", MODEL, "--group", "carrier")))[0]
+    assert "AA" in as_json(at_the_terminal(opened).perform(("evaluate", MODEL)).view, ())
+
+
 def test_test_rows_that_were_looked_at_before_are_said_so(ana: Session) -> None:
     told = [text for text in document(ana.perform(("evaluate", MODEL)))["text"] if "have been looked at" in text]
     assert len(told) == 1
