@@ -33,6 +33,8 @@ GRACE = 3.0  # seconds from asking processes to end to ending them
 TICK, PAGE = 1 / os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 GPU_QUERY = ("--query-gpu=index,name,utilization.gpu,memory.used,memory.total,power.draw",
              "--format=csv,noheader,nounits", "--loop-ms=500")
+UNIT = 1 if sys.platform == "darwin" else 1024  # bytes of `ru_maxrss`
+_LISTS = Path(f"/proc/self/task/{os.getpid()}/children").exists()
 _BECOME_SUBREAPER, _DIE_WITH_PARENT = 36, 1  # prctl
 
 
@@ -173,7 +175,7 @@ def _own_peak() -> int:
         for line in Path("/proc/self/status").read_text(encoding="utf-8").splitlines():
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * UNIT
 
 
 class Supervisor:
@@ -213,6 +215,9 @@ class Supervisor:
         return {**self._told(time.monotonic()), "sampling_seconds": time.process_time() - started}
 
     def _below(self) -> list[int]:
+        """The program's processes; where the kernel lists none (other than Linux), the program alone."""
+        if not _LISTS:
+            return [self.child.pid] if self.child.pid not in self.ended else []
         return [pid for pid in below(os.getpid()) if self.gpu is None or pid != self.gpu.pid]
 
     def _wait(self, woken: int, pause: float) -> None:
@@ -260,7 +265,7 @@ class Supervisor:
             self.gpu.wait()
         return {"status": None if status is None else os.waitstatus_to_exitcode(status), "seconds": now - self.began,
                 "cpu_seconds": watch.cpu, "user_seconds": user, "system_seconds": system,
-                "largest_bytes": max((each.ru_maxrss for each in mine), default=0) * 1024,
+                "largest_bytes": max((each.ru_maxrss for each in mine), default=0) * UNIT,
                 "floor_bytes": self.floor, "looks": len(watch.memory), "samples": watch.samples,
                 "processes": len(watch.seen | {self.child.pid}),
                 "left": len(left), "io": io, "phases": [asdict(each) for each in watch.phases[:-1]],

@@ -50,17 +50,21 @@ def test_forked_children_count_once_in_memory_and_in_cpu(python: Callable[..., M
 
 
 def test_memory_of_children_of_their_own_adds_up(python: Callable[..., Measured]) -> None:
-    each = f"x = bytearray(60 * {MIB})\n        for i in range(0, len(x), 4096): x[i] = 1"
-    used = python("for _ in range(3):", "    if os.fork() == 0:", f"        {each}", "        time.sleep(1.5)",
-                  "        os._exit(0)", "for _ in range(3): os.wait()")
+    """Three children hold 60 MiB each until all of them do, and two seconds more."""
+    used = python("told, tell = os.pipe(); held, hold = os.pipe()", "for _ in range(3):", "    if os.fork() == 0:",
+                  f"        x = bytearray(60 * {MIB})", "        for i in range(0, len(x), 4096): x[i] = 1",
+                  "        os.close(hold); os.write(tell, b'.'); os.read(held, 1); os._exit(0)",
+                  "for _ in range(3): os.read(told, 1)", "time.sleep(2); os.close(hold)",
+                  "for _ in range(3): os.wait()")
     assert 180 * MIB <= used.peak_bytes <= 220 * MIB
     assert used.memory_method == SAMPLED
 
 
 def test_cpu_of_grandchildren_and_of_orphans_is_counted(python: Callable[..., Measured]) -> None:
     """A daemon forks twice and its parent ends at once; its time counts, since the supervisor adopts it."""
-    used = python(BURN, "if os.fork() == 0:", "    if os.fork() == 0:", "        burn(0.5)", "        os._exit(0)",
-                  "    os._exit(0)", "os.wait()", "time.sleep(2)")
+    used = python(BURN, "if os.fork() == 0:", "    if os.fork() == 0:", "        burn(0.5); open('burnt', 'w').close()",
+                  "        os._exit(0)", "    os._exit(0)", "os.wait()",
+                  "while not os.path.exists('burnt'): time.sleep(0.05)", "time.sleep(0.5)")
     assert used.cpu_seconds >= 0.5
 
 
@@ -173,7 +177,7 @@ def test_counters_of_gpus_come_from_nvidia_smi(tmp_path: Path, monkeypatch: pyte
     script.write_text(SMI, encoding="utf-8")
     script.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}{os.pathsep}{os.environ['PATH']}")
-    used = measured(["sleep", "2"], tmp_path)
+    used = measured(["sleep", "3"], tmp_path)
     assert used.gpus is not None
     first, second = used.gpus
     assert (first.name, first.utilisation, first.peak_bytes, first.watts) == ("NVIDIA A10", 0.75, 3000 * MIB, 125.5)

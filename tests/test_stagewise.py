@@ -1,11 +1,12 @@
 """Early stopping inside a fit: the stages kept are those of a fit of exactly so many, judged on later rows alone."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.ensemble import (
     GradientBoostingClassifier,
     GradientBoostingRegressor,
@@ -164,6 +165,16 @@ def test_weights_that_overflow_are_a_divergence_and_the_best_before_it_is_kept()
     assert told["reason"] == Why.DIVERGED
     assert told["values"][-1] is None
     assert np.isfinite(model.predict(data.x)).all()
+
+
+@pytest.mark.parametrize("wrap", [lambda each: each, piped, lambda each: (StandardScaler(), each)])
+def test_copies_for_recalibration_have_as_many_stages_as_were_kept(wrap: Callable[[Any], Any]) -> None:
+    boosted = HistGradientBoostingClassifier(max_iter=200, early_stopping=True)
+    make = stagewise.bounded(lambda: wrap(clone(boosted)), {"best_epoch": 7})
+    made = make()
+    last = made[-1] if isinstance(made, tuple | Pipeline) else made
+    assert (last.max_iter, last.early_stopping) == (7, False)
+    assert stagewise.bounded(make, None) is make
 
 
 def test_what_cannot_stop_early_is_refused_with_the_way_out() -> None:

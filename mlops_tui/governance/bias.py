@@ -18,7 +18,7 @@ from mlops_tui.analysis.fairness import (
     widest,
 )
 from mlops_tui.analysis.interval import Estimate, wilson
-from mlops_tui.capability import measure
+from mlops_tui.capability import hidden_columns, measure
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.governance._audited import Asked, Audited, of_table, word
 from mlops_tui.governance._tested import kept, tested
@@ -73,7 +73,12 @@ def bias(session: Session, what: str, label: str | None, prediction: str | None,
         session.ledger.append(kept(session, found, view))
         return view
     asked = _asked(label, prediction, score, threshold, groups, favourable, condition)
-    return _view(of_table(tabular(session, what), asked), asked, privileged, "")
+    table = tabular(session, what)
+    hidden = hidden_columns(session, table.dataset, (*groups, asked.label, asked.condition)) if table.dataset else []
+    if hidden:
+        raise BadInput(f"'{hidden[0]}' is classified, and not shown where others read along.", where=table.dataset,
+                       next="Ask in the terminal.")
+    return _view(of_table(table, asked), asked, privileged, "")
 
 
 def _asked(label: str | None, prediction: str | None, score: str | None, threshold: float | None,

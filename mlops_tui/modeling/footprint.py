@@ -101,7 +101,7 @@ def _recorded(session: Session, name: str, made: Sequence[Run], limit: float, ra
     status = Status.FAIL if exit_ or worse else Status.DONE
     judged = Status.FAIL if exit_ else worst_of(beside)
     session.ledger.append(*(Finding(
-        subject=name, check="footprint", status=str(judged if each is found else Status.DONE),
+        subject=name, check="footprint", status=str(judged if each is found else Status.UNKNOWN),
         title=title if each is found else _title(name, each.used), value=each.used.cpu_seconds, unit="CPU s",
         limit=limit, n=len(same), detail=told(each)) for each in made))
     sized = [each for each in (made if len(made) > 1 else [*before, *made]) if each.rows and not each.used.exit]

@@ -29,7 +29,7 @@ FILES = (".parquet", ".csv", ".json")
 AMOUNT = "cost of {}, per row: a number, or a column of amounts; a gain is negative."
 
 
-@measure
+@measure(looks="preview")
 @click.argument("what")
 @click.option("--label", default=None, help="File: column of 0 and 1; of classes or numbers with --task.")
 @click.option("--score", default=None, help="File: column with the score of a 1.")
@@ -46,9 +46,10 @@ AMOUNT = "cost of {}, per row: a number, or a column of amounts; a gain is negat
 @click.option("--too-low", type=float, default=1.0, show_default=True, help="Regression: cost of a unit too low.")
 @click.option("--too-high", type=float, default=1.0, show_default=True, help="Regression: cost of a unit too high.")
 @click.option("--propose", is_flag=True, help="Model: put the cheaper threshold forward, for `adopt` to write.")
+@click.option("--preview", is_flag=True, help="Model: only look; nothing is recorded.")
 def metric(session: Session, what: str, label: str | None, score: str | None, threshold: float | None,
            weight: str | None, capacity: float | None, task: str, too_low: float, too_high: float, *,
-           probabilities: bool, propose: bool, **amounts: str | None) -> View:
+           probabilities: bool, propose: bool, preview: bool, **amounts: str | None) -> View:
     """Say which metric to judge WHAT by: the scores in a file, or MODEL[@VERSION] on its test rows.
 
     With costs it names the cheapest threshold as well: in theory, for calibrated scores, and on these rows. A model
@@ -63,7 +64,7 @@ def metric(session: Session, what: str, label: str | None, score: str | None, th
         if score or weight or threshold is not None or any(amounts.values()):
             raise BadInput("A model declares its label, threshold and costs; a file needs --label.",
                            next="Of a model, give --capacity and --probabilities where you like.")
-        return _of_model(session, what, capacity, probabilities=probabilities, propose=propose)
+        return _of_model(session, what, capacity, probabilities=probabilities, propose=propose, preview=preview)
     if label is None:
         raise BadInput("A file needs --label.", next="A declared model needs none.")
     file = local_path(session, what)
@@ -122,8 +123,11 @@ def _capacity(asked: float | None, rows: int) -> int | None:
 # -- a model --------------------------------------------------------------------------------------------------------
 
 
-def _of_model(session: Session, text: str, capacity: float | None, *, probabilities: bool, propose: bool) -> View:
-    """A version on its own test rows, by the costs that are declared; kept as a finding."""
+def _of_model(session: Session, text: str, capacity: float | None, *, probabilities: bool, propose: bool,
+              preview: bool) -> View:
+    """A version on its own test rows, by the costs that are declared; kept as a finding unless only looked at."""
+    if preview and propose:
+        raise BadInput("A look proposes nothing.", next="Leave out --preview, or --propose.")
     chosen = version(session, text)
     model, name = chosen.model, chosen.trained.subject
     if model.task != "binary":
@@ -139,8 +143,8 @@ def _of_model(session: Session, text: str, capacity: float | None, *, probabilit
     asked = Asked(chosen.name, labels, scores, model.threshold, amounts, unit, _capacity(capacity, labels.size),
                   probabilities, weight)
     view, found = _judged(asked)
-    kept = _finding(session, chosen, view, found, unit)
-    session.ledger.append(kept)
+    if not preview:
+        session.ledger.append(_finding(session, chosen, view, found, unit))
     threshold = _proposable(found, model.threshold)
     if propose:
         return _put_forward(session, chosen, view, threshold)

@@ -324,6 +324,75 @@ def test_what_would_mend_a_version_is_a_key_of_its_candidate_and_a_command(ana: 
     assert view.actions[0].argv == ("train", MODEL, "--candidate", "logistic")
 
 
+def other_task(session: Session, made: Any, task: str, query: str, **detail: Any) -> None:
+    """A version of another task in the history, with these scores on its test rows."""
+    lake = session.data()
+    stored = lake.write(f"{MODEL}.scores", (
+        f"SELECT CAST(i AS BIGINT) AS id, TIMESTAMPTZ '2013-05-01' + to_minutes(CAST(i AS INT)) AS sched_dep, {query} "
+        f"FROM (SELECT i, hash(i) % 1000 / 1000.0 AS u, hash(i + 1) % 1000 / 1000.0 AS v FROM range({ROWS}) t(i))"),
+        sort=("sched_dep", "id"))
+    session.ledger.append(made.trained("9", scores=stored.id, training=training(session).id,
+                                       detail={"task": task, "test_from": "2013-05-01T00:00:00+00:00", **detail}))
+
+
+def exported_scores(session: Session, path: Path) -> Path:
+    lake, fact = session.data(), session.ledger.entries("trained")[-1].fact
+    assert isinstance(fact, Trained)
+    lake.connect().execute(f"COPY (SELECT * FROM {lake.scan(lake.manifest(f'{MODEL}.scores', fact.scores))} "
+                           f"JOIN (SELECT id, carrier FROM {lake.scan(training(session))}) USING (id)) TO '{path}'")
+    return path
+
+
+def test_a_weighted_regression_is_evaluated_as_a_file_of_its_test_rows_would_be(
+        ana: Session, session: Callable[..., Session], made: Any, tmp_path: Path) -> None:
+    other_task(ana, made, "regression", "100 * u AS late, 100 * u + 20 * v - 9 AS logistic, 1 + i % 3 AS weight",
+               metric="mae", weight="passengers")
+    declare(ana, "task: binary", "task: regression")
+    declare(ana, "calibrated, ", "")
+    declare(ana, "{metric: roc_auc, at_least: 0.70, min_rows: 1000}", "{metric: mae, at_most: 9, slice: carrier=AA}")
+    opened = session("ana")
+    file = exported_scores(opened, tmp_path / "rows.parquet")
+    outcome = opened.perform(("evaluate", f"{MODEL}@9", "--group", "carrier"))
+    mine = document(outcome)
+    theirs = document(at_the_terminal(opened).perform((
+        "evaluate", str(file), "--label", "late", "--prediction", "logistic", "--weight", "weight",
+        "--group", "carrier")))
+    values = {row["metric"]: row["value"] for row in theirs["tables"]["metrics"]["rows"]}
+    assert {row["metric"]: row["value"] for row in mine["tables"]["metrics"]["rows"]} == pytest.approx(values)
+    slice_ = next(row for row in theirs["tables"]["groups"]["rows"] if row["group"] == "AA")
+    [row] = mine["tables"]["criteria"]["rows"]
+    assert (row["metric"], row["verdict"], row["value"]) == ("mae:carrier=AA", "met", pytest.approx(slice_["mae"]))
+    assert mine["facts"]["effective_rows"] == theirs["facts"]["effective_rows"] < ROWS
+    assert (outcome.view.status, mine["facts"]["task"]) == (Status.PASS, "regression")
+    assert outcome.view.title.startswith(f"{MODEL}@9: MAE 4.9")
+
+
+def test_several_classes_are_evaluated_as_a_file_of_the_test_rows_would_be(
+        ana: Session, session: Callable[..., Session], made: Any, tmp_path: Path) -> None:
+    other_task(ana, made, "multiclass", (
+        "CASE WHEN u < 0.5 THEN 'on [time]' WHEN u < 0.9 THEN 'late' ELSE 'lost' END AS late, 'late' AS logistic, "
+        "CASE WHEN u + v < 1 THEN 0.7 ELSE 0.2 END AS \"logistic:on [time]\", "
+        "CASE WHEN u + v < 1 THEN 0.2 ELSE 0.5 END AS \"logistic:late\", "
+        "CASE WHEN u + v < 1 THEN 0.1 ELSE 0.3 END AS \"logistic:lost\""),
+        metric="macro_f1", classes=["on [time]", "late", "lost"])
+    declare(ana, "task: binary", "task: multiclass")
+    declare(ana, "{metric: roc_auc, at_least: 0.70, min_rows: 1000}", "{metric: macro_f1, at_least: 0.99}")
+    opened = session("ana")
+    file = exported_scores(opened, tmp_path / "rows.parquet")
+    outcome = opened.perform(("evaluate", f"{MODEL}@9", "--group", "carrier"))
+    mine = document(outcome)
+    given = [word for name in ("on [time]", "late", "lost") for word in ("--probability", f"{name}=logistic:{name}")]
+    theirs = document(at_the_terminal(opened).perform(
+        ("evaluate", str(file), "--label", "late", *given, "--group", "carrier")))
+    values = {row["metric"]: row["value"] for row in theirs["tables"]["metrics"]["rows"]}
+    assert {row["metric"]: row["value"] for row in mine["tables"]["metrics"]["rows"]} == values
+    for name in ("classes", "groups"):
+        assert mine["tables"][name]["rows"] == theirs["tables"][name]["rows"]
+    assert mine["series"]["confusion"] == theirs["series"]["confusion"]
+    assert (outcome.view.status, mine["tables"]["criteria"]["rows"][0]["verdict"]) == (Status.FAIL, "not met")
+    assert "accuracy" in mine["tables"]["groups"]["rows"][0], "means over classes are no fair comparison of slices"
+
+
 # -- looks at the test days -------------------------------------------------------------------------------------------
 
 

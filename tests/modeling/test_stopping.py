@@ -161,6 +161,14 @@ def test_a_version_shows_its_curve(stopped: Session) -> None:
     assert document["series"]["curve"]["other"][-1] == kept["best"]
 
 
+def test_a_recalibrated_candidate_stops_early_too(opened: Opened) -> None:
+    session = opened(**{"models/delay.yaml": STOPPED.replace("patience: 6}}", "patience: 6}, calibrate: platt}")})
+    ran(session)
+    [fact] = trained(session)
+    assert fact.detail["calibrator"]["method"] == "platt"
+    assert 0 < fact.detail["stopping"]["best_epoch"] < 300
+
+
 def test_another_rule_is_another_model(stopped: Session) -> None:
     session = entered(stopped.declared().root)
     job = train._job(session, "delay", (None, None))
