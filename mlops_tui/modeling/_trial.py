@@ -74,7 +74,7 @@ def trial(session: Session, rows: Rows, folder: Path, job: Job, candidates: Mapp
         values = dict(zip(given, found, strict=True))
     rungs = [name for name in models if name not in candidates]
     contrasts = {name: [_contrast(metrics[0], {each: (given[each], values[each]) for each in (name, rung)},
-                                  (scale, len(candidates)))
+                                  scale, len(candidates))
                         for rung in rungs] for name in candidates}
     first = told[0]
     return Trial(job, rows, parts, models, first["inputs"], first["reads"], first["prepared"], stored.id, given,
@@ -203,15 +203,14 @@ def estimated(metric: Metric, given: Answers, scale: float | None) -> Estimate:
 
 
 def _contrast(metric: Metric, pair: Mapping[str, tuple[Answers, Mapping[str, Estimate]]],
-              of: tuple[float | None, int]) -> dict[str, Any]:
+              scale: float | None, candidates: int = 1) -> dict[str, Any]:
     """The candidate's lead on one baseline over the same rows, and what the one judgement of differences says of it.
 
     Being better than every rung needs no correction for their number: a candidate passes only where each of the tests
     rejects, so that it passes wrongly no more often than one of them does (intersection-union: Berger 1982,
-    Technometrics 24:295). Each candidate is a look at the same test rows, and its verdict pays for all of them; `of` is
-    the scale of MASE, and how many candidates there are.
+    Technometrics 24:295). Each of the `candidates` is a look at the same test rows, and its verdict pays for all.
     """
-    (scale, candidates), ((candidate, _), (baseline, _)) = of, pair.values()
+    (candidate, _), (baseline, _) = pair.values()
     rung = list(pair)[1]
     about = {"baseline": rung, "metric": metric.id}
     unknown = next((found[metric.id].reason for _, found in pair.values() if found[metric.id].value is None), "")

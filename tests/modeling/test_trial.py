@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mlops_tui.analysis.answers import Answers, Task
-from mlops_tui.analysis.metrics import METRICS
+from mlops_tui.analysis.metrics import METRICS, measured
 from mlops_tui.declare import parse
 from mlops_tui.kinds import Model
 from mlops_tui.modeling import _training
@@ -90,3 +90,19 @@ def test_the_better_value_stands_higher_whichever_way_is_better() -> None:
     assert placed(METRICS["rmse"], 1.0) > placed(METRICS["rmse"], 2.0) > placed(METRICS["rmse"], None)
     assert placed(METRICS["r2"], 0.5) > placed(METRICS["r2"], 0.1)
     assert placed(METRICS["bias"], -0.1) > placed(METRICS["bias"], 0.5)
+
+
+def test_a_lead_on_a_baseline_is_paid_for_every_candidate_that_was_tried() -> None:
+    """p is about 0.02: better where it was tried alone, not where it is one of five on the same test rows."""
+    draw = np.random.default_rng(1)
+    label, shared = draw.normal(10, 3, 200), draw.normal(size=200)
+    gap = draw.normal(size=200)
+    gap += 2.35 / np.sqrt(200) * gap.std(ddof=1) - gap.mean()  # a paired t of 2.35
+    metric = METRICS["mae"]
+    given = {"candidate": Answers(Task.REGRESSION, label, label + 5 + np.abs(shared)),
+             "rung": Answers(Task.REGRESSION, label, label + 5 + np.abs(shared) + gap)}
+    pair = {name: (each, {"mae": measured(metric, each)}) for name, each in given.items()}
+    alone, fifth = _contrast(metric, pair, None), _contrast(metric, pair, None, 5)
+    assert 0.015 < alone["p_value"] < 0.025
+    assert alone["p_value"] == fifth["p_value"], "the history keeps what was found; whoever judges pays"
+    assert (alone["verdict"], fifth["verdict"]) == ("better", "inconclusive")
