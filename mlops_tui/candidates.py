@@ -24,11 +24,13 @@ from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.validation import has_fit_parameter
 
+from mlops_tui.earlystopping import ended
 from mlops_tui.errors import BadInput, NotFound, nearest
 
 MOST_CATEGORIES = 100  # of one text column; rarer ones share a category
 Functions = Callable[[str], Callable[..., Any]]
 Floats = npt.NDArray[np.float64]
+Stop = Callable[[Any, "Rows"], tuple[Any, Mapping[str, Any]]]
 BINARY, MULTICLASS, REGRESSION = "binary", "multiclass", "regression"
 
 
@@ -65,6 +67,7 @@ class Fitted:
     seconds: float
     notes: tuple[str, ...]
     spelled: str
+    stopping: Mapping[str, Any] | None = None
     calibrator: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -129,8 +132,12 @@ def _is_estimator(value: object) -> bool:
 # -- fitted ---------------------------------------------------------------------------------------------------------
 
 
-def fitted(name: str, make: Callable[[], Any], train: Rows, seed: int, others: Iterable[Fitted] = ()) -> Fitted:
-    """Build and fit one model, seeded, its warnings kept as notes; one of `others` that is the same stands for it."""
+def fitted(name: str, make: Callable[[], Any], train: Rows, seed: int, others: Iterable[Fitted] = (),
+           stop: Stop | None = None) -> Fitted:
+    """Build and fit one model, seeded, its warnings kept as notes; one of `others` that is the same stands for it.
+
+    `stop` fits it in stages and ends early; it gives the model and how its training went.
+    """
     random.seed(seed)
     np.random.seed(seed)  # estimators without a random_state draw from here
     began = time.perf_counter()
@@ -138,30 +145,41 @@ def fitted(name: str, make: Callable[[], Any], train: Rows, seed: int, others: I
         warnings.simplefilter("always")
         made = make()
         _suits(made[-1] if isinstance(made, tuple) else made, train.task, f"candidate {name}")
-        spelled = _spelled(made)  # before its seed is set
+        spelled = "" if stop else _spelled(made)  # before its seed is set
         same = [each for each in others if spelled and each.spelled == spelled]
         if same:
             return same[0]
-        model = seeded(piped(made, train.features), seed)
-        model.fit(train.features, train.label, **weighing(model, train.weight, f"candidate {name}"))
+        model, curve = seeded(piped(made, train.features), seed), None
+        weight = weighing(model, train.weight, f"candidate {name}")
+        if stop:
+            model, curve = stop(model, train)
+        else:
+            model.fit(train.features, train.label, **weight)
+        if train.task == BINARY and not hasattr(model, "predict_proba"):  # some know only once they are fitted
+            raise _silent(model[-1] if isinstance(model, Pipeline) else model, f"candidate {name}")
     notes = tuple(dict.fromkeys(str(each.message).splitlines()[0] for each in caught
                                 if not issubclass(each.category, DeprecationWarning | FutureWarning)))
-    return Fitted(model, described(model), time.perf_counter() - began, notes, spelled)
+    notes += (ended(curve),) if curve else ()
+    return Fitted(model, described(model), time.perf_counter() - began, notes, spelled, curve)
 
 
 def _suits(made: Any, task: str, where: str) -> None:
     """Refuse what cannot be fitted, answers another question, or gives no probabilities for a yes or no."""
     name = type(made).__name__
-    if not hasattr(made, "fit") or not (hasattr(made, "predict") or hasattr(made, "predict_proba")):
+    if not hasattr(made, "fit") or not (hasattr(type(made), "predict") or hasattr(type(made), "predict_proba")):
         raise BadInput(f"{name} is nothing that can be fitted and asked.", where=where,
                        next="Give an estimator with fit and predict.")
     kind = get_tags(made).estimator_type if isinstance(made, BaseEstimator) else None
     wanted = "regressor" if task == REGRESSION else "classifier"
     if kind is not None and kind != wanted:
         raise BadInput(f"{name} is a {kind}; a {task} model needs a {wanted}.", where=where)
-    if task == BINARY and not hasattr(made, "predict_proba"):
-        raise BadInput(f"{name} gives no probabilities.", where=where,
-                       next="Wrap it in sklearn.calibration.CalibratedClassifierCV.")
+    if task == BINARY and not hasattr(type(made), "predict_proba"):
+        raise _silent(made, where)
+
+
+def _silent(made: Any, where: str) -> BadInput:
+    return BadInput(f"{type(made).__name__} gives no probabilities.", where=where,
+                    next="Wrap it in sklearn.calibration.CalibratedClassifierCV.")
 
 
 def weighing(model: Any, weight: Floats | None, where: str) -> dict[str, Floats]:

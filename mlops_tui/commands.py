@@ -284,7 +284,8 @@ def _looked(call: Call) -> View:
 
 
 def _answer(session: "Session", view: View) -> Outcome:
-    return Outcome(view, EXITS[view.status], recorded=session.ledger.recording)
+    code = EXITS[view.status] if view.exit is None else view.exit
+    return Outcome(view, code, recorded=session.ledger.recording)
 
 
 def _ask(view: View, digest: str, *, changed: bool) -> Outcome:

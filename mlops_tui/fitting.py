@@ -3,7 +3,8 @@
     {"kind": "fit", "train": PARQUET, "test": PARQUET, "label": "late", "features": [...], "keys": [...],
      "candidates": {"boosted": {"factory": "models.py:boosted", "params": {...}}, "plain": {"estimator": "sklearn…"}},
      "task": "binary", "classes": [], "weight": "", "metric": "roc_auc",
-     "ladder": true, "seed": 7, "out": FOLDER, "prepare": {"steps": [["encode", {...}]], "training": {...}}}
+     "ladder": true, "seed": 7, "out": FOLDER, "prepare": {"steps": [["encode", {...}]], "training": {...}},
+     "stopping": {"boosted": {...}}}
 
 Train rows come in order of time. The answer: `models` (file, seconds, notes, description of each, and whether it gives
 probabilities), `inputs` (name, type, required of each feature), `reads` (the same of what the estimators read, after
@@ -24,10 +25,12 @@ import pyarrow.parquet as pq
 
 from mlops_tui import preparing
 from mlops_tui.calibrating import Moments, recalibrated
-from mlops_tui.candidates import BINARY, MULTICLASS, REGRESSION, Fitted, Floats, Functions, Rows, fitted, maker
+from mlops_tui.candidates import BINARY, MULTICLASS, REGRESSION, Fitted, Floats, Functions, Rows, Stop, fitted, maker
 from mlops_tui.errors import BadInput
 from mlops_tui.frames import frame_of, inputs_of
 from mlops_tui.ladder import NAMES, ladder
+from mlops_tui.phases import Phases
+from mlops_tui.stagewise import bounded, stop_of
 from store import estimators
 from store.scan import engine
 
@@ -36,12 +39,14 @@ Report = Callable[[int, int, str], None]
 
 def fit(request: Mapping[str, Any], functions: Functions, report: Report) -> dict[str, Any]:
     """Fit every candidate, and the ladder where asked; BadInput where the data or a candidate cannot be used."""
-    folder, seed = Path(request["out"]), int(request["seed"])
-    table, test = pq.read_table(request["train"]), pq.read_table(request["test"])
-    inputs = inputs_of(table, request["features"])
-    table, test, prepared = _prepared(request, table, test)
-    columns = features_of(table, request)
-    train, unseen = rows_of(table, columns, request), rows_of(test, columns, request)
+    folder, seed, phases = Path(request["out"]), int(request["seed"]), Phases()
+    with phases("read"):
+        table, test = pq.read_table(request["train"]), pq.read_table(request["test"])
+        inputs = inputs_of(table, request["features"])
+    with phases("features"):
+        table, test, prepared = _prepared(request, table, test)
+        columns = features_of(table, request)
+        train, unseen = rows_of(table, columns, request), rows_of(test, columns, request)
     _check(train, unseen, request)
     own = [*request["keys"], request["label"], *([weight] if (weight := request.get("weight")) else [])]
     _check_names(request, own)
@@ -50,33 +55,36 @@ def fit(request: Mapping[str, Any], functions: Functions, report: Report) -> dic
     made: dict[str, Fitted] = {}
     for done, (name, make) in enumerate(makers.items()):
         report(done, len(makers), name)
-        made[name] = _fitted(name, make, train, seed, request, made)
-        if how := request["candidates"].get(name, {}).get("calibrate"):
-            made[name] = recalibrated(made[name], partial(_refitted, name, make, seed), how, train,
-                                      _moments(table, request), f"candidate {name}")
+        with phases(f"fit:{name}"):
+            made[name] = _fitted(name, make, train, seed, request, made, stop_of(name, table, request))
+            if how := request["candidates"].get(name, {}).get("calibrate"):
+                again = partial(_refitted, name, bounded(make, made[name].stopping), seed)
+                made[name] = recalibrated(made[name], again, how, train, _moments(table, request), f"candidate {name}")
     report(len(makers), len(makers), "scores")
-    kept = test.select(own)
-    for name, each in made.items():
-        for column, values in answers(name, each.model, unseen.features, request).items():
-            kept = kept.append_column(column, pa.array(values))
-    pq.write_table(kept, folder / "scores.parquet", compression="zstd")
-    files = {name: _stored(made[name].model, folder / f"{number}.skops")
-             for number, name in enumerate(request["candidates"])}
+    with phases("evaluate"):
+        kept = test.select(own)
+        for name, each in made.items():
+            for column, values in answers(name, each.model, unseen.features, request).items():
+                kept = kept.append_column(column, pa.array(values))
+        pq.write_table(kept, folder / "scores.parquet", compression="zstd")
+    with phases("log"):
+        files = {name: _stored(made[name].model, folder / f"{number}.skops")
+                 for number, name in enumerate(request["candidates"])}
     models = {name: {"file": files.get(name), "seconds": each.seconds, "notes": each.notes,
                      "description": each.description, "probabilities": hasattr(each.model, "predict_proba"),
-                     "calibrator": each.calibrator}
+                     "stopping": each.stopping, "calibrator": each.calibrator}
               for name, each in made.items()}
     return {"models": models, "inputs": inputs, "reads": inputs_of(table, columns), "prepared": prepared,
-            "scores": str(folder / "scores.parquet")}
+            "scores": str(folder / "scores.parquet"), "phases": phases.told()}
 
 
 def _fitted(name: str, make: Callable[[], Any], train: Rows, seed: int, request: Mapping[str, Any],
-            made: Mapping[str, Fitted]) -> Fitted:
+            made: Mapping[str, Fitted], stop: Stop | None = None) -> Fitted:
     """One fitted model; what scikit-learn refuses of an estimator named in YAML is refused with the candidate."""
     if request["candidates"].get(name, {}).get("factory"):
-        return fitted(name, make, train, seed, made.values())
+        return fitted(name, make, train, seed, made.values(), stop)
     try:
-        return fitted(name, make, train, seed, made.values())
+        return fitted(name, make, train, seed, made.values(), stop)
     except ValueError as problem:
         raise BadInput(str(problem).splitlines()[0], where=f"candidate {name}") from problem
 

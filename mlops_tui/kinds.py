@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
 from mlops_tui.declare import Mistake, OutOf
+from mlops_tui.earlystopping import Stopping
 from mlops_tui.errors import nearest
 from mlops_tui.limits import METRICS_OF, Range, impossible
+from mlops_tui.rates import Rates
 
 LogicalType = Literal["string", "date", "timestamp", "time", "number", "integer", "boolean", "object", "array"]
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog"]
@@ -52,6 +54,7 @@ class Settings:
     stores: Stores = field(default_factory=Stores)
     slack: Slack | None = None
     approvals: Approvals = field(default_factory=Approvals)
+    compute: Rates = field(default_factory=Rates)
 
 
 @dataclass(frozen=True)
@@ -447,7 +450,8 @@ class FitStep:
 class Candidate:
     """What is fitted: an estimator of scikit-learn, `steps` that end in one, or what a function of the project makes.
 
-    `calibrate`: how its probabilities are put right; `search`: the values of parameters that `tune` tries.
+    `calibrate`: how its probabilities are put right; `search`: the values of parameters that `tune` tries;
+    `stopping`: when its fit ends early.
     """
 
     estimator: str = ""
@@ -456,6 +460,7 @@ class Candidate:
     steps: tuple[FitStep, ...] = ()
     calibrate: Literal["", "auto", "platt", "isotonic", "beta", "temperature"] = ""
     search: Mapping[str, tuple[Any, ...] | Span] = field(default_factory=dict)
+    stopping: Stopping | None = None
 
     def __post_init__(self) -> None:
         if sum(map(bool, (self.estimator, self.factory, self.steps))) != 1:

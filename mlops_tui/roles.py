@@ -34,6 +34,7 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "init": ("viewer", "admin"),
     "demo": ("viewer", "admin"),
     "train": ("engineer", "oncall", "admin"),
+    "footprint run": ("engineer", "admin"),  # it runs what it is told to
     "tune": ("engineer", "admin"),
     "ingest": ("operator", "admin"),
     "quarantine replay": ("operator", "admin"),
@@ -50,6 +51,7 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "snapshot hold": ("legal", "admin"),
     "snapshot release": ("legal", "admin"),
     "approve": ("approver", "legal", "admin"),
+    "bias": ("operator", "oncall", "legal", "admin"),  # whoever answers for it may look for himself
     "aggregate release": ("viewer", *APART),  # what it answers tells of nobody
 }
 

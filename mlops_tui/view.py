@@ -145,12 +145,13 @@ Part = Text | Facts | Table | Series | Steps
 
 @dataclass(frozen=True)
 class View:
-    """The answer of one command."""
+    """The answer of one command. `exit` is the exit code of a program it ran, where that is passed on."""
 
     title: str
     status: Status = Status.DONE
     parts: tuple[Part, ...] = ()
     actions: tuple[Action, ...] = field(default=())
+    exit: int | None = None
 
     def with_status(self, status: Status) -> "View":
         return replace(self, status=status)

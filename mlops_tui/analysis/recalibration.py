@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy import special
 
-from mlops_tui.analysis.arrays import Floats, finite, labelled, probabilities, two_classes
+from mlops_tui.analysis.arrays import Floats, finite, probabilities, two_classes
 from mlops_tui.analysis.calibration import LOGIT_CLIP, logit
 from mlops_tui.analysis.logistic import logistic
 from mlops_tui.analysis.tally import Tally, tally
@@ -31,17 +31,6 @@ class Isotonic:
 
     def __str__(self) -> str:
         return f"{self.x.size} points"
-
-
-@dataclass(frozen=True)
-class Platt:
-    """The map expit(slope·x + intercept)."""
-
-    slope: float
-    intercept: float
-
-    def __call__(self, scores: Floats) -> Floats:
-        return np.asarray(special.expit(self.slope * scores + self.intercept))
 
 
 @dataclass(frozen=True)
@@ -97,34 +86,16 @@ def pava(values: Floats, weights: Floats) -> Floats:
     return np.repeat(means, size)
 
 
-def isotonic(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Isotonic:
-    """Isotonic regression of labels on scores of any scale, equal scores averaged first; ValueError as `labelled`.
-
-    Equals scikit-learn's `IsotonicRegression(out_of_bounds="clip")`, linear between the points.
-    """
-    y, s = labelled(labels, scores)
-    x, where, n = np.unique(s, return_inverse=True, return_counts=True)
-    return _steps(x, np.bincount(where, weights=y) / n, n.astype(np.float64))
-
-
 def _steps(x: Floats, share: Floats, weight: Floats) -> Isotonic:
+    """Isotonic regression of shares at rising x; as scikit-learn's, linear between the points and constant outside."""
     fitted = pava(share, weight)
     corner = np.ones(x.size, dtype=np.bool_)
     corner[1:-1] = (fitted[1:-1] != fitted[:-2]) | (fitted[1:-1] != fitted[2:])
     return Isotonic(x[corner], fitted[corner])
 
 
-def platt(labels: npt.ArrayLike, scores: npt.ArrayLike) -> Platt:
-    """Platt scaling with smoothed targets (P + 1)/(P + 2) and 1/(N + 2) (Platt 1999; Lin, Lin & Weng 2007).
-
-    Scores of any scale, (n,); give the logit of probabilities. ValueError for one class, NoOptimum for equal scores.
-    """
-    y, s = two_classes(labels, scores)
-    slope, intercept = _sigmoid(s, np.stack([~y, y]).astype(np.float64))
-    return Platt(slope, intercept)
-
-
 def _sigmoid(x: Floats, weight: Floats) -> tuple[float, float]:
+    """Slope and intercept with smoothed targets (P + 1)/(P + 2) and 1/(N + 2) (Platt 1999; Lin, Lin & Weng 2007)."""
     negatives, positives = weight.sum(axis=1)
     aim = weight[1] * ((positives + 1) / (positives + 2)) + weight[0] / (negatives + 2)
     rows = weight.sum(axis=0)
@@ -225,16 +196,6 @@ def out_of_fold(name: str, counted: Tally, *, forward: bool = False) -> Floats:
     for fold in number[int(forward):]:
         found[fold] = recalibrator(name, counted, number < fold if forward else number != fold)(counted.score)
     return found
-
-
-def cross_fitted(name: str, labels: npt.ArrayLike, scores: npt.ArrayLike, fold: npt.NDArray[np.integer]) -> Floats:
-    """Each row recalibrated by a map fitted on the other folds, (n,): fit and judgement never share a row.
-
-    `fold` (n,) numbers the folds from 0, at least two. ValueError where the map cannot be fitted, with the reason.
-    """
-    y, p = probabilities(labels, scores)
-    counted = tally(y, p, fold)
-    return np.asarray(out_of_fold(name, counted)[fold, counted.cell])
 
 
 def folds(labels: npt.ArrayLike, count: int, seed: int) -> npt.NDArray[np.int64]:

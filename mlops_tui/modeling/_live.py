@@ -23,7 +23,8 @@ KNOWN = ("ece", "in_the_large")
 FEWEST = 100  # outcomes; fewer say nothing about ten bins
 
 
-def live_calibration(session: Session, text: str, length: str | None, monitor: str | None) -> View:
+def live_calibration(session: Session, text: str, length: str | None, monitor: str | None, *,
+                     preview: bool = False) -> View:
     """Judge the calibration of MODEL as its monitor does: `ece`, and `in_the_large` (log odds) on either side."""
     subject = session.declared().subject(text, "model")
     declared = watching(session, "calibration", subject.name, monitor, length)
@@ -36,7 +37,8 @@ def live_calibration(session: Session, text: str, length: str | None, monitor: s
     rows = judged(seen, limits, declared.min_rows)
     status = worst([Status(str(row["status"])) for row in rows])
     finding = _finding(session, subject, monitor, seen, rows, status, adhoc=length is not None)
-    session.ledger.append(finding)
+    if not preview:
+        session.ledger.append(finding)
     return _view(finding, seen, rows, limits_from(session, declared, monitor, "the default"))
 
 

@@ -19,7 +19,8 @@ from mlops_tui.analysis.significance import Verdict, verdict
 from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Candidate, Model
 from mlops_tui.limits import USUAL
-from mlops_tui.modeling._training import WEIGHT, Job, Parts, Rows, preparation, split
+from mlops_tui.modeling._training import OUTCOME, WEIGHT, Job, Parts, Rows, preparation, split
+from mlops_tui.phases import Phases, Use, mark
 from mlops_tui.session import Session
 from mlops_tui.view import finite
 from mlops_tui.workers import Child, answers, lines
@@ -46,6 +47,7 @@ class Trial:
     answers: Mapping[str, Answers]
     measured: Mapping[str, Mapping[str, Estimate]]
     contrasts: Mapping[str, Sequence[Mapping[str, Any]]]
+    phases: Sequence[Sequence[Use]] = ()
 
     def ladder(self) -> list[str]:
         """The baselines, which are not stored as models."""
@@ -54,8 +56,8 @@ class Trial:
 
 def trial(session: Session, rows: Rows, folder: Path, job: Job, candidates: Mapping[str, Candidate]) -> Trial:
     """Split, fit and measure, with files in `folder`; errors of the user's code come back with file and line."""
-    metrics = metrics_of(job.model)
-    parts, models, told, table = _fitted(session, rows, folder, job, candidates)
+    metrics, phases = metrics_of(job.model), Phases()
+    parts, models, told, table = _fitted(session, rows, folder, job, candidates, phases)
     models |= _naive(parts)
     _check_probabilities(metrics[0], models, candidates)
     table = _with_naive(table, parts)
@@ -66,15 +68,17 @@ def trial(session: Session, rows: Rows, folder: Path, job: Job, candidates: Mapp
     session.commit(stored, source=f"train {job.name}")
     scale = parts.recent.scale if parts.recent is not None else None
     given = {name: answers_of(job.model, table, name, parts.classes) for name in models}
-    with ThreadPoolExecutor(lines()) as beside:  # each draws from a generator of its own
+    with phases("evaluate"), ThreadPoolExecutor(lines()) as beside:  # each draws from a generator of its own
         found = beside.map(lambda each: {metric.id: estimated(metric, each, scale) for metric in metrics},
                            given.values())
-    values = dict(zip(given, found, strict=True))
+        values = dict(zip(given, found, strict=True))
     rungs = [name for name in models if name not in candidates]
-    contrasts = {name: [_contrast(metrics[0], {each: (given[each], values[each]) for each in (name, rung)}, scale)
+    contrasts = {name: [_contrast(metrics[0], {each: (given[each], values[each]) for each in (name, rung)},
+                                  (scale, len(candidates)))
                         for rung in rungs] for name in candidates}
-    return Trial(job, rows, parts, models, told["inputs"], told["reads"], told["prepared"], stored.id, given,
-                 values, contrasts)
+    first = told[0]
+    return Trial(job, rows, parts, models, first["inputs"], first["reads"], first["prepared"], stored.id, given,
+                 values, contrasts, [phases.told(), *(each["phases"] for each in told)])
 
 
 def _naive(parts: Parts) -> dict[str, Mapping[str, Any]]:
@@ -102,9 +106,9 @@ def _check_probabilities(metric: Metric, models: Mapping[str, Mapping[str, Any]]
                                 "it in sklearn.calibration.CalibratedClassifierCV.")
 
 
-def _fitted(session: Session, rows: Rows, folder: Path, job: Job, candidates: Mapping[str, Candidate]) -> tuple[
-        Parts, dict[str, Mapping[str, Any]], Mapping[str, Any], pa.Table]:
-    """The split; candidates and ladder, fitted in as many child processes as there are cores; what the first says of
+def _fitted(session: Session, rows: Rows, folder: Path, job: Job, candidates: Mapping[str, Candidate],
+            phases: Phases) -> tuple[Parts, dict[str, Mapping[str, Any]], Sequence[Mapping[str, Any]], pa.Table]:
+    """The split; candidates and ladder, fitted in as many child processes as there are cores; what these say of
     the rows; the scores of all."""
     few = rows.rows.rows * len(rows.rows.columns) <= MOST_CELLS
     shares = shared_out(list(candidates), lines() if few else 1)
@@ -113,9 +117,11 @@ def _fitted(session: Session, rows: Rows, folder: Path, job: Job, candidates: Ma
                     for number in range(len(shares))]
         for child in children:
             child.start("fit")  # it gets ready while the rows are split
-        parts = split(session, job, rows, folder)
+        with phases("read"):
+            parts = split(session, job, rows, folder)
         requests = [_request(rows, parts, job, {name: candidates[name] for name in names}, number)
                     for number, names in enumerate(shares)]
+        mark("fit")
         told = answers(list(zip(children, requests, strict=True)), session.progress)
     fitted = {name: model for each in told for name, model in each["models"].items()}
     order = [*candidates, *(name for name in fitted if name not in candidates)]
@@ -126,7 +132,7 @@ def _fitted(session: Session, rows: Rows, folder: Path, job: Job, candidates: Ma
     given = [f"{name}{each}" for name in order for each in ("", *(f":{each}" for each in parts.classes))]
     scores = pa.table({name: columns[name] for name in own} | weight |
                       {name: columns[name] for name in given if name in columns})
-    return parts, {name: fitted[name] for name in order}, told[0], scores
+    return parts, {name: fitted[name] for name in order}, told, scores
 
 
 def _log(session: Session, job: Job, number: int) -> Path:
@@ -138,10 +144,12 @@ def _request(rows: Rows, parts: Parts, job: Job, candidates: Mapping[str, Candid
     out = parts.train.with_name(f"line-{number}")
     out.mkdir()
     return {"kind": "fit", "train": parts.train, "test": parts.test, "label": job.model.label.column,
-            "keys": [*job.keys, job.model.split.time], "features": rows.columns(job),
+            "keys": list(dict.fromkeys([*job.keys, job.model.split.time])), "features": rows.columns(job),
             "candidates": {name: asdict(each) for name, each in candidates.items()}, "ladder": number == 0,
             "task": job.model.task, "classes": parts.classes, "weight": WEIGHT if job.model.weight else "",
-            "metric": metrics_of(job.model)[0].id, "seed": job.model.seed, "out": out, "prepare": preparation(job)}
+            "metric": metrics_of(job.model)[0].id, "seed": job.model.seed, "out": out, "prepare": preparation(job),
+            "stopping": {name: each.stopping.asked(job.model.split.gap, job.model.split.time, OUTCOME)
+                         for name, each in candidates.items() if each.stopping}}
 
 
 def shared_out(names: Sequence[str], most: int) -> list[list[str]]:
@@ -194,15 +202,16 @@ def estimated(metric: Metric, given: Answers, scale: float | None) -> Estimate:
     return replace(found, metric=MASE.id, value=value, low=low, high=high)
 
 
-def _contrast(metric: Metric, pair: Mapping[str, tuple[Answers, Mapping[str, Estimate]]], scale: float | None) -> dict[
-        str, Any]:
+def _contrast(metric: Metric, pair: Mapping[str, tuple[Answers, Mapping[str, Estimate]]],
+              of: tuple[float | None, int]) -> dict[str, Any]:
     """The candidate's lead on one baseline over the same rows, and what the one judgement of differences says of it.
 
     Being better than every rung needs no correction for their number: a candidate passes only where each of the tests
     rejects, so that it passes wrongly no more often than one of them does (intersection-union: Berger 1982,
-    Technometrics 24:295).
+    Technometrics 24:295). Each candidate is a look at the same test rows, and its verdict pays for all of them; `of` is
+    the scale of MASE, and how many candidates there are.
     """
-    (candidate, _), (baseline, _) = pair.values()
+    (scale, candidates), ((candidate, _), (baseline, _)) = of, pair.values()
     rung = list(pair)[1]
     about = {"baseline": rung, "metric": metric.id}
     unknown = next((found[metric.id].reason for _, found in pair.values() if found[metric.id].value is None), "")
@@ -211,7 +220,7 @@ def _contrast(metric: Metric, pair: Mapping[str, tuple[Answers, Mapping[str, Est
                         "verdict": str(Verdict.INCONCLUSIVE), "reason": unknown}
     lead: Contrast = contrast(METRICS["mae"] if metric.id == MASE.id else metric, candidate, baseline)
     # `verdict` speaks about the second model: where the baseline is worse, the candidate is better
-    said = verdict(lead, metric.higher_is_better)
+    said = verdict(lead, metric.higher_is_better, looks=candidates)
     turned = {Verdict.WORSE: Verdict.BETTER, Verdict.BETTER: Verdict.WORSE}.get(said, said)
     unit = scale if metric.id == MASE.id and scale else 1.0
     return about | {**{key: finite(value / unit if value is not None else None) for key, value in (

@@ -41,7 +41,7 @@ class Asked:
     time: str | None
 
 
-@measure
+@measure(looks="preview")
 @click.argument("what")
 @click.option("--label", default=None, help="File: column of 0 and 1, true and false; with --probability, classes.")
 @click.option("--score", default=None, help="File: column with the probability of a 1.")
@@ -56,9 +56,10 @@ class Asked:
 @click.option("--bins", type=click.IntRange(min=1), default=10, show_default=True, help="Bins of the diagram.")
 @click.option("--strategy", type=click.Choice(["uniform", "quantile"]), default="uniform", show_default=True,
               help="Bins of equal width, or of equal numbers of rows.")
+@click.option("--preview", is_flag=True, help="Model: only look; nothing is recorded.")
 def calibration(session: Session, what: str, label: str | None, score: str | None, probability: tuple[str, ...],
                 test: bool, length: str | None, monitor: str | None, group: str | None, weight: str | None,
-                time: str | None, bins: int, strategy: str) -> View:
+                time: str | None, bins: int, strategy: str, preview: bool) -> View:
     """Check the calibration of WHAT: the scores in a file, or of MODEL[@VERSION], and find what would mend it.
 
     MODEL is judged in service, on its logged predictions whose outcome is known. A version that does not serve, and
@@ -89,9 +90,10 @@ def calibration(session: Session, what: str, label: str | None, score: str | Non
         if test or group:
             raise BadInput("--test and --group are of test rows, not of predictions in service.",
                            next="Leave out --window and --monitor." if test else "Add --test.")
-        return live_calibration(session, what, length, monitor)
+        return live_calibration(session, what, length, monitor, preview=preview)
     chosen = version(session, what)
-    return of_version(session, chosen, bins) if model.task == "multiclass" else _of_version(session, chosen, asked)
+    return of_version(session, chosen, bins) if model.task == "multiclass" else _of_version(
+        session, chosen, asked, preview=preview)
 
 
 def _waits(session: Session, subject: Subject) -> bool:
@@ -149,8 +151,8 @@ def _judged(labels: Bools, scores: Floats, weights: Floats | None, times: Counts
 # -- a version ------------------------------------------------------------------------------------------------------
 
 
-def _of_version(session: Session, chosen: Version, asked: Asked) -> View:
-    """A version on its own test rows, judged by the declared `ece_at_most`; kept as a finding."""
+def _of_version(session: Session, chosen: Version, asked: Asked, *, preview: bool) -> View:
+    """A version on its own test rows, judged by the declared `ece_at_most`; kept as a finding unless only looked at."""
     trained, name = chosen.trained, chosen.name
     answers = own_answers(session, chosen)
     labels, scores = answers.label == 1, answers.given
@@ -161,7 +163,8 @@ def _of_version(session: Session, chosen: Version, asked: Asked) -> View:
     found = _judged(labels, scores, uneven(answers.weight), times_of(session, chosen), groups, asked)
     stands, reason = status(found, chosen.model.ece_at_most)
     kept = _finding(session, chosen, found, stands, title(name, found))
-    session.ledger.append(kept)
+    if not preview:
+        session.ledger.append(kept)
     counted: dict[str, Cell] = {"version": trained.version, "candidate": trained.candidate, "rows": found.n,
                                 "test_from": told(str(trained.detail.get("test_from") or "")),
                                 "limit": chosen.model.ece_at_most, **({"undecided": reason} if reason else {}),
@@ -176,7 +179,9 @@ def _of_version(session: Session, chosen: Version, asked: Asked) -> View:
 def _own(chosen: Version) -> dict[str, Cell]:
     """The recalibration that is a part of the version already."""
     own = chosen.trained.detail.get("calibrator")
-    return {"calibrator": f"{own['method']}: {own['says']}"} if isinstance(own, dict) else {}
+    if not isinstance(own, dict):
+        return {}
+    return {"calibrator": f"{own['method']}, {own['says']}" if own["method"] else str(own["says"])}
 
 
 def _finding(session: Session, chosen: Version, found: Judged, stands: Status, said: str) -> Finding:

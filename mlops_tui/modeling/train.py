@@ -4,6 +4,7 @@ import json
 import platform
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import date
 from importlib.metadata import version
 from typing import Any
@@ -21,6 +22,7 @@ from mlops_tui.modeling._training import LIBRARIES, Job, Rows, candidate_key, co
 from mlops_tui.modeling._training import rows as training_rows
 from mlops_tui.modeling._trial import MASE, Trial, as_json, dumped, metrics_of, named, placed, standing, trial
 from mlops_tui.moments import moment, told
+from mlops_tui.phases import Phases, of_training
 from mlops_tui.session import Session
 from mlops_tui.transforms.frozen import canonical, digest_of
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View
@@ -39,7 +41,9 @@ LEAD = (Column("estimate", "lead", digits=4), *NUMBERS[1:], Column("p_value", "p
 def train(session: Session, model: str, candidate: str | None, start: str | None, end: str | None) -> View:
     """Train MODEL's candidates and register each as a version, the best one last.
 
-    Each is fitted beside a ladder of baselines and measured on the last days of the window, which it has not seen.
+    Models of yes or no, of several classes and of numbers alike: each candidate is fitted beside a ladder of baselines
+    (the constant, the best feature, a linear model, a shallow tree; of numbers in time also the last outcome known) and
+    measured on the last days of the window, which it has not seen.
     What was trained before from the same rows, declaration and code is not trained again.
 
     \b
@@ -48,13 +52,15 @@ def train(session: Session, model: str, candidate: str | None, start: str | None
     """
     job = _job(session, model, (start, end))
     wanted = _candidates(session, job, candidate)
-    made = training_rows(session, job)
+    phases = Phases()
+    with phases("read"):
+        made = training_rows(session, job)
     code = code_digest(session.declared().root)
     keys = {name: candidate_key(job, made, each, code) for name, each in wanted.items()}
     before = _by_key(session, job)
     missing = {name: each for name, each in wanted.items() if keys[name] not in before}
     if missing:
-        _train(session, job, made, missing, keys)
+        _train(session, job, made, missing, keys, phases)
     now = _by_key(session, job)
     return _view(job, [now[key] for key in keys.values()], len(missing))
 
@@ -97,7 +103,8 @@ def _by_key(session: Session, job: Job) -> dict[str, Trained]:
 # -- training -------------------------------------------------------------------------------------------------------
 
 
-def _train(session: Session, job: Job, made: Rows, missing: Mapping[str, Candidate], keys: Mapping[str, str]) -> None:
+def _train(session: Session, job: Job, made: Rows, missing: Mapping[str, Candidate], keys: Mapping[str, str],
+           phases: Phases) -> None:
     """Fit, measure, register and record; the registry opens while the child fits."""
     with session.data().staging() as folder, ThreadPoolExecutor(1) as beside:
         opened = beside.submit(session.tracking().open)
@@ -105,7 +112,11 @@ def _train(session: Session, job: Job, made: Rows, missing: Mapping[str, Candida
         opened.result()
         metric = metrics_of(job.model)[0]
         for name in sorted(missing, key=lambda name: standing(metric, tried.measured[name])):
-            fact = _fact(session, tried, name, _registered(session, tried, name, keys[name]), keys[name])
+            with phases(f"log:{name}"):
+                version = _registered(session, tried, name, keys[name])
+            fact = _fact(session, tried, name, version, keys[name])
+            fact = replace(fact, detail={**fact.detail, "footprint": of_training(
+                [phases.told(), *tried.phases], name, keys[name], tried.rows.rows.rows)})
             session.ledger.transact(lambda entries, fact=fact: () if any(  # type: ignore[misc]
                 isinstance(entry.fact, Trained) and entry.fact.key == fact.key for entry in entries) else (fact,))
 
@@ -184,15 +195,20 @@ def _fact(session: Session, tried: Trial, name: str, version: Version, key: str)
             "descriptions": {each: tried.models[each]["description"] for each in (name, *tried.ladder())},
             "features": tried.rows.features.id, "labels": tried.rows.labels.id, "inputs": list(tried.inputs),
             **_steps(tried), "seconds": model["seconds"], "notes": list(model["notes"]),
-            **({"calibrator": model["calibrator"]} if model.get("calibrator") else {})})
+            **{key: model[key] for key in ("stopping", "calibrator") if model.get(key)}})
 
 
 def tasked(tried: Trial) -> dict[str, Any]:
     """What a version answers: its task, classes in order and weight; and how its naive baselines came about."""
     model, recent = tried.job.model, tried.parts.recent
     found: dict[str, Any] = {"task": model.task, "classes": list(tried.parts.classes), "weight": model.weight}
+    notes = list(recent.notes) if recent is not None else []
+    if model.weight and any(each.encode is not None for each in model.prepare):
+        notes.append("`prepare: encode` counts every row once, whatever its weight")
     if recent is not None:
-        found |= {"mase_scale": recent.scale, "baseline_notes": list(recent.notes)}
+        found["mase_scale"] = recent.scale
+    if notes:
+        found["remarks"] = notes
     return found
 
 
@@ -216,7 +232,7 @@ def _view(job: Job, versions: Sequence[Trained], new: int) -> View:
     title = (f"{job.name} {best.version} ({best.candidate}): {metric} {value}{range_}, "
              f"{'beats every baseline' if beats else 'does not beat the baselines'}")
     notes = [f"{fact.candidate}: {note}" for fact in versions for note in fact.detail["notes"]]
-    notes += best.detail.get("baseline_notes", [])
+    notes += best.detail.get("remarks", [])
     parts: list[Part] = [Facts(_facts(best, new)), _candidates_table(versions), _comparisons(versions)]
     parts += [Text("\n".join(notes))] if notes else []
     actions = (Action("Promote it", ("promote", f"{job.name}@{best.version}")),) if beats else ()

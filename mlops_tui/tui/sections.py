@@ -78,7 +78,9 @@ def _pipeline(row: Row, width: int, zone: tzinfo) -> list[Text]:
 
 
 def _versions(views: Sequence[View]) -> list[Row]:
-    return [{**row, "key": f"{row['model']}@{row['version']}"} for row in views[0].table("versions").rows]
+    found = [(row, f"{row['model']}@{row['version']}") for row in views[0].table("versions").rows]
+    return [{**row, "key": name, "name": name, "kind": "version" if row["version"] is not None else ""}
+            for row, name in found]
 
 
 def _version(row: Row, width: int, zone: tzinfo) -> list[Text]:
@@ -222,7 +224,16 @@ SECTIONS: Mapping[str, Section] = {section.id: section for section in (
                 Side("Log", lambda name: ("pipeline", "log", name)),
                 Side("Plan", lambda name: ("pipeline", "plan", name)))}),
     Section("models", "Models", "No model is declared yet.\n\nmodels/NAME.yaml   declares one", _version,
-            (("model", "list"),), _versions),
+            (("model", "list"),), _versions, sides={"version": (
+                Side("Overview", lambda name: ("model", "show", name)),
+                Side("Evaluation", lambda name: ("evaluate", name, "--preview")),
+                Side("Calibration", lambda name: ("calibration", name, "--test", "--preview")),
+                Side("Threshold", lambda name: ("metric", name, "--preview")),
+                Side("Rival", lambda name: ("compare", name, "--preview")),
+                Side("Baselines", lambda name: ("baseline", name)),
+                Side("Split", lambda name: ("split", name.partition("@")[0])),
+                Side("Training", lambda name: ("footprint", name, "--preview")),
+                Side("Stopping", lambda name: ("stopping", name)))}),
     Section("monitoring", "Monitors", "Nothing is watched yet.\n\nmonitors/NAME.yaml   declares a monitor", _monitor,
             (("monitor", "list"),), _monitors),
     Section("incidents", "Incidents and alerts", "● Nothing has ever gone wrong here.", _incident,

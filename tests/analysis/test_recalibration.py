@@ -13,18 +13,23 @@ from mlops_tui.analysis.recalibration import (
     RECALIBRATORS,
     Beta,
     OddsLine,
-    cross_fitted,
     estimated_prior,
     fitted,
     folds,
-    isotonic,
+    out_of_fold,
     pava,
-    platt,
     prior_shift,
 )
+from mlops_tui.analysis.tally import tally
 
 LISTS = st.lists(st.tuples(st.sampled_from([0.0, 1.0, 2.0, 5.0]), st.sampled_from([1.0, 2.0, 7.0])), min_size=1,
                  max_size=25)
+
+
+def cross_fitted(name: str, labels: np.ndarray, scores: np.ndarray, fold: np.ndarray) -> np.ndarray:
+    """Each row recalibrated by a map fitted on the other folds."""
+    counted = tally(labels, scores, fold)
+    return out_of_fold(name, counted)[fold, counted.cell]
 
 
 @given(LISTS)
@@ -47,7 +52,7 @@ def test_isotonic_is_scikit_learns_between_and_beyond_the_points() -> None:
     labels = (rng.random(3000) < scores**2).astype(float)
     theirs = IsotonicRegression(out_of_bounds="clip").fit(scores, labels)
     grid = np.linspace(-0.5, 1.5, 1001)
-    assert isotonic(labels, scores)(grid) == pytest.approx(theirs.predict(grid), abs=1e-12)
+    assert fitted("isotonic", labels, scores)(grid) == pytest.approx(theirs.predict(grid), abs=1e-12)
 
 
 def test_platt_is_scikit_learns() -> None:
@@ -55,13 +60,14 @@ def test_platt_is_scikit_learns() -> None:
     decision = rng.normal(size=500) * 2
     labels = (rng.random(500) < 1 / (1 + np.exp(-decision))).astype(float)
     a, b = _sigmoid_calibration(decision, labels)
-    ours = platt(labels, decision)
+    ours = fitted("platt", labels, 1 / (1 + np.exp(-decision)))
+    assert isinstance(ours, OddsLine)
     assert (ours.slope, ours.intercept) == pytest.approx((-a, -b), abs=1e-4)  # theirs stops at a gradient of 1e-6
 
 
 def test_platt_of_perfect_separation_stays_finite() -> None:
-    fit = platt([0, 0, 1, 1], [-1.0, -2.0, 1.0, 2.0])
-    assert 0 < fit(np.array([-2.0]))[0] < fit(np.array([2.0]))[0] < 1
+    fit = fitted("platt", [0, 0, 1, 1], [0.3, 0.1, 0.7, 0.9])
+    assert 0 < fit(np.array([0.1]))[0] < fit(np.array([0.9]))[0] < 1
 
 
 @pytest.mark.parametrize("name", RECALIBRATORS)
@@ -175,8 +181,8 @@ def test_beta_of_a_and_b_equal_is_platts_line_of_odds() -> None:
 def test_platts_targets_are_those_of_his_paper() -> None:
     """Platt 1999, §2.2: (N₊ + 1)/(N₊ + 2) and 1/(N₋ + 2). With one positive and two negatives at two distinct scores
     the fit goes through the mean targets: 1/(2 + 2) = 0.25 at the lower, (1 + 1)/(1 + 2) = 0.667 at the higher."""
-    found = platt([0, 0, 1], [-1.0, -1.0, 2.0])
-    assert found(np.array([-1.0, 2.0])) == pytest.approx([0.25, 2 / 3], abs=1e-9)
+    found = fitted("platt", [0, 0, 1], [0.2, 0.2, 0.9])
+    assert found(np.array([0.2, 0.9])) == pytest.approx([0.25, 2 / 3], abs=1e-9)
 
 
 def test_temperature_is_the_one_slope_of_least_loss() -> None:
