@@ -132,13 +132,13 @@ def test_an_estimator_that_remembers_other_folds_is_found_where_time_orders_them
 
 
 def test_permuted_labels_are_called_a_leak_no_more_often_than_the_level(project: Path) -> None:
-    """The p-values of forty honest tunings of noise are spread evenly: the least of them is not below 0.001."""
+    """The p-values of twenty honest tunings of noise are spread evenly: the least of them is not below 0.001."""
     found = []
-    for seed in range(40):
+    for seed in range(20):
         work = tuning.Work(str(written(project, replace(noise(60, 4), data=str(seed)), replace(LOGISTIC, seed=seed))))
         found.append(tuning._permuted(work, lambda _: None, tuning._Count())["p_value"])
     assert min(found) > 0.001
-    assert 0.3 < np.mean(found) < 0.7  # 0.5 ± 4.4 standard errors of 1/√(12·40)
+    assert 0.24 < np.mean(found) < 0.76  # 0.5 ± 4 standard errors of 1/√(12·20)
 
 
 def test_a_fold_that_is_kept_is_not_fitted_again(project: Path) -> None:
