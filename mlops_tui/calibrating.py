@@ -4,6 +4,7 @@ Runs in the child process. The whole becomes scikit-learn's own CalibratedClassi
 nothing of ours, and its scores are the ones that training measured.
 """
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -47,6 +48,7 @@ def recalibrated(model: Fitted, refit: Refit, how: str, train: Rows, moments: Mo
     if train.task != BINARY:
         raise BadInput(f"`calibrate:` is for a yes or no; this is a {train.task} model.", where=where,
                        next="Leave `calibrate:` out.")
+    began = time.perf_counter()
     chosen, block = unseen(train, refit, moments)
     label = train.label[chosen].astype(np.bool_)
     if chosen.size < FEWEST or label.all() or not label.any():
@@ -61,14 +63,17 @@ def recalibrated(model: Fitted, refit: Refit, how: str, train: Rows, moments: Mo
     name = best(tried).name if how == AUTO else how
     told = {"asked": how, "method": "" if name == AS_IS else name, "rows": int(chosen.size),
             "tried": [_told(each) for each in tried]}
+    spent = model.seconds + time.perf_counter() - began
     if name == AS_IS:
-        return replace(model, spelled="", calibrator=told | {"says": "as it is: no recalibration is surely better"})
+        said = "as it is: no recalibration is surely better"
+        return replace(model, spelled="", seconds=spent, notes=(*model.notes, said), calibrator=told | {"says": said})
     try:
         found = fitted(name, label, scores, weights)
     except ValueError as problem:
         raise BadInput(f"{name} cannot recalibrate it: {problem}.", where=where,
                        next="Write `calibrate: auto`, or leave it out.") from problem
-    return replace(model, model=wrapped(model.model, found), spelled="",
+    return replace(model, model=wrapped(model.model, found), spelled="", seconds=spent,
+                   notes=(*model.notes, f"recalibrated by {name}, {found}"),
                    description=f"{described(model.model)}, recalibrated by {name}",
                    calibrator=told | {"says": str(found)})
 

@@ -155,6 +155,8 @@ def fitted(name: str, make: Callable[[], Any], train: Rows, seed: int, others: I
             model, curve = stop(model, train)
         else:
             model.fit(train.features, train.label, **weight)
+        if train.task == BINARY and not hasattr(model, "predict_proba"):  # some know only once they are fitted
+            raise _silent(model[-1] if isinstance(model, Pipeline) else model, f"candidate {name}")
     notes = tuple(dict.fromkeys(str(each.message).splitlines()[0] for each in caught
                                 if not issubclass(each.category, DeprecationWarning | FutureWarning)))
     notes += (ended(curve),) if curve else ()
@@ -164,16 +166,20 @@ def fitted(name: str, make: Callable[[], Any], train: Rows, seed: int, others: I
 def _suits(made: Any, task: str, where: str) -> None:
     """Refuse what cannot be fitted, answers another question, or gives no probabilities for a yes or no."""
     name = type(made).__name__
-    if not hasattr(made, "fit") or not (hasattr(made, "predict") or hasattr(made, "predict_proba")):
+    if not hasattr(made, "fit") or not (hasattr(type(made), "predict") or hasattr(type(made), "predict_proba")):
         raise BadInput(f"{name} is nothing that can be fitted and asked.", where=where,
                        next="Give an estimator with fit and predict.")
     kind = get_tags(made).estimator_type if isinstance(made, BaseEstimator) else None
     wanted = "regressor" if task == REGRESSION else "classifier"
     if kind is not None and kind != wanted:
         raise BadInput(f"{name} is a {kind}; a {task} model needs a {wanted}.", where=where)
-    if task == BINARY and not hasattr(made, "predict_proba"):
-        raise BadInput(f"{name} gives no probabilities.", where=where,
-                       next="Wrap it in sklearn.calibration.CalibratedClassifierCV.")
+    if task == BINARY and not hasattr(type(made), "predict_proba"):
+        raise _silent(made, where)
+
+
+def _silent(made: Any, where: str) -> BadInput:
+    return BadInput(f"{type(made).__name__} gives no probabilities.", where=where,
+                    next="Wrap it in sklearn.calibration.CalibratedClassifierCV.")
 
 
 def weighing(model: Any, weight: Floats | None, where: str) -> dict[str, Floats]:

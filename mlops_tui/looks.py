@@ -59,8 +59,8 @@ def looks(entries: "Sequence[Entry]", rows: Holdout) -> tuple[Look, ...]:
     """Every look at rows of which some are among these, the first of each first.
 
     A version that was trained was judged by its own metric on its test rows: one look, and no other when it is
-    evaluated or compared by that metric again. Another metric, another threshold, or a rival that does not serve is another one,
-    for whoever asks often enough is told yes. Versions tested on later days alone look at fresh rows.
+    evaluated or compared by that metric again. Another metric, another threshold, or a rival that does not serve is
+    another one, for whoever asks often enough is told yes. Versions tested on later days alone look at fresh rows.
     """
     at: dict[str, Holdout] = {}
     found: dict[Look, None] = {}

@@ -163,7 +163,8 @@ def _answers(model: Model, rows: Mapping[str, Any]) -> Answers:
     label, score = rows["label"].data, np.ma.filled(rows["score"].astype(np.float64), np.nan)
     if task is not Task.MULTICLASS:
         return Answers(task, label == 1 if task is Task.BINARY else label.astype(np.float64), score, (), weight)
-    columns = [name for name in rows if name.startswith("answer:")]
+    columns = [name for name, values in rows.items() if name.startswith("answer:")
+               and not (label.size and np.ma.getmaskarray(values).all())]  # classes of another version are null here
     learnt = [name.removeprefix("answer:") for name in columns]
     said = rows["answer"].data if "answer" in rows else np.empty(0, dtype=object)
     classes = [*learnt, *sorted({*map(str, label), *map(str, said)} - set(learnt))]

@@ -51,6 +51,7 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "snapshot hold": ("legal", "admin"),
     "snapshot release": ("legal", "admin"),
     "approve": ("approver", "legal", "admin"),
+    "bias": ("operator", "oncall", "legal", "admin"),  # whoever answers for it may look for himself
     "aggregate release": ("viewer", *APART),  # what it answers tells of nobody
 }
 

@@ -27,6 +27,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from joblib import Parallel, delayed, parallel_config
+from joblib.externals.loky import get_reusable_executor
 
 from mlops_tui import fitting
 from mlops_tui.analysis.answers import Answers, Task
@@ -239,7 +240,7 @@ def run(path: str, work: Work, keep: Path, report: Report) -> dict[str, Any]:
     total, count = folds * (each + len(SHARES)), _Count()
     keep.mkdir(parents=True, exist_ok=True)
     found, known = [], _permuted(work, _from(report, 0, total, "permuted labels"), count)
-    with _backend(asked["backend"]), Parallel(**_how(asked)) as parallel:
+    with _backend(asked["backend"]), Parallel(**_how(asked, path)) as parallel:
         for fold in range(folds):
             kept = keep / f"fold-{fold}.json"
             if not kept.exists():
@@ -252,6 +253,8 @@ def run(path: str, work: Work, keep: Path, report: Report) -> dict[str, Any]:
         best = Nested(outer_, inner_.mean(axis=2).T, 1.0, asked["higher_is_better"]).best
         wanted = [(outer(fold), best, share) for share in SHARES[:-1] for fold in range(folds)]
         curve = _all(parallel, path, wanted, _from(report, folds * (each + 1), total, "learning curve"), count)
+    if asked["backend"] == "loky" and int(asked["processes"]) > 1:
+        get_reusable_executor().shutdown(wait=True)  # its semaphores would outlive this process, which is killed
     sizes = [[part_of(work.splits[f"train {outer(fold)}"].size, share) for fold in range(folds)] for share in SHARES]
     return {"best": best, "outer": outer_.tolist(), "inner": inner_.mean(axis=2).T.tolist(), "chance": known,
             "curve": [*np.reshape(curve, (-1, folds)).tolist(), outer_[best].tolist()], "sizes": sizes,
@@ -307,10 +310,11 @@ def _permuted(work: Work, report: Callable[[int], None], count: _Count) -> dict[
     return {"z": found.z, "p_value": found.p_value, "n": found.n, "above": found.above, "reason": ""}
 
 
-def _how(asked: Mapping[str, Any]) -> dict[str, Any]:
-    """Answers come one by one where the backend can do that."""
-    own = asked["backend"] == "loky"
-    return {"n_jobs": int(asked["processes"]), "return_as": "generator"} if own else {"return_as": "list"}
+def _how(asked: Mapping[str, Any], path: str) -> dict[str, Any]:
+    """Answers come one by one where the backend can do that; what is put aside goes with the work."""
+    if asked["backend"] != "loky":
+        return {"n_jobs": int(asked["processes"]), "return_as": "list"}
+    return {"n_jobs": int(asked["processes"]), "return_as": "generator", "temp_folder": str(Path(path).parent)}
 
 
 def _backend(name: str) -> Any:

@@ -4,7 +4,6 @@ from mlops_tui.analysis.cost import Costs
 from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Model
 
-
 UNNAMED = "units"  # `costs` are in one currency, which they do not name
 
 

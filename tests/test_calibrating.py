@@ -89,6 +89,7 @@ def test_an_overfitted_forest_is_put_right_on_the_test_and_stored_to_the_last_bi
         stored = estimators.load(Path(answer["models"][name]["file"]))
         assert np.array_equal(stored.predict_proba(frame)[:, 1], mended)
         told = answer["models"][name]["calibrator"]
+        assert answer["models"][name]["notes"] == [f"recalibrated by {told['method']}, {told['says']}"]
         assert told["method"] in RECALIBRATORS
         assert told["asked"] == name
         assert answer["models"][name]["description"] == f"RandomForestClassifier, recalibrated by {told['method']}"

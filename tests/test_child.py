@@ -319,6 +319,33 @@ def test_a_child_ends_with_its_parent_even_in_the_middle_of_work(project: Path) 
     assert ended(pid), "the child works on for nobody"
 
 
+def test_what_the_code_started_ends_with_the_parent_too(child: Child) -> None:
+    write(child.root, "steps.py", """
+        import subprocess
+
+        def start(inputs, params, out):
+            out.write_text(str(subprocess.Popen(["sleep", "300"]).pid))
+    """)
+    grandchild = psutil.Process(int(ran(child, "steps.py:start")))
+    process = child.start()
+    assert process.stdin is not None
+    process.stdin.close()  # as when the parent was killed
+    psutil.wait_procs([grandchild], timeout=20)
+    assert not grandchild.is_running() or grandchild.status() == psutil.STATUS_ZOMBIE
+
+
+def test_a_module_named_like_a_known_one_is_run_once(child: Child) -> None:
+    write(child.root, "statistics.py", """
+        calls = []
+
+        def count(inputs, params, out):
+            calls.append(1)
+            out.write_text(str(len(calls)))
+    """)
+    child.call({"kind": "ready"})  # what a fit imports knows another `statistics`
+    assert [ran(child, "statistics.py:count") for _ in range(2)] == ["1", "2"]
+
+
 def test_a_child_that_gets_ready_for_a_fit_takes_other_requests_too(child: Child) -> None:
     write(child.root, "steps.py", """
         import sys

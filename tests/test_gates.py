@@ -232,3 +232,31 @@ def test_an_open_incident_opens_no_gate() -> None:
     assert gates.verdict([warned]) is Status.UNKNOWN
     assert gates.verdict([warned, gates.Requirement("x", "x", Status.UNKNOWN)]) is Status.UNKNOWN
     assert gates.verdict([warned, gates.Requirement("x", "x", Status.PASS)]) is Status.WARN
+
+
+# -- looks at the test days -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("p", "looks", "status"), [
+    (0.02, 1, PASS), (0.02, 2, PASS), (0.02, 3, UNKNOWN), (1e-9, 40, PASS), (None, 40, PASS)])
+def test_a_lead_on_a_baseline_is_paid_for_every_look(p, looks, status):
+    """What training called better at p is not, once the same test days were asked often enough."""
+    contrasts = [{"baseline": "b", "verdict": "better", "estimate": 0.1, "low": 0.01, "high": 0.19, "p_value": p}]
+    found = gates.beats_baseline(Evidence(contrasts=contrasts, looks=looks))
+    assert found.status is status
+    assert ("p 0.02 × 3 looks" in found.detail) == (status is UNKNOWN)
+
+
+def test_a_worse_candidate_stays_worse_whatever_was_looked_at():
+    contrasts = [{"baseline": "b", "verdict": "worse", "estimate": -0.1, "low": -0.2, "high": -0.05, "p_value": 1e-6}]
+    assert gates.beats_baseline(Evidence(contrasts=contrasts, looks=9)).status is FAIL
+
+
+def test_no_worse_is_read_from_an_interval_that_every_look_widens(history):
+    """A lead of 0.01 ± 0.0075 of standard error: −0.0023 at 90 %, −0.0047 at 95 %, −0.0080 at 98.3 %; margin 0.005."""
+    lead = Contrast(0.01, 0.01 - 1.96 * 0.0075, 0.01 + 1.96 * 0.0075, None, None, "delong")
+    found = [gates.no_worse_than_champion(case(history), Evidence(lead=lead, n=5000, looks=looks))
+             for looks in (1, 2, 6)]
+    assert [each.status for each in found] == [PASS, PASS, UNKNOWN]
+    assert found[0].detail == "lead on 1: +0.0100 [-0.0023, +0.0223] at 90 %, n = 5,000"
+    assert "at 98.33 % after 6 looks" in found[2].detail

@@ -2,12 +2,15 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from typing import Any
 
 import numpy as np
 import pytest
 
+from mlops_tui.declare import parse
 from mlops_tui.errors import NotFound
-from mlops_tui.matured import Matured, judged_rows, matured, window
+from mlops_tui.kinds import Model
+from mlops_tui.matured import Matured, _answers, judged_rows, matured, window
 from mlops_tui.session import ReplayClock, Session
 from store.facts import Promotion, Trained
 from tests.lived import DAYS, FIRST, Lived
@@ -107,3 +110,32 @@ def test_the_champion_is_judged_on_what_it_served(lived: Callable[..., Lived]) -
     served, named = judged_rows(made.session, MODEL, bounds), judged_rows(made.session, MODEL, bounds, "1")
     assert isinstance(named, Matured)
     assert np.array_equal(served.score, named.score)
+
+
+def logged_classes(**columns: list[Any]) -> dict[str, Any]:
+    """Rows of a query as DuckDB gives them: None is masked."""
+    return {name: np.ma.array([each if each is not None else 0 for each in values],
+                              mask=[each is None for each in values],
+                              dtype=float if name.startswith(("score", "answer:")) else object)
+            for name, values in columns.items()}
+
+
+def test_a_class_that_was_never_learnt_is_the_last_and_was_given_no_probability(trip: Model) -> None:
+    rows = logged_classes(**{"label": ["a", "c", "b"], "score": [0.7, 0.6, 0.8], "answer": ["a", "a", "b"],
+                             "answer:b": [0.3, 0.4, 0.8], "answer:a": [0.7, 0.6, 0.2], "answer:z": [None] * 3})
+    found = _answers(trip, rows)
+    assert found.classes == ("b", "a", "c")
+    assert found.label.tolist() == [1, 2, 0]
+    assert found.given.tolist() == [[0.3, 0.7, 0], [0.4, 0.6, 0], [0.8, 0.2, 0]]
+
+
+def test_classes_without_probabilities_are_answers_by_number(trip: Model) -> None:
+    rows = logged_classes(label=["a", "b"], score=[None, None], answer=["b", "b"])
+    found = _answers(trip, rows)
+    assert (found.classes, found.label.tolist(), found.given.tolist()) == (("a", "b"), [0, 1], [1, 1])
+
+
+@pytest.fixture
+def trip() -> Model:
+    return parse(Model, "task: multiclass\nlabel: {dataset: d, column: y}\nfeatures: []\n"
+                        "candidates: {a: {estimator: x.Y}}\nsplit: {time: t}\n", "m.yaml")

@@ -165,16 +165,16 @@ def test_a_point_that_cannot_be_fitted_or_scored_is_refused(tmp_path: Path, poin
 def test_other_tasks_and_weights_are_tuned_too(tmp_path: Path, task: Task, metric: str) -> None:
     """Rows that count nothing have no say: the scores are those of the others alone."""
     rng = np.random.default_rng(1)
-    x = rng.normal(size=(120, 2))
-    y = x[:, 0] + rng.normal(size=120)
-    label, weight = (y > 0).astype(float) if task is Task.BINARY else y, np.ones(120)
-    wrong = np.arange(120) % 4 == 0
+    x = rng.normal(size=(400, 2))
+    y = x[:, 0] + rng.normal(size=400)
+    label, weight = (y > 0).astype(float) if task is Task.BINARY else y, np.ones(400)
+    wrong = np.arange(400) % 4 == 0
     label[wrong], weight[wrong] = (1 - label if task is Task.BINARY else -20 * label)[wrong], 1e-12
     table = pa.table({"a": x[:, 0], "b": x[:, 1], "y": label, "w": weight})
     candidate = Candidate(estimator="sklearn.linear_model." + ("Ridge" if task is Task.REGRESSION else
                                                                "LogisticRegression"))
     points = [{"alpha": 1e-3}, {"alpha": 1e5}] if task is Task.REGRESSION else [{"C": 1}, {"C": 1e-5}]
-    spans = Spans(np.arange(120), np.arange(120))
+    spans = Spans(np.arange(400), np.arange(400))
     material = Material(table, "y", ("a", "b"), "made", task=task, weight="w", spans=spans)
     found = told(tmp_path, material, Asked("it", candidate, points, METRICS[metric], 3, 2, 0, 1))
     assert found["best"] == 0 or METRICS[metric].higher_is_better

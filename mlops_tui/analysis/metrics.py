@@ -58,6 +58,7 @@ METRICS: Mapping[str, Metric] = {
           for name, each in ERRORS.items()),
     )
 }
+BY_CLASS = ("balanced_accuracy", "macro_f1", "roc_auc_ovr")  # means over classes, of which the rarest decides
 RANKINGS = {"roc_auc": roc_auc, "average_precision": average_precision}
 LOSSES = {"brier": brier_losses, "log_loss": log_losses}
 
@@ -90,9 +91,11 @@ def measured(metric: Metric, answers: Answers, resampling: Resampling | None = N
 
     Intervals: of binary answers as `estimate` and `weighted.estimate`; else by linearisation on a scale where errors
     are near normal (`t`, `t-log`, `t-logit`, `fisher-z`), Wilson for accuracy and the shares of the top classes, order
-    statistics for the median. With weights the same linearisation holds (Hájek), Student's t has Kish's effective rows
-    less 1, and there is no interval where one row outweighs all others. n counts rows of some weight. ValueError as
-    `linear`.
+    statistics for the median. A mean over classes has Satterthwaite's degrees of freedom, and is no narrower than the
+    classes' own intervals joined: a rare class without an error would look certain. With weights the same
+    linearisation holds (Hájek), Student's t has Kish's effective rows less 1, and there is no interval where one row
+    outweighs all others. n counts rows of some weight. Simulated coverage: tests/analysis/test_coverage_tasks.py.
+    ValueError as `linear`.
     """
     _belongs(metric, answers)
     level, rows = (resampling or Resampling()).level, checked(answers)
@@ -119,8 +122,20 @@ def _bounds(metric: Metric, rows: Answers, found: Linear, level: float) -> Inter
         return proportion(found.influence + found.value, share, level)[1]
     if metric.id == "median_ae":
         return regression.median_bounds(*regression.numbers(rows), level)
+    if metric.id in BY_CLASS:
+        spread, df = multiclass.by_label(found.influence, rows)
+        own = multiclass.rare_auc_interval(rows, level) if metric.id == "roc_auc_ovr" else \
+            multiclass.of_classes(metric.id, rows, level)
+        return _wider(interval(found.value, spread, df, found.scale, level), own)
     made = interval(found.value, variance(found.influence, share), rows.effective - 1, found.scale, level)
     return multiclass.all_right(metric.id, rows, level) if made is None and rows.task is Task.MULTICLASS else made
+
+
+def _wider(one: Interval | None, other: Interval | None) -> Interval | None:
+    """From the lower low to the higher high of two intervals, of which either may be missing."""
+    if one is None or other is None:
+        return one or other
+    return Interval(min(one.low, other.low), max(one.high, other.high), f"{one.method}, {other.method}", one.level)
 
 
 def losses(metric: str, labels: npt.ArrayLike, scores: npt.ArrayLike) -> Floats:

@@ -3,16 +3,19 @@
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
 from mlops_tui.analysis.answers import Answers
 from mlops_tui.analysis.arrays import Bools, Counts, Floats
 from mlops_tui.analysis.influence import Linear, Scale, proportion, shares, weighted_mean
-from mlops_tui.analysis.interval import Interval, z_score
+from mlops_tui.analysis.interval import Interval, auc_interval, wilson_share, z_score
 from mlops_tui.analysis.ranking import placements
 
 CLIP = 1e-15
+RARE = 30  # rows of a class, whose own spread is then not to be trusted
+Number = TypeVar("Number", float, Floats)
 Cells = Floats  # (k, k): the share of weight by class of the label, then by class given
 
 
@@ -174,6 +177,26 @@ def in_top(answers: Answers, most: int) -> Floats:
     return found
 
 
+def rare_auc_interval(answers: Answers, level: float = 0.95) -> Interval | None:
+    """The interval of `roc_auc_ovr` where a class has fewer than 30 rows, which may be separated by chance; else None.
+
+    Newcombe's intervals of each class (2006, method 5), which keep their width there, joined as by `of_classes`.
+    """
+    n = np.bincount(answers.label, minlength=len(answers.classes))
+    if n[n > 0].min() >= RARE:
+        return None
+    scale, joined, down, up = answers.effective / answers.n, 0.0, 0.0, 0.0
+    seen = [number for number in np.flatnonzero(n) if n[number] < answers.n]
+    for number in seen:
+        of = answers.label == number
+        share = shares(answers)
+        auc = float(share[of] @ _placed(of, answers.given[:, number], share)[of]) / float(share[of].sum())
+        each = auc_interval(auc, None, scale * n[number], scale * (answers.n - n[number]), level)
+        joined, down, up = joined + auc, down + (auc - each.low) ** 2, up + (each.high - auc) ** 2
+    mean = joined / len(seen)
+    return Interval(mean - math.sqrt(down) / len(seen), mean + math.sqrt(up) / len(seen), "newcombe-mover", level)
+
+
 def roc_auc_ovr(answers: Answers) -> Linear | str:
     """Mean ROC AUC of each class that occurs against all others (Provost & Domingos 2000; scikit-learn's `ovr`, macro).
 
@@ -237,6 +260,47 @@ def _mean(values: Floats, answers: Answers, scale: Scale) -> Linear:
     return Linear(value, values - value, scale)
 
 
+def of_classes(metric: str, answers: Answers, level: float = 0.95) -> Interval | None:
+    """The interval of a mean over classes, joined from each class's own (MOVER: Zou & Donner 2008, Statist. Med.
+    27:1693), so that a rare class without an error keeps its width; None for other metrics.
+
+    Recalls are proportions of disjoint rows, with Wilson's intervals. F1 = 2J/(1 + J), J the share of right rows among
+    those that are the class or were given it, and its interval is Wilson's of J turned the same way.
+    """
+    if metric not in ("balanced_accuracy", "macro_f1"):
+        return None
+    k, of = len(answers.classes), answers.label * len(answers.classes) + answers.decided
+    share = shares(answers)
+    mass, squares = (np.bincount(of, each, k * k).reshape(k, k) for each in (share, np.square(share)))
+    hit, total, hit2, total2 = (each for found in (mass, squares) for each in (
+        np.diag(found), found.sum(axis=1) + (found.sum(axis=0) - np.diag(found) if metric == "macro_f1" else 0)))
+    hit, total, hit2, total2 = (each[mass.sum(axis=1) + (mass.sum(axis=0) if metric == "macro_f1" else 0) > 0]
+                                for each in (hit, total, hit2, total2))
+    value = np.minimum(hit / total, 1.0)
+    spread = (hit2 * (1 - value) ** 2 + np.maximum(total2 - hit2, 0) * value**2) / total**2
+    rows = np.divide(value * (1 - value), spread, out=total**2 / total2, where=spread > 1e-300)
+    low, high = wilson_share(value, rows, level)
+    if metric == "macro_f1":
+        value, low, high = _doubled(value), _doubled(low), _doubled(high)
+    mean, classes = float(value.mean()), value.size
+    return Interval(mean - float(np.sqrt(np.square(value - low).sum())) / classes,
+                    mean + float(np.sqrt(np.square(high - value).sum())) / classes, "wilson-mover", level)
+
+
+def by_label(influence: Floats, answers: Answers) -> tuple[float, float]:
+    """Variance of a linearised metric that weighs classes alike, and Satterthwaite's degrees of freedom (1946).
+
+    The rows of each class add a variance of their own, each with its n/(n − 1): the rarest class decides.
+    """
+    moved, k = np.square(shares(answers) * influence), len(answers.classes)
+    n = np.bincount(answers.label, minlength=k)
+    part = np.bincount(answers.label, moved, k)[n > 0].astype(np.float64)
+    rows = np.maximum(n[n > 0], 2).astype(np.float64)
+    part = part * rows / (rows - 1)
+    total, worst = float(part.sum()), float(np.square(part) @ (1 / (rows - 1)))
+    return total, total**2 / worst if worst > 0 else 0.0
+
+
 def all_right(metric: str, answers: Answers, level: float = 0.95) -> Interval | None:
     """The interval where every row was given its class, or none, and nothing varies; None where that is no evidence.
 
@@ -278,7 +342,7 @@ def by_class(answers: Answers, level: float = 0.95) -> tuple[ClassScore, ...]:
     return tuple(found)
 
 
-def _doubled(share: float) -> float:
+def _doubled(share: Number) -> Number:
     return 2 * share / (1 + share)
 
 

@@ -5,11 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 from scipy import special
 
 from mlops_tui.analysis.answers import Answers, Task
-from mlops_tui.analysis.arrays import Floats
+from mlops_tui.analysis.ranks import mid_ranks
 
 LEVEL = 0.001  # one false alarm in a thousand
 
@@ -53,9 +52,9 @@ def _moments(answers: Answers) -> tuple[float, float]:
         return 0.0, 0.0
     if answers.task is Task.MULTICLASS:
         return _of_classes(answers)
-    u, v = midranks(answers.given) / n, np.asarray(answers.label, dtype=np.float64)
+    u, v = mid_ranks(answers.given) / n, np.asarray(answers.label, dtype=np.float64)
     if answers.task is Task.REGRESSION:
-        v = midranks(v) / n
+        v = mid_ranks(v) / n
     u, v = u - u.mean(), v - v.mean()
     return float(u @ v), float((u @ u) * (v @ v) / (n - 1))
 
@@ -69,9 +68,3 @@ def _of_classes(answers: Answers) -> tuple[float, float]:
     centred = given - row[:, None] - column + column @ share
     return (float(given[np.arange(n), label].sum() - n * (column @ share)),
             float((n * share * centred**2).sum() / (n - 1)))
-
-
-def midranks(values: npt.ArrayLike) -> Floats:
-    """The rank of each value from 1, (n,), equal ones sharing the mean of theirs."""
-    _, place, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
-    return np.asarray((np.cumsum(counts) - (counts - 1) / 2)[place], dtype=np.float64)

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from mlops_tui.analysis import weighted
 from mlops_tui.analysis.answers import Answers, Task
+from mlops_tui.analysis.groups import coded
 from mlops_tui.analysis.interval import Contrast, Estimate, normal_p, z_score
 from mlops_tui.analysis.metrics import Metric, measured
 from mlops_tui.analysis.multiplicity import holm
@@ -17,6 +18,7 @@ from mlops_tui.analysis.multiplicity import holm
 FEWEST = 30          # rows of a slice, and of all others, below which nothing is tested
 FEWEST_OF_CLASS = 10  # of each class, where a metric is of two
 ALPHA = 0.05
+MOST = 100  # values of a column that are looked at: the largest
 
 
 class Standing(StrEnum):
@@ -53,12 +55,15 @@ def slices(metric: Metric, answers: Answers, columns: Mapping[str, npt.NDArray[n
     The difference slice − rest is of independent rows, and its interval joins both metrics' own (MOVER: Zou & Donner
     2008, Statist. Med. 27:1693); the two-sided p is that of the level at which the interval ends at 0. Worse or better
     is said where Holm's p over all slices tested is below 0.05. A slice is tested where it and the rest have 30
-    (effective) rows, and 10 of each class where labels are yes or no. Columns as text, (n,). ValueError as `measured`.
+    (effective) rows, and 10 of each class where labels are yes or no; of a column of more than 100 values, the largest
+    100. Columns as text, (n,). ValueError as `measured`.
     """
     rows, texts = _ordered(answers, columns)
-    found = [_slice(metric, rows, column, str(name), of == number, level)
-             for column, (names, of) in ((column, np.unique(each, return_inverse=True)) for column, each in
-                                         texts.items()) for number, name in enumerate(names)]
+    found = []
+    for column, each in texts.items():
+        names, of = coded(each)
+        largest = np.argsort(-np.bincount(of), kind="stable")[:MOST]
+        found += [_slice(metric, rows, column, str(names[number]), of == number, level) for number in largest]
     tested = [each.difference.p_value for each in found if each.difference and each.difference.p_value is not None]
     adjusted = iter(holm(tested).tolist())
     judged = [_judged(metric, each, next(adjusted))

@@ -1,7 +1,7 @@
 """Train and test rows apart in time: gap, purge by label end, embargo, and an independent audit of overlap."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 import numpy as np
@@ -39,6 +39,9 @@ class Layout:
     rolling: bool = False
 
 
+NONE: Rows = np.array([], dtype=np.int64)
+
+
 @dataclass(frozen=True)
 class Fold:
     """Row numbers from 0 by role; rows in no role are not used by this fold (its future)."""
@@ -48,6 +51,7 @@ class Fold:
     test: Rows
     purged: Rows
     embargoed: Rows
+    validation: Rows = field(default_factory=lambda: NONE)
 
 
 def time_folds(spans: Spans, layout: Layout) -> tuple[Fold, ...]:
@@ -78,40 +82,68 @@ def shuffled_folds(rows: int, folds: int, seed: int = 0, group: Counts | None = 
     order = np.random.RandomState(seed).permutation(named.size)
     sizes = np.full(folds, named.size // folds)
     sizes[:named.size % folds] += 1
-    made, none = [], np.array([], dtype=np.int64)
+    made = []
     for number, part in enumerate(np.split(order, np.cumsum(sizes)[:-1]), start=1):
         test = np.isin(member, part)
-        made.append(Fold(number, np.flatnonzero(~test), np.flatnonzero(test), none, none))
+        made.append(Fold(number, np.flatnonzero(~test), np.flatnonzero(test), NONE, NONE))
     return tuple(made)
 
 
-def holdout(spans: Spans, test_span: int, gap: int = 0) -> Fold:
+def holdout(spans: Spans, test_span: int, gap: int = 0, validation_span: int = 0) -> Fold:
     """One split: the last `test_span` of time is the test, what lies before it (purged, with gap) is the training.
 
-    Test rows start after the last start − test_span. ValueError as `time_folds`.
+    With `validation_span` that much time before the test is the validation, purged of what knows of the test; training
+    is then what lies before, purged of what knows of either. Test rows start after the last start − test_span,
+    validation rows at the first test start − validation_span or later. ValueError as `time_folds`.
     """
-    _check(spans, Layout(folds=1, gap=gap))
-    if test_span <= 0:
-        raise ValueError(f"the test span must be positive, not {test_span}")
+    layout = Layout(folds=1, gap=gap)
+    _check(spans, layout)
+    if test_span <= 0 or validation_span < 0:
+        raise ValueError(f"the test span must be positive, not {test_span}" if test_span <= 0 else
+                         f"the validation span is not negative: {validation_span}")
     test = spans.start > spans.start.max() - test_span
-    return _roles(spans, Layout(folds=1, gap=gap), 1, test, ~test)
+    if not validation_span:
+        return _roles(spans, layout, 1, test, ~test)
+    later = spans.start >= spans.start[test].min() - validation_span
+    try:
+        within = _roles(spans, layout, 1, test, later & ~test)
+    except ValueError as problem:
+        raise ValueError("no validation rows are left: a longer validation or a shorter gap is needed") from problem
+    before = _roles(spans, layout, 1, later, ~later)
+    purged = np.sort(np.concatenate([before.purged, within.purged]))
+    return Fold(1, before.train, within.test, purged, NONE, within.train)
 
 
 def overlap_count(spans: Spans, fold: Fold) -> int:
-    """Training rows whose [start, end] meets that of any test row, or that share a group with one; 0 is right.
+    """Training rows that meet a test or validation row, and validation rows that meet a test row; 0 is right.
 
-    Knows nothing of how the fold was made: sorts the test rows and compares each training row with the latest end among
-    those that start no later than it ends. O(n log n).
+    Two rows meet where their [start, end] do, or where they are of one group. Knows nothing of how the fold was made:
+    sorts the later rows and compares each row with the latest end among those that start no later than it ends.
+    O(n log n).
     """
-    if fold.train.size == 0 or fold.test.size == 0:
+    return (_meeting(spans, fold.train, np.concatenate([fold.test, fold.validation]))
+            + _meeting(spans, fold.validation, fold.test))
+
+
+def _meeting(spans: Spans, rows: Rows, others: Rows) -> int:
+    """How many of the rows meet any of the others."""
+    if rows.size == 0 or others.size == 0:
         return 0
-    order = np.argsort(spans.start[fold.test], kind="stable")
-    starts, latest = spans.start[fold.test][order], np.maximum.accumulate(spans.end[fold.test][order])
-    begun = np.searchsorted(starts, spans.end[fold.train], side="right")  # test rows begun by the end of the train row
-    meets = (begun > 0) & (latest[np.maximum(begun - 1, 0)] >= spans.start[fold.train])
+    order = np.argsort(spans.start[others], kind="stable")
+    starts, latest = spans.start[others][order], np.maximum.accumulate(spans.end[others][order])
+    begun = np.searchsorted(starts, spans.end[rows], side="right")  # others begun by the end of the row
+    meets = (begun > 0) & (latest[np.maximum(begun - 1, 0)] >= spans.start[rows])
     if spans.group is not None:
-        meets |= np.isin(spans.group[fold.train], spans.group[fold.test])
+        meets |= np.isin(spans.group[rows], spans.group[others])
     return int(meets.sum())
+
+
+def shared_groups(spans: Spans, fold: Fold) -> int:
+    """Groups with rows on two sides of the fold; 0 is right, and where there are no groups."""
+    if spans.group is None:
+        return 0
+    sides = [np.unique(spans.group[side]) for side in (fold.train, fold.validation, fold.test)]
+    return int((np.unique(np.concatenate(sides), return_counts=True)[1] > 1).sum())
 
 
 def _check(spans: Spans, layout: Layout) -> None:
@@ -168,3 +200,5 @@ def _roles(spans: Spans, layout: Layout, number: int, test: Bools, candidates: B
 def roles(fold: Fold) -> Iterator[tuple[str, Rows]]:
     """The fold's rows by the name of their role."""
     yield from (("train", fold.train), ("test", fold.test), ("purged", fold.purged), ("embargoed", fold.embargoed))
+    if fold.validation.size:
+        yield "validation", fold.validation

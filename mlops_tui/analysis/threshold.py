@@ -7,7 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from mlops_tui.analysis.arrays import Bools, Floats
-from mlops_tui.analysis.interval import CELLS_PER_BATCH, Estimate, Interval, Resampling, student_quantile, z_score
+from mlops_tui.analysis.interval import CELLS_PER_BATCH, Estimate, Interval, Resampling, student_quantile
+from mlops_tui.analysis.proportions import paired_change
 
 EXACT = 20_000   # rows above which resamples are drawn from the normal limit of sums in bins
 BINS = 2048
@@ -27,6 +28,11 @@ class RowCosts:
     no: Floats
     harm: Floats
     miss: Floats
+
+    def weighted(self, weight: Floats) -> "RowCosts":
+        """The same costs of rows that count so much each, (n,); what a mean row costs stays in its currency."""
+        share = weight / weight.mean()
+        return RowCosts(self.yes * share, self.no * share, self.harm, self.miss)
 
     def of(self, decided: Bools) -> Floats:
         """The cost of each row under these decisions, (n,)."""
@@ -178,11 +184,14 @@ def beta_of(harm: float, miss: float) -> float:
     return math.sqrt(miss / harm)
 
 
-def f_beta(labels: Bools, decided: Bools, beta: float, how: Resampling | None = None) -> Estimate:
-    """F-β with the interval of Dirichlet(counts + ½) draws (Goutte & Gaussier 2005), as F1 has it elsewhere here."""
+def f_beta(labels: Bools, decided: Bools, beta: float, how: Resampling | None = None,
+           weight: Floats | None = None) -> Estimate:
+    """F-β with the interval of Dirichlet(counts + ½) draws (Goutte & Gaussier 2005), as F1 has it elsewhere here; of
+    weighted rows (n,) the counts are shares of Kish's effective number of rows."""
     resampling = how or Resampling()
     cells = (labels & decided, ~labels & decided, labels & ~decided)
-    counts = np.array([each.sum() for each in cells], dtype=np.float64)
+    each_counts = np.ones(labels.size) if weight is None else weight * (weight.sum() / (weight**2).sum())
+    counts = np.array([each_counts[cell].sum() for cell in cells])
     square = beta**2
 
     def value(tp: Floats, fp: Floats, fn: Floats) -> Floats:
@@ -198,17 +207,21 @@ def f_beta(labels: Bools, decided: Bools, beta: float, how: Resampling | None = 
     return Estimate("f_beta", point, min(float(low), point), max(float(high), point), labels.size, "jeffreys")
 
 
-def over_majority(labels: Bools, decided: Bools, level: float = 0.95) -> tuple[float, Interval]:
+def over_majority(labels: Bools, decided: Bools, weight: Floats | None = None,
+                  level: float = 0.95) -> tuple[float, Interval]:
     """Accuracy minus that of always giving the more frequent answer, with the adjusted Wald interval of paired
-    proportions (Bonett & Price 2012, J. Educ. Behav. Stat. 37:479)."""
-    usual = labels.sum() * 2 >= labels.size
+    proportions (Bonett & Price 2012, J. Educ. Behav. Stat. 37:479); of weighted rows (n,) with Student's t."""
+    usual = bool(np.average(labels, weights=weight) >= 0.5)
+    if weight is not None:
+        each = ((decided == labels).astype(np.float64) - (labels == usual)) * (weight / weight.mean())
+        error = student_quantile(each.size - 1, level) * float(each.std(ddof=1)) / math.sqrt(each.size)
+        mean = float(each.mean())
+        return mean, Interval(max(mean - error, -1.0), min(mean + error, 1.0), "t", level)
     differs = decided != usual
-    n, right = labels.size, decided == labels
+    right = decided == labels
     better, worse = int((differs & right).sum()), int((differs & ~right).sum())
-    up, down = (better + 1) / (n + 2), (worse + 1) / (n + 2)
-    half = z_score(level) * math.sqrt((up + down - (up - down) ** 2) / (n + 2))
-    bounds = Interval(max(up - down - half, -1.0), min(up - down + half, 1.0), "bonett-price", level)
-    return (better - worse) / n, bounds
+    gain, low, high = paired_change(better, worse, labels.size, level)
+    return gain, Interval(low, high, "bonett-price", level)
 
 
 # -- how -------------------------------------------------------------------------------------------------------------

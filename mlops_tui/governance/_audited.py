@@ -9,13 +9,14 @@ import numpy as np
 
 from mlops_tui.analysis.arrays import Counts
 from mlops_tui.analysis.fairness import Cells
+from mlops_tui.analysis.mitigation import FINE, GroupScores
 from mlops_tui.errors import BadInput, Unreadable
 from mlops_tui.tabular import Tabular
 from mlops_tui.view import counted
 from store.columns import NULL
 from store.quoting import quote
 
-MOST_GROUPS, MOST_WORDS, BINS = 100, 100, 10
+MOST_GROUPS, MOST_WORDS = 100, 100
 TRUTH = {"true": "1", "false": "0"}
 
 
@@ -34,16 +35,6 @@ class Asked:
     @property
     def group(self) -> str:
         return " · ".join(self.groups)
-
-
-@dataclass(frozen=True)
-class GroupScores:
-    """The scores of one group, in bins of equal width: rows, sums of scores and of yeses, and of their squared gaps."""
-
-    n: Counts
-    scores: np.ndarray
-    yes: np.ndarray
-    squares: float
 
 
 @dataclass(frozen=True)
@@ -191,12 +182,12 @@ def _scores(cursor: duckdb.DuckDBPyConnection, scan: Any, asked: Asked, group: s
     said = f"CAST(list_contains(?, {_text(asked.label)}) AS INTEGER)"
     found = _fetched(cursor, scan.where, (
         f"SELECT g, b, count(*), sum(p), sum(y), sum((y - p) * (y - p)) FROM (SELECT {group} AS g, {score} AS p, "
-        f"least(CAST(floor({score} * {BINS}) AS INTEGER), {BINS - 1}) AS b, {said} AS y FROM {scan.relation} "
+        f"least(CAST(floor({score} * {FINE}) AS INTEGER), {FINE - 1}) AS b, {said} AS y FROM {scan.relation} "
         f"WHERE {quote(asked.label)} IS NOT NULL) GROUP BY ALL ORDER BY ALL"), [words])
     made = []
     for name in names:
         own = [row for row in found if row[0] == name]
-        n, scores, yeses = np.zeros(BINS, dtype=np.int64), np.zeros(BINS), np.zeros(BINS)
+        n, scores, yeses = np.zeros(FINE, dtype=np.int64), np.zeros(FINE), np.zeros(FINE)
         for _, at, rows, total, positives, _ in own:
             n[at], scores[at], yeses[at] = rows, total, positives
         made.append(GroupScores(n, scores, yeses, float(sum(row[5] for row in own))))

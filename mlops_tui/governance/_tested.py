@@ -9,8 +9,9 @@ import numpy.typing as npt
 from mlops_tui import folds, rivals
 from mlops_tui.analysis.arrays import Bools, Floats
 from mlops_tui.analysis.fairness import FOUR_FIFTHS, Cells
+from mlops_tui.analysis.mitigation import FINE, GroupScores
 from mlops_tui.errors import BadInput, NotFound, nearest
-from mlops_tui.governance._audited import BINS, MOST_GROUPS, Asked, Audited, GroupScores, word
+from mlops_tui.governance._audited import MOST_GROUPS, Asked, Audited, word
 from mlops_tui.session import Session
 from mlops_tui.view import View
 from store.facts import Finding, Trained
@@ -86,12 +87,13 @@ def _counted(label: Bools, score: Floats, columns: Sequence[npt.NDArray[np.str_]
 
 
 def _binned(label: Bools, score: Floats, place: npt.NDArray[np.intp], groups: int) -> tuple[GroupScores, ...]:
-    at = place * BINS + np.minimum((score * BINS).astype(np.int64), BINS - 1)
-    size = groups * BINS
-    n, total, yes = (np.bincount(at, weights, size).reshape(groups, BINS)
+    at = place * FINE + np.minimum((score * FINE).astype(np.int64), FINE - 1)
+    size = groups * FINE
+    n, total, yes = (np.bincount(at, weights, size).reshape(groups, FINE)
                      for weights in (None, score, label.astype(np.float64)))
     squares = np.bincount(place, (label - score) ** 2, groups)
-    return tuple(GroupScores(*parts) for parts in zip(n, total, yes, squares.tolist(), strict=True))
+    return tuple(GroupScores(n[group].astype(np.int64), total[group], yes[group], float(squares[group]))
+                 for group in range(groups))
 
 
 def kept(session: Session, found: Tested, view: View) -> Finding:

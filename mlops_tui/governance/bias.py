@@ -4,7 +4,6 @@ import math
 from collections.abc import Iterable, Mapping
 
 import click
-import numpy as np
 
 from mlops_tui.analysis.fairness import (
     COMPARED,
@@ -18,11 +17,12 @@ from mlops_tui.analysis.fairness import (
     inequality,
     widest,
 )
-from mlops_tui.analysis.interval import Estimate, student_quantile, wilson
-from mlops_tui.capability import measure
+from mlops_tui.analysis.interval import Estimate, wilson
+from mlops_tui.capability import hidden_columns, measure
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.governance._audited import BINS, Asked, Audited, GroupScores, of_table, word
+from mlops_tui.governance._audited import Asked, Audited, of_table, word
 from mlops_tui.governance._tested import kept, tested
+from mlops_tui.governance._withingroups import calibration, mitigations
 from mlops_tui.session import Session
 from mlops_tui.tabular import tabular
 from mlops_tui.view import Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, finite, worst
@@ -73,7 +73,12 @@ def bias(session: Session, what: str, label: str | None, prediction: str | None,
         session.ledger.append(kept(session, found, view))
         return view
     asked = _asked(label, prediction, score, threshold, groups, favourable, condition)
-    return _view(of_table(tabular(session, what), asked), asked, privileged, "")
+    table = tabular(session, what)
+    hidden = hidden_columns(session, table.dataset, (*groups, asked.label, asked.condition)) if table.dataset else []
+    if hidden:
+        raise BadInput(f"'{hidden[0]}' is classified, and not shown where others read along.", where=table.dataset,
+                       next="Ask in the terminal.")
+    return _view(of_table(table, asked), asked, privileged, "")
 
 
 def _asked(label: str | None, prediction: str | None, score: str | None, threshold: float | None,
@@ -110,8 +115,8 @@ def _view(found: Audited, asked: Asked, privileged: str | None, name: str) -> Vi
     parts: list[Part] = [Facts(facts), *notes, fifths, _groups(cells, reference), _metrics(found, asked, compared,
                                                                                            reference)]
     if found.scores:
-        parts += _calibration(found.scores, cells.names, reference)
-    parts += _pictures(compared, cells.names[reference])
+        parts += calibration(found.scores, cells.names, reference)
+    parts += [*_pictures(compared, cells.names[reference]), *mitigations(cells, found.scores, asked, reference)]
     title, status = _verdict(fifths, compared, asked)
     return View(f"{name}: {title}" if name else title, status, tuple(parts))
 
@@ -229,41 +234,6 @@ def _metric(id: str, each: Estimate, definition: str, group: str = "", reference
     reason = each.reason or ("no upper bound" if each.high is not None and math.isinf(each.high) else "")
     return {"metric": id, "group": group, "reference": reference, "value": finite(each.value), "low": finite(each.low),
             "high": finite(each.high), "n": each.n, "definition": definition, "method": each.method, "reason": reason}
-
-
-# -- calibration within groups --------------------------------------------------------------------------------------
-
-
-def _calibration(scores: tuple[GroupScores, ...], names: tuple[str, ...], reference: int) -> list[Part]:
-    rows: list[Row] = []
-    for name, each in zip(names, scores, strict=True):
-        n = int(each.n.sum())
-        mean, observed = float(each.scores.sum() / n), float(each.yes.sum() / n)
-        gap = observed - mean
-        spread = math.sqrt(max(each.squares / n - gap**2, 0.0) / (n - 1)) if n > 1 else math.nan
-        half = student_quantile(n - 1, 0.95) * spread if spread > 0 else math.nan
-        rows.append({"group": name, "n": n, "mean_score": mean, "observed": observed, "gap": gap,
-                     "low": finite(gap - half), "high": finite(gap + half),
-                     "ece": float(np.abs(each.yes - each.scores).sum() / n),
-                     "reason": "" if math.isfinite(half) else "no spread between its rows"})
-    table = Table.of("calibration", rows, "group", "n", Column("mean_score", "mean score", digits=3),
-                     Column("observed", "yes", digits=3), Column("gap", digits=3), Column("low", digits=3),
-                     Column("high", digits=3), Column("ece", "ECE", digits=3), *_reason(rows),
-                     title="Calibration within groups: share of yes − mean score")
-    worst_place = max((place for place in range(len(names)) if place != reference),
-                      key=lambda place: abs(float(str(rows[place]["gap"]))))
-    return [table, _reliability(scores, names, reference, worst_place)]
-
-
-def _reliability(scores: tuple[GroupScores, ...], names: tuple[str, ...], first: int, second: int) -> Series:
-    def shares(place: int) -> tuple[Cell, ...]:
-        each = scores[place]
-        return tuple(float(yes / n) if n else None for yes, n in zip(each.yes, each.n, strict=True))
-
-    middles = tuple((place + 0.5) / BINS for place in range(BINS))
-    return Series("calibration", "line", middles, shares(first), other=shares(second), names=(names[first],
-                                                                                              names[second]),
-                  title="Share of yes by score", x_label="score", y_label="share of yes")
 
 
 def _pictures(compared: Iterable[Gap], reference: str) -> list[Part]:

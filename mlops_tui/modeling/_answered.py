@@ -8,6 +8,7 @@ import numpy as np
 
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Bools, Floats
+from mlops_tui.analysis.groups import coded
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.modeling._scored import labels_of, need_probabilities, numbers_in, two_outcomes
 from store.columns import ReadColumn, ReadFile, Texts, read_columns
@@ -153,13 +154,13 @@ def _multiclass(read: ReadFile, asked: Asked, rows: Bools) -> tuple[Answers, tup
             raise BadInput(f"{int(empty.sum()):,} labelled rows have no class in '{asked.prediction}'.",
                            where=f"{read.where}, row {int(np.argmax(empty))} (from 0)",
                            next="Answer every row, or leave out those without an answer.")
-        classes, numbers = np.unique(np.concatenate([label[rows], names_of(column)[rows]]), return_inverse=True)
+        classes, numbers = coded(np.concatenate([label[rows], names_of(column)[rows]]))
         _several(read, asked, classes.tolist(), label[rows])
         half = numbers.size // 2
         return Answers(Task.MULTICLASS, numbers[:half], numbers[half:], tuple(classes.tolist())), ()
     names = tuple(asked.probability)
     place = {name: number for number, name in enumerate(names)}
-    distinct, of = np.unique(label[rows], return_inverse=True)
+    distinct, of = coded(label[rows])
     missing = [name for name in distinct.tolist() if name not in place]
     if missing:
         row = int(np.flatnonzero(rows)[int(np.argmax(of == distinct.tolist().index(missing[0])))])

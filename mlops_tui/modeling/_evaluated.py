@@ -7,8 +7,9 @@ import numpy as np
 
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.evaluation import Evaluation, evaluation
+from mlops_tui.analysis.groups import coded
 from mlops_tui.analysis.interval import Estimate
-from mlops_tui.analysis.metrics import METRICS, Metric, measured, metrics_of
+from mlops_tui.analysis.metrics import BY_CLASS, METRICS, Metric, measured, metrics_of
 from mlops_tui.analysis.multiclass import ClassScore, by_class
 from mlops_tui.analysis.slices import SLICE_METRICS, Slice, Standing, slices
 from mlops_tui.modeling._words import in_words
@@ -22,6 +23,7 @@ STANDS = {Standing.WORSE: Status.WARN, Standing.BETTER: Status.PASS, Standing.AL
 DECIDING: Mapping[Task, str] = {Task.BINARY: "roc_auc", Task.MULTICLASS: "accuracy", Task.REGRESSION: "rmse"}
 CALLED = {"roc_auc": "ROC AUC", "roc_auc_ovr": "ROC AUC (one against the rest)", "mae": "MAE", "rmse": "RMSE",
           "r2": "R²", "mcc": "MCC", "mape": "MAPE", "median_ae": "median absolute error", "f1": "F1",
+          "macro_f1": "macro F1", "weighted_f1": "weighted F1",
           "kappa": "Cohen's κ", "spearman": "Spearman's ρ"}
 MANY = 100_000  # rows from which on a fourth decimal means something
 ASKED = ("pinball_10", "pinball_90")  # of forecasts of a quantile: shown where one of them decides
@@ -37,6 +39,7 @@ class Evaluated:
     deciding: Metric
     metrics: tuple[Estimate, ...]
     slices: tuple[Slice, ...] = ()
+    values: int = 0  # of all columns that are sliced by, of which the largest are looked at
     binary: Evaluation | None = None
 
     @property
@@ -51,6 +54,13 @@ class Evaluated:
     def main(self) -> Estimate:
         """The metric that the model is judged by first."""
         return self.metric(self.deciding.id)
+
+    @property
+    def slicing(self) -> Metric:
+        """The metric that slices are compared by; a mean over classes would be over other classes in each slice."""
+        if self.answers.task is Task.MULTICLASS and self.deciding.id in BY_CLASS:
+            return METRICS["accuracy"]
+        return self.deciding
 
     @property
     def worse(self) -> tuple[Slice, ...]:
@@ -86,8 +96,11 @@ def evaluated(answers: Answers, threshold: float = 0.5, deciding: str = "",
     else:
         found = tuple(measured(replace(each, threshold=threshold), answers)
                       for each in metrics_of(answers.task).values())
-    parts = slices(main, answers, columns) if columns else ()
-    return Evaluated(answers, threshold, main, found, parts, binary)
+    whole = Evaluated(answers, threshold, main, found, binary=binary)
+    if not columns:
+        return whole
+    values = sum(coded(each)[0].size for each in columns.values())
+    return replace(whole, slices=slices(whole.slicing, answers, columns), values=values)
 
 
 # -- as a person reads it -------------------------------------------------------------------------------------------
@@ -178,18 +191,18 @@ def slices_parts(found: Evaluated) -> list[Part]:
     """The slices as a table, the worst first, and as intervals beside each other."""
     if not found.slices:
         return []
-    named = called(found.deciding.id)
+    named = called(found.slicing.id)
     several = len({each.column for each in found.slices}) > 1
-    rows = [_slice_row(found, each, several) for each in found.slices]
-    first = [Column("prevalence", share=True)] if found.binary is not None else []
+    rows = [_slice_row(found, each, several) for each in found.slices[:GROUPS]]
+    first = [Column("prevalence", "yes", share=True)] if found.binary is not None else []
     digits = None if found.answers.task is Task.REGRESSION else 3
     table = Table.of(
-        "groups", rows[:GROUPS], Column("group", "slice" if several else found.slices[0].column), "n", *first,
-        Column(found.deciding.id, named, digits=digits), Column(f"{found.deciding.id}_low", "low", digits=digits),
-        Column(f"{found.deciding.id}_high", "high", digits=digits),
-        Column("difference", "to the rest", digits=digits), Column("verdict", "stands"),
-        title=_slices_title(found, several), total=len(rows))
-    drawn = [each for each in found.slices if each.estimate.low is not None][:GROUPS]
+        "groups", rows, Column("group", "slice" if several else found.slices[0].column), "n", *first,
+        Column(found.slicing.id, named, digits=digits), Column(f"{found.slicing.id}_low", "low", digits=digits),
+        Column(f"{found.slicing.id}_high", "high", digits=digits),
+        Column("difference", "to rest", digits=digits), Column("verdict", "stands"),
+        title=_slices_title(found, several), total=found.values)
+    drawn = [each for each in found.slices if each.difference is not None][:GROUPS]
     forest = Series("slices", "interval", tuple(_named(each, several) for each in drawn),
                     tuple(finite(each.estimate.value) for each in drawn),
                     tuple(finite(each.estimate.low) for each in drawn),
@@ -219,8 +232,8 @@ def _slice_row(found: Evaluated, each: Slice, several: bool) -> Row:
         row |= {"positives": int(rows.label.sum()), "prevalence": _prevalence(rows),
                 "mean_score": float(np.average(rows.given, weights=rows.weight))}
     reasons = []
-    for name in dict.fromkeys([found.deciding.id, *SLICE_METRICS[rows.task]]):
-        own = each.estimate if name == found.deciding.id else \
+    for name in dict.fromkeys([found.slicing.id, *SLICE_METRICS[rows.task]]):
+        own = each.estimate if name == found.slicing.id else \
             measured(replace(METRICS[name], threshold=found.threshold), rows)
         row |= {own.metric: finite(own.value), f"{own.metric}_low": finite(own.low),
                 f"{own.metric}_high": finite(own.high)}

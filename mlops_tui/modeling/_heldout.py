@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from mlops_tui import folds, gates, rivals, slices
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Bools, Floats
 from mlops_tui.analysis.criteria import Criterion, judge
+from mlops_tui.analysis.groups import coded
+from mlops_tui.analysis.interval import Estimate
 from mlops_tui.analysis.metrics import metrics_of
 from mlops_tui.errors import BadInput, NotFound, nearest
 from mlops_tui.folds import ModelState
@@ -120,7 +120,9 @@ def judged(session: Session, chosen: Version, found: Evaluated) -> list[Row]:
     """Each declared criterion beside what was measured, on all rows or on its slice, judged on the bound."""
     model = chosen.model
     of_slices = slices.criteria(session, model, chosen.trained, chosen.scores, found.answers)
-    measured, rows = {each.metric: each for each in found.metrics} | dict(of_slices.estimates), []
+    measured = {"mase": _in_training(chosen.trained, "mase")} if "mase" in chosen.trained.metrics else {}
+    measured |= {each.metric: each for each in found.metrics} | dict(of_slices.estimates)
+    rows = []
     for each in model.criteria:
         name = f"{each.metric}:{each.slice}" if each.slice else each.metric
         row: Row = {"metric": name, "value": None, "limit": each.at_least if each.at_least is not None else
@@ -138,6 +140,13 @@ def judged(session: Session, chosen: Version, found: Evaluated) -> list[Row]:
     return rows
 
 
+def _in_training(trained: Trained, metric: str) -> Estimate:
+    """A metric as training measured it: MASE needs the naive forecasts, which the test rows do not hold."""
+    kept = trained.metrics[metric]
+    return Estimate(metric, kept.get("value"), kept.get("low"), kept.get("high"), int(kept.get("n") or 0),
+                    str(kept.get("method", "")), str(kept.get("reason", "")))
+
+
 def finding(session: Session, chosen: Version, found: Evaluated, rows: Sequence[Row], title: str) -> Finding:
     """The evaluation as it enters the history: the first criterion gives the value, else the deciding metric."""
     trained, main = chosen.trained, found.main
@@ -145,7 +154,7 @@ def finding(session: Session, chosen: Version, found: Evaluated, rows: Sequence[
                              "reason": each.reason} for each in found.metrics}
     limit = next((row["limit"] for row in rows if row["metric"] == main.metric), None)
     stands = worst(status(found, [Status(str(row["status"])) for row in rows]), default=Status.DONE)
-    worse = [{"column": each.column, "value": each.name, "n": each.n, "metric": main.metric,
+    worse = [{"column": each.column, "value": each.name, "n": each.n, "metric": found.slicing.id,
               "difference": each.difference.estimate if each.difference else None, "p_adjusted": each.p_adjusted}
              for each in found.worse]
     calibrated = {"ece": found.binary.ece} if found.binary is not None else {}
@@ -162,5 +171,5 @@ def finding(session: Session, chosen: Version, found: Evaluated, rows: Sequence[
 
 def small_enough(names: Texts, column: str, where: str, most: int) -> None:
     """BadInput for a column of more than `most` values, which is no grouping."""
-    if np.unique(names).size > most:
+    if coded(names)[0].size > most:
         raise BadInput(f"'{column}' has more than {most} values.", where=where, next="Name a column with few values.")

@@ -13,17 +13,12 @@ from mlops_tui.analysis.interval import mean_interval
 from mlops_tui.analysis.multiclass import confusion
 from mlops_tui.analysis.operating import operating_points
 from mlops_tui.analysis.ranking import Curve
+from mlops_tui.modeling._evaluated import Evaluated
 from mlops_tui.view import Series
 
 FALSE, TRUE = "false positive rate", "true positive rate"
 BINS = 10
 MOST_CLASSES = 20  # of a confusion matrix; the most frequent ones
-
-
-def roc_line(curve: Curve) -> Series:
-    """A ROC curve as a line."""
-    return Series("roc", "line", tuple(curve.false_positive_rate.tolist()), tuple(curve.true_positive_rate.tolist()),
-                  names=("ROC",), title="ROC curve", x_label=FALSE, y_label=TRUE)
 
 
 def roc_against(first: Curve, other: Curve, names: tuple[str, str]) -> Series:
@@ -45,33 +40,45 @@ def reliability_diagram(bins: tuple[ReliabilityBin, ...]) -> Series:
 # -- yes or no ------------------------------------------------------------------------------------------------------
 
 
-def roc(answers: Answers) -> Series:
-    """How many yes rows are found for how many false alarms, beside the line of guessing."""
-    points = operating_points(answers)
-    return Series("roc", "line", tuple(points.false_positive_rate.tolist()), tuple(points.recall.tolist()),
-                  other=tuple(points.false_positive_rate.tolist()), names=("ROC", "guessing"),
-                  title="ROC curve: yes rows found, by false alarms among no rows", x_label=FALSE, y_label=TRUE)
+def roc(found: Evaluated) -> Series:
+    """How many yes rows are found for how many false alarms, beside guessing; weighted rows have no band."""
+    if found.binary is not None and found.answers.weight is None:
+        curve = found.binary.curve
+        across, up, low, high = curve.false_positive_rate, curve.true_positive_rate, curve.low, curve.high
+    else:
+        points = operating_points(found.answers)
+        across, up, low, high = points.false_positive_rate, points.recall, np.empty(0), np.empty(0)
+    return Series("roc", "band" if low.size else "line", tuple(across.tolist()), tuple(up.tolist()),
+                  tuple(low.tolist()), tuple(high.tolist()), tuple(across.tolist()), ("ROC", "guessing"),
+                  "ROC curve: yes rows found, by false alarms among no rows", FALSE, TRUE)
 
 
-def precision_recall(answers: Answers) -> Series:
+def precision_recall(found: Evaluated) -> Series:
     """How many flagged rows are yes, by how many yes rows are flagged, beside the share of yes rows."""
-    points = operating_points(answers)
-    drawn = points.flagged > 0
-    recall, precision = points.recall[drawn], points.precision[drawn]
-    return Series("pr", "line", tuple(recall.tolist()), tuple(precision.tolist()),
-                  other=(points.prevalence,) * recall.size, names=("precision", "guessing"),
-                  title="Precision by recall: right among flagged, by yes rows found", x_label="recall",
-                  y_label="precision")
+    if found.binary is not None and found.answers.weight is None:
+        curve = found.binary.precision_curve
+        recall, precision, low, high, base = curve.recall, curve.precision, curve.low, curve.high, curve.prevalence
+    else:
+        points = operating_points(found.answers)
+        drawn = points.flagged > 0
+        recall, precision, base = points.recall[drawn], points.precision[drawn], points.prevalence
+        low, high = np.empty(0), np.empty(0)
+    return Series("pr", "band" if low.size else "line", tuple(recall.tolist()), tuple(precision.tolist()),
+                  tuple(low.tolist()), tuple(high.tolist()), (base,) * recall.size, ("precision", "guessing"),
+                  "Precision by recall: right among flagged, by yes rows found", "recall", "precision")
 
 
-def of_reliability(answers: Answers) -> Series:
+def of_reliability(found: Evaluated) -> Series:
     """The share of yes rows by mean score, in tenths of the scale."""
+    answers = found.answers
+    if found.binary is not None and answers.weight is None:
+        return reliability_diagram(found.binary.bins)
     return reliability_diagram(reliability(answers.label, answers.given, BINS, weights=answers.weight))
 
 
-def histogram(answers: Answers) -> Series:
+def histogram(found: Evaluated) -> Series:
     """The share of no rows and of yes rows in each tenth of the scores."""
-    edges = np.linspace(0, 1, BINS + 1)
+    answers, edges = found.answers, np.linspace(0, 1, BINS + 1)
     cell = np.minimum((answers.given * BINS).astype(np.int64), BINS - 1)
     weight = np.ones(answers.n) if answers.weight is None else answers.weight
     no, yes = (np.bincount(cell[of], weight[of], BINS) / max(weight[of].sum(), 1e-300)
@@ -100,8 +107,9 @@ def costs(answers: Answers, declared: Costs, unit: str, threshold: float) -> Ser
 # -- several classes ------------------------------------------------------------------------------------------------
 
 
-def confused(answers: Answers) -> Series:
+def confused(found: Evaluated) -> Series:
     """Of the rows of each class (down), the share that was given each class (across)."""
+    answers = found.answers
     counts = confusion(answers)
     chosen = np.sort(np.argsort(-counts.sum(axis=1), kind="stable")[:MOST_CLASSES])
     names = tuple(answers.classes[each] for each in chosen)
@@ -124,9 +132,9 @@ def _tenths(answers: Answers) -> list[Answers]:
     return [answers.of(cell == number) for number in np.unique(cell)]
 
 
-def predicted_against_actual(answers: Answers) -> Series:
+def predicted_against_actual(found: Evaluated) -> Series:
     """What came by what was predicted, in tenths of the predictions, with 95 % intervals of the means."""
-    parts = _tenths(answers)
+    parts = _tenths(found.answers)
     given = tuple(_mean(part, part.given) for part in parts)
     bounds = [_bounds(part, part.label) for part in parts]
     return Series("actual", "band", given, tuple(_mean(part, part.label) for part in parts),
@@ -134,9 +142,9 @@ def predicted_against_actual(answers: Answers) -> Series:
                   "What came by what was predicted, in tenths", "predicted", "came")
 
 
-def residuals(answers: Answers) -> Series:
+def residuals(found: Evaluated) -> Series:
     """The mean error, predicted less came, in tenths of the predictions."""
-    parts = _tenths(answers)
+    parts = _tenths(found.answers)
     errors = [part.given - part.label for part in parts]
     bounds = [_bounds(part, error) for part, error in zip(parts, errors, strict=True)]
     names = tuple(f"to {part.given.max():,.4g}" for part in parts)
@@ -159,7 +167,7 @@ def _bounds(part: Answers, values: Floats) -> tuple[float | None, float | None]:
     return made.low + moved, made.high + moved
 
 
-Picture = Callable[[Answers], Series]
+Picture = Callable[[Evaluated], Series]
 PICTURES: Mapping[Task, Mapping[str, Picture]] = {
     Task.BINARY: {"roc": roc, "reliability": of_reliability, "pr": precision_recall, "scores": histogram},
     Task.MULTICLASS: {"confusion": confused},

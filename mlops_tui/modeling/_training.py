@@ -27,6 +27,7 @@ from store.quoting import quote
 
 OUTCOME, WEIGHT = "outcome_known_at", "row_weight"
 MOST_CLASSES = 50
+FEWEST = 10  # rows to fit on or to test on
 LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "skops")
 PREPARING_EDITION = 1  # counts up when the same steps give other values
 LADDER_EDITION = 1  # counts up when the baselines change, so that models are judged anew
@@ -91,7 +92,14 @@ def rows(session: Session, job: Job) -> Rows:
         labels = labels.within(day=job.within)
     known = _known(job.model)
     has = f"l.{quote(label.column)} IS NOT NULL AND {known} <= {pointintime.moment(session.now())}"
-    outcomes = lake.connect().execute(f"SELECT count(*) FROM {lake.scan(labels)} l WHERE {has}").fetchall()[0][0]
+    name, number = f"l.{quote(label.column)}", labels.columns[label.column] != "BOOLEAN"
+    odd = f"{name} NOT IN (0, 1)" if job.model.task == "binary" and number else "false"
+    outcomes, wrong, seen = lake.connect().execute(
+        f"SELECT count(*), count(*) FILTER ({odd}), any_value({name}) FILTER ({odd}) FROM {lake.scan(labels)} l "
+        f"WHERE {has}").fetchall()[0]
+    if wrong:
+        raise BadInput(f"The label '{label.column}' is neither 0 nor 1 in {wrong} rows, such as {seen}.",
+                       where=label.dataset, next="Declare task: regression or multiclass, or mend these rows.")
     key = _digest([features.id, labels.id, known, label.column, outcomes,
                    *([job.model.task] if job.model.task != "binary" else ()), *([weight] if weight else ())])
     found = _made_before(session, job, key)
@@ -197,7 +205,11 @@ def _by_size(name: str) -> tuple[bool, float, str]:
 
 def check_rows(job: Job, frame: pa.Table, fold: Fold) -> None:
     """Refuse rows whose label or weight no model can use, by the row's key."""
-    label = frame[job.model.label.column]
+    label, parts = frame[job.model.label.column], (("training", fold.train), ("test", fold.test))
+    for name, rows in parts:
+        if rows.size < FEWEST:
+            raise BadInput(f"{job.name} has {rows.size} {name} rows; of fewer than {FEWEST} nothing can be said.",
+                           next="Choose a longer window, or another `split: test:`.")
     if job.model.task == "regression":
         _all(job, frame, np.isfinite(label.to_numpy()), f"label '{job.model.label.column}'", "is no finite number")
     if job.model.label.classes:
@@ -207,7 +219,7 @@ def check_rows(job: Job, frame: pa.Table, fold: Fold) -> None:
         return
     weight, called = frame[WEIGHT].to_numpy(), f"weight '{job.model.weight}'"
     _all(job, frame, np.isfinite(weight) & (weight >= 0), called, "is no number from 0 up")
-    for name, rows in (("training", fold.train), ("test", fold.test)):
+    for name, rows in parts:
         if not weight[rows].any():
             raise BadInput(f"The {called} of all {rows.size} {name} rows is 0.", next="Give some rows a weight.")
 

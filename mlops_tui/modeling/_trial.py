@@ -73,7 +73,8 @@ def trial(session: Session, rows: Rows, folder: Path, job: Job, candidates: Mapp
                            given.values())
         values = dict(zip(given, found, strict=True))
     rungs = [name for name in models if name not in candidates]
-    contrasts = {name: [_contrast(metrics[0], {each: (given[each], values[each]) for each in (name, rung)}, scale)
+    contrasts = {name: [_contrast(metrics[0], {each: (given[each], values[each]) for each in (name, rung)},
+                                  (scale, len(candidates)))
                         for rung in rungs] for name in candidates}
     first = told[0]
     return Trial(job, rows, parts, models, first["inputs"], first["reads"], first["prepared"], stored.id, given,
@@ -143,7 +144,7 @@ def _request(rows: Rows, parts: Parts, job: Job, candidates: Mapping[str, Candid
     out = parts.train.with_name(f"line-{number}")
     out.mkdir()
     return {"kind": "fit", "train": parts.train, "test": parts.test, "label": job.model.label.column,
-            "keys": [*job.keys, job.model.split.time], "features": rows.columns(job),
+            "keys": list(dict.fromkeys([*job.keys, job.model.split.time])), "features": rows.columns(job),
             "candidates": {name: asdict(each) for name, each in candidates.items()}, "ladder": number == 0,
             "task": job.model.task, "classes": parts.classes, "weight": WEIGHT if job.model.weight else "",
             "metric": metrics_of(job.model)[0].id, "seed": job.model.seed, "out": out, "prepare": preparation(job),
@@ -201,15 +202,16 @@ def estimated(metric: Metric, given: Answers, scale: float | None) -> Estimate:
     return replace(found, metric=MASE.id, value=value, low=low, high=high)
 
 
-def _contrast(metric: Metric, pair: Mapping[str, tuple[Answers, Mapping[str, Estimate]]], scale: float | None) -> dict[
-        str, Any]:
+def _contrast(metric: Metric, pair: Mapping[str, tuple[Answers, Mapping[str, Estimate]]],
+              of: tuple[float | None, int]) -> dict[str, Any]:
     """The candidate's lead on one baseline over the same rows, and what the one judgement of differences says of it.
 
     Being better than every rung needs no correction for their number: a candidate passes only where each of the tests
     rejects, so that it passes wrongly no more often than one of them does (intersection-union: Berger 1982,
-    Technometrics 24:295).
+    Technometrics 24:295). Each candidate is a look at the same test rows, and its verdict pays for all of them; `of` is
+    the scale of MASE, and how many candidates there are.
     """
-    (candidate, _), (baseline, _) = pair.values()
+    (scale, candidates), ((candidate, _), (baseline, _)) = of, pair.values()
     rung = list(pair)[1]
     about = {"baseline": rung, "metric": metric.id}
     unknown = next((found[metric.id].reason for _, found in pair.values() if found[metric.id].value is None), "")
@@ -218,7 +220,7 @@ def _contrast(metric: Metric, pair: Mapping[str, tuple[Answers, Mapping[str, Est
                         "verdict": str(Verdict.INCONCLUSIVE), "reason": unknown}
     lead: Contrast = contrast(METRICS["mae"] if metric.id == MASE.id else metric, candidate, baseline)
     # `verdict` speaks about the second model: where the baseline is worse, the candidate is better
-    said = verdict(lead, metric.higher_is_better)
+    said = verdict(lead, metric.higher_is_better, looks=candidates)
     turned = {Verdict.WORSE: Verdict.BETTER, Verdict.BETTER: Verdict.WORSE}.get(said, said)
     unit = scale if metric.id == MASE.id and scale else 1.0
     return about | {**{key: finite(value / unit if value is not None else None) for key, value in (

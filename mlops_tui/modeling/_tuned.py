@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from mlops_tui import searchspace
-from mlops_tui.analysis.permuted import LEVEL
 from mlops_tui.analysis.interval import Contrast, Estimate
 from mlops_tui.analysis.nested import Nested, learning_curve, more_rows
+from mlops_tui.analysis.permuted import LEVEL
 from mlops_tui.limits import METRICS_OF
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, finite
 from store.facts import Tuned
@@ -184,6 +184,9 @@ def _notes(fact: Tuned, found: Nested, leaks: bool) -> list[str]:
     verdict = "would help" if low > 0 else "would not help" if high < 0 else "are not seen to help"
     notes.append(f"From 56 % of the training rows to all of them {fact.metric} changes by {more.estimate:+.4f}"
                  f"{_bounds(more)}: more rows {verdict}.")
+    if detail.get("calibrate"):
+        notes.append(f"{fact.candidate} is recalibrated ({detail['calibrate']}) when it is trained; here it is scored "
+                     "before that.")
     return [*notes, *map(str, detail["notes"])]
 
 

@@ -39,27 +39,27 @@ def _fixed(words: str) -> Says:
 
 
 WORDS: Mapping[str, Says] = {
-    "roc_auc": _fixed("yes above no; 0.5 guesses"),
-    "average_precision": lambda _, a: f"mean precision; {_yes_share(a):.3f} guesses",
+    "roc_auc": _fixed("a yes above a no; guessing 0.5"),
+    "average_precision": lambda _, a: f"mean precision; guessing {_yes_share(a):.3f}",
     "accuracy": lambda _, a: f"of rows right; a constant: {_most(a):.3f}",
     "precision": lambda each, a: f"of {each.n:,} flagged rows are yes",
     "recall": lambda each, a: f"of {each.n:,} yes rows are flagged",
     "specificity": lambda each, a: f"of {each.n:,} no rows not flagged",
     "f1": _fixed("precision and recall in one"),
-    "mcc": _fixed("from −1 to 1; 0 guesses"),
-    "kappa": _fixed("agreement beyond chance; 0 guesses"),
+    "mcc": _fixed("from −1 to 1; guessing 0"),
+    "kappa": _fixed("beyond chance; guessing 0"),
     "brier": lambda _, a: f"squared error; a constant: {_spread(a):.3f}",
     "log_loss": lambda _, a: f"surprise; a constant: {_entropy(a):.3f}",
     "macro_f1": _fixed("F1, every class alike, rare or not"),
     "weighted_f1": _fixed("F1, each class by its rows"),
-    "roc_auc_ovr": _fixed("class against rest; 0.5 guesses"),
+    "roc_auc_ovr": _fixed("class above rest; guessing 0.5"),
     "top_2_accuracy": _fixed("of rows right in 2 guesses"),
     "top_3_accuracy": _fixed("of rows right in 3 guesses"),
     "top_5_accuracy": _fixed("of rows right in 5 guesses"),
     "mae": _fixed("off by this much on average"),
     "rmse": lambda _, a: f"large errors weigh; a constant: {_amount(_deviation(a))}",
     "median_ae": _fixed("half of the rows are off by less"),
-    "r2": _fixed("of variance explained; 0 guesses"),
+    "r2": _fixed("of variance explained; guessing 0"),
     "bias": lambda each, _: "too high on average" if (each.low or 0) > 0 else
             "too low on average" if (each.high or 0) < 0 else "neither too high nor too low",
     "mape": _fixed("error as a share of the label"),
@@ -83,6 +83,6 @@ def in_words(each: Estimate, answers: Answers) -> str:
     """What the metric says, in a few words; nothing for one that has none."""
     if each.metric == "balanced_accuracy":
         guess = 1 / _shares(answers).size
-        return f"mean recall; {guess:.3g} guesses"
+        return f"mean recall; guessing {guess:.3g}"
     says = WORDS.get(each.metric)
     return says(each, answers) if says else ""

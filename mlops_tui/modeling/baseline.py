@@ -54,7 +54,7 @@ def baseline(session: Session, model: str) -> View:
     leads = Series("leads", "interval", tuple(row["baseline"] for row in rows), tuple(row["estimate"] for row in rows),
                    tuple(row["low"] for row in rows), tuple(row["high"] for row in rows), title=f"Lead in {metric}")
     title = f"{name} ({fact.candidate}) {'beats every baseline' if beats else 'does not beat the baselines'}"
-    notes = (Text("\n".join(said)),) if (said := detail.get("baseline_notes")) else ()
+    notes = (Text("\n".join(said)),) if (said := detail.get("remarks")) else ()
     return View(title, Status.PASS if beats else Status.FAIL, (facts, table, leads, *notes),
                 (Action("Train again", ("train", subject.name)),))
 

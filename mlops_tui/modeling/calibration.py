@@ -176,7 +176,9 @@ def _of_version(session: Session, chosen: Version, asked: Asked) -> View:
 def _own(chosen: Version) -> dict[str, Cell]:
     """The recalibration that is a part of the version already."""
     own = chosen.trained.detail.get("calibrator")
-    return {"calibrator": f"{own['method']}: {own['says']}"} if isinstance(own, dict) else {}
+    if not isinstance(own, dict):
+        return {}
+    return {"calibrator": f"{own['method']}, {own['says']}" if own["method"] else str(own["says"])}
 
 
 def _finding(session: Session, chosen: Version, found: Judged, stands: Status, said: str) -> Finding:

@@ -9,25 +9,20 @@ import numpy as np
 
 from mlops_tui import gates, looks, rivals
 from mlops_tui.analysis.answers import Answers, Task
-from mlops_tui.analysis.interval import Estimate
 from mlops_tui.analysis.metrics import METRICS, Family
 from mlops_tui.analysis.paired import FORMS
-from mlops_tui.analysis.ranking import roc_curve
-from mlops_tui.analysis.significance import Verdict
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput, NotFound
 from mlops_tui.modeling import _tables
 from mlops_tui.modeling._beside import Beside, Columns, apart, beside, joined, sorted_by
-from mlops_tui.modeling._compared import ADJUST, Compared, Pair, Question, chosen, compared, power_words, why
+from mlops_tui.modeling._compared import ADJUST, Compared, Pair, Question, chosen, compared
 from mlops_tui.modeling._heldout import Version, version
-from mlops_tui.modeling._pictures import roc_against
+from mlops_tui.modeling._verdicts import forest, models_table, pairs_table, parts, reasons, title
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, finite
+from mlops_tui.view import Action, Cell, Facts, Part, Status, Text, View, finite
 from store.facts import Looked, Trained
 
 ROWS = ("delong", *FORMS, "t", "bootstrap")
-PAIR_COLUMNS = ("a", "b", Column("estimate", "a − b", digits=4), Column("low", digits=4), Column("high", digits=4),
-                Column("p_adjusted", "p", digits=4), "verdict")  # scripts get the rest
 FILES = (".parquet", ".csv", ".json")
 
 
@@ -58,7 +53,7 @@ class Wanted:
 @click.option("--label", default=None, help="File: column with what came; without it the columns are measurements.")
 @click.option("--scores", default=None,
               help="File: the models' columns, separated by commas, the champion first: scores, classes or numbers.")
-@click.option("--task", type=click.Choice(["auto", *Task]), default="auto", show_default=True,
+@click.option("--task", type=click.Choice(["auto", *(each.value for each in Task)]), default="auto", show_default=True,
               help="File: what is predicted; auto: told by the columns.")
 @click.option("--method", type=click.Choice(["auto", *ROWS, "diebold-mariano", *_tables.METHODS]), default="auto",
               show_default=True, help="auto: DeLong for ROC AUC, McNemar for accuracy, the paired bootstrap for F1 and "
@@ -162,7 +157,7 @@ def _of_file(files: tuple[Path, Path | None], label: str, names: list[str], aske
                         stratified=asked.stratified, cluster=data.texts[asked.cluster] if asked.cluster else None,
                         fold=data.texts[asked.fold] if asked.fold else None)
     found = compared(data, question)
-    return View(_title(found), Status.DONE, parts(found, data), _actions(files, label, data))
+    return View(title(found), Status.DONE, parts(found, data), _actions(files, label, data))
 
 
 def _fit_together(other: Path | None, asked: Wanted) -> None:
@@ -214,7 +209,7 @@ def _in_time(data: Beside, asked: Wanted, question: Question) -> View:
                        next="Try: --metric mae, or --metric brier")
     ordered = sorted_by(data, np.argsort(data.texts[str(asked.time)], kind="stable").tolist())
     found = compared(ordered, replace(question, method="diebold-mariano"))
-    return View(_title(found), Status.DONE, parts(found, ordered))
+    return View(title(found), Status.DONE, parts(found, ordered))
 
 
 def _of_measurements(file: Path, names: list[str], asked: Wanted) -> View:
@@ -232,8 +227,17 @@ def _of_measurements(file: Path, names: list[str], asked: Wanted) -> View:
         table, picture = _tables.ranks_of(data.names, ranked)
         shown = [picture, table]
     said = [Text(_tables.WHY[found.question.method]), *(Text(note) for note in found.notes)]
-    return View(_title(found), Status.DONE, (
-        Facts(facts), *(shown or [forest(found)]), _models_table(found), pairs_table(found), *said, *_reasons(found)))
+    return View(title(found), Status.DONE, (
+        Facts(facts), *(shown or [forest(found)]), models_table(found), pairs_table(found), *said, *reasons(found)))
+
+
+def _actions(files: tuple[Path, Path | None], label: str, data: Beside) -> tuple[Action, ...]:
+    """The evaluation of each model of one file whose answers are probabilities."""
+    if files[1] is not None or data.task is not Task.BINARY:
+        return ()
+    usual = [name for name, each in data.models.items() if each.given.min() >= 0 and each.given.max() <= 1]
+    return tuple(Action(f"Evaluate {name}", ("evaluate", str(files[0]), "--label", label, "--score", name))
+                 for name in usual[:3])
 
 
 # -- a declared model -----------------------------------------------------------------------------------------------
@@ -262,7 +266,7 @@ def _of_model(session: Session, text: str, asked: Wanted) -> View:
                              "version": mine.trained.version, "source": rows.source, "data": rows.data,
                              "looks": max(len(known), 1)}
     few = [Text(f"Only {rows.n} rows were scored by both; the gate asks for {gates.FEWEST}.")] * (rows.n < gates.FEWEST)
-    return View(_title(found), Status.DONE, (Facts(told), *parts(found, data, [*_looked(mine, known, found), *few])), (
+    return View(title(found), Status.DONE, (Facts(told), *parts(found, data, [*_looked(mine, known, found), *few])), (
         *(Action(f"Evaluate {name}", ("evaluate", name)) for name in reversed(names)),
         *([Action("Is it calibrated?", ("calibration", mine.name))] if data.task is Task.BINARY else []),
         *([] if mine.serves else [Action("Promote it", ("promote", mine.name))])))
@@ -346,113 +350,3 @@ def _looked(mine: Version, known: Sequence[looks.Look], found: Compared) -> list
         return []
     price = looks.price(len(known), found.pairs[0].judgement.level)
     return [Text(f"{looks.told(known, days)} {price}".strip())]
-
-
-# -- view -----------------------------------------------------------------------------------------------------------
-
-
-def parts(found: Compared, data: Beside, more: Sequence[Text] = ()) -> tuple[Part, ...]:
-    """What a comparison shows: the facts, the differences as a picture, models and pairs, why so, the ROC curves."""
-    question, first = found.question, data.first
-    facts: dict[str, Cell] = {
-        "metric": found.metric.id, "method": question.method if data.paired else "unpaired",
-        "better_is": "higher" if found.metric.higher_is_better else "lower", "rows": data.n}
-    if data.task is Task.BINARY:
-        facts["positives"] = int(first.label.sum())
-    facts |= {"without_label": data.rows - data.n if data.paired else 0, "margin": question.margin}
-    if first.weight is not None:
-        facts["effective_rows"] = round(first.effective, 1)
-    if data.task is Task.BINARY and found.metric.family is Family.DECISION:
-        facts["threshold"] = found.metric.threshold
-    if question.method == "bootstrap":
-        facts |= {"seed": question.resampling.seed, "resamples": question.resampling.resamples}
-    if len(found.pairs) > 1:
-        facts["adjusted"] = question.adjust
-    said = [Text(why(question, data.paired)), *(Text(note) for note in found.notes), *_reasons(found),
-            *(Text(words) for each in found.pairs if (words := power_words(each, data.n, question.margin)))]
-    return (Facts(facts), forest(found), _models_table(found), pairs_table(found), *said, *more, *_curves(found, data))
-
-
-def _curves(found: Compared, data: Beside) -> list[Series]:
-    if found.metric.family is not Family.RANKING or data.task is not Task.BINARY or not data.paired:
-        return []
-    curves = {name: roc_curve(each.label, each.given) for name, each in data.models.items()}
-    first = next(iter(curves))
-    return [roc_against(curves[first], curves[name], (first, name)) for name in curves if name != first]
-
-
-def _reasons(found: Compared) -> list[Text]:
-    return [Text(f"{each.a}, {each.b}: {each.contrast.reason}.") for each in found.pairs if each.contrast.reason]
-
-
-def forest(found: Compared) -> Series:
-    """Each difference with its interval; one that leaves 0 out is a difference."""
-    return Series("differences", "interval", tuple(f"{each.a} − {each.b}" for each in found.pairs),
-                  tuple(finite(each.contrast.estimate) for each in found.pairs),
-                  tuple(finite(each.contrast.low) for each in found.pairs),
-                  tuple(finite(each.contrast.high) for each in found.pairs),
-                  title=f"Differences in {found.metric.id}, 95 % intervals", x_label="pair", y_label=found.metric.id)
-
-
-def _models_table(found: Compared) -> Table:
-    return Table.of("models", [_model_row(name, each) for name, each in found.models.items()], "model", "metric",
-                    Column("value", digits=4), Column("low", digits=4), Column("high", digits=4), title="Models")
-
-
-def pairs_table(found: Compared) -> Table:
-    """Every pair: difference, test and verdict."""
-    paid = {"holm": "Holm's", "bh": "Benjamini and Hochberg's", "none": "not adjusted"}[found.question.adjust]
-    paid = "Nemenyi's" if found.question.method == "friedman" else paid
-    times = f" × {found.question.looks} looks" if found.question.looks > 1 else ""
-    return Table.of("pairs", [_pair_row(pair) for pair in found.pairs], *PAIR_COLUMNS,
-                    title=f"Pairs by {found.metric.id}: the verdict is about b, p is {paid}{times}")
-
-
-def _model_row(name: str, each: Estimate) -> Row:
-    return {"model": name, "metric": each.metric, "value": finite(each.value), "low": finite(each.low),
-            "high": finite(each.high), "n": each.n, "method": each.method, "reason": each.reason}
-
-
-def _pair_row(pair: Pair) -> Row:
-    contrast, judged = pair.contrast, pair.judgement
-    return {"a": pair.a, "b": pair.b, "method": contrast.method, "estimate": finite(contrast.estimate),
-            "low": finite(contrast.low), "high": finite(contrast.high), "statistic": finite(contrast.statistic),
-            "p_value": finite(contrast.p_value), "p_adjusted": finite(pair.p_adjusted),
-            "verdict": pair.verdict.value, "no_worse": judged.no_worse, "margin_low": finite(judged.low),
-            "margin_high": finite(judged.high), "margin_level": judged.level, "reason": contrast.reason}
-
-
-def _title(found: Compared) -> str:
-    pair = found.pairs[0]
-    if len(found.pairs) > 1:
-        best = [name for name in found.models if any(
-            (each.b == name and each.verdict is Verdict.BETTER) or (each.a == name and each.verdict is Verdict.WORSE)
-            for each in found.pairs)]
-        won = "; ".join(_beaten(found, name) for name in best) or "none is better than another"
-        return f"{len(found.models)} models by {found.metric.id}: {won}"
-    if pair.verdict is Verdict.INCONCLUSIVE:
-        return f"{pair.b} against {pair.a} by {found.metric.id}: inconclusive"
-    said = {Verdict.BETTER: "is better than", Verdict.WORSE: "is worse than",
-            Verdict.EQUIVALENT: "is equivalent to"}[pair.verdict]
-    return f"{pair.b} {said} {pair.a}: its {found.metric.id} is {_apart(-pair.contrast.estimate)}"
-
-
-def _apart(difference: float) -> str:
-    return f"{abs(difference):.4f} {'higher' if difference > 0 else 'lower'}" if difference else "the same"
-
-
-def _beaten(found: Compared, winner: str) -> str:
-    """Which models one is better than, and by how much of the metric."""
-    lost = [(each.b if each.a == winner else each.a, abs(each.contrast.estimate)) for each in found.pairs
-            if (each.b == winner and each.verdict is Verdict.BETTER)
-            or (each.a == winner and each.verdict is Verdict.WORSE)]
-    return f"{winner} is better than {' and '.join(f'{name} by {by:.4f}' for name, by in lost)}"
-
-
-def _actions(files: tuple[Path, Path | None], label: str, data: Beside) -> tuple[Action, ...]:
-    """The evaluation of each model of one file whose answers are probabilities."""
-    if files[1] is not None or data.task is not Task.BINARY:
-        return ()
-    usual = [name for name, each in data.models.items() if each.given.min() >= 0 and each.given.max() <= 1]
-    return tuple(Action(f"Evaluate {name}", ("evaluate", str(files[0]), "--label", label, "--score", name))
-                 for name in usual[:3])

@@ -12,7 +12,6 @@ from mlops_tui.analysis.cost import Costs
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
 from mlops_tui.modeling._answered import Asked, answered
-from mlops_tui.modeling._costs import money_of
 from mlops_tui.modeling._evaluated import (
     Evaluated,
     classes_table,
@@ -30,6 +29,7 @@ from mlops_tui.modeling._scored import need_probabilities
 from mlops_tui.moments import told
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Column, Facts, Part, Row, Status, Table, Text, View, worst
+from mlops_tui.worth import money
 from store.columns import Texts
 
 FILES = (".parquet", ".csv", ".json")
@@ -152,7 +152,8 @@ def _of_model(session: Session, text: str, wanted: Wanted) -> View:
     said = _sentence(f"{title(name, found)}{met}", found)
     shown = {"version": trained.version, "candidate": trained.candidate, **facts(found),
              "test_from": told(str(trained.detail.get("test_from") or "")), "scores": chosen.scores.id}
-    body = _body(found, wanted, Facts(shown), money_of(chosen.model) if found.binary is not None else None)
+    declared = chosen.model.costs is not None or (chosen.model.value is not None and chosen.model.value.false_alarm)
+    body = _body(found, wanted, Facts(shown), money(chosen.model) if declared and found.binary is not None else None)
     kept = finding(session, chosen, found, rows, said)
     session.ledger.append(kept)
     notes = (*warnings(found), *_looked(session, chosen), *_undeclared(chosen, columns))
@@ -192,19 +193,19 @@ def _sentence(said: str, found: Evaluated) -> str:
 
 
 def _body(found: Evaluated, wanted: Wanted, told_of: Facts,
-          money: tuple[Costs, str] | None = None) -> tuple[Part, ...]:
+          priced: tuple[Costs, str] | None = None) -> tuple[Part, ...]:
     """Metrics, classes, slices, the counts behind them, pictures."""
     drawn = PICTURES[found.answers.task]
     chosen = [name for name in drawn if name in (wanted.pictures or FIRST) or "all" in wanted.pictures]
-    known = (*drawn, "all", *(["cost"] if money is not None else []))
+    known = (*drawn, "all", *(["cost"] if priced is not None else []))
     for name in wanted.pictures:
         if name not in known:
             raise BadInput(f"There is no picture '{name}' of this {found.answers.task} model.",
                            next="Declare `costs:` in the model." if name == "cost" else
                            f"Pictures: {', '.join(known)}.")
-    pictures = [drawn[name](found.answers) for name in chosen]
-    if money is not None and (not wanted.pictures or {"cost", "all"} & {*wanted.pictures}):
-        pictures.append(costs(found.answers, *money, found.threshold))
+    pictures = [drawn[name](found) for name in chosen]
+    if priced is not None and (not wanted.pictures or {"cost", "all"} & {*wanted.pictures}):
+        pictures.append(costs(found.answers, *priced, found.threshold))
     return (metrics_table(found), *classes_table(found), *slices_parts(found), told_of, *pictures)
 
 

@@ -2,27 +2,24 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import click
 import numpy as np
 
 from mlops_tui.analysis.advice import Advice, Situation, advised, of_classes, of_numbers
-from mlops_tui.analysis.answers import Answers, Task
-from mlops_tui.analysis.arrays import Bools, Floats
-from mlops_tui.analysis.capacity import at_capacity
-from mlops_tui.analysis.interval import Estimate, mean_interval
-from mlops_tui.analysis.metrics import METRICS, measured
-from mlops_tui.analysis.threshold import beta_of, f_beta, over_majority, row_costs
+from mlops_tui.analysis.threshold import beta_of, over_majority, row_costs
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
-from mlops_tui.modeling._heldout import Version, tested, version
+from mlops_tui.modeling._advised import Asked, advice_table
+from mlops_tui.modeling._heldout import Version, own_answers, version
 from mlops_tui.modeling._moved import proposed
 from mlops_tui.modeling._priced import PER, Case, Priced, notes_of, picture_of, priced, table_of
 from mlops_tui.modeling._scored import scored
+from mlops_tui.modeling._testrows import weights_of
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, finite
+from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View, finite
 from mlops_tui.worth import money
 from store.columns import read_columns
 from store.facts import Finding
@@ -30,25 +27,6 @@ from store.facts import Finding
 COSTS = ("false_positive", "false_negative", "true_positive", "true_negative")
 FILES = (".parquet", ".csv", ".json")
 AMOUNT = "cost of {}, per row: a number, or a column of amounts; a gain is negative."
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What is to be judged: labels and scores (n,), the threshold in use, costs by answer, capacity."""
-
-    name: str
-    labels: Bools
-    scores: Floats
-    now: float | None
-    costs: Mapping[str, Floats]
-    unit: str = "units"
-    capacity: int | None = None
-    probabilities: bool = False
-    weight: Floats | None = None
-
-    @property
-    def probable(self) -> bool:
-        return bool(self.scores.min() >= 0 and self.scores.max() <= 1)
 
 
 @measure
@@ -60,6 +38,7 @@ class Asked:
 @click.option("--false-negative", default=None, help=AMOUNT.format("a miss").capitalize())
 @click.option("--true-positive", default=None, help=AMOUNT.format("a right yes").capitalize())
 @click.option("--true-negative", default=None, help=AMOUNT.format("a right no").capitalize())
+@click.option("--weight", default=None, help="File: column that says what a row counts.")
 @click.option("--capacity", type=float, default=None, help="How many rows can be acted on; below 1: which share.")
 @click.option("--probabilities", is_flag=True, help="Others compute with the probabilities.")
 @click.option("--task", type=click.Choice(["binary", "multiclass", "regression"]), default="binary", show_default=True,
@@ -68,8 +47,8 @@ class Asked:
 @click.option("--too-high", type=float, default=1.0, show_default=True, help="Regression: cost of a unit too high.")
 @click.option("--propose", is_flag=True, help="Model: put the cheaper threshold forward, for `adopt` to write.")
 def metric(session: Session, what: str, label: str | None, score: str | None, threshold: float | None,
-           capacity: float | None, task: str, too_low: float, too_high: float, *, probabilities: bool, propose: bool,
-           **amounts: str | None) -> View:
+           weight: str | None, capacity: float | None, task: str, too_low: float, too_high: float, *,
+           probabilities: bool, propose: bool, **amounts: str | None) -> View:
     """Say which metric to judge WHAT by: the scores in a file, or MODEL[@VERSION] on its test rows.
 
     With costs it names the cheapest threshold as well: in theory, for calibrated scores, and on these rows. A model
@@ -81,7 +60,7 @@ def metric(session: Session, what: str, label: str | None, score: str | None, th
              mlops-tui metric flights-delay@challenger
     """
     if label is None and not what.lower().endswith(FILES):
-        if score or threshold is not None or any(amounts.values()):
+        if score or weight or threshold is not None or any(amounts.values()):
             raise BadInput("A model declares its label, threshold and costs; a file needs --label.",
                            next="Of a model, give --capacity and --probabilities where you like.")
         return _of_model(session, what, capacity, probabilities=probabilities, propose=propose)
@@ -96,7 +75,7 @@ def metric(session: Session, what: str, label: str | None, score: str | None, th
         return _of_classes(file, label, probabilities=probabilities)
     if score is None:
         raise BadInput("A file needs --score.", next="Of several classes or numbers: --task multiclass or regression.")
-    asked = _read(file, label, score, amounts)
+    asked = _read(file, label, score, amounts, weight)
     now = threshold if threshold is not None else 0.5 if asked.probable else None
     if now is not None and not math.isfinite(now):
         raise BadInput(f"{now} is no threshold.", next="Give a number.")
@@ -107,7 +86,7 @@ def metric(session: Session, what: str, label: str | None, score: str | None, th
                                   Action("Evaluate", ("evaluate", *argv))) if asked.probable else ())
 
 
-def _read(file: Path, label: str, score: str, amounts: Mapping[str, str | None]) -> Asked:
+def _read(file: Path, label: str, score: str, amounts: Mapping[str, str | None], weight: str | None) -> Asked:
     """Labels, scores and costs of a file; amounts that are no numbers name columns."""
     given = {name: text for name in COSTS if (text := amounts.get(name)) is not None}
     if given and not {"false_positive", "false_negative"} <= set(given):
@@ -115,10 +94,11 @@ def _read(file: Path, label: str, score: str, amounts: Mapping[str, str | None])
                        next="Add: --false-positive X --false-negative Y")
     numbers = {name: _number(text) for name, text in given.items()}
     columns = [text for name, text in given.items() if numbers[name] is None]
-    data = scored(file, label, [score, *columns])
+    data = scored(file, label, [score, *columns, *([weight] if weight else [])])
     costs = {name: data.scores[text] if (number := numbers[name]) is None else np.full(data.n, number)
              for name, text in given.items()}
-    return Asked(score, data.labels, data.scores[score], None, costs)
+    counts = weights_of(data.scores[weight], weight, data.where, data.labels) if weight else None
+    return Asked(score, data.labels, data.scores[score], None, costs, weight=counts)
 
 
 def _number(text: str) -> float | None:
@@ -150,12 +130,14 @@ def _of_model(session: Session, text: str, capacity: float | None, *, probabilit
         raise BadInput(f"{name} is a {model.task} model: a threshold and costs of yes and no are not of it.",
                        where=str(session.declared().path_of("model", name)),
                        next="Ask of a file of its labels: --task " + model.task)
-    labels, scores = tested(session, chosen)
+    own = own_answers(session, chosen)
+    labels, scores = own.label.astype(np.bool_), own.given
+    weight = None if own.weight is None or np.ptp(own.weight) == 0 else own.weight
     declared = model.costs is not None or model.value is not None
     costs, unit = money(model) if declared else (None, "units")
     amounts = {each: np.full(labels.size, getattr(costs, each)) for each in COSTS} if costs else {}
     asked = Asked(chosen.name, labels, scores, model.threshold, amounts, unit, _capacity(capacity, labels.size),
-                  probabilities)
+                  probabilities, weight)
     view, found = _judged(asked)
     kept = _finding(session, chosen, view, found, unit)
     session.ledger.append(kept)
@@ -208,17 +190,19 @@ def _finding(session: Session, chosen: Version, view: View, found: Priced | None
 def _judged(asked: Asked) -> tuple[View, Priced | None]:
     """The advice on these rows, with the thresholds where there are costs."""
     labels, n = asked.labels, asked.labels.size
-    situation = Situation(float(labels.mean()), bool(asked.costs), asked.capacity is not None, asked.probabilities)
+    situation = Situation(asked.prevalence, bool(asked.costs), asked.capacity is not None, asked.probabilities)
     advice = advised(situation)
     case = _case(asked) if asked.costs else None
     found = priced(case) if case is not None else None
     facts: dict[str, Cell] = {"judge_by": advice[0].metric, "rows": n, "positives": int(labels.sum()),
                               "prevalence": situation.prevalence, "majority_share": situation.majority}
+    if asked.weight is not None:
+        facts["effective_rows"] = float(asked.weight.sum() ** 2 / (asked.weight**2).sum())
     facts |= _threshold_facts(asked, found)
     warned, notes = _beside_majority(asked, situation)
     facts |= warned
-    rows = [_advised(each, asked, case, situation) for each in advice]
-    parts: list[Part] = [Facts(facts), *notes, *_hints(asked, found), _table(rows)]
+    parts: list[Part] = [Facts(facts), *notes, *_hints(asked, found),
+                         advice_table(advice, asked, case.costs if case else None)]
     if case is not None and found is not None:
         parts += [table_of(case, found), notes_of(found), *picture_of(case, found)]
     status = Status.WARN if notes or (found is not None and found.sure) else Status.DONE
@@ -232,6 +216,7 @@ def _case(asked: Asked) -> Case:
     except ValueError as problem:
         raise BadInput(f"With these costs nothing can be decided: {problem}.",
                        next="A gain is a negative cost: look at the signs.") from problem
+    costs = costs if asked.weight is None else costs.weighted(asked.weight)
     return Case(asked.labels, asked.scores, costs, asked.now, asked.probable, asked.unit,
                 bool(np.ptp(costs.harm) or np.ptp(costs.miss)), asked.capacity)
 
@@ -268,28 +253,20 @@ def _threshold_facts(asked: Asked, found: Priced | None) -> dict[str, Cell]:
     facts |= {"threshold_advised": finite(advised_at), "threshold_theory": theory.threshold if theory else None,
               "threshold_best": finite(found.best.threshold), "threshold_best_low": finite(found.best.low),
               "threshold_best_high": finite(found.best.high), "method": "bootstrap of the rows", "seed": 0}
-    harm, miss = _mean_costs(asked)
+    harm, miss = asked.mean_costs()
     if harm > 0 and miss > 0:
         facts |= {"beta": beta_of(harm, miss), "cost_ratio": miss / harm}
     return facts
-
-
-def _mean_costs(asked: Asked) -> tuple[float, float]:
-    """Mean extra cost of a wrong answer: of a false alarm where the label is no, of a miss where it is yes."""
-    none = np.zeros(asked.labels.size)
-    harm = asked.costs["false_positive"] - asked.costs.get("true_negative", none)
-    miss = asked.costs["false_negative"] - asked.costs.get("true_positive", none)
-    return float(harm[~asked.labels].mean()), float(miss[asked.labels].mean())
 
 
 def _beside_majority(asked: Asked, situation: Situation) -> tuple[dict[str, Cell], list[Text]]:
     """Accuracy beside that of a constant answer; a warning where it is lower, or not surely higher."""
     if asked.now is None:
         return {}, []
-    decided = asked.scores >= asked.now
-    gain, bounds = over_majority(asked.labels, decided)
-    facts: dict[str, Cell] = {"accuracy": float((decided == asked.labels).mean()), "accuracy_gain": gain,
-                              "accuracy_gain_low": bounds.low, "accuracy_gain_high": bounds.high}
+    gain, bounds = over_majority(asked.labels, asked.decided, asked.weight)
+    facts: dict[str, Cell] = {
+        "accuracy": float(np.average(asked.decided == asked.labels, weights=asked.weight)), "accuracy_gain": gain,
+        "accuracy_gain_low": bounds.low, "accuracy_gain_high": bounds.high}
     usual = "yes" if situation.prevalence >= 0.5 else "no"
     if gain >= 0:
         return facts, []
@@ -314,48 +291,6 @@ def _hints(asked: Asked, found: Priced | None) -> list[Text]:
     if each is not None and each.beside_now is not None:
         said.append(Text("Amounts differ from row to row: a threshold for each row needs them when it decides."))
     return said
-
-
-def _table(rows: list[Row]) -> Table:
-    return Table.of("advice", rows, "use", "metric", Column("value", digits=3), Column("low", digits=3),
-                    Column("high", digits=3), "why", title="Metrics")
-
-
-def _advised(each: Advice, asked: Asked, case: Case | None, situation: Situation) -> Row:
-    found, baseline = _measured(each.metric, asked, case, situation)
-    return {"use": each.use, "metric": each.metric, "value": finite(found.value), "low": finite(found.low),
-            "high": finite(found.high), "baseline": baseline, "n": found.n, "method": found.method, "why": each.why,
-            "reason": found.reason}
-
-
-def _measured(name: str, asked: Asked, case: Case | None, situation: Situation) -> tuple[Estimate, float | None]:
-    """A metric with its interval, and what it would be without any skill."""
-    n, missing = asked.labels.size, Estimate(name, None, None, None, asked.labels.size,
-                                             reason="no threshold is given for scores that are no probabilities")
-    if name in ("recall_at_capacity", "precision_at_capacity"):
-        top = at_capacity(asked.labels, asked.scores, asked.capacity or 1)
-        return (top.recall, top.capacity / n) if name.startswith("recall") else (top.precision, situation.prevalence)
-    if name in ("brier", "log_loss") and not asked.probable:
-        return Estimate(name, None, None, None, n, reason="the scores are no probabilities"), None
-    if name in ("expected_cost", "f_beta") and case is not None:
-        if asked.now is None:
-            return missing, None
-        decided = asked.scores >= asked.now
-        if name == "f_beta":
-            harm, miss = _mean_costs(asked)
-            return (f_beta(asked.labels, decided, beta_of(harm, miss)), None) if harm > 0 and miss > 0 else \
-                (Estimate(name, None, None, None, n, reason="one of the errors costs nothing"), None)
-        costs = case.costs.of(decided)
-        bounds = mean_interval(costs)
-        constant = min(float(case.costs.yes.mean()), float(case.costs.no.mean()))
-        return Estimate(name, float(costs.mean()), bounds.low if bounds else None, bounds.high if bounds else None, n,
-                        "t"), constant
-    if name in ("mcc", "balanced_accuracy", "accuracy") and asked.now is None:
-        return missing, None
-    rule = replace(METRICS[name], threshold=0.5 if asked.now is None else asked.now)
-    base = {"average_precision": situation.prevalence, "roc_auc": 0.5, "mcc": 0.0, "balanced_accuracy": 0.5,
-            "accuracy": situation.majority, "brier": situation.prevalence * (1 - situation.prevalence)}
-    return measured(rule, Answers(Task.BINARY, asked.labels, asked.scores)), base.get(name)
 
 
 # -- several classes, numbers -----------------------------------------------------------------------------------------

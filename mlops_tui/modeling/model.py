@@ -9,6 +9,7 @@ from mlops_tui import folds, health
 from mlops_tui.capability import look, noun
 from mlops_tui.errors import NotFound
 from mlops_tui.folds import ModelState
+from mlops_tui.limits import LESS_IS_BETTER
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View
@@ -129,8 +130,9 @@ def _metrics(fact: Trained, main: str) -> Table:
 def _comparisons(fact: Trained) -> Table:
     rows: list[Row] = [{key: each.get(key) for key in ("baseline", "estimate", "low", "high", "verdict")}
                        for each in fact.detail.get("contrasts", ())]
+    less = ", where below 0 is better" if fact.detail.get("metric") in LESS_IS_BETTER else ""
     return Table.of("comparisons", rows, "baseline", Column("estimate", "lead", digits=3), Column("low", digits=3),
-                    Column("high", digits=3), "verdict", title="Lead on each baseline")
+                    Column("high", digits=3), "verdict", title=f"Lead on each baseline{less}")
 
 
 def _prepared(fact: Trained) -> tuple[Table, ...]:
@@ -164,7 +166,11 @@ def _actions(state: ModelState, version: str) -> tuple[Action, ...]:
         found += [Action("Compare it with the champion", ("compare", this))] if state.champion else []
         found.append(Action("Promote it", ("promote", this)))
     else:
-        found += [Action("How well does it do?", ("performance", name)), Action("Calibration", ("calibration", name)),
-                  Action("Did its inputs move?", ("drift", name)), Action("What would help?", ("remedy", name))]
+        fact = state.trained(version)
+        task = fact.detail.get("task", "binary") if fact is not None else "binary"
+        found += [Action("How well does it do?", ("performance", name)),
+                  *([Action("Calibration", ("calibration", name))] if task != "regression" else []),
+                  Action("Did its inputs move?", ("drift", name)),
+                  *([Action("What would help?", ("remedy", name))] if task == "binary" else [])]
     found.append(Action("Train its candidates", ("train", name)))
     return tuple(found)

@@ -41,7 +41,9 @@ LEAD = (Column("estimate", "lead", digits=4), *NUMBERS[1:], Column("p_value", "p
 def train(session: Session, model: str, candidate: str | None, start: str | None, end: str | None) -> View:
     """Train MODEL's candidates and register each as a version, the best one last.
 
-    Each is fitted beside a ladder of baselines and measured on the last days of the window, which it has not seen.
+    Models of yes or no, of several classes and of numbers alike: each candidate is fitted beside a ladder of baselines
+    (the constant, the best feature, a linear model, a shallow tree; of numbers in time also the last outcome known) and
+    measured on the last days of the window, which it has not seen.
     What was trained before from the same rows, declaration and code is not trained again.
 
     \b
@@ -200,8 +202,13 @@ def tasked(tried: Trial) -> dict[str, Any]:
     """What a version answers: its task, classes in order and weight; and how its naive baselines came about."""
     model, recent = tried.job.model, tried.parts.recent
     found: dict[str, Any] = {"task": model.task, "classes": list(tried.parts.classes), "weight": model.weight}
+    notes = list(recent.notes) if recent is not None else []
+    if model.weight and any(each.encode is not None for each in model.prepare):
+        notes.append("`prepare: encode` counts every row once, whatever its weight")
     if recent is not None:
-        found |= {"mase_scale": recent.scale, "baseline_notes": list(recent.notes)}
+        found["mase_scale"] = recent.scale
+    if notes:
+        found["remarks"] = notes
     return found
 
 
@@ -225,7 +232,7 @@ def _view(job: Job, versions: Sequence[Trained], new: int) -> View:
     title = (f"{job.name} {best.version} ({best.candidate}): {metric} {value}{range_}, "
              f"{'beats every baseline' if beats else 'does not beat the baselines'}")
     notes = [f"{fact.candidate}: {note}" for fact in versions for note in fact.detail["notes"]]
-    notes += best.detail.get("baseline_notes", [])
+    notes += best.detail.get("remarks", [])
     parts: list[Part] = [Facts(_facts(best, new)), _candidates_table(versions), _comparisons(versions)]
     parts += [Text("\n".join(notes))] if notes else []
     actions = (Action("Promote it", ("promote", f"{job.name}@{best.version}")),) if beats else ()

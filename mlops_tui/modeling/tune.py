@@ -341,6 +341,7 @@ def _described(material: Material, asked: Asked, outer: Sequence[Fold]) -> dict[
     """What the history keeps of how it was done."""
     declared = searchspace.declared(asdict(asked.candidate), asked.candidate.search)
     return {"task": material.task.value, "points": [dict(each) for each in asked.points], "inner_folds": asked.inner,
+            "calibrate": asked.candidate.calibrate,
             "higher_is_better": asked.metric.higher_is_better, "declared": declared,
             "scheme": "walk-forward" if material.spans is not None else "shuffled",
             "purged": [int(each.purged.size) for each in outer], "train_rows": [int(each.train.size) for each in outer],

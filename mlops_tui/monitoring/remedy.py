@@ -74,7 +74,7 @@ def remedy(session: Session, model: str, length: str) -> View:
     declared = project.model(subject.name)
     if declared.task != "binary":
         raise BadInput(f"Remedies move the threshold or the share of yes; a {declared.task} model has neither.",
-                       next="Train it again on newer rows: mlops-tui train MODEL")
+                       next="Train it again on newer rows, and compare the versions.")
     costs, unit = money(declared)
     bounds = window(session.now(), span(length))
     serving = folds.model_state(session.ledger.entries("promotion"), subject.name).champion

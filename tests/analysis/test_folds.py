@@ -22,7 +22,8 @@ def test_five_by_two_is_mlxtends(seed: int) -> None:
     for _ in range(5):  # as mlxtend draws its halves
         halves = train_test_split(x, y, test_size=0.5, random_state=rng.randint(low=0, high=32767))
         for train_x, test_x, train_y, test_y in (halves, (halves[1], halves[0], halves[3], halves[2])):
-            differences.append(a.fit(train_x, train_y).score(test_x, test_y) - b.fit(train_x, train_y).score(test_x, test_y))
+            one, other = (each.fit(train_x, train_y).score(test_x, test_y) for each in (a, b))
+            differences.append(one - other)
     d = np.reshape(differences, (5, 2))
     for theirs, ours in ((paired_ttest_5x2cv(a, b, x, y, scoring="accuracy", random_seed=seed), five_by_two_t(d)),
                          (combined_ftest_5x2cv(a, b, x, y, scoring="accuracy", random_seed=seed), five_by_two_f(d))):

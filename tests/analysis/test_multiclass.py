@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 from sklearn import metrics as sk
+from statsmodels.stats.inter_rater import cohens_kappa
 
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.metrics import METRICS, linear, measured, metrics_of
+from mlops_tui.analysis.multiclass import by_class
 
 rng = np.random.default_rng(5)
 N, K = 400, 4
@@ -66,3 +68,54 @@ def test_influence_is_how_fast_the_metric_grows_with_a_rows_weight(name: str) ->
 def test_every_metric_of_classes_is_held_against_scikit_learn() -> None:
     assert set(metrics_of(Task.MULTICLASS)) == {*OF_DECISIONS, *OF_PROBABILITIES, "top_5_accuracy"}
     assert measured(METRICS["top_5_accuracy"], answers()).reason == "there are only 4 classes"
+
+
+def test_the_variance_of_kappa_is_that_of_statsmodels() -> None:
+    found = linear(METRICS["kappa"], answers())
+    assert not isinstance(found, str)
+    referee = cohens_kappa(sk.confusion_matrix(LABEL, DECIDED))
+    assert found.value == pytest.approx(referee.kappa)
+    assert np.sqrt(np.square(found.influence).mean() / N) == pytest.approx(referee.std_kappa)
+
+
+def test_where_every_row_is_right_there_is_still_an_interval() -> None:
+    right = Answers(Task.MULTICLASS, LABEL, LABEL, CLASSES)
+    for name in OF_DECISIONS:
+        found = measured(METRICS[name], right)
+        assert found.value == pytest.approx(1)
+        assert found.low is not None
+        assert 0.8 < found.low < 1
+        assert found.high == pytest.approx(1)
+
+
+def test_a_class_without_rows_is_left_out_and_its_own_recall_is_none() -> None:
+    rows = LABEL != 3
+    some = Answers(Task.MULTICLASS, LABEL[rows], GIVEN[rows], CLASSES)
+    with pytest.warns(UserWarning, match="y_pred contains classes not in y_true"):
+        referee = sk.balanced_accuracy_score(LABEL[rows], DECIDED[rows])
+    assert measured(METRICS["balanced_accuracy"], some).value == pytest.approx(referee)
+    assert measured(METRICS["macro_f1"], some).value == pytest.approx(
+        sk.f1_score(LABEL[rows], DECIDED[rows], average="macro"))
+    auc = np.mean([sk.roc_auc_score(LABEL[rows] == k, GIVEN[rows, k]) for k in range(3)])
+    assert measured(METRICS["roc_auc_ovr"], some).value == pytest.approx(auc)
+    owl = by_class(some)[3]
+    assert (owl.n, owl.recall) == (0, None)
+    assert owl.precision is not None
+    assert owl.precision[0] == 0
+
+
+def test_each_class_has_the_precision_recall_and_f1_of_scikit_learn() -> None:
+    for weight in (None, WEIGHT):
+        precision, recall, f1, _ = sk.precision_recall_fscore_support(LABEL, DECIDED, sample_weight=weight)
+        for number, each in enumerate(by_class(answers(weight))):
+            for part, referee in ((each.precision, precision), (each.recall, recall), (each.f1, f1)):
+                assert part is not None
+                assert part[0] == pytest.approx(referee[number])
+                assert part[1].low < part[0] < part[1].high
+
+
+def test_what_is_no_class_or_no_probability_is_refused() -> None:
+    for label, given, said in (([0, 4], GIVEN[:2], "number of one of 4 classes"), ([0, 1], GIVEN[:2, :3], "3 probab"),
+                               ([0, 1], GIVEN[:2] * 2, r"lie in \[0, 1\]"), ([0, 1], [0, -1], "a class is the number")):
+        with pytest.raises(ValueError, match=said):
+            measured(METRICS["log_loss"], Answers(Task.MULTICLASS, np.array(label), np.array(given), CLASSES))

@@ -61,7 +61,8 @@ def test_models_that_are_alike_everywhere_do_not_differ_and_one_order_is_extreme
 
 
 @pytest.mark.parametrize(("values", "what"), [
-    (np.ones((1, 3)), "two data sets"), (np.ones((5, 2)), "three models"), (np.array([[1, 2, np.nan]] * 3), "not finite")])
+    (np.ones((1, 3)), "two data sets"), (np.ones((5, 2)), "three models"),
+    (np.array([[1, 2, np.nan]] * 3), "not finite")])
 def test_what_cannot_be_ranked_is_refused(values: np.ndarray, what: str) -> None:
     with pytest.raises(ValueError, match=what):
         friedman(values)

@@ -81,8 +81,8 @@ def test_whatever_the_truth_a_verdict_is_false_at_most_one_time_in_twenty(truth:
     false = 0
     for estimate in np.random.default_rng(1).normal(truth, 1, 4000):
         found = judged(normal(estimate), True, 3.0)
-        false += (found.verdict is Verdict.BETTER and truth >= 0) or (found.verdict is Verdict.WORSE and truth <= 0) or (
-            found.verdict is Verdict.EQUIVALENT and abs(truth) >= 3) or (found.no_worse is True and truth >= 3)
+        said = {Verdict.BETTER: truth < 0, Verdict.WORSE: truth > 0, Verdict.EQUIVALENT: abs(truth) < 3}
+        false += not said.get(found.verdict, True) or (found.no_worse is True and truth >= 3)
     assert false / 4000 <= 0.061
     assert truth not in (0.0, 3.0) or false / 4000 > 0.03
 
@@ -103,7 +103,7 @@ def test_a_further_look_multiplies_p_and_widens_the_margins_interval() -> None:
 
 
 def test_who_looks_six_times_at_equal_models_is_told_yes_no_more_often_than_who_looks_once() -> None:
-    """2,000 holdouts, six equal challengers each, that share rows: unpaid, some challenger is called better too often."""
+    """2,000 holdouts of six equal challengers that share rows: unpaid, one is called better too often."""
     rng, paid, unpaid = np.random.default_rng(2), 0, 0
     for _ in range(2000):
         leads = 0.5 * rng.normal() + np.sqrt(0.75) * rng.normal(size=6)
@@ -119,7 +119,7 @@ def test_no_look_at_all_is_refused() -> None:
         judged(normal(1), True, looks=0)
 
 
-# -- every method: size where models are equal, power where they are not ------------------------------------------------
+# -- every method: size where models are equal, power where they are not ----------------------------------------------
 
 
 def drawn(rng: np.random.Generator, n: int, better: float = 0.0, weight: bool = False) -> tuple[Answers, Answers]:
@@ -150,7 +150,8 @@ def halves(rng: np.random.Generator) -> np.ndarray:
 
 METHODS: dict[str, Callable[[np.random.Generator], Contrast]] = {
     "delong": by("roc_auc"), "mcnemar": by("accuracy"), "mcnemar of few": by("accuracy", 40),
-    "mcnemar-exact": by("accuracy", method="mcnemar-exact"), "t": by("brier"), "t with weights": by("roc_auc", weight=True),
+    "mcnemar-exact": by("accuracy", method="mcnemar-exact"), "t": by("brier"),
+    "t with weights": by("roc_auc", weight=True),
     "f1 with weights": by("f1", weight=True), "bootstrap": by("f1", 150, resampling=Resampling(resamples=200)),
     "clusters": clustered, "unpaired": lambda rng: unpaired(METRICS["roc_auc"], drawn(rng, 80)[0], drawn(rng, 100)[1]),
     "wilcoxon": lambda rng: wilcoxon(rng.standard_t(3, 12)), "5x2cv-t": lambda rng: five_by_two_t(halves(rng)),
@@ -168,7 +169,7 @@ def test_of_two_equal_models_one_is_called_better_at_most_as_often_as_promised(n
 
 
 def test_delong_finds_a_planted_difference_as_often_as_theory_says() -> None:
-    """Binormal scores: AUC is Φ(signal/2), for noise of variance 2; power of a z of the true spread, within 3 points."""
+    """Binormal scores: AUC is Φ(signal/2) for noise of variance 2; power of a z of the true spread, within 3 points."""
     rng, n, better = np.random.default_rng(3), 300, 0.45
     found = [compared(METRICS["roc_auc"], *drawn(rng, n, better)) for _ in range(2000)]
     truth = stats.norm.cdf(1.0 / 2) - stats.norm.cdf((1.0 + better) / 2)

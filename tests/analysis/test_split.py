@@ -4,9 +4,20 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from sklearn.model_selection import TimeSeriesSplit
+from sklearn.model_selection import KFold, TimeSeriesSplit
 
-from mlops_tui.analysis.split import Fold, Layout, Scheme, Spans, holdout, overlap_count, roles, time_folds
+from mlops_tui.analysis.split import (
+    Fold,
+    Layout,
+    Scheme,
+    Spans,
+    holdout,
+    overlap_count,
+    roles,
+    shared_groups,
+    shuffled_folds,
+    time_folds,
+)
 
 
 def spans(start: list[int], end: list[int] | None = None, group: list[int] | None = None) -> Spans:
@@ -148,3 +159,122 @@ def test_the_audit_sees_shared_groups() -> None:
 def test_what_cannot_be_split_is_refused(table: Spans, layout: Layout, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         time_folds(table, layout)
+
+
+def test_training_validation_and_test_worked_by_hand() -> None:
+    """Twelve rows a tick apart, labels take two ticks, gap 3; test are the last 3 ticks, validation the 4 before.
+
+    The test starts at 9: of 5 to 8 only row 5 is known (7) and far enough (5 + 3) before it. The validation starts at
+    5: of 0 to 4 row 1 is the last for which 1 + 3 < 5.
+    """
+    fold = holdout(spans(list(range(12)), [t + 2 for t in range(12)]), test_span=3, gap=3, validation_span=4)
+    assert sets(fold) == {"train": [0, 1], "validation": [5], "test": [9, 10, 11], "purged": [2, 3, 4, 6, 7, 8],
+                          "embargoed": []}
+
+
+def test_a_group_is_on_one_of_three_sides() -> None:
+    table = spans(list(range(9)), group=[0, 1, 2, 0, 1, 3, 0, 4, 5])
+    fold = holdout(table, test_span=3, validation_span=3)
+    assert sets(fold) == {"train": [2], "validation": [4, 5], "test": [6, 7, 8], "purged": [0, 1, 3], "embargoed": []}
+    assert shared_groups(table, fold) == overlap_count(table, fold) == 0
+
+
+def test_the_audit_counts_what_a_validation_shares_with_the_test() -> None:
+    table = spans([0, 1, 2, 3], [0, 2, 3, 3], [7, 8, 9, 7])
+    none = np.array([], dtype=np.int64)
+    fold = Fold(1, np.array([0, 1]), np.array([3]), none, none, np.array([2]))
+    assert overlap_count(table, fold) == 3  # row 0 by its group, row 1 and the validation row 2 by time
+    assert shared_groups(table, fold) == 1
+
+
+def test_equal_times_stay_together_in_every_side() -> None:
+    table = spans([0, 0, 1, 1, 1, 2, 2, 3, 3, 3])
+    fold = holdout(table, test_span=1, validation_span=1)
+    assert sets(fold) == {"train": [0, 1, 2, 3, 4], "validation": [5, 6], "test": [7, 8, 9], "purged": [],
+                          "embargoed": []}
+
+
+def test_an_embargo_worked_by_hand_with_groups() -> None:
+    """Two-fold of eight rows; the first block is 0–3, known at 4. Row 4 is purged by time, 7 by its group, 5 waits."""
+    table = spans(list(range(8)), [t + 1 for t in range(8)], [0, 1, 2, 3, 4, 5, 6, 0])
+    first = time_folds(table, Layout(folds=2, scheme=Scheme.K_FOLD, embargo=1))[0]
+    assert sets(first) == {"train": [6], "test": [0, 1, 2, 3], "purged": [4, 7], "embargoed": [5]}
+
+
+def allowed(table: Spans, test: set[int], row: int, gap: int, embargo: int) -> bool:
+    """The rule read off all pairs: each test row is after the row's label and gap, or its label and embargo before."""
+    def apart(other: int) -> bool:
+        start, end = table.start[row], table.end[row]
+        before = end < table.start[other] and start + gap < table.start[other]
+        after = start > table.end[other] + embargo
+        return bool((before or after) and (table.group is None or table.group[row] != table.group[other]))
+
+    return all(apart(other) for other in test)
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 6), st.integers(0, 12)), min_size=6, max_size=40),
+       st.integers(1, 4), st.sampled_from(list(Scheme)), st.integers(0, 4), st.integers(0, 4), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_the_training_rows_are_those_that_all_pairs_allow(
+    rows: list[tuple[int, int, int]], folds: int, scheme: Scheme, gap: int, embargo: int, grouped: bool
+) -> None:
+    table = spans([t for t, *_ in rows], [t + delay for t, delay, _ in rows],
+                  [g for *_, g in rows] if grouped else None)
+    layout = Layout(folds, scheme, gap, embargo if scheme is Scheme.K_FOLD else 0)
+    try:
+        found = time_folds(table, layout)
+    except ValueError:
+        assume(False)
+        return
+    for fold in found:
+        test = set(fold.test.tolist())
+        last = max(table.start[row] for row in test)
+        usable = [row for row in range(len(rows)) if row not in test
+                  and (scheme is Scheme.K_FOLD or table.start[row] <= last)]
+        wanted = [row for row in usable if allowed(table, test, row, gap, layout.embargo)]
+        if scheme is Scheme.WALK_FORWARD:
+            wanted = [row for row in wanted if table.start[row] < min(table.start[other] for other in test)]
+        assert fold.train.tolist() == wanted
+        assert overlap_count(table, fold) == shared_groups(table, fold) == 0
+
+
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 6), st.integers(0, 12)), min_size=4, max_size=40),
+       st.integers(1, 15), st.integers(1, 15), st.integers(0, 4), st.booleans())
+@settings(max_examples=100, deadline=None)
+def test_three_sides_never_meet(rows: list[tuple[int, int, int]], test: int, validation: int, gap: int,
+                                grouped: bool) -> None:
+    table = spans([t for t, *_ in rows], [t + delay for t, delay, _ in rows],
+                  [g for *_, g in rows] if grouped else None)
+    try:
+        fold = holdout(table, test, gap, validation)
+    except ValueError:
+        assume(False)
+        return
+    assert overlap_count(table, fold) == shared_groups(table, fold) == 0
+    assert sorted(row for _, part in roles(fold) for row in part.tolist()) == list(range(len(rows)))
+    first = table.start[fold.test].min()
+    within = [row for row in range(len(rows)) if first - validation <= table.start[row] < first]
+    assert fold.validation.tolist() == [row for row in within
+                                        if allowed(table, set(fold.test.tolist()), row, gap, 0)]
+
+
+@pytest.mark.parametrize(("rows", "folds", "seed"), [(150, 4, 0), (37, 5, 3), (10, 10, 1)])
+def test_shuffled_folds_are_scikit_learns(rows: int, folds: int, seed: int) -> None:
+    theirs = KFold(folds, shuffle=True, random_state=seed).split(np.zeros((rows, 1)))
+    for fold, (train, test) in zip(shuffled_folds(rows, folds, seed), theirs, strict=True):
+        assert (fold.train.tolist(), fold.test.tolist()) == (train.tolist(), test.tolist())
+
+
+def test_shuffled_folds_keep_groups_whole() -> None:
+    group = np.array([5, 5, 7, 8, 7, 9, 5, 3])
+    for fold in shuffled_folds(8, 3, 1, group):
+        assert not set(group[fold.train]) & set(group[fold.test])
+    with pytest.raises(ValueError, match="no more than the 5 groups"):
+        shuffled_folds(8, 6, 1, group)
+
+
+def test_no_rows_are_left_to_validate_on() -> None:
+    with pytest.raises(ValueError, match="no validation rows are left"):
+        holdout(spans(list(range(6)), [9] * 6), 2, 0, 2)
+    with pytest.raises(ValueError, match="not negative"):
+        holdout(spans(list(range(6))), 2, 0, -1)

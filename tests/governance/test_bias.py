@@ -1,6 +1,7 @@
 """bias on files and on models: the fixed ids, the sign of every line, who is too few, and what is refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from mlops_tui.commands import Outcome, perform
 from mlops_tui.render.json import as_json
+from mlops_tui.roles import Actor, Shape, allowed_roles
 from mlops_tui.session import Session, without_project
 from mlops_tui.view import Status
 from store.facts import Finding
@@ -259,3 +261,45 @@ def test_what_a_model_cannot_be_asked_is_refused(ana: Session) -> None:
     assert "declares its label" in refused(ana.perform(("bias", MODEL, "--group", "carrier", "--threshold", "0.3")))[
         "what"]
     assert "never yes" in refused(ana.perform(("bias", MODEL, "--group", "carrier", "--favourable", "yes")))["what"]
+
+
+def test_what_would_mend_it_has_its_price(scored: Path, compas: Path) -> None:
+    found = document(run(scored, "--label", "ok", "--score", "score", "--threshold", "0.6", "--group", "team",
+                         "--favourable", "1", "--privileged", "a"))
+    own = {row["group"]: row for row in found["tables"]["thresholds"]["rows"]}
+    assert own["a"]["threshold"] == 0.6
+    assert own["b"]["after"] == pytest.approx(own["a"]["after"], abs=0.003)
+    assert "not lawful everywhere" in found["text"][-1]
+    weights = document(run(compas, *CALL, "--favourable", "0"))["tables"]
+    assert "thresholds" not in weights
+    assert {row["group"]: row["favourable"] > 1 for row in weights["reweighing"]["rows"]} == {"Black": True,
+                                                                                             "White": False}
+
+
+def test_a_classified_group_is_not_shown_where_others_read_along(session: Any, project: Path) -> None:
+    contract = """\
+apiVersion: v3.1.0
+kind: DataContract
+id: people
+version: 1.0.0
+status: active
+schema:
+  - name: people
+    properties:
+      - {name: race, logicalType: string, classification: confidential}
+      - {name: recid, logicalType: integer}
+      - {name: high, logicalType: integer}
+"""
+    (project / "datasets" / "people.yaml").write_text(contract, encoding="utf-8")
+    ana = session("ana")
+    query = "SELECT ['a', 'b'][1 + i % 2] AS race, i % 2 AS recid, i % 3 % 2 AS high FROM range(200) t(i)"
+    ana.commit(ana.data().write("people", query, sort=("race",)))
+    assert "'race' is classified" in refused(ana.perform(("bias", "people", *CALL, "--favourable", "1")))["what"]
+    here = ana.acting_as(replace(ana.actor, source="terminal"))
+    assert document(here.perform(("bias", "people", *CALL, "--favourable", "1")))["facts"]["rows"] == 200
+
+
+def test_the_legal_reviewer_may_audit_for_himself() -> None:
+    lee = Actor("lee", frozenset({"legal"}))
+    assert any(lee.has(role) for role in allowed_roles("bias", Shape.MEASURE))
+    assert not any(lee.has(role) for role in allowed_roles("metric", Shape.MEASURE))

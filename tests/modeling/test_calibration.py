@@ -247,3 +247,15 @@ def test_several_classes_are_judged_by_what_is_said_and_class_by_class(tmp_path:
                                                            "--probability", "c=pc"])
     assert outcome.error is not None
     assert "do not add up to 1" in outcome.error["what"]
+
+
+@pytest.mark.parametrize(("text", "said"), [
+    ("late,p\n1,.9\n1,.2\n1,.4\n1,.4\n1,.3\n", "Only one class"), ("late,p\n1,.9\n0,nan\n0,.4\n1,.4\n1,.3\n", "'p'"),
+    ("late,p\n2,.9\n0,.1\n0,.4\n1,.4\n1,.3\n", "must be 0 or 1"), ("late,p\n", "no rows")])
+def test_rows_that_cannot_be_judged_are_refused_by_what_is_wrong(tmp_path: Path, text: str, said: str) -> None:
+    path = tmp_path / "bad.csv"
+    path.write_text(text, encoding="utf-8")
+    outcome = run(path, "p")
+    assert outcome.exit == 2
+    assert outcome.error is not None
+    assert said in outcome.error["what"]

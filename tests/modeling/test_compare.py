@@ -8,12 +8,14 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
+from scipy.stats import ttest_rel
 from sklearn.metrics import f1_score, roc_auc_score
 
-from mlops_tui.analysis.ranking import delong_test
+from mlops_tui.analysis.ranking import delong_test, delong_unpaired
 from mlops_tui.commands import Outcome, perform
 from mlops_tui.render.json import as_json
 from mlops_tui.session import without_project
+from mlops_tui.view import Series, Text
 
 rng = np.random.default_rng(0)
 N = 3000
@@ -231,3 +233,236 @@ def test_perfect_models_on_few_rows_stay_inconclusive(tmp_path: Path) -> None:
 def test_what_is_offered_next_can_be_called(file: Path) -> None:
     for action in run(file).view.actions:
         assert perform(without_project(file.parent, perform), action.argv).exit == 0
+
+
+# -- other tasks, weights, clusters -----------------------------------------------------------------------------------
+
+MINUTES = rng.normal(30, 12, N)
+KINDS = rng.choice(["cat", "dog", "ox"], N)
+NUMBERS: dict[str, Any] = {
+    "minutes": MINUTES, "old": MINUTES + rng.normal(0, 6, N), "new": MINUTES + rng.normal(0, 4, N),
+    "kind": KINDS.astype(object), "one": np.where(rng.random(N) < 0.7, KINDS, "cat").astype(object),
+    "two": np.where(rng.random(N) < 0.8, KINDS, "cat").astype(object), "heavy": rng.exponential(size=N),
+    "flight": np.arange(N) // 3, "at": N - np.arange(N), "whole": np.rint(MINUTES).astype(np.int64),
+    "zero": np.zeros(N), "negative": np.where(np.arange(N) == 7, -1.0, 1.0)}
+
+
+@pytest.fixture(scope="module")
+def numbers(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return written(tmp_path_factory.mktemp("numbers") / "numbers.parquet", NUMBERS)
+
+
+def of_numbers(numbers: Path, *options: str) -> Outcome:
+    return run(numbers, *options, label="minutes", scores="old,new")
+
+
+def test_numbers_are_compared_by_rmse_and_their_means_by_a_paired_t(numbers: Path) -> None:
+    found = document(of_numbers(numbers))
+    assert (found["facts"]["metric"], found["facts"]["better_is"]) == ("rmse", "lower")
+    assert found["title"].startswith("new is better than old: its rmse is ")
+    row = pair(of_numbers(numbers, "--metric", "mae"))
+    theirs = ttest_rel(*(np.abs(NUMBERS[name] - MINUTES) for name in ("old", "new")))
+    assert (row["method"], row["statistic"]) == ("t", pytest.approx(theirs.statistic, rel=1e-9))
+    assert pair(of_numbers(numbers, "--metric", "mae", "--margin", "30"))["verdict"] == "equivalent"
+
+
+def test_several_classes_are_compared_by_accuracy_and_other_metrics(numbers: Path) -> None:
+    found = document(run(numbers, label="kind", scores="one,two"))
+    row = found["tables"]["pairs"]["rows"][0]
+    assert (found["facts"]["metric"], row["method"]) == ("accuracy", "mcnemar-corrected")
+    assert found["title"].startswith("two is better than one: its accuracy is ")
+    assert pair(run(numbers, "--metric", "macro_f1", label="kind", scores="one,two"))["verdict"] == "better"
+    expect_refusal(run(numbers, "--metric", "roc_auc", label="kind", scores="one,two"),
+                   "roc_auc is no metric of a multiclass model", "macro_f1")
+
+
+def test_weights_count_and_their_effective_number_is_said(numbers: Path) -> None:
+    found = document(of_numbers(numbers, "--metric", "mae", "--weight", "heavy"))
+    weight = NUMBERS["heavy"]
+    gap = np.abs(NUMBERS["old"] - MINUTES) - np.abs(NUMBERS["new"] - MINUTES)
+    assert found["tables"]["pairs"]["rows"][0]["estimate"] == pytest.approx(np.average(gap, weights=weight))
+    assert found["facts"]["effective_rows"] == pytest.approx(weight.sum() ** 2 / (weight**2).sum(), abs=0.1)
+    expect_refusal(of_numbers(numbers, "--weight", "zero"), "is 0 in every labelled row")
+    expect_refusal(of_numbers(numbers, "--weight", "negative"), "is negative: -1", where="row 7 (from 0)")
+    expect_refusal(run(numbers, "--weight", "heavy", "--method", "mcnemar", label="kind", scores="one,two"),
+                   "it knows no weights and no clusters", "--method")
+
+
+def test_rows_that_belong_together_are_counted_as_one(numbers: Path) -> None:
+    outcome = of_numbers(numbers, "--metric", "mae", "--cluster", "flight")
+    assert any("1,000 clusters" in text for text in texts(outcome))
+    assert pair(outcome)["verdict"] == "better"
+    expect_refusal(of_numbers(numbers, "--cluster", "zero"), "All rows are in one cluster")
+
+
+def test_losses_in_time_are_compared_by_diebold_and_mariano(numbers: Path) -> None:
+    options = ("--metric", "mae", "--method", "diebold-mariano")
+    row = pair(of_numbers(numbers, *options, "--time", "at"))
+    assert (row["method"], row["verdict"]) == ("diebold-mariano", "better")
+    expect_refusal(of_numbers(numbers, *options), "needs the time of each row", "--time COLUMN")
+    expect_refusal(of_numbers(numbers, "--method", "diebold-mariano", "--time", "at"), "rmse is no mean over rows")
+    expect_refusal(of_numbers(numbers, "--time", "at"), "Time is for --method diebold-mariano")
+
+
+def test_what_could_be_classes_or_amounts_is_said_by_the_task(numbers: Path) -> None:
+    expect_refusal(run(numbers, label="whole", scores="old,new"), "must be 0 or 1")
+    assert pair(run(numbers, "--task", "regression", label="whole", scores="old,new"))["verdict"] == "better"
+    expect_refusal(of_numbers(numbers, "--metric", "bias"), "Of bias 0 is best", "mae")
+
+
+# -- which method, and what it says -----------------------------------------------------------------------------------
+
+
+def texts(outcome: Outcome) -> list[str]:
+    return [part.body for part in outcome.view.parts if isinstance(part, Text)]
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    ((), "DeLong: both models rank the same rows"), (("--metric", "accuracy"), "McNemar: on the same rows"),
+    (("--metric", "f1"), "Bootstrap: f1 is no mean over rows"), (("--metric", "brier"), "Paired t: each row gives"),
+    (("--method", "corrected-t", "--fold", "fold"), "(anti-conservative)"),
+])
+def test_the_method_is_explained(options: tuple[str, ...], said: str, file: Path) -> None:
+    assert any(said in text for text in texts(run(file, *options)))
+
+
+@pytest.mark.parametrize("form", ["corrected", "uncorrected", "exact", "mid-p"])
+def test_every_form_of_mcnemar_can_be_asked_for(form: str, file: Path) -> None:
+    assert pair(run(file, "--method", f"mcnemar-{form}"))["method"] == f"mcnemar-{form}"
+
+
+def test_differences_are_drawn_first_with_their_intervals(file: Path) -> None:
+    outcome = run(file, scores="a,b,twin")
+    series = [part for part in outcome.view.parts if isinstance(part, Series)]
+    assert (series[0].id, series[0].kind, series[0].x) == ("differences", "interval", ("a − b", "a − twin", "b − twin"))
+    assert series[1].id == "roc:b"
+    row = document(outcome)["tables"]["pairs"]["rows"][0]
+    assert (series[0].low[0], series[0].high[0]) == (row["low"], row["high"])
+
+
+@pytest.mark.parametrize(("adjust", "factors"), [("holm", 3), ("bh", 3), ("none", 1)])
+def test_p_of_several_pairs_is_adjusted_as_asked(adjust: str, factors: float, file: Path) -> None:
+    row = document(run(file, "--adjust", adjust, scores="a,b,logit"))["tables"]["pairs"]["rows"][0]
+    assert row["p_adjusted"] / row["p_value"] == pytest.approx(factors if adjust != "bh" else 1.5, rel=0.01)
+
+
+def test_an_inconclusive_comparison_says_how_many_rows_it_would_take(tmp_path: Path) -> None:
+    few = {name: values[:200] for name, values in COLUMNS.items()} | {"b": np.roll(A, 1)[:200] * 0.02 + A[:200] * 0.98}
+    path = written(tmp_path / "few.parquet", few)
+    assert pair(run(path, "--margin", "0.0001"))["verdict"] == "inconclusive"
+    assert any("takes about" in text and "rows" in text for text in texts(run(path, "--margin", "0.0001")))
+    assert any("would have been found in four of five" in text for text in texts(run(path)))
+
+
+def test_a_stratified_bootstrap_keeps_the_classes(file: Path) -> None:
+    plain, kept = (pair(run(file, "--metric", "precision", *more)) for more in ((), ("--stratified",)))
+    assert plain["estimate"] == kept["estimate"]
+    assert plain["low"] != kept["low"]
+
+
+# -- two files --------------------------------------------------------------------------------------------------------
+
+
+def two_files(tmp_path: Path, order: np.ndarray, **more: Any) -> tuple[Path, Path]:
+    ids = np.array([f"f{i}" for i in range(N)], dtype=object)
+    one = written(tmp_path / "old.parquet", {"id": ids, "late": COLUMNS["late"], "score": A})
+    other = {"id": ids, "late": COLUMNS["late"], "score": B} | more
+    return one, written(tmp_path / "new.parquet", {name: values[order] for name, values in other.items()})
+
+
+def test_two_files_are_joined_by_an_id_and_give_what_one_file_would(file: Path, tmp_path: Path) -> None:
+    one, other = two_files(tmp_path, rng.permutation(N))
+    row = pair(run(one, "--against", str(other), "--id", "id", scores="score"))
+    assert (row["a"], row["b"]) == ("old.score", "new.score")
+    alone = pair(run(file))
+    assert {key: row[key] for key in ("estimate", "low", "p_value", "verdict")} == pytest.approx(
+        {key: alone[key] for key in ("estimate", "low", "p_value", "verdict")})
+
+
+def test_ids_that_do_not_match_or_occur_twice_are_refused_with_their_number_and_the_first(tmp_path: Path) -> None:
+    one, other = two_files(tmp_path, np.arange(N - 3))
+    outcome = run(one, "--against", str(other), "--id", "id", scores="score")
+    expect_refusal(outcome, f"3 of {N:,} ids of 'id' are not in", "--unpaired")
+    expect_refusal(outcome, f"the first is 'f{N - 3}'")
+    one, other = two_files(tmp_path, np.append(np.arange(N), 4))
+    twice = run(one, "--against", str(other), "--id", "id", scores="score")
+    expect_refusal(twice, "occur more than once, the first is 'f4'")
+    one, other = two_files(tmp_path, np.arange(N), late=1 - COLUMNS["late"])
+    turned = run(one, "--against", str(other), "--id", "id", scores="score")
+    expect_refusal(turned, "different labels, the first has the id 'f0'")
+
+
+def test_models_on_different_rows_are_compared_without_pairing(tmp_path: Path) -> None:
+    one, other = two_files(tmp_path, np.arange(N - 500))
+    row = pair(run(one, "--against", str(other), "--unpaired", scores="score"))
+    expected = delong_unpaired((LATE, LATE[:N - 500]), (A, B[:N - 500]))
+    assert (row["method"], row["statistic"]) == ("delong-unpaired", pytest.approx(expected.statistic, rel=1e-12))
+    both = ("--against", str(other))
+    expect_refusal(run(one, *both, scores="score"), "Do the two files hold the same rows?", "--id COLUMN")
+    expect_refusal(run(one, *both, "--unpaired", "--method", "delong", scores="score"), "on the same rows")
+    expect_refusal(run(one, "--unpaired"), "--id and --unpaired are for two files", "--against FILE")
+
+
+# -- measurements over data sets and folds ----------------------------------------------------------------------------
+
+
+def measured(path: Path, *options: str, scores: str = "a,b,c") -> Outcome:
+    return perform(without_project(path.parent, perform), ["compare", str(path), "--scores", scores, *options])
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    draw = np.random.default_rng(3)
+    base = draw.uniform(0.6, 0.9, 12)
+    return written(tmp_path_factory.mktemp("results") / "results.csv", {
+        "set": np.arange(12), "a": base, "b": base + draw.normal(0.001, 0.02, 12), "c": base + 0.05,
+        "nearly": np.append(base[:11], np.nan)})
+
+
+def test_many_models_on_many_data_sets_are_ranked(results: Path) -> None:
+    found = document(measured(results))
+    assert found["facts"]["method"] == "friedman"
+    assert found["facts"]["critical_difference"] == pytest.approx(2.343 * np.sqrt(12 / 72), abs=1e-3)
+    assert found["tables"]["ranks"]["rows"][0]["model"] == "c"
+    verdicts = {(row["a"], row["b"]): row["verdict"] for row in found["tables"]["pairs"]["rows"]}
+    assert verdicts["a", "c"] == "better"
+    assert verdicts["a", "b"] == "inconclusive"
+    assert found["series"]["ranks"]["kind"] == "interval"
+    assert found["title"].startswith("3 models by mean_rank: c is better than a by ")
+    assert document(measured(results, "--metric", "rmse"))["tables"]["ranks"]["rows"][-1]["model"] == "c"
+
+
+def test_two_models_on_many_data_sets_are_compared_by_signed_ranks(results: Path) -> None:
+    row = document(measured(results, scores="a,c"))["tables"]["pairs"]["rows"][0]
+    assert (row["method"], row["verdict"]) == ("wilcoxon", "better")
+    assert row["p_value"] == pytest.approx(2 / 2**12)
+
+
+def test_measurements_by_fold_are_compared_by_the_corrected_t_and_five_by_two(results: Path, tmp_path: Path) -> None:
+    outcome = measured(results, "--method", "corrected-t", "--test-share", "0.111", scores="a,b")
+    assert document(outcome)["tables"]["pairs"]["rows"][0]["method"] == "corrected-t"
+    assert any("anti-conservative" in text for text in texts(outcome))
+    ten = written(tmp_path / "ten.csv", {"a": rng.normal(size=10), "b": rng.normal(size=10)})
+    for method in ("5x2cv-t", "5x2cv-f"):
+        assert document(measured(ten, "--method", method, scores="a,b"))["tables"]["pairs"]["rows"][0]["low"] is None
+        expect_refusal(measured(results, "--method", method, scores="a,b"), "needs ten rows")
+    expect_refusal(measured(results, "--method", "corrected-t", scores="a,b"), "how much larger", "0.111")
+
+
+def test_tables_that_cannot_be_compared_are_refused(results: Path, tmp_path: Path) -> None:
+    expect_refusal(measured(results, scores="a,nearly"), "no usable measurement in 'nearly'", where="row 11 (from 0)")
+    expect_refusal(measured(results, "--method", "friedman", scores="a,b"), "three models or more", "wilcoxon")
+    expect_refusal(measured(results, "--method", "delong", scores="a,b"), "delong needs labels", "--label COLUMN")
+    single = written(tmp_path / "single.csv", {"a": np.array([0.5]), "b": np.array([0.6])})
+    expect_refusal(measured(single, scores="a,b"), "has 1 rows of measurements")
+    expect_refusal(run(results, "--method", "wilcoxon", label="a", scores="b,c"), "wilcoxon is for measurements")
+
+
+# -- folds ------------------------------------------------------------------------------------------------------------
+
+
+def test_a_fold_of_one_row_and_one_of_one_class_are_refused_by_name(tmp_path: Path) -> None:
+    fold = np.where(np.arange(N) == 0, 9, np.arange(N) % 3)
+    path = written(tmp_path / "folds.parquet", COLUMNS | {"fold": fold})
+    expect_refusal(run(path, "--method", "corrected-t", "--fold", "fold"), "Fold 9 has no roc_auc")
+    assert pair(run(path, "--method", "corrected-t", "--fold", "fold", "--metric", "brier"))["method"] == "corrected-t"

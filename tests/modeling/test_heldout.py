@@ -12,8 +12,8 @@ import pytest
 from mlops_tui.commands import Outcome
 from mlops_tui.render.json import as_json
 from mlops_tui.session import Session
-from mlops_tui.view import Status
-from store.facts import Finding, Promotion, Trained
+from mlops_tui.view import Status, Text
+from store.facts import Finding, Looked, Promotion, Trained
 from store.lake import Manifest
 
 ROWS, MODEL = 3000, "flights-delay"
@@ -322,3 +322,160 @@ def test_what_would_mend_a_version_is_a_key_of_its_candidate_and_a_command(ana: 
     words = "\n".join(str(getattr(part, "body", "")) for part in view.parts)
     assert f"under logistic in models/{MODEL}.yaml, and train it." in words
     assert view.actions[0].argv == ("train", MODEL, "--candidate", "logistic")
+
+
+def other_task(session: Session, made: Any, task: str, query: str, **detail: Any) -> None:
+    """A version of another task in the history, with these scores on its test rows."""
+    lake = session.data()
+    stored = lake.write(f"{MODEL}.scores", (
+        f"SELECT CAST(i AS BIGINT) AS id, TIMESTAMPTZ '2013-05-01' + to_minutes(CAST(i AS INT)) AS sched_dep, {query} "
+        f"FROM (SELECT i, hash(i) % 1000 / 1000.0 AS u, hash(i + 1) % 1000 / 1000.0 AS v FROM range({ROWS}) t(i))"),
+        sort=("sched_dep", "id"))
+    session.ledger.append(made.trained("9", scores=stored.id, training=training(session).id,
+                                       detail={"task": task, "test_from": "2013-05-01T00:00:00+00:00", **detail}))
+
+
+def exported_scores(session: Session, path: Path) -> Path:
+    lake, fact = session.data(), session.ledger.entries("trained")[-1].fact
+    assert isinstance(fact, Trained)
+    lake.connect().execute(f"COPY (SELECT * FROM {lake.scan(lake.manifest(f'{MODEL}.scores', fact.scores))} "
+                           f"JOIN (SELECT id, carrier FROM {lake.scan(training(session))}) USING (id)) TO '{path}'")
+    return path
+
+
+def test_a_weighted_regression_is_evaluated_as_a_file_of_its_test_rows_would_be(
+        ana: Session, session: Callable[..., Session], made: Any, tmp_path: Path) -> None:
+    other_task(ana, made, "regression", "100 * u AS late, 100 * u + 20 * v - 9 AS logistic, 1 + i % 3 AS weight",
+               metric="mae", weight="passengers")
+    declare(ana, "task: binary", "task: regression")
+    declare(ana, "calibrated, ", "")
+    declare(ana, "{metric: roc_auc, at_least: 0.70, min_rows: 1000}", "{metric: mae, at_most: 9, slice: carrier=AA}")
+    opened = session("ana")
+    file = exported_scores(opened, tmp_path / "rows.parquet")
+    outcome = opened.perform(("evaluate", f"{MODEL}@9", "--group", "carrier"))
+    mine = document(outcome)
+    theirs = document(at_the_terminal(opened).perform((
+        "evaluate", str(file), "--label", "late", "--prediction", "logistic", "--weight", "weight",
+        "--group", "carrier")))
+    values = {row["metric"]: row["value"] for row in theirs["tables"]["metrics"]["rows"]}
+    assert {row["metric"]: row["value"] for row in mine["tables"]["metrics"]["rows"]} == pytest.approx(values)
+    slice_ = next(row for row in theirs["tables"]["groups"]["rows"] if row["group"] == "AA")
+    [row] = mine["tables"]["criteria"]["rows"]
+    assert (row["metric"], row["verdict"], row["value"]) == ("mae:carrier=AA", "met", pytest.approx(slice_["mae"]))
+    assert mine["facts"]["effective_rows"] == theirs["facts"]["effective_rows"] < ROWS
+    assert (outcome.view.status, mine["facts"]["task"]) == (Status.PASS, "regression")
+    assert outcome.view.title.startswith(f"{MODEL}@9: MAE 4.9")
+
+
+def test_several_classes_are_evaluated_as_a_file_of_the_test_rows_would_be(
+        ana: Session, session: Callable[..., Session], made: Any, tmp_path: Path) -> None:
+    other_task(ana, made, "multiclass", (
+        "CASE WHEN u < 0.5 THEN 'on [time]' WHEN u < 0.9 THEN 'late' ELSE 'lost' END AS late, 'late' AS logistic, "
+        "CASE WHEN u + v < 1 THEN 0.7 ELSE 0.2 END AS \"logistic:on [time]\", "
+        "CASE WHEN u + v < 1 THEN 0.2 ELSE 0.5 END AS \"logistic:late\", "
+        "CASE WHEN u + v < 1 THEN 0.1 ELSE 0.3 END AS \"logistic:lost\""),
+        metric="macro_f1", classes=["on [time]", "late", "lost"])
+    declare(ana, "task: binary", "task: multiclass")
+    declare(ana, "{metric: roc_auc, at_least: 0.70, min_rows: 1000}", "{metric: macro_f1, at_least: 0.99}")
+    opened = session("ana")
+    file = exported_scores(opened, tmp_path / "rows.parquet")
+    outcome = opened.perform(("evaluate", f"{MODEL}@9", "--group", "carrier"))
+    mine = document(outcome)
+    given = [word for name in ("on [time]", "late", "lost") for word in ("--probability", f"{name}=logistic:{name}")]
+    theirs = document(at_the_terminal(opened).perform(
+        ("evaluate", str(file), "--label", "late", *given, "--group", "carrier")))
+    values = {row["metric"]: row["value"] for row in theirs["tables"]["metrics"]["rows"]}
+    assert {row["metric"]: row["value"] for row in mine["tables"]["metrics"]["rows"]} == values
+    for name in ("classes", "groups"):
+        assert mine["tables"][name]["rows"] == theirs["tables"][name]["rows"]
+    assert mine["series"]["confusion"] == theirs["series"]["confusion"]
+    assert (outcome.view.status, mine["tables"]["criteria"]["rows"][0]["verdict"]) == (Status.FAIL, "not met")
+    assert "accuracy" in mine["tables"]["groups"]["rows"][0], "means over classes are no fair comparison of slices"
+
+
+# -- looks at the test days -------------------------------------------------------------------------------------------
+
+
+def looks_of(session: Session, *argv: str) -> int:
+    found = document(session.perform(("compare", *argv)))["facts"]["looks"]
+    return int(found)
+
+
+def test_every_question_asked_of_the_same_test_days_is_a_look_and_the_same_one_again_is_not(ana: Session) -> None:
+    assert looks_of(ana, MODEL) == 2  # versions 1 and 2 by the metric of their training
+    assert looks_of(ana, MODEL) == 2
+    assert ana.perform(("evaluate", f"{MODEL}@2")).error is None
+    assert looks_of(ana, f"{MODEL}@1", "--against", f"{MODEL}@2") == 2  # the same question, turned about
+    assert looks_of(ana, MODEL, "--metric", "f1") == 3
+    assert looks_of(ana, MODEL, "--metric", "f1") == 3
+    assert looks_of(ana, MODEL, "--metric", "f1", "--threshold", "0.4") == 4
+    assert looks_of(ana, MODEL) == 4
+    kept_once = [entry.fact for entry in ana.ledger.entries("looked")]
+    assert [(each.question, each.n) for each in kept_once if isinstance(each, Looked)] == [
+        ("roc_auc", ROWS), ("roc_auc", ROWS), ("f1", ROWS), ("f1 at 0.4", ROWS)]
+
+
+def test_looks_are_told_and_paid_for(ana: Session) -> None:
+    for metric in ("f1", "brier", "accuracy"):
+        ana.perform(("compare", MODEL, "--metric", metric))
+    found = ana.perform(("compare", MODEL))
+    [said] = [part.body for part in found.view.parts if isinstance(part, Text) and "looked at" in part.body]
+    assert said.startswith("The test days 2013-05-01 to 2013-05-31 have been looked at 5 times: versions 1, 2 by "
+                           "roc_auc; version 2 by f1; version 2 by brier; version 2 by accuracy.")
+    assert "p × 5" in said
+    [pair] = document(found)["tables"]["pairs"]["rows"]
+    assert pair["p_adjusted"] == pytest.approx(5 * pair["p_value"])
+    rows = ana.perform(("promote", MODEL)).view.table("gate").rows
+    [detail] = [str(row["detail"]) for row in rows if row["item"] == "no_worse_than_champion"]
+    assert "at 98 % after 5 looks" in detail
+
+
+def test_a_version_that_is_tested_on_later_days_starts_anew(ana: Session, made: Any) -> None:
+    ana.perform(("compare", MODEL, "--metric", "f1"))
+    assert looks_of(ana, MODEL) == 3
+    detail = {"metric": "roc_auc", "trained_to": "2013-05-31T00:00:00+00:00", "test_from": "2013-06-01T00:00:00+00:00",
+              "test_to": "2013-06-09T00:00:00+00:00"}
+    ana.ledger.append(made.trained("3", scores=kept(ana, 3, 0.2).id, window=("2013-01-01", "2013-06-10"),
+                                   detail=detail))
+    assert looks_of(ana, f"{MODEL}@3") == 1
+
+
+def test_who_only_reads_leaves_no_look(ana: Session, session: Callable[..., Session]) -> None:
+    before = len(ana.ledger.entries())
+    assert session("vera").perform(("compare", MODEL)).exit == 4  # a viewer looks at nothing new
+    assert not ana.ledger.entries("looked")
+    assert len(ana.ledger.entries()) == before + 1  # that she tried
+
+
+def test_the_calibration_of_a_regression_is_refused(ana: Session, session: Callable[..., Session]) -> None:
+    declare(ana, "task: binary", "task: regression")
+    declare(ana, " calibrated,", "")
+    declare(ana, "criteria: [{metric: roc_auc, at_least: 0.70, min_rows: 1000}]", "")
+    what, step = refusal(session("ana").perform(("calibration", f"{MODEL}@2")))
+    assert what == f"Calibration is of probabilities; {MODEL} is a regression."
+    assert step == f"Try: mlops-tui evaluate {MODEL}"
+
+
+def test_a_version_of_several_classes_is_calibrated_class_by_class(
+        ana: Session, session: Callable[..., Session], made: Any) -> None:
+    draw = np.random.default_rng(4)
+    chances = draw.dirichlet([2, 1, 1], ROWS)
+    names = np.array(["early", "late", "never"])
+    label = names[(draw.random((ROWS, 1)) > chances.cumsum(axis=1)).sum(axis=1)]
+    lake = ana.data()
+    connection = lake.connect()
+    connection.register("scores", {
+        "id": np.arange(ROWS), "late": label.astype(object), "logistic": names[chances.argmax(axis=1)].astype(object),
+        **{f"logistic:{name}": chances[:, place] for place, name in enumerate(names)}})
+    query = "SELECT *, TIMESTAMPTZ '2013-05-01' + to_minutes(CAST(id AS INT)) AS sched_dep FROM scores"
+    scores = lake.write(f"{MODEL}.scores", query, sort=("sched_dep", "id"), connection=connection)
+    ana.ledger.append(made.trained("3", scores=scores.id, detail={
+        "metric": "log_loss", "task": "multiclass", "classes": names.tolist(), "test_from": "2013-05-01T00:00:00Z"}))
+    declare(ana, "task: binary", "task: multiclass")
+    declare(ana, "criteria: [{metric: roc_auc, at_least: 0.70, min_rows: 1000}]", "")
+    found = document(session("ana").perform(("calibration", f"{MODEL}@3")))
+    assert [row["class"] for row in found["tables"]["classes"]["rows"]] == names.tolist()
+    for row, share in zip(found["tables"]["classes"]["rows"], chances.mean(axis=0), strict=True):
+        assert row["predicted"] == pytest.approx(share)
+        assert row["observed"] == pytest.approx((label == row["class"]).mean())
+    assert "calibrated as far as these rows can tell" in found["title"]

@@ -267,3 +267,23 @@ def perform_unknown(ana: Session) -> Outcome:
     path.with_name("other.yaml").write_text(path.read_text(encoding="utf-8"), encoding="utf-8")
     ana.project = Project(ana.declared().root)
     return ana.perform(("metric", "other"))
+
+
+def test_weights_count_as_many_rows(file: Path, tmp_path: Path) -> None:
+    """A row of weight 3 is as three rows; 10^12 on all is as none; and there are fewer effective rows than rows."""
+    first = np.arange(N) % 10 == 0
+    connection = duckdb.connect()
+    connection.register("rows", {"bad": BAD, "p": SCORE, "times": np.where(first, 3, 1), "huge": np.full(N, 1e12)})
+    connection.execute(f"COPY rows TO '{tmp_path}/once.parquet'")
+    connection.execute(f"COPY (SELECT * FROM rows, range(times)) TO '{tmp_path}/often.parquet'")
+    weighted, often = (document(run(tmp_path / name, *GERMAN, *options)) for name, options in (
+        ("once.parquet", ("--weight", "times")), ("often.parquet", ())))
+    for name in ("prevalence", "accuracy", "accuracy_gain", "threshold_best"):
+        assert weighted["facts"][name] == pytest.approx(often["facts"][name])
+    values = [{row["metric"]: row["value"] for row in each["tables"]["advice"]["rows"]} for each in (weighted, often)]
+    assert values[0] == pytest.approx(values[1])
+    costs = [[row["cost"] for row in each["tables"]["thresholds"]["rows"][:2]] for each in (weighted, often)]
+    assert costs[0] == pytest.approx(costs[1])
+    assert weighted["facts"]["effective_rows"] < N
+    huge = document(run(tmp_path / "once.parquet", *GERMAN, "--weight", "huge"))
+    assert huge["tables"] == document(run(tmp_path / "once.parquet", *GERMAN))["tables"]

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,8 +11,13 @@ import duckdb
 import pytest
 
 from mlops_tui.commands import Outcome, perform
+from mlops_tui.modeling import _training
+from mlops_tui.modeling.train import _job
 from mlops_tui.render.json import as_json
-from mlops_tui.session import without_project
+from mlops_tui.session import Session, without_project
+from tests.modeling.test_train import opened
+
+__all__ = ["opened"]  # a fixture
 
 TICKS = "tick,known,team\n" + "".join(f"{t},{t + 2},{'ab'[t % 2]}\n" for t in range(10))
 
@@ -69,7 +75,71 @@ def test_a_group_stays_on_one_side(ticks: Path) -> None:
     assert "Fold 1 has no training rows left" in outcome.error["what"]  # both teams play in the test
 
 
+def test_training_validation_and_test_are_the_ones_worked_by_hand(tmp_path: Path) -> None:
+    """As in tests/analysis: labels take two ticks, gap 3; of 5 to 8 row 5 may be validated on, rows 0 and 1 train."""
+    path, out = tmp_path / "ticks.csv", tmp_path / "sides.csv"
+    path.write_text("tick,known\n" + "".join(f"{t},{t + 2}\n" for t in reversed(range(12))), encoding="utf-8")
+    found = document(run(path, "--label-end", "known", "--test", "3", "--validation", "4", "--gap", "3", "--out",
+                         str(out)))
+    [row] = found["tables"]["folds"]["rows"]
+    assert [row[name] for name in ("train_rows", "validation_rows", "test_rows", "purged", "overlap_count",
+                                   "shared_groups")] == [2, 1, 3, 6, 0, 0]
+    with out.open(encoding="utf-8") as stream:
+        sides = {11 - int(line["row"]): line["role"] for line in csv.DictReader(stream)}  # the file is not in order
+    assert [sides[tick] for tick in range(12)] == ["train"] * 2 + ["purged"] * 3 + ["validation"] + ["purged"] * 3 + [
+        "test"] * 3
+    assert found["series"]["timeline"]["title"].endswith("3 validation, 4 test")
+
+
+def stamps(path: Path, *columns: str) -> Path:
+    duckdb.sql(f"COPY (SELECT {', '.join(columns)} FROM range(40) t(i)) TO '{path}'")
+    return path
+
+
+def test_times_without_a_zone_are_read_as_utc_and_that_is_said(tmp_path: Path) -> None:
+    naive = stamps(tmp_path / "naive.parquet", "TIMESTAMP '2013-01-01' + to_hours(i) AS at")
+    zoned = stamps(tmp_path / "zoned.parquet", "TIMESTAMPTZ '2013-01-01 00:00:00-05' + to_hours(i) AS at")
+    one, other = (document(run(path, "--folds", "2", time="at")) for path in (naive, zoned))
+    assert one["facts"]["times"] == "times without a zone, read as UTC"
+    assert other["facts"]["times"] == "times with a zone"
+    first, second = (each["tables"]["folds"]["rows"][0]["test_start"] for each in (one, other))
+    assert (first, second) == ("2013-01-01T13:00:00Z", "2013-01-01T18:00:00Z")
+
+
+def test_a_time_with_a_zone_is_not_compared_with_one_without(tmp_path: Path) -> None:
+    path = stamps(tmp_path / "mixed.parquet", "TIMESTAMP '2013-01-01' + to_hours(i) AS at",
+                  "TIMESTAMPTZ '2013-01-01 00:00:00-05' + to_hours(i) AS known")
+    outcome = run(path, "--label-end", "known", time="at")
+    assert outcome.error is not None
+    assert outcome.error["what"] == "'at' has no time zone and the other time has one, so they cannot be compared."
+    assert outcome.exit == 2
+
+
+def test_a_declared_model_shows_its_split_and_the_folds_of_tune(opened: Callable[..., Session], tmp_path: Path) -> None:
+    session = opened()
+    view = session.perform(("split", "delay", "--folds", "3")).view
+    job = _job(session, "delay", (None, None))
+    trained = _training.split(session, job, _training.rows(session, job), tmp_path)  # what `train` does
+    rows = view.table("folds").rows
+    assert [row["name"] for row in rows] == ["train", "tune 1", "tune 2", "tune 3"]
+    assert (rows[0]["train_rows"], rows[0]["test_rows"], rows[0]["purged"]) == tuple(
+        trained.detail[name] for name in ("train_rows", "test_rows", "purged"))
+    assert all(row["overlap_count"] == 0 and int(str(row["purged"])) > 0 for row in rows)
+    assert max(str(row["test_end"]) for row in rows[1:]) < str(rows[0]["test_start"])
+    assert view.facts()["overlap_count"] == 0
+    refused = session.perform(("split", "delay", "--gap", "3h"))
+    assert refused.error is not None
+    assert "--gap is of files" in refused.error["what"]
+
+
 @pytest.mark.parametrize(("content", "options", "what"), [
+    ("tick,team\n1,a\n2,\n3,b\n", ("--group", "team"), "1 rows have no 'team'"),
+    (TICKS, ("--test", "3", "--folds", "2"), "With --test there is one split"),
+    (TICKS, ("--validation", "3"), "A validation lies before a test"),
+    (TICKS, ("--test", "0"), "The test span must be positive"),
+    (TICKS, ("--test", "3", "--validation", "2", "--gap", "6"), "No validation rows are left"),
+    (TICKS, ("--test", "3", "--validation", "soon"), "'soon' is no whole number"),
+    ("tick\n1\n", ("--folds", "2"), "more distinct times than 1"),
     ("tick\n1\n\n3\n", (), "1 rows have no 'tick'"),
     ("tick\nsoon\nlate\n", (), "'tick' is no time: the column is VARCHAR"),
     ("tick\n1.5\n2\n", (), "must be times or whole numbers; seen: 1.5"),

@@ -433,3 +433,30 @@ def test_another_preparation_is_another_model_and_the_same_is_not_trained_again(
 def test_a_preparation_that_makes_no_sense_is_refused_with_its_line(text: str, said: str, tmp_path: Path) -> None:
     with pytest.raises(Unreadable, match=said):
         declare.parse(Model, FILES["models/delay.yaml"] + text, "models/delay.yaml")
+
+
+def test_a_recalibration_is_a_part_of_the_version_and_serves_with_it(opened: Opened) -> None:
+    """What `calibrate:` asked for is fitted inside the training, told of, and in every score that is given later."""
+    recalibrated = "boosted: {factory: \"models.py:boosted\", params: {max_iter: 300, learning_rate: 0.5}"
+    candidates = FILES["models/delay.yaml"].replace(
+        'boosted: {factory: "models.py:boosted", params: {max_iter: 40}}',
+        f"{recalibrated}}}\n  mended: {recalibrated.partition(': ')[2]}, calibrate: platt}}")
+    session = opened(**{"models/delay.yaml": candidates})
+    ran(session)
+    found = {fact.candidate: fact for fact in trained(session)}
+    told = found["mended"].detail["calibrator"]
+    assert (told["asked"], told["method"]) == ("platt", "platt")
+    assert told["rows"] > 1000
+    assert "calibrator" not in found["boosted"].detail
+    assert found["mended"].metrics["log_loss"]["value"] < found["boosted"].metrics["log_loss"]["value"] - 0.05
+    lake = session.data()
+    stored = lake.manifest("delay.scores", found["mended"].scores)
+    kept = lake.connect().sql(f"SELECT id, mended FROM {lake.scan(stored)}")
+    live = predicted(session, found["mended"], session.snapshot("delay.features"))
+    scored = dict(zip(live["id"].to_pylist(), live["score"].to_pylist(), strict=True))
+    assert all(scored[id] == score for id, score in kept.fetchall())
+    facts = session.perform(("calibration", f"delay@{found['mended'].version}")).view.facts()
+    assert str(facts["calibrator"]).startswith("platt, slope 0.")
+    plain = session.perform(("calibration", f"delay@{found['boosted'].version}", "--test")).view.facts()
+    assert "calibrator" not in plain
+    assert float(str(facts["log_loss"])) < float(str(plain["log_loss"]))

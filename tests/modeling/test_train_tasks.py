@@ -14,6 +14,9 @@ import pytest
 from sklearn.datasets import load_diabetes, load_wine
 
 from mlops_tui.commands import Outcome
+from mlops_tui.errors import Refusal
+from mlops_tui.modeling import train
+from mlops_tui.modeling._training import Parts, rows, split
 from mlops_tui.opening import open_project
 from mlops_tui.render.json import as_json
 from mlops_tui.session import ReplayClock, Session
@@ -45,12 +48,13 @@ def made(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Made:
     """A project with one dataset `rows` of these columns, a row an hour from FIRST on, and one model `m` of it."""
 
     def project(model: str, columns: dict[str, Any], *, keys: tuple[str, ...] = ("id",), hours: Any = None,
-                **files: str) -> Session:
+                zone: str | None = "UTC") -> Session:
         root = tmp_path_factory.mktemp("project")
         n = len(next(iter(columns.values())))
         hours = np.arange(n) if hours is None else hours
-        table = pa.table({"id": np.arange(n), "at": pa.array([FIRST + timedelta(hours=int(each)) for each in hours],
-                                                             pa.timestamp("us", "UTC")), **columns})
+        first = FIRST.replace(tzinfo=UTC if zone else None)
+        at = pa.array([first + timedelta(hours=int(each)) for each in hours], pa.timestamp("us", zone))
+        table = pa.table({"id": np.arange(n), "at": at, **columns})
         types = {name: "timestamp" if name == "at" else "string" if pa.types.is_string(table[name].type) else "number"
                  for name in table.column_names}
         listed = "\n".join(f"      - {{name: {name}, logicalType: {type}, primaryKey: {str(name in keys).lower()}}}"
@@ -58,7 +62,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Made:
         written = {"mlops.yaml": "project: tasks\ntimezone: UTC\nclock: replay\n",
                    "team.yaml": "people: {ana: {roles: [engineer], simulated: true}}\n",
                    "datasets/rows.yaml": DATASET.replace("NAME", "rows").replace("COLUMNS", listed),
-                   "models/m.yaml": model, **files}
+                   "models/m.yaml": model}
         for name, text in written.items():
             (root / name).parent.mkdir(parents=True, exist_ok=True)
             (root / name).write_text(text, encoding="utf-8")
@@ -307,3 +311,141 @@ def test_every_command_about_a_model_answers_or_says_why_not(
     if outcome.error is not None:
         assert outcome.error["next"] or outcome.error["where"]
         json.loads(as_json(outcome.view, argv))
+
+
+# -- in time --------------------------------------------------------------------------------------------------------
+
+
+def sales(made: Made, more: str, n: int = 60) -> tuple[Session, dict[str, Any]]:
+    """Two shops' daily sales with a weekly pattern; an outcome is known 36 hours after its day begins."""
+    rng = np.random.default_rng(4)
+    day, shop = np.repeat(np.arange(n), 2), np.tile(["north", "south"], n)
+    y = 50 + 20.0 * (day % 7) + 5 * (shop == "north") + rng.normal(0, 3, 2 * n)
+    model = declared("regression", RIDGE, test="14d", split=more).replace("column: y", "column: y, delay: 36h")
+    columns = {"shop": shop.tolist(), "x": rng.normal(size=2 * n), "y": y}
+    return made(model, columns, keys=("shop", "at"), hours=day * 24), columns | {"day": day}
+
+
+def parts_of(session: Session, tmp_path: Path) -> Parts:
+    """The split as training makes it, without fitting anything."""
+    job = train._job(session, "m", (None, None))
+    return split(session, job, rows(session, job), tmp_path)
+
+
+def test_the_naive_rung_says_the_last_outcome_that_was_known_of_its_series(made: Made, tmp_path: Path) -> None:
+    session, columns = sales(made, "")
+    recent = parts_of(session, tmp_path).recent
+    assert recent is not None
+    value = {(shop, day): y for shop, day, y in zip(columns["shop"], columns["day"], columns["y"], strict=True)}
+    # after 36 hours, that is two days later at the same hour; test rows are sorted by day, then shop
+    expected = [value[shop, day - 2] for day in range(46, 60) for shop in ("north", "south")]
+    assert recent.forecasts["baseline_naive"].tolist() == expected
+    assert recent.descriptions["baseline_naive"] == "the last outcome of each shop that was known"
+    assert list(recent.forecasts) == ["baseline_naive"]
+    steps = [abs(value[shop, day] - value[shop, day - 2]) for day in range(2, 45) for shop in ("north", "south")]
+    assert recent.scale == pytest.approx(np.mean(steps), rel=0.02)  # the split leaves out rows not known by the test
+
+
+def test_the_seasonal_rung_says_the_outcome_of_the_same_weekday(made: Made, tmp_path: Path) -> None:
+    session, columns = sales(made, ", season: 7d")
+    recent = parts_of(session, tmp_path).recent
+    assert recent is not None
+    value = {(shop, day): y for shop, day, y in zip(columns["shop"], columns["day"], columns["y"], strict=True)}
+    expected = [value[shop, day - 7] for day in range(46, 60) for shop in ("north", "south")]
+    assert recent.forecasts["baseline_seasonal"].tolist() == expected
+    assert recent.descriptions["baseline_seasonal"] == "the outcome of each shop 1w before"
+    outcome = ran(session)
+    fact = trained(session)[-1]
+    assert {each["baseline"] for each in fact.detail["contrasts"]} >= {"baseline_naive", "baseline_seasonal"}
+    assert fact.detail["best_baseline"] == "baseline_seasonal"
+    assert not fact.detail["beats_baseline"]  # a ridge of noise knows no weekday
+    assert "rmse" in outcome.view.table("comparisons").title
+    assert ran(session, "baseline", "m").view.status is Status.FAIL
+
+
+def test_a_season_longer_than_the_series_is_left_out_and_said(made: Made, tmp_path: Path) -> None:
+    recent = parts_of(sales(made, ", season: 90d")[0], tmp_path).recent
+    assert recent is not None
+    assert list(recent.forecasts) == ["baseline_naive"]
+    assert recent.notes == ("baseline_seasonal is left out: no training row has one of each shop a season (90d) before "
+                            "it",)
+
+
+def test_an_outcome_of_the_test_changes_no_forecast_before_it_was_known(made: Made, tmp_path: Path) -> None:
+    """The last day's outcomes are changed: nothing that is said of any test row knew them."""
+    said = []
+    for number, change in enumerate((0.0, 1e6)):
+        session, columns = sales(made, ", season: 7d")
+        late = columns["day"] >= 58
+        other = {name: columns[name] for name in ("shop", "x")} | {"y": columns["y"] + change * late}
+        session = made((session.declared().root / "models/m.yaml").read_text(), other, keys=("shop", "at"),
+                       hours=columns["day"] * 24)
+        (tmp_path / str(number)).mkdir()
+        recent = parts_of(session, tmp_path / str(number)).recent
+        assert recent is not None
+        said.append({name: values.tolist() for name, values in recent.forecasts.items()})
+    assert said[0] == said[1]
+
+
+# -- what cannot be used --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("task", "label", "more", "expected"), [
+    ("regression", [1.0, 2.0, float("nan")], "", "The label 'y' is no finite number in 20 rows, the first is nan."),
+    ("regression", [1.0, float("inf"), 3.0], "", "The label 'y' is no finite number in 20 rows, the first is inf."),
+    ("regression", ["low", "high", "low"], "", "The label 'y' is VARCHAR; a regression predicts numbers."),
+    ("binary", ["no", "yes", "no"], "", "The label 'y' is VARCHAR; a binary model predicts 0 or 1."),
+    ("binary", [0.0, 1.0, float("nan")], "", "The label 'y' is neither 0 nor 1 in 20 rows, such as nan."),
+    ("binary", [0, 1, 300], "", "The label 'y' is neither 0 nor 1 in 20 rows, such as 300."),
+    ("regression", [1.0, 2.0, 3.0], "weight: z", "'rows' has no column 'z'."),
+    ("regression", [1.0, 2.0, 3.0], "weight: name", "The weight 'name' is VARCHAR, no number."),
+    ("regression", [1.0, 2.0, 3.0], "weight: minus", "The weight 'minus' is no number from 0 up in 30 rows, the first "
+                                                     "is -1.0."),
+    ("regression", [1.0, 2.0, 3.0], "weight: hole", "The weight 'hole' is no number from 0 up in 1 rows, the first is "
+                                                    "nan."),
+    ("regression", [1.0, 2.0, 3.0], "weight: zero", "The weight 'zero' of all 30 training rows is 0."),
+    ("multiclass", np.arange(60.0) + 0.5, "", "The label 'y' has 60 values; classes are at most 50.")])
+def test_labels_and_weights_that_cannot_be_used_are_refused(
+        made: Made, tmp_path: Path, task: str, label: Any, more: str, expected: str) -> None:
+    n = 60
+    weights = {"minus": np.repeat([1.0, -1.0], 30), "hole": np.where(np.arange(n) == 7, np.nan, 1.0),
+               "zero": np.repeat([0.0, 1.0], 30), "name": ["a"] * n}
+    y = label if len(label) == n else (list(label) * n)[:n]
+    session = made(declared(task, RIDGE, test="30h", more=more), {"x": np.arange(n) / n, "y": y, **weights})
+    with pytest.raises(Refusal) as caught:
+        parts_of(session, tmp_path)
+    assert caught.value.what == expected
+    assert caught.value.where or caught.value.next
+
+
+def test_a_class_that_is_not_declared_is_refused_with_its_row(made: Made, tmp_path: Path) -> None:
+    model = declared("multiclass", LOGISTIC, test="20h").replace("column: y", "column: y, classes: [a, b]")
+    session = made(model, {"x": np.arange(60.0), "y": ["a", "b", "c"] * 20})
+    with pytest.raises(Refusal) as caught:
+        parts_of(session, tmp_path)
+    assert (caught.value.what, caught.value.where) == (
+        "The label 'y' is no declared class in 20 rows, the first is c.", "rows, row of id 2")
+
+
+@pytest.mark.parametrize(("label", "classes"), [
+    (np.tile([10, 9, 2], 20), ("2", "9", "10")), (np.tile([1.0, 0.0, -1.0], 20), ("-1", "0", "1")),
+    (["b", "10", "a"] * 20, ("10", "a", "b"))])
+def test_classes_are_in_order_whatever_holds_them(made: Made, tmp_path: Path, label: Any,
+                                                  classes: tuple[str, ...]) -> None:
+    session = made(declared("multiclass", LOGISTIC, test="20h"), {"x": np.arange(60.0), "y": label})
+    assert parts_of(session, tmp_path).classes == classes
+
+
+def test_three_rows_are_too_few_and_say_so(made: Made, tmp_path: Path) -> None:
+    session = made(declared("regression", RIDGE, test="1h"), {"x": np.arange(3.0), "y": np.array([1.0, 2.0, 4.0])})
+    with pytest.raises(Refusal) as caught:
+        parts_of(session, tmp_path)
+    assert caught.value.what == "m has 2 training rows; of fewer than 10 nothing can be said."
+
+
+def test_naive_times_are_read_as_utc(made: Made, tmp_path: Path) -> None:
+    columns = {"x": np.arange(60.0), "y": np.arange(60.0) % 7}
+    model = declared("regression", RIDGE, test="20h")
+    one, two = (parts_of(made(model, columns, zone=zone), tmp_path).detail for zone in ("UTC", None))
+    assert {name: str(each).removesuffix("+00:00") for name, each in one.items()} == {
+        name: str(each) for name, each in two.items()}

@@ -149,3 +149,10 @@ def test_ticks_are_few_round_and_on_the_axis(low: float, room: float) -> None:
 def test_ticks_are_what_a_person_would_write() -> None:
     assert [text for _, text in ticks((0.13, 0.36))] == ["0.15", "0.20", "0.25", "0.30", "0.35"]
     assert [text for _, text in ticks((0, 17000))] == ["0", "5,000", "10,000", "15,000"]
+
+
+def test_named_places_of_a_curve_are_lines_with_their_names() -> None:
+    image = drawn("band", x=(0.0, 1.0), y=(1.0, 2.0), marks=(("now", 0.5), ("far away", 7.0), ("never", None)))
+    assert [line["x1"] == line["x2"] for line in found(image, "line", "two")] == [True]
+    assert "now" in texts(image)
+    assert "far away" not in texts(image)

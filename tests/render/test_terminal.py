@@ -244,3 +244,12 @@ def test_the_middle_of_an_axis_is_named_by_what_stands_there_and_a_share_ends_at
     axis = next(line for line in shown if line.strip().startswith("0") and line.strip().endswith("1.0"))
     assert axis.split()[1] == "0.5", "not the middle one of the points"
     assert not any(line.strip().startswith("1.1") for line in shown)
+
+
+def test_named_places_of_a_curve_are_drawn_and_said() -> None:
+    plain = Series("s", "band", tuple(range(11)), (1.0,) * 11, title="Cost")
+    marked = Series("s", "band", tuple(range(11)), (1.0,) * 11, title="Cost", marks=(("now [x]", 5), ("gone", 70)))
+    first, second = ([line.plain for line in draw(part, 60, NEW_YORK)] for part in (plain, marked))
+    assert second[-1] == "  ┊ now [x] 5.000"
+    assert all(line[10:].strip() for line in second[:8]), "the mark goes from the top to the bottom"
+    assert not all(line[10:].strip() for line in first[:8])
