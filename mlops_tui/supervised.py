@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 PHASES = "FOOTPRINT_PHASES"  # the variable that names the file to which a program writes the phases it enters
-SHORTEST, LONGEST = 0.005, 5.0  # seconds between two samples
+SHORTEST, LONGEST, RAREST = 0.005, 1.0, 20.0  # seconds between two samples; between two readings of memory, at most
 THRIFT = 400  # a sample costs at most this small a part of the time to the next one
 LOOK = 0.25  # seconds between two readings of memory where nothing grows
 MOST_POINTS = 2000  # of the memory curve
@@ -97,7 +97,7 @@ class Watch:
         if len(self.memory) > MOST_POINTS:
             self.memory = [max(pair, key=lambda each: each[1]) for pair in zip(
                 self.memory[::2], self.memory[1::2], strict=False)]
-        self.next_look = now + min((time.process_time() - began) * THRIFT, LONGEST)
+        self.next_look = now + min((time.process_time() - began) * THRIFT, RAREST)
 
     def _entered(self, now: float) -> None:
         """Begin the phases that were marked since: `NAME`, or `NAME<tab>SECONDS` of the machine's monotonic clock."""
