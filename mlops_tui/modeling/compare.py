@@ -46,9 +46,10 @@ class Wanted:
     unpaired: bool = False
     test_share: float | None = None
     time: str | None = None
+    preview: bool = False
 
 
-@measure
+@measure(looks="preview")
 @click.argument("what")
 @click.option("--label", default=None, help="File: column with what came; without it the columns are measurements.")
 @click.option("--scores", default=None,
@@ -78,6 +79,7 @@ class Wanted:
               help="File: another file with the second model's answers. A model: another version than the champion.")
 @click.option("--id", default=None, help="Two files: column that says which rows are the same.")
 @click.option("--unpaired", is_flag=True, help="Two files: their rows are different ones.")
+@click.option("--preview", is_flag=True, help="Model: only look, by the metric it was trained by; nothing is recorded.")
 def compare(session: Session, what: str, label: str | None, **wanted: object) -> View:
     """Compare models on the same rows: is the second better than the first?
 
@@ -261,7 +263,11 @@ def _of_model(session: Session, text: str, asked: Wanted) -> View:
     look = looks.Look(judged.version, asks, "" if _serves(mine, other) else other.version)
     known = _looks(session, mine, look)
     found = compared(data, Question(metric, how, margin, asked.adjust, max(len(known), 1), asked.stratified))
-    _keep(session, mine, look, (rows, rival, found.pairs[0]))
+    if asked.preview and (look.rival or look.question != looks.asked_in_training(judged)):
+        raise BadInput("Another question of the same test rows is a look that is counted.",
+                       next="Leave out --preview, or --metric, --threshold and --against.")
+    if not asked.preview:
+        _keep(session, mine, look, (rows, rival, found.pairs[0]))
     told: dict[str, Cell] = {"champion" if _serves(mine, rival) else "rival": rival.version,
                              "version": mine.trained.version, "source": rows.source, "data": rows.data,
                              "looks": max(len(known), 1)}

@@ -55,7 +55,7 @@ class Wanted:
     pictures: Sequence[str]
 
 
-@measure
+@measure(looks="preview")
 @click.argument("what")
 @click.option("--label", default=None, help="File: column with what came.")
 @click.option("--score", default=None, help="File: column with the probability of a yes.")
@@ -70,9 +70,10 @@ class Wanted:
 @click.option("--group", multiple=True,
               help="Column (of a model, one of its features) whose values are evaluated each; may be repeated.")
 @click.option("--picture", multiple=True, type=click.Choice(["all", *DRAWN]), help="Draw these, or all there are.")
+@click.option("--preview", is_flag=True, help="Model: only look; nothing is recorded.")
 def evaluate(session: Session, what: str, label: str | None, score: str | None, prediction: str | None,
              probability: tuple[str, ...], weight: str | None, task: str, threshold: float | None,
-             group: tuple[str, ...], picture: tuple[str, ...]) -> View:
+             group: tuple[str, ...], picture: tuple[str, ...], preview: bool) -> View:
     """Evaluate WHAT: the answers in a file against its labels, or MODEL[@VERSION] on the test rows it has not seen.
 
     Yes or no (--score), several classes (--prediction or --probability) or numbers (--prediction). A model's version
@@ -88,7 +89,7 @@ def evaluate(session: Session, what: str, label: str | None, score: str | None, 
     if not _is_file(what, label, (score, prediction, *probability, weight)):
         if task != "auto":
             raise BadInput("The task of a model is declared.", next="Leave out --task.")
-        return _of_model(session, what, wanted)
+        return _of_model(session, what, wanted, preview=preview)
     asked = Asked(str(label), score, prediction, _columns(probability), weight, None if task == "auto" else Task(task))
     return _of_file(local_path(session, what), asked, wanted)
 
@@ -140,8 +141,11 @@ def _evaluated(answers: Answers, threshold: float, deciding: str, columns: Mappi
                        next="Choose more rows, or another --weight.") from problem
 
 
-def _of_model(session: Session, text: str, wanted: Wanted) -> View:
-    """A version on its own test rows at the declared threshold, judged by the declared criteria; kept as a finding."""
+def _of_model(session: Session, text: str, wanted: Wanted, *, preview: bool) -> View:
+    """A version on its own test rows at the declared threshold, judged by the declared criteria.
+
+    Kept as a finding unless only looked at.
+    """
     chosen = version(session, text)
     name, trained = chosen.name, chosen.trained
     if wanted.threshold is not None:
@@ -164,7 +168,8 @@ def _of_model(session: Session, text: str, wanted: Wanted) -> View:
     declared = chosen.model.costs is not None or (chosen.model.value is not None and chosen.model.value.false_alarm)
     body = _body(found, wanted, Facts(shown), money(chosen.model) if declared and found.binary is not None else None)
     kept = finding(session, chosen, found, rows, said)
-    session.ledger.append(kept)
+    if not preview:
+        session.ledger.append(kept)
     notes = (*warnings(found), *_looked(session, chosen), *(Text(each) for each in left_out))
     return View(kept.title, Status(kept.status), (*notes, *_criteria(rows), *body), _next(chosen, found))
 
