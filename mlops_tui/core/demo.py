@@ -22,6 +22,7 @@ from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Steps, Table, View
 
 MODEL = "flights-delay"
+TUNED = ("--points", "3", "--folds", "3", "--inner", "2", "--rows", "10000")  # enough to see what tuning is worth
 LIVE_FROM = date(2013, 6, 1)
 LIVE_TO = date(2013, 10, 31)
 
@@ -100,10 +101,16 @@ def history(cast: Cast, landing: Path) -> None:
 
 
 def first_champion(cast: Cast) -> None:
-    """Train the ladder and the candidates, open the gate, ask two people, and let the winner serve."""
+    """Tune, train the ladder and the candidates, look at the winner, open the gate, ask two people, let it serve."""
+    stage(cast, "Tune on some of the rows", "ana", "tune", MODEL, "--candidate", "boosted", *TUNED)
     stage(cast, "Train baselines and candidates", "ana", "train", MODEL)
     state = folds.model_state(cast.session.ledger.entries("trained", "promotion"), MODEL)
     if not state.champion:
+        newest, other = (f"{MODEL}@{version}" for version in reversed(tuple(state.versions)[-2:]))
+        stage(cast, "Evaluate the winner", "ana", "evaluate", newest)
+        stage(cast, "Look at its calibration", "ana", "calibration", newest, "--test", "--group", "carrier")
+        stage(cast, "Ask what its threshold costs", "ana", "metric", newest)
+        stage(cast, "Compare the candidates", "ana", "compare", newest, "--against", other)
         promote(cast, f"{MODEL}@{state.challenger}")
 
 
