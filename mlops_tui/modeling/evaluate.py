@@ -12,6 +12,7 @@ from mlops_tui.analysis.cost import Costs
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
 from mlops_tui.modeling._answered import Asked, answered
+from mlops_tui.modeling._byday import by_day
 from mlops_tui.modeling._evaluated import (
     Evaluated,
     classes_table,
@@ -171,7 +172,8 @@ def _of_model(session: Session, text: str, wanted: Wanted, *, preview: bool) -> 
     if not preview:
         session.ledger.append(kept)
     notes = (*warnings(found), *_looked(session, chosen), *(Text(each) for each in left_out))
-    return View(kept.title, Status(kept.status), (*notes, *_criteria(rows), *body), _next(chosen, found))
+    decided = (*_criteria(rows), *by_day(session, chosen, found))
+    return View(kept.title, Status(kept.status), (*notes, *decided, *body), _next(chosen, found))
 
 
 def _looked(session: Session, chosen: Version) -> list[Text]:
