@@ -1,4 +1,4 @@
-"""Times, days and weights of a version's test rows."""
+"""Times and weights of the rows that a calibration is judged on."""
 
 import numpy as np
 
@@ -25,16 +25,6 @@ def weights_of(values: Floats, name: str, where: str, labels: Bools) -> Floats |
 def uneven(weights: Floats | None) -> Floats | None:
     """Weights as shares of the largest; None where all rows count the same."""
     return None if weights is None or weights.min() == weights.max() else weights / weights.max()
-
-
-def days_of(session: Session, chosen: Version) -> Counts:
-    """The local day of each test row of a version, (n,), numbered, in order of the key."""
-    model, lake = chosen.model, session.data()
-    key = pointintime.key_columns(model, session.declared().dataset(model.label.dataset))
-    query = (f"SELECT epoch(date_trunc('day', timezone(?, {quote(model.split.time)}))) // 86400 AS day "
-             f"FROM {lake.scan(chosen.scores)} ORDER BY {', '.join(map(quote, key))}")
-    found = lake.connect().execute(query, [str(session.declared().zone)]).fetchnumpy()
-    return np.asarray(found["day"], dtype=np.int64)
 
 
 def times_of(session: Session, chosen: Version) -> Counts:

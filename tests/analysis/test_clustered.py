@@ -9,6 +9,7 @@ from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.clustered import clustered
 from mlops_tui.analysis.interval import Estimate
 from mlops_tui.analysis.metrics import METRICS, measured, metrics_of
+from mlops_tui.analysis.ranking import precision_curve, roc_curve
 
 DAYS, ROWS, DRAWS = 40, 25, 4000
 WHOLE = ("roc_auc", "accuracy", "recall", "brier", "log_loss", "average_precision", "mcc")
@@ -51,6 +52,30 @@ def test_it_holds_the_truth_where_the_interval_of_rows_does_not(name: str) -> No
     by_row = np.mean([_holds(measured(METRICS[name], answers), truth) for answers, _ in drawn[:400]])
     assert 0.93 <= by_day <= 0.97
     assert by_row < by_day - (0.06 if name != "roc_auc" else 0), "an order varies less with the day than a share does"
+
+
+def test_bands_of_curves_hold_the_truth_at_their_points_where_rows_vary_with_the_day() -> None:
+    """At false positive rates of 5, 20 and 50 %; of the precision, at recalls of 20, 50 and 80 %."""
+    generator = np.random.default_rng(6)
+    large = days(generator, 40_000, ROWS)[0]
+    roc, pr = roc_curve(large.label, large.given, 2000), precision_curve(large.label, large.given, 2000)
+    false, recall = np.array([0.05, 0.2, 0.5]), np.array([0.2, 0.5, 0.8])
+    true = np.interp(false, roc.false_positive_rate, roc.true_positive_rate)
+    precise = np.interp(recall, pr.recall, pr.precision)
+    held, rows = np.zeros((2, 3)), np.zeros((2, 3))
+    for draw in range(DRAWS):
+        answers, day = days(generator, DAYS, ROWS)
+        for seen, groups in ((held, day), (rows, None)):
+            if groups is None and draw >= 400:
+                continue
+            one = roc_curve(answers.label, answers.given, 60, groups=groups)
+            two = precision_curve(answers.label, answers.given, 60, groups=groups)
+            for place, x, at, curve in ((0, one.false_positive_rate, false, (one.low, one.high, true)),
+                                        (1, two.recall, recall, (two.low, two.high, precise))):
+                low, high, truth = curve
+                seen[place] += (np.interp(at, x, low) <= truth) & (truth <= np.interp(at, x, high))
+    assert ((held / DRAWS > 0.925) & (held / DRAWS < 0.98)).all(), held / DRAWS
+    assert rows[1, 2] / 400 < held[1, 2] / DRAWS - 0.05, rows / 400
 
 
 def _holds(found: Estimate, truth: float) -> bool:
