@@ -252,6 +252,19 @@ def test_a_worse_candidate_stays_worse_whatever_was_looked_at():
     assert gates.beats_baseline(Evidence(contrasts=contrasts, looks=9)).status is FAIL
 
 
+def test_a_lead_in_an_error_is_told_above_0_and_the_least_of_them_is():
+    """Of an error, which is better the smaller it is, training keeps differences below 0."""
+    contrasts = [{"baseline": name, "metric": "mae", "verdict": "better", "estimate": by, "low": by - 0.5,
+                  "high": by + 0.25, "p_value": 1e-9} for name, by in (("mean", -9.0), ("linear", -1.0), ("tree", -4.0))]
+    assert gates.beats_baseline(Evidence(contrasts=contrasts)).detail == "linear: better, lead 0.7500 to 1.5000"
+
+
+def test_the_baseline_that_it_fails_by_is_the_one_that_is_told():
+    contrasts = [{"baseline": name, "metric": "roc_auc", "verdict": verdict, "estimate": by}
+                 for name, verdict, by in (("a", "inconclusive", -0.02), ("b", "worse", -0.01), ("c", "better", 0.1))]
+    assert gates.beats_baseline(Evidence(contrasts=contrasts)).detail.startswith("b: worse")
+
+
 def test_no_worse_is_read_from_an_interval_that_every_look_widens(history):
     """A lead of 0.01 ± 0.0075 of standard error: −0.0023 at 90 %, −0.0047 at 95 %, −0.0080 at 98.3 %; margin 0.005."""
     lead = Contrast(0.01, 0.01 - 1.96 * 0.0075, 0.01 + 1.96 * 0.0075, None, None, "delong")
