@@ -162,8 +162,8 @@ def no_worse_than_champion(case: Case, evidence: Evidence) -> Requirement:
 
     One-sided at 5 %, that is read from the 90 % interval; every further look at the same rows widens it.
     """
-    margin = case.model.margin
-    title = f"no worse than the champion by more than {margin:g}"
+    margin = case.model.tolerance
+    title = f"no worse than the champion{f' by more than {margin:g}' if margin else ''}"
 
     def required(status: Status, detail: str, shown: str = "", way: tuple[str, ...] = ()) -> Requirement:
         return Requirement("no_worse_than_champion", title, status, detail, shown, way)
@@ -183,6 +183,8 @@ def no_worse_than_champion(case: Case, evidence: Evidence) -> Requirement:
     spent = f" after {evidence.looks} looks" if evidence.looks > 1 else ""
     said = (f"lead on {case.champion}: {lead.estimate:+.4f} [{-found.high:+.4f}, {-found.low:+.4f}] "
             f"at {100 * found.level:.4g} %{spent}, n = {evidence.n:,}")
+    if found.no_worse is None and case.model.margin is None and not margin:
+        said += "; `margin:` of the model may say how much worse would not matter"
     return required({True: Status.PASS, False: Status.FAIL, None: Status.UNKNOWN}[found.no_worse], said, lead.method)
 
 
