@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mlops_tui.commands import Outcome
+from mlops_tui.governance._evidence import case_of, evidence
 from mlops_tui.render.json import as_json
 from mlops_tui.session import Session
 from mlops_tui.view import Status, Text
@@ -380,6 +381,21 @@ def test_a_weighted_regression_is_evaluated_as_a_file_of_its_test_rows_would_be(
     assert mine["facts"]["effective_rows"] == theirs["facts"]["effective_rows"] < ROWS
     assert (outcome.view.status, mine["facts"]["task"]) == (Status.PASS, "regression")
     assert outcome.view.title.startswith(f"{MODEL}@9: MAE 4.9")
+
+
+def test_the_calibration_of_weighted_rows_is_weighted_at_the_gate_and_in_an_evaluation(
+        ana: Session, session: Callable[..., Session], made: Any) -> None:
+    """Rows that count 10 are late in u² of the cases where u is said, the others in u: off by 10/11 · ∫u − u², 0.15."""
+    other_task(ana, made, "binary", "v < CASE i % 2 WHEN 0 THEN u ELSE u * u END AS late, u AS logistic, "
+               "1 + 9 * (i % 2) AS weight", metric="roc_auc", weight="passengers")
+    fact = ana.ledger.entries("trained")[-1].fact
+    assert isinstance(fact, Trained)
+    ana.ledger.append(replace(fact, version="10", metrics={}))
+    opened = session("ana")
+    at_the_gate = evidence(opened, *case_of(opened, f"{MODEL}@10")).ece
+    assert at_the_gate is not None
+    assert at_the_gate.value == pytest.approx(0.15, abs=0.02)
+    assert document(opened.perform(("evaluate", f"{MODEL}@10")))["facts"]["ece"] == pytest.approx(at_the_gate.value)
 
 
 def test_several_classes_are_evaluated_as_a_file_of_the_test_rows_would_be(
