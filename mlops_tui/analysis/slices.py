@@ -11,7 +11,7 @@ import numpy.typing as npt
 from mlops_tui.analysis import weighted
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.groups import coded
-from mlops_tui.analysis.interval import Contrast, Estimate, normal_p, z_score
+from mlops_tui.analysis.interval import Contrast, Estimate, Resampling, normal_p, z_score
 from mlops_tui.analysis.metrics import Metric, measured
 from mlops_tui.analysis.multiplicity import holm
 
@@ -83,21 +83,21 @@ def _ordered(answers: Answers, columns: Mapping[str, npt.NDArray[np.str_]],
 def _slice(metric: Metric, rows: Answers, column: str, name: str, inside: npt.NDArray[np.bool_],
            level: float) -> Slice:
     mine, rest = rows.of(inside), rows.of(~inside)
-    own = _estimate(metric, mine)
+    own = _estimate(metric, mine, level)
     few = _too_few(mine, "it") or _too_few(rest, "the rest")
     if few:
         return Slice(column, name, mine, own, reason=few)
-    other = _estimate(metric, rest)
+    other = _estimate(metric, rest, level)
     difference = apart(own, other, level)
     return Slice(column, name, mine, own, difference, None, Standing.ALIKE if difference else Standing.TOO_FEW,
                  "" if difference else own.reason or other.reason or "no interval")
 
 
-def _estimate(metric: Metric, rows: Answers) -> Estimate:
+def _estimate(metric: Metric, rows: Answers, level: float) -> Estimate:
     """As `measured`; average precision by linearisation, which a thousand resamples for each slice would not outdo."""
     if metric.id == "average_precision" and rows.weight is None:
-        return weighted.estimate(metric, rows.label, rows.given, np.ones(rows.n))
-    return measured(metric, rows)
+        return weighted.estimate(metric, rows.label, rows.given, np.ones(rows.n), level)
+    return measured(metric, rows, Resampling(level=level))
 
 
 def _too_few(rows: Answers, who: str) -> str:
