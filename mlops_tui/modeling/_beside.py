@@ -29,7 +29,7 @@ class Columns:
 class Beside:
     """Models by name on labelled rows, other columns as text (n,); `rows` counts those without a label too.
 
-    `paired`: all models answered the same rows, in the same order.
+    `paired`: all models answered the same rows, in the same order. `kept` marks them among the rows of the first file.
     """
 
     where: str
@@ -37,6 +37,7 @@ class Beside:
     texts: Mapping[str, Texts] = field(default_factory=dict)
     rows: int = 0
     paired: bool = True
+    kept: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
 
     @property
     def first(self) -> Answers:
@@ -69,7 +70,8 @@ def beside(path: Path, columns: Columns) -> Beside:
     made = _READERS[columns.task or _task(read, columns)](read, columns, rows)
     if weight is not None:
         made = {name: replace(each, weight=weight[rows]) for name, each in made.items()}
-    return Beside(read.where, made, {name: values[rows] for name, values in read.texts.items()}, read.rows)
+    return Beside(read.where, made, {name: values[rows] for name, values in read.texts.items()}, read.rows,
+                  kept=rows)
 
 
 def _weights(read: ReadFile, name: str, rows: Bools) -> Floats:
@@ -160,7 +162,7 @@ def joined(one: Beside, other: Beside, id: str, names: tuple[str, str]) -> Besid
         raise BadInput(f"The files give {int((a.label != b.label).sum()):,} rows different labels, the first has the "
                        f"id '{mine[row]}'.", where=f"{one.where} and {other.where}", next="Label both from one source.")
     return Beside(f"{one.where} and {other.where}", {names[0]: a, names[1]: replace(b, weight=a.weight)}, one.texts,
-                  one.rows)
+                  one.rows, kept=one.kept)
 
 
 def apart(one: Beside, other: Beside, names: tuple[str, str]) -> Beside:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +40,7 @@ class Question:
     adjust: str = "holm"
     looks: int = 1
     stratified: bool = False
-    cluster: Texts | None = None
+    cluster: npt.NDArray[Any] | None = None
     fold: Texts | None = None
 
     @property

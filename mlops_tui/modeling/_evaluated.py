@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mlops_tui.analysis.answers import FEWEST_GROUPS, Answers, Task
+from mlops_tui.analysis.calibration import ece, reliability
 from mlops_tui.analysis.clustered import reckoned
 from mlops_tui.analysis.evaluation import Evaluation, evaluation
 from mlops_tui.analysis.groups import coded
@@ -107,6 +108,9 @@ def evaluated(answers: Answers, threshold: float = 0.5, deciding: str = "",
     else:
         found = tuple(reckoned(replace(each, threshold=threshold), answers)
                       for each in metrics_of(answers.task).values())
+    if binary is not None and answers.weight is not None:
+        bins = reliability(answers.label, answers.given, weights=answers.weight)
+        binary = replace(binary, bins=bins, ece=ece(bins))
     whole = Evaluated(answers, threshold, main, found, binary=binary, unit=unit)
     if not columns:
         return whole

@@ -17,6 +17,7 @@ from mlops_tui.modeling import _tables
 from mlops_tui.modeling._beside import Beside, Columns, apart, beside, joined, sorted_by
 from mlops_tui.modeling._compared import ADJUST, Compared, Pair, Question, chosen, compared
 from mlops_tui.modeling._heldout import Version, version
+from mlops_tui.modeling._spans import timed
 from mlops_tui.modeling._verdicts import forest, models_table, pairs_table, parts, reasons, title
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Status, Text, View, finite
@@ -24,6 +25,7 @@ from store.facts import Looked, Trained
 
 ROWS = ("delong", *FORMS, "t", "bootstrap")
 FILES = (".parquet", ".csv", ".json")
+NO_MEANS = ("rmse", "r2", "spearman", "median_ae", "explained_variance")
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,9 @@ def _of_file(files: tuple[Path, Path | None], label: str, names: list[str], aske
     method = "auto" if by_fold or in_time or asked.unpaired else asked.method
     metric, how = chosen(data, method, asked.metric, asked.threshold, plain)
     if in_time:
-        return _in_time(data, asked, Question(metric, "diebold-mariano", asked.margin or 0.0, asked.adjust))
+        start = timed(files[0], str(asked.time), None, None).spans.start[data.kept]
+        return _in_time(sorted_by(data, np.argsort(start, kind="stable").tolist()),
+                        Question(metric, "diebold-mariano", asked.margin or 0.0, asked.adjust))
     question = Question(metric, "corrected-t" if by_fold else how, asked.margin or 0.0, asked.adjust,
                         stratified=asked.stratified, cluster=data.texts[asked.cluster] if asked.cluster else None,
                         fold=data.texts[asked.fold] if asked.fold else None)
@@ -174,6 +178,11 @@ def _fit_together(other: Path | None, asked: Wanted) -> None:
              "Diebold and Mariano's test needs the time of each row.", "Name the column: --time COLUMN."),
             (asked.time is not None and asked.method != "diebold-mariano", "Time is for --method diebold-mariano.",
              "Leave out --time."),
+            (asked.method == "diebold-mariano" and (asked.weight or asked.cluster),
+             "Diebold and Mariano's test counts every row once, and neighbours in time as alike.",
+             "Leave out --weight and --cluster."),
+            (by_fold and asked.cluster is not None, "The corrected t test compares folds, whatever is in them.",
+             "Leave out --cluster: rows that belong together belong into one fold."),
             (other is not None and (asked.id is None) == (not asked.unpaired),
              "Do the two files hold the same rows?", "Say by which column: --id COLUMN. If they do not: --unpaired."),
             (other is None and (asked.id is not None or asked.unpaired), "--id and --unpaired are for two files.",
@@ -189,7 +198,7 @@ def _fit_together(other: Path | None, asked: Wanted) -> None:
 
 def _read(files: tuple[Path, Path | None], label: str, names: list[str], asked: Wanted) -> Beside:
     """The models on the rows of one file, or of two."""
-    texts = tuple(name for name in (asked.cluster, asked.fold, asked.id, asked.time) if name)
+    texts = tuple(name for name in (asked.cluster, asked.fold, asked.id) if name)
     columns = Columns(label, tuple(names), asked.weight, texts, None if asked.task == "auto" else Task(asked.task))
     if files[1] is None:
         return beside(files[0], columns)
@@ -204,14 +213,13 @@ def _read(files: tuple[Path, Path | None], label: str, names: list[str], asked: 
     return joined(one, other, asked.id, told) if asked.id else apart(one, other, told)
 
 
-def _in_time(data: Beside, asked: Wanted, question: Question) -> View:
+def _in_time(data: Beside, question: Question) -> View:
     """Losses in the order of time, whose neighbours resemble each other."""
-    if question.metric.family not in (Family.LOSS, Family.ERROR) or question.metric.id in ("rmse", "r2", "spearman"):
+    if question.metric.family not in (Family.LOSS, Family.ERROR) or question.metric.id in NO_MEANS:
         raise BadInput(f"{question.metric.id} is no mean over rows.", where="--metric",
                        next="Try: --metric mae, or --metric brier")
-    ordered = sorted_by(data, np.argsort(data.texts[str(asked.time)], kind="stable").tolist())
-    found = compared(ordered, replace(question, method="diebold-mariano"))
-    return View(title(found), Status.DONE, parts(found, ordered))
+    found = compared(data, question)
+    return View(title(found), Status.DONE, parts(found, data))
 
 
 def _of_measurements(file: Path, names: list[str], asked: Wanted) -> View:
@@ -253,10 +261,12 @@ def _of_model(session: Session, text: str, asked: Wanted) -> View:
     mine = version(session, text)
     rival, rows = _beside(session, mine, asked.against)
     names = (f"{mine.trained.subject}@{rival.version}", mine.name)
-    data = Beside(" and ".join(names), {names[0]: rows.theirs, names[1]: rows.mine}, {}, rows.n)
+    alone = asked.method == "delong" or asked.method in FORMS  # asked for by name, and knows of no clusters
+    theirs, ours = (replace(each, together=None) if alone else each for each in (rows.theirs, rows.mine))
+    data = Beside(" and ".join(names), {names[0]: theirs, names[1]: ours}, {}, rows.n)
     metric, how = chosen(data, asked.method, asked.metric or _usual(mine, asked.method), _threshold(mine, asked),
                          data.first.weight is None and data.first.clusters is None)
-    margin = mine.model.margin if asked.margin is None else asked.margin
+    margin = mine.model.tolerance if asked.margin is None else asked.margin
     asks = looks.question(metric.id, metric.threshold if metric.family is Family.DECISION
                           and metric.threshold != mine.model.threshold else None)
     judged, other = (rival, mine.trained) if mine.serves else (mine.trained, rival)  # the same question, turned about
@@ -271,8 +281,11 @@ def _of_model(session: Session, text: str, asked: Wanted) -> View:
     told: dict[str, Cell] = {"champion" if _serves(mine, rival) else "rival": rival.version,
                              "version": mine.trained.version, "source": rows.source, "data": rows.data,
                              "looks": max(len(known), 1)}
+    shared = [Text("Rows of one day are taken for independent here, which they are not: the gate counts by day.")] * (
+        alone and rows.mine.clusters is not None)
     few = [Text(f"Only {rows.n} rows were scored by both; the gate asks for {gates.FEWEST}.")] * (rows.n < gates.FEWEST)
-    return View(title(found), Status.DONE, (Facts(told), *parts(found, data, [*_looked(mine, known, found), *few])), (
+    notes = (*_looked(mine, known, found), *shared, *few)
+    return View(title(found), Status.DONE, (Facts(told), *parts(found, data, notes)), (
         *(Action(f"Evaluate {name}", ("evaluate", name)) for name in reversed(names)),
         *([Action("Is it calibrated?", ("calibration", mine.name))] if data.task is Task.BINARY else []),
         *([] if mine.serves else [Action("Promote it", ("promote", mine.name))])))
