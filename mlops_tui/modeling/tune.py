@@ -28,10 +28,9 @@ from mlops_tui.kinds import Candidate
 from mlops_tui.modeling import _searchfile, _searching
 from mlops_tui.modeling._parameters import with_params
 from mlops_tui.modeling._searching import EDITION, Asked, Material
-from mlops_tui.modeling._training import LIBRARIES, OUTCOME, Job, code_digest, preparation, split
+from mlops_tui.modeling._training import LIBRARIES, OUTCOME, Job, code_digest, job_of, preparation, split
 from mlops_tui.modeling._training import rows as training_rows
 from mlops_tui.modeling._tuned import shown, why, worth_writing
-from mlops_tui.modeling.train import _job
 from mlops_tui.searchspace import Point
 from mlops_tui.session import Session
 from mlops_tui.transforms.frozen import digest_of
@@ -127,7 +126,7 @@ def _budget(text: str) -> timedelta:
 
 
 def _of_model(session: Session, text: str, only: str | None, how: How) -> View:
-    job = _job(session, text, (None, None))
+    job = job_of(session, text)
     where = str(session.declared().path_of("model", job.name))
     name, candidate = _candidate(job, only, where)
     if how.seed is not None:
