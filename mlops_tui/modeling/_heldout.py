@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mlops_tui import folds, gates, rivals, slices
+import numpy as np
+
+from mlops_tui import folds, gates, pointintime, rivals, slices
 from mlops_tui.analysis.answers import Answers, Task
-from mlops_tui.analysis.arrays import Bools, Floats
+from mlops_tui.analysis.arrays import Bools, Counts, Floats
 from mlops_tui.analysis.criteria import Criterion, judge
 from mlops_tui.analysis.groups import coded
 from mlops_tui.analysis.interval import Estimate
@@ -21,6 +23,7 @@ from mlops_tui.view import Row, Status, worst
 from store.columns import Texts
 from store.facts import Finding, Trained
 from store.lake import Manifest
+from store.quoting import quote
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,15 @@ def tested(session: Session, chosen: Version) -> tuple[Bools, Floats]:
 def grouped(session: Session, chosen: Version, column: str) -> Texts:
     """A column of the training rows as text, (n,) for the test rows; refused where it is none or was erased."""
     return slices.values(session, chosen.model, chosen.trained, chosen.scores, column)
+
+
+def times_of(session: Session, chosen: Version) -> Counts:
+    """The time of each test row of a version, in microseconds, (n,), in order of the key."""
+    model, lake = chosen.model, session.data()
+    key = pointintime.key_columns(model, session.declared().dataset(model.label.dataset))
+    query = (f"SELECT epoch_us({quote(model.split.time)}) AS at FROM {lake.scan(chosen.scores)} "
+             f"ORDER BY {', '.join(map(quote, key))}")
+    return np.asarray(lake.connect().execute(query).fetchnumpy()["at"], dtype=np.int64)
 
 
 def own_answers(session: Session, chosen: Version) -> Answers:

@@ -14,10 +14,9 @@ from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
 from mlops_tui.modeling._advised import Asked, advice_table
 from mlops_tui.modeling._heldout import Version, own_answers, version
+from mlops_tui.modeling._labelled import scored, uneven
 from mlops_tui.modeling._moved import proposed
 from mlops_tui.modeling._priced import PER, Case, Priced, notes_of, picture_of, priced, table_of
-from mlops_tui.modeling._scored import scored
-from mlops_tui.modeling._testrows import weights_of
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View, finite
 from mlops_tui.worth import money
@@ -95,11 +94,10 @@ def _read(file: Path, label: str, score: str, amounts: Mapping[str, str | None],
                        next="Add: --false-positive X --false-negative Y")
     numbers = {name: _number(text) for name, text in given.items()}
     columns = [text for name, text in given.items() if numbers[name] is None]
-    data = scored(file, label, [score, *columns, *([weight] if weight else [])])
+    data = scored(file, label, [score, *columns], weight=weight)
     costs = {name: data.scores[text] if (number := numbers[name]) is None else np.full(data.n, number)
              for name, text in given.items()}
-    counts = weights_of(data.scores[weight], weight, data.where, data.labels) if weight else None
-    return Asked(score, data.labels, data.scores[score], None, costs, weight=counts)
+    return Asked(score, data.labels, data.scores[score], None, costs, weight=data.weight)
 
 
 def _number(text: str) -> float | None:
@@ -136,12 +134,11 @@ def _of_model(session: Session, text: str, capacity: float | None, *, probabilit
                        next="Ask of a file of its labels: --task " + model.task)
     own = own_answers(session, chosen)
     labels, scores = own.label.astype(np.bool_), own.given
-    weight = None if own.weight is None or np.ptp(own.weight) == 0 else own.weight
     declared = model.costs is not None or model.value is not None
     costs, unit = money(model) if declared else (None, "units")
     amounts = {each: np.full(labels.size, getattr(costs, each)) for each in COSTS} if costs else {}
     asked = Asked(chosen.name, labels, scores, model.threshold, amounts, unit, _capacity(capacity, labels.size),
-                  probabilities, weight)
+                  probabilities, uneven(own.weight))
     view, found = _judged(asked)
     if not preview:
         session.ledger.append(_finding(session, chosen, view, found, unit))
