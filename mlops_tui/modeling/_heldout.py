@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -49,17 +48,6 @@ class Version:
         known = metrics_of(rivals.task_of(self.trained))
         named = [each.metric for each in self.model.criteria if not each.slice][:1]
         return next((name for name in (*named, str(self.trained.detail.get("metric", ""))) if name in known), "")
-
-
-def of_file(what: str, **needed: str | None) -> bool:
-    """Whether WHAT is a file: that needs each of these options, a declared model none. BadInput for some of them."""
-    given = [name for name, value in needed.items() if value is not None]
-    if len(given) == len(needed):
-        return True
-    if given or Path(what).suffix.lower() in (".parquet", ".csv", ".json"):
-        options = " and ".join(f"--{name}" for name in needed)
-        raise BadInput(f"A file needs {options}.", next="A declared model needs neither.")
-    return False
 
 
 def version(session: Session, text: str) -> Version:

@@ -21,9 +21,9 @@ from mlops_tui.modeling._verdicts import forest, models_table, pairs_table, part
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Status, Text, View, finite
 from store.facts import Looked, Trained
+from store.written import names_file
 
 ROWS = ("delong", *FORMS, "t", "bootstrap")
-FILES = (".parquet", ".csv", ".json")
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def compare(session: Session, what: str, label: str | None, **wanted: object) ->
 
 def _is_file(what: str, label: str | None, asked: Wanted) -> bool:
     """Whether WHAT is a file, which needs its columns named; a declared model has none of its options."""
-    if Path(what).suffix.lower() not in FILES and label is None and asked.scores is None:
+    if not names_file(what) and label is None and asked.scores is None:
         given = [name for name, value in (
             ("--weight", asked.weight), ("--cluster", asked.cluster), ("--id", asked.id), ("--time", asked.time),
             ("--unpaired", asked.unpaired), ("--test-share", asked.test_share)) if value]
@@ -120,7 +120,7 @@ def _is_file(what: str, label: str | None, asked: Wanted) -> bool:
                            next="Leave it out.")
         return False
     if asked.scores is None or (label is None and asked.against is not None):
-        raise BadInput("A file needs --label and --scores.", next="A declared model needs neither.")
+        raise BadInput("A file needs --label and --scores.", next="A declared model needs none of these options.")
     return True
 
 

@@ -40,8 +40,8 @@ from mlops_tui.session import Session
 from mlops_tui.view import Action, Column, Facts, Part, Row, Status, Table, Text, View, worst
 from mlops_tui.worth import money
 from store.columns import Texts
+from store.written import names_file
 
-FILES = (".parquet", ".csv", ".json")
 MOST = 1000   # groups: a column with more is no grouping
 DRAWN = (*(name for each in PICTURES.values() for name in each), "cost")
 
@@ -96,10 +96,10 @@ def evaluate(session: Session, what: str, label: str | None, score: str | None, 
 
 def _is_file(what: str, label: str | None, answered_by: Sequence[str | None]) -> bool:
     """Whether WHAT is a file, which needs a label; a declared model has no such options."""
-    named = Path(what).suffix.lower() in FILES or label is not None or any(answered_by)
+    named = names_file(what) or label is not None or any(answered_by)
     if named and label is None:
         raise BadInput("A file needs --label, and what the model answered: --score, --prediction or --probability.",
-                       next="A declared model needs none of them.")
+                       next="A declared model needs none of these options.")
     return named
 
 

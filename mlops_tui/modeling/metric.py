@@ -22,9 +22,9 @@ from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, 
 from mlops_tui.worth import money
 from store.columns import read_columns
 from store.facts import Finding
+from store.written import names_file
 
 COSTS = ("false_positive", "false_negative", "true_positive", "true_negative")
-FILES = (".parquet", ".csv", ".json")
 AMOUNT = "cost of {}, per row: a number, or a column of amounts; a gain is negative."
 
 
@@ -59,13 +59,13 @@ def metric(session: Session, what: str, label: str | None, score: str | None, th
              mlops-tui metric fraud.parquet --label fraud --score p --false-positive 5 --false-negative amount
              mlops-tui metric flights-delay@challenger
     """
-    if label is None and not what.lower().endswith(FILES):
+    if label is None and not names_file(what):
         if score or weight or threshold is not None or any(amounts.values()):
             raise BadInput("A model declares its label, threshold and costs; a file needs --label.",
                            next="Of a model, give --capacity and --probabilities where you like.")
         return _of_model(session, what, capacity, probabilities=probabilities, propose=propose, preview=preview)
     if label is None:
-        raise BadInput("A file needs --label.", next="A declared model needs none.")
+        raise BadInput("A file needs --label.", next="A declared model needs none of these options.")
     file = local_path(session, what)
     if propose:
         raise BadInput("Only a declared model has a threshold to change.", next="Leave out --propose.")
