@@ -195,6 +195,8 @@ def _tied(y: Bools, s: Floats, share: Floats) -> tuple[npt.NDArray[np.intp], npt
 def _auc(y: Bools, s: Floats, share: Floats) -> tuple[float, Floats]:
     """The weighted share of pairs that are ordered rightly, and each row's influence times its share of weight (n,)."""
     order, size, (negative, positive) = _tied(y, s, share)
+    if min(negative.sum(), positive.sum()) == 0:
+        raise ValueError("only one class has any weight")
     below = (np.cumsum(negative) - negative / 2) / negative.sum()
     above = 1 - (np.cumsum(positive) - positive / 2) / positive.sum()
     value = float(positive @ below / positive.sum())
@@ -207,10 +209,13 @@ def _average_precision(y: Bools, s: Floats, share: Floats) -> tuple[float, Float
     """The weighted mean of precision at each positive, and each row's influence times its share of weight (n,)."""
     order, size, groups = _tied(y, s, share)
     positive, reached = groups[1], np.cumsum(groups[:, ::-1], axis=1)[:, ::-1]
+    if positive.sum() == 0:
+        raise ValueError("no positive row has any weight")
     flagged = reached.sum(axis=0)
-    precision = reached[1] / flagged
+    precision, gained = (np.divide(top, flagged, out=np.zeros_like(flagged), where=flagged > 0)
+                         for top in (reached[1], positive))
     value = float(positive @ precision / positive.sum())
-    added, diluted = np.cumsum(positive / flagged), np.cumsum(positive * precision / flagged)
+    added, diluted = np.cumsum(gained), np.cumsum(gained * precision)
     influence = np.empty(y.size)
     influence[order] = np.where(y[order], np.repeat(precision - value + added, size), 0.0) - np.repeat(diluted, size)
     return value, influence * share / positive.sum()
