@@ -9,6 +9,7 @@ import click
 import numpy as np
 
 from mlops_tui.analysis.advice import Advice, Situation, advised, of_classes, of_numbers
+from mlops_tui.analysis.arrays import kish
 from mlops_tui.analysis.threshold import beta_of, over_majority, row_costs
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
@@ -198,7 +199,7 @@ def _judged(asked: Asked) -> tuple[View, Priced | None]:
     facts: dict[str, Cell] = {"judge_by": advice[0].metric, "rows": n, "positives": int(labels.sum()),
                               "prevalence": situation.prevalence, "majority_share": situation.majority}
     if asked.weight is not None:
-        facts["effective_rows"] = float(asked.weight.sum() ** 2 / (asked.weight**2).sum())
+        facts["effective_rows"] = kish(asked.weight)
     facts |= _threshold_facts(asked, found)
     warned, notes = _beside_majority(asked, situation)
     facts |= warned
