@@ -38,7 +38,7 @@ SHOWN = (Column("value", digits=3), Column("low", digits=3), Column("high", digi
 
 @measure
 @click.argument("what")
-@click.option("--label", default=None, help="File: column with what turned out to be true.")
+@click.option("--label", default=None, help="File: column with what came.")
 @click.option("--prediction", default=None, help="File: column with what was decided, in the words of the label.")
 @click.option("--score", default=None, help="File: column with a score instead, decided at --threshold.")
 @click.option("--threshold", type=float, default=None, help="File: a score at or above it is a yes (1).")

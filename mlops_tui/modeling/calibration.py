@@ -43,15 +43,15 @@ class Asked:
 
 @measure(looks="preview")
 @click.argument("what")
-@click.option("--label", default=None, help="File: column of 0 and 1, true and false; with --probability, classes.")
-@click.option("--score", default=None, help="File: column with the probability of a 1.")
+@click.option("--label", default=None, help="File: column with what came: 0 and 1; with --probability, classes.")
+@click.option("--score", default=None, help="File: column with the probability of a yes.")
 @click.option("--probability", multiple=True, metavar="CLASS=COLUMN",
-              help="File, several classes: the column with the probability of each; once for every class.")
+              help="File: column with the probability of a class; once for each.")
 @click.option("--test", is_flag=True, help="Model: on the test rows of the version (challenger, else champion).")
 @click.option("--window", "length", default=None, help="Model in service: how far back, such as 7d.")
 @click.option("--monitor", default=None, help="Model in service: judge as this declared monitor does.")
 @click.option("--group", default=None, help="Column whose values are judged each (of a version: a feature).")
-@click.option("--weight", default=None, help="File: column of what each row counts.")
+@click.option("--weight", default=None, help="File: column with what each row counts. A model declares its own.")
 @click.option("--time", default=None, help="File: column by which recalibrations are fitted on earlier rows alone.")
 @click.option("--bins", type=click.IntRange(min=1), default=10, show_default=True, help="Bins of the diagram.")
 @click.option("--strategy", type=click.Choice(["uniform", "quantile"]), default="uniform", show_default=True,

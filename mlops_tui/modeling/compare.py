@@ -69,7 +69,7 @@ class Wanted:
 @click.option("--adjust", type=click.Choice(list(ADJUST)), default="holm", show_default=True,
               help="Several pairs: holm makes one false verdict improbable, bh keeps few among many.")
 @click.option("--stratified", is_flag=True, help="Bootstrap: keep the rows of each class, as drawn case by control.")
-@click.option("--weight", default=None, help="File: column with what each row counts.")
+@click.option("--weight", default=None, help="File: column with what each row counts. A model declares its own.")
 @click.option("--cluster", default=None, help="File: column that says which rows belong together and vary together.")
 @click.option("--fold", default=None, help="File: column with the fold each row was tested in, for corrected-t.")
 @click.option("--time", default=None, help="File: column with the time of each row, for diebold-mariano.")

@@ -78,17 +78,18 @@ class How:
 @click.option("--backend", type=click.Choice(list(BACKENDS)), default="loky", show_default=True,
               help="Joblib's backend; ray and dask where they are installed.")
 @click.option("--seed", type=int, default=None, help="MODEL declares its own; 0 for a file.")
-@click.option("--label", default=None, help="File: the column that is predicted.")
-@click.option("--features", default=None, help="File: the columns it is predicted from, separated by commas.")
+@click.option("--label", default=None, help="File: column with what came, which is predicted.")
+@click.option("--features", default=None, help="File: columns it is predicted from, separated by commas.")
 @click.option("--estimator", default=None, help="File: an estimator of scikit-learn, such as sklearn.svm.SVC.")
 @click.option("--params", default=None, help="File: its parameters that stay, such as '{kernel: rbf}'.")
 @click.option("--search", default=None, help="File: what is tried, '{C: [1, 10], gamma: {low: 0.01, high: 1}}'.")
 @click.option("--task", type=click.Choice(["auto", *(each.value for each in Task)]), default="auto",
-              show_default=True, help="File: what the label is.")
-@click.option("--time", default=None, help="File: the column of times; folds then walk forward.")
-@click.option("--label-end", default=None, help="File: the column of times at which the label is known.")
-@click.option("--gap", default="0s", show_default=True, help="File: training ends this long before a test.")
-@click.option("--group", default=None, help="File: the column whose values are never on both sides.")
+              show_default=True, help="File: what is predicted; auto: told by the columns.")
+@click.option("--time", default=None, help="File: column with the time of each row; folds then walk forward.")
+@click.option("--label-end", default=None, help="File: column with the time at which a row's label is known.")
+@click.option("--gap", default="0s", show_default=True,
+              help="File: training rows end this long before a test, such as 12h.")
+@click.option("--group", default=None, help="File: column whose values are never on both sides.")
 @click.option("--raw", is_flag=True, help="File: give the estimator the numbers as they are, not scaled or imputed.")
 @click.option("--prepare", "outside", default=None,
               help="File: what you do to all rows before, FILE.py:FUNCTION(features, label); is it a leak?")
