@@ -26,7 +26,7 @@ from mlops_tui.declare import duration, parse
 from mlops_tui.errors import BadInput, NotDeclared, nearest, need_extra
 from mlops_tui.kinds import Candidate
 from mlops_tui.modeling import _searchfile, _searching
-from mlops_tui.modeling._parameters import with_params
+from mlops_tui.modeling._modelfile import with_params
 from mlops_tui.modeling._searching import EDITION, Asked, Material
 from mlops_tui.modeling._training import LIBRARIES, OUTCOME, Job, code_digest, job_of, preparation, split
 from mlops_tui.modeling._training import rows as training_rows
