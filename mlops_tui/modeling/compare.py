@@ -70,7 +70,8 @@ class Wanted:
               help="Several pairs: holm makes one false verdict improbable, bh keeps few among many.")
 @click.option("--stratified", is_flag=True, help="Bootstrap: keep the rows of each class, as drawn case by control.")
 @click.option("--weight", default=None, help="File: column with what each row counts. A model declares its own.")
-@click.option("--cluster", default=None, help="File: column that says which rows belong together and vary together.")
+@click.option("--cluster", default=None, help="File: column that says which rows vary together, such as the day; of a "
+              "model, `split: together:` says so.")
 @click.option("--fold", default=None, help="File: column with the fold each row was tested in, for corrected-t.")
 @click.option("--time", default=None, help="File: column with the time of each row, for diebold-mariano.")
 @click.option("--test-share", type=click.FloatRange(min=0, min_open=True), default=None,
@@ -255,7 +256,7 @@ def _of_model(session: Session, text: str, asked: Wanted) -> View:
     names = (f"{mine.trained.subject}@{rival.version}", mine.name)
     data = Beside(" and ".join(names), {names[0]: rows.theirs, names[1]: rows.mine}, {}, rows.n)
     metric, how = chosen(data, asked.method, asked.metric or _usual(mine, asked.method), _threshold(mine, asked),
-                         data.first.weight is None)
+                         data.first.weight is None and data.first.clusters is None)
     margin = mine.model.margin if asked.margin is None else asked.margin
     asks = looks.question(metric.id, metric.threshold if metric.family is Family.DECISION
                           and metric.threshold != mine.model.threshold else None)
