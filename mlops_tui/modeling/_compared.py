@@ -22,7 +22,7 @@ from mlops_tui.analysis.significance import Judgement, Verdict, detectable, judg
 from mlops_tui.analysis.unpaired import unpaired
 from mlops_tui.errors import BadInput
 from mlops_tui.modeling._beside import Beside
-from mlops_tui.modeling._scored import need_probabilities
+from mlops_tui.modeling._labelled import need_probabilities
 from store.columns import Texts
 
 ADJUST: Mapping[str, Callable[[npt.ArrayLike], Floats]] = {"holm": holm, "bh": benjamini_hochberg, "none": np.asarray}
