@@ -18,7 +18,6 @@ from mlops_tui.analysis import (
     metrics,
     paired,
     ranking,
-    recalibration,
     weighted,
 )
 from mlops_tui.analysis.interval import Estimate, Resampling
@@ -80,7 +79,6 @@ FUNCTIONS: dict[str, tuple[Function, set[str]]] = {
     "evaluation": (lambda y, s: evaluation.evaluation(y, s, resampling=FEW), CHANCES),
     "cost_curve": (lambda y, s: cost.cost_curve(y, s, COSTS).cost, ORDER),
     "cheapest_threshold": (lambda y, s: cost.cheapest_threshold(y, s, COSTS, FEW).cost, ORDER),
-    "isotonic": (recalibration.isotonic, set()),
     "delong_test": (lambda y, s: ranking.delong_test(y, s, s), ORDER | {"three rows"}),
     "paired_bootstrap": (
         lambda y, s: paired.paired_bootstrap(metrics.METRICS["brier"], y, s, np.sqrt(np.abs(s)), FEW), CHANCES),
