@@ -172,7 +172,7 @@ def _deviance(x: float, mean: float) -> float:
 
 
 def student_sf(t: float, df: float) -> float:
-    """P(T > t) of Student's distribution with `df` degrees of freedom: the normal one for infinitely many, NaN for none.
+    """P(T > t) of Student's distribution with `df` degrees of freedom: the normal one for infinitely many, NaN for 0.
 
     Above 1,000 by Hill's transformation to a normal value (1970, Commun. ACM 13:617), whose error falls with df⁻⁶.
     """
