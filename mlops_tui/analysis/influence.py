@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
-from scipy import special
 
+from mlops_tui.analysis import tails
 from mlops_tui.analysis.answers import Answers
 from mlops_tui.analysis.arrays import Floats, kish
 from mlops_tui.analysis.interval import Interval, student_quantile, wilson_bounds
@@ -112,8 +112,8 @@ def interval(value: float, spread: float, df: float, scale: Scale, level: float 
     if scale is Scale.LOGIT:
         if not 0 < value < 1:
             return None
-        centre, reach = float(special.logit(value)), half / (value * (1 - value))
-        return Interval(float(special.expit(centre - reach)), float(special.expit(centre + reach)), "t-logit", level)
+        centre, reach = math.log(value / (1 - value)), half / (value * (1 - value))
+        return Interval(float(tails.expit(centre - reach)), float(tails.expit(centre + reach)), "t-logit", level)
     if not -1 < value < 1:
         return None
     centre, reach = math.atanh(value), half / (1 - value**2)

@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from mlops_tui.analysis import tails
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Bools, Counts, Floats, binary, finite, labelled, two_classes
 from mlops_tui.analysis.confusion import DECISIONS
@@ -206,7 +206,7 @@ def mcnemar(only_a: int, only_b: int, method: McNemar = "auto") -> tuple[float, 
     if n == 0:
         return 0.0, 1.0, f"mcnemar-{used}"
     if used in {"exact", "mid-p"}:
-        p = 2 * float(special.bdtr(fewer, n, 0.5))
+        p = 2 * tails.binomial_cdf(fewer, n, 0.5)
         if used == "mid-p":
             p -= math.exp(math.lgamma(n + 1) - math.lgamma(fewer + 1) - math.lgamma(n - fewer + 1) - n * math.log(2))
         return float(fewer), min(p, 1.0), f"mcnemar-{used}"
