@@ -219,7 +219,7 @@ def _recalibrators(found: Judged) -> Table:
                        for each in found.mended]
     return Table.of("recalibrators", rows, "recalibrator", Column("log_loss", "log loss", digits=4),
                     Column("change", digits=4), Column("low", digits=4), Column("high", digits=4),
-                    Column("ece", "ECE", digits=4), "better", "reason", title=f"Recalibrations, {on}")
+                    Column("ece", "ECE", digits=4), Column("better", worth=1), "reason", title=f"Recalibrations, {on}")
 
 
 NAMES = {"spiegelhalter": "Spiegelhalter's z", "cox": "Cox: slope 1 and intercept 0", "ece": "ECE, against chance"}
