@@ -122,7 +122,7 @@ def _of_file(file: Path, label: str, score: str, asked: Asked) -> View:
     counted: dict[str, Cell] = {"rows": data.n, "without_label": of.unlabelled, "limit": LIMIT}
     argv = (str(file), "--label", label, "--score", score)
     far = status(found, LIMIT)[0] is Status.FAIL
-    return View(title(score, found), Status.WARN if far else Status.DONE,
+    return View(title(score, found, LIMIT), Status.WARN if far else Status.DONE,
                 (*parts(found, IN_A_MODEL), view_facts(counted, found)), (Action("Evaluate", ("evaluate", *argv)),))
 
 
@@ -161,7 +161,7 @@ def _of_version(session: Session, chosen: Version, asked: Asked, *, preview: boo
         small_enough(groups, asked.group, name, MOST_GROUPS)
     found = _judged(labels, scores, uneven(answers.weight), times_of(session, chosen), groups, asked)
     stands, reason = status(found, chosen.model.ece_at_most)
-    kept = _finding(session, chosen, found, stands, title(name, found))
+    kept = _finding(session, chosen, found, stands, title(name, found, chosen.model.ece_at_most))
     if not preview:
         session.ledger.append(kept)
     counted: dict[str, Cell] = {"version": trained.version, "candidate": trained.candidate, "rows": found.n,

@@ -179,7 +179,8 @@ def _looked(session: Session, chosen: Version) -> list[Text]:
 def _criteria(rows: Sequence[Row]) -> list[Table]:
     if not rows:
         return []
-    why = () if all(row["verdict"] == "met" for row in rows) else ("reason",)
+    bare = any(row["low"] is None or row["verdict"] == "too few rows" for row in rows)
+    why = (Column("reason", worth=-1),) if bare else ()  # else it repeats what stands beside it
     return [Table.of("criteria", rows, "metric", Column("limit", digits=4), Column("value", digits=4),
                      Column("low", digits=4), Column("high", digits=4), "verdict", *why, title="Criteria")]
 

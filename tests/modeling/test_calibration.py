@@ -259,3 +259,18 @@ def test_rows_that_cannot_be_judged_are_refused_by_what_is_wrong(tmp_path: Path,
     assert outcome.exit == 2
     assert outcome.error is not None
     assert said in outcome.error["what"]
+
+
+def test_within_the_limit_is_not_said_to_be_right(tmp_path: Path) -> None:
+    draw = np.random.default_rng(11)
+    share = draw.uniform(0.2, 0.8, 60_000)
+    late = draw.random(share.size) < share
+    near = written(tmp_path / "near.parquet", late=late, p=share - 0.02)
+    outcome = run(near, "p")
+    assert outcome.view.status is Status.DONE
+    assert "points on average, within the 5 points that are allowed, though more than chance alone gives (up to " in (
+        outcome.view.title)
+    far = run(written(tmp_path / "far.parquet", late=late, p=share - 0.15), "p")
+    assert far.view.status is Status.WARN
+    assert "more than the 5 points that are allowed, and more than chance alone gives" in far.view.title
+    assert "perhaps" not in far.view.title
