@@ -1,7 +1,7 @@
 """What versions of a model scored without having been fitted on it: one on its own test rows, two on the same rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from mlops_tui import pointintime
 from mlops_tui.analysis.answers import Answers, Task
-from mlops_tui.analysis.paired import FEW_CLUSTERS
 from mlops_tui.errors import NotFound
 from mlops_tui.kinds import Model
 from mlops_tui.session import Session
@@ -24,21 +23,12 @@ TEST, LOG = "the champion's own test rows", "the prediction log"
 
 @dataclass(frozen=True)
 class Shared:
-    """Test rows of a version that a champion answered too: what both answered, and where the latter is from.
-
-    `day` (n,) is the local day of each row.
-    """
+    """Test rows of a version that a champion answered too: what both answered, and where the latter is from."""
 
     mine: Answers
     theirs: Answers
     source: str = ""
     data: tuple[str, ...] = ()
-    day: npt.NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype=np.str_))
-
-    @property
-    def together(self) -> npt.NDArray[Any] | None:
-        """What rows vary together by; see `together`."""
-        return together(self.day)
 
     @property
     def n(self) -> int:
@@ -52,13 +42,6 @@ class Shared:
     def one_class(self) -> bool:
         """Whether all labels are equal, so that nothing can be told apart."""
         return self.n == 0 or bool((self.mine.label == self.mine.label[0]).all())
-
-
-def together(day: npt.NDArray[Any]) -> npt.NDArray[Any] | None:
-    """The days (n,) of rows as their clusters: what befalls a day befalls all its rows, so that they tell less than so
-    many independent ones. None where the days are too few to know how much they vary: then each row stands for itself.
-    """
-    return day if np.unique(day).size >= FEW_CLUSTERS else None
 
 
 def kept(session: Session, dataset: str, snapshot: str) -> Manifest | None:
@@ -128,7 +111,7 @@ def shared(session: Session, model: Model, trained: Trained, champion: Trained) 
         classes = (*own, *(each for each in theirs.classes if each not in own))
         found.append(Shared(_answers(task, rows, "mine", own, classes),
                             _answers(task, rows, "theirs", theirs.classes, classes), theirs.source,
-                            (scores.id, theirs.snapshot), np.ma.getdata(rows["day"]).astype(np.str_)))
+                            (scores.id, theirs.snapshot)))
     return max(found, key=lambda each: each.n, default=Shared(nothing, nothing))
 
 
@@ -147,7 +130,7 @@ def _unseen(session: Session, model: Model, champion: Trained) -> list[_Unseen]:
     found: list[_Unseen] = []
     scores, _ = scores_of(session, model, champion)
     if scores is not None:
-        query = f"SELECT * EXCLUDE (label, weight, day) FROM ({_test_rows(session, model, champion, scores, 'theirs')})"
+        query = f"SELECT * EXCLUDE (label, weight) FROM ({_test_rows(session, model, champion, scores, 'theirs')})"
         found.append(_Unseen(TEST, scores.id, query, [], _classes(champion, scores)))
     log = session.current(f"{champion.subject}.predictions")
     if log is not None:
@@ -198,15 +181,13 @@ _LABEL = {Task.BINARY: "CAST({} AS TINYINT)", Task.MULTICLASS: "CAST({} AS VARCH
 
 
 def _test_rows(session: Session, model: Model, trained: Trained, scores: Manifest, name: str = "mine") -> str:
-    """SQL: one row for each test row of a version, with key, label, weight, day and the columns NAME_0 … of its answer.
-    """
+    """SQL: one row for each test row of a version, with key, label, weight and the columns NAME_0 … of its answer."""
     candidate, classes = trained.candidate, _classes(trained, scores)
     columns = [f"{candidate}:{each}" for each in classes] or [candidate]
     given = ", ".join(f"{quote(column)} AS {name}_{number}" for number, column in enumerate(columns))
     weight = "CAST(weight AS DOUBLE)" if trained.detail.get("weight") and "weight" in scores.columns else "NULL"
     label = _LABEL[task_of(trained)].format(quote(model.label.column))
-    day = f"strftime(timezone('{session.declared().zone}', CAST({quote(model.split.time)} AS TIMESTAMPTZ)), '%Y-%m-%d')"
-    return (f"SELECT {_names(session, model)}, {label} AS label, {weight} AS weight, {day} AS day, {given} "
+    return (f"SELECT {_names(session, model)}, {label} AS label, {weight} AS weight, {given} "
             f"FROM {session.data().scan(scores)}")
 
 

@@ -105,7 +105,7 @@ def _lead(session: Session, case: gates.Case, trained: Trained,
         return None, rows.n, f"{said}: {how}", way
     metric = _metric(trained, case)
     try:
-        found = contrast(metric, rows.mine, rows.theirs, cluster=rows.together)
+        found = contrast(metric, rows.mine, rows.theirs)
     except ValueError as problem:
         return None, rows.n, str(problem), ()
     return found if metric.higher_is_better else turned(found), rows.n, found.reason, ()

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -39,7 +38,7 @@ class Question:
     adjust: str = "holm"
     looks: int = 1
     stratified: bool = False
-    cluster: npt.NDArray[Any] | None = None
+    cluster: Texts | None = None
     fold: Texts | None = None
 
     @property

@@ -30,7 +30,7 @@ MOST_CLASSES = 50
 FEWEST = 10  # rows to fit on or to test on
 LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "skops")
 PREPARING_EDITION = 1  # counts up when the same steps give other values
-LADDER_EDITION = 2  # counts up when the baselines, or the verdict on them, change, so that models are judged anew
+LADDER_EDITION = 1  # counts up when the baselines change, so that models are judged anew
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlops_tui.analysis.answers import Answers, Task
@@ -23,7 +21,6 @@ from mlops_tui.kinds import Candidate, Model
 from mlops_tui.limits import USUAL
 from mlops_tui.modeling._training import OUTCOME, WEIGHT, Job, Parts, Rows, preparation, split
 from mlops_tui.phases import Phases, Use, mark
-from mlops_tui.rivals import together
 from mlops_tui.session import Session
 from mlops_tui.view import finite
 from mlops_tui.workers import Child, answers, lines
@@ -76,9 +73,8 @@ def trial(session: Session, rows: Rows, folder: Path, job: Job, candidates: Mapp
                            given.values())
         values = dict(zip(given, found, strict=True))
     rungs = [name for name in models if name not in candidates]
-    days = together(_days(session, table[job.model.split.time]))
     contrasts = {name: [_contrast(metrics[0], {each: (given[each], values[each]) for each in (name, rung)},
-                                  scale, len(candidates), days)
+                                  scale, len(candidates))
                         for rung in rungs] for name in candidates}
     first = told[0]
     return Trial(job, rows, parts, models, first["inputs"], first["reads"], first["prepared"], stored.id, given,
@@ -207,23 +203,21 @@ def estimated(metric: Metric, given: Answers, scale: float | None) -> Estimate:
 
 
 def _contrast(metric: Metric, pair: Mapping[str, tuple[Answers, Mapping[str, Estimate]]],
-              scale: float | None, candidates: int = 1, days: npt.NDArray[Any] | None = None) -> dict[str, Any]:
+              scale: float | None, candidates: int = 1) -> dict[str, Any]:
     """The candidate's lead on one baseline over the same rows, and what the one judgement of differences says of it.
 
     Being better than every rung needs no correction for their number: a candidate passes only where each of the tests
     rejects, so that it passes wrongly no more often than one of them does (intersection-union: Berger 1982,
     Technometrics 24:295). Each of the `candidates` is a look at the same test rows, and its verdict pays for all.
-    Rows of one of the `days` (n,) vary together.
     """
     (candidate, _), (baseline, _) = pair.values()
     rung = list(pair)[1]
-    about = {"baseline": rung, "metric": metric.id, **({"days": np.unique(days).size} if days is not None else {})}
+    about = {"baseline": rung, "metric": metric.id}
     unknown = next((found[metric.id].reason for _, found in pair.values() if found[metric.id].value is None), "")
     if unknown:
         return about | {"estimate": None, "low": None, "high": None, "p_value": None, "method": "",
                         "verdict": str(Verdict.INCONCLUSIVE), "reason": unknown}
-    lead: Contrast = contrast(METRICS["mae"] if metric.id == MASE.id else metric, candidate, baseline,
-                              cluster=days)
+    lead: Contrast = contrast(METRICS["mae"] if metric.id == MASE.id else metric, candidate, baseline)
     # `verdict` speaks about the second model: where the baseline is worse, the candidate is better
     said = verdict(lead, metric.higher_is_better, looks=candidates)
     turned = {Verdict.WORSE: Verdict.BETTER, Verdict.BETTER: Verdict.WORSE}.get(said, said)
@@ -231,13 +225,6 @@ def _contrast(metric: Metric, pair: Mapping[str, tuple[Answers, Mapping[str, Est
     return about | {**{key: finite(value / unit if value is not None else None) for key, value in (
         ("estimate", lead.estimate), ("low", lead.low), ("high", lead.high))}, "p_value": finite(lead.p_value),
         "method": lead.method, "verdict": str(turned), "reason": lead.reason}
-
-
-def _days(session: Session, times: pa.ChunkedArray) -> npt.NDArray[Any]:
-    """The local day of each time, (n,)."""
-    aware = times if times.type.tz else pc.assume_timezone(times, "UTC")
-    local = pc.local_timestamp(aware.cast(pa.timestamp("us", str(session.declared().zone))))
-    return np.asarray(local.cast(pa.date32(), safe=False).to_numpy())
 
 
 def as_json(measured: Mapping[str, Estimate]) -> dict[str, Any]:

@@ -262,17 +262,15 @@ def _of_model(session: Session, text: str, asked: Wanted) -> View:
     rival, rows = _beside(session, mine, asked.against)
     names = (f"{mine.trained.subject}@{rival.version}", mine.name)
     data = Beside(" and ".join(names), {names[0]: rows.theirs, names[1]: rows.mine}, {}, rows.n)
-    alone = asked.method == "delong" or asked.method in FORMS  # asked for by name, and knows of no clusters
-    cluster = None if alone else rows.together
     metric, how = chosen(data, asked.method, asked.metric or _usual(mine, asked.method), _threshold(mine, asked),
-                         data.first.weight is None and cluster is None)
+                         data.first.weight is None)
     margin = mine.model.tolerance if asked.margin is None else asked.margin
     asks = looks.question(metric.id, metric.threshold if metric.family is Family.DECISION
                           and metric.threshold != mine.model.threshold else None)
     judged, other = (rival, mine.trained) if mine.serves else (mine.trained, rival)  # the same question, turned about
     look = looks.Look(judged.version, asks, "" if _serves(mine, other) else other.version)
     known = _looks(session, mine, look)
-    found = compared(data, Question(metric, how, margin, asked.adjust, max(len(known), 1), asked.stratified, cluster))
+    found = compared(data, Question(metric, how, margin, asked.adjust, max(len(known), 1), asked.stratified))
     if asked.preview and (look.rival or look.question != looks.asked_in_training(judged)):
         raise BadInput("Another question of the same test rows is a look that is counted.",
                        next="Leave out --preview, or --metric, --threshold and --against.")
@@ -281,11 +279,8 @@ def _of_model(session: Session, text: str, asked: Wanted) -> View:
     told: dict[str, Cell] = {"champion" if _serves(mine, rival) else "rival": rival.version,
                              "version": mine.trained.version, "source": rows.source, "data": rows.data,
                              "looks": max(len(known), 1)}
-    shared = [Text("Rows of one day are taken for independent here, which they are not: the gate counts by day.")] * (
-        alone and rows.together is not None)
     few = [Text(f"Only {rows.n} rows were scored by both; the gate asks for {gates.FEWEST}.")] * (rows.n < gates.FEWEST)
-    notes = (*_looked(mine, known, found), *shared, *few)
-    return View(title(found), Status.DONE, (Facts(told), *parts(found, data, notes)), (
+    return View(title(found), Status.DONE, (Facts(told), *parts(found, data, [*_looked(mine, known, found), *few])), (
         *(Action(f"Evaluate {name}", ("evaluate", name)) for name in reversed(names)),
         *([Action("Is it calibrated?", ("calibration", mine.name))] if data.task is Task.BINARY else []),
         *([] if mine.serves else [Action("Promote it", ("promote", mine.name))])))

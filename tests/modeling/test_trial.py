@@ -13,7 +13,6 @@ from mlops_tui.declare import parse
 from mlops_tui.kinds import Model
 from mlops_tui.modeling import _training
 from mlops_tui.modeling._trial import MASE, _contrast, estimated, metrics_of, placed
-from mlops_tui.rivals import together
 
 PLAIN = """
 task: TASK
@@ -41,11 +40,11 @@ def key_of(declared: Model, monkeypatch: pytest.MonkeyPatch) -> list[Any]:
 
 def test_the_key_of_what_could_be_declared_before_is_as_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
     """Name, rows, estimator, factory, params, code, test, gap, seed, ladder, threshold, criteria, libraries: versions
-    that were trained then are not trained again, unless the verdict on the ladder is another one now."""
+    that were trained then are not trained again."""
     declared = model("binary", "criteria: [{metric: roc_auc, at_least: 0.7}]\nowner: ana\nslices: [z]\n")
     found = key_of(declared, monkeypatch)
     assert found[:5] == ["m", "abc", "sklearn.linear_model.Ridge", "", {"alpha": 2}]
-    assert found[5:12] == ["", declared.split.test, declared.split.gap, 7, _training.LADDER_EDITION, 0.5, ["roc_auc"]]
+    assert found[5:12] == ["", declared.split.test, declared.split.gap, 7, 1, 0.5, ["roc_auc"]]
     assert len(found) == 13
 
 
@@ -107,28 +106,3 @@ def test_a_lead_on_a_baseline_is_paid_for_every_candidate_that_was_tried() -> No
     assert 0.015 < alone["p_value"] < 0.025
     assert alone["p_value"] == fifth["p_value"], "the history keeps what was found; whoever judges pays"
     assert (alone["verdict"], fifth["verdict"]) == ("better", "inconclusive")
-
-
-def beaten(days: int, rng: np.random.Generator) -> tuple[str, str]:
-    """The verdicts on a rung that is as good, on rows that share each day's luck: each row for itself, and by day."""
-    day = np.repeat(np.arange(days), 40)
-    label, luck = rng.normal(size=day.size), rng.normal(size=(2, days))
-    pair = {name: (given := Answers(Task.REGRESSION, label, label + luck[number][day] + rng.normal(size=day.size)),
-                   {"rmse": measured(METRICS["rmse"], given)}) for number, name in enumerate(("mine", "rung"))}
-    alone, by_day = (_contrast(METRICS["rmse"], pair, None, 1, each) for each in (None, together(day)))
-    return str(alone["verdict"]), str(by_day["verdict"])
-
-
-def test_the_rows_of_a_day_are_no_independent_witnesses() -> None:
-    """Two models alike: by day they are told apart in 5 % of 400 draws (7.2 %: two of its deviations), by row far more.
-    """
-    rng = np.random.default_rng(0)
-    found = np.array([beaten(30, rng) for _ in range(400)]) != "inconclusive"
-    alone, by_day = found.mean(axis=0)
-    assert alone > 0.4
-    assert by_day <= 0.072
-
-
-def test_too_few_days_to_know_how_they_vary_are_not_counted_by() -> None:
-    assert together(np.repeat(np.arange(19), 50)) is None
-    assert together(np.repeat(np.arange(20), 50)) is not None
