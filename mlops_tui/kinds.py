@@ -480,12 +480,16 @@ class Candidate:
 class Split:
     """The last `test` of time is the test. `season`: the span after which a regression's outcomes recur.
 
+    Rows whose times lie in the same span of `together` vary together, as the flights of a stormy day do: intervals and
+    verdicts count spans, not rows. 0s: rows are independent.
+
     `series`: the columns whose values tell time series apart; the model's key without its time where none are given.
     """
 
     time: str
     gap: timedelta = timedelta(0)
     test: timedelta = timedelta(days=30)
+    together: timedelta = timedelta(days=1)
     season: timedelta | None = None
     series: tuple[str, ...] = ()
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Floats
+from mlops_tui.analysis.clustered import reckoned
 from mlops_tui.analysis.folds import diebold_mariano, naive_t
 from mlops_tui.analysis.influence import shares
 from mlops_tui.analysis.interval import Contrast, Estimate, Resampling
@@ -83,7 +84,7 @@ def compared(data: Beside, question: Question) -> Compared:
         if question.fold is not None:
             models, contrasts, notes = _by_fold(data, question.metric, question.fold)
         else:
-            models = {name: measured(question.metric, each) for name, each in data.models.items()}
+            models = {name: reckoned(question.metric, each) for name, each in data.models.items()}
             undefined = next((each for each in models.values() if each.value is None), None)
             if undefined is not None:
                 raise ValueError(f"{question.metric.id} is undefined: {undefined.reason}")
@@ -205,12 +206,14 @@ WHY = {
 }
 
 
-def why(question: Question, paired: bool = True) -> str:
-    """Which method was used, and why, in a sentence."""
+def why(question: Question, paired: bool = True, together: int = 0) -> str:
+    """Which method was used, and why; `together`: how many groups of rows that vary together were counted."""
     used = "unpaired" if not paired else "mcnemar" if question.method in FORMS else question.method
     said = WHY[used].format(metric=question.metric.id)
     if question.cluster is not None:
         said += f" Rows that belong together count as one: {np.unique(question.cluster).size:,} clusters."
+    elif together:
+        said += f" Rows of one span of time vary together and count as one: {together:,} of them (`split: together:`)."
     return said
 
 

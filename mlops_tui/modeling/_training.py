@@ -30,7 +30,7 @@ MOST_CLASSES = 50
 FEWEST = 10  # rows to fit on or to test on
 LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "skops")
 PREPARING_EDITION = 1  # counts up when the same steps give other values
-LADDER_EDITION = 1  # counts up when the baselines change, so that models are judged anew
+LADDER_EDITION = 2  # counts up when baselines or verdicts on them change, so that models are judged anew
 
 
 @dataclass(frozen=True)
@@ -267,6 +267,7 @@ def candidate_key(job: Job, made: Rows, candidate: Candidate, code: str) -> str:
     later = {"task": "" if job.model.task == "binary" else job.model.task, "classes": list(job.model.label.classes),
              "weight": job.model.weight, "season": split.season, "series": list(split.series),
              "steps": [asdict(each) for each in candidate.steps], "calibrate": candidate.calibrate,
+             "together": "" if split.together == timedelta(days=1) else str(split.together),
              "stopping": candidate.stopping and asdict(candidate.stopping)}
     return _digest([job.name, made.rows.id, candidate.estimator, candidate.factory, dict(candidate.params),
                     code if candidate.factory else "", split.test, split.gap, job.model.seed, LADDER_EDITION,

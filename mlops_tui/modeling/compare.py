@@ -263,7 +263,7 @@ def _of_model(session: Session, text: str, asked: Wanted) -> View:
     names = (f"{mine.trained.subject}@{rival.version}", mine.name)
     data = Beside(" and ".join(names), {names[0]: rows.theirs, names[1]: rows.mine}, {}, rows.n)
     metric, how = chosen(data, asked.method, asked.metric or _usual(mine, asked.method), _threshold(mine, asked),
-                         data.first.weight is None)
+                         data.first.weight is None and data.first.clusters is None)
     margin = mine.model.tolerance if asked.margin is None else asked.margin
     asks = looks.question(metric.id, metric.threshold if metric.family is Family.DECISION
                           and metric.threshold != mine.model.threshold else None)

@@ -1,10 +1,12 @@
 """How good a model is: its metrics with intervals, on the whole and by slice, judged by its criteria."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import click
+import numpy as np
 
 from mlops_tui import looks
 from mlops_tui.analysis.answers import Answers, Task
@@ -63,6 +65,8 @@ class Wanted:
 @click.option("--probability", multiple=True, metavar="CLASS=COLUMN",
               help="File: column with the probability of a class; once for each.")
 @click.option("--weight", default=None, help="File: column with what each row counts. A model declares its own.")
+@click.option("--cluster", default=None, help="File: column that says which rows vary together, such as the day; of a "
+              "model, `split: together:` says so.")
 @click.option("--task", type=click.Choice(["auto", *(each.value for each in Task)]), default="auto", show_default=True,
               help="File: what is predicted; auto: told by the columns.")
 @click.option("--threshold", type=float, default=None,
@@ -72,7 +76,8 @@ class Wanted:
 @click.option("--picture", multiple=True, type=click.Choice(["all", *DRAWN]), help="Draw these, or all there are.")
 @click.option("--preview", is_flag=True, help="Model: only look; nothing is recorded.")
 def evaluate(session: Session, what: str, label: str | None, score: str | None, prediction: str | None,
-             probability: tuple[str, ...], weight: str | None, task: str, threshold: float | None,
+             probability: tuple[str, ...], weight: str | None, cluster: str | None, task: str,
+             threshold: float | None,
              group: tuple[str, ...], picture: tuple[str, ...], preview: bool) -> View:
     """Evaluate WHAT: the answers in a file against its labels, or MODEL[@VERSION] on the test rows it has not seen.
 
@@ -86,12 +91,12 @@ def evaluate(session: Session, what: str, label: str | None, score: str | None, 
              mlops-tui evaluate flights-delay@challenger --group carrier
     """
     wanted = Wanted(threshold, tuple(dict.fromkeys(group)), picture)
-    if not _is_file(what, label, (score, prediction, *probability, weight)):
+    if not _is_file(what, label, (score, prediction, *probability, weight, cluster)):
         if task != "auto":
             raise BadInput("The task of a model is declared.", next="Leave out --task.")
         return _of_model(session, what, wanted, preview=preview)
     asked = Asked(str(label), score, prediction, _columns(probability), weight, None if task == "auto" else Task(task))
-    return _of_file(local_path(session, what), asked, wanted)
+    return _of_file(local_path(session, what), asked, wanted, cluster)
 
 
 def _is_file(what: str, label: str | None, answered_by: Sequence[str | None]) -> bool:
@@ -117,11 +122,14 @@ def _columns(probability: Sequence[str]) -> Mapping[str, str]:
     return found
 
 
-def _of_file(file: Path, asked: Asked, wanted: Wanted) -> View:
-    data = answered(file, asked, wanted.groups)
-    for name, values in data.texts.items():
+def _of_file(file: Path, asked: Asked, wanted: Wanted, cluster: str | None) -> View:
+    data = answered(file, asked, (*wanted.groups, *([cluster] if cluster else [])))
+    columns = {name: data.texts[name] for name in wanted.groups}
+    for name, values in columns.items():
         small_enough(values, name, data.where, MOST)
-    found = _evaluated(data.answers, 0.5 if wanted.threshold is None else wanted.threshold, "", data.texts, data.where)
+    together = np.unique(data.texts[cluster], return_inverse=True)[1] if cluster else None
+    found = _evaluated(replace(data.answers, together=together), 0.5 if wanted.threshold is None else wanted.threshold,
+                       "", columns, data.where, f"values of {cluster}" if cluster else "")
     name = asked.score or asked.prediction or "probabilities"
     told_of = {"score": name, **facts(found), "without_label": data.unlabelled,
                **({"without_weight": data.weightless} if data.weightless else {})}
@@ -133,9 +141,9 @@ def _of_file(file: Path, asked: Asked, wanted: Wanted) -> View:
 
 
 def _evaluated(answers: Answers, threshold: float, deciding: str, columns: Mapping[str, Texts],
-               where: str) -> Evaluated:
+               where: str, unit: str) -> Evaluated:
     try:
-        return evaluated(answers, threshold, deciding, columns)
+        return evaluated(answers, threshold, deciding, columns, unit)
     except ValueError as problem:
         raise BadInput(f"{str(problem)[0].upper()}{str(problem)[1:]}.", where=where,
                        next="Choose more rows, or another --weight.") from problem
@@ -159,7 +167,8 @@ def _of_model(session: Session, text: str, wanted: Wanted, *, preview: bool) -> 
     columns, left_out = columns_of(session, chosen, wanted.groups)
     for column, values in columns.items():
         small_enough(values, column, name, MOST)
-    found = _evaluated(answers, chosen.model.threshold, chosen.deciding, columns, name)
+    unit = "days" if chosen.model.split.together == timedelta(days=1) else "spans of time"
+    found = _evaluated(answers, chosen.model.threshold, chosen.deciding, columns, name, unit)
     rows = judged(session, chosen, found)
     met = f", {sum(row['verdict'] == 'met' for row in rows)} of {len(rows)} criteria met" if rows else ""
     said = _sentence(f"{title(name, found)}{met}", found, classified(session))

@@ -510,3 +510,77 @@ def test_a_version_of_several_classes_is_calibrated_class_by_class(
         assert row["predicted"] == pytest.approx(share)
         assert row["observed"] == pytest.approx((label == row["class"]).mean())
     assert "calibrated as far as these rows can tell" in found["title"]
+
+
+# -- rows of a day vary together ------------------------------------------------------------------------------------
+
+
+def of_days(session: Session, seed: int, skill: float) -> Manifest:
+    """Scores on 30 days of test rows, on each of which more or less happens than scores know."""
+    ids = np.arange(ROWS)
+    day = np.random.default_rng(7).normal(size=30)[ids % 30]
+    label = np.random.default_rng(8).random(ROWS) < 1 / (1 + np.exp(1 - day))
+    score = np.clip(0.25 + skill * (label - 0.25) + np.random.default_rng(seed).normal(0, 0.1, ROWS), 0, 1)
+    connection = session.data().connect()
+    connection.register("scores", {"id": ids, "late": label, "logistic": score})
+    query = "SELECT *, TIMESTAMPTZ '2013-05-01 12:00-04' + to_days(CAST(id % 30 AS INT)) AS sched_dep FROM scores"
+    return session.data().write(f"{MODEL}.scores", query, sort=("sched_dep", "id"), connection=connection)
+
+
+@pytest.fixture
+def month(session: Callable[..., Session], made: Any) -> Session:
+    opened = session("ana")
+    rows, detail = training(opened).id, {"metric": "roc_auc", "trained_to": "2013-04-30T00:00:00+00:00",
+                                         "test_from": "2013-05-01T00:00:00+00:00"}
+    opened.ledger.append(
+        made.trained("1", scores=of_days(opened, 1, 0.12).id, training=rows, detail=detail),
+        Promotion(subject=MODEL, version="1", previous="", approval="", evidence=""),
+        made.trained("2", scores=of_days(opened, 2, 0.2).id, training=rows, detail=detail))
+    return opened
+
+
+def with_days(session: Session, path: Path) -> Path:
+    """As `exported`, with the local day of each row."""
+    lake = session.data()
+    first, second = (lake.scan(lake.manifest(f"{MODEL}.scores", entry.fact.scores))
+                     for entry in session.ledger.entries("trained") if isinstance(entry.fact, Trained))
+    lake.connect().execute(
+        "COPY (SELECT id, a.late, a.logistic AS v1, b.logistic AS v2, strftime(timezone('America/New_York', "
+        f"a.sched_dep), '%Y-%m-%d') AS day FROM {first} a JOIN {second} b USING (id) ORDER BY id) TO '{path}'")
+    return path
+
+
+def test_intervals_and_verdicts_of_a_version_count_days_as_those_of_a_file_count_clusters(month: Session,
+                                                                                          tmp_path: Path) -> None:
+    file, ana = with_days(month, tmp_path / "rows.parquet"), at_the_terminal(month)
+    mine = document(ana.perform(("evaluate", f"{MODEL}@2", "--preview")))
+    asked = ("evaluate", str(file), "--label", "late", "--score", "v2")
+    theirs, plain = document(ana.perform((*asked, "--cluster", "day"))), document(ana.perform(asked))
+    assert mine["tables"]["metrics"] == theirs["tables"]["metrics"]
+    assert "on 3,000 rows of 30 days" in mine["title"]
+    assert "on 3,000 rows of 30 values of day" in theirs["title"]
+    wide, narrow = ({row["metric"]: row["high"] - row["low"] for row in each["tables"]["metrics"]["rows"]}
+                    for each in (mine, plain))
+    assert wide["brier"] > 2 * narrow["brier"], "days differ more than their rows do"
+    [pair] = document(ana.perform(("compare", MODEL)))["tables"]["pairs"]["rows"]
+    [other] = document(ana.perform(("compare", str(file), "--label", "late", "--scores", "v1,v2", "--cluster", "day")))[
+        "tables"]["pairs"]["rows"]
+    assert {key: pair[key] for key in ("estimate", "low", "high", "p_value")} == {
+        key: other[key] for key in ("estimate", "low", "high", "p_value")}
+
+
+def test_rows_that_are_declared_independent_are_counted(month: Session, tmp_path: Path) -> None:
+    file = with_days(month, tmp_path / "rows.parquet")
+    declare(month, "split: {", "split: {together: 0s, ")
+    ana = at_the_terminal(month)
+    mine = document(ana.perform(("evaluate", f"{MODEL}@2", "--preview")))
+    theirs = document(ana.perform(("evaluate", str(file), "--label", "late", "--score", "v2")))
+    assert mine["tables"]["metrics"] == theirs["tables"]["metrics"]
+    assert "days" not in mine["title"]
+
+
+def test_of_a_few_days_rows_are_counted_and_it_says_so(ana: Session) -> None:
+    shown = ana.perform(("evaluate", f"{MODEL}@2", "--preview")).view
+    assert "Only 3 days: too few to tell how much they vary" in " ".join(
+        part.body for part in shown.parts if isinstance(part, Text))
+    assert "of 3 days" not in shown.title
