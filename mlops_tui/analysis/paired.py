@@ -121,7 +121,7 @@ def linear_t(metric: Metric, a: Answers, b: Answers, level: float = 0.95,
     if np.abs(moved).max() <= ROUNDED * max(np.abs(moved_a).max(), np.abs(moved_b).max()):
         same = bool(np.isclose(value_a, value_b, rtol=ROUNDED, atol=0))
         return _no_spread(0.0 if same else estimate, same, "t")
-    reason = too_uneven(checked(a))
+    reason = too_uneven(shares(checked(a)))
     if reason:
         return Contrast(estimate, None, None, None, None, "t", reason)
     if cluster is not None:

@@ -13,7 +13,7 @@ from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.cost import Costs
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
-from mlops_tui.modeling._answered import Asked, answered
+from mlops_tui.modeling._answered import Asked, answered, by_class
 from mlops_tui.modeling._evaluated import (
     Evaluated,
     classes_table,
@@ -35,15 +35,15 @@ from mlops_tui.modeling._heldout import (
     small_enough,
     version,
 )
+from mlops_tui.modeling._labelled import need_probabilities
 from mlops_tui.modeling._pictures import FIRST, PICTURES, costs
-from mlops_tui.modeling._scored import need_probabilities
 from mlops_tui.moments import told
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Column, Facts, Part, Row, Status, Table, Text, View, worst
 from mlops_tui.worth import money
 from store.columns import Texts
+from store.written import names_file
 
-FILES = (".parquet", ".csv", ".json")
 MOST = 1000   # groups: a column with more is no grouping
 DRAWN = (*(name for each in PICTURES.values() for name in each), "cost")
 
@@ -95,31 +95,17 @@ def evaluate(session: Session, what: str, label: str | None, score: str | None, 
         if task != "auto":
             raise BadInput("The task of a model is declared.", next="Leave out --task.")
         return _of_model(session, what, wanted, preview=preview)
-    asked = Asked(str(label), score, prediction, _columns(probability), weight, None if task == "auto" else Task(task))
+    asked = Asked(str(label), score, prediction, by_class(probability), weight, None if task == "auto" else Task(task))
     return _of_file(local_path(session, what), asked, wanted, cluster)
 
 
 def _is_file(what: str, label: str | None, answered_by: Sequence[str | None]) -> bool:
     """Whether WHAT is a file, which needs a label; a declared model has no such options."""
-    named = Path(what).suffix.lower() in FILES or label is not None or any(answered_by)
+    named = names_file(what) or label is not None or any(answered_by)
     if named and label is None:
         raise BadInput("A file needs --label, and what the model answered: --score, --prediction or --probability.",
-                       next="A declared model needs none of them.")
+                       next="A declared model needs none of these options.")
     return named
-
-
-def _columns(probability: Sequence[str]) -> Mapping[str, str]:
-    """Column by class of `CLASS=COLUMN`; the last = divides, for a class may hold one."""
-    found: dict[str, str] = {}
-    for each in probability:
-        name, separator, column = each.rpartition("=")
-        if not separator or not name or not column:
-            raise BadInput(f"'{each}' is no CLASS=COLUMN.", where="--probability",
-                           next="Write --probability cat=p_cat.")
-        if name in found:
-            raise BadInput(f"The class '{name}' is given twice.", where="--probability", next="Give each class once.")
-        found[name] = column
-    return found
 
 
 def _of_file(file: Path, asked: Asked, wanted: Wanted, cluster: str | None) -> View:

@@ -7,7 +7,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.metrics import METRICS, linear, measured, metrics_of
-from mlops_tui.analysis.multiclass import by_class
+from mlops_tui.analysis.multiclass import by_class, cells
 
 rng = np.random.default_rng(5)
 N, K = 400, 4
@@ -121,3 +121,9 @@ def test_what_is_no_class_or_no_probability_is_refused() -> None:
                                ([0, 1], [0, -1], "a class is the number")):
         with pytest.raises(ValueError, match=said):
             measured(METRICS["log_loss"], Answers(Task.MULTICLASS, np.array(label), np.array(given), CLASSES))
+
+
+def test_cells_of_weighted_rows_are_scikit_learns() -> None:
+    weight = np.random.default_rng(3).random(LABEL.size)
+    found = cells(Answers(Task.MULTICLASS, LABEL, DECIDED, CLASSES, weight))
+    assert found == pytest.approx(sk.confusion_matrix(LABEL, DECIDED, sample_weight=weight / weight.sum()))

@@ -285,7 +285,8 @@ def test_weights_count_and_their_effective_number_is_said(numbers: Path) -> None
     assert found["tables"]["pairs"]["rows"][0]["estimate"] == pytest.approx(np.average(gap, weights=weight))
     assert found["facts"]["effective_rows"] == pytest.approx(weight.sum() ** 2 / (weight**2).sum(), abs=0.1)
     expect_refusal(of_numbers(numbers, "--weight", "zero"), "is 0 in every labelled row")
-    expect_refusal(of_numbers(numbers, "--weight", "negative"), "is negative: -1", where="row 7 (from 0)")
+    expect_refusal(of_numbers(numbers, "--weight", "negative"), "is negative in 1 row, the first is -1",
+                   where="row 7 (from 0)")
     expect_refusal(run(numbers, "--weight", "heavy", "--method", "mcnemar", label="kind", scores="one,two"),
                    "it knows no weights and no clusters", "--method")
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlops_tui.analysis import answers
 from mlops_tui.commands import Outcome
 from mlops_tui.governance._evidence import case_of, evidence
 from mlops_tui.render.json import as_json
@@ -120,6 +121,22 @@ def test_the_version_is_beside_the_champion_as_two_columns_of_a_file_would_be(an
 def test_the_comparison_is_the_one_that_the_gate_is_judged_by(ana: Session) -> None:
     [pair] = document(ana.perform(("compare", MODEL)))["tables"]["pairs"]["rows"]
     assert pair["verdict"] == "better"
+    rows = ana.perform(("promote", MODEL)).view.table("gate").rows
+    [detail] = [str(row["detail"]) for row in rows if row["item"] == "no_worse_than_champion"]
+    assert detail.startswith(f"lead on 1: {-pair['estimate']:+.4f} [{-pair['margin_high']:+.4f}, "
+                             f"{-pair['margin_low']:+.4f}] at 95 % after 2 looks")
+
+
+def test_where_days_are_enough_the_gate_and_the_comparison_count_by_day(
+        ana: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows here are of three days, and for once three are taken to be enough."""
+    monkeypatch.setattr(answers, "FEWEST_GROUPS", 3)
+    said = json.dumps(document(ana.perform(("compare", MODEL, "--method", "delong"))))
+    assert "Rows of one day are taken for independent here" in said
+    found = document(ana.perform(("compare", MODEL)))
+    [pair] = found["tables"]["pairs"]["rows"]
+    assert pair["method"] == "t"
+    assert "Rows of one span of time vary together and count as one: 3 of them" in json.dumps(found)
     rows = ana.perform(("promote", MODEL)).view.table("gate").rows
     [detail] = [str(row["detail"]) for row in rows if row["item"] == "no_worse_than_champion"]
     assert detail.startswith(f"lead on 1: {-pair['estimate']:+.4f} [{-pair['margin_high']:+.4f}, "
