@@ -43,7 +43,14 @@ def used(sql: str, datasets: Sequence[str]) -> list[str]:
 
 
 def key_columns(model: Model, contract: Contract) -> tuple[str, ...]:
-    """The columns that identify a row of the model: its own, or the primary key of the label's dataset."""
+    """The columns that identify a row of the model: its own, or the primary key of the label's dataset.
+
+    BadInput where neither is declared: no feature could be told from a key then.
+    """
+    if not model.entity and not any(item.primaryKey for item in contract.properties):
+        name = model.label.dataset
+        raise BadInput(f"Dataset {name} has no primary key.", where=f"datasets/{name}.yaml",
+                       next="Mark the column(s) that identify a row: primaryKey: true")
     return model.entity or contract.key
 
 

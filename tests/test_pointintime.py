@@ -1,6 +1,7 @@
 """Features as they were known at each row's own time: held against a loop over all rows."""
 
 import random
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import duckdb
@@ -182,3 +183,12 @@ def test_a_view_that_is_not_declared_is_named_with_those_that_are() -> None:
 def test_literals_are_what_they_stand_for() -> None:
     assert duckdb.execute(f"SELECT epoch({moment(START)}), epoch({interval(36 * HOUR)})").fetchall() == [
         (START.timestamp(), 36 * 3600)]
+
+
+def test_rows_that_nothing_identifies_are_refused():
+    bare = replace(CONTRACT, schema=(replace(CONTRACT.schema[0], properties=CONTRACT.properties[1:]),))
+    with pytest.raises(BadInput, match="Dataset trips has no primary key") as caught:
+        key_columns(MODEL, bare)
+    assert (caught.value.where, caught.value.next) == (
+        "datasets/trips.yaml", "Mark the column(s) that identify a row: primaryKey: true")
+    assert key_columns(replace(MODEL, entity=("late",)), bare) == ("late",)

@@ -68,6 +68,18 @@ def test_dates_that_only_people_read_stay_texts(tmp_path: Path) -> None:
     assert said == ["amount: numbers with a decimal comma are read as texts; write them with a point."]
 
 
+def test_a_column_that_tells_every_row_apart_is_put_forward_as_the_key(tmp_path: Path) -> None:
+    rows = "".join(f"C{i},{i % 7},{i // 2}\n" for i in range(40))
+    (tmp_path / "a.csv").write_text("customer,visits,plan_id\n" + rows)
+    text, contract = inferred(tmp_path / "a.csv")
+    assert [item.name for item in contract.properties if item.primaryKey] == ["customer"]
+    assert "# 40 different values; the key of a row?" in text
+    (tmp_path / "b.csv").write_text("customer,visits,plan_id\n" + rows * 2)
+    text, contract = inferred(tmp_path / "b.csv")
+    assert not [item.name for item in contract.properties if item.primaryKey]
+    assert "# No column tells every row apart. Mark the one(s) that identify a row:" in text
+
+
 def test_a_row_alone_says_nothing_about_ids(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("id\n1\n")
     assert not inferred(tmp_path / "a.csv")[1].properties[0].unique
