@@ -203,7 +203,8 @@ def student_isf(p: float, df: float) -> float:
         return normal_isf(p) if df > 0 else math.nan
     constant = (math.lgamma((df + 1) / 2) - math.lgamma(df / 2) - math.log(df * math.pi) / 2) if df < 1e8 else \
         -math.log(2 * math.pi) / 2
-    t = normal_isf(p)
+    z = normal_isf(p)
+    t = z + (z**3 + z) / (4 * df) if df > 3 else z
     for _ in range(100):
         tail = student_sf(t, df)
         density = math.exp(constant - (df + 1) / 2 * math.log1p(t * t / df))

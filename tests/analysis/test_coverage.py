@@ -7,7 +7,7 @@ from tests.analysis.coverage import EXCEPTIONS, INTERVALS, PROMISE, coverage
 CASES = {  # rows of a sample, for those that are cheap enough here; tests/bench/coverage.py does all, at more sizes
     "recall": 100, "f1": 100, "roc_auc": 100, "average_precision": 100,
     "brier": 100, "log_loss": 100, "weighted precision": 100, "weighted roc_auc": 100,
-    "weighted average_precision": 100, "weighted brier": 100, "calibration slope": 100, "DeLong difference": 100,
+    "weighted average_precision": 100, "weighted brier": 100, "DeLong difference": 100,
     "paired accuracies (Newcombe)": 100, "corrected t of folds": 100, "paired bootstrap f1": 200,
     "paired bootstrap brier": 60,
 }
