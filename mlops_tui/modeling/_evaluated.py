@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mlops_tui.analysis.answers import FEWEST_GROUPS, Answers, Task
+from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.calibration import ece, reliability
 from mlops_tui.analysis.clustered import reckoned
 from mlops_tui.analysis.evaluation import Evaluation, evaluation
@@ -174,7 +174,7 @@ def warnings(found: Evaluated) -> list[Text]:
         said.append(Text(f"Only {counted(found.n, 'row')}: take the intervals as a rough guide."))
     if found.answers.task is not Task.BINARY and found.n > 1 and np.ptp(_single(found.answers)) == 0:
         said.append(Text("The model gives the same answer for every row."))
-    if 0 < found.answers.groups < FEWEST_GROUPS:
+    if found.answers.groups and found.answers.clusters is None:
         said.append(Text(f"Only {found.answers.groups} {found.unit}: too few to tell how much they vary, so rows are "
                          "counted as if each said something of its own."))
     if found.answers.weight is not None:

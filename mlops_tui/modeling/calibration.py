@@ -8,9 +8,12 @@ import click
 import numpy as np
 
 from mlops_tui import folds
+from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Bools, Counts, Floats
 from mlops_tui.analysis.calibration import Strategy
+from mlops_tui.analysis.clustered import clustered
 from mlops_tui.analysis.mending import FOLDS, Rows, at_random, in_time, recalibrations
+from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
 from mlops_tui.modeling._heldout import Version, grouped, own_answers, small_enough, times_of, version
@@ -22,7 +25,7 @@ from mlops_tui.moments import told
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
 from mlops_tui.tabular import of_file
-from mlops_tui.view import Action, Cell, Status, View
+from mlops_tui.view import Action, Cell, Status, Text, View
 from store.columns import Texts, read_columns
 from store.facts import Finding
 
@@ -171,8 +174,22 @@ def _of_version(session: Session, chosen: Version, asked: Asked, *, preview: boo
     how = f"write `calibrate: {{}}` under {trained.candidate} in models/{trained.subject}.yaml, and train it."
     train = (Action("Then train it", ("train", trained.subject, "--candidate", trained.candidate)),) \
         if found.mend.better else ()
-    return View(kept.title, stands, (*parts(found, how), view_facts(counted, found)),
-                (*train, Action("How good is it?", ("evaluate", name))))
+    shown = (*parts(found, how), *_by_span(answers), view_facts(counted, found))
+    return View(kept.title, stands, shown, (*train, Action("How good is it?", ("evaluate", name))))
+
+
+def _by_span(answers: Answers) -> list[Text]:
+    """How far off scores are on the whole where spans of time count, not rows; nothing where rows are independent."""
+    if answers.clusters is None:
+        return []
+    off = clustered(METRICS["bias"], Answers(Task.REGRESSION, answers.given, answers.label.astype(np.float64),
+                                             weight=answers.weight), answers.clusters)
+    if off.low is None or off.high is None or off.value is None:
+        return []
+    sure = "surely off" if off.low > 0 or off.high < 0 else "not surely off"
+    return [Text(f"All of this takes rows as independent, and rows of one span of time vary together: counted by its "
+                 f"{answers.groups} spans it is {sure} on the whole, {off.value * 100:+.1f} points "
+                 f"[{off.low * 100:+.1f}, {off.high * 100:+.1f}] seen over said.")]
 
 
 def _own(chosen: Version) -> dict[str, Cell]:

@@ -586,6 +586,15 @@ def test_intervals_and_verdicts_of_a_version_count_days_as_those_of_a_file_count
         key: other[key] for key in ("estimate", "low", "high", "p_value")}
 
 
+def test_calibration_says_how_far_off_it_is_where_days_count(month: Session) -> None:
+    view = month.perform(("calibration", f"{MODEL}@2", "--preview")).view
+    said = next(part.body for part in view.parts if isinstance(part, Text) and "counted by its 30 spans" in part.body)
+    facts = view.facts()
+    assert f"{float(str(facts['gap'])) * 100:+.1f} points" in said, "seen over said, as the gap is"
+    assert "not surely off" in said
+    assert float(str(facts["gap_high"])) < 0 or float(str(facts["gap_low"])) > 0, "by rows it would be sure"
+
+
 def test_rows_that_are_declared_independent_are_counted(month: Session, tmp_path: Path) -> None:
     file = with_days(month, tmp_path / "rows.parquet")
     declare(month, "split: {", "split: {together: 0s, ")
