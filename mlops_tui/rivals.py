@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from mlops_tui.session import Session
 from store.columns import NULL
 from store.facts import Trained
 from store.lake import Manifest
-from store.quoting import quote
+from store.quoting import literal, quote
 
 Floats = npt.NDArray[np.float64]
 TEST, LOG = "the champion's own test rows", "the prediction log"
@@ -130,7 +131,8 @@ def _unseen(session: Session, model: Model, champion: Trained) -> list[_Unseen]:
     found: list[_Unseen] = []
     scores, _ = scores_of(session, model, champion)
     if scores is not None:
-        query = f"SELECT * EXCLUDE (label, weight) FROM ({_test_rows(session, model, champion, scores, 'theirs')})"
+        rows = _test_rows(session, model, champion, scores, "theirs")
+        query = f"SELECT * EXCLUDE (label, weight, together) FROM ({rows})"
         found.append(_Unseen(TEST, scores.id, query, [], _classes(champion, scores)))
     log = session.current(f"{champion.subject}.predictions")
     if log is not None:
@@ -181,14 +183,23 @@ _LABEL = {Task.BINARY: "CAST({} AS TINYINT)", Task.MULTICLASS: "CAST({} AS VARCH
 
 
 def _test_rows(session: Session, model: Model, trained: Trained, scores: Manifest, name: str = "mine") -> str:
-    """SQL: one row for each test row of a version, with key, label, weight and the columns NAME_0 … of its answer."""
+    """SQL: one row for each test row of a version: key, label, weight, the number of the span whose rows vary together,
+    and the columns NAME_0 … of its answer."""
     candidate, classes = trained.candidate, _classes(trained, scores)
     columns = [f"{candidate}:{each}" for each in classes] or [candidate]
     given = ", ".join(f"{quote(column)} AS {name}_{number}" for number, column in enumerate(columns))
     weight = "CAST(weight AS DOUBLE)" if trained.detail.get("weight") and "weight" in scores.columns else "NULL"
     label = _LABEL[task_of(trained)].format(quote(model.label.column))
-    return (f"SELECT {_names(session, model)}, {label} AS label, {weight} AS weight, {given} "
-            f"FROM {session.data().scan(scores)}")
+    zone = session.declared().zone
+    return (f"SELECT {_names(session, model)}, {label} AS label, {weight} AS weight, "
+            f"{_span(model, str(zone))} AS together, {given} FROM {session.data().scan(scores)}")
+
+
+def _span(model: Model, zone: str) -> str:
+    """SQL: the number of the local span of time whose rows vary together; NULL where rows are independent."""
+    length = model.split.together // timedelta(microseconds=1)
+    local = f"timezone({literal(zone)}, CAST({quote(model.split.time)} AS TIMESTAMPTZ))"
+    return f"epoch_us({local}) // {length}" if length else "NULL"
 
 
 def _classes(trained: Trained, scores: Manifest) -> tuple[str, ...]:
@@ -202,19 +213,20 @@ def _answers(task: Task, rows: dict[str, npt.NDArray[Any]], name: str, own: tupl
     """The rows of a query as answers; a class that a version does not know has its probability 0."""
     weight = np.ma.getdata(rows["weight"]).astype(np.float64)
     weights = None if np.ma.getmaskarray(rows["weight"]).all() else weight
+    spans = None if np.ma.getmaskarray(rows["together"]).all() else np.ma.getdata(rows["together"]).astype(np.int64)
     label, given = np.ma.getdata(rows["label"]), np.ma.getdata(rows[f"{name}_0"])
     if task is not Task.MULTICLASS:
         made = label == 1 if task is Task.BINARY else label.astype(np.float64)
-        return Answers(task, made, given.astype(np.float64), weight=weights)
+        return Answers(task, made, given.astype(np.float64), weight=weights, together=spans)
     texts = label.astype(np.str_)
     seen = texts if own else np.concatenate([texts, given.astype(np.str_)])
     names = (*classes, *(each for each in np.unique(seen).tolist() if each not in classes))
     if not own:
-        return Answers(task, numbers_of(texts, names), numbers_of(given.astype(np.str_), names), names, weights)
+        return Answers(task, numbers_of(texts, names), numbers_of(given.astype(np.str_), names), names, weights, spans)
     probabilities = np.zeros((label.size, len(names)))
     for place, each in enumerate(own):
         probabilities[:, names.index(each)] = np.ma.getdata(rows[f"{name}_{place}"])
-    return Answers(task, numbers_of(texts, names), probabilities, names, weights)
+    return Answers(task, numbers_of(texts, names), probabilities, names, weights, spans)
 
 
 def numbers_of(texts: npt.NDArray[np.str_], names: Sequence[str]) -> npt.NDArray[np.int64]:

@@ -8,8 +8,9 @@ import numpy.typing as npt
 
 from mlops_tui import rivals
 from mlops_tui.analysis.answers import Answers
+from mlops_tui.analysis.clustered import reckoned
 from mlops_tui.analysis.interval import Estimate
-from mlops_tui.analysis.metrics import METRICS, measured
+from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.errors import NotFound, nearest
 from mlops_tui.kinds import Model
 from mlops_tui.session import Session
@@ -64,7 +65,7 @@ def criteria(session: Session, model: Model, trained: Trained, scores: Manifest 
                 raise NotFound(f"No test row has {each.slice}.", next=nearest(value, seen) or f"{column} is "
                                f"{', '.join(seen[:5])}{', …' if len(seen) > 5 else ''}.")
             metric = replace(METRICS[each.metric], threshold=model.threshold)
-            estimates[name] = measured(metric, answers.of(inside))
+            estimates[name] = reckoned(metric, answers.of(inside))
         except NotFound as problem:
             reasons[name] = " ".join(filter(None, (problem.what, problem.next)))
         except (ValueError, KeyError) as problem:

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlops_tui.analysis.arrays import Floats
+from mlops_tui.analysis.arrays import Floats, kish
+
+FEWEST_GROUPS = 10  # below that their spread is hardly known, and rows are counted instead
 
 
 class Task(StrEnum):
@@ -25,7 +27,8 @@ class Answers:
     `label` (n,): true or false (binary), the number of a class from 0 (multiclass), or a number (regression). `given`:
     a score (n,), larger meaning yes; probabilities (n, k), or the numbers of classes (n,) where a model gives no
     probabilities; or numbers (n,). `classes` are the names of the k classes. `weight` (n,) is what each row counts,
-    None where all count one.
+    None where all count one. Rows of one number in `together` (n,) vary together, as those of a day do; None where all
+    rows are independent.
     """
 
     task: Task
@@ -33,12 +36,15 @@ class Answers:
     given: npt.NDArray[Any]
     classes: tuple[str, ...] = ()
     weight: Floats | None = None
+    together: npt.NDArray[Any] | None = None
 
     def __post_init__(self) -> None:
         if self.label.shape[0] != self.given.shape[0]:
             raise ValueError(f"{self.label.shape[0]} labels but {self.given.shape[0]} answers")
         if self.weight is not None and self.weight.shape != self.label.shape:
             raise ValueError(f"{self.label.shape[0]} labels but {self.weight.shape[0]} weights")
+        if self.together is not None and self.together.shape != self.label.shape:
+            raise ValueError(f"{self.label.shape[0]} labels but {self.together.shape[0]} numbers of groups")
 
     @property
     def n(self) -> int:
@@ -46,16 +52,25 @@ class Answers:
 
     def of(self, rows: npt.NDArray[Any]) -> "Answers":
         """The answers on some of the rows: a mask (n,), or their places."""
-        weight = None if self.weight is None else self.weight[rows]
-        return Answers(self.task, self.label[rows], self.given[rows], self.classes, weight)
+        weight, together = (None if each is None else each[rows] for each in (self.weight, self.together))
+        return Answers(self.task, self.label[rows], self.given[rows], self.classes, weight, together)
+
+    @property
+    def groups(self) -> int:
+        """How many groups of rows there are that vary together; 0 where rows are independent."""
+        return 0 if self.together is None else int(np.unique(self.together).size)
+
+    @property
+    def clusters(self) -> npt.NDArray[Any] | None:
+        """`together`, where there are enough groups to know how much they vary; None where rows are counted."""
+        return self.together if self.groups >= FEWEST_GROUPS else None
 
     @property
     def effective(self) -> float:
         """Kish's effective number of rows, (Σw)²/Σw²; n where all rows count the same."""
         if self.weight is None:
             return float(self.n)
-        share = self.weight / self.weight.max()
-        return float(share.sum() ** 2 / (share**2).sum())
+        return kish(self.weight / self.weight.max())
 
     @property
     def decided(self) -> npt.NDArray[np.int64]:

@@ -64,10 +64,12 @@ class Evaluation:
 def evaluation(
     labels: npt.ArrayLike, scores: npt.ArrayLike, threshold: float = 0.5,
     groups: npt.NDArray[np.str_] | None = None, resampling: Resampling | None = None,
+    together: npt.ArrayLike | None = None,
 ) -> Evaluation:
     """Every binary metric at one threshold, calibration in ten bins, both curves with bands; by group GROUP_METRICS.
 
-    Labels 0/1 of both classes, scores in [0, 1], groups as text, all (n,). Groups come in falling order of rows.
+    Labels 0/1 of both classes, scores in [0, 1], groups as text, all (n,). Groups come in falling order of rows. The
+    curves' bands, and nothing else, count the groups of rows that `together` (n,) numbers where rows vary together.
     ValueError for one class, NaN, scores outside [0, 1], unequal lengths.
     """
     y, p = two_classes(*probabilities(labels, scores))
@@ -77,7 +79,7 @@ def evaluation(
     return Evaluation(
         n=y.size, positives=int(y.sum()), threshold=threshold, confusion=confusion(y, p, threshold), metrics=measured,
         groups=() if groups is None else _groups(y, p, threshold, groups), bins=bins, ece=ece(bins),
-        curve=roc_curve(y, p), precision_curve=precision_curve(y, p),
+        curve=roc_curve(y, p, groups=together), precision_curve=precision_curve(y, p, groups=together),
     )
 
 

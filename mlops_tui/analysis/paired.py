@@ -55,8 +55,8 @@ def contrast(metric: Metric, a: Answers, b: Answers, resampling: Resampling | No
     delong: ROC AUC (`ranking.delong_contrast`). mcnemar: accuracy of two or more classes (`mcnemar_test`). t: Student's
     t of the differences of what each row moves both models' metric (`linear_t`), which for a mean over rows is the
     paired t test. bootstrap: a seeded resampling of rows. auto: the first of these that suits the metric; bootstrap for
-    binary F1, MCC, precision and their like. With weights, or with `cluster` (n,) naming what each row belongs to, auto
-    is t, and delong and mcnemar, which know neither, are refused.
+    binary F1, MCC, precision and their like. With weights, or with `cluster` (n,) naming what each row belongs to (the
+    answers' own clusters where none is given), auto is t, and delong and mcnemar, which know neither, are refused.
 
     ValueError for different rows or tasks, one class, a metric that is undefined or of another task, and a method that
     does not suit it.
@@ -65,6 +65,7 @@ def contrast(metric: Metric, a: Answers, b: Answers, resampling: Resampling | No
     if a.task is not b.task or not np.array_equal(a.label, b.label):
         raise ValueError(f"the models answered on different rows: {a.n} and {b.n}" if a.n != b.n else
                          "the models answered on different rows: their labels differ")
+    cluster = a.clusters if cluster is None else cluster
     _, plain = checked(b), checked(a).weight is None and cluster is None
     used = usual(metric, a.task, plain) if method == "auto" else method
     if used in ("delong", *FORMS) and not plain:
@@ -120,7 +121,7 @@ def linear_t(metric: Metric, a: Answers, b: Answers, level: float = 0.95,
     if np.abs(moved).max() <= ROUNDED * max(np.abs(moved_a).max(), np.abs(moved_b).max()):
         same = bool(np.isclose(value_a, value_b, rtol=ROUNDED, atol=0))
         return _no_spread(0.0 if same else estimate, same, "t")
-    reason = too_uneven(checked(a))
+    reason = too_uneven(shares(checked(a)))
     if reason:
         return Contrast(estimate, None, None, None, None, "t", reason)
     if cluster is not None:

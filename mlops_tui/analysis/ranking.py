@@ -8,7 +8,14 @@ import numpy as np
 import numpy.typing as npt
 
 from mlops_tui.analysis.arrays import Bools, Counts, Floats, two_classes
-from mlops_tui.analysis.bands import precision_band, true_positive_band
+from mlops_tui.analysis.bands import (
+    Flagged,
+    flagged,
+    precision_band,
+    precision_band_of_groups,
+    true_positive_band,
+    true_positive_band_of_groups,
+)
 from mlops_tui.analysis.interval import (
     Contrast,
     Interval,
@@ -21,14 +28,6 @@ from mlops_tui.analysis.interval import (
 )
 
 SCORE_BINS = 4096
-
-
-@dataclass(frozen=True)
-class BinnedAuc:
-    """An AUC from counts by score bin, and how far the AUC of the unbinned scores can be from it at most."""
-
-    value: float
-    error: float
 
 
 @dataclass(frozen=True)
@@ -291,20 +290,6 @@ def score_bins(labels: npt.ArrayLike, scores: npt.ArrayLike, edges: Floats) -> C
     return np.bincount(cell, minlength=2 * edges.size).reshape(2, edges.size)
 
 
-def binned_auc(counts: npt.ArrayLike) -> BinnedAuc:
-    """ROC AUC of rows counted by score bin, (2, bins): negatives, then positives, bins in rising order of score.
-
-    Only pairs inside one bin are unknown and count half, so the exact AUC is within ½ Σ posᵢ·negᵢ / (P·N): a certified
-    bound. Counts of several windows add up to the counts of all. ValueError where a class has no rows.
-    """
-    negative, positive = np.asarray(counts, dtype=np.float64)
-    pairs = float(negative.sum() * positive.sum())
-    if pairs == 0:
-        raise ValueError("only one class in the counts")
-    below = np.cumsum(negative) - negative / 2
-    return BinnedAuc(float(positive @ below) / pairs, float(positive @ negative) / (2 * pairs))
-
-
 def resampled_auc(weights: Floats) -> Floats:
     """ROC AUC of each of r weightings of score bins, (r, 2, bins) to (r,); the statistic of a bootstrap."""
     negative, positive = weights[:, 0], weights[:, 1]
@@ -323,30 +308,49 @@ def resampled_average_precision(weights: Floats) -> Floats:
     return mean
 
 
-def roc_curve(labels: npt.ArrayLike, scores: npt.ArrayLike, points: int = 200, level: float = 0.95) -> Curve:
+def roc_curve(labels: npt.ArrayLike, scores: npt.ArrayLike, points: int = 200, level: float = 0.95,
+              groups: npt.ArrayLike | None = None) -> Curve:
     """The ROC curve at up to `points` thresholds, each a true point of the full curve, with a band for drawing.
 
     The band is pointwise (each point is covered with probability `level`, not all at once) and vertical: of the true
-    positive rate at this false positive rate, see `bands.true_positive_band`. ValueError as `roc_auc`.
+    positive rate at this false positive rate, see `bands.true_positive_band`; with `groups` (n,), of rows that vary
+    together, `bands.true_positive_band_of_groups`. ValueError as `roc_auc`.
     """
     negatives, positives, at = _points(labels, scores, points)
-    low, high = true_positive_band(negatives, positives, at, level)
+    found = _flagged(labels, scores, groups, negatives + positives, at)
+    low, high = true_positive_band(negatives, positives, at, level) if found is None else \
+        true_positive_band_of_groups(negatives, positives, at, found, level)
     return Curve(negatives[at] / negatives[-1], positives[at] / positives[-1], low, high)
 
 
 def precision_curve(
-    labels: npt.ArrayLike, scores: npt.ArrayLike, points: int = 200, level: float = 0.95
+    labels: npt.ArrayLike, scores: npt.ArrayLike, points: int = 200, level: float = 0.95,
+    groups: npt.ArrayLike | None = None,
 ) -> PrecisionCurve:
     """The precision–recall curve at up to `points` thresholds, with a pointwise band of the precision at this recall.
 
-    See `bands.precision_band`. Points are not joined by straight lines in truth (Davis & Goadrich 2006, ICML), but so
-    many are close enough for drawing. ValueError as `roc_auc`.
+    See `bands.precision_band`, and of `groups` (n,) that vary together `bands.precision_band_of_groups`. Points are not
+    joined by straight lines in truth (Davis & Goadrich 2006, ICML), but so many are close enough for drawing.
+    ValueError as `roc_auc`.
     """
     negatives, positives, at = _points(labels, scores, points)
     at = at[positives[at] > 0]
-    low, high = precision_band(negatives, positives, at, level)
+    found = _flagged(labels, scores, groups, negatives + positives, at)
+    low, high = precision_band(negatives, positives, at, level) if found is None else \
+        precision_band_of_groups(negatives, positives, at, found, level)
     return PrecisionCurve(positives[at] / positives[-1], positives[at] / (positives[at] + negatives[at]), low, high,
                           float(positives[-1] / (positives[-1] + negatives[-1])))
+
+
+def _flagged(labels: npt.ArrayLike, scores: npt.ArrayLike, groups: npt.ArrayLike | None, rows: Counts,
+             at: Counts) -> Flagged | None:
+    """What is flagged of each group where `rows` are flagged from the top score down; None without groups."""
+    if groups is None:
+        return None
+    y, s = two_classes(labels, scores)
+    ordered = np.sort(s)[::-1]
+    lowest = np.where(rows[at] > 0, ordered[np.maximum(rows[at] - 1, 0)], np.inf)
+    return flagged(y, s, np.unique(np.asarray(groups), return_inverse=True)[1], lowest)
 
 
 def _points(labels: npt.ArrayLike, scores: npt.ArrayLike, points: int) -> tuple[Counts, Counts, Counts]:

@@ -10,8 +10,18 @@ import numpy.typing as npt
 
 from mlops_tui.analysis import weighted
 from mlops_tui.analysis.answers import Answers, Task
+from mlops_tui.analysis.clustered import reckoned
 from mlops_tui.analysis.groups import coded
-from mlops_tui.analysis.interval import Contrast, Estimate, normal_p, z_score
+from mlops_tui.analysis.interval import (
+    Contrast,
+    Estimate,
+    Resampling,
+    normal_p,
+    student_p,
+    student_quantile,
+    z_score,
+)
+from mlops_tui.analysis.linearised import linearised
 from mlops_tui.analysis.metrics import Metric, measured
 from mlops_tui.analysis.multiplicity import holm
 
@@ -53,7 +63,8 @@ def slices(metric: Metric, answers: Answers, columns: Mapping[str, npt.NDArray[n
     """Each value of each column against the rest of the rows, the worst first and those with too few rows last.
 
     The difference slice − rest is of independent rows, and its interval joins both metrics' own (MOVER: Zou & Donner
-    2008, Statist. Med. 27:1693); the two-sided p is that of the level at which the interval ends at 0. Worse or better
+    2008, Statist. Med. 27:1693); the two-sided p is that of the level at which the interval ends at 0. Where rows vary
+    together, what a group's rows move both is summed, and the test Student's t over groups (`between`). Worse or better
     is said where Holm's p over all slices tested is below 0.05. A slice is tested where it and the rest have 30
     (effective) rows, and 10 of each class where labels are yes or no; of a column of more than 100 values, the largest
     100. Columns as text, (n,). ValueError as `measured`.
@@ -83,21 +94,23 @@ def _ordered(answers: Answers, columns: Mapping[str, npt.NDArray[np.str_]],
 def _slice(metric: Metric, rows: Answers, column: str, name: str, inside: npt.NDArray[np.bool_],
            level: float) -> Slice:
     mine, rest = rows.of(inside), rows.of(~inside)
-    own = _estimate(metric, mine)
+    own = _estimate(metric, mine, level)
     few = _too_few(mine, "it") or _too_few(rest, "the rest")
     if few:
         return Slice(column, name, mine, own, reason=few)
-    other = _estimate(metric, rest)
-    difference = apart(own, other, level)
+    other = _estimate(metric, rest, level)
+    difference = apart(own, other, level) if rows.clusters is None else between(metric, mine, rest, level)
     return Slice(column, name, mine, own, difference, None, Standing.ALIKE if difference else Standing.TOO_FEW,
                  "" if difference else own.reason or other.reason or "no interval")
 
 
-def _estimate(metric: Metric, rows: Answers) -> Estimate:
+def _estimate(metric: Metric, rows: Answers, level: float) -> Estimate:
     """As `measured`; average precision by linearisation, which a thousand resamples for each slice would not outdo."""
+    if rows.clusters is not None:
+        return reckoned(metric, rows, Resampling(level=level))
     if metric.id == "average_precision" and rows.weight is None:
-        return weighted.estimate(metric, rows.label, rows.given, np.ones(rows.n))
-    return measured(metric, rows)
+        return weighted.estimate(metric, rows.label, rows.given, np.ones(rows.n), level)
+    return measured(metric, rows, Resampling(level=level))
 
 
 def _too_few(rows: Answers, who: str) -> str:
@@ -123,6 +136,28 @@ def apart(one: Estimate, other: Estimate, level: float = 0.95) -> Contrast | Non
     reach = down if estimate > 0 else up
     z = estimate / reach * z_score(level) if reach > 0 else 0.0
     return Contrast(estimate, estimate - down, estimate + up, z, normal_p(z), "mover")
+
+
+def between(metric: Metric, one: Answers, other: Answers, level: float = 0.95) -> Contrast | None:
+    """one − other of a metric on different rows of the same groups, which vary together; None where it is undefined.
+
+    What rows move either metric is summed by group, with opposite signs, so that what a group has in common cancels
+    (Liang & Zeger 1986); Student's t of G − 1 degrees of freedom. ValueError for rows without groups.
+    """
+    if one.together is None or other.together is None:
+        raise ValueError("the rows have no groups")
+    try:
+        (value, moved), (rest, others) = linearised(metric, one), linearised(metric, other)
+    except ValueError:
+        return None
+    of = np.unique(np.concatenate([one.together, other.together]), return_inverse=True)[1]
+    sums = np.bincount(of, weights=np.concatenate([moved, -others]))
+    error = math.sqrt(float(np.square(sums).sum()) * sums.size / (sums.size - 1))
+    if error == 0:
+        return None
+    estimate, half = value - rest, student_quantile(sums.size - 1, level) * error
+    return Contrast(estimate, estimate - half, estimate + half, estimate / error,
+                    student_p(estimate / error, sums.size - 1), f"t over {sums.size} groups")
 
 
 def _judged(metric: Metric, each: Slice, adjusted: float) -> Slice:

@@ -1,6 +1,7 @@
 """A year of New York flights, worked through the whole loop on real data: from the first file to the next gate."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
 from time import perf_counter
@@ -8,7 +9,8 @@ from time import perf_counter
 import click
 
 from mlops_tui import folds
-from mlops_tui.analysis.metrics import METRICS, estimate
+from mlops_tui.analysis.clustered import reckoned
+from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.capability import LocalPath, act
 from mlops_tui.core._cast import Cast
 from mlops_tui.core._landing import land
@@ -22,6 +24,7 @@ from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Steps, Table, View
 
 MODEL = "flights-delay"
+TUNED = ("--points", "3", "--folds", "3", "--inner", "2", "--rows", "10000")  # enough to see what tuning is worth
 LIVE_FROM = date(2013, 6, 1)
 LIVE_TO = date(2013, 10, 31)
 
@@ -100,10 +103,16 @@ def history(cast: Cast, landing: Path) -> None:
 
 
 def first_champion(cast: Cast) -> None:
-    """Train the ladder and the candidates, open the gate, ask two people, and let the winner serve."""
+    """Tune, train the ladder and the candidates, look at the winner, open the gate, ask two people, let it serve."""
+    stage(cast, "Tune on some of the rows", "ana", "tune", MODEL, "--candidate", "boosted", *TUNED)
     stage(cast, "Train baselines and candidates", "ana", "train", MODEL)
     state = folds.model_state(cast.session.ledger.entries("trained", "promotion"), MODEL)
     if not state.champion:
+        newest, other = (f"{MODEL}@{version}" for version in reversed(tuple(state.versions)[-2:]))
+        stage(cast, "Evaluate the winner", "ana", "evaluate", newest)
+        stage(cast, "Look at its calibration", "ana", "calibration", newest, "--test", "--group", "carrier")
+        stage(cast, "Ask what its threshold costs", "ana", "metric", newest)
+        stage(cast, "Compare the candidates", "ana", "compare", newest, "--against", other)
         promote(cast, f"{MODEL}@{state.challenger}")
 
 
@@ -128,7 +137,8 @@ def story(cast: Cast, target: Path, seconds: float) -> View:
         "findings": len(folds.findings_of(entries)), "entries": len(entries), "seconds": round(seconds, 1)}
     months = Table.of("months", list(monthly(cast)), "month", Column("predictions"), Column("predicted", share=True),
                       Column("seen", share=True), Column("roc_auc", "ROC AUC", digits=3), Column("low", digits=3),
-                      Column("high", digits=3), "version", title="Live months, on the outcomes known by now")
+                      Column("high", digits=3), "version",
+                      title="Live months, on the outcomes known by now; intervals count days")
     return View("The loop was worked from the first file to the next gate", Status.DONE,
                 (Steps(tuple(cast.steps)), Facts(facts), months),
                 (Action("Look around", ("status", "--project", str(target))),))
@@ -145,7 +155,7 @@ def monthly(cast: Cast) -> Iterator[Row]:
         bounds = (datetime.combine(start, time(), zone), datetime.combine(until, time(), zone))
         seen = matured(session, MODEL, bounds)
         if seen.n and 0 < seen.label.mean() < 1:
-            auc = estimate(METRICS["roc_auc"], seen.label, seen.score)
+            auc = reckoned(METRICS["roc_auc"], replace(seen.answers, together=seen.day))
             yield {"month": f"{start:%B}", "predictions": seen.total, "predicted": float(seen.score.mean()),
                    "seen": float(seen.label.mean()), "roc_auc": auc.value, "low": auc.low, "high": auc.high,
                    "version": ", ".join(sorted(set(seen.version)))}

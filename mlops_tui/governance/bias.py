@@ -26,8 +26,8 @@ from mlops_tui.governance._withingroups import calibration, mitigations
 from mlops_tui.session import Session
 from mlops_tui.tabular import tabular
 from mlops_tui.view import Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, finite, worst
+from store.written import names_file
 
-FILE = (".parquet", ".csv", ".json")
 OF = {"selection_rate": "decided {v}", "tpr": "decided {v} where {y} is {v}",
       "fpr": "decided {v} where {y} is not {v}", "fnr": "not decided {v} where {y} is {v}",
       "ppv": "{y} is {v} where decided {v}", "error_rate": "decided other than {y}"}
@@ -38,7 +38,7 @@ SHOWN = (Column("value", digits=3), Column("low", digits=3), Column("high", digi
 
 @measure
 @click.argument("what")
-@click.option("--label", default=None, help="File: column with what turned out to be true.")
+@click.option("--label", default=None, help="File: column with what came.")
 @click.option("--prediction", default=None, help="File: column with what was decided, in the words of the label.")
 @click.option("--score", default=None, help="File: column with a score instead, decided at --threshold.")
 @click.option("--threshold", type=float, default=None, help="File: a score at or above it is a yes (1).")
@@ -64,7 +64,7 @@ def bias(session: Session, what: str, label: str | None, prediction: str | None,
     if not group:
         raise BadInput("Which groups are compared?", next="Add: --group COLUMN")
     groups = tuple(name.strip() for name in group.split(",") if name.strip())
-    if label is None and not what.lower().endswith(FILE):
+    if label is None and not names_file(what):
         if prediction or score or threshold is not None or condition:
             raise BadInput("A model declares its label and threshold; a file needs --label.",
                            next="Of a model, give --group, and --favourable and --privileged where you like.")

@@ -3,12 +3,14 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Floats
+from mlops_tui.analysis.clustered import reckoned
 from mlops_tui.analysis.folds import diebold_mariano, naive_t
 from mlops_tui.analysis.influence import shares
 from mlops_tui.analysis.interval import Contrast, Estimate, Resampling
@@ -20,7 +22,7 @@ from mlops_tui.analysis.significance import Judgement, Verdict, detectable, judg
 from mlops_tui.analysis.unpaired import unpaired
 from mlops_tui.errors import BadInput
 from mlops_tui.modeling._beside import Beside
-from mlops_tui.modeling._scored import need_probabilities
+from mlops_tui.modeling._labelled import need_probabilities
 from store.columns import Texts
 
 ADJUST: Mapping[str, Callable[[npt.ArrayLike], Floats]] = {"holm": holm, "bh": benjamini_hochberg, "none": np.asarray}
@@ -38,7 +40,7 @@ class Question:
     adjust: str = "holm"
     looks: int = 1
     stratified: bool = False
-    cluster: Texts | None = None
+    cluster: npt.NDArray[Any] | None = None
     fold: Texts | None = None
 
     @property
@@ -83,7 +85,7 @@ def compared(data: Beside, question: Question) -> Compared:
         if question.fold is not None:
             models, contrasts, notes = _by_fold(data, question.metric, question.fold)
         else:
-            models = {name: measured(question.metric, each) for name, each in data.models.items()}
+            models = {name: reckoned(question.metric, each) for name, each in data.models.items()}
             undefined = next((each for each in models.values() if each.value is None), None)
             if undefined is not None:
                 raise ValueError(f"{question.metric.id} is undefined: {undefined.reason}")
@@ -205,12 +207,14 @@ WHY = {
 }
 
 
-def why(question: Question, paired: bool = True) -> str:
-    """Which method was used, and why, in a sentence."""
+def why(question: Question, paired: bool = True, together: int = 0) -> str:
+    """Which method was used, and why; `together`: how many groups of rows that vary together were counted."""
     used = "unpaired" if not paired else "mcnemar" if question.method in FORMS else question.method
     said = WHY[used].format(metric=question.metric.id)
     if question.cluster is not None:
         said += f" Rows that belong together count as one: {np.unique(question.cluster).size:,} clusters."
+    elif together:
+        said += f" Rows of one span of time vary together and count as one: {together:,} of them (`split: together:`)."
     return said
 
 

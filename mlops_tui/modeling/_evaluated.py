@@ -5,11 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mlops_tui.analysis.answers import Answers, Task
+from mlops_tui.analysis.answers import FEWEST_GROUPS, Answers, Task
+from mlops_tui.analysis.calibration import ece, reliability
+from mlops_tui.analysis.clustered import reckoned
 from mlops_tui.analysis.evaluation import Evaluation, evaluation
 from mlops_tui.analysis.groups import coded
 from mlops_tui.analysis.interval import Estimate
-from mlops_tui.analysis.metrics import BY_CLASS, METRICS, Metric, measured, metrics_of
+from mlops_tui.analysis.metrics import BY_CLASS, METRICS, Metric, metrics_of
 from mlops_tui.analysis.multiclass import ClassScore, by_class
 from mlops_tui.analysis.slices import SLICE_METRICS, Slice, Standing, slices
 from mlops_tui.modeling._words import in_words
@@ -32,7 +34,10 @@ OPTIONAL = ("top_2_accuracy", "top_3_accuracy", "top_5_accuracy", "mape")  # lef
 
 @dataclass(frozen=True)
 class Evaluated:
-    """One model on one set of labelled rows; `binary` holds counts, calibration and curve of a binary one."""
+    """One model on one set of labelled rows; `binary` holds counts, calibration and curve of a binary one.
+
+    `unit` is what rows that vary together are groups of, such as days.
+    """
 
     answers: Answers
     threshold: float
@@ -41,6 +46,7 @@ class Evaluated:
     slices: tuple[Slice, ...] = ()
     values: int = 0  # of all columns that are sliced by, of which the largest are looked at
     binary: Evaluation | None = None
+    unit: str = "groups"
 
     @property
     def n(self) -> int:
@@ -54,6 +60,11 @@ class Evaluated:
     def main(self) -> Estimate:
         """The metric that the model is judged by first."""
         return self.metric(self.deciding.id)
+
+    @property
+    def counts(self) -> str:
+        """What intervals count where it is not rows, such as 31 days; else nothing."""
+        return f"{self.answers.groups:,} {self.unit}" if self.answers.clusters is not None else ""
 
     @property
     def slicing(self) -> Metric:
@@ -87,16 +98,20 @@ def _commonest(answers: Answers) -> float:
 
 
 def evaluated(answers: Answers, threshold: float = 0.5, deciding: str = "",
-              columns: Mapping[str, Texts] | None = None) -> Evaluated:
+              columns: Mapping[str, Texts] | None = None, unit: str = "groups") -> Evaluated:
     """Every metric of the task, and each value of each column against the rest. ValueError as `metrics.measured`."""
     main = replace(METRICS[deciding or DECIDING[answers.task]], threshold=threshold)
-    binary = evaluation(answers.label, answers.given, threshold) if answers.task is Task.BINARY else None
-    if binary is not None and answers.weight is None:
+    binary = evaluation(answers.label, answers.given, threshold, together=answers.clusters) \
+        if answers.task is Task.BINARY else None
+    if binary is not None and answers.weight is None and answers.clusters is None:
         found = binary.metrics
     else:
-        found = tuple(measured(replace(each, threshold=threshold), answers)
+        found = tuple(reckoned(replace(each, threshold=threshold), answers)
                       for each in metrics_of(answers.task).values())
-    whole = Evaluated(answers, threshold, main, found, binary=binary)
+    if binary is not None and answers.weight is not None:
+        bins = reliability(answers.label, answers.given, weights=answers.weight)
+        binary = replace(binary, bins=bins, ece=ece(bins))
+    whole = Evaluated(answers, threshold, main, found, binary=binary, unit=unit)
     if not columns:
         return whole
     values = sum(coded(each)[0].size for each in columns.values())
@@ -111,7 +126,7 @@ def title(name: str, found: Evaluated) -> str:
     main = found.main
     bounds = "" if main.low is None or main.high is None else f" [{_short(main.low)}, {_short(main.high)}]"
     value = "unknown" if main.value is None else f"{_short(main.value)}{bounds}"
-    return f"{name}: {called(main.metric)} {value} on {found.n:,} rows"
+    return f"{name}: {called(main.metric)} {value} on {found.n:,} rows{f' of {found.counts}' if found.counts else ''}"
 
 
 def called(metric: str) -> str:
@@ -129,6 +144,8 @@ def facts(found: Evaluated) -> dict[str, Cell]:
     told: dict[str, Cell] = {"rows": found.n, "task": answers.task.value}
     if answers.weight is not None:
         told["effective_rows"] = round(answers.effective, 1)
+    if answers.clusters is not None:
+        told["groups_together"] = answers.groups
     if found.binary is not None:
         cells = found.binary.confusion
         told |= {"positives": found.binary.positives, "prevalence": _prevalence(answers),
@@ -157,6 +174,9 @@ def warnings(found: Evaluated) -> list[Text]:
         said.append(Text(f"Only {counted(found.n, 'row')}: take the intervals as a rough guide."))
     if found.answers.task is not Task.BINARY and found.n > 1 and np.ptp(_single(found.answers)) == 0:
         said.append(Text("The model gives the same answer for every row."))
+    if 0 < found.answers.groups < FEWEST_GROUPS:
+        said.append(Text(f"Only {found.answers.groups} {found.unit}: too few to tell how much they vary, so rows are "
+                         "counted as if each said something of its own."))
     if found.answers.weight is not None:
         said.append(Text(f"Rows are weighted: they tell as much as {found.answers.effective:,.0f} rows that count "
                          "the same."))
@@ -175,7 +195,8 @@ def metrics_table(found: Evaluated) -> Table:
             or (each.metric not in ASKED and (each.value is not None or each.metric not in OPTIONAL))]
     digits = None if found.answers.task is Task.REGRESSION else 3 if found.n < MANY else 4
     return Table.of("metrics", rows, "metric", Column("value", digits=digits), Column("low", digits=digits),
-                    Column("high", digits=digits), Column("means", "in words"), title="Metrics, with 95 % intervals")
+                    Column("high", digits=digits), Column("means", "in words"), title="Metrics, with 95 % intervals"
+                    f"{f' that count {found.counts}' if found.counts else ''}")
 
 
 def _metric_row(found: Evaluated, each: Estimate) -> Row:
@@ -234,7 +255,7 @@ def _slice_row(found: Evaluated, each: Slice, several: bool) -> Row:
     reasons = []
     for name in dict.fromkeys([found.slicing.id, *SLICE_METRICS[rows.task]]):
         own = each.estimate if name == found.slicing.id else \
-            measured(replace(METRICS[name], threshold=found.threshold), rows)
+            reckoned(replace(METRICS[name], threshold=found.threshold), rows)
         row |= {own.metric: finite(own.value), f"{own.metric}_low": finite(own.low),
                 f"{own.metric}_high": finite(own.high)}
         reasons += [f"{own.metric}: {own.reason}"] if own.reason else []

@@ -20,6 +20,7 @@ from mlops_tui.analysis.split import Fold, Spans, holdout, overlap_count
 from mlops_tui.errors import BadInput, NotFound, Refusal, nearest
 from mlops_tui.kinds import Candidate, Model
 from mlops_tui.modeling._recent import Recent, recent
+from mlops_tui.moments import moment
 from mlops_tui.session import Session
 from store.facts import Snapshot
 from store.lake import Manifest, sha256_of
@@ -30,7 +31,7 @@ MOST_CLASSES = 50
 FEWEST = 10  # rows to fit on or to test on
 LIBRARIES = ("scikit-learn", "numpy", "scipy", "pandas", "skops")
 PREPARING_EDITION = 1  # counts up when the same steps give other values
-LADDER_EDITION = 1  # counts up when the baselines change, so that models are judged anew
+LADDER_EDITION = 2  # counts up when baselines or verdicts on them change, so that models are judged anew
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,28 @@ class Parts:
     detail: Mapping[str, Any]
     classes: tuple[str, ...] = ()
     recent: Recent | None = None
+
+
+def job_of(session: Session, text: str, window: tuple[str | None, str | None] = (None, None)) -> Job:
+    """The model of that name, and the days asked for, else those it declares, else all up to now."""
+    project = session.declared()
+    name = project.subject(text, "model").name
+    model = project.model(name)
+    declared = model.train or (None, None)
+    start, end = (given or usual for given, usual in zip(window, declared, strict=True))
+    first = moment(start, project.zone).date() if start else _first_day(session, model.label.dataset)
+    last = moment(end, project.zone).date() if end else session.now().astimezone(project.zone).date()
+    if first >= last:
+        raise BadInput(f"There are no rows from {first} to {last}.", next="Give --from DAY and a later --to DAY.")
+    keys = pointintime.key_columns(model, project.dataset(model.label.dataset))
+    return Job(name, model, (first, last), tuple(keys))
+
+
+def _first_day(session: Session, dataset: str) -> date:
+    days = [file.partition["day"] for file in session.snapshot(dataset).files if "day" in file.partition]
+    if not days:
+        raise BadInput(f"'{dataset}' is not kept by day.", next="Give --from DAY and --to DAY.")
+    return date.fromisoformat(min(days))
 
 
 def rows(session: Session, job: Job) -> Rows:
@@ -267,6 +290,7 @@ def candidate_key(job: Job, made: Rows, candidate: Candidate, code: str) -> str:
     later = {"task": "" if job.model.task == "binary" else job.model.task, "classes": list(job.model.label.classes),
              "weight": job.model.weight, "season": split.season, "series": list(split.series),
              "steps": [asdict(each) for each in candidate.steps], "calibrate": candidate.calibrate,
+             "together": "" if split.together == timedelta(days=1) else str(split.together),
              "stopping": candidate.stopping and asdict(candidate.stopping)}
     return _digest([job.name, made.rows.id, candidate.estimator, candidate.factory, dict(candidate.params),
                     code if candidate.factory else "", split.test, split.gap, job.model.seed, LADDER_EDITION,

@@ -4,16 +4,20 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mlops_tui.analysis.answers import Answers, Task
+from mlops_tui.analysis.clustered import reckoned
 from mlops_tui.analysis.interval import Contrast, Estimate
-from mlops_tui.analysis.metrics import METRICS, Family, Metric, measured
+from mlops_tui.analysis.metrics import METRICS, Family, Metric
 from mlops_tui.analysis.paired import contrast
 from mlops_tui.analysis.significance import Verdict, verdict
 from mlops_tui.errors import BadInput
@@ -67,7 +71,8 @@ def trial(session: Session, rows: Rows, folder: Path, job: Job, candidates: Mapp
                                   sort=(job.model.split.time, *job.keys))
     session.commit(stored, source=f"train {job.name}")
     scale = parts.recent.scale if parts.recent is not None else None
-    given = {name: answers_of(job.model, table, name, parts.classes) for name in models}
+    together = spans_of(job.model, table, str(session.declared().zone))
+    given = {name: replace(answers_of(job.model, table, name, parts.classes), together=together) for name in models}
     with phases("evaluate"), ThreadPoolExecutor(lines()) as beside:  # each draws from a generator of its own
         found = beside.map(lambda each: {metric.id: estimated(metric, each, scale) for metric in metrics},
                            given.values())
@@ -191,13 +196,24 @@ def answers_of(model: Model, table: pa.Table, name: str, classes: Sequence[str])
     return Answers(task, numbers(label), given, tuple(classes), weight)
 
 
+def spans_of(model: Model, table: pa.Table, zone: str) -> npt.NDArray[np.int64] | None:
+    """The number of each test row's local span of time, (n,), whose rows vary together; None where rows do not."""
+    length = model.split.together // timedelta(microseconds=1)
+    if not length:
+        return None
+    times = table[model.split.time]
+    aware = times if times.type.tz else pc.assume_timezone(times, "UTC")
+    local = pc.local_timestamp(aware.cast(pa.timestamp("us", zone)))
+    return np.asarray(local.cast(pa.int64()).to_numpy() // length, dtype=np.int64)
+
+
 def estimated(metric: Metric, given: Answers, scale: float | None) -> Estimate:
     """The metric with its interval; MASE is the mean absolute error in units of `scale`, which is taken as known."""
     if metric.id != MASE.id:
-        return measured(metric, given)
+        return reckoned(metric, given)
     if scale is None:
         return Estimate(MASE.id, None, None, None, given.n, reason="no naive forecast of training rows was ever wrong")
-    found = measured(METRICS["mae"], given)
+    found = reckoned(METRICS["mae"], given)
     value, low, high = (each / scale if each is not None else None for each in (found.value, found.low, found.high))
     return replace(found, metric=MASE.id, value=value, low=low, high=high)
 
@@ -212,7 +228,8 @@ def _contrast(metric: Metric, pair: Mapping[str, tuple[Answers, Mapping[str, Est
     """
     (candidate, _), (baseline, _) = pair.values()
     rung = list(pair)[1]
-    about = {"baseline": rung, "metric": metric.id}
+    counted = {"groups": candidate.groups} if candidate.clusters is not None else {}
+    about = {"baseline": rung, "metric": metric.id, **counted}
     unknown = next((found[metric.id].reason for _, found in pair.values() if found[metric.id].value is None), "")
     if unknown:
         return about | {"estimate": None, "low": None, "high": None, "p_value": None, "method": "",

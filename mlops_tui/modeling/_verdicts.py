@@ -33,7 +33,8 @@ def parts(found: Compared, data: Beside, more: Sequence[Text] = ()) -> tuple[Par
         facts |= {"seed": question.resampling.seed, "resamples": question.resampling.resamples}
     if len(found.pairs) > 1:
         facts["adjusted"] = question.adjust
-    said = [Text(why(question, data.paired)), *(Text(note) for note in found.notes), *reasons(found),
+    together = first.groups if first.clusters is not None else 0
+    said = [Text(why(question, data.paired, together)), *(Text(note) for note in found.notes), *reasons(found),
             *(Text(words) for each in found.pairs if (words := power_words(each, data.n, question.margin)))]
     return (Facts(facts), forest(found), models_table(found), pairs_table(found), *said, *more, *_curves(found, data))
 
@@ -41,7 +42,7 @@ def parts(found: Compared, data: Beside, more: Sequence[Text] = ()) -> tuple[Par
 def _curves(found: Compared, data: Beside) -> list[Series]:
     if found.metric.family is not Family.RANKING or data.task is not Task.BINARY or not data.paired:
         return []
-    curves = {name: roc_curve(each.label, each.given) for name, each in data.models.items()}
+    curves = {name: roc_curve(each.label, each.given, groups=each.clusters) for name, each in data.models.items()}
     first = next(iter(curves))
     return [roc_against(curves[first], curves[name], (first, name)) for name in curves if name != first]
 

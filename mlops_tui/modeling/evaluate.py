@@ -1,17 +1,19 @@
 """How good a model is: its metrics with intervals, on the whole and by slice, judged by its criteria."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from pathlib import Path
 
 import click
+import numpy as np
 
 from mlops_tui import looks
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.cost import Costs
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
-from mlops_tui.modeling._answered import Asked, answered
+from mlops_tui.modeling._answered import Asked, answered, by_class
 from mlops_tui.modeling._evaluated import (
     Evaluated,
     classes_table,
@@ -33,15 +35,15 @@ from mlops_tui.modeling._heldout import (
     small_enough,
     version,
 )
+from mlops_tui.modeling._labelled import need_probabilities
 from mlops_tui.modeling._pictures import FIRST, PICTURES, costs
-from mlops_tui.modeling._scored import need_probabilities
 from mlops_tui.moments import told
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Column, Facts, Part, Row, Status, Table, Text, View, worst
 from mlops_tui.worth import money
 from store.columns import Texts
+from store.written import names_file
 
-FILES = (".parquet", ".csv", ".json")
 MOST = 1000   # groups: a column with more is no grouping
 DRAWN = (*(name for each in PICTURES.values() for name in each), "cost")
 
@@ -63,6 +65,8 @@ class Wanted:
 @click.option("--probability", multiple=True, metavar="CLASS=COLUMN",
               help="File: column with the probability of a class; once for each.")
 @click.option("--weight", default=None, help="File: column with what each row counts. A model declares its own.")
+@click.option("--cluster", default=None, help="File: column that says which rows vary together, such as the day; of a "
+              "model, `split: together:` says so.")
 @click.option("--task", type=click.Choice(["auto", *(each.value for each in Task)]), default="auto", show_default=True,
               help="File: what is predicted; auto: told by the columns.")
 @click.option("--threshold", type=float, default=None,
@@ -72,7 +76,8 @@ class Wanted:
 @click.option("--picture", multiple=True, type=click.Choice(["all", *DRAWN]), help="Draw these, or all there are.")
 @click.option("--preview", is_flag=True, help="Model: only look; nothing is recorded.")
 def evaluate(session: Session, what: str, label: str | None, score: str | None, prediction: str | None,
-             probability: tuple[str, ...], weight: str | None, task: str, threshold: float | None,
+             probability: tuple[str, ...], weight: str | None, cluster: str | None, task: str,
+             threshold: float | None,
              group: tuple[str, ...], picture: tuple[str, ...], preview: bool) -> View:
     """Evaluate WHAT: the answers in a file against its labels, or MODEL[@VERSION] on the test rows it has not seen.
 
@@ -86,42 +91,31 @@ def evaluate(session: Session, what: str, label: str | None, score: str | None, 
              mlops-tui evaluate flights-delay@challenger --group carrier
     """
     wanted = Wanted(threshold, tuple(dict.fromkeys(group)), picture)
-    if not _is_file(what, label, (score, prediction, *probability, weight)):
+    if not _is_file(what, label, (score, prediction, *probability, weight, cluster)):
         if task != "auto":
             raise BadInput("The task of a model is declared.", next="Leave out --task.")
         return _of_model(session, what, wanted, preview=preview)
-    asked = Asked(str(label), score, prediction, _columns(probability), weight, None if task == "auto" else Task(task))
-    return _of_file(local_path(session, what), asked, wanted)
+    asked = Asked(str(label), score, prediction, by_class(probability), weight, None if task == "auto" else Task(task))
+    return _of_file(local_path(session, what), asked, wanted, cluster)
 
 
 def _is_file(what: str, label: str | None, answered_by: Sequence[str | None]) -> bool:
     """Whether WHAT is a file, which needs a label; a declared model has no such options."""
-    named = Path(what).suffix.lower() in FILES or label is not None or any(answered_by)
+    named = names_file(what) or label is not None or any(answered_by)
     if named and label is None:
         raise BadInput("A file needs --label, and what the model answered: --score, --prediction or --probability.",
-                       next="A declared model needs none of them.")
+                       next="A declared model needs none of these options.")
     return named
 
 
-def _columns(probability: Sequence[str]) -> Mapping[str, str]:
-    """Column by class of `CLASS=COLUMN`; the last = divides, for a class may hold one."""
-    found: dict[str, str] = {}
-    for each in probability:
-        name, separator, column = each.rpartition("=")
-        if not separator or not name or not column:
-            raise BadInput(f"'{each}' is no CLASS=COLUMN.", where="--probability",
-                           next="Write --probability cat=p_cat.")
-        if name in found:
-            raise BadInput(f"The class '{name}' is given twice.", where="--probability", next="Give each class once.")
-        found[name] = column
-    return found
-
-
-def _of_file(file: Path, asked: Asked, wanted: Wanted) -> View:
-    data = answered(file, asked, wanted.groups)
-    for name, values in data.texts.items():
+def _of_file(file: Path, asked: Asked, wanted: Wanted, cluster: str | None) -> View:
+    data = answered(file, asked, (*wanted.groups, *([cluster] if cluster else [])))
+    columns = {name: data.texts[name] for name in wanted.groups}
+    for name, values in columns.items():
         small_enough(values, name, data.where, MOST)
-    found = _evaluated(data.answers, 0.5 if wanted.threshold is None else wanted.threshold, "", data.texts, data.where)
+    together = np.unique(data.texts[cluster], return_inverse=True)[1] if cluster else None
+    found = _evaluated(replace(data.answers, together=together), 0.5 if wanted.threshold is None else wanted.threshold,
+                       "", columns, data.where, f"values of {cluster}" if cluster else "")
     name = asked.score or asked.prediction or "probabilities"
     told_of = {"score": name, **facts(found), "without_label": data.unlabelled,
                **({"without_weight": data.weightless} if data.weightless else {})}
@@ -133,9 +127,9 @@ def _of_file(file: Path, asked: Asked, wanted: Wanted) -> View:
 
 
 def _evaluated(answers: Answers, threshold: float, deciding: str, columns: Mapping[str, Texts],
-               where: str) -> Evaluated:
+               where: str, unit: str) -> Evaluated:
     try:
-        return evaluated(answers, threshold, deciding, columns)
+        return evaluated(answers, threshold, deciding, columns, unit)
     except ValueError as problem:
         raise BadInput(f"{str(problem)[0].upper()}{str(problem)[1:]}.", where=where,
                        next="Choose more rows, or another --weight.") from problem
@@ -159,7 +153,8 @@ def _of_model(session: Session, text: str, wanted: Wanted, *, preview: bool) -> 
     columns, left_out = columns_of(session, chosen, wanted.groups)
     for column, values in columns.items():
         small_enough(values, column, name, MOST)
-    found = _evaluated(answers, chosen.model.threshold, chosen.deciding, columns, name)
+    unit = "days" if chosen.model.split.together == timedelta(days=1) else "spans of time"
+    found = _evaluated(answers, chosen.model.threshold, chosen.deciding, columns, name, unit)
     rows = judged(session, chosen, found)
     met = f", {sum(row['verdict'] == 'met' for row in rows)} of {len(rows)} criteria met" if rows else ""
     said = _sentence(f"{title(name, found)}{met}", found, classified(session))

@@ -75,7 +75,8 @@ def test_a_killed_one_is_replaced_by_the_one_that_stands_by(folder: Path) -> Non
     until(lambda: engine(session).seen() is not None)
     holder = engine(session).seen()
     second = up(folder)
-    time.sleep(2)
+    waiting = second.stderr.readline()  # type: ignore[union-attr]
+    assert "standing by" in waiting
     assert engine(session).seen()[0] == holder[0]  # type: ignore[index]
     first.kill()
     first.communicate()
@@ -83,7 +84,7 @@ def test_a_killed_one_is_replaced_by_the_one_that_stands_by(folder: Path) -> Non
     second.send_signal(signal.SIGINT)
     _, log = second.communicate(timeout=20)
     assert second.returncode == 0
-    assert [word in log for word in ("standing by", "at work")] == [True, True]
+    assert "at work" in log
 
 
 def daemon(session: Session, stop: Event, *begin: Callable[[Session, Say], Service | None]) -> tuple[Daemon, list[str]]:

@@ -185,7 +185,7 @@ def test_equal_weights_of_any_size_change_nothing_and_others_do(tmp_path: Path) 
     assert weighted["effective_rows"] < N
     heavy = document(run(path, "p", "--weight", "one"))["facts"]
     assert (heavy["ece_low"], heavy["ece_high"]) == (None, None)
-    for column, said in (("bad", "1 weights in 'bad' are negative, such as -1"), ("never", "No row with the label 1")):
+    for column, said in (("bad", "'bad' is negative in 1 row, the first is -1"), ("never", "Only one class")):
         outcome = run(path, "p", "--weight", column)
         assert outcome.exit == 2
         assert outcome.error is not None
@@ -238,7 +238,7 @@ def test_several_classes_are_judged_by_what_is_said_and_class_by_class(tmp_path:
     gaps = np.bincount(bins, (classes[sure.argmax(axis=1)] == label) - top)
     assert wrong["facts"]["top_label_ece"] == pytest.approx(np.abs(gaps).sum() / N)
     assert [row["class"] for row in wrong["tables"]["classes"]["rows"]] == ["a", "b", "c"]
-    for outcome, said in ((asked("p", "a", "b"), "The label 'c' has no probability."),
+    for outcome, said in ((asked("p", "a", "b"), "The label 'c' in 'kind' has no probability"),
                           (asked("x"), "No column 'xa'")):
         assert outcome.error is not None
         assert said in outcome.error["what"]
@@ -246,7 +246,7 @@ def test_several_classes_are_judged_by_what_is_said_and_class_by_class(tmp_path:
                                                            "--probability", "a=pa", "--probability", "b=pa",
                                                            "--probability", "c=pc"])
     assert outcome.error is not None
-    assert "do not add up to 1" in outcome.error["what"]
+    assert "'pa' is given as the probability of two classes" in outcome.error["what"]
 
 
 @pytest.mark.parametrize(("text", "said"), [

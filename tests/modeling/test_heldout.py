@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlops_tui.analysis import answers
 from mlops_tui.commands import Outcome
+from mlops_tui.governance._evidence import case_of, evidence
 from mlops_tui.render.json import as_json
 from mlops_tui.session import Session
 from mlops_tui.view import Status, Text
@@ -119,6 +121,22 @@ def test_the_version_is_beside_the_champion_as_two_columns_of_a_file_would_be(an
 def test_the_comparison_is_the_one_that_the_gate_is_judged_by(ana: Session) -> None:
     [pair] = document(ana.perform(("compare", MODEL)))["tables"]["pairs"]["rows"]
     assert pair["verdict"] == "better"
+    rows = ana.perform(("promote", MODEL)).view.table("gate").rows
+    [detail] = [str(row["detail"]) for row in rows if row["item"] == "no_worse_than_champion"]
+    assert detail.startswith(f"lead on 1: {-pair['estimate']:+.4f} [{-pair['margin_high']:+.4f}, "
+                             f"{-pair['margin_low']:+.4f}] at 95 % after 2 looks")
+
+
+def test_where_days_are_enough_the_gate_and_the_comparison_count_by_day(
+        ana: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows here are of three days, and for once three are taken to be enough."""
+    monkeypatch.setattr(answers, "FEWEST_GROUPS", 3)
+    said = json.dumps(document(ana.perform(("compare", MODEL, "--method", "delong"))))
+    assert "Rows of one day are taken for independent here" in said
+    found = document(ana.perform(("compare", MODEL)))
+    [pair] = found["tables"]["pairs"]["rows"]
+    assert pair["method"] == "t"
+    assert "Rows of one span of time vary together and count as one: 3 of them" in json.dumps(found)
     rows = ana.perform(("promote", MODEL)).view.table("gate").rows
     [detail] = [str(row["detail"]) for row in rows if row["item"] == "no_worse_than_champion"]
     assert detail.startswith(f"lead on 1: {-pair['estimate']:+.4f} [{-pair['margin_high']:+.4f}, "
@@ -382,6 +400,21 @@ def test_a_weighted_regression_is_evaluated_as_a_file_of_its_test_rows_would_be(
     assert outcome.view.title.startswith(f"{MODEL}@9: MAE 4.9")
 
 
+def test_the_calibration_of_weighted_rows_is_weighted_at_the_gate_and_in_an_evaluation(
+        ana: Session, session: Callable[..., Session], made: Any) -> None:
+    """Rows that count 10 are late in u² of the cases where u is said, the others in u: off by 10/11 · ∫u − u², 0.15."""
+    other_task(ana, made, "binary", "v < CASE i % 2 WHEN 0 THEN u ELSE u * u END AS late, u AS logistic, "
+               "1 + 9 * (i % 2) AS weight", metric="roc_auc", weight="passengers")
+    fact = ana.ledger.entries("trained")[-1].fact
+    assert isinstance(fact, Trained)
+    ana.ledger.append(replace(fact, version="10", metrics={}))
+    opened = session("ana")
+    at_the_gate = evidence(opened, *case_of(opened, f"{MODEL}@10")).ece
+    assert at_the_gate is not None
+    assert at_the_gate.value == pytest.approx(0.15, abs=0.02)
+    assert document(opened.perform(("evaluate", f"{MODEL}@10")))["facts"]["ece"] == pytest.approx(at_the_gate.value)
+
+
 def test_several_classes_are_evaluated_as_a_file_of_the_test_rows_would_be(
         ana: Session, session: Callable[..., Session], made: Any, tmp_path: Path) -> None:
     other_task(ana, made, "multiclass", (
@@ -494,3 +527,77 @@ def test_a_version_of_several_classes_is_calibrated_class_by_class(
         assert row["predicted"] == pytest.approx(share)
         assert row["observed"] == pytest.approx((label == row["class"]).mean())
     assert "calibrated as far as these rows can tell" in found["title"]
+
+
+# -- rows of a day vary together ------------------------------------------------------------------------------------
+
+
+def of_days(session: Session, seed: int, skill: float) -> Manifest:
+    """Scores on 30 days of test rows, on each of which more or less happens than scores know."""
+    ids = np.arange(ROWS)
+    day = np.random.default_rng(7).normal(size=30)[ids % 30]
+    label = np.random.default_rng(8).random(ROWS) < 1 / (1 + np.exp(1 - day))
+    score = np.clip(0.25 + skill * (label - 0.25) + np.random.default_rng(seed).normal(0, 0.1, ROWS), 0, 1)
+    connection = session.data().connect()
+    connection.register("scores", {"id": ids, "late": label, "logistic": score})
+    query = "SELECT *, TIMESTAMPTZ '2013-05-01 12:00-04' + to_days(CAST(id % 30 AS INT)) AS sched_dep FROM scores"
+    return session.data().write(f"{MODEL}.scores", query, sort=("sched_dep", "id"), connection=connection)
+
+
+@pytest.fixture
+def month(session: Callable[..., Session], made: Any) -> Session:
+    opened = session("ana")
+    rows, detail = training(opened).id, {"metric": "roc_auc", "trained_to": "2013-04-30T00:00:00+00:00",
+                                         "test_from": "2013-05-01T00:00:00+00:00"}
+    opened.ledger.append(
+        made.trained("1", scores=of_days(opened, 1, 0.12).id, training=rows, detail=detail),
+        Promotion(subject=MODEL, version="1", previous="", approval="", evidence=""),
+        made.trained("2", scores=of_days(opened, 2, 0.2).id, training=rows, detail=detail))
+    return opened
+
+
+def with_days(session: Session, path: Path) -> Path:
+    """As `exported`, with the local day of each row."""
+    lake = session.data()
+    first, second = (lake.scan(lake.manifest(f"{MODEL}.scores", entry.fact.scores))
+                     for entry in session.ledger.entries("trained") if isinstance(entry.fact, Trained))
+    lake.connect().execute(
+        "COPY (SELECT id, a.late, a.logistic AS v1, b.logistic AS v2, strftime(timezone('America/New_York', "
+        f"a.sched_dep), '%Y-%m-%d') AS day FROM {first} a JOIN {second} b USING (id) ORDER BY id) TO '{path}'")
+    return path
+
+
+def test_intervals_and_verdicts_of_a_version_count_days_as_those_of_a_file_count_clusters(month: Session,
+                                                                                          tmp_path: Path) -> None:
+    file, ana = with_days(month, tmp_path / "rows.parquet"), at_the_terminal(month)
+    mine = document(ana.perform(("evaluate", f"{MODEL}@2", "--preview")))
+    asked = ("evaluate", str(file), "--label", "late", "--score", "v2")
+    theirs, plain = document(ana.perform((*asked, "--cluster", "day"))), document(ana.perform(asked))
+    assert mine["tables"]["metrics"] == theirs["tables"]["metrics"]
+    assert "on 3,000 rows of 30 days" in mine["title"]
+    assert "on 3,000 rows of 30 values of day" in theirs["title"]
+    wide, narrow = ({row["metric"]: row["high"] - row["low"] for row in each["tables"]["metrics"]["rows"]}
+                    for each in (mine, plain))
+    assert wide["brier"] > 2 * narrow["brier"], "days differ more than their rows do"
+    [pair] = document(ana.perform(("compare", MODEL)))["tables"]["pairs"]["rows"]
+    [other] = document(ana.perform(("compare", str(file), "--label", "late", "--scores", "v1,v2", "--cluster", "day")))[
+        "tables"]["pairs"]["rows"]
+    assert {key: pair[key] for key in ("estimate", "low", "high", "p_value")} == {
+        key: other[key] for key in ("estimate", "low", "high", "p_value")}
+
+
+def test_rows_that_are_declared_independent_are_counted(month: Session, tmp_path: Path) -> None:
+    file = with_days(month, tmp_path / "rows.parquet")
+    declare(month, "split: {", "split: {together: 0s, ")
+    ana = at_the_terminal(month)
+    mine = document(ana.perform(("evaluate", f"{MODEL}@2", "--preview")))
+    theirs = document(ana.perform(("evaluate", str(file), "--label", "late", "--score", "v2")))
+    assert mine["tables"]["metrics"] == theirs["tables"]["metrics"]
+    assert "days" not in mine["title"]
+
+
+def test_of_a_few_days_rows_are_counted_and_it_says_so(ana: Session) -> None:
+    shown = ana.perform(("evaluate", f"{MODEL}@2", "--preview")).view
+    assert "Only 3 days: too few to tell how much they vary" in " ".join(
+        part.body for part in shown.parts if isinstance(part, Text))
+    assert "of 3 days" not in shown.title
