@@ -196,7 +196,8 @@ def mcnemar(only_a: int, only_b: int, method: McNemar = "auto") -> tuple[float, 
     what was seen (Fagerland, Lydersen & Laake 2013, BMC Med. Res. Methodol. 13:91). auto: mid-p below 25 discordant
     rows, else corrected. No discordant row: statistic 0, p 1. ValueError for negative counts.
 
-    >>> mcnemar(1, 7, "exact")
+    >>> statistic, p, used = mcnemar(1, 7, "exact")
+    >>> statistic, round(p, 12), used
     (1.0, 0.0703125, 'mcnemar-exact')
     """
     if min(only_a, only_b) < 0:
