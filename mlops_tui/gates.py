@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from store.ledger import Entry
 
 ABOUT_DATA = ("drift", "health", "ingest", "validate", "stability")
+FOREIGN = {"calibration": ("regression",), "metric": ("multiclass", "regression")}  # check -> tasks that have none
 FEWEST = 100  # rows below which two models are not compared
 JUDGED = {criteria.Verdict.MET: Status.PASS, criteria.Verdict.NOT_MET: Status.FAIL,
           criteria.Verdict.UNDECIDED: Status.UNKNOWN, criteria.Verdict.TOO_FEW: Status.UNKNOWN}
@@ -93,13 +94,19 @@ def gate(case: Case, evidence: Evidence, entries: "Sequence[Entry]") -> tuple[Re
 
 def verdict(requirements: Sequence[Requirement]) -> Status:
     """Green only where every required item passes or warns; where nothing is required, nothing is known."""
-    statuses = {each.status for each in requirements}
+    asked = counting(requirements)
+    statuses = {each.status for each in asked}
     if Status.FAIL in statuses:
         return Status.FAIL
-    required = [each for each in requirements if not each.id.startswith("incident ")]  # those only warn
+    required = [each for each in asked if not each.id.startswith("incident ")]  # those only warn
     if not required or not statuses <= {Status.PASS, Status.WARN}:
         return Status.UNKNOWN
     return Status.WARN if Status.WARN in statuses else Status.PASS
+
+
+def counting(requirements: Sequence[Requirement]) -> list[Requirement]:
+    """Those that can be answered: an item about what models of the task do not have is DONE, and counts for nothing."""
+    return [each for each in requirements if each.status is not Status.DONE]
 
 
 # -- what was measured --------------------------------------------------------------------------------------------
@@ -217,6 +224,8 @@ def finding(case: Case, item: Item, entries: "Sequence[Entry]") -> Requirement:
     What was found about another version's answers says nothing about this one; what was found about data does.
     """
     title, run = _title(item, f"{item.finding} of {case.name}"), _runs(case, item.finding)
+    if (task := case.model.task) in FOREIGN.get(item.finding, ()):
+        return Requirement(item.id, title, Status.DONE, f"not for a {task}" + " model" * (task != "regression"))
     about = {case.name, case.subject, case.model.label.dataset}
     found = [entry for entry in folds.findings_of(entries, check=item.finding) if entry.subject in about
              and isinstance(entry.fact, Finding)

@@ -132,6 +132,17 @@ def test_what_was_found_of_another_versions_answers_says_nothing_of_this_one(his
     assert gates.checklist(case(history, [item]), history.entries)[0].status is PASS
 
 
+def test_an_item_about_what_the_task_does_not_have_counts_for_nothing(history):
+    items = [Item("calm", finding="calibration"), Item("fair", finding="bias")]
+    of_numbers = replace(case(history, items), model=replace(model(), task="regression"))
+    calm, fair = gates.checklist(of_numbers, history.entries)
+    assert (calm.detail, calm.next, fair.status) == ("not for a regression", (), UNKNOWN)
+    assert gates.verdict([calm, fair]) is UNKNOWN
+    assert gates.verdict([calm, gates.Requirement("x", "t", PASS)]) is PASS
+    assert gates.verdict([calm]) is UNKNOWN, "nothing is required, so nothing is known"
+    assert gates.checklist(case(history, items[:1]), history.entries)[0].status is UNKNOWN
+
+
 @pytest.mark.parametrize(("age", "status"), [(timedelta(days=2), PASS), (timedelta(days=2, seconds=1), UNKNOWN)])
 def test_a_finding_grows_stale(history, age, status):
     history.add(found())

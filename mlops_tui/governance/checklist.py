@@ -32,9 +32,10 @@ def show(session: Session, subject: str) -> View:
     items = {item.id: item for item in case.checklist.items} if case.checklist else {}
     rows: list[Row] = [_row(each, items.get(each.id)) for each in required]
     table = Table.of("items", rows, "status", "item", "requirement", "detail", "evidence")
-    open_ = [each for each in required if each.status not in (Status.PASS, Status.WARN)]
+    asked = gates.counting(required)
+    open_ = [each for each in asked if each.status not in (Status.PASS, Status.WARN)]
     stand = "stands" if len(open_) == 1 else "stand"
-    said = f"{len(open_)} of {counted(len(required), 'item')} {stand} in the way of {case.subject}" if open_ else \
+    said = f"{len(open_)} of {counted(len(asked), 'item')} {stand} in the way of {case.subject}" if open_ else \
         f"Every item stands for {case.subject}"
     facts: dict[str, Cell] = {"model": case.name, "version": case.version, "checklist": case.model.checklist}
     return View(said, gates.verdict(required), (Facts(facts), table), _next(open_))

@@ -80,9 +80,10 @@ def _gate_view(session: Session, case: gates.Case, state: ModelState,
 
 def _counted(required: Sequence[gates.Requirement]) -> str:
     red, unknown = (sum(each.status is status for each in required) for status in (Status.FAIL, Status.UNKNOWN))
-    if not required:
+    asked = gates.counting(required)
+    if not asked:
         return "nothing is required of it, so nothing is known"
-    of = f" of {counted(len(required), 'item')}"
+    of = f" of {counted(len(asked), 'item')}"
     failing = f"{red}{of} {'fails' if red == 1 else 'fail'}"
     unsure = f"{unknown}{'' if red else of} {'is' if unknown == 1 else 'are'} unknown"
     return " and ".join([failing] * bool(red) + [unsure] * bool(unknown))

@@ -1,7 +1,7 @@
 """Parameters or a threshold written into a model's file: the text is edited in one place, and read again."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
@@ -109,20 +109,24 @@ def _flow(value: Any) -> str:
 # -- a proposal -----------------------------------------------------------------------------------------------------
 
 
-def propose_threshold(session: Session, model: str, threshold: float, why: str) -> Proposal:
-    """Append the proposal, or find the open one that says the same."""
+def proposed(session: Session, model: str, edited: Callable[[str, str], str], why: str, origin: str) -> Proposal:
+    """Append a proposal of the model's file as `edited` (its text, its path) makes it, or find the open one that says
+    the same; an open one of the same origin is declined, for this one is newer."""
     path = session.declared().path_of("model", model)
     name, content = f"models/{path.name}", path.read_bytes()
-    text, before = with_threshold(content.decode("utf-8"), threshold, name), hashlib.sha256(content).hexdigest()
+    text, before = edited(content.decode("utf-8"), name), hashlib.sha256(content).hexdigest()
     same = [each for each in folds.proposals(session.ledger.entries("proposal")).values()
             if each.state == "open" and (each.path, each.content, each.before) == (name, text, before)]
     if same:
         return Proposal(subject=same[0].id, event="proposed", path=name, content=text, before=before, why=same[0].why)
 
     def decided(entries: Sequence[Entry]) -> list[Fact]:
-        number = folds.next_id("P", folds.proposals(entries))
-        return [Proposal(subject=number, event="proposed", path=name, content=text, before=before, why=why,
-                         origin=f"metric of {model}")]
+        known = folds.proposals(entries)
+        number = folds.next_id("P", known)
+        old = [Proposal(subject=each.id, event="declined", reason=f"{number} is newer") for each in known.values()
+               if each.state == "open" and each.origin == origin]
+        return [*old, Proposal(subject=number, event="proposed", path=name, content=text, before=before, why=why,
+                               origin=origin)]
 
     fact = session.ledger.transact(decided)[-1].fact
     assert isinstance(fact, Proposal)

@@ -127,7 +127,7 @@ def write(folder: Path, material: Material, asked: Asked, splits: Mapping[str, n
         "keys": list(material.keys), "task": material.task.value, "classes": list(material.classes),
         "weight": material.weight, "prepare": dict(material.prepare), "metric": asked.metric.id,
         "threshold": asked.metric.threshold, "higher_is_better": asked.metric.higher_is_better, "name": asked.name,
-        "candidate": asdict(asked.candidate), "points": list(asked.points), "outer": asked.outer,
+        "candidate": {**asdict(asked.candidate), "stopping": None}, "points": list(asked.points), "outer": asked.outer,
         "inner": asked.inner, "seed": asked.seed, "raw": asked.raw, "outside": asked.outside,
         "processes": asked.processes, "backend": asked.backend}), encoding="utf-8")
     return work

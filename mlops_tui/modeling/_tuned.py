@@ -25,10 +25,13 @@ def nested(fact: Tuned) -> Nested:
                   bool(detail["higher_is_better"]))
 
 
-def worth_writing(fact: Tuned) -> bool:
-    """Whether the parameters that were found are better than the declared ones, on rows that took no part in finding
-    them, and nothing leaks."""
-    return not fact.detail["chance"]["above"] and bool(fact.params) and nested(fact).gain(0).estimate > 0
+def worth_writing(fact: Tuned, *, asked: bool = False) -> bool:
+    """Whether the parameters that were found are surely better than the declared ones, on rows that took no part in
+    finding them, and nothing leaks; where a person `asked`, other parameters are enough."""
+    if fact.detail["chance"]["above"] or not fact.params or fact.params == fact.detail["points"][0]:
+        return False
+    low = nested(fact).gain(0).low
+    return asked or (low is not None and low > 0)
 
 
 def why(fact: Tuned) -> str:
@@ -49,7 +52,8 @@ def shown(fact: Tuned, spent: Mapping[str, Cell] | None = None, proposal: str = 
     else:
         title = (f"{fact.subject} {fact.candidate}: {fact.metric} {_range(fact, score)} to expect; "
                  f"the search itself says {found.non_nested:.4f}")
-    parts: list[Part] = [Facts(_facts(fact, found, spent or {}, proposal)), _scores(fact, found, score, optimism),
+    scores = _scores(fact, found, score, optimism)
+    parts: list[Part] = [Facts(_facts(fact, found, spent or {}, proposal)), scores, _picture(fact, scores),
                          _parameters(fact, found), _folds(fact, found), _points(fact, found), _curve(fact, found)]
     notes = _notes(fact, found, leaks)
     parts += [Text("\n".join(notes))] if notes else []
@@ -88,6 +92,15 @@ def _scores(fact: Tuned, found: Nested, score: Estimate, optimism: Contrast) -> 
                  {"score": "gain", "what": "gain of tuning over it", **_contrast(found.gain(0))}]
     return Table.of("scores", rows, "what", *NUMBERS,
                     title=f"{fact.metric}, mean of {found.outer.shape[1]} outer folds")
+
+
+def _picture(fact: Tuned, scores: Table) -> Series:
+    """How much the search flatters itself: its own best beside what is to be expected, and what is declared."""
+    names = {"nested": "to expect", "non_nested": "search's own best", "declared": "as declared"}
+    rows = [row for row in scores.rows if row["score"] in names]
+    value, low, high = (tuple(row[end] for row in rows) for end in ("value", "low", "high"))
+    return Series("scores", "interval", tuple(names[str(row["score"])] for row in rows), value, low, high,
+                  title=f"{scores.title}: to expect with its 95 % interval", x_label="score", y_label=fact.metric)
 
 
 def _estimate(fact: Tuned, each: Estimate) -> Row:
@@ -176,14 +189,18 @@ def _notes(fact: Tuned, found: Nested, leaks: bool) -> list[str]:
     if leaks:
         notes.append("Something learns from the labels of test rows, so every score here is worthless: fit what "
                      "prepares the rows inside the pipeline (`prepare:` or `steps:`), on training rows alone.")
-    if fact.key and not leaks and fact.params != detail["points"][0] and not worth_writing(fact):
-        notes.append("Nothing is proposed: on rows that took no part in the choice, tuning is not better than what is "
-                     "declared.")
+    if fact.key and worth_writing(fact, asked=True) and not worth_writing(fact):
+        notes.append("On rows that took no part in the choice, tuning is not surely better than declared"
+                     f"{_bounds(found.gain(0)) or ': the same in every fold'}; --propose puts the parameters forward "
+                     "anyway.")
     more = more_rows(np.array(detail["curve"]), found.test_share)
     low, high = sorted((_sign(found) * (more.low or 0.0), _sign(found) * (more.high or 0.0)))
     verdict = "would help" if low > 0 else "would not help" if high < 0 else "are not seen to help"
     notes.append(f"From 56 % of the training rows to all of them {fact.metric} changes by {more.estimate:+.4f}"
                  f"{_bounds(more)}: more rows {verdict}.")
+    if detail.get("stopping"):
+        notes.append(f"{fact.candidate} stops early (`stopping:`) when it is trained; here every point is fitted to "
+                     "its end.")
     if detail.get("calibrate"):
         notes.append(f"{fact.candidate} is recalibrated ({detail['calibrate']}) when it is trained; here it is scored "
                      "before that.")

@@ -16,7 +16,7 @@ from mlops_tui.errors import BadInput
 from mlops_tui.modeling._advised import Asked, advice_table
 from mlops_tui.modeling._heldout import Version, own_answers, version
 from mlops_tui.modeling._labelled import scored, uneven
-from mlops_tui.modeling._modelfile import propose_threshold
+from mlops_tui.modeling._modelfile import proposed, with_threshold
 from mlops_tui.modeling._priced import PER, Case, Priced, notes_of, picture_of, priced, table_of
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View, finite
@@ -166,7 +166,8 @@ def _put_forward(session: Session, chosen: Version, view: View, threshold: float
         raise BadInput(f"No threshold is surely cheaper for {chosen.name} than {chosen.model.threshold:g}.",
                        where=str(session.declared().path_of("model", name)),
                        next=f"Try: mlops-tui metric {chosen.name}")
-    fact = propose_threshold(session, name, threshold, view.title)
+    fact = proposed(session, name, lambda text, path: with_threshold(text, threshold, path), view.title,
+                    f"metric of {name}")
     return View(f"{fact.subject} would set the threshold of {name} to {threshold:g}", Status.DONE,
                 (Facts({"proposal": fact.subject, "path": fact.path, "from": chosen.model.threshold, "to": threshold,
                         "why": view.title}), *view.parts[1:]),

@@ -1,11 +1,10 @@
 """The best parameters of a candidate, and honestly what choosing them is worth: nested cross-validation."""
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
-from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,7 +25,7 @@ from mlops_tui.declare import duration, parse
 from mlops_tui.errors import BadInput, NotDeclared, nearest, need_extra
 from mlops_tui.kinds import Candidate
 from mlops_tui.modeling import _searchfile, _searching
-from mlops_tui.modeling._modelfile import with_params
+from mlops_tui.modeling._modelfile import proposed, with_params
 from mlops_tui.modeling._searching import EDITION, Asked, Material
 from mlops_tui.modeling._training import LIBRARIES, OUTCOME, Job, code_digest, job_of, preparation, split
 from mlops_tui.modeling._training import rows as training_rows
@@ -36,7 +35,7 @@ from mlops_tui.session import Session
 from mlops_tui.transforms.frozen import digest_of
 from mlops_tui.view import Cell, Facts, Status, View, counted
 from mlops_tui.workers import Child, lines
-from store.facts import Fact, Proposal, Tuned
+from store.facts import Tuned
 from store.ledger import Entry
 
 USUAL: Mapping[Task, str] = {Task.BINARY: "roc_auc", Task.MULTICLASS: "accuracy", Task.REGRESSION: "rmse"}
@@ -60,6 +59,7 @@ class How:
     most_fits: int
     budget: timedelta
     plan: bool
+    propose: bool = False
 
 
 @measure
@@ -74,6 +74,7 @@ class How:
 @click.option("--most-fits", type=click.IntRange(min=1), default=2000, show_default=True, help="Refuse more fits.")
 @click.option("--budget", default="1h", show_default=True, help="Refuse to use more CPU time, such as 30m.")
 @click.option("--plan", is_flag=True, help="Only say how many fits there are and what they would cost.")
+@click.option("--propose", is_flag=True, help="Put the parameters forward though they are not surely better.")
 @click.option("--processes", type=click.IntRange(min=1), default=None, help="As many as there are cores by default.")
 @click.option("--backend", type=click.Choice(list(BACKENDS)), default="loky", show_default=True,
               help="Joblib's backend; ray and dask where they are installed.")
@@ -95,7 +96,7 @@ class How:
               help="File: what you do to all rows before, FILE.py:FUNCTION(features, label); is it a leak?")
 def tune(session: Session, what: str, *, candidate: str | None, metric: str | None, points: int | None, folds: int,
          inner: int, rows: int | None, most_fits: int, budget: str, plan: bool, processes: int | None, backend: str,
-         seed: int | None, **file: Any) -> View:
+         seed: int | None, propose: bool, **file: Any) -> View:
     """Tune a candidate of MODEL over its declared search, or an estimator on the rows of a FILE.
 
     Inner folds choose the parameters, outer folds judge the choice on rows that took no part in it: that is the score
@@ -108,7 +109,8 @@ def tune(session: Session, what: str, *, candidate: str | None, metric: str | No
              mlops-tui tune iris.csv --label species --features sepal,petal --estimator sklearn.svm.SVC
              --search '{C: [1, 10, 100], gamma: [0.01, 0.1]}'
     """
-    how = How(metric, points, folds, inner, rows, seed, processes or lines(), backend, most_fits, _budget(budget), plan)
+    how = How(metric, points, folds, inner, rows, seed, processes or lines(), backend, most_fits, _budget(budget), plan,
+              propose)
     if BACKENDS[backend]:
         need_extra(BACKENDS[backend], backend)
     if _searchfile.is_file(what, file):
@@ -141,7 +143,8 @@ def _of_model(session: Session, text: str, only: str | None, how: How) -> View:
         key = _key(session, job, material, asked)
         kept = _made_before(session, job.name, key)
         if kept is not None and not how.plan:
-            return shown(kept, proposal=_waiting(session, kept))
+            return shown(kept, proposal=_put_forward(session, kept, candidate, asked=True) if how.propose else
+                         _waiting(session, kept))
         keep = session.declared().root / ".mlops" / "tune" / key[:32]
         log = session.declared().root / ".mlops" / "logs" / f"tune-{job.name}.log"
         done = _done(session, material, asked, how, (folder, keep, log))
@@ -152,8 +155,9 @@ def _of_model(session: Session, text: str, only: str | None, how: How) -> View:
     fact = Tuned(subject=job.name, candidate=name, key=key, training=material.data, seed=job.model.seed,
                  declaration=session.declaration("model", job.name), window=(str(job.days[0]), str(job.days[1])),
                  metric=asked.metric.id, params=dict(best), detail={**detail, "how": kind, "rows": material.n})
-    proposal = _recorded(session, fact, candidate)
+    session.ledger.transact(lambda entries: () if _known(entries, key) else (fact,))
     shutil.rmtree(keep, ignore_errors=True)
+    proposal = _put_forward(session, fact, candidate, asked=how.propose)
     return shown(fact, spent, proposal)
 
 
@@ -211,7 +215,7 @@ def _key(session: Session, job: Job, material: Material, asked: Asked) -> str:
     """What the result depends on: rows, declaration, code, folds, seed, libraries."""
     candidate = asked.candidate
     return digest_of({
-        "rows": material.data, "n": material.n, "candidate": {**asdict(candidate), "search": None},
+        "rows": material.data, "n": material.n, "candidate": {**asdict(candidate), "search": None, "stopping": None},
         "points": [dict(each) for each in asked.points], "metric": [asked.metric.id, asked.metric.threshold],
         "code": code_digest(session.declared().root) if candidate.factory else "", "outer": asked.outer,
         "inner": asked.inner, "seed": asked.seed, "gap": material.gap, "prepare": preparation(job)["steps"],
@@ -220,8 +224,11 @@ def _key(session: Session, job: Job, material: Material, asked: Asked) -> str:
 
 
 def _made_before(session: Session, name: str, key: str) -> Tuned | None:
-    return next((entry.fact for entry in session.ledger.entries("tuned", subject=name)
-                 if isinstance(entry.fact, Tuned) and entry.fact.key == key), None)
+    return _known(session.ledger.entries("tuned", subject=name), key)
+
+
+def _known(entries: Sequence[Entry], key: str) -> Tuned | None:
+    return next((entry.fact for entry in entries if isinstance(entry.fact, Tuned) and entry.fact.key == key), None)
 
 
 def _waiting(session: Session, fact: Tuned) -> str:
@@ -230,28 +237,17 @@ def _waiting(session: Session, fact: Tuned) -> str:
                  if each.state == "open" and each.why == why(fact)), "")
 
 
-def _recorded(session: Session, fact: Tuned, candidate: Candidate) -> str:
-    """Append what came of it, with a proposal where other parameters than the declared ones are better; its number."""
-    path = session.declared().path_of("model", fact.subject)
-    content, written = path.read_bytes(), f"models/{fact.subject}.yaml"
-    worth = worth_writing(fact) and searchspace.pointed(asdict(candidate), fact.params) != asdict(candidate)
-    text = with_params(content.decode("utf-8"), fact.candidate, fact.params, str(path)) if worth else ""
-    numbers: list[str] = []
-
-    def decided(entries: Sequence[Entry]) -> Iterable[Fact]:
-        if any(isinstance(entry.fact, Tuned) and entry.fact.key == fact.key for entry in entries):
-            return ()
-        known = history.proposals(entries)
-        numbers[:] = [history.next_id("P", known)] if worth else []
-        origin = f"tune {fact.subject} {fact.candidate}"
-        old = [Proposal(subject=each.id, event="declined", reason=f"{numbers[0]} is of a newer search")
-               for each in known.values() if worth and each.state == "open" and each.origin == origin]
-        new = [Proposal(subject=number, event="proposed", path=written, content=text, why=why(fact),
-                        before=sha256(content).hexdigest(), origin=origin) for number in numbers]
-        return (fact, *old, *new)
-
-    session.ledger.transact(decided)
-    return numbers[0] if numbers else ""
+def _put_forward(session: Session, fact: Tuned, candidate: Candidate, *, asked: bool) -> str:
+    """The number of a proposal to write the parameters where they are surely better, or where somebody asked for it."""
+    where = str(session.declared().path_of("model", fact.subject))
+    if asked and not worth_writing(fact, asked=True):
+        what = "Something leaks, so no score says that other parameters are better." \
+            if fact.detail["chance"]["above"] else "What is declared is the best that was tried."
+        raise BadInput(what, where=where, next="Leave out --propose.")
+    if not (asked or worth_writing(fact)) or searchspace.pointed(asdict(candidate), fact.params) == asdict(candidate):
+        return ""
+    return proposed(session, fact.subject, lambda text, path: with_params(text, fact.candidate, fact.params, path),
+                    why(fact), f"tune {fact.subject} {fact.candidate}").subject
 
 
 # -- a file ---------------------------------------------------------------------------------------------------------
@@ -259,6 +255,8 @@ def _recorded(session: Session, fact: Tuned, candidate: Candidate) -> str:
 
 def _of_file(session: Session, path: Path, file: Mapping[str, Any], how: How) -> View:
     """Nothing is recorded, and nothing kept: an interrupted search begins anew."""
+    if how.propose:
+        raise BadInput("Only a declared model has parameters to change.", next="Leave out --propose.")
     seed = how.seed or 0
     material = _searchfile.material(path, file).sampled(how.rows, seed)
     text = f"{{estimator: {file['estimator']}, params: {file['params'] or '{}'}, search: {file['search']}}}"
@@ -341,7 +339,7 @@ def _described(material: Material, asked: Asked, outer: Sequence[Fold]) -> dict[
     """What the history keeps of how it was done."""
     declared = searchspace.declared(asdict(asked.candidate), asked.candidate.search)
     return {"task": material.task.value, "points": [dict(each) for each in asked.points], "inner_folds": asked.inner,
-            "calibrate": asked.candidate.calibrate,
+            "calibrate": asked.candidate.calibrate, "stopping": asked.candidate.stopping is not None,
             "higher_is_better": asked.metric.higher_is_better, "declared": declared,
             "scheme": "walk-forward" if material.spans is not None else "shuffled",
             "purged": [int(each.purged.size) for each in outer], "train_rows": [int(each.train.size) for each in outer],

@@ -22,7 +22,7 @@ from mlops_tui.kinds import Model
 from mlops_tui.modeling._modelfile import with_params
 from mlops_tui.session import Session, without_project
 from mlops_tui.transforms.frozen import canonical
-from mlops_tui.view import Series, Status
+from mlops_tui.view import Series, Status, Text
 from store.facts import Tuned
 from tests.modeling.test_train import FILES, entered, opened
 
@@ -127,6 +127,37 @@ def test_a_better_choice_is_proposed_the_newest_stands_and_adopting_it_writes_th
     assert declared.candidates["linear"].params == {"C": 0.5}
     again = tuned(copied, "--candidate", "linear", *SMALL)  # what is declared beside it changes nothing
     assert "fitted_now" not in again.view.facts()
+
+
+def test_what_is_not_surely_better_is_put_forward_where_somebody_asks(copied: Session) -> None:
+    """The linear candidate: nested cross-validation cannot tell its points apart from what is declared."""
+    outcome = tuned(copied, "--candidate", "linear", *SMALL)
+    [fact] = facts(copied)
+    gain = scores(outcome)["gain"]
+    assert gain["low"] < 0 < gain["high"]
+    assert fact.params != {"C": 0.5}, "another point scored best"
+    assert "proposal" not in outcome.view.facts()
+    said = "\n".join(part.body for part in outcome.view.parts if isinstance(part, Text))
+    assert f"not surely better than declared [{gain['low']:+.4f}, {gain['high']:+.4f}]; --propose" in said
+    number = str(tuned(copied, "--candidate", "linear", *SMALL, "--propose").view.facts()["proposal"])
+    assert tuned(copied, "--candidate", "linear", *SMALL).view.facts()["proposal"] == number, "it waits"
+    assert tuned(copied, "--candidate", "linear", *SMALL, "--propose").view.facts()["proposal"] == number
+    assert f"C: {fact.params['C']}" in proposals(copied.ledger.entries("proposal"))[number].content
+
+
+def test_the_scores_are_drawn_beside_each_other(first: tuple[Session, Outcome]) -> None:
+    rows = scores(first[1])
+    [picture] = [part for part in first[1].view.parts if isinstance(part, Series) and part.kind == "interval"]
+    assert (picture.id, picture.x) == ("scores", ("to expect", "search's own best", "as declared"))
+    assert picture.y == tuple(rows[name]["value"] for name in ("nested", "non_nested", "declared"))
+    assert (picture.low[0], picture.low[1]) == (rows["nested"]["low"], None)
+
+
+def test_a_candidate_that_stops_early_is_tuned_to_the_end_and_that_is_said(opened: Callable[..., Session]) -> None:
+    stops = TUNED.replace("int: true}}", "int: true}}, stopping: {validation: 6d, patience: 3}")
+    outcome = tuned(opened(**{"models/delay.yaml": stops}), "--candidate", "boosted", "--points", "2", *SMALL)
+    assert "boosted stops early (`stopping:`) when it is trained; here every point is fitted to its end." in \
+        "\n".join(part.body for part in outcome.view.parts if isinstance(part, Text))
 
 
 def test_killed_in_the_middle_it_goes_on_where_it_was(opened: Callable[..., Session], tmp_path: Path) -> None:
