@@ -27,7 +27,8 @@ class Columns:
 
 @dataclass(frozen=True)
 class Beside:
-    """Models by name on labelled rows, other columns as text (n,); `rows` counts those without a label too.
+    """Models by name on labelled rows, other columns as text (n,); `rows` counts those without a label too,
+    `weightless` those that had one and the weight 0.
 
     `paired`: all models answered the same rows, in the same order.
     """
@@ -37,6 +38,7 @@ class Beside:
     texts: Mapping[str, Texts] = field(default_factory=dict)
     rows: int = 0
     paired: bool = True
+    weightless: int = 0
 
     @property
     def first(self) -> Answers:
@@ -65,11 +67,12 @@ def beside(path: Path, columns: Columns) -> Beside:
         raise BadInput(f"No row has a label: all {read.rows} values of '{columns.label}' are null.", where=read.where,
                        next="Join the outcomes first.")
     weight = _weights(read, columns.weight, rows) if columns.weight else None
-    rows = rows if weight is None else rows & (weight > 0)
+    labelled, rows = rows, rows if weight is None else rows & (weight > 0)
     made = _READERS[columns.task or _task(read, columns)](read, columns, rows)
     if weight is not None:
         made = {name: replace(each, weight=weight[rows]) for name, each in made.items()}
-    return Beside(read.where, made, {name: values[rows] for name, values in read.texts.items()}, read.rows)
+    return Beside(read.where, made, {name: values[rows] for name, values in read.texts.items()}, read.rows,
+                  weightless=int((labelled & ~rows).sum()))
 
 
 def _weights(read: ReadFile, name: str, rows: Bools) -> Floats:
@@ -160,7 +163,7 @@ def joined(one: Beside, other: Beside, id: str, names: tuple[str, str]) -> Besid
         raise BadInput(f"The files give {int((a.label != b.label).sum()):,} rows different labels, the first has the "
                        f"id '{mine[row]}'.", where=f"{one.where} and {other.where}", next="Label both from one source.")
     return Beside(f"{one.where} and {other.where}", {names[0]: a, names[1]: replace(b, weight=a.weight)}, one.texts,
-                  one.rows)
+                  one.rows, weightless=one.weightless)
 
 
 def apart(one: Beside, other: Beside, names: tuple[str, str]) -> Beside:
