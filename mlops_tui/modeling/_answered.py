@@ -82,7 +82,8 @@ def by_class(probability: Sequence[str]) -> Mapping[str, str]:
 # -- which task -----------------------------------------------------------------------------------------------------
 
 
-_GIVEN = {Task.BINARY: "--score S", Task.MULTICLASS: "--prediction P, or --probability CLASS=COLUMN for each class",
+_GIVEN = {Task.BINARY: "--score S, or --prediction P",
+          Task.MULTICLASS: "--prediction P, or --probability CLASS=COLUMN for each class",
           Task.REGRESSION: "--prediction P"}
 
 
@@ -94,7 +95,7 @@ def _consistent(asked: Asked) -> None:
         raise BadInput(f"{' and '.join(given)} say different things." if given else "What did the model answer?",
                        next="One of --score S (yes or no), --prediction P (a class or a number), "
                             "--probability CLASS=COLUMN (each class).")
-    fits = {Task.BINARY: ["--score"], Task.MULTICLASS: ["--prediction", "--probability"],
+    fits = {Task.BINARY: ["--score", "--prediction"], Task.MULTICLASS: ["--prediction", "--probability"],
             Task.REGRESSION: ["--prediction"]}
     if asked.task is not None and given[0] not in fits[asked.task]:
         raise BadInput(f"A {asked.task} model is not read from {given[0]}.", next=f"Give {_GIVEN[asked.task]}.")
@@ -109,10 +110,14 @@ def _task(read: ReadFile, asked: Asked) -> Task:
     if asked.probability:
         return Task.MULTICLASS
     columns = [read.columns[asked.label], read.columns[str(asked.prediction)]]
-    if any(each.field.kind in ("category", "boolean") for each in columns):
+    if any(each.field.kind == "category" for each in columns):
         return Task.MULTICLASS
     values = np.concatenate([each.values[~each.missing].astype(np.float64) for each in columns])
     values = values[np.isfinite(values)]
+    if np.isin(values, [0, 1]).all():
+        return Task.BINARY
+    if any(each.field.kind == "boolean" for each in columns):
+        return Task.MULTICLASS
     if np.all(values == np.round(values)) and np.unique(values).size <= FEW_CLASSES:
         raise BadInput(f"'{asked.label}' and '{asked.prediction}' hold a few whole numbers: they may be classes or "
                        "amounts.", where=read.where, next="Say which: --task multiclass or --task regression.")
@@ -124,10 +129,30 @@ def _task(read: ReadFile, asked: Asked) -> Task:
 
 def _binary(read: ReadFile, asked: Asked, rows: Bools) -> tuple[Answers, tuple[str, ...]]:
     labels = two_outcomes(read, asked.label, labels_of(read, asked.label)[rows])
+    if asked.prediction:
+        return Answers(Task.BINARY, labels, _decisions(read, asked.prediction, rows)), ()
     scores = numbers_in(read, str(asked.score), rows)
     need_probabilities(read.where, str(asked.score), scores,
                        "To judge the order alone: mlops-tui compare. Else turn them into probabilities first.")
     return Answers(Task.BINARY, labels, scores), ()
+
+
+def _decisions(read: ReadFile, name: str, rows: Bools) -> Floats:
+    """A column of 0 and 1, or true and false, as the scores of decisions."""
+    column = read.columns[name]
+    if column.field.kind == "category":
+        values = labels_of(read, name).astype(np.float64)
+        odd = rows & column.missing
+    else:
+        values = column.values.astype(np.float64)
+        odd = rows & (column.missing | ~np.isin(values, [0, 1]))
+    if odd.any():
+        first = int(np.argmax(odd))
+        seen = "null" if column.missing[first] else f"{values[first]:g}"
+        raise BadInput(f"{int(odd.sum()):,} labelled rows have no decision in '{name}', the first is {seen}.",
+                       where=f"{read.where}, row {first} (from 0)",
+                       next=f"A decision is 0 or 1; of probabilities: --score {name}.")
+    return values[rows]
 
 
 def _regression(read: ReadFile, asked: Asked, rows: Bools) -> tuple[Answers, tuple[str, ...]]:

@@ -35,7 +35,8 @@ class Columns:
 
 @dataclass(frozen=True)
 class Beside:
-    """Models by name on labelled rows, other columns as text (n,); `rows` counts those without a label too.
+    """Models by name on labelled rows, other columns as text (n,); `rows` counts those without a label too,
+    `weightless` those that had one and the weight 0.
 
     `paired`: all models answered the same rows, in the same order. `kept` marks them among the rows of the first file.
     """
@@ -46,6 +47,7 @@ class Beside:
     rows: int = 0
     paired: bool = True
     kept: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    weightless: int = 0
 
     @property
     def first(self) -> Answers:
@@ -68,7 +70,7 @@ def beside(path: Path, columns: Columns) -> Beside:
     of = labelled(path, columns.label, columns.answers, columns.texts, columns.weight)
     made = _READERS[columns.task or _task(of.read, columns)](of.read, columns, of.rows)
     return Beside(of.where, {name: replace(each, weight=of.weight) for name, each in made.items()}, of.texts,
-                  of.read.rows, kept=of.rows)
+                  of.read.rows, kept=of.rows, weightless=of.weightless)
 
 
 def _task(read: ReadFile, columns: Columns) -> Task:
@@ -136,7 +138,7 @@ def joined(one: Beside, other: Beside, id: str, names: tuple[str, str]) -> Besid
         raise BadInput(f"The files give {int((a.label != b.label).sum()):,} rows different labels, the first has the "
                        f"id '{mine[row]}'.", where=f"{one.where} and {other.where}", next="Label both from one source.")
     return Beside(f"{one.where} and {other.where}", {names[0]: a, names[1]: replace(b, weight=a.weight)}, one.texts,
-                  one.rows, kept=one.kept)
+                  one.rows, kept=one.kept, weightless=one.weightless)
 
 
 def apart(one: Beside, other: Beside, names: tuple[str, str]) -> Beside:

@@ -233,7 +233,7 @@ def _of_measurements(file: Path, names: list[str], asked: Wanted) -> View:
                               "rows": data.values.shape[0], "margin": question.margin}
     shown: list[Part] = []
     if ranked is not None:
-        facts |= {"chi_square": ranked.statistic, "f": ranked.f, "p_value": ranked.p_value,
+        facts |= {"chi_square": ranked.statistic, "f": ranked.f, "p_value": ranked.p_value, "p_value_of": "f",
                   "critical_difference": ranked.critical}
         table, picture = _measurements.ranks_of(data.names, ranked)
         shown = [picture, table]

@@ -17,6 +17,7 @@ from mlops_tui.modeling._answered import Asked, answered, by_class
 from mlops_tui.modeling._evaluated import (
     Evaluated,
     classes_table,
+    confusion_table,
     evaluated,
     facts,
     metrics_table,
@@ -61,7 +62,8 @@ class Wanted:
 @click.argument("what")
 @click.option("--label", default=None, help="File: column with what came.")
 @click.option("--score", default=None, help="File: column with the probability of a yes.")
-@click.option("--prediction", default=None, help="File: column with the class, or the number, that was given.")
+@click.option("--prediction", default=None,
+              help="File: column with the class, the number, or the yes or no (1, 0) that was given.")
 @click.option("--probability", multiple=True, metavar="CLASS=COLUMN",
               help="File: column with the probability of a class; once for each.")
 @click.option("--weight", default=None, help="File: column with what each row counts. A model declares its own.")
@@ -81,8 +83,9 @@ def evaluate(session: Session, what: str, label: str | None, score: str | None, 
              group: tuple[str, ...], picture: tuple[str, ...], preview: bool) -> View:
     """Evaluate WHAT: the answers in a file against its labels, or MODEL[@VERSION] on the test rows it has not seen.
 
-    Yes or no (--score), several classes (--prediction or --probability) or numbers (--prediction). A model's version
-    (the challenger, else the champion) is judged by the criteria of its declaration, and by each of its `slices:`.
+    Yes or no (--score, or --prediction of 0 and 1), several classes (--prediction or --probability) or numbers
+    (--prediction). A model's version (the challenger, else the champion) is judged by the criteria of its declaration,
+    and by each of its `slices:`.
 
     \b
     Example: mlops-tui evaluate scored.parquet --label late --score challenger --threshold 0.3 --group origin
@@ -121,7 +124,7 @@ def _of_file(file: Path, asked: Asked, wanted: Wanted, cluster: str | None) -> V
                **({"without_weight": data.weightless} if data.weightless else {})}
     notes = [Text(each) for each in data.notes]
     argv = (str(file), "--label", asked.label, "--score", name)
-    actions = (Action("Calibration", ("calibration", *argv)),) if found.binary is not None else ()
+    actions = (Action("Calibration", ("calibration", *argv)),) if found.binary is not None and not found.hard else ()
     return View(_sentence(title(name, found), found), worst(status(found), Status.DONE),
                 (*warnings(found), *notes, *_body(found, wanted, Facts(told_of))), actions)
 
@@ -199,7 +202,8 @@ def _body(found: Evaluated, wanted: Wanted, told_of: Facts,
           priced: tuple[Costs, str] | None = None) -> tuple[Part, ...]:
     """Metrics, classes, slices, the counts behind them, pictures."""
     drawn = PICTURES[found.answers.task]
-    chosen = [name for name in drawn if name in (wanted.pictures or FIRST) or "all" in wanted.pictures]
+    first = () if found.hard else FIRST
+    chosen = [name for name in drawn if name in (wanted.pictures or first) or "all" in wanted.pictures]
     known = (*drawn, "all", *(["cost"] if priced is not None else []))
     for name in wanted.pictures:
         if name not in known:
@@ -209,7 +213,8 @@ def _body(found: Evaluated, wanted: Wanted, told_of: Facts,
     pictures = [drawn[name](found) for name in chosen]
     if priced is not None and (not wanted.pictures or {"cost", "all"} & {*wanted.pictures}):
         pictures.append(costs(found.answers, *priced, found.threshold))
-    return (metrics_table(found), *classes_table(found), *slices_parts(found), told_of, *pictures)
+    return (metrics_table(found), *confusion_table(found), *classes_table(found), *slices_parts(found), told_of,
+            *pictures)
 
 
 def _next(chosen: Version, found: Evaluated) -> tuple[Action, ...]:

@@ -497,3 +497,30 @@ def test_a_fold_of_one_row_and_one_of_one_class_are_refused_by_name(tmp_path: Pa
     path = written(tmp_path / "folds.parquet", COLUMNS | {"fold": fold})
     expect_refusal(run(path, "--method", "corrected-t", "--fold", "fold"), "Fold 9 has no roc_auc")
     assert pair(run(path, "--method", "corrected-t", "--fold", "fold", "--metric", "brier"))["method"] == "corrected-t"
+
+
+def test_a_sure_difference_that_may_lie_within_the_margin_is_said_to(file: Path) -> None:
+    plain = document(run(file))["tables"]["pairs"]["rows"][0]
+    middle = abs(plain["estimate"])
+    assert "perhaps" not in document(run(file))["title"]
+    assert document(run(file, "--margin", f"{middle:.4f}"))["title"].endswith(
+        f"higher; perhaps by no more than the margin of {float(f'{middle:.4f}'):g}")
+    near = min(abs(plain["margin_low"]), abs(plain["margin_high"])) / 2
+    assert "perhaps" not in document(run(file, "--margin", f"{near}"))["title"]
+
+
+def test_which_way_is_better_stands_where_the_verdict_does(file: Path, tmp_path: Path) -> None:
+    assert "roc_auc: higher is better, and the verdict is about b" in run(file).view.table("pairs").title
+    found = run(file, "--metric", "brier").view
+    assert "brier: lower is better, and the verdict is about b" in found.table("pairs").title
+    assert ", and lower is better" in found.title
+    path = tmp_path / "results.csv"
+    path.write_text("a,b\n" + "".join(f"{place / 10},{place / 10 + 1 + place / 100}\n" for place in range(12)))
+    assert ": its mean is " in document(measured(path, scores="a,b"))["title"]
+
+
+def test_a_row_that_weighs_nothing_is_not_said_to_be_without_a_label(tmp_path: Path) -> None:
+    path = tmp_path / "weighed.csv"
+    path.write_text("late,a,b,w\n1,.9,.8,1\n0,.2,.1,2\n1,.4,.6,1\n0,.3,.5,1\n1,.7,.6,0\n,.1,.1,1\n0,.6,.2,1\n")
+    facts = document(run(path, "--weight", "w"))["facts"]
+    assert (facts["rows"], facts["without_label"], facts["without_weight"]) == (5, 1, 1)

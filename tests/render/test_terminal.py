@@ -264,3 +264,8 @@ def test_a_verdict_stays_where_the_numbers_it_judges_have_no_room() -> None:
         shown = drawn(View("x", parts=(Table.of("criteria", [row], *names),)), width)
         assert "verdict" in shown[1]
         assert f"not shown for want of room: {gone}" in " ".join(" ".join(shown).split())
+
+
+def test_a_seed_is_typed_as_it_is_read() -> None:
+    shown = drawn(View("x", parts=(Facts({"seed": 20130101, "rows": 20130101}),)), 60)
+    assert [line.split()[-1] for line in shown[1:]] == ["20130101", "20,130,101"]
