@@ -80,11 +80,13 @@ def parts(used: Measured, sized: Sequence[Run], earlier: Sequence[Row]) -> list[
          "tenfold_mib": None if ten.peak_bytes is None else ten.peak_bytes / MIB, "breaks_at": ten.breaks_at,
          "growth": "fitted" if grown[each.phase][0].fitted else "in proportion, assumed"}
         for each, ten in zip(used.phases, later, strict=True)]
+    fitted = any(time.fitted for time, _ in grown.values())
+    tenfold_too = (Column("tenfold_seconds", "10×", unit="s", digits=1),
+                   Column("tenfold_mib", "10×", unit="MiB", digits=0)) if fitted else ()  # one size tells no growth
     table = Table.of("phases", rows, "phase", Column("seconds", "took", unit="s", digits=2),
                      Column("cpu_seconds", "CPU", unit="s", digits=2), Column("peak_mib", "peak", unit="MiB", digits=1),
-                     Column("share", share=True, digits=0), Column("tenfold_seconds", "10×", unit="s", digits=1),
-                     Column("tenfold_mib", "10×", unit="MiB", digits=0), title="Phases, and with ten times the data")
-    fitted = any(time.fitted for time, _ in grown.values())
+                     Column("share", share=True, digits=0), *tenfold_too,
+                     title="Phases, and with ten times the data" if fitted else "Phases")
     found: list[Part] = [table, Text(what_breaks(later, space, fitted=fitted))]
     found += [_growth_table(sized)] if len({each.rows for each in sized if each.rows}) > 1 else []
     found += [_gpus(used.gpus)] if used.gpus else []

@@ -89,7 +89,7 @@ def _version(row: Row, width: int, zone: tzinfo) -> list[Text]:
     role = str(row["role"])
     mark = glyph(row["status"]) if role == "champion" else ("◇" if role == "challenger" else "·", "dim")
     style = {"champion": "bold", "challenger": "blue"}.get(role, "dim")
-    made = f"{row['candidate']} · {'other test days' if row.get('other_days') else _day(row.get('trained_at'), zone)}"
+    made = f"{row['candidate']} · {'other days' if row.get('other_days') else _day(row.get('trained_at'), zone)}"
     return lines_of(mark, (f"{row['model']} {row['version']}", Text(role, style=style)),
                     (made, _interval(row, str(row["metric"]))), width)
 
@@ -228,10 +228,10 @@ SECTIONS: Mapping[str, Section] = {section.id: section for section in (
                 Side("Model", lambda name: ("model", "show", name)),
                 Side("Evaluation", lambda name: ("evaluate", name, "--preview")),
                 Side("Calibration", lambda name: ("calibration", name, "--test", "--preview")),
-                Side("Costs", lambda name: ("metric", name, "--preview")),
+                Side("Cost", lambda name: ("metric", name, "--preview")),
                 Side("Rival", lambda name: ("compare", name, "--preview")),
-                Side("Baselines", lambda name: ("baseline", name)),
-                Side("Effort", lambda name: ("footprint", "show", name)))}),
+                Side("Baseline", lambda name: ("baseline", name)),
+                Side("Work", lambda name: ("footprint", "show", name)))}),
     Section("monitoring", "Monitors", "Nothing is watched yet.\n\nmonitors/NAME.yaml   declares a monitor", _monitor,
             (("monitor", "list"),), _monitors),
     Section("incidents", "Incidents and alerts", "● Nothing has ever gone wrong here.", _incident,

@@ -66,6 +66,8 @@ def test_a_program_is_measured_and_kept_as_a_finding(here: Session) -> None:
     assert run_of(found.detail).used.cpu_seconds == facts["cpu_seconds"]
     document = json.loads(as_json(outcome.view, ()))
     assert {"phase", "seconds", "cpu_seconds", "peak_bytes"} <= set(document["tables"]["phases"]["rows"][0])
+    shown = [column.id for column in outcome.view.table("phases").columns]
+    assert "tenfold_seconds" not in shown, "one size tells no growth"
     [row] = here.perform(("footprint", "list")).view.table("runs").rows
     assert (row["name"], row["runs"]) == ("small", 1)
 
@@ -137,6 +139,7 @@ def test_three_sizes_tell_how_it_grows(here: Session) -> None:
     rows = {str(row["measure"]): row for row in outcome.view.table("scaling").rows}
     assert 0.8 < rows["peak_bytes"]["exponent"] < 1.0  # type: ignore[operator]
     assert rows["peak_bytes"]["n"] == 3
+    assert [column.label for column in outcome.view.table("phases").columns][-2:] == ["10×", "10×"]
     [phase] = outcome.view.table("phases").rows
     assert 2.3e9 < phase["tenfold_peak_bytes"] < 2.6e9  # type: ignore[operator]
     assert phase["breaks_at"] == pytest.approx(memory_of_machine() / 2.4e8, rel=0.1)
