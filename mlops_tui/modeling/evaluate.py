@@ -180,7 +180,7 @@ def _of_model(session: Session, text: str, wanted: Wanted, *, preview: bool) -> 
     if not preview:
         session.ledger.append(kept)
     notes = (*warnings(found), *_looked(session, chosen), *(Text(each) for each in left_out))
-    return View(kept.title, Status(kept.status), (*notes, *_criteria(rows), *body), _next(chosen, found))
+    return View(kept.title, Status(kept.status), (*notes, *_criteria(rows), *body), _next(chosen, found, rows))
 
 
 def _looked(session: Session, chosen: Version) -> list[Text]:
@@ -225,10 +225,14 @@ def _body(found: Evaluated, wanted: Wanted, told_of: Facts,
     return (metrics_table(found), *classes_table(found), *slices_parts(found), told_of, *pictures)
 
 
-def _next(chosen: Version, found: Evaluated) -> tuple[Action, ...]:
-    """Where to go from a version: beside the champion where it is another, its calibration, its promotion."""
+def _next(chosen: Version, found: Evaluated, criteria: Sequence[Row]) -> tuple[Action, ...]:
+    """Where to go from a version: beside the champion where it is another, its calibration, its promotion.
+
+    The last only where every criterion is met: another one shuts its gate.
+    """
+    shut = chosen.serves or not all(row["verdict"] == "met" for row in criteria)
     rival = Action("Beside the champion", ("compare", chosen.name))
     return (*([rival] if chosen.state.champion and not chosen.serves else []),
             *([Action("Is it calibrated?", ("calibration", chosen.name))] if found.binary is not None else []),
-            *([] if chosen.serves else [Action("Promote it", ("promote", chosen.name))]),
+            *([] if shut else [Action("Promote it", ("promote", chosen.name))]),
             *([Action("More pictures", ("evaluate", chosen.name, "--picture", "all"))] if found.binary else []))

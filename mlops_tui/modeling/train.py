@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from mlops_tui import pointintime, preparing
+from mlops_tui import folds, gates, pointintime, preparing, rivals, slices
 from mlops_tui.analysis.interval import Estimate
 from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.capability import measure
@@ -62,7 +62,7 @@ def train(session: Session, model: str, candidate: str | None, start: str | None
     if missing:
         _train(session, job, made, missing, keys, phases)
     now = _by_key(session, job)
-    return _view(job, [now[key] for key in keys.values()], len(missing))
+    return _view(session, job, [now[key] for key in keys.values()], len(missing))
 
 
 def _job(session: Session, text: str, window: tuple[str | None, str | None]) -> Job:
@@ -222,7 +222,7 @@ def _steps(tried: Trial) -> dict[str, Any]:
 # -- view -----------------------------------------------------------------------------------------------------------
 
 
-def _view(job: Job, versions: Sequence[Trained], new: int) -> View:
+def _view(session: Session, job: Job, versions: Sequence[Trained], new: int) -> View:
     """What is known of the versions, whether they were trained now or before; the best one gives the facts."""
     metric = versions[0].detail["metric"]
     best = max(versions, key=lambda fact: placed(named(metric), fact.metrics[metric]["value"]))
@@ -233,10 +233,36 @@ def _view(job: Job, versions: Sequence[Trained], new: int) -> View:
              f"{'beats every baseline' if beats else 'does not beat the baselines'}")
     notes = [f"{fact.candidate}: {note}" for fact in versions for note in fact.detail["notes"]]
     notes += best.detail.get("remarks", [])
-    parts: list[Part] = [Facts(_facts(best, new)), _candidates_table(versions), _comparisons(versions)]
+    criteria = _criteria(session, job, best)
+    parts: list[Part] = [Facts(_facts(best, new)), *_criteria_table(criteria), _candidates_table(versions),
+                         _comparisons(versions)]
     parts += [Text("\n".join(notes))] if notes else []
-    actions = (Action("Promote it", ("promote", f"{job.name}@{best.version}")),) if beats else ()
-    return View(title, Status.DONE if beats else Status.WARN, tuple(parts), actions)
+    good = beats and all(each.status is Status.PASS for each in criteria)
+    return View(title, Status.DONE if beats else Status.WARN, tuple(parts), _next(session, best, promote=good))
+
+
+def _next(session: Session, best: Trained, *, promote: bool) -> tuple[Action, ...]:
+    """Evaluate, compare, promote: the last only where nothing is known to be against it."""
+    this = f"{best.subject}@{best.version}"
+    champion = folds.model_state(session.ledger.entries("trained", "promotion"), best.subject).champion
+    return (Action("Evaluate it", ("evaluate", this)),
+            *([Action("Beside the champion", ("compare", this))] if champion not in ("", best.version) else []),
+            *([Action("Promote it", ("promote", this))] if promote and champion != best.version else []))
+
+
+def _criteria(session: Session, job: Job, best: Trained) -> list[gates.Requirement]:
+    """How the declared criteria stand for the best version, as its gate will judge them."""
+    scores, _ = rivals.scores_of(session, job.model, best)
+    found = slices.criteria(session, job.model, best, scores)
+    measured = {name: Estimate(name, each["value"], each["low"], each["high"], int(each["n"] or 0),
+                               each.get("method", ""), each.get("reason", "")) for name, each in best.metrics.items()}
+    evidence = gates.Evidence({**measured, **found.estimates}, reasons=found.reasons)
+    return [gates.criterion(each, evidence) for each in job.model.criteria]
+
+
+def _criteria_table(criteria: Sequence[gates.Requirement]) -> list[Table]:
+    rows: list[Row] = [{"criterion": each.title, "status": each.status, "detail": each.detail} for each in criteria]
+    return [Table.of("criteria", rows, "status", "criterion", "detail", title="Criteria")] if rows else []
 
 
 def _facts(best: Trained, new: int) -> dict[str, Cell]:

@@ -305,7 +305,7 @@ def test_on_pure_noise_no_candidate_beats_the_baselines(opened: Opened) -> None:
     assert view.status is Status.WARN
     assert [fact.detail["beats_baseline"] for fact in trained(session)] == [False, False]
     assert "does not beat the baselines" in view.title
-    assert view.actions == ()
+    assert [action.argv for action in view.actions] == [("evaluate", "delay@2")], "nothing to promote"
 
 
 def test_a_version_that_was_registered_before_a_crash_is_taken_up_again(opened: Opened,
@@ -353,6 +353,20 @@ def test_the_first_criterion_decides_what_the_candidates_are_ranked_by(opened: O
     assert metrics_of(session.declared().model("delay"))[0].id == best.detail["metric"] == "brier"
     assert trained(session)[0].metrics["brier"]["value"] >= best.metrics["brier"]["value"]
     assert {row["metric"] for row in view.table("comparisons").rows} == {"brier"}
+
+
+def test_criteria_are_shown_and_a_version_that_misses_one_is_not_offered_for_promotion(opened: Opened) -> None:
+    met = FILES["models/delay.yaml"] + "criteria: [{metric: roc_auc, at_least: 0.55, min_rows: 10}]\n"
+    session = opened(**{"models/delay.yaml": met})
+    view = ran(session).view
+    assert [row["status"] for row in view.table("criteria").rows] == [Status.PASS]
+    best = f"delay@{view.facts()['version']}"
+    assert [action.argv for action in view.actions] == [("evaluate", best), ("promote", best)]
+    for missed in ("at_least: 0.99, min_rows: 10", "at_least: 0.55, min_rows: 100000"):
+        session.declared().path_of("model", "delay").write_text(met.replace("at_least: 0.55, min_rows: 10", missed))
+        again = entered(session.declared().root)
+        assert [action.argv for action in ran(again).view.actions] == [("evaluate", best)]
+        assert ("promote", best) not in [action.argv for action in again.perform(("evaluate", best)).view.actions]
 
 
 def test_an_operator_may_not_train(copied: Session) -> None:
