@@ -637,9 +637,9 @@ class Model:
 
     task: Literal["binary", "multiclass", "regression"]
     label: Label
-    features: tuple[str, ...]
     candidates: Mapping[str, Candidate]
     split: Split
+    features: tuple[str, ...] = ()
     columns: tuple[str, ...] = ()
     prepare: tuple[Preparation, ...] = ()
     interactions: tuple[Interaction, ...] = ()
