@@ -68,8 +68,17 @@ def labels_of(read: ReadFile, name: str) -> Bools:
         seen = [shown(value) for value in dict.fromkeys(column.values[~column.missing][:10_000].tolist())]
         raise BadInput(f"The label '{name}' must be 0 or 1, or true or false; seen: {', '.join(seen[:5])}"
                        f"{', …' if len(seen) > 5 else ''}.", where=f"{read.where}, row {row} (from 0)",
-                       next=f"Make it so, for example with the SQL {name} = {seen[-1]}.")
+                       next=_mended(name, column.field.kind, seen, column.values[~good][0]))
     return np.asarray(positive, dtype=np.bool_)
+
+
+def _mended(name: str, kind: str, seen: Sequence[str], odd: object) -> str:
+    """What to do about such labels: a stray value is mended, numbers are predicted, words are spelled out."""
+    if kind == "numeric" and len(seen) > 2 and {"0", "1"} <= set(seen) and len(seen) <= 4:
+        return f"Mend or leave out the rows with {shown(odd)}; of several classes: --prediction P."
+    if kind == "numeric" and len(seen) > 2:
+        return "Of numbers: --prediction COLUMN in place of --score."
+    return f"Make it so, for example with the SQL {name} = {seen[-1]}."
 
 
 def shown(value: object) -> str:

@@ -297,6 +297,8 @@ def _usual(mine: Version, method: str) -> str | None:
 def _beside(session: Session, mine: Version, against: str | None) -> tuple[Trained, rivals.Shared]:
     """The champion, or the version named, and the rows that both answered; refused where there are none."""
     name = mine.trained.subject
+    if against in mine.state.versions:
+        against = f"{name}@{against}"
     rival = mine.state.trained("champion") if against is None else version(session, against).trained
     if rival is None:
         raise NotFound(f"'{name}' has no champion to compare {mine.name} with.",

@@ -123,6 +123,17 @@ def test_what_cannot_be_evaluated_is_refused(file: Path) -> None:
     expect_refusal(run(file, "--group", "orgin"), "No column 'orgin'", "Did you mean 'origin'?")
 
 
+@pytest.mark.parametrize(("labels", "said"), [
+    (["3.5", "17.2", "8.1", "0.4"], "Of numbers: --prediction COLUMN"),
+    (["0", "1", "2", "1"], "leave out the rows with 2"),
+    (["on time", "late", "late", "on time"], "with the SQL y = ")])
+def test_labels_that_are_not_yes_or_no_are_told_apart(tmp_path: Path, labels: list[str], said: str) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("y,guess\n" + "".join(f"{each},0.{n}\n" for n, each in enumerate(labels)))
+    outcome = perform(without_project(tmp_path, perform), ("evaluate", str(file), "--label", "y", "--score", "guess"))
+    expect_refusal(outcome, "must be 0 or 1", said)
+
+
 def test_what_is_offered_next_can_be_called(file: Path) -> None:
     for action in run(file).view.actions:
         assert perform(without_project(file.parent, perform), action.argv).exit == 0

@@ -116,6 +116,12 @@ def test_the_version_is_beside_the_champion_as_two_columns_of_a_file_would_be(an
     assert (mine["facts"]["champion"], mine["facts"]["version"], mine["facts"]["rows"]) == ("1", "2", ROWS)
 
 
+def test_another_version_is_named_by_its_number(ana: Session) -> None:
+    by_number, by_name = (ana.perform(("compare", f"{MODEL}@2", "--against", each)) for each in ("1", f"{MODEL}@1"))
+    assert by_number.error is None, by_number.error
+    assert by_number.view.table("pairs") == by_name.view.table("pairs")
+
+
 def test_the_comparison_is_the_one_that_the_gate_is_judged_by(ana: Session) -> None:
     [pair] = document(ana.perform(("compare", MODEL)))["tables"]["pairs"]["rows"]
     assert pair["verdict"] == "better"
