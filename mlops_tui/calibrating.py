@@ -73,9 +73,18 @@ def recalibrated(model: Fitted, refit: Refit, how: str, train: Rows, moments: Mo
         raise BadInput(f"{name} cannot recalibrate it: {problem}.", where=where,
                        next="Write `calibrate: auto`, or leave it out.") from problem
     return replace(model, model=wrapped(model.model, found), spelled="", seconds=spent,
-                   notes=(*model.notes, f"recalibrated by {name}, {found}"),
+                   notes=(*model.notes, f"recalibrated by {name}, {found}{_doubt(tried, name)}"),
                    description=f"{described(model.model)}, recalibrated by {name}",
                    calibrator=told | {"says": str(found)})
+
+
+def _doubt(tried: Sequence[Mended], name: str) -> str:
+    """What is to be said of a recalibration that was asked for by name and is not surely better."""
+    each = next(each for each in tried if each.name == name)
+    if each.better:
+        return ""
+    worse = each.low is not None and each.low > 0
+    return f"; on later rows of the training that is {'worse than' if worse else 'not surely better than'} as it is"
 
 
 def unseen(train: Rows, refit: Refit, moments: Moments) -> tuple[npt.NDArray[np.intp], list[tuple[int, Floats]]]:

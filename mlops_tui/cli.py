@@ -32,9 +32,10 @@ Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSO
 --png FOLDER, --svg FOLDER: the answer's pictures as files, beside the answer.
 --yes, --dry-run: adopt write, partition compact, promote, runbook step, snapshot gc, snapshot restore;
     nothing else asks before it acts.
---as-of TIME: adopt list, alert list, alert show, approve list, audit log, audit show, baseline, digest,
-    health --preview, incident list, incident show, model list, model show, monitor list, monitor show,
-    promote --history, runbook list, runbook show, snapshot log, sql, stability show --preview, status;
+--as-of TIME: adopt list, alert list, alert show, approve list, audit log, audit show, baseline,
+    calibration --preview, compare --preview, digest, evaluate --preview, health --preview, incident list,
+    incident show, metric --preview, model list, model show, monitor list, monitor show, promote --history,
+    runbook list, runbook show, snapshot log, sql, stability show --preview, status;
     nothing else is shown as of another time.
 Exit codes: 0 done or passed, 1 a check says no, 2 bad input or not confirmed, 3 our fault, 4 denied, 130 interrupted.
 """

@@ -44,7 +44,7 @@ def fit(request: Mapping[str, Any], functions: Functions, report: Report) -> dic
         table, test = pq.read_table(request["train"]), pq.read_table(request["test"])
         inputs = inputs_of(table, request["features"])
     with phases("features"):
-        table, test, prepared = _prepared(request, table, test)
+        table, test, prepared = prepared_rows(request, table, test)
         columns = features_of(table, request)
         train, unseen = rows_of(table, columns, request), rows_of(test, columns, request)
     _check(train, unseen, request)
@@ -107,7 +107,7 @@ def _moments(table: pa.Table, request: Mapping[str, Any]) -> Moments:
 # -- rows -----------------------------------------------------------------------------------------------------------
 
 
-def _prepared(request: Mapping[str, Any], table: pa.Table, test: pa.Table) -> tuple[pa.Table, pa.Table, Any]:
+def prepared_rows(request: Mapping[str, Any], table: pa.Table, test: pa.Table) -> tuple[pa.Table, pa.Table, Any]:
     """Training rows encoded out of fold, test rows by the frozen parameters, and these; as they are without steps."""
     asked = request.get("prepare") or {}
     if not asked.get("steps"):

@@ -12,6 +12,7 @@ from mlops_tui.analysis.interval import Contrast, Estimate
 from mlops_tui.analysis.significance import Verdict, judged, turned
 from mlops_tui.errors import Unreadable
 from mlops_tui.kinds import Checklist, Item, Model
+from mlops_tui.limits import LESS_IS_BETTER
 from mlops_tui.view import Status
 from store.facts import Finding, SignOff
 
@@ -23,6 +24,7 @@ FOREIGN = {"calibration": ("regression",), "metric": ("multiclass", "regression"
 FEWEST = 100  # rows below which two models are not compared
 JUDGED = {criteria.Verdict.MET: Status.PASS, criteria.Verdict.NOT_MET: Status.FAIL,
           criteria.Verdict.UNDECIDED: Status.UNKNOWN, criteria.Verdict.TOO_FEW: Status.UNKNOWN}
+RANK = {"worse": 0, "equivalent": 1, "inconclusive": 2, "better": 3}  # what stands most in the way is told first
 _FOUND = {"pass": Status.PASS, "warn": Status.WARN, "fail": Status.FAIL}
 
 
@@ -131,7 +133,7 @@ def beats_baseline(evidence: Evidence) -> Requirement:
         return Requirement("beats_baseline", title, Status.UNKNOWN, "it was not compared with a baseline")
     paid = [_paid(each, evidence.looks) for each in evidence.contrasts]
     worst, about = min(zip(evidence.contrasts, paid, strict=True), key=lambda each: (
-        each[1] == "better", each[0].get("estimate") if each[0].get("estimate") is not None else 0))
+        RANK.get(each[1], 1), _lead(each[0])[0] or 0.0))
     spent = f", p {worst['p_value']:.3g} × {evidence.looks} looks" if worst.get("verdict") != about else ""
     said = f"{worst.get('baseline', 'baseline')}: {about}{_range(worst)}{spent}"
     status = Status.PASS if set(paid) == {"better"} else \
@@ -148,8 +150,17 @@ def _paid(each: Mapping[str, Any], looks: int) -> str:
     return str(found.verdict) if found.verdict is Verdict.INCONCLUSIVE else about
 
 
+def _lead(each: Mapping[str, Any]) -> tuple[float | None, float | None, float | None]:
+    """The difference from a baseline and its bounds, turned so that above 0 is better whatever the metric."""
+    estimate, low, high = each.get("estimate"), each.get("low"), each.get("high")
+    if each.get("metric") not in LESS_IS_BETTER:
+        return estimate, low, high
+    turned = [None if value is None else -value for value in (estimate, high, low)]
+    return turned[0], turned[1], turned[2]
+
+
 def _range(each: Mapping[str, Any]) -> str:
-    low, high = each.get("low"), each.get("high")
+    _, low, high = _lead(each)
     return f", lead {low:.4f} to {high:.4f}" if isinstance(low, float) and isinstance(high, float) else ""
 
 
@@ -158,8 +169,8 @@ def no_worse_than_champion(case: Case, evidence: Evidence) -> Requirement:
 
     One-sided at 5 %, that is read from the 90 % interval; every further look at the same rows widens it.
     """
-    margin = case.model.margin
-    title = f"no worse than the champion by more than {margin:g}"
+    margin = case.model.tolerance
+    title = f"no worse than the champion{f' by more than {margin:g}' if margin else ''}"
 
     def required(status: Status, detail: str, shown: str = "", way: tuple[str, ...] = ()) -> Requirement:
         return Requirement("no_worse_than_champion", title, status, detail, shown, way)
@@ -179,6 +190,8 @@ def no_worse_than_champion(case: Case, evidence: Evidence) -> Requirement:
     spent = f" after {evidence.looks} looks" if evidence.looks > 1 else ""
     said = (f"lead on {case.champion}: {lead.estimate:+.4f} [{-found.high:+.4f}, {-found.low:+.4f}] "
             f"at {100 * found.level:.4g} %{spent}, n = {evidence.n:,}")
+    if found.no_worse is None and case.model.margin is None and not margin:
+        said += "; `margin:` of the model may say how much worse would not matter"
     return required({True: Status.PASS, False: Status.FAIL, None: Status.UNKNOWN}[found.no_worse], said, lead.method)
 
 

@@ -632,7 +632,8 @@ class Model:
     """models/*.yaml
 
     `weight`: a column of the label's dataset that says what a row counts, in fitting and in measuring. `slices`: the
-    columns by whose values it is evaluated. `margin` is in the units of the first criterion's metric.
+    columns by whose values it is evaluated. `margin`: how much worse than the champion would not matter, in the units
+    of the first criterion's metric; see `tolerance`.
     """
 
     task: Literal["binary", "multiclass", "regression"]
@@ -653,11 +654,16 @@ class Model:
     criteria: tuple[Criterion, ...] = ()
     gate: tuple[GateRule, ...] = ("beats_baseline", "no_worse_than_champion", "checklist")
     checklist: str = "standard"
-    margin: float = 0.005
+    margin: float | None = None
     ece_at_most: float = 0.05
     seed: int = 20130101
     owner: str = ""
     description: str = ""
+
+    @property
+    def tolerance(self) -> float:
+        """The margin; where none is declared 0.005, and 0 of a regression: in its units that may be all or nothing."""
+        return self.margin if self.margin is not None else 0.0 if self.task == "regression" else 0.005
 
     def mistakes(self) -> Iterator[Mistake]:
         """Numbers between which nothing could be decided; what models of this task do not have."""
@@ -665,7 +671,7 @@ class Model:
         for key, range_ in (("threshold", share), ("margin", units if self.task == "regression" else share),
                             ("ece_at_most", share)):
             value = getattr(self, key)
-            if value not in range_:
+            if value is not None and value not in range_:
                 yield Mistake(f"{key} lies {range_}, not at {value:g}.", (key,))
         for number, each in enumerate(self.criteria):
             for found in each.mistakes_of(self.task):

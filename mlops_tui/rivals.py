@@ -183,7 +183,8 @@ _LABEL = {Task.BINARY: "CAST({} AS TINYINT)", Task.MULTICLASS: "CAST({} AS VARCH
 
 
 def _test_rows(session: Session, model: Model, trained: Trained, scores: Manifest, name: str = "mine") -> str:
-    """SQL: one row for each test row of a version, with key, label, weight and the columns NAME_0 … of its answer."""
+    """SQL: one row for each test row of a version: key, label, weight, the number of the span whose rows vary together,
+    and the columns NAME_0 … of its answer."""
     candidate, classes = trained.candidate, _classes(trained, scores)
     columns = [f"{candidate}:{each}" for each in classes] or [candidate]
     given = ", ".join(f"{quote(column)} AS {name}_{number}" for number, column in enumerate(columns))
@@ -197,7 +198,8 @@ def _test_rows(session: Session, model: Model, trained: Trained, scores: Manifes
 def _span(model: Model, zone: str) -> str:
     """SQL: the number of the local span of time whose rows vary together; NULL where rows are independent."""
     length = model.split.together // timedelta(microseconds=1)
-    return f"epoch_us(timezone({literal(zone)}, {quote(model.split.time)})) // {length}" if length else "NULL"
+    local = f"timezone({literal(zone)}, CAST({quote(model.split.time)} AS TIMESTAMPTZ))"
+    return f"epoch_us({local}) // {length}" if length else "NULL"
 
 
 def _classes(trained: Trained, scores: Manifest) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ from mlops_tui.capability import local_path
 from mlops_tui.errors import BadInput
 from mlops_tui.session import Session
 from store.scan import Scan, engine, scan_file
+from store.written import names_file
 
 
 @dataclass(frozen=True)
@@ -29,3 +30,14 @@ def tabular(session: Session, what: str) -> Tabular:
     if not found.scan.rows:
         raise BadInput(f"'{what}' has columns but no rows.", where=found.scan.where, next="Name one with data.")
     return found
+
+
+def of_file(what: str, **needed: str | None) -> bool:
+    """Whether WHAT is a file: that needs each of these options, a declared model none. BadInput for some of them."""
+    given = [name for name, value in needed.items() if value is not None]
+    if len(given) == len(needed):
+        return True
+    if given or names_file(what):
+        options = " and ".join(f"--{name}" for name in needed)
+        raise BadInput(f"A file needs {options}.", next="A declared model needs none of these options.")
+    return False

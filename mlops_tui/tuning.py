@@ -92,7 +92,7 @@ class Work:
             rows = self.whole(permuted)
             return _taken(rows, train), _taken(rows, test)
         table = self.permuted if permuted else self.table
-        one, other, _ = fitting._prepared(self.asked, table.take(pa.array(train)), table.take(pa.array(test)))
+        one, other, _ = fitting.prepared_rows(self.asked, table.take(pa.array(train)), table.take(pa.array(test)))
         columns = fitting.features_of(one, self.asked)
         return fitting.rows_of(one, columns, self.asked), fitting.rows_of(other, columns, self.asked)
 

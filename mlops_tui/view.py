@@ -41,7 +41,10 @@ def worst(statuses: Iterable[Status], default: Status = Status.UNKNOWN) -> Statu
 
 @dataclass(frozen=True)
 class Column:
-    """One column of a table: what it holds, not how wide it is. `cut`: so many characters of a text are enough."""
+    """One column of a table: what it holds, not how wide it is. `cut`: so many characters of a text are enough.
+
+    `worth`: where room is short, columns of the least go first. A verdict stays longer than the numbers it judges.
+    """
 
     id: str
     label: str = ""
@@ -49,6 +52,7 @@ class Column:
     digits: int | None = None
     share: bool = False
     cut: int | None = None
+    worth: int = 0
 
     @property
     def heading(self) -> str:

@@ -18,6 +18,16 @@ _COPY = {"parquet": "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 2", "cs
          "json": "FORMAT json"}
 
 
+def names_file(word: str) -> bool:
+    """Whether a word names a file of rows, by its ending, and nothing that is declared.
+
+    >>> [names_file(each) for each in ("may.parquet", "LATE.CSV.gz", "flights", "csv", "flights@champion")]
+    [True, True, False, False, False]
+    """
+    stem, _, ending = word.lower().removesuffix(".gz").rpartition(".")
+    return bool(stem) and ending in ENDINGS
+
+
 def written_form(path: Path) -> str:
     """The form that a file's name asks for; Unreadable where it is none that we know."""
     ending = path.name.lower().removesuffix(".gz").rpartition(".")[2]

@@ -126,6 +126,19 @@ def test_the_same_estimator_without_a_recalibration_is_another_model(child: Chil
     scores = pq.read_table(answer["scores"])
     assert scores["platt"] != scores["plain"]
     assert answer["models"]["plain"]["description"] == "LogisticRegression"
+    [note] = answer["models"]["platt"]["notes"]
+    assert note.endswith("; on later rows of the training that is not surely better than as it is")
+
+
+def test_a_named_recalibration_that_the_next_weeks_contradict_is_said_to_be_worse(child: Child) -> None:
+    """Late in the training outcomes become rare: what earlier rows teach makes later scores worse."""
+    rng, train = np.random.default_rng(5), flights(6000, 1)
+    signal = 1.2 * train["wind"].to_numpy() - np.where(np.arange(6000) < 4800, 0.0, 1.5)
+    late = rng.random(6000) < 1 / (1 + np.exp(-np.where(np.arange(6000) < 2400, signal - 1.5, signal)))
+    moved = train.set_column(train.column_names.index("late"), "late", pa.array(late))
+    answer = fit(child, moved, flights(300, 2), {"platt": LINEAR | {"calibrate": "platt"}})
+    [note] = answer["models"]["platt"]["notes"]
+    assert note.endswith("; on later rows of the training that is worse than as it is")
 
 
 def test_what_cannot_be_recalibrated_is_refused_with_the_candidate(child: Child) -> None:

@@ -16,7 +16,7 @@ from bots.cli import slack as surface
 from mlops_tui import declare
 from mlops_tui.cli import options
 from mlops_tui.commands import parse, perform
-from mlops_tui.kinds import Monitor
+from mlops_tui.kinds import Model, Monitor
 from mlops_tui.opening import open_project
 from mlops_tui.project import read_document
 from mlops_tui.response import _steps as runbooks
@@ -139,6 +139,13 @@ def test_the_worked_example_is_a_capability(tmp_path: Path) -> None:
 def test_the_worked_example_of_a_monitor_is_one() -> None:
     monitor = declare.parse(Monitor, block_of("CONTRIBUTING.md", "yaml"), "CONTRIBUTING.md")
     assert (monitor.check, monitor.subject) == ("drift", "flights-delay")
+
+
+def test_the_worked_example_of_a_model_is_one() -> None:
+    [text] = [body for language, body in BLOCK.findall(documents()["README.md"]) if body.startswith("# models/")]
+    model = declare.parse(Model, text, "README.md")
+    assert list(model.candidates) == ["logistic", "boosted"]
+    assert all((model.candidates["logistic"].calibrate, model.candidates["boosted"].search, model.costs, model.slices))
 
 
 def test_the_worked_example_of_a_runbook_is_one(tmp_path: Path) -> None:

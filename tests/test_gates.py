@@ -69,6 +69,17 @@ def test_no_worse_means_that_even_the_lower_bound_keeps_the_margin(history):
         assert gates.no_worse_than_champion(case(history), Evidence(lead=lead, n=5000)).status is expected, (low, high)
 
 
+@pytest.mark.parametrize(("low", "high", "status"), [
+    (0.0, 0.3, PASS), (-0.004, 0.3, UNKNOWN), (-0.004, -0.001, FAIL)])
+def test_a_regression_without_a_margin_gives_nothing_away(history, low, high, status):
+    """Of an error in minutes or millions no number is small by itself: 0.005 of either says nothing."""
+    regression = Model("regression", Label("flights", "minutes"), (), {}, Split("at"))
+    lead = Contrast((low + high) / 2, low, high, None, None, "t", bounds=lambda _: (low, high))
+    found = gates.no_worse_than_champion(replace(case(history), model=regression), Evidence(lead=lead, n=5000))
+    assert (found.status, found.title) == (status, "no worse than the champion")
+    assert ("`margin:`" in found.detail) == (status is UNKNOWN)
+
+
 @pytest.mark.parametrize(("champion", "lead", "n", "status"), [
     ("", None, 0, PASS), ("2", None, 0, PASS), ("1", None, 0, UNKNOWN),
     ("1", Contrast(0.1, None, None, None, None, "delong"), 5000, UNKNOWN),
@@ -262,6 +273,20 @@ def test_a_lead_on_a_baseline_is_paid_for_every_look(p, looks, status):
 def test_a_worse_candidate_stays_worse_whatever_was_looked_at():
     contrasts = [{"baseline": "b", "verdict": "worse", "estimate": -0.1, "low": -0.2, "high": -0.05, "p_value": 1e-6}]
     assert gates.beats_baseline(Evidence(contrasts=contrasts, looks=9)).status is FAIL
+
+
+def test_a_lead_in_an_error_is_told_above_0_and_the_least_of_them_is():
+    """Of an error, which is better the smaller it is, training keeps differences below 0."""
+    by = {"mean": -9.0, "linear": -1.0, "tree": -4.0}
+    contrasts = [{"baseline": name, "metric": "mae", "verdict": "better", "estimate": lead, "low": lead - 0.5,
+                  "high": lead + 0.25, "p_value": 1e-9} for name, lead in by.items()]
+    assert gates.beats_baseline(Evidence(contrasts=contrasts)).detail == "linear: better, lead 0.7500 to 1.5000"
+
+
+def test_the_baseline_that_it_fails_by_is_the_one_that_is_told():
+    contrasts = [{"baseline": name, "metric": "roc_auc", "verdict": verdict, "estimate": by}
+                 for name, verdict, by in (("a", "inconclusive", -0.02), ("b", "worse", -0.01), ("c", "better", 0.1))]
+    assert gates.beats_baseline(Evidence(contrasts=contrasts)).detail.startswith("b: worse")
 
 
 def test_no_worse_is_read_from_an_interval_that_every_look_widens(history):

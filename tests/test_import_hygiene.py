@@ -53,6 +53,17 @@ def test_completing_a_noun_imports_no_capability() -> None:
     assert modules & HEAVY == set()
 
 
+def test_what_judges_models_loads_neither_scikit_learn_nor_what_draws() -> None:
+    nouns = ("modeling.evaluate", "modeling.compare", "modeling.metric", "modeling.calibration", "modeling.split",
+             "modeling.tune", "modeling.stopping", "modeling.footprint", "governance.bias", "framing.agreement")
+    script = (f"import importlib, json, sys\n[importlib.import_module(f'mlops_tui.{{name}}') for name in {nouns}]\n"
+              "print(json.dumps(sorted(sys.modules)))")
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    modules = set(json.loads(done.stdout))
+    assert "mlops_tui.modeling.evaluate" in modules
+    assert modules & {"sklearn", "pandas", "joblib", "matplotlib", "scipy.stats"} == set()
+
+
 def test_analysis_needs_no_database_and_no_screen() -> None:
     script = ("import importlib, json, pkgutil, sys, mlops_tui.analysis as package\n"
               "names = [each.name for each in pkgutil.iter_modules(package.__path__)]\n"

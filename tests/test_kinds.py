@@ -85,7 +85,8 @@ def test_what_a_task_does_not_have_is_refused_where_it_is_written(parts: dict[st
 
 
 def test_a_margin_of_a_regression_is_in_its_units() -> None:
-    assert model("regression", more="margin: 2.5").margin == 2.5
+    assert model("regression", more="margin: 2.5").tolerance == 2.5
+    assert (model("regression").tolerance, model("binary").tolerance) == (0, 0.005)
 
 
 def test_a_candidate_is_one_of_three_things() -> None:

@@ -10,7 +10,7 @@ Binary scores           ranking (AUC, DeLong, average precision, curves), bands,
   as probabilities      calibration, chance, recalibration, mending (tally, logistic beneath)
 Classes and numbers     multiclass, regression, linearised, influence; naive forecasts
 Two models              paired, unpaired, folds, nested, significance, multiplicity, ranks
-A whole report          evaluation, operating, curves, advice, criteria
+A whole report          evaluation, operating, advice, criteria
 Uncertainty             interval (Wilson, logit, t, Poisson bootstrap), proportions, tails, permuted
 Columns of data         radix, sketch, distance, stability, verdict, summary, batches, levels, joint, scaling, exact
 People and rows         agreement, split, privacy, cadence

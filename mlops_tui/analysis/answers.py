@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlops_tui.analysis.arrays import Floats
+from mlops_tui.analysis.arrays import Floats, kish
 
 FEWEST_GROUPS = 10  # below that their spread is hardly known, and rows are counted instead
 
@@ -70,8 +70,7 @@ class Answers:
         """Kish's effective number of rows, (Σw)²/Σw²; n where all rows count the same."""
         if self.weight is None:
             return float(self.n)
-        share = self.weight / self.weight.max()
-        return float(share.sum() ** 2 / (share**2).sum())
+        return kish(self.weight / self.weight.max())
 
     @property
     def decided(self) -> npt.NDArray[np.int64]:

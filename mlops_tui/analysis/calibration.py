@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from mlops_tui.analysis import tails
 from mlops_tui.analysis.arrays import Bools, Floats, probabilities, shares, two_classes
 from mlops_tui.analysis.interval import mean_interval, wilson_share, z_score
 from mlops_tui.analysis.logistic import LogisticFit, NoOptimum, logistic
@@ -153,7 +153,7 @@ def debiased_ece(bins: tuple[ReliabilityBin, ...]) -> float:
     n, gap = _gaps(bins)
     sigma = np.sqrt(np.maximum(_variances(bins), 1e-300))
     ratio = gap / sigma
-    folded = sigma * np.sqrt(2 / np.pi) * np.exp(-ratio**2 / 2) + gap * special.erf(ratio / np.sqrt(2))
+    folded = sigma * np.sqrt(2 / np.pi) * np.exp(-ratio**2 / 2) + gap * tails.erf(ratio / np.sqrt(2))
     return float(max(n @ (2 * np.abs(gap) - folded) / n.sum(), 0.0))
 
 
@@ -282,7 +282,7 @@ def line_of(counted: Tally, level: float = 0.95, *, weighted: bool = False) -> C
 
 def _sandwich(counted: Tally, columns: Floats, fit: LogisticFit) -> Floats:
     """The covariance of weighted coefficients, H⁻¹·Σw²(y − p)²xxᵀ·H⁻¹ (Binder 1983, Int. Stat. Rev. 51:279)."""
-    fitted = special.expit(columns @ fit.coefficients)
+    fitted = tails.expit(columns @ fit.coefficients)
     negatives, positives = counted.squared.sum(axis=0)
     meat = (columns * (negatives * fitted**2 + positives * (1 - fitted) ** 2)[:, None]).T @ columns
     return np.asarray(fit.covariance @ meat @ fit.covariance)

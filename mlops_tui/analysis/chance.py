@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from mlops_tui.analysis import tails
 from mlops_tui.analysis.arrays import Floats, probabilities, shares
 from mlops_tui.analysis.calibration import ReliabilityBin, ece
 from mlops_tui.analysis.interval import normal_p, wilson_share
@@ -166,7 +166,7 @@ def tilts(labels: npt.ArrayLike, scores: npt.ArrayLike, groups: npt.NDArray[np.s
     low, high = wilson_share(observed, rows, level)
     error = np.sqrt(variance / np.maximum(effective, 1e-300))
     z = np.divide(gap, error, out=np.zeros_like(gap), where=error > 0)
-    p_values = np.where(error > 0, special.erfc(np.abs(z) / math.sqrt(2)), np.where(gap == 0, 1.0, 0.0))
+    p_values = np.where(error > 0, tails.erfc(np.abs(z) / math.sqrt(2)), np.where(gap == 0, 1.0, 0.0))
     adjusted = holm(p_values)
     expected = np.minimum(effective * predicted, effective * (1 - predicted))
     found = [Tilt(str(name), int(n[i]), float(predicted[i]), float(observed[i]), float(gap[i]),

@@ -5,7 +5,7 @@ import numpy.typing as npt
 
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.confusion import DECISIONS, confusion
-from mlops_tui.analysis.influence import Scale, checked, interval, too_uneven
+from mlops_tui.analysis.influence import Scale, checked, interval, shares, too_uneven
 from mlops_tui.analysis.interval import Estimate, Resampling
 from mlops_tui.analysis.linearised import linearised
 from mlops_tui.analysis.metrics import Family, Metric, linear, measured
@@ -42,7 +42,7 @@ def clustered(metric: Metric, answers: Answers, groups: npt.ArrayLike, level: fl
         if "undefined" not in str(problem) and "one class" not in str(problem):
             raise
         return Estimate(metric.id, None, None, None, answers.n, reason=str(problem))
-    uneven = too_uneven(checked(answers))
+    uneven = too_uneven(shares(checked(answers)))
     if names.size < 2 or uneven:
         alone = f"all rows are of one group, {names[0]}"
         return Estimate(metric.id, value, None, None, answers.n, reason=uneven or alone)

@@ -4,8 +4,8 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from mlops_tui.analysis import tails
 from mlops_tui.analysis.arrays import Floats, finite
 from mlops_tui.analysis.interval import Contrast, student_p, student_quantile
 
@@ -37,7 +37,7 @@ def five_by_two_f(differences: npt.ArrayLike) -> Contrast:
     if total == 0:
         return _without_variance(d, "5x2cv-f")
     statistic = float(np.square(d).sum()) / (2 * total)
-    return Contrast(float(d.mean()), None, None, statistic, float(special.fdtrc(2 * REPEATS, REPEATS, statistic)),
+    return Contrast(float(d.mean()), None, None, statistic, tails.f_sf(statistic, 2 * REPEATS, REPEATS),
                     "5x2cv-f", NO_INTERVAL)
 
 

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import stdtrit
+
+from mlops_tui.analysis import tails
 
 LEAST_RUNS, LEAST_SIZES = 3, 3
 
@@ -37,7 +38,7 @@ def exponent(sizes: Sequence[float], values: Sequence[float], confidence: float 
     slope = float(((x - x.mean()) * (y - y.mean())).sum()) / spread
     rest = y - y.mean() - slope * (x - x.mean())
     error = math.sqrt(float((rest**2).sum()) / (n - 2) / spread)
-    reach = float(stdtrit(n - 2, (1 + confidence) / 2)) * error
+    reach = tails.student_isf((1 - confidence) / 2, n - 2) * error
     return Exponent(slope, slope - reach, slope + reach, n)
 
 
@@ -70,7 +71,7 @@ def beside(value: float | None, earlier: Sequence[float], limit: float, confiden
     if k < LEAST_RUNS:
         return Beside(None, None, None, k, None, f"{LEAST_RUNS} earlier runs are needed, there are {k}")
     logs, median = np.log(usable), float(np.median(usable))
-    reach = float(stdtrit(k - 1, confidence)) * float(logs.std(ddof=1)) * math.sqrt(1 + 1 / k)
+    reach = tails.student_isf(1 - confidence, k - 1) * float(logs.std(ddof=1)) * math.sqrt(1 + 1 / k)
     bound = math.exp(min(float(logs.mean()) + reach, 700.0))
     worse = value > limit * median and value > bound
     return Beside(median, value / median, bound, k, worse)

@@ -5,13 +5,14 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 import numpy as np
-from scipy import special
 
+from mlops_tui.analysis import tails
 from mlops_tui.analysis.answers import Answers
-from mlops_tui.analysis.arrays import Floats
+from mlops_tui.analysis.arrays import Floats, kish
 from mlops_tui.analysis.interval import Interval, student_quantile, wilson_bounds
 
-FEW_EFFECTIVE = 10  # below so many effective rows an interval would pretend to know
+FEWEST = 10.0  # effective rows; the variance of weights that uneven is itself not known
+HALF = 0.5     # of all weight in one row: the estimate is that row
 
 
 class Scale(StrEnum):
@@ -74,16 +75,14 @@ def checked(answers: Answers) -> Answers:
     return replace(kept, weight=None) if np.ptp(weight[counts]) == 0 else kept
 
 
-def too_uneven(answers: Answers) -> str:
-    """Why weights leave no interval: one row outweighs all others, or few effective rows are left; else nothing."""
-    if answers.weight is None:
+def too_uneven(share: Floats) -> str:
+    """Why these shares of weight leave no interval: one row outweighs all others, or few effective rows are left."""
+    if np.ptp(share) == 0:
         return ""
-    most = float(shares(answers).max())
-    if most > 0.5:
-        return f"one row holds {most:.0%} of all weight"
-    if answers.effective < FEW_EFFECTIVE:
-        return f"the weights leave {answers.effective:.1f} effective rows"
-    return ""
+    largest, effective = float(share.max() / share.sum()), kish(share)
+    if largest > HALF:
+        return f"one row holds {largest:.1%} of the weight"
+    return f"the weights leave an effective n of {effective:.1f}, below {FEWEST:g}" if effective < FEWEST else ""
 
 
 def variance(influence: Floats, share: Floats) -> float:
@@ -113,8 +112,8 @@ def interval(value: float, spread: float, df: float, scale: Scale, level: float 
     if scale is Scale.LOGIT:
         if not 0 < value < 1:
             return None
-        centre, reach = float(special.logit(value)), half / (value * (1 - value))
-        return Interval(float(special.expit(centre - reach)), float(special.expit(centre + reach)), "t-logit", level)
+        centre, reach = math.log(value / (1 - value)), half / (value * (1 - value))
+        return Interval(float(tails.expit(centre - reach)), float(tails.expit(centre + reach)), "t-logit", level)
     if not -1 < value < 1:
         return None
     centre, reach = math.atanh(value), half / (1 - value**2)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from mlops_tui.analysis import tails
 from mlops_tui.analysis.arrays import Counts, Floats
 
 CELLS_PER_BATCH = 1 << 18  # resampled cells held at once: 2 MiB of float64, which stays in cache
@@ -83,7 +83,7 @@ def z_score(level: float) -> float:
     """Two-sided normal quantile of a confidence level in (0, 1): 1.96 for 0.95. ValueError outside."""
     if not 0 < level < 1:
         raise ValueError(f"a confidence level lies between 0 and 1, not {level}")
-    return float(special.ndtri(0.5 + level / 2))
+    return tails.normal_isf((1 - level) / 2)
 
 
 def normal_p(z: float) -> float:
@@ -93,12 +93,12 @@ def normal_p(z: float) -> float:
 
 def student_p(t: float, df: float) -> float:
     """Two-sided p-value of Student's t with `df` degrees of freedom."""
-    return float(2 * special.stdtr(df, -abs(t)))
+    return 2 * tails.student_sf(abs(t), df)
 
 
 def student_quantile(df: float, level: float) -> float:
     """Two-sided quantile of Student's t: 2.776 for 4 degrees of freedom and 0.95."""
-    return float(special.stdtrit(df, 0.5 + level / 2))
+    return tails.student_isf((1 - level) / 2, df)
 
 
 def wilson(successes: int, n: int, level: float = 0.95) -> Interval:
@@ -139,8 +139,8 @@ def logit_interval(
     """
     quantile = z_score(level) if math.isinf(df) else student_quantile(df, level)
     half = quantile * math.sqrt(variance) / (value * (1 - value))
-    centre = float(special.logit(value))
-    return Interval(float(special.expit(centre - half)), float(special.expit(centre + half)), method, level)
+    centre = math.log(value / (1 - value))
+    return Interval(float(tails.expit(centre - half)), float(tails.expit(centre + half)), method, level)
 
 
 def wald(value: float, variance: float, level: float = 0.95) -> Interval:

@@ -106,7 +106,7 @@ def measured(metric: Metric, answers: Answers, resampling: Resampling | None = N
     found = linear(metric, rows)
     if isinstance(found, str):
         return Estimate(metric.id, None, None, None, rows.n, reason=found)
-    uneven = too_uneven(rows)
+    uneven = too_uneven(shares(rows))
     if uneven:
         return Estimate(metric.id, found.value, None, None, rows.n, reason=uneven)
     bounds = _bounds(metric, rows, found, level)

@@ -14,6 +14,7 @@ from mlops_tui.analysis.interval import Interval, auc_interval, wilson_share, z_
 from mlops_tui.analysis.ranking import placements
 
 CLIP = 1e-15
+SLACK = 0.001  # that probabilities may miss 1 by, as rounded ones do
 RARE = 30  # rows of a class, whose own spread is then not to be trusted
 Number = TypeVar("Number", float, Floats)
 Cells = Floats  # (k, k): the share of weight by class of the label, then by class given
@@ -52,6 +53,10 @@ def checked(answers: Answers) -> Answers:
             raise ValueError(f"{k} classes but {answers.given.shape[1]} probabilities a row")
         if not np.isfinite(answers.given).all() or answers.given.min() < 0 or answers.given.max() > 1:
             raise ValueError("probabilities lie in [0, 1]")
+        gap = np.abs(answers.given.sum(axis=1) - 1)
+        if gap.max() > SLACK:
+            row = int(gap.argmax())
+            raise ValueError(f"the probabilities of row {row} add up to {answers.given[row].sum():.4g}, not to 1")
     return answers
 
 

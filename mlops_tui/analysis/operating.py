@@ -40,6 +40,8 @@ def operating_points(answers: Answers, points: int = POINTS) -> OperatingPoints:
     if last.size > points:
         last = last[np.unique(np.searchsorted(last, np.linspace(last[0], s.size - 1, points)))]
     yes, all_ = np.cumsum(np.where(positive, share[order], 0.0))[last], np.cumsum(share[order])[last]
+    if not 0 < yes[-1] < all_[-1]:
+        raise ValueError("only one class has any weight")
     prevalence = float(yes[-1] / all_[-1])
     flagged, recall = all_ / all_[-1], yes / yes[-1]
     false = (all_ - yes) / (all_[-1] - yes[-1])

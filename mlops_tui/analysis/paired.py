@@ -6,8 +6,8 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from mlops_tui.analysis import tails
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Bools, Counts, Floats, binary, finite, labelled, two_classes
 from mlops_tui.analysis.confusion import DECISIONS
@@ -121,7 +121,7 @@ def linear_t(metric: Metric, a: Answers, b: Answers, level: float = 0.95,
     if np.abs(moved).max() <= ROUNDED * max(np.abs(moved_a).max(), np.abs(moved_b).max()):
         same = bool(np.isclose(value_a, value_b, rtol=ROUNDED, atol=0))
         return _no_spread(0.0 if same else estimate, same, "t")
-    reason = too_uneven(checked(a))
+    reason = too_uneven(shares(checked(a)))
     if reason:
         return Contrast(estimate, None, None, None, None, "t", reason)
     if cluster is not None:
@@ -196,7 +196,8 @@ def mcnemar(only_a: int, only_b: int, method: McNemar = "auto") -> tuple[float, 
     what was seen (Fagerland, Lydersen & Laake 2013, BMC Med. Res. Methodol. 13:91). auto: mid-p below 25 discordant
     rows, else corrected. No discordant row: statistic 0, p 1. ValueError for negative counts.
 
-    >>> mcnemar(1, 7, "exact")
+    >>> statistic, p, used = mcnemar(1, 7, "exact")
+    >>> statistic, round(p, 12), used
     (1.0, 0.0703125, 'mcnemar-exact')
     """
     if min(only_a, only_b) < 0:
@@ -206,7 +207,7 @@ def mcnemar(only_a: int, only_b: int, method: McNemar = "auto") -> tuple[float, 
     if n == 0:
         return 0.0, 1.0, f"mcnemar-{used}"
     if used in {"exact", "mid-p"}:
-        p = 2 * float(special.bdtr(fewer, n, 0.5))
+        p = 2 * tails.binomial_cdf(fewer, n, 0.5)
         if used == "mid-p":
             p -= math.exp(math.lgamma(n + 1) - math.lgamma(fewer + 1) - math.lgamma(n - fewer + 1) - n * math.log(2))
         return float(fewer), min(p, 1.0), f"mcnemar-{used}"

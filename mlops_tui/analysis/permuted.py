@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import special
 
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.ranks import mid_ranks
@@ -42,7 +41,7 @@ def above_chance(folds: Sequence[Answers], level: float = LEVEL) -> Chance:
     if not moments or variance <= 0:
         raise ValueError("the answers do not vary, so nothing can be seen in them")
     z = sum(each[0] for each in moments) / math.sqrt(variance)
-    return Chance(z, float(special.ndtr(-z)), sum(each.n for each in folds), level)
+    return Chance(z, math.erfc(z / math.sqrt(2)) / 2, sum(each.n for each in folds), level)
 
 
 def _moments(answers: Answers) -> tuple[float, float]:

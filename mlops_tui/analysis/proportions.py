@@ -4,7 +4,6 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
 from mlops_tui.analysis.arrays import Floats
 from mlops_tui.analysis.interval import wilson_bounds, z_score
@@ -78,8 +77,10 @@ def fisher(a: int, n_a: int, b: int, n_b: int) -> float:
     """
     chosen = a + b
     first, last = max(0, chosen - n_b), min(n_a, chosen)
-    cells = np.arange(first, last + 1, dtype=np.float64)
-    log_p = -(special.betaln(cells + 1, n_a - cells + 1) + special.betaln(chosen - cells + 1, n_b - chosen + cells + 1))
+    cells = np.arange(first, last, dtype=np.float64)
+    rise = np.log((n_a - cells) * (chosen - cells) / ((cells + 1) * (n_b - chosen + cells + 1)))
+    mode = int(np.count_nonzero(rise > 0))  # summed outward from the likeliest, where sums are small
+    log_p = np.concatenate([-np.cumsum(rise[:mode][::-1])[::-1], [0.0], np.cumsum(rise[mode:])])
     log_p -= np.logaddexp.reduce(log_p)
     return float(min(np.exp(log_p[log_p <= log_p[a - first] + 1e-7]).sum(), 1.0))
 

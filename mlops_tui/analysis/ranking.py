@@ -31,14 +31,6 @@ SCORE_BINS = 4096
 
 
 @dataclass(frozen=True)
-class BinnedAuc:
-    """An AUC from counts by score bin, and how far the AUC of the unbinned scores can be from it at most."""
-
-    value: float
-    error: float
-
-
-@dataclass(frozen=True)
 class Delong:
     """ROC AUCs of k models on the same rows, their covariance (k, k), and the placements (k, n) behind it."""
 
@@ -296,20 +288,6 @@ def score_bins(labels: npt.ArrayLike, scores: npt.ArrayLike, edges: Floats) -> C
     y, s = two_classes(labels, scores)
     cell = np.searchsorted(edges, s, side="right") - 1 + np.where(y, edges.size, 0)
     return np.bincount(cell, minlength=2 * edges.size).reshape(2, edges.size)
-
-
-def binned_auc(counts: npt.ArrayLike) -> BinnedAuc:
-    """ROC AUC of rows counted by score bin, (2, bins): negatives, then positives, bins in rising order of score.
-
-    Only pairs inside one bin are unknown and count half, so the exact AUC is within ½ Σ posᵢ·negᵢ / (P·N): a certified
-    bound. Counts of several windows add up to the counts of all. ValueError where a class has no rows.
-    """
-    negative, positive = np.asarray(counts, dtype=np.float64)
-    pairs = float(negative.sum() * positive.sum())
-    if pairs == 0:
-        raise ValueError("only one class in the counts")
-    below = np.cumsum(negative) - negative / 2
-    return BinnedAuc(float(positive @ below) / pairs, float(positive @ negative) / (2 * pairs))
 
 
 def resampled_auc(weights: Floats) -> Floats:

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from mlops_tui.analysis import tails
 from mlops_tui.analysis.arrays import Counts, Floats
 from mlops_tui.analysis.interval import Contrast, normal_p, z_score
 
@@ -55,8 +55,7 @@ def friedman(values: npt.ArrayLike, higher_is_better: bool = True, alpha: float 
     statistic = 12 * n / (k * (k + 1)) * float(np.square(mean - (k + 1) / 2).sum()) / free
     rest = n * (k - 1) - statistic
     f = (n - 1) * statistic / rest if rest > 1e-9 * statistic else None
-    p = float(special.fdtrc(k - 1, (k - 1) * (n - 1), f)) if f is not None else float(
-        special.chdtrc(k - 1, statistic))
+    p = tails.f_sf(f, k - 1, (k - 1) * (n - 1)) if f is not None else tails.chi2_sf(statistic, k - 1)
     apart = np.abs(mean[:, None] - mean[None, :]) / math.sqrt(k * (k + 1) / (6 * n))
     pairs = np.array([[1 - range_below(each * math.sqrt(2), k) for each in row] for row in apart])
     return Friedman(mean, statistic, f, p, critical_difference(k, n, alpha), np.clip(pairs, 0, 1), n)
@@ -81,7 +80,7 @@ def range_below(q: float, k: int) -> float:
         return 0.0
     z = np.linspace(-REACH, REACH, NODES)  # the trapezoid rule is exact to rounding for what falls off so smoothly
     density: Floats = np.exp(-np.square(z) / 2) / math.sqrt(2 * math.pi)
-    below = k * (z[1] - z[0]) * float((density * (special.ndtr(z) - special.ndtr(z - q)) ** (k - 1)).sum())
+    below = k * (z[1] - z[0]) * float((density * (tails.normal_cdf(z) - tails.normal_cdf(z - q)) ** (k - 1)).sum())
     return float(min(below, 1.0))
 
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy import special
 
+from mlops_tui.analysis import tails
 from mlops_tui.analysis.arrays import Floats, finite, probabilities, two_classes
 from mlops_tui.analysis.calibration import LOGIT_CLIP, logit
 from mlops_tui.analysis.logistic import logistic
@@ -41,7 +41,7 @@ class OddsLine:
     intercept: float
 
     def __call__(self, scores: Floats) -> Floats:
-        return np.asarray(special.expit(self.slope * logit(scores) + self.intercept))
+        return np.asarray(tails.expit(self.slope * logit(scores) + self.intercept))
 
     def __str__(self) -> str:
         return f"slope {self.slope:.3g}, intercept {self.intercept:+.3g}"
@@ -56,7 +56,7 @@ class Beta:
     c: float
 
     def __call__(self, scores: Floats) -> Floats:
-        return np.asarray(special.expit(_beta_columns(scores) @ np.array([self.a, self.b, self.c])))
+        return np.asarray(tails.expit(_beta_columns(scores) @ np.array([self.a, self.b, self.c])))
 
     def __str__(self) -> str:
         return f"a {self.a:.3g}, b {self.b:.3g}, c {self.c:+.3g}"

@@ -190,3 +190,41 @@ ERRORS: Mapping[str, ErrorMetric] = {
 def linear(metric: str, answers: Answers) -> Linear | str:
     """The metric of predicted numbers and each row's influence, or why it is undefined. KeyError: no such one."""
     return ERRORS[metric].measure(*numbers(answers))
+
+
+# -- for drawing ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Rows of similar predictions: their mean prediction, and mean, 10 % and 90 % quantile of what came."""
+
+    predicted: float
+    actual: float
+    low: float
+    high: float
+    n: int
+
+
+def by_prediction(answers: Answers, bins: int = 10) -> tuple[Bin, ...]:
+    """What came of rows of similar predicted numbers, in at most so many bins of about the same weight."""
+    given = answers.given
+    weight = np.ones(answers.n) if answers.weight is None else answers.weight / answers.weight.max()
+    order = np.argsort(given, kind="stable")
+    share = (np.cumsum(weight[order]) - weight[order] / 2) / weight.sum()
+    of = np.minimum((share * bins).astype(np.int64), bins - 1)
+    found = []
+    for number in np.unique(of):
+        rows = order[of == number]
+        if weight[rows].sum() > 0:
+            low, high = (_quantile(answers.label[rows], weight[rows], q) for q in (0.1, 0.9))
+            found.append(Bin(float(np.average(given[rows], weights=weight[rows])),
+                             float(np.average(answers.label[rows], weights=weight[rows])), low, high, rows.size))
+    return tuple(found)
+
+
+def _quantile(values: Floats, weight: Floats, q: float) -> float:
+    """The smallest value at or below which at least a share q of the weight lies."""
+    order = np.argsort(values, kind="stable")
+    reached = np.cumsum(weight[order]) / weight.sum()
+    return float(values[order][min(int(np.searchsorted(reached, q - 1e-12)), values.size - 1)])

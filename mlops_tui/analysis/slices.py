@@ -12,7 +12,15 @@ from mlops_tui.analysis import weighted
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.clustered import reckoned
 from mlops_tui.analysis.groups import coded
-from mlops_tui.analysis.interval import Contrast, Estimate, normal_p, student_p, student_quantile, z_score
+from mlops_tui.analysis.interval import (
+    Contrast,
+    Estimate,
+    Resampling,
+    normal_p,
+    student_p,
+    student_quantile,
+    z_score,
+)
 from mlops_tui.analysis.linearised import linearised
 from mlops_tui.analysis.metrics import Metric, measured
 from mlops_tui.analysis.multiplicity import holm
@@ -86,23 +94,23 @@ def _ordered(answers: Answers, columns: Mapping[str, npt.NDArray[np.str_]],
 def _slice(metric: Metric, rows: Answers, column: str, name: str, inside: npt.NDArray[np.bool_],
            level: float) -> Slice:
     mine, rest = rows.of(inside), rows.of(~inside)
-    own = _estimate(metric, mine)
+    own = _estimate(metric, mine, level)
     few = _too_few(mine, "it") or _too_few(rest, "the rest")
     if few:
         return Slice(column, name, mine, own, reason=few)
-    other = _estimate(metric, rest)
+    other = _estimate(metric, rest, level)
     difference = apart(own, other, level) if rows.clusters is None else between(metric, mine, rest, level)
     return Slice(column, name, mine, own, difference, None, Standing.ALIKE if difference else Standing.TOO_FEW,
                  "" if difference else own.reason or other.reason or "no interval")
 
 
-def _estimate(metric: Metric, rows: Answers) -> Estimate:
+def _estimate(metric: Metric, rows: Answers, level: float) -> Estimate:
     """As `measured`; average precision by linearisation, which a thousand resamples for each slice would not outdo."""
     if rows.clusters is not None:
-        return reckoned(metric, rows)
+        return reckoned(metric, rows, Resampling(level=level))
     if metric.id == "average_precision" and rows.weight is None:
-        return weighted.estimate(metric, rows.label, rows.given, np.ones(rows.n))
-    return measured(metric, rows)
+        return weighted.estimate(metric, rows.label, rows.given, np.ones(rows.n), level)
+    return measured(metric, rows, Resampling(level=level))
 
 
 def _too_few(rows: Answers, who: str) -> str:

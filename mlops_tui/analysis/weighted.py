@@ -9,6 +9,7 @@ import numpy.typing as npt
 from mlops_tui.analysis.arrays import Bools, Floats, kish, labelled, shares
 from mlops_tui.analysis.calibration import MOST_LOSS, brier_losses, log_losses
 from mlops_tui.analysis.confusion import DECISIONS, Cells, DecisionMetric
+from mlops_tui.analysis.influence import HALF, too_uneven
 from mlops_tui.analysis.interval import (
     Estimate,
     Resampling,
@@ -19,8 +20,6 @@ from mlops_tui.analysis.interval import (
     wilson_share,
 )
 
-FEWEST = 10.0  # effective rows; the variance of weights that uneven is itself not known
-HALF = 0.5     # of all weight in one row: the estimate is that row
 STEP = 1e-6    # of a numeric derivative, in shares of all weight
 
 LOSSES = {"brier": brier_losses, "log_loss": log_losses}
@@ -69,16 +68,6 @@ def estimate(
     return _ranking(metric.id, y, s, share, level)
 
 
-def _uneven(share: Floats) -> str:
-    """Why these shares of weight allow no interval, or nothing."""
-    if np.ptp(share) == 0:
-        return ""
-    largest, effective = float(share.max() / share.sum()), kish(share)
-    if largest > HALF:
-        return f"one row holds {largest:.1%} of the weight"
-    return f"the weights leave an effective n of {effective:.1f}, below {FEWEST:g}" if effective < FEWEST else ""
-
-
 def _method(name: str, share: Floats) -> str:
     return f"{name}, weighted, effective n {kish(share):.4g}"
 
@@ -98,7 +87,7 @@ def _wider(share: Floats, level: float) -> float:
 
 def _loss(metric: str, losses: Floats, share: Floats, level: float) -> Estimate:
     """A mean with Student's t interval on the log scale; variance Σ share²·(loss − mean)² / (1 − Σ share²)."""
-    value, reason = float(losses @ share), _uneven(share)
+    value, reason = float(losses @ share), too_uneven(share)
     if not reason and np.ptp(losses) == 0:
         reason = "all rows have the same loss"
     if reason:
@@ -120,7 +109,7 @@ def _decision(metric: Measure, y: Bools, flagged: Bools, share: Floats, level: f
         return Estimate(metric.id, None, None, None, y.size, reason=rule.undefined)
     read = share if rule.share is None else share[np.isin(cell, rule.share[1])]
     name = "jeffreys" if rule.share is None else "wilson"
-    if reason := _uneven(read):
+    if reason := too_uneven(read):
         return Estimate(metric.id, value, None, None, read.size, _method(name, read), reason)
     effective = _effective(rule, cells, squares, kish(read)) / _wider(read, level)
     low, high = (wilson_share(value, effective, level) if rule.share is not None
@@ -159,7 +148,7 @@ def _posterior(rule: DecisionMetric, counts: Cells, value: float, level: float) 
 def _ranking(metric: str, y: Bools, s: Floats, share: Floats, level: float) -> Estimate:
     value, influence = RANKINGS[metric](y, s, share)
     name = "delong-logit" if metric == "roc_auc" else "linear-logit"
-    reason = _uneven(share) or _one_row_is_a_class(y, share)
+    reason = too_uneven(share) or _one_row_is_a_class(y, share)
     if reason:
         return Estimate(metric, value, None, None, y.size, _method(name, share), reason)
     variance = sum(float(np.square(influence[side]).sum() / (1 - np.square(share[side] / share[side].sum()).sum()))
@@ -195,6 +184,8 @@ def _tied(y: Bools, s: Floats, share: Floats) -> tuple[npt.NDArray[np.intp], npt
 def _auc(y: Bools, s: Floats, share: Floats) -> tuple[float, Floats]:
     """The weighted share of pairs that are ordered rightly, and each row's influence times its share of weight (n,)."""
     order, size, (negative, positive) = _tied(y, s, share)
+    if min(negative.sum(), positive.sum()) == 0:
+        raise ValueError("only one class has any weight")
     below = (np.cumsum(negative) - negative / 2) / negative.sum()
     above = 1 - (np.cumsum(positive) - positive / 2) / positive.sum()
     value = float(positive @ below / positive.sum())
@@ -207,10 +198,13 @@ def _average_precision(y: Bools, s: Floats, share: Floats) -> tuple[float, Float
     """The weighted mean of precision at each positive, and each row's influence times its share of weight (n,)."""
     order, size, groups = _tied(y, s, share)
     positive, reached = groups[1], np.cumsum(groups[:, ::-1], axis=1)[:, ::-1]
+    if positive.sum() == 0:
+        raise ValueError("no positive row has any weight")
     flagged = reached.sum(axis=0)
-    precision = reached[1] / flagged
+    precision, gained = (np.divide(top, flagged, out=np.zeros_like(flagged), where=flagged > 0)
+                         for top in (reached[1], positive))
     value = float(positive @ precision / positive.sum())
-    added, diluted = np.cumsum(positive / flagged), np.cumsum(positive * precision / flagged)
+    added, diluted = np.cumsum(gained), np.cumsum(gained * precision)
     influence = np.empty(y.size)
     influence[order] = np.where(y[order], np.repeat(precision - value + added, size), 0.0) - np.repeat(diluted, size)
     return value, influence * share / positive.sum()

@@ -7,7 +7,7 @@ from mlops_tui.ancestry import PARTS, Ancestry, Node, ancestry, closure
 from mlops_tui.errors import NotFound, Refusal, nearest
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, View, counted
-from store.written import ENDINGS
+from store.written import names_file
 
 DIGEST = 16  # characters of a file's digest that the history keeps
 TOLD_APART = 3  # versions that are drawn one by one
@@ -50,7 +50,7 @@ def meant(session: Session, made: Ancestry, text: str) -> list[Node]:
                            next=f"Try: mlops-tui train {name}")
         return [Node("model", name, chosen)]
     nodes = {*made.parents, *(each for parents in made.parents.values() for each in parents)}
-    if name.lower().removesuffix(".gz").rpartition(".")[2] in ENDINGS:
+    if names_file(name):
         files = sorted(node for node in nodes if node.kind == "file" and node.name == name)
         if not files:
             names = [node.name for node in nodes if node.kind == "file"]

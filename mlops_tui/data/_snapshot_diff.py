@@ -15,7 +15,7 @@ from mlops_tui.session import Session
 from mlops_tui.view import Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.lake import Lake, Manifest
 from store.scan import engine, scan_file
-from store.written import ENDINGS
+from store.written import names_file
 
 CLASSIFIED = "(classified)"
 
@@ -35,10 +35,10 @@ def diff(session: Session, a: str, b: str, key: str | None, examples: int) -> Vi
              mlops-tui snapshot diff may.parquet july.parquet --key id
     """
     names = tuple(name.strip() for name in (key or "").split(",") if name.strip())
-    if _is_file(a) and _is_file(b):
+    if names_file(a) and names_file(b):
         return _compared(session, *_file_sides(session, a, b), names, examples, {}, [])
     for text in (a, b):
-        if _is_file(text):
+        if names_file(text):
             raise BadInput(f"'{local_path(session, text)}' is a file, and the other side is a state.",
                            next="Name two states, or two files.")
     session.declared()
@@ -79,10 +79,6 @@ def _changed(partitions: Sequence[Row]) -> Table:
     return Table.of("partitions", changed, "partition", "change", Column("rows_a", "rows a"),
                     Column("rows_b", "rows b"), total=len(changed),
                     title=f"{len(changed)} of {len(partitions)} partitions differ")
-
-
-def _is_file(text: str) -> bool:
-    return text.lower().removesuffix(".gz").rpartition(".")[2] in ENDINGS
 
 
 def _file_sides(session: Session, a: str, b: str) -> tuple[DuckDBPyConnection, Side, Side]:

@@ -82,12 +82,13 @@ def _calibration(session: Session, case: gates.Case, trained: Trained) -> tuple[
         return None, reason
     if rivals.task_of(trained) is not Task.BINARY:
         return None, f"the calibration of a {rivals.task_of(trained)} model is not measured here"
-    label, score = rivals.held_out(session, case.model, trained, scores)
-    if not label.size:
+    rows = rivals.answers(session, case.model, trained, scores)
+    if not rows.n:
         return None, "there are no test rows"
-    if score.min() < 0 or score.max() > 1:
+    if rows.given.min() < 0 or rows.given.max() > 1:
         return None, "its scores are no probabilities"
-    return Estimate("ece", ece(reliability(label, score, BINS)), None, None, label.size, f"{BINS} equal bins"), ""
+    bins = reliability(rows.label, rows.given, BINS, weights=rows.weight)
+    return Estimate("ece", ece(bins), None, None, rows.n, f"{BINS} equal bins"), ""
 
 
 def _lead(session: Session, case: gates.Case, trained: Trained,

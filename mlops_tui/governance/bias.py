@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterable, Mapping
 
 import click
+import numpy as np
 
 from mlops_tui.analysis.fairness import (
     COMPARED,
@@ -18,6 +19,7 @@ from mlops_tui.analysis.fairness import (
     widest,
 )
 from mlops_tui.analysis.interval import Estimate, wilson
+from mlops_tui.analysis.proportions import ratio_bounds
 from mlops_tui.capability import hidden_columns, measure
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.governance._audited import Asked, Audited, of_table, word
@@ -26,8 +28,8 @@ from mlops_tui.governance._withingroups import calibration, mitigations
 from mlops_tui.session import Session
 from mlops_tui.tabular import tabular
 from mlops_tui.view import Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, finite, worst
+from store.written import names_file
 
-FILE = (".parquet", ".csv", ".json")
 OF = {"selection_rate": "decided {v}", "tpr": "decided {v} where {y} is {v}",
       "fpr": "decided {v} where {y} is not {v}", "fnr": "not decided {v} where {y} is {v}",
       "ppv": "{y} is {v} where decided {v}", "error_rate": "decided other than {y}"}
@@ -38,7 +40,7 @@ SHOWN = (Column("value", digits=3), Column("low", digits=3), Column("high", digi
 
 @measure
 @click.argument("what")
-@click.option("--label", default=None, help="File: column with what turned out to be true.")
+@click.option("--label", default=None, help="File: column with what came.")
 @click.option("--prediction", default=None, help="File: column with what was decided, in the words of the label.")
 @click.option("--score", default=None, help="File: column with a score instead, decided at --threshold.")
 @click.option("--threshold", type=float, default=None, help="File: a score at or above it is a yes (1).")
@@ -54,7 +56,7 @@ def bias(session: Session, what: str, label: str | None, prediction: str | None,
     """Audit the decisions in WHAT by group: a file or dataset, or MODEL[@VERSION] on its own test rows.
 
     Differences are group − reference, ratios group / reference, and every line says so. It fails where a group is
-    surely favoured less than four fifths as often as another one.
+    surely favoured less than four fifths as often as another one, however many groups there are.
 
     \b
     Example: mlops-tui bias compas.csv --label recid --prediction high --group race --favourable 0 --privileged White
@@ -64,7 +66,7 @@ def bias(session: Session, what: str, label: str | None, prediction: str | None,
     if not group:
         raise BadInput("Which groups are compared?", next="Add: --group COLUMN")
     groups = tuple(name.strip() for name in group.split(",") if name.strip())
-    if label is None and not what.lower().endswith(FILE):
+    if label is None and not names_file(what):
         if prediction or score or threshold is not None or condition:
             raise BadInput("A model declares its label and threshold; a file needs --label.",
                            next="Of a model, give --group, and --favourable and --privileged where you like.")
@@ -109,9 +111,9 @@ def _view(found: Audited, asked: Asked, privileged: str | None, name: str) -> Vi
         return View(f"{name}: {said}" if name else said, Status.UNKNOWN, (Facts(facts), _groups(cells, 0), *notes))
     reference = _reference(cells, asked, privileged)
     facts |= {"reference": cells.names[reference],
-              "reference_is": "as asked" if privileged else "the most favoured group"}
+              "reference_is": "as asked" if privileged else "the most favoured group of these rows"}
     compared = gaps(cells, reference)
-    fifths = _four_fifths(cells, compared)
+    fifths = _four_fifths(cells, compared, _most_of_all(cells, reference, chosen=privileged is None))
     parts: list[Part] = [Facts(facts), *notes, fifths, _groups(cells, reference), _metrics(found, asked, compared,
                                                                                            reference)]
     if found.scores:
@@ -157,16 +159,31 @@ def _reason(rows: Iterable[Row]) -> tuple[str, ...]:
     return ("reason",) if any(row["reason"] for row in rows) else ()
 
 
-def _four_fifths(cells: Cells, compared: Iterable[Gap]) -> Table:
+def _most_of_all(cells: Cells, reference: int, *, chosen: bool) -> dict[str, float]:
+    """The upper bound of each group's ratio that holds for all groups at once (Bonferroni), by group.
+
+    A reference that was `chosen` because these very rows favour it most stands for every pair: of many groups that are
+    alike one always looks favoured.
+    """
+    others = [place for place in range(len(cells.names)) if place != reference]
+    pairs = len(cells.names) * len(others) / 2 if chosen else len(others)
+    top, bottom = cells.of("selection_rate")
+    again = np.full(len(others), reference)
+    _, most = ratio_bounds(top[others], bottom[others], top[again], bottom[again], 1 - 0.05 / pairs)
+    return dict(zip([cells.names[place] for place in others], most.tolist(), strict=True))
+
+
+def _four_fifths(cells: Cells, compared: Iterable[Gap], most: Mapping[str, float]) -> Table:
     few = dict(zip(cells.names, cells.few, strict=True))
     rows: list[Row] = []
     for gap in compared:
         if gap.rate != "selection_rate":
             continue
         ratio, small = gap.ratio, few[gap.group] or few[gap.reference]
-        verdict, status = _fifths(ratio, small)
+        verdict, status = _fifths(ratio, small, most[gap.group])
         rows.append({"status": status, "group": gap.group, "reference": gap.reference, "ratio": finite(ratio.value),
-                     "low": finite(ratio.low), "high": finite(ratio.high), "verdict": verdict, "p_value": gap.p_value,
+                     "low": finite(ratio.low), "high": finite(ratio.high), "high_of_all": finite(most[gap.group]),
+                     "verdict": verdict, "p_value": gap.p_value,
                      "p_adjusted": gap.p_adjusted, "n": ratio.n, "reason": small or ratio.reason})
     rows.sort(key=lambda row: row["ratio"] if isinstance(row["ratio"], float) else math.inf)
     return Table.of("four_fifths", rows, "status", "group", Column("ratio", digits=3), Column("low", digits=3),
@@ -174,12 +191,12 @@ def _four_fifths(cells: Cells, compared: Iterable[Gap]) -> Table:
                     *_reason(rows), title="Four-fifths rule: favourable decisions beside the reference group's")
 
 
-def _fifths(ratio: Estimate, small: str) -> tuple[str, Status]:
+def _fifths(ratio: Estimate, small: str, most: float) -> tuple[str, Status]:
     if ratio.value is None or ratio.high is None or ratio.low is None:
         return "undefined", Status.UNKNOWN
     if small:
         return "too few rows", Status.UNKNOWN
-    if ratio.high < FOUR_FIFTHS:
+    if most < FOUR_FIFTHS:
         return "below 0.8", Status.FAIL
     if ratio.value < FOUR_FIFTHS:
         return "perhaps below 0.8", Status.WARN

@@ -1,7 +1,7 @@
 """What a model answered, read from a file with its labels: scores, classes with probabilities, or numbers."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +10,17 @@ from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Bools, Floats
 from mlops_tui.analysis.groups import coded
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.modeling._scored import labels_of, need_probabilities, numbers_in, two_outcomes
-from store.columns import ReadColumn, ReadFile, Texts, read_columns
+from mlops_tui.modeling._labelled import (
+    classes_in,
+    labelled,
+    labels_of,
+    names_of,
+    need_probabilities,
+    numbers_in,
+    several_classes,
+    two_outcomes,
+)
+from store.columns import ReadFile, Texts
 
 FEW_CLASSES = 20     # so many whole numbers or fewer could be classes as well
 LARGEST_GAP = 1e-3   # by which probabilities may miss a sum of 1
@@ -49,27 +58,32 @@ class Answered:
 def answered(path: Path, asked: Asked, texts: Sequence[str] = ()) -> Answered:
     """Read the answers; BadInput names column, row (from 0) and value of what cannot be used, NotFound a column."""
     _consistent(asked)
-    wanted = [asked.label, asked.score, asked.prediction, *asked.probability.values(), asked.weight]
-    read = read_columns(path, list(dict.fromkeys(name for name in wanted if name)), texts)
-    if not read.rows:
-        raise BadInput(f"'{path.name}' has columns but no rows.", where=read.where, next="Name a file with data.")
-    labelled = ~read.columns[asked.label].missing
-    if not labelled.any():
-        raise BadInput(f"No row has a label: all {read.rows} values of '{asked.label}' are null.", where=read.where,
-                       next="Join the outcomes first.")
-    weight = _weights(read, asked.weight, labelled) if asked.weight else None
-    rows = labelled if weight is None else labelled & (weight > 0)
-    made, notes = _READERS[_task(read, asked)](read, asked, rows)
-    if weight is not None and np.ptp(weight[rows]) > 0:
-        made = Answers(made.task, made.label, made.given, made.classes, weight[rows])
-    return Answered(read.where, made, {name: values[rows] for name, values in read.texts.items()}, read.rows,
-                    int((~labelled).sum()), int((labelled & ~rows).sum()), notes)
+    wanted = [name for name in (asked.score, asked.prediction, *asked.probability.values()) if name]
+    of = labelled(path, asked.label, wanted, texts, asked.weight)
+    made, notes = _READERS[_task(of.read, asked)](of.read, asked, of.rows)
+    return Answered(of.where, replace(made, weight=of.weight), of.texts, of.read.rows, of.unlabelled, of.weightless,
+                    notes)
+
+
+def by_class(probability: Sequence[str]) -> Mapping[str, str]:
+    """Column by class of `CLASS=COLUMN`; the last = divides, for a class may hold one."""
+    found: dict[str, str] = {}
+    for each in probability:
+        name, separator, column = each.rpartition("=")
+        if not separator or not name or not column:
+            raise BadInput(f"'{each}' is no CLASS=COLUMN.", where="--probability",
+                           next="Write --probability cat=p_cat.")
+        if name in found:
+            raise BadInput(f"The class '{name}' is given twice.", where="--probability", next="Give each class once.")
+        found[name] = column
+    return found
 
 
 # -- which task -----------------------------------------------------------------------------------------------------
 
 
-_GIVEN = {Task.BINARY: "--score S", Task.MULTICLASS: "--prediction P, or --probability CLASS=COLUMN for each class",
+_GIVEN = {Task.BINARY: "--score S, or --prediction P",
+          Task.MULTICLASS: "--prediction P, or --probability CLASS=COLUMN for each class",
           Task.REGRESSION: "--prediction P"}
 
 
@@ -81,7 +95,7 @@ def _consistent(asked: Asked) -> None:
         raise BadInput(f"{' and '.join(given)} say different things." if given else "What did the model answer?",
                        next="One of --score S (yes or no), --prediction P (a class or a number), "
                             "--probability CLASS=COLUMN (each class).")
-    fits = {Task.BINARY: ["--score"], Task.MULTICLASS: ["--prediction", "--probability"],
+    fits = {Task.BINARY: ["--score", "--prediction"], Task.MULTICLASS: ["--prediction", "--probability"],
             Task.REGRESSION: ["--prediction"]}
     if asked.task is not None and given[0] not in fits[asked.task]:
         raise BadInput(f"A {asked.task} model is not read from {given[0]}.", next=f"Give {_GIVEN[asked.task]}.")
@@ -96,32 +110,18 @@ def _task(read: ReadFile, asked: Asked) -> Task:
     if asked.probability:
         return Task.MULTICLASS
     columns = [read.columns[asked.label], read.columns[str(asked.prediction)]]
-    if any(each.field.kind in ("category", "boolean") for each in columns):
+    if any(each.field.kind == "category" for each in columns):
         return Task.MULTICLASS
     values = np.concatenate([each.values[~each.missing].astype(np.float64) for each in columns])
     values = values[np.isfinite(values)]
+    if np.isin(values, [0, 1]).all():
+        return Task.BINARY
+    if any(each.field.kind == "boolean" for each in columns):
+        return Task.MULTICLASS
     if np.all(values == np.round(values)) and np.unique(values).size <= FEW_CLASSES:
         raise BadInput(f"'{asked.label}' and '{asked.prediction}' hold a few whole numbers: they may be classes or "
                        "amounts.", where=read.where, next="Say which: --task multiclass or --task regression.")
     return Task.REGRESSION
-
-
-# -- weights --------------------------------------------------------------------------------------------------------
-
-
-def _weights(read: ReadFile, name: str, rows: Bools) -> Floats:
-    """What each row counts, (n,); refused with the row where it is no number, negative, or 0 everywhere."""
-    weight = numbers_in(read, name, rows, "weight", whole=True)
-    negative = rows & (weight < 0)
-    if negative.any():
-        first = int(np.argmax(negative))
-        raise BadInput(f"The weight '{name}' is negative in {int(negative.sum()):,} rows, the first is "
-                       f"{weight[first]:g}.", where=f"{read.where}, row {first} (from 0)",
-                       next="A weight says how much a row counts: 0 or more.")
-    if not (weight[rows] > 0).any():
-        raise BadInput(f"The weight '{name}' is 0 in every labelled row.", where=read.where,
-                       next="Leave out --weight, or name another column.")
-    return weight
 
 
 # -- the three kinds of answers -------------------------------------------------------------------------------------
@@ -129,10 +129,30 @@ def _weights(read: ReadFile, name: str, rows: Bools) -> Floats:
 
 def _binary(read: ReadFile, asked: Asked, rows: Bools) -> tuple[Answers, tuple[str, ...]]:
     labels = two_outcomes(read, asked.label, labels_of(read, asked.label)[rows])
+    if asked.prediction:
+        return Answers(Task.BINARY, labels, _decisions(read, asked.prediction, rows)), ()
     scores = numbers_in(read, str(asked.score), rows)
     need_probabilities(read.where, str(asked.score), scores,
                        "To judge the order alone: mlops-tui compare. Else turn them into probabilities first.")
     return Answers(Task.BINARY, labels, scores), ()
+
+
+def _decisions(read: ReadFile, name: str, rows: Bools) -> Floats:
+    """A column of 0 and 1, or true and false, as the scores of decisions."""
+    column = read.columns[name]
+    if column.field.kind == "category":
+        values = labels_of(read, name).astype(np.float64)
+        odd = rows & column.missing
+    else:
+        values = column.values.astype(np.float64)
+        odd = rows & (column.missing | ~np.isin(values, [0, 1]))
+    if odd.any():
+        first = int(np.argmax(odd))
+        seen = "null" if column.missing[first] else f"{values[first]:g}"
+        raise BadInput(f"{int(odd.sum()):,} labelled rows have no decision in '{name}', the first is {seen}.",
+                       where=f"{read.where}, row {first} (from 0)",
+                       next=f"A decision is 0 or 1; of probabilities: --score {name}.")
+    return values[rows]
 
 
 def _regression(read: ReadFile, asked: Asked, rows: Bools) -> tuple[Answers, tuple[str, ...]]:
@@ -146,28 +166,22 @@ def _multiclass(read: ReadFile, asked: Asked, rows: Bools) -> tuple[Answers, tup
         if read.columns[name].field.kind == "time":
             raise BadInput(f"'{name}' holds times, which are no classes.", where=read.where,
                            next="Name another column.")
-    label = names_of(read.columns[asked.label])
+    label = several_classes(read, asked.label, names_of(read.columns[asked.label])[rows])
     if asked.prediction:
-        column = read.columns[asked.prediction]
-        empty = rows & column.missing
-        if empty.any():
-            raise BadInput(f"{int(empty.sum()):,} labelled rows have no class in '{asked.prediction}'.",
-                           where=f"{read.where}, row {int(np.argmax(empty))} (from 0)",
-                           next="Answer every row, or leave out those without an answer.")
-        classes, numbers = coded(np.concatenate([label[rows], names_of(column)[rows]]))
-        _several(read, asked, classes.tolist(), label[rows])
+        classes, numbers = coded(np.concatenate([label, classes_in(read, asked.prediction, rows)]))
+        _few_enough(read, asked, classes.size)
         half = numbers.size // 2
         return Answers(Task.MULTICLASS, numbers[:half], numbers[half:], tuple(classes.tolist())), ()
     names = tuple(asked.probability)
     place = {name: number for number, name in enumerate(names)}
-    distinct, of = coded(label[rows])
+    distinct, of = coded(label)
     missing = [name for name in distinct.tolist() if name not in place]
     if missing:
         row = int(np.flatnonzero(rows)[int(np.argmax(of == distinct.tolist().index(missing[0])))])
         raise BadInput(f"The label '{missing[0]}' in '{asked.label}' has no probability; given: {', '.join(names)}.",
                        where=f"{read.where}, row {row} (from 0)",
                        next=nearest(missing[0], names) or f"Add --probability '{missing[0]}=COLUMN'.")
-    _several(read, asked, list(names), label[rows])
+    _few_enough(read, asked, len(names))
     given, notes = _probabilities(read, asked, rows)
     numbers = np.array([place[name] for name in distinct.tolist()])[of]
     absent = [name for name in names if name not in distinct.tolist()]
@@ -176,12 +190,9 @@ def _multiclass(read: ReadFile, asked: Asked, rows: Bools) -> tuple[Answers, tup
     return Answers(Task.MULTICLASS, numbers, given, names), notes
 
 
-def _several(read: ReadFile, asked: Asked, classes: Sequence[str], label: Texts) -> None:
-    if np.all(label == label[0]):
-        raise BadInput(f"Only one class: all {label.size} labels in '{asked.label}' are {label[0]}.", where=read.where,
-                       next="Choose rows in which several classes occur.")
-    if len(classes) > MOST_CLASSES:
-        raise BadInput(f"'{asked.label}' and the answers have {len(classes):,} values, which is no classification.",
+def _few_enough(read: ReadFile, asked: Asked, classes: int) -> None:
+    if classes > MOST_CLASSES:
+        raise BadInput(f"'{asked.label}' and the answers have {classes:,} values, which is no classification.",
                        where=read.where, next="Of numbers: --task regression.")
 
 
@@ -206,14 +217,3 @@ def _probabilities(read: ReadFile, asked: Asked, rows: Bools) -> tuple[Floats, t
 
 
 _READERS = {Task.BINARY: _binary, Task.MULTICLASS: _multiclass, Task.REGRESSION: _regression}
-
-
-def names_of(column: ReadColumn) -> Texts:
-    """The values of a column as names of classes, (n,): whole numbers without a point, truth as true and false."""
-    if column.field.kind == "boolean":
-        return np.where(column.values.astype(np.bool_), "true", "false")
-    if column.field.kind == "category":
-        return column.values.astype(np.str_)
-    distinct, of = np.unique(column.values, return_inverse=True)
-    named = [f"{each:.0f}" if each == round(each) else str(each) for each in np.nan_to_num(distinct).tolist()]
-    return np.array(named, dtype=np.str_)[of]

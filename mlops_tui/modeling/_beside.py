@@ -7,11 +7,19 @@ from pathlib import Path
 import numpy as np
 
 from mlops_tui.analysis.answers import Answers, Task
-from mlops_tui.analysis.arrays import Bools, Floats
+from mlops_tui.analysis.arrays import Bools
 from mlops_tui.errors import BadInput
-from mlops_tui.modeling._answered import names_of
-from mlops_tui.modeling._scored import SPOKEN, labels_of, numbers_in, two_outcomes
-from store.columns import ReadFile, Texts, read_columns
+from mlops_tui.modeling._labelled import (
+    SPOKEN,
+    classes_in,
+    labelled,
+    labels_of,
+    names_of,
+    numbers_in,
+    several_classes,
+    two_outcomes,
+)
+from store.columns import ReadFile, Texts
 
 
 @dataclass(frozen=True)
@@ -27,9 +35,10 @@ class Columns:
 
 @dataclass(frozen=True)
 class Beside:
-    """Models by name on labelled rows, other columns as text (n,); `rows` counts those without a label too.
+    """Models by name on labelled rows, other columns as text (n,); `rows` counts those without a label too,
+    `weightless` those that had one and the weight 0.
 
-    `paired`: all models answered the same rows, in the same order.
+    `paired`: all models answered the same rows, in the same order. `kept` marks them among the rows of the first file.
     """
 
     where: str
@@ -37,6 +46,8 @@ class Beside:
     texts: Mapping[str, Texts] = field(default_factory=dict)
     rows: int = 0
     paired: bool = True
+    kept: Bools = field(default_factory=lambda: np.empty(0, dtype=np.bool_))
+    weightless: int = 0
 
     @property
     def first(self) -> Answers:
@@ -56,33 +67,10 @@ def beside(path: Path, columns: Columns) -> Beside:
 
     BadInput names column, row (from 0) and value of what cannot be used; NotFound a column that is not there.
     """
-    wanted = [columns.label, *columns.answers, *([columns.weight] if columns.weight else [])]
-    read = read_columns(path, list(dict.fromkeys(wanted)), columns.texts)
-    if not read.rows:
-        raise BadInput(f"'{path.name}' has columns but no rows.", where=read.where, next="Name a file with data.")
-    rows = ~read.columns[columns.label].missing
-    if not rows.any():
-        raise BadInput(f"No row has a label: all {read.rows} values of '{columns.label}' are null.", where=read.where,
-                       next="Join the outcomes first.")
-    weight = _weights(read, columns.weight, rows) if columns.weight else None
-    rows = rows if weight is None else rows & (weight > 0)
-    made = _READERS[columns.task or _task(read, columns)](read, columns, rows)
-    if weight is not None:
-        made = {name: replace(each, weight=weight[rows]) for name, each in made.items()}
-    return Beside(read.where, made, {name: values[rows] for name, values in read.texts.items()}, read.rows)
-
-
-def _weights(read: ReadFile, name: str, rows: Bools) -> Floats:
-    weight = numbers_in(read, name, rows, "weight", whole=True)
-    if (rows & (weight < 0)).any():
-        first = int(np.argmax(rows & (weight < 0)))
-        raise BadInput(f"The weight '{name}' is negative: {weight[first]:g}.",
-                       where=f"{read.where}, row {first} (from 0)",
-                       next="A weight says how much a row counts: 0 or more.")
-    if not (weight[rows] > 0).any():
-        raise BadInput(f"The weight '{name}' is 0 in every labelled row.", where=read.where,
-                       next="Leave out --weight, or name another column.")
-    return weight
+    of = labelled(path, columns.label, columns.answers, columns.texts, columns.weight)
+    made = _READERS[columns.task or _task(of.read, columns)](of.read, columns, of.rows)
+    return Beside(of.where, {name: replace(each, weight=of.weight) for name, each in made.items()}, of.texts,
+                  of.read.rows, kept=of.rows, weightless=of.weightless)
 
 
 def _task(read: ReadFile, columns: Columns) -> Task:
@@ -112,18 +100,8 @@ def _regression(read: ReadFile, columns: Columns, rows: Bools) -> dict[str, Answ
 
 
 def _multiclass(read: ReadFile, columns: Columns, rows: Bools) -> dict[str, Answers]:
-    given = {}
-    for name in columns.answers:
-        column = read.columns[name]
-        if (rows & column.missing).any():
-            raise BadInput(f"{int((rows & column.missing).sum()):,} labelled rows have no class in '{name}'.",
-                           where=f"{read.where}, row {int(np.argmax(rows & column.missing))} (from 0)",
-                           next="Answer every row, or leave out those without an answer.")
-        given[name] = names_of(column)[rows]
-    label = names_of(read.columns[columns.label])[rows]
-    if np.all(label == label[0]):
-        raise BadInput(f"Only one class: all {label.size} labels in '{columns.label}' are {label[0]}.",
-                       where=read.where, next="Choose rows in which several classes occur.")
+    given = {name: classes_in(read, name, rows) for name in columns.answers}
+    label = several_classes(read, columns.label, names_of(read.columns[columns.label])[rows])
     classes, of = np.unique(np.concatenate([label, *given.values()]), return_inverse=True)
     numbers = of.reshape(-1, label.size)
     return {name: Answers(Task.MULTICLASS, numbers[0], numbers[place], tuple(classes.tolist()))
@@ -160,7 +138,7 @@ def joined(one: Beside, other: Beside, id: str, names: tuple[str, str]) -> Besid
         raise BadInput(f"The files give {int((a.label != b.label).sum()):,} rows different labels, the first has the "
                        f"id '{mine[row]}'.", where=f"{one.where} and {other.where}", next="Label both from one source.")
     return Beside(f"{one.where} and {other.where}", {names[0]: a, names[1]: replace(b, weight=a.weight)}, one.texts,
-                  one.rows)
+                  one.rows, kept=one.kept, weightless=one.weightless)
 
 
 def apart(one: Beside, other: Beside, names: tuple[str, str]) -> Beside:

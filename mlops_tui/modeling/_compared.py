@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +22,7 @@ from mlops_tui.analysis.significance import Judgement, Verdict, detectable, judg
 from mlops_tui.analysis.unpaired import unpaired
 from mlops_tui.errors import BadInput
 from mlops_tui.modeling._beside import Beside
-from mlops_tui.modeling._scored import need_probabilities
+from mlops_tui.modeling._labelled import need_probabilities
 from store.columns import Texts
 
 ADJUST: Mapping[str, Callable[[npt.ArrayLike], Floats]] = {"holm": holm, "bh": benjamini_hochberg, "none": np.asarray}
@@ -39,7 +40,7 @@ class Question:
     adjust: str = "holm"
     looks: int = 1
     stratified: bool = False
-    cluster: Texts | None = None
+    cluster: npt.NDArray[Any] | None = None
     fold: Texts | None = None
 
     @property

@@ -5,7 +5,9 @@ from dataclasses import asdict
 from datetime import UTC
 
 from mlops_tui.analysis.answers import Answers, Task
-from mlops_tui.analysis.curves import by_prediction, confusions, ranked
+from mlops_tui.analysis.multiclass import cells
+from mlops_tui.analysis.operating import operating_points
+from mlops_tui.analysis.regression import by_prediction
 from mlops_tui.render.image import images
 from mlops_tui.view import Series
 
@@ -16,7 +18,7 @@ def curves(given: Answers, name: str) -> tuple[Series, ...]:
         return (_confusions(given, name),)
     if given.task is Task.REGRESSION:
         return (_outcomes(given, name),)
-    found = ranked(given)
+    found = operating_points(given)
     recall, rate = tuple(found.recall.tolist()), tuple(found.false_positive_rate.tolist())
     return (Series("roc", "line", rate, recall, names=(name,), title=f"ROC curve of {name}",
                    x_label="false positive rate", y_label="true positive rate"),
@@ -26,8 +28,8 @@ def curves(given: Answers, name: str) -> tuple[Series, ...]:
 
 def _confusions(given: Answers, name: str) -> Series:
     """The share of each class that was given each class."""
-    cells = confusions(given)
-    shares = cells / cells.sum(axis=1, keepdims=True).clip(min=1e-300)
+    counted = cells(given)
+    shares = counted / counted.sum(axis=1, keepdims=True).clip(min=1e-300)
     return Series("confusions", "heat", given.classes, tuple(shares.ravel().tolist()), (0.0,), (1.0,),
                   names=given.classes, title=f"What {name} makes of each class", x_label="given", y_label="actual")
 

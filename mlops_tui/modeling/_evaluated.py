@@ -5,12 +5,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mlops_tui.analysis.answers import FEWEST_GROUPS, Answers, Task
+from mlops_tui.analysis.answers import Answers, Task
+from mlops_tui.analysis.calibration import ece, reliability
 from mlops_tui.analysis.clustered import reckoned
 from mlops_tui.analysis.evaluation import Evaluation, evaluation
 from mlops_tui.analysis.groups import coded
 from mlops_tui.analysis.interval import Estimate
-from mlops_tui.analysis.metrics import BY_CLASS, METRICS, Metric, metrics_of
+from mlops_tui.analysis.metrics import BY_CLASS, METRICS, Family, Metric, metrics_of
 from mlops_tui.analysis.multiclass import ClassScore, by_class
 from mlops_tui.analysis.slices import SLICE_METRICS, Slice, Standing, slices
 from mlops_tui.modeling._words import in_words
@@ -56,6 +57,11 @@ class Evaluated:
         return next(each for each in self.metrics if each.metric == name)
 
     @property
+    def hard(self) -> bool:
+        """Whether a binary model's scores are decisions: 0 and 1 alone, which have no order and no probabilities."""
+        return only_decisions(self.answers)
+
+    @property
     def main(self) -> Estimate:
         """The metric that the model is judged by first."""
         return self.metric(self.deciding.id)
@@ -86,8 +92,13 @@ class Evaluated:
         high, most = self.metric("accuracy").high, _commonest(self.answers)
         if high is None or high >= most:
             return ""
-        at = f" at threshold {self.threshold:g}" if self.answers.task is Task.BINARY else ""
+        at = f" at threshold {self.threshold:g}" if self.answers.task is Task.BINARY and not self.hard else ""
         return f"A constant answer would be right in {most:.1%} of the rows, more often than this model{at}."
+
+
+def only_decisions(answers: Answers) -> bool:
+    """Whether the answers are those of yes or no, with nothing between."""
+    return answers.task is Task.BINARY and bool(np.isin(answers.given, [0, 1]).all())
 
 
 def _commonest(answers: Answers) -> float:
@@ -99,7 +110,8 @@ def _commonest(answers: Answers) -> float:
 def evaluated(answers: Answers, threshold: float = 0.5, deciding: str = "",
               columns: Mapping[str, Texts] | None = None, unit: str = "groups") -> Evaluated:
     """Every metric of the task, and each value of each column against the rest. ValueError as `metrics.measured`."""
-    main = replace(METRICS[deciding or DECIDING[answers.task]], threshold=threshold)
+    decisions = not deciding and only_decisions(answers)
+    main = replace(METRICS[deciding or ("accuracy" if decisions else DECIDING[answers.task])], threshold=threshold)
     binary = evaluation(answers.label, answers.given, threshold, together=answers.clusters) \
         if answers.task is Task.BINARY else None
     if binary is not None and answers.weight is None and answers.clusters is None:
@@ -107,6 +119,11 @@ def evaluated(answers: Answers, threshold: float = 0.5, deciding: str = "",
     else:
         found = tuple(reckoned(replace(each, threshold=threshold), answers)
                       for each in metrics_of(answers.task).values())
+    if binary is not None and answers.weight is not None:
+        bins = reliability(answers.label, answers.given, weights=answers.weight)
+        binary = replace(binary, bins=bins, ece=ece(bins))
+    if decisions:
+        found = tuple(each for each in found if METRICS[each.metric].family is Family.DECISION)
     whole = Evaluated(answers, threshold, main, found, binary=binary, unit=unit)
     if not columns:
         return whole
@@ -145,7 +162,8 @@ def facts(found: Evaluated) -> dict[str, Cell]:
     if found.binary is not None:
         cells = found.binary.confusion
         told |= {"positives": found.binary.positives, "prevalence": _prevalence(answers),
-                 "threshold": found.threshold, "ece": found.binary.ece, "true_positives": cells.tp,
+                 **({} if found.hard else {"threshold": found.threshold, "ece": found.binary.ece}),
+                 "true_positives": cells.tp,
                  "false_positives": cells.fp, "false_negatives": cells.fn, "true_negatives": cells.tn}
     elif answers.task is Task.MULTICLASS:
         told |= {"classes": answers.classes, "commonest_class": _commonest(answers)}
@@ -166,11 +184,14 @@ def warnings(found: Evaluated) -> list[Text]:
         rare = min(found.binary.positives, found.n - found.binary.positives)
         if rare < FEW:
             said.append(Text(f"Only {rare} rows of one class: take the intervals as a rough guide."))
+        if found.hard:
+            said.append(Text("These are decisions, 0 and 1 alone: they have no order and are no probabilities, which "
+                             "ROC AUC, log loss and calibration need."))
     elif found.n < 3 * FEW:
         said.append(Text(f"Only {counted(found.n, 'row')}: take the intervals as a rough guide."))
     if found.answers.task is not Task.BINARY and found.n > 1 and np.ptp(_single(found.answers)) == 0:
         said.append(Text("The model gives the same answer for every row."))
-    if 0 < found.answers.groups < FEWEST_GROUPS:
+    if found.answers.groups and found.answers.clusters is None:
         said.append(Text(f"Only {found.answers.groups} {found.unit}: too few to tell how much they vary, so rows are "
                          "counted as if each said something of its own."))
     if found.answers.weight is not None:
@@ -263,6 +284,17 @@ def _slice_row(found: Evaluated, each: Slice, several: bool) -> Row:
 
 
 # -- classes --------------------------------------------------------------------------------------------------------
+
+
+def confusion_table(found: Evaluated) -> list[Part]:
+    """How often what came was said, of a model that says yes or no and nothing between."""
+    if found.binary is None or not found.hard:
+        return []
+    cells = found.binary.confusion
+    rows: list[Row] = [{"came": "yes", "yes": cells.tp, "no": cells.fn},
+                       {"came": "no", "yes": cells.fp, "no": cells.tn}]
+    return [Table.of("confusion", rows, "came", Column("yes", "said yes"), Column("no", "said no"),
+                     title="What was said of rows by what came")]
 
 
 def classes_table(found: Evaluated) -> list[Part]:

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from mlops_tui import folds, gates, rivals, slices
+import numpy as np
+
+from mlops_tui import folds, gates, pointintime, rivals, slices
 from mlops_tui.analysis.answers import Answers, Task
-from mlops_tui.analysis.arrays import Bools, Floats
+from mlops_tui.analysis.arrays import Bools, Counts, Floats
 from mlops_tui.analysis.criteria import Criterion, judge
 from mlops_tui.analysis.groups import coded
 from mlops_tui.analysis.interval import Estimate
@@ -21,6 +22,7 @@ from mlops_tui.view import Row, Status, worst
 from store.columns import Texts
 from store.facts import Finding, Trained
 from store.lake import Manifest
+from store.quoting import quote
 
 
 @dataclass(frozen=True)
@@ -46,17 +48,6 @@ class Version:
         known = metrics_of(rivals.task_of(self.trained))
         named = [each.metric for each in self.model.criteria if not each.slice][:1]
         return next((name for name in (*named, str(self.trained.detail.get("metric", ""))) if name in known), "")
-
-
-def of_file(what: str, **needed: str | None) -> bool:
-    """Whether WHAT is a file: that needs each of these options, a declared model none. BadInput for some of them."""
-    given = [name for name, value in needed.items() if value is not None]
-    if len(given) == len(needed):
-        return True
-    if given or Path(what).suffix.lower() in (".parquet", ".csv", ".json"):
-        options = " and ".join(f"--{name}" for name in needed)
-        raise BadInput(f"A file needs {options}.", next="A declared model needs neither.")
-    return False
 
 
 def version(session: Session, text: str) -> Version:
@@ -90,6 +81,15 @@ def tested(session: Session, chosen: Version) -> tuple[Bools, Floats]:
 def grouped(session: Session, chosen: Version, column: str) -> Texts:
     """A column of the training rows as text, (n,) for the test rows; refused where it is none or was erased."""
     return slices.values(session, chosen.model, chosen.trained, chosen.scores, column)
+
+
+def times_of(session: Session, chosen: Version) -> Counts:
+    """The time of each test row of a version, in microseconds, (n,), in order of the key."""
+    model, lake = chosen.model, session.data()
+    key = pointintime.key_columns(model, session.declared().dataset(model.label.dataset))
+    query = (f"SELECT epoch_us({quote(model.split.time)}) AS at FROM {lake.scan(chosen.scores)} "
+             f"ORDER BY {', '.join(map(quote, key))}")
+    return np.asarray(lake.connect().execute(query).fetchnumpy()["at"], dtype=np.int64)
 
 
 def own_answers(session: Session, chosen: Version) -> Answers:

@@ -19,7 +19,7 @@ from mlops_tui.watching import limits_from, watching
 from store.facts import Finding
 
 LIMITS = {"ece": 0.05}
-KNOWN = ("ece", "in_the_large")
+KNOWN = {"ece": "share", "in_the_large": "log odds"}  # each with its unit
 FEWEST = 100  # outcomes; fewer say nothing about ten bins
 
 
@@ -60,15 +60,16 @@ def judged(seen: Matured, limits: Mapping[str, float], min_rows: int) -> list[Ro
     needed = max(min_rows, FEWEST)
     if seen.n < needed or seen.label.min() == seen.label.max():
         reason = f"{seen.n} outcomes are known, needs {needed} of both kinds"
-        return [{"measure": name, "value": None, "limit": limit, "n": seen.n, "status": Status.UNKNOWN,
-                 "reason": reason} for name, limit in limits.items()]
+        return [{"measure": name, "unit": KNOWN[name], "value": None, "limit": limit, "n": seen.n,
+                 "status": Status.UNKNOWN, "reason": reason} for name, limit in limits.items()]
     values = {"ece": ece(reliability(seen.label, seen.score)),
               "in_the_large": calibration_line(seen.label, seen.score).in_the_large}
     rows: list[Row] = []
     for name, limit in limits.items():
         value = values[name]
         status = Status.UNKNOWN if value is None else Status.FAIL if abs(value) > limit else Status.PASS
-        rows.append({"measure": name, "value": value, "limit": limit, "n": seen.n, "status": status, "reason": ""})
+        rows.append({"measure": name, "unit": KNOWN[name], "value": value, "limit": limit, "n": seen.n,
+                     "status": status, "reason": ""})
     return rows
 
 
@@ -95,8 +96,8 @@ def _view(finding: Finding, seen: Matured, rows: list[Row], origin: str) -> View
     facts: dict[str, Cell] = {"outcomes_known": seen.n, "waiting": seen.waiting, "mature_share": seen.mature_share,
                               "predicted": finding.detail["predicted"], "seen": finding.detail["seen"],
                               "from": told(finding.window[0]), "to": told(finding.window[1]), "limits_from": origin}
-    table = Table.of("measures", rows, "measure", Column("value", digits=3), Column("limit", digits=3), "status",
-                     "reason")
+    table = Table.of("measures", rows, "measure", Column("value", digits=3), Column("limit", digits=3), "unit",
+                     "status", "reason")
     picture = (reliability_diagram(reliability(seen.label, seen.score)),) if seen.n > 1 else ()
     return View(finding.title, Status(finding.status), (*picture, Facts(facts), table),
                 (Action("How well?", ("performance", finding.subject)),

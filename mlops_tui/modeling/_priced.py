@@ -20,8 +20,8 @@ from mlops_tui.analysis.threshold import (
 from mlops_tui.view import Cell, Column, Row, Series, Table, Text
 
 PER = 1000
-NAMES = {"now": "now", "theory": "in theory", "best": "cheapest here", "each": "its own for each row",
-         "always": "one answer for all", "capacity": "at capacity"}
+NAMES = {"now": "now", "theory": "in theory", "best": "chosen here, judged on other rows",
+         "each": "its own for each row", "always": "one answer for all", "capacity": "at capacity"}
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,8 @@ def priced(case: Case) -> Priced:
     choices = [choice("now", case.now, before)] if before is not None else []
     best = cheapest(case.scores, case.costs, Resampling(seed=case.seed))
     found = choice("best", best.threshold, held_out_decisions(case.scores, case.costs, case.seed), low=best.low,
-                   high=best.high, note="cost on rows that did not choose it")
+                   high=best.high,
+                   note="other rows chose the threshold that decides a row, so it need not be the cheapest here")
     taken = found
     if case.costs.always:
         yes = case.costs.always == "yes"

@@ -125,12 +125,24 @@ def status(found: Judged, limit: float) -> tuple[Status, str]:
     return Status.UNKNOWN, f"the ECE may lie between {low:.3f} and {high:.3f}, on either side of {limit:g}"
 
 
-def title(name: str, found: Judged) -> str:
-    """The answer in one line."""
+def title(name: str, found: Judged, limit: float) -> str:
+    """The answer in one line: how far off, what is allowed, what chance gives."""
     mend = found.mend
     cure = f"{mend.name} would mend it" if mend.better else "no recalibration is clearly better"
-    return (f"{name} is {found.said}: off by {found.ece * 100:.1f} points on average, chance alone gives up to "
-            f"{found.chance.high * 100:.1f}; {cure}")
+    return f"{name} is {found.said}: off by {found.ece * 100:.1f} points on average, {_allowed(found, limit)}; {cure}"
+
+
+def _allowed(found: Judged, limit: float) -> str:
+    """How the error stands to the limit and to chance: within the one may still be more than the other."""
+    chance = f"{found.chance.high * 100:.1f}"
+    if not found.off:
+        return f"chance alone gives up to {chance}"
+    stands, allowed = status(found, limit)[0], f"the {limit * 100:g} points that are allowed"
+    beyond = f"more than chance alone gives (up to {chance})" if found.ece > found.chance.high else \
+        f"not by chance alone (p {min(p for p in found.adjusted if p is not None):.2g})"
+    if stands is Status.PASS:
+        return f"within {allowed}, though {beyond}"
+    return f"{'more' if stands is Status.FAIL else 'perhaps more'} than {allowed}, and {beyond}"
 
 
 def facts(found: Judged) -> dict[str, Cell]:
@@ -207,7 +219,7 @@ def _recalibrators(found: Judged) -> Table:
                        for each in found.mended]
     return Table.of("recalibrators", rows, "recalibrator", Column("log_loss", "log loss", digits=4),
                     Column("change", digits=4), Column("low", digits=4), Column("high", digits=4),
-                    Column("ece", "ECE", digits=4), "better", "reason", title=f"Recalibrations, {on}")
+                    Column("ece", "ECE", digits=4), Column("better", worth=1), "reason", title=f"Recalibrations, {on}")
 
 
 NAMES = {"spiegelhalter": "Spiegelhalter's z", "cox": "Cox: slope 1 and intercept 0", "ece": "ECE, against chance"}
@@ -219,7 +231,7 @@ def _tests(found: Judged) -> Table:
                        for each, adjusted in zip(found.tests, found.adjusted, strict=True)]
     return Table.of("tests", rows, Column("asks", "test"), Column("statistic", digits=3),
                     Column("p_value", "p", digits=4), Column("p_adjusted", "p of three", digits=4), "reason",
-                    title="Are the scores right? A small p says no")
+                    title="Are the scores exactly right? A small p says no, however little they are off")
 
 
 def _groups(found: Judged) -> Table:

@@ -18,6 +18,7 @@ from store.columns import read_columns
 from store.lake import sha256_of
 from store.quoting import quote
 from store.scan import engine, scan_file
+from store.written import names_file
 
 NEEDED = ("label", "features", "estimator", "search")
 ONLY = ("params", "time", "label_end", "group", "outside")
@@ -32,7 +33,7 @@ def is_file(what: str, file: Mapping[str, Any]) -> bool:
         return True
     others = [name.replace("_", "-").replace("outside", "prepare") for name in ONLY if file[name] is not None]
     others += [name for name in ("raw",) if file[name]]
-    if given or others or Path(what).suffix.lower() in (".parquet", ".csv", ".json"):
+    if given or others or names_file(what):
         missing = " and ".join(f"--{name}" for name in NEEDED if file[name] is None)
         raise BadInput(f"A file needs {missing}.", where=what, next="A declared model needs none of these options.")
     return False

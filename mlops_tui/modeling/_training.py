@@ -20,6 +20,7 @@ from mlops_tui.analysis.split import Fold, Spans, holdout, overlap_count
 from mlops_tui.errors import BadInput, NotFound, Refusal, nearest
 from mlops_tui.kinds import Candidate, Model
 from mlops_tui.modeling._recent import Recent, recent
+from mlops_tui.moments import moment
 from mlops_tui.session import Session
 from store.facts import Snapshot
 from store.lake import Manifest, sha256_of
@@ -74,6 +75,28 @@ class Parts:
     detail: Mapping[str, Any]
     classes: tuple[str, ...] = ()
     recent: Recent | None = None
+
+
+def job_of(session: Session, text: str, window: tuple[str | None, str | None] = (None, None)) -> Job:
+    """The model of that name, and the days asked for, else those it declares, else all up to now."""
+    project = session.declared()
+    name = project.subject(text, "model").name
+    model = project.model(name)
+    declared = model.train or (None, None)
+    start, end = (given or usual for given, usual in zip(window, declared, strict=True))
+    first = moment(start, project.zone).date() if start else _first_day(session, model.label.dataset)
+    last = moment(end, project.zone).date() if end else session.now().astimezone(project.zone).date()
+    if first >= last:
+        raise BadInput(f"There are no rows from {first} to {last}.", next="Give --from DAY and a later --to DAY.")
+    keys = pointintime.key_columns(model, project.dataset(model.label.dataset))
+    return Job(name, model, (first, last), tuple(keys))
+
+
+def _first_day(session: Session, dataset: str) -> date:
+    days = [file.partition["day"] for file in session.snapshot(dataset).files if "day" in file.partition]
+    if not days:
+        raise BadInput(f"'{dataset}' is not kept by day.", next="Give --from DAY and --to DAY.")
+    return date.fromisoformat(min(days))
 
 
 def rows(session: Session, job: Job) -> Rows:

@@ -201,7 +201,9 @@ def spans_of(model: Model, table: pa.Table, zone: str) -> npt.NDArray[np.int64] 
     length = model.split.together // timedelta(microseconds=1)
     if not length:
         return None
-    local = pc.local_timestamp(table[model.split.time].cast(pa.timestamp("us", zone)))
+    times = table[model.split.time]
+    aware = times if times.type.tz else pc.assume_timezone(times, "UTC")
+    local = pc.local_timestamp(aware.cast(pa.timestamp("us", zone)))
     return np.asarray(local.cast(pa.int64()).to_numpy() // length, dtype=np.int64)
 
 
@@ -226,7 +228,8 @@ def _contrast(metric: Metric, pair: Mapping[str, tuple[Answers, Mapping[str, Est
     """
     (candidate, _), (baseline, _) = pair.values()
     rung = list(pair)[1]
-    about = {"baseline": rung, "metric": metric.id}
+    counted = {"groups": candidate.groups} if candidate.clusters is not None else {}
+    about = {"baseline": rung, "metric": metric.id, **counted}
     unknown = next((found[metric.id].reason for _, found in pair.values() if found[metric.id].value is None), "")
     if unknown:
         return about | {"estimate": None, "low": None, "high": None, "p_value": None, "method": "",

@@ -12,6 +12,7 @@ from mlops_tui.modeling._compared import Compared, Pair, power_words, why
 from mlops_tui.modeling._pictures import roc_against
 from mlops_tui.view import Cell, Column, Facts, Part, Row, Series, Table, Text, finite
 
+UNNAMED = "measured"  # the metric of measurements that were given no name
 PAIR_COLUMNS = ("a", "b", Column("estimate", "a − b", digits=4), Column("low", digits=4), Column("high", digits=4),
                 Column("p_adjusted", "p", digits=4), "verdict")  # scripts get the rest
 
@@ -24,7 +25,9 @@ def parts(found: Compared, data: Beside, more: Sequence[Text] = ()) -> tuple[Par
         "better_is": "higher" if found.metric.higher_is_better else "lower", "rows": data.n}
     if data.task is Task.BINARY:
         facts["positives"] = int(first.label.sum())
-    facts |= {"without_label": data.rows - data.n if data.paired else 0, "margin": question.margin}
+    facts |= {"without_label": data.rows - data.n - data.weightless if data.paired else 0, "margin": question.margin}
+    if data.weightless:
+        facts["without_weight"] = data.weightless
     if first.weight is not None:
         facts["effective_rows"] = round(first.effective, 1)
     if data.task is Task.BINARY and found.metric.family is Family.DECISION:
@@ -68,7 +71,12 @@ def models_table(found: Compared) -> Table:
 def pairs_table(found: Compared) -> Table:
     """Every pair: difference, test and verdict."""
     return Table.of("pairs", [_pair_row(pair) for pair in found.pairs], *PAIR_COLUMNS,
-                    title=f"Pairs by {found.metric.id}: the verdict is about b{_paid(found)}")
+                    title=f"Pairs by {found.metric.id}: {_way(found)} is better, and the verdict is about b"
+                    f"{_paid(found)}")
+
+
+def _way(found: Compared) -> str:
+    return "higher" if found.metric.higher_is_better else "lower"
 
 
 def _paid(found: Compared) -> str:
@@ -105,7 +113,17 @@ def title(found: Compared) -> str:
         return f"{pair.b} against {pair.a} by {found.metric.id}: inconclusive"
     said = {Verdict.BETTER: "is better than", Verdict.WORSE: "is worse than",
             Verdict.EQUIVALENT: "is equivalent to"}[pair.verdict]
-    return f"{pair.b} {said} {pair.a}: its {found.metric.id} is {_apart(-pair.contrast.estimate)}"
+    named = "mean" if found.metric.id == UNNAMED else found.metric.id
+    way = "" if found.metric.higher_is_better else ", and lower is better"
+    return f"{pair.b} {said} {pair.a}: its {named} is {_apart(-pair.contrast.estimate)}{way}{_perhaps(found, pair)}"
+
+
+def _perhaps(found: Compared, pair: Pair) -> str:
+    """What a difference that is sure leaves open: that it lies within the margin."""
+    margin, low, high = found.question.margin, pair.judgement.low, pair.judgement.high
+    if pair.verdict not in (Verdict.BETTER, Verdict.WORSE) or low is None or high is None or not margin:
+        return ""
+    return f"; perhaps by no more than the margin of {margin:g}" if low <= margin and high >= -margin else ""
 
 
 def _apart(difference: float) -> str:

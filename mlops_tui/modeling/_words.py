@@ -57,7 +57,7 @@ WORDS: Mapping[str, Says] = {
     "top_3_accuracy": _fixed("of rows right in 3 guesses"),
     "top_5_accuracy": _fixed("of rows right in 5 guesses"),
     "mae": _fixed("off by this much on average"),
-    "rmse": lambda _, a: f"large errors weigh; a constant: {_amount(_deviation(a))}",
+    "rmse": lambda _, a: f"large errors weigh; the best constant here: {_amount(_deviation(a))}",
     "median_ae": _fixed("half of the rows are off by less"),
     "r2": _fixed("of variance explained; guessing 0"),
     "bias": lambda each, _: "too high on average" if (each.low or 0) > 0 else

@@ -8,21 +8,24 @@ import click
 import numpy as np
 
 from mlops_tui import folds
+from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Bools, Counts, Floats
 from mlops_tui.analysis.calibration import Strategy
+from mlops_tui.analysis.clustered import clustered
 from mlops_tui.analysis.mending import FOLDS, Rows, at_random, in_time, recalibrations
+from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
-from mlops_tui.modeling._heldout import Version, grouped, of_file, own_answers, small_enough, version
+from mlops_tui.modeling._heldout import Version, grouped, own_answers, small_enough, times_of, version
+from mlops_tui.modeling._labelled import need_probabilities, scored, uneven
 from mlops_tui.modeling._live import live_calibration
 from mlops_tui.modeling._manyclasses import of_classes, of_version
 from mlops_tui.modeling._reliability import LIMIT, Judged, judged, parts, status, title, view_facts
-from mlops_tui.modeling._scored import need_probabilities, scored
-from mlops_tui.modeling._testrows import times_of, uneven, weights_of
 from mlops_tui.moments import told
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Status, View
+from mlops_tui.tabular import of_file
+from mlops_tui.view import Action, Cell, Status, Text, View
 from store.columns import Texts, read_columns
 from store.facts import Finding
 
@@ -43,15 +46,15 @@ class Asked:
 
 @measure(looks="preview")
 @click.argument("what")
-@click.option("--label", default=None, help="File: column of 0 and 1, true and false; with --probability, classes.")
-@click.option("--score", default=None, help="File: column with the probability of a 1.")
+@click.option("--label", default=None, help="File: column with what came: 0 and 1; with --probability, classes.")
+@click.option("--score", default=None, help="File: column with the probability of a yes.")
 @click.option("--probability", multiple=True, metavar="CLASS=COLUMN",
-              help="File, several classes: the column with the probability of each; once for every class.")
+              help="File: column with the probability of a class; once for each.")
 @click.option("--test", is_flag=True, help="Model: on the test rows of the version (challenger, else champion).")
 @click.option("--window", "length", default=None, help="Model in service: how far back, such as 7d.")
 @click.option("--monitor", default=None, help="Model in service: judge as this declared monitor does.")
 @click.option("--group", default=None, help="Column whose values are judged each (of a version: a feature).")
-@click.option("--weight", default=None, help="File: column of what each row counts.")
+@click.option("--weight", default=None, help="File: column with what each row counts. A model declares its own.")
 @click.option("--time", default=None, help="File: column by which recalibrations are fitted on earlier rows alone.")
 @click.option("--bins", type=click.IntRange(min=1), default=10, show_default=True, help="Bins of the diagram.")
 @click.option("--strategy", type=click.Choice(["uniform", "quantile"]), default="uniform", show_default=True,
@@ -108,29 +111,28 @@ def _waits(session: Session, subject: Subject) -> bool:
 
 
 def _of_file(file: Path, label: str, score: str, asked: Asked) -> View:
-    data = scored(file, label, [score, *([asked.weight] if asked.weight else [])], [asked.group] if asked.group else [])
-    scores = data.scores[score]
-    need_probabilities(data.where, score, scores, "Turn them into probabilities first, for example by Platt scaling.")
+    data = scored(file, label, [score], [asked.group] if asked.group else [], asked.weight)
+    scores, of = data.scores[score], data.of
+    need_probabilities(of.where, score, scores, "Turn them into probabilities first, for example by Platt scaling.")
     if data.n < FOLDS:
-        raise BadInput(f"{data.n} labelled rows are too few to judge calibration on.", where=data.where,
+        raise BadInput(f"{data.n} labelled rows are too few to judge calibration on.", where=of.where,
                        next=f"At least {FOLDS} are needed; some hundreds say something.")
-    groups = data.texts[asked.group] if asked.group else None
+    groups = of.texts[asked.group] if asked.group else None
     if asked.group and groups is not None:
-        small_enough(groups, asked.group, data.where, MOST_GROUPS)
-    weights = weights_of(data.scores[asked.weight], asked.weight, data.where, data.labels) if asked.weight else None
-    times = _times(file, label, asked.time) if asked.time else None
-    found = _judged(data.labels, scores, weights, times, groups, asked)
-    counted: dict[str, Cell] = {"rows": data.n, "without_label": data.rows - data.n, "limit": LIMIT}
+        small_enough(groups, asked.group, of.where, MOST_GROUPS)
+    times = _times(file, of.rows, asked.time) if asked.time else None
+    found = _judged(data.labels, scores, data.weight, times, groups, asked)
+    counted: dict[str, Cell] = {"rows": data.n, "without_label": of.unlabelled, "limit": LIMIT}
     argv = (str(file), "--label", label, "--score", score)
     far = status(found, LIMIT)[0] is Status.FAIL
-    return View(title(score, found), Status.WARN if far else Status.DONE,
+    return View(title(score, found, LIMIT), Status.WARN if far else Status.DONE,
                 (*parts(found, IN_A_MODEL), view_facts(counted, found)), (Action("Evaluate", ("evaluate", *argv)),))
 
 
-def _times(file: Path, label: str, name: str) -> Counts:
-    """The times of labelled rows, in microseconds since 1970."""
-    read = read_columns(file, list(dict.fromkeys([label, name])))
-    column, rows = read.columns[name], ~read.columns[label].missing
+def _times(file: Path, rows: Bools, name: str) -> Counts:
+    """The times of these rows of the file, in microseconds since 1970."""
+    read = read_columns(file, [name])
+    column = read.columns[name]
     if column.field.kind not in ("time", "numeric"):
         raise BadInput(f"'{name}' is no time: the column is {column.field.type}.", where=read.where,
                        next="Name a column of times, or of numbers that grow with time.")
@@ -162,7 +164,7 @@ def _of_version(session: Session, chosen: Version, asked: Asked, *, preview: boo
         small_enough(groups, asked.group, name, MOST_GROUPS)
     found = _judged(labels, scores, uneven(answers.weight), times_of(session, chosen), groups, asked)
     stands, reason = status(found, chosen.model.ece_at_most)
-    kept = _finding(session, chosen, found, stands, title(name, found))
+    kept = _finding(session, chosen, found, stands, title(name, found, chosen.model.ece_at_most))
     if not preview:
         session.ledger.append(kept)
     counted: dict[str, Cell] = {"version": trained.version, "candidate": trained.candidate, "rows": found.n,
@@ -172,8 +174,22 @@ def _of_version(session: Session, chosen: Version, asked: Asked, *, preview: boo
     how = f"write `calibrate: {{}}` under {trained.candidate} in models/{trained.subject}.yaml, and train it."
     train = (Action("Then train it", ("train", trained.subject, "--candidate", trained.candidate)),) \
         if found.mend.better else ()
-    return View(kept.title, stands, (*parts(found, how), view_facts(counted, found)),
-                (*train, Action("How good is it?", ("evaluate", name))))
+    shown = (*parts(found, how), *_by_span(answers), view_facts(counted, found))
+    return View(kept.title, stands, shown, (*train, Action("How good is it?", ("evaluate", name))))
+
+
+def _by_span(answers: Answers) -> list[Text]:
+    """How far off scores are on the whole where spans of time count, not rows; nothing where rows are independent."""
+    if answers.clusters is None:
+        return []
+    off = clustered(METRICS["bias"], Answers(Task.REGRESSION, answers.given, answers.label.astype(np.float64),
+                                             weight=answers.weight), answers.clusters)
+    if off.low is None or off.high is None or off.value is None:
+        return []
+    sure = "surely off" if off.low > 0 or off.high < 0 else "not surely off"
+    return [Text(f"All of this takes rows as independent, and rows of one span of time vary together: counted by its "
+                 f"{answers.groups} spans it is {sure} on the whole, {off.value * 100:+.1f} points "
+                 f"[{off.low * 100:+.1f}, {off.high * 100:+.1f}] seen over said.")]
 
 
 def _own(chosen: Version) -> dict[str, Cell]:

@@ -13,17 +13,19 @@ from mlops_tui.analysis.metrics import METRICS, Family
 from mlops_tui.analysis.paired import FORMS
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput, NotFound
-from mlops_tui.modeling import _tables
+from mlops_tui.modeling import _measurements
 from mlops_tui.modeling._beside import Beside, Columns, apart, beside, joined, sorted_by
 from mlops_tui.modeling._compared import ADJUST, Compared, Pair, Question, chosen, compared
 from mlops_tui.modeling._heldout import Version, version
+from mlops_tui.modeling._spans import timed
 from mlops_tui.modeling._verdicts import forest, models_table, pairs_table, parts, reasons, title
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Status, Text, View, finite
 from store.facts import Looked, Trained
+from store.written import names_file
 
 ROWS = ("delong", *FORMS, "t", "bootstrap")
-FILES = (".parquet", ".csv", ".json")
+NO_MEANS = ("rmse", "r2", "spearman", "median_ae", "explained_variance")
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class Wanted:
               help="File: the models' columns, separated by commas, the champion first: scores, classes or numbers.")
 @click.option("--task", type=click.Choice(["auto", *(each.value for each in Task)]), default="auto", show_default=True,
               help="File: what is predicted; auto: told by the columns.")
-@click.option("--method", type=click.Choice(["auto", *ROWS, "diebold-mariano", *_tables.METHODS]), default="auto",
+@click.option("--method", type=click.Choice(["auto", *ROWS, "diebold-mariano", *_measurements.METHODS]), default="auto",
               show_default=True, help="auto: DeLong for ROC AUC, McNemar for accuracy, the paired bootstrap for F1 and "
               "its like, else a paired t. Of measurements: Wilcoxon for two models, Friedman and Nemenyi for more.")
 @click.option("--metric", default=None,
@@ -69,8 +71,9 @@ class Wanted:
 @click.option("--adjust", type=click.Choice(list(ADJUST)), default="holm", show_default=True,
               help="Several pairs: holm makes one false verdict improbable, bh keeps few among many.")
 @click.option("--stratified", is_flag=True, help="Bootstrap: keep the rows of each class, as drawn case by control.")
-@click.option("--weight", default=None, help="File: column with what each row counts.")
-@click.option("--cluster", default=None, help="File: column that says which rows belong together and vary together.")
+@click.option("--weight", default=None, help="File: column with what each row counts. A model declares its own.")
+@click.option("--cluster", default=None, help="File: column that says which rows vary together, such as the day; of a "
+              "model, `split: together:` says so.")
 @click.option("--fold", default=None, help="File: column with the fold each row was tested in, for corrected-t.")
 @click.option("--time", default=None, help="File: column with the time of each row, for diebold-mariano.")
 @click.option("--test-share", type=click.FloatRange(min=0, min_open=True), default=None,
@@ -111,7 +114,7 @@ def compare(session: Session, what: str, label: str | None, **wanted: object) ->
 
 def _is_file(what: str, label: str | None, asked: Wanted) -> bool:
     """Whether WHAT is a file, which needs its columns named; a declared model has none of its options."""
-    if Path(what).suffix.lower() not in FILES and label is None and asked.scores is None:
+    if not names_file(what) and label is None and asked.scores is None:
         given = [name for name, value in (
             ("--weight", asked.weight), ("--cluster", asked.cluster), ("--id", asked.id), ("--time", asked.time),
             ("--unpaired", asked.unpaired), ("--test-share", asked.test_share)) if value]
@@ -120,7 +123,7 @@ def _is_file(what: str, label: str | None, asked: Wanted) -> bool:
                            next="Leave it out.")
         return False
     if asked.scores is None or (label is None and asked.against is not None):
-        raise BadInput("A file needs --label and --scores.", next="A declared model needs neither.")
+        raise BadInput("A file needs --label and --scores.", next="A declared model needs none of these options.")
     return True
 
 
@@ -146,7 +149,7 @@ def _names(scores: str, two_files: bool) -> list[str]:
 def _of_file(files: tuple[Path, Path | None], label: str, names: list[str], asked: Wanted) -> View:
     _fit_together(files[1], asked)
     data = _read(files, label, names, asked)
-    if asked.method in _tables.METHODS and asked.method != "corrected-t":
+    if asked.method in _measurements.METHODS and asked.method != "corrected-t":
         raise BadInput(f"{asked.method} is for measurements on many data sets or folds.", where="--method",
                        next="Leave out --label, and name one column of measurements for each model.")
     plain = data.first.weight is None and asked.cluster is None
@@ -154,7 +157,9 @@ def _of_file(files: tuple[Path, Path | None], label: str, names: list[str], aske
     method = "auto" if by_fold or in_time or asked.unpaired else asked.method
     metric, how = chosen(data, method, asked.metric, asked.threshold, plain)
     if in_time:
-        return _in_time(data, asked, Question(metric, "diebold-mariano", asked.margin or 0.0, asked.adjust))
+        start = timed(files[0], str(asked.time), None, None).spans.start[data.kept]
+        return _in_time(sorted_by(data, np.argsort(start, kind="stable").tolist()),
+                        Question(metric, "diebold-mariano", asked.margin or 0.0, asked.adjust))
     question = Question(metric, "corrected-t" if by_fold else how, asked.margin or 0.0, asked.adjust,
                         stratified=asked.stratified, cluster=data.texts[asked.cluster] if asked.cluster else None,
                         fold=data.texts[asked.fold] if asked.fold else None)
@@ -174,6 +179,11 @@ def _fit_together(other: Path | None, asked: Wanted) -> None:
              "Diebold and Mariano's test needs the time of each row.", "Name the column: --time COLUMN."),
             (asked.time is not None and asked.method != "diebold-mariano", "Time is for --method diebold-mariano.",
              "Leave out --time."),
+            (asked.method == "diebold-mariano" and (asked.weight or asked.cluster),
+             "Diebold and Mariano's test counts every row once, and neighbours in time as alike.",
+             "Leave out --weight and --cluster."),
+            (by_fold and asked.cluster is not None, "The corrected t test compares folds, whatever is in them.",
+             "Leave out --cluster: rows that belong together belong into one fold."),
             (other is not None and (asked.id is None) == (not asked.unpaired),
              "Do the two files hold the same rows?", "Say by which column: --id COLUMN. If they do not: --unpaired."),
             (other is None and (asked.id is not None or asked.unpaired), "--id and --unpaired are for two files.",
@@ -189,7 +199,7 @@ def _fit_together(other: Path | None, asked: Wanted) -> None:
 
 def _read(files: tuple[Path, Path | None], label: str, names: list[str], asked: Wanted) -> Beside:
     """The models on the rows of one file, or of two."""
-    texts = tuple(name for name in (asked.cluster, asked.fold, asked.id, asked.time) if name)
+    texts = tuple(name for name in (asked.cluster, asked.fold, asked.id) if name)
     columns = Columns(label, tuple(names), asked.weight, texts, None if asked.task == "auto" else Task(asked.task))
     if files[1] is None:
         return beside(files[0], columns)
@@ -204,31 +214,30 @@ def _read(files: tuple[Path, Path | None], label: str, names: list[str], asked: 
     return joined(one, other, asked.id, told) if asked.id else apart(one, other, told)
 
 
-def _in_time(data: Beside, asked: Wanted, question: Question) -> View:
+def _in_time(data: Beside, question: Question) -> View:
     """Losses in the order of time, whose neighbours resemble each other."""
-    if question.metric.family not in (Family.LOSS, Family.ERROR) or question.metric.id in ("rmse", "r2", "spearman"):
+    if question.metric.family not in (Family.LOSS, Family.ERROR) or question.metric.id in NO_MEANS:
         raise BadInput(f"{question.metric.id} is no mean over rows.", where="--metric",
                        next="Try: --metric mae, or --metric brier")
-    ordered = sorted_by(data, np.argsort(data.texts[str(asked.time)], kind="stable").tolist())
-    found = compared(ordered, replace(question, method="diebold-mariano"))
-    return View(title(found), Status.DONE, parts(found, ordered))
+    found = compared(data, question)
+    return View(title(found), Status.DONE, parts(found, data))
 
 
 def _of_measurements(file: Path, names: list[str], asked: Wanted) -> View:
     """Models measured on many data sets or folds."""
-    question = Question(_tables.metric_named(asked.metric), asked.method, asked.margin or 0.0, asked.adjust)
-    data = _tables.measurements(file, tuple(names), question, asked.test_share)
-    found, ranked = _tables.compared(data)
+    question = Question(_measurements.metric_named(asked.metric), asked.method, asked.margin or 0.0, asked.adjust)
+    data = _measurements.measurements(file, tuple(names), question, asked.test_share)
+    found, ranked = _measurements.compared(data)
     facts: dict[str, Cell] = {"metric": question.metric.id, "method": found.question.method,
                               "better_is": "higher" if question.metric.higher_is_better else "lower",
                               "rows": data.values.shape[0], "margin": question.margin}
     shown: list[Part] = []
     if ranked is not None:
-        facts |= {"chi_square": ranked.statistic, "f": ranked.f, "p_value": ranked.p_value,
+        facts |= {"chi_square": ranked.statistic, "f": ranked.f, "p_value": ranked.p_value, "p_value_of": "f",
                   "critical_difference": ranked.critical}
-        table, picture = _tables.ranks_of(data.names, ranked)
+        table, picture = _measurements.ranks_of(data.names, ranked)
         shown = [picture, table]
-    said = [Text(_tables.WHY[found.question.method]), *(Text(note) for note in found.notes)]
+    said = [Text(_measurements.WHY[found.question.method]), *(Text(note) for note in found.notes)]
     return View(title(found), Status.DONE, (
         Facts(facts), *(shown or [forest(found)]), models_table(found), pairs_table(found), *said, *reasons(found)))
 
@@ -247,16 +256,18 @@ def _actions(files: tuple[Path, Path | None], label: str, data: Beside) -> tuple
 
 def _of_model(session: Session, text: str, asked: Wanted) -> View:
     """A version against the champion, or the one named; what is not asked for is as it is declared."""
-    if asked.fold is not None or asked.method in (*_tables.METHODS, "diebold-mariano"):
+    if asked.fold is not None or asked.method in (*_measurements.METHODS, "diebold-mariano"):
         raise BadInput("A model's versions were tested once, not in folds.",
                        next="Leave out --fold and --method corrected-t.")
     mine = version(session, text)
     rival, rows = _beside(session, mine, asked.against)
     names = (f"{mine.trained.subject}@{rival.version}", mine.name)
-    data = Beside(" and ".join(names), {names[0]: rows.theirs, names[1]: rows.mine}, {}, rows.n)
+    alone = asked.method == "delong" or asked.method in FORMS  # asked for by name, and knows of no clusters
+    theirs, ours = (replace(each, together=None) if alone else each for each in (rows.theirs, rows.mine))
+    data = Beside(" and ".join(names), {names[0]: theirs, names[1]: ours}, {}, rows.n)
     metric, how = chosen(data, asked.method, asked.metric or _usual(mine, asked.method), _threshold(mine, asked),
                          data.first.weight is None and data.first.clusters is None)
-    margin = mine.model.margin if asked.margin is None else asked.margin
+    margin = mine.model.tolerance if asked.margin is None else asked.margin
     asks = looks.question(metric.id, metric.threshold if metric.family is Family.DECISION
                           and metric.threshold != mine.model.threshold else None)
     judged, other = (rival, mine.trained) if mine.serves else (mine.trained, rival)  # the same question, turned about
@@ -271,8 +282,11 @@ def _of_model(session: Session, text: str, asked: Wanted) -> View:
     told: dict[str, Cell] = {"champion" if _serves(mine, rival) else "rival": rival.version,
                              "version": mine.trained.version, "source": rows.source, "data": rows.data,
                              "looks": max(len(known), 1)}
+    shared = [Text("Rows of one day are taken for independent here, which they are not: the gate counts by day.")] * (
+        alone and rows.mine.clusters is not None)
     few = [Text(f"Only {rows.n} rows were scored by both; the gate asks for {gates.FEWEST}.")] * (rows.n < gates.FEWEST)
-    return View(title(found), Status.DONE, (Facts(told), *parts(found, data, [*_looked(mine, known, found), *few])), (
+    notes = (*_looked(mine, known, found), *shared, *few)
+    return View(title(found), Status.DONE, (Facts(told), *parts(found, data, notes)), (
         *(Action(f"Evaluate {name}", ("evaluate", name)) for name in reversed(names)),
         *([Action("Is it calibrated?", ("calibration", mine.name))] if data.task is Task.BINARY else []),
         *([] if mine.serves else [Action("Promote it", ("promote", mine.name))])))

@@ -13,10 +13,11 @@ from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.cost import Costs
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
-from mlops_tui.modeling._answered import Asked, answered
+from mlops_tui.modeling._answered import Asked, answered, by_class
 from mlops_tui.modeling._evaluated import (
     Evaluated,
     classes_table,
+    confusion_table,
     evaluated,
     facts,
     metrics_table,
@@ -35,15 +36,15 @@ from mlops_tui.modeling._heldout import (
     small_enough,
     version,
 )
+from mlops_tui.modeling._labelled import need_probabilities
 from mlops_tui.modeling._pictures import FIRST, PICTURES, costs
-from mlops_tui.modeling._scored import need_probabilities
 from mlops_tui.moments import told
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Column, Facts, Part, Row, Status, Table, Text, View, worst
 from mlops_tui.worth import money
 from store.columns import Texts
+from store.written import names_file
 
-FILES = (".parquet", ".csv", ".json")
 MOST = 1000   # groups: a column with more is no grouping
 DRAWN = (*(name for each in PICTURES.values() for name in each), "cost")
 
@@ -61,7 +62,8 @@ class Wanted:
 @click.argument("what")
 @click.option("--label", default=None, help="File: column with what came.")
 @click.option("--score", default=None, help="File: column with the probability of a yes.")
-@click.option("--prediction", default=None, help="File: column with the class, or the number, that was given.")
+@click.option("--prediction", default=None,
+              help="File: column with the class, the number, or the yes or no (1, 0) that was given.")
 @click.option("--probability", multiple=True, metavar="CLASS=COLUMN",
               help="File: column with the probability of a class; once for each.")
 @click.option("--weight", default=None, help="File: column with what each row counts. A model declares its own.")
@@ -81,8 +83,9 @@ def evaluate(session: Session, what: str, label: str | None, score: str | None, 
              group: tuple[str, ...], picture: tuple[str, ...], preview: bool) -> View:
     """Evaluate WHAT: the answers in a file against its labels, or MODEL[@VERSION] on the test rows it has not seen.
 
-    Yes or no (--score), several classes (--prediction or --probability) or numbers (--prediction). A model's version
-    (the challenger, else the champion) is judged by the criteria of its declaration, and by each of its `slices:`.
+    Yes or no (--score, or --prediction of 0 and 1), several classes (--prediction or --probability) or numbers
+    (--prediction). A model's version (the challenger, else the champion) is judged by the criteria of its declaration,
+    and by each of its `slices:`.
 
     \b
     Example: mlops-tui evaluate scored.parquet --label late --score challenger --threshold 0.3 --group origin
@@ -95,31 +98,17 @@ def evaluate(session: Session, what: str, label: str | None, score: str | None, 
         if task != "auto":
             raise BadInput("The task of a model is declared.", next="Leave out --task.")
         return _of_model(session, what, wanted, preview=preview)
-    asked = Asked(str(label), score, prediction, _columns(probability), weight, None if task == "auto" else Task(task))
+    asked = Asked(str(label), score, prediction, by_class(probability), weight, None if task == "auto" else Task(task))
     return _of_file(local_path(session, what), asked, wanted, cluster)
 
 
 def _is_file(what: str, label: str | None, answered_by: Sequence[str | None]) -> bool:
     """Whether WHAT is a file, which needs a label; a declared model has no such options."""
-    named = Path(what).suffix.lower() in FILES or label is not None or any(answered_by)
+    named = names_file(what) or label is not None or any(answered_by)
     if named and label is None:
         raise BadInput("A file needs --label, and what the model answered: --score, --prediction or --probability.",
-                       next="A declared model needs none of them.")
+                       next="A declared model needs none of these options.")
     return named
-
-
-def _columns(probability: Sequence[str]) -> Mapping[str, str]:
-    """Column by class of `CLASS=COLUMN`; the last = divides, for a class may hold one."""
-    found: dict[str, str] = {}
-    for each in probability:
-        name, separator, column = each.rpartition("=")
-        if not separator or not name or not column:
-            raise BadInput(f"'{each}' is no CLASS=COLUMN.", where="--probability",
-                           next="Write --probability cat=p_cat.")
-        if name in found:
-            raise BadInput(f"The class '{name}' is given twice.", where="--probability", next="Give each class once.")
-        found[name] = column
-    return found
 
 
 def _of_file(file: Path, asked: Asked, wanted: Wanted, cluster: str | None) -> View:
@@ -135,7 +124,7 @@ def _of_file(file: Path, asked: Asked, wanted: Wanted, cluster: str | None) -> V
                **({"without_weight": data.weightless} if data.weightless else {})}
     notes = [Text(each) for each in data.notes]
     argv = (str(file), "--label", asked.label, "--score", name)
-    actions = (Action("Calibration", ("calibration", *argv)),) if found.binary is not None else ()
+    actions = (Action("Calibration", ("calibration", *argv)),) if found.binary is not None and not found.hard else ()
     return View(_sentence(title(name, found), found), worst(status(found), Status.DONE),
                 (*warnings(found), *notes, *_body(found, wanted, Facts(told_of))), actions)
 
@@ -193,7 +182,8 @@ def _looked(session: Session, chosen: Version) -> list[Text]:
 def _criteria(rows: Sequence[Row]) -> list[Table]:
     if not rows:
         return []
-    why = () if all(row["verdict"] == "met" for row in rows) else ("reason",)
+    bare = any(row["low"] is None or row["verdict"] == "too few rows" for row in rows)
+    why = (Column("reason", worth=-1),) if bare else ()  # else it repeats what stands beside it
     return [Table.of("criteria", rows, "metric", Column("limit", digits=4), Column("value", digits=4),
                      Column("low", digits=4), Column("high", digits=4), "verdict", *why, title="Criteria")]
 
@@ -212,7 +202,8 @@ def _body(found: Evaluated, wanted: Wanted, told_of: Facts,
           priced: tuple[Costs, str] | None = None) -> tuple[Part, ...]:
     """Metrics, classes, slices, the counts behind them, pictures."""
     drawn = PICTURES[found.answers.task]
-    chosen = [name for name in drawn if name in (wanted.pictures or FIRST) or "all" in wanted.pictures]
+    first = () if found.hard else FIRST
+    chosen = [name for name in drawn if name in (wanted.pictures or first) or "all" in wanted.pictures]
     known = (*drawn, "all", *(["cost"] if priced is not None else []))
     for name in wanted.pictures:
         if name not in known:
@@ -222,7 +213,8 @@ def _body(found: Evaluated, wanted: Wanted, told_of: Facts,
     pictures = [drawn[name](found) for name in chosen]
     if priced is not None and (not wanted.pictures or {"cost", "all"} & {*wanted.pictures}):
         pictures.append(costs(found.answers, *priced, found.threshold))
-    return (metrics_table(found), *classes_table(found), *slices_parts(found), told_of, *pictures)
+    return (metrics_table(found), *confusion_table(found), *classes_table(found), *slices_parts(found), told_of,
+            *pictures)
 
 
 def _next(chosen: Version, found: Evaluated, criteria: Sequence[Row]) -> tuple[Action, ...]:

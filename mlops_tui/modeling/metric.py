@@ -9,40 +9,41 @@ import click
 import numpy as np
 
 from mlops_tui.analysis.advice import Advice, Situation, advised, of_classes, of_numbers
+from mlops_tui.analysis.arrays import kish
 from mlops_tui.analysis.threshold import beta_of, over_majority, row_costs
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
 from mlops_tui.modeling._advised import Asked, advice_table
 from mlops_tui.modeling._heldout import Version, own_answers, version
-from mlops_tui.modeling._moved import proposed, with_threshold
+from mlops_tui.modeling._labelled import scored, uneven
+from mlops_tui.modeling._modelfile import proposed, with_threshold
 from mlops_tui.modeling._priced import PER, Case, Priced, notes_of, picture_of, priced, table_of
-from mlops_tui.modeling._scored import scored
-from mlops_tui.modeling._testrows import weights_of
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View, finite
 from mlops_tui.worth import money
 from store.columns import read_columns
 from store.facts import Finding
+from store.written import names_file
 
 COSTS = ("false_positive", "false_negative", "true_positive", "true_negative")
-FILES = (".parquet", ".csv", ".json")
 AMOUNT = "cost of {}, per row: a number, or a column of amounts; a gain is negative."
 
 
 @measure(looks="preview")
 @click.argument("what")
-@click.option("--label", default=None, help="File: column of 0 and 1; of classes or numbers with --task.")
-@click.option("--score", default=None, help="File: column with the score of a 1.")
-@click.option("--threshold", type=float, default=None, help="File: the one in use; 0.5 where scores are probabilities.")
+@click.option("--label", default=None, help="File: column with what came: 0 and 1; else see --task.")
+@click.option("--score", default=None, help="File: column with the score of a yes.")
+@click.option("--threshold", type=float, default=None,
+              help="File: a score at or above it is a yes now; 0.5 for probabilities.")
 @click.option("--false-positive", default=None, help=AMOUNT.format("a false alarm").capitalize())
 @click.option("--false-negative", default=None, help=AMOUNT.format("a miss").capitalize())
 @click.option("--true-positive", default=None, help=AMOUNT.format("a right yes").capitalize())
 @click.option("--true-negative", default=None, help=AMOUNT.format("a right no").capitalize())
-@click.option("--weight", default=None, help="File: column that says what a row counts.")
+@click.option("--weight", default=None, help="File: column with what each row counts. A model declares its own.")
 @click.option("--capacity", type=float, default=None, help="How many rows can be acted on; below 1: which share.")
 @click.option("--probabilities", is_flag=True, help="Others compute with the probabilities.")
 @click.option("--task", type=click.Choice(["binary", "multiclass", "regression"]), default="binary", show_default=True,
-              help="File: what the label holds.")
+              help="File: what is predicted.")
 @click.option("--too-low", type=float, default=1.0, show_default=True, help="Regression: cost of a unit too low.")
 @click.option("--too-high", type=float, default=1.0, show_default=True, help="Regression: cost of a unit too high.")
 @click.option("--propose", is_flag=True, help="Model: put the cheaper threshold forward, for `adopt` to write.")
@@ -60,13 +61,13 @@ def metric(session: Session, what: str, label: str | None, score: str | None, th
              mlops-tui metric fraud.parquet --label fraud --score p --false-positive 5 --false-negative amount
              mlops-tui metric flights-delay@challenger
     """
-    if label is None and not what.lower().endswith(FILES):
+    if label is None and not names_file(what):
         if score or weight or threshold is not None or any(amounts.values()):
             raise BadInput("A model declares its label, threshold and costs; a file needs --label.",
                            next="Of a model, give --capacity and --probabilities where you like.")
         return _of_model(session, what, capacity, probabilities=probabilities, propose=propose, preview=preview)
     if label is None:
-        raise BadInput("A file needs --label.", next="A declared model needs none.")
+        raise BadInput("A file needs --label.", next="A declared model needs none of these options.")
     file = local_path(session, what)
     if propose:
         raise BadInput("Only a declared model has a threshold to change.", next="Leave out --propose.")
@@ -95,11 +96,10 @@ def _read(file: Path, label: str, score: str, amounts: Mapping[str, str | None],
                        next="Add: --false-positive X --false-negative Y")
     numbers = {name: _number(text) for name, text in given.items()}
     columns = [text for name, text in given.items() if numbers[name] is None]
-    data = scored(file, label, [score, *columns, *([weight] if weight else [])])
+    data = scored(file, label, [score, *columns], weight=weight)
     costs = {name: data.scores[text] if (number := numbers[name]) is None else np.full(data.n, number)
              for name, text in given.items()}
-    counts = weights_of(data.scores[weight], weight, data.where, data.labels) if weight else None
-    return Asked(score, data.labels, data.scores[score], None, costs, weight=counts)
+    return Asked(score, data.labels, data.scores[score], None, costs, weight=data.weight)
 
 
 def _number(text: str) -> float | None:
@@ -136,12 +136,11 @@ def _of_model(session: Session, text: str, capacity: float | None, *, probabilit
                        next="Ask of a file of its labels: --task " + model.task)
     own = own_answers(session, chosen)
     labels, scores = own.label.astype(np.bool_), own.given
-    weight = None if own.weight is None or np.ptp(own.weight) == 0 else own.weight
     declared = model.costs is not None or model.value is not None
     costs, unit = money(model) if declared else (None, "units")
     amounts = {each: np.full(labels.size, getattr(costs, each)) for each in COSTS} if costs else {}
     asked = Asked(chosen.name, labels, scores, model.threshold, amounts, unit, _capacity(capacity, labels.size),
-                  probabilities, weight)
+                  probabilities, uneven(own.weight))
     view, found = _judged(asked)
     if not preview:
         session.ledger.append(_finding(session, chosen, view, found, unit))
@@ -202,7 +201,7 @@ def _judged(asked: Asked) -> tuple[View, Priced | None]:
     facts: dict[str, Cell] = {"judge_by": advice[0].metric, "rows": n, "positives": int(labels.sum()),
                               "prevalence": situation.prevalence, "majority_share": situation.majority}
     if asked.weight is not None:
-        facts["effective_rows"] = float(asked.weight.sum() ** 2 / (asked.weight**2).sum())
+        facts["effective_rows"] = kish(asked.weight)
     facts |= _threshold_facts(asked, found)
     warned, notes = _beside_majority(asked, situation)
     facts |= warned

@@ -1,24 +1,26 @@
 """Models and their versions: how each was made, how good it is, and which one serves."""
 
 from collections.abc import Mapping, Sequence
+from datetime import tzinfo
 from typing import Any
 
 import click
 
-from mlops_tui import folds, health
+from mlops_tui import folds, health, looks
 from mlops_tui.capability import look, noun
 from mlops_tui.errors import NotFound
 from mlops_tui.folds import ModelState
 from mlops_tui.limits import LESS_IS_BETTER
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View
 from store.facts import Promotion, Trained
 from store.ledger import Entry
 
 model = noun("model", __doc__ or "", bare="list", subject="show")
 SEEN = ("trained", "promotion", "finding")
 MEASURED = (Column("value", digits=3), Column("low", digits=3), Column("high", digits=3))
+TESTED = Column("tested_on", "tested on")  # other days are other rows, on which values do not compare
 
 
 @look(of=model, fold=True)
@@ -35,29 +37,46 @@ def list_(session: Session) -> View:
     rows: list[Row] = []
     for name in project.models:
         state = folds.model_state(entries, name)
-        made = [_row(state, version) | {"status": standing.get(name) if version == state.champion else None}
+        made = [_row(state, version, project.zone)
+                | {"status": standing.get(name) if version == state.champion else None}
                 for version in reversed(tuple(state.versions))]
         bare: Row = {"model": name, "version": None, "role": "not trained", "argv": ("model", "show", name)}
         rows += made or [bare]
     serving = sum(row["role"] == "champion" for row in rows)
-    table = Table.of("versions", rows, "model", "version", "role", "candidate", Column("trained_at", "trained"),
-                     "metric", *MEASURED)
-    return View(f"{len(project.models)} models, {serving} of them serve", Status.DONE, (table,),
+    table = Table.of("versions", rows, "model", "version", "role", "candidate",
+                     Column("trained_at", "trained", worth=-1), "metric", *MEASURED, TESTED)
+    return View(f"{len(project.models)} models, {serving} of them serve", Status.DONE, (table, *_beside(rows)),
                 tuple(Action(f"Look at {name}", ("model", "show", name)) for name in list(project.models)[:3]))
 
 
-def _row(state: ModelState, version: str) -> dict[str, Cell]:
+def _beside(rows: Sequence[Row]) -> list[Text]:
+    """A warning where values that stand in one column were measured on different rows."""
+    other = [f"{row['model']}@{row['version']}" for row in rows if row.get("other_days")]
+    named = f"{', '.join(other[:3])}{f' and {len(other) - 3} more' if len(other) > 3 else ''}"
+    return [Text(f"Tested on other days than the champion: {named}. Their values do not stand beside its own; "
+                 "`compare` takes rows that both have answered.")] if other else []
+
+
+def _row(state: ModelState, version: str, zone: tzinfo) -> dict[str, Cell]:
     """A version: its candidate, its main metric on the test rows, and its role."""
     entry = state.versions[version]
     fact = entry.fact
     assert isinstance(fact, Trained)
     metric = str(fact.detail.get("metric", "roc_auc"))
     measured: Mapping[str, Any] = fact.metrics.get(metric) or {}
+    days, serves = _tested(fact, zone), state.trained("champion")
     return {"model": state.name, "version": version, "role": _role(state, version), "candidate": fact.candidate,
             "trained_at": entry.recorded_at, "metric": metric, "value": measured.get("value"),
             "low": measured.get("low"), "high": measured.get("high"), "n": measured.get("n"),
+            "tested_on": days, "other_days": serves is not None and _tested(serves, zone) != days,
             "from": fact.window[0] or None, "to": fact.window[1] or None,
             "beats_baseline": fact.detail.get("beats_baseline"), "argv": ("model", "show", f"{state.name}@{version}")}
+
+
+def _tested(fact: Trained, zone: tzinfo) -> str | None:
+    """The first and last day of the test rows, where people are."""
+    found = looks.holdout_of(fact)
+    return None if found is None else f"{found.first.astimezone(zone):%Y-%m-%d} – {found.last.astimezone(zone):%m-%d}"
 
 
 def _role(state: ModelState, version: str) -> str:
@@ -84,14 +103,14 @@ def show(session: Session, model: str) -> View:
         return View(f"{subject.name} was never trained", Status.UNKNOWN,
                     actions=(Action("Train its candidates", ("train", subject.name)),))
     version, fact = _chosen(state, subject)
-    row = _row(state, version)
+    row = _row(state, version, session.declared().zone)
     shown = ("version", "role", "candidate", "trained_at", "from", "to", "beats_baseline")
     facts: dict[str, Cell] = {key: row[key] for key in shown if row[key] not in (None, "")}
     facts |= {"champion": state.champion or None, "champion_since": state.champion_since, "run_id": fact.run_id,
               "training": fact.training[:12], "seed": fact.seed}
     return View(_title(row), _standing(session, entries, subject.name) if version == state.champion else Status.DONE,
                 (Facts(facts), _metrics(fact, str(row["metric"])), _comparisons(fact), *_prepared(fact),
-                 _versions(state), _history(entries, subject.name)), _actions(state, version))
+                 _versions(state, session.declared().zone), _history(entries, subject.name)), _actions(state, version))
 
 
 def _chosen(state: ModelState, subject: Subject) -> tuple[str, Trained]:
@@ -146,10 +165,10 @@ def _prepared(fact: Trained) -> tuple[Table, ...]:
                      title=f"Before the estimator, parameters {found['digest'][:12]}"),)
 
 
-def _versions(state: ModelState) -> Table:
-    rows = [_row(state, version) for version in reversed(tuple(state.versions))]
-    return Table.of("versions", rows, "version", "role", "candidate", Column("trained_at", "trained"), *MEASURED,
-                    title="Versions")
+def _versions(state: ModelState, zone: tzinfo) -> Table:
+    rows = [_row(state, version, zone) for version in reversed(tuple(state.versions))]
+    return Table.of("versions", rows, "version", "role", "candidate", Column("trained_at", "trained", worth=-1),
+                    *MEASURED, TESTED, title="Versions")
 
 
 def _history(entries: Sequence[Entry], name: str) -> Table:

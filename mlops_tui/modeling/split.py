@@ -21,13 +21,12 @@ from mlops_tui.analysis.split import (
 )
 from mlops_tui.capability import TargetPath, local_path, measure
 from mlops_tui.errors import BadInput
-from mlops_tui.modeling._heldout import of_file
 from mlops_tui.modeling._searching import part
 from mlops_tui.modeling._spans import MICROSECOND, Timed, distance, timed
-from mlops_tui.modeling._training import OUTCOME
+from mlops_tui.modeling._training import OUTCOME, job_of
 from mlops_tui.modeling._training import rows as training_rows
-from mlops_tui.modeling.train import _job
 from mlops_tui.session import Session
+from mlops_tui.tabular import of_file
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View
 from store.columns import write_columns
 from store.quoting import quote
@@ -127,7 +126,7 @@ def _folds(found: Timed, given: _Given, gap: int) -> tuple[tuple[Fold, ...], str
 
 def _of_model(session: Session, text: str, folds: int, rolling: bool) -> View:
     """The rows that `train` would take now, its split, and the folds of `tune` within the training rows."""
-    job = _job(session, text, (None, None))
+    job = job_of(session, text)
     lake, declared = session.data(), job.model.split
     made = training_rows(session, job)
     found = lake.connect().execute(

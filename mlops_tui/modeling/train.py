@@ -5,23 +5,22 @@ import platform
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from datetime import date
 from importlib.metadata import version
 from typing import Any
 
 import click
 
-from mlops_tui import folds, gates, pointintime, preparing, rivals, slices
+from mlops_tui import folds, gates, preparing, rivals, slices
 from mlops_tui.analysis.interval import Estimate
 from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.capability import measure
-from mlops_tui.errors import BadInput, NotDeclared, nearest
+from mlops_tui.errors import NotDeclared, nearest
 from mlops_tui.kinds import Candidate
 from mlops_tui.modeling._curves import documents
-from mlops_tui.modeling._training import LIBRARIES, Job, Rows, candidate_key, code_digest
+from mlops_tui.modeling._training import LIBRARIES, Job, Rows, candidate_key, code_digest, job_of
 from mlops_tui.modeling._training import rows as training_rows
 from mlops_tui.modeling._trial import MASE, Trial, as_json, dumped, metrics_of, named, placed, standing, trial
-from mlops_tui.moments import moment, told
+from mlops_tui.moments import told
 from mlops_tui.phases import Phases, of_training
 from mlops_tui.session import Session
 from mlops_tui.transforms.frozen import canonical, digest_of
@@ -50,7 +49,7 @@ def train(session: Session, model: str, candidate: str | None, start: str | None
     Example: mlops-tui train flights-delay
              mlops-tui train flights-delay --candidate boosted --from 2013-03-01 --to 2013-08-01
     """
-    job = _job(session, model, (start, end))
+    job = job_of(session, model, (start, end))
     wanted = _candidates(session, job, candidate)
     phases = Phases()
     with phases("read"):
@@ -63,27 +62,6 @@ def train(session: Session, model: str, candidate: str | None, start: str | None
         _train(session, job, made, missing, keys, phases)
     now = _by_key(session, job)
     return _view(session, job, [now[key] for key in keys.values()], len(missing))
-
-
-def _job(session: Session, text: str, window: tuple[str | None, str | None]) -> Job:
-    project = session.declared()
-    name = project.subject(text, "model").name
-    model = project.model(name)
-    declared = model.train or (None, None)
-    start, end = (given or usual for given, usual in zip(window, declared, strict=True))
-    first = moment(start, project.zone).date() if start else _first_day(session, model.label.dataset)
-    last = moment(end, project.zone).date() if end else session.now().astimezone(project.zone).date()
-    if first >= last:
-        raise BadInput(f"There are no rows from {first} to {last}.", next="Give --from DAY and a later --to DAY.")
-    keys = pointintime.key_columns(model, project.dataset(model.label.dataset))
-    return Job(name, model, (first, last), tuple(keys))
-
-
-def _first_day(session: Session, dataset: str) -> date:
-    days = [file.partition["day"] for file in session.snapshot(dataset).files if "day" in file.partition]
-    if not days:
-        raise BadInput(f"'{dataset}' is not kept by day.", next="Give --from DAY and --to DAY.")
-    return date.fromisoformat(min(days))
 
 
 def _candidates(session: Session, job: Job, only: str | None) -> dict[str, Candidate]:

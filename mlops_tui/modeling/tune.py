@@ -25,13 +25,11 @@ from mlops_tui.declare import duration, parse
 from mlops_tui.errors import BadInput, NotDeclared, nearest, need_extra
 from mlops_tui.kinds import Candidate
 from mlops_tui.modeling import _searchfile, _searching
-from mlops_tui.modeling._moved import proposed
-from mlops_tui.modeling._parameters import with_params
+from mlops_tui.modeling._modelfile import proposed, with_params
 from mlops_tui.modeling._searching import EDITION, Asked, Material
-from mlops_tui.modeling._training import LIBRARIES, OUTCOME, Job, code_digest, preparation, split
+from mlops_tui.modeling._training import LIBRARIES, OUTCOME, Job, code_digest, job_of, preparation, split
 from mlops_tui.modeling._training import rows as training_rows
 from mlops_tui.modeling._tuned import shown, why, worth_writing
-from mlops_tui.modeling.train import _job
 from mlops_tui.searchspace import Point
 from mlops_tui.session import Session
 from mlops_tui.transforms.frozen import digest_of
@@ -81,17 +79,18 @@ class How:
 @click.option("--backend", type=click.Choice(list(BACKENDS)), default="loky", show_default=True,
               help="Joblib's backend; ray and dask where they are installed.")
 @click.option("--seed", type=int, default=None, help="MODEL declares its own; 0 for a file.")
-@click.option("--label", default=None, help="File: the column that is predicted.")
-@click.option("--features", default=None, help="File: the columns it is predicted from, separated by commas.")
+@click.option("--label", default=None, help="File: column with what came, which is predicted.")
+@click.option("--features", default=None, help="File: columns it is predicted from, separated by commas.")
 @click.option("--estimator", default=None, help="File: an estimator of scikit-learn, such as sklearn.svm.SVC.")
 @click.option("--params", default=None, help="File: its parameters that stay, such as '{kernel: rbf}'.")
 @click.option("--search", default=None, help="File: what is tried, '{C: [1, 10], gamma: {low: 0.01, high: 1}}'.")
 @click.option("--task", type=click.Choice(["auto", *(each.value for each in Task)]), default="auto",
-              show_default=True, help="File: what the label is.")
-@click.option("--time", default=None, help="File: the column of times; folds then walk forward.")
-@click.option("--label-end", default=None, help="File: the column of times at which the label is known.")
-@click.option("--gap", default="0s", show_default=True, help="File: training ends this long before a test.")
-@click.option("--group", default=None, help="File: the column whose values are never on both sides.")
+              show_default=True, help="File: what is predicted; auto: told by the columns.")
+@click.option("--time", default=None, help="File: column with the time of each row; folds then walk forward.")
+@click.option("--label-end", default=None, help="File: column with the time at which a row's label is known.")
+@click.option("--gap", default="0s", show_default=True,
+              help="File: training rows end this long before a test, such as 12h.")
+@click.option("--group", default=None, help="File: column whose values are never on both sides.")
 @click.option("--raw", is_flag=True, help="File: give the estimator the numbers as they are, not scaled or imputed.")
 @click.option("--prepare", "outside", default=None,
               help="File: what you do to all rows before, FILE.py:FUNCTION(features, label); is it a leak?")
@@ -130,7 +129,7 @@ def _budget(text: str) -> timedelta:
 
 
 def _of_model(session: Session, text: str, only: str | None, how: How) -> View:
-    job = _job(session, text, (None, None))
+    job = job_of(session, text)
     where = str(session.declared().path_of("model", job.name))
     name, candidate = _candidate(job, only, where)
     if how.seed is not None:

@@ -14,6 +14,7 @@ GLYPHS = {Status.PASS: ("●", "green"), Status.DONE: ("●", "green"), Status.W
           Status.FAIL: ("■", "red"), Status.UNKNOWN: ("○", "dim"), Status.RUNNING: ("◌", "blue"),
           Status.CONFIRM: ("?", "yellow"), Status.DENIED: ("■", "red"), Status.ERROR: ("■", "red")}
 NOTHING = "–"
+IDENTIFIERS = ("seed",)  # whole numbers that name something and count nothing: their digits are not separated
 
 _DROPPED = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff") | {chr(code) for code in range(0xFE00, 0xFE10)}
 _BLANKS = frozenset("\t\n\x0b\x0c\r\x1c\x1d\x1e\x85\u2028\u2029")
@@ -111,6 +112,8 @@ def cell_text(value: Cell, column: Column, zone: tzinfo, digits: int | None = No
         return value.value
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, int) and column.id in IDENTIFIERS:
+        return str(value)
     if isinstance(value, (int, float)):
         return number(value, column, digits)
     if isinstance(value, datetime):

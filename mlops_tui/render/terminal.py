@@ -240,14 +240,16 @@ def _column(column: Column, rows: Sequence[Row], zone: tzinfo) -> _Shown:
 
 
 def _sized(columns: list[_Shown], room: int) -> tuple[list[_Shown], list[int], list[_Shown]]:
-    """Columns that fit, their widths, and those left out: texts are narrowed first, then the last columns go, but not
-    the one with the longest text."""
+    """Columns that fit, their widths, and those left out: texts are narrowed first, then the last columns go, but those
+    which say what a row is and how it is judged last of all."""
     telling = max((each for each in columns if not each.right), key=lambda each: each.longest, default=None)
     kept = [replace(each, tells=each is telling) for each in columns]
+    worth = {each.column.id: each.column.worth or int(number == 0 or each.tells or each.column.id == "verdict")
+             for number, each in enumerate(kept)}
     if sum(each.natural for each in kept) + 2 * (len(kept) - 1) > room:
         kept = [replace(each, texts=each.brief) if each.brief else each for each in kept]
     while len(kept) > 1 and sum(each.least for each in kept) + 2 * (len(kept) - 1) > room:
-        kept.pop(-1 if len(kept) < 3 or not kept[-1].tells else -2)
+        kept.remove(min(reversed(kept), key=lambda each: worth[each.column.id]))
     sizes = [min(each.natural, room) for each in kept]
     least = [min(each.least, room) for each in kept]
     over = sum(sizes) + 2 * (len(kept) - 1) - room

@@ -89,7 +89,7 @@ def _version(row: Row, width: int, zone: tzinfo) -> list[Text]:
     role = str(row["role"])
     mark = glyph(row["status"]) if role == "champion" else ("◇" if role == "challenger" else "·", "dim")
     style = {"champion": "bold", "challenger": "blue"}.get(role, "dim")
-    made = f"{row['candidate']} · {_day(row.get('trained_at'), zone)}"
+    made = f"{row['candidate']} · {'other test days' if row.get('other_days') else _day(row.get('trained_at'), zone)}"
     return lines_of(mark, (f"{row['model']} {row['version']}", Text(role, style=style)),
                     (made, _interval(row, str(row["metric"]))), width)
 

@@ -127,9 +127,9 @@ def test_many_patterns_are_drawn_from_the_limit_of_their_sums(monkeypatch: pytes
         assert limit != drawn_by_row[name]
 
 
-@pytest.mark.parametrize(("cases", "deciders"), [(30, 2), (100, 3)])
-def test_intervals_hold_the_true_value_as_often_as_they_say(cases: int, deciders: int) -> None:
-    alike, draws = 0.6, 4000
+def test_intervals_hold_the_true_value_as_often_as_they_say() -> None:
+    """Few cases and three deciders, where it is hardest; tests/bench/coverage_agreement.py does two, and more cases."""
+    cases, deciders, alike, draws = 30, 3, 0.6, 4000
     held = dict.fromkeys(("fleiss_kappa", "alpha_nominal", "cohen_kappa"), 0)
     for seed in range(draws):
         found = agreements(of(drawn(seed, cases, deciders, 3, alike), 3), "nominal", Resampling(200, seed))

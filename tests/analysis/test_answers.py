@@ -32,3 +32,14 @@ def test_some_rows_keep_their_own_labels_answers_and_weights() -> None:
         part = whole.of(rows)
         assert part.weight is not None
         assert (part.label.tolist(), part.given.tolist(), part.weight.tolist()) == ([1, 3], [2, 4], [3, 5])
+
+
+def test_rows_are_counted_where_there_are_fewer_than_ten_groups() -> None:
+    label = np.zeros(90)
+    few, enough = (Answers(Task.REGRESSION, label, label, together=np.arange(90) % groups) for groups in (9, 10))
+    assert (few.groups, few.clusters) == (9, None)
+    assert enough.clusters is enough.together
+    some = enough.of(np.arange(90) < 5)
+    assert some.groups == 5
+    with pytest.raises(ValueError, match="90 labels but 3 numbers of groups"):
+        Answers(Task.REGRESSION, label, label, together=np.arange(3))

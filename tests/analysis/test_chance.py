@@ -7,6 +7,7 @@ the interval of the ECE covers more than that, which its docstring says.
 
 import math
 from itertools import product
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,6 +27,11 @@ def drawn(seed: int, n: int, slope: float, intercept: float) -> tuple[np.ndarray
     odds = rng.normal(-0.8, 1.3, (DRAWS, n))
     truth = 1 / (1 + np.exp(-odds))
     return rng.random((DRAWS, n)) < truth, 1 / (1 + np.exp(-(odds - intercept) / slope)), truth
+
+
+def rows_of(n: int) -> Any:
+    """The number of each draw as the name of its rows, (DRAWS·n,): sorting texts would cost more than all else."""
+    return np.repeat(np.arange(DRAWS), n)
 
 
 def test_spiegelhalters_z_by_hand() -> None:
@@ -133,8 +139,7 @@ def test_the_tests_keep_their_size_and_the_gap_its_coverage_under_right_scores()
         rejected += [p_value is not None and p_value <= 0.05 for p_value in found]
     assert rejected[0] / DRAWS == pytest.approx(0.05, abs=0.01)
     assert 0.035 <= rejected[1] / DRAWS <= 0.06
-    names = np.repeat(np.arange(DRAWS), 300).astype(str)
-    found = {each.name: each for each in tilts(labels.ravel(), scores.ravel(), names)}
+    found = {each.name: each for each in tilts(labels.ravel(), scores.ravel(), rows_of(300))}
     true = (truth - scores).mean(axis=1)
     covered = np.mean([found[str(i)].low <= true[i] <= found[str(i)].high for i in range(DRAWS)])
     assert 0.93 <= covered <= 0.97
@@ -146,8 +151,7 @@ def test_the_gap_covers_where_scores_are_wrong(slope: float, intercept: float) -
     """Wrong scores have another variance than they say, so the interval takes the one seen: not below 93 %."""
     labels, scores, _ = drawn(6, 100, slope, intercept)
     true = np.mean([(t - s).mean() for _, s, t in [drawn(7, 500, slope, intercept)]])
-    names = np.repeat(np.arange(DRAWS), 100).astype(str)
-    found = tilts(labels.ravel(), scores.ravel(), names)
+    found = tilts(labels.ravel(), scores.ravel(), rows_of(100))
     assert 0.93 <= np.mean([each.low <= true <= each.high for each in found]) <= 0.98
 
 

@@ -110,6 +110,6 @@ def test_where_it_cannot_be_told_it_says_why() -> None:
     assert one_class.value is None
     assert "one class" in one_class.reason
     heavy = Answers(Task.BINARY, answers.label, answers.given, weight=np.r_[1e12, np.ones(answers.n - 1)])
-    assert "of all weight" in clustered(auc, heavy, day).reason
+    assert "of the weight" in clustered(auc, heavy, day).reason
     with pytest.raises(ValueError, match="100 rows but 3 names"):
         clustered(auc, answers, [1, 2, 3])

@@ -32,9 +32,9 @@ def test_where_one_row_outweighs_all_others_there_is_a_value_but_no_interval() -
     weight[3] = 60
     found = measured(METRICS["mae"], of(weight))
     assert found.value == pytest.approx(np.average(np.abs(GIVEN - LABEL), weights=weight))
-    assert (found.low, found.high, found.reason) == (None, None, "one row holds 55% of all weight")
+    assert (found.low, found.high, found.reason) == (None, None, "one row holds 55.0% of the weight")
     few = measured(METRICS["mae"], of(np.repeat([1e6, 1.0], [5, 45])))
-    assert (few.low, few.reason) == (None, "the weights leave 5.0 effective rows")
+    assert (few.low, few.reason) == (None, "the weights leave an effective n of 5.0, below 10")
 
 
 @pytest.mark.parametrize(("bad", "said"), [(-1.0, "not -1 in row 4"), (np.nan, "not nan in row 4"),

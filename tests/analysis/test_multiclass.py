@@ -7,7 +7,7 @@ from statsmodels.stats.inter_rater import cohens_kappa
 
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.metrics import METRICS, linear, measured, metrics_of
-from mlops_tui.analysis.multiclass import by_class
+from mlops_tui.analysis.multiclass import by_class, cells
 
 rng = np.random.default_rng(5)
 N, K = 400, 4
@@ -116,6 +116,14 @@ def test_each_class_has_the_precision_recall_and_f1_of_scikit_learn() -> None:
 
 def test_what_is_no_class_or_no_probability_is_refused() -> None:
     for label, given, said in (([0, 4], GIVEN[:2], "number of one of 4 classes"), ([0, 1], GIVEN[:2, :3], "3 probab"),
-                               ([0, 1], GIVEN[:2] * 2, r"lie in \[0, 1\]"), ([0, 1], [0, -1], "a class is the number")):
+                               ([0, 1], GIVEN[:2] * 2, r"lie in \[0, 1\]"),
+                               ([0, 1], GIVEN[:2] * [[1.0], [0.5]], "row 1 add up to 0.5, not to 1"),
+                               ([0, 1], [0, -1], "a class is the number")):
         with pytest.raises(ValueError, match=said):
             measured(METRICS["log_loss"], Answers(Task.MULTICLASS, np.array(label), np.array(given), CLASSES))
+
+
+def test_cells_of_weighted_rows_are_scikit_learns() -> None:
+    weight = np.random.default_rng(3).random(LABEL.size)
+    found = cells(Answers(Task.MULTICLASS, LABEL, DECIDED, CLASSES, weight))
+    assert found == pytest.approx(sk.confusion_matrix(LABEL, DECIDED, sample_weight=weight / weight.sum()))

@@ -31,3 +31,9 @@ def test_many_scores_are_drawn_at_few_thresholds_from_none_to_all() -> None:
     assert points.flagged.size <= 51
     assert (points.flagged[0], points.flagged[-1], points.recall[-1]) == (0, 1, 1)
     assert np.all(np.diff(points.flagged) > 0)
+
+
+def test_one_class_has_no_points() -> None:
+    for label, weight in (([True, True], None), ([True, False], np.array([1.0, 0.0]))):
+        with pytest.raises(ValueError, match="only one class"):
+            operating_points(Answers(Task.BINARY, np.array(label), np.array([0.1, 0.2]), weight=weight))

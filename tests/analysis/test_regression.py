@@ -7,7 +7,7 @@ from sklearn import metrics as sk
 
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.metrics import METRICS, linear, measured, metrics_of
-from mlops_tui.analysis.regression import ERRORS
+from mlops_tui.analysis.regression import ERRORS, by_prediction
 
 rng = np.random.default_rng(3)
 N = 300
@@ -62,3 +62,18 @@ def test_every_metric_of_numbers_is_of_the_regression_task() -> None:
     assert set(metrics_of(Task.REGRESSION)) == set(ERRORS)
     with pytest.raises(ValueError, match="not a metric of a regression model"):
         measured(METRICS["roc_auc"], answers())
+
+
+def test_what_came_of_similar_predictions() -> None:
+    label, given = np.arange(20.0), np.repeat([1.0, 3.0], 10)
+    low, high = by_prediction(Answers(Task.REGRESSION, label, given), 2)
+    assert (low.predicted, low.actual, low.low, low.high, low.n) == (1, 4.5, 0, 8, 10)
+    assert (high.predicted, high.actual, high.low, high.high) == (3, 14.5, 10, 18)
+
+
+def test_a_row_of_weight_two_is_two_rows() -> None:
+    once = by_prediction(Answers(Task.REGRESSION, np.array([1.0, 2, 4]), np.array([0.0, 1, 2]), (),
+                                 np.array([1.0, 2, 1])), 1)
+    twice = by_prediction(Answers(Task.REGRESSION, np.array([1.0, 2, 2, 4]), np.array([0.0, 1, 1, 2])), 1)
+    assert [(each.predicted, each.actual, each.low, each.high) for each in once] == [
+        (each.predicted, each.actual, each.low, each.high) for each in twice]

@@ -38,6 +38,19 @@ def test_p_is_below_alpha_exactly_where_the_interval_leaves_out_0() -> None:
         assert (found.p_value < 0.05) == (found.low > 0 or found.high < 0)
 
 
+def test_the_level_of_the_intervals_moves_no_verdict() -> None:
+    """Nearly so: Student's quantiles are not quite the normal ones."""
+    rng = np.random.default_rng(3)
+    rows, columns = numbers(rng.normal(size=600)), {"g": rng.choice(list("abc"), 600)}
+    wide, usual = ({each.name: each for each in slices(MAE, rows, columns, level)} for level in (0.99, 0.95))
+    for name, each in wide.items():
+        other = usual[name].difference
+        assert each.difference is not None
+        assert other is not None
+        assert each.difference.p_value == pytest.approx(other.p_value, abs=0.005)
+        assert (each.difference.low or 0) < (other.low or 0)
+
+
 def test_where_no_slice_differs_one_is_called_worse_or_better_in_at_most_5_per_cent_of_samples() -> None:
     rng, wrong, draws = np.random.default_rng(0), 0, 400
     for _ in range(draws):

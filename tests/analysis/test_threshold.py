@@ -172,13 +172,14 @@ def test_intervals_cover_as_often_as_they_say() -> None:
 
 
 def test_the_bounds_of_the_threshold_hold_elkans() -> None:
-    """Percentiles of a minimiser are not proved to cover; here they do (0.95 of 500 at 1,000 rows, 0.93 at 300)."""
+    """Percentiles of a minimiser are not proved to cover: of 300 rows they hold it in 92 % of 4,000 samples, of 1,000
+    rows in 95 % (of 500, tried once)."""
     held = 0
-    for seed in range(150):
+    for seed in range(4000):
         labels, scores = drawn(seed, 300)
-        found = cheapest(scores, row_costs(labels, 1, 5), Resampling(200, seed))
+        found = cheapest(scores, row_costs(labels, 1, 5), Resampling(100, seed))
         held += found.low <= 1 / 6 <= found.high
-    assert held / 150 >= 0.88
+    assert 0.915 <= held / 4000 <= 0.93, held
 
 
 def test_costs_are_those_of_the_decisions() -> None:

@@ -185,7 +185,7 @@ def test_equal_weights_of_any_size_change_nothing_and_others_do(tmp_path: Path) 
     assert weighted["effective_rows"] < N
     heavy = document(run(path, "p", "--weight", "one"))["facts"]
     assert (heavy["ece_low"], heavy["ece_high"]) == (None, None)
-    for column, said in (("bad", "1 weights in 'bad' are negative, such as -1"), ("never", "No row with the label 1")):
+    for column, said in (("bad", "'bad' is negative in 1 row, the first is -1"), ("never", "Only one class")):
         outcome = run(path, "p", "--weight", column)
         assert outcome.exit == 2
         assert outcome.error is not None
@@ -238,7 +238,7 @@ def test_several_classes_are_judged_by_what_is_said_and_class_by_class(tmp_path:
     gaps = np.bincount(bins, (classes[sure.argmax(axis=1)] == label) - top)
     assert wrong["facts"]["top_label_ece"] == pytest.approx(np.abs(gaps).sum() / N)
     assert [row["class"] for row in wrong["tables"]["classes"]["rows"]] == ["a", "b", "c"]
-    for outcome, said in ((asked("p", "a", "b"), "The label 'c' has no probability."),
+    for outcome, said in ((asked("p", "a", "b"), "The label 'c' in 'kind' has no probability"),
                           (asked("x"), "No column 'xa'")):
         assert outcome.error is not None
         assert said in outcome.error["what"]
@@ -246,7 +246,7 @@ def test_several_classes_are_judged_by_what_is_said_and_class_by_class(tmp_path:
                                                            "--probability", "a=pa", "--probability", "b=pa",
                                                            "--probability", "c=pc"])
     assert outcome.error is not None
-    assert "do not add up to 1" in outcome.error["what"]
+    assert "'pa' is given as the probability of two classes" in outcome.error["what"]
 
 
 @pytest.mark.parametrize(("text", "said"), [
@@ -259,3 +259,18 @@ def test_rows_that_cannot_be_judged_are_refused_by_what_is_wrong(tmp_path: Path,
     assert outcome.exit == 2
     assert outcome.error is not None
     assert said in outcome.error["what"]
+
+
+def test_within_the_limit_is_not_said_to_be_right(tmp_path: Path) -> None:
+    draw = np.random.default_rng(11)
+    share = draw.uniform(0.2, 0.8, 60_000)
+    late = draw.random(share.size) < share
+    near = written(tmp_path / "near.parquet", late=late, p=share - 0.02)
+    outcome = run(near, "p")
+    assert outcome.view.status is Status.DONE
+    assert "points on average, within the 5 points that are allowed, though more than chance alone gives (up to " in (
+        outcome.view.title)
+    far = run(written(tmp_path / "far.parquet", late=late, p=share - 0.15), "p")
+    assert far.view.status is Status.WARN
+    assert "more than the 5 points that are allowed, and more than chance alone gives" in far.view.title
+    assert "perhaps" not in far.view.title

@@ -8,9 +8,11 @@ from typing import Any
 import duckdb
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.stats import ttest_rel
 from sklearn.metrics import f1_score, roc_auc_score
 
+from mlops_tui.analysis.folds import diebold_mariano
 from mlops_tui.analysis.ranking import delong_test, delong_unpaired
 from mlops_tui.commands import Outcome, perform
 from mlops_tui.render.json import as_json
@@ -283,7 +285,8 @@ def test_weights_count_and_their_effective_number_is_said(numbers: Path) -> None
     assert found["tables"]["pairs"]["rows"][0]["estimate"] == pytest.approx(np.average(gap, weights=weight))
     assert found["facts"]["effective_rows"] == pytest.approx(weight.sum() ** 2 / (weight**2).sum(), abs=0.1)
     expect_refusal(of_numbers(numbers, "--weight", "zero"), "is 0 in every labelled row")
-    expect_refusal(of_numbers(numbers, "--weight", "negative"), "is negative: -1", where="row 7 (from 0)")
+    expect_refusal(of_numbers(numbers, "--weight", "negative"), "is negative in 1 row, the first is -1",
+                   where="row 7 (from 0)")
     expect_refusal(run(numbers, "--weight", "heavy", "--method", "mcnemar", label="kind", scores="one,two"),
                    "it knows no weights and no clusters", "--method")
 
@@ -302,6 +305,34 @@ def test_losses_in_time_are_compared_by_diebold_and_mariano(numbers: Path) -> No
     expect_refusal(of_numbers(numbers, *options), "needs the time of each row", "--time COLUMN")
     expect_refusal(of_numbers(numbers, "--method", "diebold-mariano", "--time", "at"), "rmse is no mean over rows")
     expect_refusal(of_numbers(numbers, "--time", "at"), "Time is for --method diebold-mariano")
+
+
+@pytest.mark.parametrize("times", [np.arange(300), np.arange(300).astype("datetime64[m]")])
+def test_times_are_put_in_order_as_times_and_not_as_texts(times: NDArray[Any], tmp_path: Path) -> None:
+    """Of whole numbers 10 comes before 9 as a text; rows of a file come in any order, some without a label."""
+    rng = np.random.default_rng(6)
+    label, walk = rng.normal(size=300), np.cumsum(rng.normal(size=300))
+    old, new = label + 3 + np.abs(walk), label + 3
+    expected = diebold_mariano(np.abs(old - label) - np.abs(new - label))
+    order = rng.permutation(300)
+    rows = "\n".join(f"{times[i]},{label[i]:.17g},{old[i]:.17g},{new[i]:.17g}" for i in order)
+    file = tmp_path / "in_time.csv"
+    file.write_text(f"at,minutes,old,new\n{rows}\n{times[-1] + 1},,0.5,0.5\n", encoding="utf-8")
+    row = pair(of_numbers(file, "--metric", "mae", "--method", "diebold-mariano", "--time", "at"))
+    assert (row["statistic"], row["p_value"]) == pytest.approx((expected.statistic, expected.p_value), rel=1e-9)
+
+
+@pytest.mark.parametrize(("options", "said"), [
+    (("--metric", "mae", "--weight", "heavy"), "counts every row once"),
+    (("--metric", "mae", "--cluster", "flight"), "counts every row once"),
+    (("--metric", "median_ae"), "median_ae is no mean over rows"),
+    (("--metric", "explained_variance"), "explained_variance is no mean over rows")])
+def test_what_a_test_in_time_would_pass_over_is_refused(options: tuple[str, ...], said: str, numbers: Path) -> None:
+    expect_refusal(of_numbers(numbers, "--method", "diebold-mariano", "--time", "at", *options), said)
+
+
+def test_clusters_are_not_passed_over_by_a_test_of_folds(file: Path) -> None:
+    expect_refusal(run(file, "--method", "corrected-t", "--fold", "fold", "--cluster", "fold"), "compares folds")
 
 
 def test_what_could_be_classes_or_amounts_is_said_by_the_task(numbers: Path) -> None:
@@ -466,3 +497,30 @@ def test_a_fold_of_one_row_and_one_of_one_class_are_refused_by_name(tmp_path: Pa
     path = written(tmp_path / "folds.parquet", COLUMNS | {"fold": fold})
     expect_refusal(run(path, "--method", "corrected-t", "--fold", "fold"), "Fold 9 has no roc_auc")
     assert pair(run(path, "--method", "corrected-t", "--fold", "fold", "--metric", "brier"))["method"] == "corrected-t"
+
+
+def test_a_sure_difference_that_may_lie_within_the_margin_is_said_to(file: Path) -> None:
+    plain = document(run(file))["tables"]["pairs"]["rows"][0]
+    middle = abs(plain["estimate"])
+    assert "perhaps" not in document(run(file))["title"]
+    assert document(run(file, "--margin", f"{middle:.4f}"))["title"].endswith(
+        f"higher; perhaps by no more than the margin of {float(f'{middle:.4f}'):g}")
+    near = min(abs(plain["margin_low"]), abs(plain["margin_high"])) / 2
+    assert "perhaps" not in document(run(file, "--margin", f"{near}"))["title"]
+
+
+def test_which_way_is_better_stands_where_the_verdict_does(file: Path, tmp_path: Path) -> None:
+    assert "roc_auc: higher is better, and the verdict is about b" in run(file).view.table("pairs").title
+    found = run(file, "--metric", "brier").view
+    assert "brier: lower is better, and the verdict is about b" in found.table("pairs").title
+    assert ", and lower is better" in found.title
+    path = tmp_path / "results.csv"
+    path.write_text("a,b\n" + "".join(f"{place / 10},{place / 10 + 1 + place / 100}\n" for place in range(12)))
+    assert ": its mean is " in document(measured(path, scores="a,b"))["title"]
+
+
+def test_a_row_that_weighs_nothing_is_not_said_to_be_without_a_label(tmp_path: Path) -> None:
+    path = tmp_path / "weighed.csv"
+    path.write_text("late,a,b,w\n1,.9,.8,1\n0,.2,.1,2\n1,.4,.6,1\n0,.3,.5,1\n1,.7,.6,0\n,.1,.1,1\n0,.6,.2,1\n")
+    facts = document(run(path, "--weight", "w"))["facts"]
+    assert (facts["rows"], facts["without_label"], facts["without_weight"]) == (5, 1, 1)

@@ -12,6 +12,7 @@ from sklearn import metrics as sk
 from mlops_tui.commands import Outcome, perform
 from mlops_tui.render.json import as_json
 from mlops_tui.session import without_project
+from mlops_tui.view import Text
 
 rng = np.random.default_rng(1)
 N = 2000
@@ -125,8 +126,7 @@ def test_what_cannot_be_evaluated_is_refused(file: Path) -> None:
 
 @pytest.mark.parametrize(("labels", "said"), [
     (["3.5", "17.2", "8.1", "0.4"], "Of numbers: --prediction COLUMN"),
-    (["0", "1", "2", "1"], "leave out the rows with 2"),
-    (["on time", "late", "late", "on time"], "with the SQL y = ")])
+    (["0", "1", "2", "1"], "leave out the rows with 2"), (["late", "early", "late", "early"], "with the SQL y = ")])
 def test_labels_that_are_not_yes_or_no_are_told_apart(tmp_path: Path, labels: list[str], said: str) -> None:
     file = tmp_path / "rows.csv"
     file.write_text("y,guess\n" + "".join(f"{each},0.{n}\n" for n, each in enumerate(labels)))
@@ -137,3 +137,29 @@ def test_labels_that_are_not_yes_or_no_are_told_apart(tmp_path: Path, labels: li
 def test_what_is_offered_next_can_be_called(file: Path) -> None:
     for action in run(file).view.actions:
         assert perform(without_project(file.parent, perform), action.argv).exit == 0
+
+
+@pytest.mark.parametrize("option", ["--prediction", "--score"])
+def test_decisions_are_counted_and_have_no_order(tmp_path: Path, option: str) -> None:
+    path = tmp_path / "decided.csv"
+    said = SCORE >= 0.4
+    path.write_text("late,said\n" + "".join(f"{int(y)},{int(p)}\n" for y, p in zip(LATE, said, strict=True)))
+    outcome = perform(without_project(tmp_path, perform), ["evaluate", str(path), "--label", "late", option, "said"])
+    found = metrics(outcome)
+    assert outcome.view.title.startswith(f"said: accuracy {(said == LATE).mean():.3f} [")
+    assert {"accuracy", "precision", "recall", "f1", "mcc"} <= set(found)
+    assert not {"roc_auc", "average_precision", "brier", "log_loss"} & set(found)
+    assert all(found[name]["low"] < found[name]["value"] < found[name]["high"] for name in ("precision", "f1", "mcc"))
+    yes, no = document(outcome)["tables"]["confusion"]["rows"]
+    assert (yes["yes"], yes["no"]) == (int((LATE & said).sum()), int((LATE & ~said).sum()))
+    assert (no["yes"], no["no"]) == (int((~LATE & said).sum()), int((~LATE & ~said).sum()))
+    assert any(isinstance(part, Text) and "These are decisions" in part.body for part in outcome.view.parts)
+    assert not outcome.view.actions, "decisions have no calibration"
+
+
+def test_a_decision_that_is_none_is_refused_by_its_row(tmp_path: Path) -> None:
+    path = tmp_path / "decided.csv"
+    path.write_text("late,said\n1,1\n0,0\n1,0.7\n0,0\n")
+    outcome = perform(without_project(tmp_path, perform), ["evaluate", str(path), "--label", "late", "--prediction",
+                                                          "said", "--task", "binary"])
+    expect_refusal(outcome, "no decision in 'said', the first is 0.7", "--score said")

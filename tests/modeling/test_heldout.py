@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mlops_tui.analysis import answers
 from mlops_tui.commands import Outcome
+from mlops_tui.governance._evidence import case_of, evidence
 from mlops_tui.render.json import as_json
 from mlops_tui.session import Session
 from mlops_tui.view import Status, Text
@@ -125,6 +127,22 @@ def test_another_version_is_named_by_its_number(ana: Session) -> None:
 def test_the_comparison_is_the_one_that_the_gate_is_judged_by(ana: Session) -> None:
     [pair] = document(ana.perform(("compare", MODEL)))["tables"]["pairs"]["rows"]
     assert pair["verdict"] == "better"
+    rows = ana.perform(("promote", MODEL)).view.table("gate").rows
+    [detail] = [str(row["detail"]) for row in rows if row["item"] == "no_worse_than_champion"]
+    assert detail.startswith(f"lead on 1: {-pair['estimate']:+.4f} [{-pair['margin_high']:+.4f}, "
+                             f"{-pair['margin_low']:+.4f}] at 95 % after 2 looks")
+
+
+def test_where_days_are_enough_the_gate_and_the_comparison_count_by_day(
+        ana: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rows here are of three days, and for once three are taken to be enough."""
+    monkeypatch.setattr(answers, "FEWEST_GROUPS", 3)
+    said = json.dumps(document(ana.perform(("compare", MODEL, "--method", "delong"))))
+    assert "Rows of one day are taken for independent here" in said
+    found = document(ana.perform(("compare", MODEL)))
+    [pair] = found["tables"]["pairs"]["rows"]
+    assert pair["method"] == "t"
+    assert "Rows of one span of time vary together and count as one: 3 of them" in json.dumps(found)
     rows = ana.perform(("promote", MODEL)).view.table("gate").rows
     [detail] = [str(row["detail"]) for row in rows if row["item"] == "no_worse_than_champion"]
     assert detail.startswith(f"lead on 1: {-pair['estimate']:+.4f} [{-pair['margin_high']:+.4f}, "
@@ -388,6 +406,21 @@ def test_a_weighted_regression_is_evaluated_as_a_file_of_its_test_rows_would_be(
     assert outcome.view.title.startswith(f"{MODEL}@9: MAE 4.9")
 
 
+def test_the_calibration_of_weighted_rows_is_weighted_at_the_gate_and_in_an_evaluation(
+        ana: Session, session: Callable[..., Session], made: Any) -> None:
+    """Rows that count 10 are late in u² of the cases where u is said, the others in u: off by 10/11 · ∫u − u², 0.15."""
+    other_task(ana, made, "binary", "v < CASE i % 2 WHEN 0 THEN u ELSE u * u END AS late, u AS logistic, "
+               "1 + 9 * (i % 2) AS weight", metric="roc_auc", weight="passengers")
+    fact = ana.ledger.entries("trained")[-1].fact
+    assert isinstance(fact, Trained)
+    ana.ledger.append(replace(fact, version="10", metrics={}))
+    opened = session("ana")
+    at_the_gate = evidence(opened, *case_of(opened, f"{MODEL}@10")).ece
+    assert at_the_gate is not None
+    assert at_the_gate.value == pytest.approx(0.15, abs=0.02)
+    assert document(opened.perform(("evaluate", f"{MODEL}@10")))["facts"]["ece"] == pytest.approx(at_the_gate.value)
+
+
 def test_several_classes_are_evaluated_as_a_file_of_the_test_rows_would_be(
         ana: Session, session: Callable[..., Session], made: Any, tmp_path: Path) -> None:
     other_task(ana, made, "multiclass", (
@@ -557,6 +590,15 @@ def test_intervals_and_verdicts_of_a_version_count_days_as_those_of_a_file_count
         "tables"]["pairs"]["rows"]
     assert {key: pair[key] for key in ("estimate", "low", "high", "p_value")} == {
         key: other[key] for key in ("estimate", "low", "high", "p_value")}
+
+
+def test_calibration_says_how_far_off_it_is_where_days_count(month: Session) -> None:
+    view = month.perform(("calibration", f"{MODEL}@2", "--preview")).view
+    said = next(part.body for part in view.parts if isinstance(part, Text) and "counted by its 30 spans" in part.body)
+    facts = view.facts()
+    assert f"{float(str(facts['gap'])) * 100:+.1f} points" in said, "seen over said, as the gap is"
+    assert "not surely off" in said
+    assert float(str(facts["gap_high"])) < 0 or float(str(facts["gap_low"])) > 0, "by rows it would be sure"
 
 
 def test_rows_that_are_declared_independent_are_counted(month: Session, tmp_path: Path) -> None:

@@ -44,6 +44,7 @@ def test_an_honest_model_passes_and_a_shifted_one_fails(lived: Callable[..., Liv
     outcome, rows = judged(made)
     assert (outcome.exit, outcome.view.status) == (1, Status.FAIL)
     assert {name: row["status"] for name, row in rows.items()} == {"ece": Status.FAIL, "in_the_large": Status.FAIL}
+    assert {name: row["unit"] for name, row in rows.items()} == {"ece": "share", "in_the_large": "log odds"}
     assert float(str(rows["in_the_large"]["value"])) < -0.5, "it predicts too much: what is left is negative"
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from mlops_tui.session import ReplayClock, Session
-from mlops_tui.view import Status
+from mlops_tui.view import Status, Text
 from store.facts import Promotion
 from tests.conftest import Made
 
@@ -65,3 +65,16 @@ def test_a_version_that_is_not_there_is_refused_with_those_that_are(told: Sessio
     outcome = told.perform(("model", "show", f"{NAME}@9"))
     assert outcome.exit == 2
     assert outcome.view.facts()["where"] == "versions: 1, 2, 3"
+
+
+def test_versions_that_were_tested_on_other_days_are_said_not_to_compare(told: Session, made: Made) -> None:
+    june = {"metric": "roc_auc", "test_from": "2013-06-01T04:00:00+00:00", "test_to": "2013-06-30T20:00:00+00:00"}
+    july = {"metric": "roc_auc", "test_from": "2013-07-01T04:00:00+00:00", "test_to": "2013-07-31T20:00:00+00:00"}
+    told.ledger.append(made.trained("4", detail=june), made.trained("5", detail=july),
+                       Promotion(subject=NAME, version="4", previous="2", approval="", evidence=""))
+    view = told.perform(("model", "list")).view
+    rows = {row["version"]: row for row in view.table("versions").rows}
+    assert (rows["4"]["tested_on"], rows["4"]["other_days"]) == ("2013-06-01 – 06-30", False)
+    assert (rows["5"]["tested_on"], rows["5"]["other_days"]) == ("2013-07-01 – 07-31", True)
+    [note] = [part.body for part in view.parts if isinstance(part, Text)]
+    assert f"other days than the champion: {NAME}@5" in note

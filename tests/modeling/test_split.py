@@ -12,7 +12,7 @@ import pytest
 
 from mlops_tui.commands import Outcome, perform
 from mlops_tui.modeling import _training
-from mlops_tui.modeling.train import _job
+from mlops_tui.modeling._training import job_of
 from mlops_tui.render.json import as_json
 from mlops_tui.session import Session, without_project
 from tests.modeling.test_train import opened
@@ -118,7 +118,7 @@ def test_a_time_with_a_zone_is_not_compared_with_one_without(tmp_path: Path) -> 
 def test_a_declared_model_shows_its_split_and_the_folds_of_tune(opened: Callable[..., Session], tmp_path: Path) -> None:
     session = opened()
     view = session.perform(("split", "delay", "--folds", "3")).view
-    job = _job(session, "delay", (None, None))
+    job = job_of(session, "delay")
     trained = _training.split(session, job, _training.rows(session, job), tmp_path)  # what `train` does
     rows = view.table("folds").rows
     assert [row["name"] for row in rows] == ["train", "tune 1", "tune 2", "tune 3"]

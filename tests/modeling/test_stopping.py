@@ -13,7 +13,7 @@ from mlops_tui import declare
 from mlops_tui.analysis.stopping import Rule, Stopper
 from mlops_tui.commands import Outcome, perform
 from mlops_tui.kinds import Model
-from mlops_tui.modeling import _training, train
+from mlops_tui.modeling import _training
 from mlops_tui.render.json import as_json
 from mlops_tui.roles import ROLES, Actor
 from mlops_tui.session import Session, without_project
@@ -171,7 +171,7 @@ def test_a_recalibrated_candidate_stops_early_too(opened: Opened) -> None:
 
 def test_another_rule_is_another_model(stopped: Session) -> None:
     session = entered(stopped.declared().root)
-    job = train._job(session, "delay", (None, None))
+    job = _training.job_of(session, "delay")
     made = _training.rows(session, job)
 
     def key(text: str) -> str:

@@ -15,7 +15,7 @@ import pytest
 from mlops_tui import declare
 from mlops_tui.commands import Outcome, perform
 from mlops_tui.kinds import Model
-from mlops_tui.modeling import _training, train
+from mlops_tui.modeling import _training
 from mlops_tui.modeling._trial import metrics_of, shared_out
 from mlops_tui.opening import open_project
 from mlops_tui.predicting import predicted
@@ -224,7 +224,7 @@ def test_candidates_are_shared_out_and_the_ladder_counts_as_one(
 
 def keys(session: Session) -> dict[str, str]:
     """What each candidate's version would be known by, without training it."""
-    job = train._job(session, "delay", (None, None))
+    job = _training.job_of(session, "delay")
     made, code = _training.rows(session, job), _training.code_digest(session.declared().root)
     return {name: _training.candidate_key(job, made, each, code) for name, each in job.model.candidates.items()}
 

@@ -15,7 +15,7 @@ from sklearn.datasets import load_diabetes, load_wine
 
 from mlops_tui.commands import Outcome
 from mlops_tui.errors import Refusal
-from mlops_tui.modeling import train
+from mlops_tui.modeling import _training
 from mlops_tui.modeling._training import Parts, rows, split
 from mlops_tui.opening import open_project
 from mlops_tui.render.json import as_json
@@ -328,7 +328,7 @@ def sales(made: Made, more: str, n: int = 60) -> tuple[Session, dict[str, Any]]:
 
 def parts_of(session: Session, tmp_path: Path) -> Parts:
     """The split as training makes it, without fitting anything."""
-    job = train._job(session, "m", (None, None))
+    job = _training.job_of(session, "m")
     return split(session, job, rows(session, job), tmp_path)
 
 

@@ -19,7 +19,7 @@ from mlops_tui.declare import parse
 from mlops_tui.errors import Unreadable
 from mlops_tui.folds import proposals
 from mlops_tui.kinds import Model
-from mlops_tui.modeling._parameters import with_params
+from mlops_tui.modeling._modelfile import with_params
 from mlops_tui.session import Session, without_project
 from mlops_tui.transforms.frozen import canonical
 from mlops_tui.view import Series, Status, Text

@@ -253,3 +253,19 @@ def test_named_places_of_a_curve_are_drawn_and_said() -> None:
     assert second[-1] == "  ┊ now [x] 5.000"
     assert all(line[10:].strip() for line in second[:8]), "the mark goes from the top to the bottom"
     assert not all(line[10:].strip() for line in first[:8])
+
+
+def test_a_verdict_stays_where_the_numbers_it_judges_have_no_room() -> None:
+    names = (Column("metric"), Column("limit", digits=4), Column("value", digits=4), Column("low", digits=4),
+             Column("high", digits=4), Column("verdict"), Column("reason", worth=-1))
+    row = {"metric": "roc_auc", "limit": 0.7, "value": 0.74, "low": 0.71, "high": 0.77, "verdict": "met",
+           "reason": "0.74 [0.71, 0.77] keeps ≥ 0.7, which is told at some length"}
+    for width, gone in ((60, "reason"), (44, "high, reason"), (22, "limit, value, low, high, reason")):
+        shown = drawn(View("x", parts=(Table.of("criteria", [row], *names),)), width)
+        assert "verdict" in shown[1]
+        assert f"not shown for want of room: {gone}" in " ".join(" ".join(shown).split())
+
+
+def test_a_seed_is_typed_as_it_is_read() -> None:
+    shown = drawn(View("x", parts=(Facts({"seed": 20130101, "rows": 20130101}),)), 60)
+    assert [line.split()[-1] for line in shown[1:]] == ["20130101", "20,130,101"]

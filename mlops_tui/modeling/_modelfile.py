@@ -1,15 +1,20 @@
-"""The parameters of a candidate written into a model's file: the text is edited, and read again."""
+"""Parameters or a threshold written into a model's file: the text is edited in one place, and read again."""
 
-from collections.abc import Mapping
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import yaml
 
+from mlops_tui import folds
 from mlops_tui.declare import parse
 from mlops_tui.errors import Unreadable
 from mlops_tui.kinds import FitStep, Model
 from mlops_tui.searchspace import pointed, step_of
+from mlops_tui.session import Session
+from store.facts import Fact, Proposal
+from store.ledger import Entry
 
 
 def with_params(text: str, candidate: str, point: Mapping[str, Any], path: str) -> str:
@@ -28,10 +33,29 @@ def with_params(text: str, candidate: str, point: Mapping[str, Any], path: str) 
         new = _with(new, places[0], name, value)
     made = pointed(asdict(declared), point)
     wanted = replace(declared, params=made["params"], steps=tuple(FitStep(**each) for each in made["steps"]))
-    if not _is(new, replace(before, candidates={**before.candidates, candidate: wanted}), path):
+    return _checked(new, replace(before, candidates={**before.candidates, candidate: wanted}), path,
+                    f"params: {_flow(dict(point))}")
+
+
+def with_threshold(text: str, threshold: float, path: str) -> str:
+    """The model's file with another threshold and nothing else changed; Unreadable where that cannot be done."""
+    before, written = parse(Model, text, path), f"{threshold:g}"
+    node = _value(_at(yaml.compose(text, Loader=yaml.SafeLoader), ()), "threshold")
+    new = f"{text.rstrip()}\nthreshold: {written}\n" if node is None else \
+        text[:node.start_mark.index] + written + text[node.end_mark.index:]
+    return _checked(new, replace(before, threshold=float(written)), path, f"threshold: {written}")
+
+
+def _checked(text: str, wanted: Model, path: str, change: str) -> str:
+    """The edited text, if it says what is wanted and nothing else."""
+    try:
+        same = parse(Model, text, path) == wanted
+    except Unreadable:
+        same = False
+    if not same:
         raise Unreadable("The file cannot be edited without disturbing it.", where=path,
-                         next=f"Write by hand: params: {_flow(dict(point))}")
-    return new
+                         next=f"Write `{change}` there by hand.")
+    return text
 
 
 def _with(text: str, place: tuple[str | int, ...], name: str, value: Any) -> str:
@@ -82,8 +106,28 @@ def _flow(value: Any) -> str:
     return text.strip().removesuffix("...").strip()
 
 
-def _is(text: str, wanted: Model, path: str) -> bool:
-    try:
-        return parse(Model, text, path) == wanted
-    except Unreadable:
-        return False
+# -- a proposal -----------------------------------------------------------------------------------------------------
+
+
+def proposed(session: Session, model: str, edited: Callable[[str, str], str], why: str, origin: str) -> Proposal:
+    """Append a proposal of the model's file as `edited` (its text, its path) makes it, or find the open one that says
+    the same; an open one of the same origin is declined, for this one is newer."""
+    path = session.declared().path_of("model", model)
+    name, content = f"models/{path.name}", path.read_bytes()
+    text, before = edited(content.decode("utf-8"), name), hashlib.sha256(content).hexdigest()
+    same = [each for each in folds.proposals(session.ledger.entries("proposal")).values()
+            if each.state == "open" and (each.path, each.content, each.before) == (name, text, before)]
+    if same:
+        return Proposal(subject=same[0].id, event="proposed", path=name, content=text, before=before, why=same[0].why)
+
+    def decided(entries: Sequence[Entry]) -> list[Fact]:
+        known = folds.proposals(entries)
+        number = folds.next_id("P", known)
+        old = [Proposal(subject=each.id, event="declined", reason=f"{number} is newer") for each in known.values()
+               if each.state == "open" and each.origin == origin]
+        return [*old, Proposal(subject=number, event="proposed", path=name, content=text, before=before, why=why,
+                               origin=origin)]
+
+    fact = session.ledger.transact(decided)[-1].fact
+    assert isinstance(fact, Proposal)
+    return fact

@@ -14,7 +14,7 @@ from mlops_tui.analysis.paired import corrected_t
 from mlops_tui.analysis.ranks import Friedman, critical_difference, friedman, wilcoxon
 from mlops_tui.errors import BadInput
 from mlops_tui.modeling._compared import Compared, Question, judge_all, naive_words
-from mlops_tui.modeling._scored import numbers_in
+from mlops_tui.modeling._labelled import numbers_in
 from mlops_tui.view import Column, Row, Series, Table
 from store.columns import read_columns
 
