@@ -288,7 +288,7 @@ def test_a_check_run_by_hand_says_where_it_counts(session: Session, monkeypatch:
 
 def test_a_check_that_no_monitor_makes_says_which_light_it_turns(session: Session,
                                                                  monkeypatch: pytest.MonkeyPatch) -> None:
-    model = Model("binary", Label("flights", "late"), (), {}, Split("at"))
+    model = Model("binary", Label("flights", "late"), {}, Split("at"))
     monkeypatch.setattr(Project, "models", {"delay": model})
     ran: dict[str, str] = {"check": "stability", "subject": "delay"}
 

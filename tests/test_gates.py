@@ -19,7 +19,7 @@ CHECKLIST = "items: [{id: drift-ok, finding: drift, max_age: 2d}, {id: limits, s
 
 
 def model(**more):
-    return Model("binary", Label("flights", "late"), (), {}, Split("at"), margin=0.005, **more)
+    return Model("binary", Label("flights", "late"), {}, Split("at"), margin=0.005, **more)
 
 
 def case(history, items=(), *, champion="1", **more):

@@ -122,3 +122,9 @@ def test_costs_by_which_nothing_is_to_be_decided_are_refused() -> None:
     assert parse(Costs, "false_positive: 1\nfalse_negative: 5\ntrue_positive: -2\n", "f").true_positive == -2
     with pytest.raises(Unreadable, match="false_negative costs more than true_positive, else 'no' is never wrong"):
         parse(Costs, "false_positive: 1\nfalse_negative: 1\ntrue_positive: 1\n", "f")
+
+
+def test_a_model_may_do_without_feature_views() -> None:
+    declared = parse(Model, "task: binary\nlabel: {dataset: d, column: y}\ncolumns: [x]\nsplit: {time: at}\n"
+                            "candidates: {a: {estimator: x.Y}}\n", "m.yaml")
+    assert declared.features == ()

@@ -138,9 +138,9 @@ def labels_of(read: ReadFile, name: str) -> Bools:
 def _mended(name: str, kind: str, seen: Sequence[str], odd: object) -> str:
     """What to do about such labels: a stray value is mended, numbers are predicted, words are spelled out."""
     if kind == "numeric" and len(seen) > 2 and {"0", "1"} <= set(seen) and len(seen) <= 4:
-        return f"Mend or leave out the rows with {shown(odd)}; of several classes: --prediction P."
+        return f"Mend or leave out the rows with {shown(odd)}."
     if kind == "numeric" and len(seen) > 2:
-        return "Of numbers: --prediction COLUMN in place of --score."
+        return "Of numbers: --prediction COLUMN (evaluate), or --task regression (compare)."
     return f"Make it so, for example with the SQL {name} = {seen[-1]}."
 
 

@@ -168,7 +168,8 @@ def expect_refusal(outcome: Outcome, what: str, next: str = "", where: str = "")
 SCORE = "1 labelled rows have no usable score in"
 CSV = {  # what the file holds, what is said, what to do
     "one class": ("1,.1,.2 1,.3,.4", "Only one class: all 2 labels in 'late' are 1", "both outcomes"),
-    "another label": ("1,.1,.2 2,.3,.4 0,.1,.2", "must be 0 or 1, or true or false; seen: 1, 2, 0", "SQL"),
+    "another label": ("1,.1,.2 2,.3,.4 0,.1,.2", "must be 0 or 1, or true or false; seen: 1, 2, 0",
+                      "leave out the rows with 2."),
     "a label in words": ("late,.1,.2 never,.3,.4", "seen: 'late', 'never'", "SQL"),
     "NaN": ("1,.1,.2 0,nan,.4 0,.1,.2", f"{SCORE} 'a', the first is nan", "Score"),
     "null": ("1,.1,.2 0,.1, 0,.1,.2", f"{SCORE} 'b', the first is null", "Score"),
