@@ -1,6 +1,7 @@
 """Connections to a SQLite file by Python's own driver, made safe for several threads and processes."""
 
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -9,14 +10,30 @@ from pathlib import Path
 from store.refusal import Unreadable
 
 PATIENCE = 60.0  # seconds that a writer waits for another
+WAIT = 0.01     # between two tries of what SQLite refuses at once
 PREFIX = "sqlite:///"
 
 
 def prepare(connection: sqlite3.Connection, patience: float = PATIENCE) -> None:
     """Readers and a writer do not wait for each other; transactions are begun by us."""
     connection.isolation_level = None
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", f"busy_timeout={patience * 1000:.0f}", "foreign_keys=ON"):
+    connection.execute(f"PRAGMA busy_timeout={patience * 1000:.0f}")
+    _log_ahead(connection, patience)
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
         connection.execute(f"PRAGMA {pragma}")
+
+
+def _log_ahead(connection: sqlite3.Connection, patience: float) -> None:
+    """Turn the write-ahead log on. Of two that do so at once SQLite refuses one without waiting, so we wait."""
+    until = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as problem:
+            if problem.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+        time.sleep(WAIT)
 
 
 class Locked(Unreadable):

@@ -79,7 +79,7 @@ def test_every_broken_file_is_named_and_not_only_the_first(session, project):
     assert f"{project}/models/flights-delay.yaml:1" in found["model flights-delay"]
     assert of_model[0]["fix"] == "Did you mean 'task'?"
     assert [row["detail"].split(" (")[0] for row in of_model] == [
-        "Unknown key 'tsk'.", *(f"Key '{key}' is missing." for key in ("label", "features", "candidates", "split"))]
+        "Unknown key 'tsk'.", *(f"Key '{key}' is missing." for key in ("label", "candidates", "split"))]
 
 
 def test_a_file_that_is_not_read_is_pointed_out(session, project):
