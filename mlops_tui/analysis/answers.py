@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -55,7 +56,7 @@ class Answers:
         weight, together = (None if each is None else each[rows] for each in (self.weight, self.together))
         return Answers(self.task, self.label[rows], self.given[rows], self.classes, weight, together)
 
-    @property
+    @cached_property
     def groups(self) -> int:
         """How many groups of rows there are that vary together; 0 where rows are independent."""
         return 0 if self.together is None else int(np.unique(self.together).size)

@@ -3,14 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from mlops_tui.analysis.answers import Answers, Task
+from mlops_tui.analysis.answers import FEWEST_GROUPS, Answers, Task
 from mlops_tui.analysis.confusion import DECISIONS, confusion
-from mlops_tui.analysis.influence import Scale, checked, interval, shares, too_uneven
+from mlops_tui.analysis.influence import Scale, checked, interval, shares, too_uneven, variance_of_sums
 from mlops_tui.analysis.interval import Estimate, Resampling
 from mlops_tui.analysis.linearised import linearised
 from mlops_tui.analysis.metrics import Family, Metric, linear, measured
-
-FEW = 10  # below so many groups the interval is rather narrow
 
 
 def reckoned(metric: Metric, answers: Answers, resampling: Resampling | None = None) -> Estimate:
@@ -46,13 +44,12 @@ def clustered(metric: Metric, answers: Answers, groups: npt.ArrayLike, level: fl
     if names.size < 2 or uneven:
         alone = f"all rows are of one group, {names[0]}"
         return Estimate(metric.id, value, None, None, answers.n, reason=uneven or alone)
-    sums = np.bincount(of, weights=moved)
-    spread = float(np.square(sums).sum()) * names.size / (names.size - 1)
-    made = interval(value, spread, names.size - 1.0, scale_of(metric, answers), level)
+    sums = np.bincount(of, weights=moved).astype(np.float64)
+    made = interval(value, variance_of_sums(sums), names.size - 1.0, scale_of(metric, answers), level)
     if made is None:
         return Estimate(metric.id, value, None, None, answers.n, reason="no group differs from another: no interval")
     rows = _counted_rows(metric, answers)
-    few = f"only {names.size} groups: the interval is rather narrow" if names.size < FEW else ""
+    few = f"only {names.size} groups: the interval is rather narrow" if names.size < FEWEST_GROUPS else ""
     return Estimate(metric.id, value, made.low, made.high, rows, f"{made.method} over {names.size} groups", few)
 
 

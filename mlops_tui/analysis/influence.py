@@ -91,6 +91,14 @@ def variance(influence: Floats, share: Floats) -> float:
     return float(np.square(share * influence).sum()) * n / (n - 1) if n > 1 else 0.0
 
 
+def variance_of_sums(sums: Floats) -> float:
+    """Variance of a linearised metric of groups of rows, Σ sums²·G/(G − 1), from what each of G groups moves it.
+
+    Liang & Zeger 1986, Biometrika 73:13. At least two groups.
+    """
+    return float(np.square(sums).sum()) * sums.size / (sums.size - 1)
+
+
 def interval(value: float, spread: float, df: float, scale: Scale, level: float = 0.95) -> Interval | None:
     """The interval of a value with that variance by Student's t on its scale; None where nothing varies.
 

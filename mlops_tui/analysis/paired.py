@@ -11,7 +11,7 @@ from mlops_tui.analysis import tails
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Bools, Counts, Floats, binary, finite, labelled, two_classes
 from mlops_tui.analysis.confusion import DECISIONS
-from mlops_tui.analysis.influence import checked, shares, too_uneven
+from mlops_tui.analysis.influence import checked, shares, too_uneven, variance_of_sums
 from mlops_tui.analysis.interval import (
     Contrast,
     Resampling,
@@ -126,7 +126,7 @@ def linear_t(metric: Metric, a: Answers, b: Answers, level: float = 0.95,
         return Contrast(estimate, None, None, None, None, "t", reason)
     if cluster is not None:
         moved = _sums(moved, cluster)
-        variance, df = float(np.square(moved).sum()) * moved.size / (moved.size - 1), moved.size - 1.0
+        variance, df = variance_of_sums(moved), moved.size - 1.0
         few = f"only {moved.size} clusters: the interval is rather narrow" if moved.size < FEW_CLUSTERS else ""
     else:
         sides = [a.label == 1, a.label == 0] if metric.family is Family.RANKING and a.task is Task.BINARY else \

@@ -12,6 +12,7 @@ from mlops_tui.analysis import weighted
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.clustered import reckoned
 from mlops_tui.analysis.groups import coded
+from mlops_tui.analysis.influence import variance_of_sums
 from mlops_tui.analysis.interval import (
     Contrast,
     Estimate,
@@ -151,8 +152,8 @@ def between(metric: Metric, one: Answers, other: Answers, level: float = 0.95) -
     except ValueError:
         return None
     of = np.unique(np.concatenate([one.together, other.together]), return_inverse=True)[1]
-    sums = np.bincount(of, weights=np.concatenate([moved, -others]))
-    error = math.sqrt(float(np.square(sums).sum()) * sums.size / (sums.size - 1))
+    sums = np.bincount(of, weights=np.concatenate([moved, -others])).astype(np.float64)
+    error = math.sqrt(variance_of_sums(sums))
     if error == 0:
         return None
     estimate, half = value - rest, student_quantile(sums.size - 1, level) * error

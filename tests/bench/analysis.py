@@ -4,7 +4,6 @@ import json
 import math
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -19,6 +18,7 @@ from mlops_tui.analysis import histogram as streamed
 from mlops_tui.analysis.groups import by_group
 from mlops_tui.analysis.interval import Resampling, percentile
 from mlops_tui.analysis.ranking import delong_variance
+from tests.bench.compare import process
 
 ROWS, RUNS, RESAMPLES, TIMED = 1_000_000, 5, 1000, 8
 PEERS = os.environ.get("PEERS")  # the python of an environment that has fairlearn; its part is left out without
@@ -55,17 +55,6 @@ def cpu(work: Callable[[], object], runs: int = RUNS) -> float:
         work()
         spent.append(time.process_time() - start)
     return statistics.median(spent)
-
-
-def process(argv: list[str]) -> tuple[float, float, bytes]:
-    """CPU seconds of the whole process, its peak in MB, what it said."""
-    with tempfile.TemporaryFile() as said:
-        running = subprocess.Popen(argv, stdout=said)
-        _, status, used = os.wait4(running.pid, 0)
-        running.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        assert running.returncode == 0, argv
-        return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, said.read()
 
 
 def resampled(rows: dict[str, np.ndarray]) -> dict[str, object]:

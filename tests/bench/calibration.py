@@ -5,9 +5,7 @@ fit of scikit-learn's isotonic regression and of its logistic regression on the 
 """
 
 import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -17,6 +15,8 @@ import duckdb
 import numpy as np
 from sklearn.isotonic import IsotonicRegression
 from sklearn.linear_model import LogisticRegression
+
+from tests.bench.compare import process
 
 ROWS, RUNS, GOAL = 1_000_000, 5, 1.0
 READ = "import sys, duckdb; duckdb.connect().execute(f\"SELECT late, extreme FROM '{sys.argv[1]}'\").fetchnumpy()"
@@ -28,17 +28,6 @@ def scores(rows: int) -> dict[str, np.ndarray]:
     odds = draw.normal(-1, 1.2, rows)
     late = draw.random(rows) < 1 / (1 + np.exp(-odds))
     return {"late": late, "honest": 1 / (1 + np.exp(-odds)), "extreme": 1 / (1 + np.exp(-1.6 * odds + 0.3))}
-
-
-def process(argv: list[str]) -> tuple[float, float, bytes]:
-    """CPU seconds of the whole process, its peak in MB, what it said."""
-    with tempfile.TemporaryFile() as said:
-        running = subprocess.Popen(argv, stdout=said)
-        _, status, used = os.wait4(running.pid, 0)
-        running.returncode = os.waitstatus_to_exitcode(status)
-        said.seek(0)
-        assert running.returncode == 0, argv
-        return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, said.read()
 
 
 def judged(file: Path, score: str) -> dict[str, object]:
