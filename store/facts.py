@@ -363,9 +363,50 @@ class Tuned(Fact):
     detail: Detail = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Backtested(Fact):
+    """A monitor's rule was replayed over history; the subject is the monitor.
+
+    `declaration` is the monitor's as it was replayed: a rule that was changed since has no back-test. `looks` are the
+    times it would have looked, `judged` those at which it could say something, `alerts` how often it would have fired;
+    `real` and `false` tell these apart where `truth` says by what (planted faults, days known, alerts judged by
+    people). `missed` are events that no alert followed, `delay` the median seconds from an event to its alert.
+    """
+
+    kind: ClassVar[str] = "backtest"
+    declaration: str
+    window: tuple[str, str]
+    looks: int
+    judged: int
+    alerts: int
+    truth: str = ""
+    real: int | None = None
+    false: int | None = None
+    missed: int | None = None
+    delay: float | None = None
+    detail: Detail = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Drilled(Fact):
+    """A named fault was put into a copy of the data to see who notices; the subject is the model.
+
+    `meant` are the monitors that ought to see it, `seen` the seconds until each monitor that did see it failed.
+    """
+
+    kind: ClassVar[str] = "drill"
+    fault: str
+    size: float | None = None
+    meant: tuple[str, ...] = ()
+    seen: Detail = field(default_factory=dict)
+    window: tuple[str, str] = ("", "")
+    detail: Detail = field(default_factory=dict)
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
-    RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned)}
+    RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
+    Backtested, Drilled)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:
