@@ -27,11 +27,12 @@ STATUS = {Verdict.MET: Status.PASS, Verdict.NOT_MET: Status.FAIL, Verdict.UNDECI
           Verdict.TOO_FEW: Status.UNKNOWN}
 
 
-@measure
+@measure(looks="preview")
 @click.argument("model")
 @click.option("--window", "length", default=None, help="How far back, such as 7d; the monitor's own by default.")
 @click.option("--monitor", default=None, help="Judge as this declared monitor does.")
-def performance(session: Session, model: str, length: str | None, monitor: str | None) -> View:
+@click.option("--preview", is_flag=True, help="Only look; nothing is recorded.")
+def performance(session: Session, model: str, length: str | None, monitor: str | None, preview: bool) -> View:
     """Judge MODEL on the predictions whose outcome is known by now.
 
     \b
@@ -52,7 +53,8 @@ def performance(session: Session, model: str, length: str | None, monitor: str |
     judge_as = "" if length else _declaration(session, subject, monitor)  # an ad-hoc window is evidence of nothing
     finding = _finding(session, subject, seen, found, rows, status, judge_as)
     finding = replace(finding, monitor=monitor or "")
-    session.ledger.append(finding)
+    if not preview:
+        session.ledger.append(finding)
     origin = limits_from(session, declared, monitor, f"models/{subject.name}.yaml, criteria")
     return _view(finding, seen, rows, status, origin if any(row["limit"] is not None for row in rows) else None)
 
