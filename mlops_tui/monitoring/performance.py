@@ -8,9 +8,10 @@ import numpy as np
 
 from mlops_tui import folds, kinds
 from mlops_tui.analysis.answers import Task
+from mlops_tui.analysis.clustered import by_days
 from mlops_tui.analysis.criteria import Criterion, Verdict, judge
 from mlops_tui.analysis.interval import Estimate, mean_interval, wilson
-from mlops_tui.analysis.metrics import METRICS, measured
+from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Model, Monitor
@@ -94,7 +95,7 @@ def measures(seen: Matured, names: list[str], threshold: float) -> dict[str, Est
         elif name not in METRICS:
             found[name] = Estimate(name, None, None, None, seen.n, reason="it is measured in training only")
         else:
-            found[name] = measured(replace(METRICS[name], threshold=threshold), seen.answers)
+            found[name] = by_days(replace(METRICS[name], threshold=threshold), seen.answers)
     return found
 
 
