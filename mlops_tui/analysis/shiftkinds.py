@@ -6,8 +6,8 @@ Of score s and outcome y, label shift leaves P(s|y) as it was and multiplies the
 that the features do; a change of how outcomes follow the score that one factor does not describe is neither, and is
 called concept drift (Moreno-Torres et al. 2012, Pattern Recognit. 45:521). Three contrasts tell them apart:
 
-    odds    the log factor by which the odds of yes at a given score have grown: 0 but for label shift and concept drift,
-            which it is where the share of yes did not move alike
+    odds    the log factor by which the odds of yes at a given score have grown: 0 but for label shift, and for concept
+            drift, which it is where the share of yes did not move alike
     slope   how much steeper the log odds rise with the score, 1 being as before: 0 but for concept drift
     within  P(a score of now is above one of then | same outcome) − ½, mean of both outcomes: 0 but for feature drift
             (and for concept drift, beside which the scores of all rows must have moved as well to say so)
@@ -144,8 +144,8 @@ class _Side:
     groups: int
 
     @classmethod
-    def of(cls, sample: Sample) -> "_Side":
-        every = -(-len(sample.scores) // MOST_ROWS) or 1
+    def of(cls, sample: Sample, every: int = 0) -> "_Side":
+        every = every or -(-len(sample.scores) // MOST_ROWS) or 1
         y, s = (np.empty(0, dtype=np.bool_), np.empty(0)) if not len(sample.scores) else \
             probabilities(sample.labels[::every], sample.scores[::every])
         names, day = np.unique(np.asarray(sample.days)[::every], return_inverse=True)
@@ -161,6 +161,30 @@ class _Side:
         if rare < FEWEST_OUTCOMES:
             return f"{rare} rows {where} have the rarer outcome, {FEWEST_OUTCOMES} are needed"
         return ""
+
+
+@dataclass(frozen=True)
+class Signals:
+    """What each row says of each contrast, (n,), given what is expected of it by the reference: means of 0 beforehand.
+
+    `probability` is that of yes by the reference's curve.
+    """
+
+    probability: Floats
+    odds: Floats
+    slope: Floats
+    within: Floats
+
+
+def signals(reference: Sample, rows: Sample) -> Signals:
+    """Row by row what `kinds` counts, for a look at when it began. ValueError and NoOptimum as there."""
+    then, now = _Side.of(reference), _Side.of(rows, every=1)
+    line = now.columns @ _Curve(then).beta
+    p = tails.expit(line)
+    place = np.zeros(now.s.size)
+    for outcome in (False, True):
+        place[now.y == outcome] = _placed(now.s[now.y == outcome], then.s[then.y == outcome]) - 0.5
+    return Signals(p, now.y - p, (now.y - p) * (line - line.mean()), place)
 
 
 def _told(then: _Side, now: _Side, limits: Limits) -> Kinds:
@@ -198,8 +222,8 @@ def _told(then: _Side, now: _Side, limits: Limits) -> Kinds:
     means = [float(then.s[then.y == outcome].mean()) for outcome in (False, True)]
     prior = (float(now.s.mean()) - means[0]) / (means[1] - means[0]) if means[1] > means[0] else None
     expected = _auc(order, ends, *((p := tails.expit(now.columns @ curve.beta)), 1 - p))
-    return Kinds(tuple(found), "", odds, slope, within, scores, bounds(2), bounds(3), bounds(4), float(expected + whole[5]),
-                 float(expected), bounds(5), None if prior is None else min(max(prior, 0.0), 1.0),
+    return Kinds(tuple(found), "", odds, slope, within, scores, bounds(2), bounds(3), bounds(4),
+                 float(expected + whole[5]), float(expected), bounds(5), None if prior is None else min(max(prior, 0.0), 1.0),
                  (then.groups, now.groups), (then.y.size, now.y.size))
 
 
