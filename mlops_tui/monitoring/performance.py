@@ -74,7 +74,8 @@ def _finding(session: Session, subject: Subject, seen: Matured, measured: Mappin
     value = "unknown" if main.value is None else f"{main.value:.3f} [{main.low:.3f}, {main.high:.3f}]" \
         if main.low is not None and main.high is not None else f"{main.value:.3f}"
     limit = f", limit {limits[first]:g}" if first in limits else ""
-    detail = {each: {"value": found.value, "low": found.low, "high": found.high} for each, found in measured.items()}
+    detail = {each: {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
+              for each, found in measured.items()}
     return Finding(check="performance", subject=name, status=status.value, title=f"{first} of {name} {value}{limit}",
                    value=main.value, low=main.low, high=main.high, limit=limits.get(first), n=seen.n,
                    window=(seen.bounds[0].isoformat(), seen.bounds[1].isoformat()), data=seen.data,
