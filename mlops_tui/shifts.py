@@ -218,17 +218,8 @@ def _profiled_parts(side: Scan, name: str) -> list[radix.Profile]:
 
 
 def _profiled_few(batches: Sequence[Batch], grid: radix.Grid) -> radix.Profile:
-    """What a Tally would find, to the byte: sorted, a cell's values stand together, and are one where its ends are."""
-    kept = np.concatenate([np.empty(0), *(batch.values for batch in batches)])
-    values = np.sort(kept)
-    values = values[:values.size - np.count_nonzero(np.isnan(values))]  # NaN are sorted to the end
-    cells = grid.ordered(grid.codes(values))
-    edges = np.flatnonzero(np.diff(cells, prepend=-1, append=-1))
-    first, last = values[edges[:-1]] + 0.0, values[edges[1:] - 1] + 0.0  # one zero
-    low, high = (float(values[0]) + 0.0, float(values[-1]) + 0.0) if values.size else (np.nan, np.nan)
-    counts, value = np.diff(edges).astype(np.int64), np.where(first == last, first, np.nan)
-    nulls = sum(batch.nulls for batch in batches)
-    return radix.Profile(grid, cells[edges[:-1]], counts, value, nulls, kept.size - values.size, low, high)
+    values = np.concatenate([np.empty(0), *(batch.values for batch in batches)])
+    return radix.of_few(values, grid, sum(batch.nulls for batch in batches))
 
 
 def _usual_distance(parts: Sequence[radix.Profile]) -> float | None:

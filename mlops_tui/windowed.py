@@ -131,7 +131,7 @@ def rows_in(session: Session, found: Source, spans: Sequence[Span], columns: Seq
             for start, end in spans]
     part = f", CASE {' '.join(f'WHEN {each} THEN {at}' for at, each in enumerate(when))} END AS {quote(PART)}"
     chosen = ", ".join(map(quote, columns))
-    rows = lake.scan(_days(session, found, spans))
+    rows = lake.scan(days_of(session, found, spans))
     connection.execute(f"CREATE TABLE {table} AS SELECT {chosen}{part} FROM {rows} WHERE {' OR '.join(when)} "
                        f"ORDER BY {quote(PART)}, {quote(found.time)}")
     try:
@@ -140,7 +140,7 @@ def rows_in(session: Session, found: Source, spans: Sequence[Span], columns: Seq
         connection.execute(f"DROP TABLE {table}")
 
 
-def _days(session: Session, found: Source, spans: Sequence[Span]) -> Manifest:
+def days_of(session: Session, found: Source, spans: Sequence[Span]) -> Manifest:
     """Only the files of the days that are asked for."""
     if not found.by_day:
         return found.manifest
