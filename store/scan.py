@@ -121,26 +121,6 @@ class Scan:
             for record in self._connection.cursor().sql(query).to_arrow_reader(BATCH):
                 yield batch_of(record.column(0))
 
-    def parts_of_numbers(self, name: str) -> Iterator[tuple[int, Batch]]:
-        """As `numbers`, each batch with the part that all of its rows belong to."""
-        self.field(name)
-        query = f"SELECT CAST({quote(name)} AS DOUBLE) AS x, {quote(self.part)} AS part FROM {self.relation}"
-        with self._reading():
-            for record in self._connection.cursor().sql(query).to_arrow_reader(BATCH):
-                parts = record.column(1).to_numpy(zero_copy_only=False)
-                starts = np.flatnonzero(np.concatenate([[True], parts[1:] != parts[:-1]])).tolist()
-                for start, end in zip(starts, [*starts[1:], parts.size], strict=True):
-                    yield int(parts[start]), batch_of(record.column(0).slice(start, end - start))
-
-    def parts_of_levels(self, name: str) -> dict[int, dict[str, int]]:
-        """Exact counts of each value as text, by part; nulls left out."""
-        self.field(name)
-        counts: dict[int, dict[str, int]] = {}
-        for part, level, count in self._rows(f"SELECT {quote(self.part)}, CAST({quote(name)} AS VARCHAR), count(*) "
-                                             f"FROM {self.relation} WHERE {quote(name)} IS NOT NULL GROUP BY 1, 2"):
-            counts.setdefault(int(part), {})[level] = count
-        return counts
-
     def levels(self, name: str, *, bucketed: bool = False) -> Levels:
         """Exact counts of each value as text; in hash buckets on request, or where there are more than 100,000 values.
 

@@ -1,5 +1,6 @@
 """Windows of time from kept profiles: the same as reading their rows, whoever dies or writes in the middle."""
 
+import math
 import os
 import random
 import signal
@@ -11,8 +12,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from scipy import stats
 
-from mlops_tui import columnprofiles, windowed, windowprofiles
+from mlops_tui import columnprofiles, shifts, windowed, windowprofiles
+from mlops_tui.analysis import distance
+from mlops_tui.analysis.verdict import Limits
 from mlops_tui.opening import open_project
 from mlops_tui.session import ReplayClock, Session
 from store.lake import Lake
@@ -24,14 +28,16 @@ START = datetime.fromisoformat("2013-06-20T00:00-04:00")
 ROWS = """
 SELECT i AS id, $start + to_minutes(i * 20) AS sched_dep,
        strftime(timezone('America/New_York', $start + to_minutes(i * 20)), '%Y-%m-%d') AS day,
-       CASE WHEN i % 7 > 0 THEN sin(i) * 1e3 END AS delay, 'c' || i % 5 AS carrier, i % 3 = 0 AS late, i % 11 AS seats
+       CASE WHEN i % 7 > 4 THEN 1e6 + i / 2 + sin(i) * 1e3 WHEN i % 7 > 0 THEN sin(i) * 1e3 END AS delay,
+       'c' || i % 5 AS carrier, i % 3 = 0 AS late, i % 11 AS seats
 FROM range($n) t(i)
 """
 NAMES = ("delay", "carrier", "late", "seats")
 
 
 def filled(session: Session, by: tuple[str, ...] = ("day",), n: int = 3300) -> Session:
-    """Forty-five days of rows each twenty minutes, June's last, July, and August's first."""
+    """Forty-five days of rows each twenty minutes, June's last, July, and August's first; large delays grow, and lie in
+    few cells."""
     session.commit(session.data().write("flights", ROWS, partition_by=by, sort=("sched_dep",),
                                         values={"n": n, "start": START}))
     return session
@@ -180,3 +186,43 @@ def test_two_that_profile_at_once_and_are_killed_leave_what_one_would(session: O
     source = windowed.source(asked, DATASET)
     spans = [(START, START + timedelta(days=80)), *some_spans(3)]
     assert kept(asked, source, spans) == [read(asked, source, span) for span in spans]
+
+
+def test_a_verdict_within_the_bounds_is_decided_by_the_rows(session: Opened) -> None:
+    asked = filled(session())
+    source = windowed.source(asked, DATASET)
+    spans = [(START + timedelta(days=days), START + timedelta(days=days + 9, hours=7)) for days in (2, 20)]
+    sides = [windowprofiles.side(asked, source, ("delay",), [span]) for span in spans]
+    values = []
+    for span in spans:
+        with windowed.rows_in(asked, source, [span], ("delay",)) as rows:
+            values.append([value for batch in rows.numbers("delay") for value in batch.values.tolist()])
+    exact = float(stats.ks_2samp(*values, method="asymp").statistic)
+    for limit in (math.nextafter(exact, 0), math.nextafter(exact, 1)):
+        [found] = shifts.compare(sides[0], sides[1], Limits(ks=limit))
+        assert found.figures["method"] == "exact in open cells"
+        assert found.evidence.effect == distance.Bounds(exact, exact)
+        assert found.verdict.drifted is (limit <= exact)
+    [far] = shifts.compare(sides[0], sides[1], Limits(ks=0.9))
+    assert far.figures["method"] == "16-bit cells"
+    assert far.evidence.effect.low < exact < far.evidence.effect.high
+
+
+def test_profiles_go_with_the_files_that_they_are_of(project: Path, clock: ReplayClock) -> None:
+    asked = filled(open_project(project, person="ana", source="test", clock=clock))
+    source, summer = windowed.source(asked, DATASET), [(START, START + timedelta(days=80))]
+    windowprofiles.over(asked, source, NAMES, summer)
+    shelves = asked.data().root / "flights" / "_profiles"
+    before = set(shelves.glob("??/*/"))
+    other = f"SELECT * REPLACE (7::BIGINT AS seats) FROM ({ROWS}) WHERE day = '2013-07-04'"
+    asked.commit(asked.data().write("flights", other, partition_by=("day",), sort=("sched_dep",),
+                                    values={"n": 3300, "start": START}))
+    clock.advance(clock() + timedelta(days=99))
+    command = ["snapshot", "gc", "--grace", "0s", "--keep", "1d", "--all"]
+    assert asked.perform(command, consent=asked.perform(command).plan).error is None
+    source = windowed.source(asked, DATASET)
+    known = {file.folder for file in source.manifest.files}
+    left = {path.name for path in shelves.glob("??/*/")}
+    assert left == known & {path.name for path in before}, "neither the fourth of July that was, nor months"
+    assert len(left) == len(known) - 1
+    assert kept(asked, source, summer) == [read(asked, source, summer[0])]

@@ -261,6 +261,11 @@ def with_nulls(part: Profile, nulls: int) -> Profile:
     return replace(part, nulls=part.nulls + nulls)
 
 
+def empty(nulls: int) -> Profile:
+    """The profile of rows none of which has a value."""
+    return Profile(Grid(), np.empty(0, np.intp), np.empty(0, np.int64), np.empty(0), nulls)
+
+
 def of_few(values: Floats, grid: Grid, nulls: int = 0) -> Profile:
     """What a Tally without moments would find, to the byte: sorted, a cell's values stand together, and are one where
     its ends are."""
