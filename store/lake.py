@@ -71,6 +71,11 @@ class FileRef:
         """What the file's rows depend on: its bytes, and those of its mask."""
         return f"{self.sha256} without {Path(self.mask).stem}" if self.mask else self.sha256
 
+    @property
+    def folder(self) -> str:
+        """The digest as a name of a folder: what is known of the file's rows lies there."""
+        return self.digest.replace(" without ", "-")
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -293,6 +298,36 @@ class Lake:
         """The small result of a key; None where it was never kept."""
         path = self._result_path(dataset, key)
         return path.read_bytes() if path.exists() else None
+
+    def keep_profile(self, dataset: str, of: str, name: str, content: bytes) -> None:
+        """Store what is known of a file's rows, under the digest of the file; whoever stored it before is overruled."""
+        self._put(self._profile_path(dataset, of, name), content, anew=True)
+
+    def profile(self, dataset: str, of: str, name: str) -> tuple[Path, int] | None:
+        """Where the kept profile of a file lies, and a stamp that changes with its content; None where there is none.
+
+        It becomes as young as a new one: profiles that nobody needs are collected.
+        """
+        path = self._profile_path(dataset, of, name)
+        try:
+            told = path.stat()
+        except FileNotFoundError:
+            return None
+        _touched(path)
+        return path, told.st_ino
+
+    def agreed(self, dataset: str, name: str, content: bytes = b"") -> bytes | None:
+        """What the first of several processes stored under a name, for all of them and for good; None for nothing."""
+        target = self.root / dataset / "_profiles" / name
+        if content and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with self._room(), self._staged_file() as staged, suppress(FileExistsError):
+                staged.write_bytes(content)
+                target.hardlink_to(staged)
+        return target.read_bytes() if target.exists() else None
+
+    def _profile_path(self, dataset: str, of: str, name: str) -> Path:
+        return self.root / dataset / "_profiles" / of[:2] / of / name
 
     def has(self, manifest: Manifest) -> bool:
         """Whether every file of a snapshot, and every mask, is there."""
