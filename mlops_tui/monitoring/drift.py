@@ -182,7 +182,7 @@ def _finding(source: windowed.Source, judging: Judging, window: windowed.Span, s
     farthest = max((shift for shift in shifts if shift.evidence.effect), key=lambda shift: shift.severity, default=None)
     effect = farthest.evidence.effect if farthest is not None else None
     limit, unit = (farthest.evidence.limit, farthest.unit) if farthest is not None else (None, "")
-    kept = ("test", "effect", "limit", "p_adjusted", "psi", "drifted", "reason")
+    kept = ("test", "effect", "limit", "usual", "detectable", "p_adjusted", "psi", "drifted", "reason")
     figures: dict[str, Any] = {shift.column: {key: row(shift)[key] for key in kept} for shift in shifts}
     subject = source.subject
     return Finding(
