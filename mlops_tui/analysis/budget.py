@@ -20,8 +20,8 @@ class Rule:
     wakes: bool
 
     def factor(self, window: timedelta) -> float:
-        """The burn rate at which that happens: 14.4 for 2 % of 30 days in an hour."""
-        return self.share * (window / self.long)
+        """The burn rate at which that happens: 14.4 for 2 % of 30 days in an hour. A budget that lasts is no matter."""
+        return max(self.share * (window / self.long), 1.0)
 
 
 RULES = (  # Google, The Site Reliability Workbook (2018), ch. 5, table 5-8: factors 14.4, 6 and 1 of a 30-day budget

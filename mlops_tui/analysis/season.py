@@ -190,7 +190,7 @@ def _judged(counts: Floats, clock: Clock, rule: Rule, expected: Usual) -> Judged
     for span in rule.spans:
         came, mean, error = (_sums(np.where(there, each, 0.0), span)
                              for each in (counts, expected.mean, expected.error))
-        whole = there if span == 1 else _sums(there.astype(np.float64), span) >= min(span, min(span, 12))
+        whole = there if span == 1 else _sums(there.astype(np.float64), span) >= min(span, 12)
         whole = whole & there
         alpha = dispersions[span] = _dispersion(came, mean, error, whole, clock)
         able = whole & np.isfinite(alpha)
