@@ -118,6 +118,12 @@ def _span(span: timedelta) -> str:
     return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
 
 
+def unknown(name: str, said: str, limit: float) -> Kept:
+    """A budget that a limit asks for and nothing declares."""
+    return Kept(Promise(name, "burn", 0.0, "", "", ""), None, timedelta(0),
+                Signal(name, "burn", Status.UNKNOWN, said, limit=limit))
+
+
 def declared(session: Session, model: str, endpoint: str) -> dict[str, Endpoint]:
     """The declared endpoints of a model, or the one that is named."""
     every = session.declared().endpoints

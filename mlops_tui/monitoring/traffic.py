@@ -1,77 +1,40 @@
 """Volume, errors and latency of each endpoint by the hour, against what is usual at that hour of the week."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import date, datetime, timedelta, tzinfo
+from dataclasses import replace
+from datetime import timedelta
 
 import click
-import numpy as np
 
-from mlops_tui import calendars
-from mlops_tui.analysis import latency
-from mlops_tui.analysis.interval import wilson
-from mlops_tui.analysis.season import HOUR, WEEK
-from mlops_tui.anomalies import known
 from mlops_tui.capability import measure, noun
 from mlops_tui.errors import BadInput
-from mlops_tui.hourly import Named, Requests, logged, of_file
-from mlops_tui.kinds import Contract, Endpoint, Monitor
-from mlops_tui.monitoring import _promises, _promql
-from mlops_tui.monitoring._promises import Kept
-from mlops_tui.monitoring._signals import URGENT, Asked, Seen, Signal, first_place, seen, usual_week
-from mlops_tui.predictionlog import log_of, named, needed_log
+from mlops_tui.hourly import Named
+from mlops_tui.kinds import Monitor
+from mlops_tui.monitoring import _looked, _shown
+from mlops_tui.monitoring._looked import Looked
+from mlops_tui.monitoring._promql import NotAnswered
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
-from mlops_tui.tabular import of_file as asks_a_file
-from mlops_tui.tabular import tabular
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, View, counted, finite, worst
-from mlops_tui.watching import watching
+from mlops_tui.tabular import of_file
+from mlops_tui.view import Facts, Status, View, finite
+from mlops_tui.watching import span, watching
 from store.facts import Finding
 
 traffic = noun("traffic", __doc__ or "", subject="show", package=__package__ or "")
-LOOK_BACK = 20 * WEEK * HOUR  # what is usual is learnt from so much: eight weeks, each against the eight before it
-DRAWN = 7 * 24                # hours in the pictures
-PICTURES = 3                  # endpoints that are drawn
-WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-
-
-@dataclass(frozen=True)
-class Looked:
-    """What was looked at, and how it stands: each signal, worst first, promises among them."""
-
-    name: str
-    requests: Requests
-    asked: Asked
-    seen: Seen
-    kept: Sequence[Kept]
-    missing: Sequence[str]
-
-    @property
-    def signals(self) -> list[Signal]:
-        found = [*(each.signal for each in self.kept), *self.seen.signals]
-        return sorted(found, key=lambda each: URGENT.index(each.status))
-
-    @property
-    def status(self) -> Status:
-        return worst((each.status for each in self.signals), Status.UNKNOWN)
-
-    @property
-    def until(self) -> datetime:
-        return self.requests.clock.at(self.asked.end)
+A_DAY = timedelta(days=1)
 
 
 @measure(of=traffic)
 @click.argument("subject")
-@click.option("--window", "length", default=None, help="The hours that are judged; the monitor's own by default, else "
-              "24h.")
+@click.option("--window", "length", default=None,
+              help="The hours that are judged; the monitor's own by default, else 24h.")
 @click.option("--monitor", default=None, help="Judge as this declared monitor does.")
 @click.option("--time", "time", default=None, help="Of a file: the column that says when.")
-@click.option("--latency", default=None, help="Of a file: the column of milliseconds.")
-@click.option("--status", default=None, help="Of a file: the column of HTTP statuses.")
-@click.option("--endpoint", default=None, help="Of a file: the column that tells endpoints apart.")
-@click.option("--version", default=None, help="Of a file: the column of model versions.")
-def show(session: Session, subject: str, *, length: str | None, monitor: str | None, time: str | None,
-         latency: str | None, status: str | None, endpoint: str | None, version: str | None) -> View:
+@click.option("--latency", default="", help="Of a file: the column of milliseconds.")
+@click.option("--status", default="", help="Of a file: the column of HTTP statuses.")
+@click.option("--endpoint", default="", help="Of a file: the column that tells endpoints apart.")
+@click.option("--version", default="", help="Of a file: the column of model versions.")
+def show(session: Session, subject: str, *, length: str | None, monitor: str | None, time: str | None, latency: str,
+         status: str, endpoint: str, version: str) -> View:
     """Judge the traffic of SUBJECT, a model or an endpoint, or of a file's rows.
 
     Each hour is held against the same hour of the eight weeks before, on the wall clock. Chance alone makes an alarm
@@ -79,24 +42,48 @@ def show(session: Session, subject: str, *, length: str | None, monitor: str | N
 
     \b
     Example: mlops-tui traffic flights-delay
+             mlops-tui traffic flights-delay --window 7d
              mlops-tui traffic requests.parquet --time at --latency ms --status code --endpoint route
     """
-    if asks_a_file(subject, time=time):
+    columns = Named(time or "", latency, status, endpoint, version)
+    if of_file(subject, time=time):
         if monitor is not None:
             raise BadInput("A file has no monitor.", next="Drop --monitor.")
-        columns = Named(str(time), latency or "", status or "", endpoint or "", version or "")
-        return view(_of_file(session, subject, columns, watching_file(length)), _zone(session))
-    if latency or status or endpoint or version:
-        raise BadInput("Columns are named of a file; the prediction log has its own.", next="Name the --time of a file.")
-    return _of_subject(session, subject, length, monitor)
+        return _shown.view(_looked.of_rows(session, subject, columns, span(length) if length else A_DAY))
+    if any((latency, status, endpoint, version)):
+        raise BadInput("Columns are named of a file; the prediction log has its own.", next="Give --time as well.")
+    return _declared(session, session.declared().subject(subject, "model", "endpoint"), length, monitor)
 
 
-def watching_file(length: str | None) -> timedelta:
-    """The hours of a file that are judged: its last day."""
-    from_text = replace(Monitor(check="traffic", subject=""), window=timedelta(days=1))
-    return from_text.window if length is None else _span(length)
+def _declared(session: Session, subject: Subject, length: str | None, name: str | None) -> View:
+    monitor = watching(session, "traffic", subject.name, name, length)
+    if name is None and length is None and monitor.window == Monitor.window:
+        monitor = replace(monitor, window=A_DAY)
+    declaration = "" if length else session.declaration("monitor", name) if name else \
+        session.declaration(subject.kind, subject.name)
+    try:
+        looked = _looked.of_subject(session, subject, monitor)
+    except NotAnswered as problem:  # a server that is away is no pass, and its monitor says so
+        finding = Finding(check="traffic", subject=subject.name, status=Status.UNKNOWN.value, title=str(problem.what),
+                          declaration=declaration, monitor=name or "")
+        session.ledger.append(finding)
+        return View(finding.title, Status.UNKNOWN, (Facts({"where": problem.where}),))
+    session.ledger.append(replace(found(looked), declaration=declaration, monitor=name or "", version=subject.version))
+    return _shown.view(looked)
 
 
-def _span(length: str) -> timedelta:
-    from mlops_tui.watching import span
-    return span(length)
+def found(looked: Looked) -> Finding:
+    """What is worst, as the history keeps it; the others are in its detail."""
+    worst = looked.signals[0] if looked.signals else None
+    first, until = looked.bounds
+    detail = {"signals": [{"endpoint": each.endpoint, "signal": each.name, "status": each.status.value,
+                           "said": each.said, "value": finite(each.value), "limit": finite(each.limit)}
+                          for each in looked.signals], "missing": list(looked.requests.named.missing)}
+    made = Finding(check="traffic", subject=looked.name, status=looked.status.value, title=_shown.title(looked),
+                   window=(first.isoformat(), until.isoformat()), data=(looked.data,) if looked.data else (),
+                   detail=detail)
+    if worst is None:
+        return made
+    return replace(made, value=finite(worst.value), low=finite(worst.low), high=finite(worst.high),
+                   limit=finite(worst.limit), unit=worst.unit, n=worst.n,
+                   detail=detail | {"metric": f"{worst.endpoint} {worst.name}"})
