@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
-from mlops_tui.declare import Mistake, OutOf
+from mlops_tui import alertpolicy
+from mlops_tui.declare import Mistake
 from mlops_tui.earlystopping import Stopping
 from mlops_tui.errors import nearest
 from mlops_tui.limits import METRICS_OF, Range, impossible
@@ -14,7 +15,8 @@ from mlops_tui.rates import Rates
 
 LogicalType = Literal["string", "date", "timestamp", "time", "number", "integer", "boolean", "object", "array"]
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog"]
-Severity = Literal["low", "medium", "high", "critical"]
+
+AlertPolicy = alertpolicy.AlertPolicy
 
 
 @dataclass(frozen=True)
@@ -708,14 +710,6 @@ class Model:
 def looking(check: str, subject: str, monitor: str) -> tuple[str, ...]:
     """The command line that looks as a monitor of that name does."""
     return (*(("catalog", "check") if check == "catalog" else (check,)), subject, "--monitor", monitor)
-
-
-@dataclass(frozen=True)
-class AlertPolicy:
-    after: OutOf = field(default_factory=lambda: OutOf(1, 1))
-    severity: Severity = "medium"
-    route: str = ""
-    runbook: str = ""
 
 
 @dataclass(frozen=True)
