@@ -171,6 +171,7 @@ class Alert:
     real: bool | None = None
     note: str = ""
     acked_at: datetime | None = None
+    flapping: bool = False
 
     @property
     def open(self) -> bool:

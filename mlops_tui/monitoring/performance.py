@@ -8,9 +8,10 @@ import numpy as np
 
 from mlops_tui import folds, kinds
 from mlops_tui.analysis.answers import Task
+from mlops_tui.analysis.clustered import by_days
 from mlops_tui.analysis.criteria import Criterion, Verdict, judge
 from mlops_tui.analysis.interval import Estimate, mean_interval, wilson
-from mlops_tui.analysis.metrics import METRICS, measured
+from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Model, Monitor
@@ -27,11 +28,12 @@ STATUS = {Verdict.MET: Status.PASS, Verdict.NOT_MET: Status.FAIL, Verdict.UNDECI
           Verdict.TOO_FEW: Status.UNKNOWN}
 
 
-@measure
+@measure(looks="preview")
 @click.argument("model")
 @click.option("--window", "length", default=None, help="How far back, such as 7d; the monitor's own by default.")
 @click.option("--monitor", default=None, help="Judge as this declared monitor does.")
-def performance(session: Session, model: str, length: str | None, monitor: str | None) -> View:
+@click.option("--preview", is_flag=True, help="Only look; nothing is recorded.")
+def performance(session: Session, model: str, length: str | None, monitor: str | None, preview: bool) -> View:
     """Judge MODEL on the predictions whose outcome is known by now.
 
     \b
@@ -52,7 +54,8 @@ def performance(session: Session, model: str, length: str | None, monitor: str |
     judge_as = "" if length else _declaration(session, subject, monitor)  # an ad-hoc window is evidence of nothing
     finding = _finding(session, subject, seen, found, rows, status, judge_as)
     finding = replace(finding, monitor=monitor or "")
-    session.ledger.append(finding)
+    if not preview:
+        session.ledger.append(finding)
     origin = limits_from(session, declared, monitor, f"models/{subject.name}.yaml, criteria")
     return _view(finding, seen, rows, status, origin if any(row["limit"] is not None for row in rows) else None)
 
@@ -92,7 +95,7 @@ def measures(seen: Matured, names: list[str], threshold: float) -> dict[str, Est
         elif name not in METRICS:
             found[name] = Estimate(name, None, None, None, seen.n, reason="it is measured in training only")
         else:
-            found[name] = measured(replace(METRICS[name], threshold=threshold), seen.answers)
+            found[name] = by_days(replace(METRICS[name], threshold=threshold), seen.answers)
     return found
 
 

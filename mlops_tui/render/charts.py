@@ -19,6 +19,7 @@ PLAIN = Column("")
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # braille: four dots high, two wide
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _SHADES = " ░▒▓█"
+HEAT = (COLOURS[0], "yellow")  # of a cell below the mark, and from it on
 
 Points = list[tuple[float, float]]
 
@@ -291,24 +292,33 @@ def _sizes(names: Sequence[str], texts: Sequence[str], width: int) -> tuple[int,
 
 
 def heat(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:
-    """A shade for each pair of `names` (rows) and `x` (columns); `y` holds the values row by row."""
+    """A shade for each pair of `names` (rows) and `x` (columns); `y` holds the values row by row.
+
+    Where there are more columns than room, the last ones are shown. From a mark on, shades are dark and of another
+    colour.
+    """
     across, values = len(part.x), numbers_of(part.y)
     found = [value for value in values if value is not None]
     if not found or not across:
         yield Line("  nothing to draw yet", style="dim")
         return
     low, high = ends_of(part, found)
+    limit = next((real(place) for _, place in part.marks), None)
     name_size = max(min(max((width_of(clean(name)) for name in part.names), default=0), width // 3), 1)
     room = max(width - name_size - 4, 1)
     shown = min(across, room)
     cell = max(room // shown, 1) if shown < across else min(room // across, 4)
     for row in range(-(-len(values) // across))[:ROWS]:
         name = clean(part.names[row]) if row < len(part.names) else ""
-        shades = "".join(_shade(value, (low, high)) * cell for value in values[row * across:row * across + shown])
-        yield Line.assemble("  ", fit(name, name_size), "  ", (shades, COLOURS[0]))
-    digits = heat_digits(part, (*found, low, high))
-    scale = f"  {_SHADES[1]} {number(low, PLAIN, digits)}  {_SHADES[-1]} {number(high, PLAIN, digits)}"
-    yield Line.assemble(" " * (name_size + 4), (_under(part.x[:shown], cell * shown, zone), "dim"))
+        shades = [(_shade(value, (low, high), limit) * cell, HEAT[_beyond(value, limit)])
+                  for value in values[row * across:(row + 1) * across][-shown:]]
+        yield Line.assemble("  ", fit(name, name_size), "  ", *shades)
+    digits = heat_digits(part, (low, high))
+    ends = [(_SHADES[1], number(low, PLAIN, digits)), (_SHADES[-1], number(high, PLAIN, digits))]
+    if limit is not None:
+        ends.insert(1, (_SHADES[-2], f"{clean(part.marks[0][0])} {number(limit, PLAIN, digits)}"))
+    scale = "".join(f"  {shade} {said}" for shade, said in ends)
+    yield Line.assemble(" " * (name_size + 4), (_under(part.x[-shown:], cell * shown, zone), "dim"))
     yield Line(fit(scale, min(width_of(scale), width)), style="dim")
 
 
@@ -330,8 +340,18 @@ def share_of(value: float, ends: tuple[float, float]) -> float:
     return min(max((value / 2 - low / 2) / ((high / 2 - low / 2) or 1.0), 0.0), 1.0)
 
 
-def _shade(value: float | None, ends: tuple[float, float]) -> str:
-    return " " if value is None else _SHADES[1 + round(share_of(value, ends) * (len(_SHADES) - 2))]
+def _shade(value: float | None, ends: tuple[float, float], limit: float | None = None) -> str:
+    """One of four shades; the darker two only from the limit on, where there is one."""
+    if value is None:
+        return " "
+    if limit is None:
+        return _SHADES[1 + round(share_of(value, ends) * (len(_SHADES) - 2))]
+    beyond = _beyond(value, limit)
+    return _SHADES[1 + 2 * beyond + (share_of(value, (limit, ends[1]) if beyond else (ends[0], limit)) >= 0.5)]
+
+
+def _beyond(value: float | None, limit: float | None) -> bool:
+    return value is not None and limit is not None and value >= limit
 
 
 def edges(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:
