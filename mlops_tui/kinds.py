@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import timedelta
 from typing import Any, ClassVar, Literal
 
-from mlops_tui.declare import Mistake, OutOf, Within
+from mlops_tui import alertpolicy
+from mlops_tui.declare import Mistake
 from mlops_tui.earlystopping import Stopping
 from mlops_tui.errors import nearest
 from mlops_tui.limits import METRICS_OF, Range, impossible
@@ -14,7 +15,8 @@ from mlops_tui.rates import Rates
 
 LogicalType = Literal["string", "date", "timestamp", "time", "number", "integer", "boolean", "object", "array"]
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog"]
-Severity = Literal["low", "medium", "high", "critical"]
+
+AlertPolicy = alertpolicy.AlertPolicy
 
 
 @dataclass(frozen=True)
@@ -708,34 +710,6 @@ class Model:
 def looking(check: str, subject: str, monitor: str) -> tuple[str, ...]:
     """The command line that looks as a monitor of that name does."""
     return (*(("catalog", "check") if check == "catalog" else (check,)), subject, "--monitor", monitor)
-
-
-@dataclass(frozen=True)
-class AlertPolicy:
-    """When a monitor's findings wake somebody, whom, and how often.
-
-    `after`: how many of the last findings must fail. `route`: a person or a role; by default whoever owns the model.
-    `page`: it may wake people up at night, which, like `critical`, takes a back-test of the present rule and a runbook.
-    `repeat`: told again while nobody has taken it up. `group`: what its alerts share a card with. `flap`: one that
-    fires so often is told once and held until it is calm. `inhibit`: muted while a table behind its subject is late.
-    """
-
-    after: OutOf = field(default_factory=lambda: OutOf(1, 1))
-    severity: Severity = "medium"
-    route: str = ""
-    runbook: str = ""
-    page: bool = False
-    repeat: timedelta | None = None
-    group: Literal["subject", "monitor", "check", "project"] = "subject"
-    flap: Within | None = None
-    inhibit: bool = True
-
-    def mistakes(self) -> Iterator[Mistake]:
-        """Reminders without a pause between them; a flapping that begins with the first alert."""
-        if self.repeat is not None and self.repeat < timedelta(minutes=5):
-            yield Mistake("An alert is repeated every five minutes at most.", ("repeat",), "Write 12h.")
-        if self.flap is not None and self.flap.count < 2:
-            yield Mistake("What fires once does not flap.", ("flap",), "Write 3 in 2d.")
 
 
 @dataclass(frozen=True)

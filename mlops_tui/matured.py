@@ -12,16 +12,18 @@ import pyarrow as pa
 
 from mlops_tui import folds, pointintime
 from mlops_tui.analysis.answers import Answers, Task
-from mlops_tui.errors import BadInput, NotFound
+from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Model
 from mlops_tui.moments import moment
 from mlops_tui.predicting import predicted, version_of
+from mlops_tui.predictionlog import needed_log
 from mlops_tui.session import Session
-from store.lake import Lake, Manifest
+from store.lake import Lake
 from store.quoting import quote
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -74,13 +76,15 @@ class Arrivals:
     rows: Mapping[str, Any]
     data: tuple[str, ...]
 
-    def waits(self, now: datetime) -> npt.NDArray[np.bool_]:
+    def waits(self, now: datetime) -> Bools:
         """The predictions whose outcome is not known at that moment and may still come, (n,)."""
-        return (self.known > micros(now)) & ~self.given_up(now)
+        late: Bools = self.known > micros(now)
+        return late & ~self.given_up(now)
 
-    def given_up(self, now: datetime) -> npt.NDArray[np.bool_]:
+    def given_up(self, now: datetime) -> Bools:
         """Those that have no outcome, and that are old enough for it never to come, (n,)."""
-        return (self.known == NEVER) & (self.at <= micros(now - PATIENCE))
+        never: Bools = self.known == NEVER
+        return never & (self.at <= micros(now - PATIENCE))
 
     def of(self, version: str) -> "Arrivals":
         """The predictions of one version."""
@@ -129,16 +133,19 @@ def arrivals(session: Session, name: str, bounds: tuple[datetime, datetime],
     project, lake = session.declared(), session.data()
     model = project.model(name)
     contract = project.dataset(model.label.dataset)
-    days = _days(bounds, session)
     labels = session.snapshot(model.label.dataset)
     if "day" in contract.partition_by:
-        labels = labels.within(day=days)
-    log = _predictions(session, name, days) if scored is None else None
-    named = list(log.columns) if log is not None else scored.column_names if scored is not None else []
-    given = [each for each in named if each.startswith("answer")]
-    query = _query(model, pointintime.key_columns(model, contract), (lake.scan(labels), labels.columns), given)
+        labels = labels.within(day=_days(bounds, session))
+    log = needed_log(session, name).within(bounds, session) if scored is None else None
     if log is not None:
-        return _arrived(model, _logged(lake, lake.scan(log), query, bounds), (log.id, labels.id))
+        key = log.key
+        if not set(key) <= set(labels.columns):
+            raise BadInput(f"The prediction log of {name} is known by {', '.join(key)}, which its outcomes have not.",
+                           where=model.label.dataset, next=f"Give the outcomes the {key[0]} of their prediction.")
+        query = _query(model, key, (lake.scan(labels), labels.columns), log.answers)
+        return _arrived(model, _logged(lake, lake.scan(log.manifest), query, bounds), (log.manifest.id, labels.id))
+    given = [each for each in (scored.column_names if scored is not None else ()) if each.startswith("answer")]
+    query = _query(model, pointintime.key_columns(model, contract), (lake.scan(labels), labels.columns), given)
     connection = lake.connect()
     connection.register("scored", scored)
     return _arrived(model, connection.execute(query, bounds).fetchnumpy(), (labels.id,))
@@ -184,13 +191,6 @@ def judged_rows(session: Session, name: str, bounds: tuple[datetime, datetime], 
 def serving(session: Session, name: str) -> str:
     """The version that serves; empty where none was promoted."""
     return folds.model_state(session.ledger.entries("promotion"), name).champion
-
-
-def _predictions(session: Session, name: str, days: tuple[str, str]) -> Manifest:
-    log = session.current(f"{name}.predictions")
-    if log is None:
-        raise NotFound(f"'{name}' has predicted nothing yet.", next=f"Try: mlops-tui score {name} --day DAY")
-    return log.within(day=days)
 
 
 def _query(model: Model, key: Sequence[str], labels: tuple[str, Mapping[str, str]], given: Sequence[str]) -> str:
