@@ -336,7 +336,7 @@ class Lake:
     def _missing(self, manifest: Manifest) -> Iterator[Path]:
         """The files of a snapshot that are not there."""
         places = (place for file in manifest.files
-                  for place in (self.place_of(file), *([self.root / file.mask] if file.mask else [])))
+                  for place in (self.place_of(file), *([self.mask_of(file)] if file.mask else [])))
         return (place for place in places if not place.exists())
 
     def renew(self, manifest: Manifest) -> None:
@@ -476,7 +476,7 @@ class Lake:
             listed = ", ".join(_declared(name, kind, files, by_path=by_path) for name, kind in columns.items())
         if not masked:
             return read if columns is None else f"(SELECT {listed} FROM {read})"
-        masks = file_list([str(self.root / file.mask) for file in files])  # a file and its mask have the same place
+        masks = file_list([str(self.mask_of(file)) for file in files])  # a file and its mask have the same place
         return (f"(SELECT * EXCLUDE ({AT}) FROM (SELECT {listed}, {{'f': file_index, 'r': file_row_number}} AS {AT} "
                 f"FROM {read}) ANTI JOIN (SELECT {{'f': file_index, 'r': \"row\"}} AS {AT} FROM "
                 f"read_parquet({masks})) USING ({AT}))")
@@ -484,6 +484,10 @@ class Lake:
     def place_of(self, file: FileRef) -> Path:
         """Where a file of a snapshot lies."""
         return Path(file.base, file.path) if file.base else self.root / file.path
+
+    def mask_of(self, file: FileRef) -> Path:
+        """Where its mask lies, if it has one."""
+        return self.root / file.mask
 
     def forget(self, dataset: str, snapshot: str) -> None:
         """Read the manifest anew the next time."""
@@ -500,7 +504,7 @@ class Lake:
         """What is wrong with a file of a snapshot or its mask; nothing where the bytes are what was recorded."""
         if wrong := _damage(self.place_of(file), file.sha256):
             return wrong
-        of_mask = _damage(self.root / file.mask, Path(file.mask).stem) if file.mask else ""
+        of_mask = _damage(self.mask_of(file), Path(file.mask).stem) if file.mask else ""
         return f"its mask: {of_mask}" if of_mask else ""
 
     def damaged(self, manifest: Manifest) -> list[tuple[str, str]]:

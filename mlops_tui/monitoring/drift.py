@@ -31,15 +31,16 @@ SHOWN = (Column("column"), Column("drifted"), Column("effect", "moved by", digit
          Column("psi", "PSI", digits=3), Column("reason", "evidence"))
 
 
-@measure
+@measure(looks="preview")
 @click.option("--window", "length", default=None, help="How far back SUBJECT is looked at, such as 7d.")
 @click.option("--monitor", default=None, help="Compare as this declared monitor does.")
 @click.option("--columns", default=None, help="Only these columns, separated by commas.")
 @click.option("--limit", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=None,
               help="The smallest effect that matters: KS of numbers, V of categories.  [default: KS 0.02, V 0.05]")
+@click.option("--preview", is_flag=True, help="SUBJECT: only look; nothing is recorded.")
 @subject_or_files("reference", "current")
 def drift(session: Session, subject: str | None, reference: Path | None, current: Path | None, length: str | None,
-          monitor: str | None, columns: str | None, limit: float | None) -> View:
+          monitor: str | None, columns: str | None, limit: float | None, preview: bool) -> View:
     """Compare the columns of SUBJECT, or of a file, with their reference.
 
     A column has drifted when the difference is significant among all columns and larger than matters: a
@@ -67,7 +68,7 @@ def drift(session: Session, subject: str | None, reference: Path | None, current
     if limit is not None:
         declared = replace(declared, limits={**declared.limits, "ks": limit, "v": limit})
     judging = Judging(monitor or "", "" if adhoc else session.declaration(kind, name), origin)
-    return _subject(session, found, declared, judging, chosen or declared.columns)
+    return _subject(session, found, declared, judging, chosen or declared.columns, preview=preview)
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,7 @@ def _limits(given: Mapping[str, float]) -> Limits:
 
 
 def _subject(session: Session, subject: Subject, declared: Monitor, judging: Judging,
-             chosen: Sequence[str]) -> View:
+             chosen: Sequence[str], *, preview: bool) -> View:
     """Read both windows, compare, append the finding, which bears the monitor and declaration it was judged by."""
     window = session.now() - declared.window, session.now()
     limits, source = _limits(declared.limits), windowed.source(session, subject)
@@ -156,7 +157,8 @@ def _subject(session: Session, subject: Subject, declared: Monitor, judging: Jud
     status, title = verdict(shifts) if enough else too_few(*rows, declared.min_rows)
     facts = {"compared": f"{_days(declared.window)} against {against.words}", "from": window[0], "to": window[1],
              "limits_from": judging.limits_from, **counts(shifts, *rows)}
-    session.ledger.append(_finding(source, judging, window, shifts, status, f"{subject.name}: {title}", rows))
+    if not preview:
+        session.ledger.append(_finding(source, judging, window, shifts, status, f"{subject.name}: {title}", rows))
     actions = (Action("How well does it do?", ("performance", subject.name)),) if subject.kind == "model" else ()
     return answer(f"{subject.name}: {title}", status, facts, shifts, actions)
 
@@ -190,7 +192,7 @@ def _finding(source: windowed.Source, judging: Judging, window: windowed.Span, s
     farthest = max((shift for shift in shifts if shift.evidence.effect), key=lambda shift: shift.severity, default=None)
     effect = farthest.evidence.effect if farthest is not None else None
     limit, unit = (farthest.evidence.limit, farthest.unit) if farthest is not None else (None, "")
-    kept = ("test", "effect", "p_adjusted", "psi", "drifted", "reason")
+    kept = ("test", "effect", "limit", "usual", "detectable", "p_adjusted", "psi", "drifted", "reason")
     figures: dict[str, Any] = {shift.column: {key: row(shift)[key] for key in kept} for shift in shifts}
     subject = source.subject
     return Finding(
