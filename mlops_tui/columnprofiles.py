@@ -3,7 +3,6 @@
 import hashlib
 import json
 import struct
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -88,12 +87,15 @@ def merged(parts: Sequence[ColumnProfile], connection: duckdb.DuckDBPyConnection
 def _counted(parts: Sequence[ColumnProfile], connection: duckdb.DuckDBPyConnection) -> tuple[bool, dict[str, int]]:
     """All counts in one, in hash buckets where one part is, or where there are too many values."""
     bucketed = any(part.bucketed for part in parts)
-    counts: Counter[str] = Counter()
-    for part in parts:
-        counts.update(part.levels if part.bucketed == bucketed else buckets_of(part.levels, connection))
+    found = [part.levels if part.bucketed == bucketed else buckets_of(part.levels, connection) for part in parts]
+    found.sort(key=len)
+    counts = dict(found.pop())
+    for levels in found:  # a Counter takes twice as long
+        for level, count in levels.items():
+            counts[level] = counts.get(level, 0) + count
     if not bucketed and len(counts) > LEVELS:
         return True, buckets_of(counts, connection)
-    return bucketed, dict(counts)
+    return bucketed, counts
 
 
 def _wider(types: Iterable[str]) -> str:
