@@ -139,7 +139,7 @@ class Shift:
         return effect.low / self.evidence.limit if effect is not None else 0.0
 
 
-def compare(reference: Side, current: Side, limits: Limits, columns: Sequence[str] = (),
+def compare(reference: Side | Scan, current: Side | Scan, limits: Limits, columns: Sequence[str] = (),
             progress: Progress = lambda done, total, label: None) -> list[Shift]:
     """Every column of either side (or those named) with its verdict; NotFound for a name that neither has.
 
@@ -152,6 +152,7 @@ def compare(reference: Side, current: Side, limits: Limits, columns: Sequence[st
 
     A column whose values are all different on both sides is an id, and is judged only where it is named.
     """
+    reference, current = (Rows(side) if isinstance(side, Scan) else side for side in (reference, current))
     names = _chosen(reference, current, columns)
     tests = max(1, sum(_kind(reference, current, name) not in (None, "time") for name in names))
     shifts = []

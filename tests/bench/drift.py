@@ -1,7 +1,7 @@
 """CPU seconds and memory of `mlops-tui drift` on two files of 1 M rows × 20 columns, beside a bare scan of both.
 
-The same against a saved profile, and the profile itself. FROUROS and EVIDENTLY: a Python that has the peer, which is then
-measured on the same files.
+The same against a saved profile, and the profile itself. FROUROS and EVIDENTLY: a Python that has the peer, which is
+then measured on the same files.
 """
 
 import json
@@ -120,7 +120,7 @@ def main() -> None:
                  "profile": [*program, "profile", current, "--json"],
                  "drift, saved reference": [*program, "drift", "--reference", saved, "--current", current, "--json"]}
         run([*program, "profile", reference, "--save", saved, "--json"])
-        runs = [{name: run(argv) for name, argv in tasks.items()} for _ in range(RUNS)]  # a busy machine is unfair to all
+        runs = [{name: run(argv) for name, argv in tasks.items()} for _ in range(RUNS)]  # in turn
         scripts = {"FROUROS": FROUROS, "EVIDENTLY": EVIDENTLY}
         peers = {name.lower(): run([os.environ[name], "-c", script, reference, current])
                  for name, script in scripts.items() if name in os.environ}
@@ -134,13 +134,16 @@ def main() -> None:
         wrong[name] = sorted(DRIFTED ^ drifted)
     print(json.dumps({
         "what": "drift", "unit": "CPU seconds, median", "runs": RUNS, "rows": rows, "columns": 20,
-        "python": sys.version.split()[0], "cpu_seconds": {name: round(value, 2) for name, value in cpu.items()},
+        "python": sys.version.split()[0],
+        "cpu_seconds": {name: round(value, 2) for name, value in cpu.items()},
         "peak_mb": {name: round(value) for name, value in peak.items()}, "ratio": round(ratio, 2),
         "goals": {"ratio": GOAL_RATIO, "mb": GOAL_MB, "saved": GOAL_SAVED, "profile": GOAL_PROFILE},
         "peers": {name: {"cpu_seconds": round(each[0], 1), "peak_mb": round(each[1])} for name, each in peers.items()},
-        "wrong": wrong, "met": {
+        "wrong": wrong,
+        "met": {
             "ratio": ratio <= GOAL_RATIO, "memory": peak["drift"] <= GOAL_MB, "verdicts": not any(wrong.values()),
-            "saved": cpu["drift, saved reference"] <= GOAL_SAVED, "profile": cpu["profile"] <= GOAL_PROFILE}}, indent=2))
+            "saved": cpu["drift, saved reference"] <= GOAL_SAVED, "profile": cpu["profile"] <= GOAL_PROFILE},
+    }, indent=2))
 
 
 if __name__ == "__main__":

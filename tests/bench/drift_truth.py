@@ -1,4 +1,4 @@
-"""How often drift's verdicts are right: planted shifts in many seeds, and data without any, files as a user has them."""
+"""How often drift's verdicts are right: planted shifts in many seeds, and data without any."""
 
 import json
 import sys

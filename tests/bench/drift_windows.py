@@ -91,7 +91,8 @@ def main() -> None:
     least = {what: min(each[what] for each in found[1:]) for what in found[0]}
     slowest = max(value for what, value in least.items() if what.endswith("cpu"))
     print(json.dumps({
-        "what": "windows over daily profiles", "rows": rows, "days": DAYS, "columns": 20, "unit": "ms, best of 3 processes",
+        "what": "windows over daily profiles", "rows": rows, "days": DAYS, "columns": 20,
+        "unit": "ms, best of 3 processes",
         "first_need": found[0], "then": least, "profiles_mb": round(kept / 1e6, 1), "data_mb": round(data / 1e6, 1),
         "goal_ms": GOAL_MS, "met": slowest <= GOAL_MS}, indent=2))
 
