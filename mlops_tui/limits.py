@@ -47,7 +47,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {  # what is measured where nothing is de
     "regression": ("rmse", "mae", "r2", "bias")}
 METRICS: Mapping[str, Range] = {**METRICS_OF["regression"], **METRICS_OF["multiclass"], **METRICS_OF["binary"]}
 LIMITS: Mapping[str, Mapping[str, Range]] = {
-    "drift": dict.fromkeys(("ks", "v", "missing", "alpha", "power"), _INSIDE),
+    "drift": {**dict.fromkeys(("ks", "v", "missing", "alpha", "power"), _INSIDE), "joint": Range(0.5, 1, inside=True)},
     "performance": METRICS,
     "calibration": {"ece": _SHARE, "in_the_large": _ABOVE},
     "health": {"z": _ABOVE, "missing": _SHARE, "distance": _SHARE},
