@@ -46,7 +46,8 @@ class Together:
             return f"together they are told apart: AUC {self.found.auc:.2f}, most by {pair}"
         if self.found.reason:
             return f"together they cannot be judged: {self.found.reason}"
-        return ""
+        seen = f"an AUC below {self.found.detectable:.2f} would not show among days that differ as these do"
+        return f"together they cannot be judged: {seen}" if self.drifted is None else ""
 
 
 def of_subject(session: Session, source: windowed.Source, names: Sequence[str], spans: tuple[Sequence[windowed.Span],

@@ -18,6 +18,7 @@ from store.facts import AlertEvent, Fact, Finding
 from store.ledger import Entry
 
 alert = noun("alert", __doc__ or "", bare="list", subject="show")
+ABOUT_MODELS = ("performance", "calibration", "drift", "stability", "triggers")  # of a model, which `why` explains
 SEVERITIES = ("critical", "high", "medium", "low")
 
 
@@ -147,6 +148,8 @@ def _next(found: Alert, incidents: Sequence[str]) -> tuple[Action, ...]:
         steps.append(Action("Open an incident", ("incident", "open", "--alert", found.id)))
     if found.state != "recovered" and found.monitor:
         steps.append(_newest.again(found))
+    if found.check in ABOUT_MODELS:
+        steps.append(Action("Why?", ("why", found.id)))
     if found.runbook:
         steps.append(Action("Its runbook", ("runbook", "show", found.runbook)))
     return (*steps, Action("It was noise", ("alert", "resolve", found.id, "--noise")))
