@@ -48,7 +48,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {  # what is measured where nothing is de
 METRICS: Mapping[str, Range] = {**METRICS_OF["regression"], **METRICS_OF["multiclass"], **METRICS_OF["binary"]}
 LIMITS: Mapping[str, Mapping[str, Range]] = {
     "drift": {**dict.fromkeys(("ks", "v", "missing", "alpha", "power", "hellinger", "jensen_shannon"), _INSIDE),
-              "psi": _ABOVE, "wasserstein": _ABOVE},
+              "psi": _ABOVE, "wasserstein": _ABOVE, "joint": Range(0.5, 1, inside=True)},
     "performance": METRICS,
     "calibration": {"ece": _SHARE, "in_the_large": _ABOVE},
     "health": {"z": _ABOVE, "missing": _SHARE, "distance": _SHARE},

@@ -164,7 +164,7 @@ def judged_by(finding: Finding, monitor: Monitor) -> Finding:
 
 def _drift(finding: Finding, monitor: Monitor) -> Judged:
     """As `analysis.verdict.judge`: significant and at least the limit and the usual, or too few rows to see that."""
-    limits = Limits(**monitor.limits)
+    limits = Limits(**{name: value for name, value in monitor.limits.items() if name != "joint"})
     limit, columns = limits.ks, finding.detail["columns"].values()
     if finding.status == "fail" and not any(column["drifted"] for column in columns):
         return "fail", limit  # a column is gone, or of another type

@@ -62,5 +62,5 @@ def _view(finding: Finding, seen: Matured, rows: list[Row], origin: str) -> View
                      "status", "reason")
     picture = (reliability_diagram(reliability(seen.label, seen.score)),) if seen.n > 1 else ()
     return View(finding.title, Status(finding.status), (*picture, Facts(facts), table),
-                (Action("How well?", ("performance", finding.subject)),
+                (Action("How well?", ("performance", finding.subject)), Action("Why?", ("why", finding.subject)),
                  Action("What would help?", ("remedy", finding.subject))))

@@ -93,7 +93,7 @@ def _of_event(session: Session, id: str) -> Asked:
         fired = folds.known(folds.alerts(entries), alert, "alert")
         about = about or fired.about
         first = next((each.fact.finding for each in entries if each.subject == alert  # a refired one has moved on
-                      and isinstance(each.fact, AlertEvent) and each.fact.event == "fired"), None)
+                      and isinstance(each.fact, AlertEvent) and each.fact.event in ("fired", "flapping")), None)
         cause = next((each.fact for each in entries if each.seq == first), None)
         words = words if id.startswith("INC-") else f"{id}: {fired.title}"
         if isinstance(cause, Finding) and all(cause.window):
