@@ -18,7 +18,7 @@ from mlops_tui.errors import Unreadable, nearest
 T = TypeVar("T")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _EXPONENT = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?[eE][+-]?[0-9]{1,3}")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 @dataclass(frozen=True)
@@ -30,6 +30,17 @@ class OutOf:
 
     def __str__(self) -> str:
         return f"{self.k} of {self.n}"
+
+
+@dataclass(frozen=True)
+class Within:
+    """`3 in 2d`: so many within such a time."""
+
+    count: int
+    span: timedelta
+
+    def __str__(self) -> str:
+        return f"{self.count} in {span_text(self.span)}"
 
 
 @dataclass(frozen=True)
@@ -45,8 +56,8 @@ class Mistake:
 
 
 def duration(text: str) -> timedelta:
-    """`90s`, `15m`, `12h`, `30d`, `2w` as a time span; ValueError otherwise."""
-    match = re.fullmatch(r"(\d+)\s*([smhdw])", text.strip())
+    """`200ms`, `90s`, `15m`, `12h`, `30d`, `2w` as a time span; ValueError otherwise."""
+    match = re.fullmatch(r"(\d+)\s*(ms|[smhdw])", text.strip())
     if match is None:
         raise ValueError(f"'{text}' is not a duration such as 12h or 30d")
     try:
@@ -63,7 +74,29 @@ def out_of(text: str) -> OutOf:
     return OutOf(int(match[1]), int(match[2]))
 
 
-_PARSED = {timedelta: duration, OutOf: out_of}
+def within(text: str) -> Within:
+    """`3 in 2d` as a rule; ValueError otherwise."""
+    count, _, span = text.strip().partition(" in ")
+    if not count.isascii() or not count.isdigit() or int(count) < 1:
+        raise ValueError(f"'{text}' is not a rule such as '3 in 2d'")
+    found = Within(int(count), duration(span))
+    if not found.span:
+        raise ValueError(f"'{text}': no time is too short for anything")
+    return found
+
+
+def span_text(span: timedelta) -> str:
+    """A time span as it is declared, in the largest unit that leaves no rest.
+
+    >>> span_text(timedelta(hours=36))
+    '36h'
+    """
+    seconds = int(span.total_seconds())
+    unit = next(unit for unit in ("d", "h", "m", "s") if seconds % _UNITS[unit] == 0)
+    return f"{seconds // _UNITS[unit]}{unit}"
+
+
+_PARSED = {timedelta: duration, OutOf: out_of, Within: within}
 _SCALARS = {"tag:yaml.org,2002:null": "nothing", "tag:yaml.org,2002:bool": "true or false",
             "tag:yaml.org,2002:int": "a whole number", "tag:yaml.org,2002:float": "a number",
             "tag:yaml.org,2002:str": "a text", "tag:yaml.org,2002:timestamp": "a time"}

@@ -1,13 +1,14 @@
 """Alerts follow from findings by their policy: every short history against a reading of the rules in words."""
 
+from datetime import UTC, datetime, timedelta
 from itertools import product
 
 import pytest
 
 from mlops_tui import folds
-from mlops_tui.declare import OutOf
+from mlops_tui.declare import OutOf, Within
 from mlops_tui.kinds import AlertPolicy, Monitor
-from mlops_tui.reactions import react
+from mlops_tui.reactions import fires, react
 from store.facts import AlertEvent, Finding
 
 
@@ -103,3 +104,52 @@ def test_a_monitor_without_a_policy_wakes_nobody(history):
     silent = {"m": Monitor(check="drift", subject="model")}
     history.add(finding("fail"), finding("fail", "undeclared"))
     assert react(silent, history.entries, 0, history.now) == []
+
+
+# -- when a rule would have fired ---------------------------------------------------------------------------------
+
+DAY = datetime(2013, 9, 1, tzinfo=UTC)
+
+
+def points(statuses, every=timedelta(hours=6)):
+    """Letters as points, `every` apart: f(ail), p(ass), w(arn), u(nknown)."""
+    words = {"f": "fail", "p": "pass", "w": "warn", "u": "unknown"}
+    return [(DAY + number * every, words[letter]) for number, letter in enumerate(statuses)]
+
+
+def turned(policy, statuses):
+    return [(turn.place, turn.event) for turn in fires(policy, points(statuses))]
+
+
+@pytest.mark.parametrize(("k", "n"), [(1, 1), (1, 2), (2, 2), (2, 3)])
+def test_a_rule_fires_over_points_as_it_does_over_findings(k, n):
+    for statuses in product("pwfu", repeat=5):
+        words = [{"f": "fail", "p": "pass", "w": "warn", "u": "unknown"}[letter] for letter in statuses]
+        told = [(place, event) for place, event in enumerate(in_words(words, k, n)) if event]
+        assert turned(AlertPolicy(after=OutOf(k, n)), statuses) == told
+
+
+@pytest.mark.parametrize(("statuses", "told"), [
+    ("fpfpfp", [(0, "fired"), (1, "recovered"), (2, "refired"), (3, "recovered"), (4, "flapping")]),
+    ("fpfpfpfpfpp", [(0, "fired"), (1, "recovered"), (2, "refired"), (3, "recovered"), (4, "flapping")]),
+    ("fpfpfpfpfp" + "p" * 7, [(0, "fired"), (1, "recovered"), (2, "refired"), (3, "recovered"), (4, "flapping")]),
+    ("fpfpfpfpfp" + "p" * 8, [(0, "fired"), (1, "recovered"), (2, "refired"), (3, "recovered"), (4, "flapping"),
+                              (17, "recovered")]),
+    ("fpfpf" + "f" * 8, [(0, "fired"), (1, "recovered"), (2, "refired"), (3, "recovered"), (4, "flapping"),
+                         (12, "refired")]),
+    ("fpfp" + "p" * 6 + "fp", [(0, "fired"), (1, "recovered"), (2, "refired"), (3, "recovered"), (10, "refired"),
+                               (11, "recovered")]),
+])
+def test_what_fires_three_times_in_two_days_flaps_until_it_is_calm_for_two(statuses, told):
+    assert turned(AlertPolicy(flap=Within(3, timedelta(days=2))), statuses) == told
+
+
+def test_a_flapping_that_is_over_may_begin_again():
+    policy = AlertPolicy(flap=Within(2, timedelta(days=1)))
+    events = [event for _, event in turned(policy, "fpf" + "p" * 6 + "fpf")]
+    assert events == ["fired", "recovered", "flapping", "recovered", "refired", "recovered", "flapping"]
+
+
+def test_no_points_fire_nothing():
+    assert fires(AlertPolicy(), []) == []
+    assert fires(AlertPolicy(after=OutOf(1, 3)), points("uuuu")) == []

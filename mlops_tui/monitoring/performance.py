@@ -21,11 +21,12 @@ from mlops_tui.watching import limits_from, watching
 from store.facts import Finding
 
 
-@measure
+@measure(looks="preview")
 @click.argument("model")
 @click.option("--window", "length", default=None, help="How far back, such as 7d; the monitor's own by default.")
 @click.option("--monitor", default=None, help="Judge as this declared monitor does.")
-def performance(session: Session, model: str, length: str | None, monitor: str | None) -> View:
+@click.option("--preview", is_flag=True, help="Only look; nothing is recorded.")
+def performance(session: Session, model: str, length: str | None, monitor: str | None, preview: bool) -> View:
     """Judge MODEL on the predictions whose outcome is known by now.
 
     \b
@@ -46,7 +47,8 @@ def performance(session: Session, model: str, length: str | None, monitor: str |
     judge_as = "" if length else _declaration(session, subject, monitor)  # an ad-hoc window is evidence of nothing
     finding = _finding(session, subject, seen, found, rows, status, judge_as)
     finding = replace(finding, monitor=monitor or "")
-    session.ledger.append(finding)
+    if not preview:
+        session.ledger.append(finding)
     origin = limits_from(session, declared, monitor, f"models/{subject.name}.yaml, criteria")
     return _view(finding, seen, rows, status, origin if any(row["limit"] is not None for row in rows) else None)
 
@@ -72,7 +74,8 @@ def _finding(session: Session, subject: Subject, seen: Matured, measured: Mappin
     value = "unknown" if main.value is None else f"{main.value:.3f} [{main.low:.3f}, {main.high:.3f}]" \
         if main.low is not None and main.high is not None else f"{main.value:.3f}"
     limit = f", limit {limits[first]:g}" if first in limits else ""
-    detail = {each: {"value": found.value, "low": found.low, "high": found.high} for each, found in measured.items()}
+    detail = {each: {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
+              for each, found in measured.items()}
     return Finding(check="performance", subject=name, status=status.value, title=f"{first} of {name} {value}{limit}",
                    value=main.value, low=main.low, high=main.high, limit=limits.get(first), n=seen.n,
                    window=(seen.bounds[0].isoformat(), seen.bounds[1].isoformat()), data=seen.data,
