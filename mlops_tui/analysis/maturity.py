@@ -61,8 +61,8 @@ def curve(age: npt.ArrayLike, arrived: npt.ArrayLike, level: float = 0.95) -> Cu
         reach = z_score(level) * np.sqrt(greenwood) / np.abs(np.log(survival))
         low, high = survival ** np.exp(reach), survival ** np.exp(-reach)
     ended = survival <= 0
-    bounds = (np.where(ended, np.nan, 1 - each) for each in (high, low))
-    return Curve(at[kept], np.asarray(1 - survival), *bounds, a.size, int(a.size - came.sum()))
+    least, most = (np.where(ended, np.nan, 1 - each) for each in (high, low))
+    return Curve(at[kept], np.asarray(1 - survival), least, most, a.size, int(a.size - came.sum()))
 
 
 @dataclass(frozen=True)
