@@ -11,6 +11,7 @@ from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.interval import Estimate, mean_interval, wilson
 from mlops_tui.capability import measure
 from mlops_tui.limits import USUAL
+from mlops_tui.losing import lost_a_day
 from mlops_tui.matured import Matured, judged_rows, window
 from mlops_tui.moments import told
 from mlops_tui.project import Subject
@@ -46,7 +47,9 @@ def performance(session: Session, model: str, length: str | None, monitor: str |
     status = worst([Status(str(row["status"])) for row in rows if row["limit"] is not None])
     judge_as = "" if length else _declaration(session, subject, monitor)  # an ad-hoc window is evidence of nothing
     finding = _finding(session, subject, seen, found, rows, status, judge_as)
-    finding = replace(finding, monitor=monitor or "")
+    lost = lost_a_day(session, subject.name, seen) if status is Status.FAIL else None
+    finding = replace(finding, monitor=monitor or "",
+                      detail={**finding.detail, **({"loss_a_day": lost} if lost is not None else {})})
     if not preview:
         session.ledger.append(finding)
     origin = limits_from(session, declared, monitor, f"models/{subject.name}.yaml, criteria")
