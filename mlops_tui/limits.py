@@ -56,7 +56,8 @@ LIMITS: Mapping[str, Mapping[str, Range]] = {
     "catalog": {"undocumented": Range(0)},
     "ingest": {"bad_share": _SHARE},
     "validate": {"bad_share": _SHARE},
-    "traffic": {"false_alarms": _ABOVE, "error_rate": _SHARE, "p99_ms": _ABOVE, "burn": _ABOVE}}
+    "traffic": {"false_alarms": _ABOVE, "error_rate": _SHARE, "p99_ms": _ABOVE, "burn": _ABOVE},
+    "triggers": {}}
 
 
 def impossible(check: str, limits: Mapping[str, float], *path: str) -> Iterator[Mistake]:
