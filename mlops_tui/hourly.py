@@ -84,8 +84,10 @@ class Requests:
         use = np.isin(self.slow["series"], of)
         hour, count = self.slow["hour"][use], self.slow["count"][use].astype(np.float64)
         above = self.slow["bucket"][use] > limit
-        return (np.bincount(hour[above], weights=count[above], minlength=self.clock.hours),
-                np.bincount(hour, weights=count, minlength=self.clock.hours))
+        found = [np.zeros(self.clock.hours) for _ in range(2)]
+        np.add.at(found[0], hour[above], count[above])
+        np.add.at(found[1], hour, count)
+        return found[0], found[1]
 
 
 def logged(session: Session, log: PredictionLog, bounds: tuple[datetime, datetime], name: str,
@@ -95,8 +97,8 @@ def logged(session: Session, log: PredictionLog, bounds: tuple[datetime, datetim
     Sums by day are kept in memory under the digests of their files, so that looks day after day read one day each.
     """
     has = log.columns
-    named = Named(log.time, *(column if column in has else "" for column in ("latency_ms", "status", "endpoint")),
-                  version="version" if "version" in has else "")
+    named = Named(log.time, *(column if column in has else "" for column in ("latency_ms", "status", "endpoint",
+                                                                             "version")))
     days = log.within(bounds, session).manifest
     lake, parts = session.data(), _by_day(days)
     wanted = {key: files for key, files in parts.items() if key not in _DAYS}

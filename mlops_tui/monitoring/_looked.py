@@ -65,7 +65,8 @@ def of_subject(session: Session, subject: Subject, declared: Monitor) -> Looked:
         log = needed_log(session, model)
         requests = logged(session, log, bounds, subject.name, subject.name if is_endpoint else "", subject.version)
         if is_endpoint and not requests.series:
-            raise NotFound(f"No request of '{subject.name}' is in {named(model)}.", next=f"Try: mlops-tui traffic {model}")
+            raise NotFound(f"No request of '{subject.name}' is in {named(model)}.",
+                           next=f"Try: mlops-tui traffic {model}")
     promised = _promises.kept(session, log, endpoints, limit)
     if limit is not None and not promised:
         said = "No endpoint declares objectives, so no budget burns."

@@ -1,8 +1,9 @@
 """How traffic is shown: what is odd first, then each endpoint and version, budgets, pictures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from mlops_tui.analysis import latency
 from mlops_tui.analysis.interval import wilson
@@ -79,9 +80,11 @@ def _endpoints(looked: Looked) -> Table:
         for name, p in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
             if (found := latency.quantile(counts, p)) is not None:
                 row |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+        if n == 0 and version:
+            continue
         rows.append((stands.get(endpoint, len(URGENT)), endpoint, -n, row))
     timed, judged = bool(requests.named.latency), bool(requests.named.status)
-    columns = ["endpoint", "version", "requests", Column("an_hour", "an hour", digits=1),
+    columns: list[Column | str] = ["endpoint", "version", "requests", Column("an_hour", "an hour", digits=1),
                *([Column("errors", share=True), Column("callers", "caller's", share=True)] if judged else []),
                *([Column(name, unit="ms", digits=0) for name in ("p50", "p95", "p99")] if timed else [])]
     return Table.of("endpoints", [row for *_, row in sorted(rows, key=lambda each: each[:3])], *columns,
@@ -115,10 +118,10 @@ def _pictures(looked: Looked) -> Iterator[Series]:
                          title=f"{names[0]}: requests that are usual at each hour", x_label="hour", y_label="requests")
 
 
-def _begins(odd: Sequence[int]) -> list[int]:
+def _begins(side: npt.NDArray[np.int8]) -> list[int]:
     """Where hours begin to be odd."""
-    before = np.concatenate([[0], np.asarray(odd)[:-1]])
-    return np.flatnonzero((np.asarray(odd) != 0) & (before == 0)).tolist()
+    odd = (side != 0).astype(np.int8)
+    return [int(each) for each in np.flatnonzero(np.diff(odd, prepend=0) > 0)]
 
 
 def _slowness(looked: Looked, name: str, start: int, end: int) -> Series:
