@@ -246,11 +246,11 @@ def _latencies(requests: Requests, rule: Rule, asked: Asked) -> Iterator[Signal]
             edge = int(latency.bucket(before.value))
             burst = _burst(requests, requests.slower(place, edge), rule, asked)
         if burst is not None and before is not None:
-            at, span, share, usual = burst
+            at, span, share, _ = burst
             then = latency.quantile(requests.latencies(of, at + 1 - span, at + 1), 0.99)
             status = Status.FAIL
             words = (f"p99 of {endpoint} was {then.value if then else 0:,.0f} ms in the {span} h to "
-                     f"{_local(requests, at + 1)}, usually {before.value:,.0f}: {share:.0%} took longer, not {usual:.1%}")
+                     f"{_local(requests, at + 1)}; {before.value:,.0f} ms is usual, and {share:.0%} took longer")
         yield Signal(endpoint, "latency", status, words, p99.value, p99.low, p99.high, limit, "ms", n,
                      at=requests.clock.at(burst[0]) if burst is not None else None)
 

@@ -1,10 +1,6 @@
 """The project's standing and its traffic in the text that Prometheus reads."""
 
-from pathlib import Path
-
-import click
-
-from mlops_tui.capability import TargetPath, look
+from mlops_tui.capability import look
 from mlops_tui.exposition import exposition
 from mlops_tui.monitoring.traffic import traffic
 from mlops_tui.session import Session
@@ -13,19 +9,15 @@ from mlops_tui.view import Facts, Status, Text, View, counted
 
 
 @look(of=traffic)
-@click.option("--save", type=TargetPath(), default=None, help="Write the text to this file, for a textfile collector.")
-def export(session: Session, save: Path | None) -> View:
+def export(session: Session) -> View:
     """Models, monitors, open alerts and logged requests, as `mlops-tui up` answers them at /metrics.
 
     Declare `metrics: {port: 9464}` in mlops.yaml, and a Prometheus server on this machine can ask for them.
 
     \b
     Example: mlops-tui traffic export
-             mlops-tui traffic export --save mlops.prom
     """
     told = families(session)
-    if save is not None:
-        save.write_text(exposition(told), encoding="utf-8")
     samples = sum(len(family.samples) for family in told)
     declared = session.declared().settings.metrics
     at = f"http://{declared.host}:{declared.port}/metrics" if declared is not None else "nowhere: none is declared"
