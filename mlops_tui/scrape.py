@@ -1,11 +1,12 @@
 """GET /metrics while the project is kept going, for a Prometheus server that asks on this machine."""
 
+import sys
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 
 from mlops_tui.daemon import Say, fresh
-from mlops_tui.errors import BadInput
+from mlops_tui.errors import BadInput, Refusal
 from mlops_tui.exposition import CONTENT_TYPE, exposition
 from mlops_tui.session import Session
 from mlops_tui.telemetry import families
@@ -37,7 +38,7 @@ def start(session: Session, say: Say) -> Scraped | None:
     if declared is None:
         return None
     try:
-        server = ThreadingHTTPServer((declared.host, declared.port), _handler(session, say))
+        server = _server(say)((declared.host, declared.port), _handler(session, say))
     except OSError as problem:
         raise BadInput(f"/metrics cannot be answered at {declared.host}:{declared.port}: {problem.strerror}.",
                        where="mlops.yaml, metrics", next="Declare another port.") from problem
@@ -46,6 +47,17 @@ def start(session: Session, say: Say) -> Scraped | None:
     thread.start()
     say(f"metrics: http://{declared.host}:{found.port}/metrics")
     return found
+
+
+def _server(say: Say) -> type[ThreadingHTTPServer]:
+    class Server(ThreadingHTTPServer):
+        """A server that goes on after what it could not answer, and says what that was in the log."""
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            kind, problem, _ = sys.exc_info()
+            say(f"■ metrics: {kind.__name__ if kind else 'error'}: {problem}")
+
+    return Server
 
 
 def _handler(session: Session, say: Say) -> type[BaseHTTPRequestHandler]:
@@ -63,8 +75,8 @@ def _handler(session: Session, say: Say) -> type[BaseHTTPRequestHandler]:
             try:
                 with one_at_a_time:
                     text = exposition(families(fresh(session)))
-            except Exception as problem:  # the end of this surface: a server that dies of one scrape tells nothing more
-                say(f"■ metrics: {type(problem).__name__}: {problem}")
+            except Refusal as problem:  # a declaration that cannot be read, until somebody mends it
+                say(f"■ metrics: {problem}")
                 self._send(500, "The log of mlops-tui up says why.\n")
                 return
             self._send(200, text)
