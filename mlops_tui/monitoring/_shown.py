@@ -26,7 +26,7 @@ def title(looked: Looked) -> str:
     others = sum(each.status is worst.status for each in signals) - 1
     if worst.status in (Status.FAIL, Status.WARN):
         said = worst.said if worst.endpoint in worst.said else f"{worst.endpoint}: {worst.said}"
-        return said + (f", and {others} more" if others else "")
+        return said + (f" (and {others} more)" if others else "")
     if worst.status is Status.UNKNOWN:
         return f"{looked.name}: {worst.said[:1].lower()}{worst.said[1:]}"
     n = int(np.nansum(looked.seen.volume[looked.asked.start:looked.asked.end]))
@@ -84,9 +84,10 @@ def _endpoints(looked: Looked) -> Table:
             continue
         rows.append((stands.get(endpoint, len(URGENT)), endpoint, -n, row))
     timed, judged = bool(requests.named.latency), bool(requests.named.status)
-    columns: list[Column | str] = ["endpoint", "version", "requests", Column("an_hour", "an hour", digits=1),
+    columns: list[Column | str] = ["endpoint", "version", "requests", Column("an_hour", "an hour", digits=1, worth=-3),
                *([Column("errors", share=True), Column("callers", "caller's", share=True)] if judged else []),
-               *([Column(name, unit="ms", digits=0) for name in ("p50", "p95", "p99")] if timed else [])]
+               *([Column(name, unit="ms", digits=0, worth=worth) for name, worth in (("p50", -1), ("p95", -2), ("p99", 0))]
+                 if timed else [])]
     return Table.of("endpoints", [row for *_, row in sorted(rows, key=lambda each: each[:3])], *columns,
                     title=f"Requests of {looked.asked.hours} h")
 
@@ -109,8 +110,9 @@ def _pictures(looked: Looked) -> Iterator[Series]:
                      tuple(low), tuple(high), tuple(finite(each) for each in
                                                     looked.seen.judged.usual.mean[start:end, place].tolist()),
                      ("requests", "usual"), f"{name}: requests by the hour", y_label="requests", marks=marks)
-    if names and requests.named.latency:
-        yield _slowness(looked, names[0], start, end)
+    slow = next((each.endpoint for each in looked.seen.signals if each.name == "latency"), "")
+    if slow and requests.named.latency:
+        yield _slowness(looked, slow, start, end)
     if names:
         week = usual_week(looked.seen.judged, clock, requests.endpoints.index(names[0]))
         if any(each is not None for each in week):

@@ -132,7 +132,8 @@ def _odd(requests: Requests, volume: Floats, found: Judged, rule: Rule, asked: A
         said = f"{endpoint} is silent since {_local(requests, since)}; {usual}"
     else:
         when = _local(requests, worst) if span == 1 else f"the {span} h to {_local(requests, worst + 1)}"
-        said = f"{counted(int(came), 'request')} of {endpoint} in {when}; {low:,.0f} to {high:,.0f} are usual"
+        many = counted(int(came), "request") if came else "No request"
+        said = f"{many} of {endpoint} in {when}; {low:,.0f} to {high:,.0f} are usual"
     return Signal(endpoint, "volume", Status.FAIL, said, came, low, high, low if found.side[worst, place] < 0 else high,
                   "requests", n, float(found.p[worst, place]), requests.clock.at(worst))
 
