@@ -154,7 +154,7 @@ def test_a_model_may_do_without_feature_views() -> None:
     (Monitor, "check: traffic\nsubject: m\nprometheus: {url: 'ftp://h', query: q}\n", "is no address of a server"),
     (Monitor, "check: traffic\nsubject: m\nprometheus: {url: 'http://me:pw@h', query: q}\n", "no address of a server"),
     (Monitor, "check: traffic\nsubject: m\nprometheus: {url: 'http://h', query: q, step: 7m}\n", "Its step is"),
-    (Monitor, "check: drift\nsubject: m\nprometheus: {url: 'http://h', query: q}\n", "drift is not asked of Prometheus"),
+    (Monitor, "check: drift\nsubject: m\nprometheus: {url: 'http://h', query: q}\n", "drift is not asked of"),
     (Monitor, "check: traffic\nsubject: m\nlimits: {error_rate: 2}\n", "A limit on error_rate lies from 0 to 1")])
 def test_what_traffic_cannot_keep_is_refused_where_it_is_written(cls: type, text: str, what: str) -> None:
     with pytest.raises(Unreadable, match=re.escape(what)):

@@ -86,8 +86,8 @@ def _endpoints(looked: Looked) -> Table:
     timed, judged = bool(requests.named.latency), bool(requests.named.status)
     columns: list[Column | str] = ["endpoint", "version", "requests", Column("an_hour", "an hour", digits=1, worth=-3),
                *([Column("errors", share=True), Column("callers", "caller's", share=True)] if judged else []),
-               *([Column(name, unit="ms", digits=0, worth=worth) for name, worth in (("p50", -1), ("p95", -2), ("p99", 0))]
-                 if timed else [])]
+               *([Column("p50", unit="ms", digits=0, worth=-1), Column("p95", unit="ms", digits=0, worth=-2),
+                  Column("p99", unit="ms", digits=0)] if timed else [])]
     return Table.of("endpoints", [row for *_, row in sorted(rows, key=lambda each: each[:3])], *columns,
                     title=f"Requests of {looked.asked.hours} h")
 
