@@ -1,6 +1,6 @@
 """What a model answered, request by request: the dataset `MODEL.predictions`, and which of its columns are there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -88,6 +88,21 @@ def columns_declared(session: Session, model: str) -> LogColumns:
     return LogColumns()
 
 
+def keys_of(session: Session, model: str) -> tuple[str, ...]:
+    """The columns by which rows of the model are known apart from the log; none where nothing says so.
+
+    None where outcomes are those nearest in time: many predictions of one entity are told apart by their ids.
+    """
+    declared = session.declared().model(model)
+    contract = session.declared().datasets.get(declared.label.dataset)
+    if columns_declared(session, model).tolerance is not None or contract is None:
+        return ()
+    if declared.label.dataset in (named(model), labels_of(model)):
+        return ()
+    has = declared.entity or any(item.primaryKey for item in contract.properties)
+    return pointintime.key_columns(declared, contract) if has else ()
+
+
 def log_of(session: Session, model: str) -> PredictionLog | None:
     """The prediction log of a declared model as it is now; None where nothing was logged yet."""
     project = session.declared()
@@ -95,9 +110,8 @@ def log_of(session: Session, model: str) -> PredictionLog | None:
     manifest = session.current(named(model))
     if manifest is None:
         return None
-    labels = project.datasets.get(declared.label.dataset)
-    keys: Sequence[str] = pointintime.key_columns(declared, labels) if labels is not None else declared.entity
-    known = tuple(keys) if keys and all(name in manifest.columns for name in keys) else (ID,)
+    keys = keys_of(session, model)
+    known = keys if keys and all(name in manifest.columns for name in keys) else (ID,)
     return PredictionLog(model, manifest, known, declared.split.time)
 
 

@@ -33,7 +33,7 @@ from mlops_tui.data._logshapes import Reader
 from mlops_tui.datasetkeys import ROLES_OF_LOG, LogColumns
 from mlops_tui.errors import BadInput, NotFound
 from mlops_tui.kinds import Model
-from mlops_tui.predictionlog import ID, LABEL, columns_declared, labels_of, log_of, named, needed_log
+from mlops_tui.predictionlog import ID, LABEL, columns_declared, keys_of, labels_of, log_of, named, needed_log
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.files import form_of, open_file
@@ -83,7 +83,7 @@ def add(session: Session, model: str, files: tuple[Path, ...], maps: tuple[str, 
         reads = _read(cursor, files, reader, folder)
         how, landed, labelled, refused = Mapped({}, ()), Landed(0, 0, 0, 0, 0, None), None, SET_ASIDE.empty_table()
         if any(each.relation for each in reads):
-            keys = _keys(session, name, declared)
+            keys = keys_of(session, name)
             how, by = _normalised(session, cursor, name, reads, given, columns, keys, version)
             refused = _refused(cursor, files)
             outcomes = _outcomes(session, declared, how, by)
@@ -105,14 +105,6 @@ def _read(cursor: duckdb.DuckDBPyConnection, files: Sequence[Path], reader: Read
         said = ", ".join(f"{name} holds {shape}" for shape, name in shapes.items())
         raise BadInput("The files differ in shape.", where=said, next="Add them one after the other.")
     return reads
-
-
-def _keys(session: Session, name: str, declared: Model) -> tuple[str, ...]:
-    """The columns by which the model's rows are known; none where it declares none."""
-    contract = session.declared().datasets.get(declared.label.dataset)
-    has = declared.entity or (contract is not None and any(item.primaryKey for item in contract.properties))
-    own = contract is not None and declared.label.dataset == named(name)
-    return pointintime.key_columns(declared, contract) if has and contract is not None and not own else ()
 
 
 def _normalised(session: Session, cursor: duckdb.DuckDBPyConnection, name: str, reads: Sequence[Read],
@@ -242,7 +234,7 @@ def label(session: Session, model: str, file: Path, maps: tuple[str, ...], known
     cursor, source = session.data().connect(), f"{file.name} {sha256_of(file)[:16]}" if form_of(file) else ""
     opened = open_file(cursor, file, "#outcomes")
     log_ = log_of(session, name)
-    by = log_.key if log_ is not None else _keys(session, name, declared) or (ID,)
+    by = log_.key if log_ is not None else keys_of(session, name) or (ID,)
     how = mapped(list(opened.columns), declared, given, said, by)
     id = how.roles.get("id")
     if id is not None and (log_ is None or log_.has(ID)):
