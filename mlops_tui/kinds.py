@@ -14,7 +14,8 @@ from mlops_tui.limits import METRICS_OF, Range, impossible
 from mlops_tui.rates import Rates
 
 LogicalType = Literal["string", "date", "timestamp", "time", "number", "integer", "boolean", "object", "array"]
-Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog"]
+Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog",
+                "payloads"]
 
 AlertPolicy = alertpolicy.AlertPolicy
 

@@ -14,8 +14,8 @@ from mlops_tui.matured import matured, window
 from mlops_tui.opening import open_project
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.view import View
-from tests.lived import MODEL as TRIP
 from tests.conftest import START
+from tests.lived import MODEL as TRIP
 
 AGO = START - timedelta(hours=30)
 LOG_CONTRACT = """\

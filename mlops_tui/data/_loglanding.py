@@ -149,9 +149,9 @@ def label(session: Session, model: str, keys: Sequence[str], cursor: duckdb.Duck
     for _ in range(TRIES):
         base, log = session.current(name), session.current(named(model))
         before = f"SELECT {by}, label, known_at, 0 AS r FROM {lake.scan(base)} UNION ALL BY NAME" if base else ""
-        cursor.execute(f"CREATE OR REPLACE TEMP TABLE \"#labels\" AS SELECT * EXCLUDE (r) FROM (SELECT * FROM ({before} "
-                       f"SELECT *, 1 AS r FROM ({outcomes})) QUALIFY row_number() OVER (PARTITION BY {by}, known_at "
-                       f"ORDER BY r DESC) = 1) QUALIFY label IS DISTINCT FROM lag(label) OVER (PARTITION BY {by} "
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE \"#labels\" AS SELECT * EXCLUDE (r) FROM (SELECT * FROM "
+                       f"({before} SELECT *, 1 AS r FROM ({outcomes})) QUALIFY row_number() OVER "
+                       f"(PARTITION BY {by}, known_at ORDER BY r DESC) = 1) QUALIFY label IS DISTINCT FROM lag(label) OVER (PARTITION BY {by} "
                        "ORDER BY known_at)")
         counts = _label_counts(cursor, keys, outcomes, base.rows if base is not None else 0,
                                lake.scan(base) if base is not None else "", lake.scan(log) if log is not None and all(

@@ -252,7 +252,8 @@ def label(session: Session, model: str, file: Path, maps: tuple[str, ...], known
     at = moment_of(quote(known_at), opened.columns[known_at], str(session.declared().zone)) \
         if known_at in opened.columns else pointintime.moment(session.now())
     cursor.execute(f"CREATE OR REPLACE TEMP TABLE \"#outcomes read\" AS SELECT {shown}, "
-                   f"{outcome_of(declared, quote(outcome))} AS label, {at} AS known_at, {opened.row} AS r FROM {opened.relation}")
+                   f"{outcome_of(declared, quote(outcome))} AS label, {at} AS known_at, {opened.row} AS r "
+                   f"FROM {opened.relation}")
     good = " AND ".join(f"{quote(each)} IS NOT NULL" for each in (*by, LABEL, "known_at"))
     asked = (f'SELECT * EXCLUDE (r) FROM "#outcomes read" WHERE {good} QUALIFY row_number() OVER (PARTITION BY '
              f"{', '.join(map(quote, by))}, known_at ORDER BY r DESC) = 1")
