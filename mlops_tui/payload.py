@@ -73,7 +73,8 @@ def _expected(item: Property) -> Expected:
         except re.error as problem:
             raise BadInput(f"The pattern of {item.name} is none: {problem}.", next="Change the contract.") from problem
     required = item.required or item.primaryKey or never_null
-    return Expected(item.name, item.logicalType, required, low, high, above, below, values, shortest=given.minLength, longest=given.maxLength, pattern=given.pattern)
+    return Expected(item.name, item.logicalType, required, low, high, above, below, values, given.minLength,
+                    given.maxLength, given.pattern)
 
 
 def check(row: Any, features: Iterable[Expected], policy: Payloads | None = None, *,

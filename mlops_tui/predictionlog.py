@@ -9,6 +9,7 @@ from mlops_tui.datasetkeys import LogColumns
 from mlops_tui.errors import NotFound
 from mlops_tui.session import Session
 from store.lake import Manifest
+from store.secret import secret
 
 ID, LABEL = "prediction_id", "label"
 OPTIONAL: Mapping[str, str] = {  # by its name in the log: what a person calls it
@@ -86,6 +87,19 @@ def columns_declared(session: Session, model: str) -> LogColumns:
         if item.property == "predictionLog":
             return declare.part(LogColumns, project.path_of("dataset", name), "customProperties", place, "value")
     return LogColumns()
+
+
+def classes_of(session: Session, model: str) -> dict[str, str]:
+    """The data class of each column: as the log's own contract classifies it, else as any contract does."""
+    datasets = session.declared().datasets
+    own = [datasets[named(model)]] if named(model) in datasets else []
+    return {item.name: item.classification for contract in (*datasets.values(), *own) for item in contract.properties
+            if item.classification}
+
+
+def key_of_people(session: Session) -> bytes:
+    """The secret by which this project hashes what is personal."""
+    return secret(session.declared().root / ".mlops" / "keys", "people.key")
 
 
 def keys_of(session: Session, model: str) -> tuple[str, ...]:

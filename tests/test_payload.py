@@ -57,7 +57,7 @@ def test_what_the_policy_says_is_done() -> None:
     assert check(bad, FEATURES, Payloads(policy="reject", rules={"range": "flag"})).verdict == "flag"
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=120, deadline=None)
 @given(JSON | st.dictionaries(NAMES, JSON), POLICY, st.dictionaries(st.sampled_from(PAYLOAD_RULES), POLICY),
        st.dictionaries(st.sampled_from(sorted(DEFAULTS)), st.none() | JSON), st.booleans())
 def test_no_json_is_an_error_and_what_is_repaired_passes(row: Any, policy: Any, by_rule: Any, defaults: Any,
@@ -72,7 +72,7 @@ def test_no_json_is_an_error_and_what_is_repaired_passes(row: Any, policy: Any, 
         assert found.verdict in ("pass", "repair")
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=12, deadline=None)
 @given(st.lists(st.tuples(st.none() | st.integers(-3, 12), st.none() | st.floats(-1, 2),
                           st.none() | st.sampled_from(["JFK", "EWR", ""]),
                           st.none() | st.text("abA", max_size=7)), min_size=1, max_size=30))

@@ -151,8 +151,8 @@ def label(session: Session, model: str, keys: Sequence[str], cursor: duckdb.Duck
         before = f"SELECT {by}, label, known_at, 0 AS r FROM {lake.scan(base)} UNION ALL BY NAME" if base else ""
         cursor.execute(f"CREATE OR REPLACE TEMP TABLE \"#labels\" AS SELECT * EXCLUDE (r) FROM (SELECT * FROM "
                        f"({before} SELECT *, 1 AS r FROM ({outcomes})) QUALIFY row_number() OVER "
-                       f"(PARTITION BY {by}, known_at ORDER BY r DESC) = 1) QUALIFY label IS DISTINCT FROM lag(label) OVER (PARTITION BY {by} "
-                       "ORDER BY known_at)")
+                       f"(PARTITION BY {by}, known_at ORDER BY r DESC) = 1) QUALIFY label IS DISTINCT FROM lag(label) "
+                       f"OVER (PARTITION BY {by} ORDER BY known_at)")
         counts = _label_counts(cursor, keys, outcomes, base.rows if base is not None else 0,
                                lake.scan(base) if base is not None else "", lake.scan(log) if log is not None and all(
                                    each in log.columns for each in keys) else "")

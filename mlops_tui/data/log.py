@@ -1,7 +1,7 @@
 """What a model answered, request by request: taken from its server's files, with the outcomes that come later."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from mlops_tui.data._logrows import (
     WHY,
     Mapped,
     Wanted,
+    hide,
     mapped,
     moment_of,
     name_rows,
@@ -33,7 +34,19 @@ from mlops_tui.data._logshapes import Reader
 from mlops_tui.datasetkeys import ROLES_OF_LOG, LogColumns
 from mlops_tui.errors import BadInput, NotFound
 from mlops_tui.kinds import Model
-from mlops_tui.predictionlog import ID, LABEL, columns_declared, keys_of, labels_of, log_of, named, needed_log
+from mlops_tui.predictionlog import (
+    ID,
+    LABEL,
+    classes_of,
+    columns_declared,
+    key_of_people,
+    keys_of,
+    labels_of,
+    log_of,
+    named,
+    needed_log,
+)
+from mlops_tui.redaction import PERSONAL, SECRET, masked
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.files import form_of, open_file
@@ -89,7 +102,7 @@ def add(session: Session, model: str, files: tuple[Path, ...], maps: tuple[str, 
             outcomes = _outcomes(session, declared, how, by)
             labelled = add_labels(session, name, by, cursor, outcomes, sources) if outcomes else None
             landed = land(session, name, by, declared.split.time, cursor, sources)
-    bad = pa.concat_tables([_unread(reader, files), refused])
+    bad = pa.concat_tables([_unread(reader, files, _may_be_kept(session, name)), refused])
     set_aside(session, name, bad, sources)
     return _added(name, reads, how, landed, bad, labelled)
 
@@ -128,6 +141,9 @@ def _normalised(session: Session, cursor: duckdb.DuckDBPyConnection, name: str, 
                     pointintime.moment(session.now() + AHEAD), version)
     normalised(cursor, relation, kinds, how, wanted)
     known = bool(keys) and set(keys) <= {*how.features, declared.split.time}
+    classes = {each: classes_of(session, name).get(each, "").lower() for each in (*how.features, "caller")
+               if each not in keys}
+    hide(cursor, classes, key_of_people(session) if set(classes.values()) & set(PERSONAL) else b"")
     if "id" not in how.roles and not known:
         name_rows(cursor)
     return how, keys if known and "id" not in how.roles else (ID,)
@@ -156,14 +172,22 @@ def _refused(cursor: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> pa.Tab
         f"SELECT f.name AS _file, CAST({LINE} AS BIGINT) AS _row, [regexp_replace({WHY}, '''.*''', '…')] AS _rules, "
         f"{WHY} AS reason, CAST(to_json(t) AS VARCHAR) AS text, '' AS {KEY} FROM (SELECT * FROM {TABLE} WHERE {WHY} IS "
         f"NOT NULL) t JOIN \"names of files\" f ON f.n = t.{FILE}").to_arrow_table()
-    return found.cast(SET_ASIDE)
+    rows = [{**row, "reason": masked(row["reason"]), "text": masked(row["text"])} for row in found.to_pylist()]
+    return pa.Table.from_pylist(rows, schema=SET_ASIDE)
 
 
-def _unread(reader: Reader, files: Sequence[Path]) -> pa.Table:
+def _may_be_kept(session: Session, name: str) -> Callable[[str], str]:
+    """What is kept of a line that nobody could read: nothing where fields of the log are classified."""
+    secret = set(map(str.lower, classes_of(session, name).values())) & {*PERSONAL, *SECRET}
+    return (lambda _: "") if secret else masked
+
+
+def _unread(reader: Reader, files: Sequence[Path], kept: Callable[[str], str]) -> pa.Table:
     """The lines that could not be read."""
     return pa.Table.from_pylist([
         {"_file": files[each.file].name, "_row": each.line, "_rules": [re.sub(r"'.*'|\d+", "…", each.reason)],
-         "reason": each.reason, "text": each.text, KEY: ""} for each in reader.aside], schema=SET_ASIDE)
+         "reason": kept(each.reason) or "…", "text": kept(each.text), KEY: ""} for each in reader.aside],
+        schema=SET_ASIDE)
 
 
 def _outcomes(session: Session, declared: Model, how: Mapped, by: Sequence[str]) -> str:
