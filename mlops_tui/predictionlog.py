@@ -15,6 +15,9 @@ ID, LABEL = "prediction_id", "label"
 OPTIONAL: Mapping[str, str] = {  # by its name in the log: what a person calls it
     ID: "an id of each prediction", "latency_ms": "how long each answer took", "status": "how each request ended",
     "caller": "who asked", "endpoint": "where it was asked"}
+# the column of the log by role
+CALLED = {"id": ID, "output": "score", "answer": "answer", "version": "version", "latency": "latency_ms",
+          "status": "status", "caller": "caller", "endpoint": "endpoint", "label": LABEL}
 OWN = ("day", "version", "score", "answer", LABEL, *OPTIONAL)
 
 

@@ -9,7 +9,7 @@ import pyarrow as pa
 from mlops_tui.datasetkeys import ROLES_OF_LOG
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Model
-from mlops_tui.predictionlog import ID, LABEL, OWN
+from mlops_tui.predictionlog import CALLED, ID, LABEL, OWN
 from mlops_tui.redaction import PERSONAL, SECRET, keyed
 from store.quoting import literal, quote
 
@@ -25,8 +25,6 @@ NAMES: Mapping[str, tuple[str, ...]] = {  # by role: what servers and people cal
     "caller": ("caller", "client", "client_id", "requester"),
     "endpoint": ("endpoint", "endpoint_name", "route"),
     "label": (LABEL, "outcome", "ground_truth", "actual")}
-CALLED = {"id": ID, "output": "score", "answer": "answer", "version": "version", "latency": "latency_ms",
-          "status": "status", "caller": "caller", "endpoint": "endpoint", "label": LABEL}
 TABLE, FILE, LINE, WHY = quote("#log"), quote("#file"), quote("#line"), quote("#why")
 OLDEST = "TIMESTAMPTZ '1990-01-01 00:00:00+00'"
 

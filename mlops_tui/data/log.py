@@ -16,7 +16,6 @@ from mlops_tui.data._loglanding import SET_ASIDE, Labelled, Landed, land, set_as
 from mlops_tui.data._loglanding import label as add_labels
 from mlops_tui.data._logread import Read, read_log
 from mlops_tui.data._logrows import (
-    CALLED,
     FILE,
     LINE,
     TABLE,
@@ -35,6 +34,7 @@ from mlops_tui.datasetkeys import ROLES_OF_LOG, LogColumns
 from mlops_tui.errors import BadInput, NotFound
 from mlops_tui.kinds import Model
 from mlops_tui.predictionlog import (
+    CALLED,
     ID,
     LABEL,
     classes_of,

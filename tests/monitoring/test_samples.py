@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from mlops_tui.commands import perform
@@ -57,7 +58,6 @@ def fill(session: Session, tmp_path: Path, rows: int = 400) -> None:
 
 def on_disk(folder: Path) -> dict[str, list[bytes]]:
     """What is found in the clear, by file; Parquet files are unpacked as JSON first."""
-    import duckdb
     found = {}
     for path in folder.rglob("*"):
         if path.is_file():
