@@ -16,7 +16,7 @@ from mlops_tui.retraining import Retraining
 
 LogicalType = Literal["string", "date", "timestamp", "time", "number", "integer", "boolean", "object", "array"]
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog",
-                "traffic", "triggers"]
+                "traffic", "triggers", "payloads"]
 
 AlertPolicy = alertpolicy.AlertPolicy
 

@@ -57,7 +57,8 @@ LIMITS: Mapping[str, Mapping[str, Range]] = {
     "ingest": {"bad_share": _SHARE},
     "validate": {"bad_share": _SHARE},
     "traffic": {"false_alarms": _ABOVE, "error_rate": _SHARE, "p99_ms": _ABOVE, "burn": _ABOVE},
-    "triggers": {}}
+    "triggers": {},
+    "payloads": {"bad_share": _SHARE}}
 
 
 def impossible(check: str, limits: Mapping[str, float], *path: str) -> Iterator[Mistake]:
