@@ -5,9 +5,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mlops_tui import alertstate
 from mlops_tui.errors import NotFound, nearest
 from store.facts import (
-    AlertEvent,
     Approval,
     Finding,
     IncidentEvent,
@@ -23,6 +23,9 @@ from store.facts import (
 
 if TYPE_CHECKING:
     from store.ledger import Entry
+
+Alert = alertstate.Alert
+alerts = alertstate.alerts
 
 
 def next_id(prefix: str, taken: Iterable[str]) -> str:
@@ -146,81 +149,6 @@ def latest_finding(entries: "Sequence[Entry]", check: str, subject: str) -> "Ent
     return found[-1] if found else None
 
 
-# -- alerts -----------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Alert:
-    """One group of findings that woke somebody; `firing`, `acked`, `recovered` or `resolved`, and perhaps silent."""
-
-    id: str
-    monitor: str
-    about: str
-    check: str
-    severity: str
-    title: str
-    runbook: str
-    route: str
-    opened_at: datetime
-    updated_at: datetime
-    state: str = "firing"
-    finding: int | None = None
-    owner: str = ""
-    fired: int = 1
-    until: str = ""
-    real: bool | None = None
-    note: str = ""
-    acked_at: datetime | None = None
-    flapping: bool = False
-
-    @property
-    def open(self) -> bool:
-        return self.state != "resolved"
-
-    def silent(self, now: datetime) -> bool:
-        """Whether it is silenced at that time; a silence outlives the next firing."""
-        return self.open and bool(self.until) and now < datetime.fromisoformat(self.until)
-
-    def standing(self, now: datetime) -> str:
-        """Its state in one word, `silenced` included."""
-        return "silenced" if self.silent(now) else self.state
-
-
-_ALERT_STATE = {"fired": "firing", "refired": "firing", "acked": "acked", "recovered": "recovered",
-                "resolved": "resolved"}
-
-
-def alerts(entries: "Sequence[Entry]") -> dict[str, Alert]:
-    """Every alert by id, oldest first. A silence is the monitor's: what it fires meanwhile is silent too."""
-    found: dict[str, Alert] = {}
-    silences: dict[str, str] = {}
-    for entry in entries:
-        fact = entry.fact
-        if not isinstance(fact, AlertEvent):
-            continue
-        if fact.event == "fired":
-            found[fact.subject] = Alert(fact.subject, fact.monitor, fact.about, fact.check, fact.severity, fact.title,
-                                        fact.runbook, fact.route, entry.recorded_at, entry.recorded_at,
-                                        finding=fact.finding, until=silences.get(fact.monitor, ""))
-        elif fact.subject in found:
-            found[fact.subject] = _alert_after(found[fact.subject], fact, entry)
-        if fact.event == "silenced" and fact.subject in found:
-            silences[found[fact.subject].monitor] = fact.until
-    return found
-
-
-def _alert_after(alert: Alert, fact: AlertEvent, entry: "Entry") -> Alert:
-    changed = replace(alert, updated_at=entry.recorded_at, state=_ALERT_STATE.get(fact.event, alert.state),
-                      finding=fact.finding or alert.finding, note=fact.note or alert.note)
-    if fact.event in ("acked", "assigned"):
-        changed = replace(changed, owner=fact.who or entry.actor)
-    if fact.event == "acked":
-        changed = replace(changed, acked_at=alert.acked_at or entry.recorded_at)
-    if fact.event == "refired":
-        changed = replace(changed, fired=alert.fired + 1, title=fact.title or alert.title)
-    return replace(changed, until=fact.until or alert.until, real=fact.real if fact.real is not None else alert.real)
-
-
 # -- incidents --------------------------------------------------------------------------------------------------
 
 
@@ -239,6 +167,7 @@ class Incident:
     roles: Mapping[str, str] = field(default_factory=dict)
     resolved_at: datetime | None = None
     timeline: "tuple[Entry, ...]" = ()
+    by_alert: bool = False
 
     @property
     def open(self) -> bool:
@@ -259,7 +188,8 @@ def incidents(entries: "Sequence[Entry]") -> dict[str, Incident]:
             continue
         if fact.event == "opened":
             found[fact.subject] = Incident(fact.subject, fact.title, fact.about, fact.severity, entry.recorded_at,
-                                           fact.window, alerts=(fact.alert,) if fact.alert else (), timeline=(entry,))
+                                           fact.window, alerts=(fact.alert,) if fact.alert else (), timeline=(entry,),
+                                           by_alert=bool(fact.alert))
         elif fact.subject in found:
             found[fact.subject] = _incident_after(found[fact.subject], fact, entry)
     return found

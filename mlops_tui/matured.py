@@ -12,16 +12,19 @@ import pyarrow as pa
 
 from mlops_tui import folds, pointintime
 from mlops_tui.analysis.answers import Answers, Task
-from mlops_tui.errors import BadInput, NotFound
+from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Model
 from mlops_tui.moments import moment
 from mlops_tui.predicting import predicted, version_of
+from mlops_tui.predictionlog import needed_log
 from mlops_tui.session import Session
-from store.lake import Lake, Manifest
+from store.columns import NULL
+from store.lake import Lake
 from store.quoting import quote
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -74,13 +77,15 @@ class Arrivals:
     rows: Mapping[str, Any]
     data: tuple[str, ...]
 
-    def waits(self, now: datetime) -> npt.NDArray[np.bool_]:
+    def waits(self, now: datetime) -> Bools:
         """The predictions whose outcome is not known at that moment and may still come, (n,)."""
-        return (self.known > micros(now)) & ~self.given_up(now)
+        late: Bools = self.known > micros(now)
+        return late & ~self.given_up(now)
 
-    def given_up(self, now: datetime) -> npt.NDArray[np.bool_]:
+    def given_up(self, now: datetime) -> Bools:
         """Those that have no outcome, and that are old enough for it never to come, (n,)."""
-        return (self.known == NEVER) & (self.at <= micros(now - PATIENCE))
+        never: Bools = self.known == NEVER
+        return never & (self.at <= micros(now - PATIENCE))
 
     def of(self, version: str) -> "Arrivals":
         """The predictions of one version."""
@@ -119,26 +124,30 @@ def micros(moment: datetime) -> int:
 
 
 def arrivals(session: Session, name: str, bounds: tuple[datetime, datetime],
-             scored: pa.Table | None = None) -> Arrivals:
+             scored: pa.Table | None = None, beside: Sequence[str] = ()) -> Arrivals:
     """The predictions of model `name` with a time in `bounds`, joined to the outcomes that the newest snapshot has.
 
     An outcome counts as known `label.delay` after `label.known_at` (or after the row's own time where that is not
     declared); a row whose outcome is null two days after its own time will never get one. `scored` stands in for the
-    prediction log (another version's scores of the same rows). NotFound where nothing was predicted yet.
+    prediction log (another version's scores of the same rows); `beside` are columns of the label's dataset to have in
+    `rows` as texts. NotFound where nothing was predicted yet.
     """
     project, lake = session.declared(), session.data()
     model = project.model(name)
     contract = project.dataset(model.label.dataset)
-    days = _days(bounds, session)
     labels = session.snapshot(model.label.dataset)
     if "day" in contract.partition_by:
-        labels = labels.within(day=days)
-    log = _predictions(session, name, days) if scored is None else None
-    named = list(log.columns) if log is not None else scored.column_names if scored is not None else []
-    given = [each for each in named if each.startswith("answer")]
-    query = _query(model, pointintime.key_columns(model, contract), (lake.scan(labels), labels.columns), given)
+        labels = labels.within(day=_days(bounds, session))
+    log = needed_log(session, name).within(bounds, session) if scored is None else None
     if log is not None:
-        return _arrived(model, _logged(lake, lake.scan(log), query, bounds), (log.id, labels.id))
+        key = log.key
+        if not set(key) <= set(labels.columns):
+            raise BadInput(f"The prediction log of {name} is known by {', '.join(key)}, which its outcomes have not.",
+                           where=model.label.dataset, next=f"Give the outcomes the {key[0]} of their prediction.")
+        query = _query(model, key, (lake.scan(labels), labels.columns), log.answers, beside)
+        return _arrived(model, _logged(lake, lake.scan(log.manifest), query, bounds), (log.manifest.id, labels.id))
+    given = [each for each in (scored.column_names if scored is not None else ()) if each.startswith("answer")]
+    query = _query(model, pointintime.key_columns(model, contract), (lake.scan(labels), labels.columns), given, beside)
     connection = lake.connect()
     connection.register("scored", scored)
     return _arrived(model, connection.execute(query, bounds).fetchnumpy(), (labels.id,))
@@ -186,20 +195,15 @@ def serving(session: Session, name: str) -> str:
     return folds.model_state(session.ledger.entries("promotion"), name).champion
 
 
-def _predictions(session: Session, name: str, days: tuple[str, str]) -> Manifest:
-    log = session.current(f"{name}.predictions")
-    if log is None:
-        raise NotFound(f"'{name}' has predicted nothing yet.", next=f"Try: mlops-tui score {name} --day DAY")
-    return log.within(day=days)
-
-
-def _query(model: Model, key: Sequence[str], labels: tuple[str, Mapping[str, str]], given: Sequence[str]) -> str:
+def _query(model: Model, key: Sequence[str], labels: tuple[str, Mapping[str, str]], given: Sequence[str],
+           beside: Sequence[str] = ()) -> str:
     time, (scan, columns) = f"p.{quote(model.split.time)}", labels
     same = " AND ".join(f"p.{quote(column)} = l.{quote(column)}" for column in key)
     known = f"l.{quote(model.label.known_at or model.split.time)} + {pointintime.interval(model.label.delay)}"
     order = ", ".join([time, *(f"p.{quote(column)}" for column in key)])
     label = pointintime.outcome(f"l.{quote(model.label.column)}", columns.get(model.label.column, ""), model.task)
     more = [f"p.{quote(column)}" for column in given]
+    more += [f"coalesce(CAST(l.{quote(column)} AS VARCHAR), '{NULL}') AS {quote(BESIDE + column)}" for column in beside]
     more += [f"CAST(l.{quote(model.weight)} AS DOUBLE) AS {quote(WEIGHT)}"] if model.weight else []
     return (f"SELECT {', '.join([f'{label} AS label', 'p.score, p.day, p.version', *more])}, "
             f"epoch_us(CAST({known} AS TIMESTAMPTZ)) AS {_KNOWN}, epoch_us(CAST({time} AS TIMESTAMPTZ)) AS {_AT} "
@@ -243,7 +247,7 @@ def _answers(model: Model, rows: Mapping[str, Any], day: npt.NDArray[np.str_]) -
 
 
 LABELS = {Task.BINARY: np.int8, Task.MULTICLASS: np.str_, Task.REGRESSION: np.float64}
-WEIGHT = "row weight"
+WEIGHT, BESIDE = "row weight", "beside "
 PATIENCE = timedelta(days=2)  # a row without an outcome for that long will not get one
 NEVER = np.iinfo(np.int64).max
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

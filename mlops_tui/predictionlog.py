@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from mlops_tui import pointintime
+from mlops_tui import declare, pointintime
+from mlops_tui.datasetkeys import LogColumns
 from mlops_tui.errors import NotFound
 from mlops_tui.session import Session
 from store.lake import Manifest
@@ -71,6 +72,20 @@ class PredictionLog:
 def named(model: str) -> str:
     """The dataset that is the model's prediction log."""
     return f"{model}.predictions"
+
+
+def labels_of(model: str) -> str:
+    """The dataset of outcomes that came by themselves: key, `label`, `known_at`; the last of a prediction counts."""
+    return f"{model}.labels"
+
+
+def columns_declared(session: Session, model: str) -> LogColumns:
+    """What the contract of the log says that its server calls the columns; nothing where it says nothing."""
+    project, name = session.declared(), named(model)
+    for place, item in enumerate(project.datasets[name].customProperties if name in project.datasets else ()):
+        if item.property == "predictionLog":
+            return declare.part(LogColumns, project.path_of("dataset", name), "customProperties", place, "value")
+    return LogColumns()
 
 
 def log_of(session: Session, model: str) -> PredictionLog | None:

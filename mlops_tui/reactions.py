@@ -1,14 +1,15 @@
 """What follows from findings: which alerts fire, fire again, flap, recover. Pure; somebody else appends it."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from mlops_tui import folds
-from mlops_tui.kinds import AlertPolicy, Monitor
-from store.facts import AlertEvent, Finding
+from mlops_tui import alertstate, folds, muting, paging
+from mlops_tui.alertpolicy import AlertPolicy
+from mlops_tui.kinds import Monitor
+from store.facts import AlertEvent, Backtested, Finding
 
 if TYPE_CHECKING:
     from store.ledger import Entry
@@ -103,66 +104,132 @@ class Rule:
         return "refired" if self._failing else "recovered"
 
 
-def react(monitors: Mapping[str, Monitor], entries: "Sequence[Entry]", since: int, now: datetime) -> list[AlertEvent]:
-    """The alert events that follow from findings newer than entry number `since`; asked twice, they follow once."""
-    told = [entry for entry in entries if entry.kind in (AlertEvent.kind, Finding.kind)]
-    fresh = [entry.fact for entry in told if entry.seq > since and isinstance(entry.fact, Finding)]
-    names = dict.fromkeys(fact.monitor for fact in fresh if fact.monitor in monitors)
-    steps: list[AlertEvent] = []
-    events = [entry for entry in told if entry.kind == AlertEvent.kind]
-    known = folds.alerts(events)
-    for name in names:
-        policy = monitors[name].alert
-        if policy is not None:
-            fired = [*known, *(step.subject for step in steps)]
-            mine = [alert for alert in known.values() if alert.monitor == name]
-            findings = folds.findings_of(told, monitor=name)
-            steps += _follow(policy, mine, events, findings, _Turn(name, folds.next_id("AL", fired), since, now))
-    return steps
+def nothing(_: str) -> Collection[str]:
+    """Nothing is known of it."""
+    return ()
+
+
+def unknown(_: str) -> str:
+    """It is not known."""
+    return ""
 
 
 @dataclass(frozen=True)
-class _Turn:
+class Around:
+    """What the project says around its monitors: which datasets something is made from, whose it is, and the
+    fingerprint of a monitor's declaration."""
+
+    feeds: Callable[[str], Collection[str]] = nothing
+    owner: Callable[[str], str] = unknown
+    declaration: Callable[[str], str] = unknown
+
+
+def react(monitors: Mapping[str, Monitor], entries: "Iterable[Entry]", since: int, now: datetime,
+          around: Around = Around()) -> list[AlertEvent]:
+    """The alert events that follow from what is newer than entry number `since`; asked twice, they follow once.
+
+    First what each monitor's findings say by its rule, then which of the alerts wait behind another one's.
+    """
+    told = _Told(entries, since)
+    if not told.fresh:
+        return []
+    known, steps = dict(told.alerts), list[AlertEvent]()
+    for name in told.fresh:
+        if name in monitors and (policy := monitors[name].alert) is not None:
+            follow = _Following(name, policy, told, around, folds.next_id("AL", known))
+            for step in follow.steps():
+                steps.append(step)
+                known[step.subject] = alertstate.after(known[step.subject], step, now) if step.subject in known \
+                    else alertstate.fired(step, now)
+    policies = {name: each.alert for name, each in monitors.items() if each.alert is not None}
+    return [*steps, *muting.mutes(known, policies, around.feeds, told.last_judged, now)]
+
+
+class _Told:
+    """What the history says of findings and alerts, gone through once."""
+
+    def __init__(self, entries: "Iterable[Entry]", since: int) -> None:
+        self.since = since
+        self.fresh: dict[str, None] = {}  # the monitors whose findings are new; "" where an alert was changed
+        self.findings: dict[str, list[Entry]] = {}
+        self.closed: dict[str, int] = {}  # up to which entry a person closed what a monitor found
+        self.handled: dict[str, int] = {}  # and up to which it was reacted to
+        events: list[Entry] = []
+        tested: list[Entry] = []
+        for entry in entries:
+            if isinstance(entry.fact, Finding):
+                self.findings.setdefault(entry.fact.monitor, []).append(entry)
+                self.fresh |= {entry.fact.monitor: None} if entry.seq > since else {}
+            elif entry.kind == AlertEvent.kind:
+                events.append(entry)
+                self.fresh |= {"": None} if entry.seq > since else {}
+            elif entry.kind == Backtested.kind:
+                tested.append(entry)
+        self.backtests, self.alerts = paging.backtests(tested), alertstate.alerts(events)
+        self.newest: dict[str, folds.Alert] = {each.monitor: each for each in self.alerts.values()}
+        self._mark(events)
+
+    def _mark(self, events: "Iterable[Entry]") -> None:
+        for entry in events:
+            mine = self.alerts.get(entry.subject)
+            if mine is not None and isinstance(entry.fact, AlertEvent):
+                if entry.fact.event == "resolved":
+                    self.closed[mine.monitor] = entry.seq
+                self.handled[mine.monitor] = max(self.handled.get(mine.monitor, 0), entry.fact.finding or 0)
+
+    def last_judged(self, monitor: str) -> "tuple[datetime, str] | None":
+        """When a monitor last found something that could be judged, and what."""
+        return next(((entry.recorded_at, entry.fact.status) for entry in reversed(self.findings.get(monitor, ()))
+                     if isinstance(entry.fact, Finding) and entry.fact.status in JUDGED), None)
+
+
+@dataclass(frozen=True)
+class _Following:
+    """One monitor, its rule and its findings. What people closed is closed: counting begins anew after it."""
+
     monitor: str
+    policy: AlertPolicy
+    told: _Told
+    around: Around
     number: str
-    since: int
-    now: datetime
 
-
-def _follow(policy: AlertPolicy, mine: "Sequence[folds.Alert]", events: "Sequence[Entry]",
-            findings: "Sequence[Entry]", turn: _Turn) -> list[AlertEvent]:
-    """Walk one monitor's fresh findings in order. What people closed is closed: counting begins anew after it."""
-    alert = mine[-1] if mine and mine[-1].open else None
-    closed, handled = _marks(events, {each.id for each in mine})
-    rule, steps = Rule(policy), list[AlertEvent]()
-    for entry in findings:
-        if entry.seq <= closed or not isinstance(entry.fact, Finding):
-            continue
+    def steps(self) -> "Iterator[AlertEvent]":
+        newest = self.told.newest.get(self.monitor)
+        alert = newest if newest is not None and newest.open else None
         held = Held() if alert is None else Held(True, alert.state in ("firing", "acked"), alert.flapping)
-        event = rule.next(held, entry.recorded_at, entry.fact.status)
-        if event and entry.seq > max(turn.since, handled):
-            steps.append(_event(policy, alert, event, entry.seq, entry.fact, turn.number))
-            alert = _after(alert, steps[-1], turn.now)
-    return steps
+        name, rule = self.number if alert is None else alert.id, Rule(self.policy)
+        closed = self.told.closed.get(self.monitor, 0)
+        from_here = max(self.told.since, self.told.handled.get(self.monitor, 0))
+        for entry in self.told.findings.get(self.monitor, ()):
+            if entry.seq <= closed or not isinstance(entry.fact, Finding):
+                continue
+            event = rule.next(held, entry.recorded_at, entry.fact.status)
+            if event and entry.seq > from_here:
+                yield self._event(name, event, entry.seq, entry.fact, first=not held.known)
+                held = held.after(event)
 
+    def _event(self, name: str, event: str, seq: int, fact: Finding, *, first: bool) -> AlertEvent:
+        if event == "recovered":
+            return AlertEvent(subject=name, event=event, finding=seq)
+        loss = fact.detail.get("loss_a_day")
+        said = AlertEvent(subject=name, event=event, title=fact.title, finding=seq,
+                          loss=loss if isinstance(loss, Mapping) else {}, **self._allowed())
+        return said if not first else replace(
+            said, monitor=fact.monitor, about=fact.subject, check=fact.check, runbook=self.policy.runbook,
+            route=self.policy.route or self.around.owner(fact.subject), group=self._group(fact))
 
-def _marks(events: "Sequence[Entry]", mine: set[str]) -> tuple[int, int]:
-    """Up to which entry a monitor's findings are closed by a person, and up to which they were reacted to."""
-    closed = handled = 0
-    for entry in events:
-        if isinstance(entry.fact, AlertEvent) and entry.subject in mine:
-            closed = entry.seq if entry.fact.event == "resolved" else closed
-            handled = max(handled, entry.fact.finding or 0)
-    return closed, handled
+    def _allowed(self) -> dict[str, Any]:
+        """Its severity, whether it pages, and why not more: only what was back-tested as it is may wake people."""
+        policy = self.policy
+        if not paging.asks(policy):
+            return {"severity": policy.severity}
+        missing = paging.lacks(policy, self.told.backtests.get(self.monitor), self.around.declaration(self.monitor))
+        severity = paging.MOST if missing and policy.severity == "critical" else policy.severity
+        return {"severity": severity, "page": policy.page and not missing, "note": paging.lowered(policy, missing)}
 
-
-def _event(policy: AlertPolicy, alert: "folds.Alert | None", event: str, seq: int, fact: Finding,
-           number: str) -> AlertEvent:
-    if alert is None:
-        return AlertEvent(subject=number, event=event, monitor=fact.monitor, about=fact.subject, check=fact.check,
-                          severity=policy.severity, title=fact.title, runbook=policy.runbook, route=policy.route,
-                          finding=seq)
-    return AlertEvent(subject=alert.id, event=event, title="" if event == "recovered" else fact.title, finding=seq)
+    def _group(self, fact: Finding) -> str:
+        return {"subject": "", "monitor": f"monitor {self.monitor}", "check": f"check {fact.check}",
+                "project": "project"}[self.policy.group]
 
 
 def until_calm(policy: AlertPolicy, monitor: str, entries: "Sequence[Entry]") -> int:
@@ -175,12 +242,3 @@ def until_calm(policy: AlertPolicy, monitor: str, entries: "Sequence[Entry]") ->
 
 def _status(entry: "Entry") -> str:
     return entry.fact.status if isinstance(entry.fact, Finding) else ""
-
-
-def _after(alert: "folds.Alert | None", step: AlertEvent, now: datetime) -> "folds.Alert":
-    """The alert as it stands once the step is taken."""
-    if alert is None:
-        return folds.Alert(step.subject, step.monitor, step.about, step.check, step.severity, step.title, step.runbook,
-                           step.route, now, now)
-    return replace(alert, state="recovered" if step.event == "recovered" else "firing",
-                   flapping=step.event == "flapping")

@@ -9,11 +9,11 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from mlops_tui import folds, reactions
+from mlops_tui import folds, reactions, upstream
 from mlops_tui.errors import NotDeclared, NotFound
 from mlops_tui.project import Project, Subject
 from mlops_tui.roles import ROLES, Actor
-from store.facts import Collected, Command, Fact, Finding, Snapshot
+from store.facts import AlertEvent, Collected, Command, Fact, Finding, Snapshot
 
 if TYPE_CHECKING:
     from mlops_tui.capability import Call
@@ -263,18 +263,23 @@ class Session:
                                    status=status, source=self.actor.source, reason=reason or "", error=error))
 
     def react(self, since: int = 0) -> None:
-        """Append what follows from findings nobody reacted to yet, whoever left them: alerts fire, repeat, recover."""
+        """Append what follows from what nobody reacted to yet: alerts fire, wait behind others, fire again, recover."""
         if self.project is None or self.read_only or not self.ledger.recording:
             return
         marks: dict[str, int] = getattr(self.ledger, "marks", {})  # how far this process has looked
-        start = max(since, marks.get("reacted", 0))
-        fresh = [entry for entry in self.ledger.entries("finding") if entry.seq > start]
-        monitors: Mapping[str, Any] = self.project.monitors
-        if any(getattr(entry.fact, "monitor", "") in monitors for entry in fresh) \
-                and reactions.react(monitors, self.ledger.entries(), start, self.clock()):
-            self.ledger.transact(lambda entries: reactions.react(monitors, entries, start, self.clock()))
-        if fresh and start == marks.get("reacted", 0):
-            marks["reacted"] = fresh[-1].seq
+        start, kinds = max(since, marks.get("reacted", 0)), ("finding", "alert")
+        newest = max((entry.seq for kind in kinds for entry in self.ledger.entries(kind)[-1:]), default=0)
+        if newest <= start:
+            return
+        monitors, around = self.project.monitors, upstream.around(self.project)
+
+        def steps(entries: "Iterable[Entry]") -> "list[AlertEvent]":
+            return reactions.react(monitors, entries, start, self.clock(), around)
+
+        if steps(self.ledger.entries(*kinds, "backtest")):
+            self.ledger.transact(steps)
+        if start == marks.get("reacted", 0):
+            marks["reacted"] = newest
 
     def passed_over(self, since: int) -> "tuple[Finding, str] | None":
         """The newest finding after entry `since` that this person made by hand, with the monitor that watches it, or

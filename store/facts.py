@@ -154,7 +154,12 @@ class SignOff(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class AlertEvent(Fact):
-    """What happened to an alert; the subject is its id (AL-7)."""
+    """What happened to an alert, or to a silence; the subject is its id (AL-7, SI-2).
+
+    `group`: what it shares a card with, where that is not its subject `about`. `loss`: what it is expected to cost a
+    day (value, low, high, unit). `cause`: the alert that mutes it. `match` and `since` are a silence's: which alerts,
+    and from when, up to `until`.
+    """
 
     kind: ClassVar[str] = "alert"
     event: str
@@ -170,6 +175,12 @@ class AlertEvent(Fact):
     note: str = ""
     until: str = ""
     real: bool | None = None
+    page: bool = False
+    group: str = ""
+    loss: Detail = field(default_factory=dict)
+    cause: str = ""
+    match: tuple[str, ...] = ()
+    since: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,8 +29,8 @@ def by_days(metric: Metric, answers: Answers, level: float = 0.95) -> Estimate:
     """The metric of a monitor's window, whose rows vary together by day: days are counted from three on, else rows.
 
     A week has 7 days, and Student's t of 6 degrees of freedom knows what so few can tell: where days vary, 95 %
-    intervals of 3, 5, 7 and 9 days held the truth in 93 to 97 % of simulated windows, those of rows in 52 to 96 %. Where
-    days do not tell, because there are too few or none moves the metric, `method` ends in "over rows".
+    intervals of 3, 5, 7 and 9 days held the truth in 93 to 97 % of simulated windows, those of rows in 52 to 96 %.
+    Where days do not tell, because there are too few or none moves the metric, `method` ends in "over rows".
     """
     if answers.together is not None and answers.groups >= FEWEST_DAYS:
         found = clustered(metric, answers, answers.together, level)

@@ -7,7 +7,7 @@ from math import floor, log10
 
 from rich.text import Text as Line
 
-from mlops_tui.render.cells import GLYPHS, cell_text, clean, digits_for, fit, number, real, width_of
+from mlops_tui.render.cells import GLYPHS, cell_text, clean, digits_for, fit, number, packed, real, width_of
 from mlops_tui.render.flow import flow
 from mlops_tui.view import Cell, Column, Series, Status
 
@@ -67,7 +67,7 @@ def curves(part: Series, width: int, height: int, zone: tzinfo) -> Iterator[Line
     canvas = Canvas(max(width - left - 3, 4), height, (min(places), max(places)), (low, high))
     for points in limits:
         canvas.curve(points, LIMITS, dash=(1, 4))
-    for _, place in marks_of(part):
+    for _, place, _ in marks_of(part):
         canvas.curve([(place, low), (place, high)], LIMITS, dash=(2, 3))
     canvas.curve(second, 1, dash=(2, 4))
     canvas.curve(first, 0)
@@ -75,16 +75,22 @@ def curves(part: Series, width: int, height: int, zone: tzinfo) -> Iterator[Line
         yield Line.assemble("  ", (fit(label, left, right=True), "dim"), " ", *row)
     yield Line.assemble(" " * (left + 3), (_under(part.x, canvas.width, zone), "dim"))
     yield from _legend(part)
-    if part.marks:
-        said = ", ".join(f"{clean(name)} {number(place, PLAIN, 3)}" for name, place in marks_of(part))
-        yield Line(f"  ┊ {said}", style="dim")
+    if marked := marks_of(part):
+        named = [f"{clean(name)} {_place(at, zone)}" for name, _, at in marked]
+        lines = packed((each + "," * (each is not named[-1]) for each in named), max(width - 4, 1))
+        yield from (Line(f"  {'┊' if line is lines[0] else ' '} {line}", style="dim") for line in lines)
 
 
-def marks_of(part: Series) -> list[tuple[str, float]]:
-    """The named places of a curve that lie on its axis."""
+def marks_of(part: Series) -> list[tuple[str, float, Cell]]:
+    """The named places of a curve that lie on its axis: name, place and what was written for it."""
     places = places_of(part.x)
-    return [(name, found) for name, place in part.marks
-            if (found := real(place)) is not None and min(places) <= found <= max(places)]
+    found = ((name, at.timestamp() if isinstance(at, datetime) else real(at), at) for name, at in part.marks)
+    return [(name, place, at) for name, place, at in found
+            if place is not None and min(places) <= place <= max(places)]
+
+
+def _place(at: Cell, zone: tzinfo) -> str:
+    return short(at, zone) if isinstance(at, datetime) else number(real(at) or 0.0, PLAIN, 3)
 
 
 def places_of(x: Sequence[Cell]) -> list[float]:
