@@ -33,9 +33,10 @@ Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSO
 --yes, --dry-run: adopt write, partition compact, promote, runbook step, snapshot gc, snapshot restore;
     nothing else asks before it acts.
 --as-of TIME: adopt list, alert list, alert show, approve list, audit log, audit show, baseline,
-    calibration --preview, compare --preview, digest, evaluate --preview, health --preview, incident list,
-    incident show, metric --preview, model list, model show, monitor list, monitor show, promote --history,
-    runbook list, runbook show, snapshot log, sql, stability show --preview, status;
+    calibration --preview, compare --preview, digest, drift --preview, evaluate --preview, health --preview,
+    incident list, incident show, metric --preview, model list, model show, monitor list, monitor show,
+    performance --preview, promote --history, runbook list, runbook show, snapshot log, sql,
+    stability show --preview, status;
     nothing else is shown as of another time.
 Exit codes: 0 done or passed, 1 a check says no, 2 bad input or not confirmed, 3 our fault, 4 denied, 130 interrupted.
 """

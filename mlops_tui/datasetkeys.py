@@ -1,4 +1,5 @@
-"""Our own keys of a dataset's contract, its `customProperties`: where events come from, what privacy is owed."""
+"""Our own keys of a dataset's contract, its `customProperties`: where events come from, what privacy is owed, how a
+model's predictions are logged."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -6,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Literal
 
 from mlops_tui.declare import Mistake
+from mlops_tui.errors import nearest
 
 
 @dataclass(frozen=True)
@@ -92,3 +94,95 @@ class Privacy:
             if len(pair) != 2 or not pair[0] < pair[1]:
                 yield Mistake(f"The bounds of {column} are no range: {', '.join(f'{each:g}' for each in pair)}.",
                               ("bounds", column), "Write two numbers, the lower one first.")
+
+
+@dataclass(frozen=True)
+class LogColumns:
+    """The customProperties `predictionLog` of MODEL.predictions: what its server calls the columns of the log.
+
+    `features` names the inputs of a server that sends them without names, in order. `tolerance`: an outcome belongs to
+    the prediction of the same entity that is nearest in time, at most so far away; without it, to the one with the
+    same id or key.
+    """
+
+    id: str = ""
+    time: str = ""
+    output: str = ""
+    answer: str = ""
+    version: str = ""
+    latency: str = ""
+    status: str = ""
+    caller: str = ""
+    endpoint: str = ""
+    label: str = ""
+    features: tuple[str, ...] = ()
+    tolerance: timedelta | None = None
+
+    @property
+    def columns(self) -> Mapping[str, str]:
+        """The server's name by role, of those that are declared."""
+        return {role: name for role in ROLES_OF_LOG if (name := str(getattr(self, role)))}
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """One column for two roles; a feature named twice."""
+        seen: dict[str, str] = {}
+        for role, name in self.columns.items():
+            if name in seen:
+                yield Mistake(f"'{name}' cannot be both {seen[name]} and {role}.", (role,))
+            seen.setdefault(name, role)
+        for place, name in enumerate(self.features):
+            if name in self.features[:place]:
+                yield Mistake(f"The feature '{name}' is named twice.", ("features", place))
+
+
+ROLES_OF_LOG = ("id", "time", "output", "answer", "version", "latency", "status", "caller", "endpoint", "label")
+
+
+@dataclass(frozen=True)
+class Samples:
+    """The customProperties `samples` of MODEL.predictions: which requests are kept whole, and for how long.
+
+    `share` of all, `errors` of those that failed, and by value of a column (`answer`, `carrier`, `outcome`) what `by`
+    says: the largest that applies counts. `keep`: they are gone after that.
+    """
+
+    share: float = 0.01
+    errors: float = 1.0
+    by: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    keep: timedelta = timedelta(days=30)
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Shares of more than all."""
+        for key in ("share", "errors"):
+            if not 0 <= getattr(self, key) <= 1:
+                yield Mistake(f"{key} lies from 0 to 1, not at {getattr(self, key):g}.", (key,))
+        for column, shares in self.by.items():
+            for value, share in shares.items():
+                if not 0 <= share <= 1:
+                    yield Mistake(f"A share lies from 0 to 1, not at {share:g}.", ("by", column, value))
+        if not self.keep:
+            yield Mistake("Samples that are kept for no time are none.", ("keep",), "Write keep: 30d")
+
+
+@dataclass(frozen=True)
+class Payloads:
+    """The customProperties `payloads` of MODEL.predictions: what becomes of a request that breaks the contract.
+
+    `policy` for every rule, or for one of `rules` (missing, type, range, category, length, pattern, unknown);
+    `defaults` are the values by which a feature is repaired.
+    """
+
+    policy: Literal["reject", "repair", "flag"] = "flag"
+    rules: Mapping[str, Literal["reject", "repair", "flag"]] = field(default_factory=dict)
+    defaults: Mapping[str, Any] = field(default_factory=dict)
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Rules that there are not."""
+        for rule in self.rules:
+            if rule not in PAYLOAD_RULES:
+                yield Mistake(f"No rule '{rule}'.", ("rules", rule),
+                              nearest(rule, PAYLOAD_RULES) or f"Rules: {', '.join(PAYLOAD_RULES)}.")
+
+
+PAYLOAD_RULES = ("missing", "type", "range", "category", "length", "pattern", "unknown")
+LOG_KEYS: Mapping[str, type[Any]] = {"predictionLog": LogColumns, "samples": Samples, "payloads": Payloads}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
 
@@ -12,15 +12,19 @@ import pyarrow as pa
 
 from mlops_tui import folds, pointintime
 from mlops_tui.analysis.answers import Answers, Task
-from mlops_tui.errors import BadInput, NotFound
+from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Model
 from mlops_tui.moments import moment
 from mlops_tui.predicting import predicted, version_of
+from mlops_tui.predictionlog import needed_log
 from mlops_tui.session import Session
-from store.lake import Lake, Manifest
+from store.columns import NULL
+from store.lake import Lake
 from store.quoting import quote
 
 Floats = npt.NDArray[np.float64]
+Counts = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,8 @@ class Matured:
     `label` (n,) 0/1, a class's text or a number by the model's task, `score` (n,) as `predicting` says, `day` (n,) the
     local date as text, `version` (n,) who predicted. `total` counts every prediction of the window, `waiting` those
     whose outcome is not known yet, `never` those that will not get one. `answers` is what metrics are measured on,
-    weighted where the model's rows are; a class that came true and was never learnt is the last of its classes.
+    weighted where the model's rows are, and by day together; a class that came true and was never learnt is the last of
+    its classes.
     """
 
     label: npt.NDArray[Any]
@@ -54,47 +59,116 @@ class Matured:
         return (self.total - self.waiting) / self.total if self.total else None
 
 
+@dataclass(frozen=True)
+class Arrivals:
+    """Every prediction of a span, and when its outcome came in: what was known at any moment is a part of it.
+
+    In order of time and key: `at` (n,) the time of a prediction and `known` (n,) that at which its outcome is known, in
+    microseconds since 1970 (NEVER where it has none), `score` and `day` (n,). `rows` are the columns as they were read,
+    `data` the snapshots they are of.
+    """
+
+    model: Model
+    at: Counts
+    known: Counts
+    score: Floats
+    day: npt.NDArray[np.str_]
+    version: npt.NDArray[np.str_]
+    rows: Mapping[str, Any]
+    data: tuple[str, ...]
+
+    def waits(self, now: datetime) -> Bools:
+        """The predictions whose outcome is not known at that moment and may still come, (n,)."""
+        late: Bools = self.known > micros(now)
+        return late & ~self.given_up(now)
+
+    def given_up(self, now: datetime) -> Bools:
+        """Those that have no outcome, and that are old enough for it never to come, (n,)."""
+        never: Bools = self.known == NEVER
+        return never & (self.at <= micros(now - PATIENCE))
+
+    def of(self, version: str) -> "Arrivals":
+        """The predictions of one version."""
+        return self._taken(self.version == version)
+
+    def _taken(self, chosen: Any) -> "Arrivals":
+        return Arrivals(self.model, self.at[chosen], self.known[chosen], self.score[chosen], self.day[chosen],
+                        self.version[chosen], {name: each[chosen] for name, each in self.rows.items()}, self.data)
+
+    def within(self, bounds: tuple[datetime, datetime]) -> "Arrivals":
+        """The predictions with a time in `bounds`."""
+        first, last = np.searchsorted(self.at, [micros(bounds[0]), micros(bounds[1])])
+        return self._taken(slice(first, last))
+
+    def seen(self, now: datetime, bounds: tuple[datetime, datetime]) -> Matured:
+        """What was known of the predictions of a window at a moment."""
+        part = self.within(bounds)
+        has, over = part.known <= micros(now), part.given_up(now)
+        return Matured(np.asarray(part.rows["label"].data[has], dtype=LABELS[Task(self.model.task)]), part.score[has],
+                       part.day[has], part.version[has], int(part.at.size), int(part.at.size - has.sum() - over.sum()),
+                       int(over.sum()), bounds, self.data, part.answers(has))
+
+    def answers(self, chosen: npt.NDArray[np.bool_]) -> Answers:
+        """What the model answered on some of the predictions, all of which have an outcome."""
+        return _answers(self.model, {name: each[chosen] for name, each in self.rows.items()}, self.day[chosen])
+
+
 def window(now: datetime, length: timedelta) -> tuple[datetime, datetime]:
     """The window that ends now."""
     return now - length, now
+
+
+def micros(moment: datetime) -> int:
+    """An aware time in microseconds since 1970."""
+    return (moment - _EPOCH) // timedelta(microseconds=1)
+
+
+def arrivals(session: Session, name: str, bounds: tuple[datetime, datetime],
+             scored: pa.Table | None = None, beside: Sequence[str] = ()) -> Arrivals:
+    """The predictions of model `name` with a time in `bounds`, joined to the outcomes that the newest snapshot has.
+
+    An outcome counts as known `label.delay` after `label.known_at` (or after the row's own time where that is not
+    declared); a row whose outcome is null two days after its own time will never get one. `scored` stands in for the
+    prediction log (another version's scores of the same rows); `beside` are columns of the label's dataset to have in
+    `rows` as texts. NotFound where nothing was predicted yet.
+    """
+    project, lake = session.declared(), session.data()
+    model = project.model(name)
+    contract = project.dataset(model.label.dataset)
+    labels = session.snapshot(model.label.dataset)
+    if "day" in contract.partition_by:
+        labels = labels.within(day=_days(bounds, session))
+    log = needed_log(session, name).within(bounds, session) if scored is None else None
+    if log is not None:
+        key = log.key
+        if not set(key) <= set(labels.columns):
+            raise BadInput(f"The prediction log of {name} is known by {', '.join(key)}, which its outcomes have not.",
+                           where=model.label.dataset, next=f"Give the outcomes the {key[0]} of their prediction.")
+        query = _query(model, key, (lake.scan(labels), labels.columns), log.answers, beside)
+        return _arrived(model, _logged(lake, lake.scan(log.manifest), query, bounds), (log.manifest.id, labels.id))
+    given = [each for each in (scored.column_names if scored is not None else ()) if each.startswith("answer")]
+    query = _query(model, pointintime.key_columns(model, contract), (lake.scan(labels), labels.columns), given, beside)
+    connection = lake.connect()
+    connection.register("scored", scored)
+    return _arrived(model, connection.execute(query, bounds).fetchnumpy(), (labels.id,))
 
 
 def matured(session: Session, name: str, bounds: tuple[datetime, datetime], version: str = "",
             scored: pa.Table | None = None) -> Matured:
     """The predictions of model `name` with a time in `bounds`, joined to the outcomes known at the session's time.
 
-    An outcome counts as known `label.delay` after `label.known_at` (or after the row's own time where that is not
-    declared); a row whose outcome is null two days after its own time will never get one. `scored` stands in for the
-    prediction log (another version's scores of the same rows). Rows are in order of time and key. NotFound where
-    nothing was predicted yet.
+    As `arrivals`; of one version where it is named.
     """
-    project, lake = session.declared(), session.data()
-    model = project.model(name)
-    contract = project.dataset(model.label.dataset)
-    days = _days(bounds, session)
-    labels = session.snapshot(model.label.dataset)
-    if "day" in contract.partition_by:
-        labels = labels.within(day=days)
-    log = _predictions(session, name, days) if scored is None else None
-    named = list(log.columns) if log is not None else scored.column_names if scored is not None else []
-    given = [each for each in named if each.startswith("answer")]
-    query = _query(model, pointintime.key_columns(model, contract), (lake.scan(labels), labels.columns), given,
-                   bool(version))
-    now = session.now()
-    values = (now, now, *bounds, *([version] if version else []))
-    if log is not None:
-        return _split(model, _logged(lake, lake.scan(log), query, values), bounds, (log.id, labels.id))
-    connection = lake.connect()
-    connection.register("scored", scored)
-    return _split(model, connection.execute(query, values).fetchnumpy(), bounds, (labels.id,))
+    found = arrivals(session, name, bounds, scored)
+    return (found.of(version) if version else found).seen(session.now(), bounds)
 
 
 @lru_cache(maxsize=1)
-def _logged(lake: Lake, log: str, query: str, values: tuple[object, ...]) -> dict[str, Any]:
+def _logged(lake: Lake, log: str, query: str, bounds: tuple[datetime, datetime]) -> dict[str, Any]:
     """The rows of one question, kept until the next: several checks ask it of the same, content-addressed files."""
     connection = lake.connect()
     connection.execute(f"CREATE TEMP VIEW scored AS SELECT * FROM {log}")
-    return connection.execute(query, values).fetchnumpy()
+    return connection.execute(query, bounds).fetchnumpy()
 
 
 def judged_rows(session: Session, name: str, bounds: tuple[datetime, datetime], version: str = "") -> Matured:
@@ -105,8 +179,7 @@ def judged_rows(session: Session, name: str, bounds: tuple[datetime, datetime], 
     its test days on. NotFound where there is no such version.
     """
     if not version:
-        serving = folds.model_state(session.ledger.entries("promotion"), name).champion
-        return matured(session, name, bounds, serving)
+        return matured(session, name, bounds, serving(session, name))
     trained = version_of(session, name, version)
     state = folds.model_state(session.ledger.entries("trained", "promotion"), name)
     if trained.version == state.champion:
@@ -117,52 +190,48 @@ def judged_rows(session: Session, name: str, bounds: tuple[datetime, datetime], 
     return matured(session, name, (first, bounds[1]), scored=predicted(session, trained, rows))
 
 
-def _predictions(session: Session, name: str, days: tuple[str, str]) -> Manifest:
-    log = session.current(f"{name}.predictions")
-    if log is None:
-        raise NotFound(f"'{name}' has predicted nothing yet.", next=f"Try: mlops-tui score {name} --day DAY")
-    return log.within(day=days)
+def serving(session: Session, name: str) -> str:
+    """The version that serves; empty where none was promoted."""
+    return folds.model_state(session.ledger.entries("promotion"), name).champion
 
 
 def _query(model: Model, key: Sequence[str], labels: tuple[str, Mapping[str, str]], given: Sequence[str],
-           one_version: bool) -> str:
+           beside: Sequence[str] = ()) -> str:
     time, (scan, columns) = f"p.{quote(model.split.time)}", labels
     same = " AND ".join(f"p.{quote(column)} = l.{quote(column)}" for column in key)
     known = f"l.{quote(model.label.known_at or model.split.time)} + {pointintime.interval(model.label.delay)}"
     order = ", ".join([time, *(f"p.{quote(column)}" for column in key)])
     label = pointintime.outcome(f"l.{quote(model.label.column)}", columns.get(model.label.column, ""), model.task)
     more = [f"p.{quote(column)}" for column in given]
+    more += [f"coalesce(CAST(l.{quote(column)} AS VARCHAR), '{NULL}') AS {quote(BESIDE + column)}" for column in beside]
     more += [f"CAST(l.{quote(model.weight)} AS DOUBLE) AS {quote(WEIGHT)}"] if model.weight else []
     return (f"SELECT {', '.join([f'{label} AS label', 'p.score, p.day, p.version', *more])}, "
-            f"coalesce({known} <= ?, false) AS mature, "
-            f"coalesce({time} + {pointintime.interval(_PATIENCE)} <= ?, false) AS over "
-            f"FROM scored p LEFT JOIN {scan} l ON {same} WHERE {time} >= ? AND {time} < ?"
-            f"{' AND p.version = ?' if one_version else ''} ORDER BY {order}")
+            f"epoch_us(CAST({known} AS TIMESTAMPTZ)) AS {_KNOWN}, epoch_us(CAST({time} AS TIMESTAMPTZ)) AS {_AT} "
+            f"FROM scored p LEFT JOIN {scan} l ON {same} WHERE {time} >= ? AND {time} < ? ORDER BY {order}")
 
 
-def _split(model: Model, found: Mapping[str, Any], bounds: tuple[datetime, datetime], data: tuple[str, ...]) -> Matured:
-    label = np.ma.asarray(found["label"])
-    missing = np.ma.getmaskarray(label)
-    has = ~missing & np.asarray(found["mature"], dtype=bool)
-    over = missing & np.asarray(found["over"], dtype=bool)
-    rows = {name: np.ma.asarray(values)[has] for name, values in found.items()}
-    answers = _answers(model, rows)
-    return Matured(np.asarray(rows["label"].data, dtype=LABELS[answers.task]),
-                   np.ma.filled(rows["score"].astype(np.float64), np.nan),
-                   np.asarray(rows["day"].data, dtype=np.str_), np.asarray(rows["version"].data, dtype=np.str_),
-                   int(label.size), int(label.size - has.sum() - over.sum()), int(over.sum()), bounds, data, answers)
+def _arrived(model: Model, found: Mapping[str, Any], data: tuple[str, ...]) -> Arrivals:
+    rows = {name: np.ma.asarray(values) for name, values in found.items()}
+    known = np.ma.filled(rows.pop(_KNOWN).astype(np.int64), NEVER)
+    at = np.asarray(rows.pop(_AT).data, dtype=np.int64)
+    return Arrivals(model, at, np.where(np.ma.getmaskarray(rows["label"]), NEVER, known),
+                    np.ma.filled(rows["score"].astype(np.float64), np.nan),
+                    np.asarray(rows["day"].data, dtype=np.str_), np.asarray(rows["version"].data, dtype=np.str_), rows,
+                    data)
 
 
-def _answers(model: Model, rows: Mapping[str, Any]) -> Answers:
-    """What the model answered, as metrics read it."""
+def _answers(model: Model, rows: Mapping[str, Any], day: npt.NDArray[np.str_]) -> Answers:
+    """What the model answered, as metrics read it; rows of a day vary together."""
     task = Task(model.task)
     weight = np.ma.filled(rows[WEIGHT].astype(np.float64), np.nan) if model.weight else None
     if weight is not None and not (np.isfinite(weight) & (weight >= 0)).all():
         raise BadInput(f"The weight '{model.weight}' of some rows is no number from 0 up.", where=model.label.dataset,
                        next="Mend these rows.")
     label, score = rows["label"].data, np.ma.filled(rows["score"].astype(np.float64), np.nan)
+    together = np.unique(day, return_inverse=True)[1]
     if task is not Task.MULTICLASS:
-        return Answers(task, label == 1 if task is Task.BINARY else label.astype(np.float64), score, (), weight)
+        return Answers(task, label == 1 if task is Task.BINARY else label.astype(np.float64), score, (), weight,
+                       together)
     columns = [name for name, values in rows.items() if name.startswith("answer:")
                and not (label.size and np.ma.getmaskarray(values).all())]  # classes of another version are null here
     learnt = [name.removeprefix("answer:") for name in columns]
@@ -173,12 +242,16 @@ def _answers(model: Model, rows: Mapping[str, Any]) -> Answers:
     if columns and not any(np.ma.getmaskarray(rows[name]).any() for name in columns):
         given = np.zeros((label.size, len(classes)))
         given[:, : len(columns)] = np.column_stack([rows[name].data for name in columns])
-    return Answers(task, np.array([number[str(each)] for each in label], dtype=np.int64), given, tuple(classes), weight)
+    named = np.array([number[str(each)] for each in label], dtype=np.int64)
+    return Answers(task, named, given, tuple(classes), weight, together)
 
 
 LABELS = {Task.BINARY: np.int8, Task.MULTICLASS: np.str_, Task.REGRESSION: np.float64}
-WEIGHT = "row weight"
-_PATIENCE = timedelta(days=2)  # a row without an outcome for that long will not get one
+WEIGHT, BESIDE = "row weight", "beside "
+PATIENCE = timedelta(days=2)  # a row without an outcome for that long will not get one
+NEVER = np.iinfo(np.int64).max
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_KNOWN, _AT = "known_us", "at_us"
 
 
 def _days(bounds: tuple[datetime, datetime], session: Session) -> tuple[str, str]:

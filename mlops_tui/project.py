@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
+from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -78,6 +79,12 @@ class Project:
     @cached_property
     def monitors(self) -> dict[str, kinds.Monitor]:
         return self._read("monitor", kinds.Monitor)
+
+    def with_monitors(self, monitors: Mapping[str, kinds.Monitor]) -> "Project":
+        """The same project, had it declared these monitors."""
+        other = copy(self)
+        other.__dict__["monitors"] = dict(monitors)
+        return other
 
     @cached_property
     def checklists(self) -> dict[str, kinds.Checklist]:

@@ -123,7 +123,7 @@ def logged_classes(**columns: list[Any]) -> dict[str, Any]:
 def test_a_class_that_was_never_learnt_is_the_last_and_was_given_no_probability(trip: Model) -> None:
     rows = logged_classes(**{"label": ["a", "c", "b"], "score": [0.7, 0.6, 0.8], "answer": ["a", "a", "b"],
                              "answer:b": [0.3, 0.4, 0.8], "answer:a": [0.7, 0.6, 0.2], "answer:z": [None] * 3})
-    found = _answers(trip, rows)
+    found = _answers(trip, rows, np.array(["2013-09-01"] * len(rows["label"])))
     assert found.classes == ("b", "a", "c")
     assert found.label.tolist() == [1, 2, 0]
     assert found.given.tolist() == [[0.3, 0.7, 0], [0.4, 0.6, 0], [0.8, 0.2, 0]]
@@ -131,7 +131,7 @@ def test_a_class_that_was_never_learnt_is_the_last_and_was_given_no_probability(
 
 def test_classes_without_probabilities_are_answers_by_number(trip: Model) -> None:
     rows = logged_classes(label=["a", "b"], score=[None, None], answer=["b", "b"])
-    found = _answers(trip, rows)
+    found = _answers(trip, rows, np.array(["2013-09-01"] * len(rows["label"])))
     assert (found.classes, found.label.tolist(), found.given.tolist()) == (("a", "b"), [0, 1], [1, 1])
 
 

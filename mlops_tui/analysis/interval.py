@@ -130,6 +130,21 @@ def wilson_share(share: npt.ArrayLike, n: npt.ArrayLike, level: float = 0.95) ->
     return np.clip(low, 0, 1), np.clip(high, 0, 1)
 
 
+def poisson_rate(count: int, exposure: float, level: float = 0.95) -> Interval:
+    """How often something happens per unit of `exposure`, of which `count` were counted: exact (Garwood 1936).
+
+    ValueError for a count below 0 or no exposure.
+
+    >>> poisson_rate(0, 2.0)
+    Interval(low=0.0, high=1.8444397270569681, method='poisson exact', level=0.95)
+    """
+    if count < 0 or not exposure > 0:
+        raise ValueError(f"a count from 0 over some exposure, not {count} over {exposure}")
+    tail = (1 - level) / 2
+    low = tails.chi2_isf(1 - tail, 2 * count) / 2 if count else 0.0
+    return Interval(low / exposure, tails.chi2_isf(tail, 2 * count + 2) / 2 / exposure, "poisson exact", level)
+
+
 def logit_interval(
     value: float, variance: float, level: float = 0.95, method: str = "logit", df: float = math.inf
 ) -> Interval:

@@ -6,8 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from mlops_tui.cronlines import cron
+from mlops_tui.datasetkeys import LOG_KEYS
+from mlops_tui.declare import part as part_of
 from mlops_tui.declare import place_of
-from mlops_tui.errors import BadInput, nearest
+from mlops_tui.errors import BadInput, Unreadable, nearest
 from mlops_tui.project import Project
 from mlops_tui.roles import ROLES
 
@@ -44,6 +46,8 @@ class _Written:
 def dangling(project: Project, declared: Declared) -> Iterator[Reference]:
     """What is named and not declared; `declared` is what could be read. A file that could not is declared as well."""
     names = {kind: project.names(kind) for kind in ("dataset", "feature", "model", "checklist", "runbook")}
+    for name, contract in declared["dataset"].items():
+        yield from _logged(_Written(project, "dataset", name), contract, names["model"])
     for name, model in declared["model"].items():
         yield from _model(_Written(project, "model", name), model, names)
     for name, monitor in declared["monitor"].items():
@@ -56,6 +60,26 @@ def dangling(project: Project, declared: Declared) -> Iterator[Reference]:
     for name, checklist in declared["checklist"].items():
         yield from _checklist(_Written(project, "checklist", name), checklist)
     yield from _team(project)
+
+
+def _logged(written: _Written, contract: Any, models: set[str]) -> Iterator[Reference]:
+    """The keys of a prediction log, which is of a declared model."""
+    path = written.project.path_of("dataset", written.name)
+    for place, item in enumerate(contract.customProperties):
+        if item.property not in LOG_KEYS:
+            continue
+        model, _, part = written.name.rpartition(".")
+        if part != "predictions":
+            yield written.wrong(f"declares {item.property}, which is of the log of a model",
+                                "Call the file MODEL.predictions.yaml.", "customProperties", place)
+        elif model not in models:
+            yield written.wrong(f"is the log of '{model}', which is not declared", nearest(model, models),
+                                "customProperties", place)
+        try:
+            part_of(LOG_KEYS[item.property], path, "customProperties", place, "value")
+        except Unreadable as problem:
+            yield from (Reference(f"dataset {written.name}", each.what, each.where, each.next)
+                        for each in (problem, *problem.also))
 
 
 def _model(written: _Written, model: Any, names: Mapping[str, set[str]]) -> Iterator[Reference]:

@@ -10,14 +10,14 @@ from typing import Any
 import click
 from duckdb import DuckDBPyConnection
 
-from mlops_tui import featurelist, windowed
+from mlops_tui import featurelist, windowed, windowprofiles
 from mlops_tui.analysis.verdict import Limits, rounded_up
 from mlops_tui.capability import measure, subject_or_files
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Monitor
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
-from mlops_tui.shifts import Shift, compare
+from mlops_tui.shifts import Rows, Shift, compare
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View, finite, worst
 from mlops_tui.watching import limits_from, watching
 from store.facts import Finding
@@ -30,15 +30,16 @@ SHOWN = (Column("column"), Column("drifted"), Column("effect", "moved by", digit
          Column("psi", "PSI", digits=3), Column("reason", "evidence"))
 
 
-@measure
+@measure(looks="preview")
 @click.option("--window", "length", default=None, help="How far back SUBJECT is looked at, such as 7d.")
 @click.option("--monitor", default=None, help="Compare as this declared monitor does.")
 @click.option("--columns", default=None, help="Only these columns, separated by commas.")
 @click.option("--limit", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=None,
               help="The smallest effect that matters: KS of numbers, V of categories.  [default: KS 0.02, V 0.05]")
+@click.option("--preview", is_flag=True, help="SUBJECT: only look; nothing is recorded.")
 @subject_or_files("reference", "current")
 def drift(session: Session, subject: str | None, reference: Path | None, current: Path | None, length: str | None,
-          monitor: str | None, columns: str | None, limit: float | None) -> View:
+          monitor: str | None, columns: str | None, limit: float | None, preview: bool) -> View:
     """Compare the columns of SUBJECT, or of a file, with their reference.
 
     A column has drifted when the difference is significant among all columns and larger than matters: a
@@ -64,7 +65,7 @@ def drift(session: Session, subject: str | None, reference: Path | None, current
     if limit is not None:
         declared = replace(declared, limits={**declared.limits, "ks": limit, "v": limit})
     judging = Judging(monitor or "", "" if adhoc else session.declaration(kind, name), origin)
-    return _subject(session, found, declared, judging, chosen or declared.columns)
+    return _subject(session, found, declared, judging, chosen or declared.columns, preview=preview)
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def _files(session: Session, reference: Path, current: Path, chosen: Sequence[st
     connection = engine()
     sides = _opened(reference, connection), _opened(current, connection)
     limits = Limits() if limit is None else Limits(ks=limit, v=limit)
-    shifts = compare(*sides, limits, chosen, session.progress)
+    shifts = compare(Rows(sides[0]), Rows(sides[1]), limits, chosen, session.progress)
     status, title = verdict(shifts)
     title = title[:1].upper() + title[1:]
     facts = {"compared": f"{current.name} against {reference.name}", **counts(shifts, sides[0].rows, sides[1].rows)}
@@ -127,7 +128,7 @@ def _limits(given: Mapping[str, float]) -> Limits:
 
 
 def _subject(session: Session, subject: Subject, declared: Monitor, judging: Judging,
-             chosen: Sequence[str]) -> View:
+             chosen: Sequence[str], *, preview: bool) -> View:
     """Read both windows, compare, append the finding, which bears the monitor and declaration it was judged by."""
     window = session.now() - declared.window, session.now()
     limits, source = _limits(declared.limits), windowed.source(session, subject)
@@ -137,16 +138,16 @@ def _subject(session: Session, subject: Subject, declared: Monitor, judging: Jud
                            next=nearest(name, source.columns) or f"Columns: {', '.join(source.columns)}.")
     against = windowed.reference(session, subject, declared.reference, window)
     names = tuple(chosen) or source.columns
-    with windowed.rows_in(session, source, against.spans, names) as before, \
-            windowed.rows_in(session, source, (window,), names) as now:
-        rows = before.rows, now.rows
-        enough = min(rows) >= max(1, declared.min_rows)
-        shifts = compare(before, now, limits, chosen, session.progress) if enough else []
+    before, now = (windowprofiles.side(session, source, names, spans) for spans in (against.spans, (window,)))
+    rows = before.rows, now.rows
+    enough = min(rows) >= max(1, declared.min_rows)
+    shifts = compare(before, now, limits, chosen, session.progress) if enough else []
     shifts = _quiet(session, subject, window, shifts)
     status, title = verdict(shifts) if enough else too_few(*rows, declared.min_rows)
     facts = {"compared": f"{_days(declared.window)} against {against.words}", "from": window[0], "to": window[1],
              "limits_from": judging.limits_from, **counts(shifts, *rows)}
-    session.ledger.append(_finding(source, judging, window, shifts, status, f"{subject.name}: {title}", rows))
+    if not preview:
+        session.ledger.append(_finding(source, judging, window, shifts, status, f"{subject.name}: {title}", rows))
     actions = (Action("How well does it do?", ("performance", subject.name)),) if subject.kind == "model" else ()
     return answer(f"{subject.name}: {title}", status, facts, shifts, actions)
 
@@ -180,7 +181,7 @@ def _finding(source: windowed.Source, judging: Judging, window: windowed.Span, s
     farthest = max((shift for shift in shifts if shift.evidence.effect), key=lambda shift: shift.severity, default=None)
     effect = farthest.evidence.effect if farthest is not None else None
     limit, unit = (farthest.evidence.limit, farthest.unit) if farthest is not None else (None, "")
-    kept = ("test", "effect", "p_adjusted", "psi", "drifted", "reason")
+    kept = ("test", "effect", "limit", "usual", "detectable", "p_adjusted", "psi", "drifted", "reason")
     figures: dict[str, Any] = {shift.column: {key: row(shift)[key] for key in kept} for shift in shifts}
     subject = source.subject
     return Finding(

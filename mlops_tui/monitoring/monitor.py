@@ -16,6 +16,7 @@ from store.ledger import Entry
 
 monitor = noun("monitor", __doc__ or "", bare="list", subject="show")
 DRAWN, LISTED = 120, 12  # findings in the picture, and in the table
+HEATED, HOT = 60, 2.0  # findings in the heat map, and the effect, in limits, from which a shade is full
 ALIKE = 10  # a finding of more than so many times the rows of the newest one is none of its kind
 _URGENT = (Status.ERROR, Status.FAIL, Status.WARN, Status.UNKNOWN, Status.PASS, Status.DONE)
 Found = tuple[Entry, Finding]
@@ -101,7 +102,8 @@ def show(session: Session, monitor: str) -> View:
     status = _status(row)
     return View(f"{monitor}: {row['found']}", Status.WARN if status in _URGENT[:3] else status if findings
                 else Status.DONE, (Facts({key: value for key, value in facts.items() if value not in (None, ())}),
-                                   *_picture(monitor, findings), _table(findings), _fired(alerts, session.now())),
+                                   *_picture(monitor, findings), *_heat(findings), _table(findings),
+                                   _fired(alerts, session.now())),
                 _actions(monitor, declared, alerts))
 
 
@@ -127,6 +129,27 @@ def _picture(monitor: str, findings: Sequence[Found]) -> tuple[Series, ...]:
                    tuple(fact.value for fact in facts), tuple(fact.low for fact in facts),
                    tuple(fact.high for fact in facts), tuple(fact.limit for fact in facts), (last or "value", "limit"),
                    f"{monitor} over time", y_label=facts[-1].unit),)
+
+
+def _heat(findings: Sequence[Found]) -> tuple[Series, ...]:
+    """Of each column that was looked at: how far it had moved at each look, in units of its limit."""
+    drawn = [(entry, fact) for entry, fact in findings if isinstance(fact.detail.get("columns"), Mapping)][-HEATED:]
+    columns = list(dict.fromkeys(name for _, fact in drawn for name in fact.detail["columns"]))
+    moved = {name: [_in_limits(fact, name) for _, fact in drawn] for name in columns}
+    if len(drawn) < 2 or not any(value is not None for each in moved.values() for value in each):
+        return ()
+    columns.sort(key=lambda name: -max((value for value in moved[name] if value is not None), default=0.0))
+    return (Series("columns", "heat", tuple(entry.recorded_at for entry, _ in drawn),
+                   tuple(None if value is None else min(value, HOT) for name in columns for value in moved[name]),
+                   low=(0.0,), high=(HOT,), names=tuple(columns), marks=(("its limit", 1.0),),
+                   title="How far each column had moved, in units of its limit"),)
+
+
+def _in_limits(fact: Finding, column: str) -> float | None:
+    """The effect over the limit it was held against; None where it was not measured."""
+    figures = fact.detail["columns"].get(column) or {}
+    effect, limit = figures.get("effect"), figures.get("limit") or fact.limit
+    return effect / limit if isinstance(effect, int | float) and limit else None
 
 
 def _measured(fact: Finding) -> str:

@@ -8,30 +8,25 @@ import numpy as np
 
 from mlops_tui import folds, kinds
 from mlops_tui.analysis.answers import Task
-from mlops_tui.analysis.criteria import Criterion, Verdict, judge
 from mlops_tui.analysis.interval import Estimate, mean_interval, wilson
-from mlops_tui.analysis.metrics import METRICS, measured
 from mlops_tui.capability import measure
-from mlops_tui.errors import BadInput, nearest
-from mlops_tui.kinds import Model, Monitor
-from mlops_tui.limits import LESS_IS_BETTER, METRICS_OF, USUAL
+from mlops_tui.limits import USUAL
 from mlops_tui.matured import Matured, judged_rows, window
 from mlops_tui.moments import told
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View, finite, worst
+from mlops_tui.standing import asked, judged, measures
+from mlops_tui.view import Action, Column, Facts, Row, Series, Status, Table, View, finite, worst
 from mlops_tui.watching import limits_from, watching
 from store.facts import Finding
 
-STATUS = {Verdict.MET: Status.PASS, Verdict.NOT_MET: Status.FAIL, Verdict.UNDECIDED: Status.UNKNOWN,
-          Verdict.TOO_FEW: Status.UNKNOWN}
 
-
-@measure
+@measure(looks="preview")
 @click.argument("model")
 @click.option("--window", "length", default=None, help="How far back, such as 7d; the monitor's own by default.")
 @click.option("--monitor", default=None, help="Judge as this declared monitor does.")
-def performance(session: Session, model: str, length: str | None, monitor: str | None) -> View:
+@click.option("--preview", is_flag=True, help="Only look; nothing is recorded.")
+def performance(session: Session, model: str, length: str | None, monitor: str | None, preview: bool) -> View:
     """Judge MODEL on the predictions whose outcome is known by now.
 
     \b
@@ -52,24 +47,10 @@ def performance(session: Session, model: str, length: str | None, monitor: str |
     judge_as = "" if length else _declaration(session, subject, monitor)  # an ad-hoc window is evidence of nothing
     finding = _finding(session, subject, seen, found, rows, status, judge_as)
     finding = replace(finding, monitor=monitor or "")
-    session.ledger.append(finding)
+    if not preview:
+        session.ledger.append(finding)
     origin = limits_from(session, declared, monitor, f"models/{subject.name}.yaml, criteria")
     return _view(finding, seen, rows, status, origin if any(row["limit"] is not None for row in rows) else None)
-
-
-def asked(declared: Monitor, model: Model) -> list[Criterion]:
-    """What the metrics must keep: the monitor's limits, or else the model's own criteria on all rows."""
-    if not declared.limits:
-        return [Criterion(each.metric, each.at_least, each.at_most, each.min_rows)
-                for each in model.criteria if not each.slice]
-    for name in declared.limits:
-        if name not in METRICS_OF[model.task]:
-            raise BadInput(f"{name} is not measured of a {model.task} model.",
-                           where=f"limits of {declared.subject}", next=nearest(name, METRICS_OF[model.task]) or
-                           f"Metrics: {', '.join(METRICS_OF[model.task])}.")
-    return [Criterion(name, at_least=None if name in LESS_IS_BETTER else limit,
-                      at_most=limit if name in LESS_IS_BETTER else None, min_rows=declared.min_rows)
-            for name, limit in declared.limits.items()]
 
 
 def sliced(criterion: kinds.Criterion) -> Row:
@@ -83,32 +64,6 @@ def _declaration(session: Session, subject: Subject, monitor: str | None) -> str
     return session.declaration("monitor", monitor) if monitor else session.declaration("model", subject.name)
 
 
-def measures(seen: Matured, names: list[str], threshold: float) -> dict[str, Estimate]:
-    """The metrics by name, with intervals; None with the reason where one cannot be measured."""
-    found = {}
-    for name in names:
-        if seen.n == 0:
-            found[name] = Estimate(name, None, None, None, 0, reason="no outcome is known yet")
-        elif name not in METRICS:
-            found[name] = Estimate(name, None, None, None, seen.n, reason="it is measured in training only")
-        else:
-            found[name] = measured(replace(METRICS[name], threshold=threshold), seen.answers)
-    return found
-
-
-def judged(name: str, measured: Estimate, criterion: Criterion | None) -> Row:
-    """One row of the table: the value, its interval, its limit and how it stands against it."""
-    row: dict[str, Cell] = {"metric": name, "value": measured.value, "low": measured.low, "high": measured.high,
-                            "n": measured.n, "limit": None, "status": Status.DONE, "reason": measured.reason,
-                            "method": measured.method}
-    if criterion is not None:
-        judgement = judge(criterion, measured)
-        row |= {"limit": criterion.at_least if criterion.at_least is not None else criterion.at_most,
-                "status": STATUS[judgement.verdict] if measured.value is not None else Status.UNKNOWN,
-                "reason": judgement.reason}
-    return row
-
-
 def _finding(session: Session, subject: Subject, seen: Matured, measured: Mapping[str, Estimate], rows: list[Row],
              status: Status, declaration: str) -> Finding:
     limits = {str(row["metric"]): row["limit"] for row in rows if isinstance(row["limit"], float)}
@@ -119,7 +74,8 @@ def _finding(session: Session, subject: Subject, seen: Matured, measured: Mappin
     value = "unknown" if main.value is None else f"{main.value:.3f} [{main.low:.3f}, {main.high:.3f}]" \
         if main.low is not None and main.high is not None else f"{main.value:.3f}"
     limit = f", limit {limits[first]:g}" if first in limits else ""
-    detail = {each: {"value": found.value, "low": found.low, "high": found.high} for each, found in measured.items()}
+    detail = {each: {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
+              for each, found in measured.items()}
     return Finding(check="performance", subject=name, status=status.value, title=f"{first} of {name} {value}{limit}",
                    value=main.value, low=main.low, high=main.high, limit=limits.get(first), n=seen.n,
                    window=(seen.bounds[0].isoformat(), seen.bounds[1].isoformat()), data=seen.data,

@@ -7,7 +7,7 @@ from math import floor, log10
 
 from rich.text import Text as Line
 
-from mlops_tui.render.cells import GLYPHS, cell_text, clean, digits_for, fit, number, real, width_of
+from mlops_tui.render.cells import GLYPHS, cell_text, clean, digits_for, fit, number, packed, real, width_of
 from mlops_tui.render.flow import flow
 from mlops_tui.view import Cell, Column, Series, Status
 
@@ -19,6 +19,7 @@ PLAIN = Column("")
 _DOTS = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))  # braille: four dots high, two wide
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _SHADES = " ░▒▓█"
+HEAT = (COLOURS[0], "yellow")  # of a cell below the mark, and from it on
 
 Points = list[tuple[float, float]]
 
@@ -66,7 +67,7 @@ def curves(part: Series, width: int, height: int, zone: tzinfo) -> Iterator[Line
     canvas = Canvas(max(width - left - 3, 4), height, (min(places), max(places)), (low, high))
     for points in limits:
         canvas.curve(points, LIMITS, dash=(1, 4))
-    for _, place in marks_of(part):
+    for _, place, _ in marks_of(part):
         canvas.curve([(place, low), (place, high)], LIMITS, dash=(2, 3))
     canvas.curve(second, 1, dash=(2, 4))
     canvas.curve(first, 0)
@@ -74,16 +75,22 @@ def curves(part: Series, width: int, height: int, zone: tzinfo) -> Iterator[Line
         yield Line.assemble("  ", (fit(label, left, right=True), "dim"), " ", *row)
     yield Line.assemble(" " * (left + 3), (_under(part.x, canvas.width, zone), "dim"))
     yield from _legend(part)
-    if part.marks:
-        said = ", ".join(f"{clean(name)} {number(place, PLAIN, 3)}" for name, place in marks_of(part))
-        yield Line(f"  ┊ {said}", style="dim")
+    if marked := marks_of(part):
+        named = [f"{clean(name)} {_place(at, zone)}" for name, _, at in marked]
+        lines = packed((each + "," * (each is not named[-1]) for each in named), max(width - 4, 1))
+        yield from (Line(f"  {'┊' if line is lines[0] else ' '} {line}", style="dim") for line in lines)
 
 
-def marks_of(part: Series) -> list[tuple[str, float]]:
-    """The named places of a curve that lie on its axis."""
+def marks_of(part: Series) -> list[tuple[str, float, Cell]]:
+    """The named places of a curve that lie on its axis: name, place and what was written for it."""
     places = places_of(part.x)
-    return [(name, found) for name, place in part.marks
-            if (found := real(place)) is not None and min(places) <= found <= max(places)]
+    found = ((name, at.timestamp() if isinstance(at, datetime) else real(at), at) for name, at in part.marks)
+    return [(name, place, at) for name, place, at in found
+            if place is not None and min(places) <= place <= max(places)]
+
+
+def _place(at: Cell, zone: tzinfo) -> str:
+    return short(at, zone) if isinstance(at, datetime) else number(real(at) or 0.0, PLAIN, 3)
 
 
 def places_of(x: Sequence[Cell]) -> list[float]:
@@ -291,24 +298,33 @@ def _sizes(names: Sequence[str], texts: Sequence[str], width: int) -> tuple[int,
 
 
 def heat(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:
-    """A shade for each pair of `names` (rows) and `x` (columns); `y` holds the values row by row."""
+    """A shade for each pair of `names` (rows) and `x` (columns); `y` holds the values row by row.
+
+    Where there are more columns than room, the last ones are shown. From a mark on, shades are dark and of another
+    colour.
+    """
     across, values = len(part.x), numbers_of(part.y)
     found = [value for value in values if value is not None]
     if not found or not across:
         yield Line("  nothing to draw yet", style="dim")
         return
     low, high = ends_of(part, found)
+    limit = next((real(place) for _, place in part.marks), None)
     name_size = max(min(max((width_of(clean(name)) for name in part.names), default=0), width // 3), 1)
     room = max(width - name_size - 4, 1)
     shown = min(across, room)
     cell = max(room // shown, 1) if shown < across else min(room // across, 4)
     for row in range(-(-len(values) // across))[:ROWS]:
         name = clean(part.names[row]) if row < len(part.names) else ""
-        shades = "".join(_shade(value, (low, high)) * cell for value in values[row * across:row * across + shown])
-        yield Line.assemble("  ", fit(name, name_size), "  ", (shades, COLOURS[0]))
-    digits = heat_digits(part, (*found, low, high))
-    scale = f"  {_SHADES[1]} {number(low, PLAIN, digits)}  {_SHADES[-1]} {number(high, PLAIN, digits)}"
-    yield Line.assemble(" " * (name_size + 4), (_under(part.x[:shown], cell * shown, zone), "dim"))
+        shades = [(_shade(value, (low, high), limit) * cell, HEAT[_beyond(value, limit)])
+                  for value in values[row * across:(row + 1) * across][-shown:]]
+        yield Line.assemble("  ", fit(name, name_size), "  ", *shades)
+    digits = heat_digits(part, (low, high))
+    ends = [(_SHADES[1], number(low, PLAIN, digits)), (_SHADES[-1], number(high, PLAIN, digits))]
+    if limit is not None:
+        ends.insert(1, (_SHADES[-2], f"{clean(part.marks[0][0])} {number(limit, PLAIN, digits)}"))
+    scale = "".join(f"  {shade} {said}" for shade, said in ends)
+    yield Line.assemble(" " * (name_size + 4), (_under(part.x[-shown:], cell * shown, zone), "dim"))
     yield Line(fit(scale, min(width_of(scale), width)), style="dim")
 
 
@@ -330,8 +346,18 @@ def share_of(value: float, ends: tuple[float, float]) -> float:
     return min(max((value / 2 - low / 2) / ((high / 2 - low / 2) or 1.0), 0.0), 1.0)
 
 
-def _shade(value: float | None, ends: tuple[float, float]) -> str:
-    return " " if value is None else _SHADES[1 + round(share_of(value, ends) * (len(_SHADES) - 2))]
+def _shade(value: float | None, ends: tuple[float, float], limit: float | None = None) -> str:
+    """One of four shades; the darker two only from the limit on, where there is one."""
+    if value is None:
+        return " "
+    if limit is None:
+        return _SHADES[1 + round(share_of(value, ends) * (len(_SHADES) - 2))]
+    beyond = _beyond(value, limit)
+    return _SHADES[1 + 2 * beyond + (share_of(value, (limit, ends[1]) if beyond else (ends[0], limit)) >= 0.5)]
+
+
+def _beyond(value: float | None, limit: float | None) -> bool:
+    return value is not None and limit is not None and value >= limit
 
 
 def edges(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:

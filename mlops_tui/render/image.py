@@ -103,7 +103,7 @@ def _curves(axes: Axes, part: Series, zone: tzinfo) -> bool:
     alone = np.isfinite(first).sum() == 1
     axes.plot(places, first, color=ONE, marker="o" if alone or size <= 20 else "", markersize=4,
               label=_named(part, 0), zorder=3)
-    for name, place in marks_of(part):
+    for name, place, _ in marks_of(part):
         axes.axvline(place, color="grey", linestyle=":", linewidth=1)
         axes.annotate(_said(name), (place, 1), xycoords=("data", "axes fraction"), rotation=90, fontsize=7,
                       xytext=(2, -2), textcoords="offset points", va="top")

@@ -150,7 +150,7 @@ def curves(part: Series, zone: tzinfo) -> Element | None:
     for piece in _pieces(both):
         edge = [(place, pair[1]) for place, pair in piece] + [(place, pair[0]) for place, pair in reversed(piece)]
         SubElement(image, "polygon", {"class": "band", "points": _points(edge, across, up)})
-    for name, place in marks_of(part):
+    for name, place, _ in marks_of(part):
         _add(image, "line", "two line", x1=across(place), x2=across(place), y1=10, y2=HEIGHT - 36)
         _write(image, name, across(place) + 3, 18)
     for kind, values in (("two line", second), ("one line", first)):

@@ -18,10 +18,14 @@ SEVERITIES = ("critical", "high", "medium", "low")
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a row: what it is called, and the command that shows it of the thing named."""
+    """One side of a row: what it is called, and the command that shows it; a word `{name}` stands for that cell."""
 
     title: str
-    command: Callable[[str], tuple[str, ...]]
+    words: tuple[str, ...]
+
+    def command(self, row: Row) -> tuple[str, ...]:
+        """The command line for a row."""
+        return tuple(str(row[word[1:-1]]) if word.startswith("{") else word for word in self.words)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ class Section:
     def detail(self, row: Row, side: str) -> tuple[str, ...]:
         """The command that shows the row on the side of that title, or on the one it opens on."""
         chosen = self.seen(row, side)
-        argv = chosen.command(str(row["name"])) if chosen is not None else row.get("argv")
+        argv = chosen.command(row) if chosen is not None else row.get("argv")
         return argv if isinstance(argv, tuple) else ()
 
 
@@ -98,7 +102,8 @@ def _version(row: Row, width: int, zone: tzinfo) -> list[Text]:
 
 
 def _monitors(views: Sequence[View]) -> list[Row]:
-    return [{**row, "key": row["monitor"]} for row in views[0].table("monitors").rows]
+    return [{**row, "key": row["monitor"], "name": row["monitor"], "kind": row["check"]}
+            for row in views[0].table("monitors").rows]
 
 
 def _monitor(row: Row, width: int, zone: tzinfo) -> list[Text]:
@@ -216,38 +221,45 @@ def _interval(row: Row, name: str) -> str:
     return f"{name} {number(value, shown)}" + (f" {low:.3f}–{high:.3f}" if known else "")
 
 
+FOUND = Side("Found", ("monitor", "show", "{name}"))
 SECTIONS: Mapping[str, Section] = {section.id: section for section in (
     Section("pipelines", "Pipelines", "No pipeline is declared yet.\n\npipelines/NAME.yaml   declares one", _pipeline,
             (("pipeline", "status"),), _pipelines, sides={"pipeline": (
-                Side("Steps", lambda name: ("pipeline", "status", name)),
-                Side("Graph", lambda name: ("pipeline", "graph", name)),
-                Side("Log", lambda name: ("pipeline", "log", name)),
-                Side("Plan", lambda name: ("pipeline", "plan", name)))}),
+                Side("Steps", ("pipeline", "status", "{name}")),
+                Side("Graph", ("pipeline", "graph", "{name}")),
+                Side("Log", ("pipeline", "log", "{name}")),
+                Side("Plan", ("pipeline", "plan", "{name}")))}),
     Section("models", "Models", "No model is declared yet.\n\nmodels/NAME.yaml   declares one", _version,
             (("model", "list"),), _versions, sides={"version": (
-                Side("Model", lambda name: ("model", "show", name)),
-                Side("Evaluation", lambda name: ("evaluate", name, "--preview")),
-                Side("Calibration", lambda name: ("calibration", name, "--test", "--preview")),
-                Side("Cost", lambda name: ("metric", name, "--preview")),
-                Side("Rival", lambda name: ("compare", name, "--preview")),
-                Side("Baseline", lambda name: ("baseline", name)),
-                Side("Work", lambda name: ("footprint", "show", name)))}),
+                Side("Model", ("model", "show", "{name}")),
+                Side("Evaluation", ("evaluate", "{name}", "--preview")),
+                Side("Calibration", ("calibration", "{name}", "--test", "--preview")),
+                Side("Cost", ("metric", "{name}", "--preview")),
+                Side("Rival", ("compare", "{name}", "--preview")),
+                Side("Baseline", ("baseline", "{name}")),
+                Side("Work", ("footprint", "show", "{name}")))}),
     Section("monitoring", "Monitors", "Nothing is watched yet.\n\nmonitors/NAME.yaml   declares a monitor", _monitor,
-            (("monitor", "list"),), _monitors),
+            (("monitor", "list"),), _monitors, sides={
+                "drift": (FOUND, Side("Columns", ("drift", "{subject}", "--monitor", "{name}", "--preview"))),
+                "performance": (FOUND, Side("Days", ("performance", "{subject}", "--monitor", "{name}", "--preview"))),
+                "calibration": (FOUND, Side("Reliability", ("calibration", "{subject}", "--monitor", "{name}",
+                                                            "--preview"))),
+                "health": (FOUND, Side("Calendar", ("health", "{subject}", "--preview"))),
+                "stability": (FOUND, Side("Periods", ("stability", "show", "{subject}", "--preview")))}),
     Section("incidents", "Incidents and alerts", "● Nothing has ever gone wrong here.", _incident,
             (("incident", "list", "--all"), ("alert", "list", "--all")), _incidents),
     Section("data", "Data", "No dataset is declared yet.\n\ninit --from FILE   declares one from data", _datum,
             (("catalog", "list"), ("model", "list"), ("feature", "list")), _data, sides={
                 "dataset": (
-                    Side("Fields", lambda name: ("catalog", "show", name)),
-                    Side("Contract", lambda name: ("contract", "show", name)),
-                    Side("Quarantine", lambda name: ("quarantine", "list", name)),
-                    Side("Calendar", lambda name: ("health", name, "--preview")),
-                    Side("Snapshots", lambda name: ("snapshot", "log", name)),
-                    Side("Lineage", lambda name: ("snapshot", "lineage", name))),
+                    Side("Fields", ("catalog", "show", "{name}")),
+                    Side("Contract", ("contract", "show", "{name}")),
+                    Side("Quarantine", ("quarantine", "list", "{name}")),
+                    Side("Calendar", ("health", "{name}", "--preview")),
+                    Side("Snapshots", ("snapshot", "log", "{name}")),
+                    Side("Lineage", ("snapshot", "lineage", "{name}"))),
                 "model": (
-                    Side("Stability", lambda name: ("stability", "show", name, "--preview")),
-                    Side("Dictionary", lambda name: ("dictionary", "list", "--model", name))),
-                "feature": (Side("View", lambda name: ("feature", "show", name)),)}),
+                    Side("Stability", ("stability", "show", "{name}", "--preview")),
+                    Side("Dictionary", ("dictionary", "list", "--model", "{name}"))),
+                "feature": (Side("View", ("feature", "show", "{name}")),)}),
     Section("activity", "Activity", "Nothing has happened yet.", _entry, tall=1),
 )}

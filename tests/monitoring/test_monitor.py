@@ -1,11 +1,12 @@
 """Monitors: what each found last, over time, and when it looks again."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, timedelta
 from pathlib import Path
 
 import pytest
 
+from mlops_tui.render.charts import draw
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.view import Series, Status
 from store.facts import AlertEvent
@@ -56,6 +57,23 @@ def test_values_of_another_measure_or_of_a_whole_history_are_not_drawn_beside(to
     [picture] = [part for part in told.perform(("monitor", "show", NAME)).view.parts if isinstance(part, Series)]
     assert len(picture.y) == 31
     assert picture.y[-2:] == (0.29, 0.2)
+
+
+def test_the_heat_map_holds_each_column_against_its_own_limit(told: Session, made: Made) -> None:
+    def columns(temp: float, wind: float | None) -> dict:
+        return {"columns": {"temp": {"effect": temp, "limit": 0.5}, "wind": {"effect": wind, "limit": 0.1}}}
+
+    for temp, wind in ((0.25, 0.1), (0.5, None), (0.1, 0.9)):
+        told.ledger.append(made.finding(value=temp, detail=columns(temp, wind)))
+    picture = next(part for part in told.perform(("monitor", "show", NAME)).view.parts
+                   if isinstance(part, Series) and part.kind == "heat")
+    assert picture.names == ("wind", "temp"), "the column that moved farthest comes first"
+    assert picture.y == (1.0, None, 2.0, 0.5, 1.0, 0.2), "nine limits are no darker than two"
+    assert len(picture.x) == 3
+    drawn = [line.plain for line in draw(picture, 40, UTC)]
+    assert drawn[:2] == ["  wind  ▓▓▓▓    ████", "  temp  ▒▒▒▒▓▓▓▓░░░░"], "dark is what passes its limit"
+    assert next(draw(picture, 10, UTC)).plain == "  wi…  ▓ █", "all three, and nothing where nothing was measured"
+    assert next(draw(picture, 9, UTC)).plain == "  wi…   █", "the newest where there is no room for all"
 
 
 def test_its_alerts_are_told_and_what_can_be_done(told: Session) -> None:

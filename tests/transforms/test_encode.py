@@ -244,6 +244,13 @@ def test_a_pipelines_step_encodes_its_first_input_out_of_fold_and_a_second_one_b
         encode.step(cursor, {"train": "flights"}, {**params, "smooth": 3})
 
 
+def test_a_label_that_is_never_known_tells_nothing_and_stops_nobody() -> None:
+    frame = pd.DataFrame({"id": range(6), "dest": "a", "at": range(6), "known": [2**63 - 1, 1, 2, 3, 4, 5],
+                          "late": [1, 0, 0, 1, 1, 1]})
+    out = fitted(frame, Encoding("late", ("dest",), smoothing=0, time="at", known="known", gap=1))[2]
+    assert out["dest_encoded"].tolist()[2:] == [0.0, 0.0, pytest.approx(1 / 3), 0.5]
+
+
 def test_no_label_counts_before_its_row_though_it_is_said_to_be_known_earlier() -> None:
     frame = pd.DataFrame({"id": range(20), "dest": "a", "at": range(20), "known": [each - 10 for each in range(20)],
                           "late": [each % 2 for each in range(20)]})

@@ -106,7 +106,7 @@ def test_a_dataset_opens_on_what_is_wrong_with_it_unless_a_side_was_chosen(row: 
     assert shown is not None
     assert chosen is not None
     assert (shown.title, chosen.title) == (side, "Lineage")
-    assert data.detail(made, "") == shown.command("trips")
+    assert data.detail(made, "") == shown.command(made)
 
 
 @pytest.mark.parametrize("size", SIZES)
