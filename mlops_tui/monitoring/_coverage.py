@@ -27,7 +27,7 @@ class Square:
 
     @property
     def said(self) -> str:
-        return f"{self.word} {self.hours:.0f} h" if self.hours is not None else self.word
+        return f"{self.hours:.0f} h" if self.word == "seen" and self.hours is not None else self.word
 
 
 def watchers(project: Project, model: str) -> dict[str, Monitor]:
@@ -115,7 +115,8 @@ def _table(found: Sequence[Square]) -> Table:
             square = cells.get((fault.name, monitor))
             row[monitor] = square.said if square is not None else None
         rows.append(row)
-    return Table.of("coverage", rows, "fault", *(Column(name) for name in monitors), title="Who sees what, and when")
+    return Table.of("coverage", rows, "fault", *(Column(name) for name in monitors),
+                    title="Who sees what, and hours after it began")
 
 
 def _heat(found: Sequence[Square]) -> tuple[Series, ...]:
