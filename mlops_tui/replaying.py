@@ -76,7 +76,8 @@ class World:
         if not isinstance(ledger, Ledger):
             raise BadInput("There is no history to replay.", next="Try: mlops-tui init")
         clock = ReplayClock(now)
-        return replace(self.session, ledger=Rehearsal(ledger, upto, clock, self.changed), clock=clock, as_of=None,
+        actor = replace(self.session.actor, roles=self.session.actor.roles | {"operator"})  # nothing is changed
+        return replace(self.session, actor=actor, ledger=Rehearsal(ledger, upto, clock, self.changed), clock=clock, as_of=None,
                        read_only=False, progress=quiet)
 
 
