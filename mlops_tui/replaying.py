@@ -77,8 +77,9 @@ class World:
             raise BadInput("There is no history to replay.", next="Try: mlops-tui init")
         clock = ReplayClock(now)
         actor = replace(self.session.actor, roles=self.session.actor.roles | {"operator"})  # nothing is changed
-        return replace(self.session, actor=actor, ledger=Rehearsal(ledger, upto, clock, self.changed), clock=clock, as_of=None,
-                       read_only=False, progress=quiet)
+        tried = Rehearsal(ledger, upto, clock, self.changed)
+        return replace(self.session, actor=actor, ledger=tried, clock=clock, as_of=None, read_only=False,
+                       progress=quiet)
 
 
 def replayed(world: World, name: str, monitor: Monitor, times: Sequence[datetime],

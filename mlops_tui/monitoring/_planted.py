@@ -9,6 +9,7 @@ from typing import Any
 from mlops_tui import health, pointintime
 from mlops_tui.errors import BadInput, NotFound, Refusal
 from mlops_tui.kinds import Model, Monitor
+from mlops_tui.monitoring._coverage import names_of, watchers
 from mlops_tui.monitoring._faults import BATCH, FEATURES, LABELS, LOG, ROWS, Fault, Rows, chosen
 from mlops_tui.replaying import ARRIVALS, Look, World, due_times, replayed
 from mlops_tui.session import Session
@@ -94,8 +95,7 @@ class Ground:
     @cached_property
     def monitors(self) -> dict[str, Monitor]:
         """Those that look at the model, or at the datasets it lives on."""
-        return {name: each for name, each in self.session.declared().monitors.items()
-                if each.subject == self.model or each.subject in self.sources}
+        return watchers(self.session.declared(), self.model)
 
     def times(self, monitor: Monitor) -> list[datetime]:
         return due_times(monitor, self.session.declared().zone, self.begin, self.end) if monitor.every else []
@@ -296,9 +296,10 @@ class Planted:
                                                                           for place in self.places)]
 
     def _ought(self, monitor: Monitor, place: Place) -> bool:
-        subject = self.ground.model if place.place in (FEATURES, LABELS, LOG) else place.dataset
+        names = names_of(self.ground.session.declared(), self.ground.model)
+        subjects = names if place.place in (FEATURES, LABELS, LOG) else {place.dataset}
         watched = not monitor.columns or place.place != FEATURES or place.column in monitor.columns
-        return monitor.subject == subject and monitor.check in self.fault.meant[place.place] and watched
+        return monitor.subject in subjects and monitor.check in self.fault.meant[place.place] and watched
 
     def seen(self) -> Iterator[Seen]:
         """What each monitor makes of it, those that ought to see it first."""
