@@ -19,6 +19,7 @@ Check = Literal["drift", "performance", "calibration", "health", "ingest", "vali
                 "traffic", "triggers", "payloads"]
 
 AlertPolicy = alertpolicy.AlertPolicy
+SURE = 0.95  # the level of an interval where nothing else is declared
 
 
 @dataclass(frozen=True)
@@ -759,7 +760,11 @@ class Query:
 
 @dataclass(frozen=True)
 class Monitor:
-    """monitors/*.yaml"""
+    """monitors/*.yaml
+
+    `confidence`: the level of the intervals that performance and calibration are judged by. A gate wants to be sure; a
+    monitor that shall see something in a week may be content with less, and `backtest` says what that costs.
+    """
 
     check: Check
     subject: str
@@ -769,6 +774,7 @@ class Monitor:
     limits: Mapping[str, float] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
     min_rows: int = 0
+    confidence: float = SURE
     alert: AlertPolicy | None = None
     description: str = ""
     prometheus: Query | None = None
@@ -783,6 +789,10 @@ class Monitor:
         yield from impossible(self.check, self.limits, "limits")
         if self.min_rows < 0:
             yield Mistake(f"min_rows is a number of rows, not {self.min_rows}.", ("min_rows",))
+        if not 0.5 <= self.confidence < 1:
+            yield Mistake(f"confidence lies from 0.5 to below 1, not at {self.confidence:g}.", ("confidence",))
+        if self.confidence != SURE and self.check not in ("performance", "calibration"):
+            yield Mistake(f"{self.check} has no confidence; performance and calibration have.", ("confidence",))
         if not self.window:
             yield Mistake("A window of no time has no rows.", ("window",), "Write 7d.")
         if (self.retrain is None) == (self.check == "triggers"):

@@ -28,9 +28,10 @@ def live_calibration(session: Session, text: str, length: str | None, monitor: s
             raise BadInput(f"No calibration limit '{name}'.", next=nearest(name, KNOWN) or "Limits: ece, in_the_large.")
     seen = sure(judged_rows(session, subject.name, window(session.now(), declared.window), subject.version),
                 subject.name)
-    rows = calibrated(seen, limits, declared.min_rows)
+    rows = calibrated(seen, limits, declared.min_rows, declared.confidence)
     status = worst([Status(str(row["status"])) for row in rows])
     finding = _finding(session, subject, monitor, seen, rows, status, adhoc=length is not None)
+    finding = replace(finding, detail={**finding.detail, "confidence": declared.confidence})
     lost = lost_a_day(session, subject.name, seen) if status is Status.FAIL else None
     finding = replace(finding, detail={**finding.detail, "loss_a_day": lost}) if lost is not None else finding
     if not preview:
@@ -62,7 +63,8 @@ def _finding(session: Session, subject: Subject, monitor: str | None, seen: Matu
 def _view(finding: Finding, seen: Matured, rows: list[Row], origin: str) -> View:
     facts: dict[str, Cell] = {"outcomes_known": seen.n, "waiting": seen.waiting, "mature_share": seen.mature_share,
                               "predicted": finding.detail["predicted"], "seen": finding.detail["seen"],
-                              "from": told(finding.window[0]), "to": told(finding.window[1]), "limits_from": origin}
+                              "from": told(finding.window[0]), "to": told(finding.window[1]), "limits_from": origin,
+                              "confidence": finding.detail["confidence"]}
     table = Table.of("measures", rows, "measure", *(Column(name, digits=3) for name in ("value", "low", "high",
                                                                                             "limit")), "unit",
                      "status", "reason")

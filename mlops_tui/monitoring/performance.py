@@ -45,15 +45,15 @@ def performance(session: Session, model: str, length: str | None, monitor: str |
     criteria = {each.metric: each for each in asked(declared, declaring)}
     usual = USUAL[declaring.task]
     wanted = list(criteria) if monitor else list(dict.fromkeys([*criteria, *usual]))
-    found = measures(seen, wanted or list(usual), declaring.threshold)
+    found = measures(seen, wanted or list(usual), declaring.threshold, declared.confidence)
     rows = [judged(name, value, criteria.get(name)) for name, value in found.items()]
     rows += [] if declared.limits else [sliced(each) for each in declaring.criteria if each.slice]
     status = worst([Status(str(row["status"])) for row in rows if row["limit"] is not None])
     judge_as = "" if length else _declaration(session, subject, monitor)  # an ad-hoc window is evidence of nothing
     finding = _finding(session, subject, seen, found, rows, status, judge_as)
     lost = lost_a_day(session, subject.name, seen) if status is Status.FAIL else None
-    finding = replace(finding, monitor=monitor or "",
-                      detail={**finding.detail, **({"loss_a_day": lost} if lost is not None else {})})
+    more = {"confidence": declared.confidence} | ({"loss_a_day": lost} if lost is not None else {})
+    finding = replace(finding, monitor=monitor or "", detail={**finding.detail, **more})
     if not preview:
         session.ledger.append(finding)
     origin = limits_from(session, declared, monitor, f"models/{subject.name}.yaml, criteria")
@@ -114,7 +114,8 @@ def _shares(seen: Matured) -> dict[str, float | None]:
 def _view(finding: Finding, seen: Matured, rows: list[Row], status: Status, origin: str | None) -> View:
     facts = Facts({"predictions": seen.total, "labels_in": seen.n, "waiting": seen.waiting, "never": seen.never,
                    "mature_share": seen.mature_share, "from": told(finding.window[0]), "to": told(finding.window[1]),
-                   "version": finding.version, "limits_from": origin})
+                   "version": finding.version, "limits_from": origin,
+                   "confidence": finding.detail["confidence"]})
     table = Table.of("metrics", rows, "metric", Column("value"), Column("low"), Column("high"), "n", "limit", "status",
                      "reason")
     binary = seen.answers.task is Task.BINARY
