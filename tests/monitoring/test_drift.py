@@ -22,6 +22,7 @@ from mlops_tui.render.json import as_json
 from mlops_tui.session import without_project
 from mlops_tui.view import Series, Status
 from store.scan import engine, scan_file
+from tests.bench import drift_truth
 from tests.bench.drift import DRIFTED, workload
 
 IDS = ("column", "kind", "test", "value", "low", "high", "p_value", "p_adjusted", "effect", "psi", "drifted", "reason")
@@ -335,3 +336,9 @@ def test_a_limit_on_another_distance_is_held_against_its_bounds(tmp_path: Path) 
     assert judged(psi=0.02)["k"].verdict.drifted is True
     with pytest.raises(ValueError, match="hellinger"):
         Limits(hellinger=1.5)
+
+
+def test_the_rate_of_false_alarms_is_the_one_declared() -> None:
+    """Forty sets without drift in which any effect would matter (tests/bench/drift_truth.py has five hundred): at 5 %
+    two alarm, more than six with p = 0.3 %."""
+    assert drift_truth.false_alarms(range(40), 1000, 8, Limits(ks=1e-6, v=1e-6)) <= 6
