@@ -22,6 +22,7 @@ from mlops_tui.render.json import as_json
 from mlops_tui.session import without_project
 from mlops_tui.view import Series, Status
 from store.scan import engine, scan_file
+from tests.bench import drift_truth
 from tests.bench.drift import DRIFTED, workload
 
 IDS = ("column", "kind", "test", "value", "low", "high", "p_value", "p_adjusted", "effect", "psi", "drifted", "reason")
@@ -359,3 +360,9 @@ def test_files_that_differ_in_nothing_are_not_told_apart_together(tmp_path: Path
 def test_joint_says_so_where_nothing_can_be_compared(tmp_path: Path) -> None:
     outcome = drift(tmp_path, {"one": [[1], [2]]}, {"one": [[1], [2]]}, "--joint")
     assert "together they cannot be judged: no column is a number" in outcome.view.title
+
+
+def test_the_rate_of_false_alarms_is_the_one_declared() -> None:
+    """Forty sets without drift in which any effect would matter (tests/bench/drift_truth.py has five hundred): at 5 %
+    two alarm, more than six with p = 0.3 %."""
+    assert drift_truth.false_alarms(range(40), 1000, 8, Limits(ks=1e-6, v=1e-6)) <= 6
