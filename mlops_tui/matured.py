@@ -89,16 +89,17 @@ class Arrivals:
 
     def of(self, version: str) -> "Arrivals":
         """The predictions of one version."""
-        return self._taken(self.version == version)
+        return self.chosen(self.version == version)
 
-    def _taken(self, chosen: Any) -> "Arrivals":
+    def chosen(self, chosen: Any) -> "Arrivals":
+        """Some of the predictions: a mask (n,), or a slice."""
         return Arrivals(self.model, self.at[chosen], self.known[chosen], self.score[chosen], self.day[chosen],
                         self.version[chosen], {name: each[chosen] for name, each in self.rows.items()}, self.data)
 
     def within(self, bounds: tuple[datetime, datetime]) -> "Arrivals":
         """The predictions with a time in `bounds`."""
         first, last = np.searchsorted(self.at, [micros(bounds[0]), micros(bounds[1])])
-        return self._taken(slice(first, last))
+        return self.chosen(slice(first, last))
 
     def seen(self, now: datetime, bounds: tuple[datetime, datetime]) -> Matured:
         """What was known of the predictions of a window at a moment."""

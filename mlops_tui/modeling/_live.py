@@ -1,8 +1,11 @@
 """A model's calibration in service: on its logged predictions whose outcome is known by now."""
 
+from dataclasses import replace
+
 from mlops_tui import folds
 from mlops_tui.analysis.calibration import reliability
 from mlops_tui.errors import BadInput, nearest
+from mlops_tui.losing import lost_a_day
 from mlops_tui.matured import Matured, judged_rows, window
 from mlops_tui.modeling._pictures import reliability_diagram
 from mlops_tui.moments import told
@@ -28,6 +31,8 @@ def live_calibration(session: Session, text: str, length: str | None, monitor: s
     rows = calibrated(seen, limits, declared.min_rows)
     status = worst([Status(str(row["status"])) for row in rows])
     finding = _finding(session, subject, monitor, seen, rows, status, adhoc=length is not None)
+    lost = lost_a_day(session, subject.name, seen) if status is Status.FAIL else None
+    finding = replace(finding, detail={**finding.detail, "loss_a_day": lost}) if lost is not None else finding
     if not preview:
         session.ledger.append(finding)
     return _view(finding, seen, rows, limits_from(session, declared, monitor, "the default"))

@@ -10,7 +10,7 @@ from typing import Any
 import click
 from duckdb import DuckDBPyConnection
 
-from mlops_tui import featurelist, windowed, windowprofiles
+from mlops_tui import featurelist, savedprofiles, windowed, windowprofiles
 from mlops_tui.analysis.verdict import Limits, rounded_up
 from mlops_tui.capability import measure, subject_or_files
 from mlops_tui.errors import BadInput, nearest
@@ -18,12 +18,13 @@ from mlops_tui.kinds import Monitor
 from mlops_tui.monitoring import _joint
 from mlops_tui.monitoring._joint import Together
 from mlops_tui.project import Subject
+from mlops_tui.savedprofiles import is_profile
 from mlops_tui.session import Session
-from mlops_tui.shifts import Rows, Shift, compare
+from mlops_tui.shifts import Rows, Shift, Side, compare
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View, finite, worst
 from mlops_tui.watching import limits_from, watching
 from store.facts import Finding
-from store.scan import Scan, engine, scan_file
+from store.scan import engine, scan_file
 
 DRAWN = 3  # columns that are drawn, the worst first
 USUAL = (Column("usual", digits=3), Column("decided_by", "decided by"))  # what weeks differ by, where that is known
@@ -49,7 +50,8 @@ def drift(session: Session, subject: str | None, reference: Path | None, current
     Kolmogorov-Smirnov distance of 0.02 or a Cramer's V of 0.05, unless the monitor says otherwise. Against the same
     weekdays of at least three weeks it must also be larger than these weeks differ from each other, which is shown as
     usual; the larger of limit and usual decides. A column whose
-    values are all different is an id, and is judged only where --columns names it.
+    values are all different is an id, and is judged only where --columns names it. A file that `profile --save` wrote
+    is a reference, too.
 
     With --joint, or where the monitor has a limit of that name, a classifier tries to tell the days of both sides apart
     by all columns together: that also shows when two columns go together otherwise than before and none has moved. From
@@ -58,6 +60,7 @@ def drift(session: Session, subject: str | None, reference: Path | None, current
     \b
     Example: mlops-tui drift flights-delay --window 7d
              mlops-tui drift --reference may.parquet --current july.parquet
+             mlops-tui drift --reference may.profile --current july.parquet
     """
     chosen = tuple(name.strip() for name in (columns or "").split(",") if name.strip())
     if reference is not None and current is not None:
@@ -92,14 +95,22 @@ class Judging:
 def _files(session: Session, reference: Path, current: Path, chosen: Sequence[str], limit: float | None, *,
            joint: bool) -> View:
     connection = engine()
-    sides = _opened(reference, connection), _opened(current, connection)
+    sides = _opened(reference, connection), _rows(current, connection)
     limits = Limits() if limit is None else Limits(ks=limit, v=limit)
-    shifts = compare(Rows(sides[0]), Rows(sides[1]), limits, chosen, session.progress)
-    together = _joint.of_scans(*sides, chosen, _joint.LIMIT) if joint else None
+    shifts = compare(*sides, limits, chosen, session.progress)
+    together = _together(*sides, chosen) if joint else None
     status, title = _with(verdict(shifts), together)
     title = title[:1].upper() + title[1:]
     facts = {"compared": f"{current.name} against {reference.name}", **counts(shifts, sides[0].rows, sides[1].rows)}
     return answer(title, status, facts, shifts, _next(reference, current, shifts), together)
+
+
+def _together(reference: Side, current: Side, chosen: Sequence[str]) -> Together:
+    """Both sides told apart by all columns; BadInput where one is a profile, which knows each column for itself."""
+    if not (isinstance(reference, Rows) and isinstance(current, Rows)):
+        raise BadInput("A saved profile knows nothing of columns together.",
+                       next="Leave out --joint, or give the rows as --reference.")
+    return _joint.of_scans(reference.scan, current.scan, chosen, _joint.LIMIT)
 
 
 def _with(alone: tuple[Status, str], together: Together | None) -> tuple[Status, str]:
@@ -116,18 +127,26 @@ def _next(reference: Path, current: Path, shifts: Sequence[Shift]) -> tuple[Acti
     sees = [shift.evidence.detectable for shift in shifts
             if shift.judged and shift.verdict.drifted is None and shift.evidence.detectable is not None]
     if moved:
-        return (Action("Where the values lie now", ("profile", str(current))),
-                Action("Where they lay", ("profile", str(reference))))
+        before = () if is_profile(reference) else (Action("Where they lay", ("profile", str(reference))),)
+        return (Action("Where the values lie now", ("profile", str(current))), *before)
     if sees and max(sees) < 1:
         return (Action("Judge by what this size sees", (*argv, "--limit", f"{math.ceil(max(sees) * 100) / 100:g}")),)
     return (Action("What is in it", ("profile", str(current))),)
 
 
-def _opened(path: Path, connection: DuckDBPyConnection) -> Scan:
+def _opened(path: Path, connection: DuckDBPyConnection) -> Side:
+    """The reference: rows, or the profile of rows that was saved."""
+    return savedprofiles.opened(path, connection) if is_profile(path) else _rows(path, connection)
+
+
+def _rows(path: Path, connection: DuckDBPyConnection) -> Side:
+    if is_profile(path):
+        raise BadInput(f"'{path.name}' is a saved profile, which is a reference.", where=str(path),
+                       next="Give it with --reference, and the rows of today with --current.")
     side = scan_file(path, connection)
     if not side.rows:
         raise BadInput(f"'{path.name}' has columns but no rows.", where=str(path), next="Name a file with data.")
-    return side
+    return Rows(side)
 
 
 # -- a model or a dataset -------------------------------------------------------------------------------------------
