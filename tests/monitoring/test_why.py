@@ -171,6 +171,7 @@ def test_changes_are_told_with_their_entry_the_nearest_to_the_onset_first(histor
         ("data", "short batch", 1, 6), ("declaration", "m is declared otherwise", 1, 5),
         ("declaration", "P-1 adopted: models/flights-delay.yaml", 1, 4),
         ("deployment", "flights-delay is served by version 2", 1, 1)]
-    last = _why_changes.last_deployment(history.entries, "flights-delay", history.now)
+    last = _why_changes.deployment(history.entries, "flights-delay", "2", history.now)
     assert last is not None
     assert last.seq == 1
+    assert _why_changes.deployment(history.entries, "flights-delay", "9", history.now) is None
