@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, ClassVar, Literal
 
 from mlops_tui import alertpolicy
@@ -16,7 +16,7 @@ from mlops_tui.retraining import Retraining
 
 LogicalType = Literal["string", "date", "timestamp", "time", "number", "integer", "boolean", "object", "array"]
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog",
-                "traffic", "triggers"]
+                "traffic", "triggers", "payloads"]
 
 AlertPolicy = alertpolicy.AlertPolicy
 
@@ -651,7 +651,7 @@ class Model:
 
     `weight`: a column of the label's dataset that says what a row counts, in fitting and in measuring. `slices`: the
     columns by whose values it is evaluated. `margin`: how much worse than the champion would not matter, in the units
-    of the first criterion's metric; see `tolerance`.
+    of the first criterion's metric; see `tolerance`. `expires`: the day from which it is no longer to be used.
     """
 
     task: Literal["binary", "multiclass", "regression"]
@@ -677,6 +677,7 @@ class Model:
     seed: int = 20130101
     owner: str = ""
     description: str = ""
+    expires: str = ""
 
     @property
     def tolerance(self) -> float:
@@ -698,6 +699,10 @@ class Model:
             yield Mistake(f"'{self.weight}' cannot be what a row counts: it is the label or the time.", ("weight",))
         if self.label.column in self.slices:
             yield Mistake("The label is what is predicted, so it is no slice.", ("slices",))
+        try:
+            _ = self.expires and date.fromisoformat(self.expires)
+        except ValueError:
+            yield Mistake(f"expires is a day, not '{self.expires}'.", ("expires",), "Write 2027-01-31.")
         yield from self._foreign()
 
     def _foreign(self) -> Iterator[Mistake]:

@@ -55,7 +55,8 @@ def _finding(session: Session, subject: Subject, monitor: str | None, seen: Matu
                    declaration="" if adhoc else session.declaration(kind, declared), monitor=monitor or "",
                    version=state.resolve(subject.version),
                    detail={"predicted": predicted, "seen": share, "total": seen.total, "waiting": seen.waiting,
-                           "never": seen.never, "measures": {str(row["measure"]): row["value"] for row in rows}})
+                           "never": seen.never, "measures": {str(row["measure"]): row["value"] for row in rows},
+                           "bounds": {str(row["measure"]): [row["low"], row["high"]] for row in rows}})
 
 
 def _view(finding: Finding, seen: Matured, rows: list[Row], origin: str) -> View:
@@ -67,5 +68,5 @@ def _view(finding: Finding, seen: Matured, rows: list[Row], origin: str) -> View
                      "status", "reason")
     picture = (reliability_diagram(reliability(seen.label, seen.score)),) if seen.n > 1 else ()
     return View(finding.title, Status(finding.status), (*picture, Facts(facts), table),
-                (Action("How well?", ("performance", finding.subject)),
+                (Action("How well?", ("performance", finding.subject)), Action("Why?", ("why", finding.subject)),
                  Action("What would help?", ("remedy", finding.subject))))

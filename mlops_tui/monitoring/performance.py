@@ -120,6 +120,7 @@ def _view(finding: Finding, seen: Matured, rows: list[Row], status: Status, orig
     binary = seen.answers.task is Task.BINARY
     return View(finding.title, status, (facts, table, *_daily(seen)), (
         Action("Is it calibrated?", ("calibration", finding.subject)),
+        Action("Why?", ("why", finding.subject)),
         Action("What would help?", ("remedy", finding.subject))) if binary else ())
 
 
