@@ -91,7 +91,8 @@ def sure(seen: Matured, name: str) -> Matured:
 def calibrated(seen: Matured, limits: Mapping[str, float], min_rows: int, level: float = SURE) -> list[Row]:
     """Each measure beside its limit, with an interval over days; unknown where there are too few outcomes.
 
-    It fails where all of the interval lies beyond the limit, passes where the value keeps it, and is unknown between.
+    As of drift, it fails where the value lies beyond the limit and is surely not 0 (scores are surely off, and by more
+    than matters), passes where it keeps the limit, and is unknown where it is beyond it and may be chance.
     """
     needed = max(min_rows, FEWEST)
     if seen.n < needed or seen.label.min() == seen.label.max():
@@ -105,10 +106,10 @@ def calibrated(seen: Matured, limits: Mapping[str, float], min_rows: int, level:
 
 
 def _beside(name: str, found: Off, limit: float, n: int) -> Row:
-    far = found.low is not None and found.high is not None and (found.low > limit or found.high < -limit)
+    off = found.low is not None and found.high is not None and (found.low > 0 or found.high < 0)
     beyond = abs(found.value) > limit
-    status = Status.FAIL if far else Status.UNKNOWN if beyond else Status.PASS
-    reason = found.reason or ("" if far or not beyond else f"beyond {limit:g}, but not surely")
+    status = Status.PASS if not beyond else Status.FAIL if off else Status.UNKNOWN
+    reason = found.reason or ("" if off or not beyond else f"beyond {limit:g}, but the days vary too much to be sure")
     return {"measure": name, "unit": KNOWN[name], "value": found.value, "low": found.low, "high": found.high,
             "limit": limit, "n": n, "status": status, "reason": reason, "method": found.method}
 
