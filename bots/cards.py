@@ -1,11 +1,12 @@
 """The messages that live: one for each group of alerts, each incident and each approval, as the history says now."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from mlops_tui import folds
-from mlops_tui.folds import Alert, Incident
+from mlops_tui.alertstate import Alert, Group, groups
+from mlops_tui.folds import Incident
 from mlops_tui.health import SEVERE, SEVERITIES
 from mlops_tui.roles import Actor
 from mlops_tui.session import Session
@@ -16,7 +17,8 @@ from store.ledger import Entry
 READER = Actor("slack", frozenset({"viewer"}), "slack")
 KINDS = ("alert", "incident", "approval", "vote", "finding", "runbook", "promotion", "postmortem")
 EXPIRED = timedelta(days=1)  # for so long the message of an approval whose time ran out is looked at
-_ALERT = ("severity", "state", "since", "about", "for", "owner", "fired", "value", "limit", "n", "silent_until")
+_ALERT = ("severity", "state", "loss", "why", "since", "about", "for", "owner", "fired", "value", "limit", "n",
+          "rule_was", "lowered", "told_again", "silent_until")
 _INCIDENT = ("severity", "state", "onset", "detected", "lead", "resolved", "earlier_about_it", "post_mortem")
 _APPROVAL = ("state", "votes", "role", "requester", "expires_at", "command", "reason")
 
@@ -34,42 +36,6 @@ class Wanted:
     loud: frozenset[int] = frozenset()
 
 
-@dataclass(frozen=True)
-class Group:
-    """Alerts about one subject that were open at the same time; called by the first of them."""
-
-    name: str
-    alerts: tuple[Alert, ...]
-
-    @property
-    def worst(self) -> Alert:
-        """The one to show: what fires before what is taken care of, then the gravest, then the newest."""
-        rank = {"firing": 0, "acked": 1, "recovered": 2, "resolved": 3}
-        return min(self.alerts, key=lambda each: (rank.get(each.state, 0), _grave(each.severity),
-                                                  -each.opened_at.timestamp()))
-
-    def loud(self, now: datetime) -> bool:
-        """Whether one of them is open that nobody has silenced."""
-        return any(each.open and not each.silent(now) for each in self.alerts)
-
-
-def _grave(severity: str) -> int:
-    return SEVERITIES.index(severity) if severity in SEVERITIES else len(SEVERITIES)
-
-
-def groups(alerts: Iterable[Alert]) -> list[Group]:
-    """Alerts about the same subject belong together as long as one of them is open."""
-    found: list[Group] = []
-    for alert in sorted(alerts, key=lambda each: each.opened_at):
-        going = next((group for group in reversed(found) if group.alerts[0].about == alert.about
-                      and any(each.open or each.updated_at > alert.opened_at for each in group.alerts)), None)
-        if going is None:
-            found.append(Group(f"alert/{alert.id}", (alert,)))
-        else:
-            found[found.index(going)] = replace(going, alerts=(*going.alerts, alert))
-    return found
-
-
 def wanted(session: Session, known: Mapping[str, int]) -> list[Wanted]:
     """Every message that should stand, of those that are open or stand already.
 
@@ -80,7 +46,7 @@ def wanted(session: Session, known: Mapping[str, int]) -> list[Wanted]:
     standing = Standing(known, {entry.subject: entry.seq for entry in entries})
     now = session.now()
     made = [_alerts(reader, group) for group in groups(folds.alerts(entries).values())
-            if standing.concerns(group.name, *(each.id for each in group.alerts), open=group.loud(now))]
+            if standing.concerns(group.name, *_subjects(group), open=group.loud(now))]
     made += [_incident(reader, each)
              for each in folds.incidents(entries).values()
              if standing.concerns(f"incident/{each.id}", each.id, open=each.open)]
@@ -92,10 +58,17 @@ def wanted(session: Session, known: Mapping[str, int]) -> list[Wanted]:
     return [replace(each, loud=loud & {seq for seq, _ in each.story}) for each in made]
 
 
+def _subjects(group: Group) -> Iterator[str]:
+    """What the history calls its alerts, and the silences over them."""
+    for each in group.alerts:
+        yield each.id
+        yield from (silence.id for silence in each.silences)
+
+
 def _loud(fact: Fact) -> bool:
-    """It fires again, or it got worse."""
+    """It fires again, or no longer waits behind another, or it got worse."""
     if isinstance(fact, AlertEvent):
-        return fact.event == "refired"
+        return fact.event in ("refired", "flapping", "unmuted")
     return isinstance(fact, IncidentEvent) and fact.event == "severity" and fact.severity in SEVERE
 
 
@@ -116,7 +89,8 @@ def _alerts(reader: Session, group: Group) -> Wanted:
     """The worst of the group as `alert show` has it, the others in a line each."""
     worst = group.worst
     shown = _shown(reader, group.name, ("alert", "show", worst.id), _ALERT)
-    others: list[Row] = [{"alert": each.id, "state": each.state, "severity": each.severity, "title": each.title}
+    others: list[Row] = [{"alert": each.id, "state": each.standing(reader.now()), "severity": each.severity,
+                          "title": each.title}
                          for each in group.alerts if each.id != worst.id]
     story = [line for each in group.alerts for line in _story(reader, ("alert", "show", each.id))]
     actions = shown.view.actions

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_tui.alertpolicy import GRAVE
 from mlops_tui.matching import Matcher, all_match, matchers
-from store.facts import AlertEvent
+from store.facts import AlertEvent, Finding
 
 if TYPE_CHECKING:
     from store.ledger import Entry
@@ -205,6 +205,17 @@ def after(alert: Alert, fact: AlertEvent, at: datetime, actor: str = "") -> Aler
         case "unmuted":
             return replace(changed, muted_by="", muted_why="")
     return replace(changed, note=fact.note or alert.note)
+
+
+def priced(found: Iterable[Alert], entries: "Iterable[Entry]") -> list[Alert]:
+    """The alerts with what they are expected to cost a day by now: as their own monitor said last, else as the newest
+    finding about the same subject says."""
+    known: dict[str, Mapping[str, Any]] = {}
+    for entry in entries:
+        if isinstance(entry.fact, Finding) and isinstance(loss := entry.fact.detail.get("loss_a_day"), Mapping):
+            known[f"monitor {entry.fact.monitor}"] = known[entry.subject.partition("@")[0]] = loss
+    return [replace(each, loss=known.get(f"monitor {each.monitor}") or known.get(each.about) or each.loss)
+            for each in found] if known else list(found)
 
 
 # -- what belongs together ----------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from mlops_tui.errors import Unreadable, nearest
 T = TypeVar("T")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _EXPONENT = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?[eE][+-]?[0-9]{1,3}")
-_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 @dataclass(frozen=True)
@@ -56,8 +56,8 @@ class Mistake:
 
 
 def duration(text: str) -> timedelta:
-    """`90s`, `15m`, `12h`, `30d`, `2w` as a time span; ValueError otherwise."""
-    match = re.fullmatch(r"(\d+)\s*([smhdw])", text.strip())
+    """`200ms`, `90s`, `15m`, `12h`, `30d`, `2w` as a time span; ValueError otherwise."""
+    match = re.fullmatch(r"(\d+)\s*(ms|[smhdw])", text.strip())
     if match is None:
         raise ValueError(f"'{text}' is not a duration such as 12h or 30d")
     try:

@@ -167,6 +167,7 @@ class Incident:
     roles: Mapping[str, str] = field(default_factory=dict)
     resolved_at: datetime | None = None
     timeline: "tuple[Entry, ...]" = ()
+    by_alert: bool = False
 
     @property
     def open(self) -> bool:
@@ -187,7 +188,8 @@ def incidents(entries: "Sequence[Entry]") -> dict[str, Incident]:
             continue
         if fact.event == "opened":
             found[fact.subject] = Incident(fact.subject, fact.title, fact.about, fact.severity, entry.recorded_at,
-                                           fact.window, alerts=(fact.alert,) if fact.alert else (), timeline=(entry,))
+                                           fact.window, alerts=(fact.alert,) if fact.alert else (), timeline=(entry,),
+                                           by_alert=bool(fact.alert))
         elif fact.subject in found:
             found[fact.subject] = _incident_after(found[fact.subject], fact, entry)
     return found

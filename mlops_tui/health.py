@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from mlops_tui import folds
+from mlops_tui.alertstate import priced
 from mlops_tui.folds import ModelState
 from mlops_tui.kinds import Checklist, Contract, Feature, Model, Monitor
 from mlops_tui.roles import Actor
@@ -237,12 +238,13 @@ def _incidents(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[
 def _alerts(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
     """Alerts that fire and that no open incident has taken up; who acked one has taken it up too."""
     taken = {alert for each in folds.incidents(entries).values() if each.open for alert in each.alerts}
-    firing = [each for each in folds.alerts(entries).values()
-              if each.state == "firing" and each.id not in taken and not each.silent(now)]
+    firing = [each for each in priced(folds.alerts(entries).values(), entries)
+              if each.state == "firing" and each.id not in taken and not each.quiet(now)]
     return [Need("alert", each.id, each.title or each.monitor,
-                 f"{each.severity} · for {_span(now - each.opened_at)} · not acknowledged",
+                 f"{each.severity} · for {_span(now - each.opened_at)} · "
+                 f"{'flapping' if each.flapping else 'not acknowledged'}",
                  ("alert", "show", each.id), _on_call(actor), _severe(each.severity), each.opened_at, each.severity)
-            for each in firing]
+            for each in sorted(firing, key=lambda each: each.gravity)]
 
 
 def _runbooks(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:

@@ -1,6 +1,6 @@
 """Predictions beside the outcomes that are known by now: late labels join when they are late, never before."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -123,14 +123,14 @@ def micros(moment: datetime) -> int:
 
 
 def arrivals(session: Session, name: str, bounds: tuple[datetime, datetime],
-             scored: pa.Table | None = None) -> Arrivals:
+             scored: pa.Table | None = None, beside: Sequence[str] = ()) -> Arrivals:
     """The predictions of model `name` with a time in `bounds`, joined to the outcomes that the newest snapshot has.
 
     An outcome counts as known `label.delay` after `label.known_at` (or after the row's own time where that is not
     declared); a row whose outcome is null two days after its own time will never get one. Outcomes that came by
     themselves (`log label`) count before those of the label's dataset, from the moment they became known. Requests that
-    failed are no predictions. `scored` stands in for the prediction log (another version's scores of the same rows).
-    NotFound where nothing was predicted yet.
+    failed are no predictions. `scored` stands in for the prediction log (another version's scores of the same rows);
+    `beside` are columns of the label's dataset to have in `rows` as texts. NotFound where nothing was predicted yet.
     """
     project, lake = session.declared(), session.data()
     model = project.model(name)
@@ -139,7 +139,7 @@ def arrivals(session: Session, name: str, bounds: tuple[datetime, datetime],
             session.snapshot(model.label.dataset)  # without outcomes there is nothing to join, whatever was predicted
         log = needed_log(session, name).within(bounds, session)
         found = outcomes(session, log, bounds)
-        query = joined(model, found, log.key, log.answers, failures=log.has("status"))
+        query = joined(model, found, log.key, log.answers, beside, failures=log.has("status"))
         return _arrived(model, _logged(lake, lake.scan(log.manifest), query, bounds), (log.manifest.id, *found.data))
     contract = project.dataset(model.label.dataset)
     labels = session.snapshot(model.label.dataset)
@@ -147,7 +147,7 @@ def arrivals(session: Session, name: str, bounds: tuple[datetime, datetime],
         labels = labels.within(day=_days(bounds, session))
     given = [each for each in scored.column_names if each.startswith("answer")]
     key = pointintime.key_columns(model, contract)
-    query = joined(model, Outcomes(lake.scan(labels), labels.columns, key), key, given, failures=False)
+    query = joined(model, Outcomes(lake.scan(labels), labels.columns, key), key, given, beside)
     connection = lake.connect()
     connection.register("scored", scored)
     return _arrived(model, connection.execute(query, bounds).fetchnumpy(), (labels.id,))

@@ -9,10 +9,10 @@ from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Model
 from mlops_tui.predictionlog import LABEL, PredictionLog, columns_declared, labels_of
 from mlops_tui.session import Session
-from store.lake import Manifest
-from store.quoting import quote
+from store.lake import NULL, Manifest
+from store.quoting import literal, quote
 
-WEIGHT, KNOWN, AT = "row weight", "known_us", "at_us"
+WEIGHT, BESIDE, KNOWN, AT = "row weight", "beside ", "known_us", "at_us"
 FAILED = 400  # the status from which on a request has no answer
 
 
@@ -74,10 +74,12 @@ def _last(scan: str, by: Sequence[str], now: datetime) -> str:
             f"WHERE known_at <= {pointintime.moment(now)} GROUP BY {keys})")
 
 
-def joined(model: Model, found: Outcomes, order: Sequence[str], answers: Sequence[str], *, failures: bool) -> str:
+def joined(model: Model, found: Outcomes, order: Sequence[str], answers: Sequence[str], beside: Sequence[str] = (), *,
+           failures: bool = False) -> str:
     """The query of a span of predictions (`scored`) with their outcomes; its two values are the ends of the span.
 
-    In order of time and the columns of `order`. `failures`: the log says which requests failed; these are left out.
+    In order of time and the columns of `order`, with columns of the outcomes' dataset `beside` them as texts.
+    `failures`: the log says which requests failed; these are left out.
     """
     time, ordered = quote(model.split.time), ", ".join(f"p.{quote(column)}" for column in order)
     kept = f"WHERE {time} >= ? AND {time} < ?" + (f" AND coalesce(status < {FAILED}, true)" if failures else "")
@@ -96,6 +98,9 @@ def joined(model: Model, found: Outcomes, order: Sequence[str], answers: Sequenc
         joins += f" LEFT JOIN {found.given} g ON {_same('p', 'g', found.by)}"
     more = "".join(f", p.{quote(column)}" for column in answers) + (f", {weight} AS {quote(WEIGHT)}" if model.weight
                                                                     else "")
+    for column in beside:
+        value = f"CAST(l.{quote(column)} AS VARCHAR)" if found.scan else "CAST(NULL AS VARCHAR)"
+        more += f", coalesce({value}, {literal(NULL)}) AS {quote(BESIDE + column)}"
     return (f"WITH p AS (SELECT *, row_number() OVER () AS \"#n\" FROM scored {kept}) "
             f"SELECT {label} AS label, p.score, p.day, p.version{more}, epoch_us({known}) AS {KNOWN}, "
             f"epoch_us(CAST(p.{time} AS TIMESTAMPTZ)) AS {AT} FROM p{joins} ORDER BY p.{time}, {ordered}")

@@ -1,11 +1,12 @@
 """The scores that a version of a model gives to rows whose features are built."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 from threadpoolctl import ThreadpoolController
 
@@ -20,6 +21,8 @@ from store.tracking import Tracking
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Floats = npt.NDArray[np.float64]
 
 
 def version_of(session: Session, name: str, wanted: str = "") -> Trained:
@@ -68,6 +71,21 @@ def predicted(session: Session, trained: Trained, rows: Manifest) -> pa.Table:
     for name, values in answers.items():
         table = table.append_column(name, values)
     return table
+
+
+def scorer(session: Session, trained: Trained) -> Callable[[pa.Table], Floats]:
+    """What a binary model's version says of rows of built features, (n,): for asking what it would say of others."""
+    fitted, prepare = _fitted(session.tracking(), trained.subject, trained.version, trained.artifact)
+    features = [each["name"] for each in trained.detail.get("inputs", ())]
+
+    def scores(rows: pa.Table) -> Floats:
+        chosen = rows.select(features) if features else rows
+        read = preparing.applied(session.data().connect(), chosen, prepare) if prepare else chosen
+        with _threads().limit(limits=1):
+            given = fitted.predict_proba(frame_of(read, read.column_names))
+        return np.asarray(given, dtype=np.float64)[:, 1]
+
+    return scores
 
 
 def _answers(fitted: Any, inputs: "pd.DataFrame", task: str, classes: Sequence[str]) -> dict[str, pa.Array]:

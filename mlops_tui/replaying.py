@@ -1,7 +1,7 @@
 """What a monitor would have found at earlier times, on what was known then."""
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from typing import Any
@@ -16,12 +16,11 @@ from mlops_tui.kinds import AlertPolicy, Monitor
 from mlops_tui.limits import LESS_IS_BETTER
 from mlops_tui.session import Progress, ReplayClock, Session, quiet
 from mlops_tui.view import Status
-from store.facts import AlertEvent, Finding
+from store.facts import Finding
 from store.ledger import Entry, Ledger
 from store.rehearsal import Changed, Rehearsal
 
 ARRIVALS = ("ingest", "validate")  # checks that look when rows come, not by the clock
-WOKE = ("fired", "refired")
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,11 @@ class Look:
 
 @dataclass(frozen=True)
 class Alarm:
-    """An alert that would have fired, or fired again: when, after which look, and when it would have recovered."""
+    """What somebody would have been told: `fired`, `refired` or `flapping`, after which look, and until when."""
 
     at: datetime
     look: Look
-    again: bool
+    event: str
     until: datetime | None = None
 
 
@@ -230,26 +229,12 @@ SWEPT = tuple(_REJUDGED)
 # -- what people would have been woken by ---------------------------------------------------------------------------
 
 
-def alarms(looks: Sequence[Look], name: str, policy: AlertPolicy) -> list[Alarm]:
-    """The alerts that those looks would have fired, when nobody closes or silences any of them."""
-    monitor = Monitor(check="drift", subject="", alert=policy)
-    entries = [_entry(number, name, look) for number, look in enumerate(looks, start=1)]
-    if not entries:
-        return []
-    steps = reactions.react({name: monitor}, entries, 0, looks[-1].at)
-    return list(_paired(steps, looks))
-
-
-def _entry(number: int, name: str, look: Look) -> Entry:
-    finding = look.finding or Finding(subject="", check="", status="unknown", title=look.said)
-    return Entry(number, Finding.kind, finding.subject, look.at, look.at, "replay", replace(finding, monitor=name), "")
-
-
-def _paired(steps: Sequence[AlertEvent], looks: Sequence[Look]) -> Iterator[Alarm]:
-    """Each alarm with the time of its recovery, where it recovered."""
-    at = dict(enumerate(looks, start=1))
-    for place, step in enumerate(steps):
-        if step.event in WOKE and step.finding is not None:
-            calm = next((each for each in steps[place + 1:] if each.event == "recovered" and each.finding), None)
-            until = at[calm.finding].at if calm is not None and calm.finding is not None else None
-            yield Alarm(at[step.finding].at, at[step.finding], step.event == "refired", until)
+def alarms(looks: Sequence[Look], policy: AlertPolicy) -> list[Alarm]:
+    """What those looks would have told people, when nobody closes or silences any alert."""
+    turns = reactions.fires(policy, ((look.at, look.status.value) for look in looks))
+    found = []
+    for number, turn in enumerate(turns):
+        if turn.event in reactions.TOLD:
+            calm = next((each.at for each in turns[number + 1:] if each.event == "recovered"), None)
+            found.append(Alarm(turn.at, looks[turn.place], turn.event, calm))
+    return found

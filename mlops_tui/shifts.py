@@ -1,9 +1,9 @@
-"""Two relations compared column by column, and looked into again only where a bound leaves the verdict open."""
+"""Two sides compared column by column, and looked into again only where a bound leaves the verdict open."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from mlops_tui.analysis.arrays import Counts, Floats
 from mlops_tui.analysis.distance import Bounds, Pair
 from mlops_tui.analysis.verdict import Evidence, Limits, Verdict, detectable_ks, detectable_v, judge, rows_needed
 from mlops_tui.errors import NotFound, nearest
-from store.scan import Batch, Kind, Scan
+from store.scan import Batch, Field, Kind, Levels, Scan
 
 Change = Literal["", "gone", "new", "retyped", "id"]
 Progress = Callable[[int, int, str], None]
@@ -23,6 +23,71 @@ IDS = 100  # rows from which on different whole numbers, or texts, in each of th
 WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",
          "UHUGEINT")
 PARTS = 3  # of a reference, from which on it is known how far they usually lie apart
+
+
+class Side(Protocol):
+    """One side of a comparison: the rows of a file, or profiles that stand for rows.
+
+    It has one or several parts (weeks). `profiles` are of a numeric column, one for each part, on the grid given where
+    the side is free to choose; `levels` are counts of a category's values, of each part and by hash bucket on request.
+    `inside` are the values (any order) that lie in some cells, None where the rows cannot be read again.
+    """
+
+    @property
+    def where(self) -> str: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def fields(self) -> Mapping[str, Field]: ...
+    def profiles(self, name: str, grid: radix.Grid | None = None) -> list[radix.Profile]: ...
+    def levels(self, name: str, *, bucketed: bool = False) -> list[Levels]: ...
+    def nulls(self, name: str) -> int: ...
+    def distinct(self, name: str) -> int | None: ...
+    def inside(self, name: str, grid: radix.Grid, cells: radix.Codes) -> Floats | None: ...
+
+
+@dataclass(frozen=True)
+class Rows:
+    """All rows of a relation, as one part."""
+
+    scan: Scan
+
+    @property
+    def where(self) -> str:
+        return self.scan.where
+
+    @property
+    def rows(self) -> int:
+        return self.scan.rows
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        return self.scan.fields
+
+    def profiles(self, name: str, grid: radix.Grid | None = None) -> list[radix.Profile]:
+        return [profiled(self.scan, name, grid)]
+
+    def levels(self, name: str, *, bucketed: bool = False) -> list[Levels]:
+        return [self.scan.levels(name, bucketed=bucketed)]
+
+    def nulls(self, name: str) -> int:
+        return self.scan.nulls(name)
+
+    def distinct(self, name: str) -> int | None:
+        return self.scan.distinct(name)
+
+    def inside(self, name: str, grid: radix.Grid, cells: radix.Codes) -> Floats | None:
+        return inside(self.scan, name, grid, cells)
+
+
+def inside(side: Scan, name: str, grid: radix.Grid, cells: radix.Codes) -> Floats:
+    """The values of a column that lie in some cells of a grid: the column is read once."""
+    def parts() -> Iterator[Floats]:
+        for batch in side.numbers(name):
+            values = batch.values[~np.isnan(batch.values)]
+            yield values[np.isin(grid.ordered(grid.codes(values)), cells)]
+
+    return np.concatenate([np.empty(0), *parts()])
 
 
 @dataclass(frozen=True)
@@ -64,11 +129,11 @@ class Shift:
         return effect.low / self.evidence.limit if effect is not None else 0.0
 
 
-def compare(reference: Scan, current: Scan, limits: Limits, columns: Sequence[str] = (),
+def compare(reference: Side, current: Side, limits: Limits, columns: Sequence[str] = (),
             progress: Progress = lambda done, total, label: None) -> list[Shift]:
     """Every column of either side (or those named) with its verdict; NotFound for a name that neither has.
 
-    Numeric columns are read once into 16-bit profiles. Where the verdict depends on where inside its bounds a distance
+    Numeric columns are compared by their profiles. Where the verdict depends on where inside its bounds a distance
     lies, the column is read again and only the values of its open cells are kept: that answer is exact.
 
     Where the reference has at least three parts (weeks), each is compared with the others; the largest of those
@@ -85,13 +150,22 @@ def compare(reference: Scan, current: Scan, limits: Limits, columns: Sequence[st
         shifts.append(_compared(reference, current, name, tests, limits, named=name in columns))
     progress(len(names), len(names), "comparing columns: done")
     shifts = _judged(shifts, limits)
-    while any(shift.verdict.open for shift in shifts):
-        shifts = [_refined(reference, current, shift) if shift.verdict.open else shift for shift in shifts]
+    final: set[str] = set()
+    while wanted := {shift.column for shift in shifts if shift.verdict.open} - final:
+        final |= wanted
+        shifts = [_refined(reference, current, shift) if shift.column in wanted else shift for shift in shifts]
         shifts = _judged(shifts, limits)
-    return shifts
+    return [_undecided(shift) if shift.verdict.open else shift for shift in shifts]
 
 
-def _chosen(reference: Scan, current: Scan, columns: Sequence[str]) -> list[str]:
+def _undecided(shift: Shift) -> Shift:
+    """Its bounds allow two answers, and the rows that would decide are not there."""
+    effect = shift.evidence.effect or Bounds(0, 0)
+    reason = f"{shift.unit} between {effect.low:.4f} and {effect.high:.4f}: only the rows of both sides decide"
+    return replace(shift, verdict=replace(shift.verdict, drifted=None, reason=reason))
+
+
+def _chosen(reference: Side, current: Side, columns: Sequence[str]) -> list[str]:
     known = dict.fromkeys([*reference.fields, *current.fields])
     for name in columns:
         if name not in known:
@@ -105,14 +179,14 @@ def _judged(shifts: Sequence[Shift], limits: Limits) -> list[Shift]:
     return [replace(shift, verdict=verdict) for shift, verdict in zip(shifts, verdicts, strict=True)]
 
 
-def _kind(reference: Scan, current: Scan, name: str) -> Kind | None:
+def _kind(reference: Side, current: Side, name: str) -> Kind | None:
     """How the column is compared; None where one side lacks it or its types do not go together."""
     sides = [side.fields.get(name) for side in (reference, current)]
     kinds = [side.kind for side in sides if side is not None]
     return kinds[0] if len(kinds) == 2 and kinds[0] == kinds[1] else None
 
 
-def _compared(reference: Scan, current: Scan, name: str, tests: int, limits: Limits, *, named: bool) -> Shift:
+def _compared(reference: Side, current: Side, name: str, tests: int, limits: Limits, *, named: bool) -> Shift:
     kind = _kind(reference, current, name) or _kind_of_the_other(reference, current, name)
     if kind is None:
         return _incomparable(reference, current, name)
@@ -127,14 +201,14 @@ def _compared(reference: Scan, current: Scan, name: str, tests: int, limits: Lim
     return shift
 
 
-def _identifies(reference: Scan, current: Scan, shift: Shift) -> bool:
+def _identifies(reference: Side, current: Side, shift: Shift) -> bool:
     """Whether no value is there twice, on either side: whole numbers or texts only, since most measurements differ."""
     name, figures = shift.column, shift.figures
     sizes = [int(figures.get(key) or 0) for key in ("n_reference", "n_current")]
     if min(sizes) < IDS:
         return False
     if shift.pair is not None:
-        whole = all(side.field(name).type in WHOLE for side in (reference, current))
+        whole = all(side.fields[name].type in WHOLE for side in (reference, current))
         maybe = whole and not _repeats(shift.pair)
     else:
         maybe = figures["method"] != COUNTED or int(figures["levels"] or 0) >= max(sizes)
@@ -147,7 +221,7 @@ def _repeats(pair: Pair) -> bool:
                for counts, value in ((pair.r, pair.r_value), (pair.c, pair.c_value)))
 
 
-def _kind_of_the_other(reference: Scan, current: Scan, name: str) -> Kind | None:
+def _kind_of_the_other(reference: Side, current: Side, name: str) -> Kind | None:
     """A column without a single value has whatever type the reader made up; the other side's counts then."""
     fields = [side.fields.get(name) for side in (reference, current)]
     if fields[0] is None or fields[1] is None:
@@ -156,21 +230,23 @@ def _kind_of_the_other(reference: Scan, current: Scan, name: str) -> Kind | None
     return fields[1].kind if empty[0] else fields[0].kind if empty[1] else None
 
 
-def _incomparable(reference: Scan, current: Scan, name: str) -> Shift:
+def _incomparable(reference: Side, current: Side, name: str) -> Shift:
     before, now = reference.fields.get(name), current.fields.get(name)
     change: Change = "retyped" if before is not None and now is not None else "gone" if now is None else "new"
     if before is not None and now is not None:
         reason = f"{before.kind} ({before.type}) in the reference, {now.kind} ({now.type}) now"
     else:
         reason = "only in the reference" if now is None else "only in the current data"
-    kind = (before or now or reference.field(name)).kind
+    kind = (before or now or reference.fields[name]).kind
     return Shift(name, kind, Evidence(name, reason=reason), {}, change=change)
 
 
-def _numeric(reference: Scan, current: Scan, name: str, tests: int, limits: Limits) -> Shift:
-    parts = _profiled_parts(reference, name) if reference.part else [profiled(reference, name)]
-    before = sum(parts[1:], parts[0])
-    now = profiled(current, name, before.grid if before.n else None)
+def _numeric(reference: Side, current: Side, name: str, tests: int, limits: Limits) -> Shift:
+    parts = reference.profiles(name)
+    before = radix.merged(parts)
+    now = radix.merged(current.profiles(name, before.grid if before.bound else None))
+    before = before if before.bound else before.on(now.grid)
+    now = now.on(before.grid)
     missing = (before.missing, before.rows, now.missing, now.rows)
     if not (before.n and now.n):
         return _without_values(name, "numeric", missing, before.n, now.n)
@@ -200,35 +276,9 @@ def profiled(side: Scan, name: str, grid: radix.Grid | None = None, *, moments: 
     return (tally or radix.Tally(grid or radix.Grid())).profile()
 
 
-def _profiled_parts(side: Scan, name: str) -> list[radix.Profile]:
-    """A profile of each part of a reference, all on one grid."""
-    few: dict[int, list[Batch]] = {}
-    tallies: dict[int, radix.Tally] = {}
-    grid = radix.Grid()
-    for number, (part, batch) in enumerate(side.parts_of_numbers(name)):
-        grid = radix.grid_for(batch.values) if number == 0 else grid
-        if side.rows <= FEW:
-            few.setdefault(part, []).append(batch)
-            continue
-        if part not in tallies:
-            tallies[part] = radix.Tally(grid, moments=False)
-        tallies[part].add(batch.values, batch.nulls)
-    found = [tally.profile() for tally in tallies.values()] or [_profiled_few(each, grid) for each in few.values()]
-    return found or [radix.Tally(grid).profile()]
-
-
 def _profiled_few(batches: Sequence[Batch], grid: radix.Grid) -> radix.Profile:
-    """What a Tally would find, to the byte: sorted, a cell's values stand together, and are one where its ends are."""
-    kept = np.concatenate([np.empty(0), *(batch.values for batch in batches)])
-    values = np.sort(kept)
-    values = values[:values.size - np.count_nonzero(np.isnan(values))]  # NaN are sorted to the end
-    cells = grid.ordered(grid.codes(values))
-    edges = np.flatnonzero(np.diff(cells, prepend=-1, append=-1))
-    first, last = values[edges[:-1]] + 0.0, values[edges[1:] - 1] + 0.0  # one zero
-    low, high = (float(values[0]) + 0.0, float(values[-1]) + 0.0) if values.size else (np.nan, np.nan)
-    counts, value = np.diff(edges).astype(np.int64), np.where(first == last, first, np.nan)
-    nulls = sum(batch.nulls for batch in batches)
-    return radix.Profile(grid, cells[edges[:-1]], counts, value, nulls, kept.size - values.size, low, high)
+    values = np.concatenate([np.empty(0), *(batch.values for batch in batches)])
+    return radix.of_few(values, grid, sum(batch.nulls for batch in batches))
 
 
 def _usual_distance(parts: Sequence[radix.Profile]) -> float | None:
@@ -237,8 +287,9 @@ def _usual_distance(parts: Sequence[radix.Profile]) -> float | None:
     if len(there) < PARTS:
         return None
     rests = [[*there[:at], *there[at + 1:]] for at in range(len(there))]
-    return max(distance.ks(distance.paired(sum(rest[1:], rest[0]), part)).low
-               for rest, part in zip(rests, there, strict=True))
+    pairs = ((radix.merged(rest), part) for rest, part in zip(rests, there, strict=True))
+    return max(distance.ks(distance.paired(rest, part.on(rest.grid) if rest.bound else part)).low
+               for rest, part in pairs)
 
 
 def _usual_association(parts: Sequence[Mapping[str, int]]) -> float | None:
@@ -255,32 +306,25 @@ def _ks_evidence(evidence: Evidence, found: Bounds, pair: Pair) -> Evidence:
     return replace(evidence, statistic=found, effect=found, p_value=p_values)
 
 
-def _refined(reference: Scan, current: Scan, shift: Shift) -> Shift:
+def _refined(reference: Side, current: Side, shift: Shift) -> Shift:
     """The exact distance: one more reading, of which only the values in open cells are kept."""
     if shift.pair is None:
         raise RuntimeError(f"the bounds of '{shift.column}' are open, but there is nothing to look into")
     pair, name = shift.pair, shift.column
-    open_cells = distance.open_cells(pair)
-    wanted = pair.cells[open_cells]
-    sides = [_collected(side, name, pair, wanted) for side in (reference, current)]
-    exact = distance.ks_refined(pair, open_cells, *sides)
+    cells = distance.open_cells(pair)
+    sides = [side.inside(name, pair.grid, pair.cells[cells]) for side in (reference, current)]
+    if sides[0] is None or sides[1] is None:
+        return shift
+    exact = distance.ks_refined(pair, cells, sides[0], sides[1])
     return replace(shift, evidence=_ks_evidence(shift.evidence, exact, pair),
                    figures={**shift.figures, "method": "exact in open cells"})
 
 
-def _collected(side: Scan, name: str, pair: Pair, wanted: radix.Codes) -> Floats:
-    def parts() -> Iterator[Floats]:
-        for batch in side.numbers(name):
-            values = batch.values[~np.isnan(batch.values)]
-            yield values[np.isin(pair.grid.ordered(pair.grid.codes(values)), wanted)]
-
-    return np.concatenate([np.empty(0), *parts()])
-
-
-def _category(reference: Scan, current: Scan, name: str, kind: Kind, tests: int, limits: Limits) -> Shift:
-    before, now = reference.levels(name), current.levels(name)
-    if before.bucketed != now.bucketed:
-        before, now = reference.levels(name, bucketed=True), current.levels(name, bucketed=True)
+def _category(reference: Side, current: Side, name: str, kind: Kind, tests: int, limits: Limits) -> Shift:
+    parts, rest = reference.levels(name), current.levels(name)
+    if parts[0].bucketed != rest[0].bucketed:
+        parts, rest = reference.levels(name, bucketed=True), current.levels(name, bucketed=True)
+    before, now = _counted(parts), _counted(rest)
     labels, r, c = distance.aligned(before.counts, now.counts)
     n, m = int(r.sum()), int(c.sum())
     missing = (before.nulls, before.nulls + n, now.nulls, now.nulls + m)
@@ -293,13 +337,21 @@ def _category(reference: Scan, current: Scan, name: str, kind: Kind, tests: int,
     if found is None:
         return Shift(name, kind, _untested(name, missing, r, c), figures, picture)
     effect, p_value = Bounds(found.v, found.v), Bounds(found.p_value, found.p_value)
-    usual = None
-    if reference.part and not before.bucketed:
-        usual = _usual_association(list(reference.parts_of_levels(name).values()))
+    usual = _usual_association([part.counts for part in parts if part.counts]) if not before.bucketed else None
     sees, limit = detectable_v(n, m, found.df, tests, limits), max(limits.v, usual or 0.0)
     evidence = Evidence(name, "chi2", Bounds(found.chi2, found.chi2), p_value, effect, sees, limit, missing,
                         usual=usual, declared=limits.v, needed=rows_needed(n, m, sees, limit))
     return Shift(name, kind, evidence, figures | {"df": found.df, "pooled": found.pooled}, picture)
+
+
+def _counted(parts: Sequence[Levels]) -> Levels:
+    """All parts of a side together."""
+    if len(parts) == 1:
+        return parts[0]
+    counts: Counter[str] = Counter()
+    for part in parts:
+        counts.update(part.counts)
+    return Levels(counts, sum(part.nulls for part in parts), parts[0].bucketed)
 
 
 def _untested(name: str, missing: tuple[int, int, int, int], r: Counts, c: Counts) -> Evidence:

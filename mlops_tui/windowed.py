@@ -18,7 +18,6 @@ from store.quoting import quote
 from store.scan import Scan
 
 WEEK = timedelta(days=7)
-PART = "part of the reference"  # a name that no column has
 KINDS = ("same_weekdays", "training", "before", "window")
 
 Span = tuple[datetime, datetime]  # start <= time < end
@@ -121,26 +120,21 @@ def _training(session: Session, subject: Subject) -> Reference:
 
 @contextmanager
 def rows_in(session: Session, found: Source, spans: Sequence[Span], columns: Sequence[str]) -> Iterator[Scan]:
-    """Those rows, read once: a table in the memory of the lake's DuckDB, which spills; dropped afterwards.
-
-    Of several spans, each is a part of the scan.
-    """
+    """Those rows, read once: a table in the memory of the lake's DuckDB, which spills; dropped afterwards."""
     lake, table = session.data(), quote(f"rows {uuid4()}")
     connection = lake.connect()
     when = [f"({quote(found.time)} >= {pointintime.moment(start)} AND {quote(found.time)} < {pointintime.moment(end)})"
             for start, end in spans]
-    part = f", CASE {' '.join(f'WHEN {each} THEN {at}' for at, each in enumerate(when))} END AS {quote(PART)}"
-    chosen = ", ".join(map(quote, columns))
-    rows = lake.scan(_days(session, found, spans))
-    connection.execute(f"CREATE TABLE {table} AS SELECT {chosen}{part} FROM {rows} WHERE {' OR '.join(when)} "
-                       f"ORDER BY {quote(PART)}, {quote(found.time)}")
+    rows = lake.scan(days_of(session, found, spans))
+    connection.execute(f"CREATE TABLE {table} AS SELECT {', '.join(map(quote, columns))} FROM {rows} "
+                       f"WHERE {' OR '.join(when)} ORDER BY {quote(found.time)}")
     try:
-        yield Scan(connection, table, found.where, PART)
+        yield Scan(connection, table, found.where)
     finally:
         connection.execute(f"DROP TABLE {table}")
 
 
-def _days(session: Session, found: Source, spans: Sequence[Span]) -> Manifest:
+def days_of(session: Session, found: Source, spans: Sequence[Span]) -> Manifest:
     """Only the files of the days that are asked for."""
     if not found.by_day:
         return found.manifest

@@ -9,6 +9,7 @@ import math
 import os
 import re
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -76,6 +77,26 @@ def drop_files(lake: Lake, garbage: Garbage, files: Collection[str]) -> tuple[in
     used = _used(path for path in (*manifests(lake), *results(lake)) if path not in garbage.kept)
     removed = [_remove(lake, lake.root / path, garbage.before) for path in files if path not in used]
     return sum(size is not None for size in removed), sum(size or 0 for size in removed)
+
+
+def drop_profiles(lake: Lake, held: Collection[str], before: float) -> int:
+    """Remove the profiles of files that no snapshot has any more, and of months that nobody asked for since; the bytes.
+
+    Whoever needs one that is gone makes it again.
+    """
+    size = 0
+    for profiles in sorted(lake.root.glob("[!_]*/_profiles")):
+        if profiles.parent.name in held:
+            continue
+        known = {file.folder for path in sorted(profiles.parent.glob("_snapshots/*.json"))
+                 for file in read_manifest(path).files}
+        for folder in sorted(profiles.glob("??/*/")):
+            gone = [] if folder.name in known else [path for path in folder.iterdir() if _changed(path) < before]
+            size += sum(_remove(lake, path, before) or 0 for path in gone)
+            if gone and not any(folder.iterdir()):
+                with suppress(OSError):  # somebody has put one there
+                    folder.rmdir()
+    return size
 
 
 def drop_staging(garbage: Garbage) -> int:

@@ -71,6 +71,11 @@ class FileRef:
         """What the file's rows depend on: its bytes, and those of its mask."""
         return f"{self.sha256} without {Path(self.mask).stem}" if self.mask else self.sha256
 
+    @property
+    def folder(self) -> str:
+        """The digest as a name of a folder: what is known of the file's rows lies there."""
+        return self.digest.replace(" without ", "-")
+
 
 @dataclass(frozen=True)
 class Manifest:
@@ -294,6 +299,36 @@ class Lake:
         path = self._result_path(dataset, key)
         return path.read_bytes() if path.exists() else None
 
+    def keep_profile(self, dataset: str, of: str, name: str, content: bytes) -> None:
+        """Store what is known of a file's rows, under the digest of the file; whoever stored it before is overruled."""
+        self._put(self._profile_path(dataset, of, name), content, anew=True)
+
+    def profile(self, dataset: str, of: str, name: str) -> tuple[Path, int] | None:
+        """Where the kept profile of a file lies, and a stamp that changes with its content; None where there is none.
+
+        It becomes as young as a new one: profiles that nobody needs are collected.
+        """
+        path = self._profile_path(dataset, of, name)
+        try:
+            told = path.stat()
+        except FileNotFoundError:
+            return None
+        _touched(path)
+        return path, told.st_ino
+
+    def agreed(self, dataset: str, name: str, content: bytes = b"") -> bytes | None:
+        """What the first of several processes stored under a name, for all of them and for good; None for nothing."""
+        target = self.root / dataset / "_profiles" / name
+        if content and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with self._room(), self._staged_file() as staged, suppress(FileExistsError):
+                staged.write_bytes(content)
+                target.hardlink_to(staged)
+        return target.read_bytes() if target.exists() else None
+
+    def _profile_path(self, dataset: str, of: str, name: str) -> Path:
+        return self.root / dataset / "_profiles" / of[:2] / of / name
+
     def has(self, manifest: Manifest) -> bool:
         """Whether every file of a snapshot, and every mask, is there."""
         return next(self._missing(manifest), None) is None
@@ -301,7 +336,7 @@ class Lake:
     def _missing(self, manifest: Manifest) -> Iterator[Path]:
         """The files of a snapshot that are not there."""
         places = (place for file in manifest.files
-                  for place in (self.place_of(file), *([self.root / file.mask] if file.mask else [])))
+                  for place in (self.place_of(file), *([self.mask_of(file)] if file.mask else [])))
         return (place for place in places if not place.exists())
 
     def renew(self, manifest: Manifest) -> None:
@@ -441,7 +476,7 @@ class Lake:
             listed = ", ".join(_declared(name, kind, files, by_path=by_path) for name, kind in columns.items())
         if not masked:
             return read if columns is None else f"(SELECT {listed} FROM {read})"
-        masks = file_list([str(self.root / file.mask) for file in files])  # a file and its mask have the same place
+        masks = file_list([str(self.mask_of(file)) for file in files])  # a file and its mask have the same place
         return (f"(SELECT * EXCLUDE ({AT}) FROM (SELECT {listed}, {{'f': file_index, 'r': file_row_number}} AS {AT} "
                 f"FROM {read}) ANTI JOIN (SELECT {{'f': file_index, 'r': \"row\"}} AS {AT} FROM "
                 f"read_parquet({masks})) USING ({AT}))")
@@ -449,6 +484,10 @@ class Lake:
     def place_of(self, file: FileRef) -> Path:
         """Where a file of a snapshot lies."""
         return Path(file.base, file.path) if file.base else self.root / file.path
+
+    def mask_of(self, file: FileRef) -> Path:
+        """Where its mask lies, if it has one."""
+        return self.root / file.mask
 
     def forget(self, dataset: str, snapshot: str) -> None:
         """Read the manifest anew the next time."""
@@ -465,7 +504,7 @@ class Lake:
         """What is wrong with a file of a snapshot or its mask; nothing where the bytes are what was recorded."""
         if wrong := _damage(self.place_of(file), file.sha256):
             return wrong
-        of_mask = _damage(self.root / file.mask, Path(file.mask).stem) if file.mask else ""
+        of_mask = _damage(self.mask_of(file), Path(file.mask).stem) if file.mask else ""
         return f"its mask: {of_mask}" if of_mask else ""
 
     def damaged(self, manifest: Manifest) -> list[tuple[str, str]]:

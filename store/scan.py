@@ -119,27 +119,7 @@ class Scan:
         query = f"SELECT CAST({quote(name)} AS DOUBLE) AS x FROM {self.relation}"
         with self._reading():
             for record in self._connection.cursor().sql(query).to_arrow_reader(BATCH):
-                yield _numbers(record.column(0))
-
-    def parts_of_numbers(self, name: str) -> Iterator[tuple[int, Batch]]:
-        """As `numbers`, each batch with the part that all of its rows belong to."""
-        self.field(name)
-        query = f"SELECT CAST({quote(name)} AS DOUBLE) AS x, {quote(self.part)} AS part FROM {self.relation}"
-        with self._reading():
-            for record in self._connection.cursor().sql(query).to_arrow_reader(BATCH):
-                parts = record.column(1).to_numpy(zero_copy_only=False)
-                starts = np.flatnonzero(np.concatenate([[True], parts[1:] != parts[:-1]])).tolist()
-                for start, end in zip(starts, [*starts[1:], parts.size], strict=True):
-                    yield int(parts[start]), _numbers(record.column(0).slice(start, end - start))
-
-    def parts_of_levels(self, name: str) -> dict[int, dict[str, int]]:
-        """Exact counts of each value as text, by part; nulls left out."""
-        self.field(name)
-        counts: dict[int, dict[str, int]] = {}
-        for part, level, count in self._rows(f"SELECT {quote(self.part)}, CAST({quote(name)} AS VARCHAR), count(*) "
-                                             f"FROM {self.relation} WHERE {quote(name)} IS NOT NULL GROUP BY 1, 2"):
-            counts.setdefault(int(part), {})[level] = count
-        return counts
+                yield batch_of(record.column(0))
 
     def levels(self, name: str, *, bucketed: bool = False) -> Levels:
         """Exact counts of each value as text; in hash buckets on request, or where there are more than 100,000 values.
@@ -181,6 +161,12 @@ class Scan:
             found = self._connection.cursor().sql(f"SELECT {expression} AS x FROM {self.relation}")
             return found.to_arrow_table().column(0)
 
+    def table(self, expressions: Sequence[str]) -> Any:
+        """SQL expressions over the rows as a table of Arrow: for as many rows as may be held at once."""
+        with self._reading():
+            found = self._connection.cursor().sql(f"SELECT {', '.join(expressions)} FROM {self.relation}")
+            return found.to_arrow_table()
+
     def cursor(self) -> duckdb.DuckDBPyConnection:
         """For a question that is asked nowhere else."""
         return self._connection.cursor()
@@ -203,7 +189,7 @@ class Scan:
             raise Unreadable(f"The data cannot be read: {said[:300]}", where=self.where) from problem
 
 
-def _numbers(column: Any) -> Batch:
+def batch_of(column: Any) -> Batch:
     """A pyarrow array of doubles as a batch; its buffers are read in place, and copied only where nulls are dropped."""
     size, (validity, data) = len(column), column.buffers()
     values = np.frombuffer(data, np.float64, size, column.offset * 8)
@@ -211,6 +197,14 @@ def _numbers(column: Any) -> Batch:
         return Batch(values, 0)
     bits = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little", count=column.offset + size)
     return Batch(values[bits[column.offset:].view(np.bool_)], column.null_count)
+
+
+def buckets_of(counts: Mapping[str, int], connection: duckdb.DuckDBPyConnection) -> dict[str, int]:
+    """Counted values in the hash buckets in which `levels(bucketed=True)` would count them."""
+    found = connection.cursor().execute(
+        f"SELECT CAST(hash(x) % {BUCKETS} AS VARCHAR), CAST(sum(n) AS BIGINT) "
+        "FROM (SELECT unnest($x) AS x, unnest($n) AS n) GROUP BY 1", {"x": list(counts), "n": list(counts.values())})
+    return dict(found.fetchall())
 
 
 def engine() -> duckdb.DuckDBPyConnection:

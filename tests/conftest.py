@@ -14,8 +14,9 @@ from store.facts import Fact, Finding, Trained
 from store.ledger import Entry
 from store.tracking import Tracking
 from tests.lived import lived
+from tests.replays import replays
 
-__all__ = ["lived"]  # a fixture for all
+__all__ = ["lived", "replays"]  # fixtures for all
 START = datetime(2013, 9, 14, 10, tzinfo=UTC)
 
 FILES = {

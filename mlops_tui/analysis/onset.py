@@ -49,16 +49,19 @@ def onset(values: Floats, weights: Floats, level: float = 0.95, seed: int = SEED
     order = np.argsort(posterior)[::-1]
     inside = order[: int(np.searchsorted(np.cumsum(posterior[order]), level)) + 1] + 1
     draw, at = np.random.default_rng(seed), int(posterior.argmax()) + 1
-    above = 0
-    for _ in range(PERMUTATIONS):
-        mixed = draw.permutation(n)
-        above += float(_gain(values[mixed], weights[mixed])[0].max()) >= float(gain.max()) * (1 - 1e-12)
-    means = [float(np.average(values[part], weights=weights[part])) for part in (slice(None, at), slice(at, None))]
-    return Onset(at, int(inside.min()), int(inside.max()), *means, (1 + above) / (1 + PERMUTATIONS))
+    mixed = draw.permuted(np.tile(np.arange(n), (PERMUTATIONS, 1)), axis=1)
+    above = int((_gain(values[mixed], weights[mixed])[0].max(axis=1) >= gain.max() * (1 - 1e-12)).sum())
+    before, after = (float(np.average(values[part], weights=weights[part])) for part in (slice(at), slice(at, None)))
+    return Onset(at, int(inside.min()), int(inside.max()), before, after, (1 + above) / (1 + PERMUTATIONS))
 
 
 def _gain(values: Floats, weights: Floats) -> tuple[Floats, Floats, Floats]:
-    """By how much a change before each place (from 1) lowers the sum of squares; the weights before and after it."""
-    done, sums = np.cumsum(weights)[:-1], np.cumsum(weights * values)[:-1]
-    left, total = weights.sum() - done, float(weights @ values)
-    return np.square(sums / done - (total - sums) / left) * done * left / weights.sum(), done, left
+    """By how much a change before each place (from 1) lowers the sum of squares; the weights before and after it.
+
+    Of series (…, n), each for itself.
+    """
+    done, sums = np.cumsum(weights, axis=-1), np.cumsum(weights * values, axis=-1)
+    first, heavy = done[..., :-1], done[..., -1:]
+    rest = heavy - first
+    gap = sums[..., :-1] / first - (sums[..., -1:] - sums[..., :-1]) / rest
+    return np.square(gap) * first * rest / heavy, first, rest

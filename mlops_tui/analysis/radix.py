@@ -3,6 +3,7 @@
 import json
 import math
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -134,6 +135,19 @@ class Profile:
         return not bool(np.isnan(self.value).any())
 
     @property
+    def bound(self) -> bool:
+        """Whether its cells belong to its grid: an infinite value has the same cell on every grid of as many bits."""
+        return not bool(np.isinf(self.value).all())
+
+    def on(self, grid: Grid) -> "Profile":
+        """The same profile on another grid; ValueError where its cells belong to its own."""
+        if self.grid == grid:
+            return self
+        if self.bound or (self.cells.size and self.grid.bits != grid.bits):
+            raise ValueError(f"a profile of {self.grid} cannot be had on {grid}")
+        return replace(self, grid=grid)
+
+    @property
     def mean(self) -> float | None:
         """Mean of all values, correctly rounded sums; None without values, or where one is infinite or too far out."""
         if not self.n or self.summed != self.n:
@@ -210,6 +224,59 @@ class Profile:
                        head["summed"], Fraction(head["shift"]), Fraction(head["square"]))
         except (KeyError, TypeError, ValueError, zlib.error) as problem:
             raise ValueError(f"these bytes are no profile: {problem}") from problem
+
+
+def merged(parts: Sequence[Profile], grid: Grid | None = None) -> Profile:
+    """Many profiles as one, to the byte what adding them one by one gives; without any, an empty one of the grid.
+
+    A part without finite values fits any grid: what is not finite has the same cell on all of them. ValueError where
+    the others differ in their grids.
+    """
+    grids = list(dict.fromkeys(part.grid for part in parts if part.bound))
+    if len(grids) > 1:
+        raise ValueError(f"profiles of different grids cannot be merged: {grids[0]} and {grids[1]}")
+    chosen = grids[0] if grids else grid or (parts[0].grid if parts else Grid())
+    kept = [part.on(chosen) for part in parts]
+    if len(kept) == 1:
+        return kept[0]
+    cells = np.concatenate([np.empty(0, np.intp), *(part.cells for part in kept)])
+    order = np.argsort(cells, kind="stable")
+    cells = cells[order]
+    starts = np.flatnonzero(np.diff(cells, prepend=-1))
+    counts = np.concatenate([np.empty(0, np.int64), *(part.counts for part in kept)])[order]
+    value = np.concatenate([np.empty(0), *(part.value for part in kept)])[order]
+    if starts.size:
+        least = np.minimum.reduceat(value, starts)  # NaN, several values, wins
+        cells, counts = cells[starts], np.add.reduceat(counts, starts)
+        value = np.where(least == np.maximum.reduceat(value, starts), least, np.nan)
+    ends = np.array([[part.minimum, part.maximum] for part in kept if part.counts.size]).reshape(-1, 2)
+    low, high = (float(ends[:, 0].min()), float(ends[:, 1].max())) if ends.size else (math.nan, math.nan)
+    return Profile(chosen, cells, counts, value, sum(part.nulls for part in kept), sum(part.nans for part in kept),
+                   low, high, sum(part.summed for part in kept), sum((part.shift for part in kept), Fraction(0)),
+                   sum((part.square for part in kept), Fraction(0)))
+
+
+def with_nulls(part: Profile, nulls: int) -> Profile:
+    """The profile with more rows that have no value: those of parts that lack the column."""
+    return replace(part, nulls=part.nulls + nulls)
+
+
+def empty(nulls: int) -> Profile:
+    """The profile of rows none of which has a value."""
+    return Profile(Grid(), np.empty(0, np.intp), np.empty(0, np.int64), np.empty(0), nulls)
+
+
+def of_few(values: Floats, grid: Grid, nulls: int = 0) -> Profile:
+    """What a Tally without moments would find, to the byte: sorted, a cell's values stand together, and are one where
+    its ends are."""
+    found = np.sort(values)
+    found = found[:found.size - np.count_nonzero(np.isnan(found))]  # NaN are sorted to the end
+    cells = grid.ordered(grid.codes(found))
+    edges = np.flatnonzero(np.diff(cells, prepend=-1, append=-1))
+    first, last = found[edges[:-1]] + 0.0, found[edges[1:] - 1] + 0.0  # one zero
+    low, high = (float(found[0]) + 0.0, float(found[-1]) + 0.0) if found.size else (math.nan, math.nan)
+    counts, value = np.diff(edges).astype(np.int64), np.where(first == last, first, np.nan)
+    return Profile(grid, cells[edges[:-1]], counts, value, nulls, values.size - found.size, low, high)
 
 
 class Tally:

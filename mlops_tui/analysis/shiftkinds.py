@@ -223,8 +223,9 @@ def _told(then: _Side, now: _Side, limits: Limits) -> Kinds:
     prior = (float(now.s.mean()) - means[0]) / (means[1] - means[0]) if means[1] > means[0] else None
     expected = _auc(order, ends, *((p := tails.expit(now.columns @ curve.beta)), 1 - p))
     return Kinds(tuple(found), "", odds, slope, within, scores, bounds(2), bounds(3), bounds(4),
-                 float(expected + whole[5]), float(expected), bounds(5), None if prior is None else min(max(prior, 0.0), 1.0),
-                 (then.groups, now.groups), (then.y.size, now.y.size))
+                 float(expected + whole[5]), float(expected), bounds(5),
+                 None if prior is None else min(max(prior, 0.0), 1.0), (then.groups, now.groups),
+                 (then.y.size, now.y.size))
 
 
 def _by_share(odds: float, before: float, share: float) -> bool:

@@ -5,9 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-import yaml
-
-from mlops_tui import folds
+from mlops_tui import folds, yamltext
 from mlops_tui.declare import parse
 from mlops_tui.errors import Unreadable
 from mlops_tui.kinds import FitStep, Model
@@ -30,17 +28,17 @@ def with_params(text: str, candidate: str, point: Mapping[str, Any], path: str) 
         if declared.steps:
             step, name = step_of(len(declared.steps), name)  # noqa: PLW2901 - the step's own name of it
             places = [("candidates", candidate, "steps", step)]
-        new = _with(new, places[0], name, value)
+        new = yamltext.changed(new, places[0], name, value)
     made = pointed(asdict(declared), point)
     wanted = replace(declared, params=made["params"], steps=tuple(FitStep(**each) for each in made["steps"]))
     return _checked(new, replace(before, candidates={**before.candidates, candidate: wanted}), path,
-                    f"params: {_flow(dict(point))}")
+                    f"params: {yamltext.flow(dict(point))}")
 
 
 def with_threshold(text: str, threshold: float, path: str) -> str:
     """The model's file with another threshold and nothing else changed; Unreadable where that cannot be done."""
     before, written = parse(Model, text, path), f"{threshold:g}"
-    node = _value(_at(yaml.compose(text, Loader=yaml.SafeLoader), ()), "threshold")
+    node = yamltext.value_of(yamltext.root(text), "threshold")
     new = f"{text.rstrip()}\nthreshold: {written}\n" if node is None else \
         text[:node.start_mark.index] + written + text[node.end_mark.index:]
     return _checked(new, replace(before, threshold=float(written)), path, f"threshold: {written}")
@@ -56,54 +54,6 @@ def _checked(text: str, wanted: Model, path: str, change: str) -> str:
         raise Unreadable("The file cannot be edited without disturbing it.", where=path,
                          next=f"Write `{change}` there by hand.")
     return text
-
-
-def _with(text: str, place: tuple[str | int, ...], name: str, value: Any) -> str:
-    """The text with `name: value` among the params of what lies at that place."""
-    node = _at(yaml.compose(text, Loader=yaml.SafeLoader), place)
-    params = _value(node, "params")
-    if params is None:
-        return _entered(text, node, "params", {name: value})
-    old = _value(params, name)
-    if old is None:
-        return _entered(text, params, name, value)
-    return text[:old.start_mark.index] + _flow(value) + text[_end(text, old):]
-
-
-def _entered(text: str, mapping: yaml.MappingNode, name: str, value: Any) -> str:
-    """One more entry of a mapping: at the end of one in braces, else in front of its first."""
-    if not mapping.value:
-        return f"{text[:mapping.start_mark.index]}{{{name}: {_flow(value)}}}{text[mapping.end_mark.index:]}"
-    if mapping.flow_style:
-        end = _end(text, mapping.value[-1][1])
-        return f"{text[:end]}, {name}: {_flow(value)}{text[end:]}"
-    first = mapping.value[0][0].start_mark
-    return f"{text[:first.index]}{name}: {_flow(value)}\n{' ' * first.column}{text[first.index:]}"
-
-
-def _end(text: str, node: Any) -> int:
-    """Where the node's own text ends: a block's reaches over the blanks and comments behind it."""
-    if isinstance(node, yaml.ScalarNode) or node.flow_style:
-        return int(node.end_mark.index)
-    return len(text[:node.end_mark.index].rstrip())
-
-
-def _at(node: Any, place: tuple[str | int, ...]) -> yaml.MappingNode:
-    for key in place:
-        found = node.value[key] if isinstance(key, int) else _value(node, key)
-        assert found is not None  # it was parsed a moment ago
-        node = found
-    assert isinstance(node, yaml.MappingNode)
-    return node
-
-
-def _value(node: yaml.Node, key: str) -> Any:
-    return next((value for name, value in node.value if name.value == key), None)
-
-
-def _flow(value: Any) -> str:
-    text: str = yaml.safe_dump(value, default_flow_style=True, width=10_000, sort_keys=False)
-    return text.strip().removesuffix("...").strip()
 
 
 # -- a proposal -----------------------------------------------------------------------------------------------------

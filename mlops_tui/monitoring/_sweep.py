@@ -56,8 +56,7 @@ def setting_name(monitor: Monitor) -> str:
     return next(iter(monitor.limits))
 
 
-def swept(looks: Sequence[Look], name: str, monitor: Monitor, policy: AlertPolicy, known: Sequence[Event]) -> list[
-        Setting]:
+def swept(looks: Sequence[Look], monitor: Monitor, policy: AlertPolicy, known: Sequence[Event]) -> list[Setting]:
     """Every limit with every number of looks, on the same looks; what is declared is among them."""
     varied, declared = setting_name(monitor), monitor.limits[setting_name(monitor)]
     rules = dict.fromkeys((*RULES, policy.after))
@@ -67,7 +66,7 @@ def swept(looks: Sequence[Look], name: str, monitor: Monitor, policy: AlertPolic
         again = [replace(look, finding=judged_by(look.finding, other)) if look.finding is not None else look
                  for look in looks]
         for rule in rules:
-            told = held(alarms(again, name, replace(policy, after=rule)), known, monitor.window)
+            told = held(alarms(again, replace(policy, after=rule)), known, monitor.window)
             found.append(Setting(limit, rule, len(told.held), told.count(True), told.count(False), len(told.missed),
                                  sum(each.real and not each.quiet for each in known), told.delay,
                                  (limit, rule) == (declared, policy.after)))

@@ -88,11 +88,11 @@ def backtest(session: Session, monitor: str, start: str | None, end: str | None,
                        next="Widen --from and --to.")
     looks = replayed(World(session), monitor, tried, times, session.progress)
     known = events(session, monitor, declared, *span)
-    told = held(alarms(looks, monitor, policy), known, declared.window)
+    told = held(alarms(looks, policy), known, declared.window)
     found = Replayed(monitor, tried, policy, looks, told, span, bool(given) or count is not None)
     if not found.altered:
         session.ledger.append(_fact(session, found))
-    settings = swept(looks, monitor, tried, policy, known) if sweep and _sweepable(tried) else []
+    settings = swept(looks, tried, policy, known) if sweep and _sweepable(tried) else []
     return _view(found, settings)
 
 
@@ -259,7 +259,7 @@ def _picture(found: Replayed) -> tuple[Series, ...]:
 def _table(found: Replayed) -> Table:
     words = {True: "real", False: "noise", None: "nobody said"}
     rows: list[Row] = [{
-        "at": each.alarm.at, "again": each.alarm.again, "judged": words[each.real],
+        "at": each.alarm.at, "event": each.alarm.event, "judged": words[each.real],
         "by": each.event.name if each.event is not None else None,
         "hours_late": each.late.total_seconds() / 3600 if each.late is not None else None,
         "until": each.alarm.until, "said": each.alarm.look.said} for each in found.told.held]

@@ -10,14 +10,14 @@ from typing import Any
 import click
 from duckdb import DuckDBPyConnection
 
-from mlops_tui import featurelist, windowed
+from mlops_tui import featurelist, windowed, windowprofiles
 from mlops_tui.analysis.verdict import Limits, rounded_up
 from mlops_tui.capability import measure, subject_or_files
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Monitor
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
-from mlops_tui.shifts import Shift, compare
+from mlops_tui.shifts import Rows, Shift, compare
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View, finite, worst
 from mlops_tui.watching import limits_from, watching
 from store.facts import Finding
@@ -84,7 +84,7 @@ def _files(session: Session, reference: Path, current: Path, chosen: Sequence[st
     connection = engine()
     sides = _opened(reference, connection), _opened(current, connection)
     limits = Limits() if limit is None else Limits(ks=limit, v=limit)
-    shifts = compare(*sides, limits, chosen, session.progress)
+    shifts = compare(Rows(sides[0]), Rows(sides[1]), limits, chosen, session.progress)
     status, title = verdict(shifts)
     title = title[:1].upper() + title[1:]
     facts = {"compared": f"{current.name} against {reference.name}", **counts(shifts, sides[0].rows, sides[1].rows)}
@@ -138,11 +138,10 @@ def _subject(session: Session, subject: Subject, declared: Monitor, judging: Jud
                            next=nearest(name, source.columns) or f"Columns: {', '.join(source.columns)}.")
     against = windowed.reference(session, subject, declared.reference, window)
     names = tuple(chosen) or source.columns
-    with windowed.rows_in(session, source, against.spans, names) as before, \
-            windowed.rows_in(session, source, (window,), names) as now:
-        rows = before.rows, now.rows
-        enough = min(rows) >= max(1, declared.min_rows)
-        shifts = compare(before, now, limits, chosen, session.progress) if enough else []
+    before, now = (windowprofiles.side(session, source, names, spans) for spans in (against.spans, (window,)))
+    rows = before.rows, now.rows
+    enough = min(rows) >= max(1, declared.min_rows)
+    shifts = compare(before, now, limits, chosen, session.progress) if enough else []
     shifts = _quiet(session, subject, window, shifts)
     status, title = verdict(shifts) if enough else too_few(*rows, declared.min_rows)
     facts = {"compared": f"{_days(declared.window)} against {against.words}", "from": window[0], "to": window[1],

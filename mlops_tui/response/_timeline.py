@@ -58,7 +58,12 @@ def told(fact: Fact) -> str:
 def _alert(fact: AlertEvent) -> str:
     words = {"fired": f"{fact.subject} fired: {fact.title}", "refired": f"{fact.subject} fired again: {fact.title}",
              "assigned": f"{fact.subject} assigned to {fact.who}",
+             "flapping": f"{fact.subject} is flapping, and held until it is calm: {fact.title}",
+             "muted": f"{fact.subject} muted by {fact.cause}",
+             "unmuted": f"{fact.subject} is no longer muted by {fact.cause}, and still fires",
              "silenced": f"{fact.subject} silenced to {fact.until}",
+             "silence": f"{fact.subject} silences {','.join(fact.match)} from {fact.since} to {fact.until}",
+             "heard": f"{fact.subject} ended",
              "resolved": f"{fact.subject} closed as {'real' if fact.real else 'noise'}"}
     return _noted(words.get(fact.event, f"{fact.subject} {fact.event}"), fact.note)
 

@@ -1,62 +1,76 @@
 """Alerts: what fired, who is on it, how long it stays silent, and whether it was real."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 
 import click
 
-from mlops_tui import folds
+from mlops_tui import alertrecord, alertstate, folds, notifying
+from mlops_tui.alertstate import Alert
 from mlops_tui.capability import act, decide, look, noun
-from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput, Conflict
-from mlops_tui.folds import Alert
-from mlops_tui.moments import moment, told
-from mlops_tui.response import _newest, _people, _timeline
+from mlops_tui.moments import told
+from mlops_tui.response import _newest, _people, _silencing, _timeline, _words
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import AlertEvent, Fact, Finding
 from store.ledger import Entry
 
-alert = noun("alert", __doc__ or "", bare="list", subject="show")
-SEVERITIES = ("critical", "high", "medium", "low")
+alert = noun("alert", __doc__ or "", bare="list", subject="show", package="mlops_tui.response")
 
 
 @look(of=alert, fold=True)
 @click.option("--all", "everything", is_flag=True, help="Resolved alerts too, and how often each monitor was right.")
 def list_(session: Session, everything: bool) -> View:
-    """Open alerts, the gravest first.
+    """Open alerts, the gravest and dearest first.
 
     \b
     Example: mlops-tui alert list --all
     """
-    session.declared()
-    known = list(folds.alerts(session.ledger.entries("alert")).values())
-    shown = sorted((each for each in known if everything or each.open), key=_gravest)
-    loud = [each for each in known if each.open and each.state != "recovered" and not each.silent(session.now())]
-    quiet = [each for each in known if each.open and each.state != "recovered" and each not in loud]
-    parts: tuple[Part, ...] = (_table(shown, session.now()), *((_rules(known),) if everything else ()))
-    title = _title(len(loud), len(quiet))
+    now, entries = session.now(), session.ledger.entries("alert", "finding")
+    known = {each.id: each for each in alertstate.priced(folds.alerts(entries).values(), entries)}
+    shown = sorted((each for each in known.values() if everything or each.open), key=_gravest)
+    going = [each for each in known.values() if each.open and each.state != "recovered"]
+    parts: tuple[Part, ...] = (_table(session, shown, known), *((_rules(list(known.values())),) if everything else ()))
     actions = tuple(Action(f"Look at {each.id}", ("alert", "show", each.id)) for each in shown[:3])
-    return View(title, Status.WARN if loud or quiet else Status.PASS, parts, actions)
+    return View(_title(going, now), Status.WARN if going else Status.PASS, parts, actions)
 
 
-def _title(loud: int, quiet: int) -> str:
+def _title(going: Sequence[Alert], now: datetime) -> str:
+    """How many need somebody, and how many are kept quiet by what."""
+    quiet = [each for each in going if each.quiet(now)]
+    silent = [each for each in quiet if each.silent(now)]
+    loud, muted = len(going) - len(quiet), len(quiet) - len(silent)
     said = counted(loud, "alert needs somebody", "alerts need somebody") if loud else "No alert needs anybody"
-    return f"{said}; {counted(quiet, 'is silenced', 'are silenced')} and not over" if quiet else said
+    if silent:
+        grave = " (critical!)" if any(each.severity == "critical" for each in silent) else ""
+        said += f"; {counted(len(silent), 'is silenced', 'are silenced')} and not over{grave}"
+    return f"{said}; {counted(muted, 'is muted', 'are muted')} by late data" if muted else said
 
 
-def _gravest(each: Alert) -> tuple[int, int, datetime]:
-    rank = SEVERITIES.index(each.severity) if each.severity in SEVERITIES else len(SEVERITIES)
-    return (not each.open, rank, each.opened_at)
+def _gravest(each: Alert) -> tuple[bool, bool, tuple[int, float], datetime]:
+    return not each.open, each.muted, each.gravity, each.opened_at
 
 
-def _table(shown: Iterable[Alert], now: datetime) -> Table:
+def _table(session: Session, shown: Sequence[Alert], known: Mapping[str, Alert]) -> Table:
+    now = session.now()
     rows: list[Row] = [{"alert": each.id, "state": each.standing(now), "severity": each.severity, "title": each.title,
                         "about": each.about, "since": each.opened_at, "owner": each.owner, "fired": each.fired,
-                        "until": told(each.until) if each.silent(now) else None, "monitor": each.monitor,
+                        "until": each.silent_until(now), "monitor": each.monitor,
                         "check": each.check, "runbook": each.runbook, "finding": each.finding,
-                        "real": each.real} for each in shown]
-    return Table.of("alerts", rows, "alert", "state", "severity", "title", "about", "since", "owner", "fired")
+                        "real": each.real, "why": _quiet(session, each, known) or None,
+                        "loss": _words.loss(each.loss) or None, "loss_a_day": each.loss.get("value"),
+                        "unit": each.loss.get("unit"), "page": each.page, "group": each.together,
+                        "muted_by": each.muted_by or None} for each in shown]
+    more = [Column(name, label) for name, label in (("loss", "costs"), ("why", "why quiet"))
+            if any(row[name] for row in rows)]
+    return Table.of("alerts", rows, "alert", "state", "severity", "title", *more, "about", "since", "owner", "fired")
+
+
+def _quiet(session: Session, each: Alert, known: Mapping[str, Alert]) -> str:
+    monitor = session.declared().monitors.get(each.monitor)
+    policy = monitor.alert if monitor is not None else None
+    return _words.why_quiet(each, known, policy, session.now(), session.declared().zone)
 
 
 def _rules(known: Sequence[Alert]) -> Table:
@@ -82,20 +96,38 @@ def show(session: Session, alert: str) -> View:
     """
     session.declared()
     entries = session.ledger.entries("alert", "finding", "incident")
-    found = folds.known(folds.alerts(entries), alert, "alert")
+    known = folds.alerts(entries)
+    [found] = alertstate.priced([folds.known(known, alert, "alert")], entries)
     incidents = [each.id for each in folds.incidents(entries).values() if found.id in each.alerts]
     facts: dict[str, Cell] = {
         "alert": found.id, "state": found.standing(session.now()), "severity": found.severity, "about": found.about,
-        "since": found.opened_at, "monitor": found.monitor, "fired": found.fired, "owner": found.owner or None,
-        "silent_until": told(found.until) if found.silent(session.now()) else None, "incidents": tuple(incidents)}
+        "since": found.opened_at, **_besides(session, found, known), "monitor": found.monitor, "fired": found.fired,
+        "owner": found.owner or None, "silent_until": found.silent_until(session.now()), "incidents": tuple(incidents)}
     facts |= {"for": _reached(session, found.route)} if found.route else {}
     cause = next((entry.fact for entry in entries if entry.seq == found.finding), None)
     if isinstance(cause, Finding):
         facts |= {"value": cause.value, "limit": cause.limit, "n": cause.n, "from": told(cause.window[0]),
                   "to": told(cause.window[1]), "entry": found.finding}
-    own = [entry for entry in entries if entry.subject == found.id]
+    ours = {found.id, *(each.id for each in found.silences)}
+    own = [entry for entry in entries if entry.subject in ours]
     parts = (Facts(facts), *_by_now(session, found, cause, entries), _timeline.table(own, session.declared().zone))
-    return View(f"{found.id}: {found.title}", _status(found), parts, _next(found, incidents))
+    return View(f"{found.id}: {found.title}", _status(found), parts, _next(found, incidents, known))
+
+
+def _besides(session: Session, found: Alert, known: Mapping[str, Alert]) -> dict[str, Cell]:
+    """What somebody who was just woken wants to know of it: what it costs, whether it tells the truth, why it is
+    quiet or less than its rule asks for, what else is on its card."""
+    monitor = session.declared().monitors.get(found.monitor)
+    policy, now = monitor.alert if monitor is not None else None, session.now()
+    record = alertrecord.record([each for each in known.values() if each.monitor == found.monitor], None, now)
+    group = next(each for each in alertstate.groups(known.values()) if any(one.id == found.id for one in each.alerts))
+    others = [each for each in group.alerts if each.id != found.id and each.open]
+    again = notifying.next_reminder(found, policy, now)
+    said: dict[str, Cell] = {
+        "loss": _words.loss(found.loss), "why": _quiet(session, found, known), "rule_was": record.said,
+        "lowered": found.lowered, "pages": "yes" if found.page else "", "told_again": again,
+        "on_the_same_card": f"{counted(len(others), 'other')}, {others[0].id} first" if others else ""}
+    return {name: value for name, value in said.items() if value not in ("", None)}
 
 
 def _reached(session: Session, route: str) -> str:
@@ -138,9 +170,12 @@ def _status(found: Alert) -> Status:
     return Status.PASS if not found.open or found.state == "recovered" else Status.WARN
 
 
-def _next(found: Alert, incidents: Sequence[str]) -> tuple[Action, ...]:
+def _next(found: Alert, incidents: Sequence[str], known: Mapping[str, Alert]) -> tuple[Action, ...]:
     if not found.open:
         return ()
+    if found.muted and found.muted_by in known:
+        return (Action(f"What mutes it: {found.muted_by}", ("alert", "show", found.muted_by)),
+                Action("I am on it", ("alert", "ack", found.id)), _newest.again(found))
     steps = [Action("I am on it", ("alert", "ack", found.id))] if found.state == "firing" else []
     steps += [Action("Its incident", ("incident", "show", name)) for name in incidents[-1:]]
     if not incidents:
@@ -155,28 +190,47 @@ def _next(found: Alert, incidents: Sequence[str]) -> tuple[Action, ...]:
 # -- what people do about it ------------------------------------------------------------------------------------
 
 
-def _change(session: Session, name: str, step: Callable[[Alert], AlertEvent]) -> Alert:
-    """Append what `step` makes of the alert as it stands under the lock; the alert afterwards."""
+def _change(session: Session, names: Sequence[str], step: Callable[[Alert], AlertEvent], *,
+            group: bool = False) -> list[Alert]:
+    """Append what `step` makes of the alerts as they stand under the lock, all or none; the alerts afterwards.
+
+    With `group`, also of those that share a card with one of them and still fire.
+    """
     session.declared()
+    if not names:
+        raise BadInput("Which alert?", next="Name it, such as AL-1; --group takes those on its card as well.")
 
-    def decided(entries: Sequence[Entry]) -> tuple[Fact, ...]:
-        found = folds.known(folds.alerts(entries), name, "alert")
-        if not found.open:
-            raise Conflict(f"{found.id} is resolved already.", next=f"Try: mlops-tui alert show {found.id}")
-        return (step(found),)
+    def decided(entries: Sequence[Entry]) -> list[AlertEvent]:
+        known = folds.alerts(entries)
+        named = {each.id: each for each in (folds.known(known, name, "alert") for name in names)}
+        for each in named.values():
+            if not each.open:
+                raise Conflict(f"{each.id} is resolved already.", next=f"Try: mlops-tui alert show {each.id}")
+        if group:
+            cards = (each for each in alertstate.groups(known.values()) if any(one.id in named for one in each.alerts))
+            named |= {one.id: one for each in cards for one in each.alerts if one.state == "firing"}
+        return [step(each) for each in named.values()]
 
-    [entry] = session.ledger.transact(decided)
-    return folds.alerts(session.ledger.entries("alert"))[entry.subject]
+    changed = session.ledger.transact(decided)
+    after = folds.alerts(session.ledger.entries("alert"))
+    return [after[entry.subject] for entry in changed]
+
+
+def _named(found: Sequence[Alert]) -> str:
+    """One alert with its title, several by their number and the first of them."""
+    return f"{found[0].id}: {found[0].title}" if len(found) == 1 else \
+        f"{counted(len(found), 'alert')}: {', '.join(each.id for each in found[:5])}{', …' * (len(found) > 5)}"
 
 
 @act(of=alert, confirm=False)
-@click.argument("alert")
+@click.argument("alerts", nargs=-1, required=True)
+@click.option("--group", is_flag=True, help="With the others that fire on the same card.")
 @click.option("--note", default="", help="A word to the others.")
-def ack(session: Session, alert: str, note: str) -> View:
-    """Say that you are on it.
+def ack(session: Session, alerts: tuple[str, ...], group: bool, note: str) -> View:
+    """Say that you are on it, or on several.
 
     \b
-    Example: mlops-tui alert ack AL-1
+    Example: mlops-tui alert ack AL-1 --group
     """
     def step(found: Alert) -> AlertEvent:
         if found.state == "recovered":
@@ -184,54 +238,82 @@ def ack(session: Session, alert: str, note: str) -> View:
                            next=f"Try: mlops-tui alert show {found.id}")
         return AlertEvent(subject=found.id, event="acked", who=session.actor.name, note=note)
 
-    after = _change(session, alert, step)
-    return View(f"{after.owner} is on {after.id}: {after.title}", Status.DONE, actions=_next(after, ()))
+    after = _change(session, alerts, step, group=group)
+    return View(f"{after[0].owner} is on {_named(after)}", Status.DONE,
+                actions=_next(after[0], (), {}) if len(after) == 1 else ())
 
 
 @act(of=alert, confirm=False)
 @click.argument("alert")
 @click.argument("person")
-def assign(session: Session, alert: str, person: str) -> View:
+@click.option("--group", is_flag=True, help="With the others that fire on the same card.")
+def assign(session: Session, alert: str, person: str, group: bool) -> View:
     """Give it to PERSON, who has yet to ack it.
 
     \b
     Example: mlops-tui alert assign AL-1 bo
     """
     who = _people.person(session, person)
-    after = _change(session, alert, lambda found: AlertEvent(subject=found.id, event="assigned", who=who))
-    return View(f"{after.id} is with {who}: {after.title}", Status.DONE)
+    after = _change(session, (alert,), lambda found: AlertEvent(subject=found.id, event="assigned", who=who),
+                    group=group)
+    return View(f"{after[0].id} is with {who}: {after[0].title}" if len(after) == 1 else
+                f"{who} has {_named(after)}", Status.DONE)
 
 
 @act(of=alert, confirm=False)
-@click.argument("alert")
-@click.option("--for", "length", default=None, help="How long, such as 4h; 0m ends a silence.")
+@click.argument("alert", required=False)
+@click.option("--match", multiple=True, help="Every alert of which this holds: monitor=flights-*,severity<=medium.")
+@click.option("--from", "start", default=None, help="From when on, such as 2013-09-15T22:00; now by default.")
+@click.option("--for", "length", default=None, help="How long, such as 4h; 0m ends the silence of an alert.")
 @click.option("--until", default=None, help="Until when, such as 2013-09-15T06:00.")
 @click.option("--note", default="", help="Why it may be silent.")
-def silence(session: Session, alert: str, length: str | None, until: str | None, note: str) -> View:
-    """Keep it and whatever else its monitor fires from notifying anybody, for a while.
+def silence(session: Session, alert: str | None, match: tuple[str, ...], start: str | None, length: str | None,
+            until: str | None, note: str) -> View:
+    """Keep an alert and whatever else its monitor fires, or all that match, from notifying anybody for a while.
 
     \b
     Example: mlops-tui alert silence AL-1 --for 4h
+    Example: mlops-tui alert silence --match subject=weather --from 2013-09-15T22:00 --for 6h --note "the feed moves"
     """
-    end = _until(session, length, until)
-    after = _change(session, alert, lambda found: AlertEvent(subject=found.id, event="silenced", note=note,
-                                                             until=end.isoformat()))
-    said = "may be heard again" if end <= session.now() else "is silent, and so is what its monitor fires meanwhile"
-    return View(f"{after.id} {said}", Status.DONE, (Facts({"until": end, "monitor": after.monitor}),))
+    if (alert is None) == (not match):
+        raise BadInput("Which alerts?", next="Name one, such as AL-1, or give --match monitor=flights-drift.")
+    span = _silencing.Span.of(session, start, length, until)
+    if alert is None:
+        return _silencing.by_matcher(session, match, span, note)
+    if start is not None:
+        raise BadInput("The silence of one alert begins now.", next=f"Try: --match alert={alert} --from {start}")
+    [after] = _change(session, (alert,), lambda found: AlertEvent(subject=found.id, event="silenced", note=note,
+                                                                  until=span.until.isoformat()))
+    over = span.until <= session.now()
+    said = "may be heard again" if over else "is silent, and so is what its monitor fires meanwhile"
+    grave = after.severity == "critical" and not over
+    return View(f"{after.id} {said}{'. It is critical!' if grave else ''}", Status.WARN if grave else Status.DONE,
+                (Facts({"until": span.until, "monitor": after.monitor}),))
 
 
-def _until(session: Session, length: str | None, until: str | None) -> datetime:
-    if (length is None) == (until is None):
-        raise BadInput("Say how long.", next="Give --for 4h or --until 2013-09-15T06:00.")
-    if until is not None:
-        end = moment(until, session.declared().zone, session.now())
-        if end <= session.now():
-            raise BadInput(f"{until} has passed already.", next="A silence is ended with --for 0m.")
-        return end
-    try:
-        return session.now() + duration(length or "")
-    except ValueError as problem:
-        raise BadInput(f"{problem}.") from problem
+@look(of=alert, fold=True)
+@click.option("--all", "everything", is_flag=True, help="Those that are over as well.")
+def silences(session: Session, everything: bool) -> View:
+    """What is kept silent by matchers now, and what is planned: by whom, why, until when, and what it hides.
+
+    \b
+    Example: mlops-tui alert silences
+    """
+    session.declared()
+    return _silencing.listed(session, everything)
+
+
+@act(of=alert, confirm=False)
+@click.argument("silence")
+@click.option("--note", default="", help="Why it is over.")
+def unsilence(session: Session, silence: str, note: str) -> View:
+    """End a silence by matcher before its time, or call a planned one off.
+
+    \b
+    Example: mlops-tui alert unsilence SI-1
+    """
+    session.declared()
+    return _silencing.ended(session, silence, note)
 
 
 @decide(of=alert)
@@ -245,8 +327,8 @@ def resolve(session: Session, alert: str, real: bool | None, reason: str) -> Vie
     """
     if real is None:
         raise BadInput("Was it real or noise?", next="Add --real or --noise; a monitor is measured by these answers.")
-    after = _change(session, alert,
-                    lambda found: AlertEvent(subject=found.id, event="resolved", real=real, note=reason))
+    [after] = _change(session, (alert,),
+                      lambda found: AlertEvent(subject=found.id, event="resolved", real=real, note=reason))
     return View(f"{after.id} is closed as {'real' if real else 'noise'}", Status.DONE,
                 (Facts({"monitor": after.monitor, "reason": reason}),),
-                (Action("How often was each monitor right?", ("alert", "list", "--all")),))
+                (Action("How often was each rule right?", ("alert", "rules")),))

@@ -103,7 +103,7 @@ def test_a_distance_on_the_limit_is_looked_into_until_it_is_exact(tmp_path: Path
     draw = np.random.default_rng(11)
     r, c = draw.normal(size=200_000), draw.normal(0.03, 1, 200_000)
     exact = float(stats.ks_2samp(r, c, method="asymp").statistic)
-    sides = [scan_file(written(tmp_path / f"{name}.parquet", {"x": side, "y": side}), engine())
+    sides = [shifts.Rows(scan_file(written(tmp_path / f"{name}.parquet", {"x": side, "y": side}), engine()))
              for name, side in (("r", r), ("c", c))]
     for limit, drifted in ((math.nextafter(exact, 0), True), (exact, True), (math.nextafter(exact, 1), False)):
         refined: list[str] = []

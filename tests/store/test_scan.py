@@ -195,26 +195,6 @@ def test_a_missing_column_is_named_with_its_nearest(connection: duckdb.DuckDBPyC
         assert caught.value.next == "Did you mean 'dep_delay'?"
 
 
-def test_parts_are_told_apart_across_batches(connection: duckdb.DuckDBPyConnection) -> None:
-    query = (f"SELECT i // {scan.BATCH + 7} AS week, CASE WHEN i % 10 > 0 THEN i END AS x, 'w' || (i % 3) AS word "
-             f"FROM range({3 * scan.BATCH}) t(i) ORDER BY week")
-    side = Scan(connection, f"({query})", "a query", "week")
-    assert list(side.fields) == ["x", "word"]
-    found: dict[int, list[float]] = {}
-    nulls = dict.fromkeys(range(3), 0)
-    for part, batch in side.parts_of_numbers("x"):
-        found.setdefault(part, []).extend(batch.values.tolist())
-        nulls[part] += batch.nulls
-    for part in range(3):
-        there = [i for i in range(3 * scan.BATCH) if i // (scan.BATCH + 7) == part]
-        assert found[part] == [i for i in there if i % 10]
-        assert nulls[part] == sum(i % 10 == 0 for i in there)
-    levels = side.parts_of_levels("word")
-    assert {part: sum(counts.values()) for part, counts in levels.items()} == {
-        0: scan.BATCH + 7, 1: scan.BATCH + 7, 2: scan.BATCH - 14}
-    assert sum(counts["w1"] for counts in levels.values()) == scan.BATCH
-
-
 def test_readers_of_one_connection_do_not_disturb_each_other(connection: duckdb.DuckDBPyConnection) -> None:
     side = relation(connection, f"SELECT i AS x FROM range({3 * scan.BATCH}) t(i)")
     first, second = side.numbers("x"), side.numbers("x")
