@@ -104,7 +104,7 @@ def add(session: Session, model: str, files: tuple[Path, ...], maps: tuple[str, 
             landed = land(session, name, by, declared.split.time, cursor, sources)
     bad = pa.concat_tables([_unread(reader, files, _may_be_kept(session, name)), refused])
     set_aside(session, name, bad, sources)
-    return _added(name, reads, how, landed, bad, labelled)
+    return _added(name, declared.split.time, reads, how, landed, bad, labelled)
 
 
 def _read(cursor: duckdb.DuckDBPyConnection, files: Sequence[Path], reader: Reader, folder: Path) -> list[Read]:
@@ -199,7 +199,7 @@ def _outcomes(session: Session, declared: Model, how: Mapped, by: Sequence[str])
             f"known_at FROM {TABLE} WHERE {WHY} IS NULL AND {outcome_of(declared, quote(LABEL))} IS NOT NULL")
 
 
-def _added(name: str, reads: Sequence[Read], how: Mapped, landed: Landed, bad: pa.Table,
+def _added(name: str, time: str, reads: Sequence[Read], how: Mapped, landed: Landed, bad: pa.Table,
            labelled: Labelled | None) -> View:
     """What was recognised, how it was read, and what became of it."""
     shape = next((each.shape for each in reads if each.relation), reads[0].shape)
@@ -211,7 +211,7 @@ def _added(name: str, reads: Sequence[Read], how: Mapped, landed: Landed, bad: p
         "known": landed.known, "twice": landed.twice, "other": landed.other, "aside": bad.num_rows,
         "log": landed.after.rows if landed.after is not None else 0,
         **({"labels": labelled.new + labelled.corrected} if labelled is not None else {})}
-    rows: list[Row] = [{"role": role, "column": column.removeprefix("#"), "in_the_log": CALLED.get(role, role),
+    rows: list[Row] = [{"role": role, "column": column.removeprefix("#"), "in_the_log": CALLED.get(role, time),
                         "by": "the shape" if column.startswith("#") else "its name or --map"}
                        for role, column in how.roles.items()]
     parts: list[Part] = [Facts(facts), Text(f"Recognised: {shape}.")]

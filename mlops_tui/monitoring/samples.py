@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +140,7 @@ def list_(session: Session, model: str | None) -> View:
             f"SELECT why, count(*), min(\"at\"), max(\"at\"), min(share), sum(weight) FROM "
             f"{session.data().scan(state)} GROUP BY 1 ORDER BY 2 DESC, 1").fetchall()
         rows += [{"model": name, "why": why, "kept": n, "first": first, "last": last, "share": share, "stand_for":
-                  weight, "keep": str(declared_samples(session, name).keep)}
+                  weight, "keep": f"{declared_samples(session, name).keep / timedelta(days=1):g} d"}
                  for why, n, first, last, share, weight in found]
     kept_ones = sum(int(str(row["kept"])) for row in rows)
     return View(f"{counted(kept_ones, 'request is', 'requests are')} kept", parts=(Table.of(
