@@ -12,10 +12,11 @@ from mlops_tui.earlystopping import Stopping
 from mlops_tui.errors import nearest
 from mlops_tui.limits import METRICS_OF, Range, impossible
 from mlops_tui.rates import Rates
+from mlops_tui.retraining import Retraining
 
 LogicalType = Literal["string", "date", "timestamp", "time", "number", "integer", "boolean", "object", "array"]
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog",
-                "traffic"]
+                "traffic", "triggers", "payloads"]
 
 AlertPolicy = alertpolicy.AlertPolicy
 
@@ -771,6 +772,7 @@ class Monitor:
     alert: AlertPolicy | None = None
     description: str = ""
     prometheus: Query | None = None
+    retrain: Retraining | None = None
 
     def command(self, name: str) -> tuple[str, ...]:
         """The command line that looks as this monitor does."""
@@ -783,6 +785,9 @@ class Monitor:
             yield Mistake(f"min_rows is a number of rows, not {self.min_rows}.", ("min_rows",))
         if not self.window:
             yield Mistake("A window of no time has no rows.", ("window",), "Write 7d.")
+        if (self.retrain is None) == (self.check == "triggers"):
+            yield Mistake("A monitor that checks triggers says when to train again, and no other does.", ("retrain",),
+                          "Write retrain: {when: {old: {every: 90d}}}, or leave it out.")
         if self.prometheus is not None and self.check != "traffic":
             yield Mistake(f"{self.check} is not asked of Prometheus; traffic is.", ("prometheus",))
 
