@@ -58,7 +58,6 @@ def versions(entries: "Sequence[Entry]", seen: Mapping[tuple[str, str], date], e
 
 def _stale(state: folds.ModelState, number: str, made: datetime, last: date | None, expires: date | None,
            now: datetime, idle: timedelta) -> Iterator[str]:
-    days = idle.days
     if expires is not None and now.date() >= expires:
         yield f"expired on {expires:%-d %b %Y}"
     if state.champion and number not in (state.champion, state.challenger):
@@ -66,7 +65,7 @@ def _stale(state: folds.ModelState, number: str, made: datetime, last: date | No
     if last is not None and now.date() - last > idle:
         yield f"no answer for {(now.date() - last).days} days"
     elif last is None and now - made > idle:
-        yield f"no answer in the {(now - made).days} days of its life" if days else "no answer"
+        yield f"no answer in {(now - made).days} days"
 
 
 def kept(entries: "Sequence[Entry]", model: str, number: str, now: datetime) -> Iterator[str]:
@@ -77,7 +76,7 @@ def kept(entries: "Sequence[Entry]", model: str, number: str, now: datetime) -> 
     if number == state.champion:
         yield "the champion"
     if number == state.previous:
-        yield "what one falls back to"
+        yield "the fallback"
     if number == state.challenger:
         yield "the challenger"
     for approval in folds.approvals(entries, now).values():

@@ -60,16 +60,19 @@ def list_(session: Session, idle: str) -> View:
         "versions": len(found), "stale": len(free), "bytes": size,
         "archived": sum(bool(each.archived) for each in found),
         "clutter": len(pieces), "clutter_bytes": sum(each.bytes for each in pieces),
-        "cost_a_month": rates.keeping(size + sum(each.bytes for each in pieces)), "currency": rates.currency}
-    table = Table.of("versions", rows, "status", "version", "why", Column("kept", "kept, since it is"), "bytes",
+        **({"cost_a_month": rates.keeping(size + sum(each.bytes for each in pieces)), "currency": rates.currency}
+           if rates.gib_month is not None else {})}
+    table = Table.of("versions", rows, "status", "version", "why", Column("kept", "kept: it is"), "bytes",
                      *([Column("cost", "cost a month", unit=rates.currency, digits=4)] if rates.gib_month else []),
-                     Column("archive", cut=12, worth=-1), Column("last_answer", "last answer", worth=-1))
+                     *([Column("archive", cut=12)] if any(row["archive"] for row in rows) else []))
     parts: tuple[Part, ...] = (Facts(facts), table, *([_clutter_table(pieces)] if pieces else []), Text(PLAIN))
     actions = (*(Action(f"Archive {each.name}", ("archive", "take", each.name)) for each in free[:3]),
                *([Action("Remove the clutter", ("archive", "purge"))] if pieces else []))
     if lost:
         return View(f"The archive of {', '.join(lost)} is not there", Status.FAIL, parts, actions)
-    title = f"{counted(len(free), 'version is', 'versions are')} needed by nobody" if free else "No version is stale"
+    held = sum(bool(each.stale and each.kept) for each in found)
+    title = f"{counted(len(free), 'version is', 'versions are')} needed by nobody" if free else \
+        f"{counted(held, 'stale version', 'stale versions')}, and all must be kept" if held else "No version is stale"
     return View(title + (f"; MLflow keeps {counted(len(pieces), 'thing')} of nothing" if pieces else ""),
                 Status.WARN if free or pieces else Status.PASS, parts, actions)
 

@@ -29,13 +29,15 @@ def filled(url: str, folder: Path) -> None:
     record = Record((Input("amount", "double"), Input("age", "double")), metrics={"roc_auc": 0.8})
     made = tracking.log_version("model-000", LogisticRegression().fit(x, x[:, 0] > 0), record)
     client = tracking._client
-    source = client.get_model_version("model-000", "1").source
+    run = client.get_run(made.run_id)
+    [first] = client.search_logged_models([run.info.experiment_id])
     for number in range(MODELS):
         name = f"model-{number:03}"
         if number:
             client.create_registered_model(name)
         for _ in range(VERSIONS - (not number)):
-            client.create_model_version(name, source, made.run_id, await_creation_for=None)
+            client.create_model_version(name, f"models:/{first.model_id}", made.run_id, model_id=first.model_id,
+                                        await_creation_for=None)
         client.set_registered_model_alias(name, "champion", str(VERSIONS))
 
 

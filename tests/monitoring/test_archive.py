@@ -110,7 +110,7 @@ def test_stale_versions_are_listed_with_why_size_and_what_they_cost(ana: Session
     found = listed(ana)
     assert found[f"{NAME}@1"]["status"] is Status.WARN
     assert found[f"{NAME}@1"]["why"][0] == "superseded by 3"  # type: ignore[index]
-    assert found[f"{NAME}@2"]["kept"] == ("what one falls back to", "was a champion")
+    assert found[f"{NAME}@2"]["kept"] == ("the fallback", "was a champion")
     assert found[f"{NAME}@3"]["kept"] == ("the champion",)
     assert found[f"{NAME}@4"]["kept"] == ("the challenger",)
     size = sum(path.stat().st_size for path in folder(ana, "1").rglob("*") if path.is_file())
@@ -141,7 +141,7 @@ def test_who_answered_lately_is_not_stale_and_whose_day_has_come_is(ana: Session
 
 
 @pytest.mark.parametrize(("version", "facts", "why"), [
-    ("3", (), "the champion"), ("4", (), "the challenger"), ("2", (), "what one falls back to, was a champion"),
+    ("3", (), "the champion"), ("4", (), "the challenger"), ("2", (), "the fallback, was a champion"),
     ("1", (Hold(subject=NAME, event="held", version="1"),), "legal hold"),
     ("1", (Hold(subject=NAME, event="held", version="every"),), "legal hold"),
     ("1", (IncidentEvent(subject="INC-1", event="opened", title="late", severity="high", about=NAME),),
