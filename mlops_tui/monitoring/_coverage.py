@@ -12,8 +12,8 @@ from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Tab
 from store.facts import Drilled
 
 GAPS = ("silent", "did not look", "fails anyway", "not tried", "stale", "warns only")  # the worst first
-SHADE: Mapping[str, int] = {"seen": 0, "warns only": 1, "not tried": 2, "stale": 2, "fails anyway": 2, "did not look": 2,
-                            "silent": 3}
+SHADE: Mapping[str, int] = {"seen": 0, "warns only": 1, "not tried": 2, "stale": 2, "fails anyway": 2,
+                            "did not look": 2, "silent": 3}
 
 
 @dataclass(frozen=True)
