@@ -11,8 +11,9 @@ from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, Text, View
 from store.facts import Drilled
 
-GAPS = ("silent", "fails anyway", "not tried", "stale", "warns only")  # the worst first
-SHADE: Mapping[str, int] = {"seen": 0, "warns only": 1, "not tried": 2, "stale": 2, "fails anyway": 2, "silent": 3}
+GAPS = ("silent", "did not look", "fails anyway", "not tried", "stale", "warns only")  # the worst first
+SHADE: Mapping[str, int] = {"seen": 0, "warns only": 1, "not tried": 2, "stale": 2, "fails anyway": 2,
+                            "did not look": 2, "silent": 3}
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ def covered(session: Session, model: str) -> View:
 
 
 def _status(gaps: Sequence[Square], meant: Sequence[Square]) -> Status:
-    if not meant or any(each.word in ("not tried", "stale", "fails anyway") for each in gaps):
+    if not meant or any(each.word in ("not tried", "stale", "fails anyway", "did not look") for each in gaps):
         return Status.UNKNOWN if not any(each.word == "silent" for each in gaps) else Status.FAIL
     return Status.FAIL if any(each.word == "silent" for each in gaps) else Status.WARN if gaps else Status.PASS
 

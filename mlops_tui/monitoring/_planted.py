@@ -42,7 +42,7 @@ class Seen:
             return "seen"
         if self.warned is not None:
             return "warns only"
-        return "fails anyway" if self.masked else "silent"
+        return "fails anyway" if self.masked else "silent" if self.looks else "did not look"
 
     @property
     def after(self) -> timedelta | None:
