@@ -8,6 +8,7 @@ from mlops_tui import folds
 from mlops_tui.alertstate import Alert, Group, groups
 from mlops_tui.folds import Incident
 from mlops_tui.health import SEVERE, SEVERITIES
+from mlops_tui.response import _timeline
 from mlops_tui.roles import Actor
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Row, Series, Status, Table, View
@@ -45,7 +46,7 @@ def wanted(session: Session, known: Mapping[str, int]) -> list[Wanted]:
     entries, reader = session.ledger.entries(*KINDS), session.acting_as(READER)
     standing = Standing(known, {entry.subject: entry.seq for entry in entries})
     now = session.now()
-    made = [_alerts(reader, group) for group in groups(folds.alerts(entries).values())
+    made = [_alerts(reader, group, entries) for group in groups(folds.alerts(entries).values())
             if standing.concerns(group.name, *_subjects(group), open=group.loud(now))]
     made += [_incident(reader, each)
              for each in folds.incidents(entries).values()
@@ -85,14 +86,15 @@ class Standing:
         return open or (name in self.told and self.told[name] < end)
 
 
-def _alerts(reader: Session, group: Group) -> Wanted:
+def _alerts(reader: Session, group: Group, entries: Sequence[Entry]) -> Wanted:
     """The worst of the group as `alert show` has it, the others in a line each."""
     worst = group.worst
     shown = _shown(reader, group.name, ("alert", "show", worst.id), _ALERT)
     others: list[Row] = [{"alert": each.id, "state": each.standing(reader.now()), "severity": each.severity,
                           "title": each.title}
                          for each in group.alerts if each.id != worst.id]
-    story = [line for each in group.alerts for line in _story(reader, ("alert", "show", each.id))]
+    ours = set(_subjects(group))
+    story = _told(_timeline.table([entry for entry in entries if entry.subject in ours], reader.declared().zone))
     actions = shown.view.actions
     if worst.open:
         actions = (*actions, Action("Silence…", ("alert", "silence", worst.id)),
@@ -101,7 +103,7 @@ def _alerts(reader: Session, group: Group) -> Wanted:
                                   if others else ()))
     status = _standing(worst)
     return Wanted(group.name, replace(shown.view, status=status, parts=parts, actions=actions),
-                  tuple(sorted(set(story))))
+                  story)
 
 
 def _standing(worst: Alert) -> Status:
@@ -131,14 +133,14 @@ def _picked(part: Facts, names: Sequence[str]) -> Facts:
     return Facts(told)
 
 
-def _story(reader: Session, argv: tuple[str, ...]) -> tuple[tuple[int, str], ...]:
-    return _lines(reader.perform(argv).view)
-
-
 def _lines(view: View) -> tuple[tuple[int, str], ...]:
     """The timeline of a view as lines, each with its entry."""
     table = next((part for part in view.parts if isinstance(part, Table) and part.id == "timeline"), None)
-    return tuple((int(str(row["entry"])), f"{row['who']}: {row['what']}") for row in (table.rows if table else ()))
+    return _told(table) if table is not None else ()
+
+
+def _told(timeline: Table) -> tuple[tuple[int, str], ...]:
+    return tuple((int(str(row["entry"])), f"{row['who']}: {row['what']}") for row in timeline.rows)
 
 
 def _approval(reader: Session, id: str, own: Sequence[Entry]) -> Wanted:

@@ -10,7 +10,17 @@ import numpy as np
 from mlops_tui.analysis import distance, radix
 from mlops_tui.analysis.arrays import Counts, Floats
 from mlops_tui.analysis.distance import Bounds, Pair
-from mlops_tui.analysis.verdict import Evidence, Limits, Verdict, detectable_ks, detectable_v, judge, rows_needed
+from mlops_tui.analysis.verdict import (
+    DISTANCES,
+    Evidence,
+    Limits,
+    Verdict,
+    beyond,
+    detectable_ks,
+    detectable_v,
+    judge,
+    rows_needed,
+)
 from mlops_tui.errors import NotFound, nearest
 from store.scan import Batch, Field, Kind, Levels, Scan
 
@@ -129,7 +139,7 @@ class Shift:
         return effect.low / self.evidence.limit if effect is not None else 0.0
 
 
-def compare(reference: Side, current: Side, limits: Limits, columns: Sequence[str] = (),
+def compare(reference: Side | Scan, current: Side | Scan, limits: Limits, columns: Sequence[str] = (),
             progress: Progress = lambda done, total, label: None) -> list[Shift]:
     """Every column of either side (or those named) with its verdict; NotFound for a name that neither has.
 
@@ -142,6 +152,7 @@ def compare(reference: Side, current: Side, limits: Limits, columns: Sequence[st
 
     A column whose values are all different on both sides is an id, and is judged only where it is named.
     """
+    reference, current = (Rows(side) if isinstance(side, Scan) else side for side in (reference, current))
     names = _chosen(reference, current, columns)
     tests = max(1, sum(_kind(reference, current, name) not in (None, "time") for name in names))
     shifts = []
@@ -155,7 +166,15 @@ def compare(reference: Side, current: Side, limits: Limits, columns: Sequence[st
         final |= wanted
         shifts = [_refined(reference, current, shift) if shift.column in wanted else shift for shift in shifts]
         shifts = _judged(shifts, limits)
-    return [_undecided(shift) if shift.verdict.open else shift for shift in shifts]
+    shifts = [_undecided(shift) if shift.verdict.open else shift for shift in shifts]
+    return [replace(shift, verdict=beyond(shift.verdict, _distances(shift), limits)) for shift in shifts]
+
+
+def _distances(shift: Shift) -> dict[str, Bounds]:
+    """The bounds of the other distances that are known of a column."""
+    found = {name: (shift.figures.get(f"{name}_low"), shift.figures.get(f"{name}_high")) for name in DISTANCES}
+    return {name: Bounds(float(low), float(high)) for name, (low, high) in found.items()
+            if low is not None and high is not None}
 
 
 def _undecided(shift: Shift) -> Shift:
@@ -253,7 +272,8 @@ def _numeric(reference: Side, current: Side, name: str, tests: int, limits: Limi
     pair = distance.paired(before, now)
     bins = distance.quantile_bins(pair)
     moved = distance.wasserstein(pair)
-    figures = {**_figures(bins.r, bins.c), "wasserstein_low": moved.low if moved else None,
+    held = distance.shared(pair)
+    figures = {**_figures(held.r, held.c), **_bounded(held), "wasserstein_low": moved.low if moved else None,
                "wasserstein_high": moved.high if moved else None, "method": f"{pair.grid.bits}-bit cells"}
     usual, sees = _usual_distance(parts), detectable_ks(pair.n, pair.m, tests, limits)
     limit = max(limits.ks, usual or 0.0)
@@ -330,7 +350,9 @@ def _category(reference: Side, current: Side, name: str, kind: Kind, tests: int,
     missing = (before.nulls, before.nulls + n, now.nulls, now.nulls + m)
     if not (n and m):
         return _without_values(name, kind, missing, n, m)
-    figures = {**_figures(r, c), "n_reference": n, "n_current": m, "levels": len(labels),
+    exact = _figures(r, c)
+    both = {f"{name}_{end}": value for name, value in exact.items() for end in ("low", "high")}
+    figures = {**exact, **both, "n_reference": n, "n_current": m, "levels": len(labels),
                "method": f"{len(labels)} hash buckets" if before.bucketed else COUNTED}
     picture = _picture(labels[:LABELS], r, c)
     found = distance.association(r, c)
@@ -370,6 +392,13 @@ def _without_values(name: str, kind: Kind, missing: tuple[int, int, int, int], n
 def _figures(r: Counts, c: Counts) -> dict[str, float | int | str | None]:
     return {"psi": distance.psi(r, c), "hellinger": distance.hellinger(r, c),
             "jensen_shannon": distance.jensen_shannon(r, c)}
+
+
+def _bounded(held: distance.Shared) -> dict[str, float]:
+    """Between what the distances provably lie: by the quantiles of the reference, wherever they are in their cells."""
+    found = {"psi": distance.psi_within(held), "hellinger": distance.hellinger_within(held),
+             "jensen_shannon": distance.jensen_shannon_within(held)}
+    return {f"{name}_{end}": getattr(each, end) for name, each in found.items() for end in ("low", "high")}
 
 
 def _picture(labels: Sequence[str | float], r: Counts, c: Counts) -> Picture:

@@ -14,7 +14,7 @@ from mlops_tui.analysis.daily import Off, expected_error, in_the_large
 from mlops_tui.analysis.interval import Estimate
 from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.kinds import Model, Monitor
+from mlops_tui.kinds import SURE, Model, Monitor
 from mlops_tui.limits import LESS_IS_BETTER, METRICS_OF
 from mlops_tui.matured import Matured, arrivals, window
 from mlops_tui.session import Session
@@ -45,7 +45,7 @@ def asked(declared: Monitor, model: Model) -> list[Criterion]:
             for name, limit in declared.limits.items()]
 
 
-def measures(seen: Matured, names: Sequence[str], threshold: float) -> dict[str, Estimate]:
+def measures(seen: Matured, names: Sequence[str], threshold: float, level: float = SURE) -> dict[str, Estimate]:
     """The metrics by name, with intervals that count days; None with the reason where one cannot be measured."""
     found = {}
     for name in names:
@@ -54,7 +54,7 @@ def measures(seen: Matured, names: Sequence[str], threshold: float) -> dict[str,
         elif name not in METRICS:
             found[name] = Estimate(name, None, None, None, seen.n, reason="it is measured in training only")
         else:
-            found[name] = by_days(replace(METRICS[name], threshold=threshold), seen.answers)
+            found[name] = by_days(replace(METRICS[name], threshold=threshold), seen.answers, level)
     return found
 
 
@@ -88,10 +88,11 @@ def sure(seen: Matured, name: str) -> Matured:
     return replace(seen, label=(seen.answers.decided == seen.answers.label).astype(np.int8))
 
 
-def calibrated(seen: Matured, limits: Mapping[str, float], min_rows: int) -> list[Row]:
+def calibrated(seen: Matured, limits: Mapping[str, float], min_rows: int, level: float = SURE) -> list[Row]:
     """Each measure beside its limit, with an interval over days; unknown where there are too few outcomes.
 
-    It fails where all of the interval lies beyond the limit, passes where the value keeps it, and is unknown between.
+    As of drift, it fails where the value lies beyond the limit and is surely not 0 (scores are surely off, and by more
+    than matters), passes where it keeps the limit, and is unknown where it is beyond it and may be chance.
     """
     needed = max(min_rows, FEWEST)
     if seen.n < needed or seen.label.min() == seen.label.max():
@@ -100,14 +101,15 @@ def calibrated(seen: Matured, limits: Mapping[str, float], min_rows: int) -> lis
                  "n": seen.n, "status": Status.UNKNOWN, "reason": reason} for name, limit in limits.items()]
     day = np.unique(seen.day, return_inverse=True)[1]
     found = {"ece": expected_error, "in_the_large": in_the_large}
-    return [_beside(name, found[name](seen.label, seen.score, day), limit, seen.n) for name, limit in limits.items()]
+    return [_beside(name, found[name](seen.label, seen.score, day, level), limit, seen.n)
+            for name, limit in limits.items()]
 
 
 def _beside(name: str, found: Off, limit: float, n: int) -> Row:
-    far = found.low is not None and found.high is not None and (found.low > limit or found.high < -limit)
+    off = found.low is not None and found.high is not None and (found.low > 0 or found.high < 0)
     beyond = abs(found.value) > limit
-    status = Status.FAIL if far else Status.UNKNOWN if beyond else Status.PASS
-    reason = found.reason or ("" if far or not beyond else f"beyond {limit:g}, but not surely")
+    status = Status.PASS if not beyond else Status.FAIL if off else Status.UNKNOWN
+    reason = found.reason or ("" if off or not beyond else f"beyond {limit:g}, but the days vary too much to be sure")
     return {"measure": name, "unit": KNOWN[name], "value": found.value, "low": found.low, "high": found.high,
             "limit": limit, "n": n, "status": status, "reason": reason, "method": found.method}
 
@@ -156,11 +158,12 @@ def judged_at(session: Session, monitor: Monitor, times: Sequence[datetime]) -> 
 def look(seen: Matured, monitor: Monitor, model: Model, at: datetime, version: str) -> Look:
     """What was seen as the monitor judges it."""
     if monitor.check == "calibration":
-        rows = calibrated(sure(seen, monitor.subject), monitor.limits or LIMITS, monitor.min_rows)
+        rows = calibrated(sure(seen, monitor.subject), monitor.limits or LIMITS, monitor.min_rows,
+                          monitor.confidence)
         main = next((row for row in rows if row["status"] is Status.FAIL), rows[0])
     else:
         criteria = {each.metric: each for each in asked(monitor, model)}
-        found = measures(seen, list(criteria), model.threshold)
+        found = measures(seen, list(criteria), model.threshold, monitor.confidence)
         rows = [judged(name, each, criteria[name]) for name, each in found.items()]
         main = rows[0] if rows else {}
     value, low, high, limit = (each if isinstance(each := main.get(name), float) else None

@@ -8,34 +8,26 @@ tomorrow cuts at the same hour. Whole months are kept as one.
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 
-from mlops_tui import columnprofiles, pointintime, shifts, windowed
+from mlops_tui import columnprofiles, pointintime, windowed
 from mlops_tui.analysis import radix
-from mlops_tui.analysis.arrays import Floats
 from mlops_tui.columnprofiles import ColumnProfile, Profiles
+from mlops_tui.profiledsides import Profiled, Window
 from mlops_tui.session import Session
 from mlops_tui.windowed import Source, Span
 from store.lake import FileRef, Lake, Manifest
 from store.quoting import quote
-from store.scan import Field, Levels, Scan, buckets_of, kind_of
+from store.scan import Scan, kind_of
 
 HOUR = timedelta(hours=1)
 MICROSECOND = timedelta(microseconds=1)
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 HELD = 512  # profiles of files that a process remembers
-
-
-@dataclass(frozen=True)
-class Window:
-    """The rows of one span of time: how many, and the profile of each column."""
-
-    rows: int
-    columns: Mapping[str, ColumnProfile]
 
 
 def over(session: Session, source: Source, columns: Sequence[str], spans: Sequence[Span]) -> tuple[Window, ...]:
@@ -236,78 +228,22 @@ def _as_texts(shelf: Shelf, name: str, span: Span) -> ColumnProfile:
 
 
 def _together(shelf: Shelf, name: str, parts: Sequence[ColumnProfile]) -> ColumnProfile | None:
+    """The parts of a column as one; None where they are of different kinds."""
     if parts:
         return columnprofiles.merged(parts, shelf.lake.connect())
     type = shelf.source.manifest.columns.get(name, "VARCHAR")
-    return ColumnProfile(kind_of(type), type, 0, 0, radix.merged([]) if kind_of(type) == "numeric" else None)
+    return ColumnProfile(kind_of(type), type, 0, 0, radix.empty(0) if kind_of(type) == "numeric" else None)
 
 
 # -- one side of a comparison ---------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Kept:
-    """Windows of time as one side of a comparison (`shifts.Side`), each of them a part; rows are read again only where
-    somebody asks for single values."""
-
-    shelf: Shelf
-    spans: tuple[Span, ...]
-    windows: tuple[Window, ...]
-
-    @property
-    def where(self) -> str:
-        return self.shelf.source.where
-
-    @property
-    def rows(self) -> int:
-        return sum(window.rows for window in self.windows)
-
-    @cached_property
-    def fields(self) -> Mapping[str, Field]:
-        return {name: Field(name, each.type, each.kind) for name, each in self._whole.items()}
-
-    @cached_property
-    def _whole(self) -> dict[str, ColumnProfile]:
-        """Each column in all windows together."""
-        found = {name: _together(self.shelf, name, [window.columns[name] for window in self.windows])
-                 for name in self.shelf.columns}
-        return {name: each for name, each in found.items() if each is not None}
-
-    def profiles(self, name: str, grid: radix.Grid | None = None) -> list[radix.Profile]:
-        found = [window.columns[name].numbers or radix.empty(window.rows) for window in self.windows]
-        return [each if each.bound or grid is None else each.on(grid) for each in found]
-
-    def levels(self, name: str, *, bucketed: bool = False) -> list[Levels]:
-        """Counts of each window; all of them in buckets where one is, or where together they are too many."""
-        parts = [window.columns[name] for window in self.windows]
-        bucketed = bucketed or self._whole[name].bucketed
-        connection = self.shelf.lake.connect()
-        return [Levels(buckets_of(part.levels, connection) if bucketed and not part.bucketed else part.levels,
-                       part.missing, bucketed) for part in parts]
-
-    def nulls(self, name: str) -> int:
-        return self._whole[name].nulls
-
-    def distinct(self, name: str) -> int | None:
-        """How many different values the column has."""
-        found = self._whole[name]
-        if found.numbers is not None and found.numbers.discrete:
-            return int(found.numbers.cells.size)
-        if found.numbers is None and not found.bucketed:
-            return len(found.levels)
-        with windowed.rows_in(self.shelf.session, self.shelf.source, self.spans, [name]) as rows:
-            return rows.distinct(name)
-
-    def inside(self, name: str, grid: radix.Grid, cells: radix.Codes) -> Floats | None:
-        with windowed.rows_in(self.shelf.session, self.shelf.source, self.spans, [name]) as rows:
-            return shifts.inside(rows, name, grid, cells)
-
-
-def side(session: Session, source: Source, columns: Sequence[str], spans: Sequence[Span]) -> Kept:
-    """These windows of a subject as one side of `shifts.compare`."""
+def side(session: Session, source: Source, columns: Sequence[str], spans: Sequence[Span]) -> Profiled:
+    """These windows of a subject as one side of `shifts.compare`, each of them a part."""
     shelf, windows = Shelf(session, source, tuple(columns)), over(session, source, columns, spans)
     for name in columns:
         if _together(shelf, name, [window.columns[name] for window in windows]) is None:
             windows = tuple(replace(window, columns={**window.columns, name: _as_texts(shelf, name, span)})
                             for window, span in zip(windows, spans, strict=True))
-    return Kept(shelf, tuple(spans), windows)
+    return Profiled(source.where, windows, shelf.lake.connect(),
+                    lambda name: windowed.rows_in(session, source, spans, [name]))

@@ -76,7 +76,7 @@ def _swept(folder: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return
-    except OSError:  # no lock yet, or none any more
-        if any(folder.glob("*")):
+    except OSError:  # empty: somebody is about to lock it; else a removal was cut short
+        if not any(folder.glob("*")):
             return
     shutil.rmtree(folder, ignore_errors=True)

@@ -1,7 +1,7 @@
 """How far two samples of one column lie apart: Kolmogorov–Smirnov, PSI, Hellinger, Jensen–Shannon, Wasserstein, V."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -191,6 +191,86 @@ def quantile_bins(pair: Pair, bins: int = QUANTILE_BINS) -> Bins:
     return Bins(_ends(pair)[1][cuts], np.diff(r[cuts], prepend=0), np.diff(c[cuts], prepend=0))
 
 
+@dataclass(frozen=True)
+class Shared:
+    """What each bin may hold of both samples, of n and m values: bounds (b,) of the counts that are known exactly where
+    they coincide; `r` and `c` (b,) are counts within them, those of bins that are cut at borders of cells."""
+
+    n: int
+    m: int
+    r_low: Counts
+    r_high: Counts
+    c_low: Counts
+    c_high: Counts
+    r: Counts
+    c: Counts
+
+
+def shared(pair: Pair, bins: int = QUANTILE_BINS) -> Shared:
+    """Both samples in bins that end at the reference's quantiles, x ≤ x₍⌈jn/b⌉₎ for j = 1 … b − 1, and just below each
+    cell that holds a b-th of the reference.
+
+    A quantile lies in a known cell, and its rank is known, so of the values in that cell some may be on its other side:
+    all counts are bounds, exact where the cell holds one value of each sample.
+    """
+    r, c = np.cumsum(pair.r), np.cumsum(pair.c)
+    rank = -(-pair.n * np.arange(1, bins) // bins)
+    at = np.searchsorted(r, rank)
+    r_lone, alone = ~np.isnan(pair.r_value[at]), pair.c[at] == 0
+    lone = r_lone & ~np.isnan(pair.c_value[at])
+    above = lone & (pair.c_value[at] > pair.r_value[at])
+    c_high = np.where(above, c[at] - pair.c[at], c[at])
+    c_low = np.where(lone | alone, c_high, c[at] - pair.c[at])
+    heavy = at[pair.r[at] * bins >= pair.n]
+    heavy = heavy[np.diff(heavy, prepend=-1) > 0]
+    order = np.argsort(np.concatenate([2 * at + 1, 2 * heavy]), kind="stable")
+    below = r[heavy] - pair.r[heavy], c[heavy] - pair.c[heavy]
+    ends = [np.concatenate([[0], np.concatenate(each)[order], [total]]) for each, total in (
+        ((np.where(r_lone, r[at], rank), below[0]), pair.n), ((r[at], below[0]), pair.n),
+        ((c_low, below[1]), pair.m), ((c_high, below[1]), pair.m))]
+    low, high = (zip(ends[0::2], ends[1::2], strict=True) for _ in range(2))
+    (r_low, c_low), (r_high, c_high) = ([np.maximum(least[1:] - most[:-1], 0) for least, most in low],
+                                        [most[1:] - least[:-1] for least, most in high])
+    return Shared(pair.n, pair.m, r_low, r_high, c_low, c_high, np.diff(ends[1]), np.diff(ends[3]))
+
+
+def _between(term: Callable[[Floats, Floats], Floats], found: Shared, empty: float = 0.0) -> Bounds:
+    """Bounds of a sum over bins of a term that vanishes for p = q and never falls as one share moves away from the
+    other: in each bin it is largest at a corner of what is possible, and least where both come closest."""
+    r, c = (found.r_low, found.r_high), (found.c_low, found.c_high)
+    p, q = ([np.maximum(side, empty) / total for side in sides] for sides, total in ((r, found.n), (c, found.m)))
+    most = np.maximum.reduce([term(one, other) for one in p for other in q])
+    least = np.where(p[0] > q[1], term(p[0], q[1]), np.where(q[0] > p[1], term(p[1], q[0]), 0.0))
+    least = np.where((found.r_low == 0) & (found.c_low == 0), 0.0, least)  # a bin without a row is none
+    most = np.where((found.r_high == 0) & (found.c_high == 0), 0.0, most)
+    return Bounds(float(least.sum()), float(most.sum()))
+
+
+def psi_within(found: Shared) -> Bounds:
+    """Bounds of `psi` in the bins of `shared`."""
+    return _between(lambda p, q: (p - q) * np.log(p / q), found, empty=0.5)
+
+
+def hellinger_within(found: Shared) -> Bounds:
+    """Bounds of `hellinger` in the bins of `shared`."""
+    square = _between(lambda p, q: (np.sqrt(p) - np.sqrt(q)) ** 2 / 2, found)
+    return Bounds(math.sqrt(square.low), min(1.0, math.sqrt(square.high)))
+
+
+def jensen_shannon_within(found: Shared) -> Bounds:
+    """Bounds of `jensen_shannon` in the bins of `shared`."""
+    square = _between(_divergence, found)
+    return Bounds(math.sqrt(max(0.0, square.low)), min(1.0, math.sqrt(max(0.0, square.high))))
+
+
+def _divergence(p: Floats, q: Floats) -> Floats:
+    """Half of Jensen and Shannon's divergence, bin by bin, in bits."""
+    middle = (p + q) / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        terms = [np.where(side > 0, side * np.log2(side / middle), 0.0) for side in (p, q)]
+    return np.asarray((terms[0] + terms[1]) / 2)
+
+
 def psi(r: Counts | Floats, c: Counts | Floats) -> float:
     """Population stability index Σ (p − q)·ln(p/q) of (b,) counts, in nats (Siddiqi 2006, Credit Risk Scorecards; it is
     Jeffreys' symmetric divergence). An empty bin counts as half a row. ValueError where a side is empty."""
@@ -207,11 +287,7 @@ def hellinger(r: Counts, c: Counts) -> float:
 def jensen_shannon(r: Counts, c: Counts) -> float:
     """Jensen–Shannon distance, the root of the divergence in bits (Lin 1991; Endres & Schindelin 2003), of (b,) counts:
     between 0 and 1, as scipy.spatial.distance.jensenshannon with base 2. ValueError where a side is empty."""
-    p, q = _shares(r, c)
-    middle = (p + q) / 2
-    with np.errstate(divide="ignore", invalid="ignore"):
-        terms = [np.where(side > 0, side * np.log2(side / middle), 0.0) for side in (p, q)]
-    return math.sqrt(max(0.0, float(terms[0].sum() + terms[1].sum()) / 2))
+    return math.sqrt(max(0.0, float(_divergence(*_shares(r, c)).sum())))
 
 
 def _shares(r: Counts | Floats, c: Counts | Floats, empty: float = 0.0) -> tuple[Floats, Floats]:

@@ -1,11 +1,15 @@
 """Whether a column has moved: significant among all columns, more than matters, and enough rows to have seen it."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 
 from mlops_tui.analysis import distance, multiplicity, tails
+
+DISTANCES = {"psi": math.inf, "hellinger": 1.0, "jensen_shannon": 1.0, "wasserstein": math.inf}  # and their largest
+
+SAID = {"psi": "PSI", "hellinger": "Hellinger", "jensen_shannon": "Jensen-Shannon", "wasserstein": "Wasserstein"}
 
 
 @dataclass(frozen=True)
@@ -13,7 +17,8 @@ class Limits:
     """What counts as moved: the smallest effect that matters for each test, and the error rates that are accepted.
 
     `ks`, `v` and `missing` are shares between 0 and 1; `alpha` is the expected share of false alarms among all alarms,
-    `power` the probability with which an effect of the detectable size is seen.
+    `power` the probability with which an effect of the detectable size is seen. Limits on `psi`, `hellinger`,
+    `jensen_shannon` and `wasserstein` (in the column's unit) are there only where somebody set them.
     """
 
     ks: float = 0.02
@@ -21,11 +26,23 @@ class Limits:
     missing: float = 0.05
     alpha: float = 0.05
     power: float = 0.8
+    psi: float | None = None
+    hellinger: float | None = None
+    jensen_shannon: float | None = None
+    wasserstein: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("ks", "v", "missing", "alpha", "power"):
             if not 0 < getattr(self, name) < 1:
                 raise ValueError(f"the limit '{name}' lies between 0 and 1, not {getattr(self, name)}")
+        for name, most in DISTANCES.items():
+            if (limit := getattr(self, name)) is not None and not 0 < limit < most:
+                raise ValueError(f"the limit '{name}' lies between 0 and {most:g}, not {limit}")
+
+    @property
+    def of_distances(self) -> dict[str, float]:
+        """The limits that were set on other distances, by name."""
+        return {name: limit for name in DISTANCES if (limit := getattr(self, name)) is not None}
 
 
 @dataclass(frozen=True)
@@ -132,6 +149,21 @@ def judge(columns: Sequence[Evidence], limits: Limits) -> list[Verdict]:
         verdicts.append(replace(surely, drifted=True, reason=also) if gone else
                         replace(surely, open=surely.drifted is not perhaps.drifted))
     return verdicts
+
+
+def beyond(verdict: Verdict, bounds: Mapping[str, distance.Bounds], limits: Limits) -> Verdict:
+    """The verdict where limits were set on other distances, each between its bounds: a significant shift that surely
+    reaches one has drifted as well; one that may reach it is left open, since only the rows decide."""
+    if verdict.drifted or verdict.p_adjusted is None or verdict.p_adjusted > limits.alpha:
+        return verdict
+    for name, limit in limits.of_distances.items():
+        found, said = bounds.get(name), SAID[name]
+        if found is not None and found.low >= limit:
+            return replace(verdict, drifted=True, reason=f"{said} {found.low:.3g}, limit {limit:g}")
+        if found is not None and found.high >= limit:
+            words = f"{said} between {found.low:.4g} and {found.high:.4g}, limit {limit:g}"
+            verdict = replace(verdict, drifted=None, reason=words)
+    return verdict
 
 
 def _adjusted(tested: Sequence[Evidence], p_values: Sequence[float]) -> dict[str, float]:

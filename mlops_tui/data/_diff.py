@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import duckdb
 
-from mlops_tui import shifts
 from mlops_tui.analysis.verdict import Limits
 from mlops_tui.session import Progress, quiet
 from mlops_tui.shifts import Shift, compare
@@ -175,7 +174,7 @@ def shifts_between(cursor: duckdb.DuckDBPyConnection, a: Side, b: Side, columns:
     if not columns or not a.rows or not b.rows:
         return []
     scans = [Scan(cursor, f"(SELECT {_listed('', columns)} FROM {side.whole})", side.name) for side in (a, b)]
-    return compare(shifts.Rows(scans[0]), shifts.Rows(scans[1]), Limits(), (), progress)
+    return compare(scans[0], scans[1], Limits(), (), progress)
 
 
 def _distribution(shift: Shift | None) -> dict[str, Cell]:

@@ -9,9 +9,10 @@ from typing import Any
 import click
 import numpy as np
 
+from mlops_tui import savedprofiles
 from mlops_tui.analysis import radix
 from mlops_tui.analysis.summary import summary
-from mlops_tui.capability import hidden_columns, local_path, look
+from mlops_tui.capability import TargetPath, hidden_columns, local_path, look
 from mlops_tui.data._inferred import contract_of, name_for
 from mlops_tui.errors import BadInput
 from mlops_tui.session import Session
@@ -32,12 +33,16 @@ COMMA = re.compile(r"[+-]?\d+(,\d+)?")  # 1,5 is no number to whoever reads the 
 
 @look
 @click.argument("subject")
+@click.option("--save", type=TargetPath(), default=None, help="Write it to a file that `drift --reference` takes.")
 @click.option("--contract", "as_contract", is_flag=True, help="The same as `contract infer`.")
-def profile(session: Session, subject: str, *, as_contract: bool) -> View:
+def profile(session: Session, subject: str, save: Path | None, *, as_contract: bool) -> View:
     """Describe every column of SUBJECT: a file, or a declared dataset[@snapshot].
+
+    What is saved stands for SUBJECT as the reference of `drift`, which need not read it again.
 
     \b
     Example: mlops-tui profile flights.parquet
+             mlops-tui profile flights.parquet --save flights.profile
     """
     if as_contract:
         return first_contract(session, subject)
@@ -46,10 +51,15 @@ def profile(session: Session, subject: str, *, as_contract: bool) -> View:
     hidden = hidden_columns(session, declared, side.fields) if declared else []
     rows = [{**row, **dict.fromkeys(VALUES), "reason": CLASSIFIED} if row["column"] in hidden else row for row in rows]
     title = f"{Path(subject).name}: {side.rows:,} rows, {len(rows)} columns"
-    facts = Facts({"rows": side.rows, "columns": len(rows), "nulls": sum(row["nulls"] for row in rows)})
+    facts = Facts({"rows": side.rows, "columns": len(rows), "nulls": sum(row["nulls"] for row in rows),
+                   **({"saved": str(save)} if save is not None else {})})
     notes = [Text(f"{row['column']}: {row['reason']}.") for row in rows if row.get("reason") in (AS_TEXT, CLASSIFIED)]
-    return View(title, Status.DONE, (facts, Table.of("columns", rows, *SHOWN), *notes), () if declared else (
-        Action("A first contract for such files", ("contract", "infer", subject)),))
+    if save is not None:
+        save.write_bytes(savedprofiles.packed(side, [name for name in side.fields if name not in hidden]))
+    actions = [Action("Compare later files with it", ("drift", "--reference", str(save), "--current", "FILE"))] \
+        if save is not None else []
+    actions += [] if declared else [Action("A first contract for such files", ("contract", "infer", subject))]
+    return View(title, Status.DONE, (facts, Table.of("columns", rows, *SHOWN), *notes), tuple(actions))
 
 
 def _described(session: Session, side: Scan) -> list[dict[str, Any]]:

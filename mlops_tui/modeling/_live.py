@@ -1,8 +1,11 @@
 """A model's calibration in service: on its logged predictions whose outcome is known by now."""
 
+from dataclasses import replace
+
 from mlops_tui import folds
 from mlops_tui.analysis.calibration import reliability
 from mlops_tui.errors import BadInput, nearest
+from mlops_tui.losing import lost_a_day
 from mlops_tui.matured import Matured, judged_rows, window
 from mlops_tui.modeling._pictures import reliability_diagram
 from mlops_tui.moments import told
@@ -25,9 +28,12 @@ def live_calibration(session: Session, text: str, length: str | None, monitor: s
             raise BadInput(f"No calibration limit '{name}'.", next=nearest(name, KNOWN) or "Limits: ece, in_the_large.")
     seen = sure(judged_rows(session, subject.name, window(session.now(), declared.window), subject.version),
                 subject.name)
-    rows = calibrated(seen, limits, declared.min_rows)
+    rows = calibrated(seen, limits, declared.min_rows, declared.confidence)
     status = worst([Status(str(row["status"])) for row in rows])
     finding = _finding(session, subject, monitor, seen, rows, status, adhoc=length is not None)
+    finding = replace(finding, detail={**finding.detail, "confidence": declared.confidence})
+    lost = lost_a_day(session, subject.name, seen) if status is Status.FAIL else None
+    finding = replace(finding, detail={**finding.detail, "loss_a_day": lost}) if lost is not None else finding
     if not preview:
         session.ledger.append(finding)
     return _view(finding, seen, rows, limits_from(session, declared, monitor, "the default"))
@@ -50,17 +56,19 @@ def _finding(session: Session, subject: Subject, monitor: str | None, seen: Matu
                    declaration="" if adhoc else session.declaration(kind, declared), monitor=monitor or "",
                    version=state.resolve(subject.version),
                    detail={"predicted": predicted, "seen": share, "total": seen.total, "waiting": seen.waiting,
-                           "never": seen.never, "measures": {str(row["measure"]): row["value"] for row in rows}})
+                           "never": seen.never, "measures": {str(row["measure"]): row["value"] for row in rows},
+                           "bounds": {str(row["measure"]): [row["low"], row["high"]] for row in rows}})
 
 
 def _view(finding: Finding, seen: Matured, rows: list[Row], origin: str) -> View:
     facts: dict[str, Cell] = {"outcomes_known": seen.n, "waiting": seen.waiting, "mature_share": seen.mature_share,
                               "predicted": finding.detail["predicted"], "seen": finding.detail["seen"],
-                              "from": told(finding.window[0]), "to": told(finding.window[1]), "limits_from": origin}
+                              "from": told(finding.window[0]), "to": told(finding.window[1]), "limits_from": origin,
+                              "confidence": finding.detail["confidence"]}
     table = Table.of("measures", rows, "measure", *(Column(name, digits=3) for name in ("value", "low", "high",
                                                                                             "limit")), "unit",
                      "status", "reason")
     picture = (reliability_diagram(reliability(seen.label, seen.score)),) if seen.n > 1 else ()
     return View(finding.title, Status(finding.status), (*picture, Facts(facts), table),
-                (Action("How well?", ("performance", finding.subject)),
+                (Action("How well?", ("performance", finding.subject)), Action("Why?", ("why", finding.subject)),
                  Action("What would help?", ("remedy", finding.subject))))

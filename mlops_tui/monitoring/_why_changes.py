@@ -28,9 +28,11 @@ def changes(entries: Sequence[Entry], model: str, onset: datetime, end: datetime
             continue
         kind, what = told
         key = (kind, what if kind != "data" else entry.subject)
-        counts[key] = counts.get(key, 0) + 1
         if isinstance(entry.fact, Proposal):
+            if paths.get(entry.subject, "").startswith("postmortems/"):  # a document changes nothing
+                continue
             what = f"{what}: {paths.get(entry.subject, '')}"
+        counts[key] = counts.get(key, 0) + 1
         if key not in found:
             found[key] = {"what": what, "kind": kind, "at": entry.recorded_at, "who": entry.actor, "entry": entry.seq,
                           "days_from_onset": (entry.recorded_at - onset) / timedelta(days=1)}
@@ -71,7 +73,7 @@ def _found(fact: Finding, declared: dict[tuple[str, str], str]) -> tuple[str, st
     return ("data", fact.title) if fact.check in ABOUT_DATA and fact.status == "fail" else None
 
 
-def last_deployment(entries: Sequence[Entry], model: str, end: datetime) -> Entry | None:
-    """The newest promotion of a model up to that moment; None where it never had one."""
+def deployment(entries: Sequence[Entry], model: str, version: str, end: datetime) -> Entry | None:
+    """The newest promotion of a version up to that moment; None where it never had one."""
     return next((each for each in reversed(entries) if isinstance(each.fact, Promotion) and each.subject == model
-                 and each.recorded_at <= end), None)
+                 and each.fact.version == version and each.recorded_at <= end), None)

@@ -18,7 +18,6 @@ from mlops_tui.monitoring._why_rows import Compared
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Column, Facts, Part, Row, Series, Status, Table, Text, View, counted, finite
 from mlops_tui.watching import watchers
-from store.facts import Promotion
 from store.ledger import Entry
 
 SHOWN = 8  # rows of a list
@@ -213,17 +212,13 @@ def _of_the_inputs(inputs: _why_inputs.Inputs) -> str:
 
 def _of_deployment(case: Compared, entries: Sequence[Entry]) -> str:
     start, end = case.asked.bounds
-    last = _why_changes.last_deployment(entries, case.asked.model, end)
-    if last is None:
-        return "Nothing was ever deployed through the gate."
-    days = (end - last.recorded_at) // timedelta(days=1)
-    if last.recorded_at >= start - _why_changes.BEFORE:
-        return f"{_version(last).capitalize()} was deployed {counted(days, 'day')} before the window's end (entry {last.seq:,})."
-    return f"Nothing was deployed in the {counted(days, 'day')} before; {_version(last)} was then (entry {last.seq:,})."
-
-
-def _version(entry: Entry) -> str:
-    return f"version {entry.fact.version}" if isinstance(entry.fact, Promotion) else ""
+    found = _why_changes.deployment(entries, case.asked.model, case.version, end)
+    if found is None:
+        return f"That version {case.version} was deployed is not in the history."
+    days, entry = (start - found.recorded_at) // timedelta(days=1), f"(entry {found.seq:,})"
+    if days < 0:
+        return f"Version {case.version} was deployed within the window {entry}."
+    return f"Version {case.version} had served for {counted(days, 'day')} when the window began {entry}."
 
 
 # -- the view -------------------------------------------------------------------------------------------------------

@@ -111,7 +111,10 @@ def show(session: Session, alert: str) -> View:
     ours = {found.id, *(each.id for each in found.silences)}
     own = [entry for entry in entries if entry.subject in ours]
     parts = (Facts(facts), *_by_now(session, found, cause, entries), _timeline.table(own, session.declared().zone))
-    return View(f"{found.id}: {found.title}", _status(found), parts, _next(found, incidents, known))
+    steps = _next(found, incidents, known)
+    of_a_model = found.open and found.about.partition("@")[0] in session.declared().models
+    why = (Action("Why?", ("why", found.id)),) if of_a_model else ()
+    return View(f"{found.id}: {found.title}", _status(found), parts, (*steps[:1], *why, *steps[1:]))
 
 
 def _besides(session: Session, found: Alert, known: Mapping[str, Alert]) -> dict[str, Cell]:
@@ -120,8 +123,8 @@ def _besides(session: Session, found: Alert, known: Mapping[str, Alert]) -> dict
     monitor = session.declared().monitors.get(found.monitor)
     policy, now = monitor.alert if monitor is not None else None, session.now()
     record = alertrecord.record([each for each in known.values() if each.monitor == found.monitor], None, now)
-    group = next(each for each in alertstate.groups(known.values()) if any(one.id == found.id for one in each.alerts))
-    others = [each for each in group.alerts if each.id != found.id and each.open]
+    others = [each for each in known.values() if found.open and each.open and each.together == found.together
+              and each.id != found.id]
     again = notifying.next_reminder(found, policy, now)
     said: dict[str, Cell] = {
         "loss": _words.loss(found.loss), "why": _quiet(session, found, known), "rule_was": record.said,

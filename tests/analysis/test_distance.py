@@ -5,14 +5,14 @@ from collections.abc import Iterator
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
 from mlops_tui.analysis import distance
-from mlops_tui.analysis.arrays import Floats
+from mlops_tui.analysis.arrays import Counts, Floats
 from mlops_tui.analysis.distance import Bounds, Pair
 from mlops_tui.analysis.radix import BITS, Grid, grid_for, profile
 
@@ -290,3 +290,56 @@ def test_nothing_to_test_is_said() -> None:
 def test_levels_are_aligned_by_name() -> None:
     levels, r, c = distance.aligned({"a": 1, "ü[b]": 5}, {"c": 2, "ü[b]": 3})
     assert (levels, r.tolist(), c.tolist()) == (("ü[b]", "a", "c"), [5, 1, 0], [3, 0, 2])
+
+
+def in_quantile_bins(r: Floats, c: Floats, pair: Pair) -> tuple[Counts, Counts]:
+    """Both samples counted value by value in the bins that `shared` describes."""
+    values, bins = np.sort(r), distance.QUANTILE_BINS
+    ranks = [-(-r.size * each // bins) for each in range(1, bins)]
+    ends = values[np.array(ranks) - 1]
+    cells = pair.grid.ordered(pair.grid.codes(ends))
+    of_r = pair.grid.ordered(pair.grid.codes(r))
+    heavy = [cell for cell in np.unique(cells) if np.sum(of_r == cell) * bins >= r.size]
+    counts = []
+    for side in (r, c):
+        at = pair.grid.ordered(pair.grid.codes(side))
+        upto = [int(np.sum(side <= end)) for end in ends] + [int(np.sum(at < cell)) for cell in heavy]
+        counts.append(upto)
+    order = np.lexsort((counts[1], counts[0]))
+    both = [np.diff([0, *np.array(upto)[order], side.size]) for upto, side in zip(counts, (r, c), strict=True)]
+    used = (both[0] > 0) | (both[1] > 0)
+    return both[0][used], both[1][used]
+
+
+WITHIN = ((distance.psi_within, distance.psi), (distance.hellinger_within, distance.hellinger),
+          (distance.jensen_shannon_within, distance.jensen_shannon))
+
+
+def distances_lie_within(r: Floats, c: Floats, grid: Grid | None) -> None:
+    pair = pair_of(r, c, grid)
+    held, exact = distance.shared(pair), in_quantile_bins(r, c, pair)
+    for within, of in WITHIN:
+        bounds, shown = within(held), of(held.r, held.c)
+        assert bounds.low - 1e-7 <= of(*exact) <= bounds.high + 1e-7
+        assert bounds.low - 1e-7 <= shown <= bounds.high + 1e-7
+    moved = distance.wasserstein(pair)
+    if moved is not None and max(np.abs(r).max(), np.abs(c).max()) < 1e100:
+        true = stats.wasserstein_distance(r, c)
+        assert moved.low * (1 - 1e-9) - 1e-9 <= true <= moved.high * (1 + 1e-9) + 1e-9
+
+
+@settings(max_examples=80, deadline=None)
+@given(COLUMN, COLUMN, st.one_of(st.just(None), st.builds(Grid, st.floats(-1e9, 1e9), st.sampled_from(BITS))))
+def test_the_other_distances_of_any_columns_lie_within_their_bounds(r: Floats, c: Floats, grid: Grid | None) -> None:
+    distances_lie_within(r, c, grid)
+
+
+def test_the_other_distances_lie_within_narrow_bounds() -> None:
+    for _, r, c in COLUMNS[::7]:
+        distances_lie_within(r, c, None)
+    draw, n = np.random.default_rng(5), 100_000
+    for r, c, widths in ((draw.normal(size=n), draw.normal(0.1, 1, n), (0.02, 0.02, 0.02)),
+                         (draw.poisson(4, n).astype(float), draw.poisson(4.4, n).astype(float), (0, 0, 0))):
+        held = distance.shared(pair_of(r, c))
+        for (within, _), width in zip(WITHIN, widths, strict=True):
+            assert within(held).high - within(held).low <= width

@@ -242,3 +242,15 @@ def test_the_order_of_what_happened_elsewhere_does_not_matter(history: History) 
              for number, about in ((1, "a"), (2, "b"), (3, "a"))]
     found = groups(folds.alerts(history.add(*fired)).values())
     assert [tuple(each.id for each in group.alerts) for group in found] == [("AL-1", "AL-3"), ("AL-2",)]
+
+
+def test_a_storm_of_five_hundred_alerts_in_one_group_is_one_card(session: Callable[..., Session]) -> None:
+    opened = session()
+    opened.ledger.append(*(AlertEvent(subject=f"AL-{number}", event="fired", monitor=f"m{number}", title="x",
+                                      about="flights-delay", severity="critical" if number == 77 else "high")
+                           for number in range(1, 501)))
+    [card] = cards.wanted(opened, {})
+    assert (card.name, len(card.story)) == ("alert/AL-1", 500)
+    assert card.view.title == "AL-77: x", "the gravest one is shown"
+    assert card.view.table("others").total == 499
+    assert card.view.facts()["severity"] == "critical"

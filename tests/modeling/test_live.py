@@ -96,3 +96,15 @@ def test_a_limit_that_there_is_none_of_is_refused(lived: Callable[..., Lived]) -
     outcome = made.session.perform(["calibration", "trip-delay"])
     assert (outcome.exit, outcome.error and outcome.error["next"]) == (2, "Did you mean 'ece'?")
     assert made.session.ledger.entries("finding") == []
+
+
+def test_days_that_vary_are_not_taken_for_a_model_that_is_off(lived: Callable[..., Lived]) -> None:
+    """Beyond the limit on the whole, but by one day in three: its interval over days holds 0."""
+    made = lived()
+    declare(made, "in_the_large: 0.01", "3d", least=50)
+    outcome, rows = judged(made)
+    row = rows["in_the_large"]
+    assert abs(float(str(row["value"]))) > 0.01
+    assert float(str(row["low"])) < 0 < float(str(row["high"]))
+    assert (outcome.view.status, outcome.exit) == (Status.UNKNOWN, 1)
+    assert "days vary too much" in str(row["reason"])

@@ -22,6 +22,7 @@ from mlops_tui.render.json import as_json
 from mlops_tui.session import without_project
 from mlops_tui.view import Series, Status
 from store.scan import engine, scan_file
+from tests.bench import drift_truth
 from tests.bench.drift import DRIFTED, workload
 
 IDS = ("column", "kind", "test", "value", "low", "high", "p_value", "p_adjusted", "effect", "psi", "drifted", "reason")
@@ -311,3 +312,57 @@ def test_files_are_compared_without_scipy_stats_and_without_an_orm(tmp_path: Pat
     assert "duckdb" in loaded
     assert not {name for name in loaded if name.split(".")[0] in
                 ("scipy", "sqlmodel", "sqlalchemy", "sklearn", "mlflow", "pandas", "textual", "matplotlib")}
+
+
+def test_a_limit_on_another_distance_is_held_against_its_bounds(tmp_path: Path) -> None:
+    draw = np.random.default_rng(4)
+    sides = [shifts.Rows(scan_file(written(tmp_path / f"{moved}.parquet", {
+        "x": draw.normal(moved, 1, 40_000), "y": draw.normal(size=40_000),
+        "k": draw.choice(["a", "b"], 40_000, p=[0.5 + moved, 0.5 - moved])}), engine())) for moved in (0.0, 0.1)]
+
+    def judged(**limits: float) -> dict[str, shifts.Shift]:
+        return {each.column: each for each in shifts.compare(*sides, Limits(ks=0.3, v=0.3, **limits))}
+
+    plain = judged()
+    assert [plain[name].verdict.drifted for name in "xyk"] == [False] * 3
+    for name, said in (("psi", "PSI"), ("hellinger", "Hellinger"), ("jensen_shannon", "Jensen-Shannon"),
+                       ("wasserstein", "Wasserstein")):
+        low, high = (float(plain["x"].figures[f"{name}_{end}"] or 0) for end in ("low", "high"))
+        assert low < high
+        found = [judged(**{name: limit}) for limit in (low * 0.999, (low + high) / 2, high * 1.001)]
+        assert [each["x"].verdict.drifted for each in found] == [True, None, False]
+        assert [each["y"].verdict.drifted for each in found] == [False] * 3, "no significant shift"
+        assert found[0]["x"].verdict.reason.startswith(f"{said} ")
+    assert judged(psi=0.02)["k"].verdict.drifted is True
+    with pytest.raises(ValueError, match="hellinger"):
+        Limits(hellinger=1.5)
+
+
+def test_columns_that_go_together_otherwise_are_caught_by_joint_alone(tmp_path: Path) -> None:
+    one, other = normal(1), normal(2)
+    both = ({"one": one, "two": one + 0.5 * other}, {"one": normal(3), "two": -normal(3) + 0.5 * normal(4)})
+    assert drift(tmp_path, *both, "--limit", "0.1").exit == 0
+    outcome = drift(tmp_path, *both, "--limit", "0.1", "--joint")
+    assert outcome.exit == 1
+    assert "together they are told apart" in outcome.view.title
+    first, lean = outcome.view.table("joint").rows[:2]
+    assert first["drifted"] is True
+    assert lean["told_apart_by"] == "one × two"
+
+
+def test_files_that_differ_in_nothing_are_not_told_apart_together(tmp_path: Path) -> None:
+    outcome = drift(tmp_path, {"one": normal(1), "two": normal(2)}, {"one": normal(3), "two": normal(4)},
+                    "--limit", "0.1", "--joint")
+    assert outcome.exit == 0
+    assert outcome.view.table("joint").rows[0]["drifted"] is False
+
+
+def test_joint_says_so_where_nothing_can_be_compared(tmp_path: Path) -> None:
+    outcome = drift(tmp_path, {"one": [[1], [2]]}, {"one": [[1], [2]]}, "--joint")
+    assert "together they cannot be judged: no column is a number" in outcome.view.title
+
+
+def test_the_rate_of_false_alarms_is_the_one_declared() -> None:
+    """Forty sets without drift in which any effect would matter (tests/bench/drift_truth.py has five hundred): at 5 %
+    two alarm, more than six with p = 0.3 %."""
+    assert drift_truth.false_alarms(range(40), 1000, 8, Limits(ks=1e-6, v=1e-6)) <= 6

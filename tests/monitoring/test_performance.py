@@ -8,6 +8,7 @@ import pytest
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from mlops_tui import folds
+from mlops_tui.commands import Outcome
 from mlops_tui.opening import open_project
 from mlops_tui.session import ReplayClock
 from mlops_tui.view import Status
@@ -130,3 +131,23 @@ def test_it_says_where_the_limit_was_declared(lived: Callable[..., Lived]) -> No
         (root / "monitors" / f"{name}.yaml").write_text(
             "check: performance\nsubject: trip-delay\nlimits: {roc_auc: 0.6}\n")
     assert origin() == ("models/trip-delay.yaml, criteria: 2 monitors watch it, name one with --monitor (a, b)")
+
+
+def test_a_monitor_may_be_content_with_less_certainty_and_says_so(lived: Callable[..., Lived]) -> None:
+    made = lived()
+    root = made.session.declared().root
+    path = root / "monitors" / "trip-performance.yaml"
+    text = path.read_text(encoding="utf-8")
+
+    def looked(more: str) -> Outcome:
+        path.write_text(text + more, encoding="utf-8")
+        return open_project(root, person="ana", clock=made.session.clock, source="test").perform(
+            ["performance", "trip-delay", "--monitor", "trip-performance"])
+
+    strict, content = (looked(more).view for more in ("", "confidence: 0.8\n"))
+    wide, narrow = (float(row["high"]) - float(row["low"]) for view in (strict, content)
+                    for row in view.table("metrics").rows[:1])
+    assert narrow / wide == pytest.approx(1.440 / 2.447, abs=0.02), "Student's t of six degrees of freedom"
+    assert content.facts()["confidence"] == 0.8
+    for wrong in ("1", "0.4"):
+        assert "confidence lies from 0.5 to below 1" in looked(f"confidence: {wrong}\n").view.title
