@@ -17,7 +17,6 @@ from mlops_tui.retraining import Retraining
 LogicalType = Literal["string", "date", "timestamp", "time", "number", "integer", "boolean", "object", "array"]
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog",
                 "traffic", "triggers", "payloads"]
-
 AlertPolicy = alertpolicy.AlertPolicy
 Endpoint = endpoints.Endpoint
 SURE = 0.95  # the level of an interval where nothing else is declared
