@@ -6,19 +6,9 @@ from datetime import timedelta
 import pytest
 
 from mlops_tui.declare import parse
+from mlops_tui.endpoints import Endpoint, Objectives, Slowness
 from mlops_tui.errors import Unreadable
-from mlops_tui.kinds import (
-    Candidate,
-    Costs,
-    Endpoint,
-    Model,
-    Monitor,
-    Objectives,
-    Pipeline,
-    Settings,
-    Slowness,
-    Span,
-)
+from mlops_tui.kinds import Candidate, Costs, Model, Monitor, Pipeline, Settings, Span
 
 
 @pytest.mark.parametrize("name", ["x/../../outside", "../x", ".hidden", "_own", "a b", ""])
