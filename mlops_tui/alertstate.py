@@ -144,7 +144,7 @@ def alerts(entries: "Iterable[Entry]") -> dict[str, Alert]:
         if not isinstance(fact, AlertEvent):
             continue
         if fact.event in ("fired", "flapping") and fact.subject not in found and fact.monitor:
-            found[fact.subject] = replace(fired(fact, entry.recorded_at), until=own.get(fact.monitor, ""))
+            found[fact.subject] = fired(fact, entry.recorded_at, own.get(fact.monitor, ""))
         elif fact.subject in found:
             found[fact.subject] = after(found[fact.subject], fact, entry.recorded_at, entry.actor)
         if fact.event == "silenced" and fact.subject in found:
@@ -174,37 +174,38 @@ def silences(entries: "Iterable[Entry]") -> dict[str, Silence]:
     return found
 
 
-def fired(fact: AlertEvent, at: datetime) -> Alert:
+def fired(fact: AlertEvent, at: datetime, until: str = "") -> Alert:
     """The alert that begins with that event."""
     return Alert(fact.subject, fact.monitor, fact.about, fact.check, fact.severity, fact.title, fact.runbook,
                  fact.route, at, at, finding=fact.finding, flapping=fact.event == "flapping", page=fact.page,
-                 lowered=fact.note, group=fact.group, loss=fact.loss, told_at=at, told=fact.event)
+                 lowered=fact.note, group=fact.group, loss=fact.loss, told_at=at, told=fact.event,
+                 until=until)
 
 
 def after(alert: Alert, fact: AlertEvent, at: datetime, actor: str = "") -> Alert:
     """The alert once that happened to it."""
-    changed = replace(alert, updated_at=at, state=_STATE.get(fact.event, alert.state),
-                      finding=fact.finding or alert.finding, until=fact.until or alert.until,
-                      real=fact.real if fact.real is not None else alert.real)
-    if fact.event in _TOLD:
-        changed = replace(changed, told_at=at, told=fact.event)
-    if fact.event in _TURNS:
-        changed = replace(changed, flapping=fact.event == "flapping", muted_by="", muted_why="",
-                          ended_at=at if fact.event in _OVER else None)
-    match fact.event:
-        case "acked":
-            return replace(changed, owner=fact.who or actor, acked_at=alert.acked_at or at,
-                           note=fact.note or alert.note)
-        case "assigned":
-            return replace(changed, owner=fact.who or actor, note=fact.note or alert.note)
-        case "refired" | "flapping":
-            return replace(changed, fired=alert.fired + 1, title=fact.title or alert.title, page=fact.page,
-                           severity=fact.severity or alert.severity, lowered=fact.note, loss=fact.loss or alert.loss)
-        case "muted":
-            return replace(changed, muted_by=fact.cause, muted_why=fact.note)
-        case "unmuted":
-            return replace(changed, muted_by="", muted_why="")
-    return replace(changed, note=fact.note or alert.note)
+    event = fact.event
+    changed: dict[str, Any] = {"updated_at": at, "state": _STATE.get(event, alert.state),
+                               "finding": fact.finding or alert.finding, "until": fact.until or alert.until,
+                               "real": fact.real if fact.real is not None else alert.real}
+    if event in _TOLD:
+        changed |= {"told_at": at, "told": event}
+    if event in _TURNS:
+        changed |= {"flapping": event == "flapping", "muted_by": "", "muted_why": "",
+                    "ended_at": at if event in _OVER else None}
+    if event in ("acked", "assigned"):
+        changed["owner"] = fact.who or actor
+    if event == "acked":
+        changed["acked_at"] = alert.acked_at or at
+    if event in ("refired", "flapping"):
+        changed |= {"fired": alert.fired + 1, "title": fact.title or alert.title, "page": fact.page,
+                    "severity": fact.severity or alert.severity, "lowered": fact.note, "loss": fact.loss or alert.loss}
+    elif event in ("muted", "unmuted"):
+        changed |= {"muted_by": fact.cause, "muted_why": fact.note} if event == "muted" else \
+            {"muted_by": "", "muted_why": ""}
+    else:
+        changed["note"] = fact.note or alert.note
+    return replace(alert, **changed)
 
 
 def priced(found: Iterable[Alert], entries: "Iterable[Entry]") -> list[Alert]:

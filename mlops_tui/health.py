@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from mlops_tui import folds
 from mlops_tui.alertstate import priced
 from mlops_tui.folds import ModelState
-from mlops_tui.kinds import Checklist, Contract, Feature, Model, Monitor
+from mlops_tui.kinds import Checklist, Contract, Endpoint, Feature, Model, Monitor
 from mlops_tui.roles import Actor
 from mlops_tui.view import Column, Row, Series, Status, Table, worst
 from store.facts import Finding
@@ -46,11 +46,16 @@ class Declared:
     datasets: Mapping[str, Contract]
     features: Mapping[str, Feature]
     zone: tzinfo = UTC
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
 
     @classmethod
     def of(cls, project: "Project") -> "Declared":
         return cls(project.models, project.monitors, project.checklists, project.datasets, project.features,
-                   project.zone)
+                   project.zone, project.endpoints)
+
+    def asked_at(self, model: str) -> frozenset[str]:
+        """The endpoints at which a model is asked."""
+        return frozenset(name for name, each in self.endpoints.items() if each.model.partition("@")[0] == model)
 
     def sources(self, model: str) -> frozenset[str]:
         """The datasets a model lives on: its labels', and those its features' SQL names."""
@@ -104,6 +109,7 @@ def spoken_to(declared: Declared, entries: "Sequence[Entry]", finding: Finding) 
 def _speaks(declared: Declared, newest: "Iterable[Told]", state: ModelState, facet: str) -> "list[Told]":
     """The findings that speak to a facet of a model; a monitor that is declared no longer does not."""
     subjects = declared.sources(state.name) if facet == "data" else frozenset({state.name})
+    subjects |= declared.asked_at(state.name) if facet == "serving" else frozenset()
     return [(entry, fact) for entry, fact in _about(newest, FACETS[facet], subjects, state.champion)
             if not fact.monitor or fact.monitor in declared.monitors]
 

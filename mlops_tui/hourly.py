@@ -1,7 +1,7 @@
 """Requests by the hour, endpoint and version: how many, how they ended and how long they took."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Any
 
@@ -84,8 +84,10 @@ class Requests:
         use = np.isin(self.slow["series"], of)
         hour, count = self.slow["hour"][use], self.slow["count"][use].astype(np.float64)
         above = self.slow["bucket"][use] > limit
-        return (np.bincount(hour[above], weights=count[above], minlength=self.clock.hours),
-                np.bincount(hour, weights=count, minlength=self.clock.hours))
+        found = [np.zeros(self.clock.hours) for _ in range(2)]
+        np.add.at(found[0], hour[above], count[above])
+        np.add.at(found[1], hour, count)
+        return found[0], found[1]
 
 
 def logged(session: Session, log: PredictionLog, bounds: tuple[datetime, datetime], name: str,
@@ -95,10 +97,10 @@ def logged(session: Session, log: PredictionLog, bounds: tuple[datetime, datetim
     Sums by day are kept in memory under the digests of their files, so that looks day after day read one day each.
     """
     has = log.columns
-    named = Named(log.time, *(column if column in has else "" for column in ("latency_ms", "status", "endpoint")),
-                  version="version" if "version" in has else "")
+    named = Named(log.time, *(column if column in has else "" for column in ("latency_ms", "status", "endpoint",
+                                                                             "version")))
     days = log.within(bounds, session).manifest
-    lake, parts = session.data(), _by_day(days)
+    lake, parts = session.data(), _by_day(days, named)
     wanted = {key: files for key, files in parts.items() if key not in _DAYS}
     if wanted:
         if len(_DAYS) > KEPT:
@@ -109,17 +111,20 @@ def logged(session: Session, log: PredictionLog, bounds: tuple[datetime, datetim
         for key in wanted:
             _DAYS[key] = _of_day(found, key[2]) if by_day else found
     tables = [_DAYS[key] for key in parts]
-    return _requests(tables, bounds, session.declared().zone, named, _Wanted(name, endpoint, version))
+    joined = _joined([n for n, _ in tables]), _joined([slow for _, slow in tables])
+    return _requests([joined], bounds, session.declared().zone, named, _Wanted(name, endpoint, version))
 
 
-def _by_day(days: Manifest) -> dict[tuple[str, ...], list[FileRef]]:
-    """The files of each day under what tells their content; all files together where they are not by day."""
+def _by_day(days: Manifest, named: Named) -> dict[tuple[str, ...], list[FileRef]]:
+    """The files of each day under what tells their content, and how it is read; all together where none has a day."""
+    read = "|".join(asdict(named).values())
     if not all("day" in file.partition for file in days.files):
-        return {(days.dataset, days.id, ""): list(days.files)}
+        return {(days.dataset, days.id, "", read): list(days.files)}
     found: dict[str, list[FileRef]] = {}
     for file in days.files:
         found.setdefault(file.partition["day"], []).append(file)
-    return {(days.dataset, "|".join(sorted(each.digest for each in files)), day): files for day, files in found.items()}
+    return {(days.dataset, "|".join(sorted(each.digest for each in files)), day, read): files
+            for day, files in found.items()}
 
 
 def of_file(scan: Scan, named: Named, zone: tzinfo) -> Requests:
@@ -169,6 +174,13 @@ def bucket_sql(value: str) -> str:
     least, growth = latency.LEAST, latency.GROWTH
     return (f"least(CAST(ceil(ln(greatest({value}, {least!r}) / {least!r}) / ln(CAST({growth!r} AS DOUBLE)) - 1e-9) "
             f"AS BIGINT), {latency.BUCKETS - 1})")
+
+
+def _joined(tables: Sequence[Arrays]) -> Arrays:
+    """Tables of some days as one: those that have rows, since only they have every column."""
+    full = [table for table in tables if table["hour"].size] or list(tables[:1])
+    return {name: np.concatenate([table[name] for table in full]) for name in full[0]} if full else {
+        "hour": np.empty(0, dtype=np.int64)}
 
 
 def _of_day(found: tuple[Arrays, Arrays], day: str) -> tuple[Arrays, Arrays]:

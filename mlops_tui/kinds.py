@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any, ClassVar, Literal
 
 from mlops_tui import alertpolicy
@@ -12,10 +12,11 @@ from mlops_tui.earlystopping import Stopping
 from mlops_tui.errors import nearest
 from mlops_tui.limits import METRICS_OF, Range, impossible
 from mlops_tui.rates import Rates
+from mlops_tui.retraining import Retraining
 
 LogicalType = Literal["string", "date", "timestamp", "time", "number", "integer", "boolean", "object", "array"]
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog",
-                "traffic"]
+                "traffic", "triggers", "payloads"]
 
 AlertPolicy = alertpolicy.AlertPolicy
 
@@ -650,7 +651,7 @@ class Model:
 
     `weight`: a column of the label's dataset that says what a row counts, in fitting and in measuring. `slices`: the
     columns by whose values it is evaluated. `margin`: how much worse than the champion would not matter, in the units
-    of the first criterion's metric; see `tolerance`.
+    of the first criterion's metric; see `tolerance`. `expires`: the day from which it is no longer to be used.
     """
 
     task: Literal["binary", "multiclass", "regression"]
@@ -676,6 +677,7 @@ class Model:
     seed: int = 20130101
     owner: str = ""
     description: str = ""
+    expires: str = ""
 
     @property
     def tolerance(self) -> float:
@@ -697,6 +699,10 @@ class Model:
             yield Mistake(f"'{self.weight}' cannot be what a row counts: it is the label or the time.", ("weight",))
         if self.label.column in self.slices:
             yield Mistake("The label is what is predicted, so it is no slice.", ("slices",))
+        try:
+            _ = self.expires and date.fromisoformat(self.expires)
+        except ValueError:
+            yield Mistake(f"expires is a day, not '{self.expires}'.", ("expires",), "Write 2027-01-31.")
         yield from self._foreign()
 
     def _foreign(self) -> Iterator[Mistake]:
@@ -766,6 +772,7 @@ class Monitor:
     alert: AlertPolicy | None = None
     description: str = ""
     prometheus: Query | None = None
+    retrain: Retraining | None = None
 
     def command(self, name: str) -> tuple[str, ...]:
         """The command line that looks as this monitor does."""
@@ -778,6 +785,9 @@ class Monitor:
             yield Mistake(f"min_rows is a number of rows, not {self.min_rows}.", ("min_rows",))
         if not self.window:
             yield Mistake("A window of no time has no rows.", ("window",), "Write 7d.")
+        if (self.retrain is None) == (self.check == "triggers"):
+            yield Mistake("A monitor that checks triggers says when to train again, and no other does.", ("retrain",),
+                          "Write retrain: {when: {old: {every: 90d}}}, or leave it out.")
         if self.prometheus is not None and self.check != "traffic":
             yield Mistake(f"{self.check} is not asked of Prometheus; traffic is.", ("prometheus",))
 

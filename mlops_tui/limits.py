@@ -48,7 +48,7 @@ USUAL: Mapping[str, tuple[str, ...]] = {  # what is measured where nothing is de
 METRICS: Mapping[str, Range] = {**METRICS_OF["regression"], **METRICS_OF["multiclass"], **METRICS_OF["binary"]}
 LIMITS: Mapping[str, Mapping[str, Range]] = {
     "drift": {**dict.fromkeys(("ks", "v", "missing", "alpha", "power", "hellinger", "jensen_shannon"), _INSIDE),
-              "psi": _ABOVE, "wasserstein": _ABOVE},
+              "psi": _ABOVE, "wasserstein": _ABOVE, "joint": Range(0.5, 1, inside=True)},
     "performance": METRICS,
     "calibration": {"ece": _SHARE, "in_the_large": _ABOVE},
     "health": {"z": _ABOVE, "missing": _SHARE, "distance": _SHARE},
@@ -56,7 +56,9 @@ LIMITS: Mapping[str, Mapping[str, Range]] = {
     "catalog": {"undocumented": Range(0)},
     "ingest": {"bad_share": _SHARE},
     "validate": {"bad_share": _SHARE},
-    "traffic": {"false_alarms": _ABOVE, "error_rate": _SHARE, "p99_ms": _ABOVE, "burn": _ABOVE}}
+    "traffic": {"false_alarms": _ABOVE, "error_rate": _SHARE, "p99_ms": _ABOVE, "burn": _ABOVE},
+    "triggers": {},
+    "payloads": {"bad_share": _SHARE}}
 
 
 def impossible(check: str, limits: Mapping[str, float], *path: str) -> Iterator[Mistake]:

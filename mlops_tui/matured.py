@@ -15,12 +15,11 @@ from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Model
 from mlops_tui.moments import moment
+from mlops_tui.outcomes import AT, KNOWN, WEIGHT, Outcomes, joined, outcomes
 from mlops_tui.predicting import predicted, version_of
-from mlops_tui.predictionlog import needed_log
+from mlops_tui.predictionlog import labels_of, needed_log
 from mlops_tui.session import Session
-from store.columns import NULL
 from store.lake import Lake
-from store.quoting import quote
 
 Floats = npt.NDArray[np.float64]
 Counts = npt.NDArray[np.int64]
@@ -89,16 +88,17 @@ class Arrivals:
 
     def of(self, version: str) -> "Arrivals":
         """The predictions of one version."""
-        return self._taken(self.version == version)
+        return self.chosen(self.version == version)
 
-    def _taken(self, chosen: Any) -> "Arrivals":
+    def chosen(self, chosen: Any) -> "Arrivals":
+        """Some of the predictions: a mask (n,), or a slice."""
         return Arrivals(self.model, self.at[chosen], self.known[chosen], self.score[chosen], self.day[chosen],
                         self.version[chosen], {name: each[chosen] for name, each in self.rows.items()}, self.data)
 
     def within(self, bounds: tuple[datetime, datetime]) -> "Arrivals":
         """The predictions with a time in `bounds`."""
         first, last = np.searchsorted(self.at, [micros(bounds[0]), micros(bounds[1])])
-        return self._taken(slice(first, last))
+        return self.chosen(slice(first, last))
 
     def seen(self, now: datetime, bounds: tuple[datetime, datetime]) -> Matured:
         """What was known of the predictions of a window at a moment."""
@@ -128,26 +128,27 @@ def arrivals(session: Session, name: str, bounds: tuple[datetime, datetime],
     """The predictions of model `name` with a time in `bounds`, joined to the outcomes that the newest snapshot has.
 
     An outcome counts as known `label.delay` after `label.known_at` (or after the row's own time where that is not
-    declared); a row whose outcome is null two days after its own time will never get one. `scored` stands in for the
-    prediction log (another version's scores of the same rows); `beside` are columns of the label's dataset to have in
-    `rows` as texts. NotFound where nothing was predicted yet.
+    declared); a row whose outcome is null two days after its own time will never get one. Outcomes that came by
+    themselves (`log label`) count before those of the label's dataset, from the moment they became known. Requests that
+    failed are no predictions. `scored` stands in for the prediction log (another version's scores of the same rows);
+    `beside` are columns of the label's dataset to have in `rows` as texts. NotFound where nothing was predicted yet.
     """
     project, lake = session.declared(), session.data()
     model = project.model(name)
+    if scored is None:
+        if session.current(labels_of(name)) is None:
+            session.snapshot(model.label.dataset)  # without outcomes there is nothing to join, whatever was predicted
+        log = needed_log(session, name).within(bounds, session)
+        found = outcomes(session, log, bounds)
+        query = joined(model, found, log.key, log.answers, failures=log.has("status"), beside=beside)
+        return _arrived(model, _logged(lake, lake.scan(log.manifest), query, bounds), (log.manifest.id, *found.data))
     contract = project.dataset(model.label.dataset)
     labels = session.snapshot(model.label.dataset)
     if "day" in contract.partition_by:
         labels = labels.within(day=_days(bounds, session))
-    log = needed_log(session, name).within(bounds, session) if scored is None else None
-    if log is not None:
-        key = log.key
-        if not set(key) <= set(labels.columns):
-            raise BadInput(f"The prediction log of {name} is known by {', '.join(key)}, which its outcomes have not.",
-                           where=model.label.dataset, next=f"Give the outcomes the {key[0]} of their prediction.")
-        query = _query(model, key, (lake.scan(labels), labels.columns), log.answers, beside)
-        return _arrived(model, _logged(lake, lake.scan(log.manifest), query, bounds), (log.manifest.id, labels.id))
-    given = [each for each in (scored.column_names if scored is not None else ()) if each.startswith("answer")]
-    query = _query(model, pointintime.key_columns(model, contract), (lake.scan(labels), labels.columns), given, beside)
+    given = [each for each in scored.column_names if each.startswith("answer")]
+    key = pointintime.key_columns(model, contract)
+    query = joined(model, Outcomes(lake.scan(labels), labels.columns, key), key, given, failures=False, beside=beside)
     connection = lake.connect()
     connection.register("scored", scored)
     return _arrived(model, connection.execute(query, bounds).fetchnumpy(), (labels.id,))
@@ -195,25 +196,10 @@ def serving(session: Session, name: str) -> str:
     return folds.model_state(session.ledger.entries("promotion"), name).champion
 
 
-def _query(model: Model, key: Sequence[str], labels: tuple[str, Mapping[str, str]], given: Sequence[str],
-           beside: Sequence[str] = ()) -> str:
-    time, (scan, columns) = f"p.{quote(model.split.time)}", labels
-    same = " AND ".join(f"p.{quote(column)} = l.{quote(column)}" for column in key)
-    known = f"l.{quote(model.label.known_at or model.split.time)} + {pointintime.interval(model.label.delay)}"
-    order = ", ".join([time, *(f"p.{quote(column)}" for column in key)])
-    label = pointintime.outcome(f"l.{quote(model.label.column)}", columns.get(model.label.column, ""), model.task)
-    more = [f"p.{quote(column)}" for column in given]
-    more += [f"coalesce(CAST(l.{quote(column)} AS VARCHAR), '{NULL}') AS {quote(BESIDE + column)}" for column in beside]
-    more += [f"CAST(l.{quote(model.weight)} AS DOUBLE) AS {quote(WEIGHT)}"] if model.weight else []
-    return (f"SELECT {', '.join([f'{label} AS label', 'p.score, p.day, p.version', *more])}, "
-            f"epoch_us(CAST({known} AS TIMESTAMPTZ)) AS {_KNOWN}, epoch_us(CAST({time} AS TIMESTAMPTZ)) AS {_AT} "
-            f"FROM scored p LEFT JOIN {scan} l ON {same} WHERE {time} >= ? AND {time} < ? ORDER BY {order}")
-
-
 def _arrived(model: Model, found: Mapping[str, Any], data: tuple[str, ...]) -> Arrivals:
     rows = {name: np.ma.asarray(values) for name, values in found.items()}
-    known = np.ma.filled(rows.pop(_KNOWN).astype(np.int64), NEVER)
-    at = np.asarray(rows.pop(_AT).data, dtype=np.int64)
+    known = np.ma.filled(rows.pop(KNOWN).astype(np.int64), NEVER)
+    at = np.asarray(rows.pop(AT).data, dtype=np.int64)
     return Arrivals(model, at, np.where(np.ma.getmaskarray(rows["label"]), NEVER, known),
                     np.ma.filled(rows["score"].astype(np.float64), np.nan),
                     np.asarray(rows["day"].data, dtype=np.str_), np.asarray(rows["version"].data, dtype=np.str_), rows,
@@ -247,11 +233,9 @@ def _answers(model: Model, rows: Mapping[str, Any], day: npt.NDArray[np.str_]) -
 
 
 LABELS = {Task.BINARY: np.int8, Task.MULTICLASS: np.str_, Task.REGRESSION: np.float64}
-WEIGHT, BESIDE = "row weight", "beside "
 PATIENCE = timedelta(days=2)  # a row without an outcome for that long will not get one
 NEVER = np.iinfo(np.int64).max
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_KNOWN, _AT = "known_us", "at_us"
 
 
 def _days(bounds: tuple[datetime, datetime], session: Session) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """What a model answered, request by request: the dataset `MODEL.predictions`, and which of its columns are there."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -9,11 +9,15 @@ from mlops_tui.datasetkeys import LogColumns
 from mlops_tui.errors import NotFound
 from mlops_tui.session import Session
 from store.lake import Manifest
+from store.secret import secret
 
 ID, LABEL = "prediction_id", "label"
 OPTIONAL: Mapping[str, str] = {  # by its name in the log: what a person calls it
     ID: "an id of each prediction", "latency_ms": "how long each answer took", "status": "how each request ended",
     "caller": "who asked", "endpoint": "where it was asked"}
+# the column of the log by role
+CALLED = {"id": ID, "output": "score", "answer": "answer", "version": "version", "latency": "latency_ms",
+          "status": "status", "caller": "caller", "endpoint": "endpoint", "label": LABEL}
 OWN = ("day", "version", "score", "answer", LABEL, *OPTIONAL)
 
 
@@ -88,6 +92,34 @@ def columns_declared(session: Session, model: str) -> LogColumns:
     return LogColumns()
 
 
+def classes_of(session: Session, model: str) -> dict[str, str]:
+    """The data class of each column: as the log's own contract classifies it, else as any contract does."""
+    datasets = session.declared().datasets
+    own = [datasets[named(model)]] if named(model) in datasets else []
+    return {item.name: item.classification for contract in (*datasets.values(), *own) for item in contract.properties
+            if item.classification}
+
+
+def key_of_people(session: Session) -> bytes:
+    """The secret by which this project hashes what is personal."""
+    return secret(session.declared().root / ".mlops" / "keys", "people.key")
+
+
+def keys_of(session: Session, model: str) -> tuple[str, ...]:
+    """The columns by which rows of the model are known apart from the log; none where nothing says so.
+
+    None where outcomes are those nearest in time: many predictions of one entity are told apart by their ids.
+    """
+    declared = session.declared().model(model)
+    contract = session.declared().datasets.get(declared.label.dataset)
+    if columns_declared(session, model).tolerance is not None or contract is None:
+        return ()
+    if declared.label.dataset in (named(model), labels_of(model)):
+        return ()
+    has = declared.entity or any(item.primaryKey for item in contract.properties)
+    return pointintime.key_columns(declared, contract) if has else ()
+
+
 def log_of(session: Session, model: str) -> PredictionLog | None:
     """The prediction log of a declared model as it is now; None where nothing was logged yet."""
     project = session.declared()
@@ -95,9 +127,8 @@ def log_of(session: Session, model: str) -> PredictionLog | None:
     manifest = session.current(named(model))
     if manifest is None:
         return None
-    labels = project.datasets.get(declared.label.dataset)
-    keys: Sequence[str] = pointintime.key_columns(declared, labels) if labels is not None else declared.entity
-    known = tuple(keys) if keys and all(name in manifest.columns for name in keys) else (ID,)
+    keys = keys_of(session, model)
+    known = keys if keys and all(name in manifest.columns for name in keys) else (ID,)
     return PredictionLog(model, manifest, known, declared.split.time)
 
 

@@ -12,7 +12,7 @@ GIB = 2**30
 class Rates:
     """The factors, `compute:` of mlops.yaml. The watts of a busy core and of memory (a GB is taken for a GiB) are the
     defaults of L. Lannelongue, J. Grealey, M. Inouye, "Green Algorithms", Advanced Science 8 (2021) 2100707; `pue` is
-    the power that the building draws over what the machine draws.
+    the power that the building draws over what the machine draws; `gib_month` what a GiB costs that is kept a month.
     """
 
     machine_hour: float | None = None
@@ -21,10 +21,11 @@ class Rates:
     gib_watts: float = 0.3725
     pue: float = 1.0
     grams_per_kwh: float | None = None
+    gib_month: float | None = None
 
     def mistakes(self) -> Iterator[Mistake]:
         """Factors below nothing."""
-        for key in ("machine_hour", "core_watts", "gib_watts", "grams_per_kwh"):
+        for key in ("machine_hour", "core_watts", "gib_watts", "grams_per_kwh", "gib_month"):
             value = getattr(self, key)
             if value is not None and value < 0:
                 yield Mistake(f"{key} is 0 or more, not {value:g}.", (key,))
@@ -41,6 +42,10 @@ class Rates:
     def cost(self, seconds: float) -> float | None:
         """In `currency`; None where no rate is declared."""
         return None if self.machine_hour is None else self.machine_hour * seconds / 3600
+
+    def keeping(self, size: float) -> float | None:
+        """What so many bytes cost a month, in `currency`; None where no rate is declared."""
+        return None if self.gib_month is None else self.gib_month * size / GIB
 
     def watt_hours(self, seconds: float, cpu_seconds: float, peak_bytes: float, gpu_watts: float = 0.0) -> float:
         """Busy cores, the peak memory for as long as the run lasted, and the devices' own power."""

@@ -76,8 +76,10 @@ class World:
         if not isinstance(ledger, Ledger):
             raise BadInput("There is no history to replay.", next="Try: mlops-tui init")
         clock = ReplayClock(now)
-        return replace(self.session, ledger=Rehearsal(ledger, upto, clock, self.changed), clock=clock, as_of=None,
-                       read_only=False, progress=quiet)
+        actor = replace(self.session.actor, roles=self.session.actor.roles | {"operator"})  # nothing is changed
+        tried = Rehearsal(ledger, upto, clock, self.changed)
+        return replace(self.session, actor=actor, ledger=tried, clock=clock, as_of=None, read_only=False,
+                       progress=quiet)
 
 
 def replayed(world: World, name: str, monitor: Monitor, times: Sequence[datetime],
@@ -164,7 +166,7 @@ def judged_by(finding: Finding, monitor: Monitor) -> Finding:
 
 def _drift(finding: Finding, monitor: Monitor) -> Judged:
     """As `analysis.verdict.judge`: significant and at least the limit and the usual, or too few rows to see that."""
-    limits = Limits(**monitor.limits)
+    limits = Limits(**{name: value for name, value in monitor.limits.items() if name != "joint"})
     limit, columns = limits.ks, finding.detail["columns"].values()
     if finding.status == "fail" and not any(column["drifted"] for column in columns):
         return "fail", limit  # a column is gone, or of another type
@@ -197,19 +199,25 @@ def _performance(finding: Finding, monitor: Monitor) -> Judged:
         estimate = Estimate(name, found.get("value"), found.get("low"), found.get("high"), rows)
         stands.append(STANDS.get(judge(criterion, estimate).verdict, "unknown"))
     shown = next(iter(monitor.limits.values()), None)
-    return next((word for word in ("fail", "unknown", "pass") if word in stands), finding.status), shown
+    return _worst(stands, finding), shown
 
 
 STANDS = {Verdict.MET: "pass", Verdict.NOT_MET: "fail"}
 
 
 def _calibration(finding: Finding, monitor: Monitor) -> Judged:
-    measures, limits = finding.detail["measures"], monitor.limits
-    values = [(measures.get(name), limit) for name, limit in limits.items()]
-    if any(value is not None and abs(value) > limit for value, limit in values):
-        return "fail", next(iter(limits.values()), None)
-    known = all(value is not None for value, _ in values)
-    return "pass" if known else "unknown", next(iter(limits.values()), None)
+    """All of an interval beyond the limit fails, a value within it passes, else nobody knows."""
+    stands = []
+    for name, limit in monitor.limits.items():
+        value = finding.detail["measures"].get(name)
+        low, high = finding.detail.get("bounds", {}).get(name, (None, None))
+        far = low is not None and high is not None and (low > limit or high < -limit)
+        stands.append("fail" if far else "unknown" if value is None or abs(value) > limit else "pass")
+    return _worst(stands, finding), next(iter(monitor.limits.values()), None)
+
+
+def _worst(stands: Sequence[str], finding: Finding) -> str:
+    return next((word for word in ("fail", "unknown", "pass") if word in stands), finding.status)
 
 
 def _arrival(finding: Finding, monitor: Monitor) -> Judged:

@@ -50,6 +50,12 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "partition compact": ("engineer", "admin"),
     "snapshot hold": ("legal", "admin"),
     "snapshot release": ("legal", "admin"),
+    "archive take": ("engineer", "admin"),
+    "archive restore": ("engineer", "oncall", "admin"),
+    "archive purge": ("engineer", "admin"),
+    "archive hold": ("legal", "admin"),
+    "archive release": ("legal", "admin"),
+    "connect write": ("engineer", "admin"),
     "approve": ("approver", "legal", "admin"),
     "bias": ("operator", "oncall", "legal", "admin"),  # whoever answers for it may look for himself
     "aggregate release": ("viewer", *APART),  # what it answers tells of nobody

@@ -266,12 +266,16 @@ class Quarantined(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Hold(Fact):
-    """A state of a dataset, or all of them where `snapshot` is empty, must be kept, or need not any more."""
+    """A state of a dataset, or all of them where `snapshot` is empty, must be kept, or need not any more.
+
+    With a `version` the subject is a model: that version of it, or `every` one.
+    """
 
     kind: ClassVar[str] = "hold"
     event: str
     snapshot: str = ""
     reason: str = ""
+    version: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -414,10 +418,27 @@ class Drilled(Fact):
     detail: Detail = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Archived(Fact):
+    """A version's files were packed away, or given back; or MLflow's clutter was removed. The subject is the model.
+
+    `began` stands before the first file is removed, `taken` after the last; `restored`; `purged`.
+    """
+
+    kind: ClassVar[str] = "archive"
+    event: str
+    version: str = ""
+    archive: str = ""
+    artifact: str = ""
+    files: int = 0
+    bytes: int = 0
+    detail: Detail = field(default_factory=dict)
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
-    Backtested, Drilled)}
+    Backtested, Drilled, Archived)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

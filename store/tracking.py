@@ -7,7 +7,7 @@ import platform
 import shutil
 import tempfile
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -195,10 +195,24 @@ class Tracking:
         if not expected:
             raise Refusal(f"{model} version {version} was registered without a digest.", where=self.uri,
                           next="Train it here, or log it again through mlops-tui.")
+        if not folder.exists():
+            raise NotFound(f"The files of {model} version {version} are not there.", where=str(folder),
+                           next=f"If it was archived: mlops-tui archive restore {model}@{version}")
         if not (folder / MODEL_FILE).exists() or digest_of(folder) != expected:
             raise Unreadable(f"The files of {model} version {version} are not the ones that were registered.",
                              where=str(folder), next=f"Train it again: mlops-tui train {model}")
         return folder
+
+    def purge(self, runs: Iterable[str], models: Iterable[str], experiments: Iterable[str]) -> None:
+        """Remove records for good; as `mlflow gc` does, without the files: those it would look for where a project
+        that was copied lay before."""
+        store = self._client._tracking_client.store
+        with _refusals(self.uri):
+            for names, delete in ((models, store._hard_delete_logged_model), (runs, store._hard_delete_run),
+                                  (experiments, store._hard_delete_experiment)):
+                for name in names:
+                    with _gone():
+                        delete(name)
 
     def _folder(self, source: str) -> Path:
         """Where the files are: under our own artifacts first, since a project may have been moved."""
@@ -316,6 +330,16 @@ def _unwarned() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
+
+
+@contextmanager
+def _gone() -> Iterator[None]:
+    """Somebody else may have removed it first."""
+    try:
+        yield
+    except _mlflow().MlflowException as problem:
+        if problem.error_code not in ("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"):
+            raise
 
 
 @contextmanager

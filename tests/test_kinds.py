@@ -1,10 +1,24 @@
 """What a declaration may not say is refused where it is read."""
 
+import re
+from datetime import timedelta
+
 import pytest
 
 from mlops_tui.declare import parse
 from mlops_tui.errors import Unreadable
-from mlops_tui.kinds import Candidate, Costs, Model, Pipeline, Span
+from mlops_tui.kinds import (
+    Candidate,
+    Costs,
+    Endpoint,
+    Model,
+    Monitor,
+    Objectives,
+    Pipeline,
+    Settings,
+    Slowness,
+    Span,
+)
 
 
 @pytest.mark.parametrize("name", ["x/../../outside", "../x", ".hidden", "_own", "a b", ""])
@@ -128,3 +142,25 @@ def test_a_model_may_do_without_feature_views() -> None:
     declared = parse(Model, "task: binary\nlabel: {dataset: d, column: y}\ncolumns: [x]\nsplit: {time: at}\n"
                             "candidates: {a: {estimator: x.Y}}\n", "m.yaml")
     assert declared.features == ()
+
+
+@pytest.mark.parametrize(("cls", "text", "what"), [
+    (Endpoint, "model: m\nobjectives: {}\n", "Objectives are an availability, a latency, or both."),
+    (Endpoint, "model: m\nobjectives: {availability: 1}\n", "availability lies between 0 and 1"),
+    (Endpoint, "model: m\nobjectives: {availability: 0.9, window: 2h}\n", "a day or more"),
+    (Endpoint, "model: m\nobjectives: {latency: {p: 1, below: 200ms}}\n", "all answers can never be promised"),
+    (Endpoint, "model: m\nobjectives: {latency: {p: 0.9, below: 0ms}}\n", "An answer takes some time."),
+    (Settings, "project: p\nmetrics: {port: 70000}\n", "A port lies between 0 and 65535"),
+    (Monitor, "check: traffic\nsubject: m\nprometheus: {url: 'ftp://h', query: q}\n", "is no address of a server"),
+    (Monitor, "check: traffic\nsubject: m\nprometheus: {url: 'http://me:pw@h', query: q}\n", "no address of a server"),
+    (Monitor, "check: traffic\nsubject: m\nprometheus: {url: 'http://h', query: q, step: 7m}\n", "Its step is"),
+    (Monitor, "check: drift\nsubject: m\nprometheus: {url: 'http://h', query: q}\n", "drift is not asked of"),
+    (Monitor, "check: traffic\nsubject: m\nlimits: {error_rate: 2}\n", "A limit on error_rate lies from 0 to 1")])
+def test_what_traffic_cannot_keep_is_refused_where_it_is_written(cls: type, text: str, what: str) -> None:
+    with pytest.raises(Unreadable, match=re.escape(what)):
+        parse(cls, text, "f")
+
+
+def test_an_endpoint_says_what_it_promises() -> None:
+    found = parse(Endpoint, "model: m\nobjectives: {availability: 0.995, latency: {p: 0.99, below: 200ms}}\n", "f")
+    assert found.objectives == Objectives(0.995, Slowness(0.99, timedelta(milliseconds=200)), timedelta(days=30))

@@ -2,9 +2,11 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
+from mlops_tui.commands import perform
 from mlops_tui.errors import NotFound
 from mlops_tui.predictionlog import log_of, needed_log
 from mlops_tui.session import Session
@@ -34,3 +36,22 @@ def test_of_a_window_only_the_files_of_its_days_are_left(lived: Callable[..., Li
     end = FIRST + timedelta(days=DAYS)
     assert {file.partition["day"] for file in log.within((end - timedelta(days=2), end), made.session).manifest.files} \
         == {f"{end - timedelta(days=back):%Y-%m-%d}" for back in (1, 2)}
+
+
+def test_doctor_finds_what_is_wrong_with_a_declared_log(project: Path, session: Callable[..., Session]) -> None:
+    contract = (project / "datasets/flights.yaml").read_text()
+    declared = ("  - {property: predictionLog, value: {id: a, output: a, lable: x}}\n"
+                "  - {property: payloads, value: {rules: {missin: flag}}}\n"
+                "  - {property: samples, value: {share: 2}}\n")
+    (project / "datasets/flights-dely.predictions.yaml").write_text(contract + declared, encoding="utf-8")
+    rows = [row for row in perform(session("ana"), ["doctor"]).view.table("checks").rows
+            if row["check"] == "dataset flights-dely.predictions"]
+    said = " ".join(f"{row['detail']} {row['fix']}" for row in rows)
+    for words in ("is the log of 'flights-dely', which is not declared", "Did you mean 'flights-delay'?", "'lable'",
+                  "Did you mean 'label'?", "No rule 'missin'", "Did you mean 'missing'?",
+                  "share lies from 0 to 1, not at 2"):
+        assert words in said, words
+    assert ".yaml:" in said, "the line is named"
+    (project / "datasets/flights-dely.predictions.yaml").unlink()
+    (project / "datasets/flights.yaml").write_text(contract + declared.splitlines()[2] + "\n", encoding="utf-8")
+    assert "is of the log of a model" in str(perform(session("ana"), ["doctor"]).view)

@@ -55,14 +55,14 @@ def curve(age: npt.ArrayLike, arrived: npt.ArrayLike, level: float = 0.95) -> Cu
     risk = a.size - np.cumsum(leaving) + leaving
     kept = events > 0
     d, r = events[kept], risk[kept].astype(np.float64)
-    survival = np.cumprod(1 - d / r)
+    survival: Floats = np.asarray(np.cumprod(1 - d / r), dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         greenwood = np.cumsum(np.where(r > d, d / (r * np.maximum(r - d, 1)), 0.0))
         reach = z_score(level) * np.sqrt(greenwood) / np.abs(np.log(survival))
         low, high = survival ** np.exp(reach), survival ** np.exp(-reach)
     ended = survival <= 0
-    return Curve(at[kept], 1 - survival, np.where(ended, np.nan, 1 - high), np.where(ended, np.nan, 1 - low), a.size,
-                 int(a.size - came.sum()))
+    least, most = (np.where(ended, np.nan, 1 - each) for each in (high, low))
+    return Curve(at[kept], np.asarray(1 - survival), least, most, a.size, int(a.size - came.sum()))
 
 
 @dataclass(frozen=True)

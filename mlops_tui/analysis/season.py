@@ -1,4 +1,4 @@
-"""Counts by the hour against what is usual at that hour of the week: what to expect, how far chance goes, what is odd."""
+"""Counts by hour against what is usual then: what to expect, how far chance goes, what is odd."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field

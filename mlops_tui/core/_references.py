@@ -45,7 +45,7 @@ class _Written:
 
 def dangling(project: Project, declared: Declared) -> Iterator[Reference]:
     """What is named and not declared; `declared` is what could be read. A file that could not is declared as well."""
-    names = {kind: project.names(kind) for kind in ("dataset", "feature", "model", "checklist", "runbook")}
+    names = {kind: project.names(kind) for kind in ("dataset", "feature", "model", "checklist", "runbook", "endpoint")}
     for name, contract in declared["dataset"].items():
         yield from _logged(_Written(project, "dataset", name), contract, names["model"])
     for name, model in declared["model"].items():
@@ -91,7 +91,9 @@ def _model(written: _Written, model: Any, names: Mapping[str, set[str]]) -> Iter
 
 
 def _monitor(written: _Written, monitor: Any, names: Mapping[str, set[str]]) -> Iterator[Reference]:
-    yield from written.known("model or dataset", monitor.subject, names["model"] | names["dataset"], "subject")
+    what, of = ("model or endpoint", names["model"] | names["endpoint"]) if monitor.check == "traffic" else (
+        "model or dataset", names["model"] | names["dataset"])
+    yield from written.known(what, monitor.subject, of, "subject")
     yield from _time(written, monitor.every)
     if monitor.alert is None:
         return

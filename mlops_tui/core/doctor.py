@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
+from mlops_tui import paging
 from mlops_tui.capability import look
 from mlops_tui.core._references import dangling
 from mlops_tui.declare import read
@@ -49,7 +50,8 @@ def doctor(session: Session) -> View:
     if session.project is None:
         rows.append(_row("project", Status.WARN, f"none in {session.directory}", "mlops-tui init"))
     else:
-        rows += [*_ledger(session), *_lake(session), *_tracking(session.project), *_declared(session.project)]
+        rows += [*_ledger(session), *_lake(session), *_tracking(session.project), *_declared(session.project),
+                 *_paging(session, session.project)]
     bad = [row for row in rows if row["status"] in (Status.FAIL, Status.WARN)]
     status = worst([Status(str(row["status"])) for row in rows])
     title = f"{len(bad)} of {len(rows)} checks need a look" if bad else f"All {len(rows)} checks pass"
@@ -219,6 +221,20 @@ def _declared(project: Project) -> Iterator[Row]:
     yield from (*wrong, *dead)
     if not wrong:
         yield _row("declarations", Status.PASS, f"{len(read_ones)} files parse")
+
+
+def _paging(session: Session, project: Project) -> Iterator[Row]:
+    """Alert rules that ask for more than they may have: to page, or to be critical, takes a back-test and a runbook."""
+    tested = paging.backtests(session.ledger.entries("backtest"))
+    for path in sorted((project.root / FOLDERS["monitor"]).glob("*.yaml")):
+        found: dict[str, Monitor] = {}
+        if list(_read("monitor", path, found)) or (policy := found[path.stem].alert) is None:
+            continue
+        missing = paging.lacks(policy, tested.get(path.stem), project.fingerprint("monitor", path.stem))
+        if held := paging.lowered(policy, missing):
+            fixes = [f"mlops-tui backtest {path.stem}"] * any("back-test" in each for each in missing)
+            fixes += ["name one: alert: {runbook: …}"] * (not policy.runbook)
+            yield _row(f"alert of {path.stem}", Status.WARN, held, "; ".join(fixes))
 
 
 def _read(kind: str, path: Path, into: dict[str, Any]) -> Iterator[Row]:

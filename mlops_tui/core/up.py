@@ -5,7 +5,7 @@ import sys
 from datetime import datetime
 from threading import Event
 
-from mlops_tui import daemon
+from mlops_tui import daemon, scrape
 from mlops_tui.capability import LOCAL_SOURCES, act
 from mlops_tui.errors import Denied
 from mlops_tui.session import Session
@@ -17,7 +17,8 @@ def up(session: Session) -> View:
     """Keep the project going until Ctrl-C or a TERM signal.
 
     Due monitors and pipelines are begun as jobs, jobs that waited for a process get one, and Slack is listened to
-    where its tokens are set. A second one stands by and takes over when the first is gone. Jobs outlive it.
+    where its tokens are set. GET /metrics is answered where mlops.yaml declares `metrics`. A second one stands by and
+    takes over when the first is gone. Jobs outlive it.
 
     \b
     Example: mlops-tui up
@@ -27,7 +28,7 @@ def up(session: Session) -> View:
     stop, began = Event(), datetime.now().astimezone()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        daemon.Daemon(session, _say, daemon.surfaces(), stop).run()
+        daemon.Daemon(session, _say, [scrape.start, *daemon.surfaces()], stop).run()
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from mlops_tui.kinds import Contract
+from mlops_tui.predictionlog import CALLED
 from store.streams import Event
 
 NESTED = ("object", "array")
@@ -50,11 +51,12 @@ class Malformed(Exception):
 def read_events(events: Sequence[Event], contract: Contract, id_column: str) -> Read:
     """The entries, read: of those with one id the first counts."""
     kinds = {item.name: item.logicalType for item in contract.properties}
+    called = called_otherwise(contract)
     records: dict[str, Record] = {}
     dead, twice, unnamed = list[Dead](), 0, dict[str, None]()
     for event in events:
         try:
-            found = _record(event, kinds, id_column)
+            found = _record(event, kinds, called, id_column)
         except Malformed as problem:
             dead.append(Dead(event.position, str(problem), text_of(event)))
             continue
@@ -64,8 +66,16 @@ def read_events(events: Sequence[Event], contract: Contract, id_column: str) -> 
     return Read(tuple(records.values()), tuple(dead), twice, tuple(unnamed)[:10])
 
 
-def _record(event: Event, kinds: Mapping[str, str], id_column: str) -> Record:
-    values = dict(_values(event, kinds))
+def called_otherwise(contract: Contract) -> dict[str, str]:
+    """The column by its server's name for it, of a prediction log whose contract says `predictionLog`."""
+    said = contract.custom("predictionLog", {})
+    time = str(contract.custom("eventTime", "") or "")
+    return {str(said[role]): column for role, column in {**CALLED, "time": time}.items()
+            if column and isinstance(said, dict) and said.get(role)}
+
+
+def _record(event: Event, kinds: Mapping[str, str], called: Mapping[str, str], id_column: str) -> Record:
+    values = {called.get(name, name): value for name, value in _values(event, kinds)}
     given = values.get(id_column)
     if given is None or not given.strip():
         raise Malformed(f"it has no {id_column}, by which it would be known")

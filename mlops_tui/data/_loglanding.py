@@ -148,12 +148,11 @@ def label(session: Session, model: str, keys: Sequence[str], cursor: duckdb.Duck
     lake, name, by = session.data(), labels_of(model), ", ".join(map(quote, keys))
     for _ in range(TRIES):
         base, log = session.current(name), session.current(named(model))
-        before = f"SELECT {by}, label, known_at FROM {lake.scan(base)}" if base is not None else ""
-        together = f"{before} UNION ALL BY NAME SELECT * FROM ({outcomes})" if base is not None else outcomes
-        cursor.execute(f"CREATE OR REPLACE TEMP TABLE \"#labels\" AS SELECT {by}, label, known_at FROM ({together}) "
-                       f"GROUP BY ALL QUALIFY label IS DISTINCT FROM lag(label) OVER (PARTITION BY {by} ORDER BY "
-                       "known_at, label) OR row_number() OVER (PARTITION BY "
-                       f"{by} ORDER BY known_at, label) = 1")
+        before = f"SELECT {by}, label, known_at, 0 AS r FROM {lake.scan(base)} UNION ALL BY NAME" if base else ""
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE \"#labels\" AS SELECT * EXCLUDE (r) FROM (SELECT * FROM "
+                       f"({before} SELECT *, 1 AS r FROM ({outcomes})) QUALIFY row_number() OVER "
+                       f"(PARTITION BY {by}, known_at ORDER BY r DESC) = 1) QUALIFY label IS DISTINCT FROM lag(label) "
+                       f"OVER (PARTITION BY {by} ORDER BY known_at)")
         counts = _label_counts(cursor, keys, outcomes, base.rows if base is not None else 0,
                                lake.scan(base) if base is not None else "", lake.scan(log) if log is not None and all(
                                    each in log.columns for each in keys) else "")

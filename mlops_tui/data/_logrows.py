@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
+import pyarrow as pa
 
 from mlops_tui.datasetkeys import ROLES_OF_LOG
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Model
-from mlops_tui.predictionlog import ID, LABEL, OWN
+from mlops_tui.predictionlog import CALLED, ID, LABEL, OWN
+from mlops_tui.redaction import PERSONAL, SECRET, keyed
 from store.quoting import literal, quote
 
 NAMES: Mapping[str, tuple[str, ...]] = {  # by role: what servers and people call it
@@ -23,8 +25,6 @@ NAMES: Mapping[str, tuple[str, ...]] = {  # by role: what servers and people cal
     "caller": ("caller", "client", "client_id", "requester"),
     "endpoint": ("endpoint", "endpoint_name", "route"),
     "label": (LABEL, "outcome", "ground_truth", "actual")}
-CALLED = {"id": ID, "output": "score", "answer": "answer", "version": "version", "latency": "latency_ms",
-          "status": "status", "caller": "caller", "endpoint": "endpoint", "label": LABEL}
 TABLE, FILE, LINE, WHY = quote("#log"), quote("#file"), quote("#line"), quote("#why")
 OLDEST = "TIMESTAMPTZ '1990-01-01 00:00:00+00'"
 
@@ -265,3 +265,22 @@ def outcome_of(model: Model, column: str) -> str:
         return text
     return (f"CASE WHEN lower({text}) IN ('true', 't', 'yes', 'y', '1', '1.0') THEN true "
             f"WHEN lower({text}) IN ('false', 'f', 'no', 'n', '0', '0.0') THEN false END")
+
+
+def hide(cursor: duckdb.DuckDBPyConnection, classes: Mapping[str, str], key: bytes) -> None:
+    """Change TABLE: columns of a personal class are hashed with `key`, those of a secret class have nothing left."""
+    there = {str(name) for name, *_ in cursor.execute(f"SELECT * FROM {TABLE} LIMIT 0").description or ()}
+    for name, data_class in classes.items():
+        if name not in there or data_class not in (*PERSONAL, *SECRET):
+            continue
+        column, text = quote(name), f"CAST({quote(name)} AS VARCHAR)"
+        if data_class in SECRET:
+            cursor.execute(f"CREATE OR REPLACE TEMP TABLE {TABLE} AS SELECT * REPLACE (CAST(NULL AS VARCHAR) AS "
+                           f"{column}) FROM {TABLE}")
+            continue
+        clear = [str(value) for value, in cursor.execute(f"SELECT DISTINCT {text} FROM {TABLE} WHERE {column} IS NOT "
+                                                         "NULL").fetchall()]
+        cursor.register("hashes", pa.table({"clear": pa.array(clear, pa.string()), "hash": pa.array(
+            [keyed(each, key) for each in clear], pa.string())}))
+        cursor.execute(f"CREATE OR REPLACE TEMP TABLE {TABLE} AS SELECT t.* REPLACE (h.hash AS {column}) "
+                       f"FROM {TABLE} t LEFT JOIN hashes h ON h.clear = {text}")

@@ -50,7 +50,7 @@ def holds(entries: "Sequence[Entry]") -> "dict[tuple[str, str], Entry]":
     """The legal holds that stand, by dataset and snapshot (empty: all of them)."""
     found: dict[tuple[str, str], Entry] = {}
     for entry in entries:
-        if isinstance(entry.fact, Hold):
+        if isinstance(entry.fact, Hold) and not entry.fact.version:
             place = entry.subject, entry.fact.snapshot
             if entry.fact.event == "held":
                 found[place] = entry

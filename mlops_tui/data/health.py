@@ -17,7 +17,7 @@ from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Monitor
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, View, counted, finite, worst
-from mlops_tui.watching import watching
+from mlops_tui.watching import watchers, watching
 from store.facts import Finding
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -103,9 +103,10 @@ def _dataset(session: Session, text: str, length: str | None, monitor: str | Non
     finding = _finding(looked, monitor or "", session.declaration("dataset", subject.name), state.id, declared)
     if not (backtest or preview):
         session.ledger.append(finding)
-    facts = _freshness(batches, now)
-    return _view(looked, finding.title, facts, (Action("What came in", ("snapshot", "log", subject.name)),),
-                 backtest=backtest)
+    facts, actions = _freshness(batches, now), [Action("What came in", ("snapshot", "log", subject.name))]
+    watched = watchers(session, "health", subject.name)[:1] if backtest else []
+    actions += [Action(f"How often would {name} have fired?", ("backtest", name)) for name in watched]
+    return _view(looked, finding.title, facts, tuple(actions), backtest=backtest)
 
 
 def _limits(declared: Monitor) -> Limits:

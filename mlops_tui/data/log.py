@@ -1,7 +1,7 @@
 """What a model answered, request by request: taken from its server's files, with the outcomes that come later."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,13 +16,13 @@ from mlops_tui.data._loglanding import SET_ASIDE, Labelled, Landed, land, set_as
 from mlops_tui.data._loglanding import label as add_labels
 from mlops_tui.data._logread import Read, read_log
 from mlops_tui.data._logrows import (
-    CALLED,
     FILE,
     LINE,
     TABLE,
     WHY,
     Mapped,
     Wanted,
+    hide,
     mapped,
     moment_of,
     name_rows,
@@ -33,7 +33,20 @@ from mlops_tui.data._logshapes import Reader
 from mlops_tui.datasetkeys import ROLES_OF_LOG, LogColumns
 from mlops_tui.errors import BadInput, NotFound
 from mlops_tui.kinds import Model
-from mlops_tui.predictionlog import ID, LABEL, columns_declared, labels_of, log_of, named, needed_log
+from mlops_tui.predictionlog import (
+    CALLED,
+    ID,
+    LABEL,
+    classes_of,
+    columns_declared,
+    key_of_people,
+    keys_of,
+    labels_of,
+    log_of,
+    named,
+    needed_log,
+)
+from mlops_tui.redaction import PERSONAL, SECRET, masked
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.files import form_of, open_file
@@ -83,13 +96,13 @@ def add(session: Session, model: str, files: tuple[Path, ...], maps: tuple[str, 
         reads = _read(cursor, files, reader, folder)
         how, landed, labelled, refused = Mapped({}, ()), Landed(0, 0, 0, 0, 0, None), None, SET_ASIDE.empty_table()
         if any(each.relation for each in reads):
-            keys = _keys(session, name, declared)
+            keys = keys_of(session, name)
             how, by = _normalised(session, cursor, name, reads, given, columns, keys, version)
             refused = _refused(cursor, files)
             outcomes = _outcomes(session, declared, how, by)
             labelled = add_labels(session, name, by, cursor, outcomes, sources) if outcomes else None
             landed = land(session, name, by, declared.split.time, cursor, sources)
-    bad = pa.concat_tables([_unread(reader, files), refused])
+    bad = pa.concat_tables([_unread(reader, files, _may_be_kept(session, name)), refused])
     set_aside(session, name, bad, sources)
     return _added(name, reads, how, landed, bad, labelled)
 
@@ -105,14 +118,6 @@ def _read(cursor: duckdb.DuckDBPyConnection, files: Sequence[Path], reader: Read
         said = ", ".join(f"{name} holds {shape}" for shape, name in shapes.items())
         raise BadInput("The files differ in shape.", where=said, next="Add them one after the other.")
     return reads
-
-
-def _keys(session: Session, name: str, declared: Model) -> tuple[str, ...]:
-    """The columns by which the model's rows are known; none where it declares none."""
-    contract = session.declared().datasets.get(declared.label.dataset)
-    has = declared.entity or (contract is not None and any(item.primaryKey for item in contract.properties))
-    own = contract is not None and declared.label.dataset == named(name)
-    return pointintime.key_columns(declared, contract) if has and contract is not None and not own else ()
 
 
 def _normalised(session: Session, cursor: duckdb.DuckDBPyConnection, name: str, reads: Sequence[Read],
@@ -136,6 +141,9 @@ def _normalised(session: Session, cursor: duckdb.DuckDBPyConnection, name: str, 
                     pointintime.moment(session.now() + AHEAD), version)
     normalised(cursor, relation, kinds, how, wanted)
     known = bool(keys) and set(keys) <= {*how.features, declared.split.time}
+    classes = {each: classes_of(session, name).get(each, "").lower() for each in (*how.features, "caller")
+               if each not in keys}
+    hide(cursor, classes, key_of_people(session) if set(classes.values()) & set(PERSONAL) else b"")
     if "id" not in how.roles and not known:
         name_rows(cursor)
     return how, keys if known and "id" not in how.roles else (ID,)
@@ -164,14 +172,22 @@ def _refused(cursor: duckdb.DuckDBPyConnection, files: Sequence[Path]) -> pa.Tab
         f"SELECT f.name AS _file, CAST({LINE} AS BIGINT) AS _row, [regexp_replace({WHY}, '''.*''', '…')] AS _rules, "
         f"{WHY} AS reason, CAST(to_json(t) AS VARCHAR) AS text, '' AS {KEY} FROM (SELECT * FROM {TABLE} WHERE {WHY} IS "
         f"NOT NULL) t JOIN \"names of files\" f ON f.n = t.{FILE}").to_arrow_table()
-    return found.cast(SET_ASIDE)
+    rows = [{**row, "reason": masked(row["reason"]), "text": masked(row["text"])} for row in found.to_pylist()]
+    return pa.Table.from_pylist(rows, schema=SET_ASIDE)
 
 
-def _unread(reader: Reader, files: Sequence[Path]) -> pa.Table:
+def _may_be_kept(session: Session, name: str) -> Callable[[str], str]:
+    """What is kept of a line that nobody could read: nothing where fields of the log are classified."""
+    secret = set(map(str.lower, classes_of(session, name).values())) & {*PERSONAL, *SECRET}
+    return (lambda _: "") if secret else masked
+
+
+def _unread(reader: Reader, files: Sequence[Path], kept: Callable[[str], str]) -> pa.Table:
     """The lines that could not be read."""
     return pa.Table.from_pylist([
         {"_file": files[each.file].name, "_row": each.line, "_rules": [re.sub(r"'.*'|\d+", "…", each.reason)],
-         "reason": each.reason, "text": each.text, KEY: ""} for each in reader.aside], schema=SET_ASIDE)
+         "reason": kept(each.reason) or "…", "text": kept(each.text), KEY: ""} for each in reader.aside],
+        schema=SET_ASIDE)
 
 
 def _outcomes(session: Session, declared: Model, how: Mapped, by: Sequence[str]) -> str:
@@ -242,7 +258,7 @@ def label(session: Session, model: str, file: Path, maps: tuple[str, ...], known
     cursor, source = session.data().connect(), f"{file.name} {sha256_of(file)[:16]}" if form_of(file) else ""
     opened = open_file(cursor, file, "#outcomes")
     log_ = log_of(session, name)
-    by = log_.key if log_ is not None else _keys(session, name, declared) or (ID,)
+    by = log_.key if log_ is not None else keys_of(session, name) or (ID,)
     how = mapped(list(opened.columns), declared, given, said, by)
     id = how.roles.get("id")
     if id is not None and (log_ is None or log_.has(ID)):
@@ -260,11 +276,14 @@ def label(session: Session, model: str, file: Path, maps: tuple[str, ...], known
     at = moment_of(quote(known_at), opened.columns[known_at], str(session.declared().zone)) \
         if known_at in opened.columns else pointintime.moment(session.now())
     cursor.execute(f"CREATE OR REPLACE TEMP TABLE \"#outcomes read\" AS SELECT {shown}, "
-                   f"{outcome_of(declared, quote(outcome))} AS label, {at} AS known_at FROM {opened.relation}")
+                   f"{outcome_of(declared, quote(outcome))} AS label, {at} AS known_at, {opened.row} AS r "
+                   f"FROM {opened.relation}")
     good = " AND ".join(f"{quote(each)} IS NOT NULL" for each in (*by, LABEL, "known_at"))
-    asked = f'SELECT * FROM "#outcomes read" WHERE {good}'
+    asked = (f'SELECT * EXCLUDE (r) FROM "#outcomes read" WHERE {good} QUALIFY row_number() OVER (PARTITION BY '
+             f"{', '.join(map(quote, by))}, known_at ORDER BY r DESC) = 1")
     found = add_labels(session, name, by, cursor, asked, source)
-    return _labelled(name, by, found, opened.rows - found.rows)
+    [(usable,)] = cursor.execute(f'SELECT count(*) FROM "#outcomes read" WHERE {good}').fetchall()
+    return _labelled(name, by, found, opened.rows - int(usable))
 
 
 def _labelled(name: str, by: Sequence[str], found: Labelled, unread: int) -> View:

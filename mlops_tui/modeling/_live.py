@@ -1,8 +1,11 @@
 """A model's calibration in service: on its logged predictions whose outcome is known by now."""
 
+from dataclasses import replace
+
 from mlops_tui import folds
 from mlops_tui.analysis.calibration import reliability
 from mlops_tui.errors import BadInput, nearest
+from mlops_tui.losing import lost_a_day
 from mlops_tui.matured import Matured, judged_rows, window
 from mlops_tui.modeling._pictures import reliability_diagram
 from mlops_tui.moments import told
@@ -28,6 +31,8 @@ def live_calibration(session: Session, text: str, length: str | None, monitor: s
     rows = calibrated(seen, limits, declared.min_rows)
     status = worst([Status(str(row["status"])) for row in rows])
     finding = _finding(session, subject, monitor, seen, rows, status, adhoc=length is not None)
+    lost = lost_a_day(session, subject.name, seen) if status is Status.FAIL else None
+    finding = replace(finding, detail={**finding.detail, "loss_a_day": lost}) if lost is not None else finding
     if not preview:
         session.ledger.append(finding)
     return _view(finding, seen, rows, limits_from(session, declared, monitor, "the default"))
@@ -50,7 +55,8 @@ def _finding(session: Session, subject: Subject, monitor: str | None, seen: Matu
                    declaration="" if adhoc else session.declaration(kind, declared), monitor=monitor or "",
                    version=state.resolve(subject.version),
                    detail={"predicted": predicted, "seen": share, "total": seen.total, "waiting": seen.waiting,
-                           "never": seen.never, "measures": {str(row["measure"]): row["value"] for row in rows}})
+                           "never": seen.never, "measures": {str(row["measure"]): row["value"] for row in rows},
+                           "bounds": {str(row["measure"]): [row["low"], row["high"]] for row in rows}})
 
 
 def _view(finding: Finding, seen: Matured, rows: list[Row], origin: str) -> View:
@@ -62,5 +68,5 @@ def _view(finding: Finding, seen: Matured, rows: list[Row], origin: str) -> View
                      "status", "reason")
     picture = (reliability_diagram(reliability(seen.label, seen.score)),) if seen.n > 1 else ()
     return View(finding.title, Status(finding.status), (*picture, Facts(facts), table),
-                (Action("How well?", ("performance", finding.subject)),
+                (Action("How well?", ("performance", finding.subject)), Action("Why?", ("why", finding.subject)),
                  Action("What would help?", ("remedy", finding.subject))))

@@ -7,7 +7,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from mlops_tui.errors import BadInput, NotFound, nearest
-from mlops_tui.monitoring._firstlook import Look, labels_of, looked, parted
+from mlops_tui.monitoring._firstlook import Labels, Look, labels_of, looked, parted
 from mlops_tui.monitoring._guessed import Columns, guessed
 from mlops_tui.monitoring._readiness import Ready, Seen, readiness
 from mlops_tui.session import Session
@@ -42,6 +42,7 @@ class Found:
     columns: Columns | None
     look: Look | None
     scan: Scan | None
+    labels: Labels | None = None
 
 
 def source(uri: str, environment: Mapping[str, str]) -> Source:
@@ -68,13 +69,13 @@ def find(session: Session, asked: Asked) -> Found:
     session.progress(1, 3, f"reading {counted(len(models), 'model')}")
     cards = tuple(known(place, models))
     one = next((each for each in cards if chosen is not None and each.model.name == chosen.name), None)
-    columns, scan, look = None, None, None
+    columns, scan, look, labels = None, None, None, None
     if asked.predictions is not None:
         session.progress(2, 3, f"reading {asked.predictions.name}")
-        columns, scan, look = _first_look(session, asked, one)
+        columns, scan, labels, look = _first_look(session, asked, one)
     ready = {each.model.name: tuple(readiness(each, _seen(session, each, look if each is one else None, scan),
                                               session.now())) for each in cards}
-    return Found(place.shown, cards, ready, one, columns, look, scan)
+    return Found(place.shown, cards, ready, one, columns, look, scan, labels)
 
 
 def _chosen(models: list[Registered], asked: Asked) -> Registered | None:
@@ -93,7 +94,7 @@ def _chosen(models: list[Registered], asked: Asked) -> Registered | None:
     return None
 
 
-def _first_look(session: Session, asked: Asked, model: Known | None) -> tuple[Columns, Scan, Look]:
+def _first_look(session: Session, asked: Asked, model: Known | None) -> tuple[Columns, Scan, Labels | None, Look]:
     connection = engine()
     scan = scan_file(asked.predictions, connection) if asked.predictions is not None else None
     if scan is None or not scan.rows:
@@ -103,7 +104,7 @@ def _first_look(session: Session, asked: Asked, model: Known | None) -> tuple[Co
     columns = guessed(scan, of_table, model.card.inputs if model is not None else ())
     labels = labels_of(connection, scan_file(asked.labels, connection), columns, asked.columns) \
         if asked.labels is not None else None
-    return columns, scan, looked(connection, parted(connection, scan, columns, labels), session.progress)
+    return columns, scan, labels, looked(connection, parted(connection, scan, columns, labels), session.progress)
 
 
 def _seen(session: Session, model: Known, look: Look | None, scan: Scan | None) -> Seen:

@@ -27,23 +27,29 @@ class Square:
 
     @property
     def said(self) -> str:
-        return f"{self.word} {self.hours:.0f} h" if self.hours is not None else self.word
+        return f"{self.hours:.0f} h" if self.word == "seen" and self.hours is not None else self.word
+
+
+def names_of(project: Project, model: str) -> frozenset[str]:
+    """What a monitor of the model may be about: the model, or an endpoint of it."""
+    return frozenset({model, *(name for name, each in project.endpoints.items()
+                               if each.model.partition("@")[0] == model)})
 
 
 def watchers(project: Project, model: str) -> dict[str, Monitor]:
-    """The monitors of a model, and of the datasets it lives on."""
-    sources = health.Declared.of(project).sources(model)
-    return {name: each for name, each in project.monitors.items()
-            if each.subject == model or each.subject in sources}
+    """The monitors of a model, of its endpoints, and of the datasets it lives on."""
+    about = names_of(project, model) | health.Declared.of(project).sources(model)
+    return {name: each for name, each in project.monitors.items() if each.subject in about}
 
 
 def meant_for(fault: Fault, monitor: Monitor, project: Project, model: str) -> bool:
     """Whether a monitor of that check ought to see the fault at what it looks at."""
     label = project.model(model).label.dataset
     for place, checks in fault.meant.items():
-        about = monitor.subject == model if place != BATCH else monitor.subject != model
+        of_model = monitor.subject in names_of(project, model)
+        about = of_model if place != BATCH else not of_model
         narrow = fault.needs == "label" or place == LABELS
-        if monitor.check in checks and about and (not narrow or monitor.subject in (model, label)):
+        if monitor.check in checks and about and (not narrow or of_model or monitor.subject == label):
             return True
     return False
 
@@ -115,7 +121,8 @@ def _table(found: Sequence[Square]) -> Table:
             square = cells.get((fault.name, monitor))
             row[monitor] = square.said if square is not None else None
         rows.append(row)
-    return Table.of("coverage", rows, "fault", *(Column(name) for name in monitors), title="Who sees what, and when")
+    return Table.of("coverage", rows, "fault", *(Column(name) for name in monitors),
+                    title="Who sees what, and hours after it began")
 
 
 def _heat(found: Sequence[Square]) -> tuple[Series, ...]:

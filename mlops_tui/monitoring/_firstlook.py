@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from typing import Any
 from uuid import uuid4
 
@@ -11,17 +12,19 @@ import numpy.typing as npt
 from duckdb import DuckDBPyConnection
 
 from mlops_tui.analysis.answers import Answers, Task
+from mlops_tui.analysis.arrays import Floats
 from mlops_tui.analysis.clustered import reckoned
 from mlops_tui.analysis.interval import Estimate
 from mlops_tui.analysis.metrics import METRICS
+from mlops_tui.analysis.radix import Codes, Grid, Profile
 from mlops_tui.analysis.verdict import Limits
 from mlops_tui.errors import BadInput
 from mlops_tui.limits import LESS_IS_BETTER, USUAL
 from mlops_tui.monitoring._guessed import Columns, guessed
-from mlops_tui.shifts import Progress, Shift, compare
+from mlops_tui.shifts import Progress, Shift, compare, inside, profiled
 from mlops_tui.view import Row, Status, counted, finite
 from store.quoting import quote
-from store.scan import Scan
+from store.scan import Field, Levels, Scan
 
 WEEKS = 4
 DECIDED = ("accuracy", "precision", "recall", "f1")  # of answers that are yes or no, without a probability
@@ -65,7 +68,10 @@ class Look:
 def looked(connection: DuckDBPyConnection, parted: Parted, progress: Progress) -> Look:
     """Compare what was answered now with what was answered before; the same functions as drift and performance."""
     names = [*parted.columns.features, *([parted.columns.score] if parted.columns.score else [])]
-    before, now = (_side(connection, parted, names, where) for where in (f"{quote(PART)} > 0", f"{quote(PART)} = 0"))
+    found = connection.execute(f"SELECT DISTINCT {quote(PART)} FROM {parted.table} WHERE {quote(PART)} IS NOT NULL")
+    parts = sorted(int(part) for part, in found.fetchall())
+    now, before = (Weeks(tuple(_side(connection, parted, names, part) for part in parts if (part > 0) == earlier))
+                   for earlier in (False, True))
     shifts = tuple(compare(before, now, Limits(), (), progress)) if names and before.rows and now.rows else ()
     metrics, unmeasured = _metrics(connection, parted)
     return Look(parted, before.rows, now.rows, shifts, tuple(metrics), unmeasured)
@@ -122,12 +128,50 @@ def _time(microseconds: int) -> datetime:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=microseconds)
 
 
-def _side(connection: DuckDBPyConnection, parted: Parted, names: Sequence[str], where: str) -> Scan:
-    """The rows of one side as a scan whose parts are weeks."""
+def _side(connection: DuckDBPyConnection, parted: Parted, names: Sequence[str], part: int) -> Scan:
+    """The rows of one part."""
     side = quote(f"side {uuid4()}")
-    chosen = ", ".join([*map(quote, names), quote(PART)])
-    connection.execute(f"CREATE VIEW {side} AS SELECT {chosen} FROM {parted.table} WHERE {where}")
-    return Scan(connection, side, "the predictions", PART)
+    chosen = ", ".join(map(quote, names))
+    connection.execute(f"CREATE VIEW {side} AS SELECT {chosen} FROM {parted.table} WHERE {quote(PART)} = {part}")
+    return Scan(connection, side, "the predictions")
+
+
+@dataclass(frozen=True)
+class Weeks:
+    """One side of the comparison, of which each week is a part: what weeks usually differ by is no drift."""
+
+    parts: tuple[Scan, ...]
+    where: str = "the predictions"
+
+    @cached_property
+    def rows(self) -> int:
+        return sum(each.rows for each in self.parts)
+
+    @property
+    def fields(self) -> Mapping[str, Field]:
+        return self.parts[0].fields if self.parts else {}
+
+    def profiles(self, name: str, grid: Grid | None = None) -> list[Profile]:
+        """All on the grid of the first one that has values."""
+        found: list[Profile] = []
+        for each in sorted(self.parts, key=lambda part: -part.rows):
+            found.append(profiled(each, name, grid or (found[0].grid if found else None)))
+        return found
+
+    def levels(self, name: str, *, bucketed: bool = False) -> list[Levels]:
+        found = [each.levels(name, bucketed=bucketed) for each in self.parts]
+        mixed = any(each.bucketed for each in found) and not bucketed
+        return [each.levels(name, bucketed=True) for each in self.parts] if mixed else found
+
+    def nulls(self, name: str) -> int:
+        return sum(each.nulls(name) for each in self.parts)
+
+    def distinct(self, name: str) -> int | None:
+        """Of several weeks, at least what each has: an id is there once in all of them."""
+        return sum(each.distinct(name) for each in self.parts)
+
+    def inside(self, name: str, grid: Grid, cells: Codes) -> Floats:
+        return np.concatenate([np.empty(0), *(inside(each, name, grid, cells) for each in self.parts)])
 
 
 # -- outcomes in a file of their own ------------------------------------------------------------------------------

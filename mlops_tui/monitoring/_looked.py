@@ -2,11 +2,14 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta
+
+import numpy as np
 
 from mlops_tui import calendars
 from mlops_tui.analysis.season import HOUR, WEEK, Clock
-from mlops_tui.anomalies import known
+from mlops_tui.anomalies import anomalies
+from mlops_tui.anomalies import said as told
 from mlops_tui.errors import NotFound
 from mlops_tui.hourly import Named, Requests, logged, of_file
 from mlops_tui.kinds import Contract, Monitor
@@ -65,12 +68,13 @@ def of_subject(session: Session, subject: Subject, declared: Monitor) -> Looked:
         log = needed_log(session, model)
         requests = logged(session, log, bounds, subject.name, subject.name if is_endpoint else "", subject.version)
         if is_endpoint and not requests.series:
-            raise NotFound(f"No request of '{subject.name}' is in {named(model)}.", next=f"Try: mlops-tui traffic {model}")
+            raise NotFound(f"No request of '{subject.name}' is in {named(model)}.",
+                           next=f"Try: mlops-tui traffic {model}")
     promised = _promises.kept(session, log, endpoints, limit)
     if limit is not None and not promised:
         said = "No endpoint declares objectives, so no budget burns."
         promised = [_promises.unknown(subject.name, said, limit)]
-    quiet = _known(requests.clock, project.zone, _contracts(session, model))
+    quiet = _known(requests.clock, _contracts(session, model))
     asked = Asked(first_place(requests.clock, until - declared.window), requests.clock.hours, declared.limits, quiet)
     return Looked(subject.name, requests, asked, seen(requests, asked), promised,
                   log.manifest.id if log is not None and declared.prometheus is None else "")
@@ -97,19 +101,16 @@ def _contracts(session: Session, model: str) -> list[Contract]:
     return [project.datasets[name] for name in names if name in project.datasets]
 
 
-def _known(clock: Clock, zone: tzinfo, contracts: Sequence[Contract]) -> Mapping[int, str]:
+def _known(clock: Clock, contracts: Sequence[Contract]) -> Mapping[int, str]:
     """The hours of days that are known to be odd, with what is known: a known anomaly, or a day off the calendar."""
-    if not clock.hours:
-        return {}
-    days: dict[date, list[int]] = {}
-    for place in range(clock.hours):
-        days.setdefault(clock.at(place).astimezone(zone).date(), []).append(place)
     found: dict[int, str] = {}
+    number = (clock.week * WEEK + clock.slot) // 24 + 1
+    days = [date.fromordinal(each) for each in np.unique(number).tolist()]
     for contract in contracts:
-        calendar = calendars.declared(contract, contract.id)
+        calendar, odd = calendars.declared(contract, contract.id), anomalies(contract)
         off = calendar.off if calendar is not None else ()
-        for day, places in days.items():
-            said = known(contract, day) or (OFF if any(first <= day <= last for first, last in off) else "")
+        for day in days if odd or off else ():
+            said = told(odd, day, day) or (OFF if any(first <= day <= last for first, last in off) else "")
             if said:
-                found |= dict.fromkeys(places, said)
+                found |= dict.fromkeys(np.flatnonzero(number == day.toordinal()).tolist(), said)
     return found

@@ -8,7 +8,8 @@ from typing import Any
 
 from mlops_tui import health, pointintime
 from mlops_tui.errors import BadInput, NotFound, Refusal
-from mlops_tui.kinds import Contract, Model, Monitor
+from mlops_tui.kinds import Model, Monitor
+from mlops_tui.monitoring._coverage import names_of, watchers
 from mlops_tui.monitoring._faults import BATCH, FEATURES, LABELS, LOG, ROWS, Fault, Rows, chosen
 from mlops_tui.replaying import ARRIVALS, Look, World, due_times, replayed
 from mlops_tui.session import Session
@@ -94,8 +95,7 @@ class Ground:
     @cached_property
     def monitors(self) -> dict[str, Monitor]:
         """Those that look at the model, or at the datasets it lives on."""
-        return {name: each for name, each in self.session.declared().monitors.items()
-                if each.subject == self.model or each.subject in self.sources}
+        return watchers(self.session.declared(), self.model)
 
     def times(self, monitor: Monitor) -> list[datetime]:
         return due_times(monitor, self.session.declared().zone, self.begin, self.end) if monitor.every else []
@@ -195,8 +195,8 @@ class Planted:
             model, project.dataset(model.label.dataset))
         name = ""
         if self.fault.column:
-            name = column if column in whole.columns else chosen(self._candidates(place, whole, contract),
-                                                                 whole.columns, self.fault.column)
+            name = column if column in whole.columns else chosen(self._candidates(place, whole, key), whole.columns,
+                                                                 self.fault.column)
             if not name:
                 raise BadInput(f"{dataset} has no {self.fault.column} column that {self.fault.name} can go into.")
         spread, last = self._usual(whole, name) if name and self.fault.column == "number" else (1.0, "NULL")
@@ -216,14 +216,13 @@ class Planted:
         return bool(at) and (item.name == at or any(each.property == "availableAt" and each.value == at
                                                     for each in item.customProperties))
 
-    def _candidates(self, place: str, whole: Manifest, contract: Contract | None) -> list[str]:
+    def _candidates(self, place: str, whole: Manifest, key: Sequence[str]) -> list[str]:
         """The columns that may be chosen, the likeliest first: those that monitors name, then those of the model."""
         ground = self.ground
         named = [name for each in ground.monitors.values() for name in each.columns] if place == FEATURES else []
         features = ground.session.current(f"{ground.model}.features")
         own = set(features.columns) if features is not None else set()
-        left_out = {ground.declared.label.column, ground.declared.split.time, "day",
-                    *(contract.key if contract is not None else ())}
+        left_out = {ground.declared.label.column, ground.declared.split.time, "day", *key}
         return [name for name in dict.fromkeys((*named, *(each for each in whole.columns if each in own),
                                                 *whole.columns)) if name not in left_out]
 
@@ -297,9 +296,10 @@ class Planted:
                                                                           for place in self.places)]
 
     def _ought(self, monitor: Monitor, place: Place) -> bool:
-        subject = self.ground.model if place.place in (FEATURES, LABELS, LOG) else place.dataset
+        names = names_of(self.ground.session.declared(), self.ground.model)
+        subjects = names if place.place in (FEATURES, LABELS, LOG) else {place.dataset}
         watched = not monitor.columns or place.place != FEATURES or place.column in monitor.columns
-        return monitor.subject == subject and monitor.check in self.fault.meant[place.place] and watched
+        return monitor.subject in subjects and monitor.check in self.fault.meant[place.place] and watched
 
     def seen(self) -> Iterator[Seen]:
         """What each monitor makes of it, those that ought to see it first."""

@@ -67,7 +67,8 @@ def kept(session: Session, log: PredictionLog | None, endpoints: Mapping[str, En
         window, until = endpoint.objectives.window, session.now() - endpoint.delay
         for promise in promises(name, endpoint.objectives):
             if log is None or not log.has(promise.needs):
-                said = f"{promise.name} is not known: " + (log.lacks(promise.needs) if log is not None else "no log yet.")
+                why = log.lacks(promise.needs) if log is not None else "nothing was logged yet."
+                said = f"{promise.name} is not known: {why}"
                 found.append(Kept(promise, None, window, Signal(name, promise.name, Status.UNKNOWN, said)))
                 continue
             counted = over_spans(session, log, spans(window), until, endpoint=name, bad=promise.bad,

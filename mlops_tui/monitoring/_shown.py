@@ -1,8 +1,9 @@
 """How traffic is shown: what is odd first, then each endpoint and version, budgets, pictures."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
+import numpy.typing as npt
 
 from mlops_tui.analysis import latency
 from mlops_tui.analysis.interval import wilson
@@ -25,7 +26,7 @@ def title(looked: Looked) -> str:
     others = sum(each.status is worst.status for each in signals) - 1
     if worst.status in (Status.FAIL, Status.WARN):
         said = worst.said if worst.endpoint in worst.said else f"{worst.endpoint}: {worst.said}"
-        return said + (f", and {others} more" if others else "")
+        return said + (f" (and {others} more)" if others else "")
     if worst.status is Status.UNKNOWN:
         return f"{looked.name}: {worst.said[:1].lower()}{worst.said[1:]}"
     n = int(np.nansum(looked.seen.volume[looked.asked.start:looked.asked.end]))
@@ -79,11 +80,14 @@ def _endpoints(looked: Looked) -> Table:
         for name, p in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
             if (found := latency.quantile(counts, p)) is not None:
                 row |= {name: found.value, f"{name}_low": found.low, f"{name}_high": found.high}
+        if n == 0 and version:
+            continue
         rows.append((stands.get(endpoint, len(URGENT)), endpoint, -n, row))
     timed, judged = bool(requests.named.latency), bool(requests.named.status)
-    columns = ["endpoint", "version", "requests", Column("an_hour", "an hour", digits=1),
+    columns: list[Column | str] = ["endpoint", "version", "requests", Column("an_hour", "an hour", digits=1, worth=-3),
                *([Column("errors", share=True), Column("callers", "caller's", share=True)] if judged else []),
-               *([Column(name, unit="ms", digits=0) for name in ("p50", "p95", "p99")] if timed else [])]
+               *([Column("p50", unit="ms", digits=0, worth=-1), Column("p95", unit="ms", digits=0, worth=-2),
+                  Column("p99", unit="ms", digits=0)] if timed else [])]
     return Table.of("endpoints", [row for *_, row in sorted(rows, key=lambda each: each[:3])], *columns,
                     title=f"Requests of {looked.asked.hours} h")
 
@@ -106,8 +110,9 @@ def _pictures(looked: Looked) -> Iterator[Series]:
                      tuple(low), tuple(high), tuple(finite(each) for each in
                                                     looked.seen.judged.usual.mean[start:end, place].tolist()),
                      ("requests", "usual"), f"{name}: requests by the hour", y_label="requests", marks=marks)
-    if names and requests.named.latency:
-        yield _slowness(looked, names[0], start, end)
+    slow = next((each.endpoint for each in looked.seen.signals if each.name == "latency"), "")
+    if slow and requests.named.latency:
+        yield _slowness(looked, slow, start, end)
     if names:
         week = usual_week(looked.seen.judged, clock, requests.endpoints.index(names[0]))
         if any(each is not None for each in week):
@@ -115,10 +120,10 @@ def _pictures(looked: Looked) -> Iterator[Series]:
                          title=f"{names[0]}: requests that are usual at each hour", x_label="hour", y_label="requests")
 
 
-def _begins(odd: Sequence[int]) -> list[int]:
+def _begins(side: npt.NDArray[np.int8]) -> list[int]:
     """Where hours begin to be odd."""
-    before = np.concatenate([[0], np.asarray(odd)[:-1]])
-    return np.flatnonzero((np.asarray(odd) != 0) & (before == 0)).tolist()
+    odd = (side != 0).astype(np.int8)
+    return [int(each) for each in np.flatnonzero(np.diff(odd, prepend=0) > 0)]
 
 
 def _slowness(looked: Looked, name: str, start: int, end: int) -> Series:

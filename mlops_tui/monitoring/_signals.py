@@ -38,7 +38,7 @@ class Signal:
 
 @dataclass(frozen=True)
 class Asked:
-    """Hours [start, end) that are judged, the limits that are declared, and why hours (h,) are left out, if they are."""
+    """Hours [start, end) that are judged, the limits that are declared, and why some hours are left out."""
 
     start: int
     end: int
@@ -128,10 +128,12 @@ def _odd(requests: Requests, volume: Floats, found: Judged, rule: Rule, asked: A
     low, high = (float(each[0]) for each in season.band(np.array([mean]), np.array([alpha]), rule.p))
     endpoint, since = requests.endpoints[place], _silent_since(volume[:asked.end, place])
     if since is not None and found.side[worst, place] < 0 and asked.end - since >= 1:
-        said = f"{endpoint} is silent since {_local(requests, since)}; about {mean / span:,.0f} requests an hour are usual"
+        usual = f"about {mean / span:,.0f} requests an hour are usual"
+        said = f"{endpoint} is silent since {_local(requests, since)}; {usual}"
     else:
         when = _local(requests, worst) if span == 1 else f"the {span} h to {_local(requests, worst + 1)}"
-        said = f"{counted(int(came), 'request')} of {endpoint} in {when}; {low:,.0f} to {high:,.0f} are usual"
+        many = counted(int(came), "request") if came else "No request"
+        said = f"{many} of {endpoint} in {when}; {low:,.0f} to {high:,.0f} are usual"
     return Signal(endpoint, "volume", Status.FAIL, said, came, low, high, low if found.side[worst, place] < 0 else high,
                   "requests", n, float(found.p[worst, place]), requests.clock.at(worst))
 
@@ -234,7 +236,7 @@ def _latencies(requests: Requests, rule: Rule, asked: Asked) -> Iterator[Signal]
         of = [number for number, (name, _) in enumerate(requests.series) if name == endpoint]
         p99 = latency.quantile(requests.latencies(of, asked.start, asked.end), 0.99)
         if p99 is None:
-            yield Signal(endpoint, "latency", Status.UNKNOWN, "No answer with a latency in these hours.", n=0, unit="ms")
+            yield Signal(endpoint, "latency", Status.UNKNOWN, "No answer with a latency in these hours.", n=0)
             continue
         n = int(requests.latencies(of, asked.start, asked.end).sum())
         limit = asked.limits.get("p99_ms")
@@ -245,11 +247,11 @@ def _latencies(requests: Requests, rule: Rule, asked: Asked) -> Iterator[Signal]
             edge = int(latency.bucket(before.value))
             burst = _burst(requests, requests.slower(place, edge), rule, asked)
         if burst is not None and before is not None:
-            at, span, share, usual = burst
+            at, span, share, _ = burst
             then = latency.quantile(requests.latencies(of, at + 1 - span, at + 1), 0.99)
             status = Status.FAIL
-            words = (f"{share:.0%} of the answers of {endpoint} took more than {before.value:,.0f} ms in the {span} h to "
-                     f"{_local(requests, at + 1)}; {usual:.1%} do usually (p99 {then.value if then else 0:,.0f} ms)")
+            words = (f"p99 of {endpoint} was {then.value if then else 0:,.0f} ms in the {span} h to "
+                     f"{_local(requests, at + 1)}; {before.value:,.0f} ms is usual, and {share:.0%} took longer")
         yield Signal(endpoint, "latency", status, words, p99.value, p99.low, p99.high, limit, "ms", n,
                      at=requests.clock.at(burst[0]) if burst is not None else None)
 

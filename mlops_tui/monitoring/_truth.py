@@ -9,6 +9,7 @@ from mlops_tui import anomalies, folds, health
 from mlops_tui.kinds import Monitor
 from mlops_tui.replaying import Alarm
 from mlops_tui.session import Session
+from store.facts import Drilled
 
 QUIET = ("drift", "health", "ingest", "validate")  # checks that say nothing of what their contract knows
 DAY = timedelta(days=1)
@@ -65,6 +66,33 @@ class Told:
             if each.event is not None and each.late is not None:
                 first.setdefault(each.event.name, each.late)
         return median(late.total_seconds() for late in first.values()) if first else None
+
+
+@dataclass(frozen=True)
+class Planted:
+    """Faults that drills planted under the rule as it is declared now: those it was meant to see, and the hours of
+    those that it did."""
+
+    meant: tuple[str, ...] = ()
+    seen: tuple[float, ...] = ()
+    missed: tuple[str, ...] = ()
+
+    @property
+    def delay(self) -> float | None:
+        """The median of seconds."""
+        return median(self.seen) if self.seen else None
+
+
+def planted(session: Session, name: str) -> Planted:
+    """What drills say of a monitor: of each fault the newest."""
+    now = session.declared().fingerprint("monitor", name)
+    newest = {(entry.subject, entry.fact.fault): entry.fact for entry in session.ledger.entries("drill")
+              if isinstance(entry.fact, Drilled)}
+    told = [(fact, fact.detail["monitors"].get(name)) for fact in newest.values()]
+    mine = [fact for fact, mark in told if mark and mark["meant"] and mark["declaration"] == now
+            and mark["word"] != "fails anyway"]
+    return Planted(tuple(fact.fault for fact in mine), tuple(fact.seen[name] for fact in mine if name in fact.seen),
+                   tuple(fact.fault for fact in mine if name not in fact.seen))
 
 
 def events(session: Session, name: str, monitor: Monitor, start: datetime, end: datetime) -> list[Event]:

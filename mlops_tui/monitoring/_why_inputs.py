@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlops_tui import predicting, windowed
+from mlops_tui import predicting, windowed, windowprofiles
 from mlops_tui.analysis.interval import mean_interval
 from mlops_tui.analysis.verdict import Limits
 from mlops_tui.errors import NotFound
@@ -44,11 +44,11 @@ def inputs(session: Session, case: Compared) -> Inputs:
     except NotFound as problem:
         return Inputs(reason=problem.what)
     limits = _limits(session, case.asked.model)
-    with windowed.rows_in(session, source, (case.then_span,), source.columns) as before, \
-            windowed.rows_in(session, source, (case.asked.bounds,), source.columns) as now:
-        if not (before.rows and now.rows):
-            return Inputs(reason=f"no features are kept of {'the reference' if not before.rows else 'the window'}")
-        shifts = compare(before, now, limits, (), session.progress)
+    before, now = (windowprofiles.side(session, source, source.columns, (each,))
+                   for each in (case.then_span, case.asked.bounds))
+    if not (before.rows and now.rows):
+        return Inputs(reason=f"no features are kept of {'the reference' if not before.rows else 'the window'}")
+    shifts = compare(before, now, limits, (), session.progress)
     moved = _moved(session, case, source)
     rows = [{"input": each.column, "distance": each.evidence.effect.low if each.evidence.effect else None,
              "limit": each.evidence.declared or None, "over": each.verdict.drifted,

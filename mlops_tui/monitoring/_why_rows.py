@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlops_tui import folds, matured, rivals, slices
+from mlops_tui import folds, matured, outcomes, rivals, slices
 from mlops_tui.analysis.shiftkinds import Sample
 from mlops_tui.errors import BadInput, NotFound
 from mlops_tui.kinds import Model
@@ -93,7 +93,7 @@ def _of_event(session: Session, id: str) -> Asked:
         fired = folds.known(folds.alerts(entries), alert, "alert")
         about = about or fired.about
         first = next((each.fact.finding for each in entries if each.subject == alert  # a refired one has moved on
-                      and isinstance(each.fact, AlertEvent) and each.fact.event == "fired"), None)
+                      and isinstance(each.fact, AlertEvent) and each.fact.event in ("fired", "flapping")), None)
         cause = next((each.fact for each in entries if each.seq == first), None)
         words = words if id.startswith("INC-") else f"{id}: {fired.title}"
         if isinstance(cause, Finding) and all(cause.window):
@@ -140,7 +140,7 @@ def compared(session: Session, asked: Asked) -> Compared:
 def _side(rows: matured.Arrivals, now: datetime, bounds: tuple[datetime, datetime], beside: Sequence[str]) -> Side:
     part = rows.within(bounds)
     known = part.known <= matured.micros(now)
-    columns = {name: np.asarray(part.rows[matured.BESIDE + name].data[known], dtype=np.str_) for name in beside}
+    columns = {name: np.asarray(part.rows[outcomes.BESIDE + name].data[known], dtype=np.str_) for name in beside}
     return Side(np.asarray(part.rows["label"].data[known]), part.score[known], part.day[known], columns)
 
 

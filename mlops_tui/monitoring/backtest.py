@@ -16,7 +16,7 @@ from mlops_tui.kinds import AlertPolicy, Monitor
 from mlops_tui.limits import LIMITS
 from mlops_tui.moments import moment
 from mlops_tui.monitoring._sweep import Setting, proposed, setting_name, swept
-from mlops_tui.monitoring._truth import Told, events, held
+from mlops_tui.monitoring._truth import Planted, Told, events, held, planted
 from mlops_tui.replaying import ARRIVALS, SWEPT, Look, World, alarms, due_times, replayed
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, counted
@@ -38,6 +38,7 @@ class Replayed:
     told: Told
     span: tuple[datetime, datetime]
     altered: bool
+    planted: Planted
 
     @property
     def alerts(self) -> int:
@@ -61,14 +62,16 @@ class Replayed:
 @click.option("--limit", "limits", multiple=True, metavar="NAME=VALUE", help="With this limit instead, such as ks=0.3.")
 @click.option("--after", default=None, metavar="'K OF N'", help="Fire after so many of so many looks, such as "
               "'2 of 3'.")
+@click.option("--planted", "with_planted", is_flag=True, help="Count the faults that drills planted, too.")
 @click.option("--sweep", is_flag=True, help="Try other limits, and other numbers of looks to fire after.")
 def backtest(session: Session, monitor: str, start: str | None, end: str | None, limits: tuple[str, ...],
-             after: str | None, sweep: bool) -> View:
+             after: str | None, with_planted: bool, sweep: bool) -> View:
     """Replay the rule of MONITOR over its history: how often it would have fired, on which days, and how rightly.
 
     It looks whenever its timetable says, on what was known at that time. An alert is real or noise where people said
     so of one on these days, where an incident was opened by hand, or where a contract knows of an anomaly; of others
-    nobody can tell. Nobody closes the alerts of a back-test: one that recovered fires again.
+    nobody can tell. --planted adds what drills found out. Nobody closes the alerts of a back-test: one that recovered
+    fires again.
 
     \b
     Example: mlops-tui backtest flights-drift
@@ -89,7 +92,8 @@ def backtest(session: Session, monitor: str, start: str | None, end: str | None,
     looks = replayed(World(session), monitor, tried, times, session.progress)
     known = events(session, monitor, declared, *span)
     told = held(alarms(looks, policy), known, declared.window)
-    found = Replayed(monitor, tried, policy, looks, told, span, bool(given) or count is not None)
+    found = Replayed(monitor, tried, policy, looks, told, span, bool(given) or count is not None,
+                     planted(session, monitor) if with_planted else Planted())
     if not found.altered:
         session.ledger.append(_fact(session, found))
     settings = swept(looks, tried, policy, known) if sweep and _sweepable(tried) else []
@@ -158,22 +162,28 @@ def _span(session: Session, name: str, monitor: Monitor, start: str | None, end:
 
 def _rows_of(session: Session, monitor: Monitor) -> str:
     """The dataset whose rows the monitor looks at."""
-    if monitor.subject not in session.declared().models:
+    project = session.declared()
+    model = project.endpoints[monitor.subject].model.partition("@")[0] if monitor.subject in project.endpoints else \
+        monitor.subject
+    if model not in project.models:
         return monitor.subject
-    return f"{monitor.subject}.{'features' if monitor.check in ('drift', 'stability') else 'predictions'}"
+    return f"{model}.{'features' if monitor.check in ('drift', 'stability') else 'predictions'}"
 
 
 def _fact(session: Session, found: Replayed) -> Backtested:
-    told = found.told
+    told, faults = found.told, found.planted
+    known = told.known or bool(faults.meant)
+    said = [_truth(told), counted(len(faults.meant), "planted fault") if faults.meant else ""]
     return Backtested(
         subject=found.name, declaration=session.declaration("monitor", found.name),
         window=(found.span[0].isoformat(), found.span[1].isoformat()), looks=len(found.looks),
-        judged=sum(look.judged for look in found.looks), alerts=found.alerts, truth=_truth(told),
+        judged=sum(look.judged for look in found.looks), alerts=found.alerts, truth=", ".join(filter(None, said)),
         real=told.count(True) if told.known else None, false=told.count(False) if told.known else None,
-        missed=len(told.missed) if told.known else None, delay=told.delay,
+        missed=len(told.missed) + len(faults.missed) if known else None,
+        delay=told.delay if told.delay is not None else faults.delay,
         detail={"alerts": [each.alarm.at.isoformat() for each in told.held], "months": found.months,
                 "a_month": {"value": found.alerts / found.months, "low": found.rate.low, "high": found.rate.high},
-                "unjudged": told.count(None), "missed": [each.name for each in told.missed]})
+                "unjudged": told.count(None), "missed": [*(each.name for each in told.missed), *faults.missed]})
 
 
 def _truth(told: Told) -> str:
@@ -195,7 +205,7 @@ def _view(found: Replayed, settings: Sequence[Setting]) -> View:
         "interval": rate.method,
         "fires_after": str(found.policy.after), "limits": tuple(f"{key} {value:g}" for key, value in
                                                                  found.monitor.limits.items())}
-    facts |= _known(told)
+    facts |= _known(told) | _of_faults(found.planted)
     parts: list[Part] = [_table(found), *_missed(told), *_picture(found), *_notes(found, unknown), Facts(facts)]
     actions = [Action("What it found", ("monitor", "show", found.name))]
     if settings:
@@ -214,7 +224,8 @@ def _status(found: Replayed) -> Status:
     judged = sum(look.judged for look in found.looks)
     if not judged:
         return Status.UNKNOWN
-    return Status.WARN if found.told.missed or found.told.count(False) else Status.DONE
+    wrong = found.told.missed or found.told.count(False) or found.planted.missed
+    return Status.WARN if wrong else Status.DONE
 
 
 def _title(found: Replayed) -> str:
@@ -222,6 +233,8 @@ def _title(found: Replayed) -> str:
         return f"{found.name} could not judge a single one of {counted(len(found.looks), 'look')}"
     often = f"{found.name} fires {counted(found.alerts, 'time')} in {found.months:.1f} months"
     told = found.told
+    if found.planted.meant:
+        often += f", and sees {len(found.planted.seen)} of {len(found.planted.meant)} planted faults"
     if not told.known:
         return f"{often}; real or noise: nobody has said"
     said = [f"{told.count(True)} real", f"{told.count(False)} noise"]
@@ -239,6 +252,13 @@ def _known(told: Told) -> dict[str, Cell]:
     return {"truth": _truth(told), "real": real, "noise": noise, "unjudged": told.count(None),
             "missed": len(told.missed), "noise_share": noise / (real + noise) if real + noise else None,
             "noise_at_most": share.high if real + noise else None, "hours_late": late}
+
+
+def _of_faults(faults: Planted) -> dict[str, Cell]:
+    if not faults.meant:
+        return {}
+    return {"planted": len(faults.meant), "planted_seen": len(faults.seen), "planted_missed": faults.missed or None,
+            "planted_hours": faults.delay / 3600 if faults.delay is not None else None}
 
 
 def _picture(found: Replayed) -> tuple[Series, ...]:

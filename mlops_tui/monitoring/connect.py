@@ -1,19 +1,26 @@
 """The models you have already: an MLflow server and a table of predictions, read as they are."""
 
-from collections.abc import Callable
+import shlex
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
-from mlops_tui.capability import Function, LocalPath, look, noun
+from mlops_tui.capability import Function, LocalPath, Plan, act, look, noun
+from mlops_tui.errors import BadInput
+from mlops_tui.folds import next_id, proposals
+from mlops_tui.marker import find as find_project
 from mlops_tui.monitoring._connected import Asked, Found, find
 from mlops_tui.monitoring._firstlook import Look
 from mlops_tui.monitoring._guessed import NAMES
+from mlops_tui.monitoring._proposed import proposed, slug
 from mlops_tui.monitoring._readiness import score
 from mlops_tui.monitoring.drift import counts, pictures, row, verdict
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, View, counted, worst
+from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted, worst
+from store.facts import Proposal
+from store.ledger import Entry
 from store.registry import Known
 
 connect = noun("connect", __doc__ or "", bare="show", package="mlops_tui.monitoring")
@@ -54,6 +61,90 @@ def show(session: Session, uri: str, predictions: Path | None, labels: Path | No
     """
     request = asked(uri, predictions, labels, model, given)
     return shown(find(session, request), request)
+
+
+@act(of=connect)
+@click.argument("folder", type=LocalPath())
+@asking
+def write(session: Session, folder: Path, uri: str, predictions: Path | None, labels: Path | None, model: str,
+          **given: str | None) -> Plan:
+    """Begin a project in FOLDER for one model: its log, its monitors and its owner, as far as they were found.
+
+    What would be written is shown first. Where FOLDER is a project, or in one, the files are proposed there, and
+    `adopt` writes them.
+
+    \b
+    Example: mlops-tui connect write churn --mlflow http://127.0.0.1:5000 --model churn --predictions scored.parquet
+    """
+    request = asked(uri, predictions, labels, model, given)
+    found = find(session, request)
+    if found.chosen is None:
+        names = [each.model.name for each in found.models]
+        raise BadInput("Which model is it for?", where=found.shown,
+                       next=f"Say it: --model {names[0]}" if names else "Register one first.")
+    target = (session.directory / folder).resolve()
+    files = proposed(found, found.chosen, target)
+    there = find_project(target)
+    if there is not None and (session.project is None or there.resolve() != session.project.root.resolve()):
+        raise BadInput("There is another project.", where=str(there), next=f"Run it in there: --project {there}")
+    if there is not None:
+        files = {path: text for path, text in files.items() if not (there / path).exists()}
+    taken = [path for path in files if there is None and (target / path).exists()]
+    if taken or not files:
+        raise BadInput(f"'{taken[0]}' is there already." if taken else "All of it is there already.",
+                       where=str(target), next="Name an empty folder.")
+    listing: list[Row] = [{"file": path, "lines": text.count("\n")} for path, text in files.items()]
+    texts = [Text(f"# {path}\n{text}", "code") for path, text in files.items()
+             if path.startswith(("datasets/", "models/", "monitors/"))]
+    what = "proposed to the project" if there is not None else f"written into {folder}"
+    facts = Facts({"folder": str(target), "model": found.chosen.model.name})
+    plan = View(f"{counted(len(files), 'file')} would be {what}", Status.CONFIRM,
+                (facts, Table.of("files", listing, "file", "lines"), *texts))
+    if there is not None:
+        return Plan(plan, lambda: _propose(session, files))
+    return Plan(plan, lambda: _written(target, files, found, request))
+
+
+def _propose(session: Session, files: dict[str, str]) -> View:
+    """One proposal for each file; the project's owner adopts it."""
+    def decide(entries: Sequence[Entry]) -> list[Proposal]:
+        taken, made = list(proposals(entries)), []
+        for path, text in files.items():
+            taken.append(next_id("P", taken))
+            made.append(Proposal(subject=taken[-1], event="proposed", path=path, content=text, why="found by connect"))
+        return made
+
+    made = [entry.subject for entry in session.ledger.transact(decide)]
+    return View(f"{counted(len(files), 'file is', 'files are')} proposed", Status.DONE,
+                (Table.of("files", [{"proposal": id, "file": path} for id, path in zip(made, files, strict=False)],
+                          "proposal", "file"),),
+                tuple(Action(f"Adopt {id}", ("adopt", id)) for id in made[:3]))
+
+
+def _written(target: Path, files: dict[str, str], found: Found, request: Asked) -> View:
+    for path, text in files.items():
+        place = target / path
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with place.open("x", encoding="utf-8") as stream:
+            stream.write(text)
+    name = slug(found.chosen.model.name) if found.chosen is not None else ""
+    steps = [f"cd {shlex.quote(str(target))}", "mlops-tui doctor"]
+    if request.predictions is not None:
+        steps.append(f"mlops-tui log add {name} {shlex.quote(str(request.predictions.resolve()))}")
+    if request.labels is not None:
+        steps.append(f"mlops-tui log label {name} {shlex.quote(str(request.labels.resolve()))}{_map(found)}")
+    steps += [f"mlops-tui drift {name}.predictions --monitor {name}-drift"]
+    if f"monitors/{name}-performance.yaml" in files:
+        steps.append(f"mlops-tui performance {name} --monitor {name}-performance")
+    return View(f"{counted(len(files), 'file is', 'files are')} written: look over every line", Status.DONE,
+                (Facts({"folder": str(target)}), Table.of("files", [{"file": path} for path in files], "file"),
+                 Text("\n".join(steps), "code")))
+
+
+def _map(found: Found) -> str:
+    """What the files of outcomes call theirs."""
+    labels = found.labels
+    return "" if labels is None else f" --map id={shlex.quote(labels.key)} --map label={shlex.quote(labels.label)}"
 
 
 def shown(found: Found, request: Asked) -> View:
@@ -177,4 +268,8 @@ def _next(found: Found, request: Asked) -> tuple[Action, ...]:
     one = (*base, "--model", found.chosen.model.name)
     if request.predictions is None:
         return (Action("Have its inputs moved?", (*one, "--predictions", "FILE")),)
-    return ()
+    files = [("--predictions", request.predictions), ("--labels", request.labels)]
+    given = [word for option, path in files if path is not None for word in (option, str(path))]
+    columns = [word for part, name in request.columns.items() for word in (f"--{part}", name)]
+    return (Action("Watch it: begin a project", ("connect", "write", slug(found.chosen.model.name), *one[1:], *given,
+                                                 *columns)),)

@@ -15,6 +15,8 @@ from mlops_tui.analysis.verdict import Limits, rounded_up
 from mlops_tui.capability import measure, subject_or_files
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Monitor
+from mlops_tui.monitoring import _joint
+from mlops_tui.monitoring._joint import Together
 from mlops_tui.project import Subject
 from mlops_tui.savedprofiles import is_profile
 from mlops_tui.session import Session
@@ -37,10 +39,11 @@ SHOWN = (Column("column"), Column("drifted"), Column("effect", "moved by", digit
 @click.option("--columns", default=None, help="Only these columns, separated by commas.")
 @click.option("--limit", type=click.FloatRange(0, 1, min_open=True, max_open=True), default=None,
               help="The smallest effect that matters: KS of numbers, V of categories.  [default: KS 0.02, V 0.05]")
+@click.option("--joint", is_flag=True, help="Also judge whether the columns have drifted together.")
 @click.option("--preview", is_flag=True, help="SUBJECT: only look; nothing is recorded.")
 @subject_or_files("reference", "current")
 def drift(session: Session, subject: str | None, reference: Path | None, current: Path | None, length: str | None,
-          monitor: str | None, columns: str | None, limit: float | None, preview: bool) -> View:
+          monitor: str | None, columns: str | None, limit: float | None, joint: bool, preview: bool) -> View:
     """Compare the columns of SUBJECT, or of a file, with their reference.
 
     A column has drifted when the difference is significant among all columns and larger than matters: a
@@ -49,6 +52,10 @@ def drift(session: Session, subject: str | None, reference: Path | None, current
     usual; the larger of limit and usual decides. A column whose
     values are all different is an id, and is judged only where --columns names it. A file that `profile --save` wrote
     is a reference, too.
+
+    With --joint, or where the monitor has a limit of that name, a classifier tries to tell the days of both sides apart
+    by all columns together: that also shows when two columns go together otherwise than before and none has moved. From
+    an AUC of 0.55 it matters, unless the monitor says otherwise.
 
     \b
     Example: mlops-tui drift flights-delay --window 7d
@@ -59,14 +66,16 @@ def drift(session: Session, subject: str | None, reference: Path | None, current
     if reference is not None and current is not None:
         if length or monitor:
             raise BadInput("A file has no window and no monitor.", next="Drop --window and --monitor.")
-        return _files(session, reference, current, chosen, limit)
+        return _files(session, reference, current, chosen, limit, joint=joint)
     found = session.declared().subject(str(subject), "model", "dataset")
     declared = watching(session, "drift", found.name, monitor, length)
     kind, name = ("monitor", monitor) if monitor else (found.kind, found.name)
-    adhoc = bool(chosen or length or limit)
+    adhoc = bool(chosen or length or limit or joint)
     origin = limits_from(session, declared, monitor, "the default") if limit is None else "--limit"
     if limit is not None:
         declared = replace(declared, limits={**declared.limits, "ks": limit, "v": limit})
+    if joint:
+        declared = replace(declared, limits={"joint": _joint.LIMIT, **declared.limits})
     judging = Judging(monitor or "", "" if adhoc else session.declaration(kind, name), origin)
     return _subject(session, found, declared, judging, chosen or declared.columns, preview=preview)
 
@@ -83,15 +92,32 @@ class Judging:
 # -- files --------------------------------------------------------------------------------------------------------
 
 
-def _files(session: Session, reference: Path, current: Path, chosen: Sequence[str], limit: float | None) -> View:
+def _files(session: Session, reference: Path, current: Path, chosen: Sequence[str], limit: float | None, *,
+           joint: bool) -> View:
     connection = engine()
     sides = _opened(reference, connection), _rows(current, connection)
     limits = Limits() if limit is None else Limits(ks=limit, v=limit)
     shifts = compare(*sides, limits, chosen, session.progress)
-    status, title = verdict(shifts)
+    together = _together(*sides, chosen) if joint else None
+    status, title = _with(verdict(shifts), together)
     title = title[:1].upper() + title[1:]
     facts = {"compared": f"{current.name} against {reference.name}", **counts(shifts, sides[0].rows, sides[1].rows)}
-    return answer(title, status, facts, shifts, _next(reference, current, shifts))
+    return answer(title, status, facts, shifts, _next(reference, current, shifts), together)
+
+
+def _together(reference: Side, current: Side, chosen: Sequence[str]) -> Together:
+    """Both sides told apart by all columns; BadInput where one is a profile, which knows each column for itself."""
+    if not (isinstance(reference, Rows) and isinstance(current, Rows)):
+        raise BadInput("A saved profile knows nothing of columns together.",
+                       next="Leave out --joint, or give the rows as --reference.")
+    return _joint.of_scans(reference.scan, current.scan, chosen, _joint.LIMIT)
+
+
+def _with(alone: tuple[Status, str], together: Together | None) -> tuple[Status, str]:
+    """The answer about single columns with that about all of them together."""
+    if together is None:
+        return alone
+    return worst([alone[0], _joint.status(together)]), "; ".join(filter(None, (alone[1], together.said)))
 
 
 def _next(reference: Path, current: Path, shifts: Sequence[Shift]) -> tuple[Action, ...]:
@@ -128,7 +154,7 @@ def _rows(path: Path, connection: DuckDBPyConnection) -> Side:
 
 def _limits(given: Mapping[str, float]) -> Limits:
     """The monitor's limits; BadInput names an unknown or impossible one."""
-    known = Limits.__dataclass_fields__
+    known, given = Limits.__dataclass_fields__, {name: value for name, value in given.items() if name != "joint"}
     for name in given:
         if name not in known:
             raise BadInput(f"No limit '{name}' for drift.", next=nearest(name, known) or f"Limits: {', '.join(known)}.")
@@ -154,13 +180,18 @@ def _subject(session: Session, subject: Subject, declared: Monitor, judging: Jud
     enough = min(rows) >= max(1, declared.min_rows)
     shifts = compare(before, now, limits, chosen, session.progress) if enough else []
     shifts = _quiet(session, subject, window, shifts)
-    status, title = verdict(shifts) if enough else too_few(*rows, declared.min_rows)
+    wanted = declared.limits.get("joint") if enough else None
+    together = _joint.of_subject(session, source, names, (against.spans, window), wanted) if wanted else None
+    status, title = _with(verdict(shifts) if enough else too_few(*rows, declared.min_rows), together)
     facts = {"compared": f"{_days(declared.window)} against {against.words}", "from": window[0], "to": window[1],
              "limits_from": judging.limits_from, **counts(shifts, *rows)}
     if not preview:
-        session.ledger.append(_finding(source, judging, window, shifts, status, f"{subject.name}: {title}", rows))
-    actions = (Action("How well does it do?", ("performance", subject.name)),) if subject.kind == "model" else ()
-    return answer(f"{subject.name}: {title}", status, facts, shifts, actions)
+        found = _finding(source, judging, window, shifts, status, f"{subject.name}: {title}", rows)
+        session.ledger.append(replace(found, detail={**found.detail, "joint": _joint.kept(together)}) if together
+                              else found)
+    actions = (Action("How well does it do?", ("performance", subject.name)),
+               Action("Why?", ("why", subject.name))) if subject.kind == "model" else ()
+    return answer(f"{subject.name}: {title}", status, facts, shifts, actions, together)
 
 
 def _quiet(session: Session, subject: Subject, window: windowed.Span, shifts: Sequence[Shift]) -> list[Shift]:
@@ -252,13 +283,14 @@ def counts(shifts: Sequence[Shift], rows_reference: int, rows_current: int) -> d
 
 
 def answer(title: str, status: Status, facts: Mapping[str, Cell], shifts: Sequence[Shift],
-           actions: tuple[Action, ...] = ()) -> View:
+           actions: tuple[Action, ...] = (), together: Together | None = None) -> View:
     """The view of a comparison: the verdict first, the worst columns first."""
     ranked = sorted(shifts, key=_rank)
     usual = any(shift.evidence.usual is not None for shift in shifts)
     table = Table.of("columns", [row(shift) for shift in ranked],
                      *(column for column in SHOWN if usual or column not in USUAL))
-    return View(title, status, (Facts(facts), table, *pictures(ranked)), actions)
+    more = (_joint.table(together),) if together is not None else ()
+    return View(title, status, (Facts(facts), table, *more, *pictures(ranked)), actions)
 
 
 def row(shift: Shift) -> Row:

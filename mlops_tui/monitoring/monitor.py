@@ -183,4 +183,5 @@ def _actions(name: str, declared: Monitor, alerts: Sequence[folds.Alert]) -> tup
         found.append(Action("What would help?", ("remedy", declared.subject)))
     if declared.alert is not None and declared.alert.runbook:
         found.append(Action("Its runbook", ("runbook", "show", declared.alert.runbook, "--about", declared.subject)))
+    found += [Action("How often would it have fired?", ("backtest", name))] if declared.alert is not None else []
     return tuple(found)

@@ -11,14 +11,19 @@ from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.interval import Estimate, mean_interval, wilson
 from mlops_tui.capability import measure
 from mlops_tui.limits import USUAL
+from mlops_tui.losing import lost_a_day
 from mlops_tui.matured import Matured, judged_rows, window
 from mlops_tui.moments import told
+from mlops_tui.monitoring._expected import estimates
+from mlops_tui.monitoring._waiting import outlook, served, waiting
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
 from mlops_tui.standing import asked, judged, measures
 from mlops_tui.view import Action, Column, Facts, Row, Series, Status, Table, View, finite, worst
 from mlops_tui.watching import limits_from, watching
 from store.facts import Finding
+
+NEWEST = 10  # days that may still wait
 
 
 @measure(looks="preview")
@@ -46,11 +51,22 @@ def performance(session: Session, model: str, length: str | None, monitor: str |
     status = worst([Status(str(row["status"])) for row in rows if row["limit"] is not None])
     judge_as = "" if length else _declaration(session, subject, monitor)  # an ad-hoc window is evidence of nothing
     finding = _finding(session, subject, seen, found, rows, status, judge_as)
-    finding = replace(finding, monitor=monitor or "")
+    lost = lost_a_day(session, subject.name, seen) if status is Status.FAIL else None
+    finding = replace(finding, monitor=monitor or "",
+                      detail={**finding.detail, **({"loss_a_day": lost} if lost is not None else {})})
     if not preview:
         session.ledger.append(finding)
     origin = limits_from(session, declared, monitor, f"models/{subject.name}.yaml, criteria")
-    return _view(finding, seen, rows, status, origin if any(row["limit"] is not None for row in rows) else None)
+    made = _view(finding, seen, rows, status, origin if any(row["limit"] is not None for row in rows) else None)
+    return made if monitor or subject.version or not seen.waiting else _with_expected(session, subject.name, made)
+
+
+def _with_expected(session: Session, name: str, view: View) -> View:
+    """What is expected of the newest days, for a person who looks; a monitor judges outcomes alone."""
+    found = waiting(served(session, name), session.now(), NEWEST)
+    expects = estimates(outlook(found, session.declared().model(name)))
+    return replace(view, parts=(*view.parts, *expects),
+                   actions=(*view.actions, Action("When are the rest in?", ("maturity", name))))
 
 
 def sliced(criterion: kinds.Criterion) -> Row:
@@ -104,6 +120,7 @@ def _view(finding: Finding, seen: Matured, rows: list[Row], status: Status, orig
     binary = seen.answers.task is Task.BINARY
     return View(finding.title, status, (facts, table, *_daily(seen)), (
         Action("Is it calibrated?", ("calibration", finding.subject)),
+        Action("Why?", ("why", finding.subject)),
         Action("What would help?", ("remedy", finding.subject))) if binary else ())
 
 

@@ -1,7 +1,8 @@
 """What would help: every remedy's cost on outcomes that none of them was fitted on, with intervals."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import click
 import numpy as np
@@ -11,21 +12,23 @@ from mlops_tui import folds
 from mlops_tui.analysis.cost import Costs, cheapest_threshold
 from mlops_tui.analysis.interval import Interval, mean_interval
 from mlops_tui.analysis.mending import AS_IS, in_time, recalibrations
-from mlops_tui.analysis.recalibration import fitted, prior_shift
+from mlops_tui.analysis.recalibration import estimated_prior, fitted, prior_shift
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput
+from mlops_tui.folds import ModelState
 from mlops_tui.kinds import Model
-from mlops_tui.matured import Matured, matured, window
+from mlops_tui.matured import Matured, arrivals, matured, window
 from mlops_tui.moments import moment
 from mlops_tui.predicting import predicted, version_of
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, Text, View
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, Text, View, counted
 from mlops_tui.watching import span
 from mlops_tui.worth import money
 from store.facts import Finding
 
 Floats = npt.NDArray[np.float64]
 FEWEST_DAYS = 6
+A_LINE, TRAINING = "a reviewed line", "training"
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,8 @@ class Case:
     costs: Costs
     seen: Matured
     learn: npt.NDArray[np.bool_]
+    state: ModelState
+    version: str
 
     @property
     def judge(self) -> npt.NDArray[np.bool_]:
@@ -48,7 +53,7 @@ class Case:
 class Option:
     """One remedy and its decisions on the judging rows; where nothing was decided, `detail` says why.
 
-    `argv` does it; where no command does, `how` says what a person writes.
+    `argv` does it; where no command does, `how` says what a person writes. `needs`: what it takes before it works.
     """
 
     name: str
@@ -56,18 +61,34 @@ class Option:
     detail: str
     argv: tuple[str, ...] = ()
     how: str = ""
+    needs: str = ""
+
+
+@dataclass(frozen=True)
+class Held:
+    """A remedy picked on some days, and what it saves a day on later ones."""
+
+    picked: str
+    saves: float
+    bounds: Interval | None
+    days: int
 
 
 @measure
 @click.argument("model")
 @click.option("--window", "length", default="28d", show_default=True, help="How far back.")
-def remedy(session: Session, model: str, length: str) -> View:
+@click.option("--to", default=None, help="The day or time at which the window ends.  [default: now]")
+def remedy(session: Session, model: str, length: str, to: str | None) -> View:
     """Compare remedies for MODEL by cost: do nothing, move the threshold, correct the prior, recalibrate, retrain.
 
-    The older half of the window's days teaches, the newer half judges. Intervals are over days.
+    The older half of the window's days teaches, the newer half judges. What a remedy saves is the mean of its paired
+    differences from doing nothing, day by day; the bounds of all remedies hold together at 95 % (Bonferroni), so that
+    the best of them may be picked. Its estimate is still that of a winner: what the one picked on the older judged days
+    saves on the newer ones is said beside it.
 
     \b
     Example: mlops-tui remedy flights-delay --window 28d
+             mlops-tui remedy flights-delay --window 28d --to 2013-10-01
     """
     project = session.declared()
     subject = project.subject(model, "model")
@@ -76,15 +97,32 @@ def remedy(session: Session, model: str, length: str) -> View:
         raise BadInput(f"Remedies move the threshold or the share of yes; a {declared.task} model has neither.",
                        next="Train it again on newer rows, and compare the versions.")
     costs, unit = money(declared)
-    bounds = window(session.now(), span(length))
-    serving = folds.model_state(session.ledger.entries("promotion"), subject.name).champion
-    seen = matured(session, subject.name, bounds, serving)
-    case = Case(session, subject.name, declared, costs, seen, _older_half(seen))
-    options = [nothing(case), threshold(case), prior(case), recalibrated(case), *versions(case)]
+    end = moment(to, project.zone, session.now()) if to else session.now()
+    if end > session.now():
+        raise BadInput(f"{to} is yet to come.", next="Drop --to.")
+    case = _case(session, subject.name, declared, costs, window(end, span(length)), past=to is not None)
+    options = [nothing(case), threshold(case), prior(case), prior_by_scores(case), recalibrated(case), *versions(case)]
     rows = _rows(case, options)
-    finding = _finding(case, rows, unit)
+    finding = _finding(case, rows, unit, past=to is not None)
     session.ledger.append(finding)
-    return _view(case, finding, rows, options, unit)
+    view = _view(case, finding, rows, options, unit)
+    now = Action("What would help as things stand now?", ("remedy", subject.name))
+    return replace(view, actions=(now,)) if to else view
+
+
+def _case(session: Session, name: str, declared: Model, costs: Costs, bounds: tuple[datetime, datetime], *,
+          past: bool) -> Case:
+    """The rows of the version that serves; of a window in the past, of the one that answered most of it."""
+    entries = [each for each in session.ledger.entries("trained", "promotion") if each.recorded_at <= bounds[1]]
+    state = folds.model_state(entries, name)
+    if not past:
+        seen = matured(session, name, bounds, state.champion)
+        return Case(session, name, declared, costs, seen, _older_half(seen), state, state.champion)
+    found = arrivals(session, name, bounds)
+    names, counts = np.unique(found.version, return_counts=True)
+    version = str(names[counts.argmax()]) if names.size else state.champion
+    seen = found.of(version).seen(session.now(), bounds)
+    return Case(session, name, declared, costs, seen, _older_half(seen), state, version)
 
 
 def _older_half(seen: Matured) -> npt.NDArray[np.bool_]:
@@ -114,19 +152,44 @@ def threshold(case: Case) -> Option:
     found = cheapest_threshold(case.seen.label[case.learn], case.seen.score[case.learn], case.costs)
     return Option("move the threshold", case.seen.score[case.judge] >= found.threshold,
                   f"from {case.model.threshold:.3g} to {found.threshold:.3g}",
-                  how=f"write threshold: {found.threshold:.3g} into models/{case.name}.yaml, and have it reviewed")
+                  how=f"write threshold: {found.threshold:.3g} into models/{case.name}.yaml, and have it reviewed",
+                  needs=A_LINE)
 
 
 def prior(case: Case) -> Option:
     """Scores corrected from the share of positives in training to the share in the learning rows."""
-    trained = folds.model_state(case.session.ledger.entries("trained", "promotion"), case.name).trained("champion")
+    return _corrected(case, "correct the prior", float(case.seen.label[case.learn].mean()), "positive")
+
+
+def prior_by_scores(case: Case) -> Option:
+    """The same without any outcome: the share by EM from the scores of the learning rows, if it is label shift."""
+    before = _trained_share(case)
+    found = estimated_prior(case.seen.score[case.learn], before).value if before is not None else 0.0
+    return _corrected(case, "correct the prior by scores alone", found, "positive by EM, no outcome needed")
+
+
+def _trained_share(case: Case) -> float | None:
+    trained = case.state.trained(case.version)
     before = trained.detail.get("prevalence") if trained is not None else None
-    now = float(case.seen.label[case.learn].mean())
-    if not isinstance(before, float) or not 0 < now < 1:
-        return Option("correct the prior", None, "the share of positives in training is not recorded")
-    corrected = prior_shift(case.seen.score[case.judge], before, now)
-    return Option("correct the prior", corrected >= case.model.threshold, f"from {before:.1%} to {now:.1%} positive",
-                  how=_corrected(case))
+    return before if isinstance(before, float) and 0 < before < 1 else None
+
+
+def _corrected(case: Case, name: str, now: float, words: str) -> Option:
+    before = _trained_share(case)
+    if before is None:
+        return Option(name, None, "the share of positives in training is not recorded")
+    if not 0 < now < 1:
+        return Option(name, None, "all rows to learn from would have the same outcome")
+    scores = prior_shift(case.seen.score[case.judge], before, now)
+    same = _same_decisions(case.model.threshold, before, now)
+    return Option(name, scores >= case.model.threshold, f"from {before:.1%} to {now:.1%} {words}", needs=TRAINING,
+                  how=f"declare a candidate whose factory corrects its scores in models/{case.name}.yaml, then train "
+                      f"it; the threshold {same:.3g} decides alike at once, and leaves the scores as they are")
+
+
+def _same_decisions(threshold: float, before: float, now: float) -> float:
+    """The threshold at which scores as they are decide as corrected ones do at theirs: the correction turned round."""
+    return float(prior_shift([threshold], now, before)[0]) if 0 < threshold < 1 else threshold
 
 
 def recalibrated(case: Case) -> Option:
@@ -141,22 +204,38 @@ def recalibrated(case: Case) -> Option:
     mended = fitted(first.name, label, score)(case.seen.score[case.judge])
     return Option("recalibrate", mended >= case.model.threshold,
                   f"{first.name}{'' if first.better else ', not surely better by log loss'}",
-                  how=f"write `calibrate: {first.name}` under a candidate in models/{case.name}.yaml, and train it")
-
-
-def _corrected(case: Case) -> str:
-    return f"declare a candidate whose factory corrects its scores in models/{case.name}.yaml, then train it"
+                  how=f"write `calibrate: {first.name}` under a candidate in models/{case.name}.yaml, and train it",
+                  needs=TRAINING)
 
 
 def versions(case: Case) -> list[Option]:
-    """The newest challenger and the previous champion on the same rows."""
-    state = folds.model_state(case.session.ledger.entries("trained", "promotion"), case.name)
-    asked = ("promote", f"{case.name}@{state.challenger}")
-    found = [_version(case, "retrain", state.challenger, asked)] if state.challenger else \
-        [Option("retrain", None, "no challenger is trained yet", ("train", case.name))]
-    if state.previous:
-        found.append(_version(case, "fall back", state.previous, ("promote", "--rollback", case.name)))
+    """The newest challenger and the champion before, on the same rows."""
+    newest = list(case.state.versions)[-1:]
+    challenger = newest[0] if newest and newest[0] != case.version else ""
+    asked = ("promote", f"{case.name}@{challenger}")
+    found = [_version(case, "retrain", challenger, asked)] if challenger else \
+        [Option("retrain", None, _training_takes(case), ("train", case.name), needs=TRAINING)]
+    served = [each for each in case.state.champions if each != case.version]
+    at = case.state.champions.index(case.version) if case.version in case.state.champions else len(served)
+    if served and at > 0:
+        found.append(_version(case, "fall back", case.state.champions[at - 1], ("promote", "--rollback", case.name)))
     return found
+
+
+def _training_takes(case: Case) -> str:
+    """What to expect of a training: how long the last one took, and how many outcomes came since."""
+    trained = case.state.trained(case.version)
+    if trained is None:
+        return "no challenger is trained yet"
+    zone = case.session.declared().zone
+    since = (case.seen.bounds[1] - moment(trained.window[1], zone)) // timedelta(days=1)
+    seconds = trained.detail.get("seconds")
+    took = sum(each for each in seconds.values() if isinstance(each, int | float)) if isinstance(seconds, Mapping) \
+        else seconds if isinstance(seconds, int | float) else None
+    rows = trained.detail.get("train_rows")
+    last = f"; the last one took {took:.0f} s of fitting" if took is not None else ""
+    return (f"no challenger is trained yet{last}{f' on {rows:,} rows' if isinstance(rows, int) else ''}, and "
+            f"{counted(max(since, 0), 'day')} came since")
 
 
 def _version(case: Case, name: str, version: str, argv: tuple[str, ...]) -> Option:
@@ -172,7 +251,8 @@ def _version(case: Case, name: str, version: str, argv: tuple[str, ...]) -> Opti
     other = matured(case.session, case.name, case.seen.bounds, scored=predicted(case.session, trained, rows))
     if not np.array_equal(other.label, case.seen.label):
         return Option(name, None, f"{detail}: not every row was logged")
-    return Option(name, other.score[case.judge] >= case.model.threshold, detail, argv)
+    needs = "the gate" if name == "retrain" else ""
+    return Option(name, other.score[case.judge] >= case.model.threshold, detail, argv, needs=needs)
 
 
 def _rows(case: Case, options: list[Option]) -> list[Row]:
@@ -181,19 +261,38 @@ def _rows(case: Case, options: list[Option]) -> list[Row]:
     _, place = np.unique(days, return_inverse=True)
     by_day = {option.name: _daily_costs(option.decided, label, place, case.costs)
               for option in options if option.decided is not None}
-    still = by_day["do nothing"]
+    still, level = by_day["do nothing"], 1 - 0.05 / max(1, len(by_day) - 1)
     rows: list[Row] = []
     for option in options:
         row: dict[str, Cell] = {"remedy": option.name, "cost_a_day": None, "low": None, "high": None, "saves": None,
                                 "saves_low": None, "saves_high": None, "n": int(label.size),
-                                "days": int(place.max()) + 1, "detail": option.detail}
+                                "days": int(place.max()) + 1, "detail": option.detail, "needs": option.needs,
+                                "sure": None}
         if option.decided is not None:
             cost, saved = by_day[option.name], still - by_day[option.name]
+            bounds = _bounds("saves_", mean_interval(saved, level))
             row |= {"cost_a_day": float(cost.mean()), **_bounds("", mean_interval(cost)), "saves": float(saved.mean()),
-                    **_bounds("saves_", mean_interval(saved)),
-                    "flagged": float(option.decided.mean())}
+                    **bounds, "flagged": float(option.decided.mean()), "sure": option.name != "do nothing" and
+                    isinstance(bounds["saves_low"], float) and bounds["saves_low"] > 0}
         rows.append(row)
     return rows
+
+
+def held(case: Case, options: list[Option]) -> Held | None:
+    """The remedy that is cheapest on the older half of the judged days, and what it saves on the newer half.
+
+    Nothing was chosen on those days, so this is no winner's estimate. None below 3 days a half.
+    """
+    label, days = case.seen.label[case.judge].astype(bool), case.seen.day[case.judge]
+    _, place = np.unique(days, return_inverse=True)
+    half = (int(place.max()) + 1) // 2
+    if half < 3:
+        return None
+    by_day = {option.name: _daily_costs(option.decided, label, place, case.costs)
+              for option in options if option.decided is not None}
+    picked = min(by_day, key=lambda name: by_day[name][:half].mean())
+    saved = (by_day["do nothing"] - by_day[picked])[half:]
+    return Held(picked, float(saved.mean()), mean_interval(saved), int(saved.size))
 
 
 def _daily_costs(decided: npt.NDArray[np.bool_], label: npt.NDArray[np.bool_], place: npt.NDArray[np.intp],
@@ -212,35 +311,65 @@ def _cheapest(rows: list[Row]) -> Row:
     return rows[min(known)[1]]
 
 
-def _finding(case: Case, rows: list[Row], unit: str) -> Finding:
+def _title(name: str, best: Row, unit: str) -> str:
+    """What is cheapest, and whether that is sure."""
+    if best["remedy"] == "do nothing":
+        return f"Doing nothing is the cheapest for {name}"
+    saves = f"{best['saves']:,.0f} {unit} a day"
+    if best["sure"]:
+        return f"'{best['remedy']}' saves {saves} for {name}"
+    low, high = (f"{best[key]:,.0f}" if isinstance(best[key], float) else "?" for key in ("saves_low", "saves_high"))
+    return f"No remedy surely saves for {name}: '{best['remedy']}' {saves} [{low}, {high}]"
+
+
+def _finding(case: Case, rows: list[Row], unit: str, *, past: bool) -> Finding:
     best = _cheapest(rows)
-    sure = isinstance(best["saves_low"], float) and best["saves_low"] > 0
-    said = "saves" if sure else "may save, not surely,"
-    title = f"Doing nothing is the cheapest for {case.name}" if best["remedy"] == "do nothing" else \
-        f"'{best['remedy']}' {said} {best['saves']:,.0f} {unit} a day for {case.name}"
+    title = _title(case.name, best, unit)
     saves, low, high = (best[key] for key in ("saves", "saves_low", "saves_high"))
     return Finding(check="remedy", subject=case.name, status=Status.DONE.value, title=title,
                    value=saves if isinstance(saves, float) else None, low=low if isinstance(low, float) else None,
                    high=high if isinstance(high, float) else None, unit=f"{unit}/day", n=case.seen.n,
                    window=(case.seen.bounds[0].isoformat(), case.seen.bounds[1].isoformat()), data=case.seen.data,
-                   declaration=case.session.declaration("model", case.name),
+                   declaration="" if past else case.session.declaration("model", case.name), version=case.version,
                    detail={"best": best["remedy"], "rows": [dict(row) for row in rows]})
 
 
 def _view(case: Case, finding: Finding, rows: list[Row], options: list[Option], unit: str) -> View:
     table = Table.of("remedies", sorted(rows, key=_cost), "remedy", Column("cost_a_day", "cost a day", unit, 0),
                      Column("low", digits=0), Column("high", digits=0), Column("saves", digits=0),
-                     Column("saves_low", "at least", digits=0), Column("saves_high", "at most", digits=0), "detail")
+                     Column("saves_low", "at least", digits=0), Column("saves_high", "at most", digits=0), "needs",
+                     "detail")
     facts = Facts({"outcomes_known": case.seen.n, "judged_on_rows": int(case.judge.sum()),
                    "judged_from": days_of(case, case.judge)[0],
-                   "judged_to": days_of(case, case.judge)[-1], "cheapest": finding.detail["best"]})
+                   "judged_to": days_of(case, case.judge)[-1], "cheapest": finding.detail["best"],
+                   "days": rows[0]["days"], "version": case.version or None,
+                   "share_taught": float(case.seen.label[case.learn].mean()),
+                   "share_judged": float(case.seen.label[case.judge].mean()),
+                   "method": f"paired by day; bounds of what is saved hold together for {_compared(rows)} remedies"})
     known = [row for row in rows if row["cost_a_day"] is not None]
     picture = Series("cost", "interval", tuple(row["remedy"] for row in known),
                      tuple(row["cost_a_day"] for row in known), tuple(row["low"] for row in known),
                      tuple(row["high"] for row in known), title=f"Cost a day, {unit}")
     best = next(option for option in options if option.name == finding.detail["best"])
     how = (Text(f"To {best.name}: {best.how}."),) if best.how else ()
-    return View(finding.title, Status.DONE, (facts, table, picture, *how), tuple(_actions(rows, options, unit)))
+    said = _held_said(held(case, options), unit)
+    return View(finding.title, Status.DONE, (facts, table, *said, picture, *how), tuple(_actions(rows, options, unit)))
+
+
+def _held_said(found: Held | None, unit: str) -> tuple[Text, ...]:
+    """What the pick of the older judged days came to on the newer ones."""
+    if found is None:
+        return ()
+    if found.picked == "do nothing":
+        return (Text("On the older half of the judged days doing nothing was the cheapest."),)
+    bounds = f" [{found.bounds.low:,.0f}, {found.bounds.high:,.0f}]" if found.bounds else ""
+    return (Text(f"Picked on the older half of the judged days, '{found.picked}' saves {found.saves:,.0f}{bounds} "
+                 f"{unit} a day on the {found.days} days after."),)
+
+
+def _compared(rows: list[Row]) -> int:
+    """How many remedies were judged beside doing nothing."""
+    return sum(row["saves"] is not None for row in rows) - 1
 
 
 def _actions(rows: list[Row], options: list[Option], unit: str) -> Iterator[Action]:

@@ -218,7 +218,8 @@ def _of_deployment(case: Compared, entries: Sequence[Entry]) -> str:
         return "Nothing was ever deployed through the gate."
     days = (end - last.recorded_at) // timedelta(days=1)
     if last.recorded_at >= start - _why_changes.BEFORE:
-        return f"{_version(last).capitalize()} was deployed {counted(days, 'day')} before the window's end (entry {last.seq:,})."
+        when = counted(days, "day")
+        return f"{_version(last).capitalize()} was deployed {when} before the window's end (entry {last.seq:,})."
     return f"Nothing was deployed in the {counted(days, 'day')} before; {_version(last)} was then (entry {last.seq:,})."
 
 

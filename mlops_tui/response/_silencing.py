@@ -76,7 +76,7 @@ def by_matcher(session: Session, match: Sequence[str], span: Span, note: str) ->
     hidden = _hidden(wanted, known)
     facts: dict[str, Cell] = {"silence": name, "match": tuple(map(str, wanted)), "from": span.since,
                               "until": span.until, "hides": tuple(each.id for each in hidden)}
-    return View(f"{name} {'is planned' if span.since > session.now() else 'is silent'}: {_said(hidden)}",
+    return View(f"{name} {'is planned' if span.since > session.now() else 'begins now'}: {_said(hidden)}",
                 Status.WARN if _critical(hidden) else Status.DONE, (Facts(facts),),
                 (Action("End it", ("alert", "unsilence", name)), Action("What is silent?", ("alert", "silences"))))
 

@@ -65,6 +65,8 @@ def _alert(fact: AlertEvent) -> str:
              "silence": f"{fact.subject} silences {','.join(fact.match)} from {fact.since} to {fact.until}",
              "heard": f"{fact.subject} ended",
              "resolved": f"{fact.subject} closed as {'real' if fact.real else 'noise'}"}
+    if fact.event == "muted" and fact.note:
+        return f"{fact.subject} muted by {fact.note}"
     return _noted(words.get(fact.event, f"{fact.subject} {fact.event}"), fact.note)
 
 

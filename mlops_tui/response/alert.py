@@ -111,7 +111,10 @@ def show(session: Session, alert: str) -> View:
     ours = {found.id, *(each.id for each in found.silences)}
     own = [entry for entry in entries if entry.subject in ours]
     parts = (Facts(facts), *_by_now(session, found, cause, entries), _timeline.table(own, session.declared().zone))
-    return View(f"{found.id}: {found.title}", _status(found), parts, _next(found, incidents, known))
+    steps = _next(found, incidents, known)
+    of_a_model = found.open and found.about.partition("@")[0] in session.declared().models
+    why = (Action("Why?", ("why", found.id)),) if of_a_model else ()
+    return View(f"{found.id}: {found.title}", _status(found), parts, (*steps[:1], *why, *steps[1:]))
 
 
 def _besides(session: Session, found: Alert, known: Mapping[str, Alert]) -> dict[str, Cell]:

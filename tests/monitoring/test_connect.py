@@ -2,8 +2,10 @@
 
 import hashlib
 import json
+import shutil
 import sqlite3
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
@@ -12,9 +14,10 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from mlops_tui.commands import Outcome, perform
+from mlops_tui.opening import open_project
 from mlops_tui.render.json import as_json
-from mlops_tui.session import without_project
-from mlops_tui.view import Facts, Status, Table
+from mlops_tui.session import ReplayClock, Session, without_project
+from mlops_tui.view import Facts, Status, Table, Text
 from store.tracking import Input, Record, Tracking
 from tests.monitoring.mlflow_server import Served, serving
 
@@ -22,9 +25,10 @@ INPUTS = (Input("amount", "double"), Input("age", "long"))
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+def server(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Iterator[Served]:
     """Three models: one in order, one without a file to read, and one that says nothing of itself."""
     folder = tmp_path_factory.mktemp("server")
+    shutil.copy(empty_store, folder / "mlflow.db")  # its tables are laid: two seconds less
     with serving(folder) as served:
         tracking = Tracking(served.url, folder / "client")
         x = np.random.default_rng(0).normal(size=(60, 2))
@@ -199,3 +203,90 @@ def test_the_answer_is_one_document(server: Served, tmp_path: Path) -> None:
     document = json.loads(as_json(outcome.view, ("connect",)))
     assert document["facts"]["versions"] == 3
     assert [type(part) for part in outcome.view.parts] == [Facts, Table]
+
+
+# -- a project of it ----------------------------------------------------------------------------------------------
+
+END = datetime(2026, 2, 9, 0, 5, tzinfo=UTC)  # of the predictions
+
+
+def written(session: Session, folder: Path, url: str, *more: str) -> Outcome:
+    argv = ("connect", "write", str(folder), "--mlflow", url, *more)
+    return session.perform(argv, consent=session.perform(argv).plan)
+
+
+def test_what_connect_writes_is_sound_and_its_monitors_find_what_was_planted(server: Served, tables: Path,
+                                                                             tmp_path: Path) -> None:
+    """From somebody's server and files to monitors that fail for the right reason, and nothing written by hand."""
+    files = ("--model", "credit-risk", "--predictions", str(tables / "predictions.parquet"), "--labels",
+             str(tables / "labels.csv"))
+    done = written(without_project(tmp_path, perform), tmp_path / "credit", server.url, *files)
+    assert done.view.status is Status.DONE
+    session = open_project(tmp_path / "credit", clock=ReplayClock(END))
+    checks = session.perform(("doctor",)).view
+    assert [row for row in checks.table("checks").rows if row["status"] is not Status.PASS] == []
+    assert session.declared().model("credit-risk").owner == "ana"
+    assert session.perform(("log", "add", "credit-risk", str(tables / "predictions.parquet"))).exit == 0
+    drift = session.perform(("drift", "credit-risk.predictions", "--monitor", "credit-risk-drift"))
+    assert drift.exit == 1
+    assert [row["column"] for row in drift.view.table("columns").rows if row["drifted"]] == ["amount"]
+    assert session.perform(("log", "label", "credit-risk", str(tables / "labels.csv"), "--map", "id=prediction_id",
+                            "--map", "label=defaulted")).exit == 0
+    performance = session.perform(("performance", "credit-risk", "--monitor", "credit-risk-performance"))
+    assert (performance.exit, performance.view.status) == (1, Status.FAIL)
+    assert performance.view.title.startswith("roc_auc of credit-risk 0.1")
+    ready = rows(session.perform(("connect", "--mlflow", server.url, *files)), "readiness", "check")
+    assert {each["status"] for each in ready.values()} == {Status.PASS}, "now somebody watches it, and nothing is open"
+
+
+def test_the_steps_that_it_names_are_the_ones_to_take(server: Served, tables: Path, tmp_path: Path) -> None:
+    done = written(without_project(tmp_path, perform), tmp_path / "credit", server.url, "--model", "credit-risk",
+                   "--predictions", str(tables / "predictions.parquet"), "--labels", str(tables / "labels.csv"))
+    steps = next(part.body for part in done.view.parts if isinstance(part, Text))
+    assert f"log label credit-risk {tables}/labels.csv --map id=prediction_id --map label=defaulted" in steps
+    assert "monitor credit-risk-performance" in steps
+
+
+def test_without_predictions_the_limit_is_that_of_the_evaluation_and_a_strange_name_is_made_plain(
+        server: Served, tmp_path: Path) -> None:
+    nowhere = without_project(tmp_path, perform)
+    assert written(nowhere, tmp_path / "a", server.url, "--model", "credit-risk").exit == 0
+    monitor = open_project(tmp_path / "a").declared().monitors["credit-risk-performance"]
+    assert monitor.limits == {"roc_auc": 0.8}
+    assert written(nowhere, tmp_path / "b", server.url, "--model", "churn [bold]").exit == 0
+    session = open_project(tmp_path / "b")
+    assert list(session.declared().models) == ["churn-bold"]
+    assert session.perform(("doctor",)).view.status is Status.PASS
+
+
+def test_nothing_is_written_before_consent_nor_over_anything(server: Served, tmp_path: Path) -> None:
+    nowhere, argv = without_project(tmp_path, perform), ("connect", "write", "new", "--mlflow", server.url)
+    plan = nowhere.perform((*argv, "--model", "credit-risk"))
+    assert (plan.view.status, list(tmp_path.iterdir())) == (Status.CONFIRM, [])
+    assert "models/credit-risk.yaml" in {row["file"] for row in plan.view.table("files").rows}
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "team.yaml").write_text("mine")
+    refused = nowhere.perform((*argv, "--model", "credit-risk"))
+    assert refused.error is not None
+    assert refused.error["what"] == "'team.yaml' is there already."
+    assert (tmp_path / "new" / "team.yaml").read_text() == "mine"
+    unsaid = nowhere.perform(argv)
+    assert unsaid.error is not None
+    assert unsaid.error["what"] == "Which model is it for?"
+
+
+def test_in_a_project_the_files_are_proposed_and_adopt_writes_them(server: Served, project: Path) -> None:
+    session = open_project(project, person="ana")
+    done = written(session, project, server.url, "--model", "credit-risk")
+    proposals = {row["file"]: row["proposal"] for row in done.view.table("files").rows}
+    assert set(proposals) == {".gitignore", "datasets/credit-risk.labels.yaml", "datasets/credit-risk.predictions.yaml",
+                              "models/credit-risk.yaml", "monitors/credit-risk-drift.yaml",
+                              "monitors/credit-risk-performance.yaml"}
+    assert not (project / "models/credit-risk.yaml").exists()
+    for id in proposals.values():
+        adopt = ("adopt", str(id))
+        assert session.perform(adopt, consent=session.perform(adopt).plan).view.status is Status.DONE
+    assert "credit-risk" in open_project(project, person="ana").declared().models
+    again = session.perform(("connect", "write", str(project), "--mlflow", server.url, "--model", "credit-risk"))
+    assert again.error is not None
+    assert again.error["what"] == "All of it is there already."

@@ -342,3 +342,27 @@ def test_the_rate_of_false_alarms_is_the_one_declared() -> None:
     """Forty sets without drift in which any effect would matter (tests/bench/drift_truth.py has five hundred): at 5 %
     two alarm, more than six with p = 0.3 %."""
     assert drift_truth.false_alarms(range(40), 1000, 8, Limits(ks=1e-6, v=1e-6)) <= 6
+
+
+def test_columns_that_go_together_otherwise_are_caught_by_joint_alone(tmp_path: Path) -> None:
+    one, other = normal(1), normal(2)
+    both = ({"one": one, "two": one + 0.5 * other}, {"one": normal(3), "two": -normal(3) + 0.5 * normal(4)})
+    assert drift(tmp_path, *both, "--limit", "0.1").exit == 0
+    outcome = drift(tmp_path, *both, "--limit", "0.1", "--joint")
+    assert outcome.exit == 1
+    assert "together they are told apart" in outcome.view.title
+    first, lean = outcome.view.table("joint").rows[:2]
+    assert first["drifted"] is True
+    assert lean["told_apart_by"] == "one × two"
+
+
+def test_files_that_differ_in_nothing_are_not_told_apart_together(tmp_path: Path) -> None:
+    outcome = drift(tmp_path, {"one": normal(1), "two": normal(2)}, {"one": normal(3), "two": normal(4)},
+                    "--limit", "0.1", "--joint")
+    assert outcome.exit == 0
+    assert outcome.view.table("joint").rows[0]["drifted"] is False
+
+
+def test_joint_says_so_where_nothing_can_be_compared(tmp_path: Path) -> None:
+    outcome = drift(tmp_path, {"one": [[1], [2]]}, {"one": [[1], [2]]}, "--joint")
+    assert "together they cannot be judged: no column is a number" in outcome.view.title

@@ -184,3 +184,22 @@ def test_impossible_limits_are_refused(session: Opened, project: Path, limits: s
     found = perform(filled(session(), per_day=20), ("drift", "flights-delay"))
     assert found.error is not None
     assert what in found.error["what"]
+
+
+def test_a_monitor_may_limit_how_well_days_are_told_apart(project: Path, session: Opened) -> None:
+    monitored(project, "limits: {ks: 0.9, v: 0.9, joint: 0.6}\ncolumns: [noise]\nreference: {before: 28d}")
+    outcome = perform(filled(session("ana"), per_day=200, noise=2.0),
+                      ("drift", "flights-delay", "--monitor", "flights-drift"))
+    assert outcome.view.table("joint").rows[0]["drifted"] is True
+    assert outcome.view.status is Status.FAIL
+    [found] = findings(outcome_session := session("ana"))
+    assert outcome_session.now() == NOW
+    assert found.detail["joint"]["limit"] == 0.6
+    assert found.detail["joint"]["auc"] > 0.8
+
+
+def test_a_joint_limit_below_a_half_is_refused(project: Path, session: Opened) -> None:
+    monitored(project, "limits: {joint: 0.4}")
+    outcome = perform(session("ana"), ("drift", "flights-delay", "--monitor", "flights-drift"))
+    assert outcome.exit == 2
+    assert "joint" in str(outcome.error)

@@ -82,7 +82,7 @@ def test_its_alerts_are_told_and_what_can_be_done(told: Session) -> None:
     assert view.table("findings").total == 30
     offered = [action.argv for action in view.actions]
     assert offered == [("drift", "flights-delay", "--monitor", NAME), ("alert", "show", "AL-1"),
-                       ("runbook", "show", "data-drift", "--about", "flights-delay")]
+                       ("runbook", "show", "data-drift", "--about", "flights-delay"), ("backtest", NAME)]
     assert view.status is Status.WARN, "looking is no failure"
 
 

@@ -107,3 +107,51 @@ def test_honest_scores_are_not_said_to_need_a_recalibration(lived: Callable[...,
     view = lived().session.perform(["remedy", "trip-delay", "--window", "20d"]).view
     detail = str(by_name(view.table("remedies").rows)["recalibrate"]["detail"])
     assert "not surely better" in detail or detail.startswith("no recalibration lowers")
+
+
+def test_bounds_of_what_is_saved_hold_together_for_all_remedies(lived: Callable[..., Lived]) -> None:
+    """Student's t of the paired daily differences, at 1 − 0.05/k for the k remedies that were judged."""
+    made = lived(shift=0.18)
+    view = made.session.perform(["remedy", "trip-delay", "--window", "20d"]).view
+    rows = by_name(view.table("remedies").rows)
+    judged = [row for name, row in rows.items() if row["saves"] is not None and name != "do nothing"]
+    assert f"for {len(judged)} remedies" in str(view.facts()["method"])
+    known = (made.late >= 0) & (made.known + 12 <= DAYS * 24) & (made.leaves >= (DAYS - 20) * 24)
+    days = np.unique(made.day[known])
+    judging = known & np.isin(made.day, days[len(days) // 2:])
+    moved = float(str(rows["move the threshold"]["detail"]).rpartition(" ")[2])
+    late = made.late[judging] == 1
+    saved = np.zeros(late.size)
+    for sign, threshold in ((1, 0.25), (-1, moved)):
+        flagged = made.score[judging] >= threshold
+        saved += sign * np.where(flagged, np.where(late, HIT, FALSE_ALARM), np.where(late, MISS, 0.0))
+    a_day = np.array([saved[made.day[judging] == day].sum() for day in np.unique(made.day[judging])])
+    row = rows["move the threshold"]
+    assert row["saves"] == pytest.approx(a_day.mean(), abs=15)  # the threshold is shown to three digits
+    wide = stats.t.ppf(1 - 0.025 / len(judged), a_day.size - 1) / stats.t.ppf(0.975, a_day.size - 1)
+    low, high = stats.t.interval(0.95, a_day.size - 1, 0, stats.sem(a_day))
+    assert float(str(row["saves_high"])) - float(str(row["saves_low"])) == pytest.approx((high - low) * wide, rel=0.1)
+
+
+def test_the_remedy_picked_on_some_days_is_held_against_later_ones(lived: Callable[..., Lived]) -> None:
+    view = lived(shift=0.18).session.perform(["remedy", "trip-delay", "--window", "20d"]).view
+    assert any(part.body.startswith("Picked on the older half of the judged days, '") and "days after" in part.body
+               for part in view.parts if isinstance(part, Text))
+
+
+def test_what_is_not_sure_is_said_so_in_the_title(lived: Callable[..., Lived]) -> None:
+    outcome = lived().session.perform(["remedy", "trip-delay", "--window", "20d"])
+    rows = by_name(outcome.view.table("remedies").rows)
+    sure = [name for name, row in rows.items() if row["sure"]]
+    assert ("saves" in outcome.view.title and "No remedy" not in outcome.view.title) == bool(sure)
+
+
+def test_a_window_of_the_past_is_judged_as_such_and_is_no_evidence_of_now(lived: Callable[..., Lived]) -> None:
+    made = lived(shift=0.18)
+    view = made.session.perform(["remedy", "trip-delay", "--window", "12d", "--to", "2013-09-04"]).view
+    assert str(view.facts()["judged_to"]) == "2013-09-03"
+    assert [action.argv for action in view.actions] == [("remedy", "trip-delay")]
+    assert made.session.ledger.entries("finding")[-1].fact.declaration == ""  # type: ignore[attr-defined]
+    refused = made.session.perform(["remedy", "trip-delay", "--to", "2014-01-01"])
+    assert refused.exit == 2
+    assert "yet to come" in str(refused.error)
