@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from mlops_tui.kinds import Contract
+from mlops_tui.odcs import Contract
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any
 from mlops_tui.cronlines import cron
 from mlops_tui.declare import duration
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.kinds import Contract
+from mlops_tui.odcs import Contract
 
 KNOWN = ("daily", "hourly", "weekly", "weekdays")
 KEYS = ("every", "by", "grace", "except")

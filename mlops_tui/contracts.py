@@ -7,8 +7,8 @@ from functools import cached_property
 from typing import Any
 
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.kinds import Contract, CustomProperty, Property, Quality, Relationship
 from mlops_tui.logicaltypes import NEVER, Value, instant, raw, value_of
+from mlops_tui.odcs import Contract, CustomProperty, Property, Quality, Relationship
 from mlops_tui.optionrules import option_rules, unlike
 from mlops_tui.rowrules import Bound, Comparison, Compiled, Latency, Reference, Rule, key_alias
 from store.quoting import literal, quote

@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from mlops_tui.declare import key_of
-from mlops_tui.kinds import Contract
+from mlops_tui.odcs import Contract
 
 ALWAYS = ("logicalType", "value")  # which options a property has depends on its type; a custom property has a value
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
 from typing import Any, Literal
 
-from mlops_tui.kinds import Contract, Property, Quality
 from mlops_tui.logicaltypes import family_of
+from mlops_tui.odcs import Contract, Property, Quality
 
 Kind = Literal["added", "dropped", "renamed", "widened", "narrowed", "retyped", "tightened", "loosened", "changed"]
 Verdict = Literal["compatible", "breaking", "unknown"]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from datetime import date
 
 from mlops_tui import anomalies
-from mlops_tui.kinds import Contract, Feature, Model, Property
+from mlops_tui.kinds import Feature, Model
 from mlops_tui.lineage import Derived, Lineage, Origin, lineage
+from mlops_tui.odcs import Contract, Property
 from mlops_tui.project import Project
 
 _LINE = re.compile(r"^--\s*(owner|column\s+(\w+))\s*:\s*(.+)$")

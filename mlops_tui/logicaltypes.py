@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from mlops_tui.kinds import Property
+from mlops_tui.odcs import Property
 from store.quoting import literal, quote
 
 _INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT",

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from mlops_tui.errors import BadInput
-from mlops_tui.kinds import Property
+from mlops_tui.odcs import Property
 from mlops_tui.rowrules import Rule
 from store.quoting import literal, quote
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
-from mlops_tui.kinds import Contract, CustomProperty, Server
+from mlops_tui.odcs import Contract, CustomProperty, Server
 
 WRITING = ("_", ".")  # names that begin so are not data
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from mlops_tui.datasetkeys import Payloads
 from mlops_tui.errors import BadInput
-from mlops_tui.kinds import Contract, Property
+from mlops_tui.odcs import Contract, Property
 from store.quoting import literal, quote
 
 Verdict = Literal["pass", "flag", "repair", "reject"]

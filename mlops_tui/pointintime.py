@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from mlops_tui.errors import BadInput, NotDeclared
-from mlops_tui.kinds import Contract, Feature, Model
+from mlops_tui.kinds import Feature, Model
+from mlops_tui.odcs import Contract
 from store.quoting import quote
 
 SINCE = quote("known since")  # a name that no view's own column has: `known` is taken by many

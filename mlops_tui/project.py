@@ -15,8 +15,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import yaml
 
 from mlops_tui import declare, kinds
+from mlops_tui.endpoints import Endpoint
 from mlops_tui.errors import BadInput, NotDeclared, Unreadable, nearest
 from mlops_tui.marker import MARKER
+from mlops_tui.odcs import Contract
 from mlops_tui.partitions import as_it_lies
 
 T = TypeVar("T")
@@ -64,9 +66,9 @@ class Project:
         return declare.read(kinds.Team, path) if path.is_file() else kinds.Team()
 
     @cached_property
-    def datasets(self) -> dict[str, kinds.Contract]:
+    def datasets(self) -> dict[str, Contract]:
         return {name: as_it_lies(contract, self.root)
-                for name, contract in self._read("dataset", kinds.Contract).items()}
+                for name, contract in self._read("dataset", Contract).items()}
 
     @cached_property
     def pipelines(self) -> dict[str, kinds.Pipeline]:
@@ -91,8 +93,8 @@ class Project:
         return self._read("checklist", kinds.Checklist)
 
     @cached_property
-    def endpoints(self) -> dict[str, kinds.Endpoint]:
-        return self._read("endpoint", kinds.Endpoint)
+    def endpoints(self) -> dict[str, Endpoint]:
+        return self._read("endpoint", Endpoint)
 
     @cached_property
     def features(self) -> dict[str, kinds.Feature]:
@@ -136,8 +138,8 @@ class Project:
             raise NotDeclared(f"No {kind} '{name}' in {FOLDERS[kind]}/.", where=str(folder), next=hint)
         return known[name]
 
-    def dataset(self, name: str) -> kinds.Contract:
-        found: kinds.Contract = self.one("dataset", name)
+    def dataset(self, name: str) -> Contract:
+        found: Contract = self.one("dataset", name)
         return found
 
     def model(self, name: str) -> kinds.Model:

@@ -7,12 +7,13 @@ from datetime import datetime, tzinfo
 from typing import Any
 
 from mlops_tui import reactions
+from mlops_tui.alertpolicy import AlertPolicy
 from mlops_tui.analysis.criteria import Criterion, Verdict, judge
 from mlops_tui.analysis.interval import Estimate
 from mlops_tui.analysis.verdict import Limits
 from mlops_tui.cronlines import cron
 from mlops_tui.errors import BadInput
-from mlops_tui.kinds import AlertPolicy, Monitor
+from mlops_tui.kinds import Monitor
 from mlops_tui.limits import LESS_IS_BETTER
 from mlops_tui.session import Progress, ReplayClock, Session, quiet
 from mlops_tui.view import Status

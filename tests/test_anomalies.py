@@ -8,7 +8,7 @@ import pytest
 
 from mlops_tui import anomalies, featurelist
 from mlops_tui.declare import parse
-from mlops_tui.kinds import Contract
+from mlops_tui.odcs import Contract
 from mlops_tui.session import Session
 from mlops_tui.view import Status
 

@@ -10,7 +10,7 @@ from mlops_tui import calendars
 from mlops_tui.calendars import Calendar
 from mlops_tui.declare import parse
 from mlops_tui.errors import BadInput
-from mlops_tui.kinds import Contract
+from mlops_tui.odcs import Contract
 
 ZONE = ZoneInfo("America/New_York")
 CONTRACT = """\

@@ -10,8 +10,8 @@ import pytest
 from mlops_tui import declare
 from mlops_tui.contracts import compiled
 from mlops_tui.errors import BadInput, NotDeclared
-from mlops_tui.kinds import Contract
 from mlops_tui.logicaltypes import value_of
+from mlops_tui.odcs import Contract
 from mlops_tui.rowrules import Bound, Compiled
 
 HEAD = "kind: DataContract\napiVersion: v3.1.0\nid: people\nversion: 1.0.0\nstatus: active\n"

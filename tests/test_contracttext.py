@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mlops_tui.contracttext import document, written
 from mlops_tui.declare import parse, read
-from mlops_tui.kinds import Contract
+from mlops_tui.odcs import Contract
 
 STANDARD = json.loads((Path(open_data_contract_standard.__path__[0]) / "schema.json").read_text(encoding="utf-8"))
 VALID = jsonschema.Draft201909Validator(STANDARD)

@@ -4,7 +4,7 @@ import pytest
 
 from mlops_tui import declare
 from mlops_tui.evolution import Change, changes, file_changes
-from mlops_tui.kinds import Contract
+from mlops_tui.odcs import Contract
 
 HEAD = "kind: DataContract\napiVersion: v3.1.0\nid: t\nversion: 1.0.0\nstatus: active\n"
 

@@ -9,7 +9,8 @@ import pytest
 
 from mlops_tui.declare import parse
 from mlops_tui.errors import BadInput, NotDeclared
-from mlops_tui.kinds import Contract, Feature, Model
+from mlops_tui.kinds import Feature, Model
+from mlops_tui.odcs import Contract
 from mlops_tui.pointintime import Reading, as_known, declared_views, interval, join, key_columns, moment, readings, used
 
 START = datetime(2013, 3, 9, tzinfo=UTC)  # New York's clocks go forward the night after

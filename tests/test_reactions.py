@@ -6,8 +6,9 @@ from itertools import product
 import pytest
 
 from mlops_tui import folds
+from mlops_tui.alertpolicy import AlertPolicy
 from mlops_tui.declare import OutOf, Within
-from mlops_tui.kinds import AlertPolicy, Monitor
+from mlops_tui.kinds import Monitor
 from mlops_tui.reactions import fires, react
 from store.facts import AlertEvent, Finding
 

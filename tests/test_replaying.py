@@ -6,9 +6,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from mlops_tui.alertpolicy import AlertPolicy
 from mlops_tui.declare import OutOf
 from mlops_tui.errors import BadInput
-from mlops_tui.kinds import AlertPolicy, Monitor
+from mlops_tui.kinds import Monitor
 from mlops_tui.replaying import SWEPT, Look, World, alarms, due_times, judged_by, replayed
 from store.facts import AlertEvent, Finding
 from store.refusal import Refusal

@@ -11,7 +11,7 @@ from hashlib import sha256
 from mlops_tui import anomalies, profiles
 from mlops_tui.calendars import Calendar, Period
 from mlops_tui.data._batches import Source
-from mlops_tui.kinds import Contract
+from mlops_tui.odcs import Contract
 from mlops_tui.profiles import Profile
 from mlops_tui.session import Session
 from store.facts import Snapshot

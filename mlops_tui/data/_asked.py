@@ -11,8 +11,8 @@ from mlops_tui.data._answered import Question, combinations
 from mlops_tui.data._bounded import Bounded
 from mlops_tui.datasetkeys import Privacy
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.kinds import Contract
 from mlops_tui.logicaltypes import family_of
+from mlops_tui.odcs import Contract
 
 MEASURES = {"count": 1, "sum": 2, "mean": 2, "histogram": 2, "quantile": 3}
 NUMBERS = ("integer", "float", "decimal")

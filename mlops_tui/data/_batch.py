@@ -17,8 +17,8 @@ from mlops_tui.data._repeats import FEW, repeated, repeats
 from mlops_tui.data._values import by_value
 from mlops_tui.errors import BadInput, Refusal
 from mlops_tui.evolution import Change, file_changes
-from mlops_tui.kinds import Contract
 from mlops_tui.logicaltypes import NEVER, raw
+from mlops_tui.odcs import Contract
 from mlops_tui.rowrules import AT, Compiled, Rule, key_alias
 from mlops_tui.session import Session
 from store.files import Opened, open_file, reading

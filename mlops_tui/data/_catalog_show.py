@@ -11,7 +11,7 @@ from mlops_tui.data import _catalogued as catalogued
 from mlops_tui.data._readers import readers
 from mlops_tui.data.catalog import BAD, catalog, line, purpose, why
 from mlops_tui.errors import NotFound, Refusal, nearest
-from mlops_tui.kinds import Contract, Property
+from mlops_tui.odcs import Contract, Property
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, View, counted
 from store.facts import Snapshot

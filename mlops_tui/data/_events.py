@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from mlops_tui.kinds import Contract
+from mlops_tui.odcs import Contract
 from mlops_tui.predictionlog import CALLED
 from store.streams import Event
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import duckdb
 
 from mlops_tui.evolution import Misfits
-from mlops_tui.kinds import Contract
 from mlops_tui.logicaltypes import NEVER, raw, value_of
+from mlops_tui.odcs import Contract
 from store.files import open_file, reading
 from store.quoting import quote
 

@@ -11,8 +11,8 @@ from mlops_tui.data._aside import KEY, Aside, only, quarantine_of, state_of, wit
 from mlops_tui.data._batch import Batch, Judged, opened
 from mlops_tui.data._regrouped import regrouped
 from mlops_tui.errors import BadInput, Conflict
-from mlops_tui.kinds import Contract
 from mlops_tui.logicaltypes import raw
+from mlops_tui.odcs import Contract
 from mlops_tui.rowrules import AT, Rule
 from mlops_tui.session import Session
 from store.facts import Fact, Finding, Quarantined, Snapshot

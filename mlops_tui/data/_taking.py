@@ -19,7 +19,8 @@ from mlops_tui.data._places import placed
 from mlops_tui.data._source import Source, source_of
 from mlops_tui.data._verdict import advice, finding, rules_table, summary, verdict
 from mlops_tui.errors import BadInput, Conflict
-from mlops_tui.kinds import Contract, Monitor
+from mlops_tui.kinds import Monitor
+from mlops_tui.odcs import Contract
 from mlops_tui.rowrules import AT
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Status, Table, Text, View, counted, worst

@@ -11,7 +11,7 @@ from mlops_tui.contracttext import written
 from mlops_tui.data import _catalogued as catalogued
 from mlops_tui.data._aside import quarantine_of
 from mlops_tui.errors import BadInput
-from mlops_tui.kinds import Contract
+from mlops_tui.odcs import Contract
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted, worst
 from mlops_tui.watching import watching

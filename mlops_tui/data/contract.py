@@ -17,7 +17,7 @@ from mlops_tui.data._shared import shared_values
 from mlops_tui.data.profile import first_contract
 from mlops_tui.errors import BadInput, NotDeclared, NotFound, Refusal, Unreadable, nearest
 from mlops_tui.evolution import Change, changes, file_changes, no_values
-from mlops_tui.kinds import Contract
+from mlops_tui.odcs import Contract
 from mlops_tui.partitions import as_it_lies
 from mlops_tui.rowrules import Compiled
 from mlops_tui.session import Session

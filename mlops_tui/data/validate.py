@@ -10,7 +10,7 @@ from mlops_tui.capability import LocalPath, TargetPath, local_path, measure
 from mlops_tui.data._batch import Batch, Judged, alone, opened
 from mlops_tui.data._verdict import advice, bad_rows, evolution, finding, rules_table, summary, verdict
 from mlops_tui.errors import NotDeclared, NotFound, nearest
-from mlops_tui.kinds import Contract
+from mlops_tui.odcs import Contract
 from mlops_tui.rowrules import Rule
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Status, Table, Text, View

@@ -12,7 +12,8 @@ import duckdb
 
 from mlops_tui import pointintime
 from mlops_tui.errors import BadInput, NotDeclared, Unreadable, nearest
-from mlops_tui.kinds import Contract, Feature
+from mlops_tui.kinds import Feature
+from mlops_tui.odcs import Contract
 from mlops_tui.session import Progress, Session, quiet
 from store.facts import Fact, Snapshot
 from store.lake import MEMORY, Lake, Manifest

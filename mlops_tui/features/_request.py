@@ -10,7 +10,7 @@ import duckdb
 from mlops_tui import pointintime
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.features._built import Plan
-from mlops_tui.kinds import Contract
+from mlops_tui.odcs import Contract
 from store.quoting import quote
 from store.statement import row_wise
 

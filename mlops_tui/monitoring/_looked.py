@@ -12,10 +12,11 @@ from mlops_tui.anomalies import anomalies
 from mlops_tui.anomalies import said as told
 from mlops_tui.errors import NotFound
 from mlops_tui.hourly import Named, Requests, logged, of_file
-from mlops_tui.kinds import Contract, Monitor
+from mlops_tui.kinds import Monitor
 from mlops_tui.monitoring import _promises, _promql
 from mlops_tui.monitoring._promises import Kept
 from mlops_tui.monitoring._signals import URGENT, Asked, Seen, Signal, first_place, seen
+from mlops_tui.odcs import Contract
 from mlops_tui.predictionlog import log_of, named, needed_log
 from mlops_tui.project import Subject
 from mlops_tui.session import Session

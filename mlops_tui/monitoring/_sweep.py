@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from mlops_tui.alertpolicy import AlertPolicy
 from mlops_tui.declare import OutOf
-from mlops_tui.kinds import AlertPolicy, Monitor
+from mlops_tui.kinds import Monitor
 from mlops_tui.limits import LESS_IS_BETTER
 from mlops_tui.monitoring._truth import Event, held
 from mlops_tui.replaying import Look, alarms, judged_by

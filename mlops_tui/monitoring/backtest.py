@@ -8,11 +8,12 @@ from typing import cast
 
 import click
 
+from mlops_tui.alertpolicy import AlertPolicy
 from mlops_tui.analysis.interval import Interval, poisson_rate, wilson
 from mlops_tui.capability import measure
 from mlops_tui.declare import OutOf, out_of
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.kinds import AlertPolicy, Monitor
+from mlops_tui.kinds import Monitor
 from mlops_tui.limits import LIMITS
 from mlops_tui.moments import moment
 from mlops_tui.monitoring._sweep import Setting, proposed, setting_name, swept

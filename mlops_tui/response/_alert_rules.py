@@ -6,12 +6,13 @@ from datetime import datetime
 import click
 
 from mlops_tui import alertrecord, folds, paging
+from mlops_tui.alertpolicy import AlertPolicy
 from mlops_tui.alertstate import Alert
 from mlops_tui.analysis.interval import wilson
 from mlops_tui.betterlimits import Better, TooLittle
 from mlops_tui.capability import look
 from mlops_tui.declare import span_text
-from mlops_tui.kinds import AlertPolicy, Monitor
+from mlops_tui.kinds import Monitor
 from mlops_tui.response import _limits, _words
 from mlops_tui.response.alert import alert
 from mlops_tui.session import Session

@@ -315,7 +315,7 @@ WITHIN = ((distance.psi_within, distance.psi), (distance.hellinger_within, dista
           (distance.jensen_shannon_within, distance.jensen_shannon))
 
 
-def distances_lie_within(r: Floats, c: Floats, grid: Grid | None) -> None:
+def expect_distances_within(r: Floats, c: Floats, grid: Grid | None) -> None:
     pair = pair_of(r, c, grid)
     held, exact = distance.shared(pair), in_quantile_bins(r, c, pair)
     for within, of in WITHIN:
@@ -331,12 +331,12 @@ def distances_lie_within(r: Floats, c: Floats, grid: Grid | None) -> None:
 @settings(max_examples=80, deadline=None)
 @given(COLUMN, COLUMN, st.one_of(st.just(None), st.builds(Grid, st.floats(-1e9, 1e9), st.sampled_from(BITS))))
 def test_the_other_distances_of_any_columns_lie_within_their_bounds(r: Floats, c: Floats, grid: Grid | None) -> None:
-    distances_lie_within(r, c, grid)
+    expect_distances_within(r, c, grid)
 
 
-def test_the_other_distances_lie_within_narrow_bounds() -> None:
+def test_the_other_expect_distances_within_narrow_bounds() -> None:
     for _, r, c in COLUMNS[::7]:
-        distances_lie_within(r, c, None)
+        expect_distances_within(r, c, None)
     draw, n = np.random.default_rng(5), 100_000
     for r, c, widths in ((draw.normal(size=n), draw.normal(0.1, 1, n), (0.02, 0.02, 0.02)),
                          (draw.poisson(4, n).astype(float), draw.poisson(4.4, n).astype(float), (0, 0, 0))):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from mlops_tui import declare
 from mlops_tui.data import _batch, _repeats, _values
 from mlops_tui.data._batch import alone, opened
-from mlops_tui.kinds import Contract
+from mlops_tui.odcs import Contract
 from mlops_tui.rowrules import AT, key_alias
 from mlops_tui.session import Session
 

@@ -11,7 +11,7 @@ import yaml
 
 from mlops_tui import declare
 from mlops_tui.commands import Outcome, perform
-from mlops_tui.kinds import Contract
+from mlops_tui.odcs import Contract
 from mlops_tui.opening import open_project
 from mlops_tui.session import Session, without_project
 from mlops_tui.view import Status, Text

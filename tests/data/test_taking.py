@@ -19,7 +19,7 @@ from mlops_tui import declare
 from mlops_tui.commands import Outcome
 from mlops_tui.data import _taking
 from mlops_tui.data.snapshot import partition_changes
-from mlops_tui.kinds import Contract
+from mlops_tui.odcs import Contract
 from mlops_tui.opening import open_project
 from mlops_tui.session import Session
 from mlops_tui.view import Status, Text
