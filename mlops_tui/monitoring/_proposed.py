@@ -51,11 +51,7 @@ def proposed(found: Found, model: Known, folder: Path) -> dict[str, str]:
 
 
 def _word(value: Any) -> str:
-    """A value as YAML and JSON both read it: what YAML forbids, or folds as the end of a line, by its number.
-
-    >>> _word("a\x7fb\u2028ü")
-    '"a\\u007fb\\u2028ü"'
-    """
+    """A value as YAML and JSON both read it: what YAML forbids, or folds as the end of a line, by its number."""
     return re.sub("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]", lambda found: f"\\u{ord(found[0]):04x}",
                   json.dumps(value, ensure_ascii=False))
 

@@ -70,7 +70,8 @@ def refused(url: str, login: Login | None = None, **how: float) -> Refusal:
     (with_(302, "", Location="https://login.example/x?state=1"), "It leads to https://login.example", "itself"),
     (with_(500, '{"error_code": "INTERNAL_ERROR", "message": "the database is away"}'), "the database is away", "log"),
     (with_(200, "{" * 100_000), "it answers with no JSON", "address"),
-    (with_(200, '{"model_versions": [{"name": "m", "version": "one"}], "registered_models": [{"name": "m"}]}'), "not MLflow's", "--mlflow"),
+    (with_(200, '{"model_versions": [{"name": "m", "version": "one"}], '
+           '"registered_models": [{"name": "m"}]}'), "not MLflow's", "--mlflow"),
     (with_(200, '{"registered_models": [{"name": "m", "aliases": 7}]}'), "not MLflow's", "--mlflow"),
 ])
 def test_what_is_no_mlflow_is_refused_with_what_to_do(answer: Answer, what: str, then: str) -> None:
