@@ -39,5 +39,6 @@ def of_file(what: str, **needed: str | None) -> bool:
         return True
     if given or names_file(what):
         options = " and ".join(f"--{name}" for name in needed)
-        raise BadInput(f"A file needs {options}.", next="A declared model needs none of these options.")
+        raise BadInput(f"A file needs {options}.", where=what,
+                       next=f"Name a column after {options}; a declared model needs none of these options.")
     return False

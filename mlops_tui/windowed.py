@@ -53,8 +53,10 @@ def source(session: Session, subject: Subject) -> Source:
         model = project.model(subject.name)
         found = session.current(f"{subject.name}.features")
         if found is None:
-            raise NotFound(f"'{subject.name}' has no features yet.",
-                           next=f"Try: mlops-tui windows {subject.name} --from DAY --to DAY")
+            log = f"{subject.name}.predictions"  # a model that is only watched has its inputs there
+            raise NotFound(f"'{subject.name}' has no features yet.", next=f"Try: mlops-tui drift {log}" if
+                           log in project.datasets and session.current(log) is not None else
+                           f"Try: mlops-tui windows {subject.name} --from DAY --to DAY")
         key, time = pointintime.key_columns(model, project.dataset(model.label.dataset)), model.split.time
     else:
         contract = project.dataset(subject.name)

@@ -445,7 +445,7 @@ class Lake:
                    for file in read_manifest(kept).files)
 
     def scan(self, manifest: Manifest) -> str:
-        """The SQL that reads a snapshot; one without files reads as no rows of its columns.
+        """The SQL that reads a snapshot, with all of its columns even where no file has one, as in a part of it.
 
         NotFound where a file of it is gone, Unreadable where one that lies elsewhere was changed.
         """
@@ -453,14 +453,16 @@ class Lake:
             raise NotFound(f"A file of {manifest.dataset}@{manifest.id[:12]} is gone.", where=str(place),
                            next=f"Try: mlops-tui snapshot log {manifest.dataset}")
         self._check_unchanged(manifest)
+        typed = ", ".join(f"CAST(NULL AS {kind}) AS {quote(name)}" for name, kind in manifest.columns.items())
+        nothing = f"(SELECT {typed} WHERE false)"
         if not manifest.files:
-            nothing = ", ".join(f"CAST(NULL AS {kind}) AS {quote(name)}" for name, kind in manifest.columns.items())
-            return f"(SELECT {nothing} WHERE false)"
+            return nothing
         sorts: dict[tuple[bool, bool], list[FileRef]] = {}
         for file in manifest.files:
             sorts.setdefault((bool(file.base), bool(file.mask)), []).append(file)
         parts = [self._rows(files, manifest.columns if in_place else None, masked=masked)
                  for (in_place, masked), files in sorted(sorts.items())]
+        parts += [nothing] if typed and not all(in_place for in_place, _ in sorts) else []
         together = " UNION ALL BY NAME ".join(f"SELECT * FROM {part}" for part in parts)
         return parts[0] if len(parts) == 1 else f"({together})"
 

@@ -184,7 +184,7 @@ def _tested(column: Evidence, p: float, effect: float, limits: Limits) -> Verdic
                        "significant, but smaller than matters")
     if detectable > column.limit:
         sees = f"a {name} of {detectable:.3f}" if detectable <= 1 else "nothing"
-        wanted = f"; {rounded_up(column.needed):,} rows on each side see {column.limit:g}" if column.needed else ""
+        wanted = f"; {rounded_up(column.needed):,} rows on each side see {column.limit:.3g}" if column.needed else ""
         return Verdict(None, p, f"not enough data: this size sees {sees}{wanted}")
     return Verdict(False, p, "no shift seen")
 

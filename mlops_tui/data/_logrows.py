@@ -12,7 +12,7 @@ from mlops_tui.predictionlog import CALLED, ID, LABEL, OWN
 from store.quoting import literal, quote
 
 NAMES: Mapping[str, tuple[str, ...]] = {  # by role: what servers and people call it
-    "id": (ID, "inference_id", "request_id", "event_id", "uuid"),
+    "id": (ID, "inference_id", "request_id", "event_id", "uuid", "id"),
     "time": ("timestamp", "ts", "time", "event_time", "predicted_at", "request_time", "inference_time", "timestamp_ms",
              "datetime", "created_at"),
     "output": ("score", "probability", "proba", "prediction", "predicted", "output", "y_score", "y_pred"),

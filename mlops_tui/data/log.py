@@ -31,7 +31,7 @@ from mlops_tui.data._logrows import (
 )
 from mlops_tui.data._logshapes import MARK, Reader
 from mlops_tui.datasetkeys import ROLES_OF_LOG, LogColumns
-from mlops_tui.errors import BadInput, NotFound
+from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Model
 from mlops_tui.logguard import Guard, guard_of
 from mlops_tui.predictionlog import (
@@ -237,8 +237,9 @@ def _added(name: str, time: str, reads: Sequence[Read], how: Mapped, landed: Lan
     if reasons:
         parts.append(Table.of("aside", sorted(reasons, key=lambda row: -int(str(row["rows"]))), "reason", "rows",
                               title="Set aside"))
-    actions = [Action("How well?", ("performance", name)), Action("The log", ("log", "show", name))]
-    actions += [Action("What was set aside", ("log", "aside", name))] if bad.num_rows else []
+    actions = [Action("What was set aside", ("log", "aside", name))] if bad.num_rows else []
+    actions += [Action("How well?", ("performance", name))] if landed.taken else []
+    actions += [Action("The log", ("log", "show", name))] if landed.after is not None else []
     return View(title, Status.WARN if bad.num_rows else Status.DONE, tuple(parts), tuple(actions))
 
 
@@ -375,7 +376,9 @@ def aside(session: Session, model: str, limit: int) -> View:
     name = session.declared().subject(model, "model").name
     state = session.current(quarantine_of(named(name)))
     if state is None or "reason" not in state.columns:
-        raise NotFound(f"Nothing of the log of '{name}' was set aside.", next=f"Try: mlops-tui log show {name}")
+        needed_log(session, name)
+        return View(f"Nothing of the log of {name} was set aside", Status.PASS,
+                    actions=(Action("The log", ("log", "show", name)),))
     lake = session.data()
     scan = lake.scan(state)
     found = lake.connect().execute(f"SELECT _file, _row, reason, text FROM {scan} ORDER BY _file, _row LIMIT $most",

@@ -56,8 +56,8 @@ def source(uri: str, environment: Mapping[str, str]) -> Source:
         return File(Path(uri.removeprefix(SQLITE)))
     if "://" not in uri and uri.endswith((".db", ".sqlite", ".sqlite3")):
         return File(Path(uri))
-    kind = uri.partition(":")[0] if ":" in uri else "that"
-    raise BadInput(f"{kind[:20]} is not read directly.",
+    kind = uri.partition(":")[0][:20] if ":" in uri else ""
+    raise BadInput(f"{kind} is not read directly." if kind else f"'{uri}' is no MLflow server and no SQLite file.",
                    next="Name the MLflow server (http://…), or its SQLite file (sqlite:///mlflow.db).")
 
 

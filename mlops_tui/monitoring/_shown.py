@@ -141,4 +141,5 @@ def _slowness(looked: Looked, name: str, start: int, end: int) -> Series:
 def _actions(looked: Looked) -> Iterator[Action]:
     if looked.data and looked.status in (Status.FAIL, Status.WARN):
         yield Action("What came in", ("snapshot", "log", f"{looked.name}.predictions"))
-    yield Action("As Prometheus reads it", ("traffic", "export"))
+    if looked.data:
+        yield Action("As Prometheus reads it", ("traffic", "export"))

@@ -57,7 +57,7 @@ def list_(session: Session, idle: str) -> View:
     free = [each for each in found if each.stale and not each.kept and not each.archived]
     size = sum(_size(folders.get((each.model, each.version))) for each in free)
     facts: dict[str, Cell] = {
-        "versions": len(found), "stale": len(free), "bytes": size,
+        "versions": len(found), "stale": sum(bool(each.stale) for each in found), "may_go": len(free), "bytes": size,
         "archived": sum(bool(each.archived) for each in found),
         "clutter": len(pieces), "clutter_bytes": sum(each.bytes for each in pieces),
         **({"cost_a_month": rates.keeping(size + sum(each.bytes for each in pieces)), "currency": rates.currency}

@@ -203,7 +203,7 @@ def _several(ground: Ground, found: Sequence[Found]) -> View:
     table = Table.of("faults", rows, "status", "fault", "seen_by", Column("hours", "after", "h", 0), "silent",
                      title="Faults, what nobody saw first")
     parts: list[Part] = [table, Facts({"from": ground.begin, "to": ground.end, "faults": len(rows), "seen": seen_})]
-    unplanted = [f"{row['fault']}: {row['said']}" for row in rows if not row["into"]]
+    unplanted = [str(row["said"]) for row in rows if not row["into"]]
     parts += [Text("\n".join(unplanted))] if unplanted else []
     return View(f"{seen_} of {len(rows)} faults in {ground.model} are seen by a monitor meant for them", status,
                 tuple(parts), (Action("Who sees what", ("drill", ground.model, "--coverage")),))

@@ -37,6 +37,8 @@ def list_(session: Session) -> View:
     table = Table.of("monitors", rows, "monitor", "status", "found", Column("at", "when"), "check", "subject",
                      Column("next", "looks again"))
     title = f"{bad} of {len(rows)} monitors found something" if bad else f"{len(rows)} monitors, none found anything"
+    idle = sum(not row["findings"] for row in rows)
+    title += "; none has run yet" if idle == len(rows) else f"; {idle} never ran" if idle else ""
     names = [str(row["monitor"]) for row in rows[:3]]
     return View(title, Status.WARN if bad else Status.DONE, (table,),
                 tuple(Action(f"Look at {name}", ("monitor", "show", name)) for name in names))

@@ -1,7 +1,7 @@
 """Whether the requests that reach a model keep its contract, and who sends those that do not."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import click
@@ -54,8 +54,11 @@ def payloads(session: Session, model: str, length: str | None, monitor: str | No
     log = needed_log(session, name)
     asked = [each for each in contract_of(session, name) if each.name in log.columns and each.name not in OWN]
     if not asked:
+        if not log.features:
+            raise BadInput(f"The requests of {name} are logged without their inputs.",
+                           next=f"Try: mlops-tui log add {name} FILE, with a file that holds them")
         raise BadInput(f"No contract says what the requests of {name} hold.", where=f"datasets/{named(name)}.yaml",
-                       next=f"Declare the features that are logged: {', '.join(log.features)[:200] or 'none are'}.")
+                       next=f"Declare the features that are logged: {', '.join(log.features)[:200]}.")
     found = _found(session, log, asked, bounds)
     limit = declared.limits.get("bad_share")
     share = found.bad / found.n if found.n else None
@@ -69,7 +72,10 @@ def payloads(session: Session, model: str, length: str | None, monitor: str | No
         declaration=declaration, window=(bounds[0].isoformat(), bounds[1].isoformat()), data=(log.manifest.id,),
         detail={"rules": {f"{caller} {feature} {rule}": count for caller, feature, rule, count in found.rules[:MOST]}}))
     origin = limits_from(session, declared, monitor, "")
-    return _view(title, status, log, asked, found, bounds, origin if limit is not None else None)
+    built = session.current(f"{name}.features") is not None or named(name) not in project.datasets
+    return replace(_view(title, status, log, asked, found, bounds, origin if limit is not None else None), actions=(
+        Action("Have the values moved?", ("drift", name if built else named(name))),
+        Action("The log", ("log", "show", name))))
 
 
 def contract_of(session: Session, model: str) -> tuple[Expected, ...]:
@@ -160,5 +166,4 @@ def _view(title: str, status: Status, log: PredictionLog, asked: Sequence[Expect
         parts.append(Series("bad_by_day", "band", tuple(day for day, _, _ in found.days),
                             tuple(bad / n for _, n, bad in found.days), tuple(each.low for each in bounds_of),
                             tuple(each.high for each in bounds_of), title="Share of bad requests by day"))
-    return View(title, status, tuple(parts), (Action("Have the values moved?", ("drift", log.model)),
-                                              Action("The log", ("log", "show", log.model))))
+    return View(title, status, tuple(parts))

@@ -132,7 +132,8 @@ def list_(session: Session, model: str | None) -> View:
     """
     project = session.declared()
     rows: list[Row] = []
-    for name in [project.subject(model, "model").name] if model else project.models:
+    names = (project.subject(model, "model").name,) if model else tuple(project.models)
+    for name in names:
         state = session.current(samples_of(name))
         if state is None or not state.files:
             continue
@@ -145,7 +146,9 @@ def list_(session: Session, model: str | None) -> View:
     kept_ones = sum(int(str(row["kept"])) for row in rows)
     return View(f"{counted(kept_ones, 'request is', 'requests are')} kept", parts=(Table.of(
         "samples", rows, "model", "why", "kept", Column("share", share=True),
-        Column("stand_for", "stand for", digits=0), "first", "last", "keep"),))
+        Column("stand_for", "stand for", digits=0), "first", "last", "keep"),),
+        actions=tuple(Action(f"Keep some of {name}", ("samples", "take", name)) for name in names
+                      if not kept_ones and log_of(session, name) is not None))
 
 
 @look(of=samples)

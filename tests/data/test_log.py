@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ import pytest
 from mlops_tui.commands import perform
 from mlops_tui.data._logshapes import DATABRICKS, KSERVE, OIP, PLAIN, SAGEMAKER
 from mlops_tui.opening import open_project
+from mlops_tui.predictionlog import log_of
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.view import Status, View
 from tests.conftest import START
@@ -129,6 +130,43 @@ def test_a_file_that_is_none_is_refused_whole(ana: Session, tmp_path: Path, name
     (tmp_path / name).write_bytes(content)
     refused(ana, "log", "add", "flights-delay", str(tmp_path / name))
     assert ana.current(LOG) is None
+
+
+def test_nothing_set_aside_is_no_error_and_nothing_added_is_not_asked_how_well_it_does(
+        ana: Session, tmp_path: Path) -> None:
+    assert refused(ana, "log", "aside", "flights-delay"), "there is no log"
+    bad = done(ana, "log", "add", "flights-delay", lines(tmp_path / "bad.jsonl", [plain(0, ts=None)]))
+    assert [step.argv for step in bad.actions] == [("log", "aside", "flights-delay")]
+
+
+def test_a_log_of_good_lines_alone_has_nothing_aside(ana: Session, tmp_path: Path) -> None:
+    good = done(ana, "log", "add", "flights-delay", lines(tmp_path / "good.jsonl", [plain(1)]))
+    assert [step.argv[0] for step in good.actions] == ["performance", "log"]
+    view = done(ana, "log", "aside", "flights-delay")
+    assert (view.title, view.status) == ("Nothing of the log of flights-delay was set aside", Status.PASS)
+
+
+def test_a_column_called_id_is_the_id(project: Path, tmp_path: Path) -> None:
+    row = {"id": "a", "ts": MS, "score": 0.5}
+    (project / "datasets/flights.yaml").write_text((project / "datasets/flights.yaml").read_text()
+                                                   .replace("name: id,", "name: flight,").replace("[id]", "[flight]"))
+    ana = opened(project)
+    for fresh in (1, 0):
+        view = done(ana, "log", "add", "flights-delay", lines(tmp_path / "id.jsonl", [row]))
+        assert view.facts()["taken"] == fresh
+    assert logged(ana, "prediction_id") == [("a",)]
+
+
+def test_days_whose_files_have_fewer_columns_are_read_as_if_they_had_them_all(ana: Session, tmp_path: Path) -> None:
+    early = {"request_id": "early", "ts": MS - 5 * 86_400_000, "score": 0.5}
+    done(ana, "log", "add", "flights-delay", lines(tmp_path / "early.jsonl", [early]))
+    done(ana, "log", "add", "flights-delay", lines(tmp_path / "late.jsonl", [plain(1)]))
+    log = log_of(ana, "flights-delay")
+    assert log is not None
+    part = log.within((NOON - timedelta(days=6), NOON - timedelta(days=4)), ana).manifest
+    lake = ana.data()
+    assert lake.connect().execute(f"SELECT prediction_id, status, distance FROM {lake.scan(part)}").fetchall() == [
+        ("early", None, None)]
 
 
 def test_wrong_words_get_the_nearest_right_ones(ana: Session, tmp_path: Path) -> None:

@@ -181,6 +181,13 @@ def test_what_cannot_be_used_is_refused_with_what_to_do(server: Served, tables: 
     assert then in outcome.error["next"]
 
 
+def test_a_word_that_is_neither_a_server_nor_a_file_is_refused_by_name(tmp_path: Path) -> None:
+    outcome = connected(tmp_path, "nonsense")
+    assert outcome.error is not None
+    assert outcome.error["what"] == "'nonsense' is no MLflow server and no SQLite file."
+    assert "http://" in outcome.error["next"]
+
+
 def test_a_small_table_is_not_judged_as_if_it_were_a_large_one(server: Served, tmp_path: Path) -> None:
     few = tmp_path / "few.csv"
     lines = [f"2026-01-0{1 + i % 5}T10:00:00Z,{i / 20},{i % 2}" for i in range(20)]

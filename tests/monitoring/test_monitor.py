@@ -38,7 +38,7 @@ def test_the_worst_comes_first_with_what_it_found_and_when_it_looks_again(told: 
     assert first["next"] == told.now().replace(hour=10) + (timedelta(days=1) if told.now().hour >= 10 else timedelta(0))
     assert (second["monitor"], second["status"], second["found"], second["next"]) == (
         "another", Status.UNKNOWN, "never run", None)
-    assert (view.title, view.status) == ("1 of 2 monitors found something", Status.WARN)
+    assert (view.title, view.status) == ("1 of 2 monitors found something; 1 never ran", Status.WARN)
 
 
 def test_the_picture_is_value_and_interval_against_the_limit(told: Session) -> None:
@@ -90,6 +90,7 @@ def test_one_that_never_ran_says_so(told: Session) -> None:
     view = told.perform(("monitor", "show", "another")).view
     assert (view.title, view.status) == ("another: never run", Status.DONE)
     assert not [part for part in view.parts if isinstance(part, Series)]
+    assert told.perform(("monitor", "list")).view.title.endswith("; 1 never ran")
 
 
 def test_a_monitor_that_is_not_declared_is_refused_with_the_nearest(told: Session) -> None:

@@ -66,10 +66,22 @@ def test_each_caller_is_told_which_rules_its_requests_break(
                                                                                         6 / 30)]
     assert [(row["caller"], row["bad"]) for row in view.table("callers").rows] == [("app", 12), ("web", 0)]
     assert "not checked: more" in str(view.parts)
+    assert view.actions[0].argv == ("drift", "flights-delay.predictions"), "where the inputs are that were logged"
+    assert "drift flights-delay.predictions" in str(perform(session, ("drift", "flights-delay")).view.facts()["next"])
     finding = session.ledger.entries("finding")[-1].fact
     assert isinstance(finding, Finding)
     assert (finding.check, finding.monitor, finding.value, finding.n) == ("payloads", "asked", 0.12, 100)
     assert finding.declaration
+
+
+def test_requests_that_are_logged_without_their_inputs_are_said_so(
+        opened: Callable[[], Session], tmp_path: Path) -> None:
+    session, path = opened(), tmp_path / "p.jsonl"
+    path.write_text(json.dumps({"request_id": "r", "ts": START.isoformat(), "score": 0.5}), encoding="utf-8")
+    assert perform(session, ("log", "add", "flights-delay", str(path))).exit == 0
+    view = perform(session, ("payloads", "flights-delay")).view
+    assert view.title == "The requests of flights-delay are logged without their inputs."
+    assert "log add flights-delay FILE" in str(view.facts()["next"])
 
 
 def test_unknown_is_no_pass(opened: Callable[[], Session], project: Path, tmp_path: Path, clock: ReplayClock) -> None:

@@ -70,6 +70,15 @@ def on_disk(folder: Path) -> dict[str, list[bytes]]:
     return found
 
 
+def test_where_none_is_kept_the_next_step_keeps_some(ana: Session, tmp_path: Path) -> None:
+    assert not done(ana, "samples", "list").actions, "there is no log to keep any of"
+    fill(ana, tmp_path, rows=40)
+    [step] = done(ana, "samples", "list").actions
+    assert step.argv == ("samples", "take", "flights-delay")
+    done(ana, *step.argv)
+    assert not done(ana, "samples", "list", "flights-delay").actions
+
+
 def test_who_asked_is_nowhere_on_the_disk_in_the_clear_not_even_of_lines_that_could_not_be_read(
         ana: Session, project: Path, tmp_path: Path) -> None:
     fill(ana, tmp_path)

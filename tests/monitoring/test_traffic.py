@@ -233,6 +233,7 @@ def test_a_file_is_judged_with_no_project(tmp_path: Path, monkeypatch: pytest.Mo
     view = looked(session, *argv, "--version", "version")
     assert view.status is Status.PASS
     assert {row["endpoint"] for row in view.table("endpoints").rows} == {"api", "other"}
+    assert not view.actions, "nothing of a file is exported"
     for wrong, words in ((("r.parquet", "--time", "score"), "not a time"),
                          (("r.parquet", "--time", "nix"), "No column"),
                          (("r.parquet", "--time", "leaves", "--status", "version"), "not a number"),
