@@ -14,8 +14,14 @@ from store.facts import Finding, Promotion
 from tests.lived import DAYS, FIRST, Lived
 
 AGES = (8, 15, 20.5, 24, DAYS)  # days after the first row; on the third the window has an hour of a further day
-CALIBRATION = "check: calibration\nsubject: trip-delay\nwindow: 7d\nmin_rows: 100\nconfidence: 0.9\n" \
-              "limits: {ece: 0.05, in_the_large: 0.3}\n"
+CALIBRATION = """\
+check: calibration
+subject: trip-delay
+window: 7d
+min_rows: 100
+confidence: 0.9
+limits: {ece: 0.05, in_the_large: 0.3}
+"""
 COMMANDS = {"trip-performance": ("performance", "trip-delay", "--monitor", "trip-performance"),
             "trip-calibration": ("calibration", "trip-delay", "--monitor", "trip-calibration")}
 

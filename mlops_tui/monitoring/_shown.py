@@ -40,8 +40,8 @@ def view(looked: Looked) -> View:
 
 def _parts(looked: Looked) -> Iterator[Part]:
     first, until = looked.bounds
-    facts: dict[str, Cell] = {"from": first, "to": until,
-                              "false_alarms": f"{looked.seen.rule.false_alarms:g} a quarter of an endpoint at most"}
+    rate = f"about {looked.seen.rule.false_alarms:g} a quarter of an endpoint at most"
+    facts: dict[str, Cell] = {"from": first, "to": until, "false_alarms": rate}
     if looked.requests.named.missing and any(looked.requests.named.missing):
         facts["not_in_the_log"] = looked.requests.named.missing
     quiet = sorted(set(looked.asked.known.values()))

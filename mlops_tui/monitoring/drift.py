@@ -49,9 +49,10 @@ def drift(session: Session, subject: str | None, reference: Path | None, current
     A column has drifted when the difference is significant among all columns and larger than matters: a
     Kolmogorov-Smirnov distance of 0.02 or a Cramer's V of 0.05, unless the monitor says otherwise. Against the same
     weekdays of at least three weeks it must also be larger than these weeks differ from each other, which is shown as
-    usual; the larger of limit and usual decides. A column whose
-    values are all different is an id, and is judged only where --columns names it. A file that `profile --save` wrote
-    is a reference, too.
+    usual; the larger of limit and usual decides. By chance a week like four others is the farthest of the five once in
+    five, in every column: where usual decides, name few columns and let alerts wait, or set a limit above it. A column
+    whose values are all different is an id, and is judged only where --columns names it. A file that `profile --save`
+    wrote is a reference, too.
 
     With --joint, or where the monitor has a limit of that name, a classifier tries to tell the days of both sides apart
     by all columns together: that also shows when two columns go together otherwise than before and none has moved. From

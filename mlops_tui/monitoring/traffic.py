@@ -37,8 +37,8 @@ def show(session: Session, subject: str, *, length: str | None, monitor: str | N
          status: str, endpoint: str, version: str) -> View:
     """Judge the traffic of SUBJECT, a model or an endpoint, or of a file's rows.
 
-    Each hour is held against the same hour of the eight weeks before, on the wall clock. Chance alone makes an alarm
-    once in a quarter of an endpoint at most, however often somebody looks.
+    Each hour is held against the same hour of the eight weeks before, on the wall clock. Chance alone makes about one
+    alarm in a quarter of an endpoint at most, however often somebody looks, and however unsteady its traffic is.
 
     \b
     Example: mlops-tui traffic flights-delay

@@ -101,6 +101,17 @@ def test_a_year_of_days_without_a_change_alarms_rarely(rho: float, most: float) 
     assert (alarms / 60 <= most).all(), alarms / 60
 
 
+def test_two_weeks_of_scale_raise_few_alarms_in_the_first_month() -> None:
+    """As a version that is 28 days old is looked at; of 400, a tenth is eight standard errors above what is usual."""
+    generator = np.random.default_rng(12)
+    for rho in (0.0, 0.3, 0.6):
+        months = [days(generator, 28, rho) for _ in range(400)]
+        alarms = [bool(page_hinkley(each / long_run_spread(each[:14]), 0.5, 6, 14)) for each in months]
+        assert np.mean(alarms) < 0.1, rho
+        by_rows = [bool(adwin(each, 0.002, 1, persistence(each[:14]))) for each in months[:100]]
+        assert np.mean(by_rows) < 0.05, rho
+
+
 def test_rows_of_a_day_that_are_wrong_together_raise_no_alarm_where_that_is_counted() -> None:
     """Ten years of 300 predictions a day, of which nothing changes: by rows they alarm every week."""
     generator = np.random.default_rng(3)
