@@ -157,7 +157,7 @@ def arrivals(session: Session, name: str, bounds: tuple[datetime, datetime],
     query = joined(model, Outcomes(lake.scan(labels), labels.columns, key), key, given, failures=False, beside=beside)
     connection = lake.connect()
     connection.register("scored", scored)
-    return _arrived(model, connection.execute(query, bounds).fetchnumpy(), (labels.id,))
+    return _arrived(model, connection.execute(query, _ends(bounds)).fetchnumpy(), (labels.id,))
 
 
 def matured(session: Session, name: str, bounds: tuple[datetime, datetime], version: str = "",
@@ -175,7 +175,11 @@ def _logged(lake: Lake, log: str, query: str, bounds: tuple[datetime, datetime])
     """The rows of one question, kept until the next: several checks ask it of the same, content-addressed files."""
     connection = lake.connect()
     connection.execute(f"CREATE TEMP VIEW scored AS SELECT * FROM {log}")
-    return connection.execute(query, bounds).fetchnumpy()
+    return connection.execute(query, _ends(bounds)).fetchnumpy()
+
+
+def _ends(bounds: tuple[datetime, datetime]) -> dict[str, datetime]:
+    return {"from": bounds[0], "until": bounds[1]}
 
 
 def judged_rows(session: Session, name: str, bounds: tuple[datetime, datetime], version: str = "") -> Matured:

@@ -77,13 +77,15 @@ def _last(scan: str, by: Sequence[str], now: datetime) -> str:
 
 def joined(model: Model, found: Outcomes, order: Sequence[str], answers: Sequence[str], *, failures: bool,
            beside: Sequence[str] = ()) -> str:
-    """The query of a span of predictions (`scored`) with their outcomes; its two values are the ends of the span.
+    """The query of a span of predictions (`scored`) with their outcomes; `$from` and `$until` are the ends of the
+    span.
 
     In order of time and the columns of `order`. `failures`: the log says which requests failed; these are left out.
     `beside`: columns of the label's dataset, as texts.
     """
     time, ordered = quote(model.split.time), ", ".join(f"p.{quote(column)}" for column in order)
-    kept = f"WHERE {time} >= ? AND {time} < ?" + (f" AND coalesce(status < {FAILED}, true)" if failures else "")
+    answered = f" AND coalesce(status < {FAILED}, true)" if failures else ""
+    kept = f"WHERE {time} >= $from AND {time} < $until{answered}"
     label, known, weight, joins = "NULL", "CAST(NULL AS TIMESTAMPTZ)", "CAST(1 AS DOUBLE)", ""
     if found.scan:
         label = pointintime.outcome(f"l.{quote(model.label.column)}", found.columns.get(model.label.column, ""),

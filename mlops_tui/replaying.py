@@ -16,6 +16,7 @@ from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Monitor
 from mlops_tui.limits import LESS_IS_BETTER
 from mlops_tui.session import Progress, ReplayClock, Session, quiet
+from mlops_tui.standing import beyond
 from mlops_tui.view import Status
 from store.facts import Finding
 from store.ledger import Entry, Ledger
@@ -166,7 +167,8 @@ def judged_by(finding: Finding, monitor: Monitor) -> Finding:
 
 
 def _drift(finding: Finding, monitor: Monitor) -> Judged:
-    """As `analysis.verdict.judge`: significant and at least the limit and the usual, or too few rows to see that."""
+    """As `analysis.verdict.judge` and `beyond`: significant and at least the limit and the usual, or a limit on another
+    distance; or too few rows to see that."""
     limits = Limits(**{name: value for name, value in monitor.limits.items() if name != "joint"})
     limit, columns = limits.ks, finding.detail["columns"].values()
     if finding.status == "fail" and not any(column["drifted"] for column in columns):
@@ -185,8 +187,18 @@ def _column(column: Mapping[str, Any], limits: Limits) -> bool | None:
         return None if drifted is None else bool(drifted)
     limit = max(limits.v if column["test"] == "chi2" else limits.ks, column.get("usual") or 0.0)
     if p <= limits.alpha:
-        return bool(effect >= limit)
+        return bool(effect >= limit) or _beyond_a_distance(column, limits)
     return None if (column.get("detectable") or 0.0) > limit else False
+
+
+def _beyond_a_distance(column: Mapping[str, Any], limits: Limits) -> bool | None:
+    """Whether a significant shift reaches a limit on another distance that the column has; None where its bounds do
+    not say."""
+    found = [(limit, column[f"{name}_low"], column[f"{name}_high"]) for name, limit in limits.of_distances.items()
+             if column.get(f"{name}_low") is not None]
+    if any(low >= limit for limit, low, _ in found):
+        return True
+    return False if all(high < limit for limit, _, high in found) else None
 
 
 def _performance(finding: Finding, monitor: Monitor) -> Judged:
@@ -207,14 +219,12 @@ STANDS = {Verdict.MET: "pass", Verdict.NOT_MET: "fail"}
 
 
 def _calibration(finding: Finding, monitor: Monitor) -> Judged:
-    """As `standing` does: beyond the limit and surely not 0 fails, within it passes, else nobody knows."""
+    """As `standing.beyond`; a measure that could not be taken is unknown."""
     stands = []
     for name, limit in monitor.limits.items():
         value = finding.detail["measures"].get(name)
         low, high = finding.detail.get("bounds", {}).get(name, (None, None))
-        off = low is not None and high is not None and (low > 0 or high < 0)
-        beyond = value is not None and abs(value) > limit
-        stands.append("unknown" if value is None or (beyond and not off) else "fail" if beyond else "pass")
+        stands.append("unknown" if value is None else beyond(value, low, high, limit).value)
     return _worst(stands, finding), next(iter(monitor.limits.values()), None)
 
 

@@ -1,12 +1,10 @@
-"""How a model stands against its limits on the outcomes known at a moment: now, or at any moment of its history."""
+"""How a model stands against its limits on the outcomes known at a moment."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+from dataclasses import replace
 
 import numpy as np
 
-from mlops_tui import folds
 from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.clustered import by_days
 from mlops_tui.analysis.criteria import Criterion, Verdict, judge
@@ -16,9 +14,8 @@ from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import SURE, Model, Monitor
 from mlops_tui.limits import LESS_IS_BETTER, METRICS_OF
-from mlops_tui.matured import Matured, arrivals, window
-from mlops_tui.session import Session
-from mlops_tui.view import Cell, Row, Status, worst
+from mlops_tui.matured import Matured
+from mlops_tui.view import Cell, Row, Status
 
 STATUS = {Verdict.MET: Status.PASS, Verdict.NOT_MET: Status.FAIL, Verdict.UNDECIDED: Status.UNKNOWN,
           Verdict.TOO_FEW: Status.UNKNOWN}
@@ -105,85 +102,15 @@ def calibrated(seen: Matured, limits: Mapping[str, float], min_rows: int, level:
             for name, limit in limits.items()]
 
 
+def beyond(value: float, low: float | None, high: float | None, limit: float) -> Status:
+    """How a measure of calibration stands: within its limit, surely off and beyond it, or nobody knows."""
+    off = low is not None and high is not None and (low > 0 or high < 0)
+    return Status.PASS if abs(value) <= limit else Status.FAIL if off else Status.UNKNOWN
+
+
 def _beside(name: str, found: Off, limit: float, n: int) -> Row:
-    off = found.low is not None and found.high is not None and (found.low > 0 or found.high < 0)
-    beyond = abs(found.value) > limit
-    status = Status.PASS if not beyond else Status.FAIL if off else Status.UNKNOWN
-    reason = found.reason or ("" if off or not beyond else f"beyond {limit:g}, but the days vary too much to be sure")
+    status = beyond(found.value, found.low, found.high, limit)
+    unsure = f"beyond {limit:g}, but the days vary too much to be sure" if status is Status.UNKNOWN else ""
+    reason = found.reason or unsure
     return {"measure": name, "unit": KNOWN[name], "value": found.value, "low": found.low, "high": found.high,
             "limit": limit, "n": n, "status": status, "reason": reason, "method": found.method}
-
-
-# -- any moment -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Look:
-    """What a monitor would have found at a moment: its status, and the measure that its finding tells of."""
-
-    at: datetime
-    status: Status
-    measure: str
-    value: float | None
-    low: float | None
-    high: float | None
-    limit: float | None
-    n: int
-    version: str
-    rows: tuple[Row, ...]
-
-
-def judged_at(session: Session, monitor: Monitor, times: Sequence[datetime]) -> list[Look]:
-    """What a monitor of performance or calibration would have found at each time, on the outcomes known by then.
-
-    The log and the outcomes are joined once; each look is a slice of them, of the version that served then. Outcomes
-    that were corrected later count as they stand now. BadInput for a monitor of another check.
-    """
-    if monitor.check not in ("performance", "calibration"):
-        raise BadInput(f"A monitor of {monitor.check} does not wait for outcomes.")
-    if not times:
-        return []
-    model = session.declared().model(monitor.subject)
-    found = arrivals(session, monitor.subject, (min(times) - monitor.window, max(times)))
-    served = champions(session, monitor.subject)
-    parts = {version: found.of(version) if version else found for version in {served_at(served, at) for at in times}}
-    looks = []
-    for at in times:
-        version = served_at(served, at)
-        seen = parts[version].seen(at, window(at, monitor.window))
-        looks.append(look(seen, monitor, model, at, version))
-    return looks
-
-
-def look(seen: Matured, monitor: Monitor, model: Model, at: datetime, version: str) -> Look:
-    """What was seen as the monitor judges it."""
-    if monitor.check == "calibration":
-        rows = calibrated(sure(seen, monitor.subject), monitor.limits or LIMITS, monitor.min_rows,
-                          monitor.confidence)
-        main = next((row for row in rows if row["status"] is Status.FAIL), rows[0])
-    else:
-        criteria = {each.metric: each for each in asked(monitor, model)}
-        found = measures(seen, list(criteria), model.threshold, monitor.confidence)
-        rows = [judged(name, each, criteria[name]) for name, each in found.items()]
-        main = rows[0] if rows else {}
-    value, low, high, limit = (each if isinstance(each := main.get(name), float) else None
-                               for name in ("value", "low", "high", "limit"))
-    return Look(at, worst(Status(str(row["status"])) for row in rows), str(main.get("measure") or main.get("metric")
-                                                                           or ""),
-                value, low, high, limit, seen.n, version, tuple(rows))
-
-
-Champions = Sequence[tuple[datetime, str]]
-
-
-def champions(session: Session, name: str) -> Champions:
-    """Which version served from when on."""
-    entries = [entry for entry in session.ledger.entries("promotion") if entry.subject == name]
-    return [(entry.recorded_at, folds.model_state(entries[: place + 1], name).champion)
-            for place, entry in enumerate(entries)]
-
-
-def served_at(served: Champions, at: datetime) -> str:
-    """The version that served at a moment; the first one before all, empty where none ever did."""
-    before = [version for since, version in served if since <= at]
-    return before[-1] if before else served[0][1] if served else ""

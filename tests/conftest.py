@@ -13,10 +13,10 @@ from mlops_tui.session import ReplayClock, Session
 from store.facts import Fact, Finding, Trained
 from store.ledger import Entry
 from store.tracking import Tracking
-from tests.lived import lived
+from tests.lived import lived, months
 from tests.replays import replays
 
-__all__ = ["lived", "replays"]  # fixtures for all
+__all__ = ["lived", "months", "replays"]  # fixtures for all
 START = datetime(2013, 9, 14, 10, tzinfo=UTC)
 
 FILES = {

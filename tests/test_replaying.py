@@ -66,6 +66,19 @@ def test_calibration_is_judged_anew_as_it_is_judged(value: float | None, low: fl
     assert judged_by(fact, monitor).status == status
 
 
+def test_a_limit_on_another_distance_is_judged_anew_as_well(replays: Replays) -> None:
+    monitor = replays.session.declared().monitors["trip-drift"]
+    loose, tight = (replace(monitor, limits={"ks": 0.9, "v": 0.9, "psi": psi}) for psi in (50.0, 0.1))
+
+    looks = {each.limits["psi"]: replayed(World(replays.session), "trip-drift", each, replays.times("trip-drift")[-4:])
+             for each in (loose, tight)}
+
+    found = [judged_by(look.finding, tight).status for look in looks[50.0] if look.finding is not None]
+    assert found == [look.status for look in looks[0.1]]
+    assert "fail" in found
+    assert "fail" not in [look.status for look in looks[50.0]]
+
+
 def test_alarms_are_those_that_the_timetable_fired(replays: Replays) -> None:
     policy = replays.session.declared().monitors["trip-drift"].alert
     looks = [Look(at, fact, fact.title) for at, fact in replays.found["trip-drift"]]

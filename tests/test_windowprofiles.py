@@ -67,7 +67,7 @@ def test_a_window_of_kept_profiles_is_that_of_its_rows(session: Opened, by: tupl
     asked = filled(session(), by)
     source = windowed.source(asked, DATASET)
     names = tuple(name for name in NAMES if name not in by)
-    spans = [*some_spans(4), (START, START + timedelta(days=400)), (START - timedelta(days=9), START)]
+    spans = [*some_spans(2), (START, START + timedelta(days=400)), (START - timedelta(days=9), START)]
     for found, span in zip(windowprofiles.over(asked, source, names, spans), spans, strict=True):
         with windowed.rows_in(asked, source, [span], names) as rows:
             shelf = windowprofiles.Shelf(asked, source, names)
@@ -172,17 +172,15 @@ print("done", flush=True)
 
 def test_two_that_profile_at_once_and_are_killed_leave_what_one_would(session: Opened, project: Path) -> None:
     asked = filled(session())
-    draw = random.Random(11)
-    for _ in range(2):
-        pair = [subprocess.Popen([sys.executable, "-c", PROFILING, str(project)], stdout=subprocess.PIPE,
-                                 env={**os.environ, "PYTHONPATH": str(ROOT)}) for _ in range(2)]
-        for child in pair:
-            assert child.stdout is not None
-            assert child.stdout.readline() == b"begun\n"
-        time.sleep(draw.uniform(0.02, 0.25))
-        for child in pair:
-            child.send_signal(signal.SIGKILL)
-            child.communicate()
+    pair = [subprocess.Popen([sys.executable, "-c", PROFILING, str(project)], stdout=subprocess.PIPE,
+                             env={**os.environ, "PYTHONPATH": str(ROOT)}) for _ in range(2)]
+    for child in pair:
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"begun\n"
+    for child, pause in zip(pair, (0.04, 0.1), strict=True):
+        time.sleep(pause)
+        child.send_signal(signal.SIGKILL)
+        child.communicate()
     source = windowed.source(asked, DATASET)
     spans = [(START, START + timedelta(days=80)), *some_spans(3)]
     assert kept(asked, source, spans) == [read(asked, source, span) for span in spans]

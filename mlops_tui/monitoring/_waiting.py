@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
+from mlops_tui import folds
 from mlops_tui.analysis import cbpe
 from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.interval import Interval
@@ -15,7 +16,6 @@ from mlops_tui.errors import NotFound
 from mlops_tui.kinds import Model
 from mlops_tui.matured import NEVER, Arrivals, Bools, arrivals, micros
 from mlops_tui.session import Session
-from mlops_tui.standing import champions
 
 HISTORY = timedelta(days=120)
 HOUR = 3_600_000_000
@@ -71,11 +71,18 @@ class Waiting:
         return tuple(days[last + 1:])
 
 
+def _champions(session: Session, name: str) -> list[tuple[datetime, str]]:
+    """Which version served from when on."""
+    entries = [entry for entry in session.ledger.entries("promotion") if entry.subject == name]
+    return [(entry.recorded_at, folds.model_state(entries[: place + 1], name).champion)
+            for place, entry in enumerate(entries)]
+
+
 def served(session: Session, name: str) -> Arrivals:
     """What the version that served at each time predicted, over the past months. NotFound where that is nothing."""
     now = session.now()
     found = arrivals(session, name, (now - HISTORY, now))
-    line = champions(session, name)
+    line = _champions(session, name)
     if line:
         since = np.array([micros(at) for at, _ in line])
         place = np.maximum(np.searchsorted(since, found.at, side="right") - 1, 0)

@@ -77,7 +77,8 @@ def drift(session: Session, subject: str | None, reference: Path | None, current
         declared = replace(declared, limits={**declared.limits, "ks": limit, "v": limit})
     if joint:
         declared = replace(declared, limits={"joint": _joint.LIMIT, **declared.limits})
-    judging = Judging(monitor or "", "" if adhoc else session.declaration(kind, name), origin)
+    judging = Judging(monitor or "", "" if adhoc else session.declaration(kind, name), origin,
+                      _limits(declared.limits))
     return _subject(session, found, declared, judging, chosen or declared.columns, preview=preview)
 
 
@@ -88,6 +89,7 @@ class Judging:
     monitor: str
     declaration: str
     limits_from: str
+    limits: Limits
 
 
 # -- files --------------------------------------------------------------------------------------------------------
@@ -169,7 +171,7 @@ def _subject(session: Session, subject: Subject, declared: Monitor, judging: Jud
              chosen: Sequence[str], *, preview: bool) -> View:
     """Read both windows, compare, append the finding, which bears the monitor and declaration it was judged by."""
     window = session.now() - declared.window, session.now()
-    limits, source = _limits(declared.limits), windowed.source(session, subject)
+    source = windowed.source(session, subject)
     for name in chosen:
         if name not in source.columns:
             raise BadInput(f"'{subject.name}' has no column '{name}'.", where=source.where,
@@ -179,7 +181,7 @@ def _subject(session: Session, subject: Subject, declared: Monitor, judging: Jud
     before, now = (windowprofiles.side(session, source, names, spans) for spans in (against.spans, (window,)))
     rows = before.rows, now.rows
     enough = min(rows) >= max(1, declared.min_rows)
-    shifts = compare(before, now, limits, chosen, session.progress) if enough else []
+    shifts = compare(before, now, judging.limits, chosen, session.progress) if enough else []
     shifts = _quiet(session, subject, window, shifts)
     wanted = declared.limits.get("joint") if enough else None
     together = _joint.of_subject(session, source, names, (against.spans, window), wanted) if wanted else None
@@ -224,8 +226,9 @@ def _finding(source: windowed.Source, judging: Judging, window: windowed.Span, s
     farthest = max((shift for shift in shifts if shift.evidence.effect), key=lambda shift: shift.severity, default=None)
     effect = farthest.evidence.effect if farthest is not None else None
     limit, unit = (farthest.evidence.limit, farthest.unit) if farthest is not None else (None, "")
-    kept = ("test", "effect", "limit", "usual", "detectable", "p_adjusted", "psi", "drifted", "reason")
-    figures: dict[str, Any] = {shift.column: {key: row(shift)[key] for key in kept} for shift in shifts}
+    kept = ["test", "effect", "limit", "usual", "detectable", "p_adjusted", "psi", "drifted", "reason",
+            *(f"{name}_{end}" for name in judging.limits.of_distances for end in ("low", "high"))]
+    figures: dict[str, Any] = {shift.column: {key: row(shift).get(key) for key in kept} for shift in shifts}
     subject = source.subject
     return Finding(
         check="drift", subject=subject.name, status=status.value, title=title, n=rows[1], monitor=judging.monitor,

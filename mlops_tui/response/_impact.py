@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
-from mlops_tui import pointintime
+from mlops_tui.errors import BadInput
 from mlops_tui.kinds import Model
+from mlops_tui.outcomes import joined, outcomes
+from mlops_tui.predictionlog import labels_of, log_of
 from mlops_tui.session import Session
 from mlops_tui.view import Row
+from store.lake import Manifest
 from store.quoting import quote
 
 QUERY = files("mlops_tui.response").joinpath("impact.sql").read_text(encoding="utf-8")
@@ -33,38 +36,37 @@ def impact(session: Session, name: str, start: datetime, end: datetime) -> Impac
     model = project.models[name]
     if model.task != "binary":
         return Impact(reason=f"'{name}' is a {model.task} model, whose answers are no right or wrong alarms")
-    log, labels = session.current(f"{name}.predictions"), session.current(model.label.dataset)
-    if log is None or labels is None:
+    log, labels, given = log_of(session, name), session.current(model.label.dataset), session.current(labels_of(name))
+    if log is None or (labels is None and given is None):
         return Impact(reason=f"'{name if log is None else model.label.dataset}' has no "
                              f"{'predictions' if log is None else 'data'} in the lake")
-    lake = session.data()
-    query = _filled(session, model, lake.scan(log), lake.scan(labels))
-    shown = _filled(session, model, quote(f"{name}.predictions@{log.id[:12]}"),
-                    quote(f"{model.label.dataset}@{labels.id[:12]}"))
+    lake, bounds = session.data(), (start - (end - start), end)
+    scored = lake.scan(log.within(bounds, session).manifest)
+    try:
+        found = outcomes(session, log, bounds)
+    except BadInput as problem:
+        return Impact(reason=problem.what)
+    query = QUERY.format(predictions=scored, joined=joined(model, found, log.key, (), failures=log.has("status")))
+    read = {scored: log.manifest, found.scan: labels, lake.scan(given) if given is not None else "": given}
+    shown = _named(query, {scan: manifest for scan, manifest in read.items() if scan and manifest is not None})
     rows = []
     for period, since, until in (("incident", start, end), ("before", start - (end - start), start)):
         values = {"from": since, "until": until, "now": session.now(), "threshold": model.threshold}
-        found = lake.connect().execute(query, values).fetchone() or ()
-        counted = dict(zip(COLUMNS, found, strict=True))
+        counted = dict(zip(COLUMNS, lake.connect().execute(query, values).fetchone() or (), strict=True))
         rows.append({"period": period, "from": since, "until": until, **counted, **_cost(model, counted)})
-    given = {"from": start.isoformat(), "until": end.isoformat(), "now": session.now().isoformat(),
+    asked = {"from": start.isoformat(), "until": end.isoformat(), "now": session.now().isoformat(),
              "threshold": f"{model.threshold:g}"}
-    return Impact(tuple(rows), shown, given)
+    return Impact(tuple(rows), shown, asked)
 
 
 COLUMNS = ("predictions", "predicted", "flagged", "outcomes_known", "seen", "false_alarms", "missed")
 
 
-def _filled(session: Session, model: Model, predictions: str, labels: str) -> str:
-    """The query with its tables and columns: declared names, quoted."""
-    key = pointintime.key_columns(model, session.declared().dataset(model.label.dataset))
-    return QUERY.format(predictions=predictions, labels=labels, key=", ".join(map(quote, key)),
-                        label=quote(model.label.column), time=quote(model.split.time),
-                        delay=_interval(model.label.delay), known_at=quote(model.label.known_at or model.split.time))
-
-
-def _interval(length: timedelta) -> str:
-    return f"INTERVAL {int(length.total_seconds())} SECOND"
+def _named(query: str, read: Mapping[str, Manifest]) -> str:
+    """The query with the snapshots that it reads instead of the places of their files."""
+    for scan, manifest in read.items():
+        query = query.replace(scan, quote(f"{manifest.dataset}@{manifest.id[:12]}"))
+    return query
 
 
 def _cost(model: Model, counted: Mapping[str, Any]) -> dict[str, Any]:

@@ -145,6 +145,20 @@ def test_the_impact_is_counted_in_the_lake_with_the_query_beside_it(over, clock)
     assert str(over.project.root) not in query, "it names datasets, not places on a machine"
 
 
+def test_outcomes_that_came_by_themselves_count_and_failed_requests_do_not(over, clock):
+    """The impact counts what every other command counts: the log with all that labels it."""
+    lake, end = over.data(), clock.moment
+    log = f"""SELECT 'r' || i AS prediction_id, TIMESTAMPTZ '{end}' - INTERVAL (i + 1) HOUR AS sched_dep,
+                     '1' AS version, '2013-09-13' AS day, 0.9 AS score, CASE WHEN i < 2 THEN 500 ELSE 200 END AS status
+              FROM range(10) t(i)"""
+    over.commit(lake.write("flights-delay.predictions", log, sort=("prediction_id",), partition_by=("day",)))
+    over.commit(lake.write("flights-delay.labels", f"SELECT 'r5' AS prediction_id, 0 AS label, TIMESTAMPTZ '{end}' - "
+                           "INTERVAL 1 HOUR AS known_at", sort=("prediction_id",)))
+    during = do(over, "postmortem draft INC-1").view.table("impact").rows[0]
+    assert (during["predictions"], during["outcomes_known"], during["false_alarms"]) == (8, 1, 1)
+    assert '"flights-delay.labels@' in section(drafted(over), "Impact")
+
+
 def test_the_query_in_the_document_gives_the_figures_in_the_document(over, clock):
     predictions(over, clock)
     text = section(drafted(over), "Impact")
