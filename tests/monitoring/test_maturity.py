@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
