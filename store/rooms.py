@@ -27,7 +27,10 @@ def _locked(parent: Path) -> tuple[Path, IO[bytes]]:
     while True:
         folder = parent / uuid4().hex
         folder.mkdir(mode=0o700)
-        lock = (folder / "alive").open("wb")
+        try:
+            lock = (folder / "alive").open("wb")
+        except FileNotFoundError:  # swept before it was locked
+            continue
         with suppress(BlockingIOError):
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             if (folder / "alive").exists():  # else somebody took it for a dead one's before it was locked
@@ -47,7 +50,9 @@ def _swept(folder: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return
-    except OSError:  # empty: somebody is about to lock it; else a removal was cut short
-        if not any(folder.glob("*")):
+    except OSError:
+        with suppress(OSError):
+            folder.rmdir()  # empty: whoever is about to lock it makes another
+        if (folder / "alive").exists():
             return
     shutil.rmtree(folder, ignore_errors=True)
