@@ -6,7 +6,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from mlops_tui.errors import BadInput, nearest
+from mlops_tui.errors import BadInput, Misfit, nearest
 from mlops_tui.logicaltypes import NEVER, Value, instant, raw, value_of
 from mlops_tui.odcs import Contract, CustomProperty, Property, Quality, Relationship
 from mlops_tui.optionrules import option_rules, unlike
@@ -91,8 +91,8 @@ class _Compiler:
             if item.name not in self.columns and not optional:
                 free = [name for name in self.columns if name not in self.names]
                 has = ", ".join(self.columns) or "no columns"
-                raise self.wrong(f"{self.file} has no column '{item.name}'.", item.name,
-                                 nearest(item.name, free) or f"It has {has}.")
+                raise Misfit(f"{self.file} has no column '{item.name}'.", where=self.place(item.name),
+                             next=nearest(item.name, free) or f"It has {has}.")
         for each in ("eventTime", "entity", "sortBy"):
             named = self.contract.custom(each) or ()
             for name in (named,) if isinstance(named, str) else named:

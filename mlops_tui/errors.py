@@ -25,6 +25,10 @@ class BadInput(Refusal):
     code = "bad_input"
 
 
+class Misfit(BadInput):
+    """A file has not the columns that its contract declares."""
+
+
 class NotDeclared(Refusal):
     """There is no project here, or the project does not declare it."""
 

@@ -9,6 +9,7 @@ from store.facts import AlertEvent
 
 CAUSES = ("health",)
 MUTED = ("drift", "performance", "calibration", "stability", "triggers", "health")
+LONGEST = timedelta(days=7)  # so long after it was told of last, a cause keeps others waiting
 PATIENCE = timedelta(days=1)  # so long a muted alert waits, its cause being over, for its monitor to look again
 
 Feeds = Callable[[str], Collection[str]]
@@ -20,10 +21,11 @@ def mutes(alerts: Mapping[str, Alert], policies: Mapping[str, AlertPolicy], feed
     """The alerts that begin to wait, and those that wait no longer; nothing where all is as it should be.
 
     A muted alert whose cause is over fires as soon as its monitor has looked again and still fails, or has not looked
-    for a day: what it found while its data were late may have gone with them.
+    for a day: what it found while its data were late may have gone with them. A cause that lasts for a week is nothing
+    that passes: what waits behind it fires.
     """
     causes = [each for each in alerts.values() if each.check in CAUSES and each.state in ("firing", "acked")
-              and each.monitor in policies]
+              and each.monitor in policies and now - (each.told_at or each.opened_at) < LONGEST]
     for alert in alerts.values():
         if alert.state != "firing" or not (causes or alert.muted_by):
             continue

@@ -37,6 +37,8 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "footprint run": ("engineer", "admin"),  # it runs what it is told to
     "tune": ("engineer", "admin"),
     "ingest": ("operator", "admin"),
+    "log add": ("operator", "admin"),
+    "log label": ("operator", "admin"),
     "quarantine replay": ("operator", "admin"),
     "quarantine discard": ("engineer", "steward", "admin"),
     "snapshot take": ("operator", "admin"),
@@ -47,6 +49,7 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "catalog sign": ("steward", "admin"),
     "checklist sign": ("approver", "legal", "steward", "admin"),
     "snapshot gc": ("engineer", "admin"),
+    "samples purge": ("engineer", "steward", "admin"),
     "partition compact": ("engineer", "admin"),
     "snapshot hold": ("legal", "admin"),
     "snapshot release": ("legal", "admin"),

@@ -4,16 +4,15 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import tarfile
-import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
 
 from store.refusal import NotFound, Refusal, Unreadable
+from store.rooms import room
 
 MANIFEST = "MANIFEST.json"
 MOST_FILES, LONGEST_NAME, LARGEST_MANIFEST = 100_000, 1_000, 64 << 20
@@ -48,7 +47,7 @@ class Archives:
 
     def keep(self, folder: Path, about: Mapping[str, str]) -> tuple[str, Held]:
         """Pack a folder, look whether what was written is what is there, and only then give the archive its name."""
-        with self._working() as work:
+        with self._written(), room(self.root / WORK) as work:
             draft = work / "draft.tar"
             _pack(folder, draft, about)
             held = verified(draft)
@@ -71,7 +70,7 @@ class Archives:
     def give_back(self, id: str, target: Path) -> Held:
         """Unpack an archive into a folder that is not there yet: it appears whole, or not at all."""
         self.checked(id)
-        with self._working() as work:
+        with self._written(), room(self.root / WORK) as work:
             held = unpacked(self.path(id), work / "folder")
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
@@ -86,23 +85,19 @@ class Archives:
 
     def let_go(self, folder: Path) -> None:
         """Remove a folder: it leaves its place at once and as a whole, and is deleted afterwards."""
-        away = self.root / AWAY
-        away.mkdir(parents=True, exist_ok=True)
-        if folder.exists():
-            folder.rename(Path(tempfile.mkdtemp(dir=away)) / "folder")
+        with room(self.root / AWAY) as away, suppress(FileNotFoundError):  # somebody else was as quick
+            folder.rename(away / "folder")
             _settle(folder.parent)
-        self.sweep()
-
-    def sweep(self) -> None:
-        """Delete what was on its way out when somebody was killed."""
-        shutil.rmtree(self.root / AWAY, ignore_errors=True)
 
     @contextmanager
-    def _working(self) -> Iterator[Path]:
-        parent = self.root / WORK
-        parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=parent) as folder:
-            yield Path(folder)
+    def _written(self) -> Iterator[None]:
+        """Say it plainly where nothing can be written or a file is gone; what was there is as it was."""
+        try:
+            yield
+        except OSError as problem:
+            raise Refusal(f"The archive cannot be written: {problem.strerror or problem}; nothing was removed.",
+                          where=str(self.root), next="Make room, or look who else is at it, and run it again.") \
+                from problem
 
 
 def _listed(folder: Path) -> dict[str, tuple[str, int]]:

@@ -1,15 +1,13 @@
 """A lake laid over another one: what is written goes into a folder of its own, what is read may come from below."""
 
-import fcntl
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
-from uuid import uuid4
 
 from store.lake import FileRef, Lake, Manifest
 from store.refusal import NotFound
+from store.rooms import room
 
 if TYPE_CHECKING:
     import duckdb
@@ -56,27 +54,5 @@ class Overlay(Lake):
 @contextmanager
 def overlaid(below: Lake, parent: Path) -> Iterator[Overlay]:
     """An overlay in a folder of `parent` that is gone afterwards; those of processes that were killed go first."""
-    parent.mkdir(parents=True, exist_ok=True)
-    for left in parent.iterdir():
-        _swept(left)
-    folder = parent / uuid4().hex
-    folder.mkdir()
-    with (folder / "alive").open("wb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # held as long as the process lives, however it ends
-        try:
-            yield Overlay(below, folder)
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _swept(folder: Path) -> None:
-    """Remove a folder whose process is gone."""
-    try:
-        with (folder / "alive").open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return
-    except OSError:  # empty: somebody is about to lock it; else a removal was cut short
-        if not any(folder.glob("*")):
-            return
-    shutil.rmtree(folder, ignore_errors=True)
+    with room(parent) as folder:
+        yield Overlay(below, folder)

@@ -167,9 +167,27 @@ def test_ingest_hides_what_it_takes_in_and_sets_aside(ana: Session, project: Pat
     assert not list(told(project))
     [row] = rows(ana)
     seen(row)
+    [batch] = {file.partition["_batch"] for file in ana.snapshot(f"{LOG}.quarantine").files}
+    mended = tmp_path / "mended.csv"
+    head = ["_file", "_row", *request(2)]
+    mended.write_text("\n".join([",".join(head), ",".join(map(str, ["p.parquet", 1, *request(2).values()]))]))
+    replayed = perform(ana, ("quarantine", "replay", LOG, batch, "--file", str(mended)))
+    assert len(rows(ana)) == 2, replayed.view
+    assert not list(told(project))
+
+
+def test_a_file_that_comes_again_is_the_same_state(ana: Session, tmp_path: Path) -> None:
+    path = tmp_path / "p.parquet"
+    pq.write_table(pa.Table.from_pylist([request(1), request(2, passenger="X" * 40)]), path)
+    outcome = perform(ana, ("ingest", LOG, "--file", str(path)))
     again = perform(ana, ("ingest", LOG, "--file", str(path))).view.facts()
     assert (again["snapshot"], again["quarantine"]) == tuple(
         outcome.view.facts()[name] for name in ("snapshot", "quarantine"))
+
+
+def test_what_lies_elsewhere_is_not_taken_as_it_is(ana: Session) -> None:
+    outcome = perform(ana, ("snapshot", "take", LOG))
+    assert (outcome.exit, "classified columns" in outcome.view.title) == (2, True)
 
 
 def test_only_prediction_logs_are_guarded(ana: Session) -> None:

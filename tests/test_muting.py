@@ -14,7 +14,7 @@ from mlops_tui import alertstate
 from mlops_tui.alertpolicy import AlertPolicy
 from mlops_tui.declare import OutOf, Within
 from mlops_tui.kinds import Monitor
-from mlops_tui.muting import PATIENCE
+from mlops_tui.muting import LONGEST, PATIENCE
 from mlops_tui.reactions import Around, react
 from store.facts import AlertEvent, Backtested, Finding
 from tests.conftest import START, History
@@ -84,6 +84,17 @@ def test_it_waits_no_longer_than_a_day_for_a_look(world):
     world.found("weather-health", "pass")
     assert world.found("weather-health", "pass", PATIENCE - HOUR) == []
     assert world.found("weather-health", "pass") == [("AL-2", "unmuted")]
+
+
+def test_a_cause_that_never_ends_hides_nothing_for_ever_whether_somebody_took_it_up_or_not(world):
+    world.found("weather-health", "fail")
+    world.found("drift", "fail")
+    world.happens(AlertEvent(subject="AL-1", event="acked", who="bo"))
+    assert world.found("drift", "fail", after=LONGEST - 4 * HOUR) == []
+    assert world.standing() == {"weather-health": "acked", "drift": "muted"}
+    assert world.found("drift", "fail", after=4 * HOUR) == [("AL-2", "unmuted")]
+    assert world.found("drift", "fail", after=-9 * HOUR) in ([], [("AL-2", "muted")]), "a clock went back: once at most"
+    assert world.standing()["drift"] in ("firing", "muted")
 
 
 def test_a_cause_that_comes_later_mutes_too_and_never_the_other_way_round(world):

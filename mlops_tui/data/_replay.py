@@ -11,6 +11,7 @@ from mlops_tui.data._aside import KEY, Aside, only, quarantine_of, state_of, wit
 from mlops_tui.data._batch import Batch, Judged, opened
 from mlops_tui.data._regrouped import regrouped
 from mlops_tui.errors import BadInput, Conflict
+from mlops_tui.logguard import guard_of
 from mlops_tui.logicaltypes import raw
 from mlops_tui.odcs import Contract
 from mlops_tui.rowrules import AT, Rule
@@ -180,7 +181,8 @@ class Replay:
         parts = [dict(zip(rules.partition, map(partition_text, row), strict=True)) for row in found]
         touched = [file for file in files if not keys or dict(file.partition) in parts]
         own = [*rules.values, *rules.derived]
-        query = f"SELECT {', '.join(map(quote, own))} FROM {TAKEN}"
+        query = guard_of(self.session, self.name, known=rules.partition).query(
+            self.cursor, f"SELECT {', '.join(map(quote, own))} FROM {TAKEN}")
         if touched and state is not None and not _beside(touched, rules.partition):
             there = self.lake.scan(Manifest(self.name, state.columns, tuple(touched)))
             query = f"SELECT * FROM {there} UNION ALL BY NAME {query}"

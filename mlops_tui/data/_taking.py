@@ -20,6 +20,7 @@ from mlops_tui.data._source import Source, source_of
 from mlops_tui.data._verdict import advice, finding, rules_table, summary, verdict
 from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.kinds import Monitor
+from mlops_tui.logguard import guard_of
 from mlops_tui.odcs import Contract
 from mlops_tui.rowrules import AT
 from mlops_tui.session import Session
@@ -151,6 +152,9 @@ def taken(session: Session, dataset: str) -> View:
     project = session.declared()
     name = project.subject(dataset, "dataset").name
     contract, where = project.dataset(name), project.path_of("dataset", name)
+    if guard_of(session, name):
+        raise BadInput(f"'{name}' has classified columns: what lies elsewhere would stay as it is.", where=str(where),
+                       next="Add it with log add, ingest or stream, which hash or leave out what is personal.")
     source = source_of(contract, project.root, placed(where))
     taking = Taking(session, name, contract, where, source, _strays(session, name, source))
     return _from_files(taking, taking.source.lies) if isinstance(taking.source.lies, Placed) else _from_rows(taking)

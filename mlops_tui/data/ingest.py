@@ -14,12 +14,15 @@ from mlops_tui.data._landing import Landed, land
 from mlops_tui.data._regrouped import Regrouped, regrouped
 from mlops_tui.data._verdict import advice, evolution, finding, rules_table, summary, verdict
 from mlops_tui.data._whole import kept_whole
+from mlops_tui.errors import Misfit, Refusal, Unreadable
 from mlops_tui.logguard import guard_of
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View
 from mlops_tui.watching import monitor_of
+from store.facts import Finding
 from store.lake import Manifest, sha256_of
 from store.quoting import literal
+from store.written import written_form
 
 
 @measure
@@ -34,7 +37,8 @@ def ingest(session: Session, dataset: str, files: tuple[Path, ...]) -> View:
 
     A Parquet file of 16 MiB or more that has the contract's columns, types and order, and is one partition, is kept as
     it is, with a mask for its bad rows: then the snapshot depends on the file's bytes. Otherwise good rows are written
-    anew, and the snapshot depends on the rows alone.
+    anew, and the snapshot depends on the rows alone. A file that cannot be read, or lacks a column of the contract, is
+    refused, and its monitor fails.
 
     \b
     Example: mlops-tui ingest flights --file 2013-06-01.parquet
@@ -43,11 +47,18 @@ def ingest(session: Session, dataset: str, files: tuple[Path, ...]) -> View:
     name = project.subject(dataset, "dataset").name
     contract = project.dataset(name)
     where = project.path_of("dataset", name)
-    batch = opened(session, contract, where, files, session.data().connect())
+    watching, monitor = monitor_of(session, "ingest", name)
+    for path in files:
+        written_form(path)
+    try:
+        batch = opened(session, contract, where, files, session.data().connect())
+    except (Misfit, Unreadable) as problem:
+        if all(path.is_file() for path in files):  # what came is broken: whoever watches must hear of it
+            session.ledger.append(_refused(session, name, files, problem, watching))
+        raise
     policy, ordered = contract.on_violation, batch.rules.sort if contract.ordered else ()
     digests = [sha256_of(path) for path in files]
     judged = batch.judged(lambda rule: rule.hard or (policy != "warn" and not rule.warns))
-    watching, monitor = monitor_of(session, "ingest", name)
     status, title = verdict(batch, judged, monitor), summary(batch, judged, _named(files))
     limit = monitor.limits.get("bad_share", 0.0) if monitor is not None else 0.0
     record = partial(finding, session, "ingest", name, status, batch, judged, title=title, monitor=watching,
@@ -65,6 +76,14 @@ def ingest(session: Session, dataset: str, files: tuple[Path, ...]) -> View:
     catalogued.ping(session, name)
     there = session.current(name)
     return _view(name, title, status, batch, judged, landed, moved, there.rows if there is not None else 0)
+
+
+def _refused(session: Session, name: str, files: Sequence[Path], problem: Refusal, watching: str) -> Finding:
+    """That nothing of the files could be taken in, and why."""
+    return Finding(check="ingest", subject=name, status=Status.FAIL.value, unit="bad rows",
+                   title=f"Nothing was taken in: {problem.what}", monitor=watching,
+                   declaration=session.declaration("dataset", name),
+                   detail={"files": [path.name for path in files], "refused": problem.code, "next": problem.next})
 
 
 def _named(files: Sequence[Path]) -> str:

@@ -156,7 +156,7 @@ FAULTS: Mapping[str, Fault] = {each.name: each for each in (
           most=1),
     Fault("duplicated-rows", "a day's rows come twice", _doubled, {BATCH: ("ingest",)}, 1.0, "of rows",
           once=True, most=1),
-    Fault("schema-change", "a column comes under another name", _schema, {BATCH: ("health",)}, 1.0, "",
+    Fault("schema-change", "a column comes under another name", _schema, {BATCH: ("health", "ingest")}, 1.0, "",
           "number", most=1),
     Fault("label-delay", "outcomes do not come", _unknown, {BATCH: ("health",)}, 1.0, "of rows", needs="label",
           most=1),

@@ -195,8 +195,8 @@ class Planted:
             model, project.dataset(model.label.dataset))
         name = ""
         if self.fault.column:
-            name = column if column in whole.columns else chosen(self._candidates(place, whole, key), whole.columns,
-                                                                 self.fault.column)
+            named = [column] if column in whole.columns else self._candidates(place, whole, key)
+            name = chosen(named, whole.columns, self.fault.column)
             if not name:
                 raise BadInput(f"{dataset} has no {self.fault.column} column that {self.fault.name} can go into.")
         spread, last = self._usual(whole, name) if name and self.fault.column == "number" else (1.0, "NULL")
@@ -269,6 +269,7 @@ class Planted:
             return []
         at, upto = self._came(dataset, day)
         session = World(replace(self.ground.session, lake=self.lake)).at(at, upto)
+        session = replace(session, actor=replace(session.actor, source="terminal"))  # the file is ours, whoever asks
         session.perform(("ingest", dataset, "--file", str(target)))
         made = session.ledger.made if isinstance(session.ledger, Rehearsal) else []
         for finding in (entry.fact for entry in made if isinstance(entry.fact, Finding) and entry.fact.monitor):

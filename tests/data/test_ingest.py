@@ -339,12 +339,26 @@ def test_the_quarantine_of_one_file_survives_the_next(session: Session, trips: P
 def test_a_file_that_cannot_be_taken_in_is_named_and_nothing_changes(session: Session, trips: Path, name: str,
                                                                     content: bytes, said: str) -> None:
     (trips / name).write_bytes(content)
-    before = session.ledger.entries("snapshot", "finding")
+    before = session.ledger.entries("snapshot")
     outcome = ingest(session, "trips", trips / name)
     assert outcome.exit == 2
     assert outcome.error is not None
     assert said in " ".join(outcome.error.values())
-    assert session.ledger.entries("snapshot", "finding") == before
+    assert session.ledger.entries("snapshot") == before
+    [found] = findings(session)
+    assert (found.status, found.monitor, found.detail["files"]) == ("fail", "trips-contract", [name])
+    assert found.title == f"Nothing was taken in: {outcome.error['what']}"
+    [alert] = [entry.fact for entry in session.ledger.entries("alert")]
+    assert isinstance(alert, AlertEvent)
+    assert (alert.event, alert.monitor) == ("fired", "trips-contract")
+
+
+def test_a_name_that_is_mistyped_wakes_nobody(session: Session, trips: Path) -> None:
+    (trips / "notes.txt").write_text("id,at")
+    for name in ("no-such.csv", "notes.txt", "cities"):
+        assert ingest(session, "trips", trips / name).exit == 2
+    assert ingest(session, "trips", trips).exit == 2
+    assert findings(session) == []
 
 
 def test_one_file_without_a_column_is_named_among_several(session: Session, trips: Path) -> None:

@@ -334,7 +334,7 @@ import os, signal, sys
 from pathlib import Path
 from mlops_tui.data import _taking
 from mlops_tui.data.snapshot import partition_changes
-from mlops_tui.kinds import Contract
+from mlops_tui.odcs import Contract
 from mlops_tui.opening import open_project
 from store.lake import Lake
 where = sys.argv[2]

@@ -1,6 +1,7 @@
 """Faults planted into a copy, held against monitors of which it is known what they can and cannot see."""
 
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -74,12 +75,45 @@ def test_nothing_of_the_data_or_the_history_is_changed(session: Session) -> None
     assert list((session.declared().root / ".mlops" / "drills").iterdir()) == []
 
 
+def test_a_change_of_schema_is_seen_by_the_monitor_of_the_contract_and_nothing_on_disk_is_another(
+        session: Session) -> None:
+    root = session.declared().root
+    (root / "monitors/trips-contract.yaml").write_text("check: ingest\nsubject: trips\nalert: {after: 1 of 1}\n")
+    again = replace(session, project=type(session.declared())(root))
+    before = hashes(root)
+
+    outcome = drill(again, "--fault", "schema-change", "--column", "id")
+    rows = {row["monitor"]: row for row in outcome.view.table("monitors").rows}
+
+    assert (rows["trips-contract"]["meant"], rows["trips-contract"]["saw"]) == (True, "seen"), rows
+    assert "has no column" in str(rows["trips-contract"]["said"])
+    after = hashes(root)
+    changed = {path for path in before | after if before.get(path) != after.get(path)} - LEDGER
+    assert all(path.startswith(".mlops/lake/_objects/") and path not in before for path in changed), changed
+
+
+LEDGER = {f".mlops/ledger.db{end}" for end in ("", "-wal", "-shm", "-journal")}  # one fact more, and what it names
+
+
+def hashes(root: Path) -> dict[str, str]:
+    """What lies in a project, by path."""
+    return {path.relative_to(root).as_posix(): sha256(path.read_bytes()).hexdigest()
+            for path in root.rglob("*") if path.is_file()}
+
+
 def test_what_the_log_does_not_say_cannot_be_made_slow(session: Session) -> None:
     outcome = drill(session, "--fault", "slow-endpoint")
 
     assert outcome.view.status is Status.UNKNOWN
     assert "no column latency_ms" in outcome.view.title
     assert kept(session) == []
+
+
+def test_a_column_of_another_kind_cannot_be_chosen(session: Session) -> None:
+    outcome = drill(session, "--fault", "schema-change", "--column", "late")
+
+    assert outcome.view.status is Status.UNKNOWN
+    assert "has no number column" in outcome.view.title
 
 
 def test_a_monitor_that_fails_anyway_proves_nothing(session: Session) -> None:

@@ -3,16 +3,21 @@
 import hashlib
 import io
 import json
+import os
+import resource
+import signal
 import tarfile
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from store.archives import Archives, unpacked, verified
+from store.archives import AWAY, WORK, Archives, unpacked, verified
 from store.refusal import NotFound, Refusal, Unreadable
+from store.rooms import room
 
 FILES = {"model.skops": b"weights" * 1000, "sub/MLmodel": b"flavors: {}\n", "empty": b"", "ünï [x].txt": b"x"}
 
@@ -44,6 +49,47 @@ def test_what_was_packed_is_given_back_to_the_byte(folder: Path, tmp_path: Path)
     archives.give_back(id, folder)
     assert contents(folder) == FILES
     assert [path.name for path in archives.root.rglob("*") if path.is_file()] == [f"{id}.tar"], "nothing else is left"
+
+
+def test_a_full_disk_is_said_so_and_neither_the_files_nor_half_an_archive_is_lost_or_left(
+        folder: Path, tmp_path: Path) -> None:
+    archives, (usual, most) = Archives(tmp_path / "archive"), resource.getrlimit(resource.RLIMIT_FSIZE)
+    id, _ = archives.keep(written(tmp_path / "small", {"a": b"a" * 4000}), {})
+    before = contents(archives.root)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, most))
+        with pytest.raises(Refusal, match="cannot be written"):
+            archives.keep(folder, {})
+        with pytest.raises(Refusal, match="cannot be written"):
+            archives.give_back(id, tmp_path / "back")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (usual, most))
+    assert contents(folder) == FILES
+    assert contents(archives.root) == before
+    assert not (tmp_path / "back").exists()
+    archives.give_back(id, tmp_path / "back")
+
+
+def test_what_a_killed_one_left_goes_with_the_next_and_two_at_once_disturb_nothing(folder: Path,
+                                                                                  tmp_path: Path) -> None:
+    archives = Archives(tmp_path / "archive")
+    child = os.fork()
+    if child == 0:
+        with room(archives.root / WORK) as work, room(archives.root / AWAY) as away:
+            written(work, FILES)
+            written(away, FILES)
+            os.kill(os.getpid(), signal.SIGKILL)
+    assert os.waitpid(child, 0)[1] == signal.SIGKILL
+    assert len(contents(archives.root)) == 2 * len(FILES) + 2
+    with ThreadPoolExecutor(2) as pool:
+        found = list(pool.map(lambda _: archives.keep(folder, {}), range(6)))
+    assert len({id for id, _ in found}) == 1
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(archives.let_go, [folder] * 4))
+    assert not folder.exists()
+    assert list(contents(archives.root)) == [archives.path(found[0][0]).relative_to(archives.root).as_posix()]
+    archives.give_back(found[0][0], folder)
+    assert contents(folder) == FILES
 
 
 @settings(max_examples=8)
