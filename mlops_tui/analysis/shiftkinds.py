@@ -18,7 +18,8 @@ for the three together (Bonferroni).
 
 What it cannot tell: a factor on the odds of all rows alike is called label shift though features may not have moved at
 all, since the same correction mends it; a feature that drifts and that the model reads wrongly looks like either of the
-other two.
+other two. Days that are like the day before count as independent: simulated, 30 days and 7 or 28 without a change are
+given a name in 1 to 6 % of windows where they are not alike, in 16 to 22 % where they are by 0.5, in 40 to 49 % by 0.8.
 """
 
 from collections.abc import Callable
