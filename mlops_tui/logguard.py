@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import duckdb
-import pyarrow as pa
 
 from mlops_tui.predictionlog import ID, OWN, classes_of, key_of_people, keys_of
 from mlops_tui.redaction import FREE, PERSONAL, SECRET, kept_of
@@ -74,9 +73,9 @@ class Guard:
                 continue
             clear = [str(value) for value, in cursor.execute(
                 f"SELECT DISTINCT {seen} FROM ({query}) t WHERE t.{column} IS NOT NULL").fetchall()]
-            cursor.register(f"#kept {place}", pa.table({
-                "clear": pa.array(clear, pa.string()),
-                "kept": pa.array([self.value(name, each) for each in clear], pa.string())}))
+            cursor.execute(f"CREATE OR REPLACE TEMP TABLE {there} AS "
+                           "SELECT unnest(CAST(? AS VARCHAR[])) AS clear, unnest(CAST(? AS VARCHAR[])) AS kept",
+                           [clear, [self.value(name, each) for each in clear]])
             changed.append(f"{there}.kept AS {column}")
             joined.append(f"LEFT JOIN {there} ON {there}.clear = {seen}")
         if not hidden:
