@@ -127,7 +127,8 @@ def _point(at: datetime, fact: Finding, measure: str, limits: Mapping[str, float
         return Point(at, fact.status)
     below = _below(fact.check, measure)
     bound, limit = fact.high if below else fact.low, limits[measure]
-    decides = bound if bound is not None and (bound < limit if below else bound > limit) else fact.value
+    bounded = fact.check != "calibration" and bound is not None and (bound < limit if below else bound > limit)
+    decides = bound if bounded and bound is not None else fact.value
     return Point(at, fact.status, decides if below else abs(decides))
 
 

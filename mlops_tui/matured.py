@@ -84,7 +84,7 @@ class Arrivals:
     def given_up(self, now: datetime) -> Bools:
         """Those that have no outcome, and that are old enough for it never to come, (n,)."""
         never: Bools = self.known == NEVER
-        return never & (self.at <= micros(now - PATIENCE))
+        return never & (self.at <= micros(now - patience(self.model)))
 
     def of(self, version: str) -> "Arrivals":
         """The predictions of one version."""
@@ -118,6 +118,12 @@ def window(now: datetime, length: timedelta) -> tuple[datetime, datetime]:
     return now - length, now
 
 
+def patience(model: Model) -> timedelta:
+    """How long a prediction without an outcome is waited for: twice the declared delay of its label, two days at least.
+    """
+    return max(PATIENCE, 2 * model.label.delay)
+
+
 def micros(moment: datetime) -> int:
     """An aware time in microseconds since 1970."""
     return (moment - _EPOCH) // timedelta(microseconds=1)
@@ -128,7 +134,7 @@ def arrivals(session: Session, name: str, bounds: tuple[datetime, datetime],
     """The predictions of model `name` with a time in `bounds`, joined to the outcomes that the newest snapshot has.
 
     An outcome counts as known `label.delay` after `label.known_at` (or after the row's own time where that is not
-    declared); a row whose outcome is null two days after its own time will never get one. Outcomes that came by
+    declared); a row whose outcome is null for longer than `patience` will never get one. Outcomes that came by
     themselves (`log label`) count before those of the label's dataset, from the moment they became known. Requests that
     failed are no predictions. `scored` stands in for the prediction log (another version's scores of the same rows);
     `beside` are columns of the label's dataset to have in `rows` as texts. NotFound where nothing was predicted yet.
@@ -233,7 +239,7 @@ def _answers(model: Model, rows: Mapping[str, Any], day: npt.NDArray[np.str_]) -
 
 
 LABELS = {Task.BINARY: np.int8, Task.MULTICLASS: np.str_, Task.REGRESSION: np.float64}
-PATIENCE = timedelta(days=2)  # a row without an outcome for that long will not get one
+PATIENCE = timedelta(days=2)  # a row without an outcome is waited for at least so long
 NEVER = np.iinfo(np.int64).max
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 

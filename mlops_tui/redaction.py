@@ -8,6 +8,7 @@ from typing import Any
 
 PERSONAL = ("personal", "pii", "sensitive")
 SECRET = ("confidential", "restricted")
+FREE = ("text", "free text", "free-text")  # what people wrote: it stays, less what looks like a person's address
 _EMAIL = re.compile(r"[\w.+%-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63}){1,8}")
 _DIGITS = re.compile(r"(?<![\w.])\+?\(?\d(?:[ ()./-]{0,2}\d){6,18}(?![\w])")
 HASHED = re.compile("h:[0-9a-f]{32}")  # what is hashed already stays as it is
@@ -50,16 +51,22 @@ def _number(found: re.Match[str]) -> str:
 _PLAIN = re.compile(r"\d+\.\d+$|\d{4}-\d\d-\d\d(\D|$)|\d{1,2}[./]\d{1,2}[./]\d{4}$")  # a measurement, a date
 
 
+def kept_of(value: Any, data_class: str, key: bytes) -> Any:
+    """What may be kept of a value of that data class: a hash, nothing, a text without addresses and numbers, or all."""
+    said = data_class.lower()
+    if value is None or said in SECRET:
+        return None
+    if said in PERSONAL:
+        return value if isinstance(value, str) and HASHED.fullmatch(value) else keyed(value, key)
+    return masked(value) if said in FREE and isinstance(value, str) else value
+
+
 def redacted(row: Mapping[str, Any], classes: Mapping[str, str], key: bytes) -> dict[str, Any]:
     """The row as it may be kept: fields of a personal class hashed with `key`, of a secret one left out, and what looks
     like a person's address or number in any text taken out. `classes` is the classification by column."""
     kept: dict[str, Any] = {}
     for name, value in row.items():
-        data_class = classes.get(name, "").lower()
-        if data_class in SECRET or value is None:
-            continue
-        if data_class in PERSONAL:
-            kept[name] = value if isinstance(value, str) and HASHED.fullmatch(value) else keyed(value, key)
-        else:
-            kept[name] = masked(value) if isinstance(value, str) else value
+        seen = kept_of(value, classes.get(name, ""), key)
+        if seen is not None:
+            kept[name] = masked(seen) if isinstance(seen, str) and not HASHED.fullmatch(seen) else seen
     return kept

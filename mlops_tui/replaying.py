@@ -207,13 +207,14 @@ STANDS = {Verdict.MET: "pass", Verdict.NOT_MET: "fail"}
 
 
 def _calibration(finding: Finding, monitor: Monitor) -> Judged:
-    """All of an interval beyond the limit fails, a value within it passes, else nobody knows."""
+    """As `standing` does: beyond the limit and surely not 0 fails, within it passes, else nobody knows."""
     stands = []
     for name, limit in monitor.limits.items():
         value = finding.detail["measures"].get(name)
         low, high = finding.detail.get("bounds", {}).get(name, (None, None))
-        far = low is not None and high is not None and (low > limit or high < -limit)
-        stands.append("fail" if far else "unknown" if value is None or abs(value) > limit else "pass")
+        off = low is not None and high is not None and (low > 0 or high < 0)
+        beyond = value is not None and abs(value) > limit
+        stands.append("unknown" if value is None or (beyond and not off) else "fail" if beyond else "pass")
     return _worst(stands, finding), next(iter(monitor.limits.values()), None)
 
 

@@ -4,12 +4,15 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 
 import yaml
+
+from store.refusal import Unreadable
 
 IN_USE = ("champion", "production", "prod", "live")  # aliases, and stages, by which teams name what serves
 OWNERS = ("owner", "team", "maintainer", "contact")
@@ -129,8 +132,23 @@ class Known:
         return (found.user if found else "") or (self.run.user if self.run else "")
 
 
+@contextmanager
+def _understood(source: Source) -> Iterator[None]:
+    """Documents of another shape than MLflow's are refused as such."""
+    try:
+        yield
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as problem:
+        raise Unreadable("What answers there gives documents that are not MLflow's.", where=source.shown,
+                         next="Check --mlflow.") from problem
+
+
 def registered(source: Source) -> list[Registered]:
-    """Every registered model by name."""
+    """Every registered model by name; Unreadable where the documents are not MLflow's."""
+    with _understood(source):
+        return _registered(source)
+
+
+def _registered(source: Source) -> list[Registered]:
     versions: dict[str, list[Document]] = {}
     for each in source.versions():
         versions.setdefault(str(each.get("name")), []).append(each)
@@ -147,7 +165,7 @@ def registered(source: Source) -> list[Registered]:
 
 def known(source: Source, models: Sequence[Registered]) -> list[Known]:
     """What is to be known of each, asked for several at once."""
-    with ThreadPoolExecutor(AT_ONCE) as pool:
+    with _understood(source), ThreadPoolExecutor(AT_ONCE) as pool:
         return list(pool.map(partial(_known, source), models))
 
 

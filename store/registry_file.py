@@ -70,10 +70,12 @@ class File:
             return place
         path = place / "MLmodel"
         try:
-            with path.open("rb") as stream:
-                return stream.read(LARGEST + 1)
-        except OSError:
-            return f"there is no file {path}"
+            if path.is_file():  # a pipe would be waited for
+                with path.open("rb") as stream:
+                    return stream.read(LARGEST + 1)
+        except (OSError, ValueError):  # ValueError: a name that no file can have
+            pass
+        return f"there is no file {path}"
 
     def folder(self, version: Version) -> Path | str:
         """Where a version's files lie; in words where that is another machine, or a server's to say."""

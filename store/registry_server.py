@@ -2,6 +2,7 @@
 
 import base64
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator, Mapping
@@ -40,10 +41,15 @@ class Login:
         return "Login(...)"
 
     @property
+    def sendable(self) -> bool:
+        """Whether it can be sent: an error of the library would tell a token that has a line break in it."""
+        return not self.header or re.fullmatch(r"[ -~]+", self.header) is not None
+
+    @property
     def header(self) -> str:
         if self.user:
             return f"Basic {base64.b64encode(f'{self.user}:{self.password}'.encode()).decode()}"
-        return f"Bearer {self.token}" if self.token else ""
+        return f"Bearer {self.token.strip()}" if self.token.strip() else ""
 
 
 class _Stays(HTTPRedirectHandler):
@@ -111,6 +117,9 @@ class Server:
         return document
 
     def _get(self, path: str, asked: Mapping[str, str], most: int) -> bytes:
+        if not self._login.sendable:
+            raise Refusal("What MLFLOW_TRACKING_TOKEN holds is no token.", where=self.url,
+                          next="It is one word of plain letters and signs.")
         headers = {"Authorization": self._login.header} if self._login.header else {}
         request = Request(f"{self.url}{path}?{urlencode(asked)}", headers=headers)  # noqa: S310 http or https: whoever made it has looked
         patience = min(self._patience, self._until - time.monotonic())

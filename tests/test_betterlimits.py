@@ -58,6 +58,18 @@ def test_what_lies_below_fails_where_more_is_better():
     assert 0.63 <= found.limit <= 0.72, "the bound decides, not the value"
 
 
+def test_of_calibration_the_value_decides_and_not_the_bound():
+    def ece(value, **_):
+        return Finding(subject="m", check="calibration", title="x", value=value, low=value - 0.03, limit=0.05,
+                       status="fail" if value > 0.05 else "pass", detail={"measures": {"ece": value}})
+
+    alerts, findings = lived([(0.20, True), (0.10, False), (0.21, True), (0.11, False), (0.22, True)], ece, calm=0.03)
+    found = better(AlertPolicy(), {"ece": 0.05}, alerts, findings)
+    assert isinstance(found, Better)
+    assert (found.dropped, found.would_fire) == (2, 3)
+    assert 0.11 <= found.limit < 0.20, "a limit of 0.09 would keep the noise: its bound lies below, its value beyond"
+
+
 def test_k_of_n_is_judged_by_the_rule_itself():
     alerts, findings = lived([(0.5, True), (0.15, False), (0.4, True), (0.2, False), (0.45, True)])
     never = better(AlertPolicy(after=OutOf(2, 2)), {"ks": 0.1}, alerts, findings)

@@ -156,3 +156,18 @@ def test_the_models_key_joins_as_well_as_an_id(lived: Callable[..., Any], projec
     after = matured(session, "trip-delay", window(clock(), timedelta(days=7)))
     assert after.n - before.n == waits.size
     assert int(after.label.sum() - before.label.sum()) == waits.size
+
+
+@pytest.mark.parametrize(("delay", "waits"), [("0h", 0), ("12h", 0), ("30d", 39)])
+def test_outcomes_that_are_declared_to_come_weeks_later_are_waited_for(
+        opened: Callable[[], Session], project: Path, tmp_path: Path, clock: ReplayClock, delay: str,
+        waits: int) -> None:
+    model = project / "models/flights-delay.yaml"
+    model.write_text(model.read_text().replace("delay: 12h", f"delay: {delay}"))
+    session = opened()
+    predictions(tmp_path, session)
+    outcome = write(tmp_path / "l.jsonl", [{"request_id": "r1", "outcome": 1}])
+    done(session, "log", "label", "flights-delay", outcome)
+    clock.advance(START + timedelta(days=10))
+    found = matured(opened(), "flights-delay", window(START, timedelta(days=3)))
+    assert (found.total, found.n, found.waiting, found.never) == (39, 1, waits - bool(waits), 38 if not waits else 0)

@@ -54,6 +54,18 @@ def test_findings_judged_by_another_limit_stand_as_a_replay_under_it_does(
     assert [look.status for look in looks] != [fact.status for _, fact in replays.found[name]]
 
 
+@pytest.mark.parametrize(("value", "low", "high", "status"), [
+    (0.09, 0.01, 0.14, "fail"), (0.09, 0.0, 0.14, "unknown"), (0.04, 0.01, 0.07, "pass"), (-0.09, -0.2, -0.01, "fail"),
+    (0.09, None, None, "unknown"), (None, None, None, "unknown")])
+def test_calibration_is_judged_anew_as_it_is_judged(value: float | None, low: float | None, high: float | None,
+                                                    status: str) -> None:
+    """Beyond the limit and surely not 0: the interval need not lie beyond the limit as a whole."""
+    monitor = Monitor(check="calibration", subject="m", limits={"in_the_large": 0.05})
+    fact = Finding(check="calibration", subject="m", status="fail", title="x",
+                   detail={"measures": {"in_the_large": value}, "bounds": {"in_the_large": [low, high]}})
+    assert judged_by(fact, monitor).status == status
+
+
 def test_alarms_are_those_that_the_timetable_fired(replays: Replays) -> None:
     policy = replays.session.declared().monitors["trip-drift"].alert
     looks = [Look(at, fact, fact.title) for at, fact in replays.found["trip-drift"]]

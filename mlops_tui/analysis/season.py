@@ -18,6 +18,7 @@ SEEN = WEEK - 24  # hours whose expectation can be held against what came, befor
 HELD = 10.0      # requests of a day by which the level of sparse traffic is held to its usual one
 FARTHEST = 2.0   # the level moves by so much at most: a dead endpoint is never the new normal
 CAP = 5.0        # standard deviations after which a residual counts no further
+SKEWED = 2.0     # of α², added: what the cap and eight weeks leave out of a tail, the more the longer it is
 TO_SIGMA = 1.4826  # times the median absolute deviation
 SERIES = 25      # looked at together: their arrays stay small
 HOUR = timedelta(hours=1)
@@ -222,7 +223,7 @@ def _dispersion(came: Floats, mean: Floats, error: Floats, whole: npt.NDArray[np
         for _ in range(4):
             capped = off if np.isinf(found).all() else np.minimum(off, CAP**2 * (v + found * square))
             found = np.maximum((capped - v).sum(axis=0) / total, 0.0)
-        alpha[start:end] = np.where(enough, found, np.nan)
+        alpha[start:end] = np.where(enough, found * (1 + SKEWED * found), np.nan)
     return alpha
 
 

@@ -60,6 +60,7 @@ def demo(session: Session, folder: Path, days: int | None, headless: bool) -> Vi
     cast.tell("Replay live traffic", f"{len(live)} days to {last}, labels late as they were", since=at)
     features_online(cast)
     stage(cast, "Look for volatile features", "ana", "stability", "show", MODEL, "--window", "8w", "--preview")
+    stage(cast, "Back-test the rule that wakes people", "ana", "backtest", "flights-performance")
     return story(cast, target, perf_counter() - began)
 
 

@@ -310,6 +310,12 @@ def opened(session: Session, contract: Contract, where: Path, paths: Sequence[Pa
     """The files, held ready against a contract that is declared in the file `where`."""
     files = [file for number, path in enumerate(paths)
              for file in [open_file(cursor, path, f"#file {number}")] if file.columns]
+    return held(session, contract, where, files, cursor)
+
+
+def held(session: Session, contract: Contract, where: Path, files: Sequence[Opened],
+         cursor: duckdb.DuckDBPyConnection) -> Batch:
+    """Opened files, held ready against a contract that is declared in the file `where`."""
     project, place, references = session.project, placed(where), References(session)
     zone = str(project.zone) if project else ""
     rules = partial(compiled, contract, zone=zone, place=place, known=references.columns if project else None,
@@ -318,7 +324,7 @@ def opened(session: Session, contract: Contract, where: Path, paths: Sequence[Pa
         rules(file.columns, file=f"'{file.path.name}'")
     columns: Mapping[str, str] = files[0].columns if files else stated(contract)
     if any(file.columns != columns for file in files):
-        with reading(paths):
+        with reading([file.path for file in files]):
             together = columns_of(cursor, _source(files))
         columns = {name: kind for name, kind in together.items() if quote(name) != AT}
     named = f"'{files[0].path.name}'" if files else "The file"

@@ -110,7 +110,7 @@ def _document(text: str) -> dict[str, Any]:
     except RecursionError as problem:
         raise Malformed("it is no JSON: it is nested too deep") from problem
     if not isinstance(found, dict):
-        raise Malformed(f"it is no JSON object, but {text.strip()[:40]}")
+        raise Malformed("it is no JSON object")
     return found
 
 

@@ -14,6 +14,7 @@ import duckdb
 
 from mlops_tui.data._logshapes import DATABRICKS, PLAIN, Reader, Row, recognised
 from mlops_tui.errors import BadInput, Unreadable
+from mlops_tui.logguard import Guard
 from mlops_tui.payloadshapes import MOST_FEATURES, Malformed, document
 from store.files import AGAIN, LONGEST, Opened, csv_header, form_of, open_file
 from store.quoting import quote
@@ -32,19 +33,23 @@ class Read:
     rows: int
 
 
-def read_log(cursor: duckdb.DuckDBPyConnection, path: Path, reader: Reader, folder: Path, table: str) -> Read:
-    """The file's predictions. Unreadable where it is no file of rows at all, or ends in the middle."""
+def read_log(cursor: duckdb.DuckDBPyConnection, path: Path, reader: Reader, folder: Path, table: str,
+             guard: Guard) -> Read:
+    """The file's predictions; what is written of them into the folder is as the guard lets it be.
+
+    Unreadable where it is no file of rows at all, or ends in the middle.
+    """
     form = form_of(path)
     if form == "json":
-        return _rewritten(cursor, path, reader, folder, table, *_documents(path, reader))
+        return _rewritten(cursor, path, (reader, guard), folder, table, *_documents(path, reader))
     try:
         opened = open_file(cursor, path, table)
     except Unreadable:
         if form != "csv":
             raise
-        return _rewritten(cursor, path, reader, folder, table, PLAIN, _careful(path, reader))
+        return _rewritten(cursor, path, (reader, guard), folder, table, PLAIN, _careful(path, reader))
     if recognised(opened.columns) == DATABRICKS:
-        return _rewritten(cursor, path, reader, folder, table, DATABRICKS, _of_table(cursor, opened))
+        return _rewritten(cursor, path, (reader, guard), folder, table, DATABRICKS, _of_table(cursor, opened))
     kinds = {name: "VARCHAR" if _nested(kind) else kind for name, kind in opened.columns.items()}
     return Read(path, PLAIN, _numbered(opened), kinds, opened.rows)
 
@@ -69,14 +74,15 @@ def _of_table(cursor: duckdb.DuckDBPyConnection, opened: Opened) -> Iterator[tup
             yield line, {name: value for name, value in zip(names, row, strict=True) if value is not None}
 
 
-def _rewritten(cursor: duckdb.DuckDBPyConnection, path: Path, reader: Reader, folder: Path, table: str, shape: str,
-               documents: Iterable[tuple[int, Any]]) -> Read:
+def _rewritten(cursor: duckdb.DuckDBPyConnection, path: Path, by: tuple[Reader, Guard], folder: Path, table: str,
+               shape: str, documents: Iterable[tuple[int, Any]]) -> Read:
     """The rows, one flat object a line, in a file that DuckDB reads."""
+    reader, guard = by
     staged, spelled, written = folder / f"{table.strip('#').replace(' ', '-')}.ndjson", dict[str, str](), 0
     with staged.open("wb") as stream:
         for row in reader.rows(shape, documents):
             try:
-                text = json.dumps(_spelled(row, spelled), ensure_ascii=False).encode()
+                text = json.dumps(guard.row(_spelled(row, spelled)), ensure_ascii=False).encode()
             except Malformed as problem:
                 reader.put_aside(int(row["#line"]), str(problem), row)
                 continue

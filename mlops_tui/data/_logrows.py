@@ -1,16 +1,14 @@
 """Rows of a file of predictions as the log holds them: which column is what, and what makes a row none."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import duckdb
-import pyarrow as pa
 
 from mlops_tui.datasetkeys import ROLES_OF_LOG
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.kinds import Model
 from mlops_tui.predictionlog import CALLED, ID, LABEL, OWN
-from mlops_tui.redaction import PERSONAL, SECRET, keyed
 from store.quoting import literal, quote
 
 NAMES: Mapping[str, tuple[str, ...]] = {  # by role: what servers and people call it
@@ -70,7 +68,8 @@ def mapped(columns: Sequence[str], model: Model, given: Mapping[str, str], decla
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the rows become: the model, its keys, the zone of times without one, known types, and the newest time."""
+    """What the rows become: the model, its keys, the zone of times without one, known types, the newest time,
+    and the columns whose values are hidden."""
 
     model: Model
     keys: tuple[str, ...]
@@ -78,6 +77,7 @@ class Wanted:
     types: Mapping[str, str]
     newest: str
     version: str = ""
+    hidden: Container[str] = ()
 
 
 def normalised(cursor: duckdb.DuckDBPyConnection, relation: str, columns: Mapping[str, str], roles: Mapped,
@@ -151,6 +151,8 @@ class _Columns:
     def kind(self, name: str) -> str:
         """The type that a feature has, or had before; what came as text and holds only numbers is a number."""
         kind = self.wanted.types.get(name) or self.types[name]
+        if name in self.wanted.hidden:
+            return "VARCHAR"
         if name in self.wanted.types or kind != "VARCHAR":
             return _wider(kind, self.types[name]) if name in self.wanted.types else kind
         asked = quote(name)
@@ -202,10 +204,9 @@ class _Columns:
         if task == "binary":
             yield f"NOT ({self.score}) BETWEEN 0 AND 1", _says("its answer is", self.raw("output"),
                                                                "which is no probability")
-        for name in self.mapped.features:
-            if self.kinds[name] != self.types[name]:
-                yield (f"{self.cast(name)} IS NULL AND {self.bare(name)} IS NOT NULL",
-                       _says(f"its {name} is", quote(name), f"which is no {self.kinds[name].lower()}"))
+        for name in (each for each in self.mapped.features if self.kinds[each] != self.types[each]):
+            yield (f"{self.cast(name)} IS NULL AND {self.bare(name)} IS NOT NULL",
+                   _says(f"its {name} is", quote(name), f"which is no {self.kinds[name].lower()}"))
 
 
 def _says(before: str, value: str, after: str) -> str:
@@ -265,22 +266,3 @@ def outcome_of(model: Model, column: str) -> str:
         return text
     return (f"CASE WHEN lower({text}) IN ('true', 't', 'yes', 'y', '1', '1.0') THEN true "
             f"WHEN lower({text}) IN ('false', 'f', 'no', 'n', '0', '0.0') THEN false END")
-
-
-def hide(cursor: duckdb.DuckDBPyConnection, classes: Mapping[str, str], key: bytes) -> None:
-    """Change TABLE: columns of a personal class are hashed with `key`, those of a secret class have nothing left."""
-    there = {str(name) for name, *_ in cursor.execute(f"SELECT * FROM {TABLE} LIMIT 0").description or ()}
-    for name, data_class in classes.items():
-        if name not in there or data_class not in (*PERSONAL, *SECRET):
-            continue
-        column, text = quote(name), f"CAST({quote(name)} AS VARCHAR)"
-        if data_class in SECRET:
-            cursor.execute(f"CREATE OR REPLACE TEMP TABLE {TABLE} AS SELECT * REPLACE (CAST(NULL AS VARCHAR) AS "
-                           f"{column}) FROM {TABLE}")
-            continue
-        clear = [str(value) for value, in cursor.execute(f"SELECT DISTINCT {text} FROM {TABLE} WHERE {column} IS NOT "
-                                                         "NULL").fetchall()]
-        cursor.register("hashes", pa.table({"clear": pa.array(clear, pa.string()), "hash": pa.array(
-            [keyed(each, key) for each in clear], pa.string())}))
-        cursor.execute(f"CREATE OR REPLACE TEMP TABLE {TABLE} AS SELECT t.* REPLACE (h.hash AS {column}) "
-                       f"FROM {TABLE} t LEFT JOIN hashes h ON h.clear = {text}")

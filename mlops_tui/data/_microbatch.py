@@ -9,21 +9,22 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mlops_tui import folds
 from mlops_tui.data import _streamed
-from mlops_tui.data._batch import Batch, Judged, opened
-from mlops_tui.data._events import Dead, Read, Record, read_events, text_of
+from mlops_tui.data._batch import Batch, Judged, held
+from mlops_tui.data._events import Dead, Read, Record, called_otherwise, read_events, text_of
 from mlops_tui.data._streamed import Fed
 from mlops_tui.data._tiers import Merged, merged
 from mlops_tui.data._verdict import finding, verdict
 from mlops_tui.errors import Conflict
+from mlops_tui.logguard import guard_of
 from mlops_tui.rowrules import AT
 from mlops_tui.session import Session
 from mlops_tui.view import Status
 from mlops_tui.watching import monitor_of
 from store.facts import Fact, Finding, Snapshot, Streamed
+from store.files import Opened
 from store.lake import FileRef, Manifest, columns_of, partition_text
 from store.quoting import literal, quote
 from store.streams import Event
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 DEAD = pa.schema([("position", pa.string()), ("id", pa.string()), ("reason", pa.string()), ("event", pa.string()),
                   ("arrived", pa.timestamp("us", tz="UTC")), ("_day", pa.string())])
 TRIES = 50  # so often may others have been first
-ONCE = "#already there"
+EVENTS = quote("#events")
 
 
 class Overtaken(Exception):
@@ -95,18 +96,18 @@ class _Attempt:
     parts: list[Part] = field(default_factory=list)
 
     def made(self) -> Streamed:
+        self.guard = guard_of(self.session, self.fed.name, known=(self.fed.id,))
         self.lake, self.cursor = self.session.data(), self.session.data().connect()
         self.head: int = self.session.ledger.head_seq()
         self.batches = _streamed.read_so_far(self.session, self.fed.name)
         self.bases = {suffix: self.session.current(self.fed.name + suffix) for suffix in ("", ".quarantine", ".dead")}
         self.arrived = {event.position: event.arrived or self.session.now() for event in self.events}
         read = self._unseen(read_events(self.events, self.fed.contract, self.fed.id))
-        with self.lake.staging() as folder:
-            batch = self._opened(folder, read.records)
-            kept = self._sorted(batch, read)
-            if len(kept.records) < len(read.records):
-                batch = self._opened(folder, kept.records)
-            return self._landed(batch, kept)
+        batch = self._opened(read.records)
+        kept = self._sorted(batch, read)
+        if len(kept.records) < len(read.records):
+            batch = self._opened(kept.records)
+        return self._landed(batch, kept)
 
     # -- which events are new -----------------------------------------------------------------------------------
 
@@ -145,7 +146,7 @@ class _Attempt:
         """The partition of the quarantine for what arrived on one day."""
         return f"{self.fed.stream.stream} {day:%Y-%m-%d}"
 
-    def _opened(self, folder: Path, records: Sequence[Record]) -> Batch:
+    def _opened(self, records: Sequence[Record]) -> Batch:
         """The records as rows, all values as texts, held ready against the contract."""
         names = [item.name for item in self.fed.contract.properties]
         columns = {name: pa.array([record.values.get(name) for record in records], pa.string()) for name in names}
@@ -153,9 +154,12 @@ class _Attempt:
         days = [self.arrived[record.event.position].date() for record in records]
         bins = {day: self._bin(day) for day in set(days)}
         columns["_bin"] = pa.array([bins[day] for day in days], pa.string())
-        path = folder / f"{self.fed.stream.stream.replace('/', '_')} {len(list(folder.iterdir()))}.parquet"
-        pq.write_table(pa.table(columns), path)
-        return opened(self.session, self.fed.contract, self.fed.where, [path], self.cursor)
+        self.cursor.register("events as they came", pa.table(columns))
+        self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE {EVENTS} AS SELECT * FROM \"events as they came\"")
+        self.cursor.unregister("events as they came")
+        file = Opened(Path(self.fed.stream.stream.replace("/", "_")), "stream", EVENTS, "rowid",
+                      dict.fromkeys(columns, "VARCHAR"), len(records))
+        return held(self.session, self.fed.contract, self.fed.where, [file], self.cursor)
 
     def _sorted(self, batch: Batch, read: Read) -> Sorted:
         """What is neither in the lake already nor too late, and the newest event time."""
@@ -225,11 +229,11 @@ class _Attempt:
         ids, places = tuple(each.id for each in kept.records), tuple(self.arrived)
         good = bad = None
         if judged.good_rows:
-            good = self.lake.write(self.fed.name, batch.good(judged), sort=batch.rules.sort,
-                                   partition_by=batch.rules.partition, connection=self.cursor)
+            good = self.lake.write(self.fed.name, self.guard.query(self.cursor, batch.good(judged)),
+                                   sort=batch.rules.sort, partition_by=batch.rules.partition, connection=self.cursor)
         if judged.bad_rows:
             query = (f"SELECT * EXCLUDE (_bin), {literal(self.fed.stream.stream)} AS _file, _bin AS _batch FROM "
-                     f"({batch.quarantine(judged)})")
+                     f"({self.guard.query(self.cursor, batch.quarantine(judged))})")
             bad = self.lake.write(f"{self.fed.name}.quarantine", query, partition_by=("_batch",),
                                   connection=self.cursor)
         late = tuple(each.id for each in kept.dead if each.id)
@@ -247,8 +251,9 @@ class _Attempt:
         if not letters:
             return None
         times = [self.arrived[each.position] for each in letters]
+        kept = self.guard.calling(called_otherwise(self.fed.contract)).text
         table = pa.table({"position": [each.position for each in letters], "id": [each.id or None for each in letters],
-                          "reason": [each.reason for each in letters], "event": [each.text for each in letters],
+                          "reason": [each.reason for each in letters], "event": [kept(each.text) for each in letters],
                           "arrived": times, "_day": [f"{each:%Y-%m-%d}" for each in times]}, schema=DEAD)
         self.cursor.register("dead letters", table)
         return self.lake.write(f"{self.fed.name}.dead", 'SELECT * FROM "dead letters"', sort=("position",),

@@ -14,6 +14,7 @@ from mlops_tui.data._landing import Landed, land
 from mlops_tui.data._regrouped import Regrouped, regrouped
 from mlops_tui.data._verdict import advice, evolution, finding, rules_table, summary, verdict
 from mlops_tui.data._whole import kept_whole
+from mlops_tui.logguard import guard_of
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View
 from mlops_tui.watching import monitor_of
@@ -74,14 +75,15 @@ def _written(session: Session, name: str, batch: Batch, judged: Judged, source: 
              ordered: Sequence[str]) -> list[Manifest]:
     """Both halves as files of the lake. A source that brings bad rows has a partition of its own in the quarantine."""
     lake, rules, made = session.data(), batch.rules, []
+    guard, cursor = guard_of(session, name, known=rules.partition), batch.cursor
     if judged.good_rows:
-        whole = kept_whole(lake, name, batch, judged, digests, sorted_by=ordered)
-        made.append(whole or lake.write(name, batch.good(judged), sort=rules.sort, partition_by=rules.partition,
-                                        connection=batch.cursor))
+        whole = kept_whole(lake, name, batch, judged, digests, sorted_by=ordered) if not guard else None
+        made.append(whole or lake.write(name, guard.query(cursor, batch.good(judged)), sort=rules.sort,
+                                        partition_by=rules.partition, connection=cursor))
     if judged.bad_rows:
         more = (f"{batch.name_of_file()} AS _file", f"{literal(batch_of(source))} AS {KEY}")
-        made.append(lake.write(quarantine_of(name), batch.quarantine(judged, more=more), partition_by=(KEY,),
-                               connection=batch.cursor))
+        made.append(lake.write(quarantine_of(name), guard.query(cursor, batch.quarantine(judged, more=more)),
+                               sort=("_file", "_row") if guard else (), partition_by=(KEY,), connection=cursor))
     return made
 
 

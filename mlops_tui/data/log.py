@@ -18,28 +18,28 @@ from mlops_tui.data._logread import Read, read_log
 from mlops_tui.data._logrows import (
     FILE,
     LINE,
+    NAMES,
     TABLE,
     WHY,
     Mapped,
     Wanted,
-    hide,
     mapped,
     moment_of,
     name_rows,
     normalised,
     outcome_of,
 )
-from mlops_tui.data._logshapes import Reader
+from mlops_tui.data._logshapes import MARK, Reader
 from mlops_tui.datasetkeys import ROLES_OF_LOG, LogColumns
 from mlops_tui.errors import BadInput, NotFound
 from mlops_tui.kinds import Model
+from mlops_tui.logguard import Guard, guard_of
 from mlops_tui.predictionlog import (
     CALLED,
     ID,
     LABEL,
     classes_of,
     columns_declared,
-    key_of_people,
     keys_of,
     labels_of,
     log_of,
@@ -89,15 +89,16 @@ def add(session: Session, model: str, files: tuple[Path, ...], maps: tuple[str, 
     name = session.declared().subject(model, "model").name
     declared, columns = session.declared().model(name), columns_declared(session, name)
     given = _roles(maps)
+    guard = guard_of(session, named(name))
     sources = ", ".join(f"{path.name} {sha256_of(path)[:16]}" for path in files if form_of(path))
     cursor = session.data().connect()
     reader = Reader(declared, columns.features or declared.columns, given.get("output") or columns.output)
     with session.data().staging() as folder:
-        reads = _read(cursor, files, reader, folder)
+        reads = _read(cursor, files, reader, folder, guard.calling(_callers(given, columns)))
         how, landed, labelled, refused = Mapped({}, ()), Landed(0, 0, 0, 0, 0, None), None, SET_ASIDE.empty_table()
         if any(each.relation for each in reads):
             keys = keys_of(session, name)
-            how, by = _normalised(session, cursor, name, reads, given, columns, keys, version)
+            how, by = _normalised(session, cursor, name, reads, given, columns, keys, version, guard)
             refused = _refused(cursor, files)
             outcomes = _outcomes(session, declared, how, by)
             labelled = add_labels(session, name, by, cursor, outcomes, sources) if outcomes else None
@@ -107,11 +108,12 @@ def add(session: Session, model: str, files: tuple[Path, ...], maps: tuple[str, 
     return _added(name, declared.split.time, reads, how, landed, bad, labelled)
 
 
-def _read(cursor: duckdb.DuckDBPyConnection, files: Sequence[Path], reader: Reader, folder: Path) -> list[Read]:
+def _read(cursor: duckdb.DuckDBPyConnection, files: Sequence[Path], reader: Reader, folder: Path,
+          guard: Guard) -> list[Read]:
     """The files, which have one shape; BadInput where they differ."""
     reads = []
     for reader.file, path in enumerate(files):
-        reads.append(read_log(cursor, path, reader, folder, f"#file {reader.file}"))
+        reads.append(read_log(cursor, path, reader, folder, f"#file {reader.file}", guard))
     reader.finish()
     shapes = {each.shape: each.path.name for each in reads if each.relation}
     if len(shapes) > 1:
@@ -122,7 +124,7 @@ def _read(cursor: duckdb.DuckDBPyConnection, files: Sequence[Path], reader: Read
 
 def _normalised(session: Session, cursor: duckdb.DuckDBPyConnection, name: str, reads: Sequence[Read],
                 given: Mapping[str, str], columns: LogColumns, keys: tuple[str, ...],
-                version: str) -> tuple[Mapped, tuple[str, ...]]:
+                version: str, guard: Guard) -> tuple[Mapped, tuple[str, ...]]:
     """Make the table of rows as the log holds them; how their columns were read, and by which a row is known."""
     declared = session.declared().model(name)
     parts = [f"SELECT *, {place} AS {FILE} FROM {each.relation}" for place, each in enumerate(reads) if each.relation]
@@ -138,15 +140,21 @@ def _normalised(session: Session, cursor: duckdb.DuckDBPyConnection, name: str, 
         raise BadInput("No column says what was answered.", where=reads[0].path.name,
                        next=f"Say --map output=COLUMN; there are {', '.join(_own(kinds))[:200]}.")
     wanted = Wanted(declared, keys, str(session.declared().zone), _types(session, name, declared, keys),
-                    pointintime.moment(session.now() + AHEAD), version)
+                    pointintime.moment(session.now() + AHEAD), version,
+                    [each for each in how.features if guard.hides(each)])
     normalised(cursor, relation, kinds, how, wanted)
     known = bool(keys) and set(keys) <= {*how.features, declared.split.time}
-    classes = {each: classes_of(session, name).get(each, "").lower() for each in (*how.features, "caller")
-               if each not in keys}
-    hide(cursor, classes, key_of_people(session) if set(classes.values()) & set(PERSONAL) else b"")
+    cursor.execute(f"CREATE OR REPLACE TEMP TABLE {TABLE} AS {guard.query(cursor, f'SELECT * FROM {TABLE}')}")
     if "id" not in how.roles and not known:
         name_rows(cursor)
     return how, keys if known and "id" not in how.roles else (ID,)
+
+
+def _callers(given: Mapping[str, str], columns: LogColumns) -> dict[str, str]:
+    """What a file may call the columns of the log that are no features, by those names."""
+    called = {name: CALLED[role] for role in ("caller", "endpoint") for name in (*NAMES[role], f"{MARK}{role}")}
+    return called | {name: CALLED[role] for said in (columns.columns, given) for role, name in said.items()
+                     if role in CALLED}
 
 
 def _own(columns: Iterable[str]) -> list[str]:

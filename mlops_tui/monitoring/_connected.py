@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mlops_tui.errors import BadInput, NotFound, nearest
+from mlops_tui.capability import LOCAL_SOURCES
+from mlops_tui.errors import BadInput, Denied, NotFound, nearest
 from mlops_tui.monitoring._firstlook import Labels, Look, labels_of, looked, parted
 from mlops_tui.monitoring._guessed import Columns, guessed
 from mlops_tui.monitoring._readiness import Ready, Seen, readiness
@@ -61,7 +62,11 @@ def source(uri: str, environment: Mapping[str, str]) -> Source:
 
 
 def find(session: Session, asked: Asked) -> Found:
-    """Read everything; nothing is written anywhere."""
+    """Read everything; nothing is written anywhere. Denied to who is not at this machine: what is asked is asked from
+    here, with the login of whoever keeps it going."""
+    if session.actor.source not in (*LOCAL_SOURCES, "dashboard"):
+        raise Denied(f"Another server cannot be asked from {session.actor.source}.", where="--mlflow",
+                     next="Run mlops-tui connect in a terminal.")
     place = source(asked.mlflow, os.environ)
     session.progress(0, 3, "asking MLflow which models there are")
     models = registered(place)

@@ -2,8 +2,11 @@
 
 from collections.abc import Iterator
 
+from mlops_tui.analysis.interval import wilson
 from mlops_tui.monitoring._waiting import Outlook
 from mlops_tui.view import Cell, Column, Part, Series, Table, Text, finite
+
+LEVEL = 0.95
 
 
 def estimates(expects: Outlook) -> Iterator[Part]:
@@ -20,7 +23,12 @@ def estimates(expects: Outlook) -> Iterator[Part]:
         for each in expects.rows]
     yield Table.of("estimates", rows, "metric", *(Column(name, digits=3) for name in ("expected", "low", "high")),
                    Column("past_error", "past error", digits=3), Column("held", "held before", share=True), "windows",
-                   title=f"Expected of {which} from scores alone")
+                   title=f"Expected of {which} from scores alone, between 95 % bounds")
+    short = [each for each in expects.rows if wilson(each.held, each.of).high < LEVEL]
+    if short:
+        worst = min(short, key=lambda each: each.held / each.of)
+        yield Text(f"The bounds of {', '.join(each.metric for each in short)} are too narrow: those of {worst.metric} "
+                   f"held what came in {worst.held} of {worst.of} past windows, not in 95 %.")
     off = [each for each in expects.rows if each.leans is not None]
     if off:
         worst = max(off, key=lambda each: abs(each.leans.low + each.leans.high) / each.spread if each.leans else 0.0)

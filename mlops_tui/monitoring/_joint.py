@@ -145,7 +145,7 @@ def _evidence(found: Together) -> str:
     if each.reason:
         return each.reason
     days = f"{each.days[0]} and {counted(each.days[1], 'day')} or blocks"
-    return f"p = {each.p_value:.3f} by permuted days; {days}, {each.terms} terms"
+    return f"p = {each.p_value:.3f} by the same days cut elsewhere; {days}, {each.terms} terms"
 
 
 def kept(found: Together) -> dict[str, Cell | list[dict[str, Any]]]:

@@ -3,8 +3,11 @@
 import http.client
 import json
 import os
+import re
+import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta, tzinfo
+from math import isfinite
 from typing import Any
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode
@@ -77,10 +80,13 @@ def _answer(query: Query, start: datetime, end: datetime) -> dict[str, list[tupl
     if query.token_env:
         if not (token := os.environ.get(query.token_env)):
             raise NotAnswered(f"The variable {query.token_env} is not set.", next="It holds the token of Prometheus.")
-        request.add_header("Authorization", f"Bearer {token}")
+        if not re.fullmatch(r"[!-~]+", token.strip()):  # else an error of the library would tell it
+            raise NotAnswered(f"What {query.token_env} holds is no token.", where=query.url,
+                              next="It is one word of plain letters and signs.")
+        request.add_header("Authorization", f"Bearer {token.strip()}")
     try:
         with build_opener(_Stay, ProxyHandler({})).open(request, timeout=query.timeout.total_seconds()) as answer:
-            text = answer.read(BYTES + 1)
+            text = _body(answer, query)
     except HTTPError as problem:
         said = _said(problem.read(1 << 16))
         problem.close()
@@ -93,11 +99,23 @@ def _answer(query: Query, start: datetime, end: datetime) -> dict[str, list[tupl
     return _read(text, query.url)
 
 
+def _body(answer: Any, query: Query) -> bytes:
+    """At most BYTES and one, for no longer than there is patience: a server may send one byte at a time."""
+    until, parts, size = time.monotonic() + query.timeout.total_seconds(), list[bytes](), 0
+    while size <= BYTES and (part := answer.read1(1 << 16)):
+        parts.append(part)
+        size += len(part)
+        if time.monotonic() > until:
+            raise NotAnswered(f"Prometheus had not answered after {query.timeout.total_seconds():g} s.",
+                              where=query.url, next="Ask for less, or declare a longer timeout.")
+    return b"".join(parts)
+
+
 def _said(text: bytes) -> str:
     """What an answer that is none says of itself."""
     try:
         found = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
     return f": {found['error']}" if isinstance(found, Mapping) and isinstance(found.get("error"), str) else ""
 
@@ -111,7 +129,9 @@ def _read(text: bytes, where: str) -> dict[str, list[tuple[float, float]]]:
             raise NotAnswered(f"The query gives a {document['data']['resultType']}, not a series.", where=where)
         found = {_label(each["metric"]): [(float(stamp), float(value)) for stamp, value in each["values"]]
                  for each in document["data"]["result"]}
-    except (ValueError, KeyError, TypeError, AttributeError) as problem:
+        if not all(isfinite(stamp) for points in found.values() for stamp, _ in points):
+            raise ValueError("a time that is none")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise NotAnswered("What answered is no Prometheus: its JSON is of another shape.", where=where) from problem
     if len(found) > SERIES:
         raise NotAnswered(f"The query gives {len(found):,} series; {SERIES} are looked at.", where=where,

@@ -14,6 +14,7 @@ from mlops_tui.scaffold import shipped
 from mlops_tui.view import Cell
 from store.registry import Known
 
+LONGEST = 100  # characters of a name
 ROOM = 0.02  # below what a metric was before, or above: less than that is not worth waking anybody
 _LOGICAL = {"integer": "integer", "float": "number", "decimal": "number", "boolean": "boolean", "date": "date",
             "naive": "timestamp", "zoned": "timestamp"}
@@ -26,7 +27,7 @@ def slug(text: str) -> str:
     >>> slug("Churn [EU] 2")
     'churn-eu-2'
     """
-    return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-_") or "model"
+    return re.sub(r"[^a-z0-9_]+", "-", text.lower())[:LONGEST].strip("-_") or "model"
 
 
 def proposed(found: Found, model: Known, folder: Path) -> dict[str, str]:
@@ -49,14 +50,15 @@ def proposed(found: Found, model: Known, folder: Path) -> dict[str, str]:
     return dict(sorted(files.items()))
 
 
-def _word(value: str) -> str:
-    """A text as YAML and JSON both read it."""
-    return json.dumps(value, ensure_ascii=False)
+def _word(value: Any) -> str:
+    """A value as YAML and JSON both read it: what YAML forbids, or folds as the end of a line, by its number."""
+    return re.sub("[\x7f-\xa0\u2028\u2029\ufeff\ufffe\uffff]", lambda found: f"\\u{ord(found[0]):04x}",
+                  json.dumps(value, ensure_ascii=False))
 
 
 def _said(text: str) -> str:
     """A text that stays within its comment."""
-    return " ".join(text.split())
+    return " ".join("".join(each if each.isprintable() else " " for each in text).split())
 
 
 def _team(text: str, model: Known) -> str:
@@ -100,7 +102,7 @@ def _log(found: Found, name: str) -> str:
         "# What the model answered. Filled by: mlops-tui log add MODEL FILE",
         *_head(f"{name}.predictions"), *(f"    {line}" for line in lines), "customProperties:",
         f"  - {{property: eventTime, value: {_word(_time(found))}}}", "  - {property: partitionBy, value: [day]}",
-        f"  - property: predictionLog  # what its server calls the columns\n    value: {json.dumps(roles)}", ""])
+        f"  - property: predictionLog  # what its server calls the columns\n    value: {_word(roles)}", ""])
 
 
 def _labels(found: Found, name: str) -> str:
@@ -123,7 +125,7 @@ def _model(found: Found, model: Known, name: str) -> str:
     return "\n".join([
         f"task: {_task(found)}{told}",
         f"label: {{dataset: {name}.labels, column: label, known_at: known_at}}",
-        f"columns: {json.dumps(_columns(found), ensure_ascii=False)}", f"split: {{time: {_word(_time(found))}}}",
+        f"columns: {_word(_columns(found))}", f"split: {{time: {_word(_time(found))}}}",
         "candidates: {}  # none yet: it is watched here, and trained where it was",
         *([f"owner: {_word(owner)}"] if owner else []), f"description: {_word(known)}", ""])
 
@@ -133,7 +135,7 @@ def _drift(found: Found, name: str) -> str:
     return "\n".join([
         "# Compares the last week with the same weekdays of the four weeks before.", "check: drift",
         f"subject: {name}.predictions", 'every: "0 6 * * *"', f"window: {_SPAN}",
-        f"columns: {json.dumps([*_columns(found), *score], ensure_ascii=False)}", "reference: {same_weekdays: 4}",
+        f"columns: {_word([*_columns(found), *score])}", "reference: {same_weekdays: 4}",
         "limits: {ks: 0.02, v: 0.05}", "alert: {after: 2 of 3, severity: medium, runbook: data-drift}", ""])
 
 

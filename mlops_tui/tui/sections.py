@@ -102,14 +102,18 @@ def _version(row: Row, width: int, zone: tzinfo) -> list[Text]:
 
 
 def _monitors(views: Sequence[View]) -> list[Row]:
-    return [{**row, "key": row["monitor"], "name": row["monitor"], "kind": row["check"]}
-            for row in views[0].table("monitors").rows]
+    """The monitors, then of each model that is watched what they are known to see."""
+    rows = views[0].table("monitors").rows
+    found: list[Row] = [{**row, "key": row["monitor"], "name": row["monitor"], "kind": row["check"]} for row in rows]
+    models = dict.fromkeys(str(row["subject"]) for row in rows if row["check"] in OF_MODELS)
+    return found + [{"key": f"coverage/{name}", "name": name, "kind": "coverage", "monitor": f"{name}: who sees what",
+                     "found": "which faults are known to be seen, by drills", "status": None} for name in models]
 
 
 def _monitor(row: Row, width: int, zone: tzinfo) -> list[Text]:
-    mark = glyph(row["status"])
-    when = _when(row.get("at"), zone)
-    return lines_of(mark, (str(row["monitor"]), Text(f"{row['status']}  {when}".rstrip(), style=mark[1])),
+    mark = glyph(row["status"]) if row["status"] else ("◆", "dim")
+    said = f"{row['status']}  {_when(row.get('at'), zone)}".rstrip() if row["status"] else ""
+    return lines_of(mark, (str(row["monitor"]), Text(said, style=mark[1])),
                     (str(row["found"]), f"↻ {_when(row['next'], zone)}" if row.get("next") else ""), width)
 
 
@@ -221,7 +225,8 @@ def _interval(row: Row, name: str) -> str:
     return f"{name} {number(value, shown)}" + (f" {low:.3f}–{high:.3f}" if known else "")
 
 
-FOUND = Side("Found", ("monitor", "show", "{name}"))
+FOUND, RULE = Side("Found", ("monitor", "show", "{name}")), Side("Rule", ("alert", "rules", "{name}"))
+OF_MODELS = ("drift", "performance", "calibration")  # checks whose subject is a model
 SECTIONS: Mapping[str, Section] = {section.id: section for section in (
     Section("pipelines", "Pipelines", "No pipeline is declared yet.\n\npipelines/NAME.yaml   declares one", _pipeline,
             (("pipeline", "status"),), _pipelines, sides={"pipeline": (
@@ -240,12 +245,16 @@ SECTIONS: Mapping[str, Section] = {section.id: section for section in (
                 Side("Work", ("footprint", "show", "{name}")))}),
     Section("monitoring", "Monitors", "Nothing is watched yet.\n\nmonitors/NAME.yaml   declares a monitor", _monitor,
             (("monitor", "list"),), _monitors, sides={
-                "drift": (FOUND, Side("Columns", ("drift", "{subject}", "--monitor", "{name}", "--preview"))),
-                "performance": (FOUND, Side("Days", ("performance", "{subject}", "--monitor", "{name}", "--preview"))),
+                "drift": (FOUND, Side("Columns", ("drift", "{subject}", "--monitor", "{name}", "--preview")), RULE),
+                "performance": (FOUND, Side("Days", ("performance", "{subject}", "--monitor", "{name}", "--preview")),
+                                Side("Labels", ("maturity", "{subject}")), RULE),
                 "calibration": (FOUND, Side("Reliability", ("calibration", "{subject}", "--monitor", "{name}",
-                                                            "--preview"))),
-                "health": (FOUND, Side("Calendar", ("health", "{subject}", "--preview"))),
-                "stability": (FOUND, Side("Periods", ("stability", "show", "{subject}", "--preview")))}),
+                                                            "--preview")), RULE),
+                "health": (FOUND, Side("Calendar", ("health", "{subject}", "--preview")), RULE),
+                "stability": (FOUND, Side("Periods", ("stability", "show", "{subject}", "--preview")), RULE),
+                "triggers": (FOUND, Side("Triggers", ("triggers", "{subject}", "--monitor", "{name}", "--preview"))),
+                **dict.fromkeys(("ingest", "validate", "payloads", "traffic"), (FOUND, RULE)),
+                "coverage": (Side("Coverage", ("drill", "{name}", "--coverage")),)}),
     Section("incidents", "Incidents and alerts", "● Nothing has ever gone wrong here.", _incident,
             (("incident", "list", "--all"), ("alert", "list", "--all")), _incidents),
     Section("data", "Data", "No dataset is declared yet.\n\ninit --from FILE   declares one from data", _datum,

@@ -30,6 +30,15 @@ def drawn(mean: np.ndarray, alpha: float, random: np.random.Generator) -> np.nda
     return random.poisson(mean * random.gamma(1 / alpha, alpha, mean.shape)).astype(float)
 
 
+def alike(mean: np.ndarray, alpha: float, rho: float, random: np.random.Generator) -> np.ndarray:
+    """Counts of the same variance, lognormal and not gamma beyond chance, each hour like the one before by `rho`."""
+    level = random.normal(size=mean.shape)
+    for hour in range(1, len(mean)):
+        level[hour] = rho * level[hour - 1] + np.sqrt(1 - rho**2) * level[hour]
+    spread = np.sqrt(np.log1p(alpha))
+    return random.poisson(mean * np.exp(spread * level - spread**2 / 2)).astype(float)
+
+
 @cache
 def hourly_flights() -> tuple[Clock, np.ndarray]:
     """Scheduled flights by hour from Newark, Kennedy and La Guardia in 2013 (h, 3)."""

@@ -40,10 +40,10 @@ def test_the_edges_of_a_bucket_are_within_its_error_of_its_middle() -> None:
 def test_ranks_are_those_of_the_binomial_distribution(p: float) -> None:
     for n in (1, 2, 10, 59, 299, 1000, 20_000):
         law, (low, high) = stats.binom(n, p), ranks(n, p)
-        lows = [k for k in range(1, n + 1) if law.cdf(k - 1) <= 0.025]
-        highs = [k for k in range(1, n + 1) if law.sf(k - 1) <= 0.025]
-        assert low == (max(lows) if lows else None)
-        assert high == (min(highs) if highs else None)
+        rank = np.arange(1, n + 1)
+        lows, highs = rank[law.cdf(rank - 1) <= 0.025], rank[law.sf(rank - 1) <= 0.025]
+        assert low == max(lows, default=None)
+        assert high == min(highs, default=None)
 
 
 def test_intervals_cover_the_true_quantile_as_stated() -> None:

@@ -25,6 +25,7 @@ from tests.analysis.planted import (
     NEW_YORK,
     PLANTED,
     a_quarter,
+    alike,
     clock_of,
     drawn,
     episodes,
@@ -72,12 +73,19 @@ def test_chance_alarms_at_most_as_often_as_declared() -> None:
     """24 series over 30 weeks are about 50 quarters: at a true rate of 1, 50 ± 7 alarms; 1.35 is 2.5 deviations."""
     clock = clock_of(30 * WEEK)
     shape, random = weekly(clock), np.random.default_rng(11)
-    for alpha in (0.001, 0.1):
+    for alpha in (0.001, 0.1, 0.7):
         mean = shape[:, None] * np.geomspace(1, 2000, 24)
         found = judged(drawn(mean, alpha, random), clock, Rule())
         assert a_quarter(found) < 1.35
     few = judged(drawn(shape[:, None] * np.geomspace(1, 2000, 24), 0.03, random), clock, Rule(false_alarms=50))
     assert 10 < a_quarter(few) < 70  # a level that is fifty times as high does alarm: Bonferroni leaves room, not much
+
+
+def test_hours_that_are_alike_and_have_long_tails_alarm_no_oftener() -> None:
+    """Each hour follows the one before (0.7), and is lognormal: not the law that is reckoned with."""
+    clock = clock_of(30 * WEEK)
+    counts = alike(weekly(clock)[:, None] * np.geomspace(1, 2000, 24), 0.5, 0.7, np.random.default_rng(13))
+    assert a_quarter(judged(counts, clock, Rule())) < 1.35
 
 
 def test_growth_is_followed_and_is_no_alarm() -> None:

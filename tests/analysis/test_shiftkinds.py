@@ -1,5 +1,7 @@
 """Kinds of change are told apart on synthetic days whose kind is known, and not by chance."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
@@ -12,6 +14,7 @@ RUNS, ROWS = 10, 200
 NAMED = {"none": (), "label shift and feature drift": ("label shift", "feature drift")}
 
 
+@cache
 def found(world: str, seed: int, days: int = 14) -> Kinds:
     return kinds(sample("none", 20, 2 * seed, ROWS), sample(world, days, 2 * seed + 1, ROWS))
 
@@ -24,8 +27,8 @@ def test_a_known_kind_of_change_is_named(world: str) -> None:
 
 
 def test_nothing_is_named_where_days_only_differ_by_themselves() -> None:
-    """5 % at most by construction: of 40, 6 or more come in 1 of 70 runs at exactly 5 %; seeds are fixed."""
-    assert sum(bool(found("none", seed, 7).kinds) for seed in range(100, 140)) <= 5
+    """5 % at most by construction: of 20, 4 or more come in 1 of 62 runs at exactly 5 %; seeds are fixed."""
+    assert sum(bool(found("none", seed, 7).kinds) for seed in range(100, 120)) <= 3
 
 
 def test_label_shift_multiplies_the_odds_by_what_the_share_says() -> None:

@@ -16,6 +16,7 @@ from tests.analysis.planted import (
     NEW_YORK,
     PLANTED,
     a_quarter,
+    alike,
     clock_of,
     drawn,
     episodes,
@@ -42,14 +43,17 @@ def year() -> dict[str, float]:
 
 
 def alarms() -> list[dict[str, float]]:
-    """False alarms in a quarter of an endpoint, declared: 1 at most. Hours vary by √α beyond chance."""
+    """False alarms in a quarter of an endpoint, declared: 1 at most. Hours vary by √α beyond chance; `rho`: each is
+    like the one before, and lognormal."""
     clock, rows = clock_of(YEAR), []
-    for alpha in (0.001, 0.01, 0.03, 0.1, 0.3):
+    for alpha in (0.001, 0.01, 0.03, 0.1, 0.3, 1.0):
         random = np.random.default_rng(int(alpha * 1000))
-        counts = drawn(weekly(clock)[:, None] * np.geomspace(1, 5000, ENDPOINTS), alpha, random)
-        found = judged(counts, clock, Rule())
-        rows.append({"alpha": alpha, "quarters": round(float(found.known.sum() / QUARTER)),
-                     "a_quarter": round(a_quarter(found), 2)})
+        mean = weekly(clock)[:, None] * np.geomspace(1, 5000, ENDPOINTS)
+        for rho in (None, 0.0, 0.5, 0.9, 0.98):
+            counts = drawn(mean, alpha, random) if rho is None else alike(mean, alpha, rho, random)
+            found = judged(counts, clock, Rule())
+            rows.append({"alpha": alpha, "rho": rho, "quarters": round(float(found.known.sum() / QUARTER)),
+                         "a_quarter": round(a_quarter(found), 2)})
     return rows
 
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from mlops_tui.analysis.domain import joint
 from mlops_tui.analysis.shiftkinds import kinds
-from tests.analysis.test_domain import rows
+from tests.analysis.test_domain import in_a_row, rows, told_of
 from tests.analysis.worlds import WORLDS, sample
 
 RUNS, JOINT_RUNS = 400, 200
@@ -33,10 +33,16 @@ def told_apart(runs: int, days: int, **now: object) -> dict[str, float]:
     found = []
     for seed in range(runs):
         before, after = rows(2 * seed, 28), rows(2 * seed + 1, days, **now)  # type: ignore[arg-type]
-        found.append(joint(before[0], after[0], (before[1], after[1]), seed=seed))
+        found.append(joint(before[0], after[0], (before[1], after[1])))
     significant = np.array([(each.p_value or 1) <= 0.05 for each in found])
     large = np.array([(each.auc or 0) >= 0.55 for each in found])
     return {"significant": float(significant.mean()), "called": float((significant & large).mean())}
+
+
+def alike(runs: int, current: int, rho: float) -> float:
+    """How often days without drift are told apart at 5 %, each like the day before by `rho`; 28 in the reference."""
+    found = [told_of(in_a_row(seed, 28 + current, rho), current) for seed in range(runs)]
+    return float(np.mean([(each.p_value or 1) <= 0.05 for each in found]))
 
 
 def main() -> None:
@@ -45,7 +51,9 @@ def main() -> None:
     began = time.process_time()
     answer = {"kinds": {f"{days} days": {world: named(world, days, runs) for world in WORLDS} for days in (7, 14, 28)},
               "joint": {"no drift": told_apart(min(runs, JOINT_RUNS), 7),
-                        "a correlation flips": told_apart(min(runs, JOINT_RUNS), 7, flip=True)}}
+                        "a correlation flips": told_apart(min(runs, JOINT_RUNS), 7, flip=True)},
+              "joint, days like the day before": {f"{current} days, {rho:g}": alike(min(runs, JOINT_RUNS), current, rho)
+                                                  for current in (7, 28) for rho in (0.0, 0.5, 0.8)}}
     sys.stdout.write(json.dumps({"runs": runs, **answer, "cpu_seconds": round(time.process_time() - began, 1)}) + "\n")
 
 

@@ -47,15 +47,13 @@ def killed_at(step: int, root: Path, verb: str) -> bool:
 
 
 def main(project: Path, scratch: Path) -> None:
-    for verb in WORDS:
+    [place] = (project / ".mlops/artifacts").glob("*/models/*/artifacts")
+    before, archived = digest_of(place), scratch / "archived"
+    act(shutil.copytree(project, archived), "take")
+    for verb, start in {"take": project, "restore": archived}.items():
         for step in range(MOST):
-            root = scratch / f"{verb}-{step}"
-            shutil.copytree(project, root)
-            if verb == "restore":
-                act(root, "take")
-            [folder] = (project / ".mlops/artifacts").glob("*/models/*/artifacts")
-            folder = root / folder.relative_to(project)
-            before = digest_of(project / folder.relative_to(root))
+            root = shutil.copytree(start, scratch / f"{verb}-{step}")
+            folder = root / place.relative_to(project)
             killed = killed_at(step, root, verb)
             whole = not folder.exists() or digest_of(folder) == before
             events = [entry.fact.event for entry in open_project(root, person="ana").ledger.entries("archive")

@@ -1,4 +1,4 @@
-"""A real `mlflow server` on a free port of loopback with SQLite behind it, and models registered through its client."""
+"""MLflow's own server on a free port of loopback with SQLite behind it: what `mlflow server` starts, in one process."""
 
 import os
 import signal
@@ -13,6 +13,8 @@ from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
 
+SERVER = ("import sys; from mlflow.server import app; from werkzeug.serving import make_server; "
+          "make_server('127.0.0.1', int(sys.argv[1]), app, threaded=True).serve_forever()")
 MOST = 420  # seconds after which it ends by itself, whatever becomes of the test
 
 
@@ -31,12 +33,13 @@ def serving(folder: Path) -> Iterator[Served]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    quiet = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
-    command = ["timeout", str(MOST), sys.executable, "-W", "ignore", "-m", "mlflow", "server", "--workers", "1",
-               "--backend-store-uri", f"sqlite:///{folder / 'mlflow.db'}", "--artifacts-destination",
-               str(folder / "artifacts"), "--host", "127.0.0.1", "--port", str(port)]
+    settings = {"MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "_MLFLOW_SERVER_SERVE_ARTIFACTS": "true",
+                "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{folder / 'mlflow.db'}",
+                "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
+                "_MLFLOW_SERVER_ARTIFACT_DESTINATION": str(folder / "artifacts")}
+    command = ["timeout", str(MOST), sys.executable, "-W", "ignore", "-c", SERVER, str(port)]
     with (folder / "server.log").open("wb") as log:
-        server = subprocess.Popen(command, cwd=folder, env={**os.environ, **quiet}, stdout=log, stderr=log,
+        server = subprocess.Popen(command, cwd=folder, env={**os.environ, **settings}, stdout=log, stderr=log,
                                   start_new_session=True)
     try:
         _wait(f"http://127.0.0.1:{port}/health", server, folder)

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.linear_model import LogisticRegression
 
 from mlops_tui.commands import Outcome
 from mlops_tui.session import ReplayClock, Session
@@ -37,7 +37,7 @@ def models(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> Path:
     tracking = Tracking(f"sqlite:///{root}/mlflow.db", root / "artifacts")
     record = Record(tuple(Input(name, "double") for name in "abc"))
     for seed in range(4):
-        fitted = HistGradientBoostingClassifier(max_iter=4, random_state=seed).fit(ROWS, ROWS[:, seed % 3] > 0)
+        fitted = LogisticRegression(C=seed + 1).fit(ROWS, ROWS[:, seed % 3] > 0)
         tracking.log_version(NAME, fitted, record)
     client = tracking._client
     experiment = client.get_experiment_by_name(NAME).experiment_id

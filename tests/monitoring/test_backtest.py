@@ -144,7 +144,7 @@ def test_a_sweep_is_judged_as_a_replay_under_each_of_its_limits_is(session: Sess
 
 
 @pytest.mark.parametrize(("argv", "said"), [
-    (("--limit", "ks"), "no limit"), (("--limit", "psi=1"), "No limit 'psi'"), (("--limit", "ks=2"), "between 0 and 1"),
+    (("--limit", "ks"), "no limit"), (("--limit", "gini=1"), "No limit 'gini'"), (("--limit", "ks=2"), "between 0 and 1"),
     (("--after", "3 of 2"), "2 of 3"), (("--to", "2013-08-01"), "Nothing lies between")])
 def test_what_cannot_be_replayed_is_refused(argv: tuple[str, ...], said: str, session: Session) -> None:
     outcome = session.perform(("backtest", MONITOR, "--from", "2013-08-30", *argv))

@@ -11,9 +11,11 @@ from pathlib import Path
 import duckdb
 import numpy as np
 import pytest
+import yaml
 from sklearn.linear_model import LogisticRegression
 
 from mlops_tui.commands import Outcome, perform
+from mlops_tui.monitoring._proposed import _said, _word, slug
 from mlops_tui.opening import open_project
 from mlops_tui.render.json import as_json
 from mlops_tui.session import ReplayClock, Session, without_project
@@ -257,6 +259,21 @@ def test_without_predictions_the_limit_is_that_of_the_evaluation_and_a_strange_n
     session = open_project(tmp_path / "b")
     assert list(session.declared().models) == ["churn-bold"]
     assert session.perform(("doctor",)).view.status is Status.PASS
+
+
+def test_who_is_not_at_this_machine_cannot_have_it_ask_a_server(project: Path) -> None:
+    slack = open_project(project, person="ana", source="slack")
+    for argv in (("connect", "--mlflow", "http://127.0.0.1:1"), ("connect", "show", "--mlflow", "mlops.db")):
+        outcome = slack.perform(argv)
+        assert outcome.exit == 4, outcome.view
+
+
+@pytest.mark.parametrize("word", ["\x7f", "a\u2028b", "a\x85b", "\ufeff", '"', "a: b # c", "\U0001f600", "é",
+                                  "\x1b[31m", "%", "'", "\\", "- x", "\xa0"])
+def test_any_name_is_read_back_from_yaml_as_it_was(word: str) -> None:
+    assert yaml.safe_load(f"a: {_word(word)}  # {_said(word)}") == {"a": word}
+    assert slug(word * 300) == slug(slug(word * 300))
+    assert len(slug(word * 300)) <= 100
 
 
 def test_nothing_is_written_before_consent_nor_over_anything(server: Served, tmp_path: Path) -> None:

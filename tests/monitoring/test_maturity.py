@@ -7,8 +7,11 @@ import numpy as np
 import pytest
 from sklearn.metrics import roc_auc_score
 
+from mlops_tui.analysis.cbpe import Estimate
+from mlops_tui.monitoring._expected import estimates
+from mlops_tui.monitoring._waiting import Outlook, Row
 from mlops_tui.session import ReplayClock
-from mlops_tui.view import Series, Table, View
+from mlops_tui.view import Series, Table, Text, View
 from tests.lived import DAYS, FIRST, Lived
 
 
@@ -70,11 +73,29 @@ def test_a_monitor_judges_outcomes_alone(lived: Callable[..., Lived]) -> None:
     assert "estimates" not in {part.id for part in view.parts if isinstance(part, Table)}
 
 
+def told(view: View) -> str:
+    return " ".join(part.body for part in view.parts if isinstance(part, Text))
+
+
 def test_scores_that_say_nothing_give_no_estimate(lived: Callable[..., Lived]) -> None:
-    made = lived(shift=0.9)  # of the last ten days nothing is late
-    said = str(made.session.perform(["maturity", "trip-delay"]).view.parts)
-    assert "Nothing is expected of" in said or "Doubt it" in said
-    assert np.isfinite(made.score).all()
+    view = lived(shift=0.9).session.perform(["maturity", "trip-delay"]).view  # of the last ten days nothing is late
+    assert "Nothing is expected of 2013-09-13: the scores say too little of outcomes" in told(view)
+    assert "estimates" not in {part.id for part in view.parts if isinstance(part, Table)}
+
+
+def test_scores_whose_meaning_moved_a_little_give_one_that_is_doubted(lived: Callable[..., Lived]) -> None:
+    view = lived(shift=0.12).session.perform(["maturity", "trip-delay"]).view
+    assert "Doubt it: in the last 14 windows share was expected 0.0" in told(view)
+    assert "too high" in told(view)
+    assert view.table("estimates").rows
+
+
+@pytest.mark.parametrize(("held", "narrow"), [(103, True), (110, False)])
+def test_bounds_that_held_less_often_than_they_say_are_told(held: int, narrow: bool) -> None:
+    """103 of 115 windows are surely fewer than 95 %; 110 are 95.7 %."""
+    found = Row("brier", Estimate(0.15, 0.14, 0.16, 0.004, 115), held, 115, None, 0.002)
+    said = " ".join(part.body for part in estimates(Outlook((found,), ("2013-09-13",))) if isinstance(part, Text))
+    assert (f"those of brier held what came in {held} of 115 past windows, not in 95 %" in said) is narrow
 
 
 @pytest.mark.parametrize(("argv", "words"), [

@@ -1,7 +1,9 @@
 """Traffic of a model's endpoints: what is odd is found and said in words, what is missing is not zero."""
 
 import json
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,6 +19,7 @@ import pytest
 
 from mlops_tui.analysis import latency
 from mlops_tui.commands import perform
+from mlops_tui.endpoints import Query
 from mlops_tui.hourly import bucket_sql
 from mlops_tui.monitoring import _promql
 from mlops_tui.project import Project
@@ -340,6 +343,9 @@ def test_what_prometheus_counts_is_judged_by_the_same_seasons(served: Callable[.
 @pytest.mark.parametrize(("answer", "words"), [
     ((200, b"<html>", {}), "no Prometheus"), ((200, b'{"status": "success", "data": []}', {}), "no Prometheus"),
     ((400, b'{"status": "error", "error": "parse error"}', {}), "answered 400: parse error"),
+    ((200, b"[" * 100_000, {}), "no Prometheus"),
+    ((200, b'{"status": "success", "data": {"resultType": "matrix", "result": [{"metric": {}, "values": '
+           b'[[Infinity, "3"]]}]}}', {}), "no Prometheus"),
     ((302, b"", {"Location": "http://127.0.0.1:9/"}), "answered 302"),
     ((200, b'{"status": "success", "data": {"resultType": "vector", "result": []}}', {}), "not a series"),
     ((200, b'{"status": "success", "data": {"resultType": "matrix", "result": []}}', {}), "no such series"),
@@ -363,6 +369,40 @@ def test_a_server_that_is_away_or_has_no_token_is_unknown(served: Callable[..., 
     away = asking(session, prometheus.url)
     view = looked(away, "api", "--monitor", "api-traffic")
     assert (view.status, "cannot be reached" in view.title) == (Status.UNKNOWN, True)
+
+
+def test_a_token_that_cannot_be_sent_is_not_told_and_a_server_that_drips_is_not_waited_for(
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    began = time.monotonic()
+
+    class Dripping(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            with suppress(OSError):
+                while time.monotonic() < began + 20:
+                    self.wfile.write(b" ")
+                    time.sleep(0.02)
+
+        def log_message(self, format: str, *values: object) -> None:
+            """Quiet."""
+
+    http = ThreadingHTTPServer(("127.0.0.1", 0), Dripping)
+    Thread(target=http.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+    query = Query(f"http://127.0.0.1:{http.server_address[1]}", "up", token_env="PROM_TOKEN",
+                  timeout=timedelta(seconds=0.2))
+    try:
+        monkeypatch.setenv("PROM_TOKEN", "s3cret\nsecond")
+        with pytest.raises(_promql.NotAnswered, match="is no token") as told:
+            _promql._answer(query, END, END)
+        assert "s3cret" not in str(told.value.__dict__)
+        monkeypatch.setenv("PROM_TOKEN", "s3cret\n")
+        with pytest.raises(_promql.NotAnswered, match="had not answered"):
+            _promql._answer(query, END, END)
+        assert time.monotonic() - began < 10
+    finally:
+        http.shutdown()
+        http.server_close()
 
 
 def test_long_ranges_are_asked_in_pieces() -> None:

@@ -70,6 +70,9 @@ def refused(url: str, login: Login | None = None, **how: float) -> Refusal:
     (with_(302, "", Location="https://login.example/x?state=1"), "It leads to https://login.example", "itself"),
     (with_(500, '{"error_code": "INTERNAL_ERROR", "message": "the database is away"}'), "the database is away", "log"),
     (with_(200, "{" * 100_000), "it answers with no JSON", "address"),
+    (with_(200, '{"model_versions": [{"name": "m", "version": "one"}], '
+           '"registered_models": [{"name": "m"}]}'), "not MLflow's", "--mlflow"),
+    (with_(200, '{"registered_models": [{"name": "m", "aliases": 7}]}'), "not MLflow's", "--mlflow"),
 ])
 def test_what_is_no_mlflow_is_refused_with_what_to_do(answer: Answer, what: str, then: str) -> None:
     with answering(answer) as url:
@@ -94,6 +97,9 @@ def test_a_token_that_is_not_accepted_is_not_shown_and_not_sent_to_whoever_a_red
         problem = refused(url, login)
     assert "not accepted" in problem.what
     assert "hunter2" not in f"{problem} {login!r}"
+    with answering(with_(200, "{}")) as url:  # http.client would say the whole header
+        assert "hunter2" not in f"{refused(url, Login(token='hunter2' + chr(10) + 'x')).__dict__}"
+        registered(Server(url, Login(token="hunter2\n")))
 
 
 def test_who_asks_logs_in_as_mlflow_does() -> None:
