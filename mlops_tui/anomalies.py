@@ -1,6 +1,6 @@
 """What a contract knows to be odd, with its days: whoever watches is quiet about that, and says so."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -55,3 +55,17 @@ def said(listed: Iterable[Anomaly], first: date, last: date, column: str = "") -
     about = (each for each in listed if not column or each.column in ("", column))
     found = next((each for each in about if each.on(first, last)), None)
     return f"known: {found.what}" if found is not None else ""
+
+
+Origins = Mapping[str, Sequence[tuple[str, str]]]  # the datasets and raw columns that a column is made of
+
+
+def known_of(datasets: Mapping[str, Contract], columns: Iterable[str], days: tuple[date, date],
+             made_of: Callable[[], Origins]) -> dict[str, str]:
+    """What is known of columns in those days, by what they are made of, which is asked only where something is."""
+    listed = {dataset: anomalies(contract) for dataset, contract in datasets.items()}
+    if not any(each.on(*days) for found in listed.values() for each in found):
+        return {}
+    origins = made_of()
+    return {column: words for column in columns for dataset, raw in origins.get(column, ())
+            if (words := said(listed.get(dataset, ()), *days, raw))}

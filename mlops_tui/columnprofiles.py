@@ -5,7 +5,7 @@ import json
 import struct
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import duckdb
@@ -15,13 +15,14 @@ import pyarrow as pa
 
 from mlops_tui.analysis import radix
 from store.quoting import quote
-from store.scan import LEVELS, Batch, Field, Kind, Levels, Scan, batch_of, buckets_of
+from store.scan import LEVELS, Batch, Field, Kind, Levels, Scan, added, batch_of, buckets_of
 
 FEW = 1 << 16  # rows of which all columns are read together
 MAGIC, FORMAT = b"mlops-tui profile\n", 1
 MOST = 1 << 28  # bytes of a profile before it is packed: more is none of ours
 FAR = -(1 << 63)  # stands for a time that is no moment, such as infinity
 
+Connect = Callable[[], duckdb.DuckDBPyConnection]
 Grids = Callable[[str, radix.Grid | None], radix.Grid]  # a column's grid; the one given where it has none yet
 
 
@@ -56,8 +57,10 @@ class ColumnProfile:
         return self.rows - self.missing
 
 
-def merged(parts: Sequence[ColumnProfile], connection: duckdb.DuckDBPyConnection) -> ColumnProfile | None:
+def merged(parts: Sequence[ColumnProfile], connect: Connect) -> ColumnProfile | None:
     """The profile of all rows together, whatever the order of the parts; None where they are of different kinds.
+
+    It connects only where values are put in buckets.
 
     A part without a single value has whatever type the reader made up, and takes that of the others.
     """
@@ -80,21 +83,17 @@ def merged(parts: Sequence[ColumnProfile], connection: duckdb.DuckDBPyConnection
         if None in firsts or None in lasts:
             return ColumnProfile(kind, type, rows, nulls)
         return ColumnProfile(kind, type, rows, nulls, first=min(firsts), last=max(lasts))
-    bucketed, counts = _counted(valued, connection)
+    bucketed, counts = _counted(valued, connect)
     return ColumnProfile(kind, type, rows, nulls, levels=counts, bucketed=bucketed)
 
 
-def _counted(parts: Sequence[ColumnProfile], connection: duckdb.DuckDBPyConnection) -> tuple[bool, dict[str, int]]:
+def _counted(parts: Sequence[ColumnProfile], connect: Connect) -> tuple[bool, dict[str, int]]:
     """All counts in one, in hash buckets where one part is, or where there are too many values."""
     bucketed = any(part.bucketed for part in parts)
-    found = [part.levels if part.bucketed == bucketed else buckets_of(part.levels, connection) for part in parts]
-    found.sort(key=len)
-    counts = dict(found.pop())
-    for levels in found:  # a Counter takes twice as long
-        for level, count in levels.items():
-            counts[level] = counts.get(level, 0) + count
+    found = [part.levels if part.bucketed == bucketed else buckets_of(part.levels, connect()) for part in parts]
+    counts = added(found)
     if not bucketed and len(counts) > LEVELS:
-        return True, buckets_of(counts, connection)
+        return True, buckets_of(counts, connect())
     return bucketed, counts
 
 
@@ -195,7 +194,7 @@ class Profiles:
     def grid(self, name: str) -> radix.Grid | None:
         """The grid that a column of numbers is bound to; None where it has none, or fits any."""
         head = self.heads.get(name, {})
-        return radix.Grid(float.fromhex(head["centre"]), head["bits"]) if head.get("bound") else None
+        return _grid_of(head["centre"], head["bits"]) if head.get("bound") else None
 
     def column(self, name: str) -> ColumnProfile:
         """The column of that name; one that the rows lack is null in all of them."""
@@ -207,6 +206,12 @@ class Profiles:
     @cached_property
     def _unpacked(self) -> dict[str, ColumnProfile]:
         return {}
+
+
+@lru_cache(maxsize=4096)
+def _grid_of(centre: str, bits: int) -> radix.Grid:
+    """A grid as it is written; a dataset's profiles are all on one of each column."""
+    return radix.Grid(float.fromhex(centre), bits)
 
 
 def packed(rows: int, asked: Sequence[str], columns: Mapping[str, ColumnProfile]) -> bytes:
@@ -311,5 +316,5 @@ def _numbers(head: Mapping[str, Any], nulls: int, body: memoryview) -> radix.Pro
     lone = np.unpackbits(np.frombuffer(body, np.uint8, flags, size * (4 + width)), count=size).view(np.bool_)
     value = np.full(size, np.nan)
     value[lone] = np.frombuffer(body, "<f8", head["lone"], size * (4 + width) + flags)
-    return radix.Profile(radix.Grid(float.fromhex(head["centre"]), head["bits"]), cells, counts, value, nulls,
+    return radix.Profile(_grid_of(head["centre"], head["bits"]), cells, counts, value, nulls,
                          int(head["nans"]), float.fromhex(head["minimum"]), float.fromhex(head["maximum"]))

@@ -1,11 +1,9 @@
 """Every feature that a project declares: what it says, which raw columns it is made of, and which models use it."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 
-from mlops_tui import anomalies
 from mlops_tui.kinds import Feature, Model
 from mlops_tui.lineage import Derived, Lineage, Origin, lineage
 from mlops_tui.odcs import Contract, Property
@@ -114,13 +112,6 @@ def front(sql: str) -> tuple[str, dict[str, str]]:
     return owner, said
 
 
-def known_of(project: Project, kind: str, name: str, columns: Iterable[str], days: tuple[date, date]) -> dict[str, str]:
-    """What is known of columns in those days: of a dataset's own, or of the raw columns that a model's are made of."""
-    listed = {dataset: anomalies.anomalies(contract) for dataset, contract in project.datasets.items()}
-    if not any(each.on(*days) for found in listed.values() for each in found):
-        return {}
-    made_of: dict[str, tuple[tuple[str, str], ...]] = {column: ((name, column),) for column in columns}
-    if kind != "dataset":
-        made_of = {each.name: each.sources for each in features(project) if name in each.models}
-    return {column: words for column in columns for dataset, raw in made_of.get(column, ())
-            if (words := anomalies.said(listed.get(dataset, ()), *days, raw))}
+def made_of(project: Project, model: str) -> dict[str, tuple[Origin, ...]]:
+    """The raw columns that each feature of a model is made of."""
+    return {each.name: each.sources for each in features(project) if model in each.models}

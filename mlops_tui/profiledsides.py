@@ -5,12 +5,10 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 
-import duckdb
-
 from mlops_tui import columnprofiles, shifts
 from mlops_tui.analysis import radix
 from mlops_tui.analysis.arrays import Floats
-from mlops_tui.columnprofiles import ColumnProfile
+from mlops_tui.columnprofiles import ColumnProfile, Connect
 from store.scan import Field, Levels, Scan, buckets_of
 
 
@@ -20,6 +18,12 @@ class Window:
 
     rows: int
     columns: Mapping[str, ColumnProfile]
+
+    @cached_property
+    def size(self) -> int:
+        """How many cells and levels are counted."""
+        return sum(each.numbers.cells.size if each.numbers is not None else len(each.levels)
+                   for each in self.columns.values())
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Profiled:
 
     where: str
     windows: tuple[Window, ...]
-    connection: duckdb.DuckDBPyConnection
+    connect: Connect
     reading: Callable[[str], AbstractContextManager[Scan]] | None = None
 
     @property
@@ -47,7 +51,7 @@ class Profiled:
         """Each column in all windows together."""
         if len(self.windows) == 1:
             return dict(self.windows[0].columns)
-        found = {name: columnprofiles.merged([window.columns[name] for window in self.windows], self.connection)
+        found = {name: columnprofiles.merged([window.columns[name] for window in self.windows], self.connect)
                  for name in self.windows[0].columns}
         return {name: each for name, each in found.items() if each is not None}
 
@@ -60,7 +64,7 @@ class Profiled:
         """Counts of each window; all of them in buckets where one is, or where together they are too many."""
         parts = [window.columns[name] for window in self.windows]
         bucketed = bucketed or self._whole[name].bucketed
-        return [Levels(buckets_of(part.levels, self.connection) if bucketed and not part.bucketed else part.levels,
+        return [Levels(buckets_of(part.levels, self.connect()) if bucketed and not part.bucketed else part.levels,
                        part.missing, bucketed) for part in parts]
 
     def nulls(self, name: str) -> int:

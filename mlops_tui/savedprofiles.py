@@ -62,7 +62,7 @@ def opened(path: Path, connection: duckdb.DuckDBPyConnection) -> Profiled:
     if not found.rows or not columns:
         raise BadInput(f"'{path.name}' is the profile of no rows.", where=str(path),
                        next="Name one of a file with data.")
-    return Profiled(str(path), (Window(found.rows, columns),), connection)
+    return Profiled(str(path), (Window(found.rows, columns),), connection.cursor)
 
 
 def _wrong(rows: int, column: ColumnProfile) -> str:

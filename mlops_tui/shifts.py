@@ -1,6 +1,5 @@
 """Two sides compared column by column, and looked into again only where a bound leaves the verdict open."""
 
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal, Protocol
@@ -22,7 +21,7 @@ from mlops_tui.analysis.verdict import (
     rows_needed,
 )
 from mlops_tui.errors import NotFound, nearest
-from store.scan import Batch, Field, Kind, Levels, Scan
+from store.scan import Batch, Field, Kind, Levels, Scan, added
 
 Change = Literal["", "gone", "new", "retyped", "id"]
 Progress = Callable[[int, int, str], None]
@@ -318,8 +317,9 @@ def _usual_association(parts: Sequence[Mapping[str, int]]) -> float | None:
     """The largest V of one part against all others; None where there are too few."""
     if len(parts) < PARTS:
         return None
-    total: Counter[str] = sum((Counter(part) for part in parts), Counter())
-    found = [distance.association(*distance.aligned(total - Counter(part), part)[1:]) for part in parts]
+    counts = distance.tabled(parts)[1]
+    total = np.sum(counts, axis=0)
+    found = [distance.association(*distance.by_frequency(total - part, part)[1:]) for part in counts]
     return max((each.v for each in found if each is not None), default=None)
 
 
@@ -372,10 +372,7 @@ def _counted(parts: Sequence[Levels]) -> Levels:
     """All parts of a side together."""
     if len(parts) == 1:
         return parts[0]
-    counts: Counter[str] = Counter()
-    for part in parts:
-        counts.update(part.counts)
-    return Levels(counts, sum(part.nulls for part in parts), parts[0].bucketed)
+    return Levels(added(part.counts for part in parts), sum(part.nulls for part in parts), parts[0].bucketed)
 
 
 def _untested(name: str, missing: tuple[int, int, int, int], r: Counts, c: Counts) -> Evidence:

@@ -28,6 +28,7 @@ HOUR = timedelta(hours=1)
 MICROSECOND = timedelta(microseconds=1)
 EPOCH = datetime.fromisoformat("1970-01-01T00:00:00+00:00")
 HELD = 512  # profiles of files that a process remembers
+MOST_HELD = 2_000_000  # cells and levels of windows that a process remembers
 
 
 def over(session: Session, source: Source, columns: Sequence[str], spans: Sequence[Span]) -> tuple[Window, ...]:
@@ -36,7 +37,27 @@ def over(session: Session, source: Source, columns: Sequence[str], spans: Sequen
     Numbers of a column lie on one grid in all windows of a dataset, so `radix.merged` adds any of them up.
     """
     shelf = Shelf(session, source, tuple(columns))
-    return tuple(_window(shelf, list(_parts(shelf, span)), span) for span in spans)
+    return tuple(_remembered(shelf, span) for span in spans)
+
+
+_WINDOWS: dict[object, Window] = {}  # the newest last: a back-test looks at a week five times
+
+
+def _remembered(shelf: "Shelf", span: Span) -> Window:
+    """The window as this process made it before, as long as its files are there and their grids are the same."""
+    source = shelf.source
+    files = windowed.days_of(shelf.session, source, [span])
+    of = (shelf.lake.root, source.manifest.dataset, source.time, source.by_day, span, shelf.columns,
+          tuple(source.manifest.columns.items()), tuple((file.base, file.folder) for file in files.files))
+    found = _WINDOWS.pop(of, None)
+    if found is None or not shelf.fits(found) or not shelf.lake.has(files):
+        found = _window(shelf, list(_parts(shelf, span)), span)
+    _WINDOWS[of] = found
+    held = sum(window.size for window in tuple(_WINDOWS.values()))
+    while held > MOST_HELD and len(_WINDOWS) > 1:
+        oldest = _WINDOWS.pop(next(iter(_WINDOWS)), None)
+        held -= oldest.size if oldest is not None else 0
+    return found
 
 
 @dataclass(frozen=True)
@@ -81,7 +102,7 @@ class Shelf:
         columns = {}
         for column in asked:
             if any(column in part.names for part in parts):
-                together = columnprofiles.merged([part.column(column) for part in parts], self.lake.connect())
+                together = columnprofiles.merged([part.column(column) for part in parts], self.lake.connect)
                 if together is None:
                     return None
                 columns[column] = together
@@ -101,6 +122,11 @@ class Shelf:
             document = json.loads(said)
             self.grids[column] = radix.Grid(float.fromhex(document["centre"]), document["bits"])
         return self.grids[column]
+
+    def fits(self, window: Window) -> bool:
+        """Whether the numbers of a window lie on the grids of today."""
+        numbers = ((name, each.numbers) for name, each in window.columns.items() if each.numbers is not None)
+        return all(each.grid == self.grid(name, None) for name, each in numbers if each.bound)
 
     def _name(self, file: FileRef, cut: "Cut | None") -> str:
         """What the profile depends on beside the file: its format, the cut, and types that are declared elsewhere."""
@@ -230,7 +256,7 @@ def _as_texts(shelf: Shelf, name: str, span: Span) -> ColumnProfile:
 def _together(shelf: Shelf, name: str, parts: Sequence[ColumnProfile]) -> ColumnProfile | None:
     """The parts of a column as one; None where they are of different kinds."""
     if parts:
-        return columnprofiles.merged(parts, shelf.lake.connect())
+        return columnprofiles.merged(parts, shelf.lake.connect)
     type = shelf.source.manifest.columns.get(name, "VARCHAR")
     return ColumnProfile(kind_of(type), type, 0, 0, radix.empty(0) if kind_of(type) == "numeric" else None)
 
@@ -245,5 +271,5 @@ def side(session: Session, source: Source, columns: Sequence[str], spans: Sequen
         if _together(shelf, name, [window.columns[name] for window in windows]) is None:
             windows = tuple(replace(window, columns={**window.columns, name: _as_texts(shelf, name, span)})
                             for window, span in zip(windows, spans, strict=True))
-    return Profiled(source.where, windows, shelf.lake.connect(),
+    return Profiled(source.where, windows, shelf.lake.connect,
                     lambda name: windowed.rows_in(session, source, spans, [name]))

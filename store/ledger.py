@@ -5,12 +5,14 @@ import hashlib
 import json
 import re
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import chain
+from operator import attrgetter
 from threading import RLock
 from typing import TYPE_CHECKING, Any, overload
 
@@ -252,8 +254,12 @@ class Ledger:
         """The history so far, oldest first, of those kinds and that subject only where given."""
         with self._reading() as connection:
             found = self._known.entries(connection, kinds)
-        return [entry for entry in found if (subject is None or entry.subject == subject)
-                and (self.until is None or entry.recorded_at <= self.until) and self._seen(entry)]
+        if subject is not None:
+            found = [entry for entry in found if entry.subject == subject]
+        if self.until is None and not self.only_of:
+            return found
+        return [entry for entry in found if (self.until is None or entry.recorded_at <= self.until)
+                and self._seen(entry)]
 
     def head_seq(self) -> int:
         """The number of the last entry, 0 where there is none."""
@@ -355,7 +361,8 @@ class Unit(Ledger):
 
     def entries(self, *kinds: str, subject: str | None = None) -> list[Entry]:
         """The history up to where the unit began, and its own entries."""
-        found = [entry for entry in super().entries(*kinds, subject=subject) if entry.seq <= self._from]
+        found = super().entries(*kinds, subject=subject)
+        found = found[:bisect_right(found, self._from, key=attrgetter("seq"))]
         return found + [entry for entry in self._own if (not kinds or entry.kind in kinds)
                         and (subject is None or entry.subject == subject)]
 

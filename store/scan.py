@@ -1,9 +1,11 @@
 """A file or a relation read column by column: numbers as numpy arrays, categories as exact counts."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import repeat
+from operator import add
 from os import cpu_count
 from pathlib import Path
 from tempfile import gettempdir
@@ -197,6 +199,15 @@ def batch_of(column: Any) -> Batch:
         return Batch(values, 0)
     bits = np.unpackbits(np.frombuffer(validity, np.uint8), bitorder="little", count=column.offset + size)
     return Batch(values[bits[column.offset:].view(np.bool_)], column.null_count)
+
+
+def added(parts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    """How often each value occurs in all parts together."""
+    first, *others = sorted(parts, key=len, reverse=True)
+    counts = dict(first)
+    for levels in others:  # without a loop of Python's: a Counter takes three times as long
+        counts.update(zip(levels, map(add, levels.values(), map(counts.get, levels, repeat(0))), strict=True))
+    return counts
 
 
 def buckets_of(counts: Mapping[str, int], connection: duckdb.DuckDBPyConnection) -> dict[str, int]:

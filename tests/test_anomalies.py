@@ -1,14 +1,16 @@
 """A known anomaly silences its days and its column, and nothing else; a remark without days silences nothing."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
-from mlops_tui import anomalies, featurelist
+from mlops_tui import anomalies
 from mlops_tui.declare import parse
 from mlops_tui.odcs import Contract
+from mlops_tui.project import Project
 from mlops_tui.session import Session
 from mlops_tui.view import Status
 
@@ -77,5 +79,7 @@ def test_a_models_feature_is_quiet_where_its_raw_column_is_known(moved: Session,
     model = project / "models" / "flights-delay.yaml"
     model.write_text(model.read_text(encoding="utf-8").replace("features: []", "features: [priced]"), encoding="utf-8")
     days = date(2013, 9, 7), date(2013, 9, 14)
-    known = featurelist.known_of(type(moved.declared())(project), "model", "flights-delay", ["twice", "more"], days)
+    again = replace(moved, project=Project(project))
+    known = anomalies.known_of(again.declared().datasets, ["twice", "more"], days,
+                               lambda: again.made_of("flights-delay"))
     assert known == {"twice": "known: double fares"}

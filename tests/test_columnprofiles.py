@@ -44,7 +44,7 @@ def test_any_parts_in_any_order_give_the_bytes_of_one_pass(rows: list[Any], part
     pieces = [rows[place::parts] for place in range(parts)]
     order.shuffle(pieces)
     found = [of(piece) for piece in pieces]
-    columns = {name: columnprofiles.merged([each[name] for each in found], CONNECTION) for name in SCHEMA.names}
+    columns = {name: columnprofiles.merged([each[name] for each in found], CONNECTION.cursor) for name in SCHEMA.names}
     assert all(columns.values())
     assert as_bytes(len(rows), columns) == as_bytes(len(rows), of(rows))  # type: ignore[arg-type]
 
@@ -72,11 +72,11 @@ def test_a_part_without_the_column_or_without_values_takes_the_type_of_the_other
     lacking = ColumnProfile("category", "VARCHAR", 3, 3)
     for whole in (x, word):
         for parts in ([whole, lacking], [lacking, whole]):
-            found = columnprofiles.merged(parts, CONNECTION)
+            found = columnprofiles.merged(parts, CONNECTION.cursor)
             assert found is not None
             assert (found.kind, found.rows, found.missing, found.n) == (whole.kind, 4, 3, 1)
             assert found.numbers is None or found.numbers.rows == 4
-    assert columnprofiles.merged([x, word], CONNECTION) is None
+    assert columnprofiles.merged([x, word], CONNECTION.cursor) is None
 
 
 def test_more_values_than_can_be_counted_are_put_in_the_buckets_of_a_scan(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -88,8 +88,8 @@ def test_more_values_than_can_be_counted_are_put_in_the_buckets_of_a_scan(monkey
     large = of(rows)["word"]
     assert large.bucketed
     assert sum(large.levels.values()) == 90
-    found = columnprofiles.merged(parts, CONNECTION)
-    again = columnprofiles.merged([large, *parts], CONNECTION)
+    found = columnprofiles.merged(parts, CONNECTION.cursor)
+    again = columnprofiles.merged([large, *parts], CONNECTION.cursor)
     assert found is not None
     assert again is not None
     assert (found.bucketed, found.levels) == (True, large.levels)

@@ -62,6 +62,12 @@ def some_spans(count: int) -> list[windowed.Span]:
     return [(START + timedelta(minutes=first), START + timedelta(minutes=last)) for first, last in minutes + hours]
 
 
+def forget() -> None:
+    """As another process would begin."""
+    windowprofiles._read.cache_clear()
+    windowprofiles._WINDOWS.clear()
+
+
 @pytest.mark.parametrize("by", [("day",), (), ("carrier",)])
 def test_a_window_of_kept_profiles_is_that_of_its_rows(session: Opened, by: tuple[str, ...]) -> None:
     asked = filled(session(), by)
@@ -80,7 +86,7 @@ def test_no_row_is_read_a_second_time(session: Opened, monkeypatch: pytest.Monke
     source = windowed.source(asked, DATASET)
     week = [(START + timedelta(days=days, hours=6), START + timedelta(days=days + 7, hours=6)) for days in (3, 10)]
     first = kept(asked, source, week)
-    windowprofiles._read.cache_clear()
+    forget()
     monkeypatch.setattr(Lake, "scan", lambda *_: pytest.fail("rows are read"))
     assert kept(asked, source, week) == first
 
@@ -90,7 +96,7 @@ def test_whole_months_are_one_profile(session: Opened, monkeypatch: pytest.Monke
     source = windowed.source(asked, DATASET)
     summer = (START, START + timedelta(days=80))
     first = kept(asked, source, [summer])
-    windowprofiles._read.cache_clear()
+    forget()
     opened: list[Path] = []
     monkeypatch.setattr(columnprofiles, "unpacked", lambda stored, really=columnprofiles.unpacked: opened.append(
         Path()) or really(stored))
@@ -98,12 +104,29 @@ def test_whole_months_are_one_profile(session: Opened, monkeypatch: pytest.Monke
     assert len(opened) == 2 + 4, "June's days and July, one each, and four days of August"
 
 
+def test_a_window_is_put_together_once_in_a_process(session: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = filled(session(), n=400)
+    source, span = windowed.source(asked, DATASET), [(START, START + timedelta(days=9))]
+    first = kept(asked, source, span)
+    with monkeypatch.context() as patch:
+        patch.setattr(columnprofiles, "merged", lambda *_: pytest.fail("it is put together again"))
+        assert kept(asked, source, span) == first
+    gone = asked.data().place_of(source.manifest.files[0])
+    gone.chmod(0o644)
+    gone.unlink()
+    put: list[int] = []
+    monkeypatch.setattr(columnprofiles, "merged", lambda *given, really=columnprofiles.merged: put.append(1) or really(
+        *given))
+    assert kept(asked, source, span) == first
+    assert put, "a window outlives the files it is made of"
+
+
 @pytest.mark.parametrize("damage", [b"", b"mlops-tui profile\nnonsense", "a byte", "half"])
 def test_a_damaged_profile_is_made_again_and_never_believed(session: Opened, damage: bytes | str) -> None:
     asked = filled(session(), n=400)
     source, span = windowed.source(asked, DATASET), [(START, START + timedelta(days=9))]
     first = kept(asked, source, span)
-    windowprofiles._read.cache_clear()
+    forget()
     files = sorted((asked.data().root / "flights" / "_profiles").rglob("*.profile"))
     whole = {path: path.read_bytes() for path in files}
     for path, content in whole.items():

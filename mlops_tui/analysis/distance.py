@@ -1,7 +1,7 @@
 """How far two samples of one column lie apart: Kolmogorov–Smirnov, PSI, Hellinger, Jensen–Shannon, Wasserstein, V."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
@@ -299,10 +299,21 @@ def _shares(r: Counts | Floats, c: Counts | Floats, empty: float = 0.0) -> tuple
 
 def aligned(r: Mapping[str, int], c: Mapping[str, int]) -> tuple[tuple[str, ...], Counts, Counts]:
     """The levels of either side, the reference's most frequent first, with (k,) counts of each."""
-    levels = sorted(r.keys() | c.keys())
-    before, now = (np.fromiter(map(side.get, levels, repeat(0)), np.int64, len(levels)) for side in (r, c))
-    order = np.lexsort((-now, -before))
-    return tuple(map(levels.__getitem__, order.tolist())), before[order], now[order]
+    levels, counts = tabled((r, c))
+    order, before, now = by_frequency(*counts)
+    return tuple(map(levels.__getitem__, order.tolist())), before, now
+
+
+def tabled(sides: Sequence[Mapping[str, int]]) -> tuple[list[str], list[Counts]]:
+    """The levels of any side in order, with (k,) counts of each side."""
+    levels = sorted(set().union(*sides))
+    return levels, [np.fromiter(map(side.get, levels, repeat(0)), np.int64, len(levels)) for side in sides]
+
+
+def by_frequency(r: Counts, c: Counts) -> tuple[Codes, Counts, Counts]:
+    """The places (k,) of the reference's most frequent levels first, and both counts so ordered."""
+    order = np.lexsort((-c, -r))
+    return order, r[order], c[order]
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ from mlops_tui.analysis.exact import exact_sum
 BITS = (16, 18, 20)
 PIECE = 1 << 16  # values looked at together: their arrays stay in the processor's cache
 FIRST = 20_480   # values from which a centre is taken
+SPARSE = 10      # cells of a grid for each that is held, from which on those held are put in order
 WIDE = 2.0 ** 500  # deviations beyond this have no square; they are counted instead of summed
 
 Codes = npt.NDArray[np.intp]
@@ -115,7 +117,7 @@ class Profile:
     shift: Fraction = Fraction(0)
     square: Fraction = Fraction(0)
 
-    @property
+    @cached_property
     def n(self) -> int:
         """Values, infinite ones included, NaN and nulls not."""
         return int(self.counts.sum())
@@ -134,7 +136,7 @@ class Profile:
         """Whether every cell provably holds one value: counts of values, not of cells."""
         return not bool(np.isnan(self.value).any())
 
-    @property
+    @cached_property
     def bound(self) -> bool:
         """Whether its cells belong to its grid: an infinite value has the same cell on every grid of as many bits."""
         return not bool(np.isinf(self.value).all())
@@ -239,21 +241,35 @@ def merged(parts: Sequence[Profile], grid: Grid | None = None) -> Profile:
     kept = [part.on(chosen) for part in parts]
     if len(kept) == 1:
         return kept[0]
-    cells = np.concatenate([np.empty(0, np.intp), *(part.cells for part in kept)])
-    order = np.argsort(cells, kind="stable")
-    cells = cells[order]
-    starts = np.flatnonzero(np.diff(cells, prepend=-1))
-    counts = np.concatenate([np.empty(0, np.int64), *(part.counts for part in kept)])[order]
-    value = np.concatenate([np.empty(0), *(part.value for part in kept)])[order]
-    if starts.size:
-        least = np.minimum.reduceat(value, starts)  # NaN, several values, wins
-        cells, counts = cells[starts], np.add.reduceat(counts, starts)
-        value = np.where(least == np.maximum.reduceat(value, starts), least, np.nan)
-    ends = np.array([[part.minimum, part.maximum] for part in kept if part.counts.size]).reshape(-1, 2)
-    low, high = (float(ends[:, 0].min()), float(ends[:, 1].max())) if ends.size else (math.nan, math.nan)
+    there = [part for part in kept if part.cells.size]
+    cells, counts, value = _in_order(there) if there else (np.empty(0, np.intp), np.empty(0, np.int64), np.empty(0))
+    low, high = (min(part.minimum for part in there), max(part.maximum for part in there)) if there else (math.nan,) * 2
+    with_sums = [part for part in kept if part.summed]
     return Profile(chosen, cells, counts, value, sum(part.nulls for part in kept), sum(part.nans for part in kept),
-                   low, high, sum(part.summed for part in kept), sum((part.shift for part in kept), Fraction(0)),
-                   sum((part.square for part in kept), Fraction(0)))
+                   low, high, sum(part.summed for part in kept), sum((part.shift for part in with_sums), Fraction(0)),
+                   sum((part.square for part in with_sums), Fraction(0)))
+
+
+def _in_order(parts: Sequence[Profile]) -> tuple[Codes, Counts, Floats]:
+    """Cells, counts and lone values of all parts together.
+
+    A cell's value is that of all parts that occupy it where they agree; NaN, several values, agrees with none.
+    """
+    first, last = min(int(part.cells[0]) for part in parts), max(int(part.cells[-1]) for part in parts)
+    if sum(part.cells.size for part in parts) * SPARSE < last - first:
+        cells = np.sort(np.concatenate([part.cells for part in parts]))
+        cells = cells[np.diff(cells, prepend=-1) > 0]
+        places = [np.searchsorted(cells, part.cells) for part in parts]
+    else:  # a table of all cells between is cheaper than an order
+        cells = np.arange(first, last + 1)
+        places = [part.cells - first for part in parts]
+    counts, value = np.zeros(cells.size, np.int64), np.zeros(cells.size)
+    for part, at in zip(parts, places, strict=True):
+        before = counts[at]
+        value[at] = np.where((before == 0) | (value[at] == part.value), part.value, np.nan)
+        counts[at] = before + part.counts
+    found = np.flatnonzero(counts)
+    return cells[found], counts[found], value[found]
 
 
 def with_nulls(part: Profile, nulls: int) -> Profile:
@@ -289,7 +305,8 @@ class Tally:
         self._value = np.full(size, np.nan)
         self._mixed = np.zeros(size, np.bool_)
         self._seen = self._any_mixed = False
-        self._deviations, self._codes = np.empty(PIECE, np.float32), np.empty(PIECE, np.intp)
+        self._deviations, self._codes = np.empty(PIECE, np.float32), np.empty(max(4 * PIECE, size), np.intp)
+        self._held = 0  # codes that wait to be counted together: a count goes over all cells of the grid
         self._nulls = self._nans = self._summed = 0
         self._minimum = self._maximum = math.nan
         self._shift = self._square = Fraction(0)
@@ -301,30 +318,29 @@ class Tally:
             self._add(values[start:start + PIECE])
 
     def _add(self, values: Floats) -> None:
-        codes = self.grid.codes_into(values, self._deviations[:values.size], self._codes[:values.size])
-        counts = np.bincount(codes, minlength=self._counts.size)
-        nans = self._take_nans(counts)
-        if nans:
+        low = float(values.min())
+        if math.isnan(low):
             known = ~np.isnan(values)
-            values, codes = values[known], codes[known]
-            self._nans += nans
-        self._counts += counts
-        if not values.size:
-            return
-        self._minimum = float(np.fmin(self._minimum, values.min()))
+            self._nans += values.size - int(np.count_nonzero(known))
+            values = values[known]
+            if not values.size:
+                return
+            low = float(values.min())
+        self._minimum = float(np.fmin(self._minimum, low))
         self._maximum = float(np.fmax(self._maximum, values.max()))
+        if self._held + values.size > self._codes.size:
+            self._count()
+        room = self._codes[self._held:self._held + values.size]
+        codes = self.grid.codes_into(values, self._deviations[:values.size], room)
+        self._held += values.size
         self._prove(codes, values)
         if self.moments:
             self._sum(values)
 
-    def _take_nans(self, counts: Counts) -> int:
-        """Empty the cells of NaN (beyond infinity, on either side of zero) and say how many there were."""
-        half, infinite = counts.size // 2, 0x7F800000 >> (32 - self.grid.bits)
-        beyond = (slice(infinite + 1, half), slice(half + infinite + 1, None))
-        nans = sum(int(counts[part].sum()) for part in beyond)
-        for part in beyond:
-            counts[part] = 0
-        return nans
+    def _count(self) -> None:
+        """Count the codes that wait."""
+        self._counts += np.bincount(self._codes[:self._held], minlength=self._counts.size)
+        self._held = 0
 
     def _prove(self, codes: Codes, values: Floats) -> None:
         """Find the cells that hold more than one value. A cell's first value is its witness; each other value that
@@ -364,6 +380,7 @@ class Tally:
 
     def profile(self) -> Profile:
         """What has been counted so far."""
+        self._count()
         raw = np.flatnonzero(self._counts)
         cells = self.grid.ordered(raw)
         order = np.argsort(cells)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlops_tui.analysis.arrays import Floats
+from mlops_tui.analysis.arrays import Counts, Floats
 
 
 @dataclass(frozen=True)
@@ -29,18 +29,25 @@ def summary(values: Floats, at: Sequence[float] = (0.05, 0.5, 0.95)) -> Summary:
     ordered = np.sort(values)
     ordered = ordered[:int(np.searchsorted(ordered, np.nan))]  # NaN sorts last
     if not ordered.size:
-        return Summary(0, (None,) * len(at), None, 0)
+        return of_counts(ordered, np.empty(0, np.int64), at)
     starts = np.flatnonzero(np.concatenate([[True], ordered[1:] != ordered[:-1]]))
-    lengths = np.diff(starts, append=ordered.size)
-    longest = int(np.argmax(lengths))
-    often = int(lengths[longest])
-    repeats = often > 1 or starts.size == 1
-    return Summary(int(starts.size), tuple(_quantile(ordered, q) for q in at),
-                   float(ordered[starts[longest]]) + 0.0 if repeats else None, often if repeats else 0)
+    return of_counts(ordered[starts], np.diff(starts, append=ordered.size), at)
 
 
-def _quantile(ordered: Floats, q: float) -> float | None:
-    place = (ordered.size - 1) * q
-    low, high = float(ordered[math.floor(place)]), float(ordered[math.ceil(place)])
+def of_counts(values: Floats, counts: Counts, at: Sequence[float] = (0.05, 0.5, 0.95)) -> Summary:
+    """The same of values that are counted: (k,) different ones in ascending order, none of them NaN, and their rows."""
+    if not values.size:
+        return Summary(0, (None,) * len(at), None, 0)
+    upto, longest = np.cumsum(counts), int(np.argmax(counts))
+    often = int(counts[longest])
+    repeats = often > 1 or values.size == 1
+    return Summary(int(values.size), tuple(_quantile(values, upto, q) for q in at),
+                   float(values[longest]) + 0.0 if repeats else None, often if repeats else 0)
+
+
+def _quantile(values: Floats, upto: Counts, q: float) -> float | None:
+    place = (int(upto[-1]) - 1) * q
+    ends = np.searchsorted(upto, [math.floor(place), math.ceil(place)], side="right")
+    low, high = (float(each) for each in values[ends])
     between = low if low == high else low + (high - low) * (place - math.floor(place))
     return None if math.isnan(between) else between

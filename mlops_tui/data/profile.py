@@ -11,7 +11,7 @@ import numpy as np
 
 from mlops_tui import savedprofiles
 from mlops_tui.analysis import radix
-from mlops_tui.analysis.summary import summary
+from mlops_tui.analysis.summary import of_counts, summary
 from mlops_tui.capability import TargetPath, hidden_columns, local_path, look
 from mlops_tui.data._inferred import contract_of, name_for
 from mlops_tui.errors import BadInput
@@ -131,7 +131,8 @@ def _number(side: Scan, field: Field) -> Row:
         row["reason"] = "no mean: a value is infinite or too far out"
     if side.rows > SORTED:
         return {**row, **_bounded(side, field, found)}
-    exact = summary(np.concatenate(held) if held else np.empty(0), tuple(QUANTILES.values()))
+    at = tuple(QUANTILES.values())
+    exact = of_counts(found.value, found.counts, at) if found.discrete else summary(np.concatenate(held), at)
     return {**row, "distinct": exact.distinct, "top": _whole(exact.top, whole), "top_rows": exact.top_rows,
             **dict(zip(QUANTILES, exact.quantiles, strict=True))}
 

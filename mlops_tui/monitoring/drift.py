@@ -10,7 +10,7 @@ from typing import Any
 import click
 from duckdb import DuckDBPyConnection
 
-from mlops_tui import featurelist, savedprofiles, windowed, windowprofiles
+from mlops_tui import anomalies, savedprofiles, windowed, windowprofiles
 from mlops_tui.analysis.verdict import Limits, rounded_up
 from mlops_tui.capability import measure, subject_or_files
 from mlops_tui.errors import BadInput, nearest
@@ -202,7 +202,9 @@ def _quiet(session: Session, subject: Subject, window: windowed.Span, shifts: Se
     zone = session.declared().zone
     days = window[0].astimezone(zone).date(), window[1].astimezone(zone).date()
     moved = [shift.column for shift in shifts if shift.verdict.drifted]
-    known = featurelist.known_of(session.declared(), subject.kind, subject.name, moved, days) if moved else {}
+    name, datasets = subject.name, session.declared().datasets
+    known = anomalies.known_of(datasets, moved, days, lambda: session.made_of(name) if subject.kind == "model" else
+                               {column: ((name, column),) for column in moved}) if moved else {}
     return [replace(shift, verdict=replace(shift.verdict, drifted=False, reason=f"{known[shift.column]} "
                                            f"({shift.verdict.reason})")) if shift.column in known else shift
             for shift in shifts]
