@@ -1,6 +1,5 @@
 """How late outcomes come in: how much of each day is known, and what is expected of the days that are not."""
 
-import math
 from collections.abc import Iterator
 from datetime import tzinfo
 
@@ -46,7 +45,7 @@ def _title(name: str, seen: Waiting, zone: tzinfo) -> str:
     first, more = seen.open[0], len(seen.open) - 1
     others = f", and of {counted(more, 'later day')} less" if more else ""
     late = "later than usual" if first.by <= seen.now else f"nearly all by {first.by.astimezone(zone):%-d %b %H:%M}"
-    return f"Outcomes of {first.day} are {math.floor(first.share * 100)} % in{others}; {late}"
+    return f"Outcomes of {first.day} are {min(first.share, 0.999):.1%} in{others}; {late}"
 
 
 def _cohorts(seen: Waiting) -> Table:

@@ -15,10 +15,10 @@ from mlops_tui.matured import window
 from mlops_tui.payload import Expected, broken_sql, expected
 from mlops_tui.predictionlog import OWN, PredictionLog, named, needed_log
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Column, Facts, Part, Row, Series, Status, Table, Text, View
+from mlops_tui.view import Action, Column, Facts, Part, Row, Series, Status, Table, Text, View, counted
 from mlops_tui.watching import limits_from, watching
 from store.facts import Finding
-from store.quoting import quote
+from store.quoting import literal, quote
 
 MOST = 20  # callers that are shown
 SOME = "who is not known"
@@ -26,13 +26,17 @@ SOME = "who is not known"
 
 @dataclass(frozen=True)
 class Found:
-    """Requests of a window: `n`, of which `bad` break a rule; by (caller, feature, rule), by caller, and by day."""
+    """Requests of a window: `n`, of which `bad` break a rule; by (caller, feature, rule), by caller, and by day.
+
+    `without` more were logged before their caller first sent an input: nothing can be said of these.
+    """
 
     n: int
     bad: int
     rules: tuple[tuple[str, str, str, int], ...]
     callers: Mapping[str, tuple[int, int]]
     days: tuple[tuple[str, int, int], ...]
+    without: int = 0
 
 
 @measure
@@ -99,21 +103,30 @@ def policy_of(session: Session, model: str) -> Payloads:
 
 
 def _found(session: Session, log: PredictionLog, asked: Sequence[Expected], bounds: tuple[datetime, datetime]) -> Found:
-    """One pass over the window for all rules."""
+    """All rules in one pass over the window, once it is known since when each feature, and each caller's, is logged."""
     lake, part = session.data(), log.within(bounds, session)
-    rules = {(each.name, rule): f"coalesce({sql}, false)" for each in asked
-             for rule, sql in broken_sql(each, log.columns[each.name]).items()}
+    connection, time = lake.connect(), quote(log.time)
     who = "coalesce(caller, '')" if log.has("caller") else "''"
-    time = quote(log.time)
+    span = f"{time} >= {pointintime.moment(bounds[0])} AND {time} < {pointintime.moment(bounds[1])}"
+    rows = f"(SELECT {who} AS \"=who\", * FROM {lake.scan(part.manifest)} WHERE {span})"
+    begun = " OR ".join(f"{quote(name)} IS NOT NULL" for name in log.features) or "true"
+    since = f"(SELECT \"=who\", min({time}) FILTER ({begun}) AS \"=since\" FROM {rows} GROUP BY 1)"
+    first = connection.execute("SELECT " + ", ".join(
+        f"min({time}) FILTER ({quote(each.name)} IS NOT NULL)::VARCHAR" for each in asked) + f" FROM {rows}").fetchone()
+    rules: dict[tuple[str, str], str] = {}
+    for each, began in zip(asked, first or (), strict=True):
+        for rule, sql in broken_sql(each, log.columns[each.name]).items():
+            late = f"{time} >= {literal(began)}::TIMESTAMPTZ AND " if rule == "missing" and began else ""
+            rules[each.name, rule] = f"coalesce({late}{sql}, false)"
     some = " OR ".join(rules.values()) or "false"
     counts = "".join(f", count_if({sql})" for sql in rules.values())
-    found = lake.connect().execute(
-        f"SELECT {who}, day, count(*), count_if({some}){counts} FROM {lake.scan(part.manifest)} WHERE {time} >= "
-        f"{pointintime.moment(bounds[0])} AND {time} < {pointintime.moment(bounds[1])} GROUP BY 1, 2").fetchall()
+    found = connection.execute(
+        f"SELECT \"=who\", day, coalesce({time} >= \"=since\", false) AS \"=begun\", count(*), count_if({some}){counts} "
+        f"FROM {rows} JOIN {since} USING (\"=who\") GROUP BY ALL").fetchall()
     by_rule: dict[tuple[str, str, str], int] = {}
     callers: dict[str, tuple[int, int]] = {}
     days: dict[str, tuple[int, int]] = {}
-    for caller, day, n, bad, *each in found:
+    for caller, day, n, bad, *each in ((caller, day, *rest) for caller, day, begun, *rest in found if begun):
         for tally, key in ((callers, caller or SOME), (days, str(day))):
             before = tally.get(key, (0, 0))
             tally[key] = before[0] + int(n), before[1] + int(bad)
@@ -123,7 +136,7 @@ def _found(session: Session, log: PredictionLog, asked: Sequence[Expected], boun
                 by_rule[place] = by_rule.get(place, 0) + int(count)
     ranked = sorted(((*key, count) for key, count in by_rule.items()), key=lambda row: (-row[3], row[:3]))
     return Found(sum(n for n, _ in days.values()), sum(bad for _, bad in days.values()), tuple(ranked), callers,
-                 tuple((day, *days[day]) for day in sorted(days)))
+                 tuple((day, *days[day]) for day in sorted(days)), sum(row[3] for row in found if not row[2]))
 
 
 def _judged(found: Found, share: float | None, limit: float | None, least: int) -> Status:
@@ -136,7 +149,8 @@ def _judged(found: Found, share: float | None, limit: float | None, least: int) 
 
 def _title(name: str, found: Found, limit: float | None, least: int) -> str:
     if not found.n:
-        return f"{name} had no requests in this window"
+        return f"{name} had {counted(found.without, 'request')} in this window, none with inputs" if found.without \
+            else f"{name} had no requests in this window"
     if found.n < least:
         return f"{found.n:,} requests to {name} are too few to judge: {least:,} are needed"
     said = f"{found.bad:,} of {found.n:,} requests to {name} break its contract"
@@ -151,8 +165,11 @@ def _view(title: str, status: Status, log: PredictionLog, asked: Sequence[Expect
     callers: list[Row] = [{"caller": caller, "requests": n, "bad": bad, "share": bad / n} for caller, (n, bad) in
                           sorted(found.callers.items(), key=lambda item: -item[1][1])]
     parts: list[Part] = [Facts({"requests": found.n, "bad": found.bad, "share": found.bad / found.n if found.n else
-                                None, "features_checked": len(asked), "from": bounds[0], "to": bounds[1],
+                                None, "without_inputs": found.without or None, "features_checked": len(asked), "from": bounds[0], "to": bounds[1],
                                 "limits_from": origin})]
+    if found.without:
+        parts.append(Text(f"{counted(found.without, 'more request was', 'more requests were')} logged before inputs "
+                          "were sent with them: left out, since nothing can be said of these."))
     if lacks := log.lacks("caller"):
         parts.append(Text(lacks))
     if unseen:

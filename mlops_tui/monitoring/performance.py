@@ -89,7 +89,8 @@ def _finding(session: Session, subject: Subject, seen: Matured, measured: Mappin
     state = folds.model_state(session.ledger.entries("trained", "promotion"), name)
     value = "unknown" if main.value is None else f"{main.value:.3f} [{main.low:.3f}, {main.high:.3f}]" \
         if main.low is not None and main.high is not None else f"{main.value:.3f}"
-    limit = f", limit {limits[first]:g}" if first in limits else ""
+    stands = next((str(row["status"]) for row in rows if row["metric"] == first), "")
+    limit = _beside(main, limits[first], stands) if first in limits else ""
     detail = {each: {"value": found.value, "low": found.low, "high": found.high, "n": found.n}
               for each, found in measured.items()}
     return Finding(check="performance", subject=name, status=status.value, title=f"{first} of {name} {value}{limit}",
@@ -98,6 +99,14 @@ def _finding(session: Session, subject: Subject, seen: Matured, measured: Mappin
                    declaration=declaration, version=state.resolve(subject.version),
                    detail={"metrics": detail, "metric": first, "total": seen.total, "waiting": seen.waiting,
                            "never": seen.never, **_shares(seen)})
+
+
+def _beside(main: Estimate, limit: float, stands: str) -> str:
+    """How a value stands by its limit, in words where that cannot be said."""
+    if main.value is None or stands != Status.UNKNOWN:
+        return f", limit {limit:g}"
+    inside = main.low is not None and main.high is not None and main.low <= limit <= main.high
+    return f" cannot be told from the limit {limit:g}" if inside else f" is not judged yet, limit {limit:g}"
 
 
 def _shares(seen: Matured) -> dict[str, float | None]:

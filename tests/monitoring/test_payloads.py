@@ -99,3 +99,20 @@ def test_unknown_is_no_pass(opened: Callable[[], Session], project: Path, tmp_pa
     clock.advance(START + timedelta(days=30))
     none = perform(session, ("payloads", "flights-delay", "--monitor", "asked")).view
     assert (none.status, none.title) == (Status.UNKNOWN, "flights-delay had no requests in this window")
+
+
+def test_requests_from_before_inputs_were_sent_are_left_out_and_counted(
+        opened: Callable[[], Session], project: Path, tmp_path: Path) -> None:
+    (project / "datasets/flights-delay.predictions.yaml").write_text(CONTRACT, encoding="utf-8")
+    (project / "monitors/asked.yaml").write_text(MONITOR, encoding="utf-8")
+    session, path = opened(), tmp_path / "old.jsonl"
+    path.write_text("\n".join(json.dumps({  # no input at first, then no distance
+        "request_id": f"o{n}", "ts": (START - timedelta(hours=9, minutes=n)).isoformat(), "score": 0.5, "client": "app",
+        **({"origin": "EWR"} if n < 5 else {})}) for n in range(65)), encoding="utf-8")
+    assert perform(session, ("log", "add", "flights-delay", str(path))).exit == 0
+    alone = perform(session, ("payloads", "flights-delay", "--monitor", "asked")).view
+    assert (alone.status, alone.facts()["without_inputs"]) == (Status.UNKNOWN, 60)
+    fill(session, tmp_path, 12)
+    view = perform(session, ("payloads", "flights-delay", "--monitor", "asked")).view
+    assert (view.facts()["requests"], view.facts()["bad"], view.facts()["without_inputs"]) == (105, 12, 60)
+    assert "60 more requests were logged before inputs" in str(view.parts)

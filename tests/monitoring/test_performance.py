@@ -69,6 +69,8 @@ def test_a_limit_inside_the_interval_is_not_decided(lived: Callable[..., Lived])
     path.write_text(path.read_text(encoding="utf-8").replace("0.7", str(auc)), encoding="utf-8")
     outcome = made.session.perform(["performance", "trip-delay", "--monitor", "trip-performance"])
     assert (outcome.view.status, outcome.exit) == (Status.UNKNOWN, 1)
+    assert outcome.view.title.endswith(f"] cannot be told from the limit {auc:g}")
+    assert len(outcome.view.title) <= 100
 
 
 def test_too_few_outcomes_are_unknown_not_a_pass(lived: Callable[..., Lived]) -> None:
