@@ -13,6 +13,7 @@ from mlops_tui.betterlimits import Better, TooLittle
 from mlops_tui.capability import look
 from mlops_tui.declare import span_text
 from mlops_tui.kinds import Monitor
+from mlops_tui.replaying import ARRIVALS
 from mlops_tui.response import _limits, _words
 from mlops_tui.response.alert import alert
 from mlops_tui.session import Session
@@ -66,6 +67,7 @@ def _row(session: Session, name: str, declared: Monitor, entries: Sequence[Entry
     bounds = wilson(found.real, found.judged) if found.judged else None
     missed = alertrecord.missed(folds.incidents(entries).values(), declared.subject)
     return {"monitor": name, "check": declared.check, "subject": declared.subject, "after": str(policy.after),
+            "replayable": bool(declared.every) or declared.check in ARRIVALS,
             **_allowed(session, name, policy, entries), "alerts": found.alerts, "fired": found.fired,
             "a_month": found.a_month, "real": found.real, "noise": found.noise,
             "precision": found.real / found.judged if found.judged else None,
@@ -138,10 +140,12 @@ def _precisions(rows: Sequence[Row]) -> tuple[Series, ...]:
 
 
 def _next(rows: Sequence[Row]) -> list[Action]:
-    found = []
+    found: list[Action] = []
+    untested = [row["monitor"] for row in rows if any("back-test" in each for each in _texts(row["before_paging"]))
+                and (row["lacks"] or row["replayable"])][:2]
     for row in rows:
         name = str(row["monitor"])
-        if any("back-test" in each for each in _texts(row["lacks"])):
+        if name in untested:
             found.append(Action(f"Back-test {name}", ("backtest", name)))
         if row["proposal"]:
             found.append(Action(f"Write {row['proposal']} into {name}", ("adopt", str(row["proposal"]))))

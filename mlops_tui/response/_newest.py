@@ -6,7 +6,7 @@ from mlops_tui import folds, reactions
 from mlops_tui.folds import Alert
 from mlops_tui.kinds import Monitor, looking
 from mlops_tui.view import Action, Cell, Row, Status, Table, counted
-from store.facts import Finding
+from store.facts import AlertEvent, Finding
 from store.ledger import Entry
 
 
@@ -14,6 +14,15 @@ def newest(entries: Sequence[Entry], monitor: str) -> tuple[Entry, Finding] | No
     """The newest finding that the monitor made; None where it made none."""
     entry = next(iter(folds.findings_of(entries, monitor=monitor)[-1:]), None)
     return (entry, entry.fact) if entry is not None and isinstance(entry.fact, Finding) else None
+
+
+def fired_by(alert: Alert, entries: Sequence[Entry]) -> tuple[int | None, Finding | None]:
+    """The finding by which it fired, the last time that it did, with its entry; later ones are other findings."""
+    told = [entry.fact.finding for entry in entries if isinstance(entry.fact, AlertEvent) and entry.subject == alert.id
+            and entry.fact.event in ("fired", "refired", "flapping") and entry.fact.finding is not None]
+    number = told[-1] if told else alert.finding
+    cause = next((entry.fact for entry in entries if entry.seq == number), None)
+    return number, cause if isinstance(cause, Finding) else None
 
 
 def missing(alert: Alert, monitors: Mapping[str, Monitor], entries: Sequence[Entry]) -> str:

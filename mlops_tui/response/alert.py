@@ -13,7 +13,7 @@ from mlops_tui.moments import told
 from mlops_tui.response import _newest, _people, _silencing, _timeline, _words
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
-from store.facts import AlertEvent, Fact, Finding
+from store.facts import AlertEvent, Finding
 from store.ledger import Entry
 
 alert = noun("alert", __doc__ or "", bare="list", subject="show", package="mlops_tui.response")
@@ -104,16 +104,19 @@ def show(session: Session, alert: str) -> View:
         "since": found.opened_at, **_besides(session, found, known), "monitor": found.monitor, "fired": found.fired,
         "owner": found.owner or None, "silent_until": found.silent_until(session.now()), "incidents": tuple(incidents)}
     facts |= {"for": _reached(session, found.route)} if found.route else {}
-    cause = next((entry.fact for entry in entries if entry.seq == found.finding), None)
-    if isinstance(cause, Finding):
-        facts |= {"value": cause.value, "limit": cause.limit, "n": cause.n, "from": told(cause.window[0]),
-                  "to": told(cause.window[1]), "entry": found.finding}
+    number, cause = _newest.fired_by(found, entries)
+    if cause is not None:
+        of = {"column": cause.detail.get("worst") or None, "metric": cause.detail.get("metric") or None}
+        facts |= {"value": cause.value, "limit": cause.limit, **{key: str(name) for key, name in of.items() if name},
+                  "n": cause.n, "from": told(cause.window[0]), "to": told(cause.window[1]), "entry": number}
     ours = {found.id, *(each.id for each in found.silences)}
     own = [entry for entry in entries if entry.subject in ours]
     parts = (Facts(facts), *_by_now(session, found, cause, entries), _timeline.table(own, session.declared().zone))
     steps = _next(found, incidents, known)
     of_a_model = found.open and found.about.partition("@")[0] in session.declared().models
     why = (Action("Why?", ("why", found.id)),) if of_a_model else ()
+    if not found.open and found.monitor in session.declared().monitors:
+        steps = (Action("How has its rule done?", ("alert", "rules", found.monitor)),)
     return View(f"{found.id}: {found.title}", _status(found), parts, (*steps[:1], *why, *steps[1:]))
 
 
@@ -140,22 +143,24 @@ def _reached(session: Session, route: str) -> str:
     return route if route in people else f"{route}: {held or 'nobody in team.yaml'}"
 
 
-def _by_now(session: Session, found: Alert, cause: Fact | None, entries: Sequence[Entry]) -> Iterator[Part]:
-    """Of an alert that is not over: what its monitor found last, by which limit, and what is missing."""
+def _by_now(session: Session, found: Alert, cause: Finding | None, entries: Sequence[Entry]) -> Iterator[Part]:
+    """Of an alert that is not closed: what its monitor found last, by which limit, and what is missing."""
     monitors = session.declared().monitors
+    if not found.open:
+        return
+    yield _newest.table([found], monitors, entries)
     lacks = _newest.missing(found, monitors, entries)
     if not lacks:
         return
-    yield _newest.table([found], monitors, entries)
     limits = _limits(session, found, cause, entries)
     rule = "One that is unknown, or run by hand without --monitor, does not count."
     yield Text(" ".join([f"To recover: {lacks}. {rule}", *limits]))
 
 
-def _limits(session: Session, found: Alert, cause: Fact | None, entries: Sequence[Entry]) -> Iterator[str]:
+def _limits(session: Session, found: Alert, cause: Finding | None, entries: Sequence[Entry]) -> Iterator[str]:
     """Where the limit is no longer the one it fired by: that of the newest finding, or a file that changed since."""
     last = _newest.newest(entries, found.monitor)
-    if last is None or not isinstance(cause, Finding):
+    if last is None or cause is None:
         return
     if last[1].limit is not None and last[1].limit != cause.limit:
         yield f"It fired by the limit {cause.limit:g}; the newest finding is judged by {last[1].limit:g}." \

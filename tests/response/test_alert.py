@@ -155,6 +155,21 @@ def test_an_alert_says_what_was_found_last_and_what_makes_it_recover(fired, made
     assert prose(do(fired, "alert show AL-1").view) == ""
 
 
+def test_an_alert_keeps_the_figures_by_which_it_fired_and_when_closed_leads_to_its_rule(session, made):
+    opened = session()
+    opened.ledger.append(*(made.finding("fail", value=0.3, limit=0.1, detail={"worst": "distance"}) for _ in range(2)))
+    opened.react(0)
+    opened.ledger.append(*(made.finding("pass", value=0.01, limit=0.2) for _ in range(3)))
+    opened.react(0)
+    assert alert(opened).state == "recovered"
+    view = do(opened, "alert show AL-1").view
+    facts = view.facts()
+    assert (facts["value"], facts["limit"], facts["column"], facts["entry"]) == (0.3, 0.1, "distance", 2)
+    assert [(row["value"], row["limit"]) for row in view.table("newest").rows] == [(0.01, 0.2)]
+    do(opened, "alert resolve AL-1 --real", reason="so")
+    assert [each.argv for each in do(opened, "alert show AL-1").view.actions] == [("alert", "rules", "flights-drift")]
+
+
 def test_a_limit_that_is_another_by_now_is_said(fired, made, project):
     assert "limit" not in prose(do(fired, "alert show AL-1").view)
     fired.ledger.append(made.finding("fail", value=0.3, limit=0.2))

@@ -7,6 +7,7 @@ import pytest
 
 from mlops_tui import folds
 from mlops_tui.opening import open_project
+from mlops_tui.render.terminal import lines
 from mlops_tui.view import Status, Text
 from store.facts import AlertEvent, Backtested, Finding, IncidentEvent
 from tests.conftest import START
@@ -257,6 +258,19 @@ def test_what_keeps_a_rule_from_paging_is_told_with_what_mends_it(project, clock
     [row] = do(changed, "alert rules").view.table("rules").rows
     assert (row["lacks"], row["told"]) == (("it was changed since its back-test",),
                                            "3 alerts in 90 d, 1 false (of an older rule)")
+
+
+def test_a_rule_that_was_never_back_tested_leads_to_it_where_it_has_a_timetable(project, clock):
+    for every, offered in (("", False), ('every: "0 6 * * *"\n', True)):
+        view = do(declared(project, clock, f"{every}alert: {{after: 1 of 1}}\n"), "alert rules").view
+        assert view.table("rules").rows[0]["told"] == "never"
+        assert (("backtest", "flights-drift") in [action.argv for action in view.actions]) is offered
+
+
+def test_in_a_narrow_terminal_a_silence_still_says_until_when(fired):
+    do(fired, BEGIN)
+    shown = [str(row) for row in lines(do(fired, "alert silences").view, width=60)]
+    assert any("2013-09-14 12:00" in text for text in shown if text.startswith("SI-1")), shown
 
 
 def lived(opened, clock, episodes):
