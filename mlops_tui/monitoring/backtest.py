@@ -40,6 +40,13 @@ class Replayed:
     span: tuple[datetime, datetime]
     altered: bool
     planted: Planted
+    came: datetime | None = None
+
+    @property
+    def too_early(self) -> datetime | None:
+        """When its data first came, where that was after every look."""
+        return self.came if self.came is not None and all(
+            look.at < self.came and look.finding is None for look in self.looks) else None
 
     @property
     def alerts(self) -> int:
@@ -94,7 +101,7 @@ def backtest(session: Session, monitor: str, start: str | None, end: str | None,
     known = events(session, monitor, declared, *span)
     told = held(alarms(looks, policy), known, declared.window)
     found = Replayed(monitor, tried, policy, looks, told, span, bool(given) or count is not None,
-                     planted(session, monitor) if with_planted else Planted())
+                     planted(session, monitor) if with_planted else Planted(), _came(session, declared))
     if not found.altered:
         session.ledger.append(_fact(session, found))
     settings = swept(looks, tried, policy, known) if sweep and _sweepable(tried) else []
@@ -161,6 +168,12 @@ def _span(session: Session, name: str, monitor: Monitor, start: str | None, end:
     return first, last
 
 
+def _came(session: Session, monitor: Monitor) -> datetime | None:
+    """When the rows that it looks at were first recorded."""
+    entries = session.ledger.entries("snapshot", subject=_rows_of(session, monitor))
+    return entries[0].recorded_at if entries else None
+
+
 def _rows_of(session: Session, monitor: Monitor) -> str:
     """The dataset whose rows the monitor looks at."""
     project = session.declared()
@@ -207,8 +220,15 @@ def _view(found: Replayed, settings: Sequence[Setting]) -> View:
         "fires_after": str(found.policy.after), "limits": tuple(f"{key} {value:g}" for key, value in
                                                                  found.monitor.limits.items())}
     facts |= _known(told) | _of_faults(found.planted)
+    facts |= {"data_came": found.came} if found.too_early is not None else {}
     parts: list[Part] = [_table(found), *_missed(told), *_picture(found), *_notes(found, unknown), Facts(facts)]
     actions = [Action("What it found", ("monitor", "show", found.name))]
+    if found.too_early is not None:
+        parts = [Text("A look is replayed on what was recorded by its time, and nothing was. Let it look now, and "
+                      "back-test it again when it has looked for some weeks."), Facts(facts)]
+        return View(_title(found), _status(found), tuple(parts), (
+            Action("Look now", found.monitor.command(found.name)), *actions,
+            Action("What it can see at all", ("power", found.name))))
     if settings:
         better = proposed(settings, setting_name(found.monitor), found.policy.after)
         parts = [Text(better.said), *_swept(settings, found), *parts]
@@ -230,6 +250,8 @@ def _status(found: Replayed) -> Status:
 
 
 def _title(found: Replayed) -> str:
+    if found.too_early is not None:
+        return f"{found.name}: its data were not known then: they came on {found.too_early:%Y-%m-%d}"
     if not any(look.judged for look in found.looks):
         return f"{found.name} could not judge a single one of {counted(len(found.looks), 'look')}"
     often = f"{found.name} fires {counted(found.alerts, 'time')} in {found.months:.1f} months"

@@ -172,6 +172,22 @@ def test_a_monitor_that_could_never_judge_is_unknown(session: Session) -> None:
     assert "could not judge a single one of 11 looks" in outcome.view.title
 
 
+def test_a_rule_whose_data_came_after_every_look_is_told_when_they_came(session: Session) -> None:
+    root = session.declared().root
+    for kind, old, new in (("datasets", "trips", "later"), ("monitors", "trip-drift", "later-drift")):
+        text = (root / kind / f"{old}.yaml").read_text(encoding="utf-8").replace("subject: trip-delay", "subject: later")
+        (root / kind / f"{new}.yaml").write_text(text, encoding="utf-8")
+    session = replace(session, project=type(session.declared())(root))
+    lake = session.data()
+    session.commit(lake.write("later", f"SELECT * FROM {lake.scan(session.snapshot('trips'))}", sort=("id",),
+                              partition_by=("day",), connection=lake.connect()))
+
+    view = session.perform(("backtest", "later-drift", "--from", str(morning(12).date()), "--to", "2013-09-03")).view
+
+    assert view.title == f"later-drift: its data were not known then: they came on {session.now():%Y-%m-%d}"
+    assert view.actions[0].argv == ("drift", "later", "--monitor", "later-drift")
+
+
 def test_faults_that_drills_planted_count_where_they_are_asked_for(session: Session) -> None:
     for size in ("0.02", "2"):
         session.perform(("drill", "trip-delay", "--fault", "shifted-column", "--size", size, "--day", "2013-08-30",

@@ -270,7 +270,7 @@ def test_a_rule_that_was_never_back_tested_leads_to_it_where_it_has_a_timetable(
 def test_in_a_narrow_terminal_a_silence_still_says_until_when(fired):
     do(fired, BEGIN)
     shown = [str(row) for row in lines(do(fired, "alert silences").view, width=60)]
-    assert any("2013-09-14 12:00" in text for text in shown if text.startswith("SI-1")), shown
+    assert any("09-14 16:00" in text for text in shown), "the end of the silence, in UTC"
 
 
 def lived(opened, clock, episodes):
