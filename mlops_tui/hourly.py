@@ -141,12 +141,28 @@ def of_file(scan: Scan, named: Named, zone: tzinfo) -> Requests:
                            next="Name a column of numbers.")
     for column in filter(None, (named.endpoint, named.version)):
         scan.field(column)
+    if named.status and (odd := _no_status(scan, named.status)):
+        raise BadInput(f"'{named.status}' holds {odd}: it is no column of HTTP statuses.", where=scan.where,
+                       next="Name a column of whole numbers up to 599, or leave --status out.")
     found = _counted(scan.cursor(), scan.relation, named, "")
     if not found[0]["hour"].size:
         raise BadInput(f"No row has a '{named.time}'.", where=scan.where, next="Name a column with times.")
     first, last = (datetime.fromtimestamp(int(each) * 3600, UTC) for each in
                    (found[0]["hour"].min(), found[0]["hour"].max()))
     return _requests([found], (first, last + HOUR), zone, named, _Wanted("all"))
+
+
+def _number(column: str) -> str:
+    """SQL of a number, NULL where it is NaN: DuckDB puts that above all others."""
+    return f"nullif(CAST({quote(column)} AS DOUBLE), CAST('nan' AS DOUBLE))"
+
+
+def _no_status(scan: Scan, column: str) -> str:
+    """A value of the column that no HTTP status is: above 599, below 0 or not whole; empty where there is none."""
+    value = _number(column)
+    odd = scan.cursor().execute(f"SELECT min({value}) FROM {scan.relation} WHERE {value} NOT BETWEEN 0 AND 599 "
+                                f"OR {value} <> floor({value})").fetchone()[0]
+    return "" if odd is None else f"{odd:g}"
 
 
 def _counted(connection: Any, relation: str, named: Named, day: str) -> tuple[Arrays, Arrays]:
@@ -156,7 +172,7 @@ def _counted(connection: Any, relation: str, named: Named, day: str) -> tuple[Ar
             for name, column in (("endpoint", named.endpoint), ("version", named.version), ("day", day))}
     by = (f"{text['day']} AS day, CAST(floor(epoch({time}) / 3600) AS BIGINT) AS hour, {text['endpoint']} AS endpoint, "
           f"{text['version']} AS version")
-    status = f"CAST({quote(named.status)} AS DOUBLE)" if named.status else "CAST(NULL AS DOUBLE)"
+    status = _number(named.status) if named.status else "CAST(NULL AS DOUBLE)"
     sums = (f"SELECT {by}, count(*) AS n, count(*) FILTER ({status} >= 500) AS ours, "
             f"count(*) FILTER ({status} >= 400 AND {status} < 500) AS theirs, count(*) FILTER ({status} IS NULL) "
             f"AS unsaid FROM {relation} WHERE {quote(named.time)} IS NOT NULL GROUP BY ALL")

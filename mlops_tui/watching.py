@@ -44,8 +44,11 @@ def limits_from(session: Session, monitor: Monitor, name: str | None, otherwise:
 
 
 def span(text: str) -> timedelta:
-    """A duration given on the command line; BadInput says how one is written."""
+    """A duration given on the command line, longer than nothing; BadInput says how one is written."""
     try:
-        return duration(text)
+        found = duration(text)
     except ValueError as problem:
         raise BadInput(f"{problem}.", next="Write 12h, 7d or 4w.") from problem
+    if not found:
+        raise BadInput(f"Nothing happens in '{text}'.", next="Write 12h, 7d or 4w.")
+    return found

@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from mlops_tui.errors import BadInput, NotFound, nearest
+from store.quoting import quote
 from store.scan import Field, Scan
 
 # for each part the names it goes by, the surest first; names of one group are equally good
@@ -16,6 +17,12 @@ NAMES: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "label": (("label", "actual", "outcome", "y_true", "ground_truth", "truth"), ("target", "y")),
     "id": (("prediction_id", "request_id", "inference_id"), ("id", "event_id", "row_id", "key")),
     "version": (("model_version",), ("version",))}
+# and the patterns that a name may fit where it is none of these: of several columns that fit, none is guessed
+LIKE: Mapping[str, str] = {
+    "score": r"(p|prob|proba|probability|score|y_score|y_prob|y_proba)_.+|.+_(score|prob|proba|probability)",
+    "label": r"(label|target|outcome|actual)_.+|.+_(label|target|outcome|actual)|(is_|has_)?(churn|default|convert|click)"
+             r"(ed)?|(is_)?(fraud|fraudulent)",
+    "id": r".+_(id|uuid|key)"}
 TOGETHER = ("prediction", "predicted", "pred", "y_pred", "output")  # beside a score they are what was decided by it
 NUMERIC = ("score",)
 
@@ -51,6 +58,10 @@ def guessed(scan: Scan, given: Mapping[str, str], inputs: Collection[str] = ()) 
     own = set(inputs)
     free = {name: field for name, field in scan.fields.items() if name not in own and name not in given.values()}
     found = {part: given.get(part) or _one(part, free, scan.where) for part in NAMES}
+    for part, pattern in LIKE.items():
+        if not found[part]:
+            found[part] = _alike(part, pattern, {name: field for name, field in free.items()
+                                                 if name not in found.values()}, scan)
     taken = set(found.values()) | {name for name in free if _plain(name) in TOGETHER}
     features = tuple(name for name in scan.fields if (name in own or not own) and name not in taken)
     return Columns(**found, features=features, given=tuple(given))
@@ -68,6 +79,23 @@ def _one(part: str, free: Mapping[str, Field], where: str) -> str:
     if len(times) > 1:
         raise _ambiguous(part, times, where)
     return times[0] if times else ""
+
+
+def _alike(part: str, pattern: str, free: Mapping[str, Field], scan: Scan) -> str:
+    """The only column whose name fits the pattern and whose values can be the part, or nothing."""
+    able = [name for name, field in free.items()
+            if re.fullmatch(pattern, _plain(name)) and _fits(part, field) and _can_be(part, name, field, scan)]
+    return able[0] if len(able) == 1 else ""
+
+
+def _can_be(part: str, name: str, field: Field, scan: Scan) -> bool:
+    """Scores are shares, outcomes are two, and an id is of one row: what only its name suggests has to look like it."""
+    column, cursor = quote(name), scan.cursor()
+    if part == "score" and field.kind != "numeric":
+        return False
+    held = {"score": f"min({column}) >= 0 AND max({column}) <= 1", "label": f"count(DISTINCT {column}) <= 2",
+            "id": f"count(DISTINCT {column}) = count(*)"}[part]
+    return bool(cursor.execute(f"SELECT {held} FROM {scan.relation}").fetchone()[0])
 
 
 def _fits(part: str, field: Field) -> bool:

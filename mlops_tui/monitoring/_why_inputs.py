@@ -13,6 +13,7 @@ from mlops_tui.analysis.interval import mean_interval
 from mlops_tui.analysis.verdict import Limits
 from mlops_tui.errors import NotFound
 from mlops_tui.monitoring._why_rows import Compared
+from mlops_tui.predictionlog import log_of
 from mlops_tui.session import Session
 from mlops_tui.shifts import compare
 from mlops_tui.view import Cell, Row
@@ -40,7 +41,7 @@ def inputs(session: Session, case: Compared) -> Inputs:
     Inputs that stand for each other share what they move, so these do not add up.
     """
     try:
-        source = windowed.source(session, session.declared().subject(case.asked.model, "model"))
+        source = _source(session, case.asked.model)
     except NotFound as problem:
         return Inputs(reason=problem.what)
     limits = _limits(session, case.asked.model)
@@ -55,6 +56,15 @@ def inputs(session: Session, case: Compared) -> Inputs:
              "reason": each.verdict.reason, **moved.get(each.column, {})} for each in shifts]
     weighed = f"version {case.version}" if moved else "nothing: the model could not be asked"
     return Inputs(tuple(sorted(rows, key=_heaviest)), "", weighed)
+
+
+def _source(session: Session, model: str) -> windowed.Source:
+    """The built features; of a model that is only watched, the inputs that its log holds. NotFound where neither is."""
+    subject, log = session.declared().subject(model, "model"), log_of(session, model)
+    if session.current(f"{model}.features") is None and log is not None and log.features:
+        return windowed.Source(subject, log.manifest, log.time, log.features,
+                               all("day" in file.partition for file in log.manifest.files))
+    return windowed.source(session, subject)
 
 
 def _heaviest(row: Row) -> tuple[float, float]:

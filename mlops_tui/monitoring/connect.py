@@ -97,15 +97,16 @@ def write(session: Session, folder: Path, uri: str, predictions: Path | None, la
     texts = [Text(f"# {path}\n{text}", "code") for path, text in files.items()
              if path.startswith(("datasets/", "models/", "monitors/"))]
     what = "proposed to the project" if there is not None else f"written into {folder}"
-    facts = Facts({"folder": str(target), "model": found.chosen.model.name})
+    model_name = found.chosen.model.name
+    facts = Facts({"folder": str(target), "model": model_name})
     plan = View(f"{counted(len(files), 'file')} would be {what}", Status.CONFIRM,
                 (facts, Table.of("files", listing, "file", "lines"), *texts))
     if there is not None:
-        return Plan(plan, lambda: _propose(session, files))
+        return Plan(plan, lambda: _propose(session, files, slug(model_name)))
     return Plan(plan, lambda: _written(target, files, found, request))
 
 
-def _propose(session: Session, files: dict[str, str]) -> View:
+def _propose(session: Session, files: dict[str, str], name: str) -> View:
     """One proposal for each file; the project's owner adopts it."""
     def decide(entries: Sequence[Entry]) -> list[Proposal]:
         taken, made = list(proposals(entries)), []
@@ -118,7 +119,8 @@ def _propose(session: Session, files: dict[str, str]) -> View:
     return View(f"{counted(len(files), 'file is', 'files are')} proposed", Status.DONE,
                 (Table.of("files", [{"proposal": id, "file": path} for id, path in zip(made, files, strict=False)],
                           "proposal", "file"),),
-                tuple(Action(f"Adopt {id}", ("adopt", id)) for id in made[:3]))
+                (*(Action(f"Adopt {id}", ("adopt", id)) for id in made[:3]),
+                 Action("Then, with a log: have its inputs moved?", ("drift", f"{name}.predictions"))))
 
 
 def _written(target: Path, files: dict[str, str], found: Found, request: Asked) -> View:
@@ -138,7 +140,8 @@ def _written(target: Path, files: dict[str, str], found: Found, request: Asked) 
         steps.append(f"mlops-tui performance {name} --monitor {name}-performance")
     return View(f"{counted(len(files), 'file is', 'files are')} written: look over every line", Status.DONE,
                 (Facts({"folder": str(target)}), Table.of("files", [{"file": path} for path in files], "file"),
-                 Text("\n".join(steps), "code")))
+                 Text("\n".join(steps), "code"),
+                 Text(f"The inputs of {name} lie in its log: `drift {name}.predictions` watches them.")))
 
 
 def _map(found: Found) -> str:

@@ -15,6 +15,7 @@ from mlops_tui.kinds import Model
 from mlops_tui.moments import moment
 from mlops_tui.monitoring import _why_changes, _why_inputs, _why_rows, _why_segments
 from mlops_tui.monitoring._why_rows import Compared
+from mlops_tui.predictionlog import named
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Column, Facts, Part, Row, Series, Status, Table, Text, View, counted, finite
 from mlops_tui.watching import watchers
@@ -309,7 +310,9 @@ def _next(session: Session, asked: _why_rows.Asked, found: Kinds) -> Iterator[Ac
     model: Model = session.declared().model(asked.model)
     if model.task == "binary":
         yield Action("What would help?", ("remedy", asked.model))
-    yield Action("Which columns moved?", ("drift", asked.model))
+    log, built = named(asked.model), session.current(f"{asked.model}.features") is not None
+    yield Action("Which columns moved?", ("drift", log if not built and log in session.declared().datasets else
+                                          asked.model))
     if "label shift" in found.kinds or "concept drift" in found.kinds:
         yield Action("Is it calibrated?", ("calibration", asked.model))
     if asked.origin:

@@ -15,11 +15,13 @@ import yaml
 from sklearn.linear_model import LogisticRegression
 
 from mlops_tui.commands import Outcome, perform
+from mlops_tui.monitoring._guessed import guessed
 from mlops_tui.monitoring._proposed import _said, _word, slug
 from mlops_tui.opening import open_project
 from mlops_tui.render.json import as_json
 from mlops_tui.session import ReplayClock, Session, without_project
 from mlops_tui.view import Facts, Status, Table, Text
+from store.scan import engine, scan_file
 from store.tracking import Input, Record, Tracking
 from tests.monitoring.mlflow_server import Served, serving
 
@@ -181,6 +183,19 @@ def test_what_cannot_be_used_is_refused_with_what_to_do(server: Served, tables: 
     assert then in outcome.error["next"]
 
 
+def test_columns_are_guessed_by_what_names_begin_and_end_with_where_their_values_agree(tmp_path: Path) -> None:
+    file = tmp_path / "p.csv"
+    for line, first, second, parts in (
+            ("order_id,at,p_churn,churned,credit_score", "o1,2026-01-01,0.1,0,700", "o2,2026-01-02,0.7,1,640",
+             ("p_churn", "churned", "order_id")),
+            ("customer_id,at,credit_score,is_default", "c1,2026-01-01,700,0", "c1,2026-01-02,640,1",
+             ("", "is_default", "")),
+            ("at,home_score,away_score", "2026-01-01,0,1", "2026-01-02,1,0", ("", "", ""))):
+        file.write_text("\n".join([line, first, second]))
+        found = guessed(scan_file(file, engine()), {})
+        assert (found.score, found.label, found.id) == parts
+
+
 def test_a_word_that_is_neither_a_server_nor_a_file_is_refused_by_name(tmp_path: Path) -> None:
     outcome = connected(tmp_path, "nonsense")
     assert outcome.error is not None
@@ -244,6 +259,10 @@ def test_what_connect_writes_is_sound_and_its_monitors_find_what_was_planted(ser
     performance = session.perform(("performance", "credit-risk", "--monitor", "credit-risk-performance"))
     assert (performance.exit, performance.view.status) == (1, Status.FAIL)
     assert performance.view.title.startswith("roc_auc of credit-risk 0.1")
+    why = session.perform(("why", "credit-risk")).view
+    assert {row["input"] for row in why.table("inputs").rows} == {"amount", "age"}, "those that its log holds"
+    assert [row["input"] for row in why.table("inputs").rows if row["over"]] == ["amount"]
+    assert ("drift", "credit-risk") not in [each.argv for each in why.actions]
     ready = rows(session.perform(("connect", "--mlflow", server.url, *files)), "readiness", "check")
     assert {each["status"] for each in ready.values()} == {Status.PASS}, "now somebody watches it, and nothing is open"
 
@@ -254,6 +273,7 @@ def test_the_steps_that_it_names_are_the_ones_to_take(server: Served, tables: Pa
     steps = next(part.body for part in done.view.parts if isinstance(part, Text))
     assert f"log label credit-risk {tables}/labels.csv --map id=prediction_id --map label=defaulted" in steps
     assert "monitor credit-risk-performance" in steps
+    assert "`drift credit-risk.predictions` watches them" in str(done.view.parts)
 
 
 def test_without_predictions_the_limit_is_that_of_the_evaluation_and_a_strange_name_is_made_plain(

@@ -237,6 +237,9 @@ def test_a_file_is_judged_with_no_project(tmp_path: Path, monkeypatch: pytest.Mo
     for wrong, words in ((("r.parquet", "--time", "score"), "not a time"),
                          (("r.parquet", "--time", "nix"), "No column"),
                          (("r.parquet", "--time", "leaves", "--status", "version"), "not a number"),
+                         (("r.parquet", "--time", "leaves", "--status", "score"), "no column of HTTP statuses"),
+                         (("r.parquet", "--time", "leaves", "--status", "id"), "no column of HTTP statuses"),
+                         (("r.parquet", "--time", "leaves", "--window", "0h"), "Nothing happens in '0h'"),
                          (("r.parquet",), "A file needs --time")):
         refused = session.perform(("traffic", *wrong))
         assert refused.exit == 2
