@@ -160,9 +160,9 @@ def _number(column: str) -> str:
 def _no_status(scan: Scan, column: str) -> str:
     """A value of the column that no HTTP status is: above 599, below 0 or not whole; empty where there is none."""
     value = _number(column)
-    odd = scan.cursor().execute(f"SELECT min({value}) FROM {scan.relation} WHERE {value} NOT BETWEEN 0 AND 599 "
-                                f"OR {value} <> floor({value})").fetchone()[0]
-    return "" if odd is None else f"{odd:g}"
+    odd = scan.cursor().execute(f"SELECT {value} FROM {scan.relation} WHERE {value} NOT BETWEEN 0 AND 599 "
+                                f"OR {value} <> floor({value}) LIMIT 1").fetchone()
+    return f"{odd[0]:g}" if odd is not None else ""
 
 
 def _counted(connection: Any, relation: str, named: Named, day: str) -> tuple[Arrays, Arrays]:

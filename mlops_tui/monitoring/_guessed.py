@@ -20,8 +20,8 @@ NAMES: Mapping[str, tuple[tuple[str, ...], ...]] = {
 # and the patterns that a name may fit where it is none of these: of several columns that fit, none is guessed
 LIKE: Mapping[str, str] = {
     "score": r"(p|prob|proba|probability|score|y_score|y_prob|y_proba)_.+|.+_(score|prob|proba|probability)",
-    "label": r"(label|target|outcome|actual)_.+|.+_(label|target|outcome|actual)|(is_|has_)?(churn|default|convert|click)"
-             r"(ed)?|(is_)?(fraud|fraudulent)",
+    "label": r"(label|target|outcome|actual)_.+|.+_(label|target|outcome|actual)|(is_)?(fraud|fraudulent)|"
+             r"(is_|has_)?(churn|default|convert|click)(ed)?",
     "id": r".+_(id|uuid|key)"}
 TOGETHER = ("prediction", "predicted", "pred", "y_pred", "output")  # beside a score they are what was decided by it
 NUMERIC = ("score",)
@@ -95,7 +95,7 @@ def _can_be(part: str, name: str, field: Field, scan: Scan) -> bool:
         return False
     held = {"score": f"min({column}) >= 0 AND max({column}) <= 1", "label": f"count(DISTINCT {column}) <= 2",
             "id": f"count(DISTINCT {column}) = count(*)"}[part]
-    return bool(cursor.execute(f"SELECT {held} FROM {scan.relation}").fetchone()[0])
+    return cursor.execute(f"SELECT {held} FROM {scan.relation}").fetchone() == (True,)
 
 
 def _fits(part: str, field: Field) -> bool:

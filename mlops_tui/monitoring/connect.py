@@ -11,7 +11,7 @@ from mlops_tui.capability import Function, LocalPath, Plan, act, look, noun
 from mlops_tui.errors import BadInput
 from mlops_tui.folds import next_id, proposals
 from mlops_tui.marker import find as find_project
-from mlops_tui.monitoring._connected import Asked, Found, find
+from mlops_tui.monitoring._connected import SQLITE, Asked, Found, find
 from mlops_tui.monitoring._firstlook import Look
 from mlops_tui.monitoring._guessed import NAMES
 from mlops_tui.monitoring._proposed import proposed, slug
@@ -264,13 +264,15 @@ def _inventory(found: Found) -> Table:
 
 
 def _next(found: Found, request: Asked) -> tuple[Action, ...]:
-    base = ("connect", "--mlflow", found.shown)
+    place = found.shown if "://" in found.shown else f"{SQLITE}{found.shown}"  # whatever the file is called
+    base = ("connect", "--mlflow", place)
     if found.chosen is None:
         return tuple(Action(f"How ready is {each.model.name}?", (*base, "--model", each.model.name))
                      for each in found.models[:3])
     one = (*base, "--model", found.chosen.model.name)
     if request.predictions is None:
-        return (Action("Have its inputs moved?", (*one, "--predictions", "FILE")),)
+        return (Action("Have its inputs moved?", (*one, "--predictions", "FILE")),
+                Action("Begin a project", ("connect", "write", slug(found.chosen.model.name), *one[1:])))
     files = [("--predictions", request.predictions), ("--labels", request.labels)]
     given = [word for option, path in files if path is not None for word in (option, str(path))]
     columns = [word for part, name in request.columns.items() for word in (f"--{part}", name)]

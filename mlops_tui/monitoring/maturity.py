@@ -45,7 +45,7 @@ def _title(name: str, seen: Waiting, zone: tzinfo) -> str:
     first, more = seen.open[0], len(seen.open) - 1
     others = f", and of {counted(more, 'later day')} less" if more else ""
     late = "later than usual" if first.by <= seen.now else f"nearly all by {first.by.astimezone(zone):%-d %b %H:%M}"
-    return f"Outcomes of {first.day} are {min(first.share, 0.999):.1%} in{others}; {late}"
+    return f"Outcomes of {first.day} are {min(first.share * 100, 99.9):.1f} % in{others}; {late}"
 
 
 def _cohorts(seen: Waiting) -> Table:

@@ -103,7 +103,7 @@ def policy_of(session: Session, model: str) -> Payloads:
 
 
 def _found(session: Session, log: PredictionLog, asked: Sequence[Expected], bounds: tuple[datetime, datetime]) -> Found:
-    """All rules in one pass over the window, once it is known since when each feature, and each caller's, is logged."""
+    """All rules in one pass over the window, once it is known since when inputs are logged, by feature and caller."""
     lake, part = session.data(), log.within(bounds, session)
     connection, time = lake.connect(), quote(log.time)
     who = "coalesce(caller, '')" if log.has("caller") else "''"
@@ -111,22 +111,19 @@ def _found(session: Session, log: PredictionLog, asked: Sequence[Expected], boun
     rows = f"(SELECT {who} AS \"=who\", * FROM {lake.scan(part.manifest)} WHERE {span})"
     begun = " OR ".join(f"{quote(name)} IS NOT NULL" for name in log.features) or "true"
     since = f"(SELECT \"=who\", min({time}) FILTER ({begun}) AS \"=since\" FROM {rows} GROUP BY 1)"
-    first = connection.execute("SELECT " + ", ".join(
-        f"min({time}) FILTER ({quote(each.name)} IS NOT NULL)::VARCHAR" for each in asked) + f" FROM {rows}").fetchone()
-    rules: dict[tuple[str, str], str] = {}
-    for each, began in zip(asked, first or (), strict=True):
-        for rule, sql in broken_sql(each, log.columns[each.name]).items():
-            late = f"{time} >= {literal(began)}::TIMESTAMPTZ AND " if rule == "missing" and began else ""
-            rules[each.name, rule] = f"coalesce({late}{sql}, false)"
+    rules = _rules(log, asked, connection.execute("SELECT " + ", ".join(
+        f"min({time}) FILTER ({quote(each.name)} IS NOT NULL)::VARCHAR" for each in asked) + f" FROM {rows}").fetchone())
     some = " OR ".join(rules.values()) or "false"
     counts = "".join(f", count_if({sql})" for sql in rules.values())
     found = connection.execute(
-        f"SELECT \"=who\", day, coalesce({time} >= \"=since\", false) AS \"=begun\", count(*), count_if({some}){counts} "
-        f"FROM {rows} JOIN {since} USING (\"=who\") GROUP BY ALL").fetchall()
+        f"SELECT \"=who\", day, coalesce({time} >= \"=since\", false) AS \"=begun\", count(*), "
+        f"count_if({some}){counts} FROM {rows} JOIN {since} USING (\"=who\") GROUP BY ALL").fetchall()
     by_rule: dict[tuple[str, str, str], int] = {}
     callers: dict[str, tuple[int, int]] = {}
     days: dict[str, tuple[int, int]] = {}
-    for caller, day, n, bad, *each in ((caller, day, *rest) for caller, day, begun, *rest in found if begun):
+    for caller, day, began, n, bad, *each in found:
+        if not began:
+            continue
         for tally, key in ((callers, caller or SOME), (days, str(day))):
             before = tally.get(key, (0, 0))
             tally[key] = before[0] + int(n), before[1] + int(bad)
@@ -136,7 +133,18 @@ def _found(session: Session, log: PredictionLog, asked: Sequence[Expected], boun
                 by_rule[place] = by_rule.get(place, 0) + int(count)
     ranked = sorted(((*key, count) for key, count in by_rule.items()), key=lambda row: (-row[3], row[:3]))
     return Found(sum(n for n, _ in days.values()), sum(bad for _, bad in days.values()), tuple(ranked), callers,
-                 tuple((day, *days[day]) for day in sorted(days)), sum(row[3] for row in found if not row[2]))
+                 tuple((day, *days[day]) for day in sorted(days)), sum(n for _, _, began, n, *_ in found if not began))
+
+
+def _rules(log: PredictionLog, asked: Sequence[Expected], begun: Sequence[str | None] | None) -> dict[
+        tuple[str, str], str]:
+    """SQL by feature and rule, true where it is broken; a feature is missing only once it has `begun` to be logged."""
+    found: dict[tuple[str, str], str] = {}
+    for feature, began in zip(asked, begun or (), strict=True):
+        for rule, sql in broken_sql(feature, log.columns[feature.name]).items():
+            late = f"{quote(log.time)} >= {literal(began)}::TIMESTAMPTZ AND " if rule == "missing" and began else ""
+            found[feature.name, rule] = f"coalesce({late}{sql}, false)"
+    return found
 
 
 def _judged(found: Found, share: float | None, limit: float | None, least: int) -> Status:
@@ -165,8 +173,8 @@ def _view(title: str, status: Status, log: PredictionLog, asked: Sequence[Expect
     callers: list[Row] = [{"caller": caller, "requests": n, "bad": bad, "share": bad / n} for caller, (n, bad) in
                           sorted(found.callers.items(), key=lambda item: -item[1][1])]
     parts: list[Part] = [Facts({"requests": found.n, "bad": found.bad, "share": found.bad / found.n if found.n else
-                                None, "without_inputs": found.without or None, "features_checked": len(asked), "from": bounds[0], "to": bounds[1],
-                                "limits_from": origin})]
+                                None, "without_inputs": found.without or None, "features_checked": len(asked),
+                                "from": bounds[0], "to": bounds[1], "limits_from": origin})]
     if found.without:
         parts.append(Text(f"{counted(found.without, 'more request was', 'more requests were')} logged before inputs "
                           "were sent with them: left out, since nothing can be said of these."))

@@ -123,8 +123,8 @@ def listed(session: Session, everything: bool) -> View:
     title += f", {planned} planned" if planned else ""
     if grave:
         title += f"; {', '.join(str(row['silence']) for row in grave)}: a critical alert is hidden"
-    table = Table.of("silences", rows, "silence", "state", "match", Column("since", "from", worth=-1), Column("until", worth=1),
-                     "hides", Column("by", worth=-1), "why")
+    table = Table.of("silences", rows, "silence", "state", "match", Column("since", "from", worth=-1),
+                     Column("until", worth=1), "hides", Column("by", worth=-1), "why")
     actions = tuple(Action(f"End {row['silence']}", ("alert", "unsilence", str(row["silence"]))) for row in active[:3])
     return View(title, Status.WARN if grave else Status.DONE, (table,), actions)
 

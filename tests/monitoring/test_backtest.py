@@ -175,7 +175,8 @@ def test_a_monitor_that_could_never_judge_is_unknown(session: Session) -> None:
 def test_a_rule_whose_data_came_after_every_look_is_told_when_they_came(session: Session) -> None:
     root = session.declared().root
     for kind, old, new in (("datasets", "trips", "later"), ("monitors", "trip-drift", "later-drift")):
-        text = (root / kind / f"{old}.yaml").read_text(encoding="utf-8").replace("subject: trip-delay", "subject: later")
+        text = (root / kind / f"{old}.yaml").read_text(encoding="utf-8")
+        text = text.replace("subject: trip-delay", "subject: later")
         (root / kind / f"{new}.yaml").write_text(text, encoding="utf-8")
     session = replace(session, project=type(session.declared())(root))
     lake = session.data()

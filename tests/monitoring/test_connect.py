@@ -107,6 +107,11 @@ def test_what_the_server_and_its_file_say_is_the_same_where_both_can_know_it(ser
     assert {name: [each[key] for key in ours] for name, each in by_api.items()} == {
         name: [each[key] for key in ours] for name, each in by_file.items()}
     assert "name that with --mlflow" in str(by_file["credit-risk"]["problem"])
+    odd = tmp_path / "store"
+    shutil.copy(server.database, odd)
+    steps = [each.argv for each in connected(tmp_path, f"sqlite:///{odd}", "--model", "credit-risk").view.actions]
+    assert [argv[:2] for argv in steps] == [("connect", "--mlflow"), ("connect", "write")]
+    assert all(f"sqlite:///{odd}" in argv for argv in steps)
 
 
 def test_readiness_says_what_is_there_and_what_would_make_it_green(server: Served, tmp_path: Path) -> None:
@@ -191,7 +196,7 @@ def test_columns_are_guessed_by_what_names_begin_and_end_with_where_their_values
             ("customer_id,at,credit_score,is_default", "c1,2026-01-01,700,0", "c1,2026-01-02,640,1",
              ("", "is_default", "")),
             ("at,home_score,away_score", "2026-01-01,0,1", "2026-01-02,1,0", ("", "", ""))):
-        file.write_text("\n".join([line, first, second]))
+        file.write_text(f"{line}\n{first}\n{second}")
         found = guessed(scan_file(file, engine()), {})
         assert (found.score, found.label, found.id) == parts
 

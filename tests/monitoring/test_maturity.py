@@ -9,8 +9,9 @@ from sklearn.metrics import roc_auc_score
 from mlops_tui.analysis.cbpe import Estimate
 from mlops_tui.monitoring._expected import estimates
 from mlops_tui.monitoring._waiting import Outlook, Row
+from mlops_tui.render.cells import number
 from mlops_tui.session import ReplayClock
-from mlops_tui.view import Series, Table, Text, View
+from mlops_tui.view import Column, Series, Table, Text, View
 from tests.lived import DAYS, FIRST, Lived
 
 
@@ -29,7 +30,8 @@ def test_the_days_are_the_ones_that_were_written(lived: Callable[..., Lived]) ->
     assert (rows["2013-09-13"]["n"], rows["2013-09-13"]["known"]) == (int(newest.sum()), int(known.sum()))
     assert rows["2013-09-13"]["mature"] is False
     assert rows["2013-09-11"]["mature"] is True
-    assert "2013-09-13 are" in view.title
+    share = number(float(str(rows["2013-09-13"]["share"])), Column("share", share=True))
+    assert f"2013-09-13 are {share} in" in view.title, "rounded as the table does"
     assert "nearly all by 14 Sep" in view.title
 
 
