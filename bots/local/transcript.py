@@ -127,5 +127,5 @@ DRAWN: Mapping[str, Callable[[Json], list[str]]] = {
     "input": field, "divider": lambda _: ["----"], "markdown": lambda each: str(each["text"]).splitlines(),
     "image": lambda each: [f"(image: {each['alt_text']})"], "table": table, "data_table": table,
     "data_visualization": chart, "alert": lambda each: [f"! {words(each['text'])}"],
-    "rich_text": lambda each: rich(each).splitlines() or [""],
+    "rich_text": lambda each: [line for piece in each["elements"] for line in rich(piece).splitlines() or [""]],
 }

@@ -103,9 +103,9 @@ def show(session: Session, monitor: str) -> View:
     alerts = [each for each in folds.alerts(session.ledger.entries("alert")).values() if each.monitor == monitor]
     status = _status(row)
     return View(f"{monitor}: {row['found']}", Status.WARN if status in _URGENT[:3] else status if findings
-                else Status.DONE, (Facts({key: value for key, value in facts.items() if value not in (None, ())}),
-                                   *_picture(monitor, findings), *_heat(findings), _table(findings),
-                                   _fired(alerts, session.now())),
+                else Status.DONE, (*_picture(monitor, findings), *_heat(findings),
+                                   Facts({key: value for key, value in facts.items() if value not in (None, ())}),
+                                   _table(findings), _fired(alerts, session.now())),
                 _actions(monitor, declared, alerts))
 
 
