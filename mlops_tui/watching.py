@@ -43,12 +43,12 @@ def limits_from(session: Session, monitor: Monitor, name: str | None, otherwise:
     return f"monitors/{same[0]}.yaml" if same and monitor.limits else otherwise
 
 
-def span(text: str) -> timedelta:
-    """A duration given on the command line, longer than nothing; BadInput says how one is written."""
+def span(text: str, *, none: bool = False) -> timedelta:
+    """A duration given on the command line, longer than nothing unless `none` will do; BadInput says how to write."""
     try:
         found = duration(text)
     except ValueError as problem:
         raise BadInput(f"{problem}.", next="Write 12h, 7d or 4w.") from problem
-    if not found:
+    if not found and not none:
         raise BadInput(f"Nothing happens in '{text}'.", next="Write 12h, 7d or 4w.")
     return found

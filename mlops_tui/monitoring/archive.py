@@ -291,7 +291,7 @@ def _versions(session: Session, idle: str) -> list[Version]:
     expires = {name: date.fromisoformat(each.expires) for name, each in declared.items() if each.expires}
     names = dict.fromkeys(entry.subject for entry in entries if entry.kind == "trained")
     seen = {(name, number): day for name in names for number, day in _last_answers(session, name)}
-    return stale.versions(entries, seen, expires, session.now(), span(idle))
+    return stale.versions(entries, seen, expires, session.now(), span(idle, none=True))
 
 
 def _last_answers(session: Session, model: str) -> list[tuple[str, date]]:

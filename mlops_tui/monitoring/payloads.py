@@ -111,8 +111,8 @@ def _found(session: Session, log: PredictionLog, asked: Sequence[Expected], boun
     rows = f"(SELECT {who} AS \"=who\", * FROM {lake.scan(part.manifest)} WHERE {span})"
     begun = " OR ".join(f"{quote(name)} IS NOT NULL" for name in log.features) or "true"
     since = f"(SELECT \"=who\", min({time}) FILTER ({begun}) AS \"=since\" FROM {rows} GROUP BY 1)"
-    rules = _rules(log, asked, connection.execute("SELECT " + ", ".join(
-        f"min({time}) FILTER ({quote(each.name)} IS NOT NULL)::VARCHAR" for each in asked) + f" FROM {rows}").fetchone())
+    firsts = ", ".join(f"min({time}) FILTER ({quote(each.name)} IS NOT NULL)::VARCHAR" for each in asked)
+    rules = _rules(log, asked, connection.execute(f"SELECT {firsts} FROM {rows}").fetchone())
     some = " OR ".join(rules.values()) or "false"
     counts = "".join(f", count_if({sql})" for sql in rules.values())
     found = connection.execute(
