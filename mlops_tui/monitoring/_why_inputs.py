@@ -47,8 +47,9 @@ def inputs(session: Session, case: Compared) -> Inputs:
     limits = _limits(session, case.asked.model)
     before, now = (windowprofiles.side(session, source, source.columns, (each,))
                    for each in (case.then_span, case.asked.bounds))
-    if not (before.rows and now.rows):
-        return Inputs(reason=f"no features are kept of {'the reference' if not before.rows else 'the window'}")
+    for side, words in ((before, "the reference"), (now, "the window")):
+        if all(side.nulls(name) == side.rows for name in source.columns):  # no rows, or from before inputs were logged
+            return Inputs(reason=f"no features are kept of {words}")
     shifts = compare(before, now, limits, (), session.progress)
     moved = _moved(session, case, source)
     rows = [{"input": each.column, "distance": each.evidence.effect.low if each.evidence.effect else None,

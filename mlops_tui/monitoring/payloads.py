@@ -28,7 +28,7 @@ SOME = "who is not known"
 class Found:
     """Requests of a window: `n`, of which `bad` break a rule; by (caller, feature, rule), by caller, and by day.
 
-    `without` more were logged before their caller first sent an input: nothing can be said of these.
+    `without` more were logged before their caller sent any input in the window: nothing can be said of these.
     """
 
     n: int
@@ -176,8 +176,8 @@ def _view(title: str, status: Status, log: PredictionLog, asked: Sequence[Expect
                                 None, "without_inputs": found.without or None, "features_checked": len(asked),
                                 "from": bounds[0], "to": bounds[1], "limits_from": origin})]
     if found.without:
-        parts.append(Text(f"{counted(found.without, 'more request was', 'more requests were')} logged before inputs "
-                          "were sent with them: left out, since nothing can be said of these."))
+        parts.append(Text(f"{counted(found.without, 'more request was', 'more requests were')} logged before their "
+                          "caller sent any input in this window: left out, since nothing can be said of these."))
     if lacks := log.lacks("caller"):
         parts.append(Text(lacks))
     if unseen:

@@ -115,4 +115,4 @@ def test_requests_from_before_inputs_were_sent_are_left_out_and_counted(
     fill(session, tmp_path, 12)
     view = perform(session, ("payloads", "flights-delay", "--monitor", "asked")).view
     assert (view.facts()["requests"], view.facts()["bad"], view.facts()["without_inputs"]) == (105, 12, 60)
-    assert "60 more requests were logged before inputs" in str(view.parts)
+    assert "60 more requests were logged before their caller sent any input" in str(view.parts)
