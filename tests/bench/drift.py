@@ -43,7 +43,7 @@ sides = [pq.read_table(path) for path in sys.argv[1:]]
 for name in sides[0].column_names:
     columns = [side.column(name).drop_null() for side in sides]
     if str(columns[0].type) == "string":
-        counts = [dict(zip(*(each.to_pylist() for each in column.value_counts().combine_chunks().flatten())))
+        counts = [dict(zip(*(each.to_pylist() for each in column.value_counts().flatten())))
                   for column in columns]
         levels = sorted(set(counts[0]) | set(counts[1]))
         chi2_contingency([[count.get(level, 0) for level in levels] for count in counts])
@@ -101,7 +101,7 @@ def run(argv: list[str]) -> tuple[float, float, bytes]:
         child.returncode = os.waitstatus_to_exitcode(status)
         printed.seek(0)
         text = printed.read()
-    if child.returncode not in (0, 1):
+    if child.returncode not in ((0, 1) if "mlops_tui" in argv else (0,)):  # ours ends with 1 where it found drift
         raise SystemExit(f"{' '.join(argv)} ended with {child.returncode}: {text.decode()}")
     return used.ru_utime + used.ru_stime, used.ru_maxrss / 1024, text
 
