@@ -136,6 +136,6 @@ def needed_log(session: Session, model: str) -> PredictionLog:
     """The prediction log of a model; NotFound says how one is filled."""
     found = log_of(session, model)
     if found is None:
-        raise NotFound(f"'{model}' has predicted nothing yet.",
-                       next=f"Try: mlops-tui score {model} --day DAY, or: mlops-tui log add {model} FILE")
+        raise NotFound(f"'{model}' has predicted nothing yet, and nothing was logged for it.",
+                       next=f"Try: mlops-tui score {model} --day DAY")
     return found

@@ -135,8 +135,8 @@ def poisson_rate(count: int, exposure: float, level: float = 0.95) -> Interval:
 
     ValueError for a count below 0 or no exposure.
 
-    >>> poisson_rate(0, 2.0)
-    Interval(low=0.0, high=1.8444397270569681, method='poisson exact', level=0.95)
+    >>> round(poisson_rate(0, 2.0).high, 6)
+    1.84444
     """
     if count < 0 or not exposure > 0:
         raise ValueError(f"a count from 0 over some exposure, not {count} over {exposure}")

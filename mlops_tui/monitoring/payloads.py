@@ -60,7 +60,7 @@ def payloads(session: Session, model: str, length: str | None, monitor: str | No
     if not asked:
         if not log.features:
             raise BadInput(f"The requests of {name} are logged without their inputs.",
-                           next=f"Try: mlops-tui log add {name} FILE, with a file that holds them")
+                           next=f"Try: mlops-tui log add {name} FILE")
         raise BadInput(f"No contract says what the requests of {name} hold.", where=f"datasets/{named(name)}.yaml",
                        next=f"Declare the features that are logged: {', '.join(log.features)[:200]}.")
     found = _found(session, log, asked, bounds)

@@ -133,7 +133,7 @@ def test_an_added_file_and_a_missing_model_are_refused(tracking: Tracking) -> No
     with pytest.raises(Unreadable):
         tracking.load("delay", made.version)
     shutil.rmtree(folder)
-    with pytest.raises(Unreadable):
+    with pytest.raises(NotFound, match="archive restore delay@1"):
         tracking.load("delay", made.version)
 
 
