@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from mlops_tui import health, roles
+from mlops_tui import roles
 from mlops_tui.capability import Call, HelpAsked, HelpOption, LocalPath, Plan, Resolved, Shut
 from mlops_tui.errors import BadInput, Denied, Refusal, nearest
 from mlops_tui.render.json import canonical
@@ -261,8 +261,7 @@ def _by_hand(session: "Session", view: View, since: int) -> View:
 
 def _counted(session: "Session", view: View, fact: "Finding") -> View:
     """Say of a check that no monitor makes where it counts, if it does."""
-    entries = session.ledger.entries("finding", "trained", "promotion")
-    parts = health.spoken_to(health.Declared.of(session.declared()), entries, fact)
+    parts = session.spoken_to(fact)
     if not parts:
         return view
     said = f"Run by hand: status counts it for {', '.join(parts)}, since no monitor makes this check."

@@ -9,7 +9,7 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from mlops_tui import folds, reactions, upstream
+from mlops_tui import folds, health, reactions, upstream
 from mlops_tui.errors import NotDeclared, NotFound
 from mlops_tui.project import Project, Subject
 from mlops_tui.roles import ROLES, Actor
@@ -185,6 +185,11 @@ class Session:
         """Whether a dataset is for everybody, whatever they are bound to: its contract says `shared: true`."""
         declared = self.declared().datasets
         return dataset in declared and declared[dataset].custom("shared") is True
+
+    def spoken_to(self, finding: Finding) -> list[str]:
+        """The parts of models whose standing a finding tells, such as `features of flights-delay`."""
+        entries = self.ledger.entries("finding", "trained", "promotion")
+        return health.spoken_to(health.Declared.of(self.declared()), entries, finding)
 
     def made_of(self, model: str) -> "Mapping[str, Sequence[tuple[str, str]]]":
         """The raw columns of each feature of a model. Only who asks waits for the parser of SQL, 0.1 s of CPU."""

@@ -21,16 +21,17 @@ from textual.color import Color
 
 from mlops_tui import jobs
 from mlops_tui.render.cells import GLYPHS
+from mlops_tui.render.keep import written
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.tui.app import Dashboard
-from mlops_tui.tui.cache import path_of
+from mlops_tui.tui.cache import FORM, last, path_of
 from mlops_tui.tui.places import place
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.ask import Ask, Why
 from mlops_tui.tui.themes import THEMES
 from mlops_tui.tui.widgets.command_line import CommandLine
 from mlops_tui.tui.widgets.rows import Rows
-from mlops_tui.view import Status
+from mlops_tui.view import Facts, Status, View
 from store.facts import IncidentEvent, Note
 from tests.screens import SIZES, dashboard, run
 
@@ -182,6 +183,17 @@ def test_the_first_picture_is_the_last_one_and_says_so(told: Session) -> None:
         assert app.desk.close(10)
 
     run(story())
+
+
+@pytest.mark.parametrize(("team", "shown"), [
+    (None, True), ("people: {}\n", True), ("people: {cy: {only: {origin: [JFK]}}}\n", False)])
+def test_the_last_picture_is_for_everybody_unless_somebody_sees_only_a_part(tmp_path: Path, team: str | None,
+                                                                            shown: bool) -> None:
+    path_of(tmp_path).parent.mkdir()
+    path_of(tmp_path).write_text(written(View("flights", Status.DONE, (Facts({"form": FORM}),))), encoding="utf-8")
+    if team is not None:
+        (tmp_path / "team.yaml").write_text(team, encoding="utf-8")
+    assert (last(tmp_path) is not None) is shown
 
 
 @pytest.mark.parametrize("kept", ["", "{", "[]", '{"is":"View"}', '{"is":"View","title":"x"}', "\x00\xff"])
