@@ -17,14 +17,6 @@ POINTS = 20_000  # values that stand for a column
 HALVINGS = 40
 
 
-def ks_power(distance: float, n: int, m: int, tests: int, limits: Limits) -> float:
-    """The probability, at least, with which samples of n and m independent values see a KS distance as one of `tests`
-    columns: the other way round of `verdict.detectable_ks`."""
-    root = math.sqrt(n * m / (n + m))
-    critical = tails.kolmogorov_isf(limits.alpha / tests)
-    return float(tails.normal_cdf(2 * (distance * root - critical)))
-
-
 def distance_of(values: Floats, shift: float) -> float:
     """The KS distance of sorted values from the same values moved by `shift`."""
     at = np.concatenate([values, values + shift])

@@ -6,10 +6,9 @@ from datetime import datetime
 
 import click
 
-from mlops_tui import declare, pointintime
+from mlops_tui import pointintime
 from mlops_tui.analysis.interval import wilson
 from mlops_tui.capability import measure
-from mlops_tui.datasetkeys import Payloads
 from mlops_tui.errors import BadInput
 from mlops_tui.matured import window
 from mlops_tui.payload import Expected, broken_sql, expected
@@ -91,15 +90,6 @@ def contract_of(session: Session, model: str) -> tuple[Expected, ...]:
         return expected(own, features)
     labels = project.datasets.get(declared.label.dataset)
     return expected(labels, declared.columns) if labels is not None else ()
-
-
-def policy_of(session: Session, model: str) -> Payloads:
-    """What becomes of a request that breaks the contract, as the log's contract declares it; flagged where not."""
-    project, name = session.declared(), named(model)
-    for place, item in enumerate(project.datasets[name].customProperties if name in project.datasets else ()):
-        if item.property == "payloads":
-            return declare.part(Payloads, project.path_of("dataset", name), "customProperties", place, "value")
-    return Payloads()
 
 
 def _found(session: Session, log: PredictionLog, asked: Sequence[Expected], bounds: tuple[datetime, datetime]) -> Found:
