@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import Any, Literal
 
 from mlops_tui.alertpolicy import AlertPolicy
+from mlops_tui.declarations.routes import Inbound
 from mlops_tui.declare import Mistake
 from mlops_tui.earlystopping import Stopping
 from mlops_tui.endpoints import Metrics, Query
@@ -59,6 +60,7 @@ class Settings:
     approvals: Approvals = field(default_factory=Approvals)
     compute: Rates = field(default_factory=Rates)
     metrics: Metrics | None = None
+    inbound: Inbound | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,8 @@ class Person:
     name: str = ""
     simulated: bool = False
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # partition key -> the values that may be seen
+    email: str = ""
+    pagerduty: str = ""  # the id of the user there, such as PXPGF42
 
 
 @dataclass(frozen=True)
