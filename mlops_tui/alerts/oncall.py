@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from mlops_tui.alerts import ical
+from mlops_tui.alerts.notifying import ON_CALL
+from mlops_tui.declarations.kinds import Team
 from mlops_tui.declarations.rotations import Rotation
-from mlops_tui.kinds import Team
-from mlops_tui.notifying import ON_CALL
 from store.facts import OnCallSwap
 
 if TYPE_CHECKING:

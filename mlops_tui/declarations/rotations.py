@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, time, timedelta
 from zoneinfo import ZoneInfo, available_timezones
 
-from mlops_tui.declare import Mistake
+from mlops_tui.declarations.declare import Mistake
 from mlops_tui.errors import nearest
 
 DAY = timedelta(days=1)

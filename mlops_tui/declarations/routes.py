@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, fields
 from datetime import timedelta
 from typing import Literal
 
-from mlops_tui.declare import Mistake, key_of
+from mlops_tui.declarations.declare import Mistake, key_of
 
 Kind = Literal["pagerduty", "alertmanager", "webhook", "smtp", "slack", "ping"]
 PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
