@@ -27,8 +27,7 @@ def letter(message: Message, route: Route, to: Sequence[str], now: datetime, zon
     domain = route.from_.rpartition("@")[2].strip(" >") or "mlops-tui.invalid"
     made = EmailMessage()
     made["From"], made["To"] = route.from_, ", ".join(to)
-    marked = f"{'TEST: ' if message.test else ''}[{message.project}] {message.subject}"
-    made["Subject"] = " ".join(marked.split())[:200]
+    made["Subject"] = " ".join(f"[{message.project}] {message.subject}".split())[:200]
     made["Date"] = format_datetime(now)
     made["Message-ID"] = _id(message.key, domain)
     made["In-Reply-To"] = made["References"] = _id(message.thread, domain)

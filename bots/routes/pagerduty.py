@@ -24,7 +24,7 @@ def event(message: Message, key: str) -> dict[str, Any]:
                "look": f"mlops-tui alert show {message.alert}", "take up": f"mlops-tui alert ack {message.alert}"}
     details = {"test": "nothing is wrong"} if message.test else {name: text for name, text in details.items() if text}
     return {**made, "client": "mlops-tui", "payload": {
-        "summary": f"{'TEST: ' if message.test else ''}{message.subject}"[:SUMMARY], "source": message.project,
+        "summary": message.subject[:SUMMARY], "source": message.project,
         "severity": SEVERITY.get(message.severity, "warning"), "timestamp": message.since,
         "component": message.about or message.project, "group": message.group or message.about,
         "class": message.check, "custom_details": details}}

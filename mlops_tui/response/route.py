@@ -177,8 +177,9 @@ def why(session: Session, alert: str) -> View:
     policy = monitor.alert if monitor is not None else None
     ahead: list[Row] = [{"at": at, "to": due.to, "who": _who(session, due.to, swapped, at), "why": due.why}
                         for at, due in notifying.upcoming(found, policy, now)]
-    first = notifying.addressee(found)
-    facts: dict[str, Cell] = {"state": found.standing(now), "for": first, "reaches": _who(session, first, swapped, now),
+    first = notifying.addressees(found)
+    reaches = dict.fromkeys(name for to in first for name in _who(session, to, swapped, now))
+    facts: dict[str, Cell] = {"state": found.standing(now), "for": first, "reaches": tuple(reaches),
                               "owner": found.owner or None, "since": found.opened_at}
     parts = (Facts({name: value for name, value in facts.items() if value not in ("", None, ())}),
              Table.of("told", told, Column("put", "at"), "to", "by", "event", "why", "state", "error", title="Told"),
