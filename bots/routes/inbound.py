@@ -73,7 +73,7 @@ def from_alertmanager(body: Mapping[str, Any], name: str, project: Project) -> S
         made: dict[str, AlertEvent] = {}
         for each in told:
             monitor = f"{name}/{each['fingerprint']}"
-            if each["status"] == "firing" and monitor not in going:
+            if each["status"] == "firing" and monitor not in going and monitor not in made:
                 number = folds.next_id("AL", {**known, **{one.subject: one for one in made.values()}})
                 made[monitor] = _fired(each, number, monitor, f"{name} {group}" if group else "", project)
             elif each["status"] == "resolved" and monitor in going and monitor not in made:

@@ -247,6 +247,10 @@ class _Talk(socketserver.StreamRequestHandler):
             self._say("220 mail.example ESMTP")
             while (line := self.rfile.readline()) and self._answered(line.decode().strip()):
                 pass
+        self.rfile.close()
+        with suppress(OSError):
+            self.wfile.close()
+        self.connection.close()
 
     def _say(self, text: str) -> None:
         self.wfile.write(f"{text}\r\n".encode())
@@ -268,7 +272,8 @@ class _Talk(socketserver.StreamRequestHandler):
             self._say("220 go")
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*box.certificate)
-            self.connection = context.wrap_socket(self.connection, server_side=True)
+            self.connection = context.wrap_socket(self.connection, server_side=True, do_handshake_on_connect=False)
+            self.connection.do_handshake()
             self.rfile, self.wfile = self.connection.makefile("rb"), self.connection.makefile("wb")
         elif word == "AUTH":
             right = base64.b64encode(f"\0mlops\0{box.password}".encode()).decode()

@@ -269,7 +269,7 @@ def test_a_test_is_marked_sent_by_the_real_way_and_ended(outside: Outside, pager
 # -- killed anywhere ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(12))
+@pytest.mark.parametrize("seed", range(6))
 def test_whatever_fails_and_dies_one_incident_is_open_while_it_fires_and_none_after(outside: Outside, pager: PagerDuty,
                                                                                    seed: int) -> None:
     rng, alive = random.Random(seed), dict.fromkeys(("AL-1", "AL-2", "AL-3"), "")
@@ -290,3 +290,30 @@ def test_whatever_fails_and_dies_one_incident_is_open_while_it_fires_and_none_af
     assert len(found) == len(set(found)), "never two of the same"
     assert set(found) <= going, "nothing stays open that is over"
     assert {f"flights/{name}" for name, state in alive.items() if state in ("fired", "refired")} <= set(found)
+
+
+class Killed(BaseException):
+    """The process is gone at this point."""
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("write", ["put", "sending", "sent"])
+def test_killed_before_or_after_any_write_it_is_told_once(outside: Outside, pager: PagerDuty, write: str,
+                                                          after: bool) -> None:
+    for event in ("fired", "recovered"):
+        outside.passes(minutes=1)
+        outside.fires(event=event)
+        real = getattr(outside.routes.outbox, write)
+
+        def dying(*given: object, real=real, **more: object) -> None:
+            if after:
+                real(*given, **more)
+            raise Killed
+
+        setattr(outside.routes.outbox, write, dying)
+        with pytest.raises(Killed):
+            outside.turn()
+        outside.born()
+        outside.turn(2)
+        assert [status for _, status in standing(pager)] == ["triggered" if event == "fired" else "resolved"]
+    assert outside.outbox.counts() == {"sent": 2}
