@@ -1,1 +1,1 @@
-"""Who is told of what, when, and how often: pure rules over the history."""
+"""When people are told: the rules of alerts, silences, paging and repeats. Pure."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mlops_tui.kinds import Team
+from mlops_tui.declarations.kinds import Team
 from mlops_tui.view import View
 from store.facts import Snoozed
 

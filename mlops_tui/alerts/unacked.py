@@ -5,9 +5,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlops_tui import folds
+from mlops_tui.alerts.alertstate import Alert, groups, priced
+from mlops_tui.alerts.notifying import Due, due_notifications
 from mlops_tui.alerts.nudges import Nudge
-from mlops_tui.alertstate import Alert, groups, priced
-from mlops_tui.notifying import Due, due_notifications
 from mlops_tui.project import Project
 from mlops_tui.view import Action, Status, View, counted
 

@@ -7,7 +7,7 @@ import click
 from mlops_tui.alerts import nudges, sources
 from mlops_tui.alerts.nudges import Nudge
 from mlops_tui.capability import act, look, noun
-from mlops_tui.declare import duration
+from mlops_tui.declarations.declare import duration
 from mlops_tui.errors import BadInput, NotFound, nearest
 from mlops_tui.response import _people
 from mlops_tui.session import Session

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from mlops_tui.alerts.nudges import Nudge, due, reached, snoozes, waiting
-from mlops_tui.kinds import Person, Team
+from mlops_tui.declarations.kinds import Person, Team
 from mlops_tui.view import View
 from store.facts import Snoozed
 from tests.conftest import START, History
