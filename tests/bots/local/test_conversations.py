@@ -58,10 +58,7 @@ def test_who_cannot_be_invited(slack: LocalSlack, client: WebClient) -> None:
 
 def test_making_channels_needs_a_scope_for_their_kind(clock: Clock) -> None:
     with LocalSlack(clock=clock) as slack:
-        needs_scopes(client_of(slack))
-
-
-def needs_scopes(client: WebClient) -> None:
-    assert refusal(client.conversations_create, name="inc-7").response["needed"] == "channels:manage"
-    assert refusal(client.conversations_create, name="inc-7", is_private=True).response["needed"] == "groups:write"
-    assert refusal(client.conversations_archive, channel="C01").response["needed"] == "channels:manage"
+        made = client_of(slack)
+        assert refusal(made.conversations_create, name="inc-7").response["needed"] == "channels:manage"
+        assert refusal(made.conversations_create, name="inc-7", is_private=True).response["needed"] == "groups:write"
+        assert refusal(made.conversations_archive, channel="C01").response["needed"] == "channels:manage"
