@@ -59,7 +59,8 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "archive hold": ("legal", "admin"),
     "archive release": ("legal", "admin"),
     "connect write": ("engineer", "admin"),
-    "approve": ("approver", "legal", "admin"),
+    "approve": APART,  # which of them is asked, the approval says
+    "approve withdraw": ("operator", *APART),  # whoever asked may take it back
     "bias": ("operator", "oncall", "legal", "admin"),  # whoever answers for it may look for himself
     "aggregate release": ("viewer", *APART),  # what it answers tells of nobody
 }
