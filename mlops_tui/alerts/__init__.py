@@ -1,1 +1,1 @@
-"""Who is told of what, and when: rules without a screen, a clock or a network."""
+"""When people are told: the rules of alerts, silences, paging and repeats. Pure."""
