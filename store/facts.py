@@ -113,7 +113,12 @@ class Promotion(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Approval(Fact):
-    """An approval was asked for, met, voided or expired; the subject is its id (AP-2)."""
+    """What happened to an approval; the subject is its id (AP-2).
+
+    `asked`, then `met`, `done`, `rejected`, `void`, `expired` or `withdrawn`; `more`: a voter wants to know more, and
+    nothing else changes. `glass`: it was done without gate or votes, and is `reviewed` afterwards. `seats` are roles of
+    which each wants a yes of somebody else.
+    """
 
     kind: ClassVar[str] = "approval"
     event: str
@@ -126,11 +131,15 @@ class Approval(Fact):
     title: str = ""
     reason: str = ""
     evidence: str = ""
+    seats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Vote(Fact):
-    """Somebody's yes or no, bound to the plan that was shown; the subject is the approval."""
+    """Somebody's yes or no, bound to the plan that was shown; the subject is the approval.
+
+    The newest one of a voter counts; `withdrawn` takes it back. `roles`: those asked for that the voter held then.
+    """
 
     kind: ClassVar[str] = "vote"
     voter: str
@@ -138,6 +147,7 @@ class Vote(Fact):
     plan: str
     reason: str
     simulated: bool = False
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
