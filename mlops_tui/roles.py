@@ -60,7 +60,6 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "archive release": ("legal", "admin"),
     "connect write": ("engineer", "admin"),
     "remind": ("viewer", *APART),  # what reminds oneself
-    "approve": ("approver", "legal", "admin"),
     "approve": APART,  # which of them is asked, the approval says
     "approve withdraw": ("operator", *APART),  # whoever asked may take it back
     "bias": ("operator", "oncall", "legal", "admin"),  # whoever answers for it may look for himself

@@ -454,10 +454,21 @@ class Snoozed(Fact):
     until: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class OnCallSwap(Fact):
+    """Somebody takes over from `since` to `until` whoever else would be on call; the subject is the rotation."""
+
+    kind: ClassVar[str] = "oncall"
+    who: str
+    since: str
+    until: str
+    note: str = ""
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
-    Backtested, Drilled, Archived, Snoozed)}
+    Backtested, Drilled, Archived, Snoozed, OnCallSwap)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from mlops_tui.declarations.earlystopping import Stopping
 from mlops_tui.declarations.endpoints import Metrics, Query
 from mlops_tui.declarations.limits import METRICS_OF, Range, impossible
 from mlops_tui.declarations.retraining import Retraining
+from mlops_tui.declarations.routes import Inbound
 from mlops_tui.errors import nearest
 from mlops_tui.roles import ROLES
 from mlops_tui.running.rates import Rates
@@ -86,6 +87,7 @@ class Settings:
     approvals: Approvals = field(default_factory=Approvals)
     compute: Rates = field(default_factory=Rates)
     metrics: Metrics | None = None
+    inbound: Inbound | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +98,8 @@ class Person:
     name: str = ""
     simulated: bool = False
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # partition key -> the values that may be seen
+    email: str = ""
+    pagerduty: str = ""  # the id of the user there, such as PXPGF42
 
 
 @dataclass(frozen=True)
