@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mlops_tui import alertstate
+from mlops_tui.alerts import alertstate
 from mlops_tui.errors import NotFound, nearest
 from store.facts import (
     Approval,

@@ -9,7 +9,7 @@ from jinja2 import Environment, StrictUndefined
 
 from mlops_tui import folds
 from mlops_tui.folds import Incident
-from mlops_tui.moments import local
+from mlops_tui.inputs.moments import local
 from mlops_tui.render.cells import moment
 from mlops_tui.render.markdown import escaped, fenced
 from mlops_tui.response import _timeline
@@ -67,7 +67,8 @@ def _context(entries: Sequence[Entry], incident: Incident, points: Mapping[str, 
         "more": counted(more, "more of that time is", "more of that time are") if more else "",
         "steps": list(_steps(entries, incident, zone)),
         "actions": [each for each in folds.action_items(entries).values() if each.incident == incident.id],
-        "timeline": [_line(entry, zone) for entry in _timeline.around(entries, incident)]}
+        "timeline": [(moment(line.at, zone), line.who, local(line.what, zone))
+                     for line in _timeline.lines(_timeline.around(entries, incident), incident)]}
 
 
 def _line(entry: Entry, zone: tzinfo) -> tuple[str, str, str]:

@@ -1,0 +1,1 @@
+"""Rules about incidents that several parts of the product need: values in, values out."""
