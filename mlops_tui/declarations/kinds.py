@@ -33,12 +33,18 @@ class Stores:
 
 @dataclass(frozen=True)
 class Slack:
-    """Where the bot speaks, and when its digest comes (cron lines in the project's time zone; empty: never)."""
+    """Where the bot speaks, and when its digest comes (cron lines in the project's time zone; empty: never).
+
+    `timeline_emoji`: the reactions that put a message into an incident's timeline. `incident_channels`: whether each
+    incident gets a channel of its own, which takes more scopes.
+    """
 
     channel: str
     api_base_url: str = ""
     digest: str = "0 8 * * *"
     weekly: str = ""
+    timeline_emoji: tuple[str, ...] = ("pushpin",)
+    incident_channels: bool = False
 
 
 @dataclass(frozen=True)
