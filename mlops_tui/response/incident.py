@@ -9,6 +9,7 @@ from mlops_tui import folds
 from mlops_tui.capability import act, decide, look, noun
 from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.folds import Alert, Incident
+from mlops_tui.incidents import suite
 from mlops_tui.moments import local, moment
 from mlops_tui.response import _newest, _people, _timeline
 from mlops_tui.session import Session
@@ -199,7 +200,10 @@ def _answer(session: Session, name: str, said: str) -> View:
                  *_next(session, found, folds.alerts(entries), runs)))
 
 
-def _change(session: Session, name: str, step: Callable[[Sequence[Entry], Incident], IncidentEvent]) -> str:
+Stepping = Callable[[Sequence[Entry], Incident], IncidentEvent | tuple[Fact, ...]]
+
+
+def _change(session: Session, name: str, step: Stepping) -> str:
     """Append what `step` makes of the open incident under the lock; its id."""
     session.declared()
 
@@ -207,10 +211,10 @@ def _change(session: Session, name: str, step: Callable[[Sequence[Entry], Incide
         found = folds.known(folds.incidents(entries), name, "incident")
         if not found.open:
             raise Conflict(f"{found.id} is resolved.", next=f"Try: mlops-tui incident show {found.id}")
-        return (step(entries, found),)
+        made = step(entries, found)
+        return made if isinstance(made, tuple) else (made,)
 
-    [entry] = session.ledger.transact(decided)
-    return entry.subject
+    return session.ledger.transact(decided)[0].subject
 
 
 @act(of=incident, confirm=False)
@@ -289,12 +293,14 @@ def resolve(session: Session, incident: str, since: str | None, until: str | Non
     """
     zone, now = session.declared().zone, session.now()
 
-    def step(_: Sequence[Entry], found: Incident) -> IncidentEvent:
+    def step(entries: Sequence[Entry], found: Incident) -> tuple[Fact, ...]:
         start = moment(since, zone, now).isoformat() if since else found.window[0]
         end = moment(until, zone, now) if until else now
         if start and datetime.fromisoformat(start) > end:
             raise BadInput(local(f"It cannot end at {end.isoformat()} before it began at {start}.", zone))
-        return IncidentEvent(subject=found.id, event="resolved", note=reason, window=(start, end.isoformat()))
+        over = IncidentEvent(subject=found.id, event="resolved", note=reason, window=(start, end.isoformat()))
+        model = session.declared().models.get(found.about.partition("@")[0])
+        return (over, *(suite.pins(entries, found, model.label.dataset) if model is not None else ()))
 
     name = _change(session, incident, step)
     entries = session.ledger.entries(*SEEN)
