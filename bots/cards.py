@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from mlops_tui import folds
-from mlops_tui.alertstate import Alert, Group, groups
+from mlops_tui.alerts.alertstate import Alert, Group, groups
 from mlops_tui.folds import Incident
 from mlops_tui.health import SEVERE, SEVERITIES
 from mlops_tui.response import _timeline

@@ -5,8 +5,8 @@ from datetime import UTC
 
 from bots import blocks
 from bots.sender import LOOKED_UP, Say
-from mlops_tui.cronlines import cron
 from mlops_tui.daemon import fresh, ledger_of
+from mlops_tui.running.cronlines import cron
 from mlops_tui.session import Session
 from store.periods import Periods
 from store.queues import Outbox

@@ -1,7 +1,7 @@
 """Who is behind a Slack id: a person of team.yaml with the roles written there, or nobody."""
 
+from mlops_tui.declarations.kinds import Team
 from mlops_tui.errors import Denied
-from mlops_tui.kinds import Team
 from mlops_tui.roles import ROLES, Actor
 
 SOURCE = "slack"

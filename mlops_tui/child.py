@@ -1,11 +1,11 @@
 """The process a user's Python runs in: a line of JSON asks, a line of JSON answers, and nothing else reaches the pipe.
 
-Started by `mlops_tui.workers` as `python -P -m mlops_tui.child [fit]` in the project's folder; with `fit`, it imports
-what a fit needs while nothing is asked yet. Requests:
+Started by `mlops_tui.running.workers` as `python -P -m mlops_tui.child [fit]` in the project's folder; with `fit`, it
+imports what a fit needs while nothing is asked yet. Requests:
 
     {"kind": "step", "function": "steps.py:enrich", "inputs": {"clean": PATH}, "params": {...}, "out": PATH}
-    {"kind": "fit", ...}                                see mlops_tui/fitting.py
-    {"kind": "tune", ...}                               see mlops_tui/tuning.py
+    {"kind": "fit", ...}                                see mlops_tui/models/fitting.py
+    {"kind": "tune", ...}                               see mlops_tui/models/tuning.py
 
 With `"log": PATH` in a request, what is printed meanwhile goes there. Answers: any number of
 `{"progress": [done, total, label]}`, then `{"ok": {...}}` or `{"error": {what, where, next}}`.
@@ -194,20 +194,20 @@ def step(request: Request, root: Path, _: Report) -> dict[str, Any]:
 
 def fit(request: Request, root: Path, report: Report) -> dict[str, Any]:
     """Fit and score models; scikit-learn is imported here since a step does not need it."""
-    fitted: dict[str, Any] = import_module("mlops_tui.fitting").fit(
+    fitted: dict[str, Any] = import_module("mlops_tui.models.fitting").fit(
         request, lambda spelled: function_of(spelled, root), report)
     return fitted
 
 
 def tune(request: Request, _: Path, report: Report) -> dict[str, Any]:
     """Fit and score the points of a search, fold within fold."""
-    tuned: dict[str, Any] = import_module("mlops_tui.tuning").tune(request, report)
+    tuned: dict[str, Any] = import_module("mlops_tui.models.tuning").tune(request, report)
     return tuned
 
 
 def ready(_request: Request, _root: Path, _report: Report) -> dict[str, Any]:
     """Import what a fit needs."""
-    import_module("mlops_tui.fitting")
+    import_module("mlops_tui.models.fitting")
     return {}
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_tui import __version__
+from mlops_tui.declarations.marker import find
 from mlops_tui.errors import BadInput, NotDeclared, Refusal
-from mlops_tui.marker import find
 
 if TYPE_CHECKING:
     from mlops_tui.commands import Outcome

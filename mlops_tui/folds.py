@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from mlops_tui import alertstate
+from mlops_tui.alerts import alertstate
 from mlops_tui.errors import NotFound, nearest
 from store.facts import (
     Approval,
@@ -418,4 +418,5 @@ def _action_after(before: ActionItem | None, fact: Postmortem, item: Mapping[str
     if before is not None and fact.event == "done":
         return replace(before, state="done", closed_at=at)
     given = {key: str(item.get(key, "")) for key in ("id", "title", "type", "owner", "due", "proposal")}
-    return replace(ActionItem(incident=fact.subject, **given), promised_at=at)
+    return ActionItem(given["id"], fact.subject, given["title"], given["type"], given["owner"], given["due"],
+                      given["proposal"], promised_at=at)

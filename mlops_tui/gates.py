@@ -5,15 +5,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from mlops_tui import declare, folds, kinds
+from mlops_tui import folds
 from mlops_tui.analysis import criteria
 from mlops_tui.analysis.criteria import Criterion, judge
 from mlops_tui.analysis.interval import Contrast, Estimate
 from mlops_tui.analysis.significance import Verdict, judged, turned
+from mlops_tui.declarations import declare, kinds
+from mlops_tui.declarations.kinds import Checklist, Item, Model
+from mlops_tui.declarations.limits import LESS_IS_BETTER
 from mlops_tui.errors import Unreadable
 from mlops_tui.incidents import suite
-from mlops_tui.kinds import Checklist, Item, Model
-from mlops_tui.limits import LESS_IS_BETTER
 from mlops_tui.view import Status
 from store.facts import Finding, Replayed, SignOff
 

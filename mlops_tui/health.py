@@ -7,11 +7,11 @@ from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from mlops_tui import folds
-from mlops_tui.alertstate import priced
-from mlops_tui.endpoints import Endpoint
+from mlops_tui.alerts.alertstate import priced
+from mlops_tui.declarations.endpoints import Endpoint
+from mlops_tui.declarations.kinds import Checklist, Feature, Model, Monitor
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.folds import ModelState
-from mlops_tui.kinds import Checklist, Feature, Model, Monitor
-from mlops_tui.odcs import Contract
 from mlops_tui.roles import Actor
 from mlops_tui.view import Column, Row, Series, Status, Table, worst
 from store.facts import Finding

@@ -6,9 +6,9 @@ from functools import cache
 from pathlib import Path
 
 from mlops_tui.commands import perform
+from mlops_tui.declarations.kinds import Person
 from mlops_tui.errors import BadInput, NotDeclared, nearest
-from mlops_tui.kinds import Person
-from mlops_tui.moments import moment
+from mlops_tui.inputs.moments import moment
 from mlops_tui.project import Project, single_user
 from mlops_tui.roles import ROLES, Actor
 from mlops_tui.session import Clock, Progress, ReplayClock, Session, SystemClock, login, quiet, shown_name

@@ -14,12 +14,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import yaml
 
-from mlops_tui import declare, kinds
-from mlops_tui.endpoints import Endpoint
+from mlops_tui.declarations import declare, kinds
+from mlops_tui.declarations.endpoints import Endpoint
+from mlops_tui.declarations.marker import MARKER
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.errors import BadInput, NotDeclared, Unreadable, nearest
-from mlops_tui.marker import MARKER
-from mlops_tui.odcs import Contract
-from mlops_tui.partitions import as_it_lies
+from mlops_tui.quality.partitions import as_it_lies
 
 T = TypeVar("T")
 FOLDERS = {"dataset": "datasets", "feature": "features", "pipeline": "pipelines", "model": "models",

@@ -9,7 +9,8 @@ from pathlib import Path
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from mlops_tui import folds, health, reactions, upstream
+from mlops_tui import folds, health
+from mlops_tui.alerts import reactions, upstream
 from mlops_tui.errors import NotDeclared, NotFound
 from mlops_tui.project import Project, Subject
 from mlops_tui.roles import ROLES, Actor
@@ -193,7 +194,7 @@ class Session:
 
     def made_of(self, model: str) -> "Mapping[str, Sequence[tuple[str, str]]]":
         """The raw columns of each feature of a model. Only who asks waits for the parser of SQL, 0.1 s of CPU."""
-        from mlops_tui import featurelist
+        from mlops_tui.declarations import featurelist
 
         return featurelist.made_of(self.declared(), model)
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
-from mlops_tui.cronlines import cron
-from mlops_tui.declare import place_of
+from mlops_tui.declarations.declare import place_of
 from mlops_tui.errors import BadInput
 from mlops_tui.project import Project
+from mlops_tui.running.cronlines import cron
 from mlops_tui.session import Session
 from store.ledger import Ledger
 from store.periods import Periods

@@ -13,7 +13,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mlops_tui.workers import Child, ChildDied, TimedOut, UserCodeFailed, answers, environment, lines, threads
+from mlops_tui.running.workers import Child, ChildDied, TimedOut, UserCodeFailed, answers, environment, lines, threads
 
 
 @pytest.fixture
@@ -291,7 +291,7 @@ def test_who_fails_first_ends_the_wait_and_the_work_of_the_others(project: Path)
 PARENT = """
 import sys, threading
 from pathlib import Path
-from mlops_tui.workers import Child
+from mlops_tui.running.workers import Child
 root = Path(sys.argv[1])
 child = Child(root)
 child.start()
@@ -351,7 +351,7 @@ def test_a_child_that_gets_ready_for_a_fit_takes_other_requests_too(child: Child
         import sys
 
         def loaded(inputs, params, out):
-            out.write_text(str("mlops_tui.fitting" in sys.modules))
+            out.write_text(str("mlops_tui.models.fitting" in sys.modules))
     """)
     child.start("fit")
     assert ran(child, "steps.py:loaded") == "True"

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from mlops_tui import commands
-from mlops_tui.alertpolicy import AlertPolicy
 from mlops_tui.capability import Call, Plan, Shut
 from mlops_tui.commands import Outcome, names_file, perform
-from mlops_tui.declare import OutOf
+from mlops_tui.declarations.alertpolicy import AlertPolicy
+from mlops_tui.declarations.declare import OutOf
+from mlops_tui.declarations.kinds import Label, Model, Monitor, Split
 from mlops_tui.errors import BadInput
-from mlops_tui.kinds import Label, Model, Monitor, Split
 from mlops_tui.opening import open_project
 from mlops_tui.project import Project
 from mlops_tui.roles import Actor, Shape

@@ -13,10 +13,10 @@ import duckdb
 import pytest
 
 from bots.cli import slack as surface
-from mlops_tui import declare
 from mlops_tui.cli import options
 from mlops_tui.commands import parse, perform
-from mlops_tui.kinds import Model, Monitor
+from mlops_tui.declarations import declare
+from mlops_tui.declarations.kinds import Model, Monitor
 from mlops_tui.opening import open_project
 from mlops_tui.project import read_document
 from mlops_tui.response import _steps as runbooks

@@ -17,8 +17,8 @@ from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.analysis.paired import contrast
 from mlops_tui.analysis.significance import Verdict, verdict
-from mlops_tui.limits import USUAL
-from mlops_tui.workers import Child, UserCodeFailed
+from mlops_tui.declarations.limits import USUAL
+from mlops_tui.running.workers import Child, UserCodeFailed
 from store import estimators
 
 MODELS = """

@@ -8,9 +8,9 @@ import pytest
 
 from mlops_tui import gates
 from mlops_tui.analysis.interval import Contrast, Estimate
+from mlops_tui.declarations.kinds import Checklist, Item, Label, Model, Split
+from mlops_tui.declarations.kinds import Criterion as Declared
 from mlops_tui.gates import Case, Evidence
-from mlops_tui.kinds import Checklist, Item, Label, Model, Split
-from mlops_tui.kinds import Criterion as Declared
 from mlops_tui.view import Status
 from store.facts import Finding, IncidentEvent, Proposal, SignOff
 

@@ -9,8 +9,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mlops_tui import health
-from mlops_tui.health import Declared
-from mlops_tui.kinds import (
+from mlops_tui.declarations.kinds import (
     Checklist,
     Item,
     Label,
@@ -18,6 +17,7 @@ from mlops_tui.kinds import (
     Monitor,
     Split,
 )
+from mlops_tui.health import Declared
 from mlops_tui.roles import Actor
 from mlops_tui.view import Row, Status
 from store.facts import (

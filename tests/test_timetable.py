@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_tui import timetable
-from mlops_tui.cronlines import Cron, cron
 from mlops_tui.errors import BadInput
 from mlops_tui.opening import open_project
+from mlops_tui.running.cronlines import Cron, cron
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.timetable import Due, Schedule, due, schedules
 from store.periods import Periods

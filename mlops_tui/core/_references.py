@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mlops_tui.cronlines import cron
-from mlops_tui.datasetkeys import LOG_KEYS
-from mlops_tui.declare import part as part_of
-from mlops_tui.declare import place_of
+from mlops_tui.declarations.datasetkeys import LOG_KEYS
+from mlops_tui.declarations.declare import part as part_of
+from mlops_tui.declarations.declare import place_of
 from mlops_tui.errors import BadInput, Unreadable, nearest
 from mlops_tui.project import Project
 from mlops_tui.roles import ROLES
+from mlops_tui.running.cronlines import cron
 
 Declared = Mapping[str, Mapping[str, Any]]
 

@@ -16,10 +16,10 @@ from mlops_tui.core._cast import Cast
 from mlops_tui.core._landing import land
 from mlops_tui.core._people import promote, react
 from mlops_tui.core._replay import MORNING, last_day, replay, set_clock
+from mlops_tui.declarations.marker import MARKER
+from mlops_tui.declarations.scaffold import shipped
 from mlops_tui.errors import BadInput, need_extra
-from mlops_tui.marker import MARKER
-from mlops_tui.matured import matured
-from mlops_tui.scaffold import shipped
+from mlops_tui.models.matured import matured
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Steps, Table, View
 

@@ -14,15 +14,15 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from mlops_tui import paging
+from mlops_tui.alerts import paging
 from mlops_tui.capability import look
 from mlops_tui.core._references import dangling
-from mlops_tui.declare import read
-from mlops_tui.endpoints import Endpoint
+from mlops_tui.declarations.declare import read
+from mlops_tui.declarations.endpoints import Endpoint
+from mlops_tui.declarations.kinds import Checklist, Model, Monitor, Pipeline
+from mlops_tui.declarations.marker import MARKER
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.errors import Refusal
-from mlops_tui.kinds import Checklist, Model, Monitor, Pipeline
-from mlops_tui.marker import MARKER
-from mlops_tui.odcs import Contract
 from mlops_tui.project import FOLDERS, Project, read_document, read_feature
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Row, Status, Table, View, worst

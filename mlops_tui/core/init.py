@@ -6,9 +6,9 @@ from pathlib import Path
 import click
 
 from mlops_tui.capability import LocalPath, act
+from mlops_tui.declarations.marker import MARKER, find
+from mlops_tui.declarations.scaffold import write
 from mlops_tui.errors import BadInput
-from mlops_tui.marker import MARKER, find
-from mlops_tui.scaffold import write
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Status, Table, Text, View
 

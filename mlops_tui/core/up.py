@@ -5,9 +5,10 @@ import sys
 from datetime import datetime
 from threading import Event
 
-from mlops_tui import daemon, scrape
+from mlops_tui import daemon
 from mlops_tui.capability import LOCAL_SOURCES, act
 from mlops_tui.errors import Denied
+from mlops_tui.oversight import scrape
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Status, View
 

@@ -50,7 +50,7 @@ class Answer:
 
 
 def answered(noise: Any, cursor: duckdb.DuckDBPyConnection, relation: str, question: Question) -> Answer:
-    """Draw the noise: once, after its ε was spent. `noise` is mlops_tui.noise."""
+    """Draw the noise: once, after its ε was spent. `noise` is mlops_tui.privacy.noise."""
     exact = sums(cursor, relation, question.kept)
     if question.keys is not None:
         return _values(noise, question, exact, question.keys, {}, None)

@@ -8,11 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from functools import cached_property, lru_cache
 from hashlib import sha256
 
-from mlops_tui import anomalies, profiles
-from mlops_tui.calendars import Calendar, Period
 from mlops_tui.data._batches import Source
-from mlops_tui.odcs import Contract
-from mlops_tui.profiles import Profile
+from mlops_tui.declarations.odcs import Contract
+from mlops_tui.profiling import profiles
+from mlops_tui.profiling.profiles import Profile
+from mlops_tui.quality import anomalies
+from mlops_tui.quality.calendars import Calendar, Period
 from mlops_tui.session import Session
 from store.facts import Snapshot
 from store.lake import FileRef, Lake, Manifest

@@ -9,10 +9,10 @@ from typing import Any
 from mlops_tui.analysis.privacy import Range, in_steps
 from mlops_tui.data._answered import Question, combinations
 from mlops_tui.data._bounded import Bounded
-from mlops_tui.datasetkeys import Privacy
+from mlops_tui.declarations.datasetkeys import Privacy
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.logicaltypes import family_of
-from mlops_tui.odcs import Contract
+from mlops_tui.quality.logicaltypes import family_of
 
 MEASURES = {"count": 1, "sum": 2, "mean": 2, "histogram": 2, "quantile": 3}
 NUMBERS = ("integer", "float", "decimal")

@@ -11,15 +11,15 @@ from typing import Any
 
 import duckdb
 
-from mlops_tui.contracts import Place, compiled
 from mlops_tui.data._places import placed
 from mlops_tui.data._repeats import FEW, repeated, repeats
 from mlops_tui.data._values import by_value
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.errors import BadInput, Refusal
-from mlops_tui.evolution import Change, file_changes
-from mlops_tui.logicaltypes import NEVER, raw
-from mlops_tui.odcs import Contract
-from mlops_tui.rowrules import AT, Compiled, Rule, key_alias
+from mlops_tui.quality.contracts import Place, compiled
+from mlops_tui.quality.evolution import Change, file_changes
+from mlops_tui.quality.logicaltypes import NEVER, raw
+from mlops_tui.quality.rowrules import AT, Compiled, Rule, key_alias
 from mlops_tui.session import Session
 from store.files import Opened, open_file, reading
 from store.lake import MEMORY, Manifest, columns_of

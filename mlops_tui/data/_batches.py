@@ -10,8 +10,8 @@ from functools import lru_cache
 from mlops_tui.analysis import batches
 from mlops_tui.analysis.multiplicity import benjamini_hochberg
 from mlops_tui.analysis.sketch import Sketch
-from mlops_tui.calendars import Calendar, Period
-from mlops_tui.profiles import Profile
+from mlops_tui.profiling.profiles import Profile
+from mlops_tui.quality.calendars import Calendar, Period
 from mlops_tui.view import Status, worst
 
 PEERS = 8  # earlier batches of its kind that one is held against

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pyarrow.compute as pc
 
-from mlops_tui import profiles
-from mlops_tui.calendars import Calendar, Period
 from mlops_tui.data._batches import Source
 from mlops_tui.errors import BadInput
-from mlops_tui.profiles import Profile
+from mlops_tui.profiling import profiles
+from mlops_tui.profiling.profiles import Profile
+from mlops_tui.quality.calendars import Calendar, Period
 from store.quoting import literal, quote
 from store.scan import Scan, engine, scan_file
 

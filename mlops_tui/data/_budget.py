@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from mlops_tui.analysis.privacy import summed
-from mlops_tui.datasetkeys import Budget
+from mlops_tui.declarations.datasetkeys import Budget
 from mlops_tui.errors import Denied
 from mlops_tui.roles import Actor
 from mlops_tui.session import Session

@@ -5,10 +5,10 @@ from difflib import get_close_matches
 
 import click
 
-from mlops_tui import featurelist
 from mlops_tui.capability import look
 from mlops_tui.data import _catalogued as catalogued
 from mlops_tui.data.catalog import catalog, purpose
+from mlops_tui.declarations import featurelist
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Column, Row, Status, Table, View, counted
 

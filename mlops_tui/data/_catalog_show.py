@@ -4,14 +4,16 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import click
 
-from mlops_tui import anomalies, calendars, featurelist, profiles
 from mlops_tui.analysis.sketch import Sketch
 from mlops_tui.capability import look
 from mlops_tui.data import _catalogued as catalogued
 from mlops_tui.data._readers import readers
 from mlops_tui.data.catalog import BAD, catalog, line, purpose, why
+from mlops_tui.declarations import featurelist
+from mlops_tui.declarations.odcs import Contract, Property
 from mlops_tui.errors import NotFound, Refusal, nearest
-from mlops_tui.odcs import Contract, Property
+from mlops_tui.profiling import profiles
+from mlops_tui.quality import anomalies, calendars
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, View, counted
 from store.facts import Snapshot

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from mlops_tui.odcs import Contract, Property
+from mlops_tui.declarations.odcs import Contract, Property
+from mlops_tui.oversight.watching import monitor_of
 from mlops_tui.session import Session
 from mlops_tui.view import Status, counted
-from mlops_tui.watching import monitor_of
 from store.facts import Finding, SignOff
 
 if TYPE_CHECKING:

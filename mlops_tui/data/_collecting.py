@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from mlops_tui import pointintime
 from mlops_tui.data import _retention as retention
 from mlops_tui.errors import Conflict
 from mlops_tui.project import Project
 from mlops_tui.session import Session
+from mlops_tui.tracing import pointintime
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store import garbage
 from store.facts import Collected, Fact, Snapshot

@@ -5,11 +5,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from mlops_tui import dag, folds
+from mlops_tui import folds
 from mlops_tui.data._past import FROZEN, Begun, Foreseen, Past
 from mlops_tui.data._steps import Ready, inputs_of
 from mlops_tui.data._workshop import Result, Work, Workshop
 from mlops_tui.errors import Refusal
+from mlops_tui.running import dag
 from mlops_tui.session import Session
 from mlops_tui.view import Status, Step
 from store.facts import Fact, Run, Snapshot

@@ -2,7 +2,7 @@
 
 from typing import TypeVar
 
-from mlops_tui import declare
+from mlops_tui.declarations import declare
 from mlops_tui.errors import NotDeclared
 from mlops_tui.project import Project
 

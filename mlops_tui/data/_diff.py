@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import duckdb
 
 from mlops_tui.analysis.verdict import Limits
+from mlops_tui.profiling.shifts import Shift, compare
 from mlops_tui.session import Progress, quiet
-from mlops_tui.shifts import Shift, compare
 from mlops_tui.view import Cell, Column, Row, Series, Table, finite
 from store.quoting import quote
 from store.scan import Scan

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from mlops_tui.odcs import Contract
-from mlops_tui.predictionlog import CALLED
+from mlops_tui.declarations.odcs import Contract
+from mlops_tui.logs.predictionlog import CALLED
 from store.streams import Event
 
 NESTED = ("object", "array")

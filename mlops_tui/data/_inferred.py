@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mlops_tui import declare
 from mlops_tui.data._batch import Batch, opened
-from mlops_tui.logicaltypes import family_of
-from mlops_tui.odcs import Contract
+from mlops_tui.declarations import declare
+from mlops_tui.declarations.odcs import Contract
+from mlops_tui.quality.logicaltypes import family_of
 from mlops_tui.session import Session
 from mlops_tui.view import Cell, Row
 from store.scan import engine

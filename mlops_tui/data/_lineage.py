@@ -2,10 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
-from mlops_tui import folds, pointintime
-from mlops_tui.ancestry import PARTS, Ancestry, Node, ancestry, closure
+from mlops_tui import folds
 from mlops_tui.errors import NotFound, Refusal, nearest
 from mlops_tui.session import Session
+from mlops_tui.tracing import pointintime
+from mlops_tui.tracing.ancestry import PARTS, Ancestry, Node, ancestry, closure
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, View, counted
 from store.written import names_file
 

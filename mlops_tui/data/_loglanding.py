@@ -11,7 +11,7 @@ from mlops_tui import folds
 from mlops_tui.data._aside import KEY, batch_of, quarantine_of
 from mlops_tui.data._logrows import FILE, LINE, TABLE, WHY
 from mlops_tui.errors import Conflict
-from mlops_tui.predictionlog import labels_of, named
+from mlops_tui.logs.predictionlog import labels_of, named
 from mlops_tui.session import Session
 from store.facts import Fact, Snapshot
 from store.lake import Lake, Manifest

@@ -14,8 +14,8 @@ import duckdb
 
 from mlops_tui.data._logshapes import DATABRICKS, PLAIN, Reader, Row, recognised
 from mlops_tui.errors import BadInput, Unreadable
-from mlops_tui.logguard import Guard
-from mlops_tui.payloadshapes import MOST_FEATURES, Malformed, document
+from mlops_tui.logs.logguard import Guard
+from mlops_tui.logs.payloadshapes import MOST_FEATURES, Malformed, document
 from store.files import AGAIN, LONGEST, Opened, csv_header, form_of, open_file
 from store.quoting import quote
 

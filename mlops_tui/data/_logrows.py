@@ -5,10 +5,10 @@ from dataclasses import dataclass
 
 import duckdb
 
-from mlops_tui.datasetkeys import ROLES_OF_LOG
+from mlops_tui.declarations.datasetkeys import ROLES_OF_LOG
+from mlops_tui.declarations.kinds import Model
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.kinds import Model
-from mlops_tui.predictionlog import CALLED, ID, LABEL, OWN
+from mlops_tui.logs.predictionlog import CALLED, ID, LABEL, OWN
 from store.quoting import literal, quote
 
 NAMES: Mapping[str, tuple[str, ...]] = {  # by role: what servers and people call it

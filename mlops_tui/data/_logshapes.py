@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
-from mlops_tui.kinds import Model
-from mlops_tui.payloadshapes import Malformed, document, inputs, mismatch, outputs, plain
+from mlops_tui.declarations.kinds import Model
+from mlops_tui.logs.payloadshapes import Malformed, document, inputs, mismatch, outputs, plain
 
 KSERVE, SAGEMAKER, DATABRICKS, OIP, PLAIN = (
     "KServe request and response events", "SageMaker data capture", "an MLflow inference table",

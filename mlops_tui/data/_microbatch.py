@@ -18,11 +18,11 @@ from mlops_tui.data._streamed import Fed
 from mlops_tui.data._tiers import Merged, merged
 from mlops_tui.data._verdict import finding, verdict
 from mlops_tui.errors import Conflict
-from mlops_tui.logguard import guard_of
-from mlops_tui.rowrules import AT
+from mlops_tui.logs.logguard import guard_of
+from mlops_tui.oversight.watching import monitor_of
+from mlops_tui.quality.rowrules import AT
 from mlops_tui.session import Session
 from mlops_tui.view import Status
-from mlops_tui.watching import monitor_of
 from store.facts import Fact, Finding, Snapshot, Streamed
 from store.files import Opened
 from store.lake import FileRef, Manifest, columns_of, partition_text

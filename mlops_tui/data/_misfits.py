@@ -4,9 +4,9 @@ from pathlib import Path
 
 import duckdb
 
-from mlops_tui.evolution import Misfits
-from mlops_tui.logicaltypes import NEVER, raw, value_of
-from mlops_tui.odcs import Contract
+from mlops_tui.declarations.odcs import Contract
+from mlops_tui.quality.evolution import Misfits
+from mlops_tui.quality.logicaltypes import NEVER, raw, value_of
 from store.files import open_file, reading
 from store.quoting import quote
 

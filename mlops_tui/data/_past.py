@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
-from mlops_tui import dag, folds
+from mlops_tui import folds
 from mlops_tui.data._steps import Ready, inputs_of
 from mlops_tui.errors import Refusal
+from mlops_tui.running import dag
 from mlops_tui.session import Session
 from store.facts import Fact, Run, Snapshot
 from store.lake import Manifest

@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from mlops_tui.kinds import StepDecl
+from mlops_tui.declarations.kinds import StepDecl
 from mlops_tui.project import Project
 
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
-from mlops_tui import pointintime
-from mlops_tui.declare import duration
-from mlops_tui.kinds import Monitor
+from mlops_tui.declarations.declare import duration
+from mlops_tui.declarations.kinds import Monitor
 from mlops_tui.project import Project
+from mlops_tui.tracing import pointintime
 from store.facts import Command, Run
 
 if TYPE_CHECKING:

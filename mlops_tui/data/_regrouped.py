@@ -8,7 +8,7 @@ import duckdb
 
 from mlops_tui.data._places import placed
 from mlops_tui.errors import BadInput
-from mlops_tui.rowrules import Compiled
+from mlops_tui.quality.rowrules import Compiled
 from store.lake import Lake, Manifest
 from store.quoting import quote
 

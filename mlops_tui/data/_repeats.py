@@ -2,7 +2,7 @@
 
 import duckdb
 
-from mlops_tui.rowrules import AT, key_alias
+from mlops_tui.quality.rowrules import AT, key_alias
 from store.quoting import quote
 
 FEW = 20_000  # rows that show whether a column may be in order

@@ -10,11 +10,11 @@ import duckdb
 from mlops_tui.data._aside import KEY, Aside, only, quarantine_of, state_of, without
 from mlops_tui.data._batch import Batch, Judged, opened
 from mlops_tui.data._regrouped import regrouped
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.errors import BadInput, Conflict
-from mlops_tui.logguard import guard_of
-from mlops_tui.logicaltypes import raw
-from mlops_tui.odcs import Contract
-from mlops_tui.rowrules import AT, Rule
+from mlops_tui.logs.logguard import guard_of
+from mlops_tui.quality.logicaltypes import raw
+from mlops_tui.quality.rowrules import AT, Rule
 from mlops_tui.session import Session
 from store.facts import Fact, Finding, Quarantined, Snapshot
 from store.lake import FileRef, Lake, Manifest, columns_of, partition_text

@@ -2,7 +2,7 @@
 
 import duckdb
 
-from mlops_tui.evolution import Overlap
+from mlops_tui.quality.evolution import Overlap
 from store.lake import Lake, Manifest
 from store.quoting import quote
 from store.scan import Scan

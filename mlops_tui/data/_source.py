@@ -8,8 +8,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from mlops_tui.declarations.odcs import Contract, Server
 from mlops_tui.errors import BadInput, nearest, need_extra
-from mlops_tui.odcs import Contract, Server
 from store.placed import FORMS, Placed, Rows, files_at
 
 TABLES = {"delta": ("deltalake", "delta"), "iceberg": ("pyiceberg", "iceberg")}  # form: its library, our extra

@@ -14,11 +14,13 @@ from typing import Any
 
 import duckdb
 
-from mlops_tui import dag, declare, transforms
+from mlops_tui import transforms
 from mlops_tui.data._places import placed
+from mlops_tui.declarations import declare
+from mlops_tui.declarations.kinds import Pipeline, StepDecl
 from mlops_tui.errors import BadInput, NotFound, nearest
-from mlops_tui.kinds import Pipeline, StepDecl
 from mlops_tui.project import Project
+from mlops_tui.running import dag
 from mlops_tui.session import Session
 from store.lake import Manifest
 from store.statement import Statement, compact, parsed

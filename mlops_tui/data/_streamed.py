@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from mlops_tui.data._declared import custom
 from mlops_tui.data._places import placed
-from mlops_tui.datasetkeys import StreamDecl
+from mlops_tui.declarations.datasetkeys import StreamDecl
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.errors import BadInput, NotFound, nearest
-from mlops_tui.odcs import Contract
 from mlops_tui.session import Session
 from store.facts import Streamed
 

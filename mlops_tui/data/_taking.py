@@ -10,7 +10,6 @@ from pathlib import Path
 
 import duckdb
 
-from mlops_tui.contracts import compiled
 from mlops_tui.data import _catalogued as catalogued
 from mlops_tui.data._aside import KEY, batch_of, quarantine_of
 from mlops_tui.data._batch import BROKEN, FILE, Batch, Judged, References, opened
@@ -18,14 +17,15 @@ from mlops_tui.data._landing import Landed, land
 from mlops_tui.data._places import placed
 from mlops_tui.data._source import Source, source_of
 from mlops_tui.data._verdict import advice, finding, rules_table, summary, verdict
+from mlops_tui.declarations.kinds import Monitor
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.errors import BadInput, Conflict
-from mlops_tui.kinds import Monitor
-from mlops_tui.logguard import guard_of
-from mlops_tui.odcs import Contract
-from mlops_tui.rowrules import AT
+from mlops_tui.logs.logguard import guard_of
+from mlops_tui.oversight.watching import monitor_of
+from mlops_tui.quality.contracts import compiled
+from mlops_tui.quality.rowrules import AT
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Status, Table, Text, View, counted, worst
-from mlops_tui.watching import monitor_of
 from store.facts import Snapshot
 from store.files import Opened, reading
 from store.lake import NULL, FileRef, Manifest, columns_of, partition_text

@@ -2,7 +2,7 @@
 
 import duckdb
 
-from mlops_tui.rowrules import Rule
+from mlops_tui.quality.rowrules import Rule
 from store.quoting import literal, quote
 
 SEEN, FEW_OF_THEM = 20_000, 2_000  # the first rows, and how many values may be among them

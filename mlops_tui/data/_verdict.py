@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mlops_tui.data._batch import Batch, Judged
-from mlops_tui.kinds import Monitor
-from mlops_tui.rowrules import Rule
+from mlops_tui.declarations.kinds import Monitor
+from mlops_tui.quality.rowrules import Rule
 from mlops_tui.session import Session
 from mlops_tui.view import Row, Status, Table
 from store.facts import Finding

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from mlops_tui.data._batch import BROKEN, FILE, Batch, Judged
 from mlops_tui.errors import Conflict
-from mlops_tui.logicaltypes import family_of, raw
-from mlops_tui.rowrules import AT
+from mlops_tui.quality.logicaltypes import family_of, raw
+from mlops_tui.quality.rowrules import AT
 from store.lake import FileRef, Lake, Manifest, partition_text
 from store.quoting import quote
 

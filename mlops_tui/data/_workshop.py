@@ -19,9 +19,9 @@ import duckdb
 from mlops_tui import transforms
 from mlops_tui.data._steps import Ready, place_in
 from mlops_tui.errors import BadInput, Refusal
+from mlops_tui.running.workers import Child, ChildDied, TimedOut, UserCodeFailed
 from mlops_tui.session import Session
 from mlops_tui.transforms import Made
-from mlops_tui.workers import Child, ChildDied, TimedOut, UserCodeFailed
 from store.files import reading
 from store.lake import MEMORY, STAGING, Manifest
 from store.quoting import file_list, literal, quote

@@ -18,7 +18,7 @@ from mlops_tui.data._asked import question
 from mlops_tui.data._batch import alone
 from mlops_tui.data._budget import Ask, Grant
 from mlops_tui.data._declared import custom
-from mlops_tui.datasetkeys import Budget, Privacy
+from mlops_tui.declarations.datasetkeys import Budget, Privacy
 from mlops_tui.errors import BadInput, need_extra
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted
@@ -97,7 +97,7 @@ def _of_dataset(session: Session, dataset: str, wanted: str, by: tuple[str, ...]
 
 def _drawn(session: Session, ask: Ask, asked: Question, state: Manifest) -> Mapping[str, Any]:
     lake = session.data()
-    told = _document(answered(import_module("mlops_tui.noise"), lake.connect(), lake.scan(state), asked))
+    told = _document(answered(import_module("mlops_tui.privacy.noise"), lake.connect(), lake.scan(state), asked))
     _budget.released(session, ask, told)
     return told
 
@@ -122,7 +122,7 @@ def _of_file(file: Path, privacy: Privacy, wanted: str, by: tuple[str, ...], spe
     described = connection.execute(f"SELECT * FROM {scan.relation} LIMIT 0").description or ()
     columns = {str(name): str(kind) for name, kind, *_ in described}
     asked = question(Asked(file.name, columns, privacy, str(file)), wanted, by, *spend)
-    told = _document(answered(import_module("mlops_tui.noise"), connection, scan.relation, asked))
+    told = _document(answered(import_module("mlops_tui.privacy.noise"), connection, scan.relation, asked))
     facts = _facts(asked, told)
     return View(f"{_said(wanted, by)} of {file.name}, ε {asked.epsilon:g}: no budget is kept", Status.WARN,
                 (Facts(facts), Text(UNKEPT), *_parts(asked, told)))

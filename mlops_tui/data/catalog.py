@@ -7,14 +7,14 @@ import click
 
 from mlops_tui import folds
 from mlops_tui.capability import decide, look, measure, noun
-from mlops_tui.contracttext import written
 from mlops_tui.data import _catalogued as catalogued
 from mlops_tui.data._aside import quarantine_of
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.errors import BadInput
-from mlops_tui.odcs import Contract
+from mlops_tui.oversight.watching import watching
+from mlops_tui.quality.contracttext import written
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted, worst
-from mlops_tui.watching import watching
 from store.facts import Finding, SignOff
 from store.lake import Manifest
 

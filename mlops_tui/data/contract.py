@@ -5,9 +5,7 @@ from pathlib import Path
 
 import click
 
-from mlops_tui import declare
 from mlops_tui.capability import LocalPath, local_path, look, noun
-from mlops_tui.contracts import compiled
 from mlops_tui.data._aside import asides
 from mlops_tui.data._batch import alone, opened, stated
 from mlops_tui.data._misfits import misfits_of
@@ -15,11 +13,13 @@ from mlops_tui.data._places import placed
 from mlops_tui.data._readers import readers
 from mlops_tui.data._shared import shared_values
 from mlops_tui.data.profile import first_contract
+from mlops_tui.declarations import declare
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.errors import BadInput, NotDeclared, NotFound, Refusal, Unreadable, nearest
-from mlops_tui.evolution import Change, changes, file_changes, no_values
-from mlops_tui.odcs import Contract
-from mlops_tui.partitions import as_it_lies
-from mlops_tui.rowrules import Compiled
+from mlops_tui.quality.contracts import compiled
+from mlops_tui.quality.evolution import Change, changes, file_changes, no_values
+from mlops_tui.quality.partitions import as_it_lies
+from mlops_tui.quality.rowrules import Compiled
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import Finding

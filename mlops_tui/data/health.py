@@ -7,17 +7,17 @@ from pathlib import Path
 
 import click
 
-from mlops_tui import calendars
-from mlops_tui.calendars import Calendar
 from mlops_tui.capability import LocalPath, measure
 from mlops_tui.data._arrivals import Batches
 from mlops_tui.data._batches import KINDS, PEERS, SHOWN, Batch, Limits, by_week, judged, named, rates
 from mlops_tui.data._batchfile import Rows
+from mlops_tui.declarations.kinds import Monitor
 from mlops_tui.errors import BadInput
-from mlops_tui.kinds import Monitor
+from mlops_tui.oversight.watching import watchers, watching
+from mlops_tui.quality import calendars
+from mlops_tui.quality.calendars import Calendar
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, View, counted, finite, worst
-from mlops_tui.watching import watchers, watching
 from store.facts import Finding
 
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")

@@ -15,10 +15,10 @@ from mlops_tui.data._regrouped import Regrouped, regrouped
 from mlops_tui.data._verdict import advice, evolution, finding, rules_table, summary, verdict
 from mlops_tui.data._whole import kept_whole
 from mlops_tui.errors import Misfit, Refusal, Unreadable
-from mlops_tui.logguard import guard_of
+from mlops_tui.logs.logguard import guard_of
+from mlops_tui.oversight.watching import monitor_of
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View
-from mlops_tui.watching import monitor_of
 from store.facts import Finding
 from store.lake import Manifest, sha256_of
 from store.quoting import literal

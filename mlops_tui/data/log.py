@@ -9,7 +9,6 @@ import click
 import duckdb
 import pyarrow as pa
 
-from mlops_tui import pointintime
 from mlops_tui.capability import LocalPath, hidden_columns, look, measure, noun
 from mlops_tui.data._aside import KEY, quarantine_of
 from mlops_tui.data._loglanding import SET_ASIDE, Labelled, Landed, land, set_aside
@@ -30,11 +29,11 @@ from mlops_tui.data._logrows import (
     outcome_of,
 )
 from mlops_tui.data._logshapes import MARK, Reader
-from mlops_tui.datasetkeys import ROLES_OF_LOG, LogColumns
+from mlops_tui.declarations.datasetkeys import ROLES_OF_LOG, LogColumns
+from mlops_tui.declarations.kinds import Model
 from mlops_tui.errors import BadInput
-from mlops_tui.kinds import Model
-from mlops_tui.logguard import Guard, guard_of
-from mlops_tui.predictionlog import (
+from mlops_tui.logs.logguard import Guard, guard_of
+from mlops_tui.logs.predictionlog import (
     CALLED,
     ID,
     LABEL,
@@ -46,8 +45,9 @@ from mlops_tui.predictionlog import (
     named,
     needed_log,
 )
-from mlops_tui.redaction import PERSONAL, SECRET, masked
+from mlops_tui.privacy.redaction import PERSONAL, SECRET, masked
 from mlops_tui.session import Session
+from mlops_tui.tracing import pointintime
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.files import form_of, open_file
 from store.lake import columns_of, sha256_of

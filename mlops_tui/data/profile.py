@@ -9,12 +9,12 @@ from typing import Any
 import click
 import numpy as np
 
-from mlops_tui import savedprofiles
 from mlops_tui.analysis import radix
 from mlops_tui.analysis.summary import of_counts, summary
 from mlops_tui.capability import TargetPath, hidden_columns, local_path, look
 from mlops_tui.data._inferred import contract_of, name_for
 from mlops_tui.errors import BadInput
+from mlops_tui.profiling import savedprofiles
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, finite
 from store.scan import Field, Kind, Scan, engine, scan_file

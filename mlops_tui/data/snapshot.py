@@ -12,7 +12,7 @@ from mlops_tui import folds
 from mlops_tui.capability import Plan, act, decide, look, noun
 from mlops_tui.data import _collecting as collecting
 from mlops_tui.data import _retention as retention
-from mlops_tui.declare import duration
+from mlops_tui.declarations.declare import duration
 from mlops_tui.errors import BadInput, Conflict, Forbidden, NotFound, Refusal, nearest
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted

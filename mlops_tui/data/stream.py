@@ -14,7 +14,7 @@ from mlops_tui.data._cadence import need_of, view_of
 from mlops_tui.data._consuming import Patience, consumed, reader_of
 from mlops_tui.data._microbatch import counts, take_in
 from mlops_tui.data._streamed import Fed, dead_letters, fact_of, fed
-from mlops_tui.declare import duration
+from mlops_tui.declarations.declare import duration
 from mlops_tui.errors import BadInput, NotFound, nearest
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, counted

@@ -5,16 +5,16 @@ from pathlib import Path
 import click
 import duckdb
 
-from mlops_tui import declare
 from mlops_tui.capability import LocalPath, TargetPath, local_path, measure
 from mlops_tui.data._batch import Batch, Judged, alone, opened
 from mlops_tui.data._verdict import advice, bad_rows, evolution, finding, rules_table, summary, verdict
+from mlops_tui.declarations import declare
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.errors import NotDeclared, NotFound, nearest
-from mlops_tui.odcs import Contract
-from mlops_tui.rowrules import Rule
+from mlops_tui.oversight.watching import monitor_of
+from mlops_tui.quality.rowrules import Rule
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Status, Table, Text, View
-from mlops_tui.watching import monitor_of
 from store.files import reading
 from store.written import copied, written_form
 

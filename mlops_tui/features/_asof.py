@@ -10,9 +10,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlops_tui import pointintime
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.features._built import Plan
+from mlops_tui.tracing import pointintime
 from store.lake import Lake, Manifest
 from store.quoting import quote
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import duckdb
 
-from mlops_tui import pointintime
+from mlops_tui.declarations.kinds import Feature
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.errors import BadInput, NotDeclared, Unreadable, nearest
-from mlops_tui.kinds import Feature
-from mlops_tui.odcs import Contract
 from mlops_tui.session import Progress, Session, quiet
+from mlops_tui.tracing import pointintime
 from store.facts import Fact, Snapshot
 from store.lake import MEMORY, Lake, Manifest
 from store.packing import stored_type

@@ -6,9 +6,9 @@ from datetime import datetime
 
 import duckdb
 
-from mlops_tui import pointintime
-from mlops_tui.kinds import Feature
+from mlops_tui.declarations.kinds import Feature
 from mlops_tui.session import Session
+from mlops_tui.tracing import pointintime
 from mlops_tui.transforms.windows import Windows, sql
 from mlops_tui.view import Facts, Row, Status, Table, Text, View
 from store.facts import Finding

@@ -8,14 +8,14 @@ from datetime import date, datetime, time, timedelta
 
 import duckdb
 
-from mlops_tui import pointintime
+from mlops_tui.declarations.kinds import Feature, Model
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.errors import BadInput
 from mlops_tui.features import _leaks as leaks
 from mlops_tui.features._built import alike, columns_of
-from mlops_tui.kinds import Feature, Model
-from mlops_tui.moments import moment
-from mlops_tui.odcs import Contract
+from mlops_tui.inputs.moments import moment
 from mlops_tui.session import Session
+from mlops_tui.tracing import pointintime
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View
 from store.lake import Lake, Manifest
 from store.quoting import quote

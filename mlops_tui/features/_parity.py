@@ -8,9 +8,9 @@ from typing import Any
 
 import duckdb
 
-from mlops_tui import pointintime
+from mlops_tui.declarations.kinds import Feature
 from mlops_tui.features._online import instant, micros
-from mlops_tui.kinds import Feature
+from mlops_tui.tracing import pointintime
 from mlops_tui.view import Row
 from store.lake import Lake, Manifest
 from store.online import Online, Served, Standing

@@ -9,11 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlops_tui import folds, profiles, windowed
+from mlops_tui import folds
 from mlops_tui.analysis import sketch
 from mlops_tui.analysis.sketch import Sketch
+from mlops_tui.declarations.kinds import Monitor
 from mlops_tui.errors import BadInput
-from mlops_tui.kinds import Monitor
+from mlops_tui.profiling import profiles, windowed
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
 from mlops_tui.view import counted

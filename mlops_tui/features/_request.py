@@ -7,10 +7,10 @@ from typing import Any
 
 import duckdb
 
-from mlops_tui import pointintime
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.features._built import Plan
-from mlops_tui.odcs import Contract
+from mlops_tui.tracing import pointintime
 from store.quoting import quote
 from store.statement import row_wise
 

@@ -9,13 +9,14 @@ import yaml
 from sqlglot import tokenize
 from sqlglot.tokenizer_core import Token, TokenType
 
-from mlops_tui import featurelist, folds
-from mlops_tui.declare import parse
+from mlops_tui import folds
+from mlops_tui.declarations import featurelist
+from mlops_tui.declarations.declare import parse
+from mlops_tui.declarations.featurelist import Described
+from mlops_tui.declarations.kinds import Model
 from mlops_tui.errors import BadInput, NotFound, Unreadable, nearest
-from mlops_tui.featurelist import Described
-from mlops_tui.kinds import Model
-from mlops_tui.lineage import DIALECT, Schema, lineage
 from mlops_tui.session import Session
+from mlops_tui.tracing.lineage import DIALECT, Schema, lineage
 from mlops_tui.view import Action, Cell, Facts, Status, Text, View
 from store.facts import Fact, Proposal
 from store.ledger import Entry

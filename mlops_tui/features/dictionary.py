@@ -6,14 +6,15 @@ from pathlib import Path
 
 import click
 
-from mlops_tui import featurelist, folds
+from mlops_tui import folds
 from mlops_tui.capability import LocalPath, look, measure, noun
-from mlops_tui.declare import text_of
+from mlops_tui.declarations import featurelist
+from mlops_tui.declarations.declare import text_of
+from mlops_tui.declarations.featurelist import Described
+from mlops_tui.declarations.kinds import Feature
 from mlops_tui.errors import BadInput, NotDeclared, nearest
-from mlops_tui.featurelist import Described
-from mlops_tui.kinds import Feature
-from mlops_tui.lineage import WHOLE, Derived, Lineage, Origin, lineage
 from mlops_tui.session import Session
+from mlops_tui.tracing.lineage import WHOLE, Derived, Lineage, Origin, lineage
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, counted, worst
 from store.facts import Finding
 from store.refusal import NotFound

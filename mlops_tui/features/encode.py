@@ -8,7 +8,7 @@ import numpy as np
 
 from mlops_tui.analysis.ranking import roc_auc
 from mlops_tui.capability import LocalPath, TargetPath, measure
-from mlops_tui.declare import duration
+from mlops_tui.declarations.declare import duration
 from mlops_tui.errors import BadInput
 from mlops_tui.features import _rows
 from mlops_tui.features._rows import Source

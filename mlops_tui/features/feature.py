@@ -13,7 +13,7 @@ from mlops_tui.features import _online, _parity
 from mlops_tui.features._built import Bounds, Plan, last_built, plan_of
 from mlops_tui.features._built import build as build_rows
 from mlops_tui.features._request import on_request, parsed_row
-from mlops_tui.moments import moment
+from mlops_tui.inputs.moments import moment
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted
 from store.facts import Finding

@@ -10,14 +10,14 @@ import click
 from mlops_tui.analysis import stability as analysis
 from mlops_tui.analysis.stability import Limits, Shift, Verdict
 from mlops_tui.capability import LocalPath, decide, measure, noun
+from mlops_tui.declarations.kinds import Monitor
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.features import _periods, _retiring
 from mlops_tui.features._periods import EVERY, Compared
-from mlops_tui.kinds import Monitor
+from mlops_tui.oversight.watching import watching
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View, counted, finite
-from mlops_tui.watching import watching
 from store.facts import Finding
 
 SHARE = 0.2  # of its periods, from which on a column that is volatile in them is volatile

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import duckdb
 
-from mlops_tui import folds, pointintime
+from mlops_tui import folds
 from mlops_tui.capability import LocalPath, TargetPath, measure
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.features import _leaks, _model_rows
@@ -17,6 +17,7 @@ from mlops_tui.features._as_view import view_sql
 from mlops_tui.features._built import alike, columns_of, plan_of
 from mlops_tui.project import read_feature
 from mlops_tui.session import Session
+from mlops_tui.tracing import pointintime
 from mlops_tui.transforms.windows import AGGREGATES, Windows, spans, sql
 from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, Text, View
 from store.columns import write_rows

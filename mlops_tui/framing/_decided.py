@@ -8,7 +8,7 @@ import numpy as np
 
 from mlops_tui.analysis.arrays import Counts, Floats
 from mlops_tui.errors import BadInput, Unreadable, nearest
-from mlops_tui.tabular import Tabular
+from mlops_tui.inputs.tabular import Tabular
 from mlops_tui.view import counted
 from store.quoting import quote
 

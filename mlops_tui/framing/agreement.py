@@ -12,8 +12,8 @@ from mlops_tui.analysis.interval import Estimate, Resampling, wilson
 from mlops_tui.capability import hidden_columns, measure
 from mlops_tui.errors import BadInput
 from mlops_tui.framing._decided import Decided, decided
+from mlops_tui.inputs.tabular import Tabular, tabular
 from mlops_tui.session import Session
-from mlops_tui.tabular import Tabular, tabular
 from mlops_tui.view import Cell, Column, Facts, Part, Row, Series, Status, Table, View, counted, finite
 from store.facts import Finding
 

@@ -11,7 +11,7 @@ from mlops_tui.analysis.arrays import Counts
 from mlops_tui.analysis.fairness import Cells
 from mlops_tui.analysis.mitigation import FINE, GroupScores
 from mlops_tui.errors import BadInput, Unreadable
-from mlops_tui.tabular import Tabular
+from mlops_tui.inputs.tabular import Tabular
 from mlops_tui.view import counted
 from store.columns import NULL
 from store.quoting import quote

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from mlops_tui import folds, gates, looks, rivals
+from mlops_tui import folds, gates
 from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.calibration import ece, reliability
 from mlops_tui.analysis.interval import Contrast, Estimate
@@ -13,9 +13,10 @@ from mlops_tui.analysis.paired import contrast
 from mlops_tui.analysis.significance import turned
 from mlops_tui.errors import NotFound
 from mlops_tui.folds import ModelState
+from mlops_tui.models import looks, rivals
+from mlops_tui.models.slices import criteria
 from mlops_tui.project import Project
 from mlops_tui.session import Session
-from mlops_tui.slices import criteria
 from store.facts import Trained
 
 BINS = 10

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mlops_tui.declarations.kinds import Approvals
 from mlops_tui.errors import Conflict
 from mlops_tui.folds import ApprovalState
-from mlops_tui.kinds import Approvals
 from mlops_tui.project import Project
 from mlops_tui.roles import ROLES, Actor
 from mlops_tui.session import Session

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from mlops_tui import folds, rivals
+from mlops_tui import folds
 from mlops_tui.analysis.arrays import Bools, Floats
 from mlops_tui.analysis.fairness import FOUR_FIFTHS, Cells
 from mlops_tui.analysis.mitigation import FINE, GroupScores
 from mlops_tui.errors import BadInput, NotFound, nearest
 from mlops_tui.governance._audited import MOST_GROUPS, Asked, Audited, word
+from mlops_tui.models import rivals
 from mlops_tui.session import Session
 from mlops_tui.view import View
 from store.facts import Finding, Trained

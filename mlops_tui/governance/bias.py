@@ -25,8 +25,8 @@ from mlops_tui.errors import BadInput, nearest
 from mlops_tui.governance._audited import Asked, Audited, of_table, word
 from mlops_tui.governance._tested import kept, tested
 from mlops_tui.governance._withingroups import calibration, mitigations
+from mlops_tui.inputs.tabular import tabular
 from mlops_tui.session import Session
-from mlops_tui.tabular import tabular
 from mlops_tui.view import Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, finite, worst
 from store.written import names_file
 

@@ -7,10 +7,10 @@ import click
 
 from mlops_tui import gates
 from mlops_tui.capability import decide, look, noun
+from mlops_tui.declarations.kinds import Item
 from mlops_tui.errors import BadInput, Denied, NotDeclared, nearest
 from mlops_tui.gates import Requirement
 from mlops_tui.governance._evidence import case_of
-from mlops_tui.kinds import Item
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, View, counted
 from store.facts import SignOff

@@ -9,8 +9,8 @@ from typing import Any
 import psutil
 
 from mlops_tui.analysis.footprint import Growth, Tenfold, beside, breaks_first, exponent, growth, tenfold
-from mlops_tui.measuring import Gpu, Measured, PhaseUse
-from mlops_tui.rates import Rates
+from mlops_tui.running.measuring import Gpu, Measured, PhaseUse
+from mlops_tui.running.rates import Rates
 from mlops_tui.view import Cell, Column, Part, Row, Series, Status, Table, Text, worst
 
 LIMIT = 1.2

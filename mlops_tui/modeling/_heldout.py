@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlops_tui import folds, gates, pointintime, rivals, slices
+from mlops_tui import folds, gates
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Bools, Counts, Floats
 from mlops_tui.analysis.criteria import Criterion, judge
@@ -13,11 +13,13 @@ from mlops_tui.analysis.groups import coded
 from mlops_tui.analysis.interval import Estimate
 from mlops_tui.analysis.metrics import metrics_of
 from mlops_tui.capability import SECRET, hidden_columns
+from mlops_tui.declarations.kinds import Model
 from mlops_tui.errors import BadInput, NotFound, nearest
 from mlops_tui.folds import ModelState
-from mlops_tui.kinds import Model
 from mlops_tui.modeling._evaluated import Evaluated, status
+from mlops_tui.models import rivals, slices
 from mlops_tui.session import Session
+from mlops_tui.tracing import pointintime
 from mlops_tui.view import Row, Status, worst
 from store.columns import Texts
 from store.facts import Finding, Trained

@@ -5,15 +5,15 @@ from dataclasses import replace
 from mlops_tui import folds
 from mlops_tui.analysis.calibration import reliability
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.losing import lost_a_day
-from mlops_tui.matured import Matured, judged_rows, window
+from mlops_tui.inputs.moments import told
 from mlops_tui.modeling._pictures import reliability_diagram
-from mlops_tui.moments import told
+from mlops_tui.models.matured import Matured, judged_rows, window
+from mlops_tui.oversight.losing import lost_a_day
+from mlops_tui.oversight.standing import KNOWN, LIMITS, calibrated, sure
+from mlops_tui.oversight.watching import limits_from, watching
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
-from mlops_tui.standing import KNOWN, LIMITS, calibrated, sure
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, worst
-from mlops_tui.watching import limits_from, watching
 from store.facts import Finding
 
 

@@ -5,11 +5,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from mlops_tui import folds, yamltext
-from mlops_tui.declare import parse
+from mlops_tui import folds
+from mlops_tui.declarations import yamltext
+from mlops_tui.declarations.declare import parse
+from mlops_tui.declarations.kinds import FitStep, Model
+from mlops_tui.declarations.searchspace import pointed, step_of
 from mlops_tui.errors import Unreadable
-from mlops_tui.kinds import FitStep, Model
-from mlops_tui.searchspace import pointed, step_of
 from mlops_tui.session import Session
 from store.facts import Fact, Proposal
 from store.ledger import Entry

@@ -10,8 +10,8 @@ import pyarrow as pa
 from mlops_tui.analysis.arrays import Counts, Floats
 from mlops_tui.analysis.naive import NONE, forecast, last_known, mase_scale, season_before
 from mlops_tui.analysis.split import Fold
+from mlops_tui.declarations.kinds import Model
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.kinds import Model
 from mlops_tui.transforms.windows import shown
 
 NAIVE, SEASONAL = "baseline_naive", "baseline_seasonal"

@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.metrics import Metric
 from mlops_tui.analysis.split import Fold, Layout, Spans, overlap_count, shuffled_folds, time_folds
+from mlops_tui.declarations.kinds import Candidate
+from mlops_tui.declarations.searchspace import SHARES, Point
 from mlops_tui.errors import BadInput
-from mlops_tui.kinds import Candidate
-from mlops_tui.searchspace import SHARES, Point
 
 EDITION = 1  # counts up when the same rows and declaration give another result
 

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlops_tui.analysis.split import Spans
-from mlops_tui.declare import duration
+from mlops_tui.declarations.declare import duration
 from mlops_tui.errors import BadInput
 from store.columns import NULL, ReadFile, Texts, read_columns
 

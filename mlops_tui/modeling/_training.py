@@ -15,13 +15,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from mlops_tui import pointintime, preparing, rivals
 from mlops_tui.analysis.split import Fold, Spans, holdout, overlap_count
+from mlops_tui.declarations.kinds import Candidate, Model
 from mlops_tui.errors import BadInput, NotFound, Refusal, nearest
-from mlops_tui.kinds import Candidate, Model
+from mlops_tui.inputs.moments import moment
 from mlops_tui.modeling._recent import Recent, recent
-from mlops_tui.moments import moment
+from mlops_tui.models import preparing, rivals
 from mlops_tui.session import Session
+from mlops_tui.tracing import pointintime
 from store.facts import Snapshot
 from store.lake import Manifest, sha256_of
 from store.quoting import quote

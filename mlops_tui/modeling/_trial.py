@@ -20,14 +20,14 @@ from mlops_tui.analysis.interval import Contrast, Estimate
 from mlops_tui.analysis.metrics import METRICS, Family, Metric
 from mlops_tui.analysis.paired import contrast
 from mlops_tui.analysis.significance import Verdict, verdict
+from mlops_tui.declarations.kinds import Candidate, Model
+from mlops_tui.declarations.limits import USUAL
 from mlops_tui.errors import BadInput
-from mlops_tui.kinds import Candidate, Model
-from mlops_tui.limits import USUAL
 from mlops_tui.modeling._training import OUTCOME, WEIGHT, Job, Parts, Rows, preparation, split
-from mlops_tui.phases import Phases, Use, mark
+from mlops_tui.running.phases import Phases, Use, mark
+from mlops_tui.running.workers import Child, answers, lines
 from mlops_tui.session import Session
 from mlops_tui.view import finite
-from mlops_tui.workers import Child, answers, lines
 from store.quoting import literal
 
 MOST_CELLS = 50_000_000  # of training rows: above, one process at a time holds them

@@ -6,11 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from mlops_tui import searchspace
 from mlops_tui.analysis.interval import Contrast, Estimate
 from mlops_tui.analysis.nested import Nested, learning_curve, more_rows
 from mlops_tui.analysis.permuted import LEVEL
-from mlops_tui.limits import METRICS_OF
+from mlops_tui.declarations import searchspace
+from mlops_tui.declarations.limits import METRICS_OF
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, finite
 from store.facts import Tuned
 

@@ -4,8 +4,8 @@ import click
 
 from mlops_tui import folds
 from mlops_tui.capability import look
+from mlops_tui.declarations.limits import LESS_IS_BETTER
 from mlops_tui.errors import NotFound
-from mlops_tui.limits import LESS_IS_BETTER
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Column, Facts, Row, Series, Status, Table, Text, View

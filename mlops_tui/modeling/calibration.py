@@ -16,15 +16,15 @@ from mlops_tui.analysis.mending import FOLDS, Rows, at_random, in_time, recalibr
 from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
+from mlops_tui.inputs.moments import told
+from mlops_tui.inputs.tabular import of_file
 from mlops_tui.modeling._heldout import Version, grouped, own_answers, small_enough, times_of, version
 from mlops_tui.modeling._labelled import need_probabilities, scored, uneven
 from mlops_tui.modeling._live import live_calibration
 from mlops_tui.modeling._manyclasses import of_classes, of_version
 from mlops_tui.modeling._reliability import LIMIT, Judged, judged, parts, status, title, view_facts
-from mlops_tui.moments import told
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
-from mlops_tui.tabular import of_file
 from mlops_tui.view import Action, Cell, Status, Text, View
 from store.columns import Texts, read_columns
 from store.facts import Finding

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from mlops_tui import gates, looks, rivals
+from mlops_tui import gates
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.metrics import METRICS, Family
 from mlops_tui.analysis.paired import FORMS
@@ -19,6 +19,7 @@ from mlops_tui.modeling._compared import ADJUST, Compared, Pair, Question, chose
 from mlops_tui.modeling._heldout import Version, version
 from mlops_tui.modeling._spans import timed
 from mlops_tui.modeling._verdicts import forest, models_table, pairs_table, parts, reasons, title
+from mlops_tui.models import looks, rivals
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Status, Text, View, finite
 from store.facts import Looked, Trained

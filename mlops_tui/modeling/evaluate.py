@@ -8,11 +8,11 @@ from pathlib import Path
 import click
 import numpy as np
 
-from mlops_tui import looks
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.cost import Costs
 from mlops_tui.capability import local_path, measure
 from mlops_tui.errors import BadInput
+from mlops_tui.inputs.moments import told
 from mlops_tui.modeling._answered import Asked, answered, by_class
 from mlops_tui.modeling._evaluated import (
     Evaluated,
@@ -38,10 +38,10 @@ from mlops_tui.modeling._heldout import (
 )
 from mlops_tui.modeling._labelled import need_probabilities
 from mlops_tui.modeling._pictures import FIRST, PICTURES, costs
-from mlops_tui.moments import told
+from mlops_tui.models import looks
+from mlops_tui.models.worth import money
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Column, Facts, Part, Row, Status, Table, Text, View, worst
-from mlops_tui.worth import money
 from store.columns import Texts
 from store.written import names_file
 

@@ -10,7 +10,6 @@ import click
 from mlops_tui import folds
 from mlops_tui.capability import LOCAL_SOURCES, look, measure, noun
 from mlops_tui.errors import BadInput, Denied, NotFound
-from mlops_tui.measuring import Measured, measured
 from mlops_tui.modeling._footprints import (
     LIMIT,
     Run,
@@ -22,7 +21,8 @@ from mlops_tui.modeling._footprints import (
     told,
     worst_of,
 )
-from mlops_tui.rates import Rates
+from mlops_tui.running.measuring import Measured, measured
+from mlops_tui.running.rates import Rates
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted
 from store.facts import Finding, Trained

@@ -18,9 +18,9 @@ from mlops_tui.modeling._heldout import Version, own_answers, version
 from mlops_tui.modeling._labelled import scored, uneven
 from mlops_tui.modeling._modelfile import proposed, with_threshold
 from mlops_tui.modeling._priced import PER, Case, Priced, notes_of, picture_of, priced, table_of
+from mlops_tui.models.worth import money
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View, finite
-from mlops_tui.worth import money
 from store.columns import read_columns
 from store.facts import Finding
 from store.written import names_file

@@ -6,11 +6,12 @@ from typing import Any
 
 import click
 
-from mlops_tui import folds, health, looks
+from mlops_tui import folds, health
 from mlops_tui.capability import look, noun
+from mlops_tui.declarations.limits import LESS_IS_BETTER
 from mlops_tui.errors import NotFound
 from mlops_tui.folds import ModelState
-from mlops_tui.limits import LESS_IS_BETTER
+from mlops_tui.models import looks
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View

@@ -21,12 +21,12 @@ from mlops_tui.analysis.split import (
 )
 from mlops_tui.capability import TargetPath, local_path, measure
 from mlops_tui.errors import BadInput
+from mlops_tui.inputs.tabular import of_file
 from mlops_tui.modeling._searching import part
 from mlops_tui.modeling._spans import MICROSECOND, Timed, distance, timed
 from mlops_tui.modeling._training import OUTCOME, job_of
 from mlops_tui.modeling._training import rows as training_rows
 from mlops_tui.session import Session
-from mlops_tui.tabular import of_file
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View
 from store.columns import write_columns
 from store.quoting import quote

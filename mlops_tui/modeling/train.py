@@ -10,18 +10,19 @@ from typing import Any
 
 import click
 
-from mlops_tui import folds, gates, preparing, rivals, slices
+from mlops_tui import folds, gates
 from mlops_tui.analysis.interval import Estimate
 from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.capability import measure
+from mlops_tui.declarations.kinds import Candidate
 from mlops_tui.errors import NotDeclared, nearest
-from mlops_tui.kinds import Candidate
+from mlops_tui.inputs.moments import told
 from mlops_tui.modeling._curves import documents
 from mlops_tui.modeling._training import LIBRARIES, Job, Rows, candidate_key, code_digest, job_of
 from mlops_tui.modeling._training import rows as training_rows
 from mlops_tui.modeling._trial import MASE, Trial, as_json, dumped, metrics_of, named, placed, standing, trial
-from mlops_tui.moments import told
-from mlops_tui.phases import Phases, of_training
+from mlops_tui.models import preparing, rivals, slices
+from mlops_tui.running.phases import Phases, of_training
 from mlops_tui.session import Session
 from mlops_tui.transforms.frozen import canonical, digest_of
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View

@@ -16,25 +16,25 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlops_tui import folds as history
-from mlops_tui import searchspace
 from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.metrics import Metric, metrics_of
 from mlops_tui.analysis.split import Fold, Spans
 from mlops_tui.capability import local_path, measure
-from mlops_tui.declare import duration, parse
+from mlops_tui.declarations import searchspace
+from mlops_tui.declarations.declare import duration, parse
+from mlops_tui.declarations.kinds import Candidate
+from mlops_tui.declarations.searchspace import Point
 from mlops_tui.errors import BadInput, NotDeclared, nearest, need_extra
-from mlops_tui.kinds import Candidate
 from mlops_tui.modeling import _searchfile, _searching
 from mlops_tui.modeling._modelfile import proposed, with_params
 from mlops_tui.modeling._searching import EDITION, Asked, Material
 from mlops_tui.modeling._training import LIBRARIES, OUTCOME, Job, code_digest, job_of, preparation, split
 from mlops_tui.modeling._training import rows as training_rows
 from mlops_tui.modeling._tuned import shown, why, worth_writing
-from mlops_tui.searchspace import Point
+from mlops_tui.running.workers import Child, lines
 from mlops_tui.session import Session
 from mlops_tui.transforms.frozen import digest_of
 from mlops_tui.view import Cell, Facts, Status, View, counted
-from mlops_tui.workers import Child, lines
 from store.facts import Tuned
 from store.ledger import Entry
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from mlops_tui import health
-from mlops_tui.kinds import Monitor
+from mlops_tui.declarations.kinds import Monitor
 from mlops_tui.monitoring._faults import BATCH, FAULTS, LABELS, Fault
 from mlops_tui.project import Project
 from mlops_tui.session import Session

@@ -18,10 +18,10 @@ from mlops_tui.analysis.interval import Estimate
 from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.analysis.radix import Codes, Grid, Profile
 from mlops_tui.analysis.verdict import Limits
+from mlops_tui.declarations.limits import LESS_IS_BETTER, USUAL
 from mlops_tui.errors import BadInput
-from mlops_tui.limits import LESS_IS_BETTER, USUAL
 from mlops_tui.monitoring._guessed import Columns, guessed
-from mlops_tui.shifts import Progress, Shift, compare, inside, profiled
+from mlops_tui.profiling.shifts import Progress, Shift, compare, inside, profiled
 from mlops_tui.view import Row, Status, counted, finite
 from store.quoting import quote
 from store.scan import Field, Levels, Scan

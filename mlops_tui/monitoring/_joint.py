@@ -7,9 +7,10 @@ from typing import Any
 import duckdb
 import numpy as np
 
-from mlops_tui import pointintime, windowed
 from mlops_tui.analysis.domain import Joint, joint
+from mlops_tui.profiling import windowed
 from mlops_tui.session import Session
+from mlops_tui.tracing import pointintime
 from mlops_tui.view import Cell, Column, Row, Status, Table, counted
 from store.quoting import quote
 from store.scan import Field, Scan, kind_of

@@ -6,21 +6,21 @@ from datetime import UTC, date, datetime, timedelta
 
 import numpy as np
 
-from mlops_tui import calendars
 from mlops_tui.analysis.season import HOUR, WEEK, Clock
-from mlops_tui.anomalies import anomalies
-from mlops_tui.anomalies import said as told
+from mlops_tui.declarations.kinds import Monitor
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.errors import NotFound
-from mlops_tui.hourly import Named, Requests, logged, of_file
-from mlops_tui.kinds import Monitor
+from mlops_tui.inputs.tabular import tabular
+from mlops_tui.logs.hourly import Named, Requests, logged, of_file
+from mlops_tui.logs.predictionlog import log_of, named, needed_log
 from mlops_tui.monitoring import _promises, _promql
 from mlops_tui.monitoring._promises import Kept
 from mlops_tui.monitoring._signals import URGENT, Asked, Seen, Signal, first_place, seen
-from mlops_tui.odcs import Contract
-from mlops_tui.predictionlog import log_of, named, needed_log
 from mlops_tui.project import Subject
+from mlops_tui.quality import calendars
+from mlops_tui.quality.anomalies import anomalies
+from mlops_tui.quality.anomalies import said as told
 from mlops_tui.session import Session
-from mlops_tui.tabular import tabular
 from mlops_tui.view import Status, worst
 
 LOOK_BACK = 20 * WEEK * HOUR  # what is usual is learnt from so much: eight weeks, each against the eight before it

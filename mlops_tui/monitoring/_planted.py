@@ -6,13 +6,14 @@ from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Any
 
-from mlops_tui import health, pointintime
+from mlops_tui import health
+from mlops_tui.declarations.kinds import Model, Monitor
 from mlops_tui.errors import BadInput, NotFound, Refusal
-from mlops_tui.kinds import Model, Monitor
 from mlops_tui.monitoring._coverage import names_of, watchers
 from mlops_tui.monitoring._faults import BATCH, FEATURES, LABELS, LOG, ROWS, Fault, Rows, chosen
-from mlops_tui.replaying import ARRIVALS, Look, World, due_times, replayed
+from mlops_tui.oversight.replaying import ARRIVALS, Look, World, due_times, replayed
 from mlops_tui.session import Session
+from mlops_tui.tracing import pointintime
 from mlops_tui.view import Status
 from store.facts import Finding, Snapshot
 from store.lake import FileRef, Lake, Manifest

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mlops_tui.analysis.budget import Budget, Counted, budget, spans
-from mlops_tui.endpoints import Endpoint, Objectives
-from mlops_tui.hourly import over_spans
+from mlops_tui.declarations.endpoints import Endpoint, Objectives
+from mlops_tui.logs.hourly import over_spans
+from mlops_tui.logs.predictionlog import PredictionLog
 from mlops_tui.monitoring._signals import Signal
-from mlops_tui.predictionlog import PredictionLog
 from mlops_tui.session import Session
 from mlops_tui.view import Row, Status
 

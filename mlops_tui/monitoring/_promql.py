@@ -16,9 +16,9 @@ from urllib.request import HTTPRedirectHandler, ProxyHandler, Request, build_ope
 import numpy as np
 
 from mlops_tui.analysis.season import HOUR, wall_clock
-from mlops_tui.endpoints import Query
+from mlops_tui.declarations.endpoints import Query
 from mlops_tui.errors import Refusal
-from mlops_tui.hourly import Named, Requests
+from mlops_tui.logs.hourly import Named, Requests
 
 POINTS = 10_000        # of a series in one answer: a server gives 11,000 at most
 BYTES = 64 << 20       # of an answer, at most

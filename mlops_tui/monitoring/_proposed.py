@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mlops_tui.limits import LESS_IS_BETTER, METRICS_OF
-from mlops_tui.logicaltypes import family_of
+from mlops_tui.declarations.limits import LESS_IS_BETTER, METRICS_OF
+from mlops_tui.declarations.scaffold import shipped
 from mlops_tui.monitoring._connected import Found
-from mlops_tui.scaffold import shipped
+from mlops_tui.quality.logicaltypes import family_of
 from mlops_tui.view import Cell
 from store.registry import Known
 

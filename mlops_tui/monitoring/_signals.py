@@ -10,7 +10,7 @@ import numpy.typing as npt
 from mlops_tui.analysis import latency, season
 from mlops_tui.analysis.interval import wilson
 from mlops_tui.analysis.season import HOUR, WEEK, Clock, Judged, Rule, Usual
-from mlops_tui.hourly import Requests
+from mlops_tui.logs.hourly import Requests
 from mlops_tui.view import Status, counted, finite
 
 SHARE = 0.5      # errors and slow answers count as odd from so much above the usual

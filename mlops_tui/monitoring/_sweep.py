@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mlops_tui.alertpolicy import AlertPolicy
-from mlops_tui.declare import OutOf
-from mlops_tui.kinds import Monitor
-from mlops_tui.limits import LESS_IS_BETTER
+from mlops_tui.declarations.alertpolicy import AlertPolicy
+from mlops_tui.declarations.declare import OutOf
+from mlops_tui.declarations.kinds import Monitor
+from mlops_tui.declarations.limits import LESS_IS_BETTER
 from mlops_tui.monitoring._truth import Event, held
-from mlops_tui.replaying import Look, alarms, judged_by
+from mlops_tui.oversight.replaying import Look, alarms, judged_by
 from mlops_tui.view import Row, counted
 
 POINTS = 9  # limits that are tried, beside the declared one

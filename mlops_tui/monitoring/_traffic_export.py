@@ -1,10 +1,10 @@
 """The project's standing and its traffic in the text that Prometheus reads."""
 
 from mlops_tui.capability import look
-from mlops_tui.exposition import exposition
 from mlops_tui.monitoring.traffic import traffic
+from mlops_tui.oversight.exposition import exposition
+from mlops_tui.oversight.telemetry import families
 from mlops_tui.session import Session
-from mlops_tui.telemetry import families
 from mlops_tui.view import Facts, Status, Text, View, counted
 
 

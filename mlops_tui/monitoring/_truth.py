@@ -5,9 +5,10 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from statistics import median
 
-from mlops_tui import anomalies, folds, health
-from mlops_tui.kinds import Monitor
-from mlops_tui.replaying import Alarm
+from mlops_tui import folds, health
+from mlops_tui.declarations.kinds import Monitor
+from mlops_tui.oversight.replaying import Alarm
+from mlops_tui.quality import anomalies
 from mlops_tui.session import Session
 from store.facts import Drilled
 

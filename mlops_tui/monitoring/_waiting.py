@@ -12,9 +12,9 @@ from mlops_tui.analysis import cbpe
 from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.interval import Interval
 from mlops_tui.analysis.maturity import Curve, Extremes, Lean, curve, extremes, lean
+from mlops_tui.declarations.kinds import Model
 from mlops_tui.errors import NotFound
-from mlops_tui.kinds import Model
-from mlops_tui.matured import NEVER, Arrivals, Bools, arrivals, micros
+from mlops_tui.models.matured import NEVER, Arrivals, Bools, arrivals, micros
 from mlops_tui.session import Session
 
 HISTORY = timedelta(days=120)

@@ -8,16 +8,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mlops_tui import predicting, windowed, windowprofiles
 from mlops_tui.analysis.interval import mean_interval
 from mlops_tui.analysis.verdict import Limits
 from mlops_tui.errors import NotFound
+from mlops_tui.logs.predictionlog import log_of
+from mlops_tui.models import predicting
 from mlops_tui.monitoring._why_rows import Compared
-from mlops_tui.predictionlog import log_of
+from mlops_tui.oversight.watching import watchers
+from mlops_tui.profiling import windowed, windowprofiles
+from mlops_tui.profiling.shifts import compare
 from mlops_tui.session import Session
-from mlops_tui.shifts import compare
 from mlops_tui.view import Cell, Row
-from mlops_tui.watching import watchers
 from store.quoting import quote
 
 ROWS, SEED = 3000, 0

@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from mlops_tui import folds, matured, outcomes, rivals, slices
+from mlops_tui import folds
 from mlops_tui.analysis.shiftkinds import Sample
+from mlops_tui.declarations.kinds import Model
 from mlops_tui.errors import BadInput, NotFound
-from mlops_tui.kinds import Model
-from mlops_tui.moments import moment
+from mlops_tui.inputs.moments import moment
+from mlops_tui.logs import outcomes
+from mlops_tui.models import matured, rivals, slices
+from mlops_tui.oversight.watching import span
 from mlops_tui.session import Session
-from mlops_tui.watching import span
 from store.facts import AlertEvent, Finding, Trained
 
 USUAL = timedelta(days=7)

@@ -9,9 +9,9 @@ from mlops_tui.analysis.cost import Costs
 from mlops_tui.analysis.interval import student_quantile
 from mlops_tui.analysis.shiftkinds import Signals
 from mlops_tui.errors import BadInput
+from mlops_tui.models.worth import money
 from mlops_tui.monitoring._why_rows import Compared, Side
 from mlops_tui.view import Row
-from mlops_tui.worth import money
 
 FEWEST = 30  # rows of a value, on either side
 

@@ -10,9 +10,9 @@ from mlops_tui.capability import Plan, Shut, act, decide, look, noun
 from mlops_tui.errors import BadInput, Conflict, NotFound, Unreadable, nearest
 from mlops_tui.monitoring import _stale as stale
 from mlops_tui.monitoring._stale import EVERY, FORMER, Version
+from mlops_tui.oversight.watching import span
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
-from mlops_tui.watching import span
 from store.archives import Archives
 from store.clutter import Clutter, clutter, places, size_of
 from store.facts import Archived, Fact, Hold

@@ -8,17 +8,17 @@ from typing import cast
 
 import click
 
-from mlops_tui.alertpolicy import AlertPolicy
 from mlops_tui.analysis.interval import Interval, poisson_rate, wilson
 from mlops_tui.capability import measure
-from mlops_tui.declare import OutOf, out_of
+from mlops_tui.declarations.alertpolicy import AlertPolicy
+from mlops_tui.declarations.declare import OutOf, out_of
+from mlops_tui.declarations.kinds import Monitor
+from mlops_tui.declarations.limits import LIMITS
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.kinds import Monitor
-from mlops_tui.limits import LIMITS
-from mlops_tui.moments import moment
+from mlops_tui.inputs.moments import moment
 from mlops_tui.monitoring._sweep import Setting, proposed, setting_name, swept
 from mlops_tui.monitoring._truth import Planted, Told, events, held, planted
-from mlops_tui.replaying import ARRIVALS, SWEPT, Look, World, alarms, due_times, replayed
+from mlops_tui.oversight.replaying import ARRIVALS, SWEPT, Look, World, alarms, due_times, replayed
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, counted
 from store.facts import Backtested

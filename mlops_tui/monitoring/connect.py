@@ -8,9 +8,9 @@ from typing import Any
 import click
 
 from mlops_tui.capability import Function, LocalPath, Plan, act, look, noun
+from mlops_tui.declarations.marker import find as find_project
 from mlops_tui.errors import BadInput
 from mlops_tui.folds import next_id, proposals
-from mlops_tui.marker import find as find_project
 from mlops_tui.monitoring._connected import SQLITE, Asked, Found, find
 from mlops_tui.monitoring._firstlook import Look
 from mlops_tui.monitoring._guessed import NAMES

@@ -10,19 +10,20 @@ from typing import Any
 import click
 from duckdb import DuckDBPyConnection
 
-from mlops_tui import anomalies, savedprofiles, windowed, windowprofiles
 from mlops_tui.analysis.verdict import Limits, rounded_up
 from mlops_tui.capability import measure, subject_or_files
+from mlops_tui.declarations.kinds import Monitor
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.kinds import Monitor
 from mlops_tui.monitoring import _joint
 from mlops_tui.monitoring._joint import Together
+from mlops_tui.oversight.watching import limits_from, watching
+from mlops_tui.profiling import savedprofiles, windowed, windowprofiles
+from mlops_tui.profiling.savedprofiles import is_profile
+from mlops_tui.profiling.shifts import Rows, Shift, Side, compare
 from mlops_tui.project import Subject
-from mlops_tui.savedprofiles import is_profile
+from mlops_tui.quality import anomalies
 from mlops_tui.session import Session
-from mlops_tui.shifts import Rows, Shift, Side, compare
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View, finite, worst
-from mlops_tui.watching import limits_from, watching
 from store.facts import Finding
 from store.scan import engine, scan_file
 

@@ -7,13 +7,13 @@ import click
 
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.moments import moment
+from mlops_tui.inputs.moments import moment
 from mlops_tui.monitoring._coverage import covered
 from mlops_tui.monitoring._faults import FAULTS, Fault
 from mlops_tui.monitoring._planted import DAY, Ground, Planted, Seen
+from mlops_tui.oversight.watching import span
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, counted, worst
-from mlops_tui.watching import span
 from store.facts import Drilled, Finding
 from store.overlay import overlaid
 

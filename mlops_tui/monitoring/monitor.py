@@ -7,8 +7,8 @@ import click
 
 from mlops_tui import folds, timetable
 from mlops_tui.capability import look, noun
+from mlops_tui.declarations.kinds import Monitor
 from mlops_tui.errors import Refusal
-from mlops_tui.kinds import Monitor
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View
 from store.facts import Finding

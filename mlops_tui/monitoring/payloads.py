@@ -6,16 +6,16 @@ from datetime import datetime
 
 import click
 
-from mlops_tui import pointintime
 from mlops_tui.analysis.interval import wilson
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput
-from mlops_tui.matured import window
-from mlops_tui.payload import Expected, broken_sql, expected
-from mlops_tui.predictionlog import OWN, PredictionLog, named, needed_log
+from mlops_tui.logs.payload import Expected, broken_sql, expected
+from mlops_tui.logs.predictionlog import OWN, PredictionLog, named, needed_log
+from mlops_tui.models.matured import window
+from mlops_tui.oversight.watching import limits_from, watching
 from mlops_tui.session import Session
+from mlops_tui.tracing import pointintime
 from mlops_tui.view import Action, Column, Facts, Part, Row, Series, Status, Table, Text, View, counted
-from mlops_tui.watching import limits_from, watching
 from store.facts import Finding
 from store.quoting import literal, quote
 

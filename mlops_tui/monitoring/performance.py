@@ -6,21 +6,22 @@ from dataclasses import replace
 import click
 import numpy as np
 
-from mlops_tui import folds, kinds
+from mlops_tui import folds
 from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.interval import Estimate, mean_interval, wilson
 from mlops_tui.capability import measure
-from mlops_tui.limits import USUAL
-from mlops_tui.losing import lost_a_day
-from mlops_tui.matured import Matured, judged_rows, window
-from mlops_tui.moments import told
+from mlops_tui.declarations import kinds
+from mlops_tui.declarations.limits import USUAL
+from mlops_tui.inputs.moments import told
+from mlops_tui.models.matured import Matured, judged_rows, window
 from mlops_tui.monitoring._expected import estimates
 from mlops_tui.monitoring._waiting import outlook, served, waiting
+from mlops_tui.oversight.losing import lost_a_day
+from mlops_tui.oversight.standing import asked, judged, measures
+from mlops_tui.oversight.watching import limits_from, watching
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
-from mlops_tui.standing import asked, judged, measures
 from mlops_tui.view import Action, Column, Facts, Row, Series, Status, Table, View, finite, worst
-from mlops_tui.watching import limits_from, watching
 from store.facts import Finding
 
 NEWEST = 10  # days that may still wait

@@ -7,16 +7,16 @@ from dataclasses import dataclass, replace
 import click
 import numpy as np
 
-from mlops_tui import windowed
-from mlops_tui.alertpolicy import AlertPolicy
 from mlops_tui.analysis.power import Column as Values
 from mlops_tui.analysis.power import days_wanted, looks_until, median, seen_share, shift_for, value_seen
 from mlops_tui.analysis.verdict import Limits, rounded_up
 from mlops_tui.capability import measure
+from mlops_tui.declarations.alertpolicy import AlertPolicy
+from mlops_tui.declarations.kinds import Monitor
+from mlops_tui.declarations.limits import LESS_IS_BETTER
 from mlops_tui.errors import BadInput
-from mlops_tui.kinds import Monitor
-from mlops_tui.limits import LESS_IS_BETTER
-from mlops_tui.replaying import World, looked
+from mlops_tui.oversight.replaying import World, looked
+from mlops_tui.profiling import windowed
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, finite
 from store.facts import Finding

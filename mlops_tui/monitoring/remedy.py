@@ -14,16 +14,16 @@ from mlops_tui.analysis.interval import Interval, mean_interval
 from mlops_tui.analysis.mending import AS_IS, in_time, recalibrations
 from mlops_tui.analysis.recalibration import estimated_prior, fitted, prior_shift
 from mlops_tui.capability import measure
+from mlops_tui.declarations.kinds import Model
 from mlops_tui.errors import BadInput
 from mlops_tui.folds import ModelState
-from mlops_tui.kinds import Model
-from mlops_tui.matured import Matured, arrivals, matured, window
-from mlops_tui.moments import moment
-from mlops_tui.predicting import predicted, version_of
+from mlops_tui.inputs.moments import moment
+from mlops_tui.models.matured import Matured, arrivals, matured, window
+from mlops_tui.models.predicting import predicted, version_of
+from mlops_tui.models.worth import money
+from mlops_tui.oversight.watching import span
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, Text, View, counted
-from mlops_tui.watching import span
-from mlops_tui.worth import money
 from store.facts import Finding
 
 Floats = npt.NDArray[np.float64]

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import pyarrow as pa
 
-from mlops_tui import declare, folds
+from mlops_tui import folds
 from mlops_tui.capability import Plan, act, look, measure, noun
-from mlops_tui.datasetkeys import Samples
+from mlops_tui.declarations import declare
+from mlops_tui.declarations.datasetkeys import Samples
 from mlops_tui.errors import NotFound
-from mlops_tui.predictionlog import (
+from mlops_tui.logs.predictionlog import (
     ID,
     LABEL,
     PredictionLog,
@@ -25,8 +26,8 @@ from mlops_tui.predictionlog import (
     named,
     needed_log,
 )
-from mlops_tui.redaction import PERSONAL, redacted
-from mlops_tui.sampling import kept, total
+from mlops_tui.logs.sampling import kept, total
+from mlops_tui.privacy.redaction import PERSONAL, redacted
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted
 from store.facts import Collected, Fact, Snapshot

@@ -7,13 +7,13 @@ import click
 
 from mlops_tui import folds
 from mlops_tui.capability import measure
+from mlops_tui.declarations.kinds import Monitor
+from mlops_tui.declarations.retraining import Judged, Retraining, State, cools_until, decided
 from mlops_tui.errors import BadInput
-from mlops_tui.kinds import Monitor
-from mlops_tui.retraining import Judged, Retraining, State, cools_until, decided
+from mlops_tui.oversight.triggering import Serving, gathered, last_trained, serving_at
+from mlops_tui.oversight.watching import watchers
 from mlops_tui.session import Session
-from mlops_tui.triggering import Serving, gathered, last_trained, serving_at
 from mlops_tui.view import Action, Column, Facts, Row, Status, Table, Text, View, counted
-from mlops_tui.watching import watchers
 from store.facts import Finding
 
 STATUS = {"fires": Status.FAIL, "fired": Status.FAIL, "cooling": Status.WARN, "armed": Status.PASS,

@@ -11,14 +11,14 @@ from mlops_tui.analysis.logistic import NoOptimum
 from mlops_tui.analysis.onset import Onset, onset
 from mlops_tui.analysis.shiftkinds import Change, Kinds, Limits, Signals, kinds, signals
 from mlops_tui.capability import look
-from mlops_tui.kinds import Model
-from mlops_tui.moments import moment
+from mlops_tui.declarations.kinds import Model
+from mlops_tui.inputs.moments import moment
+from mlops_tui.logs.predictionlog import named
 from mlops_tui.monitoring import _why_changes, _why_inputs, _why_rows, _why_segments
 from mlops_tui.monitoring._why_rows import Compared
-from mlops_tui.predictionlog import named
+from mlops_tui.oversight.watching import watchers
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Column, Facts, Part, Row, Series, Status, Table, Text, View, counted, finite
-from mlops_tui.watching import watchers
 from store.ledger import Entry
 
 SHOWN = 8  # rows of a list

@@ -7,10 +7,10 @@ from difflib import unified_diff
 import click
 
 from mlops_tui import folds
-from mlops_tui.betterlimits import Better
+from mlops_tui.alerts.betterlimits import Better
 from mlops_tui.capability import measure
+from mlops_tui.declarations.kinds import Monitor
 from mlops_tui.errors import BadInput
-from mlops_tui.kinds import Monitor
 from mlops_tui.response import _limits
 from mlops_tui.response.alert import alert
 from mlops_tui.session import Session

@@ -5,15 +5,16 @@ from datetime import datetime
 
 import click
 
-from mlops_tui import alertrecord, folds, paging
-from mlops_tui.alertpolicy import AlertPolicy
-from mlops_tui.alertstate import Alert
+from mlops_tui import folds
+from mlops_tui.alerts import alertrecord, paging
+from mlops_tui.alerts.alertstate import Alert
+from mlops_tui.alerts.betterlimits import Better, TooLittle
 from mlops_tui.analysis.interval import wilson
-from mlops_tui.betterlimits import Better, TooLittle
 from mlops_tui.capability import look
-from mlops_tui.declare import span_text
-from mlops_tui.kinds import Monitor
-from mlops_tui.replaying import ARRIVALS
+from mlops_tui.declarations.alertpolicy import AlertPolicy
+from mlops_tui.declarations.declare import span_text
+from mlops_tui.declarations.kinds import Monitor
+from mlops_tui.oversight.replaying import ARRIVALS
 from mlops_tui.response import _limits, _words
 from mlops_tui.response.alert import alert
 from mlops_tui.session import Session

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import yaml
 
-from mlops_tui.declare import parse
+from mlops_tui.declarations.declare import parse
+from mlops_tui.declarations.kinds import Checklist, Item
 from mlops_tui.errors import BadInput, Unreadable
-from mlops_tui.kinds import Checklist, Item
 
 HEADER = "# What a version must show before it may become champion.\n"
 

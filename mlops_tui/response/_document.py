@@ -9,7 +9,7 @@ from jinja2 import Environment, StrictUndefined
 
 from mlops_tui import folds
 from mlops_tui.folds import Incident
-from mlops_tui.moments import local
+from mlops_tui.inputs.moments import local
 from mlops_tui.render.cells import moment
 from mlops_tui.render.markdown import escaped, fenced
 from mlops_tui.response import _timeline

@@ -6,10 +6,10 @@ from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
+from mlops_tui.declarations.kinds import Model
 from mlops_tui.errors import BadInput
-from mlops_tui.kinds import Model
-from mlops_tui.outcomes import joined, outcomes
-from mlops_tui.predictionlog import labels_of, log_of
+from mlops_tui.logs.outcomes import joined, outcomes
+from mlops_tui.logs.predictionlog import labels_of, log_of
 from mlops_tui.session import Session
 from mlops_tui.view import Row
 from store.lake import Manifest

@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mlops_tui import yamltext
-from mlops_tui.alertpolicy import AlertPolicy
-from mlops_tui.alertstate import Alert
-from mlops_tui.betterlimits import Better, TooLittle, better
-from mlops_tui.declare import parse
+from mlops_tui.alerts.alertstate import Alert
+from mlops_tui.alerts.betterlimits import Better, TooLittle, better
+from mlops_tui.declarations import yamltext
+from mlops_tui.declarations.alertpolicy import AlertPolicy
+from mlops_tui.declarations.declare import parse
+from mlops_tui.declarations.kinds import Monitor
 from mlops_tui.errors import Unreadable
-from mlops_tui.kinds import Monitor
 from store.facts import Finding
 from store.ledger import Entry
 

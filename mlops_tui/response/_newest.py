@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 
-from mlops_tui import folds, reactions
+from mlops_tui import folds
+from mlops_tui.alerts import reactions
+from mlops_tui.declarations.kinds import Monitor, looking
 from mlops_tui.folds import Alert
-from mlops_tui.kinds import Monitor, looking
 from mlops_tui.view import Action, Cell, Row, Status, Table, counted
 from store.facts import AlertEvent, Finding
 from store.ledger import Entry

@@ -12,16 +12,16 @@ from mlops_tui.analysis.interval import Contrast
 from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.analysis.paired import contrast
 from mlops_tui.analysis.significance import Verdict, turned, verdict
-from mlops_tui.declare import parse
+from mlops_tui.declarations.declare import parse
+from mlops_tui.declarations.kinds import Model, Monitor
 from mlops_tui.errors import NotFound, Refusal
 from mlops_tui.incidents.suite import FAILS, JUDGED, SURVIVES, TRAINED_ON, UNKNOWN, Case
-from mlops_tui.kinds import Model, Monitor
-from mlops_tui.matured import Arrivals, Matured, arrivals
-from mlops_tui.moments import moment
-from mlops_tui.predicting import predicted
-from mlops_tui.rivals import task_of
+from mlops_tui.inputs.moments import moment
+from mlops_tui.models.matured import Arrivals, Matured, arrivals
+from mlops_tui.models.predicting import predicted
+from mlops_tui.models.rivals import task_of
+from mlops_tui.oversight.standing import LIMITS, asked, calibrated, judged, measures, sure
 from mlops_tui.session import Session
-from mlops_tui.standing import LIMITS, asked, calibrated, judged, measures, sure
 from mlops_tui.view import Row, Status, finite
 from store.facts import Fact, Replayed, Trained
 from store.lake import Manifest

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import get_args
 
-from mlops_tui import alertstate, folds
-from mlops_tui.alertstate import Alert, Silence
-from mlops_tui.declare import duration, span_text
+from mlops_tui import folds
+from mlops_tui.alerts import alertstate
+from mlops_tui.alerts.alertstate import Alert, Silence
+from mlops_tui.alerts.matching import Matcher, all_match, matchers
+from mlops_tui.declarations.declare import duration, span_text
+from mlops_tui.declarations.kinds import Check
 from mlops_tui.errors import BadInput, Conflict, nearest
-from mlops_tui.kinds import Check
-from mlops_tui.matching import Matcher, all_match, matchers
-from mlops_tui.moments import moment
+from mlops_tui.inputs.moments import moment
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted
 from store.facts import AlertEvent

@@ -24,9 +24,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-from mlops_tui.declare import duration
+from mlops_tui.declarations.declare import duration
+from mlops_tui.declarations.kinds import Document
 from mlops_tui.errors import BadInput, Unreadable, nearest
-from mlops_tui.kinds import Document
 
 Kind = Literal["check", "query", "command", "manual", "approve", "notify", "wait"]
 KINDS: tuple[Kind, ...] = ("check", "query", "command", "manual", "approve", "notify", "wait")

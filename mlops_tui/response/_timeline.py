@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, tzinfo
 
 from mlops_tui.folds import Incident, alerts, runbook_runs
-from mlops_tui.moments import local
+from mlops_tui.inputs.moments import local
 from mlops_tui.view import Row, Table
 from store.facts import AlertEvent, Approval, Fact, Finding, IncidentEvent, Promotion, Proposal, RunbookEvent, Vote
 from store.ledger import Entry

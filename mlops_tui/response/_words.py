@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
-from mlops_tui.alertpolicy import AlertPolicy
-from mlops_tui.alertrecord import Record
-from mlops_tui.alertstate import Alert
-from mlops_tui.declare import span_text
+from mlops_tui.alerts.alertrecord import Record
+from mlops_tui.alerts.alertstate import Alert
+from mlops_tui.declarations.alertpolicy import AlertPolicy
+from mlops_tui.declarations.declare import span_text
 from mlops_tui.render import cells
 from mlops_tui.view import counted
 

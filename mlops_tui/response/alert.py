@@ -5,11 +5,12 @@ from datetime import datetime
 
 import click
 
-from mlops_tui import alertrecord, alertstate, folds, notifying
-from mlops_tui.alertstate import Alert
+from mlops_tui import folds
+from mlops_tui.alerts import alertrecord, alertstate, notifying
+from mlops_tui.alerts.alertstate import Alert
 from mlops_tui.capability import act, decide, look, noun
 from mlops_tui.errors import BadInput, Conflict
-from mlops_tui.moments import told
+from mlops_tui.inputs.moments import told
 from mlops_tui.response import _newest, _people, _silencing, _timeline, _words
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted

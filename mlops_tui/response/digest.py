@@ -2,8 +2,9 @@
 
 import click
 
-from mlops_tui import digests, health
+from mlops_tui import health
 from mlops_tui.capability import look
+from mlops_tui.oversight import digests
 from mlops_tui.session import Session
 from mlops_tui.view import View
 

@@ -10,7 +10,7 @@ from mlops_tui.capability import act, decide, look, noun
 from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.folds import Alert, Incident
 from mlops_tui.incidents import suite
-from mlops_tui.moments import local, moment
+from mlops_tui.inputs.moments import local, moment
 from mlops_tui.response import _newest, _people, _timeline
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted

@@ -11,10 +11,10 @@ import click
 
 from mlops_tui import folds
 from mlops_tui.capability import act, look, measure, noun
-from mlops_tui.declare import duration
+from mlops_tui.declarations.declare import duration
+from mlops_tui.declarations.kinds import Item
 from mlops_tui.errors import BadInput, Conflict, NotFound
 from mlops_tui.folds import ActionItem, Incident, PostmortemState
-from mlops_tui.kinds import Item
 from mlops_tui.response import _document, _people, _reading, _running
 from mlops_tui.response._checklists import with_item
 from mlops_tui.session import Session

@@ -11,7 +11,7 @@ from mlops_tui.capability import act, decide, look, measure, noun
 from mlops_tui.errors import Conflict, NotFound
 from mlops_tui.incidents import suite
 from mlops_tui.incidents.suite import FAILS, SURVIVES, TRAINED_ON, UNKNOWN, Case
-from mlops_tui.predicting import version_of
+from mlops_tui.models.predicting import version_of
 from mlops_tui.response import _replaying
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted, worst

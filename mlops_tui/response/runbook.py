@@ -9,7 +9,7 @@ from mlops_tui import folds
 from mlops_tui.capability import Plan, act, look, noun
 from mlops_tui.errors import BadInput, Conflict, Unreadable
 from mlops_tui.folds import RunbookRun, StepState
-from mlops_tui.moments import local
+from mlops_tui.inputs.moments import local
 from mlops_tui.render import keep
 from mlops_tui.response import _running, _steps
 from mlops_tui.response._running import Case, Prepared

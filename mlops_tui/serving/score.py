@@ -3,12 +3,13 @@
 import click
 import pyarrow.compute as pc
 
-from mlops_tui import folds, pointintime
+from mlops_tui import folds
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput
-from mlops_tui.moments import moment
-from mlops_tui.predicting import predicted, version_of
+from mlops_tui.inputs.moments import moment
+from mlops_tui.models.predicting import predicted, version_of
 from mlops_tui.session import Session
+from mlops_tui.tracing import pointintime
 from mlops_tui.view import Action, Facts, Status, View
 
 

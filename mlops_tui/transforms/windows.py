@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 
-from mlops_tui.declare import duration
+from mlops_tui.declarations.declare import duration
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.transforms import Made
 from store.quoting import quote

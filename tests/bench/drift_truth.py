@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mlops_tui.analysis.verdict import Limits
-from mlops_tui.shifts import Rows, compare
+from mlops_tui.profiling.shifts import Rows, compare
 from store.scan import engine, scan_file
 from tests.bench.drift import DRIFTED, write
 

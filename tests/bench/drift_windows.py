@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from mlops_tui import shifts, windowed, windowprofiles
 from mlops_tui.analysis.verdict import Limits
 from mlops_tui.opening import open_project
+from mlops_tui.profiling import shifts, windowed, windowprofiles
 from mlops_tui.project import Subject
 from tests.bench.drift import workload
 

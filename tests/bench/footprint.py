@@ -10,7 +10,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mlops_tui.measuring import measured
+from mlops_tui.running.measuring import measured
 
 MIB, HELD, SECONDS = 2**20, 400, 4
 GOAL_SHARE, GOAL_ERROR = 0.01, 0.10

@@ -11,7 +11,7 @@ from bots import blocks, cards
 from bots.board import _story
 from bots.cards import Standing
 from mlops_tui import asking, folds
-from mlops_tui.alertstate import groups
+from mlops_tui.alerts.alertstate import groups
 from mlops_tui.folds import Alert
 from mlops_tui.session import Session
 from mlops_tui.view import Status

@@ -3,7 +3,7 @@
 import pytest
 
 from bots import identity
-from mlops_tui.kinds import Person, Team
+from mlops_tui.declarations.kinds import Person, Team
 
 ANA, BO = Person(slack="U01", roles=("engineer",)), Person(slack="U02", roles=("approver", "oncall"), simulated=True)
 TEAM = Team(people={"ana": ANA, "bo": BO, "cy": Person(roles=("admin",))})

@@ -15,7 +15,6 @@ from typing import Any
 import duckdb
 import pytest
 
-from mlops_tui import noise
 from mlops_tui.analysis.privacy import in_steps, quantile_scores
 from mlops_tui.capability import Capability
 from mlops_tui.commands import perform
@@ -23,6 +22,7 @@ from mlops_tui.data._answered import NOTHING, Answer, Question, answered, combin
 from mlops_tui.data._bounded import Bounded, sums
 from mlops_tui.data.aggregate import aggregate
 from mlops_tui.opening import open_project
+from mlops_tui.privacy import noise
 from mlops_tui.session import ReplayClock, Session, without_project
 from mlops_tui.view import Status
 
@@ -327,7 +327,7 @@ RACE = """
 import sys
 from pathlib import Path
 from mlops_tui.data import _budget
-from mlops_tui.datasetkeys import Budget
+from mlops_tui.declarations.datasetkeys import Budget
 from mlops_tui.opening import open_project
 session = open_project(Path(sys.argv[1]), person="ana", source="test")
 sys.stdin.read(1)

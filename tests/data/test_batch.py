@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mlops_tui import declare
 from mlops_tui.data import _batch, _repeats, _values
 from mlops_tui.data._batch import alone, opened
-from mlops_tui.odcs import Contract
-from mlops_tui.rowrules import AT, key_alias
+from mlops_tui.declarations import declare
+from mlops_tui.declarations.odcs import Contract
+from mlops_tui.quality.rowrules import AT, key_alias
 from mlops_tui.session import Session
 
 CONTRACT = """\

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from mlops_tui import declare
-from mlops_tui.odcs import Contract
+from mlops_tui.declarations import declare
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.opening import open_project
 from mlops_tui.session import Session
 from mlops_tui.view import Status, Text

@@ -9,9 +9,9 @@ import open_data_contract_standard
 import pytest
 import yaml
 
-from mlops_tui import declare
 from mlops_tui.commands import Outcome, perform
-from mlops_tui.odcs import Contract
+from mlops_tui.declarations import declare
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.opening import open_project
 from mlops_tui.session import Session, without_project
 from mlops_tui.view import Status, Text

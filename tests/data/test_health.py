@@ -215,7 +215,7 @@ def test_a_second_check_reads_no_rows(came: Callable[..., Session], monkeypatch:
     opened = came(d0902=55)
     first = opened.perform(["health", "trips"]).view
     read = []
-    monkeypatch.setattr("mlops_tui.profiles._table", lambda *asked: read.append(asked))
+    monkeypatch.setattr("mlops_tui.profiling.profiles._table", lambda *asked: read.append(asked))
     monkeypatch.setattr("mlops_tui.data._batches._looked", lambda *asked: read.append(asked))
     assert opened.perform(["health", "trips"]).view.table("batches") == first.table("batches")
     assert read == []

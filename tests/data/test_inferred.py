@@ -8,8 +8,8 @@ import pytest
 
 from mlops_tui.commands import Outcome, perform
 from mlops_tui.data._inferred import name_for
-from mlops_tui.declare import parse
-from mlops_tui.odcs import Contract
+from mlops_tui.declarations.declare import parse
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.session import Session, without_project
 from mlops_tui.view import Text
 

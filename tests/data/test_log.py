@@ -18,8 +18,8 @@ import pytest
 
 from mlops_tui.commands import perform
 from mlops_tui.data._logshapes import DATABRICKS, KSERVE, OIP, PLAIN, SAGEMAKER
+from mlops_tui.logs.predictionlog import log_of
 from mlops_tui.opening import open_project
-from mlops_tui.predictionlog import log_of
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.view import Status, View
 from tests.conftest import START

@@ -15,11 +15,11 @@ import open_data_contract_standard
 import pytest
 import yaml
 
-from mlops_tui import declare
 from mlops_tui.commands import Outcome
 from mlops_tui.data import _taking
 from mlops_tui.data.snapshot import partition_changes
-from mlops_tui.odcs import Contract
+from mlops_tui.declarations import declare
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.opening import open_project
 from mlops_tui.session import Session
 from mlops_tui.view import Status, Text
@@ -334,7 +334,7 @@ import os, signal, sys
 from pathlib import Path
 from mlops_tui.data import _taking
 from mlops_tui.data.snapshot import partition_changes
-from mlops_tui.odcs import Contract
+from mlops_tui.declarations.odcs import Contract
 from mlops_tui.opening import open_project
 from store.lake import Lake
 where = sys.argv[2]

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mlops_tui.declarations.kinds import Feature
 from mlops_tui.errors import BadInput
 from mlops_tui.features._asof import Labels, joined
 from mlops_tui.features._built import Plan, rows_of_plan, together
-from mlops_tui.kinds import Feature
 from store.lake import Lake, Manifest
 from store.quoting import quote
 

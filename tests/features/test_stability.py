@@ -9,9 +9,9 @@ import duckdb
 import pytest
 
 from mlops_tui.commands import perform
-from mlops_tui.declare import parse, read
+from mlops_tui.declarations.declare import parse, read
+from mlops_tui.declarations.kinds import Model
 from mlops_tui.features._retiring import without_column, without_item
-from mlops_tui.kinds import Model
 from mlops_tui.project import Project
 from mlops_tui.render.json import as_json
 from mlops_tui.session import Session, without_project
@@ -100,7 +100,7 @@ def test_a_planted_shift_is_found_in_its_weeks(came: Session) -> None:
 def test_the_second_look_reads_no_rows(came: Session, monkeypatch: pytest.MonkeyPatch) -> None:
     first = came.perform(["stability", "trips"]).view
     from_rows = []
-    monkeypatch.setattr("mlops_tui.profiles._made", from_rows.append)
+    monkeypatch.setattr("mlops_tui.profiling.profiles._made", from_rows.append)
     assert came.perform(["stability", "trips"]).view.table("features") == first.table("features")
     assert from_rows == []
 

@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from mlops_tui.commands import Outcome, perform
-from mlops_tui.measuring import Measured, PhaseUse
 from mlops_tui.modeling._footprints import Run, memory_of_machine, run_of, told
 from mlops_tui.opening import open_project
 from mlops_tui.render.json import as_json
 from mlops_tui.roles import ROLES, Actor
+from mlops_tui.running.measuring import Measured, PhaseUse
 from mlops_tui.session import Session, without_project
 from mlops_tui.view import Status
 from store.facts import Finding, Trained

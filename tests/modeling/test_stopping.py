@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mlops_tui import declare
 from mlops_tui.analysis.stopping import Rule, Stopper
 from mlops_tui.commands import Outcome, perform
-from mlops_tui.kinds import Model
+from mlops_tui.declarations import declare
+from mlops_tui.declarations.kinds import Model
 from mlops_tui.modeling import _training
 from mlops_tui.render.json import as_json
 from mlops_tui.roles import ROLES, Actor

@@ -12,13 +12,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from mlops_tui import declare
 from mlops_tui.commands import Outcome, perform
-from mlops_tui.kinds import Model
+from mlops_tui.declarations import declare
+from mlops_tui.declarations.kinds import Model
 from mlops_tui.modeling import _training
 from mlops_tui.modeling._trial import metrics_of, shared_out
+from mlops_tui.models.predicting import predicted
 from mlops_tui.opening import open_project
-from mlops_tui.predicting import predicted
 from mlops_tui.render.json import as_json
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.view import Status
@@ -299,7 +299,7 @@ def test_evaluation_measures_on_the_test_rows_what_training_measured(copied: Ses
 
 
 def test_on_pure_noise_no_candidate_beats_the_baselines(opened: Opened) -> None:
-    """Many seeds are tried in tests/test_fitting.py; here, that the answer says so."""
+    """Many seeds are tried in tests/models/test_fitting.py; here, that the answer says so."""
     session = opened(strength=0.0)
     view = ran(session).view
     assert view.status is Status.WARN

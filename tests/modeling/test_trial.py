@@ -9,8 +9,8 @@ import pytest
 
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.metrics import METRICS, measured
-from mlops_tui.declare import parse
-from mlops_tui.kinds import Model
+from mlops_tui.declarations.declare import parse
+from mlops_tui.declarations.kinds import Model
 from mlops_tui.modeling import _training
 from mlops_tui.modeling._trial import MASE, _contrast, estimated, metrics_of, placed
 

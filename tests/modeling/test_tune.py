@@ -15,10 +15,10 @@ from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.svm import SVC
 
 from mlops_tui.commands import Outcome, perform
-from mlops_tui.declare import parse
+from mlops_tui.declarations.declare import parse
+from mlops_tui.declarations.kinds import Model
 from mlops_tui.errors import Unreadable
 from mlops_tui.folds import proposals
-from mlops_tui.kinds import Model
 from mlops_tui.modeling._modelfile import with_params
 from mlops_tui.session import Session, without_project
 from mlops_tui.transforms.frozen import canonical

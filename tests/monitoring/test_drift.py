@@ -15,9 +15,9 @@ import pyarrow.parquet as pq
 import pytest
 from scipy import stats
 
-from mlops_tui import shifts
 from mlops_tui.analysis.verdict import Limits, rounded_up
 from mlops_tui.commands import Outcome, perform
+from mlops_tui.profiling import shifts
 from mlops_tui.render.json import as_json
 from mlops_tui.session import without_project
 from mlops_tui.view import Series, Status

@@ -19,8 +19,8 @@ import pytest
 
 from mlops_tui.analysis import latency
 from mlops_tui.commands import perform
-from mlops_tui.endpoints import Query
-from mlops_tui.hourly import bucket_sql
+from mlops_tui.declarations.endpoints import Query
+from mlops_tui.logs.hourly import bucket_sql
 from mlops_tui.monitoring import _promql
 from mlops_tui.project import Project
 from mlops_tui.render import terminal

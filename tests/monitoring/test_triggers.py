@@ -8,8 +8,8 @@ import pytest
 
 from mlops_tui.commands import Outcome
 from mlops_tui.opening import open_project
+from mlops_tui.oversight.triggering import gathered
 from mlops_tui.session import ReplayClock
-from mlops_tui.triggering import gathered
 from mlops_tui.view import Status
 from store.facts import Finding, Promotion, Trained
 from tests.lived import DAYS, FIRST, Lived

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from mlops_tui.declare import parse
+from mlops_tui.declarations.declare import parse
+from mlops_tui.declarations.kinds import Checklist, Item
 from mlops_tui.errors import BadInput, Unreadable
-from mlops_tui.kinds import Checklist, Item
 from mlops_tui.response._checklists import with_item
 
 ITEM = Item("labels-in", finding="health", max_age=timedelta(hours=36), title='in [80 %], "all" #1: yes',

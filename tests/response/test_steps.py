@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from mlops_tui.commands import parse, perform, root
+from mlops_tui.declarations.kinds import Document
 from mlops_tui.errors import BadInput, Unreadable
-from mlops_tui.kinds import Document
 from mlops_tui.project import read_document
 from mlops_tui.response import _steps
 from mlops_tui.roles import Shape

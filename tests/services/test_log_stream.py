@@ -5,9 +5,9 @@ from datetime import timedelta
 from pathlib import Path
 
 from mlops_tui.commands import perform
-from mlops_tui.matured import matured, window
+from mlops_tui.logs.predictionlog import needed_log
+from mlops_tui.models.matured import matured, window
 from mlops_tui.opening import open_project
-from mlops_tui.predictionlog import needed_log
 from mlops_tui.session import ReplayClock
 from tests.conftest import START
 from tests.services.redis_server import redis_server

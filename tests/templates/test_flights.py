@@ -13,8 +13,8 @@ import pyarrow as pa
 import pytest
 
 from mlops_tui.child import function_of
-from mlops_tui.contracts import compiled
 from mlops_tui.project import FOLDERS, Project, read_feature
+from mlops_tui.quality.contracts import compiled
 from mlops_tui.timetable import schedules
 
 AIRPORTS = """faa,name,lat,lon,alt,tz,dst,tzone

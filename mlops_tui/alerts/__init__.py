@@ -1,0 +1,1 @@
+"""When people are told: the rules of alerts, silences, paging and repeats. Pure."""

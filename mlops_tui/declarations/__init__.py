@@ -1,0 +1,1 @@
+"""What a project declares: the schema of every kind of file, and how it is read."""

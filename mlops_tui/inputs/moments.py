@@ -1,0 +1,32 @@
+"""Times as people write them: `2013-09-14`, `2013-09-14 06:00`, `2h ago`."""
+
+import re
+from datetime import UTC, datetime, tzinfo
+
+from mlops_tui.declarations.declare import duration
+from mlops_tui.errors import BadInput
+from mlops_tui.render import cells
+
+_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)")
+
+
+def moment(text: str, zone: tzinfo = UTC, now: datetime | None = None) -> datetime:
+    """The aware time a text stands for; one without a zone is in `zone`. BadInput otherwise."""
+    try:
+        if text.endswith(" ago") and now is not None:
+            return now - duration(text.removesuffix(" ago"))
+        found = datetime.fromisoformat(text)
+    except (ValueError, OverflowError) as problem:
+        raise BadInput(f"'{text}' is not a time.",
+                       next="Write 2013-09-14, 2013-09-14T06:00-04:00 or 2h ago.") from problem
+    return found if found.tzinfo else found.replace(tzinfo=zone)
+
+
+def told(text: str) -> datetime | str | None:
+    """A kept ISO time as one that can be shown where people are; a bare day as it stands, nothing for nothing."""
+    return datetime.fromisoformat(text) if _STAMP.fullmatch(text) else text or None
+
+
+def local(text: str, zone: tzinfo) -> str:
+    """A sentence whose ISO times are written where people are, with their zone."""
+    return _STAMP.sub(lambda found: cells.moment(datetime.fromisoformat(found[0]), zone), text)

@@ -1,0 +1,1 @@
+"""What models answered, what came of it, and when that was known."""

@@ -1,0 +1,1 @@
+"""How models are fitted, asked and compared: what several areas need of it."""

@@ -1,0 +1,1 @@
+"""What is personal, taken out or drowned in noise before anything is kept."""

@@ -1,0 +1,1 @@
+"""Programs that run: their order, their time, their cost, and their end."""
