@@ -17,6 +17,7 @@ from slack_sdk.socket_mode import SocketModeClient
 from bots.board import PACE, Board
 from bots.digests import Digests
 from bots.door import HOOKS, Door
+from bots.nudging import Nudging
 from bots.sender import Say, Sender
 from bots.web import EARS, Web
 from bots.work import Worker
@@ -91,6 +92,7 @@ class Service:
         self.sender = Sender(self.client, ledger_of(session), say)
         self.board = Board(session, self.client, channel, say, settings.charts, pace=settings.pace)
         self.digests = Digests(session, channel, say, settings.charts)
+        self.nudging = Nudging(session, say, settings.charts)
         self._stop = Event()
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="slack-hand")
         self._busy: dict[str, Future[None]] = {}
@@ -105,7 +107,7 @@ class Service:
             ("slack-work", [self._look, self.worker.tell_ended], EVERY),
             ("slack-send", [lambda: self.sender.round(stopped)], EVERY),
             ("slack-board", [lambda: self.board.round(stopped)], EVERY),
-            ("slack-digest", [self.digests.round], SELDOM)]
+            ("slack-digest", [self.digests.round, self.nudging.round], SELDOM)]
         for name, steps, every in loops:
             self._threads.append(Thread(target=self._loop, args=(steps, every), name=name, daemon=True))
         self._threads.append(Thread(target=self._listen, name="slack-ears", daemon=True))

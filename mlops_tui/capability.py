@@ -42,7 +42,10 @@ class Shut:
 
 @dataclass(frozen=True)
 class Call:
-    """A command line, parsed: nothing has happened yet. With the flag that `looks` names it would only read."""
+    """A command line, parsed: nothing has happened yet. With the flag that `looks` names it would only read.
+
+    `unsaid`: what somebody said in his own words, of which the history keeps that he did.
+    """
 
     command: str
     shape: Shape
@@ -50,6 +53,7 @@ class Call:
     fold: bool
     run: Callable[[], View | Plan | Shut]
     looks: str = ""
+    unsaid: tuple[str, ...] = ()
 
 
 class HelpAsked(Exception):
@@ -88,7 +92,9 @@ class Capability(HelpOption, click.Command):
         path, run = ctx.command_path.split(" ", 1)[-1], partial(self.callback, ctx.obj, **given)
         if self.looks and ctx.params[self.looks]:
             return Call(f"{path} --{self.looks}", Shape.LOOK, False, True, run)
-        return Call(path, self.shape, self.confirm, self.fold, run, self.looks)
+        unsaid = tuple(value for each in self.params if isinstance(each.type, Said)
+                       and isinstance(value := ctx.params.get(str(each.name)), str) and value)
+        return Call(path, self.shape, self.confirm, self.fold, run, self.looks, unsaid)
 
     def _checked(self, ctx: click.Context) -> dict[str, Any]:
         """What the function is given, when nothing is lost with the files that it will write."""
@@ -253,6 +259,15 @@ def _decision(function: Function, *, of: Noun | None) -> Capability:
     command = _shaped(Shape.DECIDE, function, of=of)
     command.params.append(click.Option(["--reason"], help="Why; recorded with the decision."))
     return command
+
+
+class Said(click.ParamType[str]):
+    """Somebody's own words. They are kept beside the history, where they can be erased, and never in it."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value).strip()
 
 
 LOCAL_SOURCES = frozenset({"terminal", "demo"})

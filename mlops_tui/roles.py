@@ -59,6 +59,8 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "archive hold": ("legal", "admin"),
     "archive release": ("legal", "admin"),
     "connect write": ("engineer", "admin"),
+    "remind": ("viewer", *APART),  # what reminds oneself
+    "postmortem tell": ("viewer", *APART),  # whoever was there says what he saw
     "approve": ("approver", "legal", "admin"),
     "bias": ("operator", "oncall", "legal", "admin"),  # whoever answers for it may look for himself
     "aggregate release": ("viewer", *APART),  # what it answers tells of nobody

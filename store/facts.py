@@ -465,10 +465,19 @@ class Replayed(Fact):
     detail: Detail = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Snoozed(Fact):
+    """Somebody put a reminder off until then, or wants it now; the subject is what it reminds of (alert/AL-1)."""
+
+    kind: ClassVar[str] = "snoozed"
+    who: str
+    until: str
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
-    Backtested, Drilled, Archived, Replayed)}
+    Backtested, Drilled, Archived, Replayed, Snoozed)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:
