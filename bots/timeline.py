@@ -14,9 +14,9 @@ from bots.richtext import Block, context, cut, plain
 from bots.sender import NotSaid, read
 from bots.words import spoken
 from mlops_tui import folds
+from mlops_tui.declarations.kinds import Team
 from mlops_tui.errors import BadInput
 from mlops_tui.folds import Incident
-from mlops_tui.kinds import Team
 from mlops_tui.roles import Actor
 from mlops_tui.session import ReplayClock, Session
 from store.facts import IncidentEvent

@@ -357,6 +357,7 @@ class ProposalState:
     at: datetime
     state: str = "open"
     reason: str = ""
+    decided_at: datetime | None = None
 
 
 def proposals(entries: "Sequence[Entry]") -> dict[str, ProposalState]:
@@ -370,7 +371,8 @@ def proposals(entries: "Sequence[Entry]") -> dict[str, ProposalState]:
             found[fact.subject] = ProposalState(fact.subject, fact.path, fact.content, fact.before, fact.why,
                                                 fact.origin, fact.lesson, entry.recorded_at)
         elif fact.subject in found:
-            found[fact.subject] = replace(found[fact.subject], state=fact.event, reason=fact.reason)
+            found[fact.subject] = replace(found[fact.subject], state=fact.event, reason=fact.reason,
+                                          decided_at=entry.recorded_at)
     return found
 
 
@@ -442,6 +444,8 @@ class ActionItem:
     due: str
     proposal: str = ""
     state: str = "open"
+    promised_at: datetime | None = None
+    closed_at: datetime | None = None
 
     def standing(self, today: str) -> str:
         """Its state, `overdue` included."""
@@ -473,13 +477,19 @@ def action_items(entries: "Sequence[Entry]") -> dict[str, ActionItem]:
         if isinstance(fact := entry.fact, Postmortem) and fact.event in ("action", "done"):
             for item in fact.actions:
                 name = str(item["id"])
-                found[name] = _action_after(found.get(name), fact, item)
-    return {name: replace(item, state=known[item.proposal].state) if item.proposal in known else item
+                found[name] = _action_after(found.get(name), fact, item, entry.recorded_at)
+    return {name: _as_proposed(item, known[item.proposal]) if item.proposal in known else item
             for name, item in found.items()}
 
 
-def _action_after(before: ActionItem | None, fact: Postmortem, item: Mapping[str, Any]) -> ActionItem:
+def _as_proposed(item: ActionItem, proposal: ProposalState) -> ActionItem:
+    """A lesson stands as its proposal does."""
+    return replace(item, state=proposal.state, closed_at=proposal.decided_at)
+
+
+def _action_after(before: ActionItem | None, fact: Postmortem, item: Mapping[str, Any], at: datetime) -> ActionItem:
     if before is not None and fact.event == "done":
-        return replace(before, state="done")
+        return replace(before, state="done", closed_at=at)
     given = {key: str(item.get(key, "")) for key in ("id", "title", "type", "owner", "due", "proposal")}
-    return ActionItem(incident=fact.subject, **given)
+    return ActionItem(given["id"], fact.subject, given["title"], given["type"], given["owner"], given["due"],
+                      given["proposal"], promised_at=at)

@@ -228,12 +228,17 @@ class RunbookEvent(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Postmortem(Fact):
-    """A post-mortem was drafted or finished; the subject is the incident."""
+    """A post-mortem was drafted or finished; the subject is the incident.
+
+    `told` and `declined`: what `who`, who was there, had to say when asked. What people wrote is never in the history:
+    `document` is the digest of the object that holds it.
+    """
 
     kind: ClassVar[str] = "postmortem"
     event: str
     document: str = ""
     actions: tuple[Detail, ...] = ()
+    who: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -278,7 +283,8 @@ class Quarantined(Fact):
 class Hold(Fact):
     """A state of a dataset, or all of them where `snapshot` is empty, must be kept, or need not any more.
 
-    With a `version` the subject is a model: that version of it, or `every` one.
+    With a `version` the subject is a model: that version of it, or `every` one. With an `origin` it is no legal hold:
+    the rows of that incident are kept, to be replayed.
     """
 
     kind: ClassVar[str] = "hold"
@@ -286,6 +292,7 @@ class Hold(Fact):
     snapshot: str = ""
     reason: str = ""
     version: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -446,6 +453,29 @@ class Archived(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Replayed(Fact):
+    """A version answered the rows of an old incident, and was judged as the incident's alert was; the subject is the
+    model.
+
+    `key` is the digest of all that the answer follows from: the version, the rows, their outcomes, the rule. `against`
+    is the version that served when it happened. `verdict`: survives, fails, unknown, or trained on it.
+    """
+
+    kind: ClassVar[str] = "replayed"
+    version: str
+    incident: str
+    key: str
+    verdict: str
+    reason: str = ""
+    check: str = ""
+    against: str = ""
+    n: int = 0
+    window: tuple[str, str] = ("", "")
+    data: tuple[str, ...] = ()
+    detail: Detail = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Snoozed(Fact):
     """Somebody put a reminder off until then, or wants it now; the subject is what it reminds of (alert/AL-1)."""
 
@@ -468,7 +498,7 @@ class OnCallSwap(Fact):
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
-    Backtested, Drilled, Archived, Snoozed, OnCallSwap)}
+    Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

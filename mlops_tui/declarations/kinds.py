@@ -415,7 +415,7 @@ class Interaction:
             yield Mistake("An interaction needs its reason in the domain.", ("reason",))
 
 
-GateRule = Literal["beats_baseline", "no_worse_than_champion", "calibrated", "checklist"]
+GateRule = Literal["beats_baseline", "no_worse_than_champion", "calibrated", "checklist", "replays"]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ from mlops_tui import folds
 from mlops_tui.capability import act, decide, look, noun
 from mlops_tui.errors import BadInput, Conflict, NotFound
 from mlops_tui.folds import Alert, Incident
+from mlops_tui.incidents import suite
 from mlops_tui.incidents.notes import Note, notes
 from mlops_tui.inputs.moments import local, moment
 from mlops_tui.response import _newest, _people, _timeline
@@ -201,8 +202,11 @@ def _answer(session: Session, name: str, said: str) -> View:
                  *_next(session, found, folds.alerts(entries), runs)))
 
 
-def _change(session: Session, name: str, step: Callable[[Sequence[Entry], Incident], IncidentEvent | None], *,
-            over: bool = False, at: datetime | None = None) -> tuple[str, bool]:
+Stepping = Callable[[Sequence[Entry], Incident], IncidentEvent | tuple[Fact, ...] | None]
+
+
+def _change(session: Session, name: str, step: Stepping, *, over: bool = False,
+            at: datetime | None = None) -> tuple[str, bool]:
     """Append what `step` makes of the incident under the lock: its id, and whether anything was new.
 
     One that is resolved is changed only where `over` says so. `at`: when it happened, where that was not now.
@@ -216,8 +220,8 @@ def _change(session: Session, name: str, step: Callable[[Sequence[Entry], Incide
         named = found.id
         if not (found.open or over):
             raise Conflict(f"{found.id} is resolved.", next=f"Try: mlops-tui incident show {found.id}")
-        event = step(entries, found)
-        return (event,) if event is not None else ()
+        made = step(entries, found)
+        return made if isinstance(made, tuple) else (made,) if made is not None else ()
 
     added = session.ledger.transact(decided, effective_at=at)
     return named, bool(added)
@@ -371,12 +375,14 @@ def resolve(session: Session, incident: str, since: str | None, until: str | Non
     """
     zone, now = session.declared().zone, session.now()
 
-    def step(_: Sequence[Entry], found: Incident) -> IncidentEvent:
+    def step(entries: Sequence[Entry], found: Incident) -> tuple[Fact, ...]:
         start = moment(since, zone, now).isoformat() if since else found.window[0]
         end = moment(until, zone, now) if until else now
         if start and datetime.fromisoformat(start) > end:
             raise BadInput(local(f"It cannot end at {end.isoformat()} before it began at {start}.", zone))
-        return IncidentEvent(subject=found.id, event="resolved", note=reason, window=(start, end.isoformat()))
+        over = IncidentEvent(subject=found.id, event="resolved", note=reason, window=(start, end.isoformat()))
+        model = session.declared().models.get(found.about.partition("@")[0])
+        return (over, *(suite.pins(entries, found, model.label.dataset) if model is not None else ()))
 
     name, _ = _change(session, incident, step)
     entries = session.ledger.entries(*SEEN)
