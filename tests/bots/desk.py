@@ -51,7 +51,7 @@ class Desk:
         self.worker = Worker(self.session, self.said.append, client=self.client)
         self.sender = Sender(self.client, self.ledger, self.said.append, clock=self.clock)
         self.board = Board(self.session, self.client, CHANNEL, self.said.append, clock=self.clock)
-        self.pages = Pages(self.session, self.client, self.said.append)
+        self.pages = Pages(self.session, self.client, self.said.append, clock=self.clock)
 
     def listens(self) -> None:
         """The door opens, over a real socket."""
