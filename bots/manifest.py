@@ -26,7 +26,7 @@ EVENTS = ("app_home_opened", "app_mention", "message.channels", "message.groups"
 
 def scopes(*, channels: bool = False) -> tuple[str, ...]:
     """The scopes of what the project uses, no more; `channels`: each incident has one."""
-    used = [names for feature, names in FEATURES.items() if feature not in OPTIONAL or (channels and feature == CHANNELS)]
+    used = [names for feature, names in FEATURES.items() if channels or feature not in OPTIONAL]
     return tuple(sorted({name for names in used for name in names}))
 
 

@@ -99,7 +99,8 @@ def _items(value: Sequence[Any], rule: Is, where: str) -> Iterator[str]:
 
 
 def _keys(value: Mapping[str, Any], rule: Is, where: str) -> Iterator[str]:
-    yield from (f"{where}/{name}: is missing" for name, each in rule.keys.items() if each.required and name not in value)
+    missing = [name for name, each in rule.keys.items() if each.required and name not in value]
+    yield from (f"{where}/{name}: is missing" for name in missing)
     for name, each in value.items():
         if name not in rule.keys:
             yield f"{where}/{name}: is unknown"
