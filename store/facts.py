@@ -185,7 +185,11 @@ class AlertEvent(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class IncidentEvent(Fact):
-    """What happened in an incident; the subject is its id (INC-3)."""
+    """What happened in an incident; the subject is its id (INC-3).
+
+    `until`: when the next status update is promised. `point` and `at`: which moment of it was at what time, where
+    somebody says so or corrects it. `reference`: the note, or the incident, that the event is about.
+    """
 
     kind: ClassVar[str] = "incident"
     event: str
@@ -198,6 +202,9 @@ class IncidentEvent(Fact):
     note: str = ""
     window: tuple[str, str] = ("", "")
     reference: str = ""
+    until: str = ""
+    point: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -435,10 +442,20 @@ class Archived(Fact):
     detail: Detail = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Handover(Fact):
+    """A person `gave` the watch to somebody, or `took` it: up to then he knows what happened. The subject is who."""
+
+    kind: ClassVar[str] = "handover"
+    event: str
+    to: str = ""
+    note: str = ""
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
-    Backtested, Drilled, Archived)}
+    Backtested, Drilled, Archived, Handover)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:
