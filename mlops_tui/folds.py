@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlops_tui.alerts import alertstate
 from mlops_tui.errors import NotFound, nearest
+from mlops_tui.incidents import incidentstate
 from store.facts import (
     Approval,
     Finding,
-    IncidentEvent,
     Postmortem,
     Promotion,
     Proposal,
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Alert = alertstate.Alert
 alerts = alertstate.alerts
+Incident = incidentstate.Incident
+incidents = incidentstate.incidents
 
 
 def next_id(prefix: str, taken: Iterable[str]) -> str:
@@ -147,69 +149,6 @@ def latest_finding(entries: "Sequence[Entry]", check: str, subject: str) -> "Ent
     """The newest finding of a check about a subject."""
     found = findings_of(entries, check=check, subject=subject)
     return found[-1] if found else None
-
-
-# -- incidents --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Incident:
-    """Something that people work on until it is resolved."""
-
-    id: str
-    title: str
-    about: str
-    severity: str
-    opened_at: datetime
-    window: tuple[str, str] = ("", "")
-    state: str = "open"
-    alerts: tuple[str, ...] = ()
-    roles: Mapping[str, str] = field(default_factory=dict)
-    resolved_at: datetime | None = None
-    timeline: "tuple[Entry, ...]" = ()
-    by_alert: bool = False
-
-    @property
-    def open(self) -> bool:
-        return self.state != "resolved"
-
-    @property
-    def people(self) -> tuple[str, ...]:
-        """Everybody who appears in the timeline, in order of appearance."""
-        return tuple(dict.fromkeys(entry.actor for entry in self.timeline))
-
-
-def incidents(entries: "Sequence[Entry]") -> dict[str, Incident]:
-    """Every incident by id, oldest first."""
-    found: dict[str, Incident] = {}
-    for entry in entries:
-        fact = entry.fact
-        if not isinstance(fact, IncidentEvent):
-            continue
-        if fact.event == "opened":
-            found[fact.subject] = Incident(fact.subject, fact.title, fact.about, fact.severity, entry.recorded_at,
-                                           fact.window, alerts=(fact.alert,) if fact.alert else (), timeline=(entry,),
-                                           by_alert=bool(fact.alert))
-        elif fact.subject in found:
-            found[fact.subject] = _incident_after(found[fact.subject], fact, entry)
-    return found
-
-
-def _incident_after(incident: Incident, fact: IncidentEvent, entry: "Entry") -> Incident:
-    changed = replace(incident, timeline=(*incident.timeline, entry))
-    match fact.event:
-        case "severity":
-            changed = replace(changed, severity=fact.severity)
-        case "role":
-            changed = replace(changed, roles={**incident.roles, fact.role: fact.who})
-        case "linked":
-            changed = replace(changed, alerts=tuple(dict.fromkeys((*incident.alerts, fact.alert))))
-        case "resolved":
-            changed = replace(changed, state="resolved", resolved_at=entry.recorded_at,
-                              window=fact.window if any(fact.window) else incident.window)
-        case "reopened":
-            changed = replace(changed, state="open", resolved_at=None)
-    return changed
 
 
 # -- approvals, sign-offs, proposals, runbook runs ----------------------------------------------------------------

@@ -27,6 +27,12 @@ def missing(text: str) -> list[str]:
     return [name for name in NEEDED if not re.sub(r"<!--.*?-->|[\s*-]", "", sections.get(name, ""), flags=re.DOTALL)]
 
 
+def by_people(text: str) -> str:
+    """What people wrote into it: the sections that only they can fill."""
+    sections = _sections(text)
+    return "\n".join(re.sub(r"<!--.*?-->", "", sections.get(name, ""), flags=re.DOTALL) for name in NEEDED)
+
+
 def _sections(text: str) -> dict[str, str]:
     parts = re.split(r"^## +(.+?) *$", text, flags=re.MULTILINE)
     return dict(zip(parts[1::2], parts[2::2], strict=True))
