@@ -9,6 +9,7 @@ from mlops_tui import folds
 from mlops_tui.declarations.declare import span_text
 from mlops_tui.declarations.kinds import Monitor
 from mlops_tui.folds import Incident
+from mlops_tui.incidents import suite
 from mlops_tui.project import Project
 from mlops_tui.render.cells import moment
 from store.facts import Finding
@@ -21,8 +22,7 @@ def about(project: Project, entries: Sequence[Entry], incident: Incident, window
     """What the document tells of them: `extras`, a name and a value each, and `watchers`, a row for each monitor."""
     name = incident.about.partition("@")[0]
     model = project.models.get(name)
-    fired = next((alert for each in incident.alerts if (alert := folds.alerts(entries).get(each)) is not None), None)
-    cause = next((entry for entry in entries if fired is not None and entry.seq == fired.finding), None)
+    cause = next((found for each in incident.alerts if (found := suite.cause(entries, each)) is not None), None)
     extras = {"Label delay": f"{span_text(model.label.delay)} ({model.label.dataset}.{model.label.column})"} \
         if model else {}
     if cause is not None and isinstance(cause.fact, Finding):
@@ -37,7 +37,8 @@ def _of_finding(entry: Entry, fact: Finding) -> Iterator[tuple[str, str]]:
     if fact.data:
         yield "Snapshots read", ", ".join(each[:12] for each in fact.data)
     if fact.monitor and fact.check in ("performance", "calibration", "drift"):
-        argv = (fact.check, fact.subject, "--monitor", fact.monitor, "--preview", "--as-of",
+        subject = f"{fact.subject}@{fact.version}" if fact.version and fact.check != "drift" else fact.subject
+        argv = (fact.check, subject, "--monitor", fact.monitor, "--preview", "--as-of",
                 entry.effective_at.isoformat())
         yield "See its chart again", f"mlops-tui {shlex.join(argv)}"
 
