@@ -60,8 +60,9 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "archive release": ("legal", "admin"),
     "connect write": ("engineer", "admin"),
     "remind": ("viewer", *APART),  # what reminds oneself
+    "approve": APART,  # which of them is asked, the approval says
+    "approve withdraw": ("operator", *APART),  # whoever asked may take it back
     "postmortem tell": ("viewer", *APART),  # whoever was there says what he saw
-    "approve": ("approver", "legal", "admin"),
     "bias": ("operator", "oncall", "legal", "admin"),  # whoever answers for it may look for himself
     "aggregate release": ("viewer", *APART),  # what it answers tells of nobody
 }

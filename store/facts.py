@@ -113,7 +113,12 @@ class Promotion(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Approval(Fact):
-    """An approval was asked for, met, voided or expired; the subject is its id (AP-2)."""
+    """What happened to an approval; the subject is its id (AP-2).
+
+    `asked`, then `met`, `done`, `rejected`, `void`, `expired` or `withdrawn`; `more`: a voter wants to know more, and
+    nothing else changes. `glass`: it was done without gate or votes, and is `reviewed` afterwards. `seats` are roles of
+    which each wants a yes of somebody else.
+    """
 
     kind: ClassVar[str] = "approval"
     event: str
@@ -126,11 +131,15 @@ class Approval(Fact):
     title: str = ""
     reason: str = ""
     evidence: str = ""
+    seats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Vote(Fact):
-    """Somebody's yes or no, bound to the plan that was shown; the subject is the approval."""
+    """Somebody's yes or no, bound to the plan that was shown; the subject is the approval.
+
+    The newest one of a voter counts; `withdrawn` takes it back. `roles`: those asked for that the voter held then.
+    """
 
     kind: ClassVar[str] = "vote"
     voter: str
@@ -138,6 +147,7 @@ class Vote(Fact):
     plan: str
     reason: str
     simulated: bool = False
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -474,10 +484,21 @@ class Snoozed(Fact):
     until: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class OnCallSwap(Fact):
+    """Somebody takes over from `since` to `until` whoever else would be on call; the subject is the rotation."""
+
+    kind: ClassVar[str] = "oncall"
+    who: str
+    since: str
+    until: str
+    note: str = ""
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
-    Backtested, Drilled, Archived, Replayed, Snoozed)}
+    Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

@@ -1,1 +1,1 @@
-"""Rules about incidents that several areas need: who was there, what is still promised, what is replayed."""
+"""Rules about incidents that several areas need: who was there, what was noted, what is promised, what is replayed."""
