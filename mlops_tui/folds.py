@@ -421,10 +421,13 @@ class PostmortemState:
 
 
 def postmortems(entries: "Sequence[Entry]") -> dict[str, PostmortemState]:
-    """The newest state of each post-mortem, by incident."""
-    return {fact.subject: PostmortemState(fact.subject, fact.event, fact.document, entry.recorded_at)
-            for entry in entries
-            if isinstance(fact := entry.fact, Postmortem) and fact.event in ("drafted", "finished")}
+    """The newest state of each post-mortem, by incident; what was finished and is drafted anew stays finished."""
+    found: dict[str, PostmortemState] = {}
+    for entry in entries:
+        if isinstance(fact := entry.fact, Postmortem) and fact.event in ("drafted", "finished") and not (
+                fact.event == "drafted" and fact.subject in found and found[fact.subject].state == "finished"):
+            found[fact.subject] = PostmortemState(fact.subject, fact.event, fact.document, entry.recorded_at)
+    return found
 
 
 def action_items(entries: "Sequence[Entry]") -> dict[str, ActionItem]:
