@@ -29,6 +29,7 @@ from mlops_tui.errors import Refusal
 from mlops_tui.project import FOLDERS, Project, read_document, read_feature
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Row, Status, Table, View, worst
+from store.backlog import backlog
 from store.ledger import Ledger
 
 PACKAGES = ("mlops_tui", "bots", "store", "runbooks", "templates")
@@ -58,7 +59,8 @@ def doctor(session: Session) -> View:
         rows.append(_row("project", Status.WARN, f"none in {session.directory}", "mlops-tui init"))
     else:
         rows += [*_ledger(session), *_lake(session), *_tracking(session.project), *_declared(session.project),
-                 *_paging(session, session.project), *_on_call(session, session.project)]
+                 *_paging(session, session.project), *_slack(session, session.project),
+                 *_on_call(session, session.project)]
     bad = [row for row in rows if row["status"] in (Status.FAIL, Status.WARN)]
     status = worst([Status(str(row["status"])) for row in rows])
     title = f"{len(bad)} of {len(rows)} checks need a look" if bad else f"All {len(rows)} checks pass"
@@ -242,6 +244,22 @@ def _paging(session: Session, project: Project) -> Iterator[Row]:
             fixes = [f"mlops-tui backtest {path.stem}"] * any("back-test" in each for each in missing)
             fixes += ["name one: alert: {runbook: …}"] * (not policy.runbook)
             yield _row(f"alert of {path.stem}", Status.WARN, held, "; ".join(fixes))
+
+
+def _slack(session: Session, project: Project) -> Iterator[Row]:
+    """Whether the bot lives, and whether something waits that nobody tries any more."""
+    if project.settings.slack is None or not isinstance(session.ledger, Ledger):
+        return
+    found = backlog(session.ledger.connections)
+    if found.silent is not None:
+        yield _row("slack bot", Status.FAIL, f"no sign of it for {found.silent:,.0f} s", "Start it again: mlops-tui up")
+    elif found.apart:
+        yield _row("slack bot", Status.WARN, "it is at work, and Slack does not reach it", "mlops-tui slack doctor")
+    given_up = found.unsaid + found.undone
+    yield _row("slack letters", Status.WARN if given_up else Status.PASS,
+               f"{found.unsaid} to Slack and {found.undone} from Slack were given up" if given_up else
+               f"nothing was given up; {found.to_say + found.to_do} under way",
+               "mlops-tui slack dead" if given_up else "")
 
 
 def _on_call(session: Session, project: Project) -> Iterator[Row]:
