@@ -14,7 +14,8 @@ from mlops_tui.view import Action, Status, View, counted
 if TYPE_CHECKING:
     from store.ledger import Entry
 
-_WHY = {"fired": "", "refired": "fires again: ", "flapping": "comes and goes: ", "unmuted": "no longer waits: "}
+_WHY = {"fired": "", "refired": "fires again: ", "flapping": "comes and goes: ", "unmuted": "no longer waits: ",
+        "escalated": "nobody is on it: "}
 
 
 def unacked(project: Project, entries: "Sequence[Entry]", now: datetime) -> Iterator[Nudge]:
