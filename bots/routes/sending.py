@@ -24,7 +24,8 @@ from mlops_tui.declarations.routes import Route
 from mlops_tui.project import Project
 from mlops_tui.response import _words
 from mlops_tui.session import Session
-from store.queues import ROUTE, Card, Cards, Outbox, Said
+from store.pulses import Pulses
+from store.queues import ROUTE, Outbox, Said
 
 HANDS = 16       # routes that are told something at once
 AGAIN = 10.0     # seconds after which time alone may have made something due
@@ -51,7 +52,7 @@ class Routes:
 
     def __post_init__(self) -> None:
         self.ledger = ledger_of(self.session)
-        self.outbox, self.cards = Outbox(self.ledger.engine), Cards(self.ledger.engine)
+        self.outbox, self.pulses = Outbox(self.ledger.engine), Pulses(self.ledger.engine)
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="route")
 
     def stop(self) -> None:
@@ -228,16 +229,16 @@ class Routes:
         """A ping, where the daemon holds its lease and the timetable does its work; what came of it is kept."""
         session = fresh(self.session)
         wrong = stands_still(session, self.ledger, self.clock)
-        before = self.cards.all().get(f"ping/{name}")
-        last = before.reference if before is not None else ""
+        before = self.pulses.seen(f"ping/{name}")
+        last = before.detail.get("last") if before is not None else None
         try:
             if not wrong:
                 self._ping(route)
-                last = datetime.fromtimestamp(self.clock(), UTC).isoformat(timespec="seconds")
+                last = self.clock()
         except (NotSaid, PerhapsSaid) as problem:
             wrong = str(problem)
         self._tell(name, f"no ping: {wrong}" if wrong else "")
-        self.cards.keep(Card(f"ping/{name}", name, last, wrong, self.clock(), 0))
+        self.pulses.beat(f"ping/{name}", self.clock(), last=last, wrong=wrong)
 
     def _ping(self, route: Route) -> str:
         body = None if route.method == "GET" else json.dumps({"alive": True}).encode()

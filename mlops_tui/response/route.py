@@ -1,7 +1,7 @@
 """Where alerts go outside: each route, what waits on it or was given up, a test of it, and whom an alert told."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 
 import click
 
@@ -16,7 +16,8 @@ from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted
 from store.facts import OnCallSwap
 from store.ledger import Ledger
-from store.queues import ROUTE, Cards, Outbox, Said
+from store.pulses import Pulses
+from store.queues import ROUTE, Outbox, Said
 
 route = noun("route", __doc__ or "", bare="list", subject="show", package="mlops_tui.response")
 STATES = {"new": "waits", "sending": "waits; perhaps sent", "sent": "sent", "dead": "given up"}
@@ -62,10 +63,11 @@ def _row(name: str, declared: Route | None, counts: Mapping[str, int], outbox: O
     waits, dead = counts.get("new", 0) + counts.get("sending", 0), counts.get("dead", 0)
     last = outbox.by_route(name)
     error = next((each.error for each in last if each.error and each.status != "sent"), "")
-    ping = Cards(outbox.engine).all().get(f"ping/{name}")
+    ping = Pulses(outbox.engine).seen(f"ping/{name}")
     at = next((datetime.fromisoformat(each.ended_at) for each in last if each.status == "sent" and each.ended_at), None)
     if ping is not None:
-        at, error = datetime.fromisoformat(ping.reference) if ping.reference else None, ping.shown
+        at = datetime.fromtimestamp(ping.detail["last"], UTC) if ping.detail.get("last") else None
+        error = str(ping.detail.get("wrong") or "")
     status = Status.FAIL if dead else Status.WARN if waits or error else Status.PASS
     return {"status": status if declared is not None else Status.WARN, "route": name,
             "kind": declared.kind if declared is not None else "not declared any more",
@@ -106,13 +108,15 @@ def show(session: Session, route: str) -> View:
 
 
 def _told(said: Said, routes: Mapping[str, Route]) -> Row:
-    """What was put under a key, in words; `overtaken` is what never had to be sent."""
+    """What was put under a key, in words; `overtaken` is what never had to be sent. Old ones have a key alone."""
+    parts = said.key.split("/")
+    alert, event = (parts[1], parts[3]) if said.method == ROUTE and len(parts) > 3 else ("", "told")
     over = said.reference.startswith("overtaken")
     status = Status.FAIL if said.status == "dead" else Status.WARN if said.status != "sent" else \
         Status.UNKNOWN if over else Status.DONE
     kind = routes[said.channel].kind if said.channel in routes else "Slack" if said.method in _SLACK else ""
-    return {"status": status, "number": said.id, "alert": said.body.get("alert") or "TEST", "by": kind or said.method,
-            "to": said.channel, "event": said.body.get("event") or "told", "why": said.body.get("why") or "",
+    return {"status": status, "number": said.id, "alert": alert, "by": kind or said.method,
+            "to": said.channel, "event": event, "why": said.body.get("why") or "",
             "state": "not sent: over by then" if over else STATES[said.status],
             "put": datetime.fromisoformat(said.put_at), "error": said.error or None,
             "sent": datetime.fromisoformat(said.ended_at) if said.ended_at and said.status == "sent" and not over
