@@ -156,6 +156,15 @@ def meant(plans: Mapping[str, Plan], to: str) -> Plan | None:
     return None
 
 
+def said(project: "Project", swapped: Sequence[OnCallSwap], to: str, now: datetime) -> str:
+    """Whom a word means, in words: a person, a route, or a role or rotation with those whom it means now."""
+    if to in project.team.people:
+        return to
+    if to in project.names("route"):
+        return f"{to}: the route of routes/{to}.yaml"
+    return f"{to}: {', '.join(reached(project, swapped, to, now)) or 'nobody in team.yaml'}"
+
+
 def reached(project: "Project", swapped: Sequence[OnCallSwap], to: str, now: datetime) -> tuple[str, ...]:
     """The people behind a word: the one of that name, who is on call, or all who hold that role.
 

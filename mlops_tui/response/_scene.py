@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mlops_tui import folds
-from mlops_tui.alerts import alertstate, changes, safe, upstream
+from mlops_tui.alerts import alertstate, changes, oncall, safe, upstream
 from mlops_tui.alerts.alertstate import Alert
 from mlops_tui.alerts.safe import Scene
 from mlops_tui.render import cells
@@ -70,7 +70,9 @@ class Around:
 
     def _for(self) -> str:
         """Whom it is for, where nobody is on it."""
-        return f" ({_words.reached(self.session.declared().team.people, self.alert.route)})" if self.alert.route else ""
+        swapped = oncall.swaps(self.session.ledger.entries("oncall"))
+        said = oncall.said(self.session.declared(), swapped, self.alert.route, self.session.now())
+        return f" ({said})" if self.alert.route else ""
 
     def _touches(self) -> str:
         """How many predictions a day, or rows, its finding is about."""

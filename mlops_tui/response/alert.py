@@ -6,12 +6,13 @@ from datetime import datetime
 import click
 
 from mlops_tui import folds
-from mlops_tui.alerts import alertrecord, alertstate, notifying, safe
+from mlops_tui.alerts import alertrecord, alertstate, notifying, oncall, safe
 from mlops_tui.alerts.alertstate import Alert
 from mlops_tui.alerts.matching import all_match, matchers
 from mlops_tui.capability import Plan, act, decide, look, noun
 from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.inputs.moments import told
+from mlops_tui.render import cells
 from mlops_tui.response import _newest, _people, _scene, _silencing, _timeline, _words
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
@@ -105,7 +106,7 @@ def show(session: Session, alert: str) -> View:
         **found_around.first(scene), **_besides(session, found, known), "about": found.about, "monitor": found.monitor,
         "fired": found.fired, "owner": found.owner or None, "silent_until": found.silent_until(session.now()),
         "incidents": found_around.incidents}
-    facts |= {"for": _words.reached(session.declared().team.people, found.route)} if found.route else {}
+    facts |= {"for": _for(session, found.route)} if found.route else {}
     number, cause = _newest.fired_by(found, entries)
     if cause is not None:
         of = {"column": cause.detail.get("worst") or None, "metric": cause.detail.get("metric") or None}
@@ -117,6 +118,11 @@ def show(session: Session, alert: str) -> View:
     return View(f"{found.id}: {found.title}", _status(found), parts, found_around.steps(scene))
 
 
+def _for(session: Session, route: str) -> str:
+    swapped = oncall.swaps(session.ledger.entries("oncall"))
+    return oncall.said(session.declared(), swapped, route, session.now())
+
+
 def _besides(session: Session, found: Alert, known: Mapping[str, Alert]) -> dict[str, Cell]:
     """What somebody who was just woken wants to know of it: what it costs, whether it tells the truth, why it is
     quiet or less than its rule asks for, what else is on its card."""
@@ -125,10 +131,13 @@ def _besides(session: Session, found: Alert, known: Mapping[str, Alert]) -> dict
     record = alertrecord.record([each for each in known.values() if each.monitor == found.monitor], None, now)
     others = [each for each in known.values() if found.open and each.open and each.together == found.together
               and each.id != found.id]
-    again = notifying.next_reminder(found, policy, now)
+    again, zone = notifying.next_reminder(found, policy, now), session.declared().zone
+    on = [f"{due.to} at {cells.moment(at, zone)}" for at, due in notifying.upcoming(found, policy, now)
+          if due.why == "escalated"]
     said: dict[str, Cell] = {
         "why": _quiet(session, found, known), "rule_was": record.said,
         "lowered": found.lowered, "pages": "yes" if found.page else "", "told_again": again,
+        "goes_on_to": on[0] if on else "",
         "on_the_same_card": f"{counted(len(others), 'other')}, {others[0].id} first" if others else ""}
     return {name: value for name, value in said.items() if value not in ("", None)}
 
