@@ -8,7 +8,7 @@ from typing import Any
 
 from bots import blocks
 from bots.sender import LOOKED_UP, Say
-from mlops_tui.alerts import nudges, sources
+from mlops_tui.alerts import habits, nudges, sources
 from mlops_tui.alerts.nudges import Told
 from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.errors import Conflict
@@ -39,7 +39,8 @@ class Nudging:
         session = fresh(self.session)
         project, entries, now = session.declared(), session.ledger.entries(*sources.KINDS), session.now()
         told = self.periods.taken(TOLD)
-        due = nudges.due(sources.nudges(project, entries, now), project.team, nudges.snoozes(entries), now)
+        asleep = habits.asleep(habits.habits(project.team, entries, project.zone), now)
+        due = nudges.due(sources.nudges(project, entries, now), project.team, nudges.snoozes(entries), now, asleep)
         new = [each for each in due if each.key not in told and project.team.people[each.person].slack]
         for person in dict.fromkeys(each.person for each in new):
             mine = [each for each in new if each.person == person]

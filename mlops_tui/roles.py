@@ -59,6 +59,7 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "archive hold": ("legal", "admin"),
     "archive release": ("legal", "admin"),
     "connect write": ("engineer", "admin"),
+    "digest": ("viewer", *APART),  # what one wants to be told oneself
     "remind": ("viewer", *APART),  # what reminds oneself
     "approve": ("approver", "legal", "admin"),
     "bias": ("operator", "oncall", "legal", "admin"),  # whoever answers for it may look for himself

@@ -1,6 +1,6 @@
 """What a person is reminded of in private, each thing once, later where he said so, never while he sleeps."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -59,16 +59,18 @@ def snoozes(entries: "Iterable[Entry]") -> dict[tuple[str, str], datetime]:
             for entry in entries if isinstance(fact := entry.fact, Snoozed)}
 
 
-def due(nudges: Iterable[Nudge], team: Team, put_off: Snoozes, now: datetime) -> list[Told]:
-    """What is to be told by now, told before or not, the oldest first."""
-    return sorted(_due(nudges, team, put_off, now), key=lambda each: (each.nudge.since, each.key))
+def due(nudges: Iterable[Nudge], team: Team, put_off: Snoozes, now: datetime,
+        asleep: Collection[str] = ()) -> list[Told]:
+    """What is to be told by now, told before or not, the oldest first; who is `asleep` is told only what pages."""
+    return sorted(_due(nudges, team, put_off, now, asleep), key=lambda each: (each.nudge.since, each.key))
 
 
-def _due(nudges: Iterable[Nudge], team: Team, put_off: Snoozes, now: datetime) -> Iterator[Told]:
+def _due(nudges: Iterable[Nudge], team: Team, put_off: Snoozes, now: datetime,
+         asleep: Collection[str]) -> Iterator[Told]:
     for nudge in nudges:
         for person in reached(team, nudge.to) if nudge.since <= now else ():
             until = put_off.get((person, nudge.key))
-            if until is None or until <= now:
+            if (until is None or until <= now) and (nudge.page or person not in asleep):
                 yield Told(person, nudge, f"after {until.isoformat()}" if until else "")
 
 

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 Source = Callable[["Project", "Sequence[Entry]", datetime], Iterable[Nudge]]  # declared, all entries of KINDS, now
 
-KINDS = ("alert", "finding", "incident", "approval", "vote", "postmortem", "snoozed")  # what the sources read
+KINDS = ("alert", "finding", "incident", "approval", "vote", "postmortem", "snoozed",
+         "subscribed")  # what the sources read
 SOURCES: tuple[Source, ...] = (unacked,)
 
 

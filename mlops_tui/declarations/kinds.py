@@ -12,6 +12,7 @@ from mlops_tui.declarations.earlystopping import Stopping
 from mlops_tui.declarations.endpoints import Metrics, Query
 from mlops_tui.declarations.limits import METRICS_OF, Range, impossible
 from mlops_tui.declarations.retraining import Retraining
+from mlops_tui.declarations.wishes import Wishes
 from mlops_tui.errors import nearest
 from mlops_tui.running.rates import Rates
 
@@ -69,6 +70,7 @@ class Person:
     name: str = ""
     simulated: bool = False
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # partition key -> the values that may be seen
+    digest: Wishes = field(default_factory=Wishes)
 
 
 @dataclass(frozen=True)

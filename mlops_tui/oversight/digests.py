@@ -1,15 +1,19 @@
 """What somebody wants to know in the morning, told of the history: pure, and the same for whoever reads it."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from mlops_tui import folds, health
-from mlops_tui.roles import Actor
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, worst
+from mlops_tui.roles import ROLES, Actor
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted, worst
 from store.facts import AlertEvent, Finding, IncidentEvent, Promotion, Snapshot, Trained
 
 if TYPE_CHECKING:
+    from mlops_tui.project import Project
     from store.ledger import Entry
 
 PERIODS = {"day": timedelta(days=1), "week": timedelta(days=7)}
@@ -20,27 +24,64 @@ _INCIDENT = {"opened": "opened", "resolved": "resolved", "reopened": "opened aga
 
 
 def digest(declared: health.Declared, entries: "Sequence[Entry]", now: datetime, period: timedelta,
-           head: str) -> View:
-    """What waits for somebody, what is red and since when, and what happened in the `period` before `now`.
+           head: str, reader: Actor = NOBODY) -> View:
+    """What waits for the `reader`, then for others, what is red and since when, and what happened in the `period`
+    before `now`.
 
     `entries` are all there are; `head` is the hash of the last one, against which the history can be verified later.
     """
     since = now - period
     fresh = [entry for entry in entries if since < entry.recorded_at <= now]
-    needs = [_need(row) for row in health.needs(declared, entries, now, NOBODY).rows]
+    waits = health.needs(declared, entries, now, reader).rows
+    mine = [_need(row) for row in waits if row["yours"] and reader is not NOBODY]
+    needs = [_need(row) for row in waits if not (row["yours"] and reader is not NOBODY)]
     red = list(_red(declared, entries, now))
     changes, findings, snapshots = list(_changes(entries, fresh)), _findings(fresh), _snapshots(fresh)
     facts: dict[str, Cell] = {"from": since, "to": now, "entries": len(fresh), "head": head,
-                              "changed": bool(needs or red or changes or findings or snapshots)}
+                              "changed": bool(mine or needs or red or changes or findings or snapshots)}
+    own = (Table.of("yours", mine, "status", "id", "title", "detail", title="Waits for you"),) \
+        if reader is not NOBODY else ()
     tables = (
+        *own,
         Table.of("needs", needs, "status", "id", "title", "detail", "who", title="Waits for somebody"),
         Table.of("red", red, "status", "model", "part", "since", "why", title="Red"),
         Table.of("changes", changes, "at", Column("id", "what"), "event", "title", title="What happened"),
         Table.of("findings", findings, "check", "fail", "warn", "unknown", "pass", title="Checks"),
         Table.of("snapshots", snapshots, "dataset", "snapshots", "rows", Column("at", "last"), title="Data"))
     began = f"{since.astimezone(declared.zone):%-d %b %H:%M}"
-    return View(_title(needs, red, (changes, findings, snapshots), began), Status.WARN if needs or red else Status.PASS,
-                (*tables, Facts(facts)), (*_openers(needs), Action("Verify", ("audit", "verify", "--anchor", head))))
+    title = _title(needs, red, (changes, findings, snapshots), began)
+    if mine:
+        title = f"{counted(len(mine), 'thing waits', 'things wait')} for you: {mine[0]['id']}, {mine[0]['title']}"
+    return View(title, Status.WARN if mine or needs or red else Status.PASS, (*tables, Facts(facts)),
+                (*_openers([*mine, *needs]), Action("Verify", ("audit", "verify", "--anchor", head))))
+
+
+def personal(project: "Project", entries: "Sequence[Entry]", now: datetime, person: str, period: str,
+             since: datetime | None = None) -> View:
+    """The digest for a person of team.yaml, who reads what waits for him first; from `since` on, or for the period."""
+    declared = project.team.people[person]
+    reader = Actor(person, frozenset(declared.roles) & frozenset(ROLES), simulated=declared.simulated)
+    length = now - since if since is not None else PERIODS[period]
+    return digest(health.Declared.of(project), entries, now, length, entries[-1].hash if entries else "", reader)
+
+
+def standing(view: View) -> str:
+    """What waits and what is red, without since when: two digests on whose days the same stands have the same."""
+    told = [[part.id, *([str(row.get(key)) for key in ("id", "model", "part", "title", "status")] for row in part.rows)]
+            for part in view.parts if isinstance(part, Table) and part.id in ("yours", "needs", "red")]
+    return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+def new(view: View, before: str) -> bool:
+    """Whether it says more than the last one did, on whose day `before` stood: the same stands, and nothing happened.
+    What is checked and comes in every day is no news."""
+    return standing(view) != before or bool(view.table("changes").rows)
+
+
+def unchanged(view: View, since: datetime, zone: tzinfo) -> View:
+    """The digest of a day on which nothing is new since the one that was sent last."""
+    waits = [part for part in view.parts if isinstance(part, Table) and part.id == "yours" and part.rows]
+    return replace(view, title=f"Nothing has changed since {since.astimezone(zone):%A, %-d %b}", parts=tuple(waits))
 
 
 def _title(needs: Sequence[Row], red: Sequence[Row], told: tuple[Sequence[Row], ...], began: str) -> str:
