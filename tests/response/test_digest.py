@@ -56,7 +56,7 @@ def test_a_period_nobody_knows_is_refused(session: Callable[..., Session]) -> No
 # -- to oneself -------------------------------------------------------------------------------------------------------
 
 
-def test_a_person_says_when_his_digest_comes_and_sees_it_beforehand(session: Callable[..., Session], made: Made) -> None:
+def test_a_person_says_when_his_digest_comes_and_sees_it_before(session: Callable[..., Session], made: Made) -> None:
     bo = session("bo")
     before = bo.perform(("digest", "preview")).view.facts()
     assert (before["said_by"], before["next"]) == ("nobody yet", None)
