@@ -40,7 +40,8 @@ class Nudging:
         project, entries, now = session.declared(), session.ledger.entries(*sources.KINDS), session.now()
         told = self.periods.taken(TOLD)
         asleep = habits.asleep(habits.habits(project.team, entries, project.zone), now)
-        due = nudges.due(sources.nudges(project, entries, now), project.team, nudges.snoozes(entries), now, asleep)
+        due = nudges.due(sources.nudges(project, entries, now), sources.reach(project, entries, now),
+                         nudges.snoozes(entries), now, asleep)
         new = [each for each in due if each.key not in told and project.team.people[each.person].slack]
         for person in dict.fromkeys(each.person for each in new):
             mine = [each for each in new if each.person == person]

@@ -31,8 +31,8 @@ Slack: mlops-tui slack local tries everything with no workspace; mlops-tui slack
 Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSON  --version
 --png FOLDER, --svg FOLDER: the answer's pictures as files, beside the answer.
 --yes, --dry-run: adopt write, alert silence, archive purge, archive restore, archive take,
-    connect write, partition compact, promote, runbook rollback, runbook step, samples purge, snapshot gc,
-    snapshot restore;
+    connect write, incident merge, partition compact, promote, runbook rollback, runbook step, samples purge,
+    snapshot gc, snapshot restore;
     nothing else asks before it acts.
 --as-of TIME: adopt list, alert list, alert rules, alert show, alert silences, approve list, audit log,
     audit show, baseline, calibration --preview, compare --preview, digest preview, digest show, drift --preview,

@@ -1,7 +1,7 @@
 """What an alert's list, page and card say in words: what it costs, why it is quiet, how often its rule was right."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
@@ -9,7 +9,6 @@ from mlops_tui.alerts.alertrecord import Record
 from mlops_tui.alerts.alertstate import Alert
 from mlops_tui.declarations.alertpolicy import AlertPolicy
 from mlops_tui.declarations.declare import span_text
-from mlops_tui.declarations.kinds import Person
 from mlops_tui.render import cells
 from mlops_tui.view import counted
 
@@ -75,10 +74,9 @@ def why_quiet(alert: Alert, known: Mapping[str, Alert], policy: AlertPolicy | No
     return "; ".join(said)
 
 
-def reached(people: Mapping[str, Person], route: str) -> str:
-    """Whom an alert is for: a person, or a role with those who hold it."""
-    held = ", ".join(name for name, person in people.items() if route in person.roles)
-    return route if route in people else f"{route}: {held or 'nobody in team.yaml'}"
+def reached(route: str, people: Collection[str]) -> str:
+    """Whom an alert is for: a person, or a role or rotation with those who are meant by it now."""
+    return route if route in people else f"{route}: {', '.join(people) or 'nobody in team.yaml'}"
 
 
 def rule(record: Record) -> str:

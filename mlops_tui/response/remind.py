@@ -90,8 +90,9 @@ def _put_off(session: Session) -> nudges.Snoozes:
 
 def _mine(session: Session, who: str) -> list[Nudge]:
     project, now = session.declared(), session.now()
-    found = sources.nudges(project, session.ledger.entries(*sources.KINDS), now)
-    return list({each.key: each for each in nudges.waiting(found, project.team, who, now)}.values())
+    entries = session.ledger.entries(*sources.KINDS)
+    mine = nudges.waiting(sources.nudges(project, entries, now), sources.reach(project, entries, now), who, now)
+    return list({each.key: each for each in mine}.values())
 
 
 def _known(session: Session, key: str) -> Nudge:
