@@ -24,45 +24,50 @@ _INCIDENT = {"opened": "opened", "resolved": "resolved", "reopened": "opened aga
 
 
 def digest(declared: health.Declared, entries: "Sequence[Entry]", now: datetime, period: timedelta,
-           head: str, reader: Actor = NOBODY) -> View:
-    """What waits for the `reader`, then for others, what is red and since when, and what happened in the `period`
-    before `now`.
+           head: str) -> View:
+    """What waits for somebody, what is red and since when, and what happened in the `period` before `now`.
 
     `entries` are all there are; `head` is the hash of the last one, against which the history can be verified later.
     """
     since = now - period
     fresh = [entry for entry in entries if since < entry.recorded_at <= now]
-    waits = health.needs(declared, entries, now, reader).rows
-    mine = [_need(row) for row in waits if row["yours"] and reader is not NOBODY]
-    needs = [_need(row) for row in waits if not (row["yours"] and reader is not NOBODY)]
+    needs = [_need(row) for row in health.needs(declared, entries, now, NOBODY).rows]
     red = list(_red(declared, entries, now))
     changes, findings, snapshots = list(_changes(entries, fresh)), _findings(fresh), _snapshots(fresh)
     facts: dict[str, Cell] = {"from": since, "to": now, "entries": len(fresh), "head": head,
-                              "changed": bool(mine or needs or red or changes or findings or snapshots)}
-    own = (Table.of("yours", mine, "status", "id", "title", "detail", title="Waits for you"),) \
-        if reader is not NOBODY else ()
+                              "changed": bool(needs or red or changes or findings or snapshots)}
     tables = (
-        *own,
         Table.of("needs", needs, "status", "id", "title", "detail", "who", title="Waits for somebody"),
         Table.of("red", red, "status", "model", "part", "since", "why", title="Red"),
         Table.of("changes", changes, "at", Column("id", "what"), "event", "title", title="What happened"),
         Table.of("findings", findings, "check", "fail", "warn", "unknown", "pass", title="Checks"),
         Table.of("snapshots", snapshots, "dataset", "snapshots", "rows", Column("at", "last"), title="Data"))
     began = f"{since.astimezone(declared.zone):%-d %b %H:%M}"
-    title = _title(needs, red, (changes, findings, snapshots), began)
-    if mine:
-        title = f"{counted(len(mine), 'thing waits', 'things wait')} for you: {mine[0]['id']}, {mine[0]['title']}"
-    return View(title, Status.WARN if mine or needs or red else Status.PASS, (*tables, Facts(facts)),
-                (*_openers([*mine, *needs]), Action("Verify", ("audit", "verify", "--anchor", head))))
+    return View(_title(needs, red, (changes, findings, snapshots), began), Status.WARN if needs or red else Status.PASS,
+                (*tables, Facts(facts)), (*_openers(needs), Action("Verify", ("audit", "verify", "--anchor", head))))
 
 
 def personal(project: "Project", entries: "Sequence[Entry]", now: datetime, person: str, period: str,
              since: datetime | None = None) -> View:
-    """The digest for a person of team.yaml, who reads what waits for him first; from `since` on, or for the period."""
-    declared = project.team.people[person]
-    reader = Actor(person, frozenset(declared.roles) & frozenset(ROLES), simulated=declared.simulated)
-    length = now - since if since is not None else PERIODS[period]
-    return digest(health.Declared.of(project), entries, now, length, entries[-1].hash if entries else "", reader)
+    """What a person of team.yaml wants to know: what waits for him, then for others, what is red, and what happened
+    from `since` on, or in the period. Every day's data and checks are for the channel."""
+    declared, known = health.Declared.of(project), project.team.people[person]
+    reader = Actor(person, frozenset(known.roles) & frozenset(ROLES), simulated=known.simulated)
+    since = now - PERIODS[period] if since is None else since
+    waits = health.needs(declared, entries, now, reader).rows
+    mine, others = ([_need(row) for row in waits if bool(row["yours"]) is own] for own in (True, False))
+    red, changes = list(_red(declared, entries, now)), list(_changes(entries, [
+        entry for entry in entries if since < entry.recorded_at <= now]))
+    title = _title(others, red, (changes, (), ()), f"{since.astimezone(declared.zone):%-d %b %H:%M}")
+    if mine:
+        title = f"{counted(len(mine), 'thing waits', 'things wait')} for you: {mine[0]['id']}, {mine[0]['title']}"
+    tables = (
+        Table.of("yours", mine, "status", "id", "title", "detail", title="Waits for you"),
+        Table.of("needs", others, "status", "id", "title", "detail", "who", title="Waits for others"),
+        Table.of("red", red, "status", "model", "part", "since", "why", title="Red"),
+        Table.of("changes", changes, "at", Column("id", "what"), "event", "title", title="What happened"))
+    return View(title, Status.WARN if mine or others or red else Status.PASS,
+                (*tables, Facts({"from": since, "to": now})), tuple(_openers([*mine, *others])))
 
 
 def standing(view: View) -> str:

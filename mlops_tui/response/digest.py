@@ -46,11 +46,12 @@ def preview(session: Session, person: str, period: str) -> View:
     """
     who = _declared(session, person)
     view = digests.personal(session.declared(), session.ledger.entries(), session.now(), who, period)
-    mine = who == session.actor.name
-    actions = (Action("Daily at eight", ("digest", "subscribe", "--daily", MORNING)),
-               Action("None for me", ("digest", "unsubscribe"))) if mine else ()
-    return View(view.title, view.status, (*view.parts, Facts(_facts(session, _habit(session, who)))),
-                (*view.actions, *actions))
+    habit = _habit(session, who)
+    comes = any(habit.line(each) is not None for each in habits.PERIODS)
+    change = Action("None for me", ("digest", "unsubscribe")) if comes else \
+        Action("Daily at eight", ("digest", "subscribe", "--daily", MORNING))
+    return View(view.title, view.status, (*view.parts, Facts(_facts(session, habit))),
+                (*view.actions, *((change,) if who == session.actor.name else ())))
 
 
 @act(of=digest, confirm=False)
