@@ -47,6 +47,8 @@ Reply = Answer | Plan | ReasonWanted | Begun
 
 # Acts that ask nothing and yet take long: they measure on their way, or carry out what was voted for.
 LONG = frozenset({"runbook run", "runbook resume", "approve vote"})
+# Acts that show a plan and are then one entry: who agrees is answered at once.
+SHORT = frozenset({"alert silence", "incident merge"})
 
 Begin = Callable[[Session, Sequence[str], str | None, str | None], int]
 
@@ -65,9 +67,10 @@ def ask(session: Session, argv: Sequence[str], consent: str | None = None, reaso
         return ReasonWanted()
     if call.command == "job start" and given["words"][0] != "job":  # begun as every other job is
         return Begun(begin(session, given["words"], given["consent"], given["reason"]))
-    if call.shape is Shape.MEASURE or consent is not None or call.command in LONG:
+    agreed = consent is not None and call.command not in SHORT
+    if call.shape is Shape.MEASURE or agreed or call.command in LONG:
         return Begun(begin(session, argv, consent, reason))
-    return _answer(session, argv, reason)
+    return _answer(session, argv, reason, consent)
 
 
 def call_of(session: Session, argv: Sequence[str]) -> Call | None:
@@ -87,8 +90,9 @@ def _may(session: Session, call: Call) -> bool:
     return True
 
 
-def _answer(session: Session, argv: Sequence[str], reason: str | None = None) -> Answer | Plan:
-    outcome: Outcome = session.perform(argv, reason=reason)
+def _answer(session: Session, argv: Sequence[str], reason: str | None = None,
+            consent: str | None = None) -> Answer | Plan:
+    outcome: Outcome = session.perform(argv, reason=reason, consent=consent)
     if outcome.view.status is Status.CONFIRM and outcome.plan is not None:
         return Plan(outcome.view, outcome.plan)
     return Answer(outcome.view, outcome.error is not None)

@@ -518,10 +518,26 @@ class Handover(Fact):
     note: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Subscribed(Fact):
+    """When somebody wants to hear from us, in his own words; the subject is the person. The last word counts.
+
+    `declared`: as team.yaml has it, whatever was said before.
+    """
+
+    kind: ClassVar[str] = "subscribed"
+    daily: str = ""
+    weekly: str = ""
+    zone: str = ""
+    quiet: str = ""
+    only_if_changed: bool = True
+    declared: bool = False
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
-    Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover)}
+    Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:
