@@ -67,7 +67,8 @@ def _context(entries: Sequence[Entry], incident: Incident, points: Mapping[str, 
         "more": counted(more, "more of that time is", "more of that time are") if more else "",
         "steps": list(_steps(entries, incident, zone)),
         "actions": [each for each in folds.action_items(entries).values() if each.incident == incident.id],
-        "timeline": [_line(entry, zone) for entry in _timeline.around(entries, incident)]}
+        "timeline": [(moment(line.at, zone), line.who, local(line.what, zone))
+                     for line in _timeline.lines(_timeline.around(entries, incident), incident)]}
 
 
 def _line(entry: Entry, zone: tzinfo) -> tuple[str, str, str]:

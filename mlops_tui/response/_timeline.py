@@ -1,9 +1,11 @@
 """What happened around an incident, in one line for each entry, oldest first."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from mlops_tui.folds import Incident, alerts, runbook_runs
+from mlops_tui.incidents.notes import notes
 from mlops_tui.inputs.moments import local
 from mlops_tui.view import Row, Table
 from store.facts import AlertEvent, Approval, Fact, Finding, IncidentEvent, Promotion, Proposal, RunbookEvent, Vote
@@ -42,10 +44,40 @@ def parsed(text: str) -> datetime | None:
     return datetime.fromisoformat(text) if text else None
 
 
-def table(entries: Sequence[Entry], zone: tzinfo) -> Table:
+@dataclass(frozen=True)
+class Line:
+    """One line of a timeline. `reference`, `first` and `struck` are those of a note (`mlops_tui.incidents.notes`)."""
+
+    at: datetime
+    who: str
+    what: str
+    entry: int
+    subject: str
+    kind: str
+    reference: str = ""
+    first: str = ""
+    struck: str = ""
+
+
+def lines(entries: Sequence[Entry], incident: Incident | None = None) -> list[Line]:
+    """The entries as lines, in the order in which it happened; of an incident, its notes as they read now."""
+    put = {note.made: note for note in notes(incident).values()} if incident is not None else {}
+    found = []
+    for entry in entries:
+        if entry.seq in put:
+            note = put[entry.seq]
+            found.append(Line(note.at, note.who, note.shown, note.entry, entry.subject, entry.kind, note.reference,
+                              note.first, note.struck))
+        elif not (isinstance(entry.fact, IncidentEvent) and entry.fact.event in ("note", "amended", "struck")):
+            found.append(Line(entry.effective_at, entry.actor, told(entry.fact), entry.seq, entry.subject, entry.kind))
+    return sorted(found, key=lambda line: (line.at, line.entry))
+
+
+def table(entries: Sequence[Entry], zone: tzinfo, incident: Incident | None = None) -> Table:
     """The entries as a table `timeline`: at, who, what."""
-    rows: list[Row] = [{"at": entry.effective_at, "who": entry.actor, "what": local(told(entry.fact), zone),
-                        "entry": entry.seq, "subject": entry.subject, "kind": entry.kind} for entry in entries]
+    rows: list[Row] = [{"at": line.at, "who": line.who, "what": local(line.what, zone), "entry": line.entry,
+                        "subject": line.subject, "kind": line.kind, "reference": line.reference, "first": line.first,
+                        "struck": line.struck} for line in lines(entries, incident)]
     return Table.of("timeline", rows, "at", "who", "what", title="Timeline")
 
 
@@ -63,7 +95,8 @@ def _alert(fact: AlertEvent) -> str:
              "unmuted": f"{fact.subject} is no longer muted by {fact.cause}, and still fires",
              "silenced": f"{fact.subject} silenced to {fact.until}",
              "silence": f"{fact.subject} silences {','.join(fact.match)} from {fact.since} to {fact.until}",
-             "heard": f"{fact.subject} ended",
+             "heard": f"{fact.subject} {'ended' if fact.subject.startswith('SI-') else 'may be heard again'}",
+             "unacked": f"{fact.subject} given back: nobody is on it", "reopened": f"{fact.subject} opened again",
              "resolved": f"{fact.subject} closed as {'real' if fact.real else 'noise'}"}
     if fact.event == "muted" and fact.note:
         return f"{fact.subject} muted by {fact.note}"
@@ -71,10 +104,10 @@ def _alert(fact: AlertEvent) -> str:
 
 
 def _incident(fact: IncidentEvent) -> str:
-    words = {"opened": f"opened: {fact.title}", "severity": f"severity {fact.severity}", "note": fact.note,
+    words = {"opened": f"opened: {fact.title}", "severity": f"severity {fact.severity}", "note": "",
              "role": f"{fact.who} is {fact.role}", "linked": f"linked {fact.alert}"}
     said = words.get(fact.event, fact.event)
-    return said if fact.event == "note" else _noted(said, fact.note)
+    return _noted(said, fact.note) if said else fact.note
 
 
 def _runbook(fact: RunbookEvent) -> str:

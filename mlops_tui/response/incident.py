@@ -1,14 +1,16 @@
 """Incidents: what people work on together, from the first alert to the lesson."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import click
 
 from mlops_tui import folds
 from mlops_tui.capability import act, decide, look, noun
-from mlops_tui.errors import BadInput, Conflict
+from mlops_tui.errors import BadInput, Conflict, NotFound
 from mlops_tui.folds import Alert, Incident
+from mlops_tui.incidents import suite
+from mlops_tui.incidents.notes import Note, notes
 from mlops_tui.inputs.moments import local, moment
 from mlops_tui.response import _newest, _people, _timeline
 from mlops_tui.session import Session
@@ -18,6 +20,7 @@ from store.ledger import Entry
 
 incident = noun("incident", __doc__ or "", bare="list", subject="show")
 SEVERITY = click.Choice(["critical", "high", "medium", "low"])
+SKEW = timedelta(minutes=5)  # by which the clock that stamped a message may be ahead of ours
 SEEN = ("incident", "alert", "runbook", "promotion", "postmortem", "finding")
 
 
@@ -65,7 +68,7 @@ def show(session: Session, incident: str) -> View:
         "post_mortem": written.state if written else None}
     firing = _firing(entries, found)
     facts |= {"to_close": _to_close(found, firing, runs)} if found.open else {}
-    timeline = _timeline.table(_timeline.around(entries, found), session.declared().zone)
+    timeline = _timeline.table(_timeline.around(entries, found), session.declared().zone, found)
     now = (_newest.table(firing, session.declared().monitors, entries),) if found.open and firing else ()
     parts = (Facts(facts), *now, timeline, _alerts(entries, found), _runs(runs))
     return View(f"{found.id}: {found.title}", Status.WARN if found.open else Status.PASS, parts,
@@ -199,35 +202,118 @@ def _answer(session: Session, name: str, said: str) -> View:
                  *_next(session, found, folds.alerts(entries), runs)))
 
 
-def _change(session: Session, name: str, step: Callable[[Sequence[Entry], Incident], IncidentEvent]) -> str:
-    """Append what `step` makes of the open incident under the lock; its id."""
+Stepping = Callable[[Sequence[Entry], Incident], IncidentEvent | tuple[Fact, ...] | None]
+
+
+def _change(session: Session, name: str, step: Stepping, *, over: bool = False,
+            at: datetime | None = None) -> tuple[str, bool]:
+    """Append what `step` makes of the incident under the lock: its id, and whether anything was new.
+
+    One that is resolved is changed only where `over` says so. `at`: when it happened, where that was not now.
+    """
     session.declared()
+    named = ""
 
     def decided(entries: Sequence[Entry]) -> tuple[Fact, ...]:
+        nonlocal named
         found = folds.known(folds.incidents(entries), name, "incident")
-        if not found.open:
+        named = found.id
+        if not (found.open or over):
             raise Conflict(f"{found.id} is resolved.", next=f"Try: mlops-tui incident show {found.id}")
-        return (step(entries, found),)
+        made = step(entries, found)
+        return made if isinstance(made, tuple) else (made,) if made is not None else ()
 
-    [entry] = session.ledger.transact(decided)
-    return entry.subject
+    added = session.ledger.transact(decided, effective_at=at)
+    return named, bool(added)
 
 
 @act(of=incident, confirm=False)
 @click.argument("incident")
 @click.argument("text")
-@click.option("--link", default="", help="Where it was said, such as the address of a Slack message.")
-def note(session: Session, incident: str, text: str, link: str) -> View:
+@click.option("--link", default="", help="Where it was said, such as the address of a Slack message; one line each.")
+@click.option("--at", default=None, help="When it happened or was said; now by default.")
+@click.option("--who", default=None, help="Who said it, where that is somebody else.")
+def note(session: Session, incident: str, text: str, link: str, at: str | None, who: str | None) -> View:
     """Add TEXT to the timeline.
 
     \b
-    Example: mlops-tui incident note INC-1 "the weather feed stopped at noon"
+    Example: mlops-tui incident note INC-1 "the weather feed stopped at noon" --at "20m ago"
     """
+    _said_something(text)
+    said_by = _people.person(session, who) if who else ""
+
+    def step(_: Sequence[Entry], found: Incident) -> IncidentEvent | None:
+        if link in notes(found):
+            return None
+        return IncidentEvent(subject=found.id, event="note", note=text, reference=link, who=said_by)
+
+    name, new = _change(session, incident, step, over=True, at=_happened(session, at))
+    return _answer(session, name, "has a new note" if new else "has that note already")
+
+
+def _said_something(text: str) -> None:
     if not text.strip():
-        raise BadInput("The note is empty.")
-    name = _change(session, incident, lambda _, found: IncidentEvent(subject=found.id, event="note", note=text,
-                                                                     reference=link))
-    return _answer(session, name, "has a new note")
+        raise BadInput("The note is empty.", next="Say what happened, in a sentence.")
+
+
+def _happened(session: Session, at: str | None) -> datetime | None:
+    """The time that somebody names; BadInput where it is still to come."""
+    if at is None:
+        return None
+    zone, now = session.declared().zone, session.now()
+    found = moment(at, zone, now)
+    if found > now + SKEW:
+        raise BadInput(local(f"{found.isoformat()} is still to come: it is {now.isoformat()}.", zone))
+    return found
+
+
+@act(of=incident, confirm=False)
+@click.argument("incident")
+@click.argument("ref")
+@click.argument("text")
+def amend(session: Session, incident: str, ref: str, text: str) -> View:
+    """Say a note of the timeline better: REF is its link, or the number in its line.
+
+    \b
+    Example: mlops-tui incident amend INC-1 812 "the weather feed stopped at 11:40"
+    """
+    _said_something(text)
+
+    def step(_: Sequence[Entry], found: Incident) -> IncidentEvent | None:
+        known = _noted(found, ref)
+        if known.struck:
+            raise Conflict(f"That note of {found.id} was struck.", next=f"Try: mlops-tui incident show {found.id}")
+        return None if known.text == text else IncidentEvent(subject=found.id, event="amended", note=text,
+                                                             reference=known.reference)
+
+    name, new = _change(session, incident, step, over=True)
+    return _answer(session, name, "has the note amended" if new else "has the note so already")
+
+
+@act(of=incident, confirm=False)
+@click.argument("incident")
+@click.argument("ref")
+@click.option("--note", default="", help="Why, such as 'deleted in Slack'.")
+def strike(session: Session, incident: str, ref: str, note: str) -> View:
+    """Strike a note from the timeline: it stays readable as struck. REF is its link, or the number in its line.
+
+    \b
+    Example: mlops-tui incident strike INC-1 812 --note "that was another feed"
+    """
+    def step(_: Sequence[Entry], found: Incident) -> IncidentEvent | None:
+        known = _noted(found, ref)
+        return None if known.struck else IncidentEvent(subject=found.id, event="struck", note=note,
+                                                       reference=known.reference)
+
+    name, new = _change(session, incident, step, over=True)
+    return _answer(session, name, "has the note struck" if new else "has the note struck already")
+
+
+def _noted(found: Incident, ref: str) -> Note:
+    known = notes(found)
+    if ref not in known:
+        raise NotFound(f"{found.id} has no note '{ref}'.", next=f"Try: mlops-tui incident show {found.id}")
+    return known[ref]
 
 
 @act(of=incident, confirm=False)
@@ -241,8 +327,8 @@ def role(session: Session, incident: str, role: str, person: str) -> View:
     Example: mlops-tui incident role INC-1 lead bo
     """
     who = _people.person(session, person)
-    name = _change(session, incident, lambda _, found: IncidentEvent(subject=found.id, event="role", role=role.lower(),
-                                                                     who=who))
+    name, _ = _change(session, incident, lambda _, found: IncidentEvent(subject=found.id, event="role",
+                                                                        role=role.lower(), who=who))
     return _answer(session, name, f"has {who} as {role.lower()}")
 
 
@@ -256,8 +342,8 @@ def severity(session: Session, incident: str, level: str, note: str) -> View:
     \b
     Example: mlops-tui incident severity INC-1 critical
     """
-    name = _change(session, incident, lambda _, found: IncidentEvent(subject=found.id, event="severity",
-                                                                     severity=level, note=note))
+    name, _ = _change(session, incident, lambda _, found: IncidentEvent(subject=found.id, event="severity",
+                                                                        severity=level, note=note))
     return _answer(session, name, f"is {level}")
 
 
@@ -274,7 +360,7 @@ def link(session: Session, incident: str, alert: str) -> View:
         other = _unlinked(entries, folds.incidents(entries), alert)
         return IncidentEvent(subject=found.id, event="linked", alert=other.id)
 
-    return _answer(session, _change(session, incident, step), "has another alert")
+    return _answer(session, _change(session, incident, step)[0], "has another alert")
 
 
 @decide(of=incident)
@@ -289,14 +375,16 @@ def resolve(session: Session, incident: str, since: str | None, until: str | Non
     """
     zone, now = session.declared().zone, session.now()
 
-    def step(_: Sequence[Entry], found: Incident) -> IncidentEvent:
+    def step(entries: Sequence[Entry], found: Incident) -> tuple[Fact, ...]:
         start = moment(since, zone, now).isoformat() if since else found.window[0]
         end = moment(until, zone, now) if until else now
         if start and datetime.fromisoformat(start) > end:
             raise BadInput(local(f"It cannot end at {end.isoformat()} before it began at {start}.", zone))
-        return IncidentEvent(subject=found.id, event="resolved", note=reason, window=(start, end.isoformat()))
+        over = IncidentEvent(subject=found.id, event="resolved", note=reason, window=(start, end.isoformat()))
+        model = session.declared().models.get(found.about.partition("@")[0])
+        return (over, *(suite.pins(entries, found, model.label.dataset) if model is not None else ()))
 
-    name = _change(session, incident, step)
+    name, _ = _change(session, incident, step)
     entries = session.ledger.entries(*SEEN)
     found = folds.incidents(entries)[name]
     known = folds.alerts(entries)
