@@ -16,6 +16,7 @@ import click
 from bots.board import PACE
 from bots.doctor import Doctor, code, told
 from bots.local.console import Console
+from bots.local.memory import NAME, Memory
 from bots.local.state import CHANNELS, PEOPLE
 from bots.local.weather import KINDS, Weather, wanted
 from bots.local.workspace import LocalSlack
@@ -81,7 +82,8 @@ def local(root: Path | None, port: int, pace: float, chaos: int | None, faults: 
     people, channels = _workspace(session)
     with LocalSlack(people, channels, port=port, manifest=manifest_of(channels=_channels(root))) as workspace:
         weather = Weather(workspace.faults, chaos, kinds) if chaos is not None else None
-        with _blowing(weather):
+        memory = Memory(workspace.state, session.directory / ".mlops" / NAME) if session is not None else None
+        with _at_work(memory), _at_work(weather):
             if plain or not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
                 console = Console(workspace, sys.stdout)
                 workspace.faults.told = lambda text: console.write(f"# {text}")
@@ -95,16 +97,16 @@ def local(root: Path | None, port: int, pace: float, chaos: int | None, faults: 
 
 
 @contextmanager
-def _blowing(weather: Weather | None) -> Iterator[None]:
-    """Things go wrong meanwhile, where they shall."""
-    if weather is None:
+def _at_work(what: Weather | Memory | None) -> Iterator[None]:
+    """For as long as the workspace stands, where there is such a thing."""
+    if what is None:
         yield
         return
-    weather.start()
+    what.start()
     try:
         yield
     finally:
-        weather.stop()
+        what.stop()
 
 
 @slack.command()

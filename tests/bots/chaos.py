@@ -313,7 +313,8 @@ def _effects(ledger: Ledger, taken: Taken) -> Iterator[tuple[str, bool]]:
 
 def _answers(slack: LocalSlack, ledger: Ledger, taken: Taken) -> Iterator[tuple[str, bool]]:
     """Who asked is answered, or a dead letter says why not; nobody is answered twice."""
-    asked = {f"asked/{id}" for id in _rows(ledger, f"SELECT id FROM inbox WHERE status = 'done' AND kind IN {ANSWERED}")}
+    done = f"SELECT id FROM inbox WHERE status = 'done' AND kind IN {ANSWERED}"
+    asked = {f"asked/{id}" for id in _rows(ledger, done)}
     put = set(_rows(ledger, "SELECT key FROM outbox"))
     yield f"done without an answer: {asked - put}", asked <= put
     yield "set aside", not _rows(ledger, "SELECT id FROM inbox WHERE status = 'failed'")

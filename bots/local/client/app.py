@@ -168,16 +168,17 @@ class Client(App[None]):
         if faults.mishaps:
             found.append(f"   ⚡ {clean(faults.mishaps[-1])}", "yellow")
         self.here("#bar", Static).update(found)
-        self.here("#said", Static).update(Text(clean(self.said), no_wrap=True, overflow="ellipsis"))
+        said = self.here("#said", Static)
+        said.update(Text(clean(self.said), no_wrap=True, overflow="ellipsis"))
+        said.display = bool(self.said)
 
     def paint_places(self) -> None:
         places, spots = self.here("#places", OptionList), self.eyes.spots()
-        labels = [f"{'▸' if each.key == self.at else ' '} {each.label}{'' if each.joined else '  join'}"
-                  for each in spots]
-        if [str(each.prompt) for each in places.options] != labels:
+        shown = [(" ".join(("▸" if each.key == self.at else " ", clean(each.label), "" if each.joined else " join")),
+                  each.key) for each in spots]
+        if [(str(each.prompt), each.id) for each in places.options] != shown:
             cursor = places.highlighted
-            places.clear_options().add_options(Option(Content(clean(told)), each.key)
-                                               for told, each in zip(labels, spots, strict=True))
+            places.clear_options().add_options(Option(Content(told), key) for told, key in shown)
             places.highlighted = min(cursor or 0, len(spots) - 1)
 
     async def fill(self, where: str, items: Sequence[Item]) -> None:
@@ -199,7 +200,7 @@ class Client(App[None]):
             else:
                 await pane.mount(row, before=0 if pane.children else None)
             before = row
-        if follow and where != "#home":
+        if follow and self.at != HOME:
             pane.scroll_end(animate=False)
 
     def show_form(self) -> None:
@@ -207,7 +208,7 @@ class Client(App[None]):
         stack = self.slack.modals(self.eyes.who)
         front = self.screen if isinstance(self.screen, Form) else None
         if front and (not stack or front.key != (stack[-1]["id"], stack[-1]["hash"])):
-            front.dismiss()
+            front.end()
             front = None
         if stack and front is None and len(self.screen_stack) == 1:
             self.push_screen(Form(self.slack.state, stack[-1]))
@@ -289,8 +290,12 @@ class Client(App[None]):
 
     def go(self, key: str) -> None:
         """Stand in another place; who is not in it goes in."""
-        spot = next(each for each in self.eyes.spots() if each.key == key)
+        spot = next((each for each in self.eyes.spots() if each.key == key), None)
+        if spot is None:
+            return
         self.at, self.thread = key, ""
+        if key == HOME:
+            self.here("#messages").scroll_home(animate=False)
         if not spot.joined:
             self.do(partial(self.slack.join, self.eyes.who, key))
         if key == HOME:
@@ -390,8 +395,7 @@ class Client(App[None]):
             direct = self.slack.state.channels.get(self.at)
             if direct is not None and self.eyes.user not in direct.members:
                 self.at = next(iter(self.slack.state.channels))
-            self.thread = ""
-            self.changed()
+            self.go(self.at)
 
     def action_keys(self) -> None:
         self.push_screen(Told(KEYS.splitlines()))

@@ -16,7 +16,21 @@ from textual.widgets.option_list import Option
 from mlops_tui.render.cells import clean
 
 
-class Choose(ModalScreen[str]):
+class Asking(ModalScreen[str]):
+    """Answered once: keys that come faster than it goes are for nobody."""
+
+    over = False
+
+    def answer(self, given: str) -> None:
+        if not self.over:
+            self.over = True
+            self.dismiss(given)
+
+    def action_leave(self) -> None:
+        self.answer("")
+
+
+class Choose(Asking):
     """A question with its choices; Esc chooses none (an empty answer)."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "None", id="choose.leave")]
@@ -35,13 +49,10 @@ class Choose(ModalScreen[str]):
 
     @on(OptionList.OptionSelected)
     def chosen(self, event: OptionList.OptionSelected) -> None:
-        self.dismiss(self.choices[event.option_index][0])
-
-    def action_leave(self) -> None:
-        self.dismiss("")
+        self.answer(self.choices[event.option_index][0])
 
 
-class Type(ModalScreen[str]):
+class Type(Asking):
     """A line to be typed; Esc, or nothing typed, changes nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "Leave", id="type.leave")]
@@ -58,13 +69,10 @@ class Type(ModalScreen[str]):
     @on(Input.Submitted)
     def typed(self, event: Input.Submitted) -> None:
         event.stop()
-        self.dismiss(event.value.strip())
-
-    def action_leave(self) -> None:
-        self.dismiss("")
+        self.answer(event.value.strip())
 
 
-class Told(ModalScreen[None]):
+class Told(Asking):
     """Lines to be read: the keys, or what chaos did."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape,q,enter", "leave", "Close", id="told.leave")]
@@ -75,6 +83,3 @@ class Told(ModalScreen[None]):
 
     def compose(self) -> ComposeResult:
         yield Static(Text("\n".join(map(clean, self.lines))), id="told")
-
-    def action_leave(self) -> None:
-        self.dismiss()

@@ -17,6 +17,7 @@ from textual.widgets.selection_list import Selection
 
 from bots.local import inputs, transcript
 from bots.local.client.drawn import Controls, of_block
+from bots.local.client.flow import Flow
 from bots.local.client.rows import controls
 from bots.local.state import Json, State
 from mlops_tui.render.cells import clean
@@ -108,11 +109,17 @@ class Form(ModalScreen[None]):
 
     def __init__(self, state: State, view: Json) -> None:
         super().__init__()
-        self.state, self.shown = state, view
+        self.state, self.shown, self.over = state, view, False
 
     @property
     def key(self) -> tuple[str, str]:
         return str(self.shown["id"]), str(self.shown["hash"])
+
+    def end(self) -> None:
+        """Slack took it away."""
+        if not self.over:
+            self.over = True
+            self.dismiss()
 
     def compose(self) -> ComposeResult:
         with Vertical(id="form"):
@@ -135,7 +142,7 @@ class Form(ModalScreen[None]):
                 continue
             for piece in of_block(self.state, block):
                 if isinstance(piece, Controls):
-                    yield HorizontalGroup(*controls(str(self.shown["id"]), piece), classes="controls")
+                    yield Flow(*controls(str(self.shown["id"]), piece), classes="controls")
                 else:
                     yield Static(piece, classes="line")
 

@@ -8,13 +8,14 @@ from rich.text import Text
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import HorizontalGroup, VerticalGroup
+from textual.containers import VerticalGroup
 from textual.content import Content
 from textual.message import Message
 from textual.widgets import Button, Select, Static
 
 from bots.local import inputs
 from bots.local.client.drawn import Controls, Piece
+from bots.local.client.flow import Flow
 from bots.local.people import PRESSED, faces, label
 from bots.local.state import Json
 from mlops_tui.render.cells import clean
@@ -108,7 +109,7 @@ class Row(VerticalGroup, can_focus=True):
             if isinstance(piece, Text):
                 yield Static(piece, classes="line")
             else:
-                with HorizontalGroup(classes="controls"):
+                with Flow(classes="controls"):
                     yield from controls(self.item.where, piece)
         if self.item.foot.plain:
             yield Static(self.item.foot, classes="foot")

@@ -46,7 +46,7 @@ class Eyes:
                      for each in state.channels.values()
                      if each.kind == "channel" or (each.kind == "group" and self.user in each.members)]
             direct = state.direct(self.user).id
-        return [*found, Spot(direct, f"● {state.bot_name}"), Spot(HOME, f"⌂ {state.bot_name}: first page")]
+        return [*found, Spot(direct, f"● {state.bot_name}"), Spot(HOME, "⌂ App Home")]
 
     def title(self, key: str) -> Text:
         if key == HOME:
