@@ -17,7 +17,8 @@ BARS = "▁▂▃▄▅▆▇█"
 JOINT = "\u2060"  # by which the bot keeps its data from being markup; nobody sees it
 WIDEST = 28  # characters of a table's cell
 STYLES = {"*": "bold", "_": "italic", "~": "strike", "`": "reverse"}
-MARKED = re.compile(r"```(?P<pre>.+?)```|(?<![\w*_~`])(?P<mark>[*_~`])(?=\S)(?P<inside>[^\n]*?\S)(?P=mark)(?![\w*_~`])",
+MARKED = re.compile(r"```(?P<pre>.+?)```|(?<![\w*_~`])(?P<mark>[*_~`])(?=[^\s\u2060])(?P<inside>[^\n]*?\S)(?P=mark)"
+                    r"(?![\w*_~`\u2060])",
                     re.DOTALL)
 EMOJI = {"eyes": "👀", "white_check_mark": "✅", "pushpin": "📌", "memo": "📝", "+1": "👍", "-1": "👎", "tada": "🎉",
          "warning": "⚠", "red_circle": "🔴", "large_green_circle": "🟢", "rotating_light": "🚨"}
