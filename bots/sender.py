@@ -18,6 +18,7 @@ from store.queues import Card, Cards, Outbox, Said
 
 PACE = 1.05          # seconds between two messages in a channel
 LONGEST = 60.0       # seconds between two tries
+SETTLE = 5.0         # seconds after which what Slack took without an answer stands, or never will
 SKEW = 3600.0        # seconds by which the clocks of Slack and of this machine may differ
 EVENT = "mlops_tui_said"
 # Answers after which it may have been said all the same, or will be when Slack is well again.
@@ -91,7 +92,8 @@ class Sender:
                 found = self._found(said)
                 if found:
                     return self._sent(said, found)
-            elif said.status == "new" and not self.outbox.sending(said.id):
+                self.outbox.later(said.id, self.clock() + SETTLE, said.error, said=True, counted=False)
+            elif said.status == "new" and not self.outbox.sending(said.id, self.clock() + SETTLE):
                 return False
             return self._sent(said, self._call(said))
         except NotSaid as problem:
@@ -100,7 +102,8 @@ class Sender:
             if not _repeatable(said) and said.method != LOOKED_UP:
                 self.outbox.dead(said.id, f"perhaps said, and cannot be looked up: {problem}")
                 return True
-            self.outbox.later(said.id, self.clock() + back_off(said.tries), str(problem), said=True)
+            after = max(SETTLE, back_off(said.tries))
+            self.outbox.later(said.id, self.clock() + after, str(problem), said=True)
             return False
 
     def _hold(self, name: str, seconds: float) -> None:
