@@ -60,6 +60,7 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "archive release": ("legal", "admin"),
     "connect write": ("engineer", "admin"),
     "approve": APART,  # which of them is asked, the approval says
+    "ask feedback": ("viewer", *APART),
     "approve withdraw": ("operator", *APART),  # whoever asked may take it back
     "bias": ("operator", "oncall", "legal", "admin"),  # whoever answers for it may look for himself
     "aggregate release": ("viewer", *APART),  # what it answers tells of nobody
