@@ -49,6 +49,7 @@ class Call:
     """A command line, parsed: nothing has happened yet. With the flag that `looks` names it would only read.
 
     `first` refuses what is refused whatever reason is given, or consent: before anybody is asked for it.
+    `unsaid`: what somebody said in his own words, of which the history keeps that he did.
     """
 
     command: str
@@ -58,6 +59,7 @@ class Call:
     run: Callable[[], View | Plan | Shut]
     looks: str = ""
     first: Callable[[], None] = _nothing
+    unsaid: tuple[str, ...] = ()
 
 
 class HelpAsked(Exception):
@@ -98,7 +100,9 @@ class Capability(HelpOption, click.Command):
         if self.looks and ctx.params[self.looks]:
             return Call(f"{path} --{self.looks}", Shape.LOOK, False, True, run)
         first = partial(self.first, ctx.obj, **given) if self.first is not None else _nothing
-        return Call(path, self.shape, self.confirm, self.fold, run, self.looks, first)
+        unsaid = tuple(value for each in self.params if isinstance(each.type, Said)
+                       and isinstance(value := ctx.params.get(str(each.name)), str) and value)
+        return Call(path, self.shape, self.confirm, self.fold, run, self.looks, first, unsaid)
 
     def _checked(self, ctx: click.Context) -> dict[str, Any]:
         """What the function is given, when nothing is lost with the files that it will write."""
@@ -269,6 +273,15 @@ def _decision(function: Function, *, of: Noun | None, first: Function | None = N
     command.first = first
     command.params.append(click.Option(["--reason"], help="Why; recorded with the decision."))
     return command
+
+
+class Said(click.ParamType[str]):
+    """Somebody's own words. They are kept beside the history, where they can be erased, and never in it."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value).strip()
 
 
 LOCAL_SOURCES = frozenset({"terminal", "demo"})

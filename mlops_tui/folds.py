@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlops_tui.alerts import alertstate
 from mlops_tui.errors import NotFound, nearest
+from mlops_tui.incidents import incidentstate
 from store.facts import (
     Approval,
     Finding,
-    IncidentEvent,
     Postmortem,
     Promotion,
     Proposal,
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Alert = alertstate.Alert
 alerts = alertstate.alerts
+Incident = incidentstate.Incident
+incidents = incidentstate.incidents
 
 
 def next_id(prefix: str, taken: Iterable[str]) -> str:
@@ -147,69 +149,6 @@ def latest_finding(entries: "Sequence[Entry]", check: str, subject: str) -> "Ent
     """The newest finding of a check about a subject."""
     found = findings_of(entries, check=check, subject=subject)
     return found[-1] if found else None
-
-
-# -- incidents --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Incident:
-    """Something that people work on until it is resolved."""
-
-    id: str
-    title: str
-    about: str
-    severity: str
-    opened_at: datetime
-    window: tuple[str, str] = ("", "")
-    state: str = "open"
-    alerts: tuple[str, ...] = ()
-    roles: Mapping[str, str] = field(default_factory=dict)
-    resolved_at: datetime | None = None
-    timeline: "tuple[Entry, ...]" = ()
-    by_alert: bool = False
-
-    @property
-    def open(self) -> bool:
-        return self.state != "resolved"
-
-    @property
-    def people(self) -> tuple[str, ...]:
-        """Everybody who appears in the timeline, in order of appearance."""
-        return tuple(dict.fromkeys(entry.actor for entry in self.timeline))
-
-
-def incidents(entries: "Sequence[Entry]") -> dict[str, Incident]:
-    """Every incident by id, oldest first."""
-    found: dict[str, Incident] = {}
-    for entry in entries:
-        fact = entry.fact
-        if not isinstance(fact, IncidentEvent):
-            continue
-        if fact.event == "opened":
-            found[fact.subject] = Incident(fact.subject, fact.title, fact.about, fact.severity, entry.recorded_at,
-                                           fact.window, alerts=(fact.alert,) if fact.alert else (), timeline=(entry,),
-                                           by_alert=bool(fact.alert))
-        elif fact.subject in found:
-            found[fact.subject] = _incident_after(found[fact.subject], fact, entry)
-    return found
-
-
-def _incident_after(incident: Incident, fact: IncidentEvent, entry: "Entry") -> Incident:
-    changed = replace(incident, timeline=(*incident.timeline, entry))
-    match fact.event:
-        case "severity":
-            changed = replace(changed, severity=fact.severity)
-        case "role":
-            changed = replace(changed, roles={**incident.roles, fact.role: fact.who})
-        case "linked":
-            changed = replace(changed, alerts=tuple(dict.fromkeys((*incident.alerts, fact.alert))))
-        case "resolved":
-            changed = replace(changed, state="resolved", resolved_at=entry.recorded_at,
-                              window=fact.window if any(fact.window) else incident.window)
-        case "reopened":
-            changed = replace(changed, state="open", resolved_at=None)
-    return changed
 
 
 # -- approvals, sign-offs, proposals, runbook runs ----------------------------------------------------------------
@@ -357,6 +296,7 @@ class ProposalState:
     at: datetime
     state: str = "open"
     reason: str = ""
+    decided_at: datetime | None = None
 
 
 def proposals(entries: "Sequence[Entry]") -> dict[str, ProposalState]:
@@ -370,7 +310,8 @@ def proposals(entries: "Sequence[Entry]") -> dict[str, ProposalState]:
             found[fact.subject] = ProposalState(fact.subject, fact.path, fact.content, fact.before, fact.why,
                                                 fact.origin, fact.lesson, entry.recorded_at)
         elif fact.subject in found:
-            found[fact.subject] = replace(found[fact.subject], state=fact.event, reason=fact.reason)
+            found[fact.subject] = replace(found[fact.subject], state=fact.event, reason=fact.reason,
+                                          decided_at=entry.recorded_at)
     return found
 
 
@@ -385,11 +326,16 @@ class StepState:
     at: datetime
     actor: str
     seq: int
+    until: str = ""
+    holder: str = ""
 
 
 @dataclass(frozen=True)
 class RunbookRun:
-    """A runbook being worked through: which step stands where, with which evidence."""
+    """A runbook being worked through: which step stands where, with which evidence.
+
+    It is `running`, `finished`, `stopped`, `rolling_back` or `rolled_back`; `undone`: how far each step is taken back.
+    """
 
     id: str
     runbook: str
@@ -401,10 +347,18 @@ class RunbookRun:
     state: str = "running"
     ended_at: datetime | None = None
     steps: Mapping[int, StepState] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    undone: Mapping[int, StepState] = field(default_factory=dict)
 
     @property
     def open(self) -> bool:
         return self.state == "running"
+
+    @property
+    def due(self) -> datetime | None:
+        """When the step that waits is looked at again by itself; None where none waits for a time."""
+        waits = [step.until for step in self.steps.values() if step.status == "waiting" and step.until]
+        return datetime.fromisoformat(waits[-1]) if self.open and waits else None
 
 
 def runbook_runs(entries: "Sequence[Entry]") -> dict[str, RunbookRun]:
@@ -416,15 +370,21 @@ def runbook_runs(entries: "Sequence[Entry]") -> dict[str, RunbookRun]:
             continue
         if fact.event == "started":
             found[fact.subject] = RunbookRun(fact.subject, fact.runbook, fact.digest, fact.incident, fact.about,
-                                             entry.recorded_at, entry.actor)
-        elif fact.subject in found and fact.step is not None:
-            run = found[fact.subject]
-            began = run.steps[fact.step].began_at if fact.step in run.steps else entry.recorded_at
-            state = StepState(fact.status, fact.evidence, fact.note, began, entry.recorded_at, entry.actor, entry.seq)
-            found[fact.subject] = replace(run, steps={**run.steps, fact.step: state})
+                                             entry.recorded_at, entry.actor, params=fact.params)
         elif fact.subject in found:
-            found[fact.subject] = replace(found[fact.subject], state=fact.event, ended_at=entry.recorded_at)
+            found[fact.subject] = _run_after(found[fact.subject], fact, entry)
     return found
+
+
+def _run_after(run: RunbookRun, fact: RunbookEvent, entry: "Entry") -> RunbookRun:
+    if fact.step is None:
+        return replace(run, state=fact.event, ended_at=entry.recorded_at)
+    of = run.undone if fact.event == "undo" else run.steps
+    began = of[fact.step].began_at if fact.step in of else entry.recorded_at
+    state = StepState(fact.status, fact.evidence, fact.note, began, entry.recorded_at, entry.actor, entry.seq,
+                      fact.until, fact.holder)
+    after = {**of, fact.step: state}
+    return replace(run, undone=after) if fact.event == "undo" else replace(run, steps=after)
 
 
 # -- post-mortems -------------------------------------------------------------------------------------------------
@@ -442,6 +402,8 @@ class ActionItem:
     due: str
     proposal: str = ""
     state: str = "open"
+    promised_at: datetime | None = None
+    closed_at: datetime | None = None
 
     def standing(self, today: str) -> str:
         """Its state, `overdue` included."""
@@ -459,10 +421,13 @@ class PostmortemState:
 
 
 def postmortems(entries: "Sequence[Entry]") -> dict[str, PostmortemState]:
-    """The newest state of each post-mortem, by incident."""
-    return {fact.subject: PostmortemState(fact.subject, fact.event, fact.document, entry.recorded_at)
-            for entry in entries
-            if isinstance(fact := entry.fact, Postmortem) and fact.event in ("drafted", "finished")}
+    """The newest state of each post-mortem, by incident; what was finished and is drafted anew stays finished."""
+    found: dict[str, PostmortemState] = {}
+    for entry in entries:
+        if isinstance(fact := entry.fact, Postmortem) and fact.event in ("drafted", "finished") and not (
+                fact.event == "drafted" and fact.subject in found and found[fact.subject].state == "finished"):
+            found[fact.subject] = PostmortemState(fact.subject, fact.event, fact.document, entry.recorded_at)
+    return found
 
 
 def action_items(entries: "Sequence[Entry]") -> dict[str, ActionItem]:
@@ -473,13 +438,19 @@ def action_items(entries: "Sequence[Entry]") -> dict[str, ActionItem]:
         if isinstance(fact := entry.fact, Postmortem) and fact.event in ("action", "done"):
             for item in fact.actions:
                 name = str(item["id"])
-                found[name] = _action_after(found.get(name), fact, item)
-    return {name: replace(item, state=known[item.proposal].state) if item.proposal in known else item
+                found[name] = _action_after(found.get(name), fact, item, entry.recorded_at)
+    return {name: _as_proposed(item, known[item.proposal]) if item.proposal in known else item
             for name, item in found.items()}
 
 
-def _action_after(before: ActionItem | None, fact: Postmortem, item: Mapping[str, Any]) -> ActionItem:
+def _as_proposed(item: ActionItem, proposal: ProposalState) -> ActionItem:
+    """A lesson stands as its proposal does."""
+    return replace(item, state=proposal.state, closed_at=proposal.decided_at)
+
+
+def _action_after(before: ActionItem | None, fact: Postmortem, item: Mapping[str, Any], at: datetime) -> ActionItem:
     if before is not None and fact.event == "done":
-        return replace(before, state="done")
+        return replace(before, state="done", closed_at=at)
     given = {key: str(item.get(key, "")) for key in ("id", "title", "type", "owner", "due", "proposal")}
-    return ActionItem(incident=fact.subject, **given)
+    return ActionItem(given["id"], fact.subject, given["title"], given["type"], given["owner"], given["due"],
+                      given["proposal"], promised_at=at)

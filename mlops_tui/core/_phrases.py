@@ -27,7 +27,7 @@ ALSO = {
     "drop": "gc", "delete": "gc purge", "old": "gc archive", "cleanup": "gc archive", "undo": "rollback restore",
     "fix": "remedy runbook", "mend": "remedy quarantine", "help": "remedy runbook", "caught": "backtest drill",
     "catch": "backtest drill", "detect": "drill power", "fair": "bias", "fairness": "bias", "unfair": "bias",
-    "volatile": "stability", "unstable": "stability", "broke": "quarantine", "broken": "quarantine",
+    "volatile": "stability", "unstable": "stability", "broke": "quarantine show", "broken": "quarantine show",
     "bad": "quarantine", "batch": "missing health", "missing": "missing health", "lost": "missing",
     "slow": "traffic latency footprint",
     "expensive": "footprint remedy", "cost": "remedy footprint", "sure": "power", "smallest": "power",

@@ -11,8 +11,10 @@ from mlops_tui.declarations.alertpolicy import AlertPolicy
 from mlops_tui.declarations.declare import Mistake
 from mlops_tui.declarations.earlystopping import Stopping
 from mlops_tui.declarations.endpoints import Metrics, Query
+from mlops_tui.declarations.incidentpolicy import Incidents
 from mlops_tui.declarations.limits import METRICS_OF, Range, impossible
 from mlops_tui.declarations.retraining import Retraining
+from mlops_tui.declarations.routes import Inbound
 from mlops_tui.errors import nearest
 from mlops_tui.roles import ROLES
 from mlops_tui.running.rates import Rates
@@ -32,12 +34,18 @@ class Stores:
 
 @dataclass(frozen=True)
 class Slack:
-    """Where the bot speaks, and when its digest comes (cron lines in the project's time zone; empty: never)."""
+    """Where the bot speaks, and when its digest comes (cron lines in the project's time zone; empty: never).
+
+    `timeline_emoji`: the reactions that put a message into an incident's timeline. `incident_channels`: whether each
+    incident gets a channel of its own, which takes more scopes.
+    """
 
     channel: str
     api_base_url: str = ""
     digest: str = "0 8 * * *"
     weekly: str = ""
+    timeline_emoji: tuple[str, ...] = ("pushpin",)
+    incident_channels: bool = False
 
 
 @dataclass(frozen=True)
@@ -84,8 +92,10 @@ class Settings:
     stores: Stores = field(default_factory=Stores)
     slack: Slack | None = None
     approvals: Approvals = field(default_factory=Approvals)
+    incidents: Incidents = field(default_factory=Incidents)
     compute: Rates = field(default_factory=Rates)
     metrics: Metrics | None = None
+    inbound: Inbound | None = None
 
 
 @dataclass(frozen=True)
@@ -96,6 +106,8 @@ class Person:
     name: str = ""
     simulated: bool = False
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # partition key -> the values that may be seen
+    email: str = ""
+    pagerduty: str = ""  # the id of the user there, such as PXPGF42
 
 
 @dataclass(frozen=True)
@@ -405,7 +417,7 @@ class Interaction:
             yield Mistake("An interaction needs its reason in the domain.", ("reason",))
 
 
-GateRule = Literal["beats_baseline", "no_worse_than_champion", "calibrated", "checklist"]
+GateRule = Literal["beats_baseline", "no_worse_than_champion", "calibrated", "checklist", "replays"]
 
 
 @dataclass(frozen=True)
