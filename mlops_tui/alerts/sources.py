@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from mlops_tui.alerts.awaited import awaited
 from mlops_tui.alerts.nudges import Nudge
 from mlops_tui.alerts.unacked import unacked
 from mlops_tui.incidents.asking import overdue, questions
@@ -16,7 +17,7 @@ Source = Callable[["Project", "Sequence[Entry]", datetime], Iterable[Nudge]]  # 
 
 KINDS = ("alert", "finding", "incident", "approval", "vote", "runbook", "promotion", "postmortem", "proposal",
          "snoozed")  # what the sources read
-SOURCES: tuple[Source, ...] = (unacked, questions, overdue)
+SOURCES: tuple[Source, ...] = (unacked, awaited, questions, overdue)
 
 
 def nudges(project: Project, entries: "Sequence[Entry]", now: datetime) -> list[Nudge]:
