@@ -58,7 +58,7 @@ def ask(session: Session, argv: Sequence[str], consent: str | None = None, reaso
     `begin` says how a job is begun.
     """
     call = call_of(session, argv)
-    if call is None or call.shape is Shape.LOOK or session.read_only or not _may(session, call):
+    if call is None or call.shape is Shape.LOOK or session.read_only or not may(session, call):
         return _answer(session, argv)
     given = getattr(call.run, "keywords", {})
     if call.shape is Shape.DECIDE and not (reason or given.get("reason")):
@@ -93,7 +93,8 @@ def worded(session: Session, argv: Sequence[str]) -> Sequence[str]:
     return ("ask", *argv) if asks else argv
 
 
-def _may(session: Session, call: Call) -> bool:
+def may(session: Session, call: Call) -> bool:
+    """Whether the actor may run it, whatever he would fill in."""
     try:
         roles.check(session.actor, call.command, call.shape, session.only)
         call.first()
