@@ -13,7 +13,9 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.webhook import WebhookClient
 
+from bots.pictures import holds_chart, redrawn
 from store.ledger import Ledger
+from store.pulses import Pulses
 from store.queues import Card, Cards, Outbox, Said
 
 PACE = 1.05          # seconds between two messages in a channel
@@ -25,6 +27,8 @@ UNSURE = frozenset({"fatal_error", "internal_error", "request_timeout"})
 AWAY = frozenset({"service_unavailable", "team_added_to_org", "ratelimited", "rate_limited"})
 # What somebody mends outside, by an invitation or a token: it goes out then, however late.
 MENDABLE = frozenset({"not_in_channel", "invalid_auth", "account_inactive", "token_revoked", "token_expired"})
+REFUSED = "slack/charts"       # when a chart was last refused
+REMEMBERED = 7 * 24 * 3600.0   # seconds after which one is tried again: workspaces learn
 LOOKED_UP = "chat.postMessage"
 
 Say = Callable[[str], None]
@@ -47,6 +51,34 @@ class PerhapsSaid(Exception):
     """The answer was lost: it stands there, or it does not."""
 
 
+@dataclass(frozen=True)
+class Charts:
+    """Whether this workspace takes Slack's own charts, kept over restarts; where it does not, they are redrawn."""
+
+    pulses: Pulses
+    clock: Callable[[], float] = time.time
+
+    @property
+    def refused(self) -> bool:
+        seen = self.pulses.seen(REFUSED)
+        return seen is not None and self.clock() - seen.at < REMEMBERED
+
+    def said(self, body: Mapping[str, Any], say: Callable[[Mapping[str, Any]], str]) -> str:
+        """Say it, without its charts where they are refused; they are to blame only if it is taken without them."""
+        if not holds_chart(body):
+            return say(body)
+        if self.refused:
+            return say(redrawn(body))
+        try:
+            return say(body)
+        except NotSaid as problem:
+            if "invalid_blocks" not in str(problem):
+                raise
+        reference = say(redrawn(body))
+        self.pulses.beat(REFUSED, self.clock())
+        return reference
+
+
 @dataclass
 class Sender:
     """Empties the outbox; one at a time has the lease."""
@@ -59,6 +91,7 @@ class Sender:
 
     def __post_init__(self) -> None:
         self.outbox, self.cards = Outbox(self.ledger.engine), Cards(self.ledger.engine)
+        self.charts = Charts(Pulses(self.ledger.engine), self.clock)
 
     def round(self, stop: Callable[[], bool] = lambda: False) -> int:
         """Send what may be sent now, until `stop`; how much that was. What Slack did not take is not overtaken."""
@@ -138,10 +171,11 @@ class Sender:
         """Say it; where it stands then. NotSaid or PerhapsSaid otherwise."""
         body = {key: value for key, value in said.body.items() if key != "card"}
         if said.method == "response_url":
-            return _hooked(body)
+            return self.charts.said(body, _hooked)
         if said.method == LOOKED_UP:
             body["metadata"] = {"event_type": EVENT, "event_payload": {"id": said.key}}
-        return called(self.client, said.method, {**({"channel": said.channel} if said.channel else {}), **body})
+        where = {"channel": said.channel} if said.channel else {}
+        return self.charts.said({**where, **body}, lambda made: called(self.client, said.method, made))
 
     def _found(self, said: Said) -> str:
         """Where it stands, if it does: looked up by the id that each message carries. Empty where it does not."""
