@@ -137,8 +137,8 @@ class Doctor:
         if status is Status.PASS:
             yield Check("clock", status, "agrees with Slack's")
             return
-        which = "ahead of" if ahead > 0 else "behind"
-        yield Check("clock", status, f"this machine is {abs(ahead):.0f} s {which} Slack",
+        way = "ahead of" if ahead > 0 else "behind"
+        yield Check("clock", status, f"this machine is {abs(ahead):.0f} s {way} Slack",
                     "Set this machine's clock by NTP; signed requests hold five minutes.")
 
     def _call(self, token: str, method: str, **asked: Any) -> tuple[Mapping[str, Any], str]:

@@ -8,13 +8,14 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from mlops_tui.alerts import paging
+from mlops_tui.alerts import oncall, paging
 from mlops_tui.capability import look
 from mlops_tui.core._references import dangling
 from mlops_tui.declarations.declare import read
@@ -22,6 +23,8 @@ from mlops_tui.declarations.endpoints import Endpoint
 from mlops_tui.declarations.kinds import Checklist, Model, Monitor, Pipeline
 from mlops_tui.declarations.marker import MARKER
 from mlops_tui.declarations.odcs import Contract
+from mlops_tui.declarations.rotations import Rotation
+from mlops_tui.declarations.routes import Route
 from mlops_tui.errors import Refusal
 from mlops_tui.project import FOLDERS, Project, read_document, read_feature
 from mlops_tui.session import Session
@@ -32,12 +35,14 @@ from store.ledger import Ledger
 PACKAGES = ("mlops_tui", "bots", "store", "runbooks", "templates")
 NEWEST = (3, 11)
 LEAST_DISK = 1 << 30
+AHEAD = timedelta(days=28)
 READERS: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
     "dataset": ("yaml", lambda path: read(Contract, path)), "feature": ("sql", read_feature),
     "pipeline": ("yaml", lambda path: read(Pipeline, path)), "model": ("yaml", lambda path: read(Model, path)),
     "monitor": ("yaml", lambda path: read(Monitor, path)), "checklist": ("yaml", lambda path: read(Checklist, path)),
     "endpoint": ("yaml", lambda path: read(Endpoint, path)), "decision": ("md", read_document),
-    "runbook": ("md", read_document)}
+    "runbook": ("md", read_document), "route": ("yaml", lambda path: read(Route, path)),
+    "rotation": ("yaml", lambda path: read(Rotation, path))}
 READ_ELSEWHERE = (".yaml", ".yml", ".sql", ".md")
 HOLD_CODE = ("feature", "pipeline")  # SQL and notes of the steps lie beside the declarations
 
@@ -54,7 +59,8 @@ def doctor(session: Session) -> View:
         rows.append(_row("project", Status.WARN, f"none in {session.directory}", "mlops-tui init"))
     else:
         rows += [*_ledger(session), *_lake(session), *_tracking(session.project), *_declared(session.project),
-                 *_paging(session, session.project), *_slack(session, session.project)]
+                 *_paging(session, session.project), *_slack(session, session.project),
+                 *_on_call(session, session.project)]
     bad = [row for row in rows if row["status"] in (Status.FAIL, Status.WARN)]
     status = worst([Status(str(row["status"])) for row in rows])
     title = f"{len(bad)} of {len(rows)} checks need a look" if bad else f"All {len(rows)} checks pass"
@@ -254,6 +260,21 @@ def _slack(session: Session, project: Project) -> Iterator[Row]:
                f"{found.unsaid} to Slack and {found.undone} from Slack were given up" if given_up else
                f"nothing was given up; {found.to_say + found.to_do} under way",
                "mlops-tui slack dead" if given_up else "")
+
+
+def _on_call(session: Session, project: Project) -> Iterator[Row]:
+    """Where in the next weeks nobody is on call, or more than one."""
+    now = session.now()
+    try:
+        swapped, plans = oncall.swaps(session.ledger.entries("oncall")), oncall.plans(project)
+        for name, plan in plans.items():
+            faults = plan.faults(swapped, now, now + AHEAD)
+            said = f"{faults[0].what} from {faults[0].start.astimezone(plan.zone):%a %-d %b %H:%M %Z}" if faults else \
+                f"somebody at every hour of the next {AHEAD.days} days"
+            yield _row(f"on call, {name}", Status.WARN if faults else Status.PASS, said,
+                       "mlops-tui oncall check" if faults else "")
+    except Refusal as problem:
+        yield _row("on call", Status.FAIL, f"{problem.what} ({problem.where})", problem.next)
 
 
 def _read(kind: str, path: Path, into: dict[str, Any]) -> Iterator[Row]:
