@@ -68,11 +68,11 @@ def heard(event: Body, emoji: Sequence[str]) -> Heard | None:
 
 
 def _changed(event: Body) -> Heard | None:
-    """What became of what somebody wrote; what an app does to its own messages is no news."""
+    """What became of what somebody wrote to others; what an app does to its own messages is no news."""
     channel, before = str(event.get("channel")), event.get("previous_message") or {}
     now = event.get("message") or {}
     gone = event.get("subtype") == "message_deleted" or now.get("subtype") == "tombstone"
-    if event.get("subtype") not in ("message_changed", "message_deleted"):
+    if event.get("subtype") not in ("message_changed", "message_deleted") or event.get("channel_type") == "im":
         return None
     if not gone and (now.get("bot_id") or now.get("text") == before.get("text")):
         return None
