@@ -14,7 +14,7 @@ from slack_sdk import WebClient
 from bots import blocks, identity
 from bots.buttons import button, encode
 from bots.richtext import Block, context, heading, plain, rich, run, section, shown
-from bots.sender import NotSaid, PerhapsSaid, Say, called
+from bots.sender import SETTLE, NotSaid, PerhapsSaid, Say, called
 from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.render.cells import GLYPHS
 from mlops_tui.session import Session
@@ -186,7 +186,7 @@ class Pages:
         try:
             called(self.client, "views.publish", {"user_id": home.user, "view": view})
         except PerhapsSaid:
-            self._free = self.clock() + 1.0
+            self._free = self.clock() + SETTLE  # it may still come to stand, and must not take the place of the next
             self._looked_at.pop(home.user)
             return
         except NotSaid as problem:

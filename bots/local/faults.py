@@ -31,21 +31,22 @@ class Fault:
 # A share of calls (or of envelopes, for duplicate; of either, for rotate) that meets each mishap.
 RATES: Mapping[str, float] = {"limit": 0.05, "error": 0.03, "lose_answer": 0.05, "lose_request": 0.05,
                               "duplicate": 0.05, "rotate": 0.01}
-CALLS = ("limit", "error", "lose_answer", "lose_request", "slow")
+CALLS = ("limit", "error", "lose_answer", "lose_request", "late", "slow")
 
 
 class Chaos:
     """Mishaps drawn at random from one seed: the same draws in the same order for the same seed."""
 
     def __init__(self, seed: int, rates: Mapping[str, float] | None = None, seconds: float = 0.05,
-                 retry_after: int = 1) -> None:
+                 retry_after: int = 1, late: float = 4.0) -> None:
         self.random = random.Random(seed)  # noqa: S311 - reproducible, not secret
         self.rates = dict(RATES if rates is None else rates)
         unknown = set(self.rates) - {*CALLS, "duplicate", "rotate"}
         if unknown:
             raise ValueError(f"no such mishap: {', '.join(sorted(unknown))}; there are {', '.join(CALLS)}, duplicate, "
                              "rotate")
-        self.seconds, self.retry_after = seconds, retry_after
+        self.seconds = {"limit": float(retry_after), "late": late}
+        self.otherwise = seconds
 
     def call(self, method: str) -> Fault | None:
         """The mishap of this call, or none; the rates of the kinds add up."""
@@ -53,7 +54,7 @@ class Chaos:
         for kind in CALLS:
             drawn -= self.rates.get(kind, 0.0)
             if drawn < 0:
-                seconds = float(self.retry_after) if kind == "limit" else self.seconds
+                seconds = self.seconds.get(kind, self.otherwise)
                 return Fault(kind, method, 1, seconds, "internal_error" if kind == "error" else "")
         return None
 
@@ -117,6 +118,10 @@ class Faults:
         """The connection dies before anything happened: to the app it looks like a lost answer."""
         self.plan(Fault("lose_request", method, times))
 
+    def late(self, method: str = ANY, seconds: float = 4.0, times: int | None = 1) -> None:
+        """The connection dies at once, and the write happens so many seconds later."""
+        self.plan(Fault("late", method, times, seconds))
+
     def error(self, method: str = ANY, code: str = "internal_error", times: int | None = 1, status: int = 200) -> None:
         """Answer `ok: false` with this code, and do nothing."""
         self.plan(Fault("error", method, times, code=code, status=status))
@@ -151,7 +156,7 @@ class Faults:
     def of_call(self, method: str) -> list[Fault]:
         """The mishaps of this call: slowness, and at most one other."""
         slow = self.take(method, ("slow",))
-        other = self.take(method, ("limit", "error", "lose_answer", "lose_request"))
+        other = self.take(method, ("limit", "error", "lose_answer", "lose_request", "late"))
         if other is None and self.chaos:
             with self.guard:
                 other = self.chaos.call(method)
