@@ -31,6 +31,7 @@ ROWS = 99         # of a table in the answer to a command: there is no other tha
 TRIES = 8         # before a request that fails is set aside
 PAUSE = 0.5       # seconds before it is tried again; twice as long each time, so two minutes in all
 MOVED = 50        # times that the history may grow while one request is computed
+TYPED = ("command", "app_mention", "message")  # what a person said in words of his own
 Say = Callable[[str], None]
 Body = Mapping[str, Any]
 
@@ -117,7 +118,7 @@ class Worker:
             return 0
 
         try:
-            argv = _argv(asked)
+            argv = asking.worded(mine, _argv(asked)) if asked.kind in TYPED else _argv(asked)
             reply = _cancelled() if asked.kind == "cancel" else asking.ask(
                 mine, argv, asked.body.get("consent"), asked.body.get("reason"), begin)
         except BadInput as problem:

@@ -8,7 +8,7 @@ import click
 from mlops_tui import jobs, roles
 from mlops_tui.capability import Call, HelpAsked
 from mlops_tui.commands import Outcome, parse
-from mlops_tui.errors import Refusal
+from mlops_tui.errors import NoCommand, Refusal
 from mlops_tui.roles import Shape
 from mlops_tui.session import Session
 from mlops_tui.view import Status, View
@@ -76,6 +76,21 @@ def call_of(session: Session, argv: Sequence[str]) -> Call | None:
         return parse(session, argv)
     except (HelpAsked, Refusal, click.ClickException):
         return None
+
+
+def worded(session: Session, argv: Sequence[str]) -> Sequence[str]:
+    """The command line, or the question that its words are: what names no command, says more than a command takes, or
+    ends as a question and would only look."""
+    try:
+        call = parse(session, argv)
+    except NoCommand:
+        return ("ask", *argv)
+    except click.UsageError as problem:  # its kinds tell of a missing or a wrong parameter of a command that was meant
+        return ("ask", *argv) if type(problem) is click.UsageError else argv
+    except (HelpAsked, Refusal, click.ClickException):
+        return argv
+    asks = argv[-1].endswith("?") and call.shape is Shape.LOOK and call.command != "ask about"
+    return ("ask", *argv) if asks else argv
 
 
 def _may(session: Session, call: Call) -> bool:

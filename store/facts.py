@@ -518,10 +518,26 @@ class Handover(Fact):
     note: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Questioned(Fact):
+    """Somebody said whether a question in words was understood; the subject is the question's number.
+
+    The question is short and without what looks like a person's address or number; `understood` are the command lines
+    that it was taken for, one where that was `certain`.
+    """
+
+    kind: ClassVar[str] = "question"
+    question: str
+    choice: str
+    certain: bool
+    understood: tuple[str, ...] = ()
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
-    Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover)}
+    Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover,
+    Questioned)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

@@ -55,7 +55,13 @@ def test_an_open_quote_is_answered_at_once_and_nothing_is_kept(bot: Desk) -> Non
 def test_wrong_words_are_answered_with_the_nearest_right_ones(bot: Desk) -> None:
     assert bot.slack.slash("bo", "alrt list").modal is None
     bot.works()
-    assert "Did you mean 'alert'?" in shown(bot)
+    assert "`alert list`" in shown(bot) or "alert list" in shown(bot)
+    assert "AL-1" in shown(bot), "a slip of the pen is understood"
+    bot.slack.slash("bo", "alert frobnicate the lot")
+    bot.works()
+    assert "Which of these is meant?" in shown(bot)
+    assert [each["text"]["text"] for block in bot.slack.ephemerals("bo")[-1]["blocks"] if block["type"] == "actions"
+            for each in block["elements"]][:3] == ["Alert list", "Help: alert show", "Help: alert ack"]
 
 
 def test_a_decision_opens_its_form_and_who_may_not_decide_sees_none(bot: Desk) -> None:
