@@ -254,3 +254,16 @@ def test_a_locked_history_is_not_waited_for_longer_than_slack_waits(bot: Desk) -
     assert bot.waiting() == []
     assert came(bot, press, hasty).status == 200
     assert bot.waiting() == [("press", "U02")]
+
+
+def test_a_thumb_below_an_answer_is_kept_with_the_question(bot: Desk) -> None:
+    bot.slack.mention("vera", "why is flights-delay red?")
+    bot.works()
+    [asked] = bot.slack.messages()
+    answer = asked["replies"][-1]
+    assert bot.slack.click("vera", answer["ts"], "👎 Not that").ok
+    bot.works()
+    [entry] = bot.ledger.entries("question")
+    assert (entry.actor, entry.fact.question, entry.fact.choice) == (  # type: ignore[attr-defined]
+        "vera (simulated)", "why is flights-delay red?", "no")
+    assert "Thank you" in shown(bot, "vera")
