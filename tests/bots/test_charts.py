@@ -1,5 +1,6 @@
 """A chart is Slack's own where the workspace takes it; where one was refused, it and all others are characters."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from bots.pictures import CHART, holds_chart, redrawn
 from bots.richtext import section
 from bots.sender import REMEMBERED, Charts, NotSaid
 from mlops_tui.view import Series, Status, View
+from store.facts import Finding
 from store.pulses import Pulses
 from tests.bots.accepted import letters, refused
 from tests.bots.desk import Desk
@@ -117,3 +119,16 @@ def test_other_refusals_are_not_about_charts(desk: Desk) -> None:
         taken.said(drawn(PSI), say)
     assert not taken.refused
     assert not holds_chart({"blocks": [section()]})
+
+
+def test_the_card_of_a_drift_alert_shows_its_course(desk: Desk) -> None:
+    for day in range(3):
+        desk.world.advance(desk.world() + timedelta(days=1))
+        desk.happens(Finding(subject="flights", check="drift", status="fail", title=f"day {day}", value=0.1 * day,
+                             limit=0.2, monitor="flights-drift", n=1000))
+    desk.fires()
+    desk.turns(3)
+    [card] = desk.cards
+    [chart] = [block for block in card["blocks"] if block["type"] == CHART]
+    assert [point["value"] for point in chart["chart"]["series"][0]["data"]] == [0, 0.1, 0.2]
+    assert chart["chart"]["series"][1]["name"] == "limit"
