@@ -11,7 +11,7 @@ from slack_bolt import BoltRequest, BoltResponse
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 
-from bots import buttons, forms, home, identity, timeline
+from bots import buttons, channels, forms, home, identity, timeline
 from bots.timeline import Meant
 from bots.words import argv_of, typed
 from mlops_tui import roles
@@ -139,6 +139,9 @@ class Door:
             if pressed.startswith(timeline.PRESSED):
                 marked = timeline.pressed(str(action.get("value") or ""))
                 self.inbox.put(key, timeline.MARK, person, {**where, **marked})
+                return BoltResponse(status=200, body="")
+            if pressed.startswith(channels.ARCHIVE):
+                self.inbox.put(key, "archive", person, {**where, "argv": [], "incident": str(action.get("value"))})
                 return BoltResponse(status=200, body="")
             if pressed.startswith(home.PAGE):
                 self.inbox.put(key, "home", person, {"page": home.page_of(str(action.get("value") or ""))})

@@ -15,6 +15,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode import SocketModeClient
 
 from bots.board import PACE, Board
+from bots.channels import Channels
 from bots.digests import Digests
 from bots.door import HOOKS, Door, Signs
 from bots.home import Pages
@@ -98,6 +99,7 @@ class Service:
         self.pages = Pages(session, self.client, say)
         self.digests = Digests(session, channel, say, settings.charts)
         self.nudging = Nudging(session, say, settings.charts)
+        self.channels = Channels(session, say, settings.charts)
         self.pulse = Pulse(session, self.signs, self._connected, say)
         self._team = ""
         self._stop = Event()
@@ -117,7 +119,7 @@ class Service:
             ("slack-board", [lambda: self.board.round(stopped)], EVERY),
             ("slack-pulse", [self.pulse.round], 1.0),
             ("slack-home", [lambda: self.pages.round(stopped)], EVERY),
-            ("slack-digest", [self.digests.round, self.nudging.round], SELDOM)]
+            ("slack-digest", [self.digests.round, self.nudging.round, self.channels.round], SELDOM)]
         for name, steps, every in loops:
             self._threads.append(Thread(target=self._loop, args=(steps, every), name=name, daemon=True))
         self._threads.append(Thread(target=self._listen, name="slack-ears", daemon=True))

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from slack_sdk import WebClient
 
-from bots import blocks, identity, timeline
+from bots import blocks, channels, identity, timeline
 from bots.sender import NotSaid
 from bots.timeline import Timeline
 from bots.words import argv_of
-from mlops_tui import asking, jobs
+from mlops_tui import asking, folds, jobs, roles
 from mlops_tui.commands import named
 from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.errors import BadInput, Conflict, Denied, Refusal
 from mlops_tui.roles import Actor, Shape
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Status, View, refused
-from store.facts import Command
+from store.facts import Command, IncidentEvent
 from store.homes import Homes
 from store.ledger import Ledger
 from store.queues import Asked, Cards, Inbox, Outbox
@@ -111,6 +111,8 @@ class Worker:
             return self._refuse(session, asked, known=actor is not None)
         base = ledger_of(session)
         mine = replace(session, ledger=base.unit()).acting_as(actor)
+        if asked.kind == "archive":
+            return self._archive(mine, asked)
         wanted = list[tuple[Sequence[str], str | None, str | None]]()
 
         def begin(_: Session, argv: Sequence[str], consent: str | None, reason: str | None) -> int:
@@ -260,6 +262,28 @@ class Worker:
         if not views and step.say:
             views = (View(step.say, Status.WARN),)
         return self._to(asked, views[0], public=False) if views else None
+
+    def _archive(self, mine: Session, asked: Asked) -> None:
+        """An incident's channel, once it is over; by whoever may work on incidents."""
+        entries, incident = mine.ledger.entries("incident"), str(asked.body["incident"])
+        channel = channels.of_incidents(entries).get(incident, "")
+        try:
+            roles.check(mine.actor, "incident note", Shape.ACT, mine.only)
+            if not channel or folds.incidents(entries)[incident].open:
+                raise Conflict(f"{incident} is still open.")
+            mine.ledger.append(IncidentEvent(subject=incident, event="archived", reference=channel))
+            view = View(f"The channel of {incident} is archived.", Status.DONE)
+        except Refusal as problem:
+            channel, view = "", refused(problem)
+        told = self._to(asked, view, public=False)
+
+        def also(connection: "Connection") -> None:
+            Inbox.settle(connection, asked.id, "done")
+            self._put(f"asked/{asked.id}", told, connection)
+            if channel:  # after the answer, for nothing can be said in it then
+                self.outbox.put(f"channel/{incident}/archive", "conversations.archive", channel, {}, connection)
+
+        _unit(mine).commit(also)
 
     # -- jobs -----------------------------------------------------------------------------------------------------
 

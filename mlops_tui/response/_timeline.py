@@ -108,6 +108,7 @@ def _incident(fact: IncidentEvent) -> str:
              "update": f"update{f', the next one by {fact.until}' if fact.until else ''}",
              "handover": f"hands over to {fact.who}", "accepted": f"{fact.who} took it over and leads",
              "corrected": f"{fact.point} was at {fact.at}", "merged": f"merged into {fact.reference}",
+             "channel": "has a channel of its own in Slack", "archived": "its channel in Slack is archived",
              "unmerged": f"no longer merged into {fact.reference}"}
     said = words.get(fact.event, fact.event)
     return _noted(said, fact.note) if said else fact.note

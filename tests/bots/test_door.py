@@ -164,10 +164,11 @@ def test_a_button_on_the_first_page_is_answered_where_nobody_else_sees_it(bot: D
     bot.works()
     home = bot.slack.home("bo")
     assert "AL-1" in str(home)
-    button = next(each for block in (home or {})["blocks"] if block["type"] == "actions" for each in block["elements"])
+    button = next(each for block in (home or {})["blocks"] if block["type"] == "actions" for each in block["elements"]
+                  if each["text"]["text"] == "Look")
     assert bot.slack.click("bo", "home", button["action_id"]).ok
     bot.works()
-    assert bot.outbox.counts() == {"sent": 2}
+    assert bot.outbox.counts() == {"sent": 1}
     [answer] = bot.slack.messages("bo")
     assert answer["text"]
 
@@ -253,3 +254,16 @@ def test_a_locked_history_is_not_waited_for_longer_than_slack_waits(bot: Desk) -
     assert bot.waiting() == []
     assert came(bot, press, hasty).status == 200
     assert bot.waiting() == [("press", "U02")]
+
+
+def test_a_thumb_below_an_answer_is_kept_with_the_question(bot: Desk) -> None:
+    bot.slack.mention("vera", "why is flights-delay red?")
+    bot.works()
+    [asked] = bot.slack.messages()
+    answer = asked["replies"][-1]
+    assert bot.slack.click("vera", answer["ts"], "👎 Not that").ok
+    bot.works()
+    [entry] = bot.ledger.entries("question")
+    assert (entry.actor, entry.fact.question, entry.fact.choice) == (  # type: ignore[attr-defined]
+        "vera (simulated)", "why is flights-delay red?", "no")
+    assert "Thank you" in shown(bot, "vera")

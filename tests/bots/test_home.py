@@ -109,6 +109,7 @@ def test_it_shows_what_needs_whoever_opens_it_and_its_buttons_act(bot: Desk) -> 
     assert "Needs you (2)" in letters(page(bot))
     assert "Needs you: nothing" in letters(page(bot, "vera"))
     assert "Red (2)" in letters(page(bot, "vera")), "what is red is everybody's to see"
+    assert "Red: nothing" in letters(page(bot)), "and is not said twice"
     press(bot, "I am on it")
     bot.works()
     assert bot.ledger.entries("alert")[-1].actor == "bo (simulated)"
