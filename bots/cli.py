@@ -57,7 +57,7 @@ def local(root: Path | None, port: int, pace: float) -> None:
     """
     session = open_project(root) if root is not None else None
     people, channels = _workspace(session)
-    with LocalSlack(people, channels, port=port) as workspace:
+    with LocalSlack(people, channels, port=port, manifest=manifest_of()) as workspace:
         console = Console(workspace, sys.stdout)
         with _bot(session, workspace, pace, lambda text: console.write(f"# {text}")):
             console.run(sys.stdin)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, or_, select, text, update
+from sqlalchemy import Connection, Engine, delete, func, or_, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlmodel import col
 
@@ -95,6 +95,20 @@ class Inbox:
         with self.engine.begin() as connection:
             connection.execute(update(InboxRow).where(col(InboxRow.id) == id).values(**changed))
 
+    def prune(self, before: datetime) -> int:
+        """Let go what was done before then; how much that was. What failed stays until somebody has seen to it."""
+        newest = select(func.max(col(InboxRow.id))).scalar_subquery()  # its number is not given a second time
+        old = delete(InboxRow).where(col(InboxRow.status) == "done", col(InboxRow.ended_at) < _stamp(before),
+                                     col(InboxRow.id) < newest)
+        with locked(self.engine) as connection:
+            return int(connection.execute(old).rowcount)
+
+    def oldest(self) -> str:
+        """When the oldest that still waits came in; empty where nothing waits."""
+        query = select(func.min(col(InboxRow.received_at))).where(col(InboxRow.status) == "new")
+        with self.engine.connect() as connection:
+            return str(connection.execute(query).scalar() or "")
+
     @staticmethod
     def settle(connection: Connection, id: int, status: str, *, before: str = "new", job: int | None = None) -> None:
         """Within the effect's transaction: it is done, or begun as a job; Conflict where somebody else did it."""
@@ -158,6 +172,20 @@ class Outbox:
         query = _SAID.where(col(OutboxRow.status) == "dead").order_by(col(OutboxRow.id))
         with self.engine.connect() as connection:
             return [_said(row) for row in connection.execute(query)]
+
+    def prune(self, before: datetime) -> int:
+        """Empty what was said before then; how much that was. Its key stays, so that it is never said a second time."""
+        old = update(OutboxRow).where(col(OutboxRow.status) == "sent", col(OutboxRow.ended_at) < _stamp(before),
+                                      col(OutboxRow.body) != "{}").values(body="{}")
+        with locked(self.engine) as connection:
+            return int(connection.execute(old).rowcount)
+
+    def oldest(self) -> Said | None:
+        """What waits longest to be said; None where nothing waits."""
+        query = _SAID.where(col(OutboxRow.status).in_(("new", "sending"))).order_by(col(OutboxRow.id)).limit(1)
+        with self.engine.connect() as connection:
+            row = connection.execute(query).first()
+        return _said(row) if row is not None else None
 
     def counts(self) -> dict[str, int]:
         """How many rows there are in each status."""
@@ -240,4 +268,8 @@ def _text(body: Mapping[str, Any]) -> str:
 
 def _now() -> str:
     """The machine's time: Slack lives in it, whatever time the project replays."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return _stamp(datetime.now(UTC))
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")

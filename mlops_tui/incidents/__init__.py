@@ -1,1 +1,1 @@
-"""Rules about incidents that several parts of the product need: values in, values out."""
+"""Rules about incidents that several areas need: who was there, what was noted, what is promised, what is replayed."""

@@ -23,7 +23,7 @@ SEVERITY = click.Choice(["critical", "high", "medium", "low"])
 SKEW = timedelta(minutes=5)  # by which the clock that stamped a message may be ahead of ours
 SEEN = ("incident", "alert", "runbook", "promotion", "postmortem", "finding", "proposal")
 
-Step = Callable[[Sequence[Entry], Incident], IncidentEvent | None]
+Step = Callable[[Sequence[Entry], Incident], IncidentEvent | tuple[Fact, ...] | None]
 
 
 def change(session: Session, name: str, step: Step, *, over: bool = False,
@@ -45,8 +45,8 @@ def change(session: Session, name: str, step: Step, *, over: bool = False,
         named = found.id
         if not over:
             must_be_open(found)
-        event = step(entries, found)
-        return (event,) if event is not None else ()
+        made = step(entries, found)
+        return made if isinstance(made, tuple) else (made,) if made is not None else ()
 
     added = session.ledger.transact(decided, effective_at=at)
     return named, bool(added)

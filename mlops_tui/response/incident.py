@@ -9,6 +9,7 @@ from mlops_tui import folds
 from mlops_tui.capability import act, decide, look, noun
 from mlops_tui.errors import BadInput, Conflict, nearest
 from mlops_tui.folds import Alert, Incident
+from mlops_tui.incidents import suite
 from mlops_tui.incidents.merging import proposed
 from mlops_tui.incidents.notes import notes
 from mlops_tui.incidents.standing import firing, runs_of, to_close
@@ -282,12 +283,14 @@ def resolve(session: Session, incident: str, since: str | None, until: str | Non
     """
     zone, now = session.declared().zone, session.now()
 
-    def step(_: Sequence[Entry], found: Incident) -> IncidentEvent:
+    def step(entries: Sequence[Entry], found: Incident) -> tuple[Fact, ...]:
         start = moment(since, zone, now).isoformat() if since else found.window[0]
         end = moment(until, zone, now) if until else now
         if start and datetime.fromisoformat(start) > end:
             raise BadInput(local(f"It cannot end at {end.isoformat()} before it began at {start}.", zone))
-        return IncidentEvent(subject=found.id, event="resolved", note=reason, window=(start, end.isoformat()))
+        over = IncidentEvent(subject=found.id, event="resolved", note=reason, window=(start, end.isoformat()))
+        model = session.declared().models.get(found.about.partition("@")[0])
+        return (over, *(suite.pins(entries, found, model.label.dataset) if model is not None else ()))
 
     name, _ = _case.change(session, incident, step)
     entries = session.ledger.entries(*_case.SEEN)
