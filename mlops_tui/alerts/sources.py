@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlops_tui.alerts.nudges import Nudge
 from mlops_tui.alerts.unacked import unacked
+from mlops_tui.incidents.telling import about_incidents
 from mlops_tui.project import Project
 
 if TYPE_CHECKING:
@@ -13,8 +14,9 @@ if TYPE_CHECKING:
 
 Source = Callable[["Project", "Sequence[Entry]", datetime], Iterable[Nudge]]  # declared, all entries of KINDS, now
 
-KINDS = ("alert", "finding", "incident", "approval", "vote", "postmortem", "snoozed")  # what the sources read
-SOURCES: tuple[Source, ...] = (unacked,)
+KINDS = ("alert", "finding", "incident", "approval", "vote", "postmortem", "snoozed", "runbook", "promotion",
+         "handover")  # what the sources read
+SOURCES: tuple[Source, ...] = (unacked, about_incidents)
 
 
 def nudges(project: Project, entries: "Sequence[Entry]", now: datetime) -> list[Nudge]:

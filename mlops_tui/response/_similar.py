@@ -42,7 +42,7 @@ def ranked(session: Session, found: Incident, entries: Sequence[Entry]) -> list[
     before = earlier(known, found)
     if not before:
         return []
-    one, *others = _traces(session, [found, *before], entries)
+    one, *others = traces(session, [found, *before], entries)
     runs = folds.runbook_runs(entries).values()
     return [Like(each, known[each.incident],
                  tuple(dict.fromkeys(run.runbook for run in runs if run.incident in known[each.incident].ids)),
@@ -50,7 +50,8 @@ def ranked(session: Session, found: Incident, entries: Sequence[Entry]) -> list[
             for each in by_likeness(one, others) if each.enough][:MOST]
 
 
-def _traces(session: Session, incidents: Sequence[Incident], entries: Sequence[Entry]) -> Iterator[Trace]:
+def traces(session: Session, incidents: Sequence[Incident], entries: Sequence[Entry]) -> Iterator[Trace]:
+    """What each is recognised by: what its monitors found, and what people said and wrote."""
     written, feeds = folds.postmortems(entries), _feeds(session)
 
     @cache

@@ -14,7 +14,7 @@ from mlops_tui.incidents.merging import proposed
 from mlops_tui.incidents.notes import notes
 from mlops_tui.incidents.standing import firing, runs_of, to_close
 from mlops_tui.inputs.moments import local, moment
-from mlops_tui.response import _case, _newest, _people, _similar, _timeline
+from mlops_tui.response import _case, _newest, _notified, _people, _similar, _timeline
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, View, counted
 from store.facts import AlertEvent, Fact, Finding, IncidentEvent
@@ -293,6 +293,7 @@ def resolve(session: Session, incident: str, since: str | None, until: str | Non
         return (over, *(suite.pins(entries, found, model.label.dataset) if model is not None else ()))
 
     name, _ = _case.change(session, incident, step)
+    _notified.keep(session, name)
     entries = session.ledger.entries(*_case.SEEN)
     found = folds.incidents(entries)[name]
     known = folds.alerts(entries)
