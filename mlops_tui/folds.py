@@ -326,11 +326,16 @@ class StepState:
     at: datetime
     actor: str
     seq: int
+    until: str = ""
+    holder: str = ""
 
 
 @dataclass(frozen=True)
 class RunbookRun:
-    """A runbook being worked through: which step stands where, with which evidence."""
+    """A runbook being worked through: which step stands where, with which evidence.
+
+    It is `running`, `finished`, `stopped`, `rolling_back` or `rolled_back`; `undone`: how far each step is taken back.
+    """
 
     id: str
     runbook: str
@@ -342,10 +347,18 @@ class RunbookRun:
     state: str = "running"
     ended_at: datetime | None = None
     steps: Mapping[int, StepState] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    undone: Mapping[int, StepState] = field(default_factory=dict)
 
     @property
     def open(self) -> bool:
         return self.state == "running"
+
+    @property
+    def due(self) -> datetime | None:
+        """When the step that waits is looked at again by itself; None where none waits for a time."""
+        waits = [step.until for step in self.steps.values() if step.status == "waiting" and step.until]
+        return datetime.fromisoformat(waits[-1]) if self.open and waits else None
 
 
 def runbook_runs(entries: "Sequence[Entry]") -> dict[str, RunbookRun]:
@@ -357,15 +370,21 @@ def runbook_runs(entries: "Sequence[Entry]") -> dict[str, RunbookRun]:
             continue
         if fact.event == "started":
             found[fact.subject] = RunbookRun(fact.subject, fact.runbook, fact.digest, fact.incident, fact.about,
-                                             entry.recorded_at, entry.actor)
-        elif fact.subject in found and fact.step is not None:
-            run = found[fact.subject]
-            began = run.steps[fact.step].began_at if fact.step in run.steps else entry.recorded_at
-            state = StepState(fact.status, fact.evidence, fact.note, began, entry.recorded_at, entry.actor, entry.seq)
-            found[fact.subject] = replace(run, steps={**run.steps, fact.step: state})
+                                             entry.recorded_at, entry.actor, params=fact.params)
         elif fact.subject in found:
-            found[fact.subject] = replace(found[fact.subject], state=fact.event, ended_at=entry.recorded_at)
+            found[fact.subject] = _run_after(found[fact.subject], fact, entry)
     return found
+
+
+def _run_after(run: RunbookRun, fact: RunbookEvent, entry: "Entry") -> RunbookRun:
+    if fact.step is None:
+        return replace(run, state=fact.event, ended_at=entry.recorded_at)
+    of = run.undone if fact.event == "undo" else run.steps
+    began = of[fact.step].began_at if fact.step in of else entry.recorded_at
+    state = StepState(fact.status, fact.evidence, fact.note, began, entry.recorded_at, entry.actor, entry.seq,
+                      fact.until, fact.holder)
+    after = {**of, fact.step: state}
+    return replace(run, undone=after) if fact.event == "undo" else replace(run, steps=after)
 
 
 # -- post-mortems -------------------------------------------------------------------------------------------------
@@ -402,10 +421,13 @@ class PostmortemState:
 
 
 def postmortems(entries: "Sequence[Entry]") -> dict[str, PostmortemState]:
-    """The newest state of each post-mortem, by incident."""
-    return {fact.subject: PostmortemState(fact.subject, fact.event, fact.document, entry.recorded_at)
-            for entry in entries
-            if isinstance(fact := entry.fact, Postmortem) and fact.event in ("drafted", "finished")}
+    """The newest state of each post-mortem, by incident; what was finished and is drafted anew stays finished."""
+    found: dict[str, PostmortemState] = {}
+    for entry in entries:
+        if isinstance(fact := entry.fact, Postmortem) and fact.event in ("drafted", "finished") and not (
+                fact.event == "drafted" and fact.subject in found and found[fact.subject].state == "finished"):
+            found[fact.subject] = PostmortemState(fact.subject, fact.event, fact.document, entry.recorded_at)
+    return found
 
 
 def action_items(entries: "Sequence[Entry]") -> dict[str, ActionItem]:

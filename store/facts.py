@@ -219,7 +219,10 @@ class IncidentEvent(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class RunbookEvent(Fact):
-    """What happened in a runbook run; the subject is its id (RUN-5)."""
+    """What happened in a runbook run; the subject is its id (RUN-5).
+
+    `until`: when a step that waits is looked at again. `holder`: the process that is about to act, as host:pid:born.
+    """
 
     kind: ClassVar[str] = "runbook"
     event: str
@@ -231,6 +234,9 @@ class RunbookEvent(Fact):
     status: str = ""
     evidence: str = ""
     note: str = ""
+    params: Detail = field(default_factory=dict)
+    until: str = ""
+    holder: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

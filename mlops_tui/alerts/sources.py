@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from mlops_tui.alerts.nudges import Nudge
 from mlops_tui.alerts.unacked import unacked
+from mlops_tui.incidents.asking import overdue, questions
 from mlops_tui.incidents.telling import about_incidents
 from mlops_tui.project import Project
 
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
 
 Source = Callable[["Project", "Sequence[Entry]", datetime], Iterable[Nudge]]  # declared, all entries of KINDS, now
 
-KINDS = ("alert", "finding", "incident", "approval", "vote", "postmortem", "snoozed", "runbook", "promotion",
-         "handover")  # what the sources read
-SOURCES: tuple[Source, ...] = (unacked, about_incidents)
+KINDS = ("alert", "finding", "incident", "approval", "vote", "runbook", "promotion", "postmortem", "proposal",
+         "snoozed", "handover")  # what the sources read
+SOURCES: tuple[Source, ...] = (unacked, questions, overdue, about_incidents)
 
 
 def nudges(project: Project, entries: "Sequence[Entry]", now: datetime) -> list[Nudge]:

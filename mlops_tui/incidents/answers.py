@@ -50,8 +50,7 @@ def _parts(entry: "Entry", incident: Incident, runs: Collection[str],
            approvals: Collection[str]) -> list[tuple[str, str]]:
     fact, actor = entry.fact, entry.actor.removesuffix(SIMULATED)
     if isinstance(fact, IncidentEvent) and entry.subject == incident.id:
-        return [(actor, _DID.get(fact.event, "worked on it")), *([(fact.who, fact.role)] if fact.event == "role" else
-                                                                [])]
+        return [(fact.who, fact.role)] if fact.event == "role" else [(actor, _DID.get(fact.event, "worked on it"))]
     if isinstance(fact, AlertEvent) and entry.subject in incident.alerts and fact.event in ("acked", "assigned"):
         return [(fact.who or actor, f"{fact.event} {entry.subject}")]
     if isinstance(fact, RunbookEvent) and entry.subject in runs:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlops_tui import folds
 from mlops_tui.folds import Incident
-from store.facts import Fact, Finding, Hold, Replayed
+from store.facts import AlertEvent, Fact, Finding, Hold, Replayed
 
 if TYPE_CHECKING:
     from store.ledger import Entry
@@ -56,7 +56,8 @@ def cases(entries: "Sequence[Entry]", model: str = "") -> dict[str, Case]:
 def case(entries: "Sequence[Entry]", incident: Incident, pinned: Mapping[str, str]) -> Case:
     """An incident as a case: when it was, and how it was judged by what fired first."""
     model, start, end = incident.about.partition("@")[0], *incident.window
-    fired = next((found for name in incident.alerts if (found := _finding(entries, name)) is not None), None)
+    found = next((found for name in incident.alerts if (found := cause(entries, name)) is not None), None)
+    fired = found.fact if found is not None and isinstance(found.fact, Finding) else None
     opened = incident.timeline[0].seq
     served = folds.model_state([entry for entry in entries if entry.seq < opened], model).champion
     return Case(incident.id, model, incident.title,
@@ -66,11 +67,11 @@ def case(entries: "Sequence[Entry]", incident: Incident, pinned: Mapping[str, st
                 served, pinned)
 
 
-def _finding(entries: "Sequence[Entry]", alert: str) -> Finding | None:
-    """What an alert fired upon."""
-    found = folds.alerts(entries).get(alert)
-    return next((entry.fact for entry in entries if found is not None and entry.seq == found.finding
-                 and isinstance(entry.fact, Finding)), None)
+def cause(entries: "Sequence[Entry]", alert: str) -> "Entry | None":
+    """The finding that an alert fired upon first, as an entry."""
+    fired = next((entry.fact.finding for entry in entries if isinstance(entry.fact, AlertEvent)
+                  and (entry.subject, entry.fact.event) == (alert, "fired")), None)
+    return next((entry for entry in entries if entry.seq == fired and isinstance(entry.fact, Finding)), None)
 
 
 def pins(entries: "Sequence[Entry]", incident: Incident, label: str) -> list[Fact]:

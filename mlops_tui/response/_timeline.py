@@ -94,7 +94,8 @@ def _alert(fact: AlertEvent) -> str:
              "unmuted": f"{fact.subject} is no longer muted by {fact.cause}, and still fires",
              "silenced": f"{fact.subject} silenced to {fact.until}",
              "silence": f"{fact.subject} silences {','.join(fact.match)} from {fact.since} to {fact.until}",
-             "heard": f"{fact.subject} ended",
+             "heard": f"{fact.subject} {'ended' if fact.subject.startswith('SI-') else 'may be heard again'}",
+             "unacked": f"{fact.subject} given back: nobody is on it", "reopened": f"{fact.subject} opened again",
              "resolved": f"{fact.subject} closed as {'real' if fact.real else 'noise'}"}
     if fact.event == "muted" and fact.note:
         return f"{fact.subject} muted by {fact.note}"
