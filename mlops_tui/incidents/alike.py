@@ -5,6 +5,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from mlops_tui import folds
 from mlops_tui.folds import Incident
@@ -202,8 +203,8 @@ def _reasons(one: Trace, other: Trace, near: float, shared: Sequence[str]) -> It
 
 def earlier(known: Mapping[str, Incident], incident: Incident) -> list[Incident]:
     """Those that were opened before it and stand for themselves, oldest first."""
-    return [each for each in known.values() if each.opened_at <= incident.opened_at and each.id != incident.id
-            and not each.merged_into]
+    before = takewhile(lambda each: each.id != incident.id, known.values())
+    return [each for each in before if not each.merged_into]
 
 
 def open_actions(entries: Sequence[Entry], incident: str) -> list[folds.ActionItem]:
