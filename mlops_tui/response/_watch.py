@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from mlops_tui import folds
 from mlops_tui.inputs.moments import local
 from mlops_tui.response import _timeline
-from mlops_tui.session import Session, shown_name
+from mlops_tui.session import Session
 from mlops_tui.view import Column, Row, Table
 from store.facts import AlertEvent, Fact, Handover, IncidentEvent, Promotion, RunbookEvent
 from store.ledger import Entry
@@ -28,8 +28,9 @@ def last_looked(session: Session, person: str) -> tuple[datetime, str]:
              if isinstance(entry.fact, Handover) and entry.fact.event == "took"]
     if taken:
         return taken[-1].recorded_at, f"when {person} last took the watch"
-    names = {person, f"{person} (simulated)", shown_name(session.actor) if person == session.actor.name else person}
-    did = [entry for entry in session.ledger.entries("command") if entry.actor in names]
+    names = (person, f"{person} (simulated)")
+    did = [entry for entry in session.ledger.entries("command") if entry.actor in names
+           and getattr(entry.fact, "argv", ())[:1] != ("handover",)]
     if did:
         return did[-1].recorded_at, f"the last thing {person} did"
     return session.now() - A_DAY, f"a day ago: {person} did nothing here yet"
