@@ -44,7 +44,14 @@ def show(session: Session, since: str | None, person: str | None) -> View:
              if part.rows]
     return View(title, Status.WARN if open_.rows else Status.PASS,
                 (Facts({name: value for name, value in facts.items() if value is not None}), *parts),
-                (Action("I know it now", ("handover", "take")), Action("Hand over…", ("handover", "give"))))
+                (Action("I know it now", ("handover", "take")), *_others(session)))
+
+
+def _others(session: Session) -> list[Action]:
+    """The others who may be on call, to hand it over to."""
+    people = session.declared().team.people
+    return [Action(f"Hand over to {name}", ("handover", "give", name), asks=("note",))
+            for name, person in people.items() if "oncall" in person.roles and name != session.actor.name][:2]
 
 
 def _open(session: Session, entries: Sequence[Entry]) -> Table:
