@@ -32,12 +32,13 @@ def list_(session: Session, everything: bool) -> View:
     Example: mlops-tui incident list --all
     """
     session.declared()
-    entries = session.ledger.entries("incident", "alert")
-    known = folds.incidents(entries)
+    entries = session.ledger.entries("incident", "alert", "runbook", "postmortem")
+    known, written = folds.incidents(entries), folds.postmortems(entries)
     shown = [each for each in reversed(known.values()) if everything or each.open]
     rows: list[Row] = [{"incident": each.id, "state": each.state, "severity": each.severity, "title": each.title,
                         "about": each.about, "opened_at": each.opened_at, "resolved_at": each.resolved_at,
-                        "lead": each.roles.get("lead", ""), "alerts": each.alerts,
+                        "lead": each.roles.get("lead", ""), "alerts": each.alerts, "run": _run(entries, each),
+                        "post_mortem": written[each.id].state if each.id in written else None,
                         "update_due": each.update.next if each.update and each.open else None,
                         "merged_into": each.merged_into or None} for each in shown]
     table = Table.of("incidents", rows, "incident", "state", "severity", "title", "about",
@@ -75,6 +76,12 @@ def show(session: Session, incident: str) -> View:
             for each, into in proposed(known, entries) if each.id == found.id]
     return View(f"{found.id}: {found.title}", Status.WARN if found.open else Status.PASS, parts,
                 (*_case.steps(session, found, folds.alerts(entries), runs), *same))
+
+
+def _run(entries: Sequence[Entry], found: Incident) -> str | None:
+    """The runbook run that somebody is in the middle of, else the last one."""
+    runs = runs_of(entries, found)
+    return next((run.id for run in reversed(runs) if run.open), runs[-1].id if runs else None)
 
 
 def _merged(session: Session, found: Incident) -> View:
