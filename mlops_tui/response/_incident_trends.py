@@ -55,7 +55,8 @@ def trends(session: Session, since: str | None) -> View:
 
 def _cases(session: Session, entries: Sequence[Entry]) -> list[Case]:
     own = [each for each in folds.incidents(entries).values() if not each.merged_into]
-    return [Case(each, clock(entries, each), trace)
+    moments = [entry for entry in entries if entry.kind != "finding"]
+    return [Case(each, clock(moments, each), trace)
             for each, trace in zip(own, _similar.traces(session, own, entries), strict=True)]
 
 

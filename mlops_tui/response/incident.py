@@ -87,7 +87,8 @@ def _run(entries: Sequence[Entry], found: Incident) -> str | None:
 def _merged(session: Session, found: Incident) -> View:
     facts: dict[str, Cell] = {"incident": found.id, "state": found.state, "merged_into": found.merged_into,
                               "severity": found.severity, "about": found.about, "opened": found.opened_at}
-    return View(f"{found.id} was merged into {found.merged_into}: {found.title}", Status.PASS, (Facts(facts),),
+    timeline = _timeline.table(found.timeline, session.declared().zone, found)
+    return View(f"{found.id} was merged into {found.merged_into}: {found.title}", Status.PASS, (Facts(facts), timeline),
                 (*_case.steps(session, found, {}, ()),
                  Action("It is another one after all", ("incident", "unmerge", found.id))))
 
