@@ -1,15 +1,18 @@
 """What Slack delivers: read, kept, acknowledged; nothing else happens before the acknowledgement."""
 
 import json
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Any
 
 from slack_bolt import BoltRequest, BoltResponse
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 
-from bots import buttons, forms, identity
+from bots import buttons, forms, home, identity, timeline
+from bots.timeline import Meant
 from bots.words import argv_of, typed
 from mlops_tui import roles
 from mlops_tui.commands import named
@@ -30,11 +33,26 @@ def _silent(text: str) -> None:
     """Nobody listens."""
 
 
+def _nowhere(message: Body) -> Meant:
+    """No incident is known."""
+    return Meant()
+
+
+@dataclass
+class Signs:
+    """When the last request came, when the last one was answered, and how long that took, in seconds."""
+
+    came: float = 0.0
+    answered: float = 0.0
+    took: float = 0.0
+
+
 @dataclass(frozen=True)
 class Door:
     """Takes a request of Slack's, and answers within its three seconds.
 
-    `origin` is where Slack's own web API lives: answers go there and nowhere else.
+    `origin` is where Slack's own web API lives: answers go there and nowhere else. `meant` says to which incident a
+    message belongs; `signs` remembers when something came and was taken.
     """
 
     inbox: Inbox
@@ -42,10 +60,19 @@ class Door:
     client: WebClient
     origin: str = HOOKS
     say: Callable[[str], None] = _silent
+    meant: Callable[[Body], Meant] = _nowhere
+    signs: Signs = field(default_factory=Signs)
 
     def receive(self, req: BoltRequest) -> BoltResponse:
         """The only listener. What cannot be kept is not acknowledged as taken: Slack or the person tries again."""
-        body = req.body
+        self.signs.came = time.time()
+        answer = self._received(req.body)
+        if answer.status == 200:
+            self.signs.answered = time.time()
+            self.signs.took = self.signs.answered - self.signs.came
+        return answer
+
+    def _received(self, body: Body) -> BoltResponse:
         try:
             if "command" in body:
                 return self._command(body)
@@ -54,6 +81,8 @@ class Door:
                     return self._press(body)
                 case "view_submission":
                     return self._submitted(body)
+                case "message_action":
+                    return self._shortcut(body)
                 case "event_callback":
                     return self._event(body)
                 case "url_verification":
@@ -83,13 +112,20 @@ class Door:
         action, person = body["actions"][0], str(body["user"]["id"])
         where = self._where_pressed(body)
         key = f"press/{body.get('trigger_id') or action.get('action_ts')}"
-        message = (body.get("container") or {}).get("message_ts")
+        message, pressed = (body.get("container") or {}).get("message_ts"), str(action.get("action_id") or "")
         try:
+            if pressed.startswith(timeline.PRESSED):
+                marked = timeline.pressed(str(action.get("value") or ""))
+                self.inbox.put(key, timeline.MARK, person, {**where, **marked})
+                return BoltResponse(status=200, body="")
+            if pressed.startswith(home.PAGE):
+                self.inbox.put(key, "home", person, {"page": home.page_of(str(action.get("value") or ""))})
+                return BoltResponse(status=200, body="")
             press = buttons.decode(str(action.get("value") or ""))
         except BadInput as problem:
             self.inbox.put(key, "refused", person, {**where, "argv": [], "why": str(problem)})
             return BoltResponse(status=200, body="")
-        if action.get("action_id") == "cancel":
+        if pressed == "cancel":
             self.inbox.put(key, "cancel", person, {**where, "argv": press.argv})
         elif press.consent is None and self._asks(person, press.argv, press.asks):
             return self._form(body, press.argv, {**where, "replaces": False}, press.asks)
@@ -101,6 +137,10 @@ class Door:
 
     def _submitted(self, body: Body) -> BoltResponse:
         view = body["view"]
+        if view.get("callback_id") == timeline.CALLBACK:
+            message, where_ = timeline.submitted(view)
+            self.inbox.put(f"form/{view['id']}", timeline.MARK, str(body["user"]["id"]), {**where_, **message})
+            return BoltResponse(status=200, body="")
         try:
             argv, reason = forms.argv_from(view.get("state") or {}, str(view.get("private_metadata") or ""))
             wrong = forms.errors(argv)
@@ -113,14 +153,45 @@ class Door:
                        {**json.loads(where or "{}"), "argv": argv, "reason": reason})
         return BoltResponse(status=200, body="")
 
+    def _shortcut(self, body: Body) -> BoltResponse:
+        """A message for a timeline; where more than one incident may be meant, it is asked which."""
+        if body.get("callback_id") != timeline.SHORTCUT:
+            return BoltResponse(status=200, body="")
+        used = timeline.used(body)
+        where = self._where(channel=used.message["at"], thread=used.message["parent"], answer=body.get("response_url"))
+        found = self.meant(used.message)
+        actor = identity.actor_of(self.project().team, used.person)
+        if actor is not None and not found.incident and len(found.open) > 1:
+            with suppress(SlackClientError, OSError):  # the person uses it again
+                self.client.views_open(trigger_id=str(body["trigger_id"]),
+                                       view=timeline.modal(used.message, where, found.open))
+            return BoltResponse(status=200, body="")
+        self.inbox.put(f"shortcut/{body['trigger_id']}", used.kind, used.person, {**where, **used.message})
+        return BoltResponse(status=200, body="")
+
     def _event(self, body: Body) -> BoltResponse:
         event = body.get("event") or {}
+        if (about := timeline.heard(event, self._emoji)) is not None:
+            return self._heard(body, about)
         kind, person = str(event.get("type")), str(event.get("user") or "")
         direct = kind == "message" and event.get("channel_type") == "im" and not event.get("subtype")
         if person and not event.get("bot_id") and kind in LISTENED and (kind != "message" or direct):
             where = self._where(channel=event.get("channel"), thread=event.get("thread_ts") or event.get("ts"))
             self.inbox.put(f"event/{body['event_id']}", kind, person, {**where, "text": str(event.get("text") or "")})
         return BoltResponse(status=200, body="")
+
+    def _heard(self, body: Body, about: timeline.Heard) -> BoltResponse:
+        """Something happened to a message; what the bot does itself is no news."""
+        bots = {str(each.get("user_id")) for each in body.get("authorizations") or ()}
+        if about.person not in bots or about.kind == timeline.DELETED:
+            where = self._where(channel=about.message["at"], thread=about.message["parent"])
+            self.inbox.put(f"event/{body['event_id']}", about.kind, about.person, {**where, **about.message})
+        return BoltResponse(status=200, body="")
+
+    @property
+    def _emoji(self) -> tuple[str, ...]:
+        declared = self.project().settings.slack
+        return declared.timeline_emoji if declared is not None else timeline.EMOJI
 
     # -- forms ----------------------------------------------------------------------------------------------------
 

@@ -10,7 +10,7 @@ import click
 from bots.buttons import legible
 from bots.richtext import Block, context, cut, plain
 from bots.words import argv_of, typed
-from mlops_tui.capability import Capability, LocalPath, Noun
+from mlops_tui.capability import Capability, LocalPath, Noun, Said
 from mlops_tui.commands import root
 from mlops_tui.errors import BadInput
 from mlops_tui.roles import Shape
@@ -188,7 +188,8 @@ def _element(parameter: click.Parameter) -> Block:
         return {"type": "number_input", "action_id": VALUE, "is_decimal_allowed": not whole, **_limits(kind), **hint}
     dates = [_DATES[word] for word in parameter.opts if word in _DATES]
     dated = {"placeholder": plain(dates[0], HINT)} if dates else {}
-    return {"type": "plain_text_input", "action_id": VALUE, "max_length": TEXT, **hint, **dated}
+    lines = {"multiline": True} if isinstance(kind, Said) else {}
+    return {"type": "plain_text_input", "action_id": VALUE, "max_length": TEXT, **hint, **dated, **lines}
 
 
 def _spoken(word: str) -> str:

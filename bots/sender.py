@@ -37,6 +37,11 @@ class NotSaid(Exception):
         super().__init__(why)
         self.after, self.counted = after, counted
 
+    @property
+    def passing(self) -> bool:
+        """Whether it may be over in a moment, without anybody mending anything."""
+        return self.after is not None and (not self.counted or self.after < LONGEST)
+
 
 class PerhapsSaid(Exception):
     """The answer was lost: it stands there, or it does not."""

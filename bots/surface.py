@@ -16,12 +16,15 @@ from slack_sdk.socket_mode import SocketModeClient
 
 from bots.board import PACE, Board
 from bots.digests import Digests
-from bots.door import HOOKS, Door
+from bots.door import HOOKS, Door, Signs
+from bots.home import Pages
+from bots.nudging import Nudging
+from bots.pulse import Pulse
 from bots.sender import Say, Sender
 from bots.web import EARS, Web
 from bots.work import Worker
 from mlops_tui.daemon import ledger_of
-from mlops_tui.errors import BadInput
+from mlops_tui.errors import BadInput, Refusal
 from mlops_tui.project import Project
 from mlops_tui.session import Session
 from store.queues import Asked, Inbox
@@ -85,16 +88,21 @@ class Service:
         root = session.declared().root
         origin = settings.base_url.removesuffix("api/") if settings.base_url != SLACK else HOOKS
         quick = WebClient(settings.bot_token, settings.base_url, timeout=QUICK, retry_handlers=[])
-        self.door = Door(self.inbox, lambda: Project(root), quick, origin, say)
+        self.worker = Worker(session, say, settings.charts, self.client)
+        self.signs = Signs()
+        self.door = Door(self.inbox, lambda: Project(root), quick, origin, say, self.worker.meant, self.signs)
         self.app = app(self.door, settings)
-        self.worker = Worker(session, say, settings.charts)
         self.sender = Sender(self.client, ledger_of(session), say)
         self.board = Board(session, self.client, channel, say, settings.charts, pace=settings.pace)
+        self.pages = Pages(session, self.client, say)
         self.digests = Digests(session, channel, say, settings.charts)
+        self.nudging = Nudging(session, say, settings.charts)
+        self.pulse = Pulse(session, self.signs, self._connected, say)
         self._stop = Event()
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="slack-hand")
         self._busy: dict[str, Future[None]] = {}
         self._threads: list[Thread] = []
+        self._socket: SocketModeClient | None = None
         self._web = Web(self.app, ledger_of(session), settings, say) if settings.port is not None else None
 
     def start(self) -> None:
@@ -105,7 +113,9 @@ class Service:
             ("slack-work", [self._look, self.worker.tell_ended], EVERY),
             ("slack-send", [lambda: self.sender.round(stopped)], EVERY),
             ("slack-board", [lambda: self.board.round(stopped)], EVERY),
-            ("slack-digest", [self.digests.round], SELDOM)]
+            ("slack-pulse", [self.pulse.round], 1.0),
+            ("slack-home", [lambda: self.pages.round(stopped)], EVERY),
+            ("slack-digest", [self.digests.round, self.nudging.round], SELDOM)]
         for name, steps, every in loops:
             self._threads.append(Thread(target=self._loop, args=(steps, every), name=name, daemon=True))
         self._threads.append(Thread(target=self._listen, name="slack-ears", daemon=True))
@@ -118,6 +128,8 @@ class Service:
         for thread in self._threads:
             thread.join(PATIENCE)
         self._hands.shutdown(wait=True, cancel_futures=True)
+        with suppress(Refusal):  # what cannot be written now is seen as silence
+            self.pulse.stop()
 
     def _loop(self, steps: Sequence[Callable[[], object]], every: float) -> None:
         """Again and again; what goes wrong is said, the other steps go on, and the next turn tries again."""
@@ -129,12 +141,24 @@ class Service:
                     self.say(f"■ Slack: {type(problem).__name__}: {problem}")
                     self._stop.wait(1.0)
 
+    def _connected(self) -> bool:
+        """Whether Slack can reach us."""
+        if self._web is not None:
+            return self._web.port > 0
+        return self._socket is not None and bool(self._socket.is_connected())
+
     def _look(self) -> None:
         """Hand out what came in, oldest first."""
-        self._busy = {person: future for person, future in self._busy.items() if not future.done()}
-        for asked in self.inbox.waiting():
-            if asked.person not in self._busy and self.worker.may_try(asked):  # one person's requests in their order
-                self._busy[asked.person] = self._hands.submit(self._deal, asked)
+        self._busy = {lane: future for lane, future in self._busy.items() if not future.done()}
+        held = set(self._busy)
+        for asked in self.inbox.waiting():  # one person's requests in their order, and what happened to one message
+            lane = str(asked.body.get("lane") or asked.person)
+            if lane in held:
+                continue
+            if self.worker.may_try(asked):
+                self._busy[lane] = self._hands.submit(self._deal, asked)
+            if "lane" in asked.body:
+                held.add(lane)
 
     def _deal(self, asked: Asked) -> None:
         if self._stop.is_set():
@@ -150,6 +174,7 @@ class Service:
             self._loop([lambda: web.serve(self._stop)], EVERY)
             return
         handler = SocketModeHandler(self.app, self.settings.app_token, web_client=self.client, concurrency=EARS)
+        self._socket = handler.client
         connected: bool | None = None
         while not self._stop.is_set():
             try:

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from mlops_tui.errors import BadInput
 
@@ -99,6 +99,17 @@ def _said(form: str) -> str:
         case "!":
             return label or f"@{target[1:].partition('^')[0]}"
     return target.removeprefix("mailto:").removeprefix("tel:")
+
+
+def spoken(text: str, names: Mapping[str, str]) -> str:
+    """A message as its reader sees it: people by the names that are known here, links by what they are called."""
+    def said(form: re.Match[str]) -> str:
+        target, _, label = form[1].partition("|")
+        if target[:1] == "@":
+            return f"@{names.get(target[1:]) or label or target[1:]}"
+        return label if label and target[:1] not in "#!" else _said(form[1])
+
+    return html.unescape(_FORM.sub(said, text))
 
 
 def typed(argv: Sequence[str]) -> str:

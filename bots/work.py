@@ -6,18 +6,23 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from bots import blocks, identity
+from slack_sdk import WebClient
+
+from bots import blocks, identity, timeline
+from bots.sender import NotSaid
+from bots.timeline import Timeline
 from bots.words import argv_of
 from mlops_tui import asking, jobs
 from mlops_tui.commands import named
 from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.errors import BadInput, Conflict, Denied, Refusal
-from mlops_tui.roles import Shape
+from mlops_tui.roles import Actor, Shape
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Status, View, refused
 from store.facts import Command
+from store.homes import Homes
 from store.ledger import Ledger
-from store.queues import Asked, Inbox, Outbox
+from store.queues import Asked, Cards, Inbox, Outbox
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -46,12 +51,17 @@ class Worker:
     session: Session
     say: Say
     charts: bool = True
+    client: WebClient | None = None  # by which is read what a marked message says
     _random: random.Random = field(default_factory=random.Random)
     _after: dict[int, float] = field(default_factory=dict)  # when one that failed may be tried again
 
     def __post_init__(self) -> None:
         self.engine = ledger_of(self.session).engine
-        self.inbox, self.outbox = Inbox(self.engine), Outbox(self.engine)
+        self.inbox, self.outbox, self.cards = Inbox(self.engine), Outbox(self.engine), Cards(self.engine)
+
+    def meant(self, message: Body) -> timeline.Meant:
+        """The incident that a message belongs to, or those that it may belong to."""
+        return timeline.meant(message, ledger_of(self.session).entries("incident"), self.cards.all(), self._channel)
 
     def may_try(self, asked: Asked) -> bool:
         """Whether it is time: one that failed waits longer each time, since what is wrong may be mended meanwhile."""
@@ -66,6 +76,9 @@ class Worker:
                 if asked.id not in {each.id for each in self.inbox.waiting(limit=1000)}:
                     return None
                 time.sleep(self._random.uniform(0, 0.02))
+            except NotSaid as problem:  # Slack is asked again when it is well; nothing is given up for that
+                self._after[asked.id] = time.monotonic() + max(problem.after or 0.0, PAUSE)
+                return None
             except Refusal as problem:
                 return self._failed(asked, problem)
         return self._failed(asked, Conflict("The history grew faster than this could be decided."))
@@ -86,13 +99,13 @@ class Worker:
 
     def _once(self, asked: Asked) -> None:
         session = fresh(self.session)
+        if asked.kind in ("app_home_opened", "home"):
+            return self._looks_in(asked)
         actor = identity.actor_of(session.declared().team, asked.person)
-        if actor is None and asked.kind == "app_home_opened":  # who only looks in is told, and leaves no trace
-            return self._publish(asked, refused(identity.unknown(asked.person)))
+        if asked.kind in timeline.KINDS:
+            return self._follow(session, actor, asked)
         if actor is None or asked.kind == "refused":
             return self._refuse(session, asked, known=actor is not None)
-        if asked.kind == "app_home_opened":
-            return self._home(session.acting_as(actor), asked)
         base = ledger_of(session)
         mine = replace(session, ledger=base.unit()).acting_as(actor)
         wanted = list[tuple[Sequence[str], str | None, str | None]]()
@@ -108,11 +121,12 @@ class Worker:
         except BadInput as problem:
             argv, reply = (), asking.Answer(refused(problem), error=True)
         begun: list[int] = []
+        told = None if wanted else self._reply(asked, argv, reply)  # drawn before the lock is taken, not under it
 
         def also(connection: "Connection") -> None:
             begun[:] = [jobs.put(mine, *wanted[0], connection=connection)] if wanted else []
             Inbox.settle(connection, asked.id, "begun" if begun else "done", job=begun[0] if begun else None)
-            self._put(f"asked/{asked.id}", self._reply(asked, argv, reply, begun), connection)
+            self._put(f"asked/{asked.id}", told or self._has_begun(asked, argv, begun[0]), connection)
 
         _unit(mine).commit(also)
         for id in begun:
@@ -121,7 +135,13 @@ class Worker:
 
     # -- what is answered -----------------------------------------------------------------------------------------
 
-    def _reply(self, asked: Asked, argv: Sequence[str], reply: asking.Reply, begun: Sequence[int]) -> Saying:
+    def _has_begun(self, asked: Asked, argv: Sequence[str], job: int) -> Saying:
+        """A few words, for they are made while others wait."""
+        view = View(f"job {job} has begun: {' '.join(argv)}", Status.RUNNING, (),
+                    (Action("How far is it?", ("job", "log", str(job))),))
+        return self._to(asked, view, public=False)
+
+    def _reply(self, asked: Asked, argv: Sequence[str], reply: asking.Reply) -> Saying:
         match reply:
             case asking.Plan():
                 message = blocks.plan_message(reply.view, argv, reply.digest, zone=self._zone, charts=self.charts)
@@ -131,9 +151,7 @@ class Worker:
                             (Facts({"next": "Add: --reason 'why'"}),))
                 return self._to(asked, view, public=False)
             case asking.Begun():
-                view = View(f"job {begun[0]} has begun: {' '.join(argv)}", Status.RUNNING, (),
-                            (Action("How far is it?", ("job", "log", str(begun[0]))),))
-                return self._to(asked, view, public=False)
+                raise AssertionError("told when its number is known")
         return self._to(asked, reply.view, public=_looked(argv) and not reply.error, command=argv)
 
     def _to(self, asked: Asked, view: View, *, public: bool, command: Sequence[str] = ()) -> Saying:
@@ -168,23 +186,64 @@ class Worker:
         unit = ledger_of(session).unit().acting_as("somebody in Slack")
         unit.append(Command(subject="slack", argv=tuple(asked.body.get("argv") or ()), shape="", phase="refused",
                             status="denied", source=identity.SOURCE, error="unknown_person" if not known else "forged"))
+        told = self._to(asked, refused(problem), public=False)
 
         def also(connection: "Connection") -> None:
             Inbox.settle(connection, asked.id, "done")
-            self._put(f"asked/{asked.id}", self._to(asked, refused(problem), public=False), connection)
+            self._put(f"asked/{asked.id}", told, connection)
 
         _unit(replace(session, ledger=unit)).commit(also)
 
-    def _home(self, session: Session, asked: Asked) -> None:
-        """What needs this person, on the first page of the app."""
-        self._publish(asked, session.perform(("status",)).view, ("status",))
-
-    def _publish(self, asked: Asked, view: View, command: Sequence[str] = ()) -> None:
-        message = blocks.message(view, zone=self._zone, command=command, charts=False)
-        body = {"user_id": asked.person, "view": {"type": "home", "blocks": message["blocks"]}}
+    def _looks_in(self, asked: Asked) -> None:
+        """Somebody opens the app's first page, or turns it: who keeps those pages shows it to him."""
         with ledger_of(self.session).locked() as connection:
             Inbox.settle(connection, asked.id, "done")
-            self._put(f"asked/{asked.id}", Saying("views.publish", "", body), connection)
+            Homes.opened(connection, asked.person, int(asked.body.get("page") or 0), time.time())
+
+    # -- the timeline of incidents --------------------------------------------------------------------------------
+
+    def _follow(self, session: Session, actor: Actor | None, asked: Asked) -> None:
+        """A message was marked, or one that is in a timeline changed; what Slack says of it is read first."""
+        step = self._timeline(session).step(session, asked, self.cards.all(), self._channel)
+        if actor is None and not step.follows and (step.argvs or step.ask):
+            return self._refuse(session, asked, known=False)
+        mine = replace(session, ledger=ledger_of(session).unit()).acting_as(
+            timeline.FOLLOWER if step.follows or actor is None else actor)
+        views = [mine.perform(argv).view for argv in step.argvs]
+        told = None if step.follows else self._told(asked, step, views)
+
+        def also(connection: "Connection") -> None:
+            Inbox.settle(connection, asked.id, "done")
+            if told is not None:
+                self._put(f"asked/{asked.id}", told, connection)
+
+        _unit(mine).commit(also)
+        return None
+
+    def _timeline(self, session: Session) -> Timeline:
+        declared = session.declared().settings.slack
+        return Timeline(self.client, declared.timeline_emoji if declared is not None else timeline.EMOJI)
+
+    @property
+    def _channel(self) -> str:
+        """The id of the bot's own channel, as far as it is known."""
+        declared = fresh(self.session).declared().settings.slack
+        ours = declared.channel if declared is not None else ""
+        return self.outbox.place_of(ours) if ours.startswith("#") else ours
+
+    def _told(self, asked: Asked, step: timeline.Step, views: Sequence[View]) -> Saying | None:
+        """What the person is told: the question, a refusal; and where he asked in words, that it is done."""
+        if step.ask:
+            message = blocks.message(View("Which incident does that message belong to?", Status.CONFIRM),
+                                     zone=self._zone)
+            message["blocks"] = [*_listed(message["blocks"]), *timeline.offer(asked.body, step.ask)]
+            return self._say_to(asked, message, public=False)
+        wrong = [view for view in views if view.status in (Status.ERROR, Status.DENIED)]
+        asked_for = asked.body["how"] in ("shortcut", "chosen")
+        views = wrong or (views if asked_for else ())
+        if not views and step.say:
+            views = (View(step.say, Status.WARN),)
+        return self._to(asked, views[0], public=False) if views else None
 
     # -- jobs -----------------------------------------------------------------------------------------------------
 
@@ -224,8 +283,7 @@ class Worker:
             return channel, {"thread_ts": thread}
         declared = fresh(self.session).declared().settings.slack
         ours = declared.channel if declared is not None else ""
-        known = self.outbox.place_of(ours) if ours.startswith("#") else ours
-        own = bool(channel) and (channel == known or asked.body.get("called") == ours)
+        own = bool(channel) and (channel == self._channel or asked.body.get("called") == ours)
         return (channel if own else asked.person), {}
 
 
@@ -237,6 +295,11 @@ def _spoken(text: str) -> str:
     """What was said to us, without our name at its beginning."""
     first, _, rest = text.strip().partition(" ")
     return rest if first.startswith("<@") else text
+
+
+def _listed(blocks: object) -> list[Any]:
+    assert isinstance(blocks, list)
+    return blocks
 
 
 def _looked(argv: Sequence[str]) -> bool:

@@ -81,6 +81,7 @@ def call_of(session: Session, argv: Sequence[str]) -> Call | None:
 def _may(session: Session, call: Call) -> bool:
     try:
         roles.check(session.actor, call.command, call.shape, session.only)
+        call.first()
     except Refusal:
         return False
     return True

@@ -40,9 +40,17 @@ class Shut:
     facts: "tuple[Fact, ...]"
 
 
+def _nothing() -> None:
+    """There is nothing to refuse."""
+
+
 @dataclass(frozen=True)
 class Call:
-    """A command line, parsed: nothing has happened yet. With the flag that `looks` names it would only read."""
+    """A command line, parsed: nothing has happened yet. With the flag that `looks` names it would only read.
+
+    `first` refuses what is refused whatever reason is given, or consent: before anybody is asked for it.
+    `unsaid`: what somebody said in his own words, of which the history keeps that he did.
+    """
 
     command: str
     shape: Shape
@@ -50,6 +58,8 @@ class Call:
     fold: bool
     run: Callable[[], View | Plan | Shut]
     looks: str = ""
+    first: Callable[[], None] = _nothing
+    unsaid: tuple[str, ...] = ()
 
 
 class HelpAsked(Exception):
@@ -80,6 +90,7 @@ class Capability(HelpOption, click.Command):
     confirm: bool = False
     fold: bool = False
     looks: str = ""
+    first: Callable[..., None] | None = None
 
     def invoke(self, ctx: click.Context) -> Call:
         if self.callback is None:
@@ -88,7 +99,10 @@ class Capability(HelpOption, click.Command):
         path, run = ctx.command_path.split(" ", 1)[-1], partial(self.callback, ctx.obj, **given)
         if self.looks and ctx.params[self.looks]:
             return Call(f"{path} --{self.looks}", Shape.LOOK, False, True, run)
-        return Call(path, self.shape, self.confirm, self.fold, run, self.looks)
+        first = partial(self.first, ctx.obj, **given) if self.first is not None else _nothing
+        unsaid = tuple(value for each in self.params if isinstance(each.type, Said)
+                       and isinstance(value := ctx.params.get(str(each.name)), str) and value)
+        return Call(path, self.shape, self.confirm, self.fold, run, self.looks, first, unsaid)
 
     def _checked(self, ctx: click.Context) -> dict[str, Any]:
         """What the function is given, when nothing is lost with the files that it will write."""
@@ -241,18 +255,32 @@ def act(function: Function | None = None, *, of: Noun | None = None, confirm: bo
 @overload
 def decide(function: Function) -> Capability: ...
 @overload
-def decide(*, of: Noun | None = None) -> Decorator: ...
-def decide(function: Function | None = None, *, of: Noun | None = None) -> Capability | Decorator:
-    """A command that records a person's judgement, with a reason."""
+def decide(*, of: Noun | None = None, first: Function | None = None) -> Decorator: ...
+def decide(function: Function | None = None, *, of: Noun | None = None,
+           first: Function | None = None) -> Capability | Decorator:
+    """A command that records a person's judgement, with a reason.
+
+    `first` is called with the same parameters before anybody is asked for a reason, and refuses where none would do.
+    """
     if function is None:
-        return partial(_decision, of=of)
+        return partial(_decision, of=of, first=first)
     return _decision(function, of=of)
 
 
-def _decision(function: Function, *, of: Noun | None) -> Capability:
+def _decision(function: Function, *, of: Noun | None, first: Function | None = None) -> Capability:
     command = _shaped(Shape.DECIDE, function, of=of)
+    command.first = first
     command.params.append(click.Option(["--reason"], help="Why; recorded with the decision."))
     return command
+
+
+class Said(click.ParamType[str]):
+    """Somebody's own words. They are kept beside the history, where they can be erased, and never in it."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        return str(value).strip()
 
 
 LOCAL_SOURCES = frozenset({"terminal", "demo"})

@@ -205,6 +205,7 @@ def _enter(session: "Session", call: Call, argv: tuple[str, ...], consent: str |
         looking = f"Add --{call.looks} to see it without a record, or open it" if call.looks and \
             call.shape is Shape.MEASURE else "Open it"
         raise Denied("This session is read-only.", next=f"{looking} without --read-only.")
+    call.first()
     if call.shape is Shape.DECIDE:
         call = _with_reason(call, reason)
     plannable = call.shape is Shape.ACT and call.confirm

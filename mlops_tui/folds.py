@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlops_tui.alerts import alertstate
 from mlops_tui.errors import NotFound, nearest
+from mlops_tui.incidents import incidentstate
 from store.facts import (
     Approval,
     Finding,
-    IncidentEvent,
     Postmortem,
     Promotion,
     Proposal,
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Alert = alertstate.Alert
 alerts = alertstate.alerts
+Incident = incidentstate.Incident
+incidents = incidentstate.incidents
 
 
 def next_id(prefix: str, taken: Iterable[str]) -> str:
@@ -149,75 +151,17 @@ def latest_finding(entries: "Sequence[Entry]", check: str, subject: str) -> "Ent
     return found[-1] if found else None
 
 
-# -- incidents --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Incident:
-    """Something that people work on until it is resolved."""
-
-    id: str
-    title: str
-    about: str
-    severity: str
-    opened_at: datetime
-    window: tuple[str, str] = ("", "")
-    state: str = "open"
-    alerts: tuple[str, ...] = ()
-    roles: Mapping[str, str] = field(default_factory=dict)
-    resolved_at: datetime | None = None
-    timeline: "tuple[Entry, ...]" = ()
-    by_alert: bool = False
-
-    @property
-    def open(self) -> bool:
-        return self.state != "resolved"
-
-    @property
-    def people(self) -> tuple[str, ...]:
-        """Everybody who appears in the timeline, in order of appearance."""
-        return tuple(dict.fromkeys(entry.actor for entry in self.timeline))
-
-
-def incidents(entries: "Sequence[Entry]") -> dict[str, Incident]:
-    """Every incident by id, oldest first."""
-    found: dict[str, Incident] = {}
-    for entry in entries:
-        fact = entry.fact
-        if not isinstance(fact, IncidentEvent):
-            continue
-        if fact.event == "opened":
-            found[fact.subject] = Incident(fact.subject, fact.title, fact.about, fact.severity, entry.recorded_at,
-                                           fact.window, alerts=(fact.alert,) if fact.alert else (), timeline=(entry,),
-                                           by_alert=bool(fact.alert))
-        elif fact.subject in found:
-            found[fact.subject] = _incident_after(found[fact.subject], fact, entry)
-    return found
-
-
-def _incident_after(incident: Incident, fact: IncidentEvent, entry: "Entry") -> Incident:
-    changed = replace(incident, timeline=(*incident.timeline, entry))
-    match fact.event:
-        case "severity":
-            changed = replace(changed, severity=fact.severity)
-        case "role":
-            changed = replace(changed, roles={**incident.roles, fact.role: fact.who})
-        case "linked":
-            changed = replace(changed, alerts=tuple(dict.fromkeys((*incident.alerts, fact.alert))))
-        case "resolved":
-            changed = replace(changed, state="resolved", resolved_at=entry.recorded_at,
-                              window=fact.window if any(fact.window) else incident.window)
-        case "reopened":
-            changed = replace(changed, state="open", resolved_at=None)
-    return changed
-
-
 # -- approvals, sign-offs, proposals, runbook runs ----------------------------------------------------------------
 
 
 @dataclass(frozen=True)
 class ApprovalState:
-    """What is asked for, and who has said what; `open`, `met`, `rejected`, `expired`, `void` or `done`."""
+    """What is asked for, and who has said what.
+
+    `open`, `met`, `done`, `rejected`, `expired`, `void` or `withdrawn`; `review` where it was done without gate or
+    votes, then `reviewed`. `noted`: the history says so, not only the clock. `ended_by` is who ended it; `questions`
+    are what voters want to know: who, what and when.
+    """
 
     id: str
     title: str
@@ -232,17 +176,67 @@ class ApprovalState:
     votes: Mapping[str, Vote] = field(default_factory=dict)
     reason: str = ""
     evidence: str = ""
+    seats: tuple[str, ...] = ()
+    noted: bool = False
+    ended_by: str = ""
+    ended_at: datetime | None = None
+    questions: tuple[tuple[str, str, datetime], ...] = ()
+
+    @property
+    def pending(self) -> bool:
+        """Whether it can still come to something by itself."""
+        return self.state in ("open", "met")
 
     @property
     def yes(self) -> int:
         return sum(vote.choice == "yes" for vote in self.votes.values())
 
     @property
+    def asks(self) -> tuple[str, ...]:
+        """The roles of which one is enough to vote."""
+        return tuple(dict.fromkeys((self.role, *self.seats)))
+
+    @property
+    def vacant(self) -> tuple[str, ...]:
+        """The seats that nobody's yes fills yet."""
+        return vacant(self.seats, [vote.roles for vote in self.votes.values() if vote.choice == "yes"])
+
+    @property
+    def enough(self) -> bool:
+        return self.yes >= self.quorum and not self.vacant
+
+    @property
     def count(self) -> str:
-        return f"{self.yes} of {self.quorum} votes"
+        lacking = f", {' and '.join(self.vacant)} missing" if self.vacant else ""
+        return f"{self.yes} of {self.quorum} votes{lacking}"
+
+    def after(self, vote: Vote) -> "ApprovalState":
+        """As it stands with that vote counted."""
+        others = {name: each for name, each in self.votes.items() if name != vote.voter}
+        return replace(self, votes=others if vote.choice == "withdrawn" else {**others, vote.voter: vote})
 
 
-_PENDING = ("open", "met")
+def vacant(seats: Sequence[str], holders: Sequence[Sequence[str]]) -> tuple[str, ...]:
+    """The seats that stay empty when as many as can be are filled, each by somebody else; a maximum matching, by
+    augmenting paths.
+
+    >>> vacant(["approver", "legal"], [["approver", "legal"], ["approver"]])
+    ()
+    >>> vacant(["approver", "legal"], [["approver"], ["approver"]])
+    ('legal',)
+    """
+    taken: dict[int, int] = {}
+
+    def seated(seat: int, tried: set[int]) -> bool:
+        for person, roles in enumerate(holders):
+            if seats[seat] in roles and person not in tried:
+                tried.add(person)
+                if person not in taken or seated(taken[person], tried):
+                    taken[person] = seat
+                    return True
+        return False
+
+    return tuple(role for seat, role in enumerate(seats) if not seated(seat, set()))
 
 
 def approvals(entries: "Sequence[Entry]", now: datetime) -> dict[str, ApprovalState]:
@@ -250,19 +244,37 @@ def approvals(entries: "Sequence[Entry]", now: datetime) -> dict[str, ApprovalSt
     found: dict[str, ApprovalState] = {}
     for entry in entries:
         fact = entry.fact
-        if isinstance(fact, Approval) and fact.event == "asked":
-            found[fact.subject] = ApprovalState(
-                fact.subject, fact.title, fact.argv, fact.plan, fact.quorum, fact.role, fact.requester,
-                entry.recorded_at, datetime.fromisoformat(fact.expires_at), evidence=fact.evidence)
+        if isinstance(fact, Approval) and fact.event in ("asked", "glass"):
+            found[fact.subject] = _asked(fact, entry)
         elif isinstance(fact, Approval) and fact.subject in found:
-            found[fact.subject] = replace(found[fact.subject], state=fact.event, reason=fact.reason)
+            found[fact.subject] = _approval_after(found[fact.subject], fact, entry)
         elif isinstance(fact, Promotion) and fact.approval in found:
             found[fact.approval] = replace(found[fact.approval], evidence=fact.evidence)
         elif isinstance(fact, Vote) and fact.subject in found:
-            before = found[fact.subject]
-            found[fact.subject] = replace(before, votes={**before.votes, fact.voter: fact})
-    return {name: replace(state, state="expired") if state.state in _PENDING and now >= state.expires_at else state
+            found[fact.subject] = found[fact.subject].after(fact)
+    return {name: replace(state, state="expired", noted=False) if state.pending and now >= state.expires_at else state
             for name, state in found.items()}
+
+
+def _asked(fact: Approval, entry: "Entry") -> ApprovalState:
+    broken = fact.event == "glass"  # nothing of it expires
+    expires = entry.recorded_at if broken else datetime.fromisoformat(fact.expires_at)
+    return ApprovalState(fact.subject, fact.title, fact.argv, fact.plan, fact.quorum, fact.role, fact.requester,
+                         entry.recorded_at, expires, "review" if broken else "open", reason=fact.reason,
+                         evidence=fact.evidence, seats=fact.seats)
+
+
+def _approval_after(before: ApprovalState, fact: Approval, entry: "Entry") -> ApprovalState:
+    if fact.event == "more":
+        return replace(before, questions=(*before.questions, (entry.actor, fact.reason, entry.recorded_at)))
+    return replace(before, state=fact.event, reason=fact.reason, noted=True, ended_by=entry.actor,
+                   ended_at=entry.recorded_at)
+
+
+def lapsed(entries: "Sequence[Entry]", now: datetime) -> list[Approval]:
+    """What is to be noted of approvals whose time has run out and of which the history does not say so yet."""
+    return [Approval(subject=each.id, event="expired", reason=f"it had {each.count}")
+            for each in approvals(entries, now).values() if each.state == "expired" and not each.noted]
 
 
 def sign_offs(entries: "Sequence[Entry]", subject: str) -> "dict[str, Entry]":
@@ -284,6 +296,7 @@ class ProposalState:
     at: datetime
     state: str = "open"
     reason: str = ""
+    decided_at: datetime | None = None
 
 
 def proposals(entries: "Sequence[Entry]") -> dict[str, ProposalState]:
@@ -297,7 +310,8 @@ def proposals(entries: "Sequence[Entry]") -> dict[str, ProposalState]:
             found[fact.subject] = ProposalState(fact.subject, fact.path, fact.content, fact.before, fact.why,
                                                 fact.origin, fact.lesson, entry.recorded_at)
         elif fact.subject in found:
-            found[fact.subject] = replace(found[fact.subject], state=fact.event, reason=fact.reason)
+            found[fact.subject] = replace(found[fact.subject], state=fact.event, reason=fact.reason,
+                                          decided_at=entry.recorded_at)
     return found
 
 
@@ -388,6 +402,8 @@ class ActionItem:
     due: str
     proposal: str = ""
     state: str = "open"
+    promised_at: datetime | None = None
+    closed_at: datetime | None = None
 
     def standing(self, today: str) -> str:
         """Its state, `overdue` included."""
@@ -405,10 +421,13 @@ class PostmortemState:
 
 
 def postmortems(entries: "Sequence[Entry]") -> dict[str, PostmortemState]:
-    """The newest state of each post-mortem, by incident."""
-    return {fact.subject: PostmortemState(fact.subject, fact.event, fact.document, entry.recorded_at)
-            for entry in entries
-            if isinstance(fact := entry.fact, Postmortem) and fact.event in ("drafted", "finished")}
+    """The newest state of each post-mortem, by incident; what was finished and is drafted anew stays finished."""
+    found: dict[str, PostmortemState] = {}
+    for entry in entries:
+        if isinstance(fact := entry.fact, Postmortem) and fact.event in ("drafted", "finished") and not (
+                fact.event == "drafted" and fact.subject in found and found[fact.subject].state == "finished"):
+            found[fact.subject] = PostmortemState(fact.subject, fact.event, fact.document, entry.recorded_at)
+    return found
 
 
 def action_items(entries: "Sequence[Entry]") -> dict[str, ActionItem]:
@@ -419,13 +438,19 @@ def action_items(entries: "Sequence[Entry]") -> dict[str, ActionItem]:
         if isinstance(fact := entry.fact, Postmortem) and fact.event in ("action", "done"):
             for item in fact.actions:
                 name = str(item["id"])
-                found[name] = _action_after(found.get(name), fact, item)
-    return {name: replace(item, state=known[item.proposal].state) if item.proposal in known else item
+                found[name] = _action_after(found.get(name), fact, item, entry.recorded_at)
+    return {name: _as_proposed(item, known[item.proposal]) if item.proposal in known else item
             for name, item in found.items()}
 
 
-def _action_after(before: ActionItem | None, fact: Postmortem, item: Mapping[str, Any]) -> ActionItem:
+def _as_proposed(item: ActionItem, proposal: ProposalState) -> ActionItem:
+    """A lesson stands as its proposal does."""
+    return replace(item, state=proposal.state, closed_at=proposal.decided_at)
+
+
+def _action_after(before: ActionItem | None, fact: Postmortem, item: Mapping[str, Any], at: datetime) -> ActionItem:
     if before is not None and fact.event == "done":
-        return replace(before, state="done")
+        return replace(before, state="done", closed_at=at)
     given = {key: str(item.get(key, "")) for key in ("id", "title", "type", "owner", "due", "proposal")}
-    return ActionItem(incident=fact.subject, **given)
+    return ActionItem(given["id"], fact.subject, given["title"], given["type"], given["owner"], given["due"],
+                      given["proposal"], promised_at=at)

@@ -14,8 +14,9 @@ from mlops_tui.declarations import declare, kinds
 from mlops_tui.declarations.kinds import Checklist, Item, Model
 from mlops_tui.declarations.limits import LESS_IS_BETTER
 from mlops_tui.errors import Unreadable
+from mlops_tui.incidents import suite
 from mlops_tui.view import Status
-from store.facts import Finding, SignOff
+from store.facts import Finding, Replayed, SignOff
 
 if TYPE_CHECKING:
     from store.ledger import Entry
@@ -26,6 +27,7 @@ FEWEST = 100  # rows below which two models are not compared
 JUDGED = {criteria.Verdict.MET: Status.PASS, criteria.Verdict.NOT_MET: Status.FAIL,
           criteria.Verdict.UNDECIDED: Status.UNKNOWN, criteria.Verdict.TOO_FEW: Status.UNKNOWN}
 RANK = {"worse": 0, "equivalent": 1, "inconclusive": 2, "better": 3}  # what stands most in the way is told first
+LIVED = {suite.SURVIVES: Status.PASS, suite.FAILS: Status.FAIL, suite.TRAINED_ON: Status.WARN}
 _FOUND = {"pass": Status.PASS, "warn": Status.WARN, "fail": Status.FAIL}
 
 
@@ -88,6 +90,8 @@ def gate(case: Case, evidence: Evidence, entries: "Sequence[Entry]") -> tuple[Re
             found.append(no_worse_than_champion(case, evidence))
         elif rule == "calibrated":
             found.append(calibrated(case, evidence))
+        elif rule == "replays":
+            found += replays(case, entries)
         else:
             found += checklist(case, entries)
     return (*found, *lessons(case, entries), *open_incidents(case, entries))
@@ -298,6 +302,26 @@ def lessons(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
             gone = ", ".join(sorted(name for name, _ in lost))
             found.append(Requirement(f"lesson {each.id}", title, Status.UNKNOWN,
                                      f"adopted, but {gone} is no longer in {each.path}", each.id))
+    return found
+
+
+def replays(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
+    """Every incident of the replay suite: would the version have lived through it? What it was trained on proves
+    nothing, and warns; what was not answered yet, or of other rows than are kept, is unknown."""
+    cases = suite.cases(entries, case.name)
+    if not cases:
+        return [Requirement("replays", "lives through old incidents", Status.PASS, "none is kept to be replayed yet")]
+    answers, found = suite.results(entries, case.name, case.version), []
+    for name, each in cases.items():
+        title, run = f"lives through {name}: {each.title}", ("replay", "run", case.subject, "--incident", name)
+        entry = answers.get(name)
+        if entry is None or not isinstance(entry.fact, Replayed):
+            found.append(Requirement(f"replay {name}", title, Status.UNKNOWN, "not replayed yet", "", run))
+            continue
+        status = LIVED.get(entry.fact.verdict, Status.UNKNOWN)
+        said = entry.fact.verdict + (f": {entry.fact.reason}" if entry.fact.reason else "")
+        found.append(Requirement(f"replay {name}", title, status, said, f"entry {entry.seq}",
+                                 run if status is Status.UNKNOWN else ("replay", "show", case.subject)))
     return found
 
 

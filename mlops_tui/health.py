@@ -277,12 +277,20 @@ def _approvals(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[
                  f"{each.count} · {_span(each.expires_at - now)} left · "
                  f"{'yours to answer' if _may_vote(each, actor) else 'asked by ' + each.requester}",
                  ("approve", "show", each.id), _may_vote(each, actor), Status.WARN, each.asked_at,
-                 who=f"{each.role}, not {each.requester}")
-            for each in folds.approvals(entries, now).values() if each.state == "open"]
+                 who=f"{' or '.join(each.asks)}, not {each.requester}")
+            for each in folds.approvals(entries, now).values() if each.state == "open"] + [
+        Need("review", each.id, f"done without votes: {each.title}", f"by {each.requester}: {each.reason}",
+             ("approve", "show", each.id), _counts(each, actor), Status.FAIL, each.asked_at,
+             who=f"{' or '.join(each.asks)}, not {each.requester}")
+        for each in folds.approvals(entries, now).values() if each.state == "review"]
 
 
 def _may_vote(approval: folds.ApprovalState, actor: Actor) -> bool:
-    return actor.has(approval.role) and actor.name != approval.requester and actor.name not in approval.votes
+    return _counts(approval, actor) and actor.name not in approval.votes
+
+
+def _counts(approval: folds.ApprovalState, actor: Actor) -> bool:
+    return any(actor.has(role) for role in approval.asks) and actor.name != approval.requester
 
 
 def _overdue(entries: "Sequence[Entry]", today: date, actor: Actor) -> list[Need]:

@@ -18,13 +18,15 @@ from mlops_tui.declarations import declare, kinds
 from mlops_tui.declarations.endpoints import Endpoint
 from mlops_tui.declarations.marker import MARKER
 from mlops_tui.declarations.odcs import Contract
+from mlops_tui.declarations.rotations import Rotation
+from mlops_tui.declarations.routes import Route
 from mlops_tui.errors import BadInput, NotDeclared, Unreadable, nearest
 from mlops_tui.quality.partitions import as_it_lies
 
 T = TypeVar("T")
 FOLDERS = {"dataset": "datasets", "feature": "features", "pipeline": "pipelines", "model": "models",
            "monitor": "monitors", "checklist": "checklists", "endpoint": "endpoints", "decision": "decisions",
-           "runbook": "runbooks"}
+           "runbook": "runbooks", "route": "routes", "rotation": "oncall"}
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,14 @@ class Project:
     @cached_property
     def endpoints(self) -> dict[str, Endpoint]:
         return self._read("endpoint", Endpoint)
+
+    @cached_property
+    def routes(self) -> dict[str, Route]:
+        return self._read("route", Route)
+
+    @cached_property
+    def oncall(self) -> dict[str, Rotation]:
+        return self._read("rotation", Rotation)
 
     @cached_property
     def features(self) -> dict[str, kinds.Feature]:
@@ -180,6 +190,10 @@ class Project:
                 return path
         shipped = Path(str(files("runbooks") / f"{name}.md"))
         return shipped if kind == "runbook" else self.root / FOLDERS[kind] / f"{name}.yaml"
+
+    def text_beside(self, kind: str, name: str, file: str) -> str:
+        """What a file says that lies beside the declaration which names it."""
+        return declare.text_of(self.path_of(kind, name).with_name(file))
 
     def declaration(self, kind: str, name: str) -> bytes:
         """The bytes of the file that declares it: what a finding's fingerprint is of."""

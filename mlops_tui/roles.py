@@ -44,6 +44,8 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "snapshot take": ("operator", "admin"),
     "alert resolve": ("operator", "oncall", "admin"),
     "incident resolve": ("operator", "oncall", "admin"),
+    "incident reopen": ("operator", "oncall", "admin"),
+    "incident correct": ("operator", "oncall", "admin"),
     "checklist decline": ("engineer", "approver", "admin"),
     "stability retire": ("engineer", "steward", "admin"),
     "catalog sign": ("steward", "admin"),
@@ -59,7 +61,10 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "archive hold": ("legal", "admin"),
     "archive release": ("legal", "admin"),
     "connect write": ("engineer", "admin"),
-    "approve": ("approver", "legal", "admin"),
+    "remind": ("viewer", *APART),  # what reminds oneself
+    "approve": APART,  # which of them is asked, the approval says
+    "approve withdraw": ("operator", *APART),  # whoever asked may take it back
+    "postmortem tell": ("viewer", *APART),  # whoever was there says what he saw
     "bias": ("operator", "oncall", "legal", "admin"),  # whoever answers for it may look for himself
     "aggregate release": ("viewer", *APART),  # what it answers tells of nobody
 }

@@ -113,7 +113,12 @@ class Promotion(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Approval(Fact):
-    """An approval was asked for, met, voided or expired; the subject is its id (AP-2)."""
+    """What happened to an approval; the subject is its id (AP-2).
+
+    `asked`, then `met`, `done`, `rejected`, `void`, `expired` or `withdrawn`; `more`: a voter wants to know more, and
+    nothing else changes. `glass`: it was done without gate or votes, and is `reviewed` afterwards. `seats` are roles of
+    which each wants a yes of somebody else.
+    """
 
     kind: ClassVar[str] = "approval"
     event: str
@@ -126,11 +131,15 @@ class Approval(Fact):
     title: str = ""
     reason: str = ""
     evidence: str = ""
+    seats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
 class Vote(Fact):
-    """Somebody's yes or no, bound to the plan that was shown; the subject is the approval."""
+    """Somebody's yes or no, bound to the plan that was shown; the subject is the approval.
+
+    The newest one of a voter counts; `withdrawn` takes it back. `roles`: those asked for that the voter held then.
+    """
 
     kind: ClassVar[str] = "vote"
     voter: str
@@ -138,6 +147,7 @@ class Vote(Fact):
     plan: str
     reason: str
     simulated: bool = False
+    roles: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,7 +195,11 @@ class AlertEvent(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class IncidentEvent(Fact):
-    """What happened in an incident; the subject is its id (INC-3)."""
+    """What happened in an incident; the subject is its id (INC-3).
+
+    `until`: when the next status update is promised. `point` and `at`: which moment of it was at what time, where
+    somebody says so or corrects it. `reference`: the note, or the incident, that the event is about.
+    """
 
     kind: ClassVar[str] = "incident"
     event: str
@@ -198,6 +212,9 @@ class IncidentEvent(Fact):
     note: str = ""
     window: tuple[str, str] = ("", "")
     reference: str = ""
+    until: str = ""
+    point: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -224,12 +241,17 @@ class RunbookEvent(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Postmortem(Fact):
-    """A post-mortem was drafted or finished; the subject is the incident."""
+    """A post-mortem was drafted or finished; the subject is the incident.
+
+    `told` and `declined`: what `who`, who was there, had to say when asked. What people wrote is never in the history:
+    `document` is the digest of the object that holds it.
+    """
 
     kind: ClassVar[str] = "postmortem"
     event: str
     document: str = ""
     actions: tuple[Detail, ...] = ()
+    who: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -274,7 +296,8 @@ class Quarantined(Fact):
 class Hold(Fact):
     """A state of a dataset, or all of them where `snapshot` is empty, must be kept, or need not any more.
 
-    With a `version` the subject is a model: that version of it, or `every` one.
+    With a `version` the subject is a model: that version of it, or `every` one. With an `origin` it is no legal hold:
+    the rows of that incident are kept, to be replayed.
     """
 
     kind: ClassVar[str] = "hold"
@@ -282,6 +305,7 @@ class Hold(Fact):
     snapshot: str = ""
     reason: str = ""
     version: str = ""
+    origin: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -441,10 +465,63 @@ class Archived(Fact):
     detail: Detail = field(default_factory=dict)
 
 
+@dataclass(frozen=True, kw_only=True)
+class Replayed(Fact):
+    """A version answered the rows of an old incident, and was judged as the incident's alert was; the subject is the
+    model.
+
+    `key` is the digest of all that the answer follows from: the version, the rows, their outcomes, the rule. `against`
+    is the version that served when it happened. `verdict`: survives, fails, unknown, or trained on it.
+    """
+
+    kind: ClassVar[str] = "replayed"
+    version: str
+    incident: str
+    key: str
+    verdict: str
+    reason: str = ""
+    check: str = ""
+    against: str = ""
+    n: int = 0
+    window: tuple[str, str] = ("", "")
+    data: tuple[str, ...] = ()
+    detail: Detail = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Snoozed(Fact):
+    """Somebody put a reminder off until then, or wants it now; the subject is what it reminds of (alert/AL-1)."""
+
+    kind: ClassVar[str] = "snoozed"
+    who: str
+    until: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class OnCallSwap(Fact):
+    """Somebody takes over from `since` to `until` whoever else would be on call; the subject is the rotation."""
+
+    kind: ClassVar[str] = "oncall"
+    who: str
+    since: str
+    until: str
+    note: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Handover(Fact):
+    """A person `gave` the watch to somebody, or `took` it: up to then he knows what happened. The subject is who."""
+
+    kind: ClassVar[str] = "handover"
+    event: str
+    to: str = ""
+    note: str = ""
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
-    Backtested, Drilled, Archived)}
+    Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

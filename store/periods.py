@@ -3,12 +3,14 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import IntegrityError
 
 # Written out once: a timetable asks at every tick, and building the statements took longer than the database.
 _NEWEST = text("SELECT max(period) FROM period WHERE schedule = :schedule")  # the end of an index, whatever its length
 _CLAIM = text("INSERT INTO period (schedule, period, claimed_at) VALUES (:schedule, :period, :claimed_at)")
+_TAKEN = text("SELECT period FROM period WHERE schedule = :schedule")
+_TAKE = text(f"{_CLAIM.text} ON CONFLICT DO NOTHING")
 
 
 class Periods:
@@ -35,3 +37,14 @@ class Periods:
         except IntegrityError:
             return False
         return True
+
+    def taken(self, schedule: str) -> set[str]:
+        """Every period of a schedule that somebody has."""
+        with self.engine.connect() as connection:
+            return {str(period) for (period,) in connection.execute(_TAKEN, {"schedule": schedule})}
+
+    @staticmethod
+    def take(connection: Connection, schedule: str, period: str, at: datetime) -> bool:
+        """The same as `claim`, within a transaction that holds what follows from it."""
+        values = {"schedule": schedule, "period": period, "claimed_at": at.isoformat()}
+        return connection.execute(_TAKE, values).rowcount == 1

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, or_, select, text, update
+from sqlalchemy import Connection, Engine, delete, func, or_, select, text, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 from sqlmodel import col
 
@@ -15,6 +15,7 @@ from store.refusal import Conflict, NotFound
 from store.rows import CardRow, InboxRow, OutboxRow
 from store.writing import locked
 
+ROUTE = "route"  # the method of what goes out by a route, which is no business of Slack's sender
 PATIENCE = 1.5  # seconds that whoever asks from outside can wait until it is kept: Slack gives up after three
 
 
@@ -49,6 +50,7 @@ class Said:
     reference: str
     error: str
     put_at: str
+    ended_at: str
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,20 @@ class Inbox:
         with self.engine.begin() as connection:
             connection.execute(update(InboxRow).where(col(InboxRow.id) == id).values(**changed))
 
+    def prune(self, before: datetime) -> int:
+        """Let go what was done before then; how much that was. What failed stays until somebody has seen to it."""
+        newest = select(func.max(col(InboxRow.id))).scalar_subquery()  # its number is not given a second time
+        old = delete(InboxRow).where(col(InboxRow.status) == "done", col(InboxRow.ended_at) < _stamp(before),
+                                     col(InboxRow.id) < newest)
+        with locked(self.engine) as connection:
+            return int(connection.execute(old).rowcount)
+
+    def oldest(self) -> str:
+        """When the oldest that still waits came in; empty where nothing waits."""
+        query = select(func.min(col(InboxRow.received_at))).where(col(InboxRow.status) == "new")
+        with self.engine.connect() as connection:
+            return str(connection.execute(query).scalar() or "")
+
     @staticmethod
     def settle(connection: Connection, id: int, status: str, *, before: str = "new", job: int | None = None) -> None:
         """Within the effect's transaction: it is done, or begun as a job; Conflict where somebody else did it."""
@@ -130,11 +146,12 @@ class Outbox:
         with self.engine.connect() as connection:
             return connection.execute(query).first() is not None
 
-    def due(self, now: float, limit: int = 50, *, held: Collection[str] = ()) -> list[Said]:
+    def due(self, now: float, limit: int = 50, *, held: Collection[str] = (), routes: bool = False) -> list[Said]:
         """What may be sent at `now` (seconds), in the order it was put; `sending` rows were interrupted.
 
         In a channel nothing is due before what was put there earlier; and nothing for a channel, or by a method, that
-        is `held`: however much waits there, others get their turn.
+        is `held`: however much waits there, others get their turn. With `routes` it is what goes by those, without it
+        everything else.
         """
         open_ = col(OutboxRow.status).in_(("new", "sending"))
         later = select(col(OutboxRow.channel), func.min(col(OutboxRow.id)).label("first")).where(
@@ -142,7 +159,8 @@ class Outbox:
                 col(OutboxRow.channel)).subquery()
         query = _SAID.outerjoin(later, later.c.channel == col(OutboxRow.channel)).where(
             open_, col(OutboxRow.not_before) <= now, or_(later.c.first.is_(None), col(OutboxRow.id) < later.c.first),
-            col(OutboxRow.channel).not_in(held), col(OutboxRow.method).not_in(held))
+            col(OutboxRow.channel).not_in(held), col(OutboxRow.method).not_in(held),
+            (col(OutboxRow.method) == ROUTE) if routes else (col(OutboxRow.method) != ROUTE))
         with self.engine.connect() as connection:
             return [_said(row) for row in connection.execute(query.order_by(col(OutboxRow.id)).limit(limit))]
 
@@ -153,11 +171,53 @@ class Outbox:
             raise NotFound(f"Nothing of that key is to be said: {key}")
         return _said(row)
 
+    def keys(self, prefix: str) -> list[str]:
+        """The keys that begin so, oldest first, of whatever was put, sent or not."""
+        query = select(col(OutboxRow.key)).where(col(OutboxRow.key).startswith(prefix, autoescape=True))
+        with self.engine.connect() as connection:
+            return [str(key) for (key,) in connection.execute(query.order_by(col(OutboxRow.id)))]
+
+    def naming(self, text: str) -> list[Said]:
+        """What was put under a key that holds the text, oldest first."""
+        query = _SAID.where(col(OutboxRow.key).contains(text, autoescape=True)).order_by(col(OutboxRow.id))
+        with self.engine.connect() as connection:
+            return [_said(row) for row in connection.execute(query)]
+
+    def by_route(self, route: str, limit: int = 20) -> list[Said]:
+        """What was put on a route, the newest first."""
+        query = _SAID.where(col(OutboxRow.method) == ROUTE, col(OutboxRow.channel) == route)
+        with self.engine.connect() as connection:
+            return [_said(row) for row in connection.execute(query.order_by(col(OutboxRow.id).desc()).limit(limit))]
+
+    def by_status(self) -> dict[str, dict[str, int]]:
+        """How many are in each status, by route."""
+        query = select(col(OutboxRow.channel), col(OutboxRow.status), func.count()).where(
+            col(OutboxRow.method) == ROUTE).group_by(col(OutboxRow.channel), col(OutboxRow.status))
+        found: dict[str, dict[str, int]] = {}
+        with self.engine.connect() as connection:
+            for channel, status, count in connection.execute(query):
+                found.setdefault(str(channel), {})[str(status)] = int(count)
+        return found
+
     def given_up(self) -> list[Said]:
         """The dead letters, oldest first."""
         query = _SAID.where(col(OutboxRow.status) == "dead").order_by(col(OutboxRow.id))
         with self.engine.connect() as connection:
             return [_said(row) for row in connection.execute(query)]
+
+    def prune(self, before: datetime) -> int:
+        """Empty what was said before then; how much that was. Its key stays, so that it is never said a second time."""
+        old = update(OutboxRow).where(col(OutboxRow.status) == "sent", col(OutboxRow.ended_at) < _stamp(before),
+                                      col(OutboxRow.body) != "{}").values(body="{}")
+        with locked(self.engine) as connection:
+            return int(connection.execute(old).rowcount)
+
+    def oldest(self) -> Said | None:
+        """What waits longest to be said; None where nothing waits."""
+        query = _SAID.where(col(OutboxRow.status).in_(("new", "sending"))).order_by(col(OutboxRow.id)).limit(1)
+        with self.engine.connect() as connection:
+            row = connection.execute(query).first()
+        return _said(row) if row is not None else None
 
     def counts(self) -> dict[str, int]:
         """How many rows there are in each status."""
@@ -240,4 +300,8 @@ def _text(body: Mapping[str, Any]) -> str:
 
 def _now() -> str:
     """The machine's time: Slack lives in it, whatever time the project replays."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds")
+    return _stamp(datetime.now(UTC))
+
+
+def _stamp(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds")

@@ -116,3 +116,23 @@ class LeaseRow(SQLModel, table=True):
     name: str = Field(primary_key=True)
     holder: str
     until: float
+
+
+class PulseRow(SQLModel, table=True):
+    """When something at work was last seen doing a thing, and what else it said of it; in the machine's time."""
+
+    __tablename__ = "pulse"
+    name: str = Field(primary_key=True)
+    at: float
+    detail: str = "{}"
+
+
+class HomeRow(SQLModel, table=True):
+    """Somebody's first page in an app: which page of it, the digest of what it shows, and when he last opened it."""
+
+    __tablename__ = "home"
+    user: str = Field(primary_key=True)
+    page: int = 0
+    shown: str = ""
+    shown_at: float = 0.0
+    opened_at: float = 0.0

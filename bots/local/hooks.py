@@ -4,6 +4,7 @@ import copy
 from typing import Any
 
 from bots.local import methods, shapes
+from bots.local.asked import true
 from bots.local.state import Hook, Json, Refused, State
 
 
@@ -27,9 +28,9 @@ def answered(state: State, given: str, asked: Any) -> tuple[Json, int]:
 
 
 def respond(state: State, hook: Hook, asked: Json) -> None:
-    if methods.true(asked.get("delete_original")) and hook.original:
+    if true(asked.get("delete_original")) and hook.original:
         take_away(state, hook)
-    elif methods.true(asked.get("replace_original")) and hook.original:
+    elif true(asked.get("replace_original")) and hook.original:
         replace(state, hook, shapes.content(asked))
     else:
         say(state, hook.channel, hook.user, asked)

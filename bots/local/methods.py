@@ -1,13 +1,14 @@
 """The Web API: what each method does to the workspace and what it answers."""
 
-import base64
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from bots.local import shapes
-from bots.local.state import MODALS, Channel, Json, Refused, State
+from bots.local import conversations, marks, shapes
+from bots.local.asked import bot_channel, needed, open_channel, true
+from bots.local.state import MODALS, ZONE, Channel, Json, Refused, State
 
 Answer = Callable[[State, Json], Json]
 KIND_SCOPE = {"channel": "channels", "group": "groups", "im": "im"}
@@ -23,31 +24,13 @@ class Method:
     app_token: bool = False
 
 
-def needed(asked: Json, name: str) -> Any:
-    value = asked.get(name)
-    if value is None or value == "":
-        raise Refused("invalid_arguments", response_metadata={"messages": [f"[ERROR] missing required field: {name}"]})
-    return value
-
-
-def bot_channel(state: State, asked: Json) -> Channel:
-    channel = state.channel(str(needed(asked, "channel")))
-    if state.bot_user not in channel.members:
-        raise Refused("not_in_channel")
-    return channel
-
-
-def true(value: Any) -> bool:
-    return value is True or str(value).lower() in ("1", "true")
-
-
 def auth_test(state: State, asked: Json) -> Json:
     return {"url": f"https://{state.domain}.slack.com/", "team": state.domain, "user": state.bot_name,
             "team_id": state.team_id, "user_id": state.bot_user, "bot_id": state.bot_id, "is_enterprise_install": False}
 
 
 def post_message(state: State, asked: Json) -> Json:
-    channel = bot_channel(state, asked)
+    channel = open_channel(state, asked)
     message = shapes.store(state, channel, shapes.bot_message(state, asked), str(asked.get("thread_ts") or ""),
                            true(asked.get("reply_broadcast")))
     return {"channel": channel.id, "ts": message["ts"], "message": copy.deepcopy(message)}
@@ -84,7 +67,7 @@ def delete(state: State, asked: Json) -> Json:
 
 
 def post_ephemeral(state: State, asked: Json) -> Json:
-    channel, user = bot_channel(state, asked), str(needed(asked, "user"))
+    channel, user = open_channel(state, asked), str(needed(asked, "user"))
     if user not in channel.members:
         raise Refused("user_not_in_channel")
     ts = ephemeral(state, channel.id, user, asked)["ts"]
@@ -100,95 +83,11 @@ def ephemeral(state: State, channel: str, user: str, asked: Json) -> Json:
     return shown
 
 
-def permalink(state: State, asked: Json) -> Json:
-    channel = bot_channel(state, asked)
-    message = state.message(channel, str(needed(asked, "message_ts")))
-    return {"channel": channel.id, "permalink": link(state, channel, message)}
-
-
-def link(state: State, channel: Channel, message: Json) -> str:
-    at = f"https://{state.domain}.slack.com/archives/{channel.id}/p{message['ts'].replace('.', '')}"
-    parent = message.get("thread_ts", message["ts"])
-    return at if parent == message["ts"] else f"{at}?thread_ts={parent}&cid={channel.id}"
-
-
-def listed(message: Json, asked: Json) -> Json:
-    message = copy.deepcopy(message)
-    if not true(asked.get("include_all_metadata")):
-        message.pop("metadata", None)
-    return message
-
-
-def between(messages: list[Json], asked: Json) -> list[Json]:
-    oldest, latest = float(asked.get("oldest") or 0), float(asked.get("latest") or "inf")
-    if true(asked.get("inclusive")):
-        return [each for each in messages if oldest <= float(each["ts"]) <= latest]
-    return [each for each in messages if oldest < float(each["ts"]) < latest]
-
-
-def page(messages: list[Json], asked: Json, most: int) -> tuple[list[Json], Json]:
-    """One page, and the cursor of the next as Slack gives it."""
-    try:
-        limit = int(asked.get("limit") or 100)
-        start = int(base64.b64decode(str(asked.get("cursor") or ""), validate=True).decode().removeprefix("next:") or 0)
-    except ValueError:
-        raise Refused("invalid_cursor" if asked.get("cursor") else "invalid_limit") from None
-    if not 1 <= limit <= most:
-        raise Refused("invalid_limit")
-    rest = start + limit < len(messages)
-    cursor = base64.b64encode(f"next:{start + limit}".encode()).decode() if rest else ""
-    more: Json = {"has_more": rest}
-    if cursor:
-        more["response_metadata"] = {"next_cursor": cursor}
-    return [listed(each, asked) for each in messages[start:start + limit]], more
-
-
-def history(state: State, asked: Json) -> Json:
-    channel = bot_channel(state, asked)
-    top = [each for each in channel.messages.values()
-           if each.get("thread_ts", each["ts"]) == each["ts"] or each.get("subtype") == "thread_broadcast"]
-    found = between(sorted(top, key=lambda each: each["ts"], reverse=True), asked)
-    messages, more = page(found, asked, 999)
-    return {"messages": messages, "pin_count": len(channel.pins), **more}
-
-
-def thread(state: State, asked: Json) -> Json:
-    channel, ts = bot_channel(state, asked), str(needed(asked, "ts"))
-    if ts not in channel.messages:
-        raise Refused("thread_not_found")
-    parent = channel.messages[ts].get("thread_ts", ts)
-    replies = between(sorted(state.replies(channel, parent), key=lambda each: each["ts"]), asked)
-    messages, more = page([channel.messages[parent], *replies], asked, 1000)
-    return {"messages": messages, **more}
-
-
-def conversation(channel: Channel, state: State) -> Json:
-    if channel.kind == "im":
-        [user] = channel.members - {state.bot_user}
-        return {"id": channel.id, "is_im": True, "user": user, "is_channel": False, "is_group": False}
-    return {"id": channel.id, "name": channel.name, "is_channel": channel.kind == "channel",
-            "is_group": channel.kind == "group", "is_im": False, "is_private": channel.kind == "group",
-            "is_archived": False, "is_member": state.bot_user in channel.members, "num_members": len(channel.members)}
-
-
-def info(state: State, asked: Json) -> Json:
-    return {"channel": conversation(state.channel(str(needed(asked, "channel"))), state)}
-
-
-def open_direct(state: State, asked: Json) -> Json:
-    users = str(needed(asked, "users")).split(",")
-    if len(users) != 1:
-        raise Refused("method_not_supported_for_channel_type")
-    if users[0] not in state.people.values():
-        raise Refused("user_not_found")
-    channel = state.direct(users[0])
-    return {"channel": conversation(channel, state) if true(asked.get("return_im")) else {"id": channel.id}}
-
-
 def user(state: State, given: str) -> Json:
-    name = state.user_name(given)
+    name, zone = state.user_name(given), state.zones.get(given, ZONE)
+    offset = datetime.fromtimestamp(state.now(), ZoneInfo(zone)).utcoffset() or timedelta()
     return {"id": given, "team_id": state.team_id, "name": name, "real_name": name.title(), "deleted": False,
-            "tz": "America/New_York", "tz_offset": -18000, "is_bot": given == state.bot_user,
+            "tz": zone, "tz_offset": int(offset.total_seconds()), "is_bot": given == state.bot_user,
             "profile": {"real_name": name.title(), "display_name": name}}
 
 
@@ -255,61 +154,6 @@ def publish_view(state: State, asked: Json) -> Json:
     return {"view": copy.deepcopy(state.homes[given])}
 
 
-def add_reaction(state: State, asked: Json) -> Json:
-    channel = bot_channel(state, asked)
-    react(state, channel, state.message(channel, str(needed(asked, "timestamp"))), state.bot_user,
-          str(needed(asked, "name")))
-    return {}
-
-
-def react(state: State, channel: Channel, message: Json, user: str, name: str) -> None:
-    name = name.strip(":")
-    reactions = message.setdefault("reactions", [])
-    found = next((each for each in reactions if each["name"] == name), None)
-    if found is None:
-        reactions.append(found := {"name": name, "users": [], "count": 0})
-    if user in found["users"]:
-        raise Refused("already_reacted")
-    found["users"].append(user)
-    found["count"] += 1
-    state.happened.append({
-        "type": "reaction_added", "user": user, "reaction": name, "item_user": message["user"],
-        "item": {"type": "message", "channel": channel.id, "ts": message["ts"]}, "event_ts": state.next_ts()})
-
-
-def get_reactions(state: State, asked: Json) -> Json:
-    channel = bot_channel(state, asked)
-    message = copy.deepcopy(state.message(channel, str(needed(asked, "timestamp"))))
-    return {"type": "message", "channel": channel.id, "message": message}
-
-
-def add_pin(state: State, asked: Json) -> Json:
-    channel = bot_channel(state, asked)
-    pin(state, channel, state.message(channel, str(needed(asked, "timestamp"))), state.bot_user)
-    return {}
-
-
-def pinned(state: State, channel: Channel, each: Json) -> Json:
-    message = channel.messages[each["ts"]]
-    return {"type": "message", "channel": channel.id, "created": each["created"], "created_by": each["by"],
-            "message": {**copy.deepcopy(message), "permalink": link(state, channel, message)}}
-
-
-def pin(state: State, channel: Channel, message: Json, user: str) -> None:
-    if any(each["ts"] == message["ts"] for each in channel.pins):
-        raise Refused("already_pinned")
-    channel.pins.append({"ts": message["ts"], "by": user, "created": int(state.now())})
-    state.happened.append({"type": "pin_added", "user": user, "channel_id": channel.id, "item_user": message["user"],
-                           "item": pinned(state, channel, channel.pins[-1]), "pin_count": len(channel.pins),
-                           "pinned_info": {"channel": channel.id, "pinned_by": user, "pinned_ts": int(state.now())},
-                           "event_ts": state.next_ts()})
-
-
-def list_pins(state: State, asked: Json) -> Json:
-    channel = bot_channel(state, asked)
-    return {"items": [pinned(state, channel, each) for each in reversed(channel.pins)]}
-
-
 def connections(state: State, asked: Json) -> Json:
     return {}  # the server adds the address
 
@@ -321,33 +165,42 @@ METHODS: Mapping[str, Method] = {
     "chat.update": Method(update, "chat:write", 3),
     "chat.delete": Method(delete, "chat:write", 3),
     "chat.postEphemeral": Method(post_ephemeral, "chat:write", 4),
-    "chat.getPermalink": Method(permalink),
-    "conversations.history": Method(history, "{}:history", 3),
-    "conversations.replies": Method(thread, "{}:history", 3),
-    "conversations.info": Method(info, "{}:read", 3),
-    "conversations.open": Method(open_direct, "im:write", 3),
+    "chat.getPermalink": Method(marks.permalink),
+    "conversations.history": Method(conversations.history, "{}:history", 3),
+    "conversations.replies": Method(conversations.thread, "{}:history", 3),
+    "conversations.info": Method(conversations.info, "{}:read", 3),
+    "conversations.list": Method(conversations.every, "channels:read", 2),
+    "conversations.members": Method(conversations.members, "{}:read", 4),
+    "conversations.open": Method(conversations.direct, "im:write", 3),
+    "conversations.create": Method(conversations.create, "{}:manage", 2),
+    "conversations.invite": Method(conversations.invite, "{}:manage", 3),
+    "conversations.setTopic": Method(conversations.set_topic, "{}:manage", 2),
+    "conversations.archive": Method(conversations.archive, "{}:manage", 2),
     "users.info": Method(user_info, "users:read", 4),
     "users.list": Method(user_list, "users:read", 2),
     "views.open": Method(open_view, tier=4),
     "views.push": Method(push_view, tier=4),
     "views.update": Method(update_view, tier=4),
     "views.publish": Method(publish_view, tier=4),
-    "reactions.add": Method(add_reaction, "reactions:write", 3),
-    "reactions.get": Method(get_reactions, "reactions:read", 3),
-    "pins.add": Method(add_pin, "pins:write", 2),
-    "pins.list": Method(list_pins, "pins:read", 2),
+    "reactions.add": Method(marks.add_reaction, "reactions:write", 3),
+    "reactions.remove": Method(marks.remove_reaction, "reactions:write", 2),
+    "reactions.get": Method(marks.get_reactions, "reactions:read", 3),
+    "pins.add": Method(marks.add_pin, "pins:write", 2),
+    "pins.remove": Method(marks.remove_pin, "pins:write", 2),
+    "pins.list": Method(marks.list_pins, "pins:read", 2),
 }
 
 
 def scope_of(state: State, method: Method, asked: Json) -> str:
-    """The scope this very call needs: reading history depends on the kind of channel."""
+    """The scope this very call needs: it may depend on the kind of channel."""
     if "{}" not in method.scope:
         return method.scope
     try:
         kind = state.channel(str(asked.get("channel") or "")).kind
     except Refused:
-        kind = "channel"
-    return method.scope.format(KIND_SCOPE[kind])
+        kind = "group" if true(asked.get("is_private")) else "channel"
+    scope = method.scope.format(KIND_SCOPE[kind])
+    return scope if kind == "channel" else scope.replace(":manage", ":write")
 
 
 def answer(state: State, name: str, asked: Json) -> Json:

@@ -7,7 +7,9 @@ from bots.local.state import Channel, Json, State
 
 TOKEN = "local-verification-token"  # the deprecated field, still sent
 KIND_SCOPE = {"channel": "channels:history", "group": "groups:history", "im": "im:history"}
-EVENT_SCOPE = {"app_mention": "app_mentions:read", "reaction_added": "reactions:read", "pin_added": "pins:read"}
+EVENT_SCOPE = {"app_mention": "app_mentions:read", "reaction_added": "reactions:read", "pin_added": "pins:read",
+               "reaction_removed": "reactions:read", "pin_removed": "pins:read"}
+SUBSCRIPTION = {"channel": "message.channels", "group": "message.groups", "im": "message.im"}
 
 
 def scope_of(event: Json) -> set[str]:
@@ -15,6 +17,11 @@ def scope_of(event: Json) -> set[str]:
     if event["type"] == "message":
         return {KIND_SCOPE[event["channel_type"]]}
     return {EVENT_SCOPE[event["type"]]} if event["type"] in EVENT_SCOPE else set()
+
+
+def subscribed(event: Json) -> str:
+    """What an app's manifest must name among its events to be told of this one."""
+    return SUBSCRIPTION[event["channel_type"]] if event["type"] == "message" else str(event["type"])
 
 
 def event(state: State, inner: Json) -> Json:

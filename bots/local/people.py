@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bots.local import hooks, inputs, methods, payloads, shapes
+from bots.local import conversations, hooks, inputs, marks, methods, payloads, shapes
 from bots.local.faults import Faults
 from bots.local.server import HOST, Server
 from bots.local.state import Channel, Json, Refused, State
@@ -14,7 +14,7 @@ from bots.local.wire import Ack
 
 # how Slack words a failed delivery to the person
 TOLD = {"timeout": "operation_timeout", "connection_failed": "dispatch_failed", "http_error": "http_service_error"}
-PRESSED = {"button", "workflow_button", "icon_button"}
+PRESSED = {"button", "workflow_button", "icon_button", "feedback_buttons"}
 
 
 @dataclass(frozen=True)
@@ -84,9 +84,10 @@ class People(Watching):
         block, element = button(at.shown, target, block_id)
         if element.get("confirm") and not confirm:
             return Seen()
+        pressed = pressable(element, target)
         action = {"action_id": element["action_id"], "block_id": block["block_id"], "type": element["type"],
                   "action_ts": self.state.next_ts()}
-        action |= {key: copy.deepcopy(element[key]) for key in ("text", "value", "style", "url") if key in element}
+        action |= {key: copy.deepcopy(pressed[key]) for key in ("text", "value", "style", "url") if key in pressed}
         return self.acted(who, at, action)
 
     def choose(self, user: str, where: Json | str, target: str, given: Any) -> Seen:
@@ -194,6 +195,8 @@ class People(Watching):
     def say(self, user: str, text: str, channel: str = "", thread_ts: str = "") -> Seen:
         """Write a message; in a direct conversation with `channel` the person's own name."""
         who, place = self.state.user_id(user), self.place(channel)
+        if who not in place.members or place.archived:
+            raise LookupError(f"{self.state.user_name(who)} cannot write in {place.name}")
         with self.state.lock:
             text = self.state.typed(text)
             message = payloads.said(self.state, place, who, text, thread_ts)
@@ -226,14 +229,37 @@ class People(Watching):
         """Add a reaction to a message."""
         with self.state.lock:
             channel, message = self.found(ts)
-            methods.react(self.state, channel, message, self.state.user_id(user), emoji)
+            marks.react(self.state, channel, message, self.state.user_id(user), emoji)
         return self.tell()
 
     def pin(self, user: str, ts: str) -> Seen:
         """Pin a message to its channel."""
         with self.state.lock:
             channel, message = self.found(ts)
-            methods.pin(self.state, channel, message, self.state.user_id(user))
+            marks.pin(self.state, channel, message, self.state.user_id(user))
+        return self.tell()
+
+    def unreact(self, user: str, emoji: str, ts: str) -> Seen:
+        """Take one's reaction away again."""
+        with self.state.lock:
+            channel, message = self.found(ts)
+            marks.unreact(self.state, channel, message, self.state.user_id(user), emoji)
+        return self.tell()
+
+    def unpin(self, user: str, ts: str) -> Seen:
+        """Take a pin off its channel."""
+        with self.state.lock:
+            channel, message = self.found(ts)
+            marks.unpin(self.state, channel, message, self.state.user_id(user))
+        return self.tell()
+
+    def join(self, user: str, channel: str) -> Seen:
+        """Go into a channel that anybody may go into."""
+        who, place = self.state.user_id(user), self.place(channel)
+        if place.kind != "channel" or place.archived:
+            raise LookupError(f"nobody can join {place.name}")
+        with self.state.lock:
+            conversations.join(self.state, place, who)
         return self.tell()
 
     def open_home(self, user: str) -> Seen:
@@ -291,8 +317,7 @@ class People(Watching):
         """Deliver the events of what a person just did, and wait for each."""
         with self.state.lock:
             happened, self.state.happened = self.state.snapshot(self.state.happened), []
-        told = [payloads.event(self.state, each) for each in happened
-                if payloads.scope_of(each) <= self.server.tokens.scopes]
+        told = [payloads.event(self.state, each) for each in happened if self.server.tokens.hears(each)]
         if self.faults.dark:
             return Seen(error="slack_unavailable")
         acks = [self.server.wait(self.server.wire.event(each)) for each in told]
@@ -345,15 +370,29 @@ class People(Watching):
         return Place(message, channel)
 
 
+def faces(element: Json) -> list[Json]:
+    """What a person sees to press in an element: its button, or the two of a question about an answer."""
+    return [element[name] for name in ("positive_button", "negative_button") if name in element] or [element]
+
+
 def label(element: Json) -> str:
-    return str((element.get("text") or {}).get("text", ""))
+    return " / ".join(str((each.get("text") or {}).get("text", "")) for each in faces(element))
+
+
+def pressable(element: Json, target: str) -> Json:
+    """The one face that is meant; raises LookupError where one of two has to be named."""
+    found = faces(element)
+    named = [each for each in found if target in (label(each), each.get("value"))]
+    if len(found) > 1 and not named:
+        raise LookupError(f"press one of {label(element)}")
+    return (named or found)[0]
 
 
 def button(shown: Json, target: str, block_id: str = "") -> tuple[Json, Json]:
     """The one button with this action id or label; raises LookupError with the buttons there are."""
     pairs = [(block, each) for block, each in shapes.elements(shown.get("blocks", [])) if each["type"] in PRESSED]
-    found = [(block, each) for block, each in pairs
-             if target in (each["action_id"], label(each)) and block_id in ("", block["block_id"])]
+    found = [(block, each) for block, each in pairs if block_id in ("", block["block_id"])
+             and (target == each["action_id"] or target in {label(face) for face in faces(each)})]
     if len(found) == 1:
         return found[0]
     names = ", ".join(f"[{label(each)}]" for _, each in pairs) or "none"

@@ -25,11 +25,18 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Tokens:
-    """The made-up secrets of a local workspace, and what the bot's token allows."""
+    """The made-up secrets of a local workspace, what the bot's token allows, and the events it subscribed to."""
 
     bot: str
     app: str
     scopes: frozenset[str]
+    events: frozenset[str] | None = None  # None: all of which the scopes allow to know
+    app_scopes: frozenset[str] = frozenset({"connections:write"})
+
+    def hears(self, event: Json) -> bool:
+        """Whether the app is told of an event."""
+        return (payloads.scope_of(event) <= self.scopes
+                and (self.events is None or payloads.subscribed(event) in self.events))
 
 
 class Server:
@@ -130,7 +137,7 @@ class Server:
         with self.state.lock:
             events, self.state.happened = self.state.snapshot(self.state.happened), []
         for event in events:
-            if payloads.scope_of(event) <= self.tokens.scopes:
+            if self.tokens.hears(event):
                 self.later(self.wire.event(payloads.event(self.state, event)))
         self.changed()
 
@@ -158,8 +165,15 @@ class Server:
         if lost:
             return cut(request)
         headers = {"Retry-After": str(answer.pop("retry_after"))} if status == 429 else {}
-        return web.json_response(answer, status=status,
-                                 headers=headers | {"X-OAuth-Scopes": ",".join(sorted(self.tokens.scopes))})
+        return web.json_response(answer, status=status, headers=headers | self.scopes_told(name, token, asked))
+
+    def scopes_told(self, name: str, token: str, asked: Json) -> dict[str, str]:
+        """What the token may, and what this method takes: nothing of it to whoever shows no token of ours."""
+        if token not in (self.tokens.bot, self.tokens.app):
+            return {}
+        may = self.tokens.scopes if token == self.tokens.bot else self.tokens.app_scopes
+        takes = methods.scope_of(self.state, methods.METHODS[name], asked) if name in methods.METHODS else ""
+        return {"X-OAuth-Scopes": ",".join(sorted(may)), **({"X-Accepted-OAuth-Scopes": takes} if takes else {})}
 
     def record(self, call: Call) -> None:
         with self.state.lock:

@@ -21,6 +21,7 @@ SCOPES = ("chat:write", "commands", "app_mentions:read", "reactions:read", "pins
           "channels:history", "groups:history")
 PEOPLE = {"ana": "U01", "bo": "U02", "cy": "U03", "dee": "U04", "vera": "U05"}
 CHANNELS = {"ml-flights": "C01"}
+ZONE = "America/New_York"  # of everybody whose own is not told
 
 CONTROL = re.compile(r"<(?:[@#!][^<>\s]+|(?:https?|mailto):[^<>\s]+)>")
 
@@ -44,6 +45,9 @@ class Channel:
     members: set[str] = field(default_factory=set)
     messages: dict[str, Json] = field(default_factory=dict)
     pins: list[Json] = field(default_factory=list)
+    topic: str = ""
+    creator: str = ""
+    archived: bool = False
 
 
 @dataclass
@@ -100,6 +104,7 @@ class State:
         for name, given in channels.items():
             kind = "group" if name in private else "channel"
             self.channels[given] = Channel(given, name.removeprefix("#"), kind, set(everyone))
+        self.zones: dict[str, str] = {}
         self.ephemerals: list[Json] = []
         self.stacks: dict[str, list[Json]] = {}
         self.homes: dict[str, Json] = {}

@@ -2,8 +2,9 @@
 
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 from urllib.parse import urlsplit
 
 from bots.local import payloads
@@ -18,6 +19,27 @@ from mlops_tui.errors import BadInput
 LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
 
+@dataclass(frozen=True)
+class Installed:
+    """What a workspace knows of an app."""
+
+    scopes: frozenset[str] = frozenset(SCOPES)
+    commands: tuple[str, ...] = ("/mlops",)
+    events: frozenset[str] | None = None
+    shortcuts: Mapping[str, str] = field(default_factory=dict)  # those on messages: callback id and name
+
+    @classmethod
+    def by(cls, manifest: Mapping[str, Any] | None) -> Self:
+        if manifest is None:
+            return cls()
+        features = manifest["features"]
+        return cls(frozenset(manifest["oauth_config"]["scopes"]["bot"]),
+                   tuple(each["command"] for each in features.get("slash_commands", ())),
+                   frozenset(manifest["settings"]["event_subscriptions"]["bot_events"]),
+                   {each["callback_id"]: each["name"] for each in features.get("shortcuts", ())
+                    if each["type"] == "message"})
+
+
 class LocalSlack(People):
     """A Slack workspace that listens on 127.0.0.1 from `start()` to `stop()`, or within a `with` block."""
 
@@ -25,15 +47,22 @@ class LocalSlack(People):
     signing_secret = "local-signing-secret"
 
     def __init__(self, people: Mapping[str, str] = PEOPLE, channels: Mapping[str, str] = CHANNELS, *,
-                 private: Iterable[str] = (), scopes: Iterable[str] = SCOPES, commands: Iterable[str] = ("/mlops",),
-                 clock: Clock = time.time, patience: float = 3.0, limits: Limits | None = None, port: int = 0) -> None:
-        """People and channels are names with ids; `patience` is real seconds until a timeout; None means no limits."""
+                 private: Iterable[str] = (), scopes: Iterable[str] | None = None,
+                 manifest: Mapping[str, Any] | None = None, clock: Clock = time.time, patience: float = 3.0,
+                 limits: Limits | None = None, port: int = 0) -> None:
+        """People and channels are names with ids; `patience` is real seconds until a timeout; None means no limits.
+
+        The app is installed by its `manifest`: its scopes, commands, shortcuts and the events it subscribed to. With
+        none it has `/mlops`, and is told of every event that its scopes let it know.
+        """
         faults = Faults(clock)
         wire = Wire(clock, faults, self.signing_secret, patience)
         state = State(people, channels, tuple(private), clock)
-        tokens = Tokens(self.bot_token, self.app_token, frozenset(scopes))
+        app = Installed.by(manifest)
+        tokens = Tokens(self.bot_token, self.app_token, app.scopes if scopes is None else frozenset(scopes), app.events)
         server = Server(state, faults, limits or Limits(), wire, tokens, port)
-        super().__init__(state, server, faults, tuple(commands))
+        self.shortcuts = app.shortcuts
+        super().__init__(state, server, faults, app.commands)
         self.wire = wire
         faults.rotate = lambda: server.later(wire.rotate())
         faults.drop = lambda: server.wait(wire.close(list(wire.sockets)))

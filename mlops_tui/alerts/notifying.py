@@ -1,4 +1,4 @@
-"""Who is to be told of which alert now: at first, and again while nobody has taken it up. Pure; bots send it."""
+"""Who is to be told of which alert now: at first, again, and who next while nobody takes it up. Pure; bots send it."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -12,9 +12,10 @@ ON_CALL = "oncall"  # who is told where neither the rule nor the model says
 
 @dataclass(frozen=True)
 class Due:
-    """Somebody, a person or a role, is to be told of an alert; `key` is the same however often it is asked.
+    """Somebody, a person, a role, a rotation or a route, is to be told of an alert; `key` is the same however often it
+    is asked.
 
-    `why`: `fired`, `refired`, `flapping`, `unmuted`, or `repeat` with its number.
+    `why`: `fired`, `refired`, `flapping`, `unmuted`, or `repeat` or `escalated` with its number.
     """
 
     alert: str
@@ -33,7 +34,7 @@ def due_notifications(alerts: Iterable[Alert], policies: Mapping[str, AlertPolic
     """What is to be sent by now of alerts that nobody has taken up, sent before or not: whoever sends keeps the keys.
 
     Silenced and muted alerts are told when that is over, if they still fire; of one that flaps nothing is repeated.
-    Of reminders that were missed only the last one counts.
+    Of reminders that were missed only the last one counts. A step of the escalation counts from when it was told.
     """
     return [due for alert in alerts for due in _of(alert, policies.get(alert.monitor), now)]
 
@@ -41,10 +42,22 @@ def due_notifications(alerts: Iterable[Alert], policies: Mapping[str, AlertPolic
 def _of(alert: Alert, policy: AlertPolicy | None, now: datetime) -> Iterator[Due]:
     if alert.state != "firing" or alert.quiet(now):
         return
-    since = alert.told_at or alert.opened_at
-    first = Due(alert.id, alert.owner or alert.route or ON_CALL, alert.told, since, page=alert.page)
+    since = _since(alert)
+    first = Due(alert.id, addressee(alert), alert.told, since, page=alert.page)
     number = _reminders(alert, policy, since, now)
     yield Due(first.alert, first.to, "repeat", since, number, alert.page) if number else first
+    for place, step in enumerate(policy.escalate if policy is not None else (), start=1):
+        if since + step.after <= now:
+            yield Due(alert.id, step.to, "escalated", since, place, alert.page)
+
+
+def addressee(alert: Alert) -> str:
+    """Whom it is for: who was given it, whom its rule names, or whoever is on call."""
+    return alert.owner or alert.route or ON_CALL
+
+
+def _since(alert: Alert) -> datetime:
+    return alert.told_at or alert.opened_at
 
 
 def _reminders(alert: Alert, policy: AlertPolicy | None, since: datetime, now: datetime) -> int:
@@ -58,5 +71,18 @@ def next_reminder(alert: Alert, policy: AlertPolicy | None, now: datetime) -> da
     """When it is told again if nobody takes it up; None where it is not."""
     if policy is None or policy.repeat is None or alert.state != "firing" or alert.flapping or alert.quiet(now):
         return None
-    since = alert.told_at or alert.opened_at
+    since = _since(alert)
     return since + timedelta(seconds=policy.repeat.total_seconds() * (_reminders(alert, policy, since, now) + 1))
+
+
+def upcoming(alert: Alert, policy: AlertPolicy | None, now: datetime) -> list[tuple[datetime, Due]]:
+    """Who is told next, and when, if nobody takes it up and nothing else happens; the soonest first."""
+    if policy is None or alert.state != "firing" or alert.quiet(now):
+        return []
+    since = _since(alert)
+    found = [(since + step.after, Due(alert.id, step.to, "escalated", since, place, alert.page))
+             for place, step in enumerate(policy.escalate, start=1) if since + step.after > now]
+    if (at := next_reminder(alert, policy, now)) is not None:
+        number = _reminders(alert, policy, since, now) + 1
+        found.append((at, Due(alert.id, addressee(alert), "repeat", since, number, alert.page)))
+    return sorted(found, key=lambda each: each[0])

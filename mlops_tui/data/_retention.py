@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlops_tui import folds
+from mlops_tui.incidents import suite
 from store.facts import Collected, Finding, Hold, Snapshot, Spent, Trained
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ def holds(entries: "Sequence[Entry]") -> "dict[tuple[str, str], Entry]":
     """The legal holds that stand, by dataset and snapshot (empty: all of them)."""
     found: dict[tuple[str, str], Entry] = {}
     for entry in entries:
-        if isinstance(entry.fact, Hold) and not entry.fact.version:
+        if isinstance(entry.fact, Hold) and not entry.fact.version and not entry.fact.origin:
             place = entry.subject, entry.fact.snapshot
             if entry.fact.event == "held":
                 found[place] = entry
@@ -90,6 +91,8 @@ def _reasons(entries: "Sequence[Entry]", now: datetime, keep: timedelta,
     yield from ((each.snapshot, Reason("current state")) for each in states if each.until is None)
     yield from _trained(entries)
     yield from _incidents(entries, states, about, now)
+    yield from ((snapshot, Reason("an incident that is replayed", name)) for name, each in suite.cases(entries).items()
+                for snapshot in each.pinned.values())
     yield from _tags(entries)
     days = f"{keep / timedelta(days=1):g} days"
     yield from ((each.snapshot, Reason(f"current in the last {days}")) for each in states

@@ -6,13 +6,17 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import date, timedelta
 from typing import Any, Literal
 
+from mlops_tui.alerts.officehours import OfficeHours
 from mlops_tui.declarations.alertpolicy import AlertPolicy
 from mlops_tui.declarations.declare import Mistake
 from mlops_tui.declarations.earlystopping import Stopping
 from mlops_tui.declarations.endpoints import Metrics, Query
+from mlops_tui.declarations.incidentpolicy import Incidents
 from mlops_tui.declarations.limits import METRICS_OF, Range, impossible
 from mlops_tui.declarations.retraining import Retraining
+from mlops_tui.declarations.routes import Inbound
 from mlops_tui.errors import nearest
+from mlops_tui.roles import ROLES
 from mlops_tui.running.rates import Rates
 
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog",
@@ -30,21 +34,52 @@ class Stores:
 
 @dataclass(frozen=True)
 class Slack:
-    """Where the bot speaks, and when its digest comes (cron lines in the project's time zone; empty: never)."""
+    """Where the bot speaks, and when its digest comes (cron lines in the project's time zone; empty: never).
+
+    `timeline_emoji`: the reactions that put a message into an incident's timeline. `incident_channels`: whether each
+    incident gets a channel of its own, which takes more scopes.
+    """
 
     channel: str
     api_base_url: str = ""
     digest: str = "0 8 * * *"
     weekly: str = ""
+    timeline_emoji: tuple[str, ...] = ("pushpin",)
+    incident_channels: bool = False
 
 
 @dataclass(frozen=True)
 class Approvals:
-    """How many yes votes a promotion needs, from which role, and how long they may take."""
+    """How many yes votes a promotion needs, from which role, and how long they may take.
+
+    `seats`: roles of which each wants a yes of somebody else, within the quorum. `hours`: only time within working
+    hours counts towards `expires`, such as `mon-fri 9-17` in the project's time zone.
+    """
 
     quorum: int = 2
     role: str = "approver"
     expires: timedelta = timedelta(days=1)
+    seats: tuple[str, ...] = ()
+    hours: str = ""
+
+    @property
+    def votes(self) -> int:
+        """How many yes votes: those of the quorum, and at least one for each seat."""
+        return max(self.quorum, len(self.seats))
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """Roles that nobody can vote in; votes that can never come."""
+        for key, role in (("role", self.role), *(("seats", seat) for seat in self.seats)):
+            if role not in ROLES:
+                yield Mistake(f"No role '{role}'.", (key,), nearest(role, ROLES) or f"Roles: {', '.join(ROLES)}.")
+        if self.quorum < 0:
+            yield Mistake(f"quorum is a number of votes, not {self.quorum}.", ("quorum",))
+        if not self.expires:
+            yield Mistake("Votes need some time.", ("expires",), "Write 1d.")
+        try:
+            _ = self.hours and OfficeHours.of(self.hours)
+        except ValueError as problem:
+            yield Mistake(f"{problem}.", ("hours",))
 
 
 @dataclass(frozen=True)
@@ -57,8 +92,10 @@ class Settings:
     stores: Stores = field(default_factory=Stores)
     slack: Slack | None = None
     approvals: Approvals = field(default_factory=Approvals)
+    incidents: Incidents = field(default_factory=Incidents)
     compute: Rates = field(default_factory=Rates)
     metrics: Metrics | None = None
+    inbound: Inbound | None = None
 
 
 @dataclass(frozen=True)
@@ -69,6 +106,8 @@ class Person:
     name: str = ""
     simulated: bool = False
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # partition key -> the values that may be seen
+    email: str = ""
+    pagerduty: str = ""  # the id of the user there, such as PXPGF42
 
 
 @dataclass(frozen=True)
@@ -378,7 +417,7 @@ class Interaction:
             yield Mistake("An interaction needs its reason in the domain.", ("reason",))
 
 
-GateRule = Literal["beats_baseline", "no_worse_than_champion", "calibrated", "checklist"]
+GateRule = Literal["beats_baseline", "no_worse_than_champion", "calibrated", "checklist", "replays"]
 
 
 @dataclass(frozen=True)

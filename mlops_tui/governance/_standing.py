@@ -1,33 +1,23 @@
 """Who may vote, and whether those who did may still: by the team as it is declared today."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+import shlex
 from typing import TYPE_CHECKING
 
 from mlops_tui.declarations.kinds import Approvals
 from mlops_tui.errors import Conflict
-from mlops_tui.folds import ApprovalState
+from mlops_tui.folds import ApprovalState, vacant
+from mlops_tui.oversight.settling import actor_named
 from mlops_tui.project import Project
-from mlops_tui.roles import ROLES, Actor
 from mlops_tui.session import Session
 from store.facts import Approval
-from store.ledger import Ledger
 
 if TYPE_CHECKING:
-    from mlops_tui.commands import Outcome
+    pass
 
 
 def rules_of(session: Session) -> Approvals:
     """How many votes a promotion needs, from whom, and for how long, as mlops.yaml says it now."""
     return Project(session.declared().root).settings.approvals
-
-
-def actor_named(session: Session, name: str) -> Actor:
-    """Somebody as the team file declares them now; without logins anywhere, the machine's user holds every role."""
-    people = Project(session.declared().root).team.people
-    if name in people:
-        return Actor(name, frozenset(people[name].roles), session.actor.source, people[name].simulated)
-    return Actor(name, frozenset(ROLES) if session.single_user else frozenset(), session.actor.source)
 
 
 def same_person(session: Session, one: str, other: str) -> bool:
@@ -42,20 +32,29 @@ def same_person(session: Session, one: str, other: str) -> bool:
     return bool((a.login and a.login == b.login) or (a.slack and a.slack == b.slack))
 
 
+def held(session: Session, name: str, approval: ApprovalState) -> tuple[str, ...]:
+    """Those of the roles that an approval asks for which somebody holds by now."""
+    person = actor_named(session, name)
+    return tuple(role for role in approval.asks if person.has(role))
+
+
+def unreal(session: Session, name: str) -> str:
+    """Why a simulated person's word does not count here; empty where it does: in a replayed world, or of a real one."""
+    if session.declared().settings.clock == "replay" or not actor_named(session, name).simulated:
+        return ""
+    return f"{name} is simulated, and this project's clock is real: people decide here."
+
+
 def still_hold(session: Session, approval: ApprovalState) -> None:
-    """Refuse, and void the approval, where too few of those who said yes still hold the role it asks for."""
-    standing = [voter for voter, vote in approval.votes.items()
-                if vote.choice == "yes" and actor_named(session, voter).has(approval.role)]
-    if len(standing) >= approval.quorum:
+    """Refuse, and void the approval, where those who said yes are, by the roles they hold now, too few for it."""
+    yes = {voter: held(session, voter, approval) for voter, vote in approval.votes.items() if vote.choice == "yes"}
+    standing = [roles for roles in yes.values() if roles]
+    empty = vacant(approval.seats, standing)
+    if len(standing) >= approval.quorum and not empty:
         return
-    lost = ", ".join(sorted(set(approval.votes) - set(standing)))
-    reason = f"{lost} no longer holds the role '{approval.role}'" if lost else f"it has only {approval.count}"
+    lost = [voter for voter, roles in sorted(yes.items())
+            if set(approval.votes[voter].roles or (approval.role,)) - {*roles}]
+    gone = empty[0] if empty else approval.role
+    reason = f"{', '.join(lost)} no longer holds the role '{gone}'" if lost else f"it has only {approval.count}"
     session.ledger.append(Approval(subject=approval.id, event="void", reason=reason))
-    raise Conflict(f"{approval.id} is void: {reason}.", next=f"Try: mlops-tui {' '.join(approval.argv)}")
-
-
-def planned(session: Session, argv: Sequence[str]) -> "Outcome":
-    """What the command would do by now, with its digest; nothing is done, and no attempt is recorded."""
-    ledger: object = session.ledger
-    reading = replace(session, ledger=ledger.closed()) if isinstance(ledger, Ledger) else session
-    return reading.perform(argv, dry_run=True)
+    raise Conflict(f"{approval.id} is void: {reason}.", next=f"Try: mlops-tui {shlex.join(approval.argv)}")

@@ -1,32 +1,39 @@
 """Promotion: through the gate, with the votes it needs, and back again in one step."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime
 
 import click
 
 from mlops_tui import folds, gates
+from mlops_tui.alerts.officehours import OfficeHours
 from mlops_tui.capability import Plan, Shut, act
-from mlops_tui.errors import BadInput, Conflict, NotFound, Refusal
+from mlops_tui.declarations.kinds import Approvals
+from mlops_tui.errors import BadInput, Conflict, NotFound
 from mlops_tui.folds import ApprovalState, ModelState
+from mlops_tui.governance._alias import ALIAS, followed
 from mlops_tui.governance._evidence import case_of, evidence
+from mlops_tui.governance._glass import broken
 from mlops_tui.governance._history import CHECK, gate_table, history_of
-from mlops_tui.governance._standing import planned, rules_of, still_hold
+from mlops_tui.governance._standing import rules_of, still_hold
+from mlops_tui.oversight.settling import planned
 from mlops_tui.render import keep
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Facts, Status, Table, Text, View, counted
+from mlops_tui.view import Action, Cell, Facts, Status, Table, View, counted
 from store.facts import Approval, Fact, Finding, Promotion
 from store.ledger import Entry
-
-ALIAS = "champion"
 
 
 @act(looks="history")
 @click.argument("subject", metavar="MODEL[@VERSION]")
 @click.option("--rollback", is_flag=True, help="Back to the champion before this one, without gate or votes.")
 @click.option("--history", is_flag=True, help="Only look: what was asked for, and why it served or did not.")
-def promote(session: Session, subject: str, rollback: bool, history: bool) -> Plan | Shut | View:
+@click.option("--break-glass", "glass", is_flag=True, help="Now, without gate or votes; everybody is told.")
+@click.option("--reason", "--why", "why", help="Why it cannot wait; with --break-glass.")
+def promote(session: Session, subject: str, rollback: bool, history: bool, glass: bool,
+            why: str | None) -> Plan | Shut | View:
     """Let a version serve: its newest challenger, or the one named.
 
     The plan is the gate, item by item. A gate that is red or does not know ends it there, and the history keeps why; a
@@ -36,9 +43,11 @@ def promote(session: Session, subject: str, rollback: bool, history: bool) -> Pl
     Example: mlops-tui promote flights-delay@8
     Example: mlops-tui promote --rollback flights-delay
     Example: mlops-tui promote --history flights-delay --as-of 2013-09-15
+    Example: mlops-tui promote flights-delay@8 --break-glass --reason "version 7 answers nothing"
     """
-    if history and rollback:
-        raise BadInput("Give --history or --rollback, not both.", next=f"Try: mlops-tui promote --history {subject}")
+    if history + rollback + glass > 1:
+        raise BadInput("Give one of --history, --rollback and --break-glass.",
+                       next=f"Try: mlops-tui promote --history {subject}")
     if history:
         return history_of(session, subject)
     if rollback:
@@ -48,9 +57,11 @@ def promote(session: Session, subject: str, rollback: bool, history: bool) -> Pl
     if case.version == case.champion:
         asked = View(f"{case.subject} serves already", Status.CONFIRM,
                      (Facts({"from": case.champion, "to": case.version, "alias": ALIAS}),))
-        return Plan(asked, lambda: _followed(session, case.name, case.version, f"{case.subject} serves already"))
+        return Plan(asked, lambda: followed(session, case.name, case.version, f"{case.subject} serves already"))
     required = gates.gate(case, evidence(session, case, state), session.ledger.entries())
     view = _gate_view(session, case, state, required)
+    if glass:
+        return broken(session, case, view, why or "")
     if gates.verdict(required) not in (Status.PASS, Status.WARN):
         shut = replace(view, title=f"The gate is shut for {case.subject}: {_counted(required)}")
         return Shut(shut, (_verdict(case, required, shut),))
@@ -69,7 +80,8 @@ def _gate_view(session: Session, case: gates.Case, state: ModelState,
     facts: dict[str, Cell] = {
         "model": case.name, "from": case.champion or None, "to": case.version, "alias": ALIAS,
         "candidate": trained.candidate if trained else "", "artifact": trained.artifact if trained else "",
-        "votes_needed": rules.quorum, "votes_from": rules.role}
+        "votes_needed": rules.votes, "votes_from": rules.role,
+        **({"seats": rules.seats} if rules.seats else {})}
     actions = tuple(Action(each.title, each.next) for each in required
                     if each.next and each.status in (Status.FAIL, Status.UNKNOWN))
     served = f" in place of {case.champion}" if case.champion else ""
@@ -107,10 +119,10 @@ def _promoted(session: Session, case: gates.Case, argv: tuple[str, ...], plan: V
     rules = rules_of(session)
     digest = planned(session, argv).plan
     if digest is None:
-        raise Conflict(f"The gate of {case.subject} closed meanwhile.", next=f"Try: mlops-tui {' '.join(argv)}")
-    approval = _asked(session, argv, digest) if rules.quorum > 0 else None
+        raise Conflict(f"The gate of {case.subject} closed meanwhile.", next=f"Try: mlops-tui {shlex.join(argv)}")
+    approval = _asked(session, argv, digest) if rules.votes > 0 else None
     kept = session.data().put_object(keep.written(plan).encode())
-    if rules.quorum > 0 and (approval is None or approval.state == "open"):
+    if rules.votes > 0 and (approval is None or approval.state == "open"):
         return _waiting(approval or _ask(session, case, argv, (digest, kept)), plan)
     if approval is not None:
         still_hold(session, approval)
@@ -118,16 +130,16 @@ def _promoted(session: Session, case: gates.Case, argv: tuple[str, ...], plan: V
     def decided(entries: Sequence[Entry]) -> list[Fact]:
         serving = folds.model_state(entries, case.name).champion
         if serving != case.champion:
-            raise Conflict(f"{case.name}@{serving} serves by now.", next=f"Try: mlops-tui {' '.join(argv)}")
+            raise Conflict(f"{case.name}@{serving} serves by now.", next=f"Try: mlops-tui {shlex.join(argv)}")
         if approval is not None and folds.approvals(entries, session.now())[approval.id].state != "met":
-            raise Conflict(f"{approval.id} was used or expired meanwhile.", next=f"Try: mlops-tui {' '.join(argv)}")
+            raise Conflict(f"{approval.id} was used or expired meanwhile.", next=f"Try: mlops-tui {shlex.join(argv)}")
         used: list[Fact] = [Approval(subject=approval.id, event="done")] if approval is not None else []
         return [Promotion(subject=case.name, version=case.version, previous=case.champion,
                           approval=approval.id if approval else "", evidence=kept), *used]
 
     session.ledger.transact(decided)
     before = f" (before: {case.champion})" if case.champion else ""
-    return _followed(session, case.name, case.version, f"{case.subject} serves now{before}")
+    return followed(session, case.name, case.version, f"{case.subject} serves now{before}")
 
 
 def _asked(session: Session, argv: tuple[str, ...], digest: str) -> ApprovalState | None:
@@ -149,19 +161,22 @@ def _ask(session: Session, case: gates.Case, argv: tuple[str, ...], shown: tuple
                              for each in known.values() if each.argv == argv and each.state in ("open", "met")]
         served = f" in place of {case.champion}" if case.champion else ""
         return [*stale, Approval(
-            subject=folds.next_id("AP", known), event="asked", argv=argv, plan=digest, quorum=rules.quorum,
+            subject=folds.next_id("AP", known), event="asked", argv=argv, plan=digest, quorum=rules.votes,
             role=rules.role, requester=session.actor.name, title=f"promote {case.subject}{served}", evidence=kept,
-            expires_at=_later(session, rules.expires))]
+            expires_at=_expiry(session, rules).isoformat(), seats=rules.seats)]
 
     session.ledger.transact(decided)
     found = _asked(session, argv, digest)
     if found is None:
-        raise Conflict("The approval was voided meanwhile.", next=f"Try: mlops-tui {' '.join(argv)}")
+        raise Conflict("The approval was voided meanwhile.", next=f"Try: mlops-tui {shlex.join(argv)}")
     return found
 
 
-def _later(session: Session, span: timedelta) -> str:
-    return (session.now() + span).isoformat()
+def _expiry(session: Session, rules: Approvals) -> datetime:
+    """When the votes must be in: by the clock, or in working hours alone."""
+    if not rules.hours:
+        return session.now() + rules.expires
+    return OfficeHours.of(rules.hours).after(session.now(), rules.expires, session.declared().zone)
 
 
 def _waiting(approval: ApprovalState, plan: View) -> View:
@@ -171,20 +186,6 @@ def _waiting(approval: ApprovalState, plan: View) -> View:
     return View(f"{approval.id}: {approval.title} has {approval.count}", Status.RUNNING,
                 (Facts(facts), *(part for part in plan.parts if isinstance(part, Table))),
                 (Action("Vote", ("approve", approval.id)), Action("Who has voted?", ("approve", "show", approval.id))))
-
-
-def _followed(session: Session, name: str, version: str, title: str) -> View:
-    """Let the registry's alias follow the history; where it cannot, the promotion stands and a rerun repairs it."""
-    facts: dict[str, Cell] = {"model": name, "champion": version, "alias": ALIAS}
-    try:
-        session.tracking().alias(name, ALIAS, version)
-    except Refusal as problem:
-        said = Text(f"The alias '{ALIAS}' in the registry does not follow yet: {problem.what} Promote it again, once "
-                    "the registry answers; nothing else will be repeated.")
-        return View(title, Status.WARN, (Facts({**facts, "alias_set": False}), said),
-                    (Action("Set the alias", ("promote", f"{name}@{version}")),))
-    return View(title, Status.DONE, (Facts({**facts, "alias_set": True}),),
-                (Action("Watch it", ("status",)), Action("Go back", ("promote", "--rollback", name))))
 
 
 # -- and back ---------------------------------------------------------------------------------------------------
@@ -212,6 +213,6 @@ def _transacted(session: Session, decided: Callable[[Sequence[Entry]], list[Fact
                 version: str) -> Callable[[], View]:
     def apply() -> View:
         session.ledger.transact(decided)
-        return _followed(session, name, version, f"{name}@{version} serves again")
+        return followed(session, name, version, f"{name}@{version} serves again")
 
     return apply

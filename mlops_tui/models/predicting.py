@@ -11,7 +11,7 @@ import pyarrow as pa
 from threadpoolctl import ThreadpoolController
 
 from mlops_tui import folds
-from mlops_tui.errors import NotFound
+from mlops_tui.errors import BadInput, NotFound
 from mlops_tui.models import preparing
 from mlops_tui.models.frames import frame_of
 from mlops_tui.session import Session
@@ -65,7 +65,8 @@ def predicted(session: Session, trained: Trained, rows: Manifest) -> pa.Table:
     order = ", ".join(map(quote, [model.split.time, *key]))
     frame = lake.connect().sql(f"SELECT * FROM {lake.scan(rows)} ORDER BY {order}").to_arrow_table()
     fitted, prepare = _fitted(session.tracking(), trained.subject, trained.version, trained.artifact)
-    read = preparing.applied(lake.connect(), frame, prepare) if prepare else frame
+    chosen = frame.select([*own, *_read(trained, frame.column_names)]) if trained.detail.get("inputs") else frame
+    read = preparing.applied(lake.connect(), chosen, prepare) if prepare else chosen
     inputs = frame_of(read, [column for column in read.column_names if column not in own])
     with _threads().limit(limits=1):  # waiting for a second thread costs more than a day's rows on a busy machine
         answers = _answers(fitted, inputs, str(trained.detail.get("task", "binary")), trained.detail.get("classes", ()))
@@ -73,6 +74,15 @@ def predicted(session: Session, trained: Trained, rows: Manifest) -> pa.Table:
     for name, values in answers.items():
         table = table.append_column(name, values)
     return table
+
+
+def _read(trained: Trained, columns: Sequence[str]) -> list[str]:
+    """The features that a version reads, in its order; BadInput where rows do not have them all."""
+    reads = [str(each["name"]) for each in trained.detail["inputs"]]
+    if lacks := [name for name in reads if name not in columns]:
+        raise BadInput(f"{trained.subject}@{trained.version} reads {', '.join(lacks)}, which these rows do not have.",
+                       next=f"Try: mlops-tui windows {trained.subject} --help")
+    return reads
 
 
 def scorer(session: Session, trained: Trained) -> Callable[[pa.Table], Floats]:

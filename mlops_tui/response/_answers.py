@@ -1,25 +1,45 @@
-"""What a person answers to a manual step: a text, a link, a number, or one of several."""
+"""What people who were there wrote, kept beside the history and read back with who said it."""
 
-from mlops_tui.errors import BadInput
-from mlops_tui.response._steps import RunbookStep
-from mlops_tui.view import Facts, Status, View
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from mlops_tui.errors import NotFound
+from mlops_tui.folds import Incident
+from mlops_tui.incidents.answers import QUESTIONS, Asked, asked
+from mlops_tui.session import Session
+from store.ledger import Entry
+
+SPOKEN = {"saw": "Saw", "did": "Did", "surprised": "Was surprised by", "change": "Would change"}
+ERASED = "(erased)"
 
 
-def answered(found: RunbookStep, note: str) -> View:
-    """What a person answered, as evidence; BadInput where it is not of the kind that the step asks for."""
-    wanted, value = found.says.get("evidence", "text"), note.strip()
-    if found.choices:
-        value = next((each for each in found.choices if note.partition(":")[0].strip().lower() == each.lower()), "")
-        if not value and note.strip():
-            raise BadInput(f"'{note}' is none of the answers to step {found.number}.", where=found.title,
-                           next=f"One of {', '.join(found.choices)}; a reason may follow it: '{found.choices[0]}: …'.")
-    number: float | None = None
-    if wanted == "number":
-        try:
-            number = float(value.split()[0]) if value else None
-        except ValueError as problem:
-            raise BadInput(f"Step {found.number} asks for a number, and '{note}' begins with none.") from problem
-    if wanted == "link" and value and not value.startswith(("https://", "http://")):
-        raise BadInput(f"Step {found.number} asks for a link, and '{note}' is none.", next="It begins with https://.")
-    facts = Facts({"value": value if number is None else number, "said": note})
-    return View(note or found.title, Status.DONE, (facts,))
+@dataclass(frozen=True)
+class Heard:
+    """Who was there and what each said, in order of appearance; who said nothing yet, who has nothing to add."""
+
+    said: tuple[tuple[Asked, Mapping[str, str]], ...]
+    waiting: tuple[str, ...]
+    declined: tuple[str, ...]
+
+
+def kept(session: Session, incident: str, who: str, words: Mapping[str, str]) -> str:
+    """The digest of the object that holds somebody's answer."""
+    document = {"incident": incident, "who": who, **{name: words[name] for name in QUESTIONS if words.get(name)}}
+    return session.data().put_object(json.dumps(document, ensure_ascii=False, sort_keys=True).encode())
+
+
+def heard(session: Session, entries: Sequence[Entry], incident: Incident) -> Heard:
+    """What there is to hear of an incident by now."""
+    everybody = asked(entries, incident, session.declared().team.people).values()
+    return Heard(tuple((each, _words(session, each.document)) for each in everybody if each.state == "told"),
+                 tuple(each.who for each in everybody if each.state == "waiting"),
+                 tuple(each.who for each in everybody if each.state == "declined"))
+
+
+def _words(session: Session, document: str) -> dict[str, str]:
+    try:
+        found = json.loads(session.data().object(document))
+    except NotFound:
+        return {"saw": ERASED}
+    return {name: str(found[name]) for name in QUESTIONS if found.get(name)}

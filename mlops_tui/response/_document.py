@@ -9,10 +9,11 @@ from jinja2 import Environment, StrictUndefined
 
 from mlops_tui import folds
 from mlops_tui.folds import Incident
+from mlops_tui.incidents.actions import open_actions_of
 from mlops_tui.inputs.moments import local
 from mlops_tui.render.cells import moment
 from mlops_tui.render.markdown import escaped, fenced
-from mlops_tui.response import _timeline
+from mlops_tui.response import _answers, _extras, _timeline
 from mlops_tui.response._impact import COLUMNS, Impact, impact
 from mlops_tui.session import Session
 from mlops_tui.view import counted
@@ -46,7 +47,9 @@ def drafted(session: Session, incident: Incident) -> tuple[str, Impact]:
                               trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True)
     template = environment.from_string(files("templates").joinpath(TEMPLATE).read_text(encoding="utf-8"))
     context = _context(entries, incident, points, (start, end), session.declared().zone)
-    return template.render(**context, **_impact_told(found)), found
+    said = {"heard": _answers.heard(session, entries, incident), "spoken": _answers.SPOKEN}
+    about = _extras.about(session.declared(), entries, incident, (start, end))
+    return template.render(**context, **said, **about, **_impact_told(found)), found
 
 
 def _impact_told(found: Impact) -> dict[str, Any]:
@@ -67,7 +70,8 @@ def _context(entries: Sequence[Entry], incident: Incident, points: Mapping[str, 
         "more": counted(more, "more of that time is", "more of that time are") if more else "",
         "steps": list(_steps(entries, incident, zone)),
         "actions": [each for each in folds.action_items(entries).values() if each.incident == incident.id],
-        "timeline": [_line(entry, zone) for entry in _timeline.around(entries, incident)]}
+        "timeline": [(moment(line.at, zone), line.who, local(line.what, zone))
+                     for line in _timeline.lines(_timeline.around(entries, incident), incident)]}
 
 
 def _line(entry: Entry, zone: tzinfo) -> tuple[str, str, str]:
@@ -145,9 +149,12 @@ def _versions(entries: Sequence[Entry], incident: Incident, start: datetime) -> 
 
 
 def _earlier(entries: Sequence[Entry], incident: Incident) -> str:
-    names = [each.id for each in folds.incidents(entries).values()
-             if each.about == incident.about and each.opened_at < incident.opened_at]
-    return ", ".join(names) or "none"
+    found = []
+    for each in folds.incidents(entries).values():
+        if each.about == incident.about and each.opened_at < incident.opened_at:
+            open_ = ", ".join(item.id for item in open_actions_of(entries, each.id))
+            found.append(f"{each.id}, of which {open_} is still open" if open_ else each.id)
+    return "; ".join(found) or "none"
 
 
 def _detection(entries: Sequence[Entry], incident: Incident, points: Mapping[str, datetime | None]) -> str:

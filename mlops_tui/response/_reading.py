@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import date
 
 TYPES = ("detect", "prevent", "mitigate", "process", "checklist")
-NEEDED = ("Summary", "Contributing factors", "What went well", "What went badly", "Where we got lucky")
+FACTORS, LUCKY = "Contributing factors", "Where we got lucky"
+NEEDED = ("Summary", FACTORS, "What went well", "What went badly", LUCKY)
 BLAME = ("should have", "could have", "failed to", "careless", "fault", "blame", "negligent", "sloppy", "human error",
          "forgot", "root cause")
 
@@ -25,6 +26,24 @@ def missing(text: str) -> list[str]:
     """The sections that only people can fill and that are still empty."""
     sections = _sections(text)
     return [name for name in NEEDED if not re.sub(r"<!--.*?-->|[\s*-]", "", sections.get(name, ""), flags=re.DOTALL)]
+
+
+def by_people(text: str) -> str:
+    """What people wrote into it: the sections that only they can fill."""
+    return "\n".join(line for name in NEEDED for line in lines(text, name))
+
+
+def lines(text: str, section: str) -> list[str]:
+    """What people wrote in a section, line by line, without comments and list marks."""
+    plain = re.sub(r"<!--.*?-->", "", _sections(text).get(section, ""), flags=re.DOTALL)
+    found = [re.sub(r"^(?:[-*+]|\d+[.)])(?:\s+|$)", "", line.strip()) for line in plain.splitlines()]
+    return [line for line in found if line]
+
+
+def tags(text: str) -> list[str]:
+    """The tags of the contributing factors, in small letters, each once: `- the feed stopped #late-data`."""
+    return list(dict.fromkeys(found.lower() for line in lines(text, FACTORS)
+                              for found in re.findall(r"(?<![\w#&/])\\?#([^\W\d][\w-]*)", line)))
 
 
 def _sections(text: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import date, timedelta
 from pathlib import Path
@@ -15,14 +16,16 @@ from mlops_tui.declarations.declare import duration
 from mlops_tui.declarations.kinds import Item
 from mlops_tui.errors import BadInput, Conflict, NotFound
 from mlops_tui.folds import ActionItem, Incident, PostmortemState
-from mlops_tui.response import _document, _people, _reading, _running
+from mlops_tui.response import _answers, _document, _people, _reading, _running
 from mlops_tui.response._checklists import with_item
+from mlops_tui.response._merging import Merged
+from mlops_tui.response._merging import merged as merged_with
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, Text, View, counted
 from store.facts import Fact, Postmortem, Proposal
 from store.ledger import Entry
 
-postmortem = noun("postmortem", __doc__ or "", subject="show")
+postmortem = noun("postmortem", __doc__ or "", bare="list", subject="show", package="mlops_tui.response")
 DUE = timedelta(days=14)
 
 
@@ -30,7 +33,8 @@ def _path(incident: Incident) -> str:
     return f"postmortems/{incident.id}.md"
 
 
-def _incident(session: Session, name: str) -> Incident:
+def incident_of(session: Session, name: str) -> Incident:
+    """The incident of that id; NotFound says which there are."""
     session.declared()
     return folds.known(folds.incidents(session.ledger.entries("incident")), name, "incident")
 
@@ -44,18 +48,20 @@ def _digest(file: Path) -> str:
 def draft(session: Session, incident: str) -> View:
     """Draft the post-mortem of an incident, and propose it as a file of the project.
 
+    Drafted again, it tells what is known by now, and leaves every section that people wrote as they wrote it.
+
     \b
     Example: mlops-tui postmortem draft INC-1
     """
-    found = _incident(session, incident)
+    found = incident_of(session, incident)
     file = session.declared().root / _path(found)
-    state = folds.postmortems(session.ledger.entries("postmortem")).get(found.id)
-    if file.is_file() and (state is None or _digest(file) != state.document):
-        raise Conflict(f"{_path(found)} is written already.", where=str(file),
-                       next=f"Edit it, then: mlops-tui postmortem finish {found.id}")
     text, impact = _document.drafted(session, found)
-    document = session.data().put_object(text.encode())
-    before = _digest(file)
+    document, before = session.data().put_object(text.encode()), _digest(file)
+    merged = _beside_people(session, found, text, file)
+    if file.is_file() and merged.text.encode() == file.read_bytes():
+        return View(f"The post-mortem of {found.id} has nothing new", Status.DONE,
+                    (Facts({"incident": found.id, "path": _path(found), "kept_as_written": merged.kept}),),
+                    (Action("Read it", ("postmortem", "show", found.id)),))
 
     def decided(entries: Sequence[Entry]) -> list[Fact]:
         known = folds.proposals(entries)
@@ -63,17 +69,33 @@ def draft(session: Session, incident: str) -> View:
         old: list[Fact] = [Proposal(subject=each.id, event="declined", reason=f"{number} is a newer draft")
                            for each in known.values() if each.state == "open" and each.path == _path(found)]
         return [*old, Postmortem(subject=found.id, event="drafted", document=document),
-                Proposal(subject=number, event="proposed", path=_path(found), content=text, before=before,
+                Proposal(subject=number, event="proposed", path=_path(found), content=merged.text, before=before,
                          why=f"post-mortem of {found.id}: {found.title}", origin=found.id)]
 
     proposal = session.ledger.transact(decided)[-1].subject
-    facts: dict[str, Cell] = {"incident": found.id, "proposal": proposal, "path": _path(found), "document": document}
+    heard = _answers.heard(session, session.ledger.entries(), found)
+    facts: dict[str, Cell] = {"incident": found.id, "proposal": proposal, "path": _path(found), "document": document,
+                              "heard": tuple(each.who for each, _ in heard.said), "not_heard": heard.waiting,
+                              "kept_as_written": merged.kept}
     table = Table.of("impact", impact.rows, "period", "predictions", "predicted", "seen", "flagged", "false_alarms",
                      "missed", title="Impact")
     how = Text(impact.query, "code") if impact.query else Text(f"The impact was not computed: {impact.reason}.")
-    return View(f"The post-mortem of {found.id} is drafted", Status.DONE, (Facts(facts), table, how),
-                (Action("Write it into the project", ("adopt", proposal)),
-                 Action("Read it", ("postmortem", "show", found.id))))
+    again = "anew, beside what people wrote" if file.is_file() else "now"
+    return View(f"The post-mortem of {found.id} is drafted {again}".removesuffix(" now"), Status.DONE,
+                (Facts(facts), table, how), (Action("Write it into the project", ("adopt", proposal)),
+                                             Action("Read it", ("postmortem", "show", found.id))))
+
+
+def _beside_people(session: Session, found: Incident, text: str, file: Path) -> Merged:
+    """The new draft, with what people wrote into earlier ones left as it is."""
+    if not file.is_file():
+        return Merged(text, ())
+    drafts = []
+    for entry in session.ledger.entries("postmortem", subject=found.id):
+        if isinstance(entry.fact, Postmortem) and entry.fact.event == "drafted":
+            with suppress(NotFound):  # it was erased: what it said counts as written by people
+                drafts.append(session.data().object(entry.fact.document).decode("utf-8"))
+    return merged_with(drafts, text, file.read_text(encoding="utf-8"))
 
 
 @look(of=postmortem)
@@ -84,7 +106,7 @@ def show(session: Session, incident: str) -> View:
     \b
     Example: mlops-tui postmortem show INC-1
     """
-    found = _incident(session, incident)
+    found = incident_of(session, incident)
     entries = session.ledger.entries("postmortem", "proposal")
     state = folds.postmortems(entries).get(found.id)
     file = session.declared().root / _path(found)
@@ -96,7 +118,9 @@ def show(session: Session, incident: str) -> View:
     facts: dict[str, Cell] = {"incident": found.id, "state": state.state if state else "drafted",
                               "path": _path(found) if file.is_file() else "not adopted yet", "empty": tuple(lacking)}
     items = [each for each in folds.action_items(entries).values() if each.incident == found.id]
-    parts = (Facts(facts), _actions(items, session), _hints(text), Text(text, "markdown"))
+    heard = _answers.heard(session, session.ledger.entries(), found)
+    facts |= {"heard": tuple(each.who for each, _ in heard.said), "not_heard": heard.waiting}
+    parts = (Facts(facts), _said(heard), _actions(items, session), _hints(text), Text(text, "markdown"))
     return View(f"Post-mortem of {found.id}: {found.title}", Status.WARN if lacking else Status.DONE, parts,
                 _next(found, state, file))
 
@@ -118,6 +142,12 @@ def _actions(items: Sequence[ActionItem], session: Session) -> Table:
     return Table.of("actions", rows, "action", "state", "title", "type", "owner", "due", title="Actions")
 
 
+def _said(heard: _answers.Heard) -> Table:
+    rows: list[Row] = [{"who": each.who, "question": _answers.SPOKEN[name], "answer": answer}
+                       for each, words in heard.said for name, answer in words.items()]
+    return Table.of("heard", rows, "who", "question", "answer", title="What people said")
+
+
 def _hints(text: str) -> Table:
     rows: list[Row] = [{"line": line, "word": word} for line, word in _reading.hints(text)]
     return Table.of("hints", rows, "line", "word", title="Words that look for somebody to blame, or for the one cause")
@@ -131,7 +161,7 @@ def finish(session: Session, incident: str) -> View:
     \b
     Example: mlops-tui postmortem finish INC-1
     """
-    found = _incident(session, incident)
+    found = incident_of(session, incident)
     file = session.declared().root / _path(found)
     if not file.is_file():
         raise NotFound(f"There is no {_path(found)} in the project.",
@@ -148,8 +178,9 @@ def finish(session: Session, incident: str) -> View:
     def decided(entries: Sequence[Entry]) -> list[Fact]:
         known = folds.action_items(entries)
         added: list[dict[str, Any]] = []
+        mine = {(each.title, each.owner) for each in known.values() if each.incident == found.id}
         for line in lines:
-            if line.id not in known:
+            if line.id not in known and (line.title, line.owner) not in mine:
                 number = _next_action(found.id, [*known, *(str(each["id"]) for each in added)])
                 added.append({**asdict(line), "id": number})
         more: list[Fact] = [Postmortem(subject=found.id, event="action", actions=tuple(added))] if added else []
@@ -189,7 +220,7 @@ def action(session: Session, incident: str, kind: str, title: str, owner: str | 
     Example: mlops-tui postmortem action INC-1 --type checklist --item labels-in --finding health --max-age 2d \
 --title "Yesterday's labels are in"
     """
-    found = _incident(session, incident)
+    found = incident_of(session, incident)
     given = {"title": title, "type": kind, "owner": _people.person(session, owner or "me"), "due": _due(session, due)}
     if kind != "checklist":
         if any(each is not None for each in (item, finding, sign_off, max_age)):

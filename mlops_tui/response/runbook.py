@@ -9,8 +9,8 @@ from mlops_tui.alerts.coverage import covered
 from mlops_tui.capability import Plan, act, look, noun
 from mlops_tui.errors import BadInput, Conflict, Unreadable
 from mlops_tui.response import _running, _standing, _steps, _voting
-from mlops_tui.response._answers import answered
 from mlops_tui.response._beginning import meant, said, start, values
+from mlops_tui.response._manual import answered
 from mlops_tui.response._params import Param
 from mlops_tui.response._planning import Trial, tried
 from mlops_tui.response._running import Case, Prepared

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from mlops_tui.folds import alerts, incidents
+from mlops_tui.incidents.notes import notes
 from mlops_tui.view import Status
 from store.facts import Promotion, RunbookEvent
 
@@ -112,7 +113,7 @@ def test_it_cannot_end_before_it_began(bo):
     assert incident(bo).open
 
 
-@pytest.mark.parametrize("line", ["note INC-1 x", "role INC-1 lead bo", "severity INC-1 low", "link INC-1 --alert AL-1",
+@pytest.mark.parametrize("line", ["role INC-1 lead bo", "severity INC-1 low", "link INC-1 --alert AL-1",
                                   "resolve INC-1"])
 def test_what_is_resolved_is_not_worked_on(bo, line):
     do(bo, "incident open --title x")
@@ -154,6 +155,7 @@ def test_an_incident_says_what_is_found_by_now_and_what_is_missing_to_close_it(b
 def test_a_runbook_that_is_worked_through_is_not_offered_again(bo, made):
     do(bo, "incident open --alert AL-1")
     over = ("incident", "resolve", "INC-1")
+    do(bo, "incident role INC-1 lead bo")
     assert offered(bo) == [("runbook", "run", "data-drift", "--incident", "INC-1"), over]
     bo.ledger.append(RunbookEvent(subject="RUN-1", event="started", runbook="data-drift", incident="INC-1"))
     assert do(bo, "incident show INC-1").view.facts()["to_close"] == "AL-1 must recover; RUN-1 is not worked through"
@@ -169,3 +171,78 @@ def test_a_runbook_that_is_worked_through_is_not_offered_again(bo, made):
 def test_one_incident_is_open(bo):
     do(bo, "incident open --alert AL-1")
     assert do(bo, "incident list").view.title == "1 incident is open"
+
+
+# -- what people say, and take back ---------------------------------------------------------------------------------
+
+
+def line_of(session, reference, name="INC-1"):
+    return notes(incident(session, name))[reference]
+
+
+def test_a_note_is_one_line_however_often_its_link_comes(bo, session, clock):
+    do(bo, "incident open --title storm --about flights-delay")
+    clock.advance(clock.moment + timedelta(hours=1))
+    line = "incident note INC-1 'the feed stopped' --link https://x/p1 --at 2013-09-14T06:10-04:00 --who ana"
+    assert do(bo, line).view.title.startswith("INC-1 has a new note")
+    again = do(session("dee"), line.replace("stopped", "stopped!"))
+    assert (again.exit, again.view.title) == (0, "INC-1 has that note already: storm")
+    [found] = notes(incident(bo)).values()
+    assert (found.text, found.who, found.at) == ("the feed stopped", "ana", datetime(2013, 9, 14, 10, 10, tzinfo=UTC))
+    [told] = [row for row in do(bo, "incident show INC-1").view.table("timeline").rows if row["reference"]]
+    assert (told["who"], told["at"], told["what"]) == ("ana", found.at, "the feed stopped")
+
+
+def test_the_timeline_is_in_the_order_in_which_it_happened(bo, clock):
+    do(bo, "incident open --title storm --about flights-delay")
+    clock.advance(clock.moment + timedelta(hours=2))
+    do(bo, "incident note INC-1 second --at '1h ago'")
+    do(bo, "incident note INC-1 first --at '110m ago'")
+    assert whats(do(bo, "incident show INC-1").view) == ["opened: storm", "first", "second"]
+
+
+def test_an_edit_and_a_deletion_are_followed_and_both_stay_readable(bo, session, clock):
+    do(bo, "incident open --title storm --about flights-delay")
+    do(bo, "incident note INC-1 'at noon' --link p1")
+    do(bo, "incident amend INC-1 p1 'at 11:40'")
+    assert whats(do(bo, "incident show INC-1").view)[-1] == "at 11:40 (edited)"
+    before = bo.ledger.entries("incident")
+    assert do(bo, "incident amend INC-1 p1 'at 11:40'").view.title == "INC-1 has the note so already: storm"
+    assert do(bo, "incident strike INC-1 p1 --note 'deleted in Slack'").exit == 0
+    assert do(bo, "incident strike INC-1 p1").view.title == "INC-1 has the note struck already: storm"
+    assert len(bo.ledger.entries("incident")) == len(before) + 1, "the same twice is one entry"
+    [row] = [row for row in do(bo, "incident show INC-1").view.table("timeline").rows if row["reference"]]
+    assert row["what"] == "[struck by bo (simulated): deleted in Slack] at 11:40"
+    assert row["first"] == "at noon"
+    assert do(bo, "incident amend INC-1 p1 other").error["code"] == "conflict"
+    do(bo, "incident note INC-1 again --link p1")
+    assert line_of(bo, "p1").struck, "what was deleted does not come back by a late note"
+
+
+def test_a_note_without_a_link_is_named_by_its_number(bo):
+    do(bo, "incident open --title storm")
+    do(bo, "incident note INC-1 'wrong airport'")
+    [number] = notes(incident(bo))
+    assert do(bo, f"incident amend INC-1 {number} 'JFK only'").exit == 0
+    assert line_of(bo, number).text == "JFK only"
+    assert do(bo, "incident strike INC-1 999").error["code"] == "not_found"
+
+
+def test_what_was_said_is_added_and_taken_back_after_the_end_as_well(bo):
+    do(bo, "incident open --title storm")
+    do(bo, "incident resolve INC-1", reason="so")
+    assert do(bo, "incident note INC-1 'what we saw' --link p1").exit == 0
+    assert do(bo, "incident strike INC-1 p1").exit == 0
+    assert incident(bo).state == "resolved"
+
+
+@pytest.mark.parametrize(("line", "code"), [
+    ("note INC-1 ' '", "bad_input"), ("note INC-1 x --at 2013-09-15", "bad_input"),
+    ("note INC-1 x --at soon", "bad_input"),
+    ("note INC-1 x --who nobody", "not_declared"), ("note INC-9 x", "not_found"), ("amend INC-1 p9 x", "not_found"),
+])
+def test_a_note_that_cannot_be_is_refused(bo, line, code):
+    do(bo, "incident open --title storm")
+    outcome = do(bo, f"incident {line}")
+    assert (outcome.exit, outcome.error["code"]) == (2, code)
+    assert notes(incident(bo)) == {}

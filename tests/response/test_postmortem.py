@@ -212,11 +212,35 @@ def fill(path, **sections):
     path.write_text(text)
 
 
-def test_a_document_that_people_wrote_in_is_not_drafted_over(over, session):
+def test_a_redraft_tells_what_is_known_by_now_and_keeps_what_people_wrote(over, session, clock):
     path = adopted(over, session)
-    assert do(over, "postmortem draft INC-1").exit == 0, "untouched, it may be drafted anew"
-    fill(path, Summary="Mine.")
-    assert do(over, "postmortem draft INC-1").error["code"] == "conflict"
+    assert do(over, "postmortem draft INC-1").view.title == "The post-mortem of INC-1 has nothing new"
+    fill(path, Summary="Mine.", Timeline="Not the whole story.")
+    path.write_text(path.read_text() + "\n## Money\n\nNone was lost.\n")
+    do(session("ana"), "postmortem tell INC-1 --saw 'a | bar'")
+    do(over, "postmortem action INC-1 --type detect --title 'alert on late labels'")
+    view = do(over, "postmortem draft INC-1").view
+    assert view.facts()["kept_as_written"] == (), "nothing that is new was left out"
+    [proposal] = [each for each in proposals(over.ledger.entries()).values() if each.state == "open"]
+    assert do(session("ana"), f"adopt {proposal.id}", yes=True).exit == 0
+    text = path.read_text()
+    for written in ("Mine.", "Not the whole story.", "None was lost."):
+        assert written in text
+    assert "### ana (was not asked)\n\n- Saw: a \\| bar" in section(text, "What people said")
+    assert "alert on late labels" in section(text, "Actions")
+    clock.advance(clock.moment + timedelta(days=1))
+    assert do(over, "postmortem draft INC-1").view.title == "The post-mortem of INC-1 has nothing new"
+
+
+def test_what_people_rewrote_stays_though_the_history_says_something_else_now(over, session):
+    path = adopted(over, session)
+    path.write_text(path.read_text().replace("Everybody who was there was heard.", "").replace(
+        "Not heard: bo.", "Bo told us at lunch."))
+    do(over, "postmortem tell INC-1 --nothing")
+    view = do(over, "postmortem draft INC-1").view
+    assert view.facts()["kept_as_written"] == ("What people said",)
+    assert view.title == "The post-mortem of INC-1 has nothing new"
+    assert "Bo told us at lunch." in path.read_text()
 
 
 def test_it_is_not_finished_while_something_is_empty(over, session):

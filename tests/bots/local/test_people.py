@@ -9,6 +9,7 @@ from slack_bolt import Ack, App
 from slack_sdk import WebClient
 
 from bots.local.workspace import LocalSlack
+from bots.manifest import manifest
 from tests.bots.local.conftest import Connect
 
 BUTTON = {"type": "button", "action_id": "ack", "value": "AL-7", "text": {"type": "plain_text", "text": "Ack"}}
@@ -84,7 +85,8 @@ def heard(app: App, connect: Connect) -> Heard:
             found.append(body)
         next()
 
-    for kind in ("app_mention", "message", "reaction_added", "pin_added", "app_home_opened"):
+    for kind in ("app_mention", "message", "reaction_added", "reaction_removed", "pin_added", "pin_removed",
+                 "app_home_opened"):
         app.event(kind)(lambda: None)
     for subtype in ("message_changed", "message_deleted"):
         app.event({"type": "message", "subtype": subtype})(lambda: None)
@@ -143,6 +145,52 @@ def test_reactions_pins_and_the_home_tab_are_events(slack: LocalSlack, client: W
         "pushpin", {"type": "message", "channel": "C01", "ts": ts}, "U0BOT")
     assert (pinned["item"]["message"]["text"], pinned["channel_id"]) == ("card", "C01")
     assert (opened["user"], opened["tab"]) == ("U03", "home")
+
+
+def test_what_is_taken_away_again_is_told_too(slack: LocalSlack, client: WebClient, heard: Heard) -> None:
+    ts = client.chat_postMessage(channel="C01", text="card")["ts"]
+    slack.react("bo", "eyes", ts)
+    slack.pin("bo", ts)
+    slack.unreact("bo", "eyes", ts)
+    slack.unpin("cy", ts)
+    [reacted], [pinned] = of(heard, "reaction_removed"), of(heard, "pin_removed")
+    assert (reacted["user"], reacted["reaction"], reacted["item"]["ts"]) == ("U02", "eyes", ts)
+    assert (pinned["user"], pinned["has_pins"], pinned["pinned_info"]["pinned_by"]) == ("U03", False, "U02")
+
+
+def test_an_app_hears_what_its_manifest_subscribed_to(app: App) -> None:
+    given = manifest()
+    given["settings"]["event_subscriptions"]["bot_events"] = ["app_mention"]
+    given["features"]["shortcuts"] = [{"type": "message", "callback_id": "note", "name": "Note", "description": "x"},
+                                      {"type": "global", "callback_id": "ask", "name": "Ask", "description": "x"}]
+    with LocalSlack(manifest=given, patience=0.2) as slack:
+        assert slack.shortcuts == {"note": "Note"}
+        assert slack.commands == ("/mlops",)
+        slack.mention("ana", "hello")
+        slack.open_home("ana")
+        slack.react("ana", "eyes", slack.messages()[0]["ts"])
+        assert [each.payload["event"]["type"] for each in slack.wire.retries] == ["app_mention"]
+
+
+def test_a_question_about_an_answer_has_two_faces(
+        slack: LocalSlack, app: App, client: WebClient, connect: Connect) -> None:
+    heard = []
+
+    @app.action("helped")
+    def helped(ack: Ack, action: dict) -> None:
+        ack()
+        heard.append((action["type"], action["value"]))
+
+    connect(app)
+    faces = {name: {"text": {"type": "plain_text", "text": text}, "value": value} for name, text, value in (
+        ("positive_button", "Yes", "good"), ("negative_button", "No", "bad"))}
+    asked = [{"type": "context_actions", "elements": [{"type": "feedback_buttons", "action_id": "helped", **faces}]}]
+    ts = client.chat_postMessage(channel="C01", text="because of July", blocks=asked)["ts"]
+    assert slack.click("ana", ts, "No").ok
+    slack.until(lambda: heard)
+    assert heard == [("feedback_buttons", "bad")]
+    with pytest.raises(LookupError, match="press one of Yes / No"):
+        slack.click("ana", ts, "helped")
 
 
 def test_an_event_without_its_scope_is_not_sent(app: App) -> None:

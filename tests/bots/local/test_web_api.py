@@ -179,6 +179,26 @@ def test_the_app_may_react_and_pin_where_it_was_allowed_to() -> None:
                        name="white_check_mark").response["error"] == "already_reacted"
         assert refusal(client.pins_add, channel="C01", timestamp=ts).response["error"] == "already_pinned"
         assert slack.messages()[0]["reactions"][0]["users"] == ["U0BOT"]
+        client.reactions_remove(channel="C01", timestamp=ts, name="white_check_mark")
+        client.pins_remove(channel="C01", timestamp=ts)
+        assert slack.messages()[0]["reactions"] == client.pins_list(channel="C01")["items"] == []
+        assert refusal(client.reactions_remove, channel="C01", timestamp=ts, name="eyes").response[
+            "error"] == "no_reaction"
+        assert refusal(client.pins_remove, channel="C01", timestamp=ts).response["error"] == "no_pin"
+
+
+def test_each_answer_says_what_the_token_may_and_what_the_method_takes(slack: LocalSlack, client: WebClient) -> None:
+    answer = client.users_info(user="U01")
+    assert answer.headers["X-OAuth-Scopes"] == ",".join(sorted(SCOPES))
+    assert answer.headers["X-Accepted-OAuth-Scopes"] == "users:read"
+    assert client.apps_connections_open(app_token=slack.app_token).headers["X-OAuth-Scopes"] == "connections:write"
+    assert "X-OAuth-Scopes" not in refusal(client_of(slack, "xoxb-other").auth_test).response.headers
+
+
+def test_a_person_has_a_time_zone(slack: LocalSlack, client: WebClient) -> None:
+    slack.state.zones["U02"] = "Asia/Kolkata"
+    zones = {each["name"]: (each["tz"], each["tz_offset"]) for each in client.users_list()["members"]}
+    assert (zones["ana"], zones["bo"]) == (("America/New_York", -14400), ("Asia/Kolkata", 19800))
 
 
 def test_tiers_count_by_method_and_minute(clock: Clock) -> None:

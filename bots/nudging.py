@@ -1,0 +1,110 @@
+"""What waits for a person is told to him once, however much of it in one message, in private or by name at its card."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from bots import blocks
+from bots.sender import LOOKED_UP, Say
+from mlops_tui.alerts import nudges, sources
+from mlops_tui.alerts.nudges import Told
+from mlops_tui.daemon import fresh, ledger_of
+from mlops_tui.errors import Conflict
+from mlops_tui.session import Session
+from mlops_tui.view import Action, Text, View, counted, worst
+from store.periods import Periods
+from store.queues import Cards, Outbox
+
+TOLD = "nudges"  # the schedule whose periods are the keys of what was told
+LATER = "2h"
+LINES, OFFERED = 15, 4  # of several in one message
+
+
+@dataclass
+class Nudging:
+    """Puts what is due into the outbox and notes its keys in the same transaction."""
+
+    session: Session
+    say: Say
+    charts: bool = True
+
+    def __post_init__(self) -> None:
+        self.ledger = ledger_of(self.session)
+        self.outbox, self.periods = Outbox(self.ledger.engine), Periods(self.ledger.engine)
+        self.cards = Cards(self.ledger.engine)
+
+    def round(self) -> None:
+        session = fresh(self.session)
+        project, entries, now = session.declared(), session.ledger.entries(*sources.KINDS), session.now()
+        told = self.periods.taken(TOLD)
+        due = nudges.due(sources.nudges(project, entries, now), project.team, nudges.snoozes(entries), now)
+        new = [each for each in due if each.key not in told and project.team.people[each.person].slack]
+        for person in dict.fromkeys(each.person for each in new):
+            mine = [each for each in new if each.person == person]
+            self._tell(person, [each for each in mine if not each.nudge.card])
+            self._mention(person, [each for each in mine if each.nudge.card])
+
+    def _tell(self, person: str, mine: Sequence[Told]) -> None:
+        """In private, in one message."""
+        if mine:
+            self._put(mine, self._slack(person), self._message(together(mine)))
+
+    def _mention(self, person: str, mine: Sequence[Told]) -> None:
+        """By name in the thread of the first one's card; what has no card yet waits for it."""
+        standing = self.cards.all()
+        placed = [each for each in mine if each.nudge.card in standing and standing[each.nudge.card].reference]
+        if not placed:
+            return
+        card = standing[placed[0].nudge.card]
+        message = self._message(together(placed))
+        name = f"<@{self._slack(person)}>"
+        self._put(placed, card.channel, {
+            **message, "text": f"{name} {message['text']}", "thread_ts": card.reference,
+            "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": name}}, *message["blocks"]]})
+
+    def _put(self, mine: Sequence[Told], channel: str, message: dict[str, Any]) -> None:
+        now = self.session.now()
+        with suppress(Conflict), self.ledger.locked() as connection:
+            if not all(self.periods.take(connection, TOLD, each.key, now) for each in mine):
+                raise Conflict("Another at work has told some of it.")  # the rest comes with the next round
+            self.outbox.put(_key(mine), LOOKED_UP, channel, message, connection)
+
+    def _slack(self, person: str) -> str:
+        return fresh(self.session).declared().team.people[person].slack
+
+    def _message(self, view: View) -> dict[str, Any]:
+        return blocks.message(view, zone=self.session.declared().zone, command=("remind", "list"), charts=self.charts)
+
+
+def _key(mine: Sequence[Told]) -> str:
+    """That of the one thing it tells, or a digest of all."""
+    if len(mine) == 1:
+        return mine[0].key
+    return f"nudges/{mine[0].person}/{hashlib.sha256(' '.join(each.key for each in mine).encode()).hexdigest()[:32]}"
+
+
+def together(mine: Sequence[Told]) -> View:
+    """One as it is, with a way to put it off; several as a line each, with the first step of the oldest."""
+    first = mine[0].nudge
+    if len(mine) == 1:
+        return replace(first.view, actions=(*first.view.actions, _later(first.key, "Later")))
+    lines = Text("\n".join(f"{each.nudge.view.title}" for each in mine[:LINES]))
+    more = (Text(f"{len(mine) - LINES} more"),) if len(mine) > LINES else ()
+    return View(f"{counted(len(mine), 'thing')} wait for you", worst(each.nudge.view.status for each in mine),
+                (lines, *more), (*_steps(mine), Action("All that waits", ("remind", "list"))))
+
+
+def _steps(mine: Sequence[Told]) -> Iterator[Action]:
+    """The first step of each; to be on several alerts is one."""
+    firsts = [(each.nudge, each.nudge.view.actions[0]) for each in mine if each.nudge.view.actions]
+    alerts = [action.argv[2] for _, action in firsts if action.argv[:2] == ("alert", "ack")]
+    if len(alerts) > 1:
+        yield Action(f"I am on all {len(alerts)}", ("alert", "ack", *dict.fromkeys(alerts)))
+    for nudge, action in firsts[:OFFERED]:
+        yield replace(action, label=f"{action.label}: {nudge.key.rpartition('/')[2]}")
+
+
+def _later(key: str, label: str) -> Action:
+    return Action(label, ("remind", "snooze", key, "--for", LATER))

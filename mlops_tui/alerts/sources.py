@@ -1,0 +1,24 @@
+"""Everything that reminds somebody of something: add a source here, and every surface tells it."""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mlops_tui.alerts.nudges import Nudge
+from mlops_tui.alerts.unacked import unacked
+from mlops_tui.incidents.asking import overdue, questions
+from mlops_tui.project import Project
+
+if TYPE_CHECKING:
+    from store.ledger import Entry
+
+Source = Callable[["Project", "Sequence[Entry]", datetime], Iterable[Nudge]]  # declared, all entries of KINDS, now
+
+KINDS = ("alert", "finding", "incident", "approval", "vote", "runbook", "promotion", "postmortem", "proposal",
+         "snoozed")  # what the sources read
+SOURCES: tuple[Source, ...] = (unacked, questions, overdue)
+
+
+def nudges(project: Project, entries: "Sequence[Entry]", now: datetime) -> list[Nudge]:
+    """What every source has to say."""
+    return [nudge for source in SOURCES for nudge in source(project, entries, now)]

@@ -1,0 +1,1 @@
+"""Rules about incidents that several areas need: who was there, what was noted, what is promised, what is replayed."""

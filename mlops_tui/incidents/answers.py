@@ -1,0 +1,74 @@
+"""Who was there when it happened, and what each of them was asked and has said since."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mlops_tui import folds
+from mlops_tui.folds import Incident
+from store.facts import AlertEvent, IncidentEvent, Postmortem, Promotion, RunbookEvent, Vote
+
+if TYPE_CHECKING:
+    from store.ledger import Entry
+
+QUESTIONS: Mapping[str, str] = {"saw": "What did you see?", "did": "What did you do?",
+                                "surprised": "What surprised you?", "change": "What would you change?"}
+SIMULATED = " (simulated)"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Somebody who was there: as what, and what came of asking: `waiting`, `told` or `declined`.
+
+    `document` is the digest of what he wrote, which is kept beside the history.
+    """
+
+    who: str
+    part: tuple[str, ...]
+    state: str = "waiting"
+    document: str = ""
+    at: datetime | None = None
+
+
+def participants(entries: "Sequence[Entry]", incident: Incident, people: Collection[str]) -> dict[str, tuple[str, ...]]:
+    """Who of the team took part, and how: held a role, opened it, acked, noted, ran a runbook, voted on what ended it.
+    """
+    runs = {run.id for run in folds.runbook_runs(entries).values() if run.incident == incident.id}
+    approvals = {entry.fact.approval for entry in entries if isinstance(entry.fact, Promotion) and entry.fact.approval
+                 and entry.subject == incident.about.partition("@")[0] and entry.recorded_at >= incident.opened_at
+                 and (incident.resolved_at is None or entry.recorded_at <= incident.resolved_at)}
+    found: dict[str, dict[str, None]] = {}
+    for entry in entries:
+        for who, part in _parts(entry, incident, runs, approvals):
+            if who in people:
+                found.setdefault(who, {})[part] = None
+    return {who: tuple(parts) for who, parts in found.items()}
+
+
+def _parts(entry: "Entry", incident: Incident, runs: Collection[str],
+           approvals: Collection[str]) -> list[tuple[str, str]]:
+    fact, actor = entry.fact, entry.actor.removesuffix(SIMULATED)
+    if isinstance(fact, IncidentEvent) and entry.subject == incident.id:
+        return [(fact.who, fact.role)] if fact.event == "role" else [(actor, _DID.get(fact.event, "worked on it"))]
+    if isinstance(fact, AlertEvent) and entry.subject in incident.alerts and fact.event in ("acked", "assigned"):
+        return [(fact.who or actor, f"{fact.event} {entry.subject}")]
+    if isinstance(fact, RunbookEvent) and entry.subject in runs:
+        return [(actor, f"ran {entry.subject}")]
+    if isinstance(fact, Vote) and entry.subject in approvals:
+        return [(fact.voter.removesuffix(SIMULATED), f"voted on {entry.subject}")]
+    return []
+
+
+_DID = {"opened": "opened it", "note": "noted", "update": "told others", "resolved": "resolved it"}
+
+
+def asked(entries: "Sequence[Entry]", incident: Incident, people: Collection[str]) -> dict[str, Asked]:
+    """Everybody who was there, in order of appearance, with the newest answer of each; then who answered unasked."""
+    found = {who: Asked(who, part) for who, part in participants(entries, incident, people).items()}
+    for entry in entries:
+        fact = entry.fact
+        if isinstance(fact, Postmortem) and fact.subject == incident.id and fact.event in ("told", "declined"):
+            part = found[fact.who].part if fact.who in found else ("was not asked",)
+            found[fact.who] = Asked(fact.who, part, fact.event, fact.document, entry.recorded_at)
+    return found
