@@ -111,7 +111,7 @@ def events():
 def happened(step):
     facts = events()
     return {4: any(getattr(each, "event", "") == "adopted" for each in facts) or (root / "notes.md").exists(),
-            5: any(each.kind == "incident" and (each.event, each.severity) == ("severity", "critical") for each in facts),
+            5: any(each.kind == "incident" and each.severity == "critical" for each in facts),
             6: any(each.kind == "alert" and each.event == "silence" for each in facts),
             7: any(each.kind == "incident" and each.event == "role" and each.who == "bo" for each in facts)}[step]
 def taken_back(step):
