@@ -168,7 +168,7 @@ class Door:
             return BoltResponse(status=200, body="")
         try:
             argv, reason = forms.argv_from(view.get("state") or {}, str(view.get("private_metadata") or ""))
-            wrong = forms.errors(argv)
+            wrong = forms.errors(argv, self.project())
         except BadInput as problem:
             wrong = {_first_input(view): str(problem)}
         if wrong:
@@ -223,7 +223,7 @@ class Door:
     def _asks(self, user: str, argv: Sequence[str], asks: Sequence[str] = ()) -> bool:
         """Whether a form has to be filled in first; nobody is shown the form of what he may not do."""
         actor, found = identity.actor_of(self.project().team, user), named(argv)
-        if actor is None or found is None or not (asks or forms.needs_form(argv)):
+        if actor is None or found is None or not (asks or forms.needs_form(argv, self.project())):
             return False
         try:
             roles.check(actor, found[0], getattr(found[1], "shape", Shape.ACT))
@@ -233,7 +233,8 @@ class Door:
 
     def _form(self, body: Body, argv: Sequence[str], where: Where, asks: Sequence[str] = ()) -> BoltResponse:
         """Open it at once, since a trigger lives three seconds; it is never tried again."""
-        view = forms.modal(argv, private=json.dumps(where, separators=(",", ":")), wanted=asks)
+        view = forms.modal(argv, private=json.dumps(where, separators=(",", ":")), wanted=asks,
+                           project=self.project())
         try:
             self.client.views_open(trigger_id=str(body["trigger_id"]), view=view)
         except (SlackClientError, OSError) as problem:
