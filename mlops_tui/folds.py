@@ -358,6 +358,7 @@ class ProposalState:
     state: str = "open"
     reason: str = ""
     decided_at: datetime | None = None
+    document: str = ""
 
 
 def proposals(entries: "Sequence[Entry]") -> dict[str, ProposalState]:

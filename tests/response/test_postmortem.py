@@ -59,7 +59,7 @@ def drafted(session):
     outcome = do(session, "postmortem draft INC-1")
     assert outcome.exit == 0, outcome.error
     [proposal] = [each for each in proposals(session.ledger.entries()).values() if each.state == "open"]
-    return proposal.content
+    return session.data().object(proposal.document).decode("utf-8")
 
 
 def section(text, name):
@@ -389,7 +389,7 @@ def test_an_answer_is_kept_beside_the_history_and_a_new_one_replaces_it(over):
     assert "### bo (opened it, acked AL-1, ran RUN-1, resolved it)" in said
     assert "- Saw: the second words\n- Would change: less of the second words" in said
     assert "the first words" not in text
-    history = " ".join(str(entry.fact) for entry in over.ledger.entries() if entry.kind != "proposal")
+    history = " ".join(str(entry.fact) for entry in over.ledger.entries())
     assert "words" not in history
     assert "--saw', '…'" in history
     assert "--change=…" in history
