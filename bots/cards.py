@@ -18,8 +18,10 @@ from store.ledger import Entry
 READER = Actor("slack", frozenset({"viewer"}), "slack")
 KINDS = ("alert", "incident", "approval", "vote", "finding", "runbook", "promotion", "postmortem")
 EXPIRED = timedelta(days=1)  # for so long the message of an approval whose time ran out is looked at
-_ALERT = ("severity", "state", "loss", "why", "since", "about", "for", "owner", "fired", "value", "limit", "n",
-          "rule_was", "lowered", "told_again", "silent_until")
+_ALERT = ("loss", "touches", "since", "changed", "on_it", "why", "severity", "state", "rule_was", "lowered",
+          "told_again")
+_LABELS = {"loss": "costs"}
+OFFERED = 7  # buttons of an alert's card before the one that shows more
 _INCIDENT = ("severity", "state", "onset", "detected", "lead", "resolved", "earlier_about_it", "post_mortem")
 _APPROVAL = ("state", "votes", "role", "requester", "expires_at", "command", "reason")
 
@@ -95,10 +97,11 @@ def _alerts(reader: Session, group: Group, entries: Sequence[Entry]) -> Wanted:
                          for each in group.alerts if each.id != worst.id]
     ours = set(_subjects(group))
     story = _told(_timeline.table([entry for entry in entries if entry.subject in ours], reader.declared().zone))
-    actions = shown.view.actions
+    firing = sum(each.state == "firing" for each in group.alerts)
+    whole = (Action(f"I am on all {firing}", ("alert", "ack", worst.id, "--group")),) if firing > 1 else ()
+    actions = (*shown.view.actions[:1], *whole, *shown.view.actions[1:])
     if worst.open:
-        actions = (*actions, Action("Silence…", ("alert", "silence", worst.id)),
-                   Action("More", ("alert", "show", worst.id)))
+        actions = (*actions[:OFFERED], Action("More", ("alert", "show", worst.id)))
     parts = (*shown.view.parts, *((Table.of("others", others[-10:], "alert", "state", "title", total=len(others)),)
                                   if others else ()))
     status = _standing(worst)
@@ -129,7 +132,8 @@ def _shown(reader: Session, name: str, argv: tuple[str, ...], facts: Sequence[st
 
 
 def _picked(part: Facts, names: Sequence[str]) -> Facts:
-    told: dict[str, Cell] = {name: part.items[name] for name in names if part.items.get(name) not in (None, "", ())}
+    told: dict[str, Cell] = {_LABELS.get(name, name): part.items[name] for name in names
+                             if part.items.get(name) not in (None, "", ())}
     return Facts(told)
 
 

@@ -1,6 +1,7 @@
 """`mlops-tui slack`: the app's manifest, and a Slack on this machine for trying everything with nobody outside."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ from threading import Event, Thread
 import click
 
 from bots.board import PACE
+from bots.doctor import Doctor, code, told
 from bots.local.console import Console
 from bots.local.state import CHANNELS, PEOPLE
 from bots.local.workspace import LocalSlack
@@ -18,6 +20,7 @@ from bots.surface import Service, Settings
 from mlops_tui.daemon import Daemon, Say, ledger_of
 from mlops_tui.errors import BadInput, Denied, NotDeclared, NotFound, Refusal
 from mlops_tui.opening import open_project
+from mlops_tui.project import Project
 from mlops_tui.session import Session
 from store.queues import Outbox
 
@@ -34,13 +37,20 @@ def slack() -> None:
 
 @slack.command()
 @click.option("--url", default="", help="The address that Slack sends signed requests to; none: Socket Mode.")
-def manifest(url: str) -> None:
+@click.pass_obj
+def manifest(root: Path | None, url: str) -> None:
     """The app's manifest, to paste where Slack makes an app: least scopes, one command, Socket Mode.
 
     \b
     Example: mlops-tui slack manifest
     """
-    sys.stdout.write(json.dumps(manifest_of(url), indent=2) + "\n")
+    sys.stdout.write(json.dumps(manifest_of(url, channels=_channels(root)), indent=2) + "\n")
+
+
+def _channels(root: Path | None) -> bool:
+    """Whether the project makes a channel for each incident, which takes more scopes."""
+    declared = Project(root).settings.slack if root is not None else None
+    return declared is not None and declared.incident_channels
 
 
 @slack.command()
@@ -57,10 +67,26 @@ def local(root: Path | None, port: int, pace: float) -> None:
     """
     session = open_project(root) if root is not None else None
     people, channels = _workspace(session)
-    with LocalSlack(people, channels, port=port, manifest=manifest_of()) as workspace:
+    with LocalSlack(people, channels, port=port, manifest=manifest_of(channels=_channels(root))) as workspace:
         console = Console(workspace, sys.stdout)
         with _bot(session, workspace, pace, lambda text: console.write(f"# {text}")):
             console.run(sys.stdin)
+
+
+@slack.command()
+@click.pass_obj
+def doctor(root: Path | None) -> None:
+    """Whether Slack and the bot hear each other: tokens, scopes, clock, people, signs of life, queues.
+
+    Asks Slack with the tokens of the environment; says nothing there. Exit code 1 where something is broken.
+
+    \b
+    Example: mlops-tui slack doctor
+    """
+    found = Doctor(os.environ, _opened(root) if root is not None else None).checks()
+    sys.stdout.write(told(found))
+    if code(found):
+        raise click.exceptions.Exit(code(found))
 
 
 @slack.command()
@@ -94,11 +120,16 @@ def again(root: Path | None, number: int) -> None:
 def _outbox(root: Path | None) -> Outbox:
     if root is None:
         raise NotDeclared("There is no project here.", next="Try: mlops-tui init")
+    return Outbox(ledger_of(_opened(root)).engine)
+
+
+def _opened(root: Path) -> Session:
+    """The project; not for who sees a part of it only."""
     session = open_project(root)
     if session.only:
         raise Denied(f"{session.actor.name} sees some partitions only; what Slack is told is made of all.",
                      where="team.yaml, only")
-    return Outbox(ledger_of(session).engine)
+    return session
 
 
 def _workspace(session: Session | None) -> tuple[dict[str, str], dict[str, str]]:
@@ -147,7 +178,7 @@ def _bot(session: Session | None, workspace: LocalSlack, pace: float, say: Say) 
 def main(argv: Sequence[str], root: Path | None) -> int:
     """Run it; the exit code."""
     try:
-        slack.main(list(argv), "mlops-tui slack", standalone_mode=False, obj=root)
+        done = slack.main(list(argv), "mlops-tui slack", standalone_mode=False, obj=root)
     except click.exceptions.NoArgsIsHelpError as problem:
         sys.stdout.write(problem.format_message() + "\n")
     except click.UsageError as problem:
@@ -156,4 +187,4 @@ def main(argv: Sequence[str], root: Path | None) -> int:
         raise Refusal(f"The port cannot be opened: {problem.strerror}.", next="Try another --port.") from problem
     except click.Abort:
         return 130
-    return 0
+    return done if isinstance(done, int) else 0  # what a command exits with comes back as its value

@@ -18,7 +18,7 @@ from bots.sender import NotSaid, PerhapsSaid, Say, called
 from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.render.cells import GLYPHS
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Row, Status, View, counted, refused
+from mlops_tui.view import Action, Row, Status, Table, View, counted, refused
 from store.homes import Home, Homes
 
 PAGE = "home:"       # of the buttons that turn the page
@@ -57,11 +57,20 @@ def page(status: View, jobs: View | None, number: int) -> Block:
     made += [*_headed("Needs you", len(needs)), *(each for row in needs[part] for each in _need(row))]
     made += [*_headed("Red", len(red)), *(_line(*each) for each in red[part])]
     made += [*_headed("Running", len(running)), *(_line(*_job(row)) for row in running[part])]
-    return {"type": "home", "blocks": [*made, *_turning(number, pages)]}
+    return {"type": "home", "blocks": [*_told_apart(made), *_turning(number, pages)]}
+
+
+def _told_apart(made: list[Block]) -> list[Block]:
+    """Buttons are numbered over the whole page, so that each can be named."""
+    pressable = [each for block in made for each in (block.get("accessory"), *block.get("elements", ()))
+                 if each is not None and each.get("type") == "button"]
+    for number, each in enumerate(pressable):
+        each["action_id"] = f"do:{number}"
+    return made
 
 
 def _rows(view: View, table: str) -> Sequence[Row]:
-    return next((part.rows for part in view.parts if getattr(part, "id", "") == table), ())
+    return next((part.rows for part in view.parts if isinstance(part, Table) and part.id == table), ())
 
 
 def _headed(title: str, count: int) -> list[Block]:
@@ -75,7 +84,7 @@ def _need(row: Row) -> Iterator[Block]:
                        run(f"\n{shown(str(row['detail']), DETAIL)}")))
     offered = [*_AT_ONCE.get(str(row["kind"]), ()), Action(_OPENS.get(str(row["kind"]), "Look"),
                                                           tuple(shlex.split(str(row["action"]))))]
-    made = [button(each.label, f"do:{number}", value) for number, each in enumerate(offered[:BUTTONS])
+    made = [button(each.label, "do", value) for each in offered[:BUTTONS]
             if (value := _value(each, str(row["id"]))) is not None]
     if made:
         yield {"type": "actions", "elements": made}
@@ -88,7 +97,8 @@ def _value(offered: Action, id: str) -> str | None:
 def _red(status: View) -> Iterator[tuple[Status, str, Action]]:
     """The incidents and alerts that are open, and the models of which something is not right."""
     for row in _rows(status, "incidents"):
-        yield _graded(row), f"{row['incident']} · {row['title']}", Action("Look", ("incident", "show", str(row["incident"])))
+        look = Action("Look", ("incident", "show", str(row["incident"])))
+        yield _graded(row), f"{row['incident']} · {row['title']}", look
     for row in _rows(status, "alerts"):
         said = f"{row['alert']} · {row['title']} ({row['state']})"
         yield _graded(row), said, Action("Look", ("alert", "show", str(row["alert"])))
@@ -96,8 +106,8 @@ def _red(status: View) -> Iterator[tuple[Status, str, Action]]:
         sick = [f"{name} {value.value}" for name, value in row.items()
                 if name != "status" and value in (Status.FAIL, Status.WARN) and isinstance(value, Status)]
         if sick:
-            yield Status.FAIL if any("fail" in each for each in sick) else Status.WARN, \
-                f"{row['model']}: {', '.join(sick)}", Action("Look", ("model", "show", str(row["model"])))
+            worst = Status.FAIL if any("fail" in each for each in sick) else Status.WARN
+            yield worst, f"{row['model']}: {', '.join(sick)}", Action("Look", ("model", "show", str(row["model"])))
 
 
 def _graded(row: Row) -> Status:
@@ -115,7 +125,7 @@ def _line(status: Status, said: str, action: Action) -> Block:
     """One line with one button beside it."""
     made: Block = {"type": "section", "text": plain(f"{GLYPHS[status][0]} {said}", DETAIL)}
     value = encode(action.argv)
-    return made if value is None else made | {"accessory": button(action.label, "do:0", value)}
+    return made if value is None else made | {"accessory": button(action.label, "do", value)}
 
 
 def _turning(number: int, pages: int) -> list[Block]:
@@ -128,7 +138,7 @@ def _turning(number: int, pages: int) -> list[Block]:
 
 @dataclass
 class Pages:
-    """Keeps the page of each person who has it open lately: made at once when asked for, again when something changed."""
+    """Keeps the page of each person who has it open lately: made when asked for, and when something changed."""
 
     session: Session
     client: WebClient

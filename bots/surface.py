@@ -19,11 +19,12 @@ from bots.digests import Digests
 from bots.door import HOOKS, Door, Signs
 from bots.home import Pages
 from bots.nudging import Nudging
+from bots.pulse import Pulse
 from bots.sender import Say, Sender
 from bots.web import EARS, Web
 from bots.work import Worker
 from mlops_tui.daemon import ledger_of
-from mlops_tui.errors import BadInput
+from mlops_tui.errors import BadInput, Refusal
 from mlops_tui.project import Project
 from mlops_tui.session import Session
 from store.queues import Asked, Inbox
@@ -96,10 +97,12 @@ class Service:
         self.pages = Pages(session, self.client, say)
         self.digests = Digests(session, channel, say, settings.charts)
         self.nudging = Nudging(session, say, settings.charts)
+        self.pulse = Pulse(session, self.signs, self._connected, say)
         self._stop = Event()
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="slack-hand")
         self._busy: dict[str, Future[None]] = {}
         self._threads: list[Thread] = []
+        self._socket: SocketModeClient | None = None
         self._web = Web(self.app, ledger_of(session), settings, say) if settings.port is not None else None
 
     def start(self) -> None:
@@ -110,6 +113,7 @@ class Service:
             ("slack-work", [self._look, self.worker.tell_ended], EVERY),
             ("slack-send", [lambda: self.sender.round(stopped)], EVERY),
             ("slack-board", [lambda: self.board.round(stopped)], EVERY),
+            ("slack-pulse", [self.pulse.round], 1.0),
             ("slack-home", [lambda: self.pages.round(stopped)], EVERY),
             ("slack-digest", [self.digests.round, self.nudging.round], SELDOM)]
         for name, steps, every in loops:
@@ -124,6 +128,8 @@ class Service:
         for thread in self._threads:
             thread.join(PATIENCE)
         self._hands.shutdown(wait=True, cancel_futures=True)
+        with suppress(Refusal):  # what cannot be written now is seen as silence
+            self.pulse.stop()
 
     def _loop(self, steps: Sequence[Callable[[], object]], every: float) -> None:
         """Again and again; what goes wrong is said, the other steps go on, and the next turn tries again."""
@@ -134,6 +140,12 @@ class Service:
                 except Exception as problem:  # the end of this surface: a bot that dies of one bad row is no bot
                     self.say(f"■ Slack: {type(problem).__name__}: {problem}")
                     self._stop.wait(1.0)
+
+    def _connected(self) -> bool:
+        """Whether Slack can reach us."""
+        if self._web is not None:
+            return self._web.port > 0
+        return self._socket is not None and bool(self._socket.is_connected())
 
     def _look(self) -> None:
         """Hand out what came in, oldest first."""
@@ -162,6 +174,7 @@ class Service:
             self._loop([lambda: web.serve(self._stop)], EVERY)
             return
         handler = SocketModeHandler(self.app, self.settings.app_token, web_client=self.client, concurrency=EARS)
+        self._socket = handler.client
         connected: bool | None = None
         while not self._stop.is_set():
             try:

@@ -17,6 +17,7 @@ from mlops_tui import folds
 from mlops_tui.declarations.kinds import Team
 from mlops_tui.errors import BadInput
 from mlops_tui.folds import Incident
+from mlops_tui.incidents.notes import notes
 from mlops_tui.roles import Actor
 from mlops_tui.session import ReplayClock, Session
 from store.facts import IncidentEvent
@@ -88,8 +89,9 @@ def used(body: Body) -> Heard:
 def _message(channel: str, message: Body, how: str) -> dict[str, Any]:
     """All that is known of it; requests about one message keep their order by its `lane`."""
     ts = str(message.get("ts") or "")
-    return {"at": channel, "ts": ts, "lane": f"{channel}/{ts}", "how": how, "parent": str(message.get("thread_ts") or ""),
-            "author": str(message.get("user") or ""), "said": str(message.get("text") or ""), "incident": ""}
+    known = {name: str(message.get(key) or "") for name, key in (("parent", "thread_ts"), ("author", "user"),
+                                                                ("said", "text"))}
+    return {"at": channel, "ts": ts, "lane": f"{channel}/{ts}", "how": how, "incident": "", **known}
 
 
 # -- which incident -----------------------------------------------------------------------------------------------
@@ -273,19 +275,20 @@ class Timeline:
     def _found(self, message: Body) -> Body | None:
         """The message itself: in its channel, or among the answers in a thread."""
         assert self.client is not None
-        one = {"channel": message["at"], "oldest": message["ts"], "latest": message["ts"], "inclusive": True, "limit": 10}
+        ts = message["ts"]
+        one = {"channel": message["at"], "oldest": ts, "latest": ts, "inclusive": True, "limit": 10}
         found = read(self.client, "conversations.history", one).get("messages") or []
-        mine = [each for each in found if each.get("ts") == message["ts"]]
+        mine = [each for each in found if each.get("ts") == ts]
         if mine:
             return dict(mine[0])
         try:
             found = read(self.client, "conversations.replies", {
-                **one, "ts": message["parent"] or message["ts"]}).get("messages") or []
+                **one, "ts": message["parent"] or ts}).get("messages") or []
         except NotSaid as problem:
             if str(problem).startswith(("thread_not_found", "message_not_found")):
                 return None
             raise
-        return next((dict(each) for each in found if each.get("ts") == message["ts"]), None)
+        return next((dict(each) for each in found if each.get("ts") == ts), None)
 
     def _still_marked(self, message: Body, now: Reading) -> bool:
         """Whether another 📌 or the pin is still on it."""
@@ -310,13 +313,10 @@ class Timeline:
 
 def standing(entries: Sequence[Entry], channel: str, ts: str) -> Iterator[tuple[str, str]]:
     """The incidents in whose timeline a message stands, each with the link it has there; struck ones are left out."""
-    found = dict[tuple[str, str], bool]()
-    for entry in entries:
-        fact = entry.fact
-        if isinstance(fact, IncidentEvent) and fact.event in ("note", "struck") and place_of(fact.reference) == (
-                channel, ts):
-            found[entry.subject, fact.reference] = fact.event == "note"
-    yield from (each for each, there in found.items() if there)
+    for incident in folds.incidents(entries).values():
+        for link, note in notes(incident).items():
+            if not note.struck and place_of(link) == (channel, ts):
+                yield incident.id, link
 
 
 def place_of(link: str) -> tuple[str, str] | None:

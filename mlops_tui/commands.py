@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,6 +97,7 @@ class Outcome:
     plan: str | None = None
 
 
+OWN_TRIAL = "dry_run"  # the flag of a command that can be tried without a plan to agree to
 EXITS = {Status.PASS: 0, Status.DONE: 0, Status.WARN: 0, Status.RUNNING: 0, Status.FAIL: 1, Status.UNKNOWN: 1,
          Status.CONFIRM: 2, Status.ERROR: 3, Status.DENIED: 4}
 
@@ -159,11 +161,18 @@ def _shape(command: click.Command, argv: Sequence[str]) -> str:
 
 
 def perform(session: "Session", argv: Sequence[str], *, consent: str | None = None, reason: str | None = None,
-            dry_run: bool = False) -> Outcome:
-    """Run one command line for the session's actor. Never asks, never prints, never raises."""
+            dry_run: bool = False, parse_only: bool = False) -> Outcome:
+    """Run one command line for the session's actor. Never asks, never prints, never raises.
+
+    `parse_only`: the answer is which command it is, and its shape; nothing is run, and nobody is refused.
+    """
     call: Call | None = None
     try:
         call = parse(session, argv)
+        if parse_only:
+            return Outcome(View(call.command, parts=(Facts({"shape": str(call.shape)}),)), 0)
+        if dry_run and OWN_TRIAL in getattr(call.run, "keywords", {}):
+            call, dry_run = replace(call, run=partial(call.run, **{OWN_TRIAL: True})), False
         return _enter(session, call, tuple(argv), consent, reason, dry_run)
     except HelpAsked as asked:
         return Outcome(View(asked.title, Status.DONE, (Text(asked.text),)), 0)

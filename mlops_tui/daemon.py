@@ -15,7 +15,7 @@ import psutil
 
 from mlops_tui import jobs, timetable
 from mlops_tui.errors import NotDeclared, Refusal
-from mlops_tui.governance._settling import settled
+from mlops_tui.oversight.settling import settled
 from mlops_tui.project import Project
 from mlops_tui.roles import Actor
 from mlops_tui.session import ReplayClock, Session

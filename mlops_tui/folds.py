@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from mlops_tui.alerts import alertstate
 from mlops_tui.errors import NotFound, nearest
+from mlops_tui.incidents import incidentstate
 from store.facts import (
     Approval,
     Finding,
-    IncidentEvent,
     Postmortem,
     Promotion,
     Proposal,
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 Alert = alertstate.Alert
 alerts = alertstate.alerts
+Incident = incidentstate.Incident
+incidents = incidentstate.incidents
 
 
 def next_id(prefix: str, taken: Iterable[str]) -> str:
@@ -147,69 +149,6 @@ def latest_finding(entries: "Sequence[Entry]", check: str, subject: str) -> "Ent
     """The newest finding of a check about a subject."""
     found = findings_of(entries, check=check, subject=subject)
     return found[-1] if found else None
-
-
-# -- incidents --------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Incident:
-    """Something that people work on until it is resolved."""
-
-    id: str
-    title: str
-    about: str
-    severity: str
-    opened_at: datetime
-    window: tuple[str, str] = ("", "")
-    state: str = "open"
-    alerts: tuple[str, ...] = ()
-    roles: Mapping[str, str] = field(default_factory=dict)
-    resolved_at: datetime | None = None
-    timeline: "tuple[Entry, ...]" = ()
-    by_alert: bool = False
-
-    @property
-    def open(self) -> bool:
-        return self.state != "resolved"
-
-    @property
-    def people(self) -> tuple[str, ...]:
-        """Everybody who appears in the timeline, in order of appearance."""
-        return tuple(dict.fromkeys(entry.actor for entry in self.timeline))
-
-
-def incidents(entries: "Sequence[Entry]") -> dict[str, Incident]:
-    """Every incident by id, oldest first."""
-    found: dict[str, Incident] = {}
-    for entry in entries:
-        fact = entry.fact
-        if not isinstance(fact, IncidentEvent):
-            continue
-        if fact.event == "opened":
-            found[fact.subject] = Incident(fact.subject, fact.title, fact.about, fact.severity, entry.recorded_at,
-                                           fact.window, alerts=(fact.alert,) if fact.alert else (), timeline=(entry,),
-                                           by_alert=bool(fact.alert))
-        elif fact.subject in found:
-            found[fact.subject] = _incident_after(found[fact.subject], fact, entry)
-    return found
-
-
-def _incident_after(incident: Incident, fact: IncidentEvent, entry: "Entry") -> Incident:
-    changed = replace(incident, timeline=(*incident.timeline, entry))
-    match fact.event:
-        case "severity":
-            changed = replace(changed, severity=fact.severity)
-        case "role":
-            changed = replace(changed, roles={**incident.roles, fact.role: fact.who})
-        case "linked":
-            changed = replace(changed, alerts=tuple(dict.fromkeys((*incident.alerts, fact.alert))))
-        case "resolved":
-            changed = replace(changed, state="resolved", resolved_at=entry.recorded_at,
-                              window=fact.window if any(fact.window) else incident.window)
-        case "reopened":
-            changed = replace(changed, state="open", resolved_at=None)
-    return changed
 
 
 # -- approvals, sign-offs, proposals, runbook runs ----------------------------------------------------------------
@@ -389,11 +328,16 @@ class StepState:
     at: datetime
     actor: str
     seq: int
+    until: str = ""
+    holder: str = ""
 
 
 @dataclass(frozen=True)
 class RunbookRun:
-    """A runbook being worked through: which step stands where, with which evidence."""
+    """A runbook being worked through: which step stands where, with which evidence.
+
+    It is `running`, `finished`, `stopped`, `rolling_back` or `rolled_back`; `undone`: how far each step is taken back.
+    """
 
     id: str
     runbook: str
@@ -405,10 +349,18 @@ class RunbookRun:
     state: str = "running"
     ended_at: datetime | None = None
     steps: Mapping[int, StepState] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
+    undone: Mapping[int, StepState] = field(default_factory=dict)
 
     @property
     def open(self) -> bool:
         return self.state == "running"
+
+    @property
+    def due(self) -> datetime | None:
+        """When the step that waits is looked at again by itself; None where none waits for a time."""
+        waits = [step.until for step in self.steps.values() if step.status == "waiting" and step.until]
+        return datetime.fromisoformat(waits[-1]) if self.open and waits else None
 
 
 def runbook_runs(entries: "Sequence[Entry]") -> dict[str, RunbookRun]:
@@ -420,15 +372,21 @@ def runbook_runs(entries: "Sequence[Entry]") -> dict[str, RunbookRun]:
             continue
         if fact.event == "started":
             found[fact.subject] = RunbookRun(fact.subject, fact.runbook, fact.digest, fact.incident, fact.about,
-                                             entry.recorded_at, entry.actor)
-        elif fact.subject in found and fact.step is not None:
-            run = found[fact.subject]
-            began = run.steps[fact.step].began_at if fact.step in run.steps else entry.recorded_at
-            state = StepState(fact.status, fact.evidence, fact.note, began, entry.recorded_at, entry.actor, entry.seq)
-            found[fact.subject] = replace(run, steps={**run.steps, fact.step: state})
+                                             entry.recorded_at, entry.actor, params=fact.params)
         elif fact.subject in found:
-            found[fact.subject] = replace(found[fact.subject], state=fact.event, ended_at=entry.recorded_at)
+            found[fact.subject] = _run_after(found[fact.subject], fact, entry)
     return found
+
+
+def _run_after(run: RunbookRun, fact: RunbookEvent, entry: "Entry") -> RunbookRun:
+    if fact.step is None:
+        return replace(run, state=fact.event, ended_at=entry.recorded_at)
+    of = run.undone if fact.event == "undo" else run.steps
+    began = of[fact.step].began_at if fact.step in of else entry.recorded_at
+    state = StepState(fact.status, fact.evidence, fact.note, began, entry.recorded_at, entry.actor, entry.seq,
+                      fact.until, fact.holder)
+    after = {**of, fact.step: state}
+    return replace(run, undone=after) if fact.event == "undo" else replace(run, steps=after)
 
 
 # -- post-mortems -------------------------------------------------------------------------------------------------

@@ -44,6 +44,8 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "snapshot take": ("operator", "admin"),
     "alert resolve": ("operator", "oncall", "admin"),
     "incident resolve": ("operator", "oncall", "admin"),
+    "incident reopen": ("operator", "oncall", "admin"),
+    "incident correct": ("operator", "oncall", "admin"),
     "checklist decline": ("engineer", "approver", "admin"),
     "stability retire": ("engineer", "steward", "admin"),
     "catalog sign": ("steward", "admin"),

@@ -195,7 +195,11 @@ class AlertEvent(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class IncidentEvent(Fact):
-    """What happened in an incident; the subject is its id (INC-3)."""
+    """What happened in an incident; the subject is its id (INC-3).
+
+    `until`: when the next status update is promised. `point` and `at`: which moment of it was at what time, where
+    somebody says so or corrects it. `reference`: the note, or the incident, that the event is about.
+    """
 
     kind: ClassVar[str] = "incident"
     event: str
@@ -208,11 +212,17 @@ class IncidentEvent(Fact):
     note: str = ""
     window: tuple[str, str] = ("", "")
     reference: str = ""
+    until: str = ""
+    point: str = ""
+    at: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunbookEvent(Fact):
-    """What happened in a runbook run; the subject is its id (RUN-5)."""
+    """What happened in a runbook run; the subject is its id (RUN-5).
+
+    `until`: when a step that waits is looked at again. `holder`: the process that is about to act, as host:pid:born.
+    """
 
     kind: ClassVar[str] = "runbook"
     event: str
@@ -224,6 +234,9 @@ class RunbookEvent(Fact):
     status: str = ""
     evidence: str = ""
     note: str = ""
+    params: Detail = field(default_factory=dict)
+    until: str = ""
+    holder: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -499,10 +512,20 @@ class OnCallSwap(Fact):
     note: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Handover(Fact):
+    """A person `gave` the watch to somebody, or `took` it: up to then he knows what happened. The subject is who."""
+
+    kind: ClassVar[str] = "handover"
+    event: str
+    to: str = ""
+    note: str = ""
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
-    Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed)}
+    Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

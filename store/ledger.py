@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 GENESIS = "0" * 64
 _READ = "SELECT seq, kind, subject, effective_at, recorded_at, actor, body, prev, hash FROM entry"
-TABLES = frozenset(("card", "entry", "home", "inbox", "job", "lease", "outbox", "period", "pulse"))  # those of store/rows.py
+# those of store/rows.py
+TABLES = frozenset(("card", "entry", "home", "inbox", "job", "lease", "outbox", "period", "pulse"))
 
 
 @dataclass(frozen=True)

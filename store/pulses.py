@@ -9,6 +9,8 @@ from sqlalchemy import Engine, text
 
 from store.writing import locked
 
+BOT = "slack"  # the bot's own
+
 _BEAT = text("INSERT INTO pulse (name, at, detail) VALUES (:name, :at, :detail) ON CONFLICT (name) DO UPDATE "
              "SET at = excluded.at, detail = excluded.detail")
 _SEE = text("SELECT at, detail FROM pulse WHERE name = :name")

@@ -15,6 +15,7 @@ from store.refusal import Conflict, NotFound
 from store.rows import CardRow, InboxRow, OutboxRow
 from store.writing import locked
 
+ROUTE = "route"  # the method of what goes out by a route, which is no business of Slack's sender
 PATIENCE = 1.5  # seconds that whoever asks from outside can wait until it is kept: Slack gives up after three
 
 
@@ -49,6 +50,7 @@ class Said:
     reference: str
     error: str
     put_at: str
+    ended_at: str
 
 
 @dataclass(frozen=True)
@@ -144,11 +146,12 @@ class Outbox:
         with self.engine.connect() as connection:
             return connection.execute(query).first() is not None
 
-    def due(self, now: float, limit: int = 50, *, held: Collection[str] = ()) -> list[Said]:
+    def due(self, now: float, limit: int = 50, *, held: Collection[str] = (), routes: bool = False) -> list[Said]:
         """What may be sent at `now` (seconds), in the order it was put; `sending` rows were interrupted.
 
         In a channel nothing is due before what was put there earlier; and nothing for a channel, or by a method, that
-        is `held`: however much waits there, others get their turn.
+        is `held`: however much waits there, others get their turn. With `routes` it is what goes by those, without it
+        everything else.
         """
         open_ = col(OutboxRow.status).in_(("new", "sending"))
         later = select(col(OutboxRow.channel), func.min(col(OutboxRow.id)).label("first")).where(
@@ -156,7 +159,8 @@ class Outbox:
                 col(OutboxRow.channel)).subquery()
         query = _SAID.outerjoin(later, later.c.channel == col(OutboxRow.channel)).where(
             open_, col(OutboxRow.not_before) <= now, or_(later.c.first.is_(None), col(OutboxRow.id) < later.c.first),
-            col(OutboxRow.channel).not_in(held), col(OutboxRow.method).not_in(held))
+            col(OutboxRow.channel).not_in(held), col(OutboxRow.method).not_in(held),
+            (col(OutboxRow.method) == ROUTE) if routes else (col(OutboxRow.method) != ROUTE))
         with self.engine.connect() as connection:
             return [_said(row) for row in connection.execute(query.order_by(col(OutboxRow.id)).limit(limit))]
 
@@ -166,6 +170,34 @@ class Outbox:
         if row is None:
             raise NotFound(f"Nothing of that key is to be said: {key}")
         return _said(row)
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys that begin so, oldest first, of whatever was put, sent or not."""
+        query = select(col(OutboxRow.key)).where(col(OutboxRow.key).startswith(prefix, autoescape=True))
+        with self.engine.connect() as connection:
+            return [str(key) for (key,) in connection.execute(query.order_by(col(OutboxRow.id)))]
+
+    def naming(self, text: str) -> list[Said]:
+        """What was put under a key that holds the text, oldest first."""
+        query = _SAID.where(col(OutboxRow.key).contains(text, autoescape=True)).order_by(col(OutboxRow.id))
+        with self.engine.connect() as connection:
+            return [_said(row) for row in connection.execute(query)]
+
+    def by_route(self, route: str, limit: int = 20) -> list[Said]:
+        """What was put on a route, the newest first."""
+        query = _SAID.where(col(OutboxRow.method) == ROUTE, col(OutboxRow.channel) == route)
+        with self.engine.connect() as connection:
+            return [_said(row) for row in connection.execute(query.order_by(col(OutboxRow.id).desc()).limit(limit))]
+
+    def by_status(self) -> dict[str, dict[str, int]]:
+        """How many are in each status, by route."""
+        query = select(col(OutboxRow.channel), col(OutboxRow.status), func.count()).where(
+            col(OutboxRow.method) == ROUTE).group_by(col(OutboxRow.channel), col(OutboxRow.status))
+        found: dict[str, dict[str, int]] = {}
+        with self.engine.connect() as connection:
+            for channel, status, count in connection.execute(query):
+                found.setdefault(str(channel), {})[str(status)] = int(count)
+        return found
 
     def given_up(self) -> list[Said]:
         """The dead letters, oldest first."""

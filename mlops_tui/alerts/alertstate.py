@@ -12,12 +12,13 @@ from store.facts import AlertEvent, Finding
 if TYPE_CHECKING:
     from store.ledger import Entry
 
-_STATE = {"fired": "firing", "refired": "firing", "flapping": "firing", "acked": "acked", "recovered": "recovered",
-          "resolved": "resolved"}
+_STATE = {"fired": "firing", "refired": "firing", "flapping": "firing", "acked": "acked", "unacked": "firing",
+          "recovered": "recovered", "resolved": "resolved", "reopened": "firing"}
 _OVER = ("recovered", "resolved")
-_TURNS = ("fired", "refired", "flapping", "recovered", "resolved")
+_TURNS = ("fired", "refired", "flapping", "recovered", "resolved", "reopened")
+_TAKEN_BACK = ("unacked", "reopened")
 _RANK, _WAITS = {"firing": 0, "acked": 1, "recovered": 3, "resolved": 4}, 2
-_TOLD = ("fired", "refired", "flapping", "unmuted")  # what somebody is told of
+_TOLD = ("fired", "refired", "flapping", "unmuted", *_TAKEN_BACK)  # what somebody is told of
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ def alerts(entries: "Iterable[Entry]") -> dict[str, Alert]:
             found[fact.subject] = fired(fact, entry.recorded_at, own.get(fact.monitor, ""))
         elif fact.subject in found:
             found[fact.subject] = after(found[fact.subject], fact, entry.recorded_at, entry.actor)
-        if fact.event == "silenced" and fact.subject in found:
+        if fact.event in ("silenced", "heard") and fact.subject in found:
             own[found[fact.subject].monitor] = fact.until
     over = silences(told).values()
     return {name: _silenced(each, over) for name, each in found.items()} if over else found
@@ -197,6 +198,10 @@ def after(alert: Alert, fact: AlertEvent, at: datetime, actor: str = "") -> Aler
         changed["owner"] = fact.who or actor
     if event == "acked":
         changed["acked_at"] = alert.acked_at or at
+    elif event in _TAKEN_BACK:
+        changed |= {"owner": "", "real": None}
+    elif event == "heard":
+        changed["until"] = ""
     if event in ("refired", "flapping"):
         changed |= {"fired": alert.fired + 1, "title": fact.title or alert.title, "page": fact.page,
                     "severity": fact.severity or alert.severity, "lowered": fact.note, "loss": fact.loss or alert.loss}

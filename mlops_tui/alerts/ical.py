@@ -50,12 +50,13 @@ class _Rule:
 
 @dataclass
 class _Found:
-    """One VEVENT as it stands in the file; `start` and `end` in wall-clock time of `zone`."""
+    """One VEVENT as it stands in the file: `start` in wall-clock time of `zone`, how many `days` it lasts on the wall,
+    and how long after that, exactly."""
 
     start: datetime
     zone: tzinfo
-    length: timedelta | None  # exact; None: whole days
-    days: int = 1
+    days: int = 0
+    length: timedelta = timedelta(0)
     summary: str = ""
     uid: str = ""
     emails: tuple[str, ...] = ()
@@ -138,7 +139,8 @@ def _event(lines: Sequence[_Line], where: str, zone: tzinfo) -> _Found:
     start, own = _moment(began, began.value, where, zone)
     whole_days = not isinstance(start, datetime)
     wall = datetime.combine(start, time()) if not isinstance(start, datetime) else start
-    made = _Found(wall, own, None, uid=by_name["UID"].value if "UID" in by_name else f"line {lines[0].number}",
+    uid = by_name["UID"].value if "UID" in by_name else f"line {lines[0].number}"
+    made = _Found(wall, own, days=int(whole_days), uid=uid,
                   summary=_text(by_name["SUMMARY"].value) if "SUMMARY" in by_name else "")
     _lasts(made, by_name, where, zone, whole_days=whole_days)
     made.emails = tuple(line.value.removeprefix("mailto:").removeprefix("MAILTO:").lower()
@@ -150,36 +152,36 @@ def _event(lines: Sequence[_Line], where: str, zone: tzinfo) -> _Found:
         line = by_name["RECURRENCE-ID"]
         made.instead_of = _exact(*_moment(line, line.value, where, zone))
         if any(each.name == "STATUS" and each.value.upper() == "CANCELLED" for each in lines):
-            made.length = timedelta(0)
+            made.days, made.length = 0, timedelta(0)
     if "RRULE" in by_name:
         made.rule = _rule(by_name["RRULE"], where, zone)
     return made
 
 
 def _lasts(made: _Found, by_name: dict[str, _Line], where: str, zone: tzinfo, *, whole_days: bool) -> None:
-    """How long it lasts, by DTEND or DURATION: so many days where it begins with a day, else an exact time."""
+    """How long it lasts, by DTEND or DURATION.
+
+    One that ends at the time of day at which it began lasts days, as calendars show it. RFC 5545 (3.8.5.3) would count
+    the hours of its first occurrence: when clocks go back, nobody would be on call for one.
+    """
     if "DTEND" in by_name:
         line = by_name["DTEND"]
         end, own = _moment(line, line.value, where, zone)
         if isinstance(end, datetime) == whole_days:
             raise Unreadable("DTEND is a day where DTSTART is a time, or the other way round.",
                              where=f"{where}:{line.number}")
-        if whole_days:
-            made.days = (end - made.start.date()).days if not isinstance(end, datetime) else 0
-        else:
-            made.length = _exact(end, own) - _exact(made.start, made.zone)
-        if made.days < 1 or (made.length is not None and made.length < timedelta(0)):
+        last = end if isinstance(end, datetime) else datetime.combine(end, time())
+        if _exact(last, own) < _exact(made.start, made.zone) or (whole_days and last == made.start):
             raise Unreadable("The event ends before it begins.", where=f"{where}:{line.number}")
+        made.days = (last - made.start).days if own == made.zone and last.time() == made.start.time() else 0
+        made.length = _exact(last, own) - _exact(made.start + timedelta(days=made.days), made.zone)
     elif "DURATION" in by_name:
         line = by_name["DURATION"]
         match = _SPAN.fullmatch(line.value.strip())
         if match is None or not any(match.groups()):
             raise Unreadable(f"'{line.value}' is no duration.", where=f"{where}:{line.number}", next="Write PT12H.")
         weeks, days, hours, minutes, seconds = (int(each or 0) for each in match.groups())
-        length = timedelta(weeks=weeks, days=days, hours=hours, minutes=minutes, seconds=seconds)
-        made.length, made.days = (None, max(length.days, 1)) if whole_days else (length, 1)
-    elif not whole_days:
-        made.length = timedelta(0)
+        made.days, made.length = 7 * weeks + days, timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
 def _moment(line: _Line, value: str, where: str, zone: tzinfo) -> tuple[datetime | date, tzinfo]:
@@ -250,8 +252,7 @@ def _occurrences(each: _Found, end: datetime) -> Iterator[tuple[datetime, dateti
         if start >= end or number >= FARTHEST:
             return
         if start not in each.left_out:
-            yield start, start + each.length if each.length is not None else \
-                _exact(wall + timedelta(days=each.days), each.zone)
+            yield start, _exact(wall + timedelta(days=each.days), each.zone) + each.length
 
 
 def _walls(each: _Found) -> Iterator[datetime]:

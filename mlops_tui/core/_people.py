@@ -14,7 +14,7 @@ GATE = (Status.CONFIRM, Status.FAIL, Status.UNKNOWN)
 MEASURED = ("calibration", "performance", "drift", "health")
 COOL_DOWN = timedelta(days=21)
 WEEK = timedelta(days=7)
-SETTLED = ("pass", "warn", "done", "skipped")
+SETTLED = ("pass", "warn", "done", "skipped", "diverted")
 MODEL = "flights-delay"
 LESSON = "calibrated-in-service"
 

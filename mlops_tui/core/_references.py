@@ -45,9 +45,13 @@ class _Written:
 
 def dangling(project: Project, declared: Declared) -> Iterator[Reference]:
     """What is named and not declared; `declared` is what could be read. A file that could not is declared as well."""
-    names = {kind: project.names(kind) for kind in ("dataset", "feature", "model", "checklist", "runbook", "endpoint")}
+    names = {kind: project.names(kind) for kind in ("dataset", "feature", "model", "checklist", "runbook", "endpoint",
+                                                    "rotation")}
+    names["route"] = project.names("route") - {name for name, route in declared["route"].items() if
+                                               route.kind == "ping"}
     for name, contract in declared["dataset"].items():
         yield from _logged(_Written(project, "dataset", name), contract, names["model"])
+    yield from _told(project, declared, names)
     for name, model in declared["model"].items():
         yield from _model(_Written(project, "model", name), model, names)
     for name, monitor in declared["monitor"].items():
@@ -60,6 +64,36 @@ def dangling(project: Project, declared: Declared) -> Iterator[Reference]:
     for name, checklist in declared["checklist"].items():
         yield from _checklist(_Written(project, "checklist", name), checklist)
     yield from _team(project)
+
+
+def _told(project: Project, declared: Declared, names: Mapping[str, set[str]]) -> Iterator[Reference]:
+    """What rotations and routes name."""
+    for name, rotation in declared["rotation"].items():
+        yield from _rotation(_Written(project, "rotation", name), rotation)
+    for name, route in declared["route"].items():
+        yield from _mailed(_Written(project, "route", name), route, _reached(project, names["rotation"]))
+
+
+def _rotation(written: _Written, rotation: Any) -> Iterator[Reference]:
+    """People that the team lacks; a calendar that is not there."""
+    for number, person in enumerate(rotation.people):
+        yield from written.known("person", person, written.project.team.people, "people", number)
+    beside = written.project.path_of("rotation", written.name).with_name(rotation.calendar or "none")
+    if rotation.calendar and not beside.is_file():
+        yield written.wrong(f"names the calendar {beside.name}, which is not there",
+                            f"Export it to oncall/{beside.name}.", "calendar")
+
+
+def _mailed(written: _Written, route: Any, reached: Iterable[str]) -> Iterator[Reference]:
+    """Who is mailed by name, and can be."""
+    for number, word in enumerate(route.to):
+        if "@" not in word:
+            yield from written.known("person, role or rotation", word, reached, "to", number)
+
+
+def _reached(project: Project, *besides: Iterable[str]) -> list[str]:
+    """Who can be told: roles, people, and what else has a name."""
+    return [*ROLES, *project.team.people, *(name for names in besides for name in names)]
 
 
 def _logged(written: _Written, contract: Any, models: set[str]) -> Iterator[Reference]:
@@ -99,9 +133,11 @@ def _monitor(written: _Written, monitor: Any, names: Mapping[str, set[str]]) -> 
         return
     if monitor.alert.runbook:
         yield from written.known("runbook", monitor.alert.runbook, names["runbook"], "alert", "runbook")
+    reached, what = _reached(written.project, names["rotation"], names["route"]), "person, role, rotation or route"
     if monitor.alert.route:
-        reached = [*ROLES, *written.project.team.people]
-        yield from written.known("role or person", monitor.alert.route, reached, "alert", "route")
+        yield from written.known(what, monitor.alert.route, reached, "alert", "route")
+    for number, step in enumerate(monitor.alert.escalate):
+        yield from written.known(what, step.to, reached, "alert", "escalate", number, "to")
 
 
 def _time(written: _Written, every: str) -> Iterator[Reference]:

@@ -8,13 +8,14 @@ import socket
 import sqlite3
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlparse
 
-from mlops_tui.alerts import paging
+from mlops_tui.alerts import oncall, paging
 from mlops_tui.capability import look
 from mlops_tui.core._references import dangling
 from mlops_tui.declarations.declare import read
@@ -22,21 +23,26 @@ from mlops_tui.declarations.endpoints import Endpoint
 from mlops_tui.declarations.kinds import Checklist, Model, Monitor, Pipeline
 from mlops_tui.declarations.marker import MARKER
 from mlops_tui.declarations.odcs import Contract
+from mlops_tui.declarations.rotations import Rotation
+from mlops_tui.declarations.routes import Route
 from mlops_tui.errors import Refusal
 from mlops_tui.project import FOLDERS, Project, read_document, read_feature
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Row, Status, Table, View, worst
+from store.backlog import backlog
 from store.ledger import Ledger
 
 PACKAGES = ("mlops_tui", "bots", "store", "runbooks", "templates")
 NEWEST = (3, 11)
 LEAST_DISK = 1 << 30
+AHEAD = timedelta(days=28)
 READERS: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
     "dataset": ("yaml", lambda path: read(Contract, path)), "feature": ("sql", read_feature),
     "pipeline": ("yaml", lambda path: read(Pipeline, path)), "model": ("yaml", lambda path: read(Model, path)),
     "monitor": ("yaml", lambda path: read(Monitor, path)), "checklist": ("yaml", lambda path: read(Checklist, path)),
     "endpoint": ("yaml", lambda path: read(Endpoint, path)), "decision": ("md", read_document),
-    "runbook": ("md", read_document)}
+    "runbook": ("md", read_document), "route": ("yaml", lambda path: read(Route, path)),
+    "rotation": ("yaml", lambda path: read(Rotation, path))}
 READ_ELSEWHERE = (".yaml", ".yml", ".sql", ".md")
 HOLD_CODE = ("feature", "pipeline")  # SQL and notes of the steps lie beside the declarations
 
@@ -53,7 +59,8 @@ def doctor(session: Session) -> View:
         rows.append(_row("project", Status.WARN, f"none in {session.directory}", "mlops-tui init"))
     else:
         rows += [*_ledger(session), *_lake(session), *_tracking(session.project), *_declared(session.project),
-                 *_paging(session, session.project)]
+                 *_paging(session, session.project), *_slack(session, session.project),
+                 *_on_call(session, session.project)]
     bad = [row for row in rows if row["status"] in (Status.FAIL, Status.WARN)]
     status = worst([Status(str(row["status"])) for row in rows])
     title = f"{len(bad)} of {len(rows)} checks need a look" if bad else f"All {len(rows)} checks pass"
@@ -237,6 +244,37 @@ def _paging(session: Session, project: Project) -> Iterator[Row]:
             fixes = [f"mlops-tui backtest {path.stem}"] * any("back-test" in each for each in missing)
             fixes += ["name one: alert: {runbook: …}"] * (not policy.runbook)
             yield _row(f"alert of {path.stem}", Status.WARN, held, "; ".join(fixes))
+
+
+def _slack(session: Session, project: Project) -> Iterator[Row]:
+    """Whether the bot lives, and whether something waits that nobody tries any more."""
+    if project.settings.slack is None or not isinstance(session.ledger, Ledger):
+        return
+    found = backlog(session.ledger.connections)
+    if found.silent is not None:
+        yield _row("slack bot", Status.FAIL, f"no sign of it for {found.silent:,.0f} s", "Start it again: mlops-tui up")
+    elif found.apart:
+        yield _row("slack bot", Status.WARN, "it is at work, and Slack does not reach it", "mlops-tui slack doctor")
+    given_up = found.unsaid + found.undone
+    yield _row("slack letters", Status.WARN if given_up else Status.PASS,
+               f"{found.unsaid} to Slack and {found.undone} from Slack were given up" if given_up else
+               f"nothing was given up; {found.to_say + found.to_do} under way",
+               "mlops-tui slack dead" if given_up else "")
+
+
+def _on_call(session: Session, project: Project) -> Iterator[Row]:
+    """Where in the next weeks nobody is on call, or more than one."""
+    now = session.now()
+    try:
+        swapped, plans = oncall.swaps(session.ledger.entries("oncall")), oncall.plans(project)
+        for name, plan in plans.items():
+            faults = plan.faults(swapped, now, now + AHEAD)
+            said = f"{faults[0].what} from {faults[0].start.astimezone(plan.zone):%a %-d %b %H:%M %Z}" if faults else \
+                f"somebody at every hour of the next {AHEAD.days} days"
+            yield _row(f"on call, {name}", Status.WARN if faults else Status.PASS, said,
+                       "mlops-tui oncall check" if faults else "")
+    except Refusal as problem:
+        yield _row("on call", Status.FAIL, f"{problem.what} ({problem.where})", problem.next)
 
 
 def _read(kind: str, path: Path, into: dict[str, Any]) -> Iterator[Row]:

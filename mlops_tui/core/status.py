@@ -8,9 +8,10 @@ from mlops_tui import folds, health
 from mlops_tui.capability import look
 from mlops_tui.project import Project
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted
+from store.backlog import backlog
 from store.facts import Finding, Run
-from store.ledger import Entry
+from store.ledger import Entry, Ledger
 
 KINDS = ("run", "trained", "promotion", "finding", "alert", "incident", "approval", "vote", "proposal", "runbook",
          "postmortem", "sign_off")
@@ -35,10 +36,26 @@ def status(session: Session) -> View:
         "roles": tuple(sorted(session.actor.roles)), "needs_you": len(needs), "alerts": len(alerts.rows),
         "incidents": len(incidents.rows), "approvals": len(approvals.rows), "entries": session.ledger.head_seq()}
     waiting = Table.of("needs_you", needs, "status", "kind", "id", "title", "detail", title="Needs you")
-    title, calm = _title(needs, (models, alerts, incidents), [*_broken(project, entries), *_stopped(project, entries)],
-                         _declared(project))
+    mute = list(_mute(session))
+    title, calm = _title(needs, (models, alerts, incidents), [*_broken(project, entries), *_stopped(project, entries),
+                                                              *mute], _declared(project))
     return View(title, Status.PASS if calm else Status.WARN,
-                (Facts(facts), waiting, models, alerts, incidents, approvals), tuple(_actions(needs)))
+                (Facts(facts), *(Text(f"■ {each}: mlops-tui slack doctor") for each in mute[:1]),
+                 waiting, models, alerts, incidents, approvals), tuple(_actions(needs)))
+
+
+def _mute(session: Session) -> Iterator[str]:
+    """What nobody will hear of by itself, in words: what Slack did not take, and a bot that gives no sign."""
+    if session.as_of is None and session.project is not None and isinstance(session.ledger, Ledger):
+        found = backlog(session.ledger.connections)
+        if found.silent is not None:
+            yield f"the Slack bot has given no sign for {found.silent / 60:,.0f} min"
+        elif found.apart:
+            yield "Slack does not reach its bot"
+        if found.unsaid:
+            yield f"{counted(found.unsaid, 'message')} to Slack {'was' if found.unsaid == 1 else 'were'} given up"
+        if found.undone:
+            yield f"{counted(found.undone, 'request')} from Slack {'was' if found.undone == 1 else 'were'} given up"
 
 
 def _broken(project: Project, entries: Sequence[Entry]) -> Iterator[str]:

@@ -11,6 +11,7 @@ from mlops_tui.declarations.alertpolicy import AlertPolicy
 from mlops_tui.declarations.declare import Mistake
 from mlops_tui.declarations.earlystopping import Stopping
 from mlops_tui.declarations.endpoints import Metrics, Query
+from mlops_tui.declarations.incidentpolicy import Incidents
 from mlops_tui.declarations.limits import METRICS_OF, Range, impossible
 from mlops_tui.declarations.retraining import Retraining
 from mlops_tui.declarations.routes import Inbound
@@ -91,6 +92,7 @@ class Settings:
     stores: Stores = field(default_factory=Stores)
     slack: Slack | None = None
     approvals: Approvals = field(default_factory=Approvals)
+    incidents: Incidents = field(default_factory=Incidents)
     compute: Rates = field(default_factory=Rates)
     metrics: Metrics | None = None
     inbound: Inbound | None = None

@@ -5,7 +5,8 @@ import shlex
 from mlops_tui import folds
 from mlops_tui.errors import Conflict, Denied
 from mlops_tui.folds import ApprovalState
-from mlops_tui.governance._standing import actor_named, held, planned, same_person, unreal
+from mlops_tui.governance._standing import held, same_person, unreal
+from mlops_tui.oversight.settling import KINDS
 from mlops_tui.render import cells
 from mlops_tui.session import Session
 from store.facts import Approval
@@ -13,7 +14,6 @@ from store.facts import Approval
 ENDED = {"met": "has its votes", "done": "was used", "rejected": "was rejected", "void": "is void",
          "expired": "has expired", "withdrawn": "was withdrawn", "review": "was done without votes",
          "reviewed": "was reviewed"}
-KINDS = ("approval", "vote", "promotion")
 
 
 def known(session: Session) -> dict[str, ApprovalState]:
@@ -66,19 +66,6 @@ def barred(session: Session, found: ApprovalState) -> str:
 def must_count(session: Session, found: ApprovalState) -> None:
     if why := barred(session, found):
         raise Denied(why, where=found.id, next=f"Ask somebody else who is {' or '.join(found.asks)}.")
-
-
-def as_requester(session: Session, found: ApprovalState) -> Session:
-    """Whoever asked, with the roles that the team file gives them now."""
-    return session.acting_as(actor_named(session, found.requester))
-
-
-def changed(session: Session, found: ApprovalState) -> str:
-    """Why what is asked for now is not what was asked for; empty where it is the same, or nobody can tell just now."""
-    outcome = planned(as_requester(session, found), found.argv)
-    if outcome.plan == found.plan or outcome.exit == 3:
-        return ""
-    return outcome.error["what"] if outcome.error else "the plan is not the one that was asked for"
 
 
 def void(session: Session, found: ApprovalState, why: str) -> None:

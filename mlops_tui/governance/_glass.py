@@ -7,7 +7,8 @@ from mlops_tui import folds, gates
 from mlops_tui.capability import Plan
 from mlops_tui.errors import BadInput, Conflict, Denied
 from mlops_tui.governance._alias import followed
-from mlops_tui.governance._standing import actor_named, rules_of, unreal
+from mlops_tui.governance._standing import rules_of, unreal
+from mlops_tui.oversight.settling import actor_named
 from mlops_tui.render import keep
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Status, Text, View

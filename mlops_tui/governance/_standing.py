@@ -1,34 +1,23 @@
 """Who may vote, and whether those who did may still: by the team as it is declared today."""
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlops_tui.declarations.kinds import Approvals
 from mlops_tui.errors import Conflict
 from mlops_tui.folds import ApprovalState, vacant
+from mlops_tui.oversight.settling import actor_named
 from mlops_tui.project import Project
-from mlops_tui.roles import ROLES, Actor
 from mlops_tui.session import Session
 from store.facts import Approval
-from store.ledger import Ledger
 
 if TYPE_CHECKING:
-    from mlops_tui.commands import Outcome
+    pass
 
 
 def rules_of(session: Session) -> Approvals:
     """How many votes a promotion needs, from whom, and for how long, as mlops.yaml says it now."""
     return Project(session.declared().root).settings.approvals
-
-
-def actor_named(session: Session, name: str) -> Actor:
-    """Somebody as the team file declares them now; without logins anywhere, the machine's user holds every role."""
-    people = Project(session.declared().root).team.people
-    if name in people:
-        return Actor(name, frozenset(people[name].roles), session.actor.source, people[name].simulated)
-    return Actor(name, frozenset(ROLES) if session.single_user else frozenset(), session.actor.source)
 
 
 def same_person(session: Session, one: str, other: str) -> bool:
@@ -69,10 +58,3 @@ def still_hold(session: Session, approval: ApprovalState) -> None:
     reason = f"{', '.join(lost)} no longer holds the role '{gone}'" if lost else f"it has only {approval.count}"
     session.ledger.append(Approval(subject=approval.id, event="void", reason=reason))
     raise Conflict(f"{approval.id} is void: {reason}.", next=f"Try: mlops-tui {shlex.join(approval.argv)}")
-
-
-def planned(session: Session, argv: Sequence[str]) -> "Outcome":
-    """What the command would do by now, with its digest; nothing is done, and no attempt is recorded."""
-    ledger: object = session.ledger
-    reading = replace(session, ledger=ledger.closed()) if isinstance(ledger, Ledger) else session
-    return reading.perform(argv, dry_run=True)

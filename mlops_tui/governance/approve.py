@@ -12,9 +12,7 @@ from mlops_tui.errors import Conflict, NotFound
 from mlops_tui.folds import ApprovalState
 from mlops_tui.governance._asked import (
     again,
-    as_requester,
     barred,
-    changed,
     ended,
     known,
     must_be_open,
@@ -22,7 +20,8 @@ from mlops_tui.governance._asked import (
     named,
     void,
 )
-from mlops_tui.governance._standing import held, planned
+from mlops_tui.governance._standing import held
+from mlops_tui.oversight.settling import as_requester, changed, planned
 from mlops_tui.render import keep
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View, counted

@@ -17,7 +17,8 @@ from mlops_tui.governance._alias import ALIAS, followed
 from mlops_tui.governance._evidence import case_of, evidence
 from mlops_tui.governance._glass import broken
 from mlops_tui.governance._history import CHECK, gate_table, history_of
-from mlops_tui.governance._standing import planned, rules_of, still_hold
+from mlops_tui.governance._standing import rules_of, still_hold
+from mlops_tui.oversight.settling import planned
 from mlops_tui.render import keep
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Status, Table, View, counted

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from mlops_tui.folds import Incident
+from mlops_tui.incidents.incidentstate import Incident
 from store.facts import IncidentEvent
 from store.ledger import Entry
 

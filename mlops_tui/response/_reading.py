@@ -28,6 +28,11 @@ def missing(text: str) -> list[str]:
     return [name for name in NEEDED if not re.sub(r"<!--.*?-->|[\s*-]", "", sections.get(name, ""), flags=re.DOTALL)]
 
 
+def by_people(text: str) -> str:
+    """What people wrote into it: the sections that only they can fill."""
+    return "\n".join(line for name in NEEDED for line in lines(text, name))
+
+
 def lines(text: str, section: str) -> list[str]:
     """What people wrote in a section, line by line, without comments and list marks."""
     plain = re.sub(r"<!--.*?-->", "", _sections(text).get(section, ""), flags=re.DOTALL)

@@ -1,25 +1,34 @@
 """A runbook run under way: what its history says, what runs by itself, and how an act happens once at most."""
 
-from collections.abc import Mapping, Sequence
+import os
+import socket
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
+
+import psutil
 
 from mlops_tui import folds
-from mlops_tui.errors import BadInput, Conflict
-from mlops_tui.folds import RunbookRun, StepState
+from mlops_tui.errors import BadInput, Conflict, Denied
+from mlops_tui.folds import Incident, RunbookRun, StepState
 from mlops_tui.project import read_document
 from mlops_tui.render import keep
-from mlops_tui.response import _steps
-from mlops_tui.response._steps import BY_ITSELF, Runbook, RunbookStep
+from mlops_tui.response import _conditions, _steps
+from mlops_tui.response._keys import BY_ITSELF
+from mlops_tui.response._steps import Runbook, RunbookStep
 from mlops_tui.session import Session
 from mlops_tui.view import Status, View
 from store.facts import Approval, Command, Fact, RunbookEvent
 from store.ledger import Entry, Ledger
 
-SETTLED = ("pass", "warn", "done", "skipped")
+SETTLED = ("pass", "warn", "done", "skipped", "diverted")
+HAPPENED = ("pass", "warn", "done")
 ANSWERS = {Status.PASS: "pass", Status.WARN: "warn", Status.DONE: "done", Status.FAIL: "fail",
            Status.UNKNOWN: "unknown", Status.RUNNING: "done", Status.CONFIRM: "error", Status.DENIED: "error",
            Status.ERROR: "error"}
+VERDICTS = {True: "pass", False: "fail", None: "unknown"}
+STRANGE = timedelta(hours=1)  # after which a process on another machine, which cannot be looked at, counts as gone
 
 
 @dataclass(frozen=True)
@@ -42,13 +51,63 @@ class Case:
         return next(((step, steps.get(step.number)) for step in self.book.steps
                      if step.number not in steps or steps[step.number].status not in SETTLED), None)
 
-    def note(self, step: RunbookStep, status: str, note: str = "", evidence: str = "", *more: Fact) -> None:
-        """Append how a step stands now."""
-        self.session.ledger.append(*more, self.event(step, status, note, evidence))
+    def answers(self) -> dict[str, _conditions.Answer]:
+        """What the steps that have a name found, with the verdict of the step itself; a skipped one found nothing."""
+        found: dict[str, _conditions.Answer] = {}
+        for step in self.book.steps:
+            state = self.run.steps.get(step.number)
+            if step.name and state is not None and state.evidence and state.status not in ("skipped", "intent"):
+                verdict = "fail" if state.status == "diverted" else state.status
+                found[step.name] = {**_conditions.answer(self.evidence(state)), "status": verdict}
+        return found
 
-    def event(self, step: RunbookStep, status: str, note: str = "", evidence: str = "") -> RunbookEvent:
+    def evidence(self, state: StepState) -> View:
+        """The answer that a step left."""
+        return keep.read(self.session.data().object(state.evidence).decode())
+
+    def known(self, **own: _conditions.Answer) -> dict[str, str]:
+        """What the placeholders stand for by now: the run's own values, and the facts that its steps found."""
+        return known(self.values, {**self.answers(), **own})
+
+    def holds(self, condition: str, **own: _conditions.Answer) -> bool | None:
+        """Whether a condition holds by what is known now; None where that is unknown."""
+        return holds(self.book, condition, self.values, {**self.answers(), **own})
+
+    def note(self, step: RunbookStep, seen: StepState | None, status: str, note: str = "", evidence: str = "",
+             until: datetime | None = None, more: Iterable[Fact] = ()) -> None:
+        """Append how a step stands now, unless somebody else has taken it on since it was `seen`."""
+        def decided(entries: Sequence[Entry]) -> list[Fact]:
+            run = open_run(entries, self.id)
+            now = run.steps.get(step.number)
+            if now is not None and now.seq != (seen.seq if seen else 0):
+                raise Conflict(f"{now.actor} took step {step.number} of {run.id} on at the same time; it is "
+                               f"{now.status}.", next=f"Try: mlops-tui runbook show {run.id}")
+            return [*more, self.event(step, status, note, evidence, until=until.isoformat() if until else "")]
+
+        self.session.ledger.transact(decided)
+
+    def event(self, step: RunbookStep, status: str, note: str = "", evidence: str = "", **more: Any) -> RunbookEvent:
         return RunbookEvent(subject=self.id, event="step", step=step.number, status=status, note=note,
-                            evidence=evidence)
+                            evidence=evidence, **more)
+
+    def kept(self, view: View) -> str:
+        """Put an answer aside as evidence; its address."""
+        return self.session.data().put_object(keep.written(view).encode())
+
+
+def known(values: Mapping[str, str], answers: Mapping[str, _conditions.Answer]) -> dict[str, str]:
+    """What placeholders stand for: values, and `name.fact` for whatever of an answer is one word."""
+    facts = {f"{name}.{fact}": str(value) for name, answer in answers.items() for fact, value in answer.items()
+             if isinstance(value, str | int | float) and str(value)}
+    return {**facts, **values}
+
+
+def holds(book: Runbook, condition: str, values: Mapping[str, str],
+          answers: Mapping[str, _conditions.Answer]) -> bool | None:
+    """Whether a condition holds of values and answers; a number that a person gave counts as a number."""
+    numbers = {each.name for each in book.params if each.type == "number"}
+    given = {name: float(value) if name in numbers else value for name, value in values.items() if value}
+    return _conditions.holds(_steps.condition(condition), {**given, **answers})
 
 
 def opened(session: Session, name: str) -> Case:
@@ -59,7 +118,7 @@ def opened(session: Session, name: str) -> Case:
         path = folder / f"{run.runbook}.md"
         path.write_bytes(session.data().object(run.digest))
         document = replace(read_document(path), path=f"runbooks/{path.name}")
-    return Case(session, run.id, _steps.read(document), values(session, run.about, run.incident))
+    return Case(session, run.id, _steps.read(document), {**values(session, run.about, run.incident), **run.params})
 
 
 def values(session: Session, about: str, incident: str) -> dict[str, str]:
@@ -74,6 +133,18 @@ def values(session: Session, about: str, incident: str) -> dict[str, str]:
             "model": name if name in models else models[0] if len(models) == 1 else "", "dataset": dataset}
 
 
+def around(session: Session, incident: Incident | None) -> dict[str, str]:
+    """What an incident and its first alert tell of the values that a runbook asks for."""
+    if incident is None:
+        return {}
+    found = {"incident.id": incident.id, "incident.about": incident.about, "incident.severity": incident.severity}
+    alert = folds.alerts(session.ledger.entries("alert")).get(incident.alerts[0]) if incident.alerts else None
+    if alert is not None:
+        found |= {"alert.id": alert.id, "alert.about": alert.about, "alert.check": alert.check,
+                  "alert.monitor": alert.monitor, "alert.severity": alert.severity}
+    return found
+
+
 # -- what runs by itself ----------------------------------------------------------------------------------------
 
 
@@ -83,66 +154,103 @@ def advance(case: Case) -> None:
         step, state = found
         if state is not None and state.status == "waiting":
             _wait_for(case, step, state)
+        elif not _needed(case, step, state):
+            pass
         elif step.kind in BY_ITSELF:
-            _look(case, step)
+            _look(case, step, state)
         elif step.kind == "wait" and (state is None or state.status in ("fail", "unknown", "error")):
             _begin_wait(case, step, state)
         else:
             return
         if case.run.steps[step.number].status not in SETTLED:
             return
-    if case.run.open:
-        case.session.ledger.append(RunbookEvent(subject=case.id, event="finished"))
+    case.session.ledger.transact(lambda entries: [RunbookEvent(subject=case.id, event="finished")]
+                                 if folds.runbook_runs(entries)[case.id].open else [])
 
 
-def _look(case: Case, step: RunbookStep) -> None:
+def _needed(case: Case, step: RunbookStep, state: StepState | None) -> bool:
+    """Whether a step that has not begun is to be done; where its condition is unknown, a person says so."""
+    condition = step.says.get("when", "")
+    if not condition or (state is not None and state.evidence):
+        return True
+    verdict = case.holds(condition)
+    if verdict is False:
+        case.note(step, state, "skipped", f"not needed: {condition} is not so")
+    elif verdict is None and state is None:
+        case.note(step, state, "unknown", f"nobody knows whether {condition}: do it, or pass over it")
+    return verdict is True
+
+
+def _look(case: Case, step: RunbookStep, state: StepState | None) -> None:
     """Run a step's command line and keep its answer as evidence; what asks for consent is not run."""
-    argv = _argv(case, step)
-    outcome = case.session.perform(argv)
-    status = ANSWERS[outcome.view.status]
+    argv = _steps.filled(step, case.known())
+    view = looked(case.session, step, argv, lambda answer: case.holds(step.expects, answer=answer))
+    status, note, evidence = ANSWERS[view.status], view.title, case.kept(view)
+    if status in HAPPENED or step.kind == "query":
+        case.note(step, state, status, note, evidence)
+        return
+    began = state.began_at if state else case.session.now()
+    again = case.session.now() + step.span("every")
+    if step.says.get("every") and status != "error" and again <= began + step.span() + step.span("timeout"):
+        case.note(step, state, "waiting", f"not yet: {note}", evidence, again)
+    elif step.goto is not None and status == "fail":
+        _divert(case, step, state, note, evidence)
+    else:
+        late = f"not so within {step.says['timeout']}: " if step.says.get("timeout") and status != "error" else ""
+        case.note(step, state, status, f"{late}{note}", evidence)
+
+
+def looked(session: Session, step: RunbookStep, argv: Sequence[str], expected: Any) -> View:
+    """The answer to a look, with the verdict of the step: a query only informs, a check may expect more than a pass."""
+    outcome = session.perform(argv)
     if outcome.view.status is Status.CONFIRM:
-        outcome = replace(outcome, view=View(f"'{' '.join(argv)}' acts: it belongs into a command step", Status.ERROR))
-    elif step.kind == "query" and status in ("fail", "unknown", "error"):
-        status = "warn"  # a query informs whoever reads it; only a check stands in the way
-    case.note(step, status, outcome.view.title, _kept(case, outcome.view))
+        return View(f"'{' '.join(argv)}' acts: it belongs into a command step", Status.ERROR)
+    view = outcome.view
+    if step.kind == "query":
+        informs = view.status in (Status.FAIL, Status.UNKNOWN, Status.ERROR, Status.DENIED)
+        return view.with_status(Status.WARN) if informs else view
+    if step.expects and outcome.error is None:
+        verdict = expected(_conditions.answer(view))
+        said = {True: "as expected", False: "not so", None: "unknown whether"}[verdict]
+        return replace(view, title=f"{view.title} ({said}: {step.expects})", status=Status(VERDICTS[verdict]))
+    return view
 
 
-def _argv(case: Case, step: RunbookStep) -> tuple[str, ...]:
-    return _steps.filled(step, case.values)
-
-
-def _kept(case: Case, view: View) -> str:
-    return case.session.data().put_object(keep.written(view).encode())
+def _divert(case: Case, step: RunbookStep, state: StepState | None, note: str, evidence: str) -> None:
+    """Go on at the step that the check leads to; those between are passed over in the same breath."""
+    over = [case.event(each, "skipped", f"passed over: step {step.number} leads to step {step.goto}")
+            for each in case.book.steps if step.number < each.number < (step.goto or 0)]
+    case.note(step, state, "diverted", f"{note}: on to step {step.goto}", evidence, more=over)
 
 
 def _begin_wait(case: Case, step: RunbookStep, state: StepState | None) -> None:
-    if state is None:
-        due = case.session.now() + step.span
-        case.note(step, "waiting", f"until {due.isoformat()}")
-        if step.span > timedelta(0):
-            return
-    _after_wait(case, step)
+    if state is None and step.span() > timedelta(0):
+        due = case.session.now() + step.span()
+        case.note(step, state, "waiting", f"until {due.isoformat()}", until=due)
+    else:
+        _after_wait(case, step, state)
 
 
 def _wait_for(case: Case, step: RunbookStep, state: StepState) -> None:
     """Look whether what is waited for has come: a time, or the votes of an approval."""
-    if step.kind == "wait":
-        if case.session.now() >= state.began_at + step.span:
-            _after_wait(case, step)
-        return
     session = case.session
+    if step.kind in ("wait", "check"):
+        due = datetime.fromisoformat(state.until) if state.until else state.began_at + step.span()
+        if session.now() >= due:
+            _after_wait(case, step, state)
+        return
     asked = folds.approvals(session.ledger.entries("approval", "vote"), session.now()).get(state.note)
-    if asked is None or asked.state == "done":
-        case.note(step, "done", state.note, state.evidence)
-    elif asked.state not in ("open", "met"):
-        case.note(step, "fail", f"{asked.id} is {asked.state}", state.evidence)
+    if asked is None or (asked.state == "done" and not step.quorum):
+        case.note(step, state, "done", state.note, state.evidence)
+    elif asked.state not in ("open", "met", "done"):
+        case.note(step, state, "fail", f"{asked.id} is {asked.state}", state.evidence)
 
 
-def _after_wait(case: Case, step: RunbookStep) -> None:
+def _after_wait(case: Case, step: RunbookStep, state: StepState | None) -> None:
     if step.command:
-        _look(case, step)
+        _look(case, step, state)
     else:
-        case.note(step, "done")
+        case.note(step, state, "done")
 
 
 # -- what a person starts ---------------------------------------------------------------------------------------
@@ -157,41 +265,42 @@ class Prepared:
     consent: str | None
 
 
-def prepared(case: Case, step: RunbookStep) -> Prepared:
-    """Plan a command step without doing or recording anything; refused where its command line is."""
-    argv = _argv(case, step)
-    session = case.session
+def reading(session: Session) -> Session:
+    """The same session, which records nothing."""
     ledger: object = session.ledger
-    reading = replace(session, ledger=ledger.closed()) if isinstance(ledger, Ledger) else session
-    outcome = reading.perform(argv, dry_run=True)
+    return replace(session, ledger=ledger.closed()) if isinstance(ledger, Ledger) else session
+
+
+def prepared(session: Session, argv: tuple[str, ...]) -> Prepared:
+    """Plan a command line without doing or recording anything; refused where it is."""
+    outcome = reading(session).perform(argv, dry_run=True)
     if outcome.plan is not None:
         return Prepared(argv, outcome.view, outcome.plan)
     if outcome.error is None and outcome.view.status in (Status.FAIL, Status.UNKNOWN):
         return Prepared(argv, outcome.view, None)  # a gate that says no has no plan; doing the step says so again
     if outcome.error is not None and outcome.error["next"] != "Drop --dry-run.":  # has none, and needs no consent
-        kind = Conflict if outcome.error["code"] == "conflict" else BadInput
+        kind = {"conflict": Conflict, "denied": Denied}.get(outcome.error["code"], BadInput)
         raise kind(outcome.error["what"], where=outcome.error["where"], next=outcome.error["next"])
     return Prepared(argv, View(f"Runs: mlops-tui {' '.join(argv)}", Status.DONE), None)
 
 
-def do(case: Case, step: RunbookStep, plan: Prepared) -> View:
+def do(case: Case, step: RunbookStep, plan: Prepared, *more: Fact) -> View:
     """Say that it will be done, do it, say what came of it. A second hand that comes meanwhile is refused."""
-    claim(case, step, "intent", evidence=plan.consent or "")
+    claim(case, step, "intent", "", plan.consent or "", *more, holder=this_process())
     outcome = case.session.perform(plan.argv, consent=plan.consent)
     status, note = ANSWERS[outcome.view.status], outcome.view.title
     approval = outcome.view.facts().get("approval")
     if outcome.view.status is Status.RUNNING and isinstance(approval, str):
         status, note = "waiting", approval
-    case.note(step, status, note, _kept(case, outcome.view))
+    case.session.ledger.append(case.event(step, status, note, case.kept(outcome.view)))
     return outcome.view
 
 
-def claim(case: Case, step: RunbookStep, status: str, note: str = "", evidence: str = "", *more: Fact) -> None:
+def claim(case: Case, step: RunbookStep, status: str, note: str = "", evidence: str = "", *more: Fact,
+          holder: str = "") -> None:
     """Append how a step stands, unless somebody settled or began it in the meantime."""
     def decided(entries: Sequence[Entry]) -> list[Fact]:
-        run = folds.runbook_runs(entries)[case.id]
-        if not run.open:
-            raise Conflict(f"{run.id} is {run.state}.", next=f"Try: mlops-tui runbook show {run.id}")
+        run = open_run(entries, case.id)
         state = run.steps.get(step.number)
         if state is not None and state.status in SETTLED:
             raise Conflict(f"Step {step.number} of {run.id} is {state.status} already, by {state.actor}.",
@@ -199,34 +308,74 @@ def claim(case: Case, step: RunbookStep, status: str, note: str = "", evidence: 
         if state is not None and state.status == "intent":
             raise Conflict(f"{state.actor} began step {step.number} of {run.id} and it has not ended.",
                            next=f"Try: mlops-tui runbook resume {run.id}")
-        return [*more, case.event(step, status, note, evidence)]
+        return [*more, case.event(step, status, note, evidence, holder=holder)]
 
     case.session.ledger.transact(decided)
+
+
+def open_run(entries: Sequence[Entry], id: str) -> RunbookRun:
+    """The run as it stands; Conflict where it is over."""
+    run = folds.runbook_runs(entries)[id]
+    if not run.open:
+        raise Conflict(f"{run.id} is {run.state}.", next=f"Try: mlops-tui runbook show {run.id}")
+    return run
+
+
+# -- after a crash ----------------------------------------------------------------------------------------------
+
+
+def this_process() -> str:
+    """Who is about to act: host, process, and when that was born, since numbers come again."""
+    return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.0f}"
+
+
+def at_work(state: StepState, now: datetime) -> bool:
+    """Whether the process that began the act still lives; one on another machine counts as alive for an hour."""
+    host, _, rest = state.holder.rpartition(":")[0].partition(":")
+    if not state.holder or host != socket.gethostname():
+        return bool(state.holder) and now - state.at < STRANGE
+    try:
+        born = psutil.Process(int(rest)).create_time()
+    except (psutil.NoSuchProcess, ValueError):
+        return False
+    return int(rest) != os.getpid() and abs(born - float(state.holder.rpartition(":")[2])) < 2
 
 
 def settle(case: Case) -> None:
     """After a crash: what the history says about an act that was about to happen. Nothing is done again here."""
     found = case.current()
-    if found is None:
+    if found is None or found[1] is None or found[1].status != "intent":
         return
-    step, state = found
-    if state is None or state.status != "intent":
-        return
-    argv = _argv(case, step)
-    later = [entry.fact for entry in case.session.ledger.entries("command", "approval") if entry.seq > state.seq]
-    traces = [fact for fact in later if isinstance(fact, Command) and fact.argv == argv]
+    step, state = found[0], found[1]
+    if at_work(state, case.session.now()):
+        raise Conflict(f"{state.actor} is doing step {step.number} of {case.id} right now.",
+                       next=f"Try: mlops-tui runbook show {case.id}")
+    status, note = came_of(case, state, _steps.filled(step, case.known()))
+    if status == "interrupted" and step.idempotent:
+        status, note = "pending", "it began and did not end; doing it twice is like doing it once, so do it again"
+    case.note(step, state, status, note)
+
+
+def came_of(case: Case, state: StepState, argv: Sequence[str]) -> tuple[str, str]:
+    """What the history says came of an act after it was about to happen, and in words."""
+    later = [entry for entry in case.session.ledger.entries("command", "approval") if entry.seq > state.seq]
+    traces = [entry.fact for entry in later if isinstance(entry.fact, Command) and entry.fact.argv == tuple(argv)
+              and entry.actor == state.actor]
     ended = next((fact for fact in traces if fact.phase != "attempt"), None)
-    asked = next((fact.subject for fact in later if isinstance(fact, Approval) and fact.event == "asked"), "")
+    asked = next((entry.fact.subject for entry in later if isinstance(entry.fact, Approval)
+                  and entry.fact.event == "asked"), "")
     if ended is None and traces:
-        case.note(step, "interrupted", "it began and did not end: look what was done before you repeat it")
-    elif ended is None:
-        case.note(step, "pending", "it was not begun before the interruption")
-    elif ended.phase != "outcome":
-        case.note(step, "error", f"it was {ended.phase} before the interruption: {ended.error}")
-    elif ended.status == Status.RUNNING and asked:
-        case.note(step, "waiting", asked)
-    else:
-        case.note(step, ANSWERS[Status(ended.status)], "it was done before the interruption, as the history says")
+        return "interrupted", "it began and did not end: look what was done before you repeat it"
+    if ended is None:
+        return "pending", "it was not begun before the interruption"
+    if ended.phase != "outcome":
+        return "error", f"it was {ended.phase} before the interruption: {ended.error}"
+    if ended.status == Status.RUNNING and asked:
+        return "waiting", asked
+    return ANSWERS[Status(ended.status)], "it was done before the interruption, as the history says"
+
+
+# -- whose turn it is ------------------------------------------------------------------------------------------------
 
 
 def first_of(case: Case, number: int) -> tuple[RunbookStep, StepState | None]:
@@ -247,11 +396,10 @@ def first_of(case: Case, number: int) -> tuple[RunbookStep, StepState | None]:
 
 
 def resolvable(book: Runbook, found: Mapping[str, str]) -> None:
-    """Refuse before anything starts where a placeholder would stand for nothing."""
+    """Refuse before anything starts where a placeholder would stand for nothing; what steps find out comes later."""
+    later = {name: "later" for step in book.steps for name in _steps.lacking(step, found) if "." in name}
     for step in book.steps:
         if step.command:
-            _steps.filled(step, found)
+            _steps.filled(step, {**later, **found})
         if step.kind == "notify":
-            _steps.message(step, found)
-
-
+            _steps.message(step, {**later, **found})

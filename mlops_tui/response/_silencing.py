@@ -9,6 +9,7 @@ from mlops_tui import folds
 from mlops_tui.alerts import alertstate
 from mlops_tui.alerts.alertstate import Alert, Silence
 from mlops_tui.alerts.matching import Matcher, all_match, matchers
+from mlops_tui.capability import Plan
 from mlops_tui.declarations.declare import duration, span_text
 from mlops_tui.declarations.kinds import Check
 from mlops_tui.errors import BadInput, Conflict, nearest
@@ -41,9 +42,12 @@ class Span:
             end = moment(until, zone, now)
             if end <= since:
                 raise BadInput(f"{until} has passed already." if start is None else f"{until} is not after {start}.",
-                               next="A silence is ended with --for 0m, or alert unsilence SI-1.")
+                               next="A silence is ended with: mlops-tui alert unsilence SI-1")
         else:
             end = _after(since, length or "")
+        if end == since:
+            raise BadInput("A silence of no time hides nothing.",
+                           next="Give --for 4h; one is ended with: mlops-tui alert unsilence AL-1")
         if end - since > LONGEST:
             raise BadInput(f"A silence lasts {span_text(LONGEST)} at most.",
                            next="What is to be quiet for good is changed in the monitor's file.")
@@ -57,13 +61,33 @@ def _after(since: datetime, length: str) -> datetime:
         raise BadInput(f"{problem}.") from problem
 
 
-def by_matcher(session: Session, match: Sequence[str], span: Span, note: str) -> View:
-    """Append the silence, and say what it hides now."""
-    wanted = matchers(match)
+def meant(session: Session, match: Sequence[str]) -> tuple[Matcher, ...]:
+    """The matchers that the texts stand for; BadInput for a name that nothing has."""
+    session.declared()
+    wanted = matchers(match) if match else ()
     for each in wanted:
         _check(session, each)
-    if span.until <= span.since:
-        raise BadInput("A silence of no time hides nothing.", next="Give --for 4h.")
+    return wanted
+
+
+def preview(session: Session, wanted: Sequence[Matcher], span: Span, said: str) -> View:
+    """What a silence would mute if it began now; `said` is its length as it was given, which does not pass."""
+    known = folds.alerts(session.ledger.entries("alert")).values()
+    hidden = _hidden(wanted, known)
+    firing = [each for each in hidden if each.state == "firing" and not each.quiet(session.now())]
+    grave = _critical(hidden)
+    facts: dict[str, Cell] = {"match": tuple(map(str, wanted)), "how_long": said,
+                              "from": span.since if span.since > session.now() else None,
+                              "mutes": tuple(each.id for each in firing), "hides": tuple(each.id for each in hidden),
+                              "critical": tuple(grave)}
+    names = f": {', '.join(each.id for each in firing[:5])}{', …' * (len(firing) > 5)}" if firing else ""
+    title = f"This will mute {counted(len(firing), 'alert')} now firing{names}"
+    return View(f"{title}. {', '.join(grave)} critical!" if grave else title, Status.CONFIRM, (Facts(facts),))
+
+
+def by_matcher(session: Session, match: Sequence[str], span: Span, said: str, note: str) -> Plan:
+    """What it would mute, then the silence, which says what it hides."""
+    wanted = meant(session, match)
     if not note.strip():
         raise BadInput("Why may they be silent?", next='Add --note "the weather feed is being moved".')
 
@@ -72,14 +96,17 @@ def by_matcher(session: Session, match: Sequence[str], span: Span, note: str) ->
         return [AlertEvent(subject=number, event="silence", match=tuple(map(str, wanted)), note=note,
                            since=span.since.isoformat(), until=span.until.isoformat())]
 
-    name = session.ledger.transact(decided)[-1].subject
-    known = folds.alerts(session.ledger.entries("alert")).values()
-    hidden = _hidden(wanted, known)
-    facts: dict[str, Cell] = {"silence": name, "match": tuple(map(str, wanted)), "from": span.since,
-                              "until": span.until, "hides": tuple(each.id for each in hidden)}
-    return View(f"{name} {'is planned' if span.since > session.now() else 'begins now'}: {_said(hidden)}",
-                Status.WARN if _critical(hidden) else Status.DONE, (Facts(facts),),
-                (Action("End it", ("alert", "unsilence", name)), Action("What is silent?", ("alert", "silences"))))
+    def apply() -> View:
+        name = session.ledger.transact(decided)[-1].subject
+        hidden = _hidden(wanted, folds.alerts(session.ledger.entries("alert")).values())
+        facts: dict[str, Cell] = {"silence": name, "match": tuple(map(str, wanted)), "from": span.since,
+                                  "until": span.until, "hides": tuple(each.id for each in hidden)}
+        begins = "is planned" if span.since > session.now() else "begins now"
+        return View(f"{name} {begins}: {_said(hidden)}", Status.WARN if _critical(hidden) else Status.DONE,
+                    (Facts(facts),), (Action("Undo", ("alert", "unsilence", name)),
+                                      Action("What is silent?", ("alert", "silences"))))
+
+    return Plan(preview(session, wanted, span, said), apply)
 
 
 def _check(session: Session, each: Matcher) -> None:

@@ -4,18 +4,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
-from mlops_tui.folds import Incident, alerts, runbook_runs
+from mlops_tui.folds import Incident, runbook_runs
+from mlops_tui.incidents.clock import POINTS, clock
 from mlops_tui.incidents.notes import notes
 from mlops_tui.inputs.moments import local
 from mlops_tui.view import Row, Table
 from store.facts import AlertEvent, Approval, Fact, Finding, IncidentEvent, Promotion, Proposal, RunbookEvent, Vote
 from store.ledger import Entry
 
+_ALWAYS = ("onset", "detected", "acked", "mitigated", "resolved")  # said of each incident, known or not
+
 
 def around(entries: Sequence[Entry], incident: Incident) -> list[Entry]:
     """What belongs to an incident: its own entries, its alerts', its runs', what served or was refused meanwhile."""
-    runs = {run.id for run in runbook_runs(entries).values() if run.incident == incident.id}
-    ours = {incident.id, *incident.alerts, *runs}
+    runs = {run.id for run in runbook_runs(entries).values() if run.incident in incident.ids}
+    ours = {*incident.ids, *incident.alerts, *runs}
     model = incident.about.partition("@")[0]
     last = incident.resolved_at
     return [entry for entry in entries if (entry.subject in ours and entry.kind in ("incident", "alert", "runbook"))
@@ -28,15 +31,9 @@ def _about_serving(fact: Fact) -> bool:
 
 
 def clock_points(entries: Sequence[Entry], incident: Incident) -> dict[str, datetime | None]:
-    """When it began, was detected, was acked by a person, was mitigated (another version served), was resolved."""
-    known = alerts(entries)
-    mine = [known[name] for name in incident.alerts if name in known]
-    moved = [entry.recorded_at for entry in around(entries, incident) if entry.kind == "promotion"]
-    acked = [each.acked_at for each in mine if each.acked_at is not None]
-    return {"onset": parsed(incident.window[0]),
-            "detected": min([each.opened_at for each in mine], default=incident.opened_at),
-            "acked": min(acked, default=incident.opened_at), "mitigated": min(moved, default=None),
-            "resolved": incident.resolved_at}
+    """When it began, was detected, was acked by a person, was mitigated, was resolved: as is known by now."""
+    known = clock(entries, incident)
+    return {name: known[name].at if name in known else None for name in POINTS if name in known or name in _ALWAYS}
 
 
 def parsed(text: str) -> datetime | None:
@@ -69,7 +66,9 @@ def lines(entries: Sequence[Entry], incident: Incident | None = None) -> list[Li
             found.append(Line(note.at, note.who, note.shown, note.entry, entry.subject, entry.kind, note.reference,
                               note.first, note.struck))
         elif not (isinstance(entry.fact, IncidentEvent) and entry.fact.event in ("note", "amended", "struck")):
-            found.append(Line(entry.effective_at, entry.actor, told(entry.fact), entry.seq, entry.subject, entry.kind))
+            other = f"{entry.subject} " if incident and entry.subject in incident.merged else ""
+            found.append(Line(entry.effective_at, entry.actor, f"{other}{told(entry.fact)}", entry.seq, entry.subject,
+                              entry.kind))
     return sorted(found, key=lambda line: (line.at, line.entry))
 
 
@@ -95,7 +94,8 @@ def _alert(fact: AlertEvent) -> str:
              "unmuted": f"{fact.subject} is no longer muted by {fact.cause}, and still fires",
              "silenced": f"{fact.subject} silenced to {fact.until}",
              "silence": f"{fact.subject} silences {','.join(fact.match)} from {fact.since} to {fact.until}",
-             "heard": f"{fact.subject} ended",
+             "heard": f"{fact.subject} {'ended' if fact.subject.startswith('SI-') else 'may be heard again'}",
+             "unacked": f"{fact.subject} given back: nobody is on it", "reopened": f"{fact.subject} opened again",
              "resolved": f"{fact.subject} closed as {'real' if fact.real else 'noise'}"}
     if fact.event == "muted" and fact.note:
         return f"{fact.subject} muted by {fact.note}"
@@ -104,7 +104,11 @@ def _alert(fact: AlertEvent) -> str:
 
 def _incident(fact: IncidentEvent) -> str:
     words = {"opened": f"opened: {fact.title}", "severity": f"severity {fact.severity}", "note": "",
-             "role": f"{fact.who} is {fact.role}", "linked": f"linked {fact.alert}"}
+             "role": f"{fact.who} is {fact.role}", "linked": f"linked {fact.alert}",
+             "update": f"update{f', the next one by {fact.until}' if fact.until else ''}",
+             "handover": f"hands over to {fact.who}", "accepted": f"{fact.who} took it over and leads",
+             "corrected": f"{fact.point} was at {fact.at}", "merged": f"merged into {fact.reference}",
+             "unmerged": f"no longer merged into {fact.reference}"}
     said = words.get(fact.event, fact.event)
     return _noted(said, fact.note) if said else fact.note
 

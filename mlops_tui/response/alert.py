@@ -6,12 +6,13 @@ from datetime import datetime
 import click
 
 from mlops_tui import folds
-from mlops_tui.alerts import alertrecord, alertstate, notifying
+from mlops_tui.alerts import alertrecord, alertstate, notifying, safe
 from mlops_tui.alerts.alertstate import Alert
-from mlops_tui.capability import act, decide, look, noun
+from mlops_tui.alerts.matching import all_match, matchers
+from mlops_tui.capability import Plan, act, decide, look, noun
 from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.inputs.moments import told
-from mlops_tui.response import _newest, _people, _silencing, _timeline, _words
+from mlops_tui.response import _newest, _people, _scene, _silencing, _timeline, _words
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import AlertEvent, Finding
@@ -96,15 +97,15 @@ def show(session: Session, alert: str) -> View:
     Example: mlops-tui alert show AL-1
     """
     session.declared()
-    entries = session.ledger.entries("alert", "finding", "incident")
-    known = folds.alerts(entries)
-    [found] = alertstate.priced([folds.known(known, alert, "alert")], entries)
-    incidents = [each.id for each in folds.incidents(entries).values() if found.id in each.alerts]
+    found_around = _scene.around(session, alert)
+    found, entries, known = found_around.alert, found_around.entries, found_around.known
+    scene = found_around.scene()
     facts: dict[str, Cell] = {
-        "alert": found.id, "state": found.standing(session.now()), "severity": found.severity, "about": found.about,
-        "since": found.opened_at, **_besides(session, found, known), "monitor": found.monitor, "fired": found.fired,
-        "owner": found.owner or None, "silent_until": found.silent_until(session.now()), "incidents": tuple(incidents)}
-    facts |= {"for": _reached(session, found.route)} if found.route else {}
+        "alert": found.id, "severity": found.severity, "state": found.standing(session.now()),
+        **found_around.first(scene), **_besides(session, found, known), "about": found.about, "monitor": found.monitor,
+        "fired": found.fired, "owner": found.owner or None, "silent_until": found.silent_until(session.now()),
+        "incidents": found_around.incidents}
+    facts |= {"for": _words.reached(session.declared().team.people, found.route)} if found.route else {}
     number, cause = _newest.fired_by(found, entries)
     if cause is not None:
         of = {"column": cause.detail.get("worst") or None, "metric": cause.detail.get("metric") or None}
@@ -113,12 +114,7 @@ def show(session: Session, alert: str) -> View:
     ours = {found.id, *(each.id for each in found.silences)}
     own = [entry for entry in entries if entry.subject in ours]
     parts = (Facts(facts), *_by_now(session, found, cause, entries), _timeline.table(own, session.declared().zone))
-    steps = _next(found, incidents, known)
-    of_a_model = found.open and found.about.partition("@")[0] in session.declared().models
-    why = (Action("Why?", ("why", found.id)),) if of_a_model else ()
-    if not found.open and found.monitor in session.declared().monitors:
-        steps = (Action("How has its rule done?", ("alert", "rules", found.monitor)),)
-    return View(f"{found.id}: {found.title}", _status(found), parts, (*steps[:1], *why, *steps[1:]))
+    return View(f"{found.id}: {found.title}", _status(found), parts, found_around.steps(scene))
 
 
 def _besides(session: Session, found: Alert, known: Mapping[str, Alert]) -> dict[str, Cell]:
@@ -131,17 +127,10 @@ def _besides(session: Session, found: Alert, known: Mapping[str, Alert]) -> dict
               and each.id != found.id]
     again = notifying.next_reminder(found, policy, now)
     said: dict[str, Cell] = {
-        "loss": _words.loss(found.loss), "why": _quiet(session, found, known), "rule_was": record.said,
+        "why": _quiet(session, found, known), "rule_was": record.said,
         "lowered": found.lowered, "pages": "yes" if found.page else "", "told_again": again,
         "on_the_same_card": f"{counted(len(others), 'other')}, {others[0].id} first" if others else ""}
     return {name: value for name, value in said.items() if value not in ("", None)}
-
-
-def _reached(session: Session, route: str) -> str:
-    """Whom the alert is for: a person, or a role with those who hold it."""
-    people = session.declared().team.people
-    held = ", ".join(name for name, person in people.items() if route in person.roles)
-    return route if route in people else f"{route}: {held or 'nobody in team.yaml'}"
 
 
 def _by_now(session: Session, found: Alert, cause: Finding | None, entries: Sequence[Entry]) -> Iterator[Part]:
@@ -179,35 +168,19 @@ def _status(found: Alert) -> Status:
     return Status.PASS if not found.open or found.state == "recovered" else Status.WARN
 
 
-def _next(found: Alert, incidents: Sequence[str], known: Mapping[str, Alert]) -> tuple[Action, ...]:
-    if not found.open:
-        return ()
-    if found.muted and found.muted_by in known:
-        return (Action(f"What mutes it: {found.muted_by}", ("alert", "show", found.muted_by)),
-                Action("I am on it", ("alert", "ack", found.id)), _newest.again(found))
-    steps = [Action("I am on it", ("alert", "ack", found.id))] if found.state == "firing" else []
-    steps += [Action("Its incident", ("incident", "show", name)) for name in incidents[-1:]]
-    if not incidents:
-        steps.append(Action("Open an incident", ("incident", "open", "--alert", found.id)))
-    if found.state != "recovered" and found.monitor:
-        steps.append(_newest.again(found))
-    if found.runbook:
-        steps.append(Action("Its runbook", ("runbook", "show", found.runbook)))
-    return (*steps, Action("It was noise", ("alert", "resolve", found.id, "--noise")))
-
-
 # -- what people do about it ------------------------------------------------------------------------------------
 
 
 def _change(session: Session, names: Sequence[str], step: Callable[[Alert], AlertEvent], *,
-            group: bool = False) -> list[Alert]:
+            group: bool = False, match: Sequence[str] = ()) -> list[Alert]:
     """Append what `step` makes of the alerts as they stand under the lock, all or none; the alerts afterwards.
 
-    With `group`, also of those that share a card with one of them and still fire.
+    With `group`, also of those that share a card with one of them and still fire; of those that fire and match.
     """
-    session.declared()
-    if not names:
-        raise BadInput("Which alert?", next="Name it, such as AL-1; --group takes those on its card as well.")
+    wanted = _silencing.meant(session, match)
+    if not names and not wanted:
+        raise BadInput("Which alert?", next="Name it, such as AL-1, with --group those on its card as well, or give "
+                                            "--match check=drift.")
 
     def decided(entries: Sequence[Entry]) -> list[AlertEvent]:
         known = folds.alerts(entries)
@@ -218,11 +191,22 @@ def _change(session: Session, names: Sequence[str], step: Callable[[Alert], Aler
         if group:
             cards = (each for each in alertstate.groups(known.values()) if any(one.id in named for one in each.alerts))
             named |= {one.id: one for each in cards for one in each.alerts if one.state == "firing"}
+        if wanted:
+            named |= {each.id: each for each in known.values()
+                      if each.state == "firing" and all_match(wanted, each.values)}
+        if not named:
+            raise Conflict("No alert that fires matches.", next="Try: mlops-tui alert list")
         return [step(each) for each in named.values()]
 
     changed = session.ledger.transact(decided)
     after = folds.alerts(session.ledger.entries("alert"))
     return [after[entry.subject] for entry in changed]
+
+
+def _steps(session: Session, found: Alert) -> tuple[Action, ...]:
+    """What helps safely from here."""
+    known = _scene.around(session, found.id)
+    return safe.ranked(known.scene())[:3]
 
 
 def _named(found: Sequence[Alert]) -> str:
@@ -232,14 +216,16 @@ def _named(found: Sequence[Alert]) -> str:
 
 
 @act(of=alert, confirm=False)
-@click.argument("alerts", nargs=-1, required=True)
+@click.argument("alerts", nargs=-1)
 @click.option("--group", is_flag=True, help="With the others that fire on the same card.")
+@click.option("--match", multiple=True, help="All that fire and of which this holds: check=drift,severity<=low.")
 @click.option("--note", default="", help="A word to the others.")
-def ack(session: Session, alerts: tuple[str, ...], group: bool, note: str) -> View:
-    """Say that you are on it, or on several.
+def ack(session: Session, alerts: tuple[str, ...], group: bool, match: tuple[str, ...], note: str) -> View:
+    """Say that you are on it, on several, on all of a card, or on all that match.
 
     \b
     Example: mlops-tui alert ack AL-1 --group
+    Example: mlops-tui alert ack --match subject=flights-delay
     """
     def step(found: Alert) -> AlertEvent:
         if found.state == "recovered":
@@ -247,9 +233,30 @@ def ack(session: Session, alerts: tuple[str, ...], group: bool, note: str) -> Vi
                            next=f"Try: mlops-tui alert show {found.id}")
         return AlertEvent(subject=found.id, event="acked", who=session.actor.name, note=note)
 
-    after = _change(session, alerts, step, group=group)
+    after = _change(session, alerts, step, group=group, match=match)
+    undo = Action("Undo", ("alert", "unack", *(each.id for each in after)))
+    steps = _steps(session, after[0]) if len(after) == 1 else (Action("Open alerts", ("alert", "list")),)
     return View(f"{after[0].owner} is on {_named(after)}", Status.DONE,
-                actions=_next(after[0], (), {}) if len(after) == 1 else ())
+                (Facts({"alerts": tuple(each.id for each in after)}),) if len(after) > 1 else (), (undo, *steps))
+
+
+@act(of=alert, confirm=False)
+@click.argument("alerts", nargs=-1, required=True)
+@click.option("--note", default="", help="Why; a word to whoever is next.")
+def unack(session: Session, alerts: tuple[str, ...], note: str) -> View:
+    """Give it back, or several: nobody is on it, and whom it is for is told again.
+
+    \b
+    Example: mlops-tui alert unack AL-1 --note "my train leaves"
+    """
+    def step(found: Alert) -> AlertEvent:
+        if found.state == "recovered" or not found.owner:
+            raise Conflict(f"Nobody is on {found.id}.", next=f"Try: mlops-tui alert show {found.id}")
+        return AlertEvent(subject=found.id, event="unacked", note=note)
+
+    after = _change(session, alerts, step)
+    return View(f"Nobody is on {_named(after)}", Status.DONE, (),
+                (Action("Undo", ("alert", "ack", *(each.id for each in after))),))
 
 
 @act(of=alert, confirm=False)
@@ -269,16 +276,18 @@ def assign(session: Session, alert: str, person: str, group: bool) -> View:
                 f"{who} has {_named(after)}", Status.DONE)
 
 
-@act(of=alert, confirm=False)
+@act(of=alert)
 @click.argument("alert", required=False)
 @click.option("--match", multiple=True, help="Every alert of which this holds: monitor=flights-*,severity<=medium.")
 @click.option("--from", "start", default=None, help="From when on, such as 2013-09-15T22:00; now by default.")
-@click.option("--for", "length", default=None, help="How long, such as 4h; 0m ends the silence of an alert.")
+@click.option("--for", "length", default=None, help="How long, such as 4h.")
 @click.option("--until", default=None, help="Until when, such as 2013-09-15T06:00.")
 @click.option("--note", default="", help="Why it may be silent.")
 def silence(session: Session, alert: str | None, match: tuple[str, ...], start: str | None, length: str | None,
-            until: str | None, note: str) -> View:
+            until: str | None, note: str) -> Plan:
     """Keep an alert and whatever else its monitor fires, or all that match, from notifying anybody for a while.
+
+    What it would mute now is shown before.
 
     \b
     Example: mlops-tui alert silence AL-1 --for 4h
@@ -286,18 +295,24 @@ def silence(session: Session, alert: str | None, match: tuple[str, ...], start: 
     """
     if (alert is None) == (not match):
         raise BadInput("Which alerts?", next="Name one, such as AL-1, or give --match monitor=flights-drift.")
-    span = _silencing.Span.of(session, start, length, until)
-    if alert is None:
-        return _silencing.by_matcher(session, match, span, note)
-    if start is not None:
+    if alert is not None and start is not None:
         raise BadInput("The silence of one alert begins now.", next=f"Try: --match alert={alert} --from {start}")
-    [after] = _change(session, (alert,), lambda found: AlertEvent(subject=found.id, event="silenced", note=note,
-                                                                  until=span.until.isoformat()))
-    over = span.until <= session.now()
-    said = "may be heard again" if over else "is silent, and so is what its monitor fires meanwhile"
-    grave = after.severity == "critical" and not over
-    return View(f"{after.id} {said}{'. It is critical!' if grave else ''}", Status.WARN if grave else Status.DONE,
-                (Facts({"until": span.until, "monitor": after.monitor}),))
+    span, said = _silencing.Span.of(session, start, length, until), f"for {length}" if length else f"until {until}"
+    if alert is None:
+        return _silencing.by_matcher(session, match, span, said, note)
+    found = folds.known(folds.alerts(session.ledger.entries("alert")), alert, "alert")
+    if not found.open:
+        raise Conflict(f"{found.id} is resolved already.", next=f"Try: mlops-tui alert show {found.id}")
+
+    def apply() -> View:
+        [after] = _change(session, (found.id,), lambda found: AlertEvent(
+            subject=found.id, event="silenced", note=note, until=span.until.isoformat()))
+        grave = after.severity == "critical"
+        return View(f"{after.id} is silent, and so is what its monitor fires meanwhile{'. It is critical!' * grave}",
+                    Status.WARN if grave else Status.DONE, (Facts({"until": span.until, "monitor": after.monitor}),),
+                    (Action("Undo", ("alert", "unsilence", after.id)),))
+
+    return Plan(_silencing.preview(session, matchers([f"monitor={found.monitor}"]), span, said), apply)
 
 
 @look(of=alert, fold=True)
@@ -316,13 +331,26 @@ def silences(session: Session, everything: bool) -> View:
 @click.argument("silence")
 @click.option("--note", default="", help="Why it is over.")
 def unsilence(session: Session, silence: str, note: str) -> View:
-    """End a silence by matcher before its time, or call a planned one off.
+    """End a silence before its time, that of an alert or one by matcher, or call a planned one off.
 
     \b
     Example: mlops-tui alert unsilence SI-1
+    Example: mlops-tui alert unsilence AL-1
     """
     session.declared()
-    return _silencing.ended(session, silence, note)
+    if not silence.upper().startswith("AL-"):
+        return _silencing.ended(session, silence, note)
+
+    def step(found: Alert) -> AlertEvent:
+        if not found.until or datetime.fromisoformat(found.until) <= session.now():
+            raise Conflict(f"{found.id} has no silence of its own.", next="Try: mlops-tui alert silences")
+        return AlertEvent(subject=found.id, event="heard", note=note)
+
+    [after] = _change(session, (silence,), step)
+    other = after.silent_until(session.now())
+    return View(f"{after.id} is {'still silenced by a matcher' if other else 'heard again'}: {after.title}",
+                Status.WARN if other else Status.DONE, (Facts({"until": other}),) if other else (),
+                (Action("What is silent?", ("alert", "silences")),))
 
 
 @decide(of=alert)
@@ -340,4 +368,33 @@ def resolve(session: Session, alert: str, real: bool | None, reason: str) -> Vie
                       lambda found: AlertEvent(subject=found.id, event="resolved", real=real, note=reason))
     return View(f"{after.id} is closed as {'real' if real else 'noise'}", Status.DONE,
                 (Facts({"monitor": after.monitor, "reason": reason}),),
-                (Action("How often was each rule right?", ("alert", "rules")),))
+                (Action("How often was each rule right?", ("alert", "rules")),
+                 Action("Undo", ("alert", "reopen", after.id))))
+
+
+@act(of=alert, confirm=False)
+@click.argument("alert")
+@click.option("--note", default="", help="Why it was closed too early.")
+def reopen(session: Session, alert: str, note: str) -> View:
+    """Take back that it was closed, and what was said of it: it fires again.
+
+    \b
+    Example: mlops-tui alert reopen AL-1 --note "the wrong button"
+    """
+    session.declared()
+
+    def decided(entries: Sequence[Entry]) -> list[AlertEvent]:
+        known = folds.alerts(entries)
+        found = folds.known(known, alert, "alert")
+        mine = [each for each in known.values() if each.monitor == found.monitor]
+        later = mine[mine.index(found) + 1:]
+        if found.open:
+            raise Conflict(f"{found.id} is open.", next=f"Try: mlops-tui alert show {found.id}")
+        if later:
+            raise Conflict(f"{found.monitor} has fired {later[-1].id} since.",
+                           next=f"Try: mlops-tui alert show {later[-1].id}")
+        return [AlertEvent(subject=found.id, event="reopened", note=note)]
+
+    [entry] = session.ledger.transact(decided)
+    found = folds.alerts(session.ledger.entries("alert"))[entry.subject]
+    return View(f"{found.id} is open again: {found.title}", Status.DONE, (), _steps(session, found))

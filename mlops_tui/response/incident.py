@@ -1,28 +1,27 @@
 """Incidents: what people work on together, from the first alert to the lesson."""
 
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 
 import click
 
 from mlops_tui import folds
 from mlops_tui.capability import act, decide, look, noun
-from mlops_tui.errors import BadInput, Conflict, NotFound
+from mlops_tui.errors import BadInput, Conflict, nearest
 from mlops_tui.folds import Alert, Incident
 from mlops_tui.incidents import suite
 from mlops_tui.incidents.answers import QUESTIONS
-from mlops_tui.incidents.notes import Note, notes
+from mlops_tui.incidents.merging import proposed
+from mlops_tui.incidents.notes import notes
+from mlops_tui.incidents.standing import firing, runs_of, to_close
 from mlops_tui.inputs.moments import local, moment
-from mlops_tui.response import _newest, _people, _timeline
+from mlops_tui.response import _case, _newest, _people, _similar, _timeline
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted
+from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import AlertEvent, Fact, Finding, IncidentEvent
 from store.ledger import Entry
 
-incident = noun("incident", __doc__ or "", bare="list", subject="show")
-SEVERITY = click.Choice(["critical", "high", "medium", "low"])
-SKEW = timedelta(minutes=5)  # by which the clock that stamped a message may be ahead of ours
-SEEN = ("incident", "alert", "runbook", "promotion", "postmortem", "finding")
+incident = noun("incident", __doc__ or "", bare="list", subject="show", package="mlops_tui.response")
 
 
 @look(of=incident, fold=True)
@@ -34,17 +33,23 @@ def list_(session: Session, everything: bool) -> View:
     Example: mlops-tui incident list --all
     """
     session.declared()
-    known = folds.incidents(session.ledger.entries("incident"))
+    entries = session.ledger.entries("incident", "alert", "runbook", "postmortem")
+    known, written = folds.incidents(entries), folds.postmortems(entries)
     shown = [each for each in reversed(known.values()) if everything or each.open]
     rows: list[Row] = [{"incident": each.id, "state": each.state, "severity": each.severity, "title": each.title,
                         "about": each.about, "opened_at": each.opened_at, "resolved_at": each.resolved_at,
-                        "lead": each.roles.get("lead", ""), "alerts": each.alerts} for each in shown]
+                        "lead": each.roles.get("lead", ""), "alerts": each.alerts, "run": _run(entries, each),
+                        "post_mortem": written[each.id].state if each.id in written else None,
+                        "update_due": each.update.next if each.update and each.open else None,
+                        "merged_into": each.merged_into or None} for each in shown]
     table = Table.of("incidents", rows, "incident", "state", "severity", "title", "about",
                      Column("opened_at", "opened"), "lead", "alerts")
     count = sum(each.open for each in known.values())
+    same = [Action(f"Merge {each.id} into {into}", ("incident", "merge", each.id, "--into", into))
+            for each, into in proposed(known, entries)]
     return View(counted(count, "incident is open", "incidents are open") if count else "No incident is open",
                 Status.WARN if count else Status.PASS, (table,),
-                tuple(Action(f"Look at {each.id}", ("incident", "show", each.id)) for each in shown[:3]))
+                (*(Action(f"Look at {each.id}", ("incident", "show", each.id)) for each in shown[:3]), *same[:2]))
 
 
 @look(of=incident, fold=True)
@@ -56,42 +61,59 @@ def show(session: Session, incident: str) -> View:
     Example: mlops-tui incident show INC-1
     """
     session.declared()
-    entries = session.ledger.entries(*SEEN)
+    entries = session.ledger.entries(*_case.SEEN)
     known = folds.incidents(entries)
     found = folds.known(known, incident, "incident")
-    runs = [run for run in folds.runbook_runs(entries).values() if run.incident == found.id]
-    earlier = tuple(each.id for each in known.values()
-                    if each.about == found.about and each.opened_at < found.opened_at)
-    written = folds.postmortems(entries).get(found.id)
-    facts: dict[str, Cell] = {
-        "incident": found.id, "state": found.state, "severity": found.severity, "about": found.about,
-        **_timeline.clock_points(entries, found), **_roles(found), "earlier_about_it": earlier,
-        "post_mortem": written.state if written else None}
-    firing = _firing(entries, found)
-    facts |= {"to_close": _to_close(found, firing, runs)} if found.open else {}
-    timeline = _timeline.table(_timeline.around(entries, found), session.declared().zone, found)
-    now = (_newest.table(firing, session.declared().monitors, entries),) if found.open and firing else ()
-    parts = (Facts(facts), *now, timeline, _alerts(entries, found), _runs(runs))
+    if found.merged_into:
+        return _merged(session, found)
+    runs, going = runs_of(entries, found), firing(entries, found)
+    like = _similar.ranked(session, found, entries)
+    facts = _standing(session, found, known, entries) | _similar.fact(like)
+    now = (_newest.table(going, session.declared().monitors, entries),) if found.open and going else ()
+    parts: tuple[Part, ...] = (
+        Facts(facts), *now, *_similar.tables(like), _timeline.table(
+            _timeline.around(entries, found), session.declared().zone, found), _alerts(entries, found), _runs(runs))
+    same = [Action(f"Merge it into {into}", ("incident", "merge", each.id, "--into", into))
+            for each, into in proposed(known, entries) if each.id == found.id]
     return View(f"{found.id}: {found.title}", Status.WARN if found.open else Status.PASS, parts,
-                _next(session, found, folds.alerts(entries), runs))
+                (*_case.steps(session, found, folds.alerts(entries), runs), *same))
 
 
-def _firing(entries: Sequence[Entry], found: Incident) -> list[Alert]:
-    """The incident's alerts that are not over."""
-    known = folds.alerts(entries)
-    return [known[name] for name in found.alerts if name in known and known[name].state in ("firing", "acked")]
+def _run(entries: Sequence[Entry], found: Incident) -> str | None:
+    """The runbook run that somebody is in the middle of, else the last one."""
+    runs = runs_of(entries, found)
+    return next((run.id for run in reversed(runs) if run.open), runs[-1].id if runs else None)
 
 
-def _to_close(found: Incident, firing: Sequence[Alert], runs: Sequence[folds.RunbookRun]) -> str:
-    """What a person would wait for before resolving it."""
-    lacks = [f"{', '.join(each.id for each in firing)} must recover"] * bool(firing)
-    lacks += [f"{run.id} is not worked through" for run in runs if run.open]
-    return "; ".join(lacks) or "nothing is missing: somebody says what ended it"
+def _merged(session: Session, found: Incident) -> View:
+    facts: dict[str, Cell] = {"incident": found.id, "state": found.state, "merged_into": found.merged_into,
+                              "severity": found.severity, "about": found.about, "opened": found.opened_at}
+    return View(f"{found.id} was merged into {found.merged_into}: {found.title}", Status.PASS, (Facts(facts),),
+                (*_case.steps(session, found, {}, ()),
+                 Action("It is another one after all", ("incident", "unmerge", found.id))))
 
 
-def _roles(found: Incident) -> dict[str, Cell]:
-    return {"lead": found.roles.get("lead"), "people": found.people,
-            **{role: who for role, who in found.roles.items() if role != "lead"}}
+def _standing(session: Session, found: Incident, known: dict[str, Incident], entries: Sequence[Entry]
+              ) -> dict[str, Cell]:
+    """What is known of it in a few words, what waits for somebody first."""
+    written = folds.postmortems(entries).get(found.id)
+    earlier = tuple(each.id for each in known.values() if each.about == found.about and not each.merged_into
+                    and each.opened_at < found.opened_at)
+    facts: dict[str, Cell] = {"incident": found.id, "state": found.state, "severity": found.severity,
+                              "means": _case.policy(session).level(found.severity).means, "about": found.about}
+    if found.given is not None:
+        facts |= {"handed_over": f"by {found.given.by} to {found.given.to}, who has not accepted it yet"}
+    if found.update is not None:
+        facts |= {"update": f"{found.update.text} ({found.update.by})"}
+    if found.update is not None and found.update.next is not None and found.open:
+        facts |= {"next_update": found.update.next,
+                  "late": "the update is overdue" if found.update.next < session.now() else None}
+    facts |= {**_timeline.clock_points(entries, found), **_case.roles_of(found), "merged": found.merged or None,
+              "earlier_about_it": earlier, "post_mortem": written.state if written else None}
+    if found.open:
+        missing = to_close(entries, found)
+        facts |= {"to_close": missing or "nothing is missing: somebody says what ended it"}
+    return facts
 
 
 def _alerts(entries: Sequence[Entry], found: Incident) -> Table:
@@ -110,29 +132,6 @@ def _runs(runs: Sequence[folds.RunbookRun]) -> Table:
                     Column("steps_done", "steps done"), title="Runbooks")
 
 
-def _next(session: Session, found: Incident, alerts: Mapping[str, Alert],
-          runs: Sequence[folds.RunbookRun]) -> tuple[Action, ...]:
-    if not found.open:
-        return (Action("Draft the post-mortem", ("postmortem", "draft", found.id)),)
-    over = Action("It is over", ("incident", "resolve", found.id), asks=("reason",))
-    return (*_toward_the_end(session, found, alerts, runs), over)
-
-
-def _toward_the_end(session: Session, found: Incident, alerts: Mapping[str, Alert],
-                    runs: Sequence[folds.RunbookRun]) -> tuple[Action, ...]:
-    going = next((run for run in runs if run.open), None)
-    if going is not None:
-        return (Action("Go on with the runbook", ("runbook", "resume", going.id)),)
-    mine = [alerts[name] for name in found.alerts if name in alerts]
-    named = next((each.runbook for each in mine if each.runbook), "")
-    if not runs and (not named or named not in session.declared().runbooks):
-        return (Action("Which runbook?", ("runbook", "list")),)
-    if not any(run.runbook == named for run in runs):
-        return (Action("Work through its runbook", ("runbook", "run", named, "--incident", found.id)),)
-    firing = [each for each in mine if each.state in ("firing", "acked")]
-    return tuple(_newest.again(each) for each in firing[:3] if each.monitor)
-
-
 # -- what people do about it ------------------------------------------------------------------------------------
 
 
@@ -140,7 +139,7 @@ def _toward_the_end(session: Session, found: Incident, alerts: Mapping[str, Aler
 @click.option("--alert", default=None, help="The alert it began with; whoever opens it is then on it.")
 @click.option("--title", default=None, help="What is wrong, in one line; the alert's own by default.")
 @click.option("--about", default=None, help="The model or dataset it is about; the alert's own by default.")
-@click.option("--severity", type=SEVERITY, default=None, help="How bad; the alert's own by default, else medium.")
+@click.option("--severity", type=_case.SEVERITY, default=None, help="How bad; the alert's own by default, else medium.")
 @click.option("--since", default=None, help="When it began, as far as known; the alert's data window by default.")
 def open(session: Session, alert: str | None, title: str | None, about: str | None, severity: str | None,
          since: str | None) -> View:
@@ -169,10 +168,17 @@ def open(session: Session, alert: str | None, title: str | None, about: str | No
         return [opened, on_it] if found.state == "firing" else [opened]
 
     entry = session.ledger.transact(decided)[0]
-    return _answer(session, entry.subject, "is open")
+    return _case.answered(session, entry.subject, "is open", **_told(session, entry.subject))
 
 
-def _unlinked(entries: Sequence[Entry], known: Mapping[str, Incident], alert: str) -> Alert:
+def _told(session: Session, name: str) -> dict[str, Cell]:
+    """What its severity means, and whom it tells."""
+    found = folds.incidents(session.ledger.entries("incident"))[name]
+    level = _case.policy(session).level(found.severity)
+    return {"means": level.means, "tells": level.tells or None}
+
+
+def _unlinked(entries: Sequence[Entry], known: dict[str, Incident], alert: str) -> Alert:
     found = folds.known(folds.alerts(entries), alert, "alert")
     if not found.open:
         raise Conflict(f"{found.id} is resolved already.", next=f"Try: mlops-tui alert show {found.id}")
@@ -193,41 +199,6 @@ def _onset(entries: Sequence[Entry], found: Alert) -> str:
     return start if moved.tzinfo else found.opened_at.isoformat()
 
 
-def _answer(session: Session, name: str, said: str) -> View:
-    entries = session.ledger.entries(*SEEN)
-    found = folds.incidents(entries)[name]
-    facts: dict[str, Cell] = {"incident": found.id, "severity": found.severity, "about": found.about, **_roles(found)}
-    runs = [run for run in folds.runbook_runs(entries).values() if run.incident == name]
-    return View(f"{found.id} {said}: {found.title}", Status.DONE, (Facts(facts),),
-                (Action("Look at it", ("incident", "show", name)),
-                 *_next(session, found, folds.alerts(entries), runs)))
-
-
-Stepping = Callable[[Sequence[Entry], Incident], IncidentEvent | tuple[Fact, ...] | None]
-
-
-def _change(session: Session, name: str, step: Stepping, *, over: bool = False,
-            at: datetime | None = None) -> tuple[str, bool]:
-    """Append what `step` makes of the incident under the lock: its id, and whether anything was new.
-
-    One that is resolved is changed only where `over` says so. `at`: when it happened, where that was not now.
-    """
-    session.declared()
-    named = ""
-
-    def decided(entries: Sequence[Entry]) -> tuple[Fact, ...]:
-        nonlocal named
-        found = folds.known(folds.incidents(entries), name, "incident")
-        named = found.id
-        if not (found.open or over):
-            raise Conflict(f"{found.id} is resolved.", next=f"Try: mlops-tui incident show {found.id}")
-        made = step(entries, found)
-        return made if isinstance(made, tuple) else (made,) if made is not None else ()
-
-    added = session.ledger.transact(decided, effective_at=at)
-    return named, bool(added)
-
-
 @act(of=incident, confirm=False)
 @click.argument("incident")
 @click.argument("text")
@@ -240,7 +211,7 @@ def note(session: Session, incident: str, text: str, link: str, at: str | None, 
     \b
     Example: mlops-tui incident note INC-1 "the weather feed stopped at noon" --at "20m ago"
     """
-    _said_something(text)
+    _case.something(text, "note")
     said_by = _people.person(session, who) if who else ""
 
     def step(_: Sequence[Entry], found: Incident) -> IncidentEvent | None:
@@ -248,73 +219,8 @@ def note(session: Session, incident: str, text: str, link: str, at: str | None, 
             return None
         return IncidentEvent(subject=found.id, event="note", note=text, reference=link, who=said_by)
 
-    name, new = _change(session, incident, step, over=True, at=_happened(session, at))
-    return _answer(session, name, "has a new note" if new else "has that note already")
-
-
-def _said_something(text: str) -> None:
-    if not text.strip():
-        raise BadInput("The note is empty.", next="Say what happened, in a sentence.")
-
-
-def _happened(session: Session, at: str | None) -> datetime | None:
-    """The time that somebody names; BadInput where it is still to come."""
-    if at is None:
-        return None
-    zone, now = session.declared().zone, session.now()
-    found = moment(at, zone, now)
-    if found > now + SKEW:
-        raise BadInput(local(f"{found.isoformat()} is still to come: it is {now.isoformat()}.", zone))
-    return found
-
-
-@act(of=incident, confirm=False)
-@click.argument("incident")
-@click.argument("ref")
-@click.argument("text")
-def amend(session: Session, incident: str, ref: str, text: str) -> View:
-    """Say a note of the timeline better: REF is its link, or the number in its line.
-
-    \b
-    Example: mlops-tui incident amend INC-1 812 "the weather feed stopped at 11:40"
-    """
-    _said_something(text)
-
-    def step(_: Sequence[Entry], found: Incident) -> IncidentEvent | None:
-        known = _noted(found, ref)
-        if known.struck:
-            raise Conflict(f"That note of {found.id} was struck.", next=f"Try: mlops-tui incident show {found.id}")
-        return None if known.text == text else IncidentEvent(subject=found.id, event="amended", note=text,
-                                                             reference=known.reference)
-
-    name, new = _change(session, incident, step, over=True)
-    return _answer(session, name, "has the note amended" if new else "has the note so already")
-
-
-@act(of=incident, confirm=False)
-@click.argument("incident")
-@click.argument("ref")
-@click.option("--note", default="", help="Why, such as 'deleted in Slack'.")
-def strike(session: Session, incident: str, ref: str, note: str) -> View:
-    """Strike a note from the timeline: it stays readable as struck. REF is its link, or the number in its line.
-
-    \b
-    Example: mlops-tui incident strike INC-1 812 --note "that was another feed"
-    """
-    def step(_: Sequence[Entry], found: Incident) -> IncidentEvent | None:
-        known = _noted(found, ref)
-        return None if known.struck else IncidentEvent(subject=found.id, event="struck", note=note,
-                                                       reference=known.reference)
-
-    name, new = _change(session, incident, step, over=True)
-    return _answer(session, name, "has the note struck" if new else "has the note struck already")
-
-
-def _noted(found: Incident, ref: str) -> Note:
-    known = notes(found)
-    if ref not in known:
-        raise NotFound(f"{found.id} has no note '{ref}'.", next=f"Try: mlops-tui incident show {found.id}")
-    return known[ref]
+    name, new = _case.change(session, incident, step, over=True, at=_case.happened(session, at))
+    return _case.answered(session, name, "has a new note" if new else "has that note already")
 
 
 @act(of=incident, confirm=False)
@@ -322,30 +228,39 @@ def _noted(found: Incident, ref: str) -> Note:
 @click.argument("role")
 @click.argument("person")
 def role(session: Session, incident: str, role: str, person: str) -> View:
-    """Let PERSON be lead, scribe or whatever ROLE the incident needs.
+    """Let PERSON be lead, scribe or another ROLE of the team; it is told in private what that asks for.
 
     \b
     Example: mlops-tui incident role INC-1 lead bo
     """
-    who = _people.person(session, person)
-    name, _ = _change(session, incident, lambda _, found: IncidentEvent(subject=found.id, event="role",
-                                                                        role=role.lower(), who=who))
-    return _answer(session, name, f"has {who} as {role.lower()}")
+    who, roles = _people.person(session, person), _case.policy(session).roles
+    if role.lower() not in roles:
+        raise BadInput(f"An incident has no role '{role}'.", where="mlops.yaml, incidents: roles",
+                       next=nearest(role.lower(), roles) or f"There are {', '.join(roles)}.")
+
+    def step(_: Sequence[Entry], found: Incident) -> IncidentEvent | None:
+        if found.roles.get(role.lower()) == who:
+            return None
+        return IncidentEvent(subject=found.id, event="role", role=role.lower(), who=who)
+
+    name, new = _case.change(session, incident, step)
+    return _case.answered(session, name, f"has {who} as {role.lower()}{'' if new else ' already'}",
+                          asks=roles[role.lower()])
 
 
 @act(of=incident, confirm=False)
 @click.argument("incident")
-@click.argument("level", type=SEVERITY)
+@click.argument("level", type=_case.SEVERITY)
 @click.option("--note", default="", help="Why it is better or worse than thought.")
 def severity(session: Session, incident: str, level: str, note: str) -> View:
-    """Say how bad it is by now.
+    """Say how bad it is by now; whom that severity tells is told in private.
 
     \b
     Example: mlops-tui incident severity INC-1 critical
     """
-    name, _ = _change(session, incident, lambda _, found: IncidentEvent(subject=found.id, event="severity",
-                                                                        severity=level, note=note))
-    return _answer(session, name, f"is {level}")
+    name, _ = _case.change(session, incident, lambda _, found: IncidentEvent(
+        subject=found.id, event="severity", severity=level, note=note))
+    return _case.answered(session, name, f"is {level}", **_told(session, name))
 
 
 @act(of=incident, confirm=False)
@@ -361,7 +276,7 @@ def link(session: Session, incident: str, alert: str) -> View:
         other = _unlinked(entries, folds.incidents(entries), alert)
         return IncidentEvent(subject=found.id, event="linked", alert=other.id)
 
-    return _answer(session, _change(session, incident, step)[0], "has another alert")
+    return _case.answered(session, _case.change(session, incident, step)[0], "has another alert")
 
 
 @decide(of=incident)
@@ -385,15 +300,33 @@ def resolve(session: Session, incident: str, since: str | None, until: str | Non
         model = session.declared().models.get(found.about.partition("@")[0])
         return (over, *(suite.pins(entries, found, model.label.dataset) if model is not None else ()))
 
-    name, _ = _change(session, incident, step)
-    entries = session.ledger.entries(*SEEN)
+    name, _ = _case.change(session, incident, step)
+    entries = session.ledger.entries(*_case.SEEN)
     found = folds.incidents(entries)[name]
     known = folds.alerts(entries)
     still = [each for each in found.alerts if each in known and known[each].open]
     kept = suite.cases(session.ledger.entries()).get(name)
     replays = (Text(f"Its rows are kept: versions of {kept.model} can be replayed on them."),) if kept else ()
-    return View(f"{name} is resolved: {found.title}", Status.DONE,
-                (Facts({**_timeline.clock_points(entries, found)}), *replays),
+    facts: dict[str, Cell] = {**_timeline.clock_points(entries, found),
+                              "still_open": to_close(entries, found) or None}
+    return View(f"{name} is resolved: {found.title}", Status.DONE, (Facts(facts), *replays),
                 (Action("Say what you saw", ("postmortem", "tell", name), asks=tuple(QUESTIONS)),
                  Action("Draft the post-mortem", ("postmortem", "draft", name)),
                  *(Action(f"{each} told the truth", ("alert", "resolve", each, "--real")) for each in still)))
+
+
+@decide(of=incident)
+@click.argument("incident")
+def reopen(session: Session, incident: str, reason: str) -> View:
+    """Go on with one that was resolved, because it is not over after all.
+
+    \b
+    Example: mlops-tui incident reopen INC-1 --reason "it is late again since noon"
+    """
+    def step(_: Sequence[Entry], found: Incident) -> IncidentEvent:
+        if found.open:
+            raise Conflict(f"{found.id} is open.", next=f"Try: mlops-tui incident show {found.id}")
+        return IncidentEvent(subject=found.id, event="reopened", note=reason)
+
+    name, _ = _case.change(session, incident, step, over=True)
+    return _case.answered(session, name, "is open again")

@@ -7,8 +7,8 @@ import pytest
 
 from mlops_tui.alerts.alertstate import Alert, Silence
 from mlops_tui.alerts.matching import matchers
-from mlops_tui.alerts.notifying import due_notifications, next_reminder
-from mlops_tui.declarations.alertpolicy import AlertPolicy
+from mlops_tui.alerts.notifying import due_notifications, next_reminder, upcoming
+from mlops_tui.declarations.alertpolicy import AlertPolicy, Escalation
 from tests.conftest import START
 
 HOUR = timedelta(hours=1)
@@ -57,6 +57,43 @@ def test_when_a_silence_is_over_it_is_told():
     quiet = replace(ALERT, silences=(silence,))
     assert told(quiet, 3.9) == []
     assert told(quiet, 4) == [("oncall", "fired", 0)]
+
+
+STEPS = AlertPolicy(repeat=12 * HOUR, escalate=(Escalation(HOUR / 4, "secondary"), Escalation(HOUR, "pager")))
+
+
+@pytest.mark.parametrize(("hours", "expected"), [
+    (0, []), (0.24, []), (0.25, ["secondary"]), (0.99, ["secondary"]), (1, ["secondary", "pager"]),
+    (99, ["secondary", "pager"])])
+def test_while_nobody_is_on_it_the_next_are_told_each_once(hours, expected):
+    found = [due for due in told(ALERT, hours, {"m": STEPS}) if due[1] == "escalated"]
+    assert [to for to, _, _ in found] == expected
+    keys = {due.key for at in (hours, hours + 50) for due in due_notifications([ALERT], {"m": STEPS}, START + at * HOUR)
+            if due.why == "escalated" and due.to in expected}
+    assert len(keys) == len(expected), "whoever sends keeps the keys"
+
+
+@pytest.mark.parametrize("change", [{"state": "acked"}, {"state": "resolved"},
+                                    {"until": (START + 99 * HOUR).isoformat()}])
+def test_nobody_is_told_next_of_what_somebody_has_taken_up(change):
+    assert told(replace(ALERT, **change), 50, {"m": STEPS}) == []
+
+
+def test_what_fires_again_begins_with_the_first_again():
+    again = replace(ALERT, told="refired", told_at=START + 2 * HOUR)
+    assert [to for to, _, _ in told(again, 2.1, {"m": STEPS})] == ["oncall"]
+
+
+def test_what_comes_next_is_told_in_its_order():
+    def after(hours, **change):
+        found = upcoming(replace(ALERT, **change), STEPS, START + hours * HOUR)
+        return [((at - START) / HOUR, due.to) for at, due in found]
+
+    assert after(0) == [(0.25, "secondary"), (1, "pager"), (12, "oncall")]
+    assert after(0.5) == [(1, "pager"), (12, "oncall")]
+    assert after(12) == [(24, "oncall")]
+    assert after(0, state="acked") == []
+    assert upcoming(ALERT, None, START) == []
 
 
 def test_the_next_reminder_is_the_first_one_to_come():

@@ -10,7 +10,8 @@ from slack_bolt.adapter.socket_mode import SocketModeHandler
 from slack_sdk import WebClient
 
 from bots.board import Board
-from bots.door import Door
+from bots.door import Door, Signs
+from bots.home import Pages
 from bots.local.workspace import LocalSlack
 from bots.sender import Sender
 from bots.surface import Settings, app
@@ -46,14 +47,16 @@ class Desk:
         assert isinstance(self.session.ledger, Ledger)
         self.ledger = self.session.ledger
         self.client = WebClient(self.slack.bot_token, self.slack.url, timeout=2, retry_handlers=[])
-        self.inbox, self.outbox = Inbox(self.ledger.engine), Outbox(self.ledger.engine)
-        self.worker = Worker(self.session, self.said.append)
+        self.inbox, self.outbox, self.signs = Inbox(self.ledger.engine), Outbox(self.ledger.engine), Signs()
+        self.worker = Worker(self.session, self.said.append, client=self.client)
         self.sender = Sender(self.client, self.ledger, self.said.append, clock=self.clock)
         self.board = Board(self.session, self.client, CHANNEL, self.said.append, clock=self.clock)
+        self.pages = Pages(self.session, self.client, self.said.append, clock=self.clock)
 
     def listens(self) -> None:
         """The door opens, over a real socket."""
-        door = Door(self.inbox, lambda: Project(self.folder), self.client, self.slack.url.removesuffix("api/"))
+        door = Door(self.inbox, lambda: Project(self.folder), self.client, self.slack.url.removesuffix("api/"),
+                    meant=self.worker.meant, signs=self.signs)
         handler = SocketModeHandler(app(door, Settings("x")), self.slack.app_token, web_client=self.client)
         self.handlers.append(handler)
         handler.connect()
@@ -63,6 +66,7 @@ class Desk:
         """What came in is done, and what that says is said."""
         for asked in self.inbox.waiting():
             self.worker.deal(asked)
+        self.pages.round()
         self.speaks()
 
     def speaks(self, times: int = 1, seconds: float = 1.1) -> None:

@@ -24,6 +24,13 @@ def do(session, line, reason=None):
     return session.perform(shlex.split(line), reason=reason)
 
 
+def agreed(session, line):
+    """A silence, with consent to what it would mute."""
+    argv = shlex.split(line)
+    planned = session.perform(argv)
+    return session.perform(argv, consent=planned.plan) if planned.plan else planned
+
+
 def alert(session, name="AL-1"):
     return alerts(session.ledger.entries())[name]
 
@@ -49,6 +56,28 @@ def test_acking_says_who_is_on_it(fired, session):
     assert phases == ["attempt", "outcome"]
 
 
+def test_what_was_taken_up_can_be_given_back(fired, session):
+    bo = session("bo")
+    undo = do(bo, "alert ack AL-1").view.actions[0].argv
+    assert bo.perform(undo).view.title == "Nobody is on AL-1: drift is fail"
+    assert (alert(fired).state, alert(fired).owner, alert(fired).told) == ("firing", "", "unacked")
+    assert alert(fired).acked_at is not None, "how soon somebody was on it stays known"
+    assert bo.perform(undo).error["code"] == "conflict"
+
+
+def test_what_was_closed_by_the_wrong_button_is_opened_again_unless_it_fired_anew(fired, session, made):
+    bo = session("bo")
+    undo = do(bo, "alert resolve AL-1 --noise", reason="so").view.actions[-1].argv
+    assert bo.perform(undo).view.title == "AL-1 is open again: drift is fail"
+    assert (alert(fired).state, alert(fired).real) == ("firing", None)
+    assert bo.perform(undo).error["what"] == "AL-1 is open."
+    do(bo, "alert resolve AL-1 --noise", reason="so")
+    since = bo.ledger.head_seq()
+    bo.ledger.append(made.finding("fail"), made.finding("fail"))
+    bo.react(since)
+    assert bo.perform(undo).error["what"] == "flights-drift has fired AL-2 since."
+
+
 @pytest.mark.parametrize(("word", "owner"), [("bo", "bo"), ("@bo", "bo"), ("me", "ana")])
 def test_it_can_be_given_to_somebody(fired, word, owner):
     assert do(fired, f"alert assign AL-1 {word}").exit == 0
@@ -62,19 +91,22 @@ def test_a_stranger_cannot_be_given_anything(fired):
 
 
 def test_a_silence_ends_by_itself_or_by_hand(fired, clock):
-    assert do(fired, "alert silence AL-1 --for 4h").exit == 0
+    assert agreed(fired, "alert silence AL-1 --for 4h").exit == 0
     assert do(fired, "alert list").view.table("alerts").rows[0]["state"] == "silenced"
     clock.advance(clock.moment + timedelta(hours=4))
     assert do(fired, "alert list").view.table("alerts").rows[0]["state"] == "firing"
-    do(fired, "alert silence AL-1 --until 2013-09-15T06:00")
+    agreed(fired, "alert silence AL-1 --until 2013-09-15T06:00")
     assert alert(fired).until == "2013-09-15T06:00:00-04:00", "a time without zone is the project's"
-    do(fired, "alert silence AL-1 --for 0m")
+    done = do(fired, "alert unsilence AL-1")
+    assert done.view.title.startswith("AL-1 is heard again: ")
     assert not alert(fired).silent(clock.moment)
+    assert do(fired, "alert unsilence AL-1").error["code"] == "conflict"
 
 
-@pytest.mark.parametrize("how", ["", "--for 4h --until 2013-09-15", "--for soon", "--until 2013-09-01", "--until x"])
+@pytest.mark.parametrize("how", ["", "--for 0m", "--for 4h --until 2013-09-15", "--for soon",
+                                 "--until 2013-09-01", "--until x"])
 def test_a_silence_without_a_sound_end_is_refused(fired, how):
-    outcome = do(fired, f"alert silence AL-1 {how}")
+    outcome = agreed(fired, f"alert silence AL-1 {how}")
     assert (outcome.exit, outcome.error["code"]) == (2, "bad_input")
     assert alert(fired).until == ""
 
@@ -167,7 +199,8 @@ def test_an_alert_keeps_the_figures_by_which_it_fired_and_when_closed_leads_to_i
     assert (facts["value"], facts["limit"], facts["column"], facts["entry"]) == (0.3, 0.1, "distance", 2)
     assert [(row["value"], row["limit"]) for row in view.table("newest").rows] == [(0.01, 0.2)]
     do(opened, "alert resolve AL-1 --real", reason="so")
-    assert [each.argv for each in do(opened, "alert show AL-1").view.actions] == [("alert", "rules", "flights-drift")]
+    assert [each.argv for each in do(opened, "alert show AL-1").view.actions] == [
+        ("alert", "rules", "flights-drift"), ("alert", "reopen", "AL-1")]
 
 
 def test_a_limit_that_is_another_by_now_is_said(fired, made, project):
@@ -183,7 +216,7 @@ def test_a_limit_that_is_another_by_now_is_said(fired, made, project):
 
 
 def test_every_time_is_a_time_and_none_is_a_text(fired, session):
-    do(session("bo"), "alert silence AL-1 --for 4h")
+    agreed(session("bo"), "alert silence AL-1 --for 4h")
     view = do(fired, "alert show AL-1").view
     assert {key for key in ("since", "from", "to", "silent_until") if isinstance(view.facts()[key], datetime)} == {
         "since", "from", "to", "silent_until"}
@@ -193,7 +226,7 @@ def test_every_time_is_a_time_and_none_is_a_text(fired, session):
 
 
 def test_a_silenced_alert_is_not_green(fired, session):
-    do(session("bo"), "alert silence AL-1 --for 4h")
+    agreed(session("bo"), "alert silence AL-1 --for 4h")
     assert do(fired, "alert show AL-1").view.status is Status.WARN
     view = do(fired, "alert list").view
     assert (view.status, view.title) == (Status.WARN, "No alert needs anybody; 1 is silenced and not over")

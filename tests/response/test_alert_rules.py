@@ -29,6 +29,13 @@ def do(session, line, reason=None):
     return session.perform(shlex.split(line), reason=reason)
 
 
+def agreed(session, line):
+    """A silence, with consent to what it would mute."""
+    argv = shlex.split(line)
+    planned = session.perform(argv)
+    return session.perform(argv, consent=planned.plan) if planned.plan else planned
+
+
 def prose(view):
     return " ".join(part.body for part in view.parts if isinstance(part, Text))
 
@@ -46,7 +53,7 @@ BEGIN = "alert silence --match subject=flights-delay,severity<=high --for 6h --n
 
 
 def test_a_silence_hides_what_matches_and_ends_by_the_clock(fired, clock):
-    view = do(fired, BEGIN).view
+    view = agreed(fired, BEGIN).view
     assert view.title == "SI-1 begins now: it hides 1 open alert"
     assert view.facts()["hides"] == ("AL-1",)
     listed = do(fired, "alert list").view
@@ -62,7 +69,7 @@ def test_a_silence_hides_what_matches_and_ends_by_the_clock(fired, clock):
 
 def test_what_fires_later_is_silent_too(session, made):
     opened = session()
-    do(opened, BEGIN)
+    agreed(opened, BEGIN)
     opened.ledger.append(made.finding("fail"), made.finding("fail"))
     opened.react(0)
     assert [row["state"] for row in do(opened, "alert list").view.table("alerts").rows] == ["silenced"]
@@ -70,7 +77,7 @@ def test_what_fires_later_is_silent_too(session, made):
 
 def test_a_planned_silence_begins_at_its_time_and_can_be_called_off(fired, clock):
     line = "alert silence --match monitor=flights-* --from 2013-09-14T22:00 --until 2013-09-15T04:00 --note planned"
-    assert do(fired, line).view.title == "SI-1 is planned: it hides 1 open alert"
+    assert agreed(fired, line).view.title == "SI-1 is planned: it hides 1 open alert"
     assert do(fired, "alert list").view.title == "1 alert needs somebody"
     assert do(fired, "alert silences").view.title == "Nothing is silenced, 1 planned"
     clock.advance(START + 17 * HOUR)
@@ -84,7 +91,7 @@ def test_a_planned_silence_begins_at_its_time_and_can_be_called_off(fired, clock
 
 
 def test_one_called_off_before_it_began_never_begins(fired, clock):
-    do(fired, "alert silence --match check=drift --from 2013-09-14T22:00 --for 4h --note x")
+    agreed(fired, "alert silence --match check=drift --from 2013-09-14T22:00 --for 4h --note x")
     do(fired, "alert unsilence SI-1")
     clock.advance(START + 17 * HOUR)
     assert do(fired, "alert list").view.title == "1 alert needs somebody"
@@ -93,11 +100,11 @@ def test_one_called_off_before_it_began_never_begins(fired, clock):
 def test_a_silence_that_hides_a_critical_alert_says_so(fired):
     fired.ledger.append(AlertEvent(subject="AL-2", event="fired", monitor="m", about="flights", severity="critical",
                                    title="nothing comes"))
-    view = do(fired, "alert silence --match monitor=* --for 1h --note x").view
+    view = agreed(fired, "alert silence --match monitor=* --for 1h --note x").view
     assert (view.status, view.title) == (Status.WARN, "SI-1 begins now: it hides 2 open alerts, AL-2 critical!")
     assert do(fired, "alert list").view.title.endswith("2 are silenced and not over (critical!)")
     assert "SI-1: a critical alert is hidden" in do(fired, "alert silences").view.title
-    assert "It is critical!" in do(fired, "alert silence AL-2 --for 1h").view.title
+    assert "It is critical!" in agreed(fired, "alert silence AL-2 --for 1h").view.title
 
 
 @pytest.mark.parametrize(("line", "what", "next"), [
@@ -116,7 +123,7 @@ def test_a_silence_that_hides_a_critical_alert_says_so(fired):
     ("AL-1 --from 2013-09-16 --for 1h", "begins now", "--match alert=AL-1"),
 ])
 def test_a_silence_that_cannot_be_is_refused(fired, line, what, next):
-    outcome = do(fired, f"alert silence {line}")
+    outcome = agreed(fired, f"alert silence {line}")
     assert outcome.exit == 2
     assert what in outcome.error["what"]
     assert next in outcome.error["next"]
@@ -142,6 +149,28 @@ def test_several_are_acked_at_once_and_all_of_a_card(fired):
     assert states(fired)["AL-3"] == ("firing", "")
     assert do(fired, "alert ack --group AL-1").view.title == "ana is on 2 alerts: AL-1, AL-3"
     assert {state for state, _ in states(fired).values()} == {"acked"}
+
+
+def test_all_that_match_are_acked_and_named_in_one_line(fired):
+    fires(fired, "AL-2", "AL-3")
+    fires(fired, "AL-4", about="weather")
+    view = do(fired, "alert ack --match subject=flights-delay,severity<=low").view
+    assert view.title == "ana is on 2 alerts: AL-2, AL-3"
+    assert view.facts()["alerts"] == ("AL-2", "AL-3")
+    assert view.actions[0].argv == ("alert", "unack", "AL-2", "AL-3")
+    assert {name: state for name, (state, _) in states(fired).items()} == {
+        "AL-1": "firing", "AL-2": "acked", "AL-3": "acked", "AL-4": "firing"}
+    assert do(fired, "alert ack --match severity=critical").error["what"] == "No alert that fires matches."
+    assert do(fired, "alert ack --match subject=flihgts").error["next"] == "Did you mean 'flights'?"
+
+
+def test_a_silence_shows_what_it_would_mute_and_asks(fired):
+    fires(fired, "AL-2")
+    do(fired, "alert ack AL-2")
+    planned = do(fired, "alert silence --match subject=flights-delay --for 6h --note x")
+    assert (planned.exit, planned.view.title) == (2, "This will mute 1 alert now firing: AL-1")
+    assert planned.view.facts()["hides"] == ("AL-1", "AL-2"), "somebody is on the other"
+    assert do(fired, "alert silences").view.title == "Nothing is silenced"
 
 
 def test_all_of_a_card_can_be_given_to_somebody(fired):
@@ -268,7 +297,7 @@ def test_a_rule_that_was_never_back_tested_leads_to_it_where_it_has_a_timetable(
 
 
 def test_in_a_narrow_terminal_a_silence_still_says_until_when(fired):
-    do(fired, BEGIN)
+    agreed(fired, BEGIN)
     shown = [str(row) for row in lines(do(fired, "alert silences").view, width=60)]
     assert any("09-14 16:00" in text for text in shown), "the end of the silence, in UTC"
 

@@ -231,8 +231,9 @@ def test_the_list_says_what_has_no_runbook(bo, project):
     bo.project = type(bo.project)(project)
     view = do(bo, "runbook list").view
     assert view.status is Status.WARN
-    [bare] = view.table("uncovered").rows
-    assert (bare["monitor"], bare["fitting"]) == ("flights-drift", ("data-drift", "probe"))
+    assert ("runbook", "coverage") in [each.argv for each in view.actions]
+    [bare] = do(bo, "runbook coverage").view.table("monitors").rows
+    assert (bare["monitor"], bare["standing"], bare["fitting"]) == ("flights-drift", "fitting", ("data-drift", "probe"))
     assert {row["runbook"]: row["status"] for row in view.table("runbooks").rows}["bad"] is Status.FAIL
 
 

@@ -50,7 +50,7 @@ see {incident}.
 """, title="Drift", when=["drift"], severity="high")
     check, wait, tell = found.steps
     assert (check.kind, check.command, check.prose) == ("check", "drift {model}", "Look first.\nMore prose.")
-    assert (wait.span, wait.command) == (timedelta(days=1), "performance {model}")
+    assert (wait.span(), wait.command) == (timedelta(days=1), "performance {model}")
     assert _steps.message(tell, {"model": "m", "incident": "INC-1"}) == "m: it is over, see INC-1."
     assert (found.title, found.when, found.needs) == ("Drift", ("drift",), ("incident", "model"))
 

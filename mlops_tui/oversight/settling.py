@@ -1,13 +1,21 @@
 """What ends an approval without anybody's doing: its time, and a change of what was asked for."""
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from mlops_tui import folds
-from mlops_tui.governance._asked import KINDS, changed
+from mlops_tui.folds import ApprovalState
+from mlops_tui.project import Project
+from mlops_tui.roles import ROLES, Actor
 from mlops_tui.session import Session
 from store.facts import Approval, Fact
-from store.ledger import Entry
+from store.ledger import Entry, Ledger
 
+if TYPE_CHECKING:
+    from mlops_tui.commands import Outcome
+
+KINDS = ("approval", "vote", "promotion")
 ASIDE = frozenset({"command", "vote", "approval", "note"})  # no plan hangs on these
 MANY = 200  # entries among which nobody looks for one that matters
 
@@ -51,3 +59,34 @@ def _news(session: Session) -> bool:
         entry.kind not in ASIDE for entry in session.ledger.page(0, head - seen, upto=head))
     marks |= {"planned": head, "written": written}
     return fresh
+
+
+# -- what was asked for, made anew ---------------------------------------------------------------------------------
+
+
+def actor_named(session: Session, name: str) -> Actor:
+    """Somebody as the team file declares them now; without logins anywhere, the machine's user holds every role."""
+    people = Project(session.declared().root).team.people
+    if name in people:
+        return Actor(name, frozenset(people[name].roles), session.actor.source, people[name].simulated)
+    return Actor(name, frozenset(ROLES) if session.single_user else frozenset(), session.actor.source)
+
+
+def as_requester(session: Session, found: ApprovalState) -> Session:
+    """Whoever asked, with the roles that the team file gives them now."""
+    return session.acting_as(actor_named(session, found.requester))
+
+
+def changed(session: Session, found: ApprovalState) -> str:
+    """Why what is asked for now is not what was asked for; empty where it is the same, or nobody can tell just now."""
+    outcome = planned(as_requester(session, found), found.argv)
+    if outcome.plan == found.plan or outcome.exit == 3:
+        return ""
+    return outcome.error["what"] if outcome.error else "the plan is not the one that was asked for"
+
+
+def planned(session: Session, argv: Sequence[str]) -> "Outcome":
+    """What the command would do by now, with its digest; nothing is done, and no attempt is recorded."""
+    ledger: object = session.ledger
+    reading = replace(session, ledger=ledger.closed()) if isinstance(ledger, Ledger) else session
+    return reading.perform(argv, dry_run=True)

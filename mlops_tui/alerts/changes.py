@@ -1,0 +1,64 @@
+"""What changed last before an alert fired: a promotion, a way back, a file of the project, data put back, a failure."""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mlops_tui.alerts.alertstate import Alert
+from store.facts import AlertEvent, Fact, Promotion, Proposal, Run, Snapshot
+
+if TYPE_CHECKING:
+    from store.ledger import Entry
+
+KINDS = ("promotion", "proposal", "snapshot", "run", "alert")
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that may have to do with it, or not: it came before. `kind` is that of its entry."""
+
+    kind: str
+    what: str
+    at: datetime
+    entry: int
+
+
+def last_change(entries: "Iterable[Entry]", alert: Alert, model: str, feeds: Collection[str]) -> Change | None:
+    """The newest one before the alert opened, of what could have caused it; None where the history knows none.
+
+    `model` is the one it is about, or empty; `feeds` are the datasets and pipeline steps that this is made from.
+    Everyday snapshots are no change.
+    """
+    ours = {alert.about.partition("@")[0], *feeds}
+    files = {f"monitors/{alert.monitor}.yaml", *(f"models/{name}.yaml" for name in (model,) if name),
+             *(f"datasets/{name}.yaml" for name in ours)}
+    paths: dict[str, str] = {}
+    found: Change | None = None
+    for entry in entries:
+        fact = entry.fact
+        if entry.subject == alert.id:  # of one moment, what was written before it
+            break
+        if isinstance(fact, Proposal) and fact.event == "proposed":
+            paths[fact.subject] = fact.path
+        if what := _told(fact, model, ours, feeds, files, paths):
+            found = Change(entry.kind, what, entry.recorded_at, entry.seq)
+    return found
+
+
+def _told(fact: Fact, model: str, ours: Collection[str], feeds: Collection[str], files: Collection[str],
+          paths: dict[str, str]) -> str:
+    """The change in words, such as `promotion of version 14`; empty for what is none of this alert's."""
+    match fact:
+        case Promotion() if fact.subject == model:
+            word = "way back to" if fact.event == "rolled_back" else "promotion of"
+            return f"{word} version {fact.version}"
+        case Proposal(event="adopted") if paths.get(fact.subject) in files:
+            return f"change of {paths[fact.subject]} ({fact.subject})"
+        case Snapshot() if fact.subject in ours and fact.source.startswith("restore"):
+            return f"{fact.subject} was put back to {fact.snapshot[:12]}"
+        case Run(status="failed") if fact.step and {f"{fact.subject}.{fact.step}", fact.subject} & set(ours):
+            return f"failure of step {fact.step} of {fact.subject}"
+        case AlertEvent(event="fired") if fact.about in feeds:
+            return f"{fact.subject} about {fact.about} ({fact.check})"
+    return ""

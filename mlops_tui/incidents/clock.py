@@ -1,0 +1,110 @@
+"""The moments of an incident: each kept as it was first known, beside what people corrected it to and why."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from mlops_tui.incidents.incidentstate import Incident
+from store.facts import AlertEvent, IncidentEvent, Postmortem, Promotion
+from store.ledger import Entry
+
+POINTS = ("onset", "detected", "notified", "acked", "mitigated", "resolved", "reviewed")
+OURS = ("timetable", "slack", "demo")  # actors that are no people
+
+
+@dataclass(frozen=True)
+class Point:
+    """A moment of an incident: when, as is known now; `first`, where somebody corrected it, when it was said to be,
+    with who and why; `source` how it is known."""
+
+    at: datetime
+    source: str
+    first: datetime | None = None
+    by: str = ""
+    why: str = ""
+
+
+def clock(entries: Sequence[Entry], incident: Incident, notified: datetime | None = None) -> dict[str, Point]:
+    """The moments that are known, in the order of POINTS.
+
+    `notified` is when the first message about it was accepted outside, which the history does not say.
+    """
+    found = dict(_first(entries, incident, notified))
+    for entry in incident.timeline:
+        fact = entry.fact
+        if isinstance(fact, IncidentEvent) and fact.event == "corrected":
+            before = found.get(fact.point)
+            first = (before.first or before.at) if before is not None else None
+            found[fact.point] = Point(datetime.fromisoformat(fact.at), "corrected", first, entry.actor, fact.note)
+    return {name: found[name] for name in POINTS if name in found}
+
+
+def _first(entries: Sequence[Entry], incident: Incident, notified: datetime | None) -> Iterator[tuple[str, Point]]:
+    """Each moment as it was known at first."""
+    if incident.window[0]:
+        yield "onset", Point(datetime.fromisoformat(incident.window[0]), "the data by which it fired, or a person")
+    alerts = [entry for entry in entries if isinstance(entry.fact, AlertEvent) and entry.subject in incident.alerts]
+    fired = [entry.recorded_at for entry in alerts if _event(entry) in ("fired", "flapping")]
+    yield "detected", Point(min(fired, default=incident.opened_at), "its first alert" if fired else "who opened it")
+    if notified is not None:
+        yield "notified", Point(notified, "the first message that was accepted")
+    yield "acked", _acked(alerts, incident)
+    yield from _mitigated(entries, incident)
+    if incident.resolved_at is not None:
+        yield "resolved", Point(incident.resolved_at, "who resolved it")
+    reviewed = [entry for entry in entries if isinstance(entry.fact, Postmortem) and _event(entry) == "finished"
+                and entry.subject == incident.id]
+    if reviewed:
+        yield "reviewed", Point(reviewed[0].recorded_at, "its post-mortem was finished")
+
+
+def _event(entry: Entry) -> str:
+    return str(getattr(entry.fact, "event", ""))
+
+
+def _acked(alerts: Sequence[Entry], incident: Incident) -> Point:
+    """When a person first took it up: by an ack, or by opening it."""
+    acks = [entry.recorded_at for entry in alerts if _event(entry) == "acked" and entry.actor not in OURS]
+    return Point(min(acks), "the first ack") if acks else Point(incident.opened_at, "who opened it")
+
+
+def _mitigated(entries: Sequence[Entry], incident: Incident) -> Iterator[tuple[str, Point]]:
+    """When it no longer hurt, as somebody said; else when another version began to serve."""
+    said = [entry for entry in incident.timeline if _event(entry) == "mitigated"]
+    if said:
+        yield "mitigated", Point(said[0].effective_at, "who said so")
+        return
+    model, end = incident.about.partition("@")[0], incident.resolved_at
+    served = [entry.recorded_at for entry in entries if isinstance(entry.fact, Promotion) and entry.subject == model
+              and entry.recorded_at >= incident.opened_at and (end is None or entry.recorded_at <= end)]
+    if served:
+        yield "mitigated", Point(min(served), "another version began to serve")
+
+
+@dataclass(frozen=True)
+class Lasted:
+    """One length of an incident, by which it is measured: from one moment to another."""
+
+    name: str
+    definition: str
+    start: str
+    end: str
+
+
+LENGTHS = (
+    Lasted("detect", "detected − onset", "onset", "detected"),
+    Lasted("deliver", "notified − detected: our own delay", "detected", "notified"),
+    Lasted("acknowledge", "acked − notified (− detected where no message was sent)", "notified", "acked"),
+    Lasted("mitigate", "mitigated − detected", "detected", "mitigated"),
+    Lasted("resolve", "resolved − detected", "detected", "resolved"),
+)
+
+
+def lengths(points: Mapping[str, Point]) -> dict[str, timedelta]:
+    """How long each part of an incident took, of those whose moments are known. What ended before it began by what is
+    known lasted nothing: an onset is an estimate."""
+    known = {name: point.at for name, point in points.items()}
+    told = "notified" in known
+    start = {**known, "notified": known.get("notified", known["detected"])}
+    return {each.name: max(known[each.end] - start[each.start], timedelta(0)) for each in LENGTHS
+            if each.start in start and each.end in known and (told or each.name != "deliver")}

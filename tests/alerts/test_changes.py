@@ -1,0 +1,50 @@
+"""What came last before an alert: what could have caused it, and nothing of every day."""
+
+import pytest
+
+from mlops_tui.alerts.alertstate import Alert
+from mlops_tui.alerts.changes import last_change
+from store.facts import AlertEvent, Fact, Promotion, Proposal, Run, Snapshot
+from tests.conftest import START, History
+
+ALERT = Alert("AL-9", "flights-drift", "flights-delay", "drift", "high", "it moved", "", "", START, START)
+FIRED = AlertEvent(subject="AL-9", event="fired", monitor="flights-drift", about="flights-delay")
+PROMOTED = Promotion(subject="flights-delay", version="14", previous="13", approval="", evidence="")
+EVERYDAY = Snapshot(subject="flights", snapshot="s" * 20, parent="", rows=1, bytes=1)
+
+
+@pytest.mark.parametrize(("facts", "what"), [
+    ((), None),
+    ((PROMOTED,), "promotion of version 14"),
+    ((PROMOTED, EVERYDAY), "promotion of version 14"),
+    ((Promotion(subject="other", version="2", previous="", approval="", evidence=""),), None),
+    ((Promotion(subject="flights-delay", version="13", previous="14", approval="", evidence="", event="rolled_back"),),
+     "way back to version 13"),
+    ((PROMOTED, Snapshot(subject="flights", snapshot="s" * 20, parent="", rows=1, bytes=1, source="restore")),
+     f"flights was put back to {'s' * 12}"),
+    ((PROMOTED, Run(subject="daily", run="r", step="clean", status="failed")), "failure of step clean of daily"),
+    ((PROMOTED, Run(subject="daily", run="r", step="clean", status="done")), "promotion of version 14"),
+    ((PROMOTED, Run(subject="nightly", run="r", step="clean", status="failed")), "promotion of version 14"),
+    ((Proposal(subject="P-1", event="proposed", path="monitors/flights-drift.yaml"),), None),
+    ((Proposal(subject="P-1", event="proposed", path="monitors/flights-drift.yaml"),
+      Proposal(subject="P-1", event="adopted")), "change of monitors/flights-drift.yaml (P-1)"),
+    ((Proposal(subject="P-1", event="proposed", path="monitors/other.yaml"),
+      Proposal(subject="P-1", event="adopted")), None),
+    ((AlertEvent(subject="AL-8", event="fired", about="flights", check="health"),), "AL-8 about flights (health)"),
+    ((AlertEvent(subject="AL-8", event="fired", about="flights-delay", check="performance"),), None),
+])
+def test_the_newest_that_could_have_caused_it_counts(facts: tuple[Fact, ...], what: str | None,
+                                                     history: History) -> None:
+    history.add(*facts)
+    history.add(FIRED)
+    history.add(PROMOTED)  # afterwards: none of it
+    found = last_change(history.entries, ALERT, "flights-delay", {"flights", "daily.clean"})
+    assert (found.what if found else None) == what
+
+
+def test_of_one_moment_what_was_written_before_it_counts(history: History) -> None:
+    entries = list(history.add(PROMOTED, FIRED))
+    assert last_change(entries[::-1], ALERT, "flights-delay", set()) is None
+    found = last_change(entries, ALERT, "flights-delay", set())
+    assert found is not None
+    assert found.entry == 1
