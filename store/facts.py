@@ -256,7 +256,10 @@ class Postmortem(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal(Fact):
-    """A change to the project's files, put forward; the subject is its number (P-4)."""
+    """A change to the project's files, put forward; the subject is its number (P-4).
+
+    With a `document` the new text is not in the history, but in the object of that digest: people wrote part of it.
+    """
 
     kind: ClassVar[str] = "proposal"
     event: str
@@ -267,6 +270,7 @@ class Proposal(Fact):
     origin: str = ""
     lesson: bool = False
     reason: str = ""
+    document: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
