@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlops_tui import folds
-from mlops_tui.alerts.nudges import Nudge, reached
+from mlops_tui.alerts.nudges import Nudge
 from mlops_tui.folds import ApprovalState
 from mlops_tui.project import Project
 from mlops_tui.view import Action, Status, View
@@ -30,8 +30,9 @@ def awaited(project: Project, entries: "Sequence[Entry]", now: datetime) -> Iter
 
 
 def _voters(project: Project, each: ApprovalState) -> list[str]:
-    found = [person for role in each.asks for person in reached(project.team, role)]
-    return [person for person in dict.fromkeys(found) if person != each.requester and person not in each.votes]
+    """Who holds a role that is asked, on call or not, and has not voted."""
+    return [name for name, person in project.team.people.items() if set(each.asks) & set(person.roles)
+            and name != each.requester and name not in each.votes]
 
 
 def _votes(project: Project, each: ApprovalState) -> Iterator[Nudge]:
