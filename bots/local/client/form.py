@@ -150,8 +150,16 @@ class Form(ModalScreen[None]):
         first = self.query("Field Input, Field TextArea, Field Select, Field SelectionList")
         (first.first() if first else self.query(Button).last()).focus()
 
-    @on(Button.Pressed, "#send")
     @on(Input.Submitted)
+    def on_entered(self, event: Input.Submitted) -> None:
+        """Enter goes to the next field; from the last it sends."""
+        event.stop()
+        if event.input in self.query("Field").last().query(Input):
+            self.action_send()
+        else:
+            self.focus_next()
+
+    @on(Button.Pressed, "#send")
     def action_send(self) -> None:
         values, wrong = dict[str, Any](), dict[str, str]()
         for field in self.query(Field):
