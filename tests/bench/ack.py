@@ -64,7 +64,8 @@ def main() -> None:
         slack.faults.drop_sockets()
         service.stop()
     print(json.dumps({"goals": GOALS, "jobs": JOBS, "asked": ASKED,
-                      "ack_p50_ms_idle": round(statistics.median(idle), 1), "ack_p50_ms": round(statistics.median(loaded), 1),
+                      "ack_p50_ms_idle": round(statistics.median(idle), 1),
+                      "ack_p50_ms": round(statistics.median(loaded), 1),
                       "ack_p99_ms": round(loaded[int(len(loaded) * 0.99) - 1], 1),
                       "ack_worst_ms": round(loaded[-1], 1)}, indent=2))
 
