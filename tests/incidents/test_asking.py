@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mlops_tui.alerts import nudges
-from mlops_tui.alerts.sources import nudges as all_of
+from mlops_tui.alerts import nudges, sources
 from mlops_tui.project import Project
 from store.facts import IncidentEvent, Postmortem
 from tests.incidents.test_actions import done, promise
@@ -24,8 +23,9 @@ def over(history):
 
 
 def keys(declared, history, now):
-    found = all_of(declared, history.entries, now)
-    return {each.key for each in nudges.due(found, declared.team, nudges.snoozes(history.entries), now)}
+    found = sources.nudges(declared, history.entries, now)
+    return {each.key for each in nudges.due(found, sources.reach(declared, history.entries, now),
+                                               nudges.snoozes(history.entries), now)}
 
 
 def test_each_participant_is_asked_once_and_reminded_after_one_and_three_days(declared, history):
