@@ -22,6 +22,7 @@ from bots.local.client.rows import controls
 from bots.local.state import Json, State
 from mlops_tui.render.cells import clean
 
+AROUND = 6  # lines of a form without its fields
 HINTS = {"datepicker": "2026-03-29", "timepicker": "14:30", "datetimepicker": "seconds since 1970",
          "users_select": "a person", "multi_users_select": "people, with blanks between them"}
 MANY_WORDS = {"multi_users_select", "multi_channels_select", "multi_conversations_select"}
@@ -145,6 +146,10 @@ class Form(ModalScreen[None]):
                     yield Flow(*controls(str(self.shown["id"]), piece), classes="controls")
                 else:
                     yield Static(piece, classes="line")
+
+    def on_resize(self) -> None:
+        """The fields are as high as leaves room for the buttons below them."""
+        self.query_one("#fields").styles.max_height = max(self.size.height - AROUND, 3)
 
     def on_mount(self) -> None:
         first = self.query("Field Input, Field TextArea, Field Select, Field SelectionList")
