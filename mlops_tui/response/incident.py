@@ -15,7 +15,7 @@ from mlops_tui.incidents.merging import proposed
 from mlops_tui.incidents.notes import notes
 from mlops_tui.incidents.standing import firing, runs_of, to_close
 from mlops_tui.inputs.moments import local, moment
-from mlops_tui.response import _case, _newest, _people, _similar, _timeline
+from mlops_tui.response import _case, _newest, _notified, _people, _similar, _timeline
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import AlertEvent, Fact, Finding, IncidentEvent
@@ -88,7 +88,8 @@ def _run(entries: Sequence[Entry], found: Incident) -> str | None:
 def _merged(session: Session, found: Incident) -> View:
     facts: dict[str, Cell] = {"incident": found.id, "state": found.state, "merged_into": found.merged_into,
                               "severity": found.severity, "about": found.about, "opened": found.opened_at}
-    return View(f"{found.id} was merged into {found.merged_into}: {found.title}", Status.PASS, (Facts(facts),),
+    timeline = _timeline.table(found.timeline, session.declared().zone, found)
+    return View(f"{found.id} was merged into {found.merged_into}: {found.title}", Status.PASS, (Facts(facts), timeline),
                 (*_case.steps(session, found, {}, ()),
                  Action("It is another one after all", ("incident", "unmerge", found.id))))
 
@@ -301,6 +302,7 @@ def resolve(session: Session, incident: str, since: str | None, until: str | Non
         return (over, *(suite.pins(entries, found, model.label.dataset) if model is not None else ()))
 
     name, _ = _case.change(session, incident, step)
+    _notified.keep(session, name)
     entries = session.ledger.entries(*_case.SEEN)
     found = folds.incidents(entries)[name]
     known = folds.alerts(entries)

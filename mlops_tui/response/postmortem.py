@@ -16,6 +16,7 @@ from mlops_tui.declarations.declare import duration
 from mlops_tui.declarations.kinds import Item
 from mlops_tui.errors import BadInput, Conflict, NotFound
 from mlops_tui.folds import ActionItem, Incident, PostmortemState
+from mlops_tui.incidents.merging import itself
 from mlops_tui.response import _answers, _document, _people, _reading, _running
 from mlops_tui.response._checklists import with_item
 from mlops_tui.response._merging import Merged
@@ -36,7 +37,7 @@ def _path(incident: Incident) -> str:
 def incident_of(session: Session, name: str) -> Incident:
     """The incident of that id; NotFound says which there are."""
     session.declared()
-    return folds.known(folds.incidents(session.ledger.entries("incident")), name, "incident")
+    return itself(folds.incidents(session.ledger.entries("incident")), name)
 
 
 def _digest(file: Path) -> str:
