@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from mlops_tui import folds
 from mlops_tui.folds import Incident
 from mlops_tui.incidents.notes import notes
 from store.facts import AlertEvent, Finding, IncidentEvent
@@ -216,9 +215,3 @@ def earlier(known: Mapping[str, Incident], incident: Incident) -> list[Incident]
     """Those that were opened before it and stand for themselves, oldest first."""
     before = takewhile(lambda each: each.id != incident.id, known.values())
     return [each for each in before if not each.merged_into]
-
-
-def open_actions(entries: Sequence[Entry], incident: str) -> list[folds.ActionItem]:
-    """What was promised after an incident and is not done."""
-    return [each for each in folds.action_items(entries).values()
-            if each.incident == incident and each.state == "open"]

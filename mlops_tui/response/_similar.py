@@ -7,7 +7,8 @@ from functools import cache
 from mlops_tui import folds
 from mlops_tui.alerts import upstream
 from mlops_tui.folds import Incident
-from mlops_tui.incidents.alike import Likeness, Trace, earlier, fired, open_actions, trace
+from mlops_tui.incidents.actions import open_actions_of
+from mlops_tui.incidents.alike import Likeness, Trace, earlier, fired, trace
 from mlops_tui.incidents.alike import ranked as by_likeness
 from mlops_tui.response import _reading
 from mlops_tui.session import Session
@@ -46,7 +47,7 @@ def ranked(session: Session, found: Incident, entries: Sequence[Entry]) -> list[
     runs = folds.runbook_runs(entries).values()
     return [Like(each, known[each.incident],
                  tuple(dict.fromkeys(run.runbook for run in runs if run.incident in known[each.incident].ids)),
-                 tuple(open_actions(entries, each.incident)))
+                 tuple(open_actions_of(entries, each.incident)))
             for each in by_likeness(one, others) if each.enough][:MOST]
 
 
