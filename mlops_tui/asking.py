@@ -8,7 +8,7 @@ import click
 from mlops_tui import jobs, roles
 from mlops_tui.capability import Call, HelpAsked
 from mlops_tui.commands import Outcome, parse
-from mlops_tui.errors import Refusal
+from mlops_tui.errors import NoCommand, Refusal
 from mlops_tui.roles import Shape
 from mlops_tui.session import Session
 from mlops_tui.view import Status, View
@@ -60,7 +60,7 @@ def ask(session: Session, argv: Sequence[str], consent: str | None = None, reaso
     `begin` says how a job is begun.
     """
     call = call_of(session, argv)
-    if call is None or call.shape is Shape.LOOK or session.read_only or not _may(session, call):
+    if call is None or call.shape is Shape.LOOK or session.read_only or not may(session, call):
         return _answer(session, argv)
     given = getattr(call.run, "keywords", {})
     if call.shape is Shape.DECIDE and not (reason or given.get("reason")):
@@ -81,7 +81,23 @@ def call_of(session: Session, argv: Sequence[str]) -> Call | None:
         return None
 
 
-def _may(session: Session, call: Call) -> bool:
+def worded(session: Session, argv: Sequence[str]) -> Sequence[str]:
+    """The command line, or the question that its words are: what names no command, says more than a command takes, or
+    ends as a question and would only look."""
+    try:
+        call = parse(session, argv)
+    except NoCommand:
+        return ("ask", *argv)
+    except click.UsageError as problem:  # its kinds tell of a missing or a wrong parameter of a command that was meant
+        return ("ask", *argv) if type(problem) is click.UsageError else argv
+    except (HelpAsked, Refusal, click.ClickException):
+        return argv
+    asks = argv[-1].endswith("?") and call.shape is Shape.LOOK and call.command != "ask about"
+    return ("ask", *argv) if asks else argv
+
+
+def may(session: Session, call: Call) -> bool:
+    """Whether the actor may run it, whatever he would fill in."""
     try:
         roles.check(session.actor, call.command, call.shape, session.only)
         call.first()

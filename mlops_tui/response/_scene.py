@@ -72,8 +72,7 @@ class Around:
     def meant(self) -> str:
         """Whom it is for; empty where its rule names nobody."""
         route, now = self.alert.route, self.session.now()
-        swapped = oncall.swaps(self.entries)
-        return _words.reached(route, oncall.reached(self.session.declared(), swapped, route, now)) if route else ""
+        return oncall.said(self.session.declared(), oncall.swaps(self.entries), route, now) if route else ""
 
     def _touches(self) -> str:
         """How many predictions a day, or rows, its finding is about."""

@@ -1,7 +1,7 @@
 """What an alert's list, page and card say in words: what it costs, why it is quiet, how often its rule was right."""
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
 
@@ -72,11 +72,6 @@ def why_quiet(alert: Alert, known: Mapping[str, Alert], policy: AlertPolicy | No
         held = f" until it is calm for {span_text(flap.span)}" if flap is not None else ""
         said.append(f"flapping: it fired {counted(alert.fired, 'time')}, told once and held{held}")
     return "; ".join(said)
-
-
-def reached(route: str, people: Collection[str]) -> str:
-    """Whom an alert is for: a person, or a role or rotation with those who are meant by it now."""
-    return route if route in people else f"{route}: {', '.join(people) or 'nobody in team.yaml'}"
 
 
 def rule(record: Record) -> str:

@@ -12,6 +12,7 @@ from mlops_tui.alerts.matching import all_match, matchers
 from mlops_tui.capability import Plan, act, decide, look, noun
 from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.inputs.moments import told
+from mlops_tui.render import cells
 from mlops_tui.response import _newest, _people, _scene, _silencing, _timeline, _words
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
@@ -125,10 +126,13 @@ def _besides(session: Session, found: Alert, known: Mapping[str, Alert]) -> dict
     record = alertrecord.record([each for each in known.values() if each.monitor == found.monitor], None, now)
     others = [each for each in known.values() if found.open and each.open and each.together == found.together
               and each.id != found.id]
-    again = notifying.next_reminder(found, policy, now)
+    again, zone = notifying.next_reminder(found, policy, now), session.declared().zone
+    on = [f"{due.to} at {cells.moment(at, zone)}" for at, due in notifying.upcoming(found, policy, now)
+          if due.why == "escalated"]
     said: dict[str, Cell] = {
         "why": _quiet(session, found, known), "rule_was": record.said,
         "lowered": found.lowered, "pages": "yes" if found.page else "", "told_again": again,
+        "goes_on_to": on[0] if on else "",
         "on_the_same_card": f"{counted(len(others), 'other')}, {others[0].id} first" if others else ""}
     return {name: value for name, value in said.items() if value not in ("", None)}
 
