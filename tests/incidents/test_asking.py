@@ -25,7 +25,7 @@ def over(history):
 
 def keys(declared, history, now):
     found = all_of(declared, history.entries, now)
-    return {each.key for each in nudges.due(found, declared.team, nudges.snoozes(history.entries), now)}
+    return {each.key for each in nudges.due(found, lambda to: (to,), nudges.snoozes(history.entries), now)}
 
 
 def test_each_participant_is_asked_once_and_reminded_after_one_and_three_days(declared, history):
