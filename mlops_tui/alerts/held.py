@@ -23,7 +23,8 @@ def held(project: Project, entries: "Sequence[Entry]", now: datetime) -> Iterato
         days = min((now - alert.updated_at) // DAY, ENOUGH)
         if alert.state != "acked" or alert.id in worked or alert.quiet(now) or days < 1:
             continue
-        view = View(f"{alert.id} is yours, nothing was heard for {counted(days, 'day')}: {alert.title}", Status.WARN, (),
+        said = f"{alert.id} is yours, nothing was heard for {counted(days, 'day')}: {alert.title}"
+        view = View(said, Status.WARN, (),
                     (Action("Look", ("alert", "show", alert.id)), Action("Give it back", ("alert", "unack", alert.id))))
         yield Nudge(f"alert/{alert.id}", alert.owner, view, alert.updated_at + days * DAY,
                     turn=f"held/{alert.updated_at.isoformat()}/{days}")
