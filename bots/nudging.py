@@ -1,9 +1,10 @@
 """What waits for a person is told to him once, however much of it in one message, in private or by name at its card."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -21,6 +22,7 @@ from store.queues import Cards, Outbox
 TOLD = "nudges"  # the schedule whose periods are the keys of what was told
 LATER = "2h"
 NEVER = datetime.min.replace(tzinfo=UTC)
+PACE = 30.0  # seconds between two calls of one person by name
 AGAIN = timedelta(seconds=30)  # after which time alone may have made something due
 LINES, OFFERED = 15, 4  # of several in one message
 
@@ -32,6 +34,8 @@ class Nudging:
     session: Session
     say: Say
     charts: bool = True
+    clock: Callable[[], float] = time.time
+    _called: dict[str, float] = field(default_factory=dict)  # when each person was called by name last
     _head: int = -1
     _at: datetime = NEVER
 
@@ -65,11 +69,13 @@ class Nudging:
             self._put(mine, self._slack(person), self._message(together(mine)))
 
     def _mention(self, person: str, mine: Sequence[Told]) -> None:
-        """By name in the thread of the first one's card; what has no card yet waits for it."""
+        """By name in the thread of the first one's card; what has no card yet waits for it, and in a storm everything
+        waits a moment for what else comes."""
         standing = self.cards.all()
         placed = [each for each in mine if each.nudge.card in standing and standing[each.nudge.card].reference]
-        if not placed:
+        if not placed or self.clock() - self._called.get(person, 0.0) < PACE:
             return
+        self._called[person] = self.clock()
         card = standing[placed[0].nudge.card]
         message = self._message(together(placed))
         name = f"<@{self._slack(person)}>"
