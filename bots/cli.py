@@ -17,12 +17,11 @@ from bots.local.state import CHANNELS, PEOPLE
 from bots.local.workspace import LocalSlack
 from bots.manifest import manifest as manifest_of
 from bots.surface import Service, Settings
-from mlops_tui.daemon import Daemon, Say, ledger_of
-from mlops_tui.errors import BadInput, Denied, NotDeclared, NotFound, Refusal
+from mlops_tui.daemon import Daemon, Say
+from mlops_tui.errors import BadInput, Denied, NotDeclared, Refusal
 from mlops_tui.opening import open_project
 from mlops_tui.project import Project
 from mlops_tui.session import Session
-from store.queues import Outbox
 
 AGAIN = "Name a channel in mlops.yaml, such as: slack: {channel: '#ml-flights'}"
 
@@ -87,40 +86,6 @@ def doctor(root: Path | None) -> None:
     sys.stdout.write(told(found))
     if code(found):
         raise click.exceptions.Exit(code(found))
-
-
-@slack.command()
-@click.pass_obj
-def dead(root: Path | None) -> None:
-    """What could not be said, and why: nobody tries it any more.
-
-    \b
-    Example: mlops-tui slack dead
-    """
-    given_up = _outbox(root).given_up()
-    for said in given_up:
-        sys.stdout.write(f"{said.id}  {said.method} {said.channel or 'to one person'}  {said.key}\n    {said.error}\n")
-    sys.stdout.write("" if given_up else "● Nothing was given up.\n")
-
-
-@slack.command()
-@click.argument("number", type=int)
-@click.pass_obj
-def again(root: Path | None, number: int) -> None:
-    """Say what was given up, once more; where it may have been said already, that is looked up first.
-
-    \b
-    Example: mlops-tui slack again 7
-    """
-    if not _outbox(root).again(number):
-        raise NotFound(f"No dead letter {number}.", next="Try: mlops-tui slack dead")
-    sys.stdout.write(f"● {number} goes out again when mlops-tui up is at work.\n")
-
-
-def _outbox(root: Path | None) -> Outbox:
-    if root is None:
-        raise NotDeclared("There is no project here.", next="Try: mlops-tui init")
-    return Outbox(ledger_of(_opened(root)).engine)
 
 
 def _opened(root: Path) -> Session:

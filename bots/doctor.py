@@ -221,7 +221,7 @@ class Doctor:
             yield Check("dead letters", Status.PASS, "nothing was given up")
             return
         said = f"{counted(len(dead), 'message')} and {counted(len(undone), 'request')} were given up"
-        yield Check("dead letters", Status.WARN, said, "See them: mlops-tui slack dead; one more try: slack again N")
+        yield Check("dead letters", Status.WARN, said, "See them, and try them again: mlops-tui letter list")
 
 
 def _mended(why: str, variable: str) -> str:

@@ -40,7 +40,7 @@ def status(session: Session) -> View:
     title, calm = _title(needs, (models, alerts, incidents), [*_broken(project, entries), *_stopped(project, entries),
                                                               *mute], _declared(project))
     return View(title, Status.PASS if calm else Status.WARN,
-                (Facts(facts), *(Text(f"■ {each}: mlops-tui slack doctor") for each in mute[:1]),
+                (Facts(facts), *(Text(f"■ {each}") for each in mute),
                  waiting, models, alerts, incidents, approvals), tuple(_actions(needs)))
 
 
@@ -49,13 +49,13 @@ def _mute(session: Session) -> Iterator[str]:
     if session.as_of is None and session.project is not None and isinstance(session.ledger, Ledger):
         found = backlog(session.ledger.connections)
         if found.silent is not None:
-            yield f"the Slack bot has given no sign for {found.silent / 60:,.0f} min"
+            yield f"the Slack bot has given no sign for {found.silent / 60:,.0f} min: mlops-tui slack doctor"
         elif found.apart:
-            yield "Slack does not reach its bot"
+            yield "Slack does not reach its bot: mlops-tui slack doctor"
         if found.unsaid:
-            yield f"{counted(found.unsaid, 'message')} to Slack {'was' if found.unsaid == 1 else 'were'} given up"
+            yield f"{counted(found.unsaid, 'message')} to Slack {'was' if found.unsaid == 1 else 'were'} given up: mlops-tui letter list"
         if found.undone:
-            yield f"{counted(found.undone, 'request')} from Slack {'was' if found.undone == 1 else 'were'} given up"
+            yield f"{counted(found.undone, 'request')} from Slack {'was' if found.undone == 1 else 'were'} given up: mlops-tui letter list"
 
 
 def _broken(project: Project, entries: Sequence[Entry]) -> Iterator[str]:

@@ -125,7 +125,7 @@ def test_what_waits_too_long_and_what_was_given_up(desk: Desk) -> None:
     assert "/invite @mlops" in found["queue to Slack"].next
     desk.outbox.dead(desk.outbox.one("a").id, "channel_not_found")
     dead = checks(desk)["dead letters"]
-    assert (dead.status, "1 message and 0 requests" in dead.found, "slack dead" in dead.next) == (
+    assert (dead.status, "1 message and 0 requests" in dead.found, "letter list" in dead.next) == (
         Status.WARN, True, True)
 
 
