@@ -140,7 +140,7 @@ class Sender:
             if not _repeatable(said) and said.method != LOOKED_UP:
                 self.outbox.dead(said.id, f"perhaps said, and cannot be looked up: {problem}")
                 return True
-            after = max(SETTLE, _back_off(said.tries))
+            after = max(SETTLE, back_off(said.tries))
             self.outbox.later(said.id, self.clock() + after, str(problem), said=True)
             return False
 
@@ -157,7 +157,7 @@ class Sender:
             return True
         if not problem.counted:
             self._hold(said.method, problem.after)
-        after = problem.after if not problem.counted else max(problem.after, _back_off(said.tries))
+        after = problem.after if not problem.counted else max(problem.after, back_off(said.tries))
         if said.channel:
             self._hold(said.channel, after)  # what was surely not said is not overtaken
         unsure = said.status == "sending"  # it was perhaps said before, and that could not be looked up just now
@@ -324,5 +324,5 @@ def _hooked(body: Mapping[str, Any]) -> str:
     return ""
 
 
-def _back_off(tries: int) -> float:
+def back_off(tries: int) -> float:
     return float(min(LONGEST, 0.5 * 2 ** min(tries, 10)))

@@ -103,6 +103,8 @@ class Worker:
         if asked.kind in ("app_home_opened", "home"):
             return self._looks_in(asked)
         actor = identity.actor_of(session.declared().team, asked.person)
+        if asked.kind == "elsewhere":
+            return self._turned_away(session, asked)
         if asked.kind in timeline.KINDS:
             return self._follow(session, actor, asked)
         if actor is None or asked.kind == "refused":
@@ -182,6 +184,19 @@ class Worker:
         return self.session.declared().zone
 
     # -- what is no command ---------------------------------------------------------------------------------------
+
+    def shut(self, actor: Actor, argv: Sequence[str]) -> bool:
+        """Whether somebody is refused whatever he would fill in: it is decided, say, or he is no voter."""
+        session = fresh(self.session).acting_as(actor)
+        call = asking.call_of(session, argv)
+        return call is not None and not asking.may(session, call)
+
+    def _turned_away(self, session: Session, asked: Asked) -> None:
+        """A request of another workspace is one entry; nobody there is answered."""
+        unit = ledger_of(session).unit().acting_as("somebody in another workspace")
+        unit.append(Command(subject="slack", argv=(), shape="", phase="refused", status="denied",
+                            source=identity.SOURCE, error="wrong_workspace"))
+        _unit(replace(session, ledger=unit)).commit(lambda connection: Inbox.settle(connection, asked.id, "done"))
 
     def _refuse(self, session: Session, asked: Asked, *, known: bool) -> None:
         """Somebody we do not know, or a button that is none of ours: said, and recorded."""

@@ -61,6 +61,7 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "archive hold": ("legal", "admin"),
     "archive release": ("legal", "admin"),
     "connect write": ("engineer", "admin"),
+    "digest": ("viewer", *APART),  # what one wants to be told oneself
     "remind": ("viewer", *APART),  # what reminds oneself
     "approve": APART,  # which of them is asked, the approval says
     "ask feedback": ("viewer", *APART),

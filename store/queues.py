@@ -230,8 +230,9 @@ class Outbox:
             return int(connection.execute(old).rowcount)
 
     def oldest(self) -> Said | None:
-        """What waits longest to be said; None where nothing waits."""
-        query = _SAID.where(col(OutboxRow.status).in_(("new", "sending"))).order_by(col(OutboxRow.id)).limit(1)
+        """What waits longest to be said in Slack; None where nothing waits."""
+        waits = col(OutboxRow.status).in_(("new", "sending")), col(OutboxRow.method) != ROUTE
+        query = _SAID.where(*waits).order_by(col(OutboxRow.id)).limit(1)
         with self.engine.connect() as connection:
             row = connection.execute(query).first()
         return _said(row) if row is not None else None

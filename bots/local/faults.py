@@ -4,6 +4,7 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 Clock = Callable[[], float]
 ANY = "*"
@@ -31,6 +32,8 @@ class Fault:
 # A share of calls (or of envelopes, for duplicate; of either, for rotate) that meets each mishap.
 RATES: Mapping[str, float] = {"limit": 0.05, "error": 0.03, "lose_answer": 0.05, "lose_request": 0.05,
                               "duplicate": 0.05, "rotate": 0.01}
+SAID = {"limit": "429, again after {:g} s", "error": "internal_error", "lose_answer": "done, its answer lost",
+        "lose_request": "lost on its way", "late": "its line went dead; done {:g} s later", "slow": "{:g} s slow"}
 CALLS = ("limit", "error", "lose_answer", "lose_request", "late", "slow")
 
 
@@ -70,6 +73,8 @@ class Faults:
     clock: Clock
     plans: list[Fault] = field(default_factory=list)
     chaos: Chaos | None = None
+    mishaps: list[str] = field(default_factory=list)  # what went wrong so far, in words
+    told: Callable[[str], None] = lambda text: None
     dark_until: float | None = None
     refusing: bool = False
     went_dark: Callable[[], None] = lambda: None
@@ -78,6 +83,11 @@ class Faults:
     drop: Callable[[], None] = lambda: None
     guard: threading.RLock = field(default_factory=threading.RLock)
 
+    def tell(self, text: str) -> None:
+        """Something goes wrong, or is well again: kept, and said to whoever listens."""
+        self.mishaps.append(f"{datetime.fromtimestamp(self.clock(), UTC):%H:%M:%S} {text}")
+        self.told(self.mishaps[-1])
+
     def down(self, seconds: float | None = None, *, refuse: bool = False) -> None:
         """Slack is unreachable for some seconds of its clock, or until `up()`.
 
@@ -85,6 +95,7 @@ class Faults:
         """
         self.refusing = refuse
         self.dark_until = float("inf") if seconds is None else self.clock() + seconds
+        self.tell("Slack is away" + ("" if seconds is None else f" for {seconds:g} s"))
         self.went_dark()
 
     def up(self) -> None:
@@ -92,6 +103,7 @@ class Faults:
         with self.guard:
             was, self.dark_until = self.dark_until, None
         if was is not None:
+            self.tell("Slack is back")
             self.came_back()
 
     @property
@@ -160,6 +172,8 @@ class Faults:
         if other is None and self.chaos:
             with self.guard:
                 other = self.chaos.call(method)
+            if other:
+                self.tell(f"{method}: {SAID[other.kind].format(other.seconds)}")
             self.turn()
         return [each for each in (slow, other) if each]
 
@@ -171,10 +185,14 @@ class Faults:
             return False
         self.turn()
         with self.guard:
-            return self.chaos.hits("duplicate")
+            hit = self.chaos.hits("duplicate")
+        if hit:
+            self.tell(f"{kind} delivered twice")
+        return hit
 
     def turn(self) -> None:
         with self.guard:
             due = self.chaos is not None and self.chaos.hits("rotate")
         if due:
+            self.tell("sockets asked to refresh")
             self.rotate()

@@ -116,7 +116,9 @@ class Server:
                 await asyncio.wait_for(self.halt.wait(), TICK)
             if self.faults.dark_until is not None and not self.faults.dark:
                 self.faults.dark_until = None
+                self.faults.tell("Slack is back")
                 await self.come_back()
+                self.changed()
             self.catch_up()
             if self.wire.retries and not self.faults.dark:
                 self.wire.begin(self.wire.due())

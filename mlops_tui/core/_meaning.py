@@ -18,7 +18,7 @@ _SHORT = {"what's": "what is", "who's": "who is", "how's": "how is", "where's": 
           "everything's": "everything is", "it's": "it is", "can't": "can not", "hasn't": "has not"}
 _FILLERS = frozenset((
     "please", "hey", "hi", "hello", "the", "a", "an", "just", "right", "really", "actually", "currently", "again", "so",
-    "pls", "ok", "okay", "would", "like", "want", "tell", "mlops", "bot", "kindly", "quickly", "exactly"))
+    "pls", "ok", "okay", "would", "want", "tell", "mlops", "bot", "kindly", "quickly", "exactly"))
 _SPAN = re.compile(r"\bfor (?:(\d+)|an?|one|two) ?(m|min|minute|h|hour|d|day|w|week)s?\b")
 _DIGEST = timedelta(days=1), timedelta(days=8)
 _FREE = ("--reason", "--note", "--title", "--text", "--why")  # what only a person can say

@@ -18,7 +18,8 @@ LISTS = {
     "approvals|votes|approval": "approve list", "jobs": "job list", "snapshots": "snapshot log",
     "features": "feature list", "contracts": "contract list", "quarantine": "quarantine list",
     "silences|silenced": "alert silences", "rules": "alert rules", "proposals|lessons": "adopt list",
-    "history|audit": "audit log", "predictions": "log list", "archive": "archive list", "samples": "samples list",
+    "history|audit": "audit log", "predictions": "log list", "archive": "archive list", "reminders": "remind list",
+    "postmortems|post-mortems": "postmortem list", "samples": "samples list",
     "dictionary": "dictionary list", "footprints": "footprint list"}
 
 # Words of people for words of the help.
@@ -64,6 +65,10 @@ PHRASES: tuple[tuple[str, ...], ...] = (
     ("(run|start|begin) [runbook] <runbook> ... <incident>", "runbook run {runbook} --incident {incident}"),
     ("(run|start|begin) [runbook] <runbook> ...", "runbook run {runbook}"),
     ("(stop|cancel|kill) <job>", "job cancel {job}"),
+    ("merge <incident> (into|with|in) <incident>", "incident merge {incident} --into {incident:1}"),
+    ("(hand|give) <incident> [over] to <person>", "incident handover {incident} {person}"),
+    ("hand over <incident> to <person>", "incident handover {incident} {person}"),
+    ("reopen <incident> ...", "incident reopen {incident}"),
     ("(write|draft|start) (postmortem|post-mortem) (of|for|on|about) <incident>", "postmortem draft {incident}"),
     ("(measure|check|run) drift (of|for|on|in) <model> ...", "drift {model}"),
     ("(check|run) <monitor> ...", "monitor show {monitor}"),
@@ -95,8 +100,8 @@ PHRASES: tuple[tuple[str, ...], ...] = (
     ("did (anything|something) (happen|break|fail|fire|change) ...", "{digest}"),
     ("[give|send|show] [me] [daily|weekly] (digest|summary|news) ...", "{digest}"),
     # who
-    ("who is [on] (call|on-call|oncall|duty|pager) ...", "oncall"),
-    ("(whose|who) [has] (shift|turn|pager) ...", "oncall"),
+    ("who is [on] (call|on-call|oncall|duty|pager) ...", "oncall show"),
+    ("(whose|who) [has] (shift|turn|pager) ...", "oncall show"),
     ("who ... (approved|voted|asked|rejected|decided|vote) ... <approval> ...", "approve show {approval}"),
     ("who ... <incident> ...", "incident show {incident}"),
     ("who ... <alert> ...", "alert show {alert}"),
@@ -144,6 +149,9 @@ PHRASES: tuple[tuple[str, ...], ...] = (
     ("(postmortem|post-mortem|lessons) (of|from|for) <incident>", "postmortem show {incident}"),
     ("what did (we|you) learn from <incident>", "postmortem show {incident}"),
     ("(history|promotions) of <model>", "promote --history {model}"),
+    ("(what|which) [other] (incidents|incident) ... (like|similar) ... <incident>", "incident similar {incident}"),
+    ("(similar|like) [incidents] [to] <incident>", "incident similar {incident}"),
+    ("what ... (like|resembles) <incident>", "incident similar {incident}"),
     ("timeline (of|for) <incident>", "incident show {incident}"),
     ("(lineage|origin) (of|for) <model>", "snapshot lineage {model}@champion"),
     ("where ... <model> (come|came) from", "snapshot lineage {model}@champion"),

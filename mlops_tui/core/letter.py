@@ -1,4 +1,4 @@
-"""Dead letters: what could not be said outside, or done that came from there, and why; one more try where you say so."""
+"""Dead letters: what could not be said in Slack, or done that came from there, and why; tried again if you say so."""
 
 import re
 
@@ -9,7 +9,7 @@ from mlops_tui.errors import BadInput, NotFound
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Column, Facts, Row, Status, Table, View, counted
 from store.ledger import Ledger
-from store.queues import Asked, Inbox, Outbox, Said
+from store.queues import ROUTE, Asked, Inbox, Outbox, Said
 
 letter = noun("letter", __doc__ or "", bare="list")
 OUT, IN = "OUT", "IN"
@@ -31,7 +31,7 @@ def list_(session: Session) -> View:
         return View("Nothing was given up", Status.PASS)
     engine = session.ledger.engine
     said, asked = Outbox(engine).given_up(), Inbox(engine).waiting(status="failed", limit=1000)
-    rows = [*map(_said, said), *map(_asked, asked)]
+    rows = [*(_said(each) for each in said if each.method != ROUTE), *map(_asked, asked)]
     table = Table.of("letters", rows[-SHOWN:], "letter", Column("what", cut=40), "to", "why", Column("tries", digits=0),
                      "since", total=len(rows))
     title = f"{counted(len(rows), 'letter was', 'letters were')} given up" if rows else "Nothing was given up"

@@ -1,4 +1,4 @@
-"""Days of chaos by the thousand, an end at every write of a quiet day, and real processes killed at one write or another.
+"""Days of chaos by the thousand, an end at every write of one, and real processes killed at one write or another.
 
 What may go wrong is written down in tests/bots/chaos.py, whose judge looks at the end of each day.
 

@@ -36,6 +36,7 @@ from sqlalchemy.exc import PendingRollbackError
 from bots import cards
 from bots.board import Board
 from bots.door import Door
+from bots.home import Pages
 from bots.local.faults import Chaos
 from bots.local.workspace import LocalSlack
 from bots.sender import Sender
@@ -53,6 +54,7 @@ from tests.bots.mortal import dying
 from tests.conftest import FILES
 
 MINUTE = 60.0
+ANSWERED = ("command", "press", "form", "app_mention")
 SHARE = 0.02  # of the places where a process may end: two or three deaths a day
 RATES = {"limit": 0.05, "error": 0.04, "lose_answer": 0.08, "lose_request": 0.05, "late": 0.03, "duplicate": 0.1,
          "rotate": 0.01}
@@ -155,6 +157,7 @@ class Office:
         self.sender = Sender(client, self.ledger, self.said.append, clock=self.clock)
         self.sender._call = self.death.around(self.sender._call)  # type: ignore[method-assign]
         self.board = Board(session, client, "C01", self.said.append, clock=self.clock)
+        self.pages = Pages(session, client, self.said.append, clock=self.clock)
 
     def turn(self) -> None:
         """One turn of every loop; whoever is killed in it is born again."""
@@ -167,6 +170,7 @@ class Office:
                     worker.deal(asked)
             self.workers[0].tell_ended()
             self.board.round()
+            self.pages.round()
             self.sender.round()
         except ENDED:
             self.dead = True
@@ -309,7 +313,8 @@ def _effects(ledger: Ledger, taken: Taken) -> Iterator[tuple[str, bool]]:
 
 def _answers(slack: LocalSlack, ledger: Ledger, taken: Taken) -> Iterator[tuple[str, bool]]:
     """Who asked is answered, or a dead letter says why not; nobody is answered twice."""
-    asked = {f"asked/{id}" for id in _rows(ledger, "SELECT id FROM inbox WHERE status = 'done'")}
+    done = f"SELECT id FROM inbox WHERE status = 'done' AND kind IN {ANSWERED}"
+    asked = {f"asked/{id}" for id in _rows(ledger, done)}
     put = set(_rows(ledger, "SELECT key FROM outbox"))
     yield f"done without an answer: {asked - put}", asked <= put
     yield "set aside", not _rows(ledger, "SELECT id FROM inbox WHERE status = 'failed'")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bots import home
 from bots.buttons import decode
 from bots.local.shapes import elements
+from bots.sender import SETTLE
 from mlops_tui.capability import Call
 from mlops_tui.commands import parse
 from mlops_tui.view import Row, Status, Table, View
@@ -191,7 +192,7 @@ def test_a_page_that_slack_did_not_take_is_made_again(bot: Desk) -> None:
     bot.slack.open_home("bo")
     bot.works()
     for _ in range(3):
-        bot.clock.pass_(6)
+        bot.clock.pass_(SETTLE)
         bot.pages.round()
     assert "AL-1" in letters(page(bot))
     [shown] = bot.pages.homes.watched(0)
