@@ -178,6 +178,7 @@ def _bot(session: Session | None, workspace: LocalSlack, pace: float, say: Say) 
 
 def main(argv: Sequence[str], root: Path | None) -> int:
     """Run it; the exit code."""
+    done: object = 0
     try:
         done = slack.main(list(argv), "mlops-tui slack", standalone_mode=False, obj=root)
     except click.exceptions.NoArgsIsHelpError as problem:
