@@ -28,7 +28,7 @@ class Shown:
 
 def table(part: Table, *, zone: tzinfo, rows: int, room: int, native: bool, more: str) -> list[Block]:
     """The blocks of a table of at most `room` characters; `more` is the command that shows the rest."""
-    cut_off = part.rows[:rows]
+    cut_off = part.some(rows)
     total = max(len(part.rows), part.total or 0)
     if not cut_off:
         name = shown(part.title or part.id.replace("_", " "), 200)

@@ -77,7 +77,7 @@ def table(entries: Sequence[Entry], zone: tzinfo, incident: Incident | None = No
     rows: list[Row] = [{"at": line.at, "who": line.who, "what": local(line.what, zone), "entry": line.entry,
                         "subject": line.subject, "kind": line.kind, "reference": line.reference, "first": line.first,
                         "struck": line.struck} for line in lines(entries, incident)]
-    return Table.of("timeline", rows, "at", "who", "what", title="Timeline")
+    return Table.of("timeline", rows, "at", "who", "what", title="Timeline", last=True)
 
 
 def told(fact: Fact) -> str:
