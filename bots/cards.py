@@ -104,11 +104,19 @@ def _alerts(reader: Session, group: Group, entries: Sequence[Entry]) -> Wanted:
     actions = (*shown.view.actions[:1], *whole, *shown.view.actions[1:])
     if worst.open:
         actions = (*actions[:OFFERED], Action("More", ("alert", "show", worst.id)))
-    parts = (*shown.view.parts, *((Table.of("others", others[-10:], "alert", "state", "title", total=len(others)),)
-                                  if others else ()))
+    table = Table.of("others", others[-10:], "alert", "state", "title", total=len(others))
+    parts = (*shown.view.parts, *_course(reader, worst), *((table,) if others else ()))
     status = _standing(worst)
     return Wanted(group.name, replace(shown.view, status=status, parts=parts, actions=actions),
                   story)
+
+
+def _course(reader: Session, alert: Alert) -> tuple[Series, ...]:
+    """What its monitor found over time, beside the limit; once there is a line to draw."""
+    if alert.monitor not in reader.declared().monitors:
+        return ()
+    view = reader.perform(("monitor", "show", alert.monitor)).view
+    return tuple(part for part in view.parts if isinstance(part, Series) and part.id == "found" and len(part.x) > 1)
 
 
 def _standing(worst: Alert) -> Status:

@@ -109,6 +109,7 @@ def _incident(fact: IncidentEvent) -> str:
              "handover": f"hands over to {fact.who}", "accepted": f"{fact.who} took it over and leads",
              "notified": "the first message about it was accepted",
              "corrected": f"{fact.point} was at {fact.at}", "merged": f"merged into {fact.reference}",
+             "channel": "has a channel of its own in Slack", "archived": "its channel in Slack is archived",
              "unmerged": f"no longer merged into {fact.reference}"}
     said = words.get(fact.event, fact.event)
     return _noted(said, fact.note) if said else fact.note

@@ -10,13 +10,14 @@ from mlops_tui.capability import act, decide, look, noun
 from mlops_tui.errors import BadInput, Conflict, nearest
 from mlops_tui.folds import Alert, Incident
 from mlops_tui.incidents import suite
+from mlops_tui.incidents.answers import QUESTIONS
 from mlops_tui.incidents.merging import proposed
 from mlops_tui.incidents.notes import notes
 from mlops_tui.incidents.standing import firing, runs_of, to_close
 from mlops_tui.inputs.moments import local, moment
 from mlops_tui.response import _case, _newest, _notified, _people, _similar, _timeline
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, View, counted
+from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import AlertEvent, Fact, Finding, IncidentEvent
 from store.ledger import Entry
 
@@ -308,10 +309,13 @@ def resolve(session: Session, incident: str, since: str | None, until: str | Non
     found = folds.incidents(entries)[name]
     known = folds.alerts(entries)
     still = [each for each in found.alerts if each in known and known[each].open]
+    kept = suite.cases(session.ledger.entries()).get(name)
+    replays = (Text(f"Its rows are kept: versions of {kept.model} can be replayed on them."),) if kept else ()
     facts: dict[str, Cell] = {**_timeline.clock_points(entries, found),
                               "still_open": to_close(entries, found) or None}
-    return View(f"{name} is resolved: {found.title}", Status.DONE, (Facts(facts),),
-                (Action("Draft the post-mortem", ("postmortem", "draft", name)),
+    return View(f"{name} is resolved: {found.title}", Status.DONE, (Facts(facts), *replays),
+                (Action("Say what you saw", ("postmortem", "tell", name), asks=tuple(QUESTIONS)),
+                 Action("Draft the post-mortem", ("postmortem", "draft", name)),
                  *(Action(f"Stop {run.id}", ("runbook", "stop", run.id))
                    for run in runs_of(entries, found) if run.open),
                  *(Action(f"{each} told the truth", ("alert", "resolve", each, "--real")) for each in still)))

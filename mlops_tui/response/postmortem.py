@@ -64,13 +64,15 @@ def draft(session: Session, incident: str) -> View:
                     (Facts({"incident": found.id, "path": _path(found), "kept_as_written": merged.kept}),),
                     (Action("Read it", ("postmortem", "show", found.id)),))
 
+    proposed = session.data().put_object(merged.text.encode())
+
     def decided(entries: Sequence[Entry]) -> list[Fact]:
         known = folds.proposals(entries)
         number = folds.next_id("P", known)
         old: list[Fact] = [Proposal(subject=each.id, event="declined", reason=f"{number} is a newer draft")
                            for each in known.values() if each.state == "open" and each.path == _path(found)]
         return [*old, Postmortem(subject=found.id, event="drafted", document=document),
-                Proposal(subject=number, event="proposed", path=_path(found), content=merged.text, before=before,
+                Proposal(subject=number, event="proposed", path=_path(found), document=proposed, before=before,
                          why=f"post-mortem of {found.id}: {found.title}", origin=found.id)]
 
     proposal = session.ledger.transact(decided)[-1].subject
