@@ -203,11 +203,11 @@ def _reasons(one: Trace, other: Trace, near: float, shared: Sequence[str]) -> It
         yield f"also about {other.subject}"
     elif near:
         yield f"{one.subject} and {other.subject} are made from the same data"
-    for said, ours, theirs in (("found by", one.checks, other.checks), ("moved in both:", one.columns, other.columns),
-                               ("the same turn:", one.turns, other.turns)):
+    for said, ours, theirs in (("both found by", one.checks, other.checks),
+                               ("moved in both:", one.columns, other.columns), ("in both", one.turns, other.turns)):
         if both := sorted(ours & theirs):
             yield f"{said} {', '.join(both)}"
-    if shared:
+    if len(shared) > 1:
         yield f"both speak of {', '.join(shared[:SHOWN])}"
 
 

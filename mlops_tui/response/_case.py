@@ -144,7 +144,7 @@ def happened(session: Session, at: str | None) -> datetime | None:
 
 def noted(found: Incident, reference: str) -> Note:
     """The note of that link or number; NotFound where there is none."""
-    known = notes(found)
+    known, reference = notes(found), reference.removeprefix("#")
     if reference not in known:
         raise NotFound(f"{found.id} has no note '{reference}'.", next=f"Try: mlops-tui incident show {found.id}")
     return known[reference]

@@ -77,5 +77,7 @@ def tables(likes: Sequence[Like]) -> tuple[Table, ...]:
                             "it is still open" if like.incident.open else ""),
                         "runbook": like.runbooks, "still_open": tuple(each.id for each in like.actions)}
                        for like in likes]
-    return (Table.of("similar", rows, "incident", Column("alike", share=True), "why", Column("ended_by", "ended by"),
-                     "runbook", Column("still_open", "still open"), title="It looks like"),) if rows else ()
+    why = ("why",) if len(likes) > 1 else ()  # of one it is said above
+    return (Table.of("similar", rows, "incident", *why, Column("ended_by", "ended by", worth=1),
+                     Column("still_open", "still open"), Column("alike", share=True, worth=-1),
+                     Column("runbook", worth=-1), title="It looks like"),) if rows else ()
