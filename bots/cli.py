@@ -183,6 +183,7 @@ def main(argv: Sequence[str], root: Path | None) -> int:
         done = slack.main(list(argv), "mlops-tui slack", standalone_mode=False, obj=root)
     except click.exceptions.NoArgsIsHelpError as problem:
         sys.stdout.write(problem.format_message() + "\n")
+        return 0
     except click.UsageError as problem:
         raise BadInput(problem.format_message(), next="Try: mlops-tui slack --help") from problem
     except OSError as problem:

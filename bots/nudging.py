@@ -1,6 +1,7 @@
 """What waits for a person is told to him once, however much of it in one message, in private or by name at its card."""
 
 import hashlib
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
@@ -22,8 +23,8 @@ from store.queues import Cards, Outbox
 TOLD = "nudges"  # the schedule whose periods are the keys of what was told
 LATER = "2h"
 NEVER = datetime.min.replace(tzinfo=UTC)
-PACE = 30.0  # seconds between two calls of one person by name
 AGAIN = timedelta(seconds=30)  # after which time alone may have made something due
+BETWEEN = 60.0  # seconds between two messages to one person; in a storm what comes meanwhile waits for the next
 LINES, OFFERED = 15, 4  # of several in one message
 
 
@@ -35,9 +36,9 @@ class Nudging:
     say: Say
     charts: bool = True
     clock: Callable[[], float] = time.time
-    _called: dict[str, float] = field(default_factory=dict)  # when each person was called by name last
     _head: int = -1
     _at: datetime = NEVER
+    _told_at: dict[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.ledger = ledger_of(self.session)
@@ -56,11 +57,14 @@ class Nudging:
         due = nudges.due(sources.nudges(project, entries, now), sources.reach(project, entries, now),
                          nudges.snoozes(entries), now, asleep)
         new = [each for each in due if each.key not in told and project.team.people[each.person].slack]
+        waits = any(each.nudge.card for each in new)  # for its card to stand, perhaps
         for person in dict.fromkeys(each.person for each in new):
+            if self.clock() - self._told_at.get(person, -math.inf) < BETWEEN:
+                waits = True
+                continue
             mine = [each for each in new if each.person == person]
             self._tell(person, [each for each in mine if not each.nudge.card])
             self._mention(person, [each for each in mine if each.nudge.card])
-        waits = any(each.nudge.card for each in new)  # for its card to stand, perhaps
         self._head, self._at = (-1 if waits else head), now
 
     def _tell(self, person: str, mine: Sequence[Told]) -> None:
@@ -69,13 +73,11 @@ class Nudging:
             self._put(mine, self._slack(person), self._message(together(mine)))
 
     def _mention(self, person: str, mine: Sequence[Told]) -> None:
-        """By name in the thread of the first one's card; what has no card yet waits for it, and in a storm everything
-        waits a moment for what else comes."""
+        """By name in the thread of the first one's card; what has no card yet waits for it."""
         standing = self.cards.all()
         placed = [each for each in mine if each.nudge.card in standing and standing[each.nudge.card].reference]
-        if not placed or self.clock() - self._called.get(person, 0.0) < PACE:
+        if not placed:
             return
-        self._called[person] = self.clock()
         card = standing[placed[0].nudge.card]
         message = self._message(together(placed))
         name = f"<@{self._slack(person)}>"
@@ -89,6 +91,7 @@ class Nudging:
             if not all(self.periods.take(connection, TOLD, each.key, now) for each in mine):
                 raise Conflict("Another at work has told some of it.")  # the rest comes with the next round
             self.outbox.put(_key(mine), LOOKED_UP, channel, message, connection)
+        self._told_at[mine[0].person] = self.clock()
 
     def _slack(self, person: str) -> str:
         return fresh(self.session).declared().team.people[person].slack

@@ -31,6 +31,7 @@ PRESSED = "mark:"         # of the buttons that ask the same
 EMOJI = ("pushpin",)
 MARK, UNMARK, EDITED, DELETED = KINDS = ("mark", "unmark", "edited", "deleted")
 FOLLOWER = Actor("slack", frozenset({"operator"}), "slack")  # follows what became of a message that is noted
+PRIVATE = 3000  # letters that a form may carry
 NOTE, KEPT, OFFERED = 2000, 1200, 5  # letters of a note, of what a form carries; incidents that are offered
 _LINK = re.compile(r"^(?:slack:(\w+)/([\d.]+)|https://[^/]+/archives/(\w+)/p(\d{10})(\d{6}).*)$")
 _INCIDENT = "incident"
@@ -143,10 +144,12 @@ def _of_thread(message: Body, open_: Sequence[Incident], cards: Mapping[str, Car
 def modal(message: Body, where: Body, open_: Sequence[Incident]) -> Block:
     """The form that asks which of the open incidents a message belongs to."""
     carried = {**message, "said": cut(str(message["said"]), KEPT)}
+    while len(private := json.dumps({"m": carried, "w": where}, separators=(",", ":"), ensure_ascii=False)) > PRIVATE:
+        carried["said"] = cut(carried["said"], len(carried["said"]) // 2)  # control characters take six letters each
     options = [{"text": plain(_named(each), 75), "value": each.id} for each in open_[:100]]
     return {"type": "modal", "callback_id": CALLBACK, "title": plain("Add to timeline", 24),
             "submit": plain("Add", 24), "close": plain("Cancel", 24),
-            "private_metadata": json.dumps({"m": carried, "w": where}, separators=(",", ":")),
+            "private_metadata": private,
             "blocks": [context(f"“{cut(str(message['said']), 200)}”"),
                        {"type": "input", "block_id": "p:incident", "label": plain("Which incident?", 75),
                         "element": {"type": "static_select", "action_id": "value", "options": options,

@@ -4,7 +4,7 @@ import random
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 Clock = Callable[[], float]
 ANY = "*"
@@ -75,6 +75,7 @@ class Faults:
     chaos: Chaos | None = None
     mishaps: list[str] = field(default_factory=list)  # what went wrong so far, in words
     told: Callable[[str], None] = lambda text: None
+    zone: tzinfo = UTC
     dark_until: float | None = None
     refusing: bool = False
     went_dark: Callable[[], None] = lambda: None
@@ -85,7 +86,7 @@ class Faults:
 
     def tell(self, text: str) -> None:
         """Something goes wrong, or is well again: kept, and said to whoever listens."""
-        self.mishaps.append(f"{datetime.fromtimestamp(self.clock(), UTC):%H:%M:%S} {text}")
+        self.mishaps.append(f"{datetime.fromtimestamp(self.clock(), self.zone):%H:%M:%S} {text}")
         self.told(self.mishaps[-1])
 
     def down(self, seconds: float | None = None, *, refuse: bool = False) -> None:

@@ -2,12 +2,13 @@
 
 import itertools
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from threading import Event, Thread
 
 from bots.local.state import Channel, Json, State
-from mlops_tui.errors import BadInput
+from mlops_tui.errors import BadInput, Refusal
 
 EVERY = 2.0  # seconds between two looks whether there is something new to keep
 NAME = "slack-local.json"
@@ -60,11 +61,16 @@ class Memory:
         last = -1
         while not self.over.wait(EVERY):
             if (now := self.state.last_ts) != last:
-                self.keep()
-                last = now
+                with suppress(Refusal):  # a full disk may be emptied; whoever ends it is told
+                    self.keep()
+                    last = now
 
     def keep(self) -> None:
         """Whole or not at all: whoever is killed meanwhile leaves the file before."""
         fresh = self.path.with_suffix(".new")
-        fresh.write_text(json.dumps(told(self.state), ensure_ascii=False), encoding="utf-8")
-        fresh.replace(self.path)
+        try:
+            fresh.write_text(json.dumps(told(self.state)), encoding="utf-8")
+            fresh.replace(self.path)
+        except OSError as problem:
+            raise Refusal(f"The local Slack cannot be kept: {problem.strerror}.", where=str(self.path),
+                          next="Make room, or make way for the file.") from problem

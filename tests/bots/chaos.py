@@ -19,6 +19,7 @@ in Slack: it comes at most once, and where it is unsure whether it came, a dead 
 """
 
 import gc
+import math
 import random
 import time
 from collections import Counter
@@ -182,7 +183,8 @@ class Office:
         for _ in range(400):
             self.turn()
             waiting, counts = Inbox(self.ledger.engine).waiting(), Outbox(self.ledger.engine).counts()
-            if not (waiting or counts.get("new") or counts.get("sending") or self.board.behind
+            pages = self.pages.homes.watched(math.inf)  # those that are still to be shown
+            if not (waiting or pages or counts.get("new") or counts.get("sending") or self.board.behind
                     or self.slack.server.overdue):
                 return
             self.clock.pass_(5.0)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import os
 import re
 import socket
 import subprocess
@@ -19,6 +20,7 @@ from mlops_tui.errors import BadInput, NotDeclared, Refusal
 from mlops_tui.opening import open_project
 from store.facts import AlertEvent
 from tests.bots.conftest import TEAM, declare
+from tests.tui.test_home import read_until, started
 
 Printed = pytest.CaptureFixture[str]
 
@@ -101,6 +103,38 @@ def test_without_words_it_says_what_there_is(capsys: Printed) -> None:
     assert main([], None) == 0
     out = capsys.readouterr().out
     assert ("manifest" in out, "local" in out) == (True, True)
+
+
+@pytest.mark.parametrize(("argv", "said"), [
+    (["--chaos", "1", "--faults", "rain"], "no fault rain"), (["--faults", "down"], "needs --chaos"),
+    (["--chaos", "soon"], "integer")])
+def test_faults_are_named_and_need_a_seed(argv: list[str], said: str, here: Path, capsys: Printed) -> None:
+    assert cli.run(["slack", "local", *argv]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_what_goes_wrong_on_purpose_is_told_in_a_pipe_too(capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:
+    typed(monkeypatch, "down 0.05", "wait 0.3", "quit")
+    assert main(["local", "--plain", "--chaos", "1"], None) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"# \d\d:\d\d:\d\d Slack is away for 0.05 s\n", out)
+    assert re.search(r"# \d\d:\d\d:\d\d Slack is back\n", out)
+
+
+@pytest.mark.slow
+def test_a_terminal_opens_the_client_and_what_was_said_is_there_the_next_time(here: Path) -> None:
+    kept = here / ".mlops" / "slack-local.json"
+    for word, keys in ((b"the bot listens", b"hello\r"), (b"hello", b"")):
+        child, terminal = started(here, "slack", "local")
+        assert word in read_until(terminal, word)
+        os.write(terminal, keys)
+        for _ in range(60):
+            if kept.exists() and "hello" in kept.read_text():
+                break
+            read_until(terminal, b"never comes", seconds=0.5)
+        assert b"Traceback" not in read_until(terminal, b"never comes", keys=b"\x11")
+        assert child.wait(30) == 0
+        os.close(terminal)
 
 
 def test_with_no_project_there_is_a_workspace_and_no_bot(capsys: Printed, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,6 +102,7 @@ class Client(App[None]):
         self.slack, self.eyes = slack, Eyes(slack, next(iter(slack.state.people)), zone)
         self.at, self.thread, self.said = next(iter(slack.state.channels)), "", ""
         self.told: list[str] = []
+        slack.faults.zone = zone
         self.soon = False
 
     # -- what is on the screen ------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from bots.local.client.rows import controls
 from bots.local.state import Json, State
 from mlops_tui.render.cells import clean
 
+AROUND = 6  # lines of a form without its fields
 HINTS = {"datepicker": "2026-03-29", "timepicker": "14:30", "datetimepicker": "seconds since 1970",
          "users_select": "a person", "multi_users_select": "people, with blanks between them"}
 MANY_WORDS = {"multi_users_select", "multi_channels_select", "multi_conversations_select"}
@@ -146,12 +147,24 @@ class Form(ModalScreen[None]):
                 else:
                     yield Static(piece, classes="line")
 
+    def on_resize(self) -> None:
+        """The fields are as high as leaves room for the buttons below them."""
+        self.query_one("#fields").styles.max_height = max(self.size.height - AROUND, 3)
+
     def on_mount(self) -> None:
         first = self.query("Field Input, Field TextArea, Field Select, Field SelectionList")
         (first.first() if first else self.query(Button).last()).focus()
 
-    @on(Button.Pressed, "#send")
     @on(Input.Submitted)
+    def on_entered(self, event: Input.Submitted) -> None:
+        """Enter goes to the next field; from the last it sends."""
+        event.stop()
+        if event.input in self.query("Field").last().query(Input):
+            self.action_send()
+        else:
+            self.focus_next()
+
+    @on(Button.Pressed, "#send")
     def action_send(self) -> None:
         values, wrong = dict[str, Any](), dict[str, str]()
         for field in self.query(Field):

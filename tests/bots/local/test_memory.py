@@ -7,7 +7,7 @@ import pytest
 
 from bots.local.memory import Memory
 from bots.local.workspace import LocalSlack
-from mlops_tui.errors import BadInput
+from mlops_tui.errors import BadInput, Refusal
 from tests.bots.local.conftest import client_of
 
 
@@ -40,3 +40,12 @@ def test_a_file_that_is_none_of_its_own_is_named(tmp_path: Path) -> None:
     path.write_text('{"channels": 3}')
     with LocalSlack() as slack, pytest.raises(BadInput, match="cannot be read"):
         Memory(slack.state, path).start()
+
+
+def test_where_it_cannot_be_kept_is_said_at_the_end(tmp_path: Path) -> None:
+    with LocalSlack() as slack:
+        memory = Memory(slack.state, tmp_path / "missing" / "slack.json")
+        memory.start()
+        with pytest.raises(Refusal, match="cannot be kept"):
+            memory.stop()
+        assert not memory.thread.is_alive()

@@ -1,12 +1,13 @@
 """A form has every kind of field, keeps what is there, and says what is wrong beside the field."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 from textual.app import App
 from textual.widgets import Input, Select, SelectionList, TextArea
 
-from bots.local import inputs, shapes
+from bots.local import client, inputs, shapes
 from bots.local.client.form import Field, Form
 from bots.local.state import State
 from mlops_tui.tui.themes import THEMES
@@ -38,7 +39,9 @@ GIVEN = {"long": "a\nb", "number": "1.5", "who": "bo", "all": "ana bo", "where":
 
 
 class Alone(App[None]):
-    """Nothing but a form."""
+    """Nothing but a form, dressed as in the client."""
+
+    CSS_PATH = Path(client.__file__).with_name("client.tcss")
 
     def __init__(self, form: Form) -> None:
         super().__init__()
@@ -108,3 +111,15 @@ def test_what_is_wrong_stands_beside_its_field_and_is_gone_when_it_is_right() ->
         assert app.sent == [{"who": "bo", "text": "[b]"}]
 
     asyncio.run(story())
+
+
+def test_its_buttons_are_seen_however_many_fields_there_are_in_a_small_terminal() -> None:
+    async def story() -> str:
+        app = Alone(form(ELEMENTS))
+        async with app.run_test(size=(60, 16)) as pilot:
+            await pilot.pause()
+            await pilot.pause()
+            return "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+
+    seen = asyncio.run(story())
+    assert ("Send" in seen, "Cancel" in seen, "Odd [title]" in seen, "[text]" in seen) == (True,) * 4
