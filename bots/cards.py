@@ -71,7 +71,7 @@ def _subjects(group: Group) -> Iterator[str]:
 def _loud(fact: Fact) -> bool:
     """It fires again, or no longer waits behind another, or it got worse."""
     if isinstance(fact, AlertEvent):
-        return fact.event in ("refired", "flapping", "unmuted")
+        return fact.event in ("refired", "flapping", "unmuted", "undelivered")
     return isinstance(fact, IncidentEvent) and fact.event == "severity" and fact.severity in SEVERE
 
 

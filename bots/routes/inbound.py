@@ -62,7 +62,10 @@ class Said:
 
 
 def from_alertmanager(body: Mapping[str, Any], name: str, project: Project) -> Said:
-    """Its alerts as ours, one for each fingerprint; those of a group share a card. Resolved there is resolved here."""
+    """Its alerts as ours, one for each fingerprint; those of a group share a card. Resolved there is resolved here.
+
+    What we told it ourselves, it does not tell us.
+    """
     told, group = body.get("alerts"), str(body.get("groupKey") or "")
     if str(body.get("version")) != "4" or not isinstance(told, list) or not all(map(_whole, told)):
         raise Refused(400, "not a webhook of Alertmanager's version 4")
@@ -71,7 +74,9 @@ def from_alertmanager(body: Mapping[str, Any], name: str, project: Project) -> S
         known = folds.alerts(entries)
         going = {each.monitor: each.id for each in known.values() if each.open}
         made: dict[str, AlertEvent] = {}
-        for each in told:
+        ours = [each for each in told if (each.get("labels") or {}).get("project") == project.settings.project
+                and (each.get("labels") or {}).get("alert") in (*known, "TEST")]
+        for each in (each for each in told if each not in ours):
             monitor = f"{name}/{each['fingerprint']}"
             if each["status"] == "firing" and monitor not in going and monitor not in made:
                 number = folds.next_id("AL", {**known, **{one.subject: one for one in made.values()}})
@@ -104,7 +109,8 @@ def _fired(each: Mapping[str, Any], number: str, monitor: str, group: str, proje
 
 
 def from_pagerduty(body: Mapping[str, Any], name: str, project: Project) -> Said:
-    """An ack or a resolve of what was opened there, of the same turn of the alert: an old one replayed does nothing."""
+    """A person's ack or resolve of what was opened there, of the same turn of the alert: an old one replayed does
+    nothing. What an integration did, we did: its agent is an `inbound_integration_reference`."""
     event = body.get("event")
     data = event.get("data") if isinstance(event, dict) else None
     if not isinstance(event, dict) or not isinstance(data, dict):
@@ -114,7 +120,9 @@ def from_pagerduty(body: Mapping[str, Any], name: str, project: Project) -> Said
     if turn is None or whose != project.settings.project:
         return Said(lambda _: [], "not about an alert of ours")
     at, agent = _time(event.get("occurred_at")), event.get("agent")
-    user = str(agent.get("id") or "") if isinstance(agent, dict) else ""
+    if not isinstance(agent, dict) or agent.get("type") != "user_reference":
+        return Said(lambda _: [], "not done by a person")
+    user = str(agent.get("id") or "")
     who = next((person for person, each in project.team.people.items() if user and each.pagerduty == user),
                f"somebody at {name}")
 

@@ -5,6 +5,7 @@ are tried again; the same `dedup_key` joins the incident that is open, so that a
 """
 
 import json
+from dataclasses import replace
 from typing import Any
 
 from bots.routes.calling import Environment, called, secret
@@ -31,7 +32,13 @@ def event(message: Message, key: str) -> dict[str, Any]:
 
 
 def send(message: Message, route: Route, environment: Environment) -> str:
-    """Tell it; what PagerDuty knows it by."""
-    body = json.dumps(event(message, secret(environment, route.key_env))).encode()
-    called(route.url or PAGERDUTY, body, {}, route.timeout.total_seconds())
+    """Tell it; what PagerDuty knows it by.
+
+    One that was given back is opened anew: a trigger wakes nobody where somebody has acknowledged, and no event takes
+    an acknowledgement back.
+    """
+    key, seconds = secret(environment, route.key_env), route.timeout.total_seconds()
+    given_back = message.event == "trigger" and message.why == "unacked"
+    for each in (replace(message, event="resolve"), message) if given_back else (message,):
+        called(route.url or PAGERDUTY, json.dumps(event(each, key)).encode(), {}, seconds)
     return message.thread

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +24,8 @@ from mlops_tui.declarations.routes import Route
 from mlops_tui.project import Project
 from mlops_tui.response import _words
 from mlops_tui.session import Session
+from store.facts import AlertEvent
+from store.ledger import Entry
 from store.pulses import Pulses
 from store.queues import ROUTE, Outbox, Said
 
@@ -144,12 +146,24 @@ class Routes:
         self._tell(said.channel, str(problem))
         if problem.after is None:
             self.outbox.dead(said.id, str(problem))
+            self._undelivered(message(said.body), str(problem))
             return True
         after = problem.after if not problem.counted else max(problem.after, back_off(said.tries))
         self._free[said.channel] = self.clock() + after
         unsure = said.status == "sending"  # at an earlier try it was perhaps said
         self.outbox.later(said.id, self.clock() + after, str(problem), said=unsure, counted=problem.counted)
         return False
+
+    def _undelivered(self, told: Message, why: str) -> None:
+        """The history is told once that an alert did not get out that way, so that whoever is next hears of it now."""
+        def once(entries: Sequence[Entry]) -> list[AlertEvent]:
+            alert = folds.alerts(entries).get(told.alert)
+            if alert is None or alert.state != "firing" or told.route in alert.unreached:
+                return []
+            return [AlertEvent(subject=told.alert, event="undelivered", who=told.route, note=why[:200])]
+
+        if told.event == "trigger" and not told.test:
+            self.ledger.acting_as(routing.actor_of(told.route)).transact(once)
 
     def _tell(self, route: str, wrong: str) -> None:
         """Say that a route fails, or works again; once."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from store.ledger import Entry
 
 _WHY = {"fired": "", "refired": "fires again: ", "flapping": "comes and goes: ", "unmuted": "no longer waits: ",
-        "escalated": "nobody is on it: "}
+        "escalated": "nobody is on it: ", "undelivered": "did not get out: "}
 
 
 def unacked(project: Project, entries: "Sequence[Entry]", now: datetime) -> Iterator[Nudge]:

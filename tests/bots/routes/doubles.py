@@ -149,13 +149,13 @@ class PagerDuty(Http):
         return [each for each in self.incidents if each.status != "resolved"]
 
     def webhook(self, event: str, key: str, at: datetime, secret: str = "s3cret", user: str = "PXPGF42",
-                id: str = "1") -> tuple[bytes, dict[str, str]]:
+                agent: str = "user_reference") -> tuple[bytes, dict[str, str]]:
         """What PagerDuty's webhook of version 3 would send, signed."""
         data = {"id": "PT4KHLK", "type": "incident", "incident_key": key, "number": 7, "title": "it drifts",
                 "status": event.rpartition(".")[2]}
-        body = json.dumps({"event": {"id": id, "event_type": event, "resource_type": "incident",
-                                     "occurred_at": at.isoformat(), "data": data,
-                                     "agent": {"id": user, "type": "user_reference", "summary": "Earline"}}}).encode()
+        by = {"id": user, "type": agent, "summary": "Earline"} if agent else None
+        body = json.dumps({"event": {"id": "01FFE2", "event_type": event, "resource_type": "incident",
+                                     "occurred_at": at.isoformat(), "data": data, "agent": by}}).encode()
         return body, {"x-pagerduty-signature": f"v1={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"}
 
 

@@ -87,6 +87,17 @@ def test_acked_there_and_resolved_here_it_is_resolved_there(outside: Outside, pa
     assert [each.status for each in pager.incidents] == ["resolved"]
 
 
+def test_what_we_did_there_ourselves_does_not_come_back(outside: Outside, pager: PagerDuty, door: Door) -> None:
+    outside.fires()
+    outside.turn()
+    outside.fires(event="recovered")
+    outside.turn()
+    for agent in ("inbound_integration_reference", "service_reference", ""):
+        told = pager.webhook("incident.resolved", "flights/AL-1", later(outside), agent=agent)
+        assert say(door, "pager", *told) == (200, "not done by a person")
+    assert outside.events == ["fired", "recovered"], "whether it was real is still to be said"
+
+
 @pytest.mark.parametrize(("event", "key"), [
     ("incident.triggered", "flights/AL-1"), ("incident.unacknowledged", "flights/AL-1"), ("pagey.ping", ""),
     ("incident.acknowledged", "another/AL-1"), ("incident.acknowledged", "AL-1"),
@@ -168,6 +179,12 @@ def test_alerts_of_prometheus_become_ours_and_resolve_with_theirs(outside: Outsi
     assert shown.view.title == "AL-2: The feed lags"
     assert outside.session.perform(["alert", "ack", "AL-2"]).exit == 0
     assert outside.session.perform(["alert", "list"]).exit == 0
+
+
+def test_what_we_told_alertmanager_does_not_come_back_as_an_alert_of_its_own(outside: Outside, door: Door) -> None:
+    outside.fires()
+    own = one("aa11", project="flights", alert="AL-1")
+    assert say(door, "prom", group(own, one("bb22", project="flights"))) == (200, "AL-2 fired")
 
 
 def test_the_same_alert_twice_in_one_message_fires_once(outside: Outside, door: Door) -> None:

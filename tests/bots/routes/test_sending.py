@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from mlops_tui.alerts.sources import nudges
 from store.queues import ROUTE
 from tests.bots.routes.conftest import Outside
 from tests.bots.routes.doubles import PagerDuty
@@ -215,6 +216,35 @@ def test_why_says_whom_it_told_and_who_is_next(outside: Outside, pager: PagerDut
     assert (told["to"], told["by"], told["event"], told["why"], told["state"]) == (
         "pager", "pagerduty", "trigger", "fired", "sent")
     assert [row["who"] for row in view.table("next").rows] == [("bo",)]
+
+
+def test_given_back_it_wakes_somebody_again(outside: Outside, pager: PagerDuty) -> None:
+    for event in ("fired", "acked", "unacked"):
+        outside.passes(minutes=1)
+        outside.fires(event=event)
+        outside.turn(2)
+    assert [status for _, status in standing(pager)] == ["resolved", "triggered"]
+
+
+def test_what_a_route_gives_up_goes_to_the_next_at_once_and_at_last_to_who_is_on_call(outside: Outside,
+                                                                                     pager: PagerDuty) -> None:
+    with PagerDuty() as other:
+        outside.declares("other", PAGER.format(url=other.url))
+        outside.alerts_go_to("other", ", escalate: [{after: 8h, to: pager}]")
+        other.faults = [400]
+        outside.fires(route="other")
+        outside.turn(3)
+        assert standing(pager) == [("flights/AL-1", "triggered")]
+        assert outside.events == ["fired", "undelivered"]
+        pager.faults, other.faults = [400], [400]
+        outside.passes(minutes=1)
+        outside.fires("AL-2", route="other")
+        outside.turn(4)
+        assert [each.to for each in nudges(outside.session.declared(), outside.ledger.entries(), outside.world())
+                if each.key == "alert/AL-2"] == ["bo"]
+        assert "AL-2 did not get out by pager" in str(outside.session.perform(["alert", "show", "AL-2"]).view)
+        assert outside.session.perform(["route", "why", "AL-2"]).view.title == (
+            "AL-2 has told nobody outside yet; other, pager failed")
 
 
 # -- one route and the others ---------------------------------------------------------------------------------------
