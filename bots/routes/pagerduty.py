@@ -1,11 +1,11 @@
-"""PagerDuty's Events API v2: one incident for each alert, opened, acknowledged and resolved under its `dedup_key`.
+"""PagerDuty's Events API v2: an incident for each time an alert fires, opened, acknowledged, resolved by `dedup_key`.
 
 Send an Alert Event, developer.pagerduty.com/docs/send-alert-event: 202 is taken, 400 is wrong for good, 429 and 5xx
-are tried again; the same `dedup_key` joins the incident that is open, so that a repeat opens no second one.
+are tried again; the same `dedup_key` joins the incident that is open, so that a repeat opens no second one. It also
+joins one that somebody has acknowledged, and wakes nobody: hence a key for each turn.
 """
 
 import json
-from dataclasses import replace
 from typing import Any
 
 from bots.routes.calling import Environment, called, secret
@@ -18,7 +18,7 @@ SUMMARY = 1024  # characters
 
 def event(message: Message, key: str) -> dict[str, Any]:
     """The request's body; acknowledge and resolve need no more than the key of what they are of."""
-    made: dict[str, Any] = {"routing_key": key, "event_action": message.event, "dedup_key": message.thread[:255]}
+    made: dict[str, Any] = {"routing_key": key, "event_action": message.event, "dedup_key": message.incident[:255]}
     if message.event != "trigger":
         return made
     details = {"alert": message.alert, "costs": message.cost, "runbook": message.runbook, "told because": message.why,
@@ -32,13 +32,7 @@ def event(message: Message, key: str) -> dict[str, Any]:
 
 
 def send(message: Message, route: Route, environment: Environment) -> str:
-    """Tell it; what PagerDuty knows it by.
-
-    One that was given back is opened anew: a trigger wakes nobody where somebody has acknowledged, and no event takes
-    an acknowledgement back.
-    """
-    key, seconds = secret(environment, route.key_env), route.timeout.total_seconds()
-    given_back = message.event == "trigger" and message.why == "unacked"
-    for each in (replace(message, event="resolve"), message) if given_back else (message,):
-        called(route.url or PAGERDUTY, json.dumps(event(each, key)).encode(), {}, seconds)
-    return message.thread
+    """Tell it; what PagerDuty knows it by."""
+    body = json.dumps(event(message, secret(environment, route.key_env))).encode()
+    called(route.url or PAGERDUTY, body, {}, route.timeout.total_seconds())
+    return message.incident

@@ -139,10 +139,11 @@ class Routes:
         if told.test:
             return ""
         if told.event == "trigger":
-            fires = alert is not None and alert.state == "firing" and not alert.quiet(now)
+            fires = alert is not None and alert.state == "firing" and not alert.quiet(now) and \
+                told.turn == alert.turn.isoformat()
             return "" if fires else OVERTAKEN if said.status == "new" else PERHAPS
-        begun = any(each.status in ("sent", "sending") and each.reference != OVERTAKEN for each in
-                    self.outbox.naming(routing.prefix_of(told.alert, told.route, "trigger")))
+        begun = any(each.status in ("sent", "sending") and each.reference != OVERTAKEN and f"/{told.turn}/" in each.key
+                    for each in self.outbox.naming(routing.prefix_of(told.alert, told.route, "trigger")))
         return "" if begun else OVERTAKEN
 
     def _not_said(self, said: Said, problem: NotSaid) -> bool:
@@ -241,7 +242,7 @@ class Routes:
         if not fires or not route.speaks:
             return
         try:
-            alertmanager.send([outgoing.message(each, name, "trigger", "") for each in fires], route,
+            alertmanager.send([outgoing.message(each, name, "trigger", "", "") for each in fires], route,
                               self.environment, datetime.fromtimestamp(self.clock(), UTC))
         except (NotSaid, PerhapsSaid) as problem:
             self._tell(name, str(problem))

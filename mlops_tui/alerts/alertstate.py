@@ -92,6 +92,11 @@ class Alert:
         return self.state != "resolved"
 
     @property
+    def turn(self) -> datetime:
+        """When the turn began that it is in: when somebody was first, or again, to be told of it."""
+        return self.told_at or self.opened_at
+
+    @property
     def together(self) -> str:
         """What alerts share with those they are shown with."""
         return self.group or self.about

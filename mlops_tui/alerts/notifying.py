@@ -43,7 +43,7 @@ def due_notifications(alerts: Iterable[Alert], policies: Mapping[str, AlertPolic
 def _of(alert: Alert, policy: AlertPolicy | None, now: datetime) -> Iterator[Due]:
     if alert.state != "firing" or alert.quiet(now):
         return
-    since = _since(alert)
+    since = alert.turn
     number, first = _reminders(alert, policy, since, now), addressees(alert)
     for to in first:
         yield Due(alert.id, to, "repeat" if number else alert.told, since, number, alert.page)
@@ -64,10 +64,6 @@ def addressees(alert: Alert) -> tuple[str, ...]:
     return tuple(dict.fromkeys((alert.owner, named) if alert.owner and again else (alert.owner or named,)))
 
 
-def _since(alert: Alert) -> datetime:
-    return alert.told_at or alert.opened_at
-
-
 def _reminders(alert: Alert, policy: AlertPolicy | None, since: datetime, now: datetime) -> int:
     """How many reminders have fallen due since it was told."""
     if policy is None or policy.repeat is None or alert.flapping:
@@ -79,7 +75,7 @@ def next_reminder(alert: Alert, policy: AlertPolicy | None, now: datetime) -> da
     """When it is told again if nobody takes it up; None where it is not."""
     if policy is None or policy.repeat is None or alert.state != "firing" or alert.flapping or alert.quiet(now):
         return None
-    since = _since(alert)
+    since = alert.turn
     return since + timedelta(seconds=policy.repeat.total_seconds() * (_reminders(alert, policy, since, now) + 1))
 
 
@@ -87,7 +83,7 @@ def upcoming(alert: Alert, policy: AlertPolicy | None, now: datetime) -> list[tu
     """Who is told next, and when, if nobody takes it up and nothing else happens; the soonest first."""
     if policy is None or alert.state != "firing" or alert.quiet(now):
         return []
-    since, told = _since(alert), list(_of(alert, policy, now))
+    since, told = alert.turn, list(_of(alert, policy, now))
     found = [(since + step.after, due) for place, step in enumerate(policy.escalate, start=1)
              if (due := Due(alert.id, step.to, "escalated", since, place, alert.page)) not in told]
     if (at := next_reminder(alert, policy, now)) is not None:

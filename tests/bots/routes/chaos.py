@@ -71,9 +71,9 @@ def lived(outside: Outside, pager: PagerDuty, seed: int, steps: int = 25) -> Ver
         pager.up()
     pager.faults = []
     outside.rests()
-    found = [each.key for each in pager.open]
+    found = [each.about for each in pager.open]
     going = {f"flights/{name}" for name, each in state.items() if each not in ("", "recovered")}
     wake = {f"flights/{name}" for name, each in state.items() if each in ("fired", "refired", "unacked")}
-    paging = {each.key for each in pager.open if each.status == "triggered"}
+    paging = {each.about for each in pager.open if each.status == "triggered"}
     return Verdict(len(found) - len(set(found)), len(set(found) - going), len(wake - paging), kills,
                    len(pager.requests))

@@ -17,7 +17,7 @@ def pager(outside: Outside):
 
 
 def standing(pager: PagerDuty) -> list[tuple[str, str]]:
-    return [(each.key, each.status) for each in pager.incidents]
+    return [(each.about, each.status) for each in pager.incidents]
 
 
 def test_an_alert_opens_one_incident_which_is_acknowledged_and_resolved(outside: Outside, pager: PagerDuty) -> None:
