@@ -7,12 +7,14 @@ from typing import Any
 
 import click
 
+from bots import fields
 from bots.buttons import legible
 from bots.richtext import Block, context, cut, plain
 from bots.words import argv_of, typed
 from mlops_tui.capability import Capability, LocalPath, Noun, Said
 from mlops_tui.commands import root
 from mlops_tui.errors import BadInput
+from mlops_tui.project import Project
 from mlops_tui.roles import Shape
 
 CALLBACK = "form"
@@ -90,7 +92,7 @@ def _given(command: Capability, path: Sequence[str], rest: Sequence[str]) -> dic
     return {name: value for name, value in values.items() if isinstance(value, (str, bool, list, tuple))}
 
 
-def needs_form(argv: Sequence[str]) -> bool:
+def needs_form(argv: Sequence[str], project: Project | None = None) -> bool:
     """Whether a form should be shown first: a decision without a reason, or something needed that can be asked for.
 
     False for a command line that is refused anyway: the refusal is the better answer.
@@ -104,7 +106,8 @@ def needs_form(argv: Sequence[str]) -> bool:
     needed = [each for each in found.command.params if each.name not in found.given and found.needs(each)]
     if any(not askable(each) for each in needed):
         return False
-    return bool(needed) or _wants_reason(found)
+    declared = fields.fields(found.command, found.given, project)
+    return bool(needed) or _wants_reason(found) or any(each.needed for each in declared)
 
 
 def _wants_reason(found: Asked) -> bool:
@@ -115,7 +118,7 @@ def _wants_reason(found: Asked) -> bool:
 
 
 def modal(argv: Sequence[str], *, title: str | None = None, reason: bool = False, private: str = "",
-          wanted: Sequence[str] = ()) -> Block:
+          wanted: Sequence[str] = (), project: Project | None = None) -> Block:
     """The view for `views.open`: what is given as small print, then an input for each parameter that is not.
 
     `reason` asks why even where the command does not; `wanted` names what has to be filled in all the same; `private`
@@ -129,9 +132,11 @@ def modal(argv: Sequence[str], *, title: str | None = None, reason: bool = False
     if len(metadata) > METADATA or not all(map(legible, argv)):
         raise BadInput("This command line is too long for a form.", next="Type all of it, in a terminal.")
     why = reason or _wants_reason(found)
+    declared = fields.fields(found.command, found.given, project)
+    besides = {f"--{each.option}" for each in declared}
     inputs = [_input(each, needed=found.needs(each) or each.name in wanted) for each in found.missing
-              if not (why and each.name == "reason")]
-    inputs += [_why()] if why else []
+              if not (why and each.name == "reason") and not besides.intersection(each.opts)]
+    inputs = [fields.input_of(each, VALUE, wanted=wanted) for each in declared] + inputs + [_why()] * why
     if not inputs:
         raise BadInput(f"'{' '.join(argv)}' has nothing left to ask.", next=f"Type: {typed(argv)}")
     only_why = why and len(inputs) == 1
@@ -228,6 +233,7 @@ def argv_from(state: State, metadata: str) -> tuple[tuple[str, ...], str | None]
             words += argv_of(value) if parameter.nargs == -1 else [value]
         else:
             options += [value] if parameter.is_flag else [parameter.opts[0], value]  # type: ignore[attr-defined]
+    options += fields.words(filled)
     dashes = ["--"] if any(word.startswith("-") for word in words) and "--" not in found.rest else []
     return (*found.path, *options, *found.rest, *dashes, *words), filled.get(REASON)
 
@@ -262,12 +268,14 @@ def _filled(block: object) -> str | None:
     return value.strip() or None if isinstance(value, str) else None
 
 
-def errors(argv: Sequence[str]) -> dict[str, str]:
-    """What click refuses before anything runs, by the block to show it at; BadInput where it is no input's fault."""
+def errors(argv: Sequence[str], project: Project | None = None) -> dict[str, str]:
+    """What is refused before anything runs, by the block to show it at; BadInput where it is no input's fault."""
     found = asked(argv)
+    words = {name: value for name, value in found.given.items() if isinstance(value, str)}
+    declared = fields.wrong(argv, fields.fields(found.command, words, project))
     lacking = {block_id(each): "This is needed." for each in found.missing
                if found.needs(each) and each.name != "reason"}
-    return lacking | _refused(found)
+    return lacking | _refused(found) | declared
 
 
 def _refused(found: Asked) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """The four shapes of a command; a capability is a function under one of them, in a file named like it."""
 
 import sys
-from collections.abc import Callable, Iterable, Iterator, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from functools import partial, wraps
 from importlib import import_module
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, overload
 
 import click
 
-from mlops_tui.errors import BadInput, Denied, nearest
+from mlops_tui.errors import BadInput, Denied, NoCommand, nearest
 from mlops_tui.roles import Shape
 from mlops_tui.targets import check_target
 from mlops_tui.view import View
 from store.written import written_form
 
 if TYPE_CHECKING:
+    from mlops_tui.project import Project
     from mlops_tui.session import Session
     from store.facts import Fact
 
@@ -62,6 +63,27 @@ class Call:
     unsaid: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True)
+class Field:
+    """A value that a command asks for beyond its own parameters, as what it is about declares: `--set window=7d`.
+
+    `wrong` says what is wrong with a value; nothing where it will do.
+    """
+
+    option: str
+    name: str
+    help: str = ""
+    default: str = ""
+    choices: tuple[str, ...] = ()
+    needed: bool = True
+    wrong: Callable[[str], str] = lambda value: ""
+
+    @property
+    def asked(self) -> str:
+        """How an action names it among what it asks."""
+        return f"{self.option}:{self.name}"
+
+
 class HelpAsked(Exception):
     """Somebody asked for help; the text is the answer."""
 
@@ -84,12 +106,16 @@ class HelpOption:
 
 
 class Capability(HelpOption, click.Command):
-    """A click command that knows its shape; invoking it gives a Call. With the flag named `looks` it only reads."""
+    """A click command that knows its shape; invoking it gives a Call. With the flag named `looks` it only reads.
+
+    `fields`: what it asks for besides, by what the project declares of the parameters that are given.
+    """
 
     shape: Shape = Shape.LOOK
     confirm: bool = False
     fold: bool = False
     looks: str = ""
+    fields: "Callable[[Project, Mapping[str, object]], Sequence[Field]]" = staticmethod(lambda project, given: ())
     first: Callable[..., None] | None = None
 
     def invoke(self, ctx: click.Context) -> Call:
@@ -185,7 +211,8 @@ class Noun(HelpOption, click.Group):
         if args and args[0] not in self.commands:
             listed = f"Did you mean '{self.bare}'?" if args[0] in LISTING and self.bare else ""
             hint = nearest(args[0], self.commands) or listed
-            raise BadInput(f"'{self.name}' has no verb '{args[0]}'.", next=hint or f"Try: mlops-tui {self.name} --help")
+            hint = hint or f"Try: mlops-tui {self.name} --help"
+            raise NoCommand(f"'{self.name}' has no verb '{args[0]}'.", next=hint)
         return super().resolve_command(ctx, args)
 
 

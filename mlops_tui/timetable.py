@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
 
+from mlops_tui import folds
 from mlops_tui.declarations.declare import place_of
 from mlops_tui.errors import BadInput
 from mlops_tui.project import Project
 from mlops_tui.running.cronlines import cron
 from mlops_tui.session import Session
-from store.ledger import Ledger
+from store.ledger import Entry, Ledger
 from store.periods import Periods
 
 
@@ -34,7 +35,7 @@ class Due:
     @property
     def period(self) -> str:
         """The period's name: its time in UTC, which sorts like the time and is the same in every zone."""
-        return self.at.astimezone(UTC).isoformat(timespec="minutes")
+        return self.at.astimezone(UTC).isoformat(timespec="minutes" if self.schedule.every else "microseconds")
 
 
 def schedules(project: Project) -> list[Schedule]:
@@ -73,6 +74,12 @@ def upcoming(schedules: Iterable[Schedule], now: datetime) -> list[Due]:
     return sorted((Due(schedule, at) for schedule, at in following if at is not None), key=lambda each: each.at)
 
 
+def waiting(entries: Sequence[Entry], now: datetime) -> list[Due]:
+    """The runbook runs whose wait is over: each is taken up where it stands."""
+    return [Due(Schedule(f"runbook/{run.id}", ("runbook", "resume", run.id), "", UTC), run.due)
+            for run in folds.runbook_runs(entries).values() if run.due is not None and run.due <= now]
+
+
 def run_due(session: Session, perform: Callable[[Sequence[str]], Any] | None = None) -> list[tuple[Due, Any]]:
     """Claim and perform what is due at the session's time, as the session's actor.
 
@@ -82,17 +89,22 @@ def run_due(session: Session, perform: Callable[[Sequence[str]], Any] | None = N
     periods = _periods(session)
     if periods is None:
         return []
-    planned = schedules(session.declared())
-    now, done = session.now(), list[tuple[Due, Any]]()
-    for each in due(planned, periods.newest(schedule.name for schedule in planned), now):
-        if periods.claim(each.schedule.name, each.period, now):
-            done.append((each, (perform or session.perform)(each.schedule.argv)))
-    return done
+    planned, now = schedules(session.declared()), session.now()
+    found = due(planned, periods.newest(schedule.name for schedule in planned), now)
+    waited = waiting(session.ledger.entries("runbook"), now)
+    claimed = periods.newest(each.schedule.name for each in waited) if waited else {}
+    found += [each for each in waited if each.period > claimed.get(each.schedule.name, "")]
+    return [(each, (perform or session.perform)(each.schedule.argv)) for each in found
+            if periods.claim(each.schedule.name, each.period, now)]
 
 
 def begin_now(session: Session) -> None:
     """Claim what has come up to now without doing it: a new timetable begins with its next period."""
-    run_due(session, perform=lambda argv: None)
+    periods, now = _periods(session), session.now()
+    if periods is not None:
+        planned = schedules(session.declared())
+        for each in due(planned, periods.newest(schedule.name for schedule in planned), now):
+            periods.claim(each.schedule.name, each.period, now)
 
 
 def _periods(session: Session) -> Periods | None:

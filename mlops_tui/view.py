@@ -64,7 +64,8 @@ class Column:
 class Action:
     """A next step that a person can take: a hint, a key, a button or a link.
 
-    `asks` names options that only a person can fill in (a note, a reason): a surface asks for them first.
+    `asks` names options that only a person can fill in (a note, a reason; `set:window` is `--set window=…`): a surface
+    asks for them first.
     """
 
     label: str
@@ -74,7 +75,13 @@ class Action:
     @property
     def shown(self) -> tuple[str, ...]:
         """The command line as a hint, with an ellipsis where a person has something to say."""
-        return (*self.argv, *(word for name in self.asks for word in (f"--{name}", "…")))
+        return (*self.argv, *(word for name in self.asks for word in filled_in(name, "…")))
+
+
+def filled_in(asked: str, said: str) -> tuple[str, str]:
+    """The words that say what was asked for: of `note`, `--note said`; of `set:window`, `--set window=said`."""
+    option, _, name = asked.partition(":")
+    return f"--{option}", f"{name}={said}" if name else said
 
 
 @dataclass(frozen=True)

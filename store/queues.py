@@ -234,9 +234,13 @@ class Outbox:
             found = connection.execute(query.limit(1)).scalar()
         return str(found or "").partition("/")[0]
 
-    def sending(self, id: int) -> bool:
-        """From now on it may have been said; False where another sender has it, or it is settled."""
-        return self._change(id, ("new",), status="sending")
+    def sending(self, id: int, until: float = 0.0) -> bool:
+        """From now on it may have been said; False where another sender has it, or it is settled.
+
+        Whoever finds it so after a crash looks for it no sooner than `until` (seconds): what is under way may still
+        come to stand.
+        """
+        return self._change(id, ("new",), status="sending", not_before=until)
 
     def sent(self, id: int, reference: str, connection: Connection | None = None) -> None:
         self._change(id, ("new", "sending"), connection, status="sent", reference=reference, ended_at=_now(), error="")

@@ -88,7 +88,9 @@ def step_through(cast: Cast, incident: Incident, view: View, day: date) -> None:
             note = f"a challenger was trained less than {COOL_DOWN.days} days ago; its outcomes are not all in"
             view = cast.does("ana", "runbook", "step", run, number, "--note", note, consent=True)
         elif row["kind"] == "manual":
-            view = cast.does("ana", "runbook", "step", run, number, "--note", chosen(cast), consent=True)
+            choices = row["choices"]
+            note = f"{choices[0]}: {chosen(cast)}" if isinstance(choices, tuple) and choices else chosen(cast)
+            view = cast.does("ana", "runbook", "step", run, number, "--note", note, consent=True)
             cast.tell(f"{day} {incident.id} step {number}", chosen(cast))
         elif row["kind"] == "approve":
             view = ask(cast, incident, run, row, day)

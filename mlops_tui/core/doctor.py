@@ -16,6 +16,7 @@ from typing import Any
 from urllib.parse import urlparse
 
 from mlops_tui.alerts import oncall, paging
+from mlops_tui.alerts.coverage import covered
 from mlops_tui.capability import look
 from mlops_tui.core._references import dangling
 from mlops_tui.declarations.declare import read
@@ -28,7 +29,7 @@ from mlops_tui.declarations.routes import Route
 from mlops_tui.errors import Refusal
 from mlops_tui.project import FOLDERS, Project, read_document, read_feature
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Facts, Row, Status, Table, View, worst
+from mlops_tui.view import Action, Facts, Row, Status, Table, View, counted, worst
 from store.backlog import backlog
 from store.ledger import Ledger
 
@@ -59,9 +60,8 @@ def doctor(session: Session) -> View:
         rows.append(_row("project", Status.WARN, f"none in {session.directory}", "mlops-tui init"))
     else:
         rows += [*_ledger(session), *_lake(session), *_tracking(session.project), *_declared(session.project),
-                 *_paging(session, session.project), *_slack(session, session.project),
-                 *_on_call(session, session.project),
-                 *_routes(session, session.project)]
+                 *_covered(session.project), *_paging(session, session.project), *_slack(session, session.project),
+                 *_on_call(session, session.project), *_routes(session, session.project)]
     bad = [row for row in rows if row["status"] in (Status.FAIL, Status.WARN)]
     status = worst([Status(str(row["status"])) for row in rows])
     title = f"{len(bad)} of {len(rows)} checks need a look" if bad else f"All {len(rows)} checks pass"
@@ -231,6 +231,20 @@ def _declared(project: Project) -> Iterator[Row]:
     yield from (*wrong, *dead)
     if not wrong:
         yield _row("declarations", Status.PASS, f"{len(read_ones)} files parse")
+
+
+def _covered(project: Project) -> Iterator[Row]:
+    """Whether every alert leads to a runbook; nothing where no monitor alerts, or where the files cannot be read."""
+    try:
+        found = covered(project.monitors, project.runbooks)
+    except Refusal:  # said where the files are read
+        return
+    bare = [each for each in found if each.standing == "none"]
+    if bare:
+        names = ", ".join(each.monitor for each in bare)
+        yield _row("runbooks", Status.WARN, f"no runbook for the alerts of {names}", "mlops-tui runbook coverage")
+    elif found:
+        yield _row("runbooks", Status.PASS, f"each of {counted(len(found), 'alert')} can be met with one")
 
 
 def _paging(session: Session, project: Project) -> Iterator[Row]:

@@ -66,8 +66,9 @@ def _each(nodes: Sequence[ast.expr]) -> None:
 def names(tree: ast.expr) -> list[str]:
     """The first word of every name that the condition looks at."""
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-    found = [node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
-    return [name for name in dict.fromkeys(found) if name not in ("true", "false", "unknown")]
+    found = [node for node in ast.walk(tree) if isinstance(node, ast.Name) and id(node) not in called]
+    said = dict.fromkeys(node.id for node in sorted(found, key=lambda node: node.col_offset))
+    return [name for name in said if name not in ("true", "false", "unknown")]
 
 
 def holds(tree: ast.expr, world: Mapping[str, Any]) -> bool | None:

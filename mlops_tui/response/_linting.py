@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import get_args
 
 from mlops_tui.declarations.alertpolicy import Severity
@@ -21,6 +22,7 @@ SEVERITIES: tuple[str, ...] = get_args(Severity)
 
 def problems(session: Session, document: Document) -> list[Row]:
     """One row for each mistake of a runbook: `fail` for what would not work, `warn` for what is lacking."""
+    document = replace(document, path=f"runbooks/{document.name}.md")
     book, found = _steps.look_through(document)
     rows: list[Row] = [_row(each.where, Status.FAIL, each.what, each.next) for each in found]
     rows += [*_front(book, document), *_unused(book, document)]

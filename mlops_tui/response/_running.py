@@ -18,7 +18,7 @@ from mlops_tui.response import _conditions, _steps
 from mlops_tui.response._keys import BY_ITSELF
 from mlops_tui.response._steps import Runbook, RunbookStep
 from mlops_tui.session import Session
-from mlops_tui.view import Status, View
+from mlops_tui.view import Facts, Status, View
 from store.facts import Approval, Command, Fact, RunbookEvent
 from store.ledger import Entry, Ledger
 
@@ -57,8 +57,10 @@ class Case:
         for step in self.book.steps:
             state = self.run.steps.get(step.number)
             if step.name and state is not None and state.evidence and state.status not in ("skipped", "intent"):
-                verdict = "fail" if state.status == "diverted" else state.status
-                found[step.name] = {**_conditions.answer(self.evidence(state)), "status": verdict}
+                view = self.evidence(state)
+                verdict = str(view.status) if step.kind == "query" else "fail" if state.status == "diverted" else \
+                    state.status
+                found[step.name] = {**_conditions.answer(view), "status": verdict}
         return found
 
     def evidence(self, state: StepState) -> View:
@@ -186,8 +188,8 @@ def _look(case: Case, step: RunbookStep, state: StepState | None) -> None:
     argv = _steps.filled(step, case.known())
     view = looked(case.session, step, argv, lambda answer: case.holds(step.expects, answer=answer))
     status, note, evidence = ANSWERS[view.status], view.title, case.kept(view)
-    if status in HAPPENED or step.kind == "query":
-        case.note(step, state, status, note, evidence)
+    if status in HAPPENED or step.kind == "query":  # a query informs whoever reads it; only a check stands in the way
+        case.note(step, state, status if status in HAPPENED else "warn", note, evidence)
         return
     began = state.began_at if state else case.session.now()
     again = case.session.now() + step.span("every")
@@ -201,14 +203,11 @@ def _look(case: Case, step: RunbookStep, state: StepState | None) -> None:
 
 
 def looked(session: Session, step: RunbookStep, argv: Sequence[str], expected: Any) -> View:
-    """The answer to a look, with the verdict of the step: a query only informs, a check may expect more than a pass."""
+    """The answer to a look, with the verdict of the step, which may expect something else than a pass."""
     outcome = session.perform(argv)
     if outcome.view.status is Status.CONFIRM:
         return View(f"'{' '.join(argv)}' acts: it belongs into a command step", Status.ERROR)
     view = outcome.view
-    if step.kind == "query":
-        informs = view.status in (Status.FAIL, Status.UNKNOWN, Status.ERROR, Status.DENIED)
-        return view.with_status(Status.WARN) if informs else view
     if step.expects and outcome.error is None:
         verdict = expected(_conditions.answer(view))
         said = {True: "as expected", False: "not so", None: "unknown whether"}[verdict]
@@ -292,7 +291,9 @@ def do(case: Case, step: RunbookStep, plan: Prepared, *more: Fact) -> View:
     approval = outcome.view.facts().get("approval")
     if outcome.view.status is Status.RUNNING and isinstance(approval, str):
         status, note = "waiting", approval
-    case.session.ledger.append(case.event(step, status, note, case.kept(outcome.view)))
+    facts = Facts({**plan.view.facts(), **outcome.view.facts()})  # an undoing may need what the plan found before
+    answer = replace(outcome.view, parts=(facts, *(part for part in outcome.view.parts if not isinstance(part, Facts))))
+    case.session.ledger.append(case.event(step, status, note, case.kept(answer)))
     return outcome.view
 
 

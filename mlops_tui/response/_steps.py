@@ -21,7 +21,8 @@ person says so; approve waits until the votes it asked for are in. notify: a mes
 a command line that must pass afterwards. manual: what to do. Other fences are prose.
 
 Lines `key: value` in a fence say more of the step; `_keys.SAYS` lists them by kind. `{name}` stands for what the run is
-about, or for a parameter; `{name.fact}` for a fact in the answer of the step that is `as: name`.
+about, or for a parameter; `{name.fact}` for a fact in the answer of the step that is `as: name`; in `undo:`,
+`{answer.fact}` for one of what the step itself found out or planned.
 """
 
 import ast
@@ -311,7 +312,7 @@ def _unknown_names(book: Runbook, step: RunbookStep) -> Iterator[Problem]:
     if step.name and (step.name in known or before[step.name] != step.number):
         yield Problem(step.where, f"'as: {step.name}' is taken.", "Choose another name.")
     used = [(name, step.number) for line in _placed(step) for name in _PLACE.findall(line)]
-    used += [(name, step.number + 1) for name in _PLACE.findall(step.undo)]  # the step's own answer is known by then
+    used += [(name, step.number + 1) for name in _PLACE.findall(step.undo) if not name.startswith("answer.")]
     for name, upto in used:
         first = name.partition(".")[0]
         if name not in known and not ("." in name and before.get(first, upto) < upto):
@@ -352,8 +353,9 @@ def filled(step: RunbookStep, values: Mapping[str, str], text: str | None = None
 
 
 def message(step: RunbookStep, values: Mapping[str, str]) -> str:
-    """The text of a notify step."""
-    return " ".join(_fill(line, step, values) for line in step.lines)
+    """The text of a notify step; what nobody has found out is `unknown`."""
+    found_out = {name: "unknown" for name in lacking(step, values) if "." in name}
+    return " ".join(_fill(line, step, {**values, **found_out}, said=True) for line in step.lines)
 
 
 def known(text: str, values: Mapping[str, str]) -> str:
@@ -371,7 +373,8 @@ def lacking(step: RunbookStep, values: Mapping[str, str]) -> list[str]:
     return [name for line in _placed(step) for name in _PLACE.findall(line) if not values.get(name)]
 
 
-def _fill(word: str, step: RunbookStep, values: Mapping[str, str]) -> str:
+def _fill(word: str, step: RunbookStep, values: Mapping[str, str], *, said: bool = False) -> str:
+    """A word with its placeholders filled in; what is only said to people may hold any letter."""
     def value(match: re.Match[str]) -> str:
         found = values.get(match[1], "")
         if not found and "." in match[1]:
@@ -380,7 +383,7 @@ def _fill(word: str, step: RunbookStep, values: Mapping[str, str]) -> str:
         if not found:
             raise BadInput(f"Step {step.number} needs to know the {match[1]}.", where=step.where,
                            next=_giving(match[1]))
-        if not _params.sound(found, anything=match[1] not in NAMES and "." not in match[1]):
+        if not _params.sound(found, anything=said or (match[1] not in NAMES and "." not in match[1])):
             raise BadInput(f"'{found}' cannot stand for {{{match[1]}}}.", where=step.where, next=LETTERS)
         return found
 

@@ -6,7 +6,7 @@ from datetime import datetime
 import click
 
 from mlops_tui import folds
-from mlops_tui.alerts import alertrecord, alertstate, notifying, oncall, safe
+from mlops_tui.alerts import alertrecord, alertstate, notifying, safe
 from mlops_tui.alerts.alertstate import Alert
 from mlops_tui.alerts.matching import all_match, matchers
 from mlops_tui.capability import Plan, act, decide, look, noun
@@ -98,15 +98,15 @@ def show(session: Session, alert: str) -> View:
     Example: mlops-tui alert show AL-1
     """
     session.declared()
-    found_around = _scene.around(session, alert)
-    found, entries, known = found_around.alert, found_around.entries, found_around.known
-    scene = found_around.scene()
+    near = _scene.around(session, alert)
+    found, entries, known = near.alert, near.entries, near.known
+    scene = near.scene()
     facts: dict[str, Cell] = {
         "alert": found.id, "severity": found.severity, "state": found.standing(session.now()),
-        **found_around.first(scene), **_besides(session, found, known), "about": found.about, "monitor": found.monitor,
+        **near.first(scene), **_besides(session, found, known), "about": found.about, "monitor": found.monitor,
         "fired": found.fired, "owner": found.owner or None, "silent_until": found.silent_until(session.now()),
-        "incidents": found_around.incidents}
-    facts |= {"for": _for(session, found.route)} if found.route else {}
+        "incidents": near.incidents}
+    facts |= {"for": near.meant()} if found.route else {}
     number, cause = _newest.fired_by(found, entries)
     if cause is not None:
         of = {"column": cause.detail.get("worst") or None, "metric": cause.detail.get("metric") or None}
@@ -115,12 +115,7 @@ def show(session: Session, alert: str) -> View:
     ours = {found.id, *(each.id for each in found.silences)}
     own = [entry for entry in entries if entry.subject in ours]
     parts = (Facts(facts), *_by_now(session, found, cause, entries), _timeline.table(own, session.declared().zone))
-    return View(f"{found.id}: {found.title}", _status(found), parts, found_around.steps(scene))
-
-
-def _for(session: Session, route: str) -> str:
-    swapped = oncall.swaps(session.ledger.entries("oncall"))
-    return oncall.said(session.declared(), swapped, route, session.now())
+    return View(f"{found.id}: {found.title}", _status(found), parts, near.steps(scene))
 
 
 def _besides(session: Session, found: Alert, known: Mapping[str, Alert]) -> dict[str, Cell]:

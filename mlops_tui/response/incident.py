@@ -10,13 +10,14 @@ from mlops_tui.capability import act, decide, look, noun
 from mlops_tui.errors import BadInput, Conflict, nearest
 from mlops_tui.folds import Alert, Incident
 from mlops_tui.incidents import suite
+from mlops_tui.incidents.answers import QUESTIONS
 from mlops_tui.incidents.merging import proposed
 from mlops_tui.incidents.notes import notes
 from mlops_tui.incidents.standing import firing, runs_of, to_close
 from mlops_tui.inputs.moments import local, moment
-from mlops_tui.response import _case, _newest, _people, _similar, _timeline
+from mlops_tui.response import _case, _newest, _notified, _people, _similar, _timeline
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, View, counted
+from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import AlertEvent, Fact, Finding, IncidentEvent
 from store.ledger import Entry
 
@@ -87,7 +88,8 @@ def _run(entries: Sequence[Entry], found: Incident) -> str | None:
 def _merged(session: Session, found: Incident) -> View:
     facts: dict[str, Cell] = {"incident": found.id, "state": found.state, "merged_into": found.merged_into,
                               "severity": found.severity, "about": found.about, "opened": found.opened_at}
-    return View(f"{found.id} was merged into {found.merged_into}: {found.title}", Status.PASS, (Facts(facts),),
+    timeline = _timeline.table(found.timeline, session.declared().zone, found)
+    return View(f"{found.id} was merged into {found.merged_into}: {found.title}", Status.PASS, (Facts(facts), timeline),
                 (*_case.steps(session, found, {}, ()),
                  Action("It is another one after all", ("incident", "unmerge", found.id))))
 
@@ -300,14 +302,18 @@ def resolve(session: Session, incident: str, since: str | None, until: str | Non
         return (over, *(suite.pins(entries, found, model.label.dataset) if model is not None else ()))
 
     name, _ = _case.change(session, incident, step)
+    _notified.keep(session, name)
     entries = session.ledger.entries(*_case.SEEN)
     found = folds.incidents(entries)[name]
     known = folds.alerts(entries)
     still = [each for each in found.alerts if each in known and known[each].open]
+    kept = suite.cases(session.ledger.entries()).get(name)
+    replays = (Text(f"Its rows are kept: versions of {kept.model} can be replayed on them."),) if kept else ()
     facts: dict[str, Cell] = {**_timeline.clock_points(entries, found),
                               "still_open": to_close(entries, found) or None}
-    return View(f"{name} is resolved: {found.title}", Status.DONE, (Facts(facts),),
-                (Action("Draft the post-mortem", ("postmortem", "draft", name)),
+    return View(f"{name} is resolved: {found.title}", Status.DONE, (Facts(facts), *replays),
+                (Action("Say what you saw", ("postmortem", "tell", name), asks=tuple(QUESTIONS)),
+                 Action("Draft the post-mortem", ("postmortem", "draft", name)),
                  *(Action(f"{each} told the truth", ("alert", "resolve", each, "--real")) for each in still)))
 
 

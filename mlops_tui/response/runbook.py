@@ -9,7 +9,7 @@ from mlops_tui.alerts.coverage import covered
 from mlops_tui.capability import Plan, act, look, noun
 from mlops_tui.errors import BadInput, Conflict, Unreadable
 from mlops_tui.response import _running, _standing, _steps, _voting
-from mlops_tui.response._beginning import meant, said, start, values
+from mlops_tui.response._beginning import fields, meant, said, start, values
 from mlops_tui.response._manual import answered
 from mlops_tui.response._params import Param
 from mlops_tui.response._planning import Trial, tried
@@ -126,6 +126,9 @@ def run(session: Session, name: str, incident: str, about: str, given: tuple[str
     case = _running.opened(session, entry.subject)
     _running.advance(case)
     return standing(case)
+
+
+run.fields = fields
 
 
 @act(of=runbook, confirm=False)

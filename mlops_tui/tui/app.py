@@ -50,7 +50,7 @@ from mlops_tui.tui.standing import MODES, Standing
 from mlops_tui.tui.themes import THEMES
 from mlops_tui.tui.widgets.bar import Bar
 from mlops_tui.tui.widgets.command_line import CommandLine
-from mlops_tui.view import Action, Row, Status, Table, Text, View
+from mlops_tui.view import Action, Row, Status, Table, Text, View, filled_in
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -256,7 +256,7 @@ class Dashboard(Sectioned):
             said = await self.push_screen_wait(Why(argv, question(option)))
             if not said:
                 return
-            argv, reason = (argv, said) if option == "reason" else ((*argv, f"--{option}", said), reason)
+            argv, reason = (argv, said) if option == "reason" else ((*argv, *filled_in(option, said)), reason)
         self.post_message(Perform(argv, reason=reason))
 
     # -- what a person asks ---------------------------------------------------------------------------------------
@@ -293,9 +293,11 @@ class Dashboard(Sectioned):
     def _typed(self, message: CommandLine.Typed) -> None:
         try:
             words = shlex.split(message.text)
-        except ValueError as problem:
-            self._say(f"{message.text}: {problem}", bad=True)
-            return
+        except ValueError as problem:  # an apostrophe, in a question
+            words = message.text.split()
+            if words[0] in self._nouns:
+                self._say(f"{message.text}: {problem}", bad=True)
+                return
         words = words[1:] if words[:1] == ["mlops-tui"] else words
         if words in (["q"], ["quit"]):
             self.run_worker(self.action_quit())

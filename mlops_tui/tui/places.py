@@ -49,4 +49,5 @@ QUESTIONS = {"reason": "Why? It is recorded with the decision.", "note": "What d
 
 def question(option: str) -> str:
     """How a person is asked for an option that only he can fill in."""
-    return QUESTIONS.get(option, f"{option.replace('-', ' ').capitalize()}?")
+    name = option.rpartition(":")[2].replace("-", " ").replace("_", " ")
+    return QUESTIONS.get(option, f"{name.capitalize()}?")

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlops_tui.alerts import sources
+from mlops_tui.alerts.nudges import due
 from mlops_tui.alerts.oncall import Plan, meant, reached
-from mlops_tui.alerts.sources import nudges
 from mlops_tui.declarations.kinds import Person, Team
 from mlops_tui.declarations.rotations import Rotation
 from mlops_tui.project import Project
@@ -182,9 +183,14 @@ def test_whoever_is_on_call_is_reminded_and_after_a_swap_who_took_over(project):
     history = History()
     history.add(AlertEvent(subject="AL-1", event="fired", monitor="flights-drift", about="flights-delay", check="drift",
                            severity="high", title="it drifts", route="oncall"))
-    assert [each.to for each in nudges(made, history.entries, NOW + DAY)] == ["ana"]
+    assert reminded(made, history) == ["ana"]
     history.add(swap("vera", NOW, NOW + 2 * DAY))
-    assert [each.to for each in nudges(made, history.entries, NOW + DAY)] == ["vera"]
+    assert reminded(made, history) == ["vera"]
+
+
+def reminded(made, history):
+    entries, now = history.entries, NOW + DAY
+    return [each.person for each in due(sources.nudges(made, entries, now), sources.reach(made, entries, now), {}, now)]
 
 
 def test_of_several_the_primary_one_is_meant_and_of_none_called_so_none():

@@ -179,3 +179,12 @@ def test_a_read_only_session_touches_nothing(session):
     outcome = doctor(session("vera", read_only=True))
     assert outcome.exit == 0
     assert "not tried" in checks(outcome)["ledger"]["detail"]
+
+
+def test_alerts_that_no_runbook_meets_are_named(session, project):
+    assert checks(doctor(session()))["runbooks"]["detail"] == "each of 1 alert can be met with one"
+    (project / "runbooks").mkdir()
+    (project / "runbooks" / "data-drift.md").write_text("## Call somebody\n")  # takes the place of the shipped one
+    (project / "monitors" / "flights-drift.yaml").write_text("check: drift\nsubject: flights-delay\nalert: {}\n")
+    row = checks(doctor(session()))["runbooks"]
+    assert (row["status"], row["detail"]) == (Status.WARN, "no runbook for the alerts of flights-drift")
