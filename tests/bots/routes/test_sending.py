@@ -2,7 +2,8 @@
 
 import pytest
 
-from mlops_tui.alerts.sources import nudges
+from mlops_tui.alerts.nudges import due
+from mlops_tui.alerts.sources import nudges, reach
 from store.queues import ROUTE
 from tests.bots.routes.chaos import PAGER, Killed, dying, lived
 from tests.bots.routes.conftest import Outside
@@ -247,8 +248,9 @@ def test_what_a_route_gives_up_goes_to_the_next_at_once_and_at_last_to_who_is_on
         outside.passes(minutes=1)
         outside.fires("AL-2", route="other")
         outside.turn(4)
-        assert [each.to for each in nudges(outside.session.declared(), outside.ledger.entries(), outside.world())
-                if each.key == "alert/AL-2"] == ["bo"]
+        around = outside.session.declared(), outside.ledger.entries(), outside.world()
+        told = due(nudges(*around), reach(*around), {}, outside.world())
+        assert [each.person for each in told if each.nudge.key == "alert/AL-2"] == ["bo"]
         assert "AL-2 did not get out by pager" in str(outside.session.perform(["alert", "show", "AL-2"]).view)
         assert outside.session.perform(["route", "why", "AL-2"]).view.title == (
             "AL-2 has told nobody outside yet; other, pager failed")
