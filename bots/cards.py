@@ -75,7 +75,7 @@ def _subjects(group: Group) -> Iterator[str]:
 def _loud(fact: Fact) -> bool:
     """It fires again, or no longer waits behind another, or it got worse; or somebody says how it stands."""
     if isinstance(fact, AlertEvent):
-        return fact.event in ("refired", "flapping", "unmuted")
+        return fact.event in ("refired", "flapping", "unmuted", "undelivered")
     if isinstance(fact, Approval):
         return fact.event == "glass"
     return isinstance(fact, IncidentEvent) and (

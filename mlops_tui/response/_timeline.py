@@ -94,6 +94,7 @@ def told(fact: Fact) -> str:
 def _alert(fact: AlertEvent) -> str:
     words = {"fired": f"{fact.subject} fired: {fact.title}", "refired": f"{fact.subject} fired again: {fact.title}",
              "assigned": f"{fact.subject} assigned to {fact.who}",
+             "undelivered": f"{fact.subject} did not get out by {fact.who}",
              "flapping": f"{fact.subject} is flapping, and held until it is calm: {fact.title}",
              "muted": f"{fact.subject} muted by {fact.cause}",
              "unmuted": f"{fact.subject} is no longer muted by {fact.cause}, and still fires",
