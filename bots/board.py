@@ -13,9 +13,10 @@ from slack_sdk import WebClient
 from bots import blocks, cards
 from bots.cards import Wanted
 from bots.richtext import context, escaped, rich, run, section, shown
-from bots.sender import LOOKED_UP, NotSaid, PerhapsSaid, Say, called
+from bots.sender import LOOKED_UP, SETTLE, Charts, NotSaid, PerhapsSaid, Say, called
 from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.session import Session
+from store.pulses import Pulses
 from store.queues import Card, Cards, Outbox
 
 POSTED = 1.0      # seconds after which one looks whether a message was put up, or tries a lost change again
@@ -47,6 +48,7 @@ class Board:
     def __post_init__(self) -> None:
         self.ledger = ledger_of(self.session)
         self.outbox, self.cards = Outbox(self.ledger.engine), Cards(self.ledger.engine)
+        self.taken = Charts(Pulses(self.ledger.engine), self.clock)
 
     def round(self, stop: Callable[[], bool] = lambda: False) -> None:
         """One look, until `stop`; nothing is done where nothing has happened."""
@@ -104,14 +106,18 @@ class Board:
         now = self.clock()
         self._changes = [at for at in self._changes if now - at < 60]
         full = self._changes[0] + 60 if len(self._changes) >= EACH_MINUTE else 0.0
-        if now < (may := max(card.shown_at + self.pace, self._free, full)):
+        rest = self.pace if card.shown else max(self.pace, SETTLE)
+        if now < (may := max(card.shown_at + rest, self._free, full)):
             self._later(may)
             return card
         self._changes.append(now)
+        card = replace(card, shown="", shown_at=now)  # whoever finds it so after a crash lets that change come to rest
+        self.cards.keep(card)
         try:
-            called(self.client, "chat.update", {"channel": card.channel, "ts": card.reference, **message})
+            self.taken.said({"channel": card.channel, "ts": card.reference, **message},
+                            lambda made: called(self.client, "chat.update", made))
         except PerhapsSaid:
-            self._later(now + POSTED)
+            self._later(now + SETTLE)
             return card
         except NotSaid as problem:
             return self._not_changed(wanted, card, message, digest, problem)

@@ -18,6 +18,7 @@ LABEL = 75
 DIGEST = 200
 SHOWN = 10       # buttons of a message; more than these nobody reads
 HINTS = 5
+FEEDBACK = ("ask", "feedback")
 CARRIED = 4000   # characters that the values of all buttons of a message may take
 
 # Slack may hand these back as entities; written as escapes they come back as they went.
@@ -87,6 +88,7 @@ def actions(offered: Sequence[Action]) -> list[Block]:
     """The next steps: buttons, and the command to type where one is too long, names a file (it is for the terminal of
     whoever has it), or there are too many."""
     made, hinted, carried = list[Block](), list[Action](), 0
+    words, offered = _words_on_it(offered)
     for number, action in enumerate(offered):
         value = encode(action.argv, asks=action.asks)
         if value is None or names_file(action.argv) or len(made) == SHOWN or carried + len(value) > CARRIED:
@@ -100,7 +102,19 @@ def actions(offered: Sequence[Action]) -> list[Block]:
         blocks.append(rich(section(*runs)))
     if len(hinted) > HINTS:
         blocks.append(context(f"{len(hinted) - HINTS} more next steps"))
-    return blocks
+    return blocks + words
+
+
+def _words_on_it(offered: Sequence[Action]) -> tuple[list[Block], list[Action]]:
+    """The two words on an answer as Slack's own pair of thumbs, and the other steps."""
+    words = [each for each in offered if each.argv[:2] == FEEDBACK]
+    values = [encode(each.argv) for each in words]
+    if len(words) != 2 or None in values:
+        return [], list(offered)
+    thumbs = [{"text": plain(each.label, LABEL), "value": value} for each, value in zip(words, values, strict=True)]
+    pair = {"type": "feedback_buttons", "action_id": "feedback", "positive_button": thumbs[0],
+            "negative_button": thumbs[1]}
+    return [{"type": "context_actions", "elements": [pair]}], [each for each in offered if each not in words]
 
 
 def _hint(action: Action) -> list[Block]:

@@ -22,7 +22,8 @@ _ALERT = ("loss", "touches", "since", "changed", "on_it", "why", "severity", "st
           "told_again")
 _LABELS = {"loss": "costs"}
 OFFERED = 7  # buttons of an alert's card before the one that shows more
-_INCIDENT = ("severity", "state", "onset", "detected", "lead", "resolved", "earlier_about_it", "post_mortem")
+_INCIDENT = ("severity", "means", "state", "merged_into", "update", "next_update", "late", "handed_over", "lead",
+             "looks_like", "to_close", "onset", "detected", "mitigated", "resolved", "merged", "post_mortem")
 _APPROVAL = ("state", "votes", "role", "requester", "expires_at", "command", "reason")
 
 
@@ -69,10 +70,11 @@ def _subjects(group: Group) -> Iterator[str]:
 
 
 def _loud(fact: Fact) -> bool:
-    """It fires again, or no longer waits behind another, or it got worse."""
+    """It fires again, or no longer waits behind another, or it got worse; or somebody says how it stands."""
     if isinstance(fact, AlertEvent):
         return fact.event in ("refired", "flapping", "unmuted")
-    return isinstance(fact, IncidentEvent) and fact.event == "severity" and fact.severity in SEVERE
+    return isinstance(fact, IncidentEvent) and (
+        fact.event == "update" or (fact.event == "severity" and fact.severity in SEVERE))
 
 
 @dataclass(frozen=True)
@@ -102,11 +104,19 @@ def _alerts(reader: Session, group: Group, entries: Sequence[Entry]) -> Wanted:
     actions = (*shown.view.actions[:1], *whole, *shown.view.actions[1:])
     if worst.open:
         actions = (*actions[:OFFERED], Action("More", ("alert", "show", worst.id)))
-    parts = (*shown.view.parts, *((Table.of("others", others[-10:], "alert", "state", "title", total=len(others)),)
-                                  if others else ()))
+    table = Table.of("others", others[-10:], "alert", "state", "title", total=len(others))
+    parts = (*shown.view.parts, *_course(reader, worst), *((table,) if others else ()))
     status = _standing(worst)
     return Wanted(group.name, replace(shown.view, status=status, parts=parts, actions=actions),
                   story)
+
+
+def _course(reader: Session, alert: Alert) -> tuple[Series, ...]:
+    """What its monitor found over time, beside the limit; once there is a line to draw."""
+    if alert.monitor not in reader.declared().monitors:
+        return ()
+    view = reader.perform(("monitor", "show", alert.monitor)).view
+    return tuple(part for part in view.parts if isinstance(part, Series) and part.id == "found" and len(part.x) > 1)
 
 
 def _standing(worst: Alert) -> Status:
@@ -118,7 +128,8 @@ def _standing(worst: Alert) -> Status:
 def _incident(reader: Session, incident: Incident) -> Wanted:
     """As `incident show` has it, with what people do in one."""
     shown = _shown(reader, f"incident/{incident.id}", ("incident", "show", incident.id), _INCIDENT)
-    more = (Action("Note…", ("incident", "note", incident.id)),) if incident.open else ()
+    more = (Action("Say how it stands…", ("incident", "update", incident.id)),
+            Action("Note…", ("incident", "note", incident.id))) if incident.open else ()
     actions = (*shown.view.actions, *more, Action("More", ("incident", "show", incident.id)))
     return replace(shown, view=replace(shown.view, actions=actions))
 

@@ -5,15 +5,20 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import UTC
+from importlib import import_module
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
 import click
 
 from bots.board import PACE
 from bots.doctor import Doctor, code, told
 from bots.local.console import Console
+from bots.local.memory import NAME, Memory
 from bots.local.state import CHANNELS, PEOPLE
+from bots.local.weather import KINDS, Weather, wanted
 from bots.local.workspace import LocalSlack
 from bots.manifest import manifest as manifest_of
 from bots.surface import Service, Settings
@@ -56,21 +61,52 @@ def _channels(root: Path | None) -> bool:
 @slack.command()
 @click.option("--port", default=0, type=click.IntRange(0, 65535), help="The port on 127.0.0.1; 0: a free one.")
 @click.option("--pace", default=PACE, show_default=True, help="Seconds between two changes of a message.")
+@click.option("--chaos", type=int, default=None, metavar="SEED", help="Let things go wrong, as this seed draws them.")
+@click.option("--faults", default="", help=f"Which things, with commas between; all of {', '.join(KINDS)}.")
+@click.option("--plain", is_flag=True, help="Lines instead of the client, as without a terminal.")
 @click.pass_obj
-def local(root: Path | None, port: int, pace: float) -> None:
+def local(root: Path | None, port: int, pace: float, chaos: int | None, faults: str, plain: bool) -> None:
     """A Slack on this machine with the people of team.yaml, and the bot in it: no workspace, token or network.
 
-    Lines such as `bo: /mlops status` or `bo: click 3` are what people do; `help` says them all.
+    In a terminal it opens as Slack does: channels, threads, buttons, forms, the app's first page; F2 is somebody else.
+    Without one, or with --plain, lines such as `bo: /mlops status` or `bo: click 3` are what people do; `help` says
+    them all.
 
     \b
     Example: mlops-tui slack local
     """
+    kinds = wanted(faults)
+    if faults and chaos is None:
+        raise BadInput("--faults needs --chaos.", next="Give a seed, such as: --chaos 1")
     session = open_project(root) if root is not None else None
     people, channels = _workspace(session)
     with LocalSlack(people, channels, port=port, manifest=manifest_of(channels=_channels(root))) as workspace:
-        console = Console(workspace, sys.stdout)
-        with _bot(session, workspace, pace, lambda text: console.write(f"# {text}")):
-            console.run(sys.stdin)
+        weather = Weather(workspace.faults, chaos, kinds) if chaos is not None else None
+        memory = Memory(workspace.state, session.directory / ".mlops" / NAME) if session is not None else None
+        with _at_work(memory), _at_work(weather):
+            if plain or not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+                console = Console(workspace, sys.stdout)
+                workspace.faults.told = lambda text: console.write(f"# {text}")
+                with _bot(session, workspace, pace, lambda text: console.write(f"# {text}")):
+                    console.run(sys.stdin)
+            else:
+                zone = session.declared().zone if session is not None else UTC
+                client: Any = import_module("bots.local.client.app").Client(workspace, zone)
+                with _bot(session, workspace, pace, client.tell):
+                    client.run()
+
+
+@contextmanager
+def _at_work(what: Weather | Memory | None) -> Iterator[None]:
+    """For as long as the workspace stands, where there is such a thing."""
+    if what is None:
+        yield
+        return
+    what.start()
+    try:
+        yield
+    finally:
+        what.stop()
 
 
 @slack.command()

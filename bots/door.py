@@ -11,14 +11,14 @@ from slack_bolt import BoltRequest, BoltResponse
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackClientError
 
-from bots import buttons, forms, home, identity, timeline
+from bots import buttons, channels, forms, home, identity, timeline
 from bots.timeline import Meant
 from bots.words import argv_of, typed
 from mlops_tui import roles
 from mlops_tui.commands import named
 from mlops_tui.errors import BadInput, Refusal
 from mlops_tui.project import Project
-from mlops_tui.roles import Shape
+from mlops_tui.roles import Actor, Shape
 from store.queues import Inbox
 
 LISTENED = ("app_mention", "app_home_opened", "message")
@@ -38,6 +38,11 @@ def _nowhere(message: Body) -> Meant:
     return Meant()
 
 
+def _open(actor: Actor, argv: Sequence[str]) -> bool:
+    """Nothing is known that would speak against it."""
+    return False
+
+
 @dataclass
 class Signs:
     """When the last request came, when the last one was answered, and how long that took, in seconds."""
@@ -52,7 +57,8 @@ class Door:
     """Takes a request of Slack's, and answers within its three seconds.
 
     `origin` is where Slack's own web API lives: answers go there and nowhere else. `meant` says to which incident a
-    message belongs; `signs` remembers when something came and was taken.
+    message belongs; `signs` remembers when something came and was taken. `team` is the workspace that the bot lives in,
+    as Slack says it; `shut` whether what somebody asks for is refused whatever he would fill in.
     """
 
     inbox: Inbox
@@ -62,6 +68,8 @@ class Door:
     say: Callable[[str], None] = _silent
     meant: Callable[[Body], Meant] = _nowhere
     signs: Signs = field(default_factory=Signs)
+    team: Callable[[], str] = str
+    shut: Callable[[Actor, Sequence[str]], bool] = _open
 
     def receive(self, req: BoltRequest) -> BoltResponse:
         """The only listener. What cannot be kept is not acknowledged as taken: Slack or the person tries again."""
@@ -74,6 +82,8 @@ class Door:
 
     def _received(self, body: Body) -> BoltResponse:
         try:
+            if self._elsewhere(body):
+                return self._turned_away(body)
             if "command" in body:
                 return self._command(body)
             match body.get("type"):
@@ -93,6 +103,18 @@ class Door:
             self.say(f"■ Slack: a request could not be taken: {type(problem).__name__}: {problem}")
             return BoltResponse(status=503, body="")
         return BoltResponse(status=200, body="")
+
+    def _elsewhere(self, body: Body) -> bool:
+        """Whether it comes from a workspace that is not the bot's own."""
+        team = body.get("team_id") or (body.get("team") or {}).get("id")
+        return body.get("type") != "url_verification" and self.team() not in ("", team)
+
+    def _turned_away(self, body: Body) -> BoltResponse:
+        """Kept, so that it is recorded; nothing of it is done, and nothing said but where somebody typed it."""
+        name = body.get("trigger_id") or body.get("event_id") or (body.get("view") or {}).get("id")
+        self.inbox.put(f"elsewhere/{name}", "elsewhere", "", {"argv": []})
+        said = "■ This bot belongs to another workspace. Nothing was done."
+        return _ephemeral(said) if "command" in body else BoltResponse(status=200, body="")
 
     # -- what people do -------------------------------------------------------------------------------------------
 
@@ -117,6 +139,9 @@ class Door:
             if pressed.startswith(timeline.PRESSED):
                 marked = timeline.pressed(str(action.get("value") or ""))
                 self.inbox.put(key, timeline.MARK, person, {**where, **marked})
+                return BoltResponse(status=200, body="")
+            if pressed.startswith(channels.ARCHIVE):
+                self.inbox.put(key, "archive", person, {**where, "argv": [], "incident": str(action.get("value"))})
                 return BoltResponse(status=200, body="")
             if pressed.startswith(home.PAGE):
                 self.inbox.put(key, "home", person, {"page": home.page_of(str(action.get("value") or ""))})
@@ -204,7 +229,7 @@ class Door:
             roles.check(actor, found[0], getattr(found[1], "shape", Shape.ACT))
         except Refusal:
             return False
-        return True
+        return getattr(found[1], "first", None) is None or not self.shut(actor, argv)
 
     def _form(self, body: Body, argv: Sequence[str], where: Where, asks: Sequence[str] = ()) -> BoltResponse:
         """Open it at once, since a trigger lives three seconds; it is never tried again."""

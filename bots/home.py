@@ -14,7 +14,7 @@ from slack_sdk import WebClient
 from bots import blocks, identity
 from bots.buttons import button, encode
 from bots.richtext import Block, context, heading, plain, rich, run, section, shown
-from bots.sender import NotSaid, PerhapsSaid, Say, called
+from bots.sender import SETTLE, NotSaid, PerhapsSaid, Say, called
 from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.render.cells import GLYPHS
 from mlops_tui.session import Session
@@ -47,7 +47,9 @@ def page_of(value: str) -> int:
 def page(status: View, jobs: View | None, number: int) -> Block:
     """The view for `views.publish`: of what there is, the part that belongs on that page; the last one where there are
     fewer."""
-    needs, red = list(_rows(status, "needs_you")), list(_red(status))
+    needs = list(_rows(status, "needs_you"))
+    waiting = {str(row["id"]) for row in needs}
+    red = [each for each in _red(status) if each[2].argv[-1] not in waiting]  # said above, with more one can do
     running = [row for row in _rows(jobs, "jobs") if row["state"] in ("queued", "running")] if jobs is not None else []
     pages = max(1, *(math.ceil(len(each) / EACH) for each in (needs, red, running)))
     number = min(max(number, 0), pages - 1)
@@ -186,7 +188,7 @@ class Pages:
         try:
             called(self.client, "views.publish", {"user_id": home.user, "view": view})
         except PerhapsSaid:
-            self._free = self.clock() + 1.0
+            self._free = self.clock() + SETTLE  # it may still come to stand, and must not take the place of the next
             self._looked_at.pop(home.user)
             return
         except NotSaid as problem:

@@ -4,11 +4,12 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bots import blocks
 from bots.sender import LOOKED_UP, Say
-from mlops_tui.alerts import nudges, sources
+from mlops_tui.alerts import habits, nudges, sources
 from mlops_tui.alerts.nudges import Told
 from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.errors import Conflict
@@ -19,6 +20,8 @@ from store.queues import Cards, Outbox
 
 TOLD = "nudges"  # the schedule whose periods are the keys of what was told
 LATER = "2h"
+NEVER = datetime.min.replace(tzinfo=UTC)
+AGAIN = timedelta(seconds=30)  # after which time alone may have made something due
 LINES, OFFERED = 15, 4  # of several in one message
 
 
@@ -29,6 +32,8 @@ class Nudging:
     session: Session
     say: Say
     charts: bool = True
+    _head: int = -1
+    _at: datetime = NEVER
 
     def __post_init__(self) -> None:
         self.ledger = ledger_of(self.session)
@@ -36,15 +41,23 @@ class Nudging:
         self.cards = Cards(self.ledger.engine)
 
     def round(self) -> None:
-        session = fresh(self.session)
-        project, entries, now = session.declared(), session.ledger.entries(*sources.KINDS), session.now()
+        """One look; where nothing has happened, only now and then."""
+        session, head = fresh(self.session), self.ledger.head_seq()
+        now = session.now()
+        if head == self._head and now - self._at < AGAIN:
+            return
+        project, entries = session.declared(), session.ledger.entries(*sources.KINDS)
         told = self.periods.taken(TOLD)
-        due = nudges.due(sources.nudges(project, entries, now), project.team, nudges.snoozes(entries), now)
+        asleep = habits.asleep(habits.habits(project.team, entries, project.zone), now)
+        due = nudges.due(sources.nudges(project, entries, now), sources.reach(project, entries, now),
+                         nudges.snoozes(entries), now, asleep)
         new = [each for each in due if each.key not in told and project.team.people[each.person].slack]
         for person in dict.fromkeys(each.person for each in new):
             mine = [each for each in new if each.person == person]
             self._tell(person, [each for each in mine if not each.nudge.card])
             self._mention(person, [each for each in mine if each.nudge.card])
+        waits = any(each.nudge.card for each in new)  # for its card to stand, perhaps
+        self._head, self._at = (-1 if waits else head), now
 
     def _tell(self, person: str, mine: Sequence[Told]) -> None:
         """In private, in one message."""

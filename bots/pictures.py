@@ -1,8 +1,9 @@
 """A series as Slack's own chart, or in characters where the workspace has none."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Literal
 
 from bots.richtext import Block, context, cut, fixed, heading, rich, shown
 from mlops_tui.render.cells import cell_text, clean, digits_for, number, real
@@ -10,6 +11,7 @@ from mlops_tui.render.charts import draw
 from mlops_tui.view import Cell, Column, Series
 
 POINTS, LABEL, TITLE = 20, 20, 50  # of Slack's chart: points of a line, letters of a label and of the title
+CHART = "data_visualization"
 PHONE = 40                         # letters of one width that a phone shows in a line
 BARS = 12                          # bars that are drawn in characters
 _LEVELS = "▁▂▃▄▅▆▇█"
@@ -45,6 +47,29 @@ def picture(part: Series, *, zone: tzinfo, chart: bool) -> list[Block]:
     lines = [line.plain for line in draw(part, PHONE, zone)]
     more = [f"  {len(lines) - BARS} more"] if len(lines) > BARS + 1 else []
     return [rich(*heading(_title(part)), fixed([*lines[:BARS if more else None], *more]))]
+
+
+def holds_chart(message: Mapping[str, Any]) -> bool:
+    """Whether a message has a chart of Slack's in it."""
+    return any(block.get("type") == CHART for block in message.get("blocks") or ())
+
+
+def redrawn(message: Mapping[str, Any]) -> dict[str, Any]:
+    """The same message for a workspace that takes no charts: each in characters."""
+    made = [each for block in message.get("blocks") or ()
+            for each in (_in_characters(block) if block.get("type") == CHART else [block])]
+    return {**message, "blocks": made}
+
+
+def _in_characters(chart: Block) -> list[Block]:
+    """One of Slack's charts, as `picture` made it, drawn again."""
+    drawn, axis = chart["chart"], chart["chart"]["axis_config"]
+    curves = [tuple(point["value"] for point in each["data"]) for each in drawn["series"]]
+    kind: Literal["line", "bar"] = "line" if drawn["type"] == "line" else "bar"
+    part = Series("chart", kind, tuple(axis["categories"]), curves[0], other=curves[1] if len(curves) > 1 else (),
+                  names=tuple(each["name"] for each in drawn["series"][:2]), title=chart["title"],
+                  x_label=axis.get("x_label", ""), y_label=axis.get("y_label", ""))
+    return picture(part, zone=UTC, chart=False)
 
 
 def _title(part: Series) -> str:
@@ -139,7 +164,7 @@ def _chart(part: Series, drawn: Drawn, zone: tzinfo) -> list[Block]:
     series = [{"name": line.name, "data": [{"label": label, "value": _short(value)} for label, value
                                            in zip(told, line.values, strict=True)]} for line in drawn.lines]
     kind = "line" if part.kind in ("line", "band") else "bar"
-    chart = {"type": "data_visualization", "title": shown(title, TITLE) or "–",
+    chart = {"type": CHART, "title": shown(title, TITLE) or "–",
              "chart": {"type": kind, "series": series, "axis_config": axis}}
     whole = shown(title, 300) if len(shown(title, 300)) > TITLE else ""
     note = " · ".join(filter(None, (whole, drawn.note)))

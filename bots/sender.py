@@ -13,11 +13,14 @@ from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError, SlackClientError
 from slack_sdk.webhook import WebhookClient
 
+from bots.pictures import holds_chart, redrawn
 from store.ledger import Ledger
+from store.pulses import Pulses
 from store.queues import Card, Cards, Outbox, Said
 
 PACE = 1.05          # seconds between two messages in a channel
 LONGEST = 60.0       # seconds between two tries
+SETTLE = 5.0         # seconds after which what Slack took without an answer stands, or never will
 SKEW = 3600.0        # seconds by which the clocks of Slack and of this machine may differ
 EVENT = "mlops_tui_said"
 # Answers after which it may have been said all the same, or will be when Slack is well again.
@@ -25,7 +28,14 @@ UNSURE = frozenset({"fatal_error", "internal_error", "request_timeout"})
 AWAY = frozenset({"service_unavailable", "team_added_to_org", "ratelimited", "rate_limited"})
 # What somebody mends outside, by an invitation or a token: it goes out then, however late.
 MENDABLE = frozenset({"not_in_channel", "invalid_auth", "account_inactive", "token_revoked", "token_expired"})
-LOOKED_UP = "chat.postMessage"
+REFUSED = "slack/charts"       # when a chart was last refused
+REMEMBERED = 7 * 24 * 3600.0   # seconds after which one is tried again: workspaces learn
+LOOKED_UP, CREATE = "chat.postMessage", "conversations.create"
+# What has its effect once, however often it is asked for; and what Slack answers the second time.
+REPEATABLE = frozenset({"chat.update", "views.publish", CREATE, "conversations.invite", "conversations.setTopic",
+                        "conversations.archive"})
+SO_ALREADY = ("already_in_channel", "already_archived")
+NAMES = 5            # that are tried for a channel where others have taken the first ones
 
 Say = Callable[[str], None]
 
@@ -47,6 +57,34 @@ class PerhapsSaid(Exception):
     """The answer was lost: it stands there, or it does not."""
 
 
+@dataclass(frozen=True)
+class Charts:
+    """Whether this workspace takes Slack's own charts, kept over restarts; where it does not, they are redrawn."""
+
+    pulses: Pulses
+    clock: Callable[[], float] = time.time
+
+    @property
+    def refused(self) -> bool:
+        seen = self.pulses.seen(REFUSED)
+        return seen is not None and self.clock() - seen.at < REMEMBERED
+
+    def said(self, body: Mapping[str, Any], say: Callable[[Mapping[str, Any]], str]) -> str:
+        """Say it, without its charts where they are refused; they are to blame only if it is taken without them."""
+        if not holds_chart(body):
+            return say(body)
+        if self.refused:
+            return say(redrawn(body))
+        try:
+            return say(body)
+        except NotSaid as problem:
+            if "invalid_blocks" not in str(problem):
+                raise
+        reference = say(redrawn(body))
+        self.pulses.beat(REFUSED, self.clock())
+        return reference
+
+
 @dataclass
 class Sender:
     """Empties the outbox; one at a time has the lease."""
@@ -59,6 +97,7 @@ class Sender:
 
     def __post_init__(self) -> None:
         self.outbox, self.cards = Outbox(self.ledger.engine), Cards(self.ledger.engine)
+        self.charts = Charts(Pulses(self.ledger.engine), self.clock)
 
     def round(self, stop: Callable[[], bool] = lambda: False) -> int:
         """Send what may be sent now, until `stop`; how much that was. What Slack did not take is not overtaken."""
@@ -91,7 +130,8 @@ class Sender:
                 found = self._found(said)
                 if found:
                     return self._sent(said, found)
-            elif said.status == "new" and not self.outbox.sending(said.id):
+                self.outbox.later(said.id, self.clock() + SETTLE, said.error, said=True, counted=False)
+            elif said.status == "new" and not self.outbox.sending(said.id, self.clock() + SETTLE):
                 return False
             return self._sent(said, self._call(said))
         except NotSaid as problem:
@@ -100,7 +140,8 @@ class Sender:
             if not _repeatable(said) and said.method != LOOKED_UP:
                 self.outbox.dead(said.id, f"perhaps said, and cannot be looked up: {problem}")
                 return True
-            self.outbox.later(said.id, self.clock() + _back_off(said.tries), str(problem), said=True)
+            after = max(SETTLE, back_off(said.tries))
+            self.outbox.later(said.id, self.clock() + after, str(problem), said=True)
             return False
 
     def _hold(self, name: str, seconds: float) -> None:
@@ -108,13 +149,15 @@ class Sender:
         self._free[name] = max(self._free.get(name, 0), self.clock() + seconds)
 
     def _again(self, said: Said, problem: NotSaid) -> bool:
+        if str(problem).startswith(SO_ALREADY):
+            return self._sent(said, "")
         if problem.after is None:
             self.say(f"■ {said.method} {said.key}: {problem}")
             self.outbox.dead(said.id, str(problem))
             return True
         if not problem.counted:
             self._hold(said.method, problem.after)
-        after = problem.after if not problem.counted else max(problem.after, _back_off(said.tries))
+        after = problem.after if not problem.counted else max(problem.after, back_off(said.tries))
         if said.channel:
             self._hold(said.channel, after)  # what was surely not said is not overtaken
         unsure = said.status == "sending"  # it was perhaps said before, and that could not be looked up just now
@@ -138,10 +181,13 @@ class Sender:
         """Say it; where it stands then. NotSaid or PerhapsSaid otherwise."""
         body = {key: value for key, value in said.body.items() if key != "card"}
         if said.method == "response_url":
-            return _hooked(body)
+            return self.charts.said(body, _hooked)
         if said.method == LOOKED_UP:
             body["metadata"] = {"event_type": EVENT, "event_payload": {"id": said.key}}
-        return called(self.client, said.method, {**({"channel": said.channel} if said.channel else {}), **body})
+        if said.method == CREATE:
+            return _created(self.client, str(body["name"]), datetime.fromisoformat(said.put_at).timestamp() - SKEW)
+        where = {"channel": said.channel} if said.channel else {}
+        return self.charts.said({**where, **body}, lambda made: called(self.client, said.method, made))
 
     def _found(self, said: Said) -> str:
         """Where it stands, if it does: looked up by the id that each message carries. Empty where it does not."""
@@ -172,13 +218,45 @@ class Sender:
 
 def _repeatable(said: Said) -> bool:
     """Whether it can be said again without anybody seeing it twice: it takes the place of what stands there."""
-    return said.method in ("chat.update", "views.publish") or bool(said.body.get("replace_original"))
+    return said.method in REPEATABLE or bool(said.body.get("replace_original"))
+
+
+def _created(client: WebClient, name: str, since: float) -> str:
+    """Make a channel, or find the one that was made when the answer got lost: ours, of that name, not older than
+    `since`. Where others have the name, it gets a number."""
+    for number in range(1, NAMES + 1):
+        wanted = name if number == 1 else f"{name[:78]}-{number}"
+        try:
+            return f"{_answered(client, CREATE, json={'name': wanted})['channel']['id']}/"
+        except NotSaid as problem:
+            if not str(problem).startswith("name_taken"):
+                raise
+        if found := _ours(client, wanted, since):
+            return f"{found}/"
+    raise NotSaid(f"name_taken: {name} and {NAMES - 1} more", None)
+
+
+def _ours(client: WebClient, name: str, since: float) -> str:
+    """The id of our own channel of that name; empty where it is somebody else's, an older one, or archived."""
+    us, asked = read(client, "auth.test", {}).get("user_id"), {"types": "public_channel", "limit": 1000}
+    while True:
+        answer = read(client, "conversations.list", asked)
+        for each in answer.get("channels") or ():
+            if each.get("name") == name:
+                mine = each.get("creator") == us and not each.get("is_archived") and each.get("created", since) >= since
+                return str(each["id"]) if mine else ""
+        cursor = (answer.get("response_metadata") or {}).get("next_cursor")
+        if not cursor:
+            return ""
+        asked = {**asked, "cursor": cursor}
 
 
 def called(client: WebClient, method: str, body: Mapping[str, Any]) -> str:
     """Call a method that says something; `channel/ts` of what was said, where it has one."""
     answer = _answered(client, method, json=dict(body))
-    return f"{answer.get('channel') or ''}/{answer.get('ts') or answer.get('message_ts') or ''}"
+    channel = answer.get("channel") or ""
+    place = channel["id"] if isinstance(channel, dict) else channel
+    return f"{place}/{answer.get('ts') or answer.get('message_ts') or ''}"
 
 
 def read(client: WebClient, method: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -246,5 +324,5 @@ def _hooked(body: Mapping[str, Any]) -> str:
     return ""
 
 
-def _back_off(tries: int) -> float:
+def back_off(tries: int) -> float:
     return float(min(LONGEST, 0.5 * 2 ** min(tries, 10)))

@@ -15,6 +15,7 @@ from slack_sdk.errors import SlackApiError
 from slack_sdk.socket_mode import SocketModeClient
 
 from bots.board import PACE, Board
+from bots.channels import Channels
 from bots.digests import Digests
 from bots.door import HOOKS, Door, Signs
 from bots.home import Pages
@@ -90,14 +91,17 @@ class Service:
         quick = WebClient(settings.bot_token, settings.base_url, timeout=QUICK, retry_handlers=[])
         self.worker = Worker(session, say, settings.charts, self.client)
         self.signs = Signs()
-        self.door = Door(self.inbox, lambda: Project(root), quick, origin, say, self.worker.meant, self.signs)
+        self.door = Door(self.inbox, lambda: Project(root), quick, origin, say, self.worker.meant, self.signs,
+                         lambda: self._team, self.worker.shut)
         self.app = app(self.door, settings)
         self.sender = Sender(self.client, ledger_of(session), say)
         self.board = Board(session, self.client, channel, say, settings.charts, pace=settings.pace)
         self.pages = Pages(session, self.client, say)
         self.digests = Digests(session, channel, say, settings.charts)
         self.nudging = Nudging(session, say, settings.charts)
+        self.channels = Channels(session, say, settings.charts)
         self.pulse = Pulse(session, self.signs, self._connected, say)
+        self._team = ""
         self._stop = Event()
         self._hands = ThreadPoolExecutor(HANDS, thread_name_prefix="slack-hand")
         self._busy: dict[str, Future[None]] = {}
@@ -115,7 +119,7 @@ class Service:
             ("slack-board", [lambda: self.board.round(stopped)], EVERY),
             ("slack-pulse", [self.pulse.round], 1.0),
             ("slack-home", [lambda: self.pages.round(stopped)], EVERY),
-            ("slack-digest", [self.digests.round, self.nudging.round], SELDOM)]
+            ("slack-digest", [self.digests.round, self.nudging.round, self.channels.round], SELDOM)]
         for name, steps, every in loops:
             self._threads.append(Thread(target=self._loop, args=(steps, every), name=name, daemon=True))
         self._threads.append(Thread(target=self._listen, name="slack-ears", daemon=True))
@@ -147,6 +151,15 @@ class Service:
             return self._web.port > 0
         return self._socket is not None and bool(self._socket.is_connected())
 
+    def _serve(self) -> None:
+        self._bind()
+        if self._web is not None:
+            self._web.serve(self._stop)
+
+    def _bind(self) -> None:
+        """Learn which workspace the token is of: before anything is taken, so that nothing of another one is."""
+        self._team = self._team or str(self.client.auth_test()["team_id"])
+
     def _look(self) -> None:
         """Hand out what came in, oldest first."""
         self._busy = {lane: future for lane, future in self._busy.items() if not future.done()}
@@ -170,8 +183,8 @@ class Service:
 
     def _listen(self) -> None:
         """Hold the socket, or serve HTTP; where Slack is away, try again until it is back."""
-        if (web := self._web) is not None:
-            self._loop([lambda: web.serve(self._stop)], EVERY)
+        if self._web is not None:
+            self._loop([self._serve], EVERY)
             return
         handler = SocketModeHandler(self.app, self.settings.app_token, web_client=self.client, concurrency=EARS)
         self._socket = handler.client
@@ -179,6 +192,7 @@ class Service:
         while not self._stop.is_set():
             try:
                 if not handler.client.is_connected():
+                    self._bind()
                     handler.client.connect_to_new_endpoint(force=True)
                     connected = True
                     self.say("Slack: listening")

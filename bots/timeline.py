@@ -17,6 +17,7 @@ from mlops_tui import folds
 from mlops_tui.declarations.kinds import Team
 from mlops_tui.errors import BadInput
 from mlops_tui.folds import Incident
+from mlops_tui.incidents.incidentstate import standing_for
 from mlops_tui.incidents.notes import notes
 from mlops_tui.roles import Actor
 from mlops_tui.session import ReplayClock, Session
@@ -68,11 +69,11 @@ def heard(event: Body, emoji: Sequence[str]) -> Heard | None:
 
 
 def _changed(event: Body) -> Heard | None:
-    """What became of what somebody wrote; what an app does to its own messages is no news."""
+    """What became of what somebody wrote to others; what an app does to its own messages is no news."""
     channel, before = str(event.get("channel")), event.get("previous_message") or {}
     now = event.get("message") or {}
     gone = event.get("subtype") == "message_deleted" or now.get("subtype") == "tombstone"
-    if event.get("subtype") not in ("message_changed", "message_deleted"):
+    if event.get("subtype") not in ("message_changed", "message_deleted") or event.get("channel_type") == "im":
         return None
     if not gone and (now.get("bot_id") or now.get("text") == before.get("text")):
         return None
@@ -113,7 +114,7 @@ def meant(message: Body, entries: Sequence[Entry], cards: Mapping[str, Card], ow
     if message["incident"]:
         return Meant(message["incident"], open_)
     if place := _of_channel(entries, message["at"]) or _of_thread(message, open_, cards):
-        return Meant(place, open_)
+        return Meant(standing_for(known, place), open_)
     if len(open_) == 1 and (message["how"] == "shortcut" or message["at"] == own):
         return Meant(open_[0].id, open_)
     return Meant("", open_)
@@ -315,7 +316,7 @@ def standing(entries: Sequence[Entry], channel: str, ts: str) -> Iterator[tuple[
     """The incidents in whose timeline a message stands, each with the link it has there; struck ones are left out."""
     for incident in folds.incidents(entries).values():
         for link, note in notes(incident).items():
-            if not note.struck and place_of(link) == (channel, ts):
+            if not (note.struck or incident.merged_into) and place_of(link) == (channel, ts):
                 yield incident.id, link
 
 

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 
 from slack_sdk import WebClient
 
-from bots import blocks, identity, timeline
+from bots import blocks, channels, identity, timeline
 from bots.sender import NotSaid
 from bots.timeline import Timeline
 from bots.words import argv_of
-from mlops_tui import asking, jobs
+from mlops_tui import asking, folds, jobs, roles
 from mlops_tui.commands import named
 from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.errors import BadInput, Conflict, Denied, Refusal
 from mlops_tui.roles import Actor, Shape
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Status, View, refused
-from store.facts import Command
+from store.facts import Command, IncidentEvent
 from store.homes import Homes
 from store.ledger import Ledger
 from store.queues import Asked, Cards, Inbox, Outbox
@@ -31,6 +31,7 @@ ROWS = 99         # of a table in the answer to a command: there is no other tha
 TRIES = 8         # before a request that fails is set aside
 PAUSE = 0.5       # seconds before it is tried again; twice as long each time, so two minutes in all
 MOVED = 50        # times that the history may grow while one request is computed
+TYPED = ("command", "app_mention", "message")  # what a person said in words of his own
 Say = Callable[[str], None]
 Body = Mapping[str, Any]
 
@@ -102,12 +103,16 @@ class Worker:
         if asked.kind in ("app_home_opened", "home"):
             return self._looks_in(asked)
         actor = identity.actor_of(session.declared().team, asked.person)
+        if asked.kind == "elsewhere":
+            return self._turned_away(session, asked)
         if asked.kind in timeline.KINDS:
             return self._follow(session, actor, asked)
         if actor is None or asked.kind == "refused":
             return self._refuse(session, asked, known=actor is not None)
         base = ledger_of(session)
         mine = replace(session, ledger=base.unit()).acting_as(actor)
+        if asked.kind == "archive":
+            return self._archive(mine, asked)
         wanted = list[tuple[Sequence[str], str | None, str | None]]()
 
         def begin(_: Session, argv: Sequence[str], consent: str | None, reason: str | None) -> int:
@@ -115,7 +120,7 @@ class Worker:
             return 0
 
         try:
-            argv = _argv(asked)
+            argv = asking.worded(mine, _argv(asked)) if asked.kind in TYPED else _argv(asked)
             reply = _cancelled() if asked.kind == "cancel" else asking.ask(
                 mine, argv, asked.body.get("consent"), asked.body.get("reason"), begin)
         except BadInput as problem:
@@ -179,6 +184,19 @@ class Worker:
         return self.session.declared().zone
 
     # -- what is no command ---------------------------------------------------------------------------------------
+
+    def shut(self, actor: Actor, argv: Sequence[str]) -> bool:
+        """Whether somebody is refused whatever he would fill in: it is decided, say, or he is no voter."""
+        session = fresh(self.session).acting_as(actor)
+        call = asking.call_of(session, argv)
+        return call is not None and not asking.may(session, call)
+
+    def _turned_away(self, session: Session, asked: Asked) -> None:
+        """A request of another workspace is one entry; nobody there is answered."""
+        unit = ledger_of(session).unit().acting_as("somebody in another workspace")
+        unit.append(Command(subject="slack", argv=(), shape="", phase="refused", status="denied",
+                            source=identity.SOURCE, error="wrong_workspace"))
+        _unit(replace(session, ledger=unit)).commit(lambda connection: Inbox.settle(connection, asked.id, "done"))
 
     def _refuse(self, session: Session, asked: Asked, *, known: bool) -> None:
         """Somebody we do not know, or a button that is none of ours: said, and recorded."""
@@ -244,6 +262,28 @@ class Worker:
         if not views and step.say:
             views = (View(step.say, Status.WARN),)
         return self._to(asked, views[0], public=False) if views else None
+
+    def _archive(self, mine: Session, asked: Asked) -> None:
+        """An incident's channel, once it is over; by whoever may work on incidents."""
+        entries, incident = mine.ledger.entries("incident"), str(asked.body["incident"])
+        channel = channels.of_incidents(entries).get(incident, "")
+        try:
+            roles.check(mine.actor, "incident note", Shape.ACT, mine.only)
+            if not channel or folds.incidents(entries)[incident].open:
+                raise Conflict(f"{incident} is still open.")
+            mine.ledger.append(IncidentEvent(subject=incident, event="archived", reference=channel))
+            view = View(f"The channel of {incident} is archived.", Status.DONE)
+        except Refusal as problem:
+            channel, view = "", refused(problem)
+        told = self._to(asked, view, public=False)
+
+        def also(connection: "Connection") -> None:
+            Inbox.settle(connection, asked.id, "done")
+            self._put(f"asked/{asked.id}", told, connection)
+            if channel:  # after the answer, for nothing can be said in it then
+                self.outbox.put(f"channel/{incident}/archive", "conversations.archive", channel, {}, connection)
+
+        _unit(mine).commit(also)
 
     # -- jobs -----------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import click
 from mlops_tui import jobs, roles
 from mlops_tui.capability import Call, HelpAsked
 from mlops_tui.commands import Outcome, parse
-from mlops_tui.errors import Refusal
+from mlops_tui.errors import NoCommand, Refusal
 from mlops_tui.roles import Shape
 from mlops_tui.session import Session
 from mlops_tui.view import Status, View
@@ -47,6 +47,8 @@ Reply = Answer | Plan | ReasonWanted | Begun
 
 # Acts that ask nothing and yet take long: they measure on their way, or carry out what was voted for.
 LONG = frozenset({"runbook run", "runbook resume", "approve vote"})
+# Acts that show a plan and are then one entry: who agrees is answered at once.
+SHORT = frozenset({"alert silence", "incident merge"})
 
 Begin = Callable[[Session, Sequence[str], str | None, str | None], int]
 
@@ -58,16 +60,17 @@ def ask(session: Session, argv: Sequence[str], consent: str | None = None, reaso
     `begin` says how a job is begun.
     """
     call = call_of(session, argv)
-    if call is None or call.shape is Shape.LOOK or session.read_only or not _may(session, call):
+    if call is None or call.shape is Shape.LOOK or session.read_only or not may(session, call):
         return _answer(session, argv)
     given = getattr(call.run, "keywords", {})
     if call.shape is Shape.DECIDE and not (reason or given.get("reason")):
         return ReasonWanted()
     if call.command == "job start" and given["words"][0] != "job":  # begun as every other job is
         return Begun(begin(session, given["words"], given["consent"], given["reason"]))
-    if call.shape is Shape.MEASURE or consent is not None or call.command in LONG:
+    agreed = consent is not None and call.command not in SHORT
+    if call.shape is Shape.MEASURE or agreed or call.command in LONG:
         return Begun(begin(session, argv, consent, reason))
-    return _answer(session, argv, reason)
+    return _answer(session, argv, reason, consent)
 
 
 def call_of(session: Session, argv: Sequence[str]) -> Call | None:
@@ -78,7 +81,23 @@ def call_of(session: Session, argv: Sequence[str]) -> Call | None:
         return None
 
 
-def _may(session: Session, call: Call) -> bool:
+def worded(session: Session, argv: Sequence[str]) -> Sequence[str]:
+    """The command line, or the question that its words are: what names no command, says more than a command takes, or
+    ends as a question and would only look."""
+    try:
+        call = parse(session, argv)
+    except NoCommand:
+        return ("ask", *argv)
+    except click.UsageError as problem:  # its kinds tell of a missing or a wrong parameter of a command that was meant
+        return ("ask", *argv) if type(problem) is click.UsageError else argv
+    except (HelpAsked, Refusal, click.ClickException):
+        return argv
+    asks = argv[-1].endswith("?") and call.shape is Shape.LOOK and call.command != "ask about"
+    return ("ask", *argv) if asks else argv
+
+
+def may(session: Session, call: Call) -> bool:
+    """Whether the actor may run it, whatever he would fill in."""
     try:
         roles.check(session.actor, call.command, call.shape, session.only)
         call.first()
@@ -87,8 +106,9 @@ def _may(session: Session, call: Call) -> bool:
     return True
 
 
-def _answer(session: Session, argv: Sequence[str], reason: str | None = None) -> Answer | Plan:
-    outcome: Outcome = session.perform(argv, reason=reason)
+def _answer(session: Session, argv: Sequence[str], reason: str | None = None,
+            consent: str | None = None) -> Answer | Plan:
+    outcome: Outcome = session.perform(argv, reason=reason, consent=consent)
     if outcome.view.status is Status.CONFIRM and outcome.plan is not None:
         return Plan(outcome.view, outcome.plan)
     return Answer(outcome.view, outcome.error is not None)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import click
 
-from mlops_tui.errors import BadInput, Denied, nearest
+from mlops_tui.errors import BadInput, Denied, NoCommand, nearest
 from mlops_tui.roles import Shape
 from mlops_tui.targets import check_target
 from mlops_tui.view import View
@@ -211,7 +211,8 @@ class Noun(HelpOption, click.Group):
         if args and args[0] not in self.commands:
             listed = f"Did you mean '{self.bare}'?" if args[0] in LISTING and self.bare else ""
             hint = nearest(args[0], self.commands) or listed
-            raise BadInput(f"'{self.name}' has no verb '{args[0]}'.", next=hint or f"Try: mlops-tui {self.name} --help")
+            hint = hint or f"Try: mlops-tui {self.name} --help"
+            raise NoCommand(f"'{self.name}' has no verb '{args[0]}'.", next=hint)
         return super().resolve_command(ctx, args)
 
 

@@ -30,14 +30,16 @@ The dashboard: mlops-tui alone in a project, or mlops-tui open [WHERE], where WH
 Slack: mlops-tui slack local tries everything with no workspace; mlops-tui slack --help.
 Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSON  --version
 --png FOLDER, --svg FOLDER: the answer's pictures as files, beside the answer.
---yes, --dry-run: adopt write, archive purge, archive restore, archive take, connect write,
-    partition compact, promote, runbook rollback, runbook step, samples purge, snapshot gc, snapshot restore;
+--yes, --dry-run: adopt write, alert silence, archive purge, archive restore, archive take,
+    connect write, incident merge, partition compact, promote, runbook rollback, runbook step, samples purge,
+    snapshot gc, snapshot restore;
     nothing else asks before it acts.
 --as-of TIME: adopt list, alert list, alert rules, alert show, alert silences, approve list, audit log,
-    audit show, baseline, calibration --preview, compare --preview, digest, drift --preview, drill --coverage,
-    evaluate --preview, health --preview, incident list, incident show, metric --preview, model list,
-    model show, monitor list, monitor show, performance --preview, promote --history, runbook list, runbook mttr,
-    runbook show, snapshot log, sql, stability show --preview, status, triggers --preview, why;
+    audit show, baseline, calibration --preview, compare --preview, digest preview, digest show, drift --preview,
+    drill --coverage, evaluate --preview, health --preview, incident list, incident show, metric --preview, model list,
+    model show, monitor list, monitor show, performance --preview, promote --history, remind list,
+    runbook list, runbook mttr, runbook show, snapshot log, sql, stability show --preview, status, triggers --preview,
+    why;
     nothing else is shown as of another time.
 Exit codes: 0 done or passed, 1 a check says no, 2 bad input or not confirmed, 3 our fault, 4 denied, 130 interrupted.
 """

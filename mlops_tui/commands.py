@@ -16,7 +16,7 @@ from click.shell_completion import CompletionItem
 
 from mlops_tui import roles
 from mlops_tui.capability import Call, HelpAsked, HelpOption, LocalPath, Plan, Resolved, Shut
-from mlops_tui.errors import BadInput, Denied, Refusal, nearest
+from mlops_tui.errors import BadInput, Denied, NoCommand, Refusal, nearest
 from mlops_tui.render.json import canonical
 from mlops_tui.roles import Shape
 from mlops_tui.view import Action, Facts, Status, Text, View, refused
@@ -64,7 +64,7 @@ class Tree(HelpOption, click.Group):
 
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Resolved:
         if args and self.get_command(ctx, args[0]) is None:
-            raise BadInput(f"No command '{args[0]}'.", next=nearest(args[0], self.files) or "Try: mlops-tui --help")
+            raise NoCommand(f"No command '{args[0]}'.", next=nearest(args[0], self.files) or "Try: mlops-tui --help")
         return super().resolve_command(ctx, args)
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:

@@ -25,6 +25,10 @@ class BadInput(Refusal):
     code = "bad_input"
 
 
+class NoCommand(BadInput):
+    """The words name no command."""
+
+
 class Misfit(BadInput):
     """A file has not the columns that its contract declares."""
 

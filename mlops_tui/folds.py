@@ -297,6 +297,7 @@ class ProposalState:
     state: str = "open"
     reason: str = ""
     decided_at: datetime | None = None
+    document: str = ""
 
 
 def proposals(entries: "Sequence[Entry]") -> dict[str, ProposalState]:
@@ -308,7 +309,8 @@ def proposals(entries: "Sequence[Entry]") -> dict[str, ProposalState]:
             continue
         if fact.event == "proposed":
             found[fact.subject] = ProposalState(fact.subject, fact.path, fact.content, fact.before, fact.why,
-                                                fact.origin, fact.lesson, entry.recorded_at)
+                                                fact.origin, fact.lesson, entry.recorded_at,
+                                                document=fact.document)
         elif fact.subject in found:
             found[fact.subject] = replace(found[fact.subject], state=fact.event, reason=fact.reason,
                                           decided_at=entry.recorded_at)

@@ -61,8 +61,10 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "archive hold": ("legal", "admin"),
     "archive release": ("legal", "admin"),
     "connect write": ("engineer", "admin"),
+    "digest": ("viewer", *APART),  # what one wants to be told oneself
     "remind": ("viewer", *APART),  # what reminds oneself
     "approve": APART,  # which of them is asked, the approval says
+    "ask feedback": ("viewer", *APART),
     "approve withdraw": ("operator", *APART),  # whoever asked may take it back
     "postmortem tell": ("viewer", *APART),  # whoever was there says what he saw
     "bias": ("operator", "oncall", "legal", "admin"),  # whoever answers for it may look for himself

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 
 from store.connections import Connections
 
-_COUNTS = ("SELECT (SELECT count(*) FROM outbox WHERE status = 'dead'), "
+_COUNTS = ("SELECT (SELECT count(*) FROM outbox WHERE status = 'dead' AND method <> 'route'), "
            "(SELECT count(*) FROM inbox WHERE status = 'failed'), "
-           "(SELECT count(*) FROM outbox WHERE status IN ('new', 'sending')), "
-           "(SELECT count(*) FROM inbox WHERE status = 'new')")
+           "(SELECT count(*) FROM outbox WHERE status IN ('new', 'sending') AND method <> 'route'), "
+           "(SELECT count(*) FROM inbox WHERE status = 'new'), "
+           "(SELECT count(*) FROM outbox WHERE status = 'dead' AND method = 'route'), "
+           "(SELECT count(*) FROM outbox WHERE status IN ('new', 'sending') AND method = 'route')")
 _PULSE = "SELECT at, detail FROM pulse WHERE name = 'slack'"
 
 
@@ -18,7 +20,7 @@ class Backlog:
     """How much was given up, of what was to be said and of what was asked; how much waits; and the bot's last sign.
 
     `silent` is for how many seconds a bot that is not known to have stopped gave no sign; None where it did, or where
-    there never was one. `apart`: it lives, and Slack does not reach it.
+    there never was one. `apart`: it lives, and Slack does not reach it. `unsent` and `to_send` are of other routes.
     """
 
     unsaid: int = 0
@@ -27,6 +29,8 @@ class Backlog:
     to_do: int = 0
     silent: float | None = None
     apart: bool = False
+    unsent: int = 0
+    to_send: int = 0
 
 
 SILENT = 60.0  # seconds without a sign after which one wonders
@@ -40,6 +44,6 @@ def backlog(connections: Connections) -> Backlog:
     at, said = (float(found[0]), json.loads(found[1])) if found is not None else (0.0, {})
     ago = time.time() - at
     lives = bool(said.get("at_work"))
-    unsaid, undone, to_say, to_do = (int(each) for each in counts)
+    unsaid, undone, to_say, to_do, unsent, to_send = (int(each) for each in counts)
     return Backlog(unsaid, undone, to_say, to_do, ago if lives and ago > SILENT else None,
-                   lives and ago <= SILENT and not said.get("connected"))
+                   lives and ago <= SILENT and not said.get("connected"), unsent, to_send)

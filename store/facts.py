@@ -256,7 +256,10 @@ class Postmortem(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal(Fact):
-    """A change to the project's files, put forward; the subject is its number (P-4)."""
+    """A change to the project's files, put forward; the subject is its number (P-4).
+
+    With a `document` the new text is not in the history, but in the object of that digest: people wrote part of it.
+    """
 
     kind: ClassVar[str] = "proposal"
     event: str
@@ -267,6 +270,7 @@ class Proposal(Fact):
     origin: str = ""
     lesson: bool = False
     reason: str = ""
+    document: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -518,10 +522,41 @@ class Handover(Fact):
     note: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Subscribed(Fact):
+    """When somebody wants to hear from us, in his own words; the subject is the person. The last word counts.
+
+    `declared`: as team.yaml has it, whatever was said before.
+    """
+
+    kind: ClassVar[str] = "subscribed"
+    daily: str = ""
+    weekly: str = ""
+    zone: str = ""
+    quiet: str = ""
+    only_if_changed: bool = True
+    declared: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Questioned(Fact):
+    """Somebody said whether a question in words was understood; the subject is the question's number.
+
+    The question is short and without what looks like a person's address or number; `understood` are the command lines
+    that it was taken for, one where that was `certain`.
+    """
+
+    kind: ClassVar[str] = "question"
+    question: str
+    choice: str
+    certain: bool
+    understood: tuple[str, ...] = ()
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
-    Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover)}
+    Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

@@ -213,8 +213,9 @@ class Outbox:
             return int(connection.execute(old).rowcount)
 
     def oldest(self) -> Said | None:
-        """What waits longest to be said; None where nothing waits."""
-        query = _SAID.where(col(OutboxRow.status).in_(("new", "sending"))).order_by(col(OutboxRow.id)).limit(1)
+        """What waits longest to be said in Slack; None where nothing waits."""
+        waits = col(OutboxRow.status).in_(("new", "sending")), col(OutboxRow.method) != ROUTE
+        query = _SAID.where(*waits).order_by(col(OutboxRow.id)).limit(1)
         with self.engine.connect() as connection:
             row = connection.execute(query).first()
         return _said(row) if row is not None else None
@@ -233,9 +234,13 @@ class Outbox:
             found = connection.execute(query.limit(1)).scalar()
         return str(found or "").partition("/")[0]
 
-    def sending(self, id: int) -> bool:
-        """From now on it may have been said; False where another sender has it, or it is settled."""
-        return self._change(id, ("new",), status="sending")
+    def sending(self, id: int, until: float = 0.0) -> bool:
+        """From now on it may have been said; False where another sender has it, or it is settled.
+
+        Whoever finds it so after a crash looks for it no sooner than `until` (seconds): what is under way may still
+        come to stand.
+        """
+        return self._change(id, ("new",), status="sending", not_before=until)
 
     def sent(self, id: int, reference: str, connection: Connection | None = None) -> None:
         self._change(id, ("new", "sending"), connection, status="sent", reference=reference, ended_at=_now(), error="")

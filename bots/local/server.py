@@ -46,6 +46,7 @@ class Server:
         self.state, self.faults, self.limits, self.wire, self.tokens = state, faults, limits, wire, tokens
         self.port = port
         self.tickets: set[str] = set()
+        self.overdue: list[tuple[float, str, str, Json]] = []  # calls whose line went dead, to be done then
         self.loop = asyncio.new_event_loop()
         self.ready = threading.Event()
         self.failed: OSError | None = None
@@ -115,9 +116,24 @@ class Server:
                 await asyncio.wait_for(self.halt.wait(), TICK)
             if self.faults.dark_until is not None and not self.faults.dark:
                 self.faults.dark_until = None
+                self.faults.tell("Slack is back")
                 await self.come_back()
+                self.changed()
+            self.catch_up()
             if self.wire.retries and not self.faults.dark:
                 self.wire.begin(self.wire.due())
+
+    def catch_up(self) -> None:
+        """Do what was asked for long enough ago, though nobody waits for the answer any more."""
+        now = self.state.now()
+        ready = [each for each in self.overdue if each[0] <= now]
+        self.overdue = [each for each in self.overdue if each[0] > now]
+        for _, name, token, asked in ready:
+            answer, status = self.answered(name, token, asked)
+            self.record(Call(now, name, asked, answer, status, lost=True))
+
+    async def done_late(self) -> None:
+        self.catch_up()
 
     async def go_dark(self) -> None:
         leaving = list(self.wire.sockets)
@@ -144,6 +160,7 @@ class Server:
     async def api(self, request: web.Request) -> web.StreamResponse:
         """One call of the Web API, with the mishaps that were arranged for it."""
         name = request.match_info["method"]
+        self.catch_up()
         if self.faults.dark:
             return unavailable(request, self.faults.refusing)
         try:
@@ -159,6 +176,10 @@ class Server:
         kinds = {each.kind for each in met}
         if "lose_request" in kinds:
             return cut(request)
+        for each in met:
+            if each.kind == "late":
+                self.overdue.append((self.state.now() + each.seconds, name, token, asked))
+                return cut(request)
         answer, status = self.spoiled(met) or self.answered(name, token, asked)
         lost = "lose_answer" in kinds
         self.record(Call(self.state.now(), name, asked, answer, status, lost))

@@ -43,17 +43,20 @@ def _of(alert: Alert, policy: AlertPolicy | None, now: datetime) -> Iterator[Due
     if alert.state != "firing" or alert.quiet(now):
         return
     since = _since(alert)
-    first = Due(alert.id, addressee(alert), alert.told, since, page=alert.page)
     number = _reminders(alert, policy, since, now)
-    yield Due(first.alert, first.to, "repeat", since, number, alert.page) if number else first
+    for to in addressees(alert):
+        yield Due(alert.id, to, "repeat" if number else alert.told, since, number, alert.page)
     for place, step in enumerate(policy.escalate if policy is not None else (), start=1):
         if since + step.after <= now:
             yield Due(alert.id, step.to, "escalated", since, place, alert.page)
 
 
-def addressee(alert: Alert) -> str:
-    """Whom it is for: who was given it, whom its rule names, or whoever is on call."""
-    return alert.owner or alert.route or ON_CALL
+def addressees(alert: Alert) -> tuple[str, ...]:
+    """Whom it is for: who was given it, whom its rule names, or whoever is on call. One that fires again is for whom
+    its rule names as well: who had it the last time may be asleep."""
+    named = alert.route or ON_CALL
+    again = alert.told in ("refired", "flapping")
+    return tuple(dict.fromkeys((alert.owner, named) if alert.owner and again else (alert.owner or named,)))
 
 
 def _since(alert: Alert) -> datetime:
@@ -84,5 +87,5 @@ def upcoming(alert: Alert, policy: AlertPolicy | None, now: datetime) -> list[tu
              for place, step in enumerate(policy.escalate, start=1) if since + step.after > now]
     if (at := next_reminder(alert, policy, now)) is not None:
         number = _reminders(alert, policy, since, now) + 1
-        found.append((at, Due(alert.id, addressee(alert), "repeat", since, number, alert.page)))
+        found += [(at, Due(alert.id, to, "repeat", since, number, alert.page)) for to in addressees(alert)]
     return sorted(found, key=lambda each: each[0])

@@ -1,6 +1,7 @@
 """Who is on call at a time: by a rotation or a calendar, and by what people swapped. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -11,6 +12,7 @@ from mlops_tui.alerts import ical
 from mlops_tui.alerts.notifying import ON_CALL
 from mlops_tui.declarations.kinds import Team
 from mlops_tui.declarations.rotations import Rotation
+from mlops_tui.errors import Unreadable
 from store.facts import OnCallSwap
 
 if TYPE_CHECKING:
@@ -154,17 +156,29 @@ def meant(plans: Mapping[str, Plan], to: str) -> Plan | None:
     return None
 
 
+def said(project: "Project", swapped: Sequence[OnCallSwap], to: str, now: datetime) -> str:
+    """Whom a word means, in words: a person, a route, or a role or rotation with those whom it means now."""
+    if to in project.team.people:
+        return to
+    if to in project.names("route"):
+        return f"{to}: the route of routes/{to}.yaml"
+    return f"{to}: {', '.join(reached(project, swapped, to, now)) or 'nobody in team.yaml'}"
+
+
 def reached(project: "Project", swapped: Sequence[OnCallSwap], to: str, now: datetime) -> tuple[str, ...]:
     """The people behind a word: the one of that name, who is on call, or all who hold that role.
 
-    Where a rotation has nobody, or nobody of the team, all who hold the role `oncall` are meant: somebody must be told.
+    Where a rotation has nobody, nobody of the team, or a calendar that cannot be read, all who hold the role `oncall`
+    are meant: somebody must be told. Nobody is where the word is a route.
     """
     people = project.team.people
     if to in people:
         return (to,)
-    if (plan := meant(plans(project), to)) is not None:
-        on = {each.who for each in plan.shifts(swapped, now, now + timedelta(seconds=1)) if each.holds(now)}
-        if known := tuple(sorted(on & set(people))):
-            return known
+    if to == ON_CALL or to in project.names("rotation"):
+        with suppress(Unreadable):  # doctor says so; whoever is woken for it instead is better than nobody
+            if (plan := meant(plans(project), to)) is not None:
+                on = {each.who for each in plan.shifts(swapped, now, now + timedelta(seconds=1)) if each.holds(now)}
+                if known := tuple(sorted(on & set(people))):
+                    return known
         to = ON_CALL
     return tuple(name for name, person in people.items() if to in person.roles)

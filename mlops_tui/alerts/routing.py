@@ -136,7 +136,7 @@ class Outgoing:
         for due in due_notifications(found, policies, now):
             if due.to in self.speaking:
                 key = f"{prefix_of(due.alert, due.to, 'trigger')}{due.why}/{due.since.isoformat()}/{due.number}"
-                yield replace(self._message(known[due.alert], due.to, "trigger", key), why=due.why, number=due.number)
+                yield replace(self.message(known[due.alert], due.to, "trigger", key), why=due.why, number=due.number)
 
     def _closings(self, known: Mapping[str, Alert], now: datetime) -> Iterator[Message]:
         for (name, route), since in self.told.items():
@@ -149,7 +149,7 @@ class Outgoing:
                 continue
             key = f"{prefix_of(name, route, event)}{since.isoformat()}"
             who = alert.owner if event == "acknowledge" else self.by.get((name, turn), "")
-            yield replace(self._message(alert, route, event, key), why=turn, who=who)
+            yield replace(self.message(alert, route, event, key), why=turn, who=who)
 
     def _closing(self, alert: Alert, now: datetime) -> tuple[Event | None, str]:
         if alert.state in OVER:
@@ -161,9 +161,9 @@ class Outgoing:
     @property
     def speaking(self) -> Collection[str]:
         """The routes that alerts can be sent by."""
-        return {name for name, route in self.routes.items() if route.kind != "ping"}
+        return {name for name, route in self.routes.items() if route.speaks}
 
-    def _message(self, alert: Alert, route: str, event: Event, key: str) -> Message:
+    def message(self, alert: Alert, route: str, event: Event, key: str) -> Message:
         return Message(key, route, event, f"{self.project}/{alert.id}", self.project, alert.id,
                        alert.title or alert.monitor, alert.severity, alert.opened_at.isoformat(), alert.about,
                        alert.check, alert.together, alert.monitor, page=alert.page, runbook=alert.runbook,

@@ -4,9 +4,12 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from mlops_tui.alerts.nudges import Nudge
+from mlops_tui.alerts import oncall
+from mlops_tui.alerts.awaited import awaited
+from mlops_tui.alerts.nudges import Nudge, Reach
 from mlops_tui.alerts.unacked import unacked
 from mlops_tui.incidents.asking import overdue, questions
+from mlops_tui.incidents.telling import about_incidents
 from mlops_tui.project import Project
 
 if TYPE_CHECKING:
@@ -15,10 +18,16 @@ if TYPE_CHECKING:
 Source = Callable[["Project", "Sequence[Entry]", datetime], Iterable[Nudge]]  # declared, all entries of KINDS, now
 
 KINDS = ("alert", "finding", "incident", "approval", "vote", "runbook", "promotion", "postmortem", "proposal",
-         "snoozed")  # what the sources read
-SOURCES: tuple[Source, ...] = (unacked, questions, overdue)
+         "snoozed", "subscribed", "oncall", "handover")  # what the sources read
+SOURCES: tuple[Source, ...] = (unacked, awaited, about_incidents, questions, overdue)
 
 
 def nudges(project: Project, entries: "Sequence[Entry]", now: datetime) -> list[Nudge]:
     """What every source has to say."""
     return [nudge for source in SOURCES for nudge in source(project, entries, now)]
+
+
+def reach(project: Project, entries: "Sequence[Entry]", now: datetime) -> Reach:
+    """Who is meant by a word now."""
+    swapped = oncall.swaps(entries)
+    return lambda to: oncall.reached(project, swapped, to, now)

@@ -14,7 +14,8 @@ from mlops_tui.view import Action, Status, View, counted
 if TYPE_CHECKING:
     from store.ledger import Entry
 
-_WHY = {"fired": "", "refired": "fires again: ", "flapping": "comes and goes: ", "unmuted": "no longer waits: "}
+_WHY = {"fired": "", "refired": "fires again: ", "flapping": "comes and goes: ", "unmuted": "no longer waits: ",
+        "unacked": "is given back: ", "reopened": "is open again: ", "escalated": "comes to you, nobody took it up: "}
 
 
 def unacked(project: Project, entries: "Sequence[Entry]", now: datetime) -> Iterator[Nudge]:

@@ -47,8 +47,8 @@ def dangling(project: Project, declared: Declared) -> Iterator[Reference]:
     """What is named and not declared; `declared` is what could be read. A file that could not is declared as well."""
     names = {kind: project.names(kind) for kind in ("dataset", "feature", "model", "checklist", "runbook", "endpoint",
                                                     "rotation")}
-    names["route"] = project.names("route") - {name for name, route in declared["route"].items() if
-                                               route.kind == "ping"}
+    names["route"] = project.names("route") - {name for name, route in declared["route"].items()
+                                               if not route.speaks}
     for name, contract in declared["dataset"].items():
         yield from _logged(_Written(project, "dataset", name), contract, names["model"])
     yield from _told(project, declared, names)

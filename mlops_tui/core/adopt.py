@@ -4,6 +4,7 @@ import hashlib
 import os
 import tempfile
 from collections.abc import Sequence
+from dataclasses import replace
 from difflib import unified_diff
 from pathlib import Path
 
@@ -53,7 +54,7 @@ def write(session: Session, proposal: str) -> Plan:
     Example: mlops-tui adopt P-1
     """
     root = session.declared().root
-    found = _waiting(session.ledger.entries("proposal"), proposal)
+    found = _told(session, _waiting(session.ledger.entries("proposal"), proposal))
     target = inside(root, found.path)
     before = _unchanged(session, target, found)
     diff = "".join(unified_diff(before.splitlines(keepends=True), found.content.splitlines(keepends=True),
@@ -80,6 +81,13 @@ def _waiting(entries: Sequence[Entry], name: str) -> ProposalState:
     return one
 
 
+def _told(session: Session, found: ProposalState) -> ProposalState:
+    """The proposal with its text, where that is kept beside the history."""
+    if not found.document:
+        return found
+    return replace(found, content=session.data().object(found.document).decode("utf-8"))
+
+
 def _decided(entries: Sequence[Entry], found: ProposalState, fact: Proposal) -> tuple[Fact, ...]:
     _waiting(entries, found.id)
     return (fact,)
@@ -103,7 +111,7 @@ def _unchanged(session: Session, target: Path, found: ProposalState) -> str:
     if digest != found.before and text != found.content:
         known = folds.proposals(session.ledger.entries("proposal")).values()
         first = next((each.id for each in known if each.state == "open" and each.path == found.path
-                      and hashlib.sha256(each.content.encode()).hexdigest() == found.before), "")
+                      and (each.document or hashlib.sha256(each.content.encode()).hexdigest()) == found.before), "")
         if first:
             raise Conflict(f"{found.id} builds upon {first}.", next=f"Try: mlops-tui adopt {first}")
         raise Conflict(f"{found.path} changed since {found.id} was proposed.", where=str(target),

@@ -61,7 +61,7 @@ def doctor(session: Session) -> View:
     else:
         rows += [*_ledger(session), *_lake(session), *_tracking(session.project), *_declared(session.project),
                  *_covered(session.project), *_paging(session, session.project), *_slack(session, session.project),
-                 *_on_call(session, session.project)]
+                 *_on_call(session, session.project), *_routes(session, session.project)]
     bad = [row for row in rows if row["status"] in (Status.FAIL, Status.WARN)]
     status = worst([Status(str(row["status"])) for row in rows])
     title = f"{len(bad)} of {len(rows)} checks need a look" if bad else f"All {len(rows)} checks pass"
@@ -275,6 +275,15 @@ def _slack(session: Session, project: Project) -> Iterator[Row]:
                f"{found.unsaid} to Slack and {found.undone} from Slack were given up" if given_up else
                f"nothing was given up; {found.to_say + found.to_do} under way",
                "mlops-tui slack dead" if given_up else "")
+
+
+def _routes(session: Session, project: Project) -> Iterator[Row]:
+    """Whether something waits on a route that nobody tries any more."""
+    if (project.root / FOLDERS["route"]).is_dir() and isinstance(session.ledger, Ledger):
+        found = backlog(session.ledger.connections)
+        yield _row("route letters", Status.WARN if found.unsent else Status.PASS,
+                   f"{found.unsent} were given up" if found.unsent else
+                   f"nothing was given up; {found.to_send} under way", "mlops-tui route list" if found.unsent else "")
 
 
 def _on_call(session: Session, project: Project) -> Iterator[Row]:

@@ -36,26 +36,33 @@ def status(session: Session) -> View:
         "roles": tuple(sorted(session.actor.roles)), "needs_you": len(needs), "alerts": len(alerts.rows),
         "incidents": len(incidents.rows), "approvals": len(approvals.rows), "entries": session.ledger.head_seq()}
     waiting = Table.of("needs_you", needs, "status", "kind", "id", "title", "detail", title="Needs you")
-    mute = list(_mute(session))
+    mute = dict(_mute(session))
     title, calm = _title(needs, (models, alerts, incidents), [*_broken(project, entries), *_stopped(project, entries),
                                                               *mute], _declared(project))
     return View(title, Status.PASS if calm else Status.WARN,
-                (Facts(facts), *(Text(f"■ {each}: mlops-tui slack doctor") for each in mute[:1]),
+                (Facts(facts), *(Text(f"■ {each}: mlops-tui {see}") for each, see in list(mute.items())[:1]),
                  waiting, models, alerts, incidents, approvals), tuple(_actions(needs)))
 
 
-def _mute(session: Session) -> Iterator[str]:
-    """What nobody will hear of by itself, in words: what Slack did not take, and a bot that gives no sign."""
+def _mute(session: Session) -> Iterator[tuple[str, str]]:
+    """What nobody will hear of by itself, in words, and what says more: what Slack or a route did not take, and a bot
+    that gives no sign."""
     if session.as_of is None and session.project is not None and isinstance(session.ledger, Ledger):
         found = backlog(session.ledger.connections)
         if found.silent is not None:
-            yield f"the Slack bot has given no sign for {found.silent / 60:,.0f} min"
+            yield f"the Slack bot has given no sign for {found.silent / 60:,.0f} min", "slack doctor"
         elif found.apart:
-            yield "Slack does not reach its bot"
+            yield "Slack does not reach its bot", "slack doctor"
         if found.unsaid:
-            yield f"{counted(found.unsaid, 'message')} to Slack {'was' if found.unsaid == 1 else 'were'} given up"
+            yield _given_up(counted(found.unsaid, "message"), "to Slack", found.unsaid), "slack doctor"
         if found.undone:
-            yield f"{counted(found.undone, 'request')} from Slack {'was' if found.undone == 1 else 'were'} given up"
+            yield _given_up(counted(found.undone, "request"), "from Slack", found.undone), "slack doctor"
+        if found.unsent:
+            yield _given_up(counted(found.unsent, "message"), "by routes", found.unsent), "route list"
+
+
+def _given_up(what: str, where: str, number: int) -> str:
+    return f"{what} {where} {'was' if number == 1 else 'were'} given up"
 
 
 def _broken(project: Project, entries: Sequence[Entry]) -> Iterator[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from mlops_tui.declarations.alertpolicy import GRAVE, Severity
+from mlops_tui.declarations.alertpolicy import GRAVE
 from mlops_tui.declarations.declare import Mistake
 
 ROLES: Mapping[str, str] = {
@@ -44,17 +44,21 @@ class Incidents:
     """
 
     roles: Mapping[str, str] = field(default_factory=lambda: dict(ROLES))
-    severities: Mapping[Severity, Level] = field(default_factory=dict)
+    severities: Mapping[str, Level] = field(default_factory=dict)
 
     def mistakes(self) -> Iterator[Mistake]:
-        """Nobody who leads; names that cannot be typed as one word."""
+        """Nobody who leads; a role of several words; a severity that no alert has; updates without a pause."""
         if "lead" not in self.roles:
             yield Mistake("An incident needs somebody who leads.", ("roles",), "Add lead: what the lead does.")
         for name in self.roles:
             if name != name.lower() or " " in name:
                 yield Mistake(f"A role is one word in small letters, not '{name}'.", ("roles", name))
+        for name, level in self.severities.items():
+            if name not in GRAVE:
+                yield Mistake(f"There is no severity '{name}'.", ("severities", name), f"Write {', '.join(GRAVE)}.")
+            elif level.update is not None and level.update < timedelta(minutes=5):
+                yield Mistake("Updates are five minutes apart at least.", ("severities", name, "update"), "Write 30m.")
 
     def level(self, severity: str) -> Level:
         """What a severity means to this team."""
-        declared: Mapping[str, Level] = {str(name): level for name, level in self.severities.items()}
-        return declared.get(severity) or LEVELS.get(severity) or LEVELS[GRAVE[2]]
+        return self.severities.get(severity) or LEVELS.get(severity) or LEVELS[GRAVE[2]]

@@ -15,6 +15,7 @@ from mlops_tui.declarations.incidentpolicy import Incidents
 from mlops_tui.declarations.limits import METRICS_OF, Range, impossible
 from mlops_tui.declarations.retraining import Retraining
 from mlops_tui.declarations.routes import Inbound
+from mlops_tui.declarations.wishes import Wishes
 from mlops_tui.errors import nearest
 from mlops_tui.roles import ROLES
 from mlops_tui.running.rates import Rates
@@ -106,6 +107,7 @@ class Person:
     name: str = ""
     simulated: bool = False
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # partition key -> the values that may be seen
+    digest: Wishes = field(default_factory=Wishes)
     email: str = ""
     pagerduty: str = ""  # the id of the user there, such as PXPGF42
 

@@ -13,10 +13,10 @@ PAGERDUTY = "https://events.pagerduty.com/v2/enqueue"
 _EACH = ("kind", "description", "timeout")
 # What each kind needs (one of several where there is a bar), and what it may have besides.
 _NEEDS: Mapping[str, tuple[str, ...]] = {
-    "pagerduty": ("key_env",), "alertmanager": ("url",), "webhook": ("url|url_env", "key_env"),
+    "pagerduty": ("key_env",), "alertmanager": ("url|receive_env",), "webhook": ("url|url_env", "key_env"),
     "smtp": ("url", "from", "to"), "slack": ("channel",), "ping": ("url|url_env",)}
 _MAY: Mapping[str, tuple[str, ...]] = {
-    "pagerduty": ("url", "receive_env"), "alertmanager": ("key_env", "labels", "every", "receive_env"), "webhook": (),
+    "pagerduty": ("url", "receive_env"), "alertmanager": ("key_env", "labels", "every"), "webhook": (),
     "smtp": ("user_env", "password_env"), "slack": (), "ping": ("key_env", "every", "method")}
 _ADDRESS = {"smtp": (r"smtps?://[^\s@/:]+(:\d{1,5})?/?", "Write smtp://HOST:587, or smtps://HOST:465.")}
 _WEB = (r"https?://[^\s@/]+(/\S*)?", "Write https://HOST/PATH, and secrets in variables: key_env, url_env.")
@@ -54,6 +54,11 @@ class Route:
         """Where it leads, as it may be shown to anybody."""
         known = self.url or (PAGERDUTY if self.kind == "pagerduty" else "")
         return known or self.channel or (f"what {self.url_env} holds" if self.url_env else "")
+
+    @property
+    def speaks(self) -> bool:
+        """Whether alerts can be sent by it: not where it only says that we are alive, or only takes them in."""
+        return self.kind != "ping" and not (self.kind == "alertmanager" and not self.url)
 
     @property
     def variables(self) -> tuple[str, ...]:

@@ -2,9 +2,10 @@
 
 import math
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 from mlops_tui import folds
 from mlops_tui.folds import Incident
@@ -68,25 +69,36 @@ class Likeness:
         return self.score >= LIKE
 
 
-def trace(incident: Incident, entries: Iterable[Entry], feeds: Mapping[str, frozenset[str]], more: str = "") -> Trace:
-    """What an incident is recognised by; `more` is what else was written about it, such as its post-mortem."""
-    causes = _causes(incident, entries)
-    checks = frozenset(fact.check for fact in causes)
-    columns = frozenset(name for fact in causes for name in _columns(fact))
-    turns = frozenset(turn for fact in causes for turn in _turns(fact))
+Fired = Mapping[str, Sequence[Finding]]  # the findings by which each alert fired
+
+
+def fired(entries: Iterable[Entry]) -> Fired:
+    """The findings by which each alert fired, each time that it did."""
+    findings, found = {}, defaultdict(list)
+    for entry in entries:
+        fact = entry.fact
+        if isinstance(fact, Finding):
+            findings[entry.seq] = fact
+        elif isinstance(fact, AlertEvent) and fact.event in ("fired", "refired", "flapping") \
+                and fact.finding in findings:
+            found[fact.subject].append(findings[fact.finding])
+    return found
+
+
+def trace(incident: Incident, causes: Fired, feeds: Mapping[str, frozenset[str]], more: str = "") -> Trace:
+    """What an incident is recognised by; `more` is what else was written about it, such as its post-mortem.
+
+    Of its alerts the one counts that it began with: those that joined later are often what followed from it, or what
+    happened meanwhile.
+    """
+    found = [fact for alert in incident.alerts[:1] for fact in causes.get(alert, ())]
+    checks = frozenset(fact.check for fact in found)
+    columns = frozenset(name for fact in found for name in _columns(fact))
+    turns = frozenset(turn for fact in found for turn in _turns(fact))
     subject = incident.about.partition("@")[0]
     counted = {*_split(subject), *checks, *columns, *(word for turn in turns for word in _split(turn))}
     words = Counter(word for word in _split(" ".join((incident.title, *_said(incident), more))) if word not in counted)
     return Trace(incident.id, subject, feeds.get(subject, frozenset()), checks, columns, turns, words)
-
-
-def _causes(incident: Incident, entries: Iterable[Entry]) -> list[Finding]:
-    """The findings by which the alert that it began with fired, each time that it did; those that joined later are
-    often what followed from it, or what happened meanwhile."""
-    known = list(entries)
-    numbers = {entry.fact.finding for entry in known if isinstance(entry.fact, AlertEvent)
-               and entry.subject in incident.alerts[:1] and entry.fact.event in ("fired", "refired", "flapping")}
-    return [entry.fact for entry in known if entry.seq in numbers and isinstance(entry.fact, Finding)]
 
 
 def _columns(fact: Finding) -> Iterator[str]:
@@ -202,8 +214,8 @@ def _reasons(one: Trace, other: Trace, near: float, shared: Sequence[str]) -> It
 
 def earlier(known: Mapping[str, Incident], incident: Incident) -> list[Incident]:
     """Those that were opened before it and stand for themselves, oldest first."""
-    return [each for each in known.values() if each.opened_at <= incident.opened_at and each.id != incident.id
-            and not each.merged_into]
+    before = takewhile(lambda each: each.id != incident.id, known.values())
+    return [each for each in before if not each.merged_into]
 
 
 def open_actions(entries: Sequence[Entry], incident: str) -> list[folds.ActionItem]:

@@ -34,7 +34,7 @@ class Asked:
 def participants(entries: "Sequence[Entry]", incident: Incident, people: Collection[str]) -> dict[str, tuple[str, ...]]:
     """Who of the team took part, and how: held a role, opened it, acked, noted, ran a runbook, voted on what ended it.
     """
-    runs = {run.id for run in folds.runbook_runs(entries).values() if run.incident == incident.id}
+    runs = {run.id for run in folds.runbook_runs(entries).values() if run.incident in incident.ids}
     approvals = {entry.fact.approval for entry in entries if isinstance(entry.fact, Promotion) and entry.fact.approval
                  and entry.subject == incident.about.partition("@")[0] and entry.recorded_at >= incident.opened_at
                  and (incident.resolved_at is None or entry.recorded_at <= incident.resolved_at)}
@@ -49,8 +49,9 @@ def participants(entries: "Sequence[Entry]", incident: Incident, people: Collect
 def _parts(entry: "Entry", incident: Incident, runs: Collection[str],
            approvals: Collection[str]) -> list[tuple[str, str]]:
     fact, actor = entry.fact, entry.actor.removesuffix(SIMULATED)
-    if isinstance(fact, IncidentEvent) and entry.subject == incident.id:
-        return [(fact.who, fact.role)] if fact.event == "role" else [(actor, _DID.get(fact.event, "worked on it"))]
+    if isinstance(fact, IncidentEvent) and entry.subject in incident.ids:
+        who = fact.who or actor  # a note may be somebody else's
+        return [(who, fact.role if fact.event == "role" else _DID.get(fact.event, "worked on it"))]
     if isinstance(fact, AlertEvent) and entry.subject in incident.alerts and fact.event in ("acked", "assigned"):
         return [(fact.who or actor, f"{fact.event} {entry.subject}")]
     if isinstance(fact, RunbookEvent) and entry.subject in runs:
@@ -68,7 +69,7 @@ def asked(entries: "Sequence[Entry]", incident: Incident, people: Collection[str
     found = {who: Asked(who, part) for who, part in participants(entries, incident, people).items()}
     for entry in entries:
         fact = entry.fact
-        if isinstance(fact, Postmortem) and fact.subject == incident.id and fact.event in ("told", "declined"):
+        if isinstance(fact, Postmortem) and fact.subject in incident.ids and fact.event in ("told", "declined"):
             part = found[fact.who].part if fact.who in found else ("was not asked",)
             found[fact.who] = Asked(fact.who, part, fact.event, fact.document, entry.recorded_at)
     return found

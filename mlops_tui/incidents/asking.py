@@ -24,7 +24,7 @@ def questions(project: Project, entries: "Sequence[Entry]", now: datetime) -> It
     finished = {name for name, state in folds.postmortems(entries).items() if state.state == "finished"}
     for incident in folds.incidents(entries).values():
         ended = incident.resolved_at
-        if incident.open or ended is None or incident.id in finished or not ended <= now < ended + OVER:
+        if incident.state != "resolved" or ended is None or incident.id in finished or not ended <= now < ended + OVER:
             continue
         turn = sum(now >= ended + after for after in AGAIN) - 1
         for each in asked(entries, incident, project.team.people).values():

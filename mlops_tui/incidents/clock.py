@@ -24,12 +24,9 @@ class Point:
     why: str = ""
 
 
-def clock(entries: Sequence[Entry], incident: Incident, notified: datetime | None = None) -> dict[str, Point]:
-    """The moments that are known, in the order of POINTS.
-
-    `notified` is when the first message about it was accepted outside, which the history does not say.
-    """
-    found = dict(_first(entries, incident, notified))
+def clock(entries: Sequence[Entry], incident: Incident) -> dict[str, Point]:
+    """The moments that are known, in the order of POINTS."""
+    found = dict(_first(entries, incident))
     for entry in incident.timeline:
         fact = entry.fact
         if isinstance(fact, IncidentEvent) and fact.event == "corrected":
@@ -39,15 +36,16 @@ def clock(entries: Sequence[Entry], incident: Incident, notified: datetime | Non
     return {name: found[name] for name in POINTS if name in found}
 
 
-def _first(entries: Sequence[Entry], incident: Incident, notified: datetime | None) -> Iterator[tuple[str, Point]]:
+def _first(entries: Sequence[Entry], incident: Incident) -> Iterator[tuple[str, Point]]:
     """Each moment as it was known at first."""
     if incident.window[0]:
         yield "onset", Point(datetime.fromisoformat(incident.window[0]), "the data by which it fired, or a person")
     alerts = [entry for entry in entries if isinstance(entry.fact, AlertEvent) and entry.subject in incident.alerts]
     fired = [entry.recorded_at for entry in alerts if _event(entry) in ("fired", "flapping")]
     yield "detected", Point(min(fired, default=incident.opened_at), "its first alert" if fired else "who opened it")
-    if notified is not None:
-        yield "notified", Point(notified, "the first message that was accepted")
+    sent = [entry for entry in incident.timeline if _event(entry) == "notified"]
+    if sent:
+        yield "notified", Point(sent[0].effective_at, "the first message that was accepted")
     yield "acked", _acked(alerts, incident)
     yield from _mitigated(entries, incident)
     if incident.resolved_at is not None:
@@ -92,12 +90,15 @@ class Lasted:
 
 
 LENGTHS = (
-    Lasted("detect", "detected − onset", "onset", "detected"),
-    Lasted("deliver", "notified − detected: our own delay", "detected", "notified"),
-    Lasted("acknowledge", "acked − notified (− detected where no message was sent)", "notified", "acked"),
-    Lasted("mitigate", "mitigated − detected", "detected", "mitigated"),
-    Lasted("resolve", "resolved − detected", "detected", "resolved"),
+    Lasted("detect", "from onset, as estimated or corrected, to the first alert or the person who saw it", "onset",
+           "detected"),
+    Lasted("deliver", "from there to the first message that Slack accepted: our own delay", "detected", "notified"),
+    Lasted("acknowledge", "from that message, or from detection where none was sent, to the first person",
+           "notified", "acked"),
+    Lasted("mitigate", "from detection until it no longer hurt", "detected", "mitigated"),
+    Lasted("resolve", "from detection until somebody resolved it", "detected", "resolved"),
 )
+MEANS = {"detect": "MTTD", "deliver": "delivery", "acknowledge": "MTTA", "mitigate": "MTTM", "resolve": "MTTR"}
 
 
 def lengths(points: Mapping[str, Point]) -> dict[str, timedelta]:

@@ -3,8 +3,18 @@
 from collections.abc import Mapping, Sequence
 
 from mlops_tui import folds
+from mlops_tui.errors import Conflict
 from mlops_tui.folds import Alert, Incident
 from store.ledger import Entry
+
+
+def itself(known: Mapping[str, Incident], name: str) -> Incident:
+    """The incident of that id; Conflict names the one that it was merged into."""
+    found = folds.known(known, name, "incident")
+    if found.merged_into:
+        raise Conflict(f"{found.id} was merged into {found.merged_into}.",
+                       next=f"Try: mlops-tui incident show {found.merged_into}")
+    return found
 
 
 def proposed(known: Mapping[str, Incident], entries: Sequence[Entry]) -> list[tuple[Incident, str]]:

@@ -5,7 +5,7 @@ from datetime import tzinfo
 
 from mlops_tui import folds
 from mlops_tui.folds import Alert, Incident, RunbookRun
-from mlops_tui.inputs.moments import local
+from mlops_tui.render.cells import local
 from mlops_tui.view import Cell, Facts, Part, Row, Table
 from store.facts import IncidentEvent, Promotion
 from store.ledger import Entry

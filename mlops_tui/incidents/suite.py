@@ -49,7 +49,7 @@ def cases(entries: "Sequence[Entry]", model: str = "") -> dict[str, Case]:
                 mine.pop(fact.subject, None)
     incidents = folds.incidents(entries) if any(pinned.values()) else {}
     return {name: case(entries, incidents[name], kept) for name, kept in pinned.items()
-            if kept and name in incidents and not incidents[name].open
+            if kept and name in incidents and incidents[name].state == "resolved"
             and model in ("", incidents[name].about.partition("@")[0])}
 
 

@@ -1,13 +1,12 @@
 """Times as people write them: `2013-09-14`, `2013-09-14 06:00`, `2h ago`."""
 
-import re
 from datetime import UTC, datetime, tzinfo
 
 from mlops_tui.declarations.declare import duration
 from mlops_tui.errors import BadInput
 from mlops_tui.render import cells
 
-_STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)")
+local = cells.local  # how such a time is said again
 
 
 def moment(text: str, zone: tzinfo = UTC, now: datetime | None = None) -> datetime:
@@ -24,9 +23,4 @@ def moment(text: str, zone: tzinfo = UTC, now: datetime | None = None) -> dateti
 
 def told(text: str) -> datetime | str | None:
     """A kept ISO time as one that can be shown where people are; a bare day as it stands, nothing for nothing."""
-    return datetime.fromisoformat(text) if _STAMP.fullmatch(text) else text or None
-
-
-def local(text: str, zone: tzinfo) -> str:
-    """A sentence whose ISO times are written where people are, with their zone."""
-    return _STAMP.sub(lambda found: cells.moment(datetime.fromisoformat(found[0]), zone), text)
+    return datetime.fromisoformat(text) if cells.STAMP.fullmatch(text) else text or None

@@ -1,15 +1,19 @@
 """What somebody wants to know in the morning, told of the history: pure, and the same for whoever reads it."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from mlops_tui import folds, health
-from mlops_tui.roles import Actor
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, worst
+from mlops_tui.roles import ROLES, Actor
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted, worst
 from store.facts import AlertEvent, Finding, IncidentEvent, Promotion, Snapshot, Trained
 
 if TYPE_CHECKING:
+    from mlops_tui.project import Project
     from store.ledger import Entry
 
 PERIODS = {"day": timedelta(days=1), "week": timedelta(days=7)}
@@ -41,6 +45,48 @@ def digest(declared: health.Declared, entries: "Sequence[Entry]", now: datetime,
     began = f"{since.astimezone(declared.zone):%-d %b %H:%M}"
     return View(_title(needs, red, (changes, findings, snapshots), began), Status.WARN if needs or red else Status.PASS,
                 (*tables, Facts(facts)), (*_openers(needs), Action("Verify", ("audit", "verify", "--anchor", head))))
+
+
+def personal(project: "Project", entries: "Sequence[Entry]", now: datetime, person: str, period: str,
+             since: datetime | None = None) -> View:
+    """What a person of team.yaml wants to know: what waits for him, then for others, what is red, and what happened
+    from `since` on, or in the period. Every day's data and checks are for the channel."""
+    declared, known = health.Declared.of(project), project.team.people[person]
+    reader = Actor(person, frozenset(known.roles) & frozenset(ROLES), simulated=known.simulated)
+    since = now - PERIODS[period] if since is None else since
+    waits = health.needs(declared, entries, now, reader).rows
+    mine, others = ([_need(row) for row in waits if bool(row["yours"]) is own] for own in (True, False))
+    red, changes = list(_red(declared, entries, now)), list(_changes(entries, [
+        entry for entry in entries if since < entry.recorded_at <= now]))
+    title = _title(others, red, (changes, (), ()), f"{since.astimezone(declared.zone):%-d %b %H:%M}")
+    if mine:
+        title = f"{counted(len(mine), 'thing waits', 'things wait')} for you: {mine[0]['id']}, {mine[0]['title']}"
+    tables = (
+        Table.of("yours", mine, "status", "id", "title", "detail", title="Waits for you"),
+        Table.of("needs", others, "status", "id", "title", "detail", "who", title="Waits for others"),
+        Table.of("red", red, "status", "model", "part", "since", "why", title="Red"),
+        Table.of("changes", changes, "at", Column("id", "what"), "event", "title", title="What happened"))
+    return View(title, Status.WARN if mine or others or red else Status.PASS,
+                (*tables, Facts({"from": since, "to": now})), tuple(_openers([*mine, *others])))
+
+
+def standing(view: View) -> str:
+    """What waits and what is red, without since when: two digests on whose days the same stands have the same."""
+    told = [[part.id, *([str(row.get(key)) for key in ("id", "model", "part", "title", "status")] for row in part.rows)]
+            for part in view.parts if isinstance(part, Table) and part.id in ("yours", "needs", "red")]
+    return hashlib.sha256(json.dumps(told, ensure_ascii=False).encode()).hexdigest()[:32]
+
+
+def new(view: View, before: str) -> bool:
+    """Whether it says more than the last one did, on whose day `before` stood: the same stands, and nothing happened.
+    What is checked and comes in every day is no news."""
+    return standing(view) != before or bool(view.table("changes").rows)
+
+
+def unchanged(view: View, since: datetime, zone: tzinfo) -> View:
+    """The digest of a day on which nothing is new since the one that was sent last."""
+    waits = [part for part in view.parts if isinstance(part, Table) and part.id == "yours" and part.rows]
+    return replace(view, title=f"Nothing has changed since {since.astimezone(zone):%A, %-d %b}", parts=tuple(waits))
 
 
 def _title(needs: Sequence[Row], red: Sequence[Row], told: tuple[Sequence[Row], ...], began: str) -> str:

@@ -1,5 +1,6 @@
 """Values as a person reads them: numbers, times and texts of one cell, safe to put on any screen."""
 
+import re
 import shlex
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -14,6 +15,7 @@ GLYPHS = {Status.PASS: ("●", "green"), Status.DONE: ("●", "green"), Status.W
           Status.FAIL: ("■", "red"), Status.UNKNOWN: ("○", "dim"), Status.RUNNING: ("◌", "blue"),
           Status.CONFIRM: ("?", "yellow"), Status.DENIED: ("■", "red"), Status.ERROR: ("■", "red")}
 NOTHING = "–"
+STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)")  # a kept time
 IDENTIFIERS = ("seed",)  # whole numbers that name something and count nothing: their digits are not separated
 
 _DROPPED = frozenset("\u00ad\u200b\u200c\u200d\u2060\ufeff") | {chr(code) for code in range(0xFE00, 0xFE10)}
@@ -102,6 +104,11 @@ def moment(value: datetime, zone: tzinfo) -> str:
     """A time where people are, with its zone; without a zone of its own it is shown as it stands."""
     local = value.astimezone(zone) if value.tzinfo is not None else value
     return f"{local:%Y-%m-%d %H:%M} {local.tzname() or ''}".rstrip()
+
+
+def local(text: str, zone: tzinfo) -> str:
+    """A sentence whose ISO times are written where people are, with their zone."""
+    return STAMP.sub(lambda found: moment(datetime.fromisoformat(found[0]), zone), text)
 
 
 def cell_text(value: Cell, column: Column, zone: tzinfo, digits: int | None = None) -> str:

@@ -6,6 +6,7 @@ from functools import partial
 from mlops_tui import folds
 from mlops_tui.capability import Field
 from mlops_tui.errors import BadInput, Refusal
+from mlops_tui.incidents.merging import itself
 from mlops_tui.project import Project
 from mlops_tui.response import _params, _running, _steps
 from mlops_tui.response._params import Param
@@ -44,7 +45,7 @@ def said(session: Session, name: str, incident: str, about: str,
 
 def meant(session: Session, incident: str, about: str) -> tuple[str, str]:
     """The subject and the incident of a run; the incident says what it is about where nobody else does."""
-    found = folds.known(folds.incidents(session.ledger.entries("incident")), incident, "incident") if incident else None
+    found = itself(folds.incidents(session.ledger.entries("incident")), incident) if incident else None
     subject = str(session.declared().subject(about)) if about else found.about if found else ""
     return subject, found.id if found else ""
 

@@ -10,6 +10,7 @@ from mlops_tui.declarations.incidentpolicy import Incidents
 from mlops_tui.errors import BadInput, Conflict, NotFound
 from mlops_tui.folds import Alert, Incident
 from mlops_tui.incidents.incidentstate import standing_for
+from mlops_tui.incidents.merging import itself
 from mlops_tui.incidents.notes import Note, notes
 from mlops_tui.incidents.standing import runs_of
 from mlops_tui.inputs.moments import local, moment
@@ -54,11 +55,9 @@ def change(session: Session, name: str, step: Step, *, over: bool = False,
 
 def must_be_open(found: Incident) -> None:
     """Conflict where an incident is over, or goes on as another one."""
-    if found.merged_into:
-        raise Conflict(f"{found.id} was merged into {found.merged_into}.",
-                       next=f"Try: mlops-tui incident show {found.merged_into}")
+    itself({found.id: found}, found.id)
     if not found.open:
-        raise Conflict(f"{found.id} is resolved.", next=f"Try: mlops-tui incident reopen {found.id}")
+        raise Conflict(f"{found.id} is resolved.", next=f"Try: mlops-tui incident show {found.id}")
 
 
 def answered(session: Session, name: str, said: str, **more: Cell) -> View:

@@ -1,5 +1,7 @@
 """Earlier incidents that look like one, and what ended them."""
 
+from collections.abc import Sequence
+
 import click
 
 from mlops_tui import folds
@@ -8,7 +10,7 @@ from mlops_tui.incidents.alike import LIKE, earlier
 from mlops_tui.response import _case, _similar
 from mlops_tui.response.incident import incident
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Facts, Part, Status, Text, View, counted
+from mlops_tui.view import Action, Facts, Part, Status, Text, View
 
 RULE = ("Alike is the weighted agreement of subject, check, columns that moved, which way it went, and the words "
         "people used; below {limit:.0%} unrelated incidents look as alike by chance, and none is named.")
@@ -28,11 +30,18 @@ def similar(session: Session, incident: str) -> View:
     found = folds.known(known, incident, "incident")
     before = earlier(known, found)
     likes = _similar.ranked(session, found, entries)
-    title = f"{found.id} looks like {likes[0].incident.id}" if likes else \
-        f"{found.id} looks like none of the {counted(len(before), 'earlier one')}" if before else \
-        f"{found.id} is the first incident"
+    title = _title(found.id, [each.incident.id for each in likes], [each.id for each in before])
     parts: tuple[Part, ...] = (
         Facts({"incident": found.id, "compared": len(before), **_similar.fact(likes)}), *_similar.tables(likes),
              Text(RULE.format(limit=LIKE)))
     return View(title, Status.PASS, parts,
                 tuple(Action(f"Look at {each.incident.id}", ("incident", "show", each.incident.id)) for each in likes))
+
+
+def _title(name: str, likes: Sequence[str], before: Sequence[str]) -> str:
+    if likes:
+        return f"{name} looks like {likes[0]}"
+    if not before:
+        return f"{name} is the first incident"
+    return f"{name} does not look like {before[0]}" if len(before) == 1 else \
+        f"{name} looks like none of the {len(before):,} earlier ones"

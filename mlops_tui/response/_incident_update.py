@@ -9,7 +9,7 @@ from mlops_tui.capability import act
 from mlops_tui.declarations.declare import duration
 from mlops_tui.errors import BadInput
 from mlops_tui.folds import Incident
-from mlops_tui.response import _case
+from mlops_tui.response import _case, _notified
 from mlops_tui.response.incident import incident
 from mlops_tui.session import Session
 from mlops_tui.view import View
@@ -36,6 +36,7 @@ def update(session: Session, incident: str, text: str, after: str | None) -> Vie
         return IncidentEvent(subject=found.id, event="update", note=text, until=until)
 
     name, _ = _case.change(session, incident, step)
+    _notified.keep(session, name)
     found = folds.incidents(session.ledger.entries("incident"))[name]
     due = found.update.next if found.update else None
     return _case.answered(session, name, "has a new update", update=text,

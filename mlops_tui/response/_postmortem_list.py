@@ -20,7 +20,7 @@ def list_(session: Session) -> View:
     written, items = folds.postmortems(entries), list(folds.action_items(entries).values())
     rows: list[Row] = []
     for each in reversed(folds.incidents(entries).values()):
-        if each.open:
+        if each.state != "resolved":
             continue
         people = asked(entries, each, project.team.people).values()
         mine = [item for item in items if item.incident == each.id]

@@ -26,7 +26,7 @@ def trends(session: Session) -> View:
     Example: mlops-tui postmortem trends
     """
     zone, entries = session.declared().zone, session.ledger.entries()
-    known = list(folds.incidents(entries).values())
+    known = [each for each in folds.incidents(entries).values() if not each.merged_into]
     read = _finished(session, entries)
     factors = _factors(known, read, entries)
     lucky: list[Row] = [{"incident": each.id, "quarter": quarter(each.opened_at, zone), "lucky": line}

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from mlops_tui import folds
-from mlops_tui.alerts import alertstate, changes, safe, upstream
+from mlops_tui.alerts import alertstate, changes, oncall, safe, upstream
 from mlops_tui.alerts.alertstate import Alert
 from mlops_tui.alerts.safe import Scene
 from mlops_tui.render import cells
@@ -15,7 +15,7 @@ from mlops_tui.view import Action, Cell
 from store.facts import Finding
 from store.ledger import Entry
 
-KINDS = ("alert", "finding", "incident", "runbook", "trained", *changes.KINDS)
+KINDS = ("alert", "finding", "incident", "runbook", "trained", "oncall", *changes.KINDS)
 DAY = timedelta(days=1)
 
 
@@ -62,15 +62,17 @@ class Around:
                  if entry.subject == alert.id and getattr(entry.fact, "event", "") in ("acked", "assigned")]
         on_it = f"{alert.owner} since {cells.moment(acked[-1], zone)}" if alert.owner and acked else alert.owner
         on_it = f"{on_it}, not taken up yet" if on_it and alert.state == "firing" else on_it
-        nobody = f"nobody yet{self._for()}" if alert.open else ""
+        meant = self.meant()
+        nobody = f"nobody yet{f' ({meant})' if meant else ''}" if alert.open else ""
         said: dict[str, Cell] = {
             "loss": _words.loss(alert.loss), "touches": self._touches(), "since": alert.opened_at,
             "changed": _before(alert, scene.change), "on_it": on_it or nobody}
         return {name: value for name, value in said.items() if value not in ("", None)}
 
-    def _for(self) -> str:
-        """Whom it is for, where nobody is on it."""
-        return f" ({_words.reached(self.session.declared().team.people, self.alert.route)})" if self.alert.route else ""
+    def meant(self) -> str:
+        """Whom it is for; empty where its rule names nobody."""
+        route, now = self.alert.route, self.session.now()
+        return oncall.said(self.session.declared(), oncall.swaps(self.entries), route, now) if route else ""
 
     def _touches(self) -> str:
         """How many predictions a day, or rows, its finding is about."""

@@ -1,13 +1,13 @@
 """The earlier incidents that one looks like: why, what ended them, and what was promised then and is still open."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 
 from mlops_tui import folds
 from mlops_tui.alerts import upstream
 from mlops_tui.folds import Incident
-from mlops_tui.incidents.alike import Likeness, Trace, earlier, open_actions, trace
+from mlops_tui.incidents.alike import Likeness, Trace, earlier, fired, open_actions, trace
 from mlops_tui.incidents.alike import ranked as by_likeness
 from mlops_tui.response import _reading
 from mlops_tui.session import Session
@@ -42,7 +42,7 @@ def ranked(session: Session, found: Incident, entries: Sequence[Entry]) -> list[
     before = earlier(known, found)
     if not before:
         return []
-    one, *others = _traces(session, [found, *before], entries)
+    one, *others = traces(session, [found, *before], entries)
     runs = folds.runbook_runs(entries).values()
     return [Like(each, known[each.incident],
                  tuple(dict.fromkeys(run.runbook for run in runs if run.incident in known[each.incident].ids)),
@@ -50,8 +50,9 @@ def ranked(session: Session, found: Incident, entries: Sequence[Entry]) -> list[
             for each in by_likeness(one, others) if each.enough][:MOST]
 
 
-def _traces(session: Session, incidents: Sequence[Incident], entries: Sequence[Entry]) -> Iterator[Trace]:
-    written, feeds = folds.postmortems(entries), _feeds(session)
+def traces(session: Session, incidents: Sequence[Incident], entries: Sequence[Entry]) -> Iterator[Trace]:
+    """What each is recognised by: what its monitors found, and what people said and wrote."""
+    written, causes, feeds = folds.postmortems(entries), fired(entries), upstream.feeds(session.declared())
 
     @cache
     def told(document: str) -> str:
@@ -60,12 +61,7 @@ def _traces(session: Session, incidents: Sequence[Incident], entries: Sequence[E
     for each in incidents:
         state = written.get(each.id)
         more = told(state.document) if state is not None and state.state == "finished" and state.document else ""
-        yield trace(each, entries, feeds, more)
-
-
-def _feeds(session: Session) -> Mapping[str, frozenset[str]]:
-    """What each subject is made from; only who compares incidents waits for the parser of SQL."""
-    return upstream.feeds(session.declared())
+        yield trace(each, causes, feeds, more)
 
 
 def fact(likes: Sequence[Like]) -> dict[str, Cell]:

@@ -107,7 +107,9 @@ def _incident(fact: IncidentEvent) -> str:
              "role": f"{fact.who} is {fact.role}", "linked": f"linked {fact.alert}",
              "update": f"update{f', the next one by {fact.until}' if fact.until else ''}",
              "handover": f"hands over to {fact.who}", "accepted": f"{fact.who} took it over and leads",
+             "notified": "the first message about it was accepted",
              "corrected": f"{fact.point} was at {fact.at}", "merged": f"merged into {fact.reference}",
+             "channel": "has a channel of its own in Slack", "archived": "its channel in Slack is archived",
              "unmerged": f"no longer merged into {fact.reference}"}
     said = words.get(fact.event, fact.event)
     return _noted(said, fact.note) if said else fact.note

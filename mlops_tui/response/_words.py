@@ -9,7 +9,6 @@ from mlops_tui.alerts.alertrecord import Record
 from mlops_tui.alerts.alertstate import Alert
 from mlops_tui.declarations.alertpolicy import AlertPolicy
 from mlops_tui.declarations.declare import span_text
-from mlops_tui.declarations.kinds import Person
 from mlops_tui.render import cells
 from mlops_tui.view import counted
 
@@ -73,12 +72,6 @@ def why_quiet(alert: Alert, known: Mapping[str, Alert], policy: AlertPolicy | No
         held = f" until it is calm for {span_text(flap.span)}" if flap is not None else ""
         said.append(f"flapping: it fired {counted(alert.fired, 'time')}, told once and held{held}")
     return "; ".join(said)
-
-
-def reached(people: Mapping[str, Person], route: str) -> str:
-    """Whom an alert is for: a person, or a role with those who hold it."""
-    held = ", ".join(name for name, person in people.items() if route in person.roles)
-    return route if route in people else f"{route}: {held or 'nobody in team.yaml'}"
 
 
 def rule(record: Record) -> str:

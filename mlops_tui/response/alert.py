@@ -12,6 +12,7 @@ from mlops_tui.alerts.matching import all_match, matchers
 from mlops_tui.capability import Plan, act, decide, look, noun
 from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.inputs.moments import told
+from mlops_tui.render import cells
 from mlops_tui.response import _newest, _people, _scene, _silencing, _timeline, _words
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
@@ -97,15 +98,15 @@ def show(session: Session, alert: str) -> View:
     Example: mlops-tui alert show AL-1
     """
     session.declared()
-    found_around = _scene.around(session, alert)
-    found, entries, known = found_around.alert, found_around.entries, found_around.known
-    scene = found_around.scene()
+    near = _scene.around(session, alert)
+    found, entries, known = near.alert, near.entries, near.known
+    scene = near.scene()
     facts: dict[str, Cell] = {
         "alert": found.id, "severity": found.severity, "state": found.standing(session.now()),
-        **found_around.first(scene), **_besides(session, found, known), "about": found.about, "monitor": found.monitor,
+        **near.first(scene), **_besides(session, found, known), "about": found.about, "monitor": found.monitor,
         "fired": found.fired, "owner": found.owner or None, "silent_until": found.silent_until(session.now()),
-        "incidents": found_around.incidents}
-    facts |= {"for": _words.reached(session.declared().team.people, found.route)} if found.route else {}
+        "incidents": near.incidents}
+    facts |= {"for": near.meant()} if found.route else {}
     number, cause = _newest.fired_by(found, entries)
     if cause is not None:
         of = {"column": cause.detail.get("worst") or None, "metric": cause.detail.get("metric") or None}
@@ -114,7 +115,7 @@ def show(session: Session, alert: str) -> View:
     ours = {found.id, *(each.id for each in found.silences)}
     own = [entry for entry in entries if entry.subject in ours]
     parts = (Facts(facts), *_by_now(session, found, cause, entries), _timeline.table(own, session.declared().zone))
-    return View(f"{found.id}: {found.title}", _status(found), parts, found_around.steps(scene))
+    return View(f"{found.id}: {found.title}", _status(found), parts, near.steps(scene))
 
 
 def _besides(session: Session, found: Alert, known: Mapping[str, Alert]) -> dict[str, Cell]:
@@ -125,10 +126,13 @@ def _besides(session: Session, found: Alert, known: Mapping[str, Alert]) -> dict
     record = alertrecord.record([each for each in known.values() if each.monitor == found.monitor], None, now)
     others = [each for each in known.values() if found.open and each.open and each.together == found.together
               and each.id != found.id]
-    again = notifying.next_reminder(found, policy, now)
+    again, zone = notifying.next_reminder(found, policy, now), session.declared().zone
+    on = [f"{due.to} at {cells.moment(at, zone)}" for at, due in notifying.upcoming(found, policy, now)
+          if due.why == "escalated"]
     said: dict[str, Cell] = {
         "why": _quiet(session, found, known), "rule_was": record.said,
         "lowered": found.lowered, "pages": "yes" if found.page else "", "told_again": again,
+        "goes_on_to": on[0] if on else "",
         "on_the_same_card": f"{counted(len(others), 'other')}, {others[0].id} first" if others else ""}
     return {name: value for name, value in said.items() if value not in ("", None)}
 

@@ -10,13 +10,14 @@ from mlops_tui.capability import act, decide, look, noun
 from mlops_tui.errors import BadInput, Conflict, nearest
 from mlops_tui.folds import Alert, Incident
 from mlops_tui.incidents import suite
+from mlops_tui.incidents.answers import QUESTIONS
 from mlops_tui.incidents.merging import proposed
 from mlops_tui.incidents.notes import notes
 from mlops_tui.incidents.standing import firing, runs_of, to_close
 from mlops_tui.inputs.moments import local, moment
-from mlops_tui.response import _case, _newest, _people, _similar, _timeline
+from mlops_tui.response import _case, _newest, _notified, _people, _similar, _timeline
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, View, counted
+from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import AlertEvent, Fact, Finding, IncidentEvent
 from store.ledger import Entry
 
@@ -32,12 +33,13 @@ def list_(session: Session, everything: bool) -> View:
     Example: mlops-tui incident list --all
     """
     session.declared()
-    entries = session.ledger.entries("incident", "alert")
-    known = folds.incidents(entries)
+    entries = session.ledger.entries("incident", "alert", "runbook", "postmortem")
+    known, written = folds.incidents(entries), folds.postmortems(entries)
     shown = [each for each in reversed(known.values()) if everything or each.open]
     rows: list[Row] = [{"incident": each.id, "state": each.state, "severity": each.severity, "title": each.title,
                         "about": each.about, "opened_at": each.opened_at, "resolved_at": each.resolved_at,
-                        "lead": each.roles.get("lead", ""), "alerts": each.alerts,
+                        "lead": each.roles.get("lead", ""), "alerts": each.alerts, "run": _run(entries, each),
+                        "post_mortem": written[each.id].state if each.id in written else None,
                         "update_due": each.update.next if each.update and each.open else None,
                         "merged_into": each.merged_into or None} for each in shown]
     table = Table.of("incidents", rows, "incident", "state", "severity", "title", "about",
@@ -77,10 +79,17 @@ def show(session: Session, incident: str) -> View:
                 (*_case.steps(session, found, folds.alerts(entries), runs), *same))
 
 
+def _run(entries: Sequence[Entry], found: Incident) -> str | None:
+    """The runbook run that somebody is in the middle of, else the last one."""
+    runs = runs_of(entries, found)
+    return next((run.id for run in reversed(runs) if run.open), runs[-1].id if runs else None)
+
+
 def _merged(session: Session, found: Incident) -> View:
     facts: dict[str, Cell] = {"incident": found.id, "state": found.state, "merged_into": found.merged_into,
                               "severity": found.severity, "about": found.about, "opened": found.opened_at}
-    return View(f"{found.id} was merged into {found.merged_into}: {found.title}", Status.PASS, (Facts(facts),),
+    timeline = _timeline.table(found.timeline, session.declared().zone, found)
+    return View(f"{found.id} was merged into {found.merged_into}: {found.title}", Status.PASS, (Facts(facts), timeline),
                 (*_case.steps(session, found, {}, ()),
                  Action("It is another one after all", ("incident", "unmerge", found.id))))
 
@@ -293,14 +302,18 @@ def resolve(session: Session, incident: str, since: str | None, until: str | Non
         return (over, *(suite.pins(entries, found, model.label.dataset) if model is not None else ()))
 
     name, _ = _case.change(session, incident, step)
+    _notified.keep(session, name)
     entries = session.ledger.entries(*_case.SEEN)
     found = folds.incidents(entries)[name]
     known = folds.alerts(entries)
     still = [each for each in found.alerts if each in known and known[each].open]
+    kept = suite.cases(session.ledger.entries()).get(name)
+    replays = (Text(f"Its rows are kept: versions of {kept.model} can be replayed on them."),) if kept else ()
     facts: dict[str, Cell] = {**_timeline.clock_points(entries, found),
                               "still_open": to_close(entries, found) or None}
-    return View(f"{name} is resolved: {found.title}", Status.DONE, (Facts(facts),),
-                (Action("Draft the post-mortem", ("postmortem", "draft", name)),
+    return View(f"{name} is resolved: {found.title}", Status.DONE, (Facts(facts), *replays),
+                (Action("Say what you saw", ("postmortem", "tell", name), asks=tuple(QUESTIONS)),
+                 Action("Draft the post-mortem", ("postmortem", "draft", name)),
                  *(Action(f"{each} told the truth", ("alert", "resolve", each, "--real")) for each in still)))
 
 

@@ -16,6 +16,7 @@ from mlops_tui.declarations.declare import duration
 from mlops_tui.declarations.kinds import Item
 from mlops_tui.errors import BadInput, Conflict, NotFound
 from mlops_tui.folds import ActionItem, Incident, PostmortemState
+from mlops_tui.incidents.merging import itself
 from mlops_tui.response import _answers, _document, _people, _reading, _running
 from mlops_tui.response._checklists import with_item
 from mlops_tui.response._merging import Merged
@@ -36,7 +37,7 @@ def _path(incident: Incident) -> str:
 def incident_of(session: Session, name: str) -> Incident:
     """The incident of that id; NotFound says which there are."""
     session.declared()
-    return folds.known(folds.incidents(session.ledger.entries("incident")), name, "incident")
+    return itself(folds.incidents(session.ledger.entries("incident")), name)
 
 
 def _digest(file: Path) -> str:
@@ -63,13 +64,15 @@ def draft(session: Session, incident: str) -> View:
                     (Facts({"incident": found.id, "path": _path(found), "kept_as_written": merged.kept}),),
                     (Action("Read it", ("postmortem", "show", found.id)),))
 
+    proposed = session.data().put_object(merged.text.encode())
+
     def decided(entries: Sequence[Entry]) -> list[Fact]:
         known = folds.proposals(entries)
         number = folds.next_id("P", known)
         old: list[Fact] = [Proposal(subject=each.id, event="declined", reason=f"{number} is a newer draft")
                            for each in known.values() if each.state == "open" and each.path == _path(found)]
         return [*old, Postmortem(subject=found.id, event="drafted", document=document),
-                Proposal(subject=number, event="proposed", path=_path(found), content=merged.text, before=before,
+                Proposal(subject=number, event="proposed", path=_path(found), document=proposed, before=before,
                          why=f"post-mortem of {found.id}: {found.title}", origin=found.id)]
 
     proposal = session.ledger.transact(decided)[-1].subject

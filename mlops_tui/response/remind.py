@@ -1,5 +1,6 @@
 """Reminders: what you are told in private, and what of it may wait."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import click
@@ -36,9 +37,10 @@ def list_(session: Session, person: str) -> View:
     title += f"; {counted(len(quiet), 'is put off', 'are put off')}" if quiet else ""
     table = Table.of("reminders", rows, "since", "title", "until", "key")
     own = who == session.actor.name
-    later = tuple(_later(str(row["key"])) for row in loud[:3]) if own else ()
-    wake = tuple(Action(f"Wake {row['key']}", ("remind", "wake", str(row["key"]))) for row in quiet[:2]) if own else ()
-    return View(title, Status.WARN if loud else Status.PASS, (table,), (*later, *wake))
+    first = {str(row["key"]) for row in loud[:3]}
+    later = [action for each in mine if each.key in first for action in (*_first(each), _later(each.key))]
+    wake = [Action(f"Wake {_name(str(row['key']))}", ("remind", "wake", str(row["key"]))) for row in quiet[:2]]
+    return View(title, Status.WARN if loud else Status.PASS, (table,), (*later, *wake) if own else ())
 
 
 @act(of=remind, confirm=False)
@@ -76,8 +78,17 @@ def wake(session: Session, key: str) -> View:
     return View(f"You are told again now: {nudge.view.title}", Status.DONE, (), (_later(nudge.key),))
 
 
+def _first(nudge: Nudge) -> tuple[Action, ...]:
+    """What it asks for first, with its name."""
+    return tuple(replace(each, label=f"{each.label}: {_name(nudge.key)}") for each in nudge.view.actions[:1])
+
+
 def _later(key: str) -> Action:
-    return Action(f"{key} later", ("remind", "snooze", key, "--for", "2h"))
+    return Action(f"{_name(key)} later", ("remind", "snooze", key, "--for", "2h"))
+
+
+def _name(key: str) -> str:
+    return key.rpartition("/")[2]
 
 
 def _keep(session: Session, nudge: Nudge, until: datetime) -> None:
@@ -90,8 +101,9 @@ def _put_off(session: Session) -> nudges.Snoozes:
 
 def _mine(session: Session, who: str) -> list[Nudge]:
     project, now = session.declared(), session.now()
-    found = sources.nudges(project, session.ledger.entries(*sources.KINDS), now)
-    return list({each.key: each for each in nudges.waiting(found, project.team, who, now)}.values())
+    entries = session.ledger.entries(*sources.KINDS)
+    mine = nudges.waiting(sources.nudges(project, entries, now), sources.reach(project, entries, now), who, now)
+    return list({each.key: each for each in mine}.values())
 
 
 def _known(session: Session, key: str) -> Nudge:

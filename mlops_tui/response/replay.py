@@ -155,7 +155,9 @@ def _about(fact: Replayed) -> Iterator[str]:
     if fact.verdict == TRAINED_ON:
         yield f"a leak. Version {fact.version} was trained on these rows, so its figures are no proof."
         return
-    if share is not None and share < 1:
+    if share is not None and rows == fact.detail["of"] and share < 1:
+        yield f"a leak. Version {fact.version} was trained on {1 - share:.0%} of these rows, and fails all the same."
+    elif share is not None and share < 1:
         yield f"judged on the {rows:,} of {fact.detail['of']:,} rows that it was not trained on."
     if lead.get("estimate") is not None and lead.get("low") is not None:
         verdict = {"better": "surely better than", "worse": "surely worse than"}.get(
@@ -181,8 +183,8 @@ def add(session: Session, incident: str) -> View:
 
     def decided(entries: Sequence[Entry]) -> list[Fact]:
         found = folds.known(folds.incidents(entries), incident, "incident")
-        if found.open:
-            raise Conflict(f"{found.id} is open: it joins when it is resolved.",
+        if found.state != "resolved":
+            raise Conflict(f"{found.id} is {found.state}: it joins when it is resolved.",
                            next=f"Try: mlops-tui incident show {found.id}")
         if found.id in suite.cases(entries):
             raise Conflict(f"{found.id} is kept already.", next="Try: mlops-tui replay list")

@@ -293,9 +293,11 @@ class Dashboard(Sectioned):
     def _typed(self, message: CommandLine.Typed) -> None:
         try:
             words = shlex.split(message.text)
-        except ValueError as problem:
-            self._say(f"{message.text}: {problem}", bad=True)
-            return
+        except ValueError as problem:  # an apostrophe, in a question
+            words = message.text.split()
+            if words[0] in self._nouns:
+                self._say(f"{message.text}: {problem}", bad=True)
+                return
         words = words[1:] if words[:1] == ["mlops-tui"] else words
         if words in (["q"], ["quit"]):
             self.run_worker(self.action_quit())

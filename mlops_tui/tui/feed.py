@@ -193,6 +193,7 @@ class Feed:
 
     def perform(self, argv: tuple[str, ...], consent: str | None = None, reason: str | None = None) -> FromDesk:
         """What became of a command line, as the screen wants to hear it."""
+        argv = tuple(asking.worded(self.session, argv))
         call = asking.call_of(self.session, argv)
         if call is not None and call.shape is Shape.LOOK:
             return Answered(argv, self.session.perform(argv).view, looked=True)

@@ -18,10 +18,17 @@ SEVERITIES = ("critical", "high", "medium", "low")
 
 @dataclass(frozen=True)
 class Side:
-    """One side of a row: what it is called, and the command that shows it; a word `{name}` stands for that cell."""
+    """One side of a row: what it is called, and the command that shows it; a word `{name}` stands for that cell.
+
+    A row has it where each of those cells has something in it.
+    """
 
     title: str
     words: tuple[str, ...]
+
+    def of(self, row: Row) -> bool:
+        """Whether the row has this side."""
+        return all(row.get(word[1:-1]) for word in self.words if word.startswith("{"))
 
     def command(self, row: Row) -> tuple[str, ...]:
         """The command line for a row."""
@@ -46,7 +53,8 @@ class Section:
 
     def sides_of(self, row: Row | None) -> tuple[Side, ...]:
         """The sides that the row has."""
-        return self.sides.get(str(row.get("kind") or ""), ()) if row is not None else ()
+        sides = self.sides.get(str(row.get("kind") or ""), ()) if row is not None else ()
+        return tuple(side for side in sides if side.of(row or {}))
 
     def seen(self, row: Row | None, side: str) -> Side | None:
         """The side that is shown: the one of that title where the row has it, else the one that the row opens on."""
@@ -124,10 +132,11 @@ def _incidents(views: Sequence[View]) -> list[Row]:
     """What is open first, the gravest of it first; then what is over, the newest first."""
     incidents, alerts = views[0].table("incidents").rows, views[1].table("alerts").rows
     inside = {name for row in incidents if row["state"] != "resolved" for name in _names(row["alerts"])}
-    found: list[Row] = [{**row, "key": row["incident"], "since": row["opened_at"], "who": row["lead"],
-                         "argv": ("incident", "show", str(row["incident"]))} for row in incidents]
-    found += [{**row, "key": row["alert"], "who": row["owner"], "within": row["alert"] in inside,
-               "argv": ("alert", "show", str(row["alert"]))} for row in alerts]
+    found: list[Row] = [{**row, "key": row["incident"], "name": row["incident"], "kind": "incident",
+                         "since": row["opened_at"], "who": row["lead"],
+                         "written": row["incident"] if row.get("post_mortem") else None} for row in incidents]
+    found += [{**row, "key": row["alert"], "name": row["alert"], "kind": "alert", "who": row["owner"],
+               "within": row["alert"] in inside} for row in alerts]
     return sorted(found, key=_urgency)
 
 
@@ -256,7 +265,16 @@ SECTIONS: Mapping[str, Section] = {section.id: section for section in (
                 **dict.fromkeys(("ingest", "validate", "payloads", "traffic"), (FOUND, RULE)),
                 "coverage": (Side("Coverage", ("drill", "{name}", "--coverage")),)}),
     Section("incidents", "Incidents and alerts", "● Nothing has ever gone wrong here.", _incident,
-            (("incident", "list", "--all"), ("alert", "list", "--all")), _incidents),
+            (("incident", "list", "--all"), ("alert", "list", "--all")), _incidents, sides={
+                "incident": (
+                    Side("Standing", ("incident", "show", "{name}")),
+                    Side("Runbook", ("runbook", "show", "{run}")),
+                    Side("Like it", ("incident", "similar", "{name}")),
+                    Side("Post-mortem", ("postmortem", "show", "{written}"))),
+                "alert": (
+                    Side("Alert", ("alert", "show", "{name}")),
+                    Side("Its monitor", ("monitor", "show", "{monitor}")),
+                    Side("Its rule", ("alert", "rules", "{monitor}")))}),
     Section("data", "Data", "No dataset is declared yet.\n\ninit --from FILE   declares one from data", _datum,
             (("catalog", "list"), ("model", "list"), ("feature", "list")), _data, sides={
                 "dataset": (

@@ -39,6 +39,13 @@ def test_the_owner_goes_before_the_route_and_the_route_before_who_is_on_call():
     assert told(replace(ALERT, route="ana", owner="bo"), 1)[0][0] == "bo"
 
 
+def test_what_fires_again_is_for_whom_the_rule_names_as_well_as_for_who_had_it_the_last_time():
+    again = replace(ALERT, route="pager", owner="bo", told="refired", told_at=START + HOUR)
+    assert told(again, 2) == [("bo", "refired", 0), ("pager", "refired", 0)]
+    assert [to for to, _, _ in told(again, 14)] == ["bo", "pager"]
+    assert [to for to, _, _ in told(replace(again, owner="pager"), 2)] == ["pager"]
+
+
 def test_what_flaps_is_told_once():
     assert told(replace(ALERT, flapping=True, told="flapping"), 50) == [("oncall", "flapping", 0)]
     assert next_reminder(replace(ALERT, flapping=True), AGAIN["m"], START) is None

@@ -7,11 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mlops_tui.alerts import sources
+from mlops_tui.alerts.nudges import due
 from mlops_tui.alerts.oncall import Plan, meant, reached
 from mlops_tui.declarations.kinds import Person, Team
 from mlops_tui.declarations.rotations import Rotation
 from mlops_tui.project import Project
-from store.facts import OnCallSwap
+from store.facts import AlertEvent, OnCallSwap
+from tests.conftest import History
 
 NEW_YORK = ZoneInfo("America/New_York")
 TEAM = Team({"ana": Person(email="Ana@example.org"), "bo": Person(name="Bo Lang"), "cy": Person()})
@@ -160,6 +163,34 @@ def test_with_one_the_role_is_who_is_on_call_and_a_rotation_has_a_name_of_its_ow
 def test_where_the_rotation_has_nobody_all_who_hold_the_role_are_told(project):
     made = declared(project, primary="people: [ana]\nstarts: 2013-10-01\n")
     assert reached(made, (), "oncall", NOW) == ("bo",)
+
+
+def test_a_calendar_that_cannot_be_read_silences_nobody(project):
+    (project / "oncall").mkdir()
+    (project / "oncall/primary.ics").write_text("no calendar", encoding="utf-8")
+    (project / "oncall/primary.yaml").write_text("calendar: primary.ics\n", encoding="utf-8")
+    assert reached(Project(project), (), "oncall", NOW) == ("bo",)
+    (project / "oncall/primary.yaml").write_text("calender: primary.ics\n", encoding="utf-8")
+    assert reached(Project(project), (), "primary", NOW) == ("bo",)
+
+
+def test_nobody_is_meant_by_a_route(project):
+    assert reached(Project(project), (), "pager", NOW) == ()
+
+
+def test_whoever_is_on_call_is_reminded_and_after_a_swap_who_took_over(project):
+    made = declared(project, primary="people: [ana, dee]\nstarts: 2013-09-09\n")
+    history = History()
+    history.add(AlertEvent(subject="AL-1", event="fired", monitor="flights-drift", about="flights-delay", check="drift",
+                           severity="high", title="it drifts", route="oncall"))
+    assert reminded(made, history) == ["ana"]
+    history.add(swap("vera", NOW, NOW + 2 * DAY))
+    assert reminded(made, history) == ["vera"]
+
+
+def reminded(made, history):
+    entries, now = history.entries, NOW + DAY
+    return [each.person for each in due(sources.nudges(made, entries, now), sources.reach(made, entries, now), {}, now)]
 
 
 def test_of_several_the_primary_one_is_meant_and_of_none_called_so_none():

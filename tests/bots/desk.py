@@ -55,8 +55,9 @@ class Desk:
 
     def listens(self) -> None:
         """The door opens, over a real socket."""
+        team = str(self.client.auth_test()["team_id"])
         door = Door(self.inbox, lambda: Project(self.folder), self.client, self.slack.url.removesuffix("api/"),
-                    meant=self.worker.meant, signs=self.signs)
+                    meant=self.worker.meant, signs=self.signs, team=lambda: team, shut=self.worker.shut)
         handler = SocketModeHandler(app(door, Settings("x")), self.slack.app_token, web_client=self.client)
         self.handlers.append(handler)
         handler.connect()

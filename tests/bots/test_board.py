@@ -304,7 +304,8 @@ def test_nothing_is_computed_where_nothing_has_happened(desk: Desk) -> None:
     assert performed == []
     desk.happens(incident("note", note="new"))
     desk.rests()
-    assert set(performed) == {("alert", "show", "AL-1"), ("incident", "show", "INC-1")}
+    assert set(performed) == {("alert", "show", "AL-1"), ("monitor", "show", "flights-drift"),
+                              ("incident", "show", "INC-1")}
     performed.clear()
     desk.turns(3, AGAIN)
     assert performed, "time alone may have changed something"

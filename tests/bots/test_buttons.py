@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bots.buttons import VALUE, Press, actions, button, decode, encode, legible
 from mlops_tui.errors import BadInput
 from mlops_tui.view import Action
+from tests.bots.accepted import refused
 from tests.bots.anyview import WORDS
 
 ARGV = st.lists(WORDS, min_size=1, max_size=6)
@@ -67,3 +68,19 @@ def test_every_next_step_is_a_button_a_hint_or_counted(offered: list[Action]) ->
     assert len(made) + hints + sum(rest) == len(offered)
     assert all(offered[int(each["action_id"].removeprefix("do:"))].argv == decode(each["value"]).argv for each in made)
     assert all(0 < len(each["text"]["text"]) <= 75 for each in made)
+
+
+def words_on(question: str) -> tuple[Action, ...]:
+    return tuple(Action(label, ("ask", "feedback", "5f1c9b24", choice, "--question", question))
+                 for label, choice in (("👍 That was it", "yes"), ("👎 Not that", "no")))
+
+
+def test_the_two_words_on_an_answer_are_slacks_own_thumbs_below_the_next_steps() -> None:
+    made = actions((Action("Why?", ("why", "flights")), *words_on("why is flights red?")))
+    assert [block["type"] for block in made] == ["actions", "context_actions"]
+    [pair] = made[1]["elements"]
+    assert decode(pair["positive_button"]["value"]).argv[2:4] == ("5f1c9b24", "yes")
+    assert decode(pair["negative_button"]["value"]).argv[2:4] == ("5f1c9b24", "no")
+    assert refused("message", {"text": "x", "blocks": made}) == []
+    [only] = actions(words_on("x" * 3000))
+    assert only["type"] == "rich_text", "what no button carries is typed"

@@ -6,6 +6,8 @@ import pytest
 
 from bots.digests import Digests
 from mlops_tui.errors import BadInput
+from store.facts import Promotion, Subscribed
+from tests.alerts.test_habits import ZONES
 from tests.bots.conftest import Office, declare
 from tests.bots.desk import CHANNEL, Desk
 from tests.conftest import START
@@ -118,3 +120,123 @@ def test_a_line_that_is_none_names_itself(desk: Desk) -> None:
     lines(desk, "every morning")
     with pytest.raises(BadInput, match="'every morning' is not a cron line"):
         digests(desk).round()
+
+
+# -- to each person ---------------------------------------------------------------------------------------------------
+
+
+def people(desk: Desk, lines: dict[str, str]) -> None:
+    """The team with a digest for some; the channel's own is off."""
+    lines_ = [f"  {name}: {{slack: U{number:02d}, roles: [viewer, approver, oncall], digest: {{{wishes}}}}}"
+              for number, (name, wishes) in enumerate(lines.items(), 1)]
+    declare(desk.folder, 'channel: "#ml-flights", digest: ""')
+    (desk.folder / "team.yaml").write_text("people:\n" + "\n".join(lines_) + "\n", encoding="utf-8")
+
+
+def test_four_and_twenty_mornings_bring_one_each_though_clocks_change_and_the_bot_restarts(desk: Desk) -> None:
+    people(desk, {f"p{number}": f'daily: "08:00", zone: {zone}, only_if_changed: false'
+                  for number, zone in enumerate(ZONES)})
+    start = datetime(2013, 11, 1, 20, tzinfo=UTC)  # America goes back on the 3rd
+    desk.world.advance(start)
+    at_work = digests(desk)
+    while desk.world() < start + timedelta(hours=54):
+        at_work.round()
+        desk.world.advance(desk.world() + timedelta(hours=1))
+        at_work.round()
+        at_work = digests(desk)  # at the very second at which some are due
+    found: dict[str, list[str]] = {}
+    for key in put(desk):
+        who, _, day = key.split("/")
+        found.setdefault(who, []).append(day)
+    assert len(found) == 24
+    for days in found.values():
+        first = datetime.fromisoformat(days[0])
+        assert days == [f"{first + number * DAY:%Y-%m-%d}" for number in range(len(days))]
+        assert len(days) in (2, 3)
+
+
+def test_who_is_killed_while_it_is_decided_sends_it_once_and_two_at_work_do_too(desk: Desk) -> None:
+    people(desk, {"bo": 'daily: "08:00", zone: Europe/Berlin'})
+    first = digests(desk)
+    first.round()
+    desk.world.advance(datetime(2013, 9, 15, 6, tzinfo=UTC))
+    put_there = first.outbox.put
+    first.outbox.put = killed  # type: ignore[method-assign]
+    with pytest.raises(KeyboardInterrupt):
+        first.round()
+    assert put(desk) == []
+    first.outbox.put = put_there  # type: ignore[method-assign]
+    second = digests(desk)
+    second.periods.newest = lambda schedules: {"digest/bo/day": "2013-09-14"}  # type: ignore[method-assign]
+    first.round()
+    second.round()
+    assert put(desk) == ["bo/day/2013-09-15"]
+
+
+def killed(*_: object) -> bool:
+    raise KeyboardInterrupt
+
+
+def test_it_leads_with_what_waits_for_the_reader_in_his_own_time(desk: Desk) -> None:
+    people(desk, {"bo": 'daily: "08:00", zone: Europe/Berlin'})
+    digests(desk).round()
+    desk.fires()
+    desk.world.advance(datetime(2013, 9, 15, 6, tzinfo=UTC))
+    digests(desk).round()
+    desk.speaks()
+    [(channel, body)] = desk.rows("SELECT channel, body FROM outbox")
+    assert channel == "U01", "to him alone"
+    assert "1 thing waits for you: AL-1, AL-1 moved" in body
+    assert "2013-09-14 12:00 CEST" in body, "it fired at six in New York"
+
+
+def told(desk: Desk, days: int) -> list[str]:
+    """What bo's mornings said, day by day; empty where nothing came."""
+    said = []
+    for _ in range(days):
+        before = len(put(desk))
+        desk.world.advance(desk.world() + DAY)
+        digests(desk).round()
+        new = desk.rows("SELECT body FROM outbox ORDER BY id")[before:]
+        said.append(new[-1][0] if new else "")
+    return said
+
+
+@pytest.mark.parametrize("only", ["true", "false"])
+def test_where_nothing_changed_it_is_left_out_or_says_so(desk: Desk, only: str) -> None:
+    people(desk, {"bo": f'daily: "08:00", zone: Europe/Berlin, only_if_changed: {only}'})
+    desk.world.advance(datetime(2013, 9, 16, 6, tzinfo=UTC))
+    digests(desk).round()
+    desk.fires()
+    first, *calm = told(desk, 3)
+    assert "1 thing waits for you: AL-1" in first
+    assert calm == ["", ""] if only == "true" else all(
+        "Nothing has changed since Tuesday, 17 Sep" in text and "AL-1 moved" in text for text in calm)
+    desk.happens(Promotion(subject="flights-delay", version="2", previous="1", approval="", evidence=""))
+    [news] = told(desk, 1)
+    assert "flights-delay@2" in news
+
+
+def test_who_asks_at_nine_waits_for_tomorrow_and_who_wants_no_more_has_none(desk: Desk) -> None:
+    people(desk, {"bo": ""})
+    desk.world.advance(datetime(2013, 9, 16, 7, tzinfo=UTC))
+    desk.happens(Subscribed(subject="bo", daily="08:00", zone="Europe/Berlin", only_if_changed=False))
+    digests(desk).round()
+    assert put(desk) == []
+    assert [bool(text) for text in told(desk, 2)] == [True, True]
+    desk.happens(Subscribed(subject="bo"))
+    assert told(desk, 2) == ["", ""]
+    assert put(desk) == ["bo/day/2013-09-17", "bo/day/2013-09-18"]
+
+
+def test_one_that_is_late_does_not_come_in_the_night(desk: Desk) -> None:
+    people(desk, {"bo": 'daily: "08:00", zone: Europe/Berlin, quiet: "22:00-07:00", only_if_changed: false'})
+    digests(desk).round()
+    desk.world.advance(datetime(2013, 9, 15, 21, tzinfo=UTC))  # it was down all day, and comes back at eleven
+    digests(desk).round()
+    assert put(desk) == []
+    desk.world.advance(datetime(2013, 9, 16, 5, 30, tzinfo=UTC))  # half past seven: yesterday's, then today's
+    digests(desk).round()
+    desk.world.advance(datetime(2013, 9, 16, 6, 1, tzinfo=UTC))
+    digests(desk).round()
+    assert put(desk) == ["bo/day/2013-09-15", "bo/day/2013-09-16"]

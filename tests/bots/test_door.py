@@ -55,7 +55,13 @@ def test_an_open_quote_is_answered_at_once_and_nothing_is_kept(bot: Desk) -> Non
 def test_wrong_words_are_answered_with_the_nearest_right_ones(bot: Desk) -> None:
     assert bot.slack.slash("bo", "alrt list").modal is None
     bot.works()
-    assert "Did you mean 'alert'?" in shown(bot)
+    assert "`alert list`" in shown(bot) or "alert list" in shown(bot)
+    assert "AL-1" in shown(bot), "a slip of the pen is understood"
+    bot.slack.slash("bo", "alert frobnicate the lot")
+    bot.works()
+    assert "Which of these is meant?" in shown(bot)
+    assert [each["text"]["text"] for block in bot.slack.ephemerals("bo")[-1]["blocks"] if block["type"] == "actions"
+            for each in block["elements"]][:2] == ["Alert list", "Help: alert show"]
 
 
 def test_a_decision_opens_its_form_and_who_may_not_decide_sees_none(bot: Desk) -> None:
@@ -158,10 +164,11 @@ def test_a_button_on_the_first_page_is_answered_where_nobody_else_sees_it(bot: D
     bot.works()
     home = bot.slack.home("bo")
     assert "AL-1" in str(home)
-    button = next(each for block in (home or {})["blocks"] if block["type"] == "actions" for each in block["elements"])
+    button = next(each for block in (home or {})["blocks"] if block["type"] == "actions" for each in block["elements"]
+                  if each["text"]["text"] == "Look")
     assert bot.slack.click("bo", "home", button["action_id"]).ok
     bot.works()
-    assert bot.outbox.counts() == {"sent": 2}
+    assert bot.outbox.counts() == {"sent": 1}
     [answer] = bot.slack.messages("bo")
     assert answer["text"]
 
@@ -247,3 +254,16 @@ def test_a_locked_history_is_not_waited_for_longer_than_slack_waits(bot: Desk) -
     assert bot.waiting() == []
     assert came(bot, press, hasty).status == 200
     assert bot.waiting() == [("press", "U02")]
+
+
+def test_a_thumb_below_an_answer_is_kept_with_the_question(bot: Desk) -> None:
+    bot.slack.mention("vera", "why is flights-delay red?")
+    bot.works()
+    [asked] = bot.slack.messages()
+    answer = asked["replies"][-1]
+    assert bot.slack.click("vera", answer["ts"], "👎 Not that").ok
+    bot.works()
+    [entry] = bot.ledger.entries("question")
+    assert (entry.actor, entry.fact.question, entry.fact.choice) == (  # type: ignore[attr-defined]
+        "vera (simulated)", "why is flights-delay red?", "no")
+    assert "Thank you" in shown(bot, "vera")

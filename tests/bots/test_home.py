@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bots import home
 from bots.buttons import decode
 from bots.local.shapes import elements
+from bots.sender import SETTLE
 from mlops_tui.capability import Call
 from mlops_tui.commands import parse
 from mlops_tui.view import Row, Status, Table, View
@@ -108,6 +109,7 @@ def test_it_shows_what_needs_whoever_opens_it_and_its_buttons_act(bot: Desk) -> 
     assert "Needs you (2)" in letters(page(bot))
     assert "Needs you: nothing" in letters(page(bot, "vera"))
     assert "Red (2)" in letters(page(bot, "vera")), "what is red is everybody's to see"
+    assert "Red: nothing" in letters(page(bot)), "and is not said twice"
     press(bot, "I am on it")
     bot.works()
     assert bot.ledger.entries("alert")[-1].actor == "bo (simulated)"
@@ -190,7 +192,7 @@ def test_a_page_that_slack_did_not_take_is_made_again(bot: Desk) -> None:
     bot.slack.open_home("bo")
     bot.works()
     for _ in range(3):
-        bot.clock.pass_(2)
+        bot.clock.pass_(SETTLE)
         bot.pages.round()
     assert "AL-1" in letters(page(bot))
     [shown] = bot.pages.homes.watched(0)

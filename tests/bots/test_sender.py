@@ -1,6 +1,7 @@
 """What is to be said is said once, in its order, whatever Slack does meanwhile."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from socket import gaierror
 from typing import Any
@@ -11,7 +12,7 @@ from slack_sdk import WebClient
 
 from bots.local.state import SCOPES, Channel
 from bots.local.workspace import LocalSlack
-from bots.sender import EVENT, NotSaid, PerhapsSaid, Sender, _lost
+from bots.sender import EVENT, SETTLE, NotSaid, PerhapsSaid, Sender, _lost
 from tests.bots.conftest import PEOPLE
 from tests.bots.desk import CHANNEL, Desk
 
@@ -203,7 +204,7 @@ def test_without_leave_to_read_a_doubt_is_a_dead_letter_that_is_seen(desk: Desk)
         slack.faults.lose_answer("chat.postMessage")
         desk.says("a")
         desk.says("b")
-        for _ in range(4):
+        for _ in range(7):
             sender.round()
             desk.clock.pass_(1.1)
         assert [each["text"] for each in slack.messages()] == ["a", "b"]
@@ -217,7 +218,7 @@ def test_a_talk_with_a_person_is_looked_up_where_it_was_found_before(desk: Desk)
     desk.speaks()
     desk.slack.faults.lose_answer("chat.postMessage")
     desk.says("second", channel="U02")
-    desk.speaks(4)
+    desk.speaks(7)
     assert [each["text"] for each in desk.slack.messages("bo")] == ["first", "second"]
     assert desk.slack.called("conversations.history")[0].payload["channel"] == "D02"
 
@@ -228,3 +229,28 @@ def test_two_senders_say_nothing_twice(desk: Desk) -> None:
     assert other.outbox.sending(row.id)
     assert not desk.sender._deal(row), "another has it"
     assert desk.texts == []
+
+
+def test_what_slack_took_without_an_answer_may_still_come_to_stand_and_is_waited_for(desk: Desk) -> None:
+    desk.slack.faults.late("chat.postMessage", SETTLE - 0.5)
+    desk.says("a")
+    desk.speaks(3)
+    assert (desk.texts, desk.slack.called("conversations.history")) == ([], [])
+    desk.speaks(4)
+    assert desk.texts == ["a"]
+    assert status(desk, "a")[0] == "sent"
+
+
+def test_who_is_killed_in_the_middle_of_it_looks_for_it_no_sooner_either(desk: Desk) -> None:
+    desk.slack.faults.late("chat.postMessage", SETTLE - 0.5)
+    desk.says("a")
+    row = desk.outbox.one("a")
+    assert desk.outbox.sending(row.id, desk.clock() + SETTLE)
+    with suppress(PerhapsSaid):
+        desk.sender._call(row)  # and here its process ends
+    desk.born()
+    desk.speaks(3)
+    assert desk.slack.called("conversations.history") == []
+    desk.clock.pass_(SETTLE)
+    desk.speaks()
+    assert desk.texts == ["a"]

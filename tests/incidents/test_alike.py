@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mlops_tui.folds import incidents
-from mlops_tui.incidents.alike import Likeness, Trace, ranked, trace
+from mlops_tui.incidents.alike import Likeness, Trace, fired, ranked, trace
 from store.facts import AlertEvent, Finding, IncidentEvent
 
 FEEDS = {"flights-delay": frozenset({"flights", "weather"}), "trips-fare": frozenset({"trips"})}
@@ -94,7 +94,8 @@ def opened(history, number: int, case: Case) -> None:
 def traces(history, cases) -> list[Trace]:
     for number, case in enumerate(cases, start=1):
         opened(history, number, case)
-    return [trace(each, history.entries, FEEDS) for each in incidents(history.entries).values()]
+    causes = fired(history.entries)
+    return [trace(each, causes, FEEDS) for each in incidents(history.entries).values()]
 
 
 @pytest.fixture
@@ -140,7 +141,7 @@ def test_what_was_struck_and_what_everybody_says_tells_nothing(history):
     history.add(IncidentEvent(subject="INC-1", event="opened", title="it was late", about="m", severity="low"),
                 IncidentEvent(subject="INC-1", event="note", note="kafka", reference="p1"),
                 IncidentEvent(subject="INC-1", event="struck", reference="p1"))
-    assert trace(incidents(history.entries)["INC-1"], history.entries, {}).words == {"late": 1}
+    assert trace(incidents(history.entries)["INC-1"], {}, {}).words == {"late": 1}
 
 
 VOCABULARY = [first + last for first in ("ka", "to", "mi", "re", "su", "na", "lo", "pe", "vi", "da", "fu", "go")

@@ -51,3 +51,37 @@ def test_a_period_nobody_knows_is_refused(session: Callable[..., Session]) -> No
     outcome = session("ana").perform(("digest", "--period", "year"))
     assert outcome.exit == 2
     assert "'day', 'week'" in outcome.view.title
+
+
+# -- to oneself -------------------------------------------------------------------------------------------------------
+
+
+def test_a_person_says_when_his_digest_comes_and_sees_it_before(session: Callable[..., Session], made: Made) -> None:
+    bo = session("bo")
+    before = bo.perform(("digest", "preview")).view.facts()
+    assert (before["said_by"], before["next"]) == ("nobody yet", None)
+    done = bo.perform(("digest", "subscribe", "--daily", "08:00", "--zone", "Europe/Berlin", "--quiet", "22:00-07:00"))
+    assert done.view.title == "Your digest comes from now on; but team.yaml has no Slack id of yours"
+    assert done.view.facts()["next"] == START.replace(day=15, hour=6), "eight in Berlin"
+    bo.ledger.append(made.finding("fail"), made.finding("fail"))
+    bo.react()
+    seen = bo.perform(("digest", "preview", "--for", "bo")).view
+    assert seen.title == "1 thing waits for you: AL-1, drift is fail"
+    assert [row["id"] for row in seen.table("yours").rows] == ["AL-1"]
+    assert session("vera").perform(("digest", "preview")).view.table("yours").rows == ()
+    off = bo.perform(("digest", "unsubscribe")).view
+    assert (off.title, off.facts()["quiet"], off.facts()["next"]) == ("No digest is sent to you", "22:00-07:00", None)
+    assert bo.perform(("digest", "subscribe", "--declared")).view.facts()["said_by"] == "nobody yet"
+
+
+def test_what_cannot_be_wished_is_refused(session: Callable[..., Session]) -> None:
+    vera = session("vera")
+    for words, what in ((("--daily", "8"), "'8' is not a time of day."), ((), "When is it to come?"),
+                        (("--daily", "08:00", "--zone", "Berlin"), "'Berlin' is not a time zone."),
+                        (("--daily", "08:00", "--declared"), "Give --declared alone."),
+                        (("--daily", "23:00", "--quiet", "22:00-07:00"),
+                         "The daily digest would come at 23:00, in the quiet hours 22:00-07:00.")):
+        outcome = vera.perform(("digest", "subscribe", *words))
+        assert (outcome.exit, outcome.view.title) == (2, what)
+    assert vera.ledger.entries("subscribed") == []
+    assert vera.perform(("digest", "preview", "--for", "bob")).exit == 2

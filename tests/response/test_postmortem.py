@@ -59,7 +59,7 @@ def drafted(session):
     outcome = do(session, "postmortem draft INC-1")
     assert outcome.exit == 0, outcome.error
     [proposal] = [each for each in proposals(session.ledger.entries()).values() if each.state == "open"]
-    return proposal.content
+    return session.data().object(proposal.document).decode("utf-8")
 
 
 def section(text, name):
@@ -376,3 +376,111 @@ def test_a_viewer_reads_and_writes_nothing(over, session):
     assert view.status is Status.WARN
     for line in ("draft INC-1", "finish INC-1", "action INC-1 --type detect --title x"):
         assert do(vera, f"postmortem {line}").exit == 4
+
+
+# -- what people said ---------------------------------------------------------------------------------------------
+
+
+def test_an_answer_is_kept_beside_the_history_and_a_new_one_replaces_it(over):
+    for words in ("the first words", "the second words"):
+        assert do(over, f"postmortem tell INC-1 --saw '{words}' --change='less of {words}'").exit == 0
+    text = drafted(over)
+    said = section(text, "What people said")
+    assert "### bo (opened it, acked AL-1, ran RUN-1, resolved it)" in said
+    assert "- Saw: the second words\n- Would change: less of the second words" in said
+    assert "the first words" not in text
+    history = " ".join(str(entry.fact) for entry in over.ledger.entries())
+    assert "words" not in history
+    assert "--saw', '…'" in history
+    assert "--change=…" in history
+
+
+def test_who_was_there_and_said_nothing_is_named(over, session):
+    assert "Not heard: bo." in section(drafted(over), "What people said")
+    view = do(over, "postmortem tell INC-1 --nothing").view
+    assert view.title == "bo has nothing to add to INC-1; everybody is heard"
+    said = section(drafted(over), "What people said")
+    assert "Everybody who was there was heard." in said
+    assert "Nothing to add: bo." in said
+
+
+def test_an_answer_that_was_erased_says_so(over):
+    do(over, "postmortem tell INC-1 --saw x")
+    [fact] = [entry.fact for entry in over.ledger.entries("postmortem") if entry.fact.event == "told"]
+    [file] = over.project.root.rglob(fact.document)
+    file.unlink()
+    assert "- Saw: (erased)" in section(drafted(over), "What people said")
+
+
+@pytest.mark.parametrize(("given", "said"), [
+    ("", "What do you want to say?"), ("--saw ' '", "What do you want to say?"),
+    ("--saw x --nothing", "You say something, and that there is nothing.")])
+def test_to_say_nothing_is_said_with_nothing(over, given, said):
+    assert do(over, f"postmortem tell INC-1 {given}").error["what"] == said
+
+
+def test_everybody_may_tell_what_he_saw(over, session):
+    assert do(session("vera"), "postmortem tell INC-1 --saw 'it was red'").exit == 0
+
+
+# -- over all incidents -------------------------------------------------------------------------------------------
+
+
+def test_actions_are_listed_the_longest_overdue_first(over, clock):
+    for title, due, owner in (("later", "2013-12-01", "bo"), ("soon", "2013-09-18", "ana"),
+                              ("first", "2013-09-17", "bo")):
+        do(over, f"postmortem action INC-1 --type detect --title {title} --due {due} --owner {owner}")
+    clock.advance(clock.moment + timedelta(days=4))
+    do(over, "postmortem done INC-1/2")
+
+    def listed(line):
+        view = do(over, f"postmortem actions {line}").view
+        return [(row["title"], row["state"]) for row in view.table("actions").rows], view
+
+    rows, view = listed("")
+    assert rows == [("first", "overdue"), ("later", "open")]
+    assert (view.title, view.status) == ("1 action is overdue, 2 open", Status.WARN)
+    facts = view.facts()
+    assert (facts["due_by_now"], facts["closed_by_their_day"], facts["share_closed_by_their_day"]) == (2, 0, 0.0)
+    assert facts["median_age_of_open_days"] == 4.0
+    assert listed("--overdue")[0] == [("first", "overdue")]
+    assert listed("--owner ana")[0] == []
+    assert listed("--all")[0][-1] == ("soon", "done")
+    assert [title for title, _ in listed("--mine")[0]] == ["first", "later"]
+
+
+def test_a_finished_one_is_not_asked_for_the_same_action_twice(over, session):
+    path = adopted(over, session)
+    fill(path, **WRITTEN)
+    path.write_text(path.read_text().replace("| id | action | type | owner | due |\n| --- | --- | --- | --- | --- |\n",
+                                             "| id | action | type | owner | due |\n| --- | --- | --- | --- | --- |\n"
+                                             "|  | watch the feed | detect | bo | 2013-10-01 |\n"))
+    for _ in range(2):
+        assert do(over, "postmortem finish INC-1").exit == 0
+    assert list(action_items(over.ledger.entries())) == ["INC-1/1"]
+
+
+def test_what_comes_back_is_told_by_its_tag_with_what_is_still_promised(over, session, clock):
+    clock.advance(clock.moment + timedelta(days=30))
+    do(over, "incident open --title 'late again' --about flights-delay")
+    do(over, "incident resolve INC-2", reason="over")
+    do(over, "postmortem action INC-1 --type detect --title 'alert on late labels'")
+    for number, factors in ((1, "- the feed #late-data\n- nobody looked #on-call"), (2, "- again #Late-Data, &#35;no")):
+        do(over, f"postmortem draft INC-{number}")
+        [proposal] = [each for each in proposals(over.ledger.entries()).values() if each.state == "open"]
+        do(session("ana"), f"adopt {proposal.id}", yes=True)
+        fill(over.project.root / "postmortems" / f"INC-{number}.md", **(WRITTEN | {"Contributing factors": factors}))
+        assert do(over, f"postmortem finish INC-{number}").exit == 0
+    view = do(over, "postmortem trends").view
+    assert view.title == "#late-data comes back: INC-1, INC-2"
+    assert [(row["factor"], row["times"], row["open_actions"]) for row in view.table("factors").rows] == [
+        ("#late-data", 2, ("INC-1/1",)), ("#on-call", 1, ("INC-1/1",))]
+    assert [(row["quarter"], row["incidents"], row["by_monitor"], row["by_person"])
+            for row in view.table("quarters").rows] == [("2013-Q4", 1, 0, 1), ("2013-Q3", 1, 1, 0)]
+    assert {row["lucky"] for row in view.table("lucky").rows} == {"It was a Sunday."}
+    text = (over.project.root / "postmortems" / "INC-2.md").read_text()
+    assert "INC-1, of which INC-1/1 is still open" in text
+    listed = do(over, "postmortem").view
+    assert listed.title == "2 incidents are over; every post-mortem is finished"
+    assert [(row["incident"], row["actions"], row["open"]) for row in listed.table("postmortems").rows] == [
+        ("INC-2", 0, 0), ("INC-1", 1, 1)]

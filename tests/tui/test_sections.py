@@ -92,6 +92,15 @@ def test_data_are_seen_from_every_side_without_leaving_a_trace(full: Session) ->
     assert full.ledger.head_seq() == head
 
 
+@pytest.mark.parametrize(("row", "titles"), [
+    ({"kind": "incident", "name": "INC-1", "run": None, "written": None}, ["Standing", "Like it"]),
+    ({"kind": "incident", "name": "INC-1", "run": "RUN-2", "written": None}, ["Standing", "Runbook", "Like it"]),
+    ({"kind": "incident", "name": "INC-1", "run": None, "written": "INC-1"}, ["Standing", "Like it", "Post-mortem"]),
+    ({"kind": "alert", "name": "AL-1", "monitor": "flights-drift"}, ["Alert", "Its monitor", "Its rule"])])
+def test_an_incident_has_the_sides_that_something_is_on(row: dict, titles: list[str]) -> None:
+    assert [side.title for side in SECTIONS["incidents"].sides_of(row)] == titles
+
+
 @pytest.mark.parametrize(("row", "side"), [
     ({"quality": Status.PASS, "waiting": 0, "looked": None}, "Fields"),
     ({"quality": Status.FAIL, "waiting": 7, "looked": "ingest"}, "Quarantine"),

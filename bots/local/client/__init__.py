@@ -1,0 +1,1 @@
+"""The local Slack as a person sees it, in a terminal."""

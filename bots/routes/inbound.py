@@ -1,0 +1,305 @@
+"""What the outside says back: alerts of an Alertmanager, acks and resolves of PagerDuty; each proves who it is.
+
+Alertmanager: the webhook payload of version 4, as notify/webhook in prometheus/alertmanager makes it, with a bearer
+token (http_config: authorization). PagerDuty: webhooks of version 3, developer.pagerduty.com/docs/webhooks-overview;
+`x-pagerduty-signature` lists `v1=` and HMAC-SHA256 of the body in hex, one for each secret that is valid.
+"""
+
+import hashlib
+import hmac
+import json
+import re
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Lock, Thread
+from typing import Any
+
+from bots.routes.calling import Environment
+from bots.sender import Say
+from mlops_tui import folds
+from mlops_tui.alerts.routing import actor_of
+from mlops_tui.daemon import fresh, ledger_of
+from mlops_tui.declarations.routes import Route
+from mlops_tui.errors import BadInput, Refusal
+from mlops_tui.project import Project
+from mlops_tui.session import Session
+from store.facts import AlertEvent, Command
+from store.ledger import Entry, Ledger
+
+PATH = re.compile(r"/routes/([A-Za-z0-9_.-]+)")
+SECONDS = 10.0      # that one who says something and then nothing is waited for
+LARGEST = 1 << 20   # bytes of one request
+RECORDED = 60.0     # seconds between two entries for requests refused for the same reason
+SKEW = timedelta(minutes=1)  # by which their clock and ours may differ
+TITLE = 200         # characters of a title
+SEVERITY = {"critical": "critical", "page": "critical", "error": "high", "high": "high", "warning": "medium",
+            "medium": "medium", "info": "low", "none": "low", "low": "low"}
+EVENTS = {"incident.acknowledged": "acked", "incident.resolved": "resolved"}
+
+
+class Refused(Exception):
+    """It is not taken in; `status` says so over HTTP, `kept` whether the history is told."""
+
+    def __init__(self, status: int, why: str, *, kept: bool = False) -> None:
+        super().__init__(why)
+        self.status, self.kept = status, kept
+
+
+@dataclass(frozen=True)
+class Said:
+    """What a request says, once it is known whose it is: decided on the history as it stands."""
+
+    decide: Callable[[Sequence[Entry]], list[AlertEvent]]
+    nothing: str = "nothing changed"
+
+
+# -- Alertmanager ---------------------------------------------------------------------------------------------------
+
+
+def from_alertmanager(body: Mapping[str, Any], name: str, project: Project) -> Said:
+    """Its alerts as ours, one for each fingerprint; those of a group share a card. Resolved there is resolved here."""
+    told, group = body.get("alerts"), str(body.get("groupKey") or "")
+    if str(body.get("version")) != "4" or not isinstance(told, list) or not all(map(_whole, told)):
+        raise Refused(400, "not a webhook of Alertmanager's version 4")
+
+    def decide(entries: Sequence[Entry]) -> list[AlertEvent]:
+        known = folds.alerts(entries)
+        going = {each.monitor: each.id for each in known.values() if each.open}
+        made: dict[str, AlertEvent] = {}
+        for each in told:
+            monitor = f"{name}/{each['fingerprint']}"
+            if each["status"] == "firing" and monitor not in going and monitor not in made:
+                number = folds.next_id("AL", {**known, **{one.subject: one for one in made.values()}})
+                made[monitor] = _fired(each, number, monitor, f"{name} {group}" if group else "", project)
+            elif each["status"] == "resolved" and monitor in going and monitor not in made:
+                made[monitor] = AlertEvent(subject=going[monitor], event="resolved", note=f"resolved by {name}")
+        return list(made.values())
+
+    return Said(decide)
+
+
+def _whole(each: object) -> bool:
+    return isinstance(each, dict) and each.get("status") in ("firing", "resolved") and isinstance(
+        each.get("fingerprint"), str) and re.fullmatch(r"[0-9A-Za-z]{1,64}", each["fingerprint"]) is not None and \
+        all(isinstance(each.get(part, {}), dict) for part in ("labels", "annotations"))
+
+
+def _fired(each: Mapping[str, Any], number: str, monitor: str, group: str, project: Project) -> AlertEvent:
+    labels, notes = ({str(key): str(text) for key, text in (each.get(part) or {}).items()}
+                     for part in ("labels", "annotations"))
+    ours = {*project.models, *project.datasets}
+    about = next((text for text in labels.values() if text in ours), labels.get("alertname", monitor))
+    title = " ".join((notes.get("summary") or notes.get("description") or labels.get("alertname", monitor)).split())
+    return AlertEvent(subject=number, event="fired", monitor=monitor, about=about[:TITLE], group=group[:TITLE],
+                      check=labels.get("alertname", "alert")[:TITLE], title=title[:TITLE],
+                      severity=SEVERITY.get(labels.get("severity", "").lower(), "medium"))
+
+
+# -- PagerDuty ------------------------------------------------------------------------------------------------------
+
+
+def from_pagerduty(body: Mapping[str, Any], name: str, project: Project) -> Said:
+    """An ack or a resolve of what was opened there, of the same turn of the alert: an old one replayed does nothing."""
+    event = body.get("event")
+    data = event.get("data") if isinstance(event, dict) else None
+    if not isinstance(event, dict) or not isinstance(data, dict):
+        raise Refused(400, "not a webhook of PagerDuty's version 3")
+    turn, key = EVENTS.get(str(event.get("event_type"))), str(data.get("incident_key") or "")
+    whose, _, alert = key.rpartition("/")
+    if turn is None or whose != project.settings.project:
+        return Said(lambda _: [], "not about an alert of ours")
+    at, agent = _time(event.get("occurred_at")), event.get("agent")
+    user = str(agent.get("id") or "") if isinstance(agent, dict) else ""
+    who = next((person for person, each in project.team.people.items() if user and each.pagerduty == user),
+               f"somebody at {name}")
+
+    def decide(entries: Sequence[Entry]) -> list[AlertEvent]:
+        found = folds.alerts(entries).get(alert)
+        if found is None or not found.open or at < (found.told_at or found.opened_at) - SKEW:
+            return []
+        if turn == "acked":
+            return [AlertEvent(subject=alert, event="acked", who=who)] if found.state == "firing" else []
+        return [AlertEvent(subject=alert, event="resolved", note=f"resolved at {name} by {who}")]
+
+    return Said(decide)
+
+
+def _time(text: object) -> datetime:
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError as problem:
+        raise Refused(400, "occurred_at is no time") from problem
+    if found.tzinfo is None:
+        raise Refused(400, "occurred_at has no zone")
+    return found
+
+
+# -- who it is ------------------------------------------------------------------------------------------------------
+
+
+def proven(route: Route, body: bytes, headers: Mapping[str, str], environment: Environment) -> bool:
+    """Whether the request shows the secret that the route's `receive_env` holds."""
+    held = environment.get(route.receive_env, "").strip()
+    if not held:
+        return False
+    if route.kind == "pagerduty":
+        digest = f"v1={hmac.new(held.encode(), body, hashlib.sha256).hexdigest()}"
+        given = headers.get("x-pagerduty-signature", "").split(",")
+        return any(hmac.compare_digest(digest.encode(), each.strip().encode()) for each in given)
+    return hmac.compare_digest(f"Bearer {held}".encode(), headers.get("authorization", "").encode())
+
+
+READ: Mapping[str, Callable[[Mapping[str, Any], str, Project], Said]] = {
+    "alertmanager": from_alertmanager, "pagerduty": from_pagerduty}
+
+
+@dataclass
+class Ear:
+    """Takes in what is proven, one at a time, and answers when it is in the history."""
+
+    session: Session
+    environment: Environment
+    say: Say
+    clock: Callable[[], float] = time.monotonic
+    _lock: Lock = field(default_factory=Lock)
+    _recorded: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.ledger: Ledger = ledger_of(self.session)
+
+    def hear(self, path: str, body: bytes, headers: Mapping[str, str]) -> str:
+        """What it did. Refused where it may not, or is none; another Refusal where it cannot be kept now."""
+        with self._lock:
+            try:
+                return self._heard(path, body, headers)
+            except Refused as problem:
+                if problem.kept:
+                    self._record(str(problem))
+                raise
+
+    def _heard(self, path: str, body: bytes, headers: Mapping[str, str]) -> str:
+        project = fresh(self.session).declared()
+        match = PATH.fullmatch(path)
+        name = match[1] if match else ""
+        route = project.routes.get(name)
+        if route is None or not route.receive_env or route.kind not in READ:
+            raise Refused(404, "no such route takes anything in", kept=True)
+        if not proven(route, body, headers, self.environment):
+            raise Refused(401, f"{name}: not proven", kept=True)
+        try:
+            told = json.loads(body)
+        except (ValueError, RecursionError) as problem:
+            raise Refused(400, f"{name}: no JSON", kept=True) from problem
+        if not isinstance(told, dict):
+            raise Refused(400, f"{name}: no JSON object", kept=True)
+        try:
+            said = READ[route.kind](told, name, project)
+        except Refused as problem:
+            raise Refused(problem.status, f"{name}: {problem}", kept=True) from problem
+        added = self.ledger.acting_as(actor_of(name)).transact(said.decide)
+        done = [f"{entry.subject} {getattr(entry.fact, 'event', '')}" for entry in added]
+        for each in done:
+            self.say(f"route {name}: {each}")
+        return ", ".join(done) or said.nothing
+
+    def _record(self, why: str) -> None:
+        """One entry, and not more than one a minute: who knocks all day must not fill the history."""
+        if self.clock() - self._recorded.get(why, -RECORDED) < RECORDED:
+            return
+        self._recorded[why] = self.clock()
+        fact = Command(subject="route", argv=(), shape="", phase="refused", status="denied", source="route", error=why)
+        with suppress(Refusal):
+            self.ledger.acting_as("somebody at the door").append(fact)
+        self.say(f"■ routes: refused: {why}")
+
+
+# -- HTTP -----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Door:
+    """A server at work; `port` is the one that it listens on."""
+
+    server: ThreadingHTTPServer
+    thread: Thread
+
+    @property
+    def port(self) -> int:
+        return int(self.server.server_address[1])
+
+    def stop(self) -> None:
+        """End it, having answered what was said."""
+        self.server.shutdown()
+        self.thread.join()
+        self.server.server_close()
+
+
+def listen(session: Session, environment: Environment, say: Say) -> Door | None:
+    """Listen at the address in mlops.yaml, `inbound`; None where there is none. BadInput where it is taken."""
+    declared = session.declared().settings.inbound
+    if declared is None:
+        return None
+    try:
+        server = _server(say)((declared.host, declared.port), _handler(Ear(session, environment, say), say))
+    except OSError as problem:
+        raise BadInput(f"Routes cannot be listened to at {declared.host}:{declared.port}: {problem.strerror}.",
+                       where="mlops.yaml, inbound", next="Declare another port.") from problem
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="routes-ear", daemon=True)
+    made = Door(server, thread)
+    thread.start()
+    say(f"routes: listening on {declared.host}:{made.port}/routes/")
+    return made
+
+
+def _server(say: Say) -> type[ThreadingHTTPServer]:
+    class Server(ThreadingHTTPServer):
+        """A server that goes on after what it could not answer, and says what that was in the log."""
+
+        def handle_error(self, request: object, client_address: object) -> None:
+            kind, _, _ = sys.exc_info()
+            say(f"■ routes: {kind.__name__ if kind else 'error'}")
+
+    return Server
+
+
+def _handler(ear: Ear, say: Say) -> type[BaseHTTPRequestHandler]:
+    class Answer(BaseHTTPRequestHandler):
+        """POST /routes/NAME and nothing else."""
+
+        timeout = SECONDS
+
+        def do_POST(self) -> None:
+            length = self.headers.get("Content-Length", "")
+            if not re.fullmatch(r"\d{1,9}", length) or int(length) > LARGEST:
+                self._send(413, f"a request has a length of {LARGEST} bytes at most")
+                return
+            body = self.rfile.read(int(length))
+            headers = {name.lower(): text for name, text in self.headers.items()}
+            try:
+                self._send(200, ear.hear(self.path.partition("?")[0], body, headers))
+            except Refused as problem:
+                self._send(problem.status, str(problem).rpartition(": ")[2])
+            except Refusal as problem:  # it cannot be kept now: whoever says it says it again
+                say(f"■ routes: {problem}")
+                self._send(503, "not now")
+
+        def _send(self, code: int, text: str) -> None:
+            body = f"{text}\n".encode()
+            self.send_response(code)
+            self.send_header("Content-Type", "text/plain; charset=utf-8")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def version_string(self) -> str:
+            return "mlops-tui"
+
+        def log_message(self, format: str, *values: object) -> None:
+            """What came of it is said where it is taken in."""
+
+    return Answer

@@ -1,0 +1,319 @@
+"""Every alert goes out once, however the other side fails; on it stands one open incident, or none once it is over."""
+
+import random
+
+import pytest
+
+from store.queues import ROUTE
+from tests.bots.routes.conftest import Outside
+from tests.bots.routes.doubles import PagerDuty
+
+PAGER = "kind: pagerduty\nurl: {url}/v2/enqueue\nkey_env: PD_KEY\n"
+
+
+@pytest.fixture
+def pager(outside: Outside):
+    with PagerDuty() as made:
+        outside.declares("pager", PAGER.format(url=made.url))
+        yield made
+
+
+def standing(pager: PagerDuty) -> list[tuple[str, str]]:
+    return [(each.key, each.status) for each in pager.incidents]
+
+
+def test_an_alert_opens_one_incident_which_is_acknowledged_and_resolved(outside: Outside, pager: PagerDuty) -> None:
+    outside.fires()
+    outside.turn(3)
+    assert standing(pager) == [("flights/AL-1", "triggered")]
+    assert (pager.incidents[0].summary, pager.incidents[0].severity) == ("AL-1: AL-1 moved", "error")
+    outside.fires(event="acked", who="bo")
+    outside.turn(2)
+    assert standing(pager) == [("flights/AL-1", "acknowledged")]
+    outside.fires(event="recovered")
+    outside.fires(event="resolved")
+    outside.turn(2)
+    assert standing(pager) == [("flights/AL-1", "resolved")]
+    assert len(pager.requests) == 3
+
+
+def test_what_fires_again_opens_it_anew_and_ends_it_anew(outside: Outside, pager: PagerDuty) -> None:
+    for event in ("fired", "recovered", "refired", "recovered"):
+        outside.passes(hours=1)
+        outside.fires(event=event)
+        outside.turn(2)
+    assert [status for _, status in standing(pager)] == ["resolved", "resolved"]
+
+
+@pytest.mark.parametrize("faults", [
+    [503], [500, 502, 503], [(429, {"Retry-After": "7"})], [429], ["lost"], ["lost", "lost", 503], [408],
+    [(429, {"Retry-After": "Thu, 26 Nov 2026 13:00:00 GMT"})]])
+def test_a_fault_that_passes_leaves_one_open_incident(outside: Outside, pager: PagerDuty, faults: list) -> None:
+    pager.faults = faults
+    outside.fires()
+    outside.rests()
+    assert standing(pager) == [("flights/AL-1", "triggered")]
+    assert outside.outbox.counts() == {"sent": 1}
+    assert outside.said[-1] == "route pager: works again"
+
+
+def test_it_waits_as_long_as_it_is_told_to(outside: Outside, pager: PagerDuty) -> None:
+    pager.faults = [(429, {"Retry-After": "7"})]
+    outside.fires()
+    outside.turn(3, seconds=2)
+    assert len(pager.requests) == 1
+    outside.turn(2, seconds=2)
+    assert len(pager.requests) == 2
+
+
+def test_while_it_is_down_everything_waits_and_then_comes_in_its_order(outside: Outside, pager: PagerDuty) -> None:
+    pager.down()
+    outside.fires()
+    outside.turn(3)
+    outside.fires("AL-2")
+    outside.turn(3)
+    assert outside.outbox.counts() == {"new": 2}
+    assert outside.said == ["■ route pager: it cannot be reached"], "said once"
+    pager.up()
+    outside.rests()
+    assert standing(pager) == [("flights/AL-1", "triggered"), ("flights/AL-2", "triggered")]
+
+
+def test_nobody_is_woken_by_what_is_over_or_taken_up_when_it_comes_back(outside: Outside, pager: PagerDuty) -> None:
+    pager.down()
+    for name in ("AL-1", "AL-2", "AL-3"):
+        outside.fires(name)
+    outside.turn(2)
+    outside.fires("AL-1", event="recovered")
+    outside.fires("AL-2", event="acked", who="bo")
+    outside.turn(2)
+    pager.up()
+    outside.rests()
+    assert standing(pager) == [("flights/AL-3", "triggered")]
+    assert len(pager.requests) == 1, "nothing is ended that was never begun"
+
+
+def test_a_lost_answer_and_an_alert_that_is_over_leave_nothing_open(outside: Outside, pager: PagerDuty) -> None:
+    pager.faults = ["lost"]
+    outside.fires()
+    outside.turn(1, seconds=0.01)
+    assert len(pager.open) == 1
+    outside.fires(event="recovered")
+    outside.rests()
+    assert standing(pager) == [("flights/AL-1", "resolved")]
+
+
+def test_a_wrong_key_is_a_dead_letter_that_a_person_sends_again(outside: Outside, pager: PagerDuty) -> None:
+    outside.environment["PD_KEY"] = "wrong"
+    outside.fires()
+    outside.rests()
+    [dead] = outside.letters("dead")
+    assert "HTTP 400" in dead.error
+    assert "Invalid routing key" in dead.error
+    assert dead.body["alert"] == "AL-1"
+    view = outside.session.perform(["route", "list"]).view
+    assert (view.status, view.title) == ("fail", "1 route; 1 message was given up")
+    outside.environment["PD_KEY"] = "R0123456789abcdef0123456789abcde"
+    assert outside.session.perform(["route", "again", str(dead.id)]).exit == 0
+    outside.rests()
+    assert standing(pager) == [("flights/AL-1", "triggered")]
+    assert outside.session.perform(["route", "again", str(dead.id)]).exit == 2, "it is sent"
+
+
+def test_what_was_given_up_and_is_over_is_not_sent_by_a_second_try(outside: Outside, pager: PagerDuty) -> None:
+    outside.environment["PD_KEY"] = "wrong"
+    outside.fires()
+    outside.rests()
+    [dead] = outside.letters("dead")
+    outside.fires(event="recovered")
+    outside.environment["PD_KEY"] = "R0123456789abcdef0123456789abcde"
+    outside.session.perform(["route", "again", str(dead.id)])
+    outside.rests()
+    assert pager.open == []
+
+
+def test_a_variable_that_is_not_set_is_named_and_what_waits_goes_out_once_it_is(outside: Outside,
+                                                                               pager: PagerDuty) -> None:
+    del outside.environment["PD_KEY"]
+    outside.fires()
+    outside.turn(2)
+    assert outside.said == ["■ route pager: PD_KEY is not set where mlops-tui up runs"]
+    outside.environment["PD_KEY"] = "R0123456789abcdef0123456789abcde"
+    outside.rests()
+    assert len(pager.open) == 1
+
+
+def test_no_secret_is_kept_said_or_shown(outside: Outside, pager: PagerDuty) -> None:
+    for held in ("two\nwords-of-secret", "R0123456789abcdef0123456789abcde"):
+        outside.environment["PD_KEY"] = held
+        outside.fires(f"AL-{len(held)}")
+        pager.faults = [400]
+        outside.turn(3, seconds=70)
+    rows = outside.ledger.engine.connect()
+    kept = str([tuple(row) for table in ("outbox", "entry") for row in rows.exec_driver_sql(f"SELECT * FROM {table}")])
+    rows.close()
+    shown = str([outside.session.perform(argv).view for argv in (["route", "list"], ["route", "show", "pager"],
+                                                                 ["route", "why", "AL-32"])])
+    for text in (kept, shown, str(outside.said)):
+        assert "words-of-secret" not in text
+        assert "0123456789abcdef" not in text
+
+
+def test_silenced_by_a_person_stops_the_pages_there_and_what_was_put_before_is_not_sent(outside: Outside,
+                                                                                        pager: PagerDuty) -> None:
+    outside.fires()
+    outside.turn()
+    until = outside.world().replace(year=2014).isoformat()
+    outside.fires(event="silenced", until=until)
+    outside.turn()
+    assert standing(pager) == [("flights/AL-1", "acknowledged")]
+    outside.fires("AL-2")
+    outside.turn(2)
+    assert len(pager.incidents) == 1, "its monitor is silent too"
+
+
+# -- whoever is next ------------------------------------------------------------------------------------------------
+
+
+def test_unacknowledged_it_goes_to_the_next_route_and_acknowledged_it_does_not(outside: Outside,
+                                                                              pager: PagerDuty) -> None:
+    outside.alerts_go_to("bo", ", escalate: [{after: 15m, to: pager}]")
+    outside.fires(route="bo")
+    outside.fires("AL-2", route="bo")
+    outside.turn()
+    outside.passes(minutes=14)
+    outside.turn()
+    assert pager.incidents == []
+    outside.fires("AL-2", event="acked", who="bo")
+    outside.passes(minutes=2)
+    outside.turn(3)
+    assert standing(pager) == [("flights/AL-1", "triggered")]
+    assert pager.incidents[0].summary == "nobody is on it: AL-1: AL-1 moved"
+    outside.passes(hours=9)
+    outside.turn(3)
+    assert len(pager.requests) == 1
+
+
+def test_a_reminder_joins_the_incident_that_is_open(outside: Outside, pager: PagerDuty) -> None:
+    outside.alerts_go_to("pager", ", repeat: 1h")
+    outside.fires()
+    for _ in range(3):
+        outside.turn(2)
+        outside.passes(minutes=61)
+    outside.turn()
+    assert len(pager.incidents) == 1
+    assert pager.incidents[0].log == [f"again ({number}): AL-1: AL-1 moved" for number in (1, 2, 3)]
+
+
+def test_why_says_whom_it_told_and_who_is_next(outside: Outside, pager: PagerDuty) -> None:
+    outside.alerts_go_to("pager", ", escalate: [{after: 15m, to: bo}]")
+    outside.fires()
+    outside.turn(2)
+    view = outside.session.perform(["route", "why", "AL-1"]).view
+    assert view.title == "AL-1 told pager; bo is next at 2013-09-14 06:15 EDT"
+    [told] = view.table("told").rows
+    assert (told["to"], told["by"], told["event"], told["why"], told["state"]) == (
+        "pager", "pagerduty", "trigger", "fired", "sent")
+    assert [row["who"] for row in view.table("next").rows] == [("bo",)]
+
+
+# -- one route and the others ---------------------------------------------------------------------------------------
+
+
+def test_a_route_that_hangs_slows_no_other(outside: Outside, pager: PagerDuty) -> None:
+    with PagerDuty() as other:
+        outside.declares("other", PAGER.format(url=other.url))
+        other.faults = ["lost"] * 1000
+        outside.alerts_go_to("pager", ", escalate: [{after: 1m, to: other}]")
+        for number in range(1, 21):
+            outside.fires(f"AL-{number}")
+        outside.passes(minutes=2)
+        outside.turn(2)
+        assert len(pager.open) == 20
+        waits = [said for said in outside.letters("new") + outside.letters("sending") if said.channel == "other"]
+        assert len(waits) == 20
+        assert len(other.requests) == 2, "what waits behind it is not tried"
+
+
+def test_a_route_that_is_declared_no_longer_gives_up_what_waits(outside: Outside, pager: PagerDuty) -> None:
+    pager.down()
+    outside.fires()
+    outside.turn()
+    (outside.folder / "routes/pager.yaml").unlink()
+    outside.rests()
+    [dead] = outside.letters("dead")
+    assert dead.error == "no route 'pager' is declared any more"
+    assert "not declared any more" in str(outside.session.perform(["route", "list"]).view)
+
+
+def test_slacks_sender_leaves_them_alone(outside: Outside) -> None:
+    outside.outbox.put("k", ROUTE, "pager", {})
+    outside.outbox.put("s", "chat.postMessage", "C01", {})
+    now = outside.clock()
+    assert [said.key for said in outside.outbox.due(now)] == ["s"]
+    assert [said.key for said in outside.outbox.due(now, routes=True)] == ["k"]
+
+
+def test_a_test_is_marked_sent_by_the_real_way_and_ended(outside: Outside, pager: PagerDuty) -> None:
+    plan = outside.session.perform(["route", "test", "pager"])
+    assert plan.exit == 2, "it asks first"
+    done = outside.session.perform(["route", "test", "pager"], consent=plan.plan)
+    assert done.view.title == "A test is on its way to pager; mlops-tui up sends it"
+    outside.turn(2)
+    [incident] = pager.incidents
+    assert incident.summary.startswith("TEST: ana tries the route pager")
+    assert (incident.severity, incident.status) == ("info", "resolved")
+    assert outside.session.perform(["route", "list"]).view.title == "1 route; everything was sent"
+
+
+# -- killed anywhere ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_whatever_fails_and_dies_one_incident_is_open_while_it_fires_and_none_after(outside: Outside, pager: PagerDuty,
+                                                                                   seed: int) -> None:
+    rng, alive = random.Random(seed), dict.fromkeys(("AL-1", "AL-2", "AL-3"), "")
+    for _ in range(25):
+        outside.passes(minutes=rng.randint(1, 50))
+        name = rng.choice(list(alive))
+        step = {"": "fired", "recovered": "refired"}.get(alive[name]) or rng.choice(["recovered", "acked"])
+        outside.fires(name, event=step)
+        alive[name] = step
+        pager.faults = rng.choices([503, 500, "lost", 429, 400], [2, 1, 4, 2, 0], k=rng.randint(0, 3))
+        if rng.random() < 0.3:
+            outside.born()  # the process before was killed; what it had in hand is in the queue
+        outside.turn(rng.randint(0, 2), seconds=rng.choice([1, 40, 90]))
+    pager.faults = []
+    outside.rests()
+    going = {f"flights/{name}" for name, state in alive.items() if state in ("fired", "refired", "acked")}
+    found = [each.key for each in pager.open]
+    assert len(found) == len(set(found)), "never two of the same"
+    assert set(found) <= going, "nothing stays open that is over"
+    assert {f"flights/{name}" for name, state in alive.items() if state in ("fired", "refired")} <= set(found)
+
+
+class Killed(BaseException):
+    """The process is gone at this point."""
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("write", ["put", "sending", "sent"])
+def test_killed_before_or_after_any_write_it_is_told_once(outside: Outside, pager: PagerDuty, write: str,
+                                                          after: bool) -> None:
+    for event in ("fired", "recovered"):
+        outside.passes(minutes=1)
+        outside.fires(event=event)
+        real = getattr(outside.routes.outbox, write)
+
+        def dying(*given: object, real=real, **more: object) -> None:
+            if after:
+                real(*given, **more)
+            raise Killed
+
+        setattr(outside.routes.outbox, write, dying)
+        with pytest.raises(Killed):
+            outside.turn()
+        outside.born()
+        outside.turn(2)
+        assert [status for _, status in standing(pager)] == ["triggered" if event == "fired" else "resolved"]
+    assert outside.outbox.counts() == {"sent": 2}

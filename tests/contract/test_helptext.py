@@ -1,0 +1,21 @@
+"""What questions in words are matched with is the command tree as it is, though nothing of it is imported."""
+
+import click
+
+from mlops_tui.capability import Noun
+from mlops_tui.commands import root
+from mlops_tui.core._helptext import commands
+
+
+def test_the_help_that_is_read_off_the_files_is_that_of_the_command_tree():
+    real = {}
+    for name in root.files:
+        made = root.get_command(click.Context(root), name)
+        real |= {(made.name, verb): each for verb, each in made.commands.items()} if isinstance(made, Noun) else {
+            (made.name,): made}
+    told = commands()
+    assert set(told) == set(real)
+    assert {key: str(each.shape) for key, each in real.items()} == {key: each.shape for key, each in told.items()}
+    assert {key for key, each in real.items() if each.fold} == {key for key, each in told.items() if each.fold}
+    assert {key: each.looks for key, each in real.items()} == {key: each.looks for key, each in told.items()}
+    assert [key for key, each in told.items() if not each.examples or not each.first.endswith((".", "?"))] == []
