@@ -92,7 +92,7 @@ class Trial:
             self.answers[step.name] = {**_conditions.answer(view), "status": status}
         if step.goto is not None and status == "fail":
             self.ahead = step.goto
-        informs = step.kind == "query" and status not in _running.HAPPENED  # as in a run: only a check stands in the way
+        informs = step.kind == "query" and status not in _running.HAPPENED  # only a check stands in the way
         return "warn" if informs else status, view.title
 
 
