@@ -4,8 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from mlops_tui.alerts import nudges
-from mlops_tui.alerts.sources import nudges as all_of
+from mlops_tui.alerts import nudges, sources
 from mlops_tui.project import Project
 from store.facts import IncidentEvent, Postmortem
 from tests.incidents.test_actions import done, promise
@@ -24,8 +23,9 @@ def over(history):
 
 
 def keys(declared, history, now):
-    found = all_of(declared, history.entries, now)
-    return {each.key for each in nudges.due(found, declared.team, nudges.snoozes(history.entries), now)}
+    found = sources.nudges(declared, history.entries, now)
+    return {each.key for each in nudges.due(found, sources.reach(declared, history.entries, now),
+                                               nudges.snoozes(history.entries), now)}
 
 
 def test_each_participant_is_asked_once_and_reminded_after_one_and_three_days(declared, history):
@@ -59,7 +59,7 @@ def test_a_finished_post_mortem_asks_nobody(declared, history):
 
 def test_a_question_says_what_it_is_about_and_opens_a_form(declared, history):
     over(history)
-    [first, _] = all_of(declared, history.entries, history.now)
+    [first, _] = sources.nudges(declared, history.entries, history.now)
     assert first.view.title == "INC-1 is over: what did you see?"
     assert first.view.actions[0].argv == ("postmortem", "tell", "INC-1")
     assert first.view.actions[0].asks == ("saw", "did", "surprised", "change")
@@ -73,7 +73,7 @@ def test_what_is_overdue_is_told_its_owner_once_a_week_and_nothing_else_is(decla
     assert sorted(set().union(*sent.values())) == [f"nudge/bo/actions/overdue/2013-W{week}" for week in (38, 39, 40)]
     first = min(at for at, found in sent.items() if found)
     assert first == datetime(2013, 9, 17, 4, tzinfo=UTC), "when the day is over where the project is"
-    [told] = all_of(declared, history.entries, first)
+    [told] = sources.nudges(declared, history.entries, first)
     assert told.view.title == "1 action of yours is overdue"
     assert [row["action"] for row in told.view.table("actions").rows] == ["INC-1/1"]
     history.add(done("INC-1/1"))

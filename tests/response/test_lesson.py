@@ -56,8 +56,8 @@ def test_from_alert_to_gate(people, made, clock, project):
 
     # the runbook looks at what it can, a person decides, people are told
     view = does("ana", "runbook run data-drift --incident INC-1")
-    assert "step 6 of 10: Decide" in view.title
-    does("ana", "runbook step RUN-1 6 --note 'the labels were late; wait for them'")
+    assert "step 6 of 11: Decide" in view.title
+    does("ana", "runbook step RUN-1 6 --note 'nothing: the labels were late; wait for them'")
     does("ana", "runbook stop RUN-1 --note 'nothing to retrain'")
     clock.advance(clock.moment + timedelta(hours=6))
     does("bo", "incident resolve INC-1", reason="the labels are in")

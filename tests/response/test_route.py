@@ -79,7 +79,7 @@ def test_what_waits_and_what_was_given_up_is_listed_worst_first_to_see(ask: Ask,
 def test_what_slack_gave_up_is_not_sent_by_a_route(ask: Ask, outbox: Outbox) -> None:
     outbox.put("s", "chat.postMessage", "C01", {"text": "x"})
     outbox.dead(outbox.one("s").id, "channel_not_found")
-    ask("again", str(outbox.one("s").id), exit=2)
+    assert "No message" in ask("again", str(outbox.one("s").id), exit=2).title
 
 
 def test_a_test_is_put_once_somebody_consents(ask: Ask, outbox: Outbox, session: Callable[..., Session]) -> None:
