@@ -126,7 +126,7 @@ def _choices(case: Case, step: RunbookStep, state: StepState | None) -> tuple[Ac
     elif step.kind in ("check", "query", "wait") and state is not None:
         choices.append(Action("Look again", ("runbook", "resume", case.id)))
     elif step.kind != "manual":
-        choices.append(Action("Tell them" if step.kind == "notify" else f"Do step {step.number}", this))
+        choices.append(Action(f"Do step {step.number}", this))
     if step.kind == "manual":
         choices += [Action(choice.capitalize(), (*this, "--note", choice)) for choice in step.choices[:BUTTONS]]
     if step.kind != "notify" and not step.choices:
