@@ -12,11 +12,14 @@ from mlops_tui.response import _timeline
 from mlops_tui.roles import Actor
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Row, Series, Status, Table, View
-from store.facts import AlertEvent, Fact, IncidentEvent
+from store.facts import AlertEvent, Approval, Fact, IncidentEvent
 from store.ledger import Entry
 
 READER = Actor("slack", frozenset({"viewer"}), "slack")
 KINDS = ("alert", "incident", "approval", "vote", "finding", "runbook", "promotion", "postmortem")
+_VOTES = {"Yes": "Approve", "No": "Reject"}
+_DID = {"asked": "asks for votes", "met": "it has its votes", "more": "wants to know more",
+        "glass": "does it without votes"}
 EXPIRED = timedelta(days=1)  # for so long the message of an approval whose time ran out is looked at
 _ALERT = ("loss", "touches", "since", "changed", "on_it", "why", "severity", "state", "rule_was", "lowered",
           "told_again")
@@ -24,7 +27,7 @@ _LABELS = {"loss": "costs"}
 OFFERED = 7  # buttons of an alert's card before the one that shows more
 _INCIDENT = ("severity", "means", "state", "merged_into", "update", "next_update", "late", "handed_over", "lead",
              "looks_like", "to_close", "onset", "detected", "mitigated", "resolved", "merged", "post_mortem")
-_APPROVAL = ("state", "votes", "role", "requester", "expires_at", "command", "reason")
+_APPROVAL = ("state", "votes", "role", "seats", "requester", "expires_at", "command", "reason")
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def wanted(session: Session, known: Mapping[str, int]) -> list[Wanted]:
              if standing.concerns(f"incident/{each.id}", each.id, open=each.open)]
     made += [_approval(reader, each.id, [entry for entry in entries if entry.subject == each.id])
              for each in folds.approvals(entries, now).values()
-             if standing.concerns(f"approval/{each.id}", each.id, open=each.state in ("open", "met"))
+             if standing.concerns(f"approval/{each.id}", each.id, open=each.state in ("open", "met", "review"))
              or (each.state == "expired" and f"approval/{each.id}" in known and now - each.expires_at < EXPIRED)]
     loud = frozenset(entry.seq for entry in entries if _loud(entry.fact))
     return [replace(each, loud=loud & {seq for seq, _ in each.story}) for each in made]
@@ -72,7 +75,9 @@ def _subjects(group: Group) -> Iterator[str]:
 def _loud(fact: Fact) -> bool:
     """It fires again, or no longer waits behind another, or it got worse; or somebody says how it stands."""
     if isinstance(fact, AlertEvent):
-        return fact.event in ("refired", "flapping", "unmuted")
+        return fact.event in ("refired", "flapping", "unmuted", "undelivered")
+    if isinstance(fact, Approval):
+        return fact.event == "glass"
     return isinstance(fact, IncidentEvent) and (
         fact.event == "update" or (fact.event == "severity" and fact.severity in SEVERE))
 
@@ -163,10 +168,10 @@ def _approval(reader: Session, id: str, own: Sequence[Entry]) -> Wanted:
     view = reader.perform(("approve", "show", id)).view
     kept = [_picked(part, _APPROVAL) if isinstance(part, Facts) else part for part in view.parts
             if not isinstance(part, Table) or part.id in ("votes", "gate")]
-    state = view.facts().get("state")
-    actions = (Action("Approve…", ("approve", "vote", id), ("reason",)),
-               Action("Reject…", ("approve", "vote", id, "--no"), ("reason",)),
-               Action("The plan", ("approve", "show", id))) if state == "open" else ()
+    offered = (replace(each, label=f"{_VOTES.get(each.label, each.label)}{'…' if each.asks else ''}")
+               for each in view.actions)
+    actions = (*offered, Action("The plan", ("approve", "show", id))) if view.facts().get("state") in (
+        "open", "review") else ()
     story = tuple((entry.seq, f"{entry.actor}: {_said(entry)}") for entry in own)
     return Wanted(f"approval/{id}", replace(view, parts=tuple(kept), actions=actions), story)
 
@@ -174,4 +179,5 @@ def _approval(reader: Session, id: str, own: Sequence[Entry]) -> Wanted:
 def _said(entry: Entry) -> str:
     event, choice = getattr(entry.fact, "event", ""), getattr(entry.fact, "choice", "")
     reason = getattr(entry.fact, "reason", "")
-    return f"{f'votes {choice}' if choice else event}{f' ({reason})' if reason else ''}"
+    did = "takes the vote back" if choice == "withdrawn" else f"votes {choice}" if choice else _DID.get(event, event)
+    return f"{did}{f' ({reason})' if reason else ''}"

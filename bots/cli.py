@@ -22,12 +22,11 @@ from bots.local.weather import KINDS, Weather, wanted
 from bots.local.workspace import LocalSlack
 from bots.manifest import manifest as manifest_of
 from bots.surface import Service, Settings
-from mlops_tui.daemon import Daemon, Say, ledger_of
-from mlops_tui.errors import BadInput, Denied, NotDeclared, NotFound, Refusal
+from mlops_tui.daemon import Daemon, Say
+from mlops_tui.errors import BadInput, Denied, NotDeclared, Refusal
 from mlops_tui.opening import open_project
 from mlops_tui.project import Project
 from mlops_tui.session import Session
-from store.queues import Outbox
 
 AGAIN = "Name a channel in mlops.yaml, such as: slack: {channel: '#ml-flights'}"
 
@@ -125,40 +124,6 @@ def doctor(root: Path | None) -> None:
         raise click.exceptions.Exit(code(found))
 
 
-@slack.command()
-@click.pass_obj
-def dead(root: Path | None) -> None:
-    """What could not be said, and why: nobody tries it any more.
-
-    \b
-    Example: mlops-tui slack dead
-    """
-    given_up = _outbox(root).given_up()
-    for said in given_up:
-        sys.stdout.write(f"{said.id}  {said.method} {said.channel or 'to one person'}  {said.key}\n    {said.error}\n")
-    sys.stdout.write("" if given_up else "● Nothing was given up.\n")
-
-
-@slack.command()
-@click.argument("number", type=int)
-@click.pass_obj
-def again(root: Path | None, number: int) -> None:
-    """Say what was given up, once more; where it may have been said already, that is looked up first.
-
-    \b
-    Example: mlops-tui slack again 7
-    """
-    if not _outbox(root).again(number):
-        raise NotFound(f"No dead letter {number}.", next="Try: mlops-tui slack dead")
-    sys.stdout.write(f"● {number} goes out again when mlops-tui up is at work.\n")
-
-
-def _outbox(root: Path | None) -> Outbox:
-    if root is None:
-        raise NotDeclared("There is no project here.", next="Try: mlops-tui init")
-    return Outbox(ledger_of(_opened(root)).engine)
-
-
 def _opened(root: Path) -> Session:
     """The project; not for who sees a part of it only."""
     session = open_project(root)
@@ -213,6 +178,7 @@ def _bot(session: Session | None, workspace: LocalSlack, pace: float, say: Say) 
 
 def main(argv: Sequence[str], root: Path | None) -> int:
     """Run it; the exit code."""
+    done: object = 0
     try:
         done = slack.main(list(argv), "mlops-tui slack", standalone_mode=False, obj=root)
     except click.exceptions.NoArgsIsHelpError as problem:

@@ -22,7 +22,7 @@ from mlops_tui.session import Session
 from mlops_tui.view import Status, counted, worst
 from store.backlog import SILENT
 from store.pulses import BOT, Pulses
-from store.queues import Inbox, Outbox
+from store.queues import ROUTE, Inbox, Outbox
 
 SKEW, LATE = 30.0, 240.0   # seconds by which the clocks may differ; Slack and we refuse what is 300 old
 WAITS, STUCK = 30.0, 300.0  # seconds that something may wait in a queue
@@ -216,12 +216,13 @@ class Doctor:
             status = Status.FAIL if age > STUCK else Status.WARN if age > WAITS else Status.PASS
             said = f"the oldest waits since {_ago(age)}{f': {why}' if why else ''}" if since else "nothing waits"
             yield Check(f"queue {name}", status, said, "" if status is Status.PASS else _unstuck(why))
-        dead, undone = outbox.given_up(), inbox.waiting(status="failed")
+        dead = [each for each in outbox.given_up() if each.method != ROUTE]
+        undone = inbox.waiting(status="failed")
         if not (dead or undone):
             yield Check("dead letters", Status.PASS, "nothing was given up")
             return
         said = f"{counted(len(dead), 'message')} and {counted(len(undone), 'request')} were given up"
-        yield Check("dead letters", Status.WARN, said, "See them: mlops-tui slack dead; one more try: slack again N")
+        yield Check("dead letters", Status.WARN, said, "See them, and try them again: mlops-tui letter list")
 
 
 def _mended(why: str, variable: str) -> str:

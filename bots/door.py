@@ -196,7 +196,8 @@ class Door:
 
     def _event(self, body: Body) -> BoltResponse:
         event = body.get("event") or {}
-        if (about := timeline.heard(event, self._emoji)) is not None:
+        emoji = self._emoji if event.get("reaction") else ()
+        if (about := timeline.heard(event, emoji)) is not None:
             return self._heard(body, about)
         kind, person = str(event.get("type")), str(event.get("user") or "")
         direct = kind == "message" and event.get("channel_type") == "im" and not event.get("subtype")

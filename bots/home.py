@@ -16,6 +16,7 @@ from bots.buttons import button, encode
 from bots.richtext import Block, context, heading, plain, rich, run, section, shown
 from bots.sender import SETTLE, NotSaid, PerhapsSaid, Say, called
 from mlops_tui.daemon import fresh, ledger_of
+from mlops_tui.incidents.answers import QUESTIONS
 from mlops_tui.render.cells import GLYPHS
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Row, Status, Table, View, counted, refused
@@ -35,7 +36,9 @@ _AT_ONCE: dict[str, tuple[Action, ...]] = {
     "incident": (Action("Note…", ("incident", "note", "{id}")),
                  Action("It is over…", ("incident", "resolve", "{id}"), asks=("reason",))),
     "approval": (Action("Yes…", ("approve", "vote", "{id}"), asks=("reason",)),
-                 Action("No…", ("approve", "vote", "{id}", "--no"), asks=("reason",)))}
+                 Action("No…", ("approve", "vote", "{id}", "--no"), asks=("reason",))),
+    "question": (Action("Tell…", ("postmortem", "tell", "{id}"), asks=tuple(QUESTIONS)),
+                 Action("Nothing to add", ("postmortem", "tell", "{id}", "--nothing")))}
 _OPENS = {"runbook": "Go on", "post-mortem": "Draft it", "proposal": "The change", "lesson": "The lesson"}
 
 

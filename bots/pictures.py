@@ -81,7 +81,8 @@ def _title(part: Series) -> str:
 
 def chosen(part: Series) -> Drawn:
     """The places and curves to draw. A curve stays in front of long lines only by its extremes, never by chance."""
-    curves = [(name, [real(value) for value in values]) for name, values in _curves(part) if values]
+    first, *others = [(name, [real(value) for value in values]) for name, values in _curves(part)]
+    curves = [first, *(each for each in others if any(value is not None for value in each[1]))]
     full = [place for place in range(len(part.x)) if _all_there(curves, place)]
     if len(full) < 2:  # no place where all curves are: the first alone
         curves = curves[:1]

@@ -1,7 +1,7 @@
 """A table as a phone can show it: in letters of one width, a line a row, or Slack's own table."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import tzinfo
 
 from bots.richtext import BLOCK, Block, context, fixed, heading, rich, run, section, shown, size
@@ -28,7 +28,7 @@ class Shown:
 
 def table(part: Table, *, zone: tzinfo, rows: int, room: int, native: bool, more: str) -> list[Block]:
     """The blocks of a table of at most `room` characters; `more` is the command that shows the rest."""
-    cut_off = part.rows[:rows]
+    cut_off = part.some(rows)
     total = max(len(part.rows), part.total or 0)
     if not cut_off:
         name = shown(part.title or part.id.replace("_", " "), 200)
@@ -50,7 +50,10 @@ def table(part: Table, *, zone: tzinfo, rows: int, room: int, native: bool, more
         told = [_row(number, row, columns, glyphs[number]) for number, row in enumerate(cut_off)]
         count = _fitting([size(runs) for runs in told], min(room, BLOCK) - 300)
         made = [rich(*heading(part.title), section(*(each for runs in told[:count] for each in runs)))]
-    left = [context(f"{total - count:,} more{more}")] if total > count else []
+    if part.last and 0 < count < len(cut_off):  # the oldest give way, and what is left may be wider than they were
+        return table(replace(part, rows=cut_off[-count:], total=total), zone=zone, rows=rows, room=room, native=native,
+                     more=more)
+    left = [context(f"{total - count:,} {'before' if part.last else 'more'}{more}")] if total > count else []
     return [*made, *left] if count else left
 
 

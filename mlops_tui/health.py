@@ -12,6 +12,7 @@ from mlops_tui.declarations.endpoints import Endpoint
 from mlops_tui.declarations.kinds import Checklist, Feature, Model, Monitor
 from mlops_tui.declarations.odcs import Contract
 from mlops_tui.folds import ModelState
+from mlops_tui.incidents import answers
 from mlops_tui.roles import Actor
 from mlops_tui.view import Column, Row, Series, Status, Table, worst
 from store.facts import Finding
@@ -220,7 +221,7 @@ class Need:
 def needs(declared: Declared, entries: "Sequence[Entry]", now: datetime, actor: Actor) -> Table:
     """What waits for somebody, the most urgent first."""
     found = [*_incidents(entries, now, actor), *_alerts(entries, now, actor), *_runbooks(entries, now, actor),
-             *_approvals(entries, now, actor), *_postmortems(entries, now, actor),
+             *_approvals(entries, now, actor), *_postmortems(entries, now, actor), *_questions(entries, now, actor),
              *_overdue(entries, now.astimezone(declared.zone).date(), actor),
              *_sign_offs(declared, entries, now, actor), *_proposals(entries, actor)]
     rows = [need.row for need in sorted(found, key=lambda need: need.urgency)]
@@ -270,6 +271,15 @@ def _postmortems(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> lis
                  f"resolved {_span(now - each.resolved_at)} ago", ("postmortem", "draft", each.id), _on_call(actor),
                  since=each.resolved_at)
             for each in folds.incidents(entries).values() if each.resolved_at is not None and each.id not in written]
+
+
+def _questions(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
+    """What the actor, who was there, was asked about an incident and has not answered yet."""
+    return [Need("question", each.id, f"what did you see of it? {each.title or each.about}",
+                 f"over for {_span(now - ended)} · you: {', '.join(mine.part)}", ("incident", "show", each.id),
+                 True, since=ended)
+            for each, ended in answers.asked_about(entries, now)
+            if (mine := answers.asked(entries, each, {actor.name}).get(actor.name)) and mine.state == "waiting"]
 
 
 def _approvals(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:

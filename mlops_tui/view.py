@@ -99,20 +99,28 @@ class Facts:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows with a stable id; a row may hold more keys than the columns that are shown."""
+    """Rows with a stable id; a row may hold more keys than the columns that are shown.
+
+    `last`: where there is room for some only, the last ones tell most.
+    """
 
     id: str
     columns: tuple[Column, ...]
     rows: tuple[Row, ...]
     total: int | None = None
     title: str = ""
+    last: bool = False
 
     @classmethod
     def of(cls, id: str, rows: Iterable[Row], *columns: Column | str, title: str = "",
-           total: int | None = None) -> "Table":
+           total: int | None = None, last: bool = False) -> "Table":
         """A table whose columns may be given by name alone."""
         made = tuple(column if isinstance(column, Column) else Column(column) for column in columns)
-        return cls(id, made, tuple(rows), total, title)
+        return cls(id, made, tuple(rows), total, title, last)
+
+    def some(self, count: int) -> tuple[Row, ...]:
+        """No more than so many of its rows: the first, or the last."""
+        return self.rows[max(len(self.rows) - count, 0):] if self.last else self.rows[:count]
 
 
 @dataclass(frozen=True)

@@ -474,8 +474,9 @@ class Replayed(Fact):
     """A version answered the rows of an old incident, and was judged as the incident's alert was; the subject is the
     model.
 
-    `key` is the digest of all that the answer follows from: the version, the rows, their outcomes, the rule. `against`
-    is the version that served when it happened. `verdict`: survives, fails, unknown, or trained on it.
+    `key` is the digest of all that the answer follows from: the version, the rows, their outcomes, the rule. `rows` is
+    the state of the model's inputs, `against` the version that served when it happened. `verdict`: survives, fails,
+    unknown, or trained on it.
     """
 
     kind: ClassVar[str] = "replayed"
@@ -483,6 +484,7 @@ class Replayed(Fact):
     incident: str
     key: str
     verdict: str
+    rows: str = ""
     reason: str = ""
     check: str = ""
     against: str = ""

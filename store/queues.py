@@ -105,6 +105,18 @@ class Inbox:
         with locked(self.engine) as connection:
             return int(connection.execute(old).rowcount)
 
+    def numbered(self, id: int) -> Asked | None:
+        with self.engine.connect() as connection:
+            row = connection.execute(_ASKED.where(col(InboxRow.id) == id)).first()
+        return _asked(row) if row is not None else None
+
+    def again(self, id: int) -> bool:
+        """A person wants one dealt with that was given up; False where it was not."""
+        given_up = (col(InboxRow.id) == id, col(InboxRow.status) == "failed")
+        with self.engine.begin() as connection:
+            changed = update(InboxRow).where(*given_up).values(status="new", tries=0, ended_at="")
+            return connection.execute(changed).rowcount == 1
+
     def oldest(self) -> str:
         """When the oldest that still waits came in; empty where nothing waits."""
         query = select(func.min(col(InboxRow.received_at))).where(col(InboxRow.status) == "new")
@@ -198,6 +210,11 @@ class Outbox:
             for channel, status, count in connection.execute(query):
                 found.setdefault(str(channel), {})[str(status)] = int(count)
         return found
+
+    def numbered(self, id: int) -> Said | None:
+        with self.engine.connect() as connection:
+            row = connection.execute(_SAID.where(col(OutboxRow.id) == id)).first()
+        return _said(row) if row is not None else None
 
     def given_up(self) -> list[Said]:
         """The dead letters, oldest first."""

@@ -12,7 +12,7 @@ from mlops_tui.declarations.kinds import Checklist, Item, Label, Model, Split
 from mlops_tui.declarations.kinds import Criterion as Declared
 from mlops_tui.gates import Case, Evidence
 from mlops_tui.view import Status
-from store.facts import Finding, IncidentEvent, Proposal, SignOff
+from store.facts import Finding, Hold, IncidentEvent, Proposal, Replayed, SignOff
 
 PASS, WARN, FAIL, UNKNOWN = Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN
 CHECKLIST = "items: [{id: drift-ok, finding: drift, max_age: 2d}, {id: limits, sign_off: approver}]\n"
@@ -248,6 +248,54 @@ def test_the_gate_asks_what_the_model_declares(history):
         "criterion roc_auc", "beats_baseline", "no_worse_than_champion", "calibrated", "drift-ok", "limits",
         "lesson P-1", "incident INC-9"]
     assert gates.gate(case(history, gate=()), Evidence(), []) == ()
+
+
+SPAN = ("2013-09-01T00:00:00+00:00", "2013-09-08T00:00:00+00:00")
+
+
+def replayed(verdict, **more):
+    given = {"window": SPAN, "rows": "f1", "key": "k"}
+    return Replayed(subject="m", version="2", incident="INC-1", verdict=verdict, **(given | more))
+
+
+def resolved(history):
+    """An incident of the model that is over, and whose rows are kept."""
+    history.add(IncidentEvent(subject="INC-1", event="opened", about="m", title="late"),
+                IncidentEvent(subject="INC-1", event="resolved", window=SPAN),
+                Hold(subject="m.features", event="held", snapshot="f1", origin="INC-1"))
+
+
+def lived(history):
+    return [(each.id, each.status) for each in gates.replays(case(history), history.entries)]
+
+
+def test_no_old_incident_asks_nothing(history):
+    assert lived(history) == [("replays", PASS)]
+
+
+@pytest.mark.parametrize(("verdict", "status"), [("survives", PASS), ("fails", FAIL), ("unknown", UNKNOWN),
+                                                 ("trained on it", WARN)])
+def test_every_old_incident_must_be_lived_through(history, verdict, status):
+    resolved(history)
+    assert lived(history) == [("replay INC-1", UNKNOWN)], "nobody replayed it yet"
+    history.add(replayed(verdict))
+    assert lived(history) == [("replay INC-1", status)]
+
+
+@pytest.mark.parametrize("other", [{"version": "3"}, {"rows": "f0"}, {"window": (SPAN[0], "2013-09-09")},
+                                   {"subject": "other"}])
+def test_an_answer_to_something_else_is_none(history, other):
+    resolved(history)
+    history.add(replace(replayed("survives"), **other))
+    assert lived(history) == [("replay INC-1", UNKNOWN)]
+
+
+def test_one_that_was_taken_out_is_not_asked_for(history):
+    resolved(history)
+    history.add(Hold(subject="m.features", event="released", snapshot="f1", origin="INC-1"))
+    assert lived(history) == [("replays", PASS)]
+    history.add(IncidentEvent(subject="INC-1", event="reopened"))
+    assert lived(history) == [("replays", PASS)]
 
 
 def test_an_open_incident_opens_no_gate() -> None:

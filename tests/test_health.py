@@ -161,6 +161,18 @@ def test_an_alert_that_an_incident_has_taken_up_is_not_told_twice(history: Any) 
     assert needs(history)[1]["title"] == "no post-mortem yet: drift"
 
 
+def test_who_was_there_is_asked_until_he_has_answered(history: Any) -> None:
+    history.add(IncidentEvent(subject="INC-1", event="opened", title="late", about="delay"), actor="bo (simulated)")
+    history.add(IncidentEvent(subject="INC-1", event="resolved"), actor="bo (simulated)")
+    history.add(Postmortem(subject="INC-1", event="drafted", document="d"))
+    assert [(each["kind"], each["title"], each["yours"]) for each in needs(history)] == [
+        ("question", "what did you see of it? late", True)]
+    assert needs(history, ANA) == [], "she was not there"
+    assert needs(history, after=timedelta(days=10)) == [], "nobody is asked for ever"
+    history.add(Postmortem(subject="INC-1", event="told", document="d", who="bo"))
+    assert needs(history) == []
+
+
 def test_the_gravest_comes_first_and_what_is_not_severe_only_warns(history: Any) -> None:
     history.add(IncidentEvent(subject="INC-1", event="opened", title="late", severity="high"),
                 IncidentEvent(subject="INC-2", event="opened", title="odd", severity="low"),

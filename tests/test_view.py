@@ -83,3 +83,10 @@ def _text(node: ast.JoinedStr | ast.Constant) -> str:
     if isinstance(node, ast.JoinedStr):
         return "".join(str(part.value) if isinstance(part, ast.Constant) else "X" for part in node.values)
     return str(node.value)
+
+
+def test_of_a_timeline_the_last_rows_tell_most() -> None:
+    rows = [{"n": number} for number in range(5)]
+    assert [row["n"] for row in Table.of("t", rows, "n").some(2)] == [0, 1]
+    assert [row["n"] for row in Table.of("t", rows, "n", last=True).some(2)] == [3, 4]
+    assert len(Table.of("t", rows, "n", last=True).some(9)) == 5

@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Lock, Thread
 from typing import Any
@@ -35,7 +34,6 @@ PATH = re.compile(r"/routes/([A-Za-z0-9_.-]+)")
 SECONDS = 10.0      # that one who says something and then nothing is waited for
 LARGEST = 1 << 20   # bytes of one request
 RECORDED = 60.0     # seconds between two entries for requests refused for the same reason
-SKEW = timedelta(minutes=1)  # by which their clock and ours may differ
 TITLE = 200         # characters of a title
 SEVERITY = {"critical": "critical", "page": "critical", "error": "high", "high": "high", "warning": "medium",
             "medium": "medium", "info": "low", "none": "low", "low": "low"}
@@ -62,7 +60,10 @@ class Said:
 
 
 def from_alertmanager(body: Mapping[str, Any], name: str, project: Project) -> Said:
-    """Its alerts as ours, one for each fingerprint; those of a group share a card. Resolved there is resolved here."""
+    """Its alerts as ours, one for each fingerprint; those of a group share a card. Resolved there is resolved here.
+
+    What we told it ourselves, it does not tell us.
+    """
     told, group = body.get("alerts"), str(body.get("groupKey") or "")
     if str(body.get("version")) != "4" or not isinstance(told, list) or not all(map(_whole, told)):
         raise Refused(400, "not a webhook of Alertmanager's version 4")
@@ -71,7 +72,9 @@ def from_alertmanager(body: Mapping[str, Any], name: str, project: Project) -> S
         known = folds.alerts(entries)
         going = {each.monitor: each.id for each in known.values() if each.open}
         made: dict[str, AlertEvent] = {}
-        for each in told:
+        ours = [each for each in told if (each.get("labels") or {}).get("project") == project.settings.project
+                and (each.get("labels") or {}).get("alert") in (*known, "TEST")]
+        for each in (each for each in told if each not in ours):
             monitor = f"{name}/{each['fingerprint']}"
             if each["status"] == "firing" and monitor not in going and monitor not in made:
                 number = folds.next_id("AL", {**known, **{one.subject: one for one in made.values()}})
@@ -104,39 +107,32 @@ def _fired(each: Mapping[str, Any], number: str, monitor: str, group: str, proje
 
 
 def from_pagerduty(body: Mapping[str, Any], name: str, project: Project) -> Said:
-    """An ack or a resolve of what was opened there, of the same turn of the alert: an old one replayed does nothing."""
+    """A person's ack or resolve of what was opened there, of the same turn of the alert: an old one replayed does
+    nothing. What an integration did, we did: its agent is an `inbound_integration_reference`."""
     event = body.get("event")
     data = event.get("data") if isinstance(event, dict) else None
     if not isinstance(event, dict) or not isinstance(data, dict):
         raise Refused(400, "not a webhook of PagerDuty's version 3")
     turn, key = EVENTS.get(str(event.get("event_type"))), str(data.get("incident_key") or "")
-    whose, _, alert = key.rpartition("/")
+    whose, alert, fired = key.rsplit("/", 2) if key.count("/") > 1 else ("", "", "")
     if turn is None or whose != project.settings.project:
         return Said(lambda _: [], "not about an alert of ours")
-    at, agent = _time(event.get("occurred_at")), event.get("agent")
-    user = str(agent.get("id") or "") if isinstance(agent, dict) else ""
+    agent = event.get("agent")
+    if not isinstance(agent, dict) or agent.get("type") != "user_reference":
+        return Said(lambda _: [], "not done by a person")
+    user = str(agent.get("id") or "")
     who = next((person for person, each in project.team.people.items() if user and each.pagerduty == user),
                f"somebody at {name}")
 
     def decide(entries: Sequence[Entry]) -> list[AlertEvent]:
         found = folds.alerts(entries).get(alert)
-        if found is None or not found.open or at < (found.told_at or found.opened_at) - SKEW:
+        if found is None or not found.open or found.turn.isoformat() != fired:
             return []
         if turn == "acked":
             return [AlertEvent(subject=alert, event="acked", who=who)] if found.state == "firing" else []
         return [AlertEvent(subject=alert, event="resolved", note=f"resolved at {name} by {who}")]
 
     return Said(decide)
-
-
-def _time(text: object) -> datetime:
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError as problem:
-        raise Refused(400, "occurred_at is no time") from problem
-    if found.tzinfo is None:
-        raise Refused(400, "occurred_at has no zone")
-    return found
 
 
 # -- who it is ------------------------------------------------------------------------------------------------------

@@ -1,7 +1,8 @@
-"""PagerDuty's Events API v2: one incident for each alert, opened, acknowledged and resolved under its `dedup_key`.
+"""PagerDuty's Events API v2: an incident for each time an alert fires, opened, acknowledged, resolved by `dedup_key`.
 
 Send an Alert Event, developer.pagerduty.com/docs/send-alert-event: 202 is taken, 400 is wrong for good, 429 and 5xx
-are tried again; the same `dedup_key` joins the incident that is open, so that a repeat opens no second one.
+are tried again; the same `dedup_key` joins the incident that is open, so that a repeat opens no second one. It also
+joins one that somebody has acknowledged, and wakes nobody: hence a key for each turn.
 """
 
 import json
@@ -17,7 +18,7 @@ SUMMARY = 1024  # characters
 
 def event(message: Message, key: str) -> dict[str, Any]:
     """The request's body; acknowledge and resolve need no more than the key of what they are of."""
-    made: dict[str, Any] = {"routing_key": key, "event_action": message.event, "dedup_key": message.thread[:255]}
+    made: dict[str, Any] = {"routing_key": key, "event_action": message.event, "dedup_key": message.incident[:255]}
     if message.event != "trigger":
         return made
     details = {"alert": message.alert, "costs": message.cost, "runbook": message.runbook, "told because": message.why,
@@ -34,4 +35,4 @@ def send(message: Message, route: Route, environment: Environment) -> str:
     """Tell it; what PagerDuty knows it by."""
     body = json.dumps(event(message, secret(environment, route.key_env))).encode()
     called(route.url or PAGERDUTY, body, {}, route.timeout.total_seconds())
-    return message.thread
+    return message.incident

@@ -3,7 +3,7 @@
 import json
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -24,6 +24,8 @@ from mlops_tui.declarations.routes import Route
 from mlops_tui.project import Project
 from mlops_tui.response import _words
 from mlops_tui.session import Session
+from store.facts import AlertEvent
+from store.ledger import Entry
 from store.pulses import Pulses
 from store.queues import ROUTE, Outbox, Said
 
@@ -47,7 +49,7 @@ class Routes:
     _busy: "dict[str, Future[None]]" = field(default_factory=dict)
     _free: dict[str, float] = field(default_factory=dict)  # when a route may be used again
     _wrong: dict[str, str] = field(default_factory=dict)   # what was last said of a route
-    _due: dict[str, float] = field(default_factory=dict)   # when a route is told again that all stands as it did
+    _last: dict[str, float] = field(default_factory=dict)  # when a route was last told that all stands as it did
     _stop: bool = False
 
     def __post_init__(self) -> None:
@@ -65,11 +67,14 @@ class Routes:
     def decide(self) -> int:
         """Put what is due into the outbox, each thing once; how much that was."""
         head, now = self.ledger.head_seq(), self.clock()
-        if head == self._head and now - self._looked_at < AGAIN:
+        if head == self._head and 0 <= now - self._looked_at < AGAIN:  # the machine's clock may be set back
             return 0
-        session = fresh(self.session)
-        due = self._outgoing(session.declared()).due(self._alerts(), _policies(session.declared()), session.now())
-        put = sum(self.outbox.put(each.key, ROUTE, each.route, each.body) for each in due)
+        session, known = fresh(self.session), self.outbox.keys(f"{routing.PREFIX}/")
+        project, had, put = session.declared(), set(known), 0
+        due = self._outgoing(project, known).due(self._alerts(), _policies(project), session.now())
+        if new := [each for each in due if each.key not in had]:
+            with self.ledger.locked() as connection:
+                put = sum(self.outbox.put(each.key, ROUTE, each.route, each.body, connection) for each in new)
         self._head, self._looked_at = head, now
         return put
 
@@ -77,8 +82,8 @@ class Routes:
         entries = self.ledger.entries(*KINDS)
         return priced(folds.alerts(entries).values(), entries)
 
-    def _outgoing(self, project: Project) -> Outgoing:
-        told = routing.told(self.outbox.keys(f"{routing.PREFIX}/"))
+    def _outgoing(self, project: Project, keys: Iterable[str]) -> Outgoing:
+        told = routing.told(keys)
         by = routing.turned_by(self.ledger.entries("alert"))
         return Outgoing(project.settings.project, project.routes, told, by, _words.loss)
 
@@ -134,22 +139,37 @@ class Routes:
         if told.test:
             return ""
         if told.event == "trigger":
-            fires = alert is not None and alert.state == "firing" and not alert.quiet(now)
+            fires = alert is not None and alert.state == "firing" and not alert.quiet(now) and \
+                told.turn == alert.turn.isoformat()
             return "" if fires else OVERTAKEN if said.status == "new" else PERHAPS
-        begun = any(each.status in ("sent", "sending") and each.reference != OVERTAKEN for each in
-                    self.outbox.naming(routing.prefix_of(told.alert, told.route, "trigger")))
+        begun = any(each.status in ("sent", "sending") and each.reference != OVERTAKEN and f"/{told.turn}/" in each.key
+                    for each in self.outbox.naming(routing.prefix_of(told.alert, told.route, "trigger")))
         return "" if begun else OVERTAKEN
 
     def _not_said(self, said: Said, problem: NotSaid) -> bool:
         self._tell(said.channel, str(problem))
         if problem.after is None:
             self.outbox.dead(said.id, str(problem))
+            self._undelivered(message(said.body))
             return True
         after = problem.after if not problem.counted else max(problem.after, back_off(said.tries))
         self._free[said.channel] = self.clock() + after
         unsure = said.status == "sending"  # at an earlier try it was perhaps said
         self.outbox.later(said.id, self.clock() + after, str(problem), said=unsure, counted=problem.counted)
         return False
+
+    def _undelivered(self, told: Message) -> None:
+        """The history is told once that an alert did not get out that way, so that whoever is next hears of it now.
+        Why stands in the queue, from where it can be taken: it may name an address.
+        """
+        def once(entries: Sequence[Entry]) -> list[AlertEvent]:
+            alert = folds.alerts(entries).get(told.alert)
+            if alert is None or alert.state != "firing" or told.route in alert.unreached:
+                return []
+            return [AlertEvent(subject=told.alert, event="undelivered", who=told.route)]
+
+        if told.event == "trigger" and not told.test:
+            self.ledger.acting_as(routing.actor_of(told.route)).transact(once)
 
     def _tell(self, route: str, wrong: str) -> None:
         """Say that a route fails, or works again; once."""
@@ -205,22 +225,24 @@ class Routes:
         """Alertmanager is told that what fires still does, and whoever watches us that we live."""
         now = self.clock()
         for name, route in Project(self.session.declared().root).routes.items():
-            if route.kind not in ("alertmanager", "ping") or now < self._due.get(name, -math.inf):
+            ago = now - self._last.get(name, -math.inf)
+            if route.kind not in ("alertmanager", "ping") or 0 <= ago < route.every.total_seconds():
                 continue
             if f"still {name}" not in self._busy:
-                self._due[name] = now + route.every.total_seconds()
+                self._last[name] = now
                 self._hand(f"still {name}", self._still if route.kind == "alertmanager" else self._live, name, route)
 
     def _still(self, name: str, route: Route) -> None:
         """What Alertmanager was told of and still fires, at once; it knows the labels, so nothing fires twice."""
         session = fresh(self.session)
-        outgoing, alerts = self._outgoing(session.declared()), self._alerts()
+        outgoing = self._outgoing(session.declared(), self.outbox.keys(f"{routing.PREFIX}/"))
+        alerts = self._alerts()
         fires = [each for each in alerts if (each.id, name) in outgoing.told and each.state in ("firing", "acked")
                  and not each.quiet(session.now())]
         if not fires or not route.speaks:
             return
         try:
-            alertmanager.send([outgoing.message(each, name, "trigger", "") for each in fires], route,
+            alertmanager.send([outgoing.message(each, name, "trigger", "", "") for each in fires], route,
                               self.environment, datetime.fromtimestamp(self.clock(), UTC))
         except (NotSaid, PerhapsSaid) as problem:
             self._tell(name, str(problem))

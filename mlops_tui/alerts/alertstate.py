@@ -52,7 +52,8 @@ class Alert:
     """One group of findings that woke somebody; `firing`, `acked`, `recovered` or `resolved`.
 
     It may be silent (by people), muted (by the alert of what it is made from) or flapping besides. `told_at` is when
-    it last turned in a way that somebody is told of, `lowered` why it does not fire as gravely as its rule asks.
+    it last turned in a way that somebody is told of, `lowered` why it does not fire as gravely as its rule asks,
+    `unreached` the routes that have given it up since.
     """
 
     id: str
@@ -84,10 +85,16 @@ class Alert:
     told_at: datetime | None = None
     told: str = "fired"
     silences: tuple[Silence, ...] = ()
+    unreached: tuple[str, ...] = ()
 
     @property
     def open(self) -> bool:
         return self.state != "resolved"
+
+    @property
+    def turn(self) -> datetime:
+        """When the turn began that it is in: when somebody was first, or again, to be told of it."""
+        return self.told_at or self.opened_at
 
     @property
     def together(self) -> str:
@@ -189,8 +196,10 @@ def after(alert: Alert, fact: AlertEvent, at: datetime, actor: str = "") -> Aler
     changed: dict[str, Any] = {"updated_at": at, "state": _STATE.get(event, alert.state),
                                "finding": fact.finding or alert.finding, "until": fact.until or alert.until,
                                "real": fact.real if fact.real is not None else alert.real}
+    if event == "undelivered":  # by a route: nobody heard of it that way
+        return replace(alert, updated_at=at, unreached=tuple(dict.fromkeys((*alert.unreached, fact.who))))
     if event in _TOLD:
-        changed |= {"told_at": at, "told": event}
+        changed |= {"told_at": at, "told": event, "unreached": ()}
     if event in _TURNS:
         changed |= {"flapping": event == "flapping", "muted_by": "", "muted_why": "",
                     "ended_at": at if event in _OVER else None}

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlops_tui.alerts.alertstate import Alert
@@ -11,6 +11,7 @@ from store.facts import AlertEvent, Fact, Promotion, Proposal, Run, Snapshot
 if TYPE_CHECKING:
     from store.ledger import Entry
 
+FADES = timedelta(days=3)  # after which what was late or failed explains nothing any more
 KINDS = ("promotion", "proposal", "snapshot", "run", "alert")
 
 
@@ -28,7 +29,7 @@ def last_change(entries: "Iterable[Entry]", alert: Alert, model: str, feeds: Col
     """The newest one before the alert opened, of what could have caused it; None where the history knows none.
 
     `model` is the one it is about, or empty; `feeds` are the datasets and pipeline steps that this is made from.
-    Everyday snapshots are no change.
+    Everyday snapshots are no change, nor is what was late or failed days before.
     """
     ours = {alert.about.partition("@")[0], *feeds}
     files = {f"monitors/{alert.monitor}.yaml", *(f"models/{name}.yaml" for name in (model,) if name),
@@ -41,7 +42,8 @@ def last_change(entries: "Iterable[Entry]", alert: Alert, model: str, feeds: Col
             break
         if isinstance(fact, Proposal) and fact.event == "proposed":
             paths[fact.subject] = fact.path
-        if what := _told(fact, model, ours, feeds, files, paths):
+        fades = isinstance(fact, Run | AlertEvent) and alert.opened_at - entry.recorded_at > FADES
+        if not fades and (what := _told(fact, model, ours, feeds, files, paths)):
             found = Change(entry.kind, what, entry.recorded_at, entry.seq)
     return found
 

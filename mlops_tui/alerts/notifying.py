@@ -15,7 +15,7 @@ class Due:
     """Somebody, a person, a role, a rotation or a route, is to be told of an alert; `key` is the same however often it
     is asked.
 
-    `why`: `fired`, `refired`, `flapping`, `unmuted`, or `repeat` or `escalated` with its number.
+    `why`: the turn that it took (`fired`, `refired`, …), `repeat` or `escalated` with its number, or `undelivered`.
     """
 
     alert: str
@@ -34,7 +34,8 @@ def due_notifications(alerts: Iterable[Alert], policies: Mapping[str, AlertPolic
     """What is to be sent by now of alerts that nobody has taken up, sent before or not: whoever sends keeps the keys.
 
     Silenced and muted alerts are told when that is over, if they still fire; of one that flaps nothing is repeated.
-    Of reminders that were missed only the last one counts. A step of the escalation counts from when it was told.
+    Of reminders that were missed only the last one counts. A step of the escalation counts from when it was told, and
+    comes at once where nobody could be told before it; where none is left, whoever is on call is told.
     """
     return [due for alert in alerts for due in _of(alert, policies.get(alert.monitor), now)]
 
@@ -42,13 +43,17 @@ def due_notifications(alerts: Iterable[Alert], policies: Mapping[str, AlertPolic
 def _of(alert: Alert, policy: AlertPolicy | None, now: datetime) -> Iterator[Due]:
     if alert.state != "firing" or alert.quiet(now):
         return
-    since = _since(alert)
-    number = _reminders(alert, policy, since, now)
-    for to in addressees(alert):
+    since = alert.turn
+    number, first = _reminders(alert, policy, since, now), addressees(alert)
+    for to in first:
         yield Due(alert.id, to, "repeat" if number else alert.told, since, number, alert.page)
+    heard = not set(first) <= set(alert.unreached)
     for place, step in enumerate(policy.escalate if policy is not None else (), start=1):
-        if since + step.after <= now:
+        if since + step.after <= now or not heard:
             yield Due(alert.id, step.to, "escalated", since, place, alert.page)
+            heard = heard or step.to not in alert.unreached
+    if not heard:
+        yield Due(alert.id, ON_CALL, "undelivered", since, page=alert.page)
 
 
 def addressees(alert: Alert) -> tuple[str, ...]:
@@ -57,10 +62,6 @@ def addressees(alert: Alert) -> tuple[str, ...]:
     named = alert.route or ON_CALL
     again = alert.told in ("refired", "flapping")
     return tuple(dict.fromkeys((alert.owner, named) if alert.owner and again else (alert.owner or named,)))
-
-
-def _since(alert: Alert) -> datetime:
-    return alert.told_at or alert.opened_at
 
 
 def _reminders(alert: Alert, policy: AlertPolicy | None, since: datetime, now: datetime) -> int:
@@ -74,7 +75,7 @@ def next_reminder(alert: Alert, policy: AlertPolicy | None, now: datetime) -> da
     """When it is told again if nobody takes it up; None where it is not."""
     if policy is None or policy.repeat is None or alert.state != "firing" or alert.flapping or alert.quiet(now):
         return None
-    since = _since(alert)
+    since = alert.turn
     return since + timedelta(seconds=policy.repeat.total_seconds() * (_reminders(alert, policy, since, now) + 1))
 
 
@@ -82,9 +83,9 @@ def upcoming(alert: Alert, policy: AlertPolicy | None, now: datetime) -> list[tu
     """Who is told next, and when, if nobody takes it up and nothing else happens; the soonest first."""
     if policy is None or alert.state != "firing" or alert.quiet(now):
         return []
-    since = _since(alert)
-    found = [(since + step.after, Due(alert.id, step.to, "escalated", since, place, alert.page))
-             for place, step in enumerate(policy.escalate, start=1) if since + step.after > now]
+    since, told = alert.turn, list(_of(alert, policy, now))
+    found = [(since + step.after, due) for place, step in enumerate(policy.escalate, start=1)
+             if (due := Due(alert.id, step.to, "escalated", since, place, alert.page)) not in told]
     if (at := next_reminder(alert, policy, now)) is not None:
         number = _reminders(alert, policy, since, now) + 1
         found += [(at, Due(alert.id, to, "repeat", since, number, alert.page)) for to in addressees(alert)]

@@ -24,7 +24,8 @@ _SAID: Mapping[str, str] = {"trigger": "", "acknowledge": "Taken up: ", "resolve
 
 @dataclass(frozen=True)
 class Message:
-    """One thing for one route. `key` is its own; `thread` is the same for all that is said of one alert.
+    """One thing for one route. `key` is its own; `thread` is the same for all that is said of one alert, `turn` for all
+    that is said of one time that it fired.
 
     `why` is what fell due (`fired`, `repeat`, `escalated`, …), `who` took it up or ended it; times are ISO 8601.
     """
@@ -49,6 +50,13 @@ class Message:
     runbook: str = ""
     cost: str = ""
     test: bool = False
+    turn: str = ""
+
+    @property
+    def incident(self) -> str:
+        """What an incident outside is known by: one for each time that the alert fires, so that one which somebody has
+        acknowledged there does not swallow the next."""
+        return f"{self.thread}/{self.turn}"
 
     @property
     def body(self) -> dict[str, Any]:
@@ -134,9 +142,19 @@ class Outgoing:
                   now: datetime) -> Iterator[Message]:
         known = {each.id: each for each in found}
         for due in due_notifications(found, policies, now):
-            if due.to in self.speaking:
-                key = f"{prefix_of(due.alert, due.to, 'trigger')}{due.why}/{due.since.isoformat()}/{due.number}"
-                yield replace(self.message(known[due.alert], due.to, "trigger", key), why=due.why, number=due.number)
+            if due.to not in self.speaking:
+                continue
+            before = self.told.get((due.alert, due.to))
+            if before is not None and before < due.since and self.routes[due.to].kind == "pagerduty":
+                yield self._ended(known[due.alert], due.to, before)
+            turn = due.since.isoformat()
+            key = f"{prefix_of(due.alert, due.to, 'trigger')}{due.why}/{turn}/{due.number}"
+            yield replace(self.message(known[due.alert], due.to, "trigger", key, turn), why=due.why, number=due.number)
+
+    def _ended(self, alert: Alert, route: str, since: datetime) -> Message:
+        """That an earlier turn is over, of which a route was told and that nobody saw end."""
+        key = f"{prefix_of(alert.id, route, 'resolve')}{since.isoformat()}"
+        return replace(self.message(alert, route, "resolve", key, since.isoformat()), why=alert.told)
 
     def _closings(self, known: Mapping[str, Alert], now: datetime) -> Iterator[Message]:
         for (name, route), since in self.told.items():
@@ -149,7 +167,7 @@ class Outgoing:
                 continue
             key = f"{prefix_of(name, route, event)}{since.isoformat()}"
             who = alert.owner if event == "acknowledge" else self.by.get((name, turn), "")
-            yield replace(self.message(alert, route, event, key), why=turn, who=who)
+            yield replace(self.message(alert, route, event, key, since.isoformat()), why=turn, who=who)
 
     def _closing(self, alert: Alert, now: datetime) -> tuple[Event | None, str]:
         if alert.state in OVER:
@@ -163,17 +181,19 @@ class Outgoing:
         """The routes that alerts can be sent by."""
         return {name for name, route in self.routes.items() if route.speaks}
 
-    def message(self, alert: Alert, route: str, event: Event, key: str) -> Message:
+    def message(self, alert: Alert, route: str, event: Event, key: str, turn: str) -> Message:
+        """What is said of an alert as it stands."""
         return Message(key, route, event, f"{self.project}/{alert.id}", self.project, alert.id,
                        alert.title or alert.monitor, alert.severity, alert.opened_at.isoformat(), alert.about,
                        alert.check, alert.together, alert.monitor, page=alert.page, runbook=alert.runbook,
-                       cost=self.cost(alert.loss))
+                       cost=self.cost(alert.loss), turn=turn)
 
 
 def trial(project: str, route: str, who: str, now: datetime) -> tuple[Message, Message]:
     """A test of a route, marked as one, and its end."""
     stamp = now.isoformat()
     made = Message(f"{prefix_of('TEST', route, 'trigger')}test/{stamp}/0", route, "trigger",
-                   f"{project}/TEST/{route}/{stamp}", project, "", f"{who} tries the route {route}; nothing is wrong",
-                   "low", stamp, check="test", group="test", why="test", who=who, test=True)
+                   f"{project}/TEST {route}", project, "", f"{who} tries the route {route}; nothing is wrong",
+                   "low", stamp, check="test", group="test", why="test", who=who, test=True,
+                   turn=stamp)
     return made, replace(made, key=f"{prefix_of('TEST', route, 'resolve')}{stamp}", event="resolve")

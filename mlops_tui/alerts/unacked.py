@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from store.ledger import Entry
 
 _WHY = {"fired": "", "refired": "fires again: ", "flapping": "comes and goes: ", "unmuted": "no longer waits: ",
-        "unacked": "is given back: ", "reopened": "is open again: ", "escalated": "comes to you, nobody took it up: "}
+        "unacked": "is given back: ", "reopened": "is open again: ", "escalated": "comes to you, nobody took it up: ",
+        "undelivered": "comes to you, it did not get out: "}
 
 
 def unacked(project: Project, entries: "Sequence[Entry]", now: datetime) -> Iterator[Nudge]:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -10,7 +10,8 @@ PACKAGE = Path(__file__).parent.parent
 MARK = "from mlops_tui.capability import"  # every file of a capability has it
 _SHAPED = re.compile(r"@(look|measure|act|decide)\b(?:\(.*?(?:of=(\w+))?(?:[,)].*)?$)?")
 _LOOKS = re.compile(r'looks="(\w+)"')
-_NOUN = re.compile(r'^\w+ = noun\("([\w-]+)"', re.MULTILINE)
+_NOUN = re.compile(r'^\w+ = \w+\("([\w-]+)", .*__doc__.*$', re.MULTILINE)
+_STANDS = re.compile(r'(bare|subject)="([\w-]+)"')
 _EXAMPLE = re.compile(r"^(?:Examples?:\s*)?mlops-tui (.+?)\s*$", re.MULTILINE)
 _DEFINED = re.compile(r"def (\w+)\(")
 
@@ -19,7 +20,8 @@ _DEFINED = re.compile(r"def (\w+)\(")
 class Helped:
     """A command: its words, its shape, its first sentence, all of its help, and its examples.
 
-    `looks`: the flag with which it only reads. `fold`: it can be shown as of an earlier time.
+    `looks`: the flag with which it only reads. `fold`: it can be shown as of an earlier time. `stands`: without its
+    verb, the noun alone means it (`bare`), or before something that it is about (`subject`).
     """
 
     words: tuple[str, ...]
@@ -30,13 +32,17 @@ class Helped:
     noun: str
     looks: str = ""
     fold: bool = False
+    stands: tuple[str, ...] = ()
 
 
 @cache
 def commands() -> dict[tuple[str, ...], Helped]:
     """Every command by its words, in the order of the files."""
-    found = (each for path in sorted(PACKAGE.glob("*/*.py")) for each in _of(path.read_text(encoding="utf-8")))
-    return {each.words: each for each in found}
+    sources = [path.read_text(encoding="utf-8") for path in sorted(PACKAGE.glob("*/*.py"))]
+    stands = {found[1]: _STANDS.findall(found[0]) for source in sources for found in _NOUN.finditer(source)}
+    return {each.words: replace(each, stands=tuple(
+        how for how, verb in stands.get(each.words[0], ()) if each.words[1:] == (verb,)))
+        for source in sources for each in _of(source)}
 
 
 def _of(source: str) -> Iterator[Helped]:

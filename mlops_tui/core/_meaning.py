@@ -38,6 +38,12 @@ class Meant:
     command: Helped
     asks: tuple[str, ...] = ()
     as_of: datetime | None = None
+    title: str = ""
+
+    @property
+    def what(self) -> str:
+        """What it does, in a sentence."""
+        return self.title or self.command.first
 
     @property
     def looks(self) -> bool:
@@ -131,14 +137,18 @@ def _filled(line: str, said: Question) -> tuple[str, ...]:
 
 def _made(argv: tuple[str, ...], world: World, day: When | None = None) -> Meant | None:
     """The command behind the words; a judgement lacks its reason, which a person gives."""
-    command = world.commands.get(argv[:2]) or world.commands.get(argv[:1])
-    if command is None and (verbs := [key for key in world.commands if key[0] == argv[0]]):
-        command = world.commands[verbs[0]] if len(argv) == 1 else None
+    command = world.commands.get(argv[:2]) or world.commands.get(argv[:1]) or _standing(argv, world)
     if command is None:
         return None
     untitled = argv[:3] == ("incident", "open", "--about")
     asks = ("reason",) if command.shape == "decide" else ("title",) if untitled else ()
     return Meant(argv, command, asks, _as_of(argv, command, day, world.now))
+
+
+def _standing(argv: tuple[str, ...], world: World) -> Helped | None:
+    """The verb that is meant by its noun alone, or by its noun and what it is about."""
+    how = "bare" if len(argv) == 1 or argv[1].startswith("--") else "subject"
+    return next((each for words, each in world.commands.items() if words[0] == argv[0] and how in each.stands), None)
 
 
 def _as_of(argv: tuple[str, ...], command: Helped, day: When | None, now: datetime) -> datetime | None:
@@ -225,7 +235,8 @@ def _kind(word: str) -> str:
 def _offered(words: tuple[str, ...], said: Question, world: World) -> Meant | None:
     """The command's first example with what was asked about in it; its help where the example says more than names."""
     if words not in world.commands:
-        return Meant(words, world.commands["runbook", "show"])
+        title = world.runbooks[words[-1]].strip().partition("\n")[0]
+        return Meant(words, world.commands["runbook", "show"], title=f"The runbook: {title}")
     command = world.commands[words]
     try:
         example = shlex.split(command.examples[0]) if command.examples else []

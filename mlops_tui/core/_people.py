@@ -11,7 +11,7 @@ from store.facts import Finding
 
 URGENT = ("high", "critical")
 GATE = (Status.CONFIRM, Status.FAIL, Status.UNKNOWN)
-MEASURED = ("calibration", "performance", "drift", "health")
+MEASURED = ("calibration", "performance", "drift", "health", "replay")
 COOL_DOWN = timedelta(days=21)
 WEEK = timedelta(days=7)
 SETTLED = ("pass", "warn", "done", "skipped", "diverted")
@@ -221,9 +221,20 @@ def learn(cast: Cast, incident: Incident, day: date) -> None:
                   "--title", "The probabilities in service mean what they say, as of this week")
         adopt(cast)
     fill_in(cast, incident)
+    answer(cast, incident)
     cast.does("ana", "postmortem", "finish", incident.id)
     adopt(cast)
     cast.tell(f"{day} {incident.id} post-mortem", f"written; the gate now asks for '{LESSON}'")
+
+
+def answer(cast: Cast, incident: Incident) -> None:
+    """Both who were there say what they saw and did, as far as the history knows it."""
+    first = folds.alerts(cast.session.ledger.entries())[incident.alerts[0]]
+    simulated = "(Written for a simulated person, from the ledger.)"
+    cast.does("bo", "postmortem", "tell", incident.id, "--saw", f"{first.title}. {simulated}",
+              "--did", "Took the alert up, opened the incident, and asked ana to lead it.")
+    cast.does("ana", "postmortem", "tell", incident.id, "--did", f"Worked through {first.runbook}. {simulated}",
+              "--change", "See the outcomes of each day as they come, before a week is judged.")
 
 
 def whole_batches(cast: Cast, incident: Incident) -> str:

@@ -177,7 +177,8 @@ def _team(project: Project) -> Iterator[Reference]:
                 yield Reference(f"team.yaml, {name}", f"names the role '{role}', which is not declared",
                                 place_of(team, "people", name, "roles", number), nearest(role, ROLES))
     yield from _bounds(project, team)
-    for key, what in (("login", "login"), ("slack", "Slack account")):
+    for key, what in (("login", "login"), ("slack", "Slack account"), ("email", "mail address"),
+                      ("pagerduty", "PagerDuty user")):
         owners: dict[str, str] = {}
         for name, person in people.items():
             if (value := getattr(person, key)) and owners.setdefault(value, name) != name:

@@ -75,7 +75,7 @@ def world_of(session: Session) -> World:
 
 
 def _runbooks(project: Project) -> dict[str, str]:
-    return {name: f"{each.front.get('title', '')} {each.body}" for name, each in project.runbooks.items()}
+    return {name: f"{each.front.get('title', name)}\n{each.body}" for name, each in project.runbooks.items()}
 
 
 def _seen(session: Session, meant: Meant) -> Session:
@@ -94,7 +94,7 @@ def _line(meant: Meant) -> str:
 
 def _choice(found: Meaning, feedback: Sequence[Action]) -> View:
     """What may have been meant, each with its button; what was understood for certain is only not done by itself."""
-    rows: list[Row] = [{"command": _line(each), "what": each.command.first, "shape": each.command.shape}
+    rows: list[Row] = [{"command": _line(each), "what": each.what, "shape": each.command.shape}
                        for each in found.meant]
     table = Table.of("choices", rows, "command", "what")
     offered = tuple(Action(_label(each), each.argv, each.asks) for each in found.meant)
@@ -110,7 +110,7 @@ def _choice(found: Meaning, feedback: Sequence[Action]) -> View:
 
 def _label(meant: Meant) -> str:
     words = " ".join(word for word in meant.argv if not word.startswith("--"))
-    return f"Help: {words}" if meant.argv[-1:] == ("--help",) else words.capitalize()
+    return f"Help: {words}" if meant.argv[-1:] == ("--help",) else words[:1].upper() + words[1:]
 
 
 # -- how good the answers are ---------------------------------------------------------------------------------------

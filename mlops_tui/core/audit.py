@@ -80,7 +80,8 @@ def described(fact: Fact) -> str:
     """A fact in one line."""
     if isinstance(fact, Command):
         return f"{fact.phase} {' '.join(fact.argv)} → {fact.error or fact.status}"
-    shown = [str(getattr(fact, name)) for name in ("event", "check", "status", "title", "version", "snapshot", "text")
+    shown = [str(getattr(fact, name)) for name in ("event", "check", "status", "title", "version", "snapshot", "text",
+                                               "verdict")
              if getattr(fact, name, "")]
     return " · ".join(text if len(text) <= LONG else f"{text[:LONG - 1]}…" for text in shown)
 

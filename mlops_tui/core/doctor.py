@@ -274,7 +274,7 @@ def _slack(session: Session, project: Project) -> Iterator[Row]:
     yield _row("slack letters", Status.WARN if given_up else Status.PASS,
                f"{found.unsaid} to Slack and {found.undone} from Slack were given up" if given_up else
                f"nothing was given up; {found.to_say + found.to_do} under way",
-               "mlops-tui slack dead" if given_up else "")
+               "mlops-tui letter list" if given_up else "")
 
 
 def _routes(session: Session, project: Project) -> Iterator[Row]:

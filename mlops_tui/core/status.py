@@ -40,7 +40,7 @@ def status(session: Session) -> View:
     title, calm = _title(needs, (models, alerts, incidents), [*_broken(project, entries), *_stopped(project, entries),
                                                               *mute], _declared(project))
     return View(title, Status.PASS if calm else Status.WARN,
-                (Facts(facts), *(Text(f"■ {each}: mlops-tui {see}") for each, see in list(mute.items())[:1]),
+                (Facts(facts), *(Text(f"■ {each}: mlops-tui {see}") for each, see in mute.items()),
                  waiting, models, alerts, incidents, approvals), tuple(_actions(needs)))
 
 
@@ -54,9 +54,9 @@ def _mute(session: Session) -> Iterator[tuple[str, str]]:
         elif found.apart:
             yield "Slack does not reach its bot", "slack doctor"
         if found.unsaid:
-            yield _given_up(counted(found.unsaid, "message"), "to Slack", found.unsaid), "slack doctor"
+            yield _given_up(counted(found.unsaid, "message"), "to Slack", found.unsaid), "letter list"
         if found.undone:
-            yield _given_up(counted(found.undone, "request"), "from Slack", found.undone), "slack doctor"
+            yield _given_up(counted(found.undone, "request"), "from Slack", found.undone), "letter list"
         if found.unsent:
             yield _given_up(counted(found.unsent, "message"), "by routes", found.unsent), "route list"
 

@@ -17,9 +17,9 @@ from mlops_tui.view import Action, Facts, Status, View
 def up(session: Session) -> View:
     """Keep the project going until Ctrl-C or a TERM signal.
 
-    Due monitors and pipelines are begun as jobs, jobs that waited for a process get one, and Slack is listened to
-    where its tokens are set. GET /metrics is answered where mlops.yaml declares `metrics`. A second one stands by and
-    takes over when the first is gone. Jobs outlive it.
+    Due monitors and pipelines are begun as jobs, jobs that waited for a process get one, Slack is listened to where
+    its tokens are set, and alerts go out by routes/. GET /metrics is answered where mlops.yaml declares `metrics`. A
+    second one stands by and takes over when the first is gone. Jobs outlive it.
 
     \b
     Example: mlops-tui up

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
-from mlops_tui import folds
 from mlops_tui.folds import Incident
 from mlops_tui.incidents.notes import notes
 from store.facts import AlertEvent, Finding, IncidentEvent
@@ -204,11 +203,11 @@ def _reasons(one: Trace, other: Trace, near: float, shared: Sequence[str]) -> It
         yield f"also about {other.subject}"
     elif near:
         yield f"{one.subject} and {other.subject} are made from the same data"
-    for said, ours, theirs in (("found by", one.checks, other.checks), ("moved in both:", one.columns, other.columns),
-                               ("the same turn:", one.turns, other.turns)):
+    for said, ours, theirs in (("both found by", one.checks, other.checks),
+                               ("moved in both:", one.columns, other.columns), ("in both", one.turns, other.turns)):
         if both := sorted(ours & theirs):
             yield f"{said} {', '.join(both)}"
-    if shared:
+    if len(shared) > 1:
         yield f"both speak of {', '.join(shared[:SHOWN])}"
 
 
@@ -216,9 +215,3 @@ def earlier(known: Mapping[str, Incident], incident: Incident) -> list[Incident]
     """Those that were opened before it and stand for themselves, oldest first."""
     before = takewhile(lambda each: each.id != incident.id, known.values())
     return [each for each in before if not each.merged_into]
-
-
-def open_actions(entries: Sequence[Entry], incident: str) -> list[folds.ActionItem]:
-    """What was promised after an incident and is not done."""
-    return [each for each in folds.action_items(entries).values()
-            if each.incident == incident and each.state == "open"]

@@ -1,8 +1,8 @@
 """Who was there when it happened, and what each of them was asked and has said since."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlops_tui import folds
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 QUESTIONS: Mapping[str, str] = {"saw": "What did you see?", "did": "What did you do?",
                                 "surprised": "What surprised you?", "change": "What would you change?"}
 SIMULATED = " (simulated)"
+OVER = timedelta(days=10)  # so long after the end of an incident people are asked what they saw
 
 
 @dataclass(frozen=True)
@@ -73,3 +74,14 @@ def asked(entries: "Sequence[Entry]", incident: Incident, people: Collection[str
             part = found[fact.who].part if fact.who in found else ("was not asked",)
             found[fact.who] = Asked(fact.who, part, fact.event, fact.document, entry.recorded_at)
     return found
+
+
+def asked_about(entries: "Sequence[Entry]", now: datetime) -> Iterator[tuple[Incident, datetime]]:
+    """The incidents about which people are asked at a moment, with when each ended: not for ever, and not once the
+    post-mortem is finished."""
+    finished = {name for name, state in folds.postmortems(entries).items() if state.state == "finished"}
+    for incident in folds.incidents(entries).values():
+        ended = incident.resolved_at
+        if incident.state == "resolved" and ended is not None and incident.id not in finished \
+                and ended <= now < ended + OVER:
+            yield incident, ended

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from mlops_tui import folds
 from mlops_tui.alerts.nudges import Nudge
 from mlops_tui.folds import ActionItem, Incident
-from mlops_tui.incidents.answers import QUESTIONS, asked
+from mlops_tui.incidents.answers import QUESTIONS, asked, asked_about
 from mlops_tui.project import Project
 from mlops_tui.view import Action, Column, Row, Status, Table, Text, View, counted
 
@@ -15,17 +15,12 @@ if TYPE_CHECKING:
     from store.ledger import Entry
 
 AGAIN = (timedelta(0), timedelta(days=1), timedelta(days=3))  # after the end of an incident: asked, and reminded twice
-OVER = timedelta(days=10)  # who has said nothing until then is not asked any more
 
 
 def questions(project: Project, entries: "Sequence[Entry]", now: datetime) -> Iterator[Nudge]:
     """The four questions to everybody who was there and has neither answered nor declined, until the post-mortem is
     finished."""
-    finished = {name for name, state in folds.postmortems(entries).items() if state.state == "finished"}
-    for incident in folds.incidents(entries).values():
-        ended = incident.resolved_at
-        if incident.state != "resolved" or ended is None or incident.id in finished or not ended <= now < ended + OVER:
-            continue
+    for incident, ended in asked_about(entries, now):
         turn = sum(now >= ended + after for after in AGAIN) - 1
         for each in asked(entries, incident, project.team.people).values():
             if each.state == "waiting":

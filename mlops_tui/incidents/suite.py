@@ -36,6 +36,11 @@ class Case:
     champion: str = ""
     pinned: Mapping[str, str] = field(default_factory=dict)
 
+    @property
+    def rows(self) -> str:
+        """The state of the model's inputs that is kept."""
+        return self.pinned.get(f"{self.model}.features", "")
+
 
 def cases(entries: "Sequence[Entry]", model: str = "") -> dict[str, Case]:
     """The cases of the suite by incident, oldest first; of one model where it is named."""
@@ -94,6 +99,13 @@ def unpinned(entries: "Sequence[Entry]", incident: str, reason: str) -> list[Fac
 
 
 def results(entries: "Sequence[Entry]", model: str, version: str) -> "dict[str, Entry]":
-    """The newest answer of a version to each case of its model, by incident."""
+    """The newest answer of a version to each case of its model, by incident: to its rows and window as they are now."""
+    known = cases(entries, model)
     return {entry.fact.incident: entry for entry in entries if isinstance(entry.fact, Replayed)
-            and (entry.subject, entry.fact.version) == (model, version)}
+            and (entry.subject, entry.fact.version) == (model, version) and entry.fact.incident in known
+            and same_rows(known[entry.fact.incident], entry.fact)}
+
+
+def same_rows(case: Case, fact: Replayed) -> bool:
+    """Whether an answer is one to the case as it stands: its window and the state of its inputs."""
+    return (fact.window, fact.rows) == (tuple(each.isoformat() for each in case.window), case.rows)

@@ -44,7 +44,7 @@ class Grid:
 
 def grid(part: Table, zone: tzinfo) -> Grid:
     """The table; how a row stands comes first where no column that is shown tells it."""
-    rows, columns = part.rows[:ROWS], part.columns
+    rows, columns = part.some(ROWS), part.columns
     told = any(isinstance(row.get(column.id), Status) for row in rows for column in columns)
     if not told and any(isinstance(row.get("status"), Status) for row in rows):
         columns = (Column("status"), *columns)
@@ -61,7 +61,7 @@ def left_out(part: Table, command: Sequence[str]) -> str:
     """How many rows are not shown, and what shows them; empty where none is missing."""
     more = (len(part.rows) if part.total is None else part.total) - min(len(part.rows), ROWS)
     how = f": {' '.join(typed(command))} --json" if command else ""
-    return f"{more:,} more{how}" if more > 0 else ""
+    return f"{more:,} {'before' if part.last else 'more'}{how}" if more > 0 else ""
 
 
 def none_of(part: Table) -> str:

@@ -205,7 +205,7 @@ class _Shown:
 
 
 def _table(part: Table, width: int, zone: tzinfo, rows: int, command: Sequence[str]) -> Iterator[Drawn]:
-    shown = part.rows[:rows]
+    shown = part.some(rows)
     total = len(part.rows) if part.total is None else part.total
     if part.title:
         yield from ((Line(line, style="bold"), None) for line in wrap(clean(part.title), width))
@@ -225,7 +225,7 @@ def _table(part: Table, width: int, zone: tzinfo, rows: int, command: Sequence[s
         yield from ((Line(text, style="dim"), None) for text in left)
     if total > len(shown):
         how = f": {' '.join(typed(command))} --json" if command else ""
-        more = _hung(f"{total - len(shown):,} more{how}", "  ", width)
+        more = _hung(f"{total - len(shown):,} {'before' if part.last else 'more'}{how}", "  ", width)
         yield from ((Line(text, style="dim"), None) for text in more)
 
 

@@ -9,6 +9,7 @@ from mlops_tui import folds
 from mlops_tui.declarations.incidentpolicy import Incidents
 from mlops_tui.errors import BadInput, Conflict, NotFound
 from mlops_tui.folds import Alert, Incident
+from mlops_tui.incidents.answers import QUESTIONS
 from mlops_tui.incidents.incidentstate import standing_for
 from mlops_tui.incidents.merging import itself
 from mlops_tui.incidents.notes import Note, notes
@@ -89,7 +90,8 @@ def steps(session: Session, found: Incident, alerts: Mapping[str, Alert],
     if found.merged_into:
         return (Action(f"Look at {found.merged_into}", ("incident", "show", found.merged_into)),)
     if not found.open:
-        return (Action("Draft the post-mortem", ("postmortem", "draft", found.id)),)
+        return (Action("Draft the post-mortem", ("postmortem", "draft", found.id)),
+                Action("Say what you saw", ("postmortem", "tell", found.id), asks=tuple(QUESTIONS)))
     over = Action("It is over", ("incident", "resolve", found.id), asks=("reason",))
     return (*_accepting(found), *_toward_the_end(session, found, alerts, runs), *_leading(found), over)
 
@@ -142,7 +144,7 @@ def happened(session: Session, at: str | None) -> datetime | None:
 
 def noted(found: Incident, reference: str) -> Note:
     """The note of that link or number; NotFound where there is none."""
-    known = notes(found)
+    known, reference = notes(found), reference.removeprefix("#")
     if reference not in known:
         raise NotFound(f"{found.id} has no note '{reference}'.", next=f"Try: mlops-tui incident show {found.id}")
     return known[reference]

@@ -20,7 +20,7 @@ from store.ledger import Entry
 @click.argument("ref")
 @click.argument("text")
 def amend(session: Session, incident: str, ref: str, text: str) -> View:
-    """Say a note of the timeline better: REF is its link, or the number in its line.
+    """Say a note of the timeline better: REF is its link, or the number behind it.
 
     \b
     Example: mlops-tui incident amend INC-1 812 "the weather feed stopped at 11:40"

@@ -19,7 +19,7 @@ from store.ledger import Entry
 @click.argument("ref")
 @click.option("--note", default="", help="Why, such as 'deleted in Slack'.")
 def strike(session: Session, incident: str, ref: str, note: str) -> View:
-    """Strike a note from the timeline: it stays readable as struck. REF is its link, or the number in its line.
+    """Strike a note from the timeline: it stays readable as struck. REF is its link, or the number behind it.
 
     \b
     Example: mlops-tui incident strike INC-1 812 --note "that was another feed"

@@ -9,7 +9,7 @@ from mlops_tui.analysis.durations import TAIL, Lengths, fewest
 from mlops_tui.capability import look
 from mlops_tui.errors import BadInput
 from mlops_tui.incidents import trends as rules
-from mlops_tui.incidents.alike import open_actions
+from mlops_tui.incidents.actions import open_actions_of
 from mlops_tui.incidents.clock import LENGTHS, MEANS, clock
 from mlops_tui.incidents.trends import Case
 from mlops_tui.inputs.moments import moment
@@ -100,7 +100,7 @@ def _again(entries: Sequence[Entry], again: Sequence[rules.Cause]) -> tuple[Tabl
                         "incidents": tuple(each.incident.id for each in cause.cases),
                         "last": cause.cases[-1].detected,
                         "still_open": tuple(item.id for each in cause.cases
-                                            for item in open_actions(entries, each.incident.id))}
+                                            for item in open_actions_of(entries, each.incident.id))}
                        for cause in again]
     owed = Column("still_open", "promised, still open")
     table = Table.of("causes", rows, "times", "cause", "incidents", "last", owed, title="What came again")

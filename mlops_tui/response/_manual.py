@@ -17,6 +17,7 @@ def answered(found: RunbookStep, note: str) -> View:
     if wanted == "number":
         try:
             number = float(value.split()[0]) if value else None
+            number = int(number) if number is not None and number.is_integer() else number
         except ValueError as problem:
             raise BadInput(f"Step {found.number} asks for a number, and '{note}' begins with none.") from problem
     if wanted == "link" and value and not value.startswith(("https://", "http://")):

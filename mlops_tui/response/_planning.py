@@ -22,6 +22,7 @@ class Trial:
     answers: dict[str, _conditions.Answer] = field(default_factory=dict)
     touched: dict[str, int] = field(default_factory=dict)  # what an earlier step would change, and which step
     ahead: int = 0                                         # the step that a check has led to
+    planned: _conditions.Answer = field(default_factory=dict)  # what the plan of the step at hand has found
 
     def rows(self) -> list[Row]:
         """One row for each step, in the order in which they would come."""
@@ -29,9 +30,11 @@ class Trial:
 
     def _row(self, step: RunbookStep) -> Row:
         line = _steps.known(step.command or " ".join(step.lines), self._known())
+        self.planned = {}
         status, said = self._standing(step)
+        known = _running.known(self.values, {**self.answers, "answer": self.planned})
         return {"step": step.number, "title": step.title, "kind": step.kind, "command": line, "status": status,
-                "plan": said, "undo": _steps.known(step.undo, self._known()) or step.kept_because}
+                "plan": said, "undo": _steps.known(step.undo, known) or step.kept_because}
 
     def _known(self) -> dict[str, str]:
         return _running.known(self.values, self.answers)
@@ -74,6 +77,7 @@ class Trial:
             plan = _running.prepared(self.session, argv)
         except Refusal as problem:
             return "error", f"would be refused: {problem.what}"
+        self.planned = _conditions.answer(plan.view)
         votes = f" after {step.quorum} votes" if step.quorum else ""
         gate = plan.view.status in (Status.FAIL, Status.UNKNOWN)
         return (str(plan.view.status) if gate else "acts"), f"{plan.view.title}{votes}"
@@ -88,7 +92,8 @@ class Trial:
             self.answers[step.name] = {**_conditions.answer(view), "status": status}
         if step.goto is not None and status == "fail":
             self.ahead = step.goto
-        return status, view.title
+        informs = step.kind == "query" and status not in _running.HAPPENED  # only a check stands in the way
+        return "warn" if informs else status, view.title
 
 
 def summary(book: Runbook, rows: list[Row], *, tried: bool) -> View:

@@ -55,7 +55,7 @@ def replayed(session: Session, case: Case, trained: Trained) -> tuple[Replayed, 
     if known is not None:
         return known, False
     fact = Replayed(subject=case.model, version=trained.version, incident=case.incident, key=key, verdict=UNKNOWN,
-                    check=rule.check, against=case.champion,
+                    rows=case.rows, check=rule.check, against=case.champion,
                     window=(case.window[0].isoformat(), case.window[1].isoformat()),
                     data=(rows.features.id, rows.labels.id) if isinstance(rows, Rows) else ())
     try:
@@ -93,7 +93,7 @@ def _rows(session: Session, case: Case, model: Model) -> Rows | str:
     """
     name, lake = f"{case.model}.features", session.data()
     try:
-        found = lake.manifest(name, case.pinned[name])
+        found = lake.manifest(name, case.rows)
     except NotFound:
         return f"the rows of {case.incident} are no longer in the lake"
     zone = session.declared().zone
@@ -110,7 +110,7 @@ def _key(case: Case, rule: Monitor, model: Model, trained: Trained, rows: Rows |
     """The digest of all that the answer follows from."""
     asked_of = {"edition": EDITION, "incident": case.incident, "window": [each.isoformat() for each in case.window],
                 "version": trained.version, "artifact": trained.artifact, "against": case.champion,
-                "rule": asdict(rule), "criteria": [asdict(each) for each in model.criteria],
+                "pinned": case.rows, "rule": asdict(rule), "criteria": [asdict(each) for each in model.criteria],
                 "threshold": model.threshold, "delay": model.label.delay,
                 "rows": rows if isinstance(rows, str) else [rows.features.id, rows.labels.id]}
     return hashlib.sha256(json.dumps(asked_of, sort_keys=True, default=str).encode()).hexdigest()

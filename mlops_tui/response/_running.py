@@ -53,9 +53,9 @@ class Case:
 
     def answers(self) -> dict[str, _conditions.Answer]:
         """What the steps that have a name found, with the verdict of the step itself; a skipped one found nothing."""
-        found: dict[str, _conditions.Answer] = {}
+        found, steps = dict[str, _conditions.Answer](), self.run.steps
         for step in self.book.steps:
-            state = self.run.steps.get(step.number)
+            state = steps.get(step.number)
             if step.name and state is not None and state.evidence and state.status not in ("skipped", "intent"):
                 view = self.evidence(state)
                 verdict = str(view.status) if step.kind == "query" else "fail" if state.status == "diverted" else \

@@ -7,7 +7,8 @@ from functools import cache
 from mlops_tui import folds
 from mlops_tui.alerts import upstream
 from mlops_tui.folds import Incident
-from mlops_tui.incidents.alike import Likeness, Trace, earlier, fired, open_actions, trace
+from mlops_tui.incidents.actions import open_actions_of
+from mlops_tui.incidents.alike import Likeness, Trace, earlier, fired, trace
 from mlops_tui.incidents.alike import ranked as by_likeness
 from mlops_tui.response import _reading
 from mlops_tui.session import Session
@@ -46,7 +47,7 @@ def ranked(session: Session, found: Incident, entries: Sequence[Entry]) -> list[
     runs = folds.runbook_runs(entries).values()
     return [Like(each, known[each.incident],
                  tuple(dict.fromkeys(run.runbook for run in runs if run.incident in known[each.incident].ids)),
-                 tuple(open_actions(entries, each.incident)))
+                 tuple(open_actions_of(entries, each.incident)))
             for each in by_likeness(one, others) if each.enough][:MOST]
 
 
@@ -76,5 +77,7 @@ def tables(likes: Sequence[Like]) -> tuple[Table, ...]:
                             "it is still open" if like.incident.open else ""),
                         "runbook": like.runbooks, "still_open": tuple(each.id for each in like.actions)}
                        for like in likes]
-    return (Table.of("similar", rows, "incident", Column("alike", share=True), "why", Column("ended_by", "ended by"),
-                     "runbook", Column("still_open", "still open"), title="It looks like"),) if rows else ()
+    why = ("why",) if len(likes) > 1 else ()  # of one it is said above
+    return (Table.of("similar", rows, "incident", *why, Column("ended_by", "ended by", worth=1),
+                     Column("still_open", "still open"), Column("alike", share=True, worth=-1),
+                     Column("runbook", worth=-1), title="It looks like"),) if rows else ()

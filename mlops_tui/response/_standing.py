@@ -16,7 +16,7 @@ from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table
 ROWS = 5      # of a table that a look has left: the whole of it is a key away
 BUTTONS = 5   # choices of a decision that are offered as buttons
 SHOWN = (Column("step", worth=3), Column("title", worth=2), Column("kind"), Column("status", worth=3),
-         Column("note", cut=80, worth=1), Column("command"))
+         Column("note", cut=80, worth=1))
 STATUS = {"pass": Status.PASS, "warn": Status.WARN, "done": Status.DONE, "skipped": Status.DONE,
           "diverted": Status.DONE, "fail": Status.FAIL, "error": Status.FAIL, "unknown": Status.UNKNOWN,
           "interrupted": Status.UNKNOWN}
@@ -82,7 +82,8 @@ def _found(case: Case, step: RunbookStep) -> tuple[Part, ...]:
         if not lines:
             table += [replace(part, rows=part.rows[:ROWS], total=part.total or len(part.rows))
                      for part in case.evidence(state).parts if isinstance(part, Table) and part.rows][:1]
-        lines.append(f"- {each.number} {each.title}: {state.note}")
+        verdict = "" if state.status in ("pass", "done") else f" **{state.status}**"
+        lines.append(f"- {each.number} {each.title}{verdict} {state.note}")
     return (Text("\n".join(reversed(lines)), "markdown"), *table) if lines else ()
 
 
@@ -125,7 +126,7 @@ def _choices(case: Case, step: RunbookStep, state: StepState | None) -> tuple[Ac
     elif step.kind in ("check", "query", "wait") and state is not None:
         choices.append(Action("Look again", ("runbook", "resume", case.id)))
     elif step.kind != "manual":
-        choices.append(Action("Tell them" if step.kind == "notify" else f"Do step {step.number}", this))
+        choices.append(Action(f"Do step {step.number}", this))
     if step.kind == "manual":
         choices += [Action(choice.capitalize(), (*this, "--note", choice)) for choice in step.choices[:BUTTONS]]
     if step.kind != "notify" and not step.choices:

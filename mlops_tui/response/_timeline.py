@@ -55,6 +55,11 @@ class Line:
     first: str = ""
     struck: str = ""
 
+    @property
+    def numbered(self) -> str:
+        """The line, with the number by which a note without a link is amended or struck."""
+        return f"{self.what} (#{self.reference})" if self.reference.isdecimal() and not self.struck else self.what
+
 
 def lines(entries: Sequence[Entry], incident: Incident | None = None) -> list[Line]:
     """The entries as lines, in the order in which it happened; of an incident, its notes as they read now."""
@@ -74,10 +79,10 @@ def lines(entries: Sequence[Entry], incident: Incident | None = None) -> list[Li
 
 def table(entries: Sequence[Entry], zone: tzinfo, incident: Incident | None = None) -> Table:
     """The entries as a table `timeline`: at, who, what."""
-    rows: list[Row] = [{"at": line.at, "who": line.who, "what": local(line.what, zone), "entry": line.entry,
+    rows: list[Row] = [{"at": line.at, "who": line.who, "what": local(line.numbered, zone), "entry": line.entry,
                         "subject": line.subject, "kind": line.kind, "reference": line.reference, "first": line.first,
                         "struck": line.struck} for line in lines(entries, incident)]
-    return Table.of("timeline", rows, "at", "who", "what", title="Timeline")
+    return Table.of("timeline", rows, "at", "who", "what", title="Timeline", last=True)
 
 
 def told(fact: Fact) -> str:
@@ -89,6 +94,7 @@ def told(fact: Fact) -> str:
 def _alert(fact: AlertEvent) -> str:
     words = {"fired": f"{fact.subject} fired: {fact.title}", "refired": f"{fact.subject} fired again: {fact.title}",
              "assigned": f"{fact.subject} assigned to {fact.who}",
+             "undelivered": f"{fact.subject} did not get out by {fact.who}",
              "flapping": f"{fact.subject} is flapping, and held until it is calm: {fact.title}",
              "muted": f"{fact.subject} muted by {fact.cause}",
              "unmuted": f"{fact.subject} is no longer muted by {fact.cause}, and still fires",
@@ -105,12 +111,13 @@ def _alert(fact: AlertEvent) -> str:
 def _incident(fact: IncidentEvent) -> str:
     words = {"opened": f"opened: {fact.title}", "severity": f"severity {fact.severity}", "note": "",
              "role": f"{fact.who} is {fact.role}", "linked": f"linked {fact.alert}",
-             "update": f"update{f', the next one by {fact.until}' if fact.until else ''}",
              "handover": f"hands over to {fact.who}", "accepted": f"{fact.who} took it over and leads",
              "notified": "the first message about it was accepted",
              "corrected": f"{fact.point} was at {fact.at}", "merged": f"merged into {fact.reference}",
              "channel": "has a channel of its own in Slack", "archived": "its channel in Slack is archived",
              "unmerged": f"no longer merged into {fact.reference}"}
+    if fact.event == "update":
+        return f"update: {fact.note}{f' (the next one by {fact.until})' if fact.until else ''}"
     said = words.get(fact.event, fact.event)
     return _noted(said, fact.note) if said else fact.note
 

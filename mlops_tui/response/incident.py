@@ -68,7 +68,7 @@ def show(session: Session, incident: str) -> View:
         return _merged(session, found)
     runs, going = runs_of(entries, found), firing(entries, found)
     like = _similar.ranked(session, found, entries)
-    facts = _standing(session, found, known, entries) | _similar.fact(like)
+    facts = _standing(session, found, known, entries, _similar.fact(like))
     now = (_newest.table(going, session.declared().monitors, entries),) if found.open and going else ()
     parts: tuple[Part, ...] = (
         Facts(facts), *now, *_similar.tables(like), _timeline.table(
@@ -94,23 +94,25 @@ def _merged(session: Session, found: Incident) -> View:
                  Action("It is another one after all", ("incident", "unmerge", found.id))))
 
 
-def _standing(session: Session, found: Incident, known: dict[str, Incident], entries: Sequence[Entry]
-              ) -> dict[str, Cell]:
+def _standing(session: Session, found: Incident, known: dict[str, Incident], entries: Sequence[Entry],
+              like: dict[str, Cell]) -> dict[str, Cell]:
     """What is known of it in a few words, what waits for somebody first."""
     written = folds.postmortems(entries).get(found.id)
     earlier = tuple(each.id for each in known.values() if each.about == found.about and not each.merged_into
                     and each.opened_at < found.opened_at)
     facts: dict[str, Cell] = {"incident": found.id, "state": found.state, "severity": found.severity,
-                              "means": _case.policy(session).level(found.severity).means, "about": found.about}
+                              "means": _case.policy(session).level(found.severity).means, "about": found.about, **like}
     if found.given is not None:
         facts |= {"handed_over": f"by {found.given.by} to {found.given.to}, who has not accepted it yet"}
     if found.update is not None:
         facts |= {"update": f"{found.update.text} ({found.update.by})"}
     if found.update is not None and found.update.next is not None and found.open:
-        facts |= {"next_update": found.update.next,
-                  "late": "the update is overdue" if found.update.next < session.now() else None}
-    facts |= {**_timeline.clock_points(entries, found), **_case.roles_of(found), "merged": found.merged or None,
-              "earlier_about_it": earlier, "post_mortem": written.state if written else None}
+        facts |= {"next_update": found.update.next}
+        facts |= {"late": "the update is overdue"} if found.update.next < session.now() else {}
+    facts |= {**_timeline.clock_points(entries, found), **_case.roles_of(found)}
+    facts |= {"merged": found.merged} if found.merged else {}
+    facts |= {"earlier_about_it": earlier} if earlier else {}
+    facts |= {"post_mortem": written.state if written else None} if not found.open else {}
     if found.open:
         missing = to_close(entries, found)
         facts |= {"to_close": missing or "nothing is missing: somebody says what ended it"}
@@ -314,6 +316,8 @@ def resolve(session: Session, incident: str, since: str | None, until: str | Non
     return View(f"{name} is resolved: {found.title}", Status.DONE, (Facts(facts), *replays),
                 (Action("Say what you saw", ("postmortem", "tell", name), asks=tuple(QUESTIONS)),
                  Action("Draft the post-mortem", ("postmortem", "draft", name)),
+                 *(Action(f"Stop {run.id}", ("runbook", "stop", run.id))
+                   for run in runs_of(entries, found) if run.open),
                  *(Action(f"{each} told the truth", ("alert", "resolve", each, "--real")) for each in still)))
 
 

@@ -192,8 +192,10 @@ def finish(session: Session, incident: str) -> View:
     session.ledger.transact(decided)
     items = [each for each in folds.action_items(session.ledger.entries("postmortem", "proposal")).values()
              if each.incident == found.id]
+    waiting = _answers.heard(session, session.ledger.entries(), found).waiting
     return View(f"The post-mortem of {found.id} is finished, with {counted(len(items), 'action')}", Status.DONE,
-                (Facts({"incident": found.id, "document": document}), _actions(items, session), _hints(text)))
+                (Facts({"incident": found.id, "document": document, "not_heard": waiting}), _actions(items, session),
+                 _hints(text)))
 
 
 def _next_action(incident: str, taken: Sequence[str]) -> str:

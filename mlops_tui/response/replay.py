@@ -49,7 +49,8 @@ def list_(session: Session, model: str | None) -> View:
 def _versions(entries: Sequence[Entry], case: Case) -> tuple[str, ...]:
     """The newest verdict on each version that was replayed."""
     found = {entry.fact.version: entry.fact.verdict for entry in entries if isinstance(entry.fact, Replayed)
-             and (entry.subject, entry.fact.incident) == (case.model, case.incident)}
+             and (entry.subject, entry.fact.incident) == (case.model, case.incident)
+             and suite.same_rows(case, entry.fact)}
     return tuple(f"{version} {verdict}" for version, verdict in found.items())
 
 

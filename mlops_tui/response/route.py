@@ -44,7 +44,8 @@ def list_(session: Session) -> View:
     steps = [Action(f"Look at {row['route']}", ("route", "show", str(row["route"]))) for row in rows
              if row["given_up"] or row["waits"]]
     return View(said, Status.FAIL if dead else Status.WARN if waits else Status.PASS,
-                (Table.of("routes", rows, "route", "kind", "to", "sent", "waits", "given_up", "last", "error"),),
+                (Table.of("routes", rows, "route", "kind", "sent", "waits", "given_up", "last",
+                          *(["error"] if any(row["error"] for row in rows) else []), "to"),),
                 tuple(steps[:3]) or (Action("Try one", ("route", "test", str(rows[0]["route"]))),))
 
 
@@ -186,7 +187,8 @@ def why(session: Session, alert: str) -> View:
     facts: dict[str, Cell] = {"state": found.standing(now), "for": first, "reaches": tuple(reaches),
                               "owner": found.owner or None, "since": found.opened_at}
     parts = (Facts({name: value for name, value in facts.items() if value not in ("", None, ())}),
-             Table.of("told", told, Column("put", "at"), "to", "by", "event", "why", "state", "error", title="Told"),
+             Table.of("told", told, Column("put", "at"), "to", "state", "event", "why", "by",
+                      *(["error"] if any(row["error"] for row in told) else []), title="Told"),
              Table.of("next", ahead, "at", "to", "who", "why", title="Next, while nobody takes it up"))
     steps = (Action("I am on it", ("alert", "ack", found.id)),) if found.state == "firing" else ()
     return View(_answer(session, found, told, ahead), Status.WARN if _unheard(found, told) else Status.DONE, parts,

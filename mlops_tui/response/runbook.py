@@ -8,7 +8,7 @@ from mlops_tui import folds
 from mlops_tui.alerts.coverage import covered
 from mlops_tui.capability import Plan, act, look, noun
 from mlops_tui.errors import BadInput, Conflict, Unreadable
-from mlops_tui.response import _running, _standing, _steps, _voting
+from mlops_tui.response import _conditions, _running, _standing, _steps, _voting
 from mlops_tui.response._beginning import fields, meant, said, start, values
 from mlops_tui.response._manual import answered
 from mlops_tui.response._params import Param
@@ -163,7 +163,7 @@ def step(session: Session, run: str, number: int, note: str, done: bool) -> Plan
     """
     case = _running.opened(session, run)
     found, state = _running.first_of(case, number)
-    facts: dict[str, Cell] = {"run": case.id, "step": number, "kind": found.kind, "note": note}
+    facts: dict[str, Cell] = {"run": case.id, "step": number, "kind": found.kind, **({"note": note} if note else {})}
     title = f"Step {number} of {case.id}: {found.title}"
     if done and (state is None or state.status not in ("interrupted", "error")):
         raise BadInput(f"Step {number} of {case.id} was not interrupted.", next="Drop --done.")
@@ -188,8 +188,9 @@ def step(session: Session, run: str, number: int, note: str, done: bool) -> Plan
 
 def _command(case: Case, found: RunbookStep, asked: View) -> Plan:
     plan = _running.prepared(case.session, _steps.filled(found, case.known()))
+    known = case.known(answer=_conditions.answer(plan.view))
     shown: dict[str, Cell] = {**asked.facts(), "command": " ".join(plan.argv), "plan": plan.view.title,
-                              "undo": _steps.known(found.undo, case.known()) or found.kept_because,
+                              "undo": _steps.known(found.undo, known) or found.kept_because,
                               "text": case.run.digest[:12]}
     if found.quorum:
         shown |= {"votes_needed": found.quorum, "votes_from": found.says.get("role", "")}

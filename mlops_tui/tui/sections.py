@@ -131,7 +131,7 @@ def _monitor(row: Row, width: int, zone: tzinfo) -> list[Text]:
 def _incidents(views: Sequence[View]) -> list[Row]:
     """What is open first, the gravest of it first; then what is over, the newest first."""
     incidents, alerts = views[0].table("incidents").rows, views[1].table("alerts").rows
-    inside = {name for row in incidents if row["state"] != "resolved" for name in _names(row["alerts"])}
+    inside = {name for row in incidents if row["state"] == "open" for name in _names(row["alerts"])}
     found: list[Row] = [{**row, "key": row["incident"], "name": row["incident"], "kind": "incident",
                          "since": row["opened_at"], "who": row["lead"],
                          "written": row["incident"] if row.get("post_mortem") else None} for row in incidents]
@@ -145,7 +145,7 @@ def _names(value: Cell) -> tuple[str, ...]:
 
 
 def _urgency(row: Row) -> tuple[bool, bool, bool, int, float]:
-    over = row["state"] == "resolved"
+    over = row["state"] in ("resolved", "merged")
     severity = SEVERITIES.index(str(row["severity"])) if row["severity"] in SEVERITIES else len(SEVERITIES)
     since = row["since"]
     age = since.timestamp() if isinstance(since, datetime) else 0.0
@@ -155,7 +155,7 @@ def _urgency(row: Row) -> tuple[bool, bool, bool, int, float]:
 def _incident(row: Row, width: int, zone: tzinfo) -> list[Text]:
     state = str(row["state"])
     grave = row["severity"] in SEVERITIES[:2]
-    if state in ("resolved", "recovered", "silenced"):
+    if state in ("resolved", "merged", "recovered", "silenced"):
         mark = glyph(Status.PASS if state != "silenced" else Status.UNKNOWN)
     else:
         mark = glyph(Status.FAIL if grave and state != "acked" else Status.WARN)

@@ -1,5 +1,8 @@
 """What came last before an alert: what could have caused it, and nothing of every day."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from mlops_tui.alerts.alertstate import Alert
@@ -40,6 +43,16 @@ def test_the_newest_that_could_have_caused_it_counts(facts: tuple[Fact, ...], wh
     history.add(PROMOTED)  # afterwards: none of it
     found = last_change(history.entries, ALERT, "flights-delay", {"flights", "daily.clean"})
     assert (found.what if found else None) == what
+
+
+@pytest.mark.parametrize(("days", "kind"), [(2, "alert"), (4, "promotion")])
+def test_what_was_late_days_before_explains_nothing(days: int, kind: str, history: History) -> None:
+    history.add(PROMOTED, AlertEvent(subject="AL-8", event="fired", about="flights", check="health"))
+    alert = replace(ALERT, opened_at=history.now + timedelta(days=days))
+    history.add(FIRED, after=timedelta(days=days))
+    found = last_change(history.entries, alert, "flights-delay", {"flights"})
+    assert found is not None
+    assert found.kind == kind
 
 
 def test_of_one_moment_what_was_written_before_it_counts(history: History) -> None:

@@ -247,3 +247,12 @@ def test_a_gap_of_time_is_not_hidden_by_a_chart() -> None:
     assert chart["chart"]["axis_config"]["categories"] == ["1 Jun", "3 Jun", "4 Jun"]
     assert note["elements"][0]["text"] == "1 of 4 without a value"
     assert chart["chart"]["axis_config"]["y_label"] == "share"
+
+
+def test_of_a_timeline_the_newest_lines_are_kept_however_little_room_there_is() -> None:
+    rows = [{"at": f"t{number:02}", "who": "ana", "what": f"line {number:02} " + "x" * 290, "e": number, "f": "y"}
+            for number in range(40)]
+    shown = letters(told(View("long", parts=(Table.of("timeline", rows, "at", "who", "what", "e", "f", last=True),))))
+    assert "line 39 " in shown
+    assert "line 00 " not in shown
+    assert " before: /mlops drift flights" in shown

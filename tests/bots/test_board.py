@@ -252,13 +252,13 @@ def test_an_approval_whose_time_runs_out_loses_its_buttons(desk: Desk) -> None:
     desk.happens(Approval(subject="AP-1", event="asked", argv=("promote", "flights-delay@1"), plan="p", quorum=2,
                           role="approver", requester="ana", expires_at=expires.isoformat(), title="promote 1"))
     desk.rests()
-    assert "Approve…" in str(desk.cards[0]["blocks"])
+    assert "Ask again" in str(desk.cards[0]["blocks"])
     desk.happens(Vote(subject="AP-1", voter="bo", choice="yes", plan="p", reason="it is better"))
     desk.rests()
     assert "it is better" in str(replies(desk))
     desk.world.advance(expires + timedelta(seconds=1))
     desk.turns(3, AGAIN)
-    assert "Approve…" not in str(desk.cards[0]["blocks"])
+    assert "Ask again" not in str(desk.cards[0]["blocks"])
     assert "expired" in str(desk.cards[0])
 
 

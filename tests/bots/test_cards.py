@@ -127,13 +127,13 @@ def test_a_resolved_incident_that_stands_shows_its_end_and_no_steps(session: Cal
 
 
 def test_a_card_offers_nobody_what_cannot_be_done_from_a_button(session: Callable[..., Session]) -> None:
-    """Approving carries no reason with it: the button asks for one."""
+    """No vote on what is not there any more, and no reason in a button: a person gives it."""
     opened = session()
     opened.ledger.append(asked("AP-1", START + timedelta(days=1), "promote 1"))
     card = shown(opened)["approval/AP-1"]
-    assert [action.argv for action in card.view.actions][:2] == [
-        ("approve", "vote", "AP-1"), ("approve", "vote", "AP-1", "--no")]
-    assert not any("--reason" in action.argv for action in card.view.actions)
+    assert [action.argv for action in card.view.actions] == [
+        ("promote", "flights-delay@1"), ("approve", "show", "AP-1")]
+    assert "is void" in card.view.title
 
 
 # -- whatever the history holds -----------------------------------------------------------------------------------
@@ -254,3 +254,26 @@ def test_a_storm_of_five_hundred_alerts_in_one_group_is_one_card(session: Callab
     assert card.view.title == "AL-77: x", "the gravest one is shown"
     assert card.view.table("others").total == 499
     assert card.view.facts()["severity"] == "critical"
+
+
+def test_a_status_update_is_told_to_the_channel_and_stands_on_the_card(session: Callable[..., Session]) -> None:
+    opened = session("bo")
+    for line in (("open", "--title", "late"), ("update", "INC-1", "we look", "--next", "30m"),
+                 ("note", "INC-1", "only for the thread")):
+        assert opened.perform(("incident", *line)).exit == 0
+    card = shown(opened)["incident/INC-1"]
+    assert card.view.facts()["update"] == "we look (bo (simulated))"
+    assert [text for seq, text in card.story if seq in card.loud] == [
+        "bo (simulated): update: we look (the next one by 2013-09-14 06:30 EDT)"]
+
+
+def test_the_card_of_a_merged_incident_says_where_it_went_and_is_told_to_its_end(
+        session: Callable[..., Session]) -> None:
+    opened = session()
+    opened.ledger.append(*(IncidentEvent(subject=f"INC-{number}", event="opened", title="late", severity="high")
+                           for number in (1, 2)), IncidentEvent(subject="INC-2", event="merged", reference="INC-1"))
+    card = shown(opened, {"incident/INC-2": 2})["incident/INC-2"]
+    assert card.view.facts()["merged_into"] == "INC-1"
+    assert card.story[-1] == (3, "ana (simulated): merged into INC-1")
+    assert "incident/INC-2" not in shown(opened, {"incident/INC-2": 3})
+    assert (3, "ana (simulated): INC-2 merged into INC-1") in shown(opened)["incident/INC-1"].story

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -14,8 +15,8 @@ from store.facts import Finding
 from store.pulses import Pulses
 from tests.bots.accepted import letters, refused
 from tests.bots.desk import Desk
-from tests.bots.test_blocks import NEW_YORK
 
+NEW_YORK = ZoneInfo("America/New_York")
 DAYS = tuple(f"{day} July" for day in range(1, 15))
 PSI = Series("psi", "line", DAYS, tuple(0.01 * day for day in range(14)), other=tuple(0.2 for _ in DAYS),
              names=("psi", "limit"), title="dep_delay · PSI")

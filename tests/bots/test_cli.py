@@ -16,11 +16,9 @@ import pytest
 from bots.cli import main
 from bots.manifest import manifest
 from mlops_tui import cli
-from mlops_tui.daemon import ledger_of
-from mlops_tui.errors import BadInput, NotDeclared, NotFound, Refusal
+from mlops_tui.errors import BadInput, NotDeclared, Refusal
 from mlops_tui.opening import open_project
 from store.facts import AlertEvent
-from store.queues import Outbox
 from tests.bots.conftest import TEAM, declare
 from tests.tui.test_home import read_until, started
 
@@ -147,20 +145,6 @@ def test_with_no_project_there_is_a_workspace_and_no_bot(capsys: Printed, monkey
     assert "ana: hello" in out
     assert "ana sees: dispatch_failed" in out, "as Slack words it that no app is listening"
     assert "? nobody called 'nobody'" in out
-
-
-def test_what_was_given_up_is_seen_and_goes_out_again(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    outbox = Outbox(ledger_of(open_project(here)).engine)
-    assert main(["dead"], here) == 0
-    assert "Nothing was given up" in capsys.readouterr().out
-    outbox.put("card/alert/AL-1", "chat.postMessage", "C1", {})
-    outbox.dead(1, "channel_not_found")
-    main(["dead"], here)
-    assert "1  chat.postMessage C1  card/alert/AL-1\n    channel_not_found" in capsys.readouterr().out
-    assert main(["again", "1"], here) == 0
-    assert [said.key for said in outbox.due(1e12)] == ["card/alert/AL-1"]
-    with pytest.raises(NotFound, match="No dead letter 1"):
-        main(["again", "1"], here)
 
 
 def test_a_project_without_slack_says_what_to_write(here: Path) -> None:

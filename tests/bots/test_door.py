@@ -91,10 +91,12 @@ def test_field_errors_are_answered_in_the_acknowledgement_and_nothing_is_kept(bo
     bot.slack.slash("ana", "runbook step RUN-1")
     [view] = bot.slack.modals("ana")
     view["state"] = {"values": {"p:number": {"value": {"type": "number_input", "value": "one"}}}}
-    ack = bot.slack.deliver("interactive", {"type": "view_submission", "user": {"id": "U01"}, "view": view})
+    ack = bot.slack.deliver("interactive", {
+        "type": "view_submission", "team": {"id": bot.slack.state.team_id}, "user": {"id": "U01"}, "view": view})
     assert ack.body == {"response_action": "errors", "errors": {"p:number": "'one' is not a valid integer."}}
     view["state"] = {"values": {}}
-    ack = bot.slack.deliver("interactive", {"type": "view_submission", "user": {"id": "U01"}, "view": view})
+    ack = bot.slack.deliver("interactive", {
+        "type": "view_submission", "team": {"id": bot.slack.state.team_id}, "user": {"id": "U01"}, "view": view})
     assert ack.body == {"response_action": "errors", "errors": {"p:number": "This is needed."}}
     assert bot.waiting() == []
 

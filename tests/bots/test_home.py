@@ -49,7 +49,7 @@ def jobs(given: list[Row]) -> View:
     return View("jobs", parts=(Table.of("jobs", given, "job"),))
 
 
-@settings(max_examples=80)
+@settings(max_examples=50)
 @given(NEEDS, MODELS, ALERTS, INCIDENTS, JOBS, WORDS, st.integers(-2, 200))
 def test_slack_takes_any_page_of_any_state(needs: list[Row], models: list[Row], alerts: list[Row],
                                            incidents: list[Row], running: list[Row], title: str, number: int) -> None:

@@ -75,6 +75,20 @@ def test_who_is_killed_between_the_decision_and_the_next_round_tells_nothing_twi
     assert len(mentions(desk)) == 1
 
 
+def test_in_a_storm_a_person_is_called_twice_a_minute_and_of_everything(desk: Desk) -> None:
+    at_work = Nudging(desk.session, desk.said.append, clock=desk.clock)
+    for number in range(60):
+        desk.fires(f"AL-{number + 1}", route="oncall", monitor=f"m{number}")
+        if number % 5 == 0:
+            at_work.round()
+            desk.turns(1, 5.0)
+    desk.clock.pass_(30)
+    at_work.round()
+    desk.rests()
+    assert len(at_work.periods.taken("nudges")) == 60
+    assert len(mentions(desk)) <= 4, "in a minute and a half"
+
+
 def test_what_does_not_page_waits_for_the_morning_of_who_sleeps(desk: Desk) -> None:
     desk.happens(Subscribed(subject="bo", zone="Europe/Berlin", quiet="22:00-07:00"))
     desk.world.advance(datetime.fromisoformat("2013-09-14T23:00:00+02:00"))

@@ -8,7 +8,7 @@ import pytest
 from mlops_tui import folds, jobs
 from mlops_tui.opening import open_project
 from mlops_tui.session import Session
-from store.facts import Command
+from store.facts import Approval, Command
 from tests.bots.conftest import TEAM
 from tests.bots.desk import Desk
 from tests.conftest import FILES, Made
@@ -100,6 +100,34 @@ def test_a_late_click_on_a_screen_that_has_not_caught_up(asked: Desk) -> None:
     assert (status, error, votes(asked)) == ("error", "conflict", {"bo": "no"})
     assert "AP-1 was rejected by bo (simulated)" in said
     assert "not before the holidays" in said
+
+
+def test_a_card_whose_plan_changed_has_no_vote_to_press(asked: Desk, project: Path) -> None:
+    assert "Approve…" in str(card(asked)["blocks"])
+    asked.happens(Made(project).finding("warn"))
+    asked.rests()
+    shown = card(asked)
+    assert "is void, since what was asked for changed" in str(shown["text"])
+    assert "Approve…" not in str(shown["blocks"])
+    assert "Ask again" in str(shown["blocks"])
+
+
+def test_a_broken_glass_is_a_red_card_with_its_review(desk: Desk, project: Path) -> None:
+    desk.happens(Made(project).trained(), Approval(
+        subject="AP-1", event="glass", argv=("promote", SUBJECT, "--break-glass"), quorum=2, role="approver",
+        requester="bo", title=f"promote {SUBJECT} at once", reason="nothing answers"))
+    desk.listens()
+    desk.rests()
+    assert "AP-1 wants a review: bo did it without votes" in str(card(desk)["text"])
+    assert desk.slack.click("bo", card(desk), "It was right…").modal is None, "not by who did it"
+    desk.works()
+    assert "bo asked for AP-1 and cannot approve it" in desk.slack.ephemerals("bo")[-1]["text"]
+    assert desk.slack.click("cy", card(desk), "It was right…").modal
+    assert desk.slack.submit("cy", values={"reason": "nobody else was awake"}).ok
+    desk.works()
+    desk.rests()
+    assert "AP-1 was reviewed by cy" in str(card(desk)["text"])
+    assert "It was right" not in str(card(desk)["blocks"])
 
 
 def test_a_vote_after_its_time(asked: Desk) -> None:

@@ -237,16 +237,11 @@ def test_while_slack_is_away_the_mark_waits_and_nothing_is_given_up(bot: Desk) -
     assert texts(bot) == ["the feed is late"]
 
 
-def test_a_message_that_begins_like_an_option_or_has_no_words_is_text(bot: Desk) -> None:
-    for text in ("--json please", "-1 from me"):
+def test_a_message_that_begins_like_an_option_is_text_and_a_long_one_is_cut(bot: Desk) -> None:
+    for text in ("--json please", "-1 from me", "x" * 9000):
         bot.slack.react("bo", "pushpin", said(bot, text))
-    assert texts(bot) == ["--json please", "-1 from me"]
-
-
-def test_a_long_message_is_cut_and_the_link_has_the_rest(bot: Desk) -> None:
-    bot.slack.react("bo", "pushpin", said(bot, "x" * 9000))
-    [note] = noted(bot)
-    assert len(note.text) == timeline.NOTE
+    first, second, third = texts(bot)
+    assert (first, second, len(third)) == ("--json please", "-1 from me", timeline.NOTE)
 
 
 @pytest.mark.parametrize("value", ["", "[]", "{}", '{"at":"C1"}'])

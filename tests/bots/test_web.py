@@ -6,7 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http.client import HTTPConnection
 from threading import Event, Thread
 from urllib.parse import urlencode
@@ -218,7 +218,7 @@ def test_it_listens_on_this_machine_alone(site: Site) -> None:
 def test_a_port_that_is_taken_is_said_and_tried_again(desk: Desk) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
         port = other.getsockname()[1]
-        made = Service(desk.session, settings(port), "#ml-flights", desk.said.append)
+        made = Service(desk.session, replace(settings(port), base_url=desk.slack.url), "#ml-flights", desk.said.append)
         thread = Thread(target=made._listen)
         thread.start()
         desk.until(lambda: desk.said)

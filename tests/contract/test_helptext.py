@@ -18,4 +18,7 @@ def test_the_help_that_is_read_off_the_files_is_that_of_the_command_tree():
     assert {key: str(each.shape) for key, each in real.items()} == {key: each.shape for key, each in told.items()}
     assert {key for key, each in real.items() if each.fold} == {key for key, each in told.items() if each.fold}
     assert {key: each.looks for key, each in real.items()} == {key: each.looks for key, each in told.items()}
+    nouns = [each for name in root.files if isinstance(each := root.get_command(click.Context(root), name), Noun)]
+    meant = {(each.name, how, verb) for each in nouns for how in ("bare", "subject") if (verb := getattr(each, how))}
+    assert meant == {(key[0], how, key[1]) for key, each in told.items() for how in each.stands}
     assert [key for key, each in told.items() if not each.examples or not each.first.endswith((".", "?"))] == []

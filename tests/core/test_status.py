@@ -104,7 +104,7 @@ def test_the_gravest_comes_first_and_its_action_can_be_called(session, clock):
                      RunbookEvent(subject="RUN-1", event="started", runbook="data-drift"))
     view = status(bo)
     assert needs(bo) == [("alert", "AL-2"), ("incident", "INC-1"), ("alert", "AL-1"), ("runbook", "RUN-1"),
-                         ("post-mortem", "INC-2")]
+                         ("post-mortem", "INC-2"), ("question", "INC-2")]
     assert view.title.startswith("AL-2 needs you")
     assert view.actions[0].argv == ("alert", "show", "AL-2")
     for row in view.table("needs_you").rows:

@@ -118,7 +118,7 @@ def test_it_says_in_words_why(told):
     found = best(told, 8)
     assert found.incident == "INC-1"
     *facts, words = found.reasons
-    assert facts == ["also about flights-delay", "found by drift", "moved in both: arr_delay_3h"]
+    assert facts == ["also about flights-delay", "both found by drift", "moved in both: arr_delay_3h"]
     assert words.startswith("both speak of ")
     assert {"ground", "stop"} <= set(words.replace(",", "").split())
 
@@ -127,7 +127,7 @@ def test_the_direction_tells_two_of_one_check_apart(history):
     one, other, this = traces(history, [calibration("much", 0.26, 0.14, "x"), calibration("little", 0.14, 0.26, "x"),
                                         calibration("much", 0.25, 0.12, "x")])
     first, second = ranked(this, [one, other])
-    assert (first.incident, "the same turn: predicts too much" in first.reasons) == ("INC-1", True)
+    assert (first.incident, "in both predicts too much" in first.reasons) == ("INC-1", True)
     assert first.score > second.score
 
 

@@ -30,8 +30,8 @@ def said(session) -> list[Nudge]:
 
 def told(session) -> list[tuple[str, str]]:
     """(person, title) of what is due now."""
-    entries, now = session.ledger.entries(*sources.KINDS), session.now()
-    due = nudges.due(said(session), sources.reach(session.declared(), entries, now), {}, now)
+    reach = sources.reach(session.declared(), session.ledger.entries(*sources.KINDS), session.now())
+    due = nudges.due(said(session), reach, {}, session.now())
     return [(each.person, each.nudge.view.title) for each in due]
 
 

@@ -238,21 +238,20 @@ async def july_worked(root: Path) -> None:
     async with dashboard(root, person="ana", at=["INC-1"]) as terminal:
         ana = Person(terminal)
         await ana.does("Work through its runbook")
-        await comes(terminal, "RUN-1 stands at step 6 of 10")
-        await ana.does("It is done")
-        await ana.says("retraining pays")
-        await ana.agrees("retraining pays")
-        await comes(terminal, "RUN-1 stands at step 7 of 10")
-        await ana.does("Do step 7")
+        await comes(terminal, "RUN-1 stands at step 6 of 11")
+        await ana.does("Retrain")
+        await ana.agrees("retrain")
+        await comes(terminal, "RUN-1 stands at step 8 of 11")
+        await ana.does("Do step 8")
         await ana.agrees("train flights-delay")
-        await comes(terminal, "RUN-1 stands at step 8 of 10")
+        await comes(terminal, "RUN-1 stands at step 9 of 11")
     async with dashboard(root, person="bo") as terminal:
         await terminal.type("checklist sign limits-reviewed flights-delay@4")
         await Person(terminal).says("read")
         await comes(terminal, "limits-reviewed", "bo")
     async with dashboard(root, person="ana", at=["RUN-1"]) as terminal:
         ana = Person(terminal)
-        await ana.does("Do step 8")
+        await ana.does("Do step 9")
         await ana.agrees("promote flights-delay@challenger")
         await comes(terminal, "AP-2")
     for name, said in (("bo", "has 1 of 2 votes"), ("cy", "AP-2 has its votes")):

@@ -198,7 +198,8 @@ def test_the_timeline_is_in_the_order_in_which_it_happened(bo, clock):
     clock.advance(clock.moment + timedelta(hours=2))
     do(bo, "incident note INC-1 second --at '1h ago'")
     do(bo, "incident note INC-1 first --at '110m ago'")
-    assert whats(do(bo, "incident show INC-1").view) == ["opened: storm", "first", "second"]
+    told = whats(do(bo, "incident show INC-1").view)
+    assert [each.partition(" (#")[0] for each in told] == ["opened: storm", "first", "second"]
 
 
 def test_an_edit_and_a_deletion_are_followed_and_both_stay_readable(bo, session, clock):
@@ -223,7 +224,8 @@ def test_a_note_without_a_link_is_named_by_its_number(bo):
     do(bo, "incident open --title storm")
     do(bo, "incident note INC-1 'wrong airport'")
     [number] = notes(incident(bo))
-    assert do(bo, f"incident amend INC-1 {number} 'JFK only'").exit == 0
+    assert whats(do(bo, "incident show INC-1").view)[-1] == f"wrong airport (#{number})"
+    assert do(bo, f"incident amend INC-1 '#{number}' 'JFK only'").exit == 0
     assert line_of(bo, number).text == "JFK only"
     assert do(bo, "incident strike INC-1 999").error["code"] == "not_found"
 

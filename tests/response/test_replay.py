@@ -30,7 +30,8 @@ limits: {roc_auc: 0.7}
 min_rows: 100
 alert: {after: 1 of 1, severity: high}
 """
-READS = {"1": ("wind",), "2": ("wind", "gust"), "3": ("wind", "fog"), "4": ("wind", "gust")}
+READS = {"1": ("wind",), "2": ("wind", "gust"), "3": ("wind", "fog"), "4": ("wind", "gust"),
+         "5": ("wind",), "6": ("wind", "gust")}
 
 
 def rows():
@@ -77,7 +78,7 @@ def lived(tmp_path_factory, empty_store):
     for version, reads in READS.items():
         made = session.tracking().log_version(NAME, fitted(list(reads)), Record(
             inputs=tuple(Input(each, "double", True) for each in reads)))
-        to = UNTIL if version == "4" else FIRST
+        to = {"4": UNTIL, "5": UNTIL, "6": SINCE + timedelta(days=3)}.get(version, FIRST)
         session.ledger.append(Trained(
             subject=NAME, version=version, candidate="logistic", key=version, run_id=made.run_id, artifact=made.digest,
             training="", declaration="", seed=1, window=("2013-01-01", "2013-08-20"), metrics={},
@@ -200,6 +201,23 @@ def test_what_a_version_was_trained_on_is_no_proof(over):
     assert (row["verdict"], outcome.view.status, outcome.exit) == ("trained on it", Status.WARN, 0)
     assert row["reason"] == "100% of these rows were in its training"
     assert "a leak" in str(outcome.view.parts)
+
+
+def test_who_fails_what_it_was_trained_on_fails(over):
+    outcome, row = answered(over, 5)
+    assert (row["verdict"], outcome.exit) == ("fails", 1)
+    assert "was trained on 100% of these rows, and fails all the same" in str(outcome.view.parts)
+
+
+def test_a_version_is_judged_on_the_rows_it_was_not_trained_on(over):
+    window = in_window(rows())
+    unseen = window[window["sched_dep"] >= SINCE + timedelta(days=3)]
+    assert 0 < len(unseen) < len(window)
+    outcome, row = answered(over, 6)
+    assert (row["verdict"], row["n"], row["rows"], row["of"]) == ("survives", len(unseen), len(unseen), len(window))
+    assert row["value"] == pytest.approx(roc_auc_score(unseen["late"], unseen[["wind", "gust"]].sum(axis=1)), abs=1e-9)
+    assert row["then"] == pytest.approx(roc_auc_score(unseen["late"], unseen["wind"]), abs=1e-9)
+    assert f"judged on the {len(unseen)} of {len(window)} rows" in str(outcome.view.parts)
 
 
 def test_the_gate_asks_for_it_item_by_item(over):

@@ -350,5 +350,5 @@ def test_the_first_thing_to_read_is_the_step_whose_turn_it_is(ana):
     view = do(ana, "runbook show RUN-1").view
     assert view.status is Status.RUNNING
     assert view.parts[0].body.startswith("Read it, INC-1 waits.")
-    assert "1 Look: The history is whole" in view.parts[1].body
+    assert "1 Look The history is whole" in view.parts[1].body
     assert [each.label for each in view.actions] == ["Yes", "No", "Stop here"]

@@ -351,6 +351,21 @@ def test_keys_typed_faster_than_the_screen_land_in_the_command_line(told: Sessio
     run(story())
 
 
+def test_a_question_on_the_command_line_is_answered_and_a_slip_is_understood(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root, person="ana") as terminal:
+            await terminal.type("what's red right now?")
+            assert isinstance(terminal.app.screen, Answer)
+            assert "understood" in terminal.text
+            assert "status" in terminal.text
+            await terminal.type("alert frobnicate the lot")
+            assert "Which of these is meant?" in terminal.text
+            await terminal.type("alrts")
+            assert "alert list" in terminal.text
+
+    run(story())
+
+
 def test_a_colon_typed_into_a_field_is_a_colon(told: Session) -> None:
     async def story() -> None:
         async with dashboard(told.declared().root) as terminal:

@@ -30,6 +30,8 @@ class Http:
         self.up()
 
     def up(self) -> None:
+        if self._server is not None:
+            return
         self._server = ThreadingHTTPServer(("127.0.0.1", self.port), _handler(self))
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
@@ -101,6 +103,11 @@ class Incident:
     status: str = "triggered"
     log: list[str] = field(default_factory=list)
 
+    @property
+    def about(self) -> str:
+        """What its key says without the turn of the alert."""
+        return self.key.rpartition("/")[0]
+
 
 class PagerDuty(Http):
     """POST /v2/enqueue: 202 where the event is whole and the key is right, else 400 with what is wrong."""
@@ -148,14 +155,14 @@ class PagerDuty(Http):
     def open(self) -> list[Incident]:
         return [each for each in self.incidents if each.status != "resolved"]
 
-    def webhook(self, event: str, key: str, at: datetime, secret: str = "s3cret", user: str = "PXPGF42",
-                id: str = "1") -> tuple[bytes, dict[str, str]]:
+    def webhook(self, event: str, key: str, secret: str = "s3cret", user: str = "PXPGF42",
+                agent: str = "user_reference") -> tuple[bytes, dict[str, str]]:
         """What PagerDuty's webhook of version 3 would send, signed."""
         data = {"id": "PT4KHLK", "type": "incident", "incident_key": key, "number": 7, "title": "it drifts",
                 "status": event.rpartition(".")[2]}
-        body = json.dumps({"event": {"id": id, "event_type": event, "resource_type": "incident",
-                                     "occurred_at": at.isoformat(), "data": data,
-                                     "agent": {"id": user, "type": "user_reference", "summary": "Earline"}}}).encode()
+        by = {"id": user, "type": agent, "summary": "Earline"} if agent else None
+        body = json.dumps({"event": {"id": "01FFE2", "event_type": event, "resource_type": "incident",
+                                     "occurred_at": "2026-11-26T13:00:00Z", "data": data, "agent": by}}).encode()
         return body, {"x-pagerduty-signature": f"v1={hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}"}
 
 

@@ -15,6 +15,7 @@ from mlops_tui import folds
 from mlops_tui.errors import BadInput
 from tests.bots.routes.conftest import Outside
 from tests.bots.routes.doubles import PagerDuty
+from tests.conftest import START
 
 TOKEN = "a-token"
 SETTINGS = "project: flights\ntimezone: America/New_York\nclock: replay\ninbound: {{port: {port}}}\n"
@@ -52,8 +53,9 @@ def say(door: Door, route: str, body: bytes | dict[str, Any], headers: dict[str,
         connection.close()
 
 
-def later(outside: Outside) -> datetime:
-    return outside.world() + timedelta(seconds=5)
+def key(outside: Outside) -> str:
+    """What PagerDuty knows the turn by that AL-1 is in."""
+    return f"flights/AL-1/{folds.alerts(outside.ledger.entries('alert'))['AL-1'].turn.isoformat()}"
 
 
 # -- PagerDuty ------------------------------------------------------------------------------------------------------
@@ -63,13 +65,13 @@ def test_an_ack_there_is_an_ack_here_by_whom_the_team_knows_and_is_not_sent_back
                                                                                  door: Door) -> None:
     outside.fires()
     outside.turn()
-    assert say(door, "pager", *pager.webhook("incident.acknowledged", "flights/AL-1", later(outside))) == (
+    assert say(door, "pager", *pager.webhook("incident.acknowledged", key(outside))) == (
         200, "AL-1 acked")
     outside.turn(2)
     alert = folds.alerts(outside.ledger.entries("alert"))["AL-1"]
     assert (alert.state, alert.owner) == ("acked", "bo")
     assert len(pager.requests) == 1, "PagerDuty said it itself"
-    assert say(door, "pager", *pager.webhook("incident.resolved", "flights/AL-1", later(outside))) == (
+    assert say(door, "pager", *pager.webhook("incident.resolved", key(outside))) == (
         200, "AL-1 resolved")
     outside.turn(2)
     assert len(pager.requests) == 1
@@ -80,27 +82,39 @@ def test_an_ack_there_is_an_ack_here_by_whom_the_team_knows_and_is_not_sent_back
 def test_acked_there_and_resolved_here_it_is_resolved_there(outside: Outside, pager: PagerDuty, door: Door) -> None:
     outside.fires()
     outside.turn()
-    say(door, "pager", *pager.webhook("incident.acknowledged", "flights/AL-1", later(outside), user="PNOBODY"))
+    say(door, "pager", *pager.webhook("incident.acknowledged", key(outside), user="PNOBODY"))
     assert folds.alerts(outside.ledger.entries("alert"))["AL-1"].owner == "somebody at pager"
     outside.fires(event="resolved")
     outside.turn(2)
     assert [each.status for each in pager.incidents] == ["resolved"]
 
 
-@pytest.mark.parametrize(("event", "key"), [
-    ("incident.triggered", "flights/AL-1"), ("incident.unacknowledged", "flights/AL-1"), ("pagey.ping", ""),
-    ("incident.acknowledged", "another/AL-1"), ("incident.acknowledged", "AL-1"),
-    ("incident.resolved", "flights/AL-9")])
-def test_what_is_not_ours_changes_nothing(outside: Outside, pager: PagerDuty, door: Door, event: str, key: str) -> None:
+def test_what_we_did_there_ourselves_does_not_come_back(outside: Outside, pager: PagerDuty, door: Door) -> None:
     outside.fires()
-    code, _ = say(door, "pager", *pager.webhook(event, key, later(outside)))
+    outside.turn()
+    outside.fires(event="recovered")
+    outside.turn()
+    for agent in ("inbound_integration_reference", "service_reference", ""):
+        told = pager.webhook("incident.resolved", key(outside), agent=agent)
+        assert say(door, "pager", *told) == (200, "not done by a person")
+    assert outside.events == ["fired", "recovered"], "whether it was real is still to be said"
+
+
+@pytest.mark.parametrize(("event", "named"), [
+    ("incident.triggered", "flights/AL-1/NOW"), ("incident.unacknowledged", "flights/AL-1/NOW"), ("pagey.ping", ""),
+    ("incident.acknowledged", "another/AL-1/NOW"), ("incident.acknowledged", "AL-1"),
+    ("incident.resolved", "flights/AL-1/2013-09-13"), ("incident.resolved", "flights/AL-9/NOW")])
+def test_what_is_not_ours_changes_nothing(outside: Outside, pager: PagerDuty, door: Door, event: str,
+                                          named: str) -> None:
+    outside.fires()
+    code, _ = say(door, "pager", *pager.webhook(event, named.replace("NOW", START.isoformat())))
     assert (code, outside.events) == (200, ["fired"])
 
 
 def test_an_old_event_that_is_replayed_does_nothing_to_what_fires_again(outside: Outside, pager: PagerDuty,
                                                                         door: Door) -> None:
     outside.fires()
-    old = pager.webhook("incident.resolved", "flights/AL-1", later(outside))
+    old = pager.webhook("incident.resolved", key(outside))
     outside.passes(minutes=10)
     outside.fires(event="recovered")
     outside.passes(minutes=10)
@@ -112,16 +126,16 @@ def test_an_old_event_that_is_replayed_does_nothing_to_what_fires_again(outside:
 
 def test_the_same_event_twice_counts_once(outside: Outside, pager: PagerDuty, door: Door) -> None:
     outside.fires()
-    told = pager.webhook("incident.acknowledged", "flights/AL-1", later(outside))
+    told = pager.webhook("incident.acknowledged", key(outside))
     assert [say(door, "pager", *told)[1] for _ in range(3)] == ["AL-1 acked", "nothing changed", "nothing changed"]
     assert outside.events == ["fired", "acked"]
 
 
 def test_forged_is_refused_and_recorded_once_a_minute(outside: Outside, pager: PagerDuty, door: Door) -> None:
     outside.fires()
-    body, headers = pager.webhook("incident.resolved", "flights/AL-1", later(outside))
+    body, headers = pager.webhook("incident.resolved", key(outside))
     forged = [(body, {}), (body + b" ", headers), (body, {"x-pagerduty-signature": "v1=é"}),
-              pager.webhook("incident.resolved", "flights/AL-1", later(outside), secret="guessed")]
+              pager.webhook("incident.resolved", key(outside), secret="guessed")]
     for each in forged:
         assert say(door, "pager", each[0], each[1] or {"X-None": "x"}) == (401, "not proven")
     assert outside.events == ["fired"]
@@ -132,7 +146,7 @@ def test_forged_is_refused_and_recorded_once_a_minute(outside: Outside, pager: P
 
 def test_while_a_secret_is_changed_either_signature_counts(outside: Outside, pager: PagerDuty, door: Door) -> None:
     outside.fires()
-    body, headers = pager.webhook("incident.acknowledged", "flights/AL-1", later(outside))
+    body, headers = pager.webhook("incident.acknowledged", key(outside))
     both = f"v1={'0' * 64}, {headers['x-pagerduty-signature']}"
     assert say(door, "pager", body, {"X-PagerDuty-Signature": both}) == (200, "AL-1 acked")
 
@@ -168,6 +182,12 @@ def test_alerts_of_prometheus_become_ours_and_resolve_with_theirs(outside: Outsi
     assert shown.view.title == "AL-2: The feed lags"
     assert outside.session.perform(["alert", "ack", "AL-2"]).exit == 0
     assert outside.session.perform(["alert", "list"]).exit == 0
+
+
+def test_what_we_told_alertmanager_does_not_come_back_as_an_alert_of_its_own(outside: Outside, door: Door) -> None:
+    outside.fires()
+    own = one("aa11", project="flights", alert="AL-1")
+    assert say(door, "prom", group(own, one("bb22", project="flights"))) == (200, "AL-2 fired")
 
 
 def test_the_same_alert_twice_in_one_message_fires_once(outside: Outside, door: Door) -> None:
@@ -231,7 +251,7 @@ def test_the_whole_of_it_goes_by_itself_and_ends_when_told(outside: Outside, pag
         outside.fires()
         wait(lambda: pager.open)
         assert service.door is not None
-        told = pager.webhook("incident.acknowledged", "flights/AL-1", datetime.now(UTC))
+        told = pager.webhook("incident.acknowledged", pager.open[0].key)
         assert say(service.door, "pager", *told) == (200, "AL-1 acked")
         outside.fires(event="resolved")
         wait(lambda: not pager.open)
