@@ -25,14 +25,22 @@ class Point:
 
 
 def clock(entries: Sequence[Entry], incident: Incident) -> dict[str, Point]:
-    """The moments that are known, in the order of POINTS."""
-    found = dict(_first(entries, incident))
+    """The moments that are known, in the order of POINTS. One that is open has no end, whatever was said of one."""
+    first = dict(_first(entries, incident))
+    corrected: dict[str, Point] = {}
     for entry in incident.timeline:
         fact = entry.fact
-        if isinstance(fact, IncidentEvent) and fact.event == "corrected":
-            before = found.get(fact.point)
-            first = (before.first or before.at) if before is not None else None
-            found[fact.point] = Point(datetime.fromisoformat(fact.at), "corrected", first, entry.actor, fact.note)
+        if not isinstance(fact, IncidentEvent) or fact.subject != incident.id:
+            continue  # what was corrected of one that was merged is its own
+        if fact.event == "reopened":
+            corrected.pop("resolved", None)
+        elif fact.event == "corrected":
+            before = corrected.get(fact.point) or first.get(fact.point)
+            was = (before.first or before.at) if before is not None else None
+            corrected[fact.point] = Point(datetime.fromisoformat(fact.at), "corrected", was, entry.actor, fact.note)
+    if incident.open:
+        corrected.pop("resolved", None)
+    found = {**first, **corrected}
     return {name: found[name] for name in POINTS if name in found}
 
 
@@ -41,12 +49,15 @@ def _first(entries: Sequence[Entry], incident: Incident) -> Iterator[tuple[str, 
     if incident.window[0]:
         yield "onset", Point(datetime.fromisoformat(incident.window[0]), "the data by which it fired, or a person")
     alerts = [entry for entry in entries if isinstance(entry.fact, AlertEvent) and entry.subject in incident.alerts]
+    opened = [entry for entry in incident.timeline if _event(entry) == "opened"]
     fired = [entry.recorded_at for entry in alerts if _event(entry) in ("fired", "flapping")]
-    yield "detected", Point(min(fired, default=incident.opened_at), "its first alert" if fired else "who opened it")
+    seen = min(entry.recorded_at for entry in opened)
+    yield "detected", Point(min(fired), "its first alert") if fired and min(fired) <= seen else \
+        Point(seen, "who opened it")
     sent = [entry for entry in incident.timeline if _event(entry) == "notified"]
     if sent:
         yield "notified", Point(sent[0].effective_at, "the first message that was accepted")
-    yield "acked", _acked(alerts, incident)
+    yield from _acked(alerts, opened)
     yield from _mitigated(entries, incident)
     if incident.resolved_at is not None:
         yield "resolved", Point(incident.resolved_at, "who resolved it")
@@ -60,10 +71,13 @@ def _event(entry: Entry) -> str:
     return str(getattr(entry.fact, "event", ""))
 
 
-def _acked(alerts: Sequence[Entry], incident: Incident) -> Point:
-    """When a person first took it up: by an ack, or by opening it."""
-    acks = [entry.recorded_at for entry in alerts if _event(entry) == "acked" and entry.actor not in OURS]
-    return Point(min(acks), "the first ack") if acks else Point(incident.opened_at, "who opened it")
+def _acked(alerts: Sequence[Entry], opened: Sequence[Entry]) -> Iterator[tuple[str, Point]]:
+    """When a person first took it up: by an ack, or by opening it; nothing where none has."""
+    found = [(entry.recorded_at, said) for said, those in (("the first ack", [
+        each for each in alerts if _event(each) == "acked"]), ("who opened it", opened))
+        for entry in those if entry.actor not in OURS]
+    if found:
+        yield "acked", Point(*min(found, key=lambda each: each[0]))
 
 
 def _mitigated(entries: Sequence[Entry], incident: Incident) -> Iterator[tuple[str, Point]]:

@@ -1,11 +1,13 @@
 """Trends of incidents: lengths by severity, never mixed; counts a week; causes that came again."""
 
 import shlex
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from mlops_tui.folds import incidents
+from mlops_tui.incidents.clock import clock as moments_of
 from store.facts import AlertEvent, Finding, IncidentEvent
 from store.queues import Outbox
 
@@ -105,6 +107,23 @@ def test_a_correction_moves_the_length_and_merged_ones_count_once(bo, clock):
                      IncidentEvent(subject="INC-3", event="opened", title="x", severity="high"),
                      IncidentEvent(subject="INC-3", event="merged", reference="INC-2"))
     assert do(bo, "incident trends").view.facts()["incidents"] == 2
+
+
+def test_who_saw_it_before_the_first_alert_has_detected_it_and_what_a_machine_does_is_no_ack(bo, session, clock):
+    """A person opens it at ten; the monitor finds it at noon, and the alert is linked and acked at one."""
+    clock.moment = START
+    do(bo, "incident open --title storm --severity high --since 2013-07-01T08:00-00:00")
+    clock.moment = START + timedelta(hours=2)
+    session("ana").ledger.append(AlertEvent(subject="AL-1", event="fired", monitor="m", title="late", severity="high"))
+    clock.moment = START + timedelta(hours=3)
+    bo.ledger.append(IncidentEvent(subject="INC-1", event="linked", alert="AL-1"),
+                     AlertEvent(subject="AL-1", event="acked", who="bo"))
+    high = times(do(bo, "incident trends").view)
+    assert (high["MTTD"]["median"], high["MTTA"]["median"]) == (2.0, 0.0)
+    found = incidents(bo.ledger.entries())["INC-1"]
+    machine = [replace(each, actor="timetable") for each in bo.ledger.entries()]
+    theirs = tuple(replace(each, actor="timetable") for each in found.timeline)
+    assert "acked" not in moments_of(machine, replace(found, timeline=theirs))
 
 
 def test_how_late_people_were_told_is_kept_when_it_is_resolved(project, session, clock):
