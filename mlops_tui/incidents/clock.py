@@ -118,8 +118,18 @@ MEANS = {"detect": "MTTD", "deliver": "delivery", "acknowledge": "MTTA", "mitiga
 def lengths(points: Mapping[str, Point]) -> dict[str, timedelta]:
     """How long each part of an incident took, of those whose moments are known. What ended before it began by what is
     known lasted nothing: an onset is an estimate."""
+    start = _starts(points)
+    return {each.name: max(points[each.end].at - start[each.start], timedelta(0)) for each in LENGTHS
+            if each.start in start and each.end in points and ("notified" in points or each.name != "deliver")}
+
+
+def going(points: Mapping[str, Point], now: datetime) -> dict[str, timedelta]:
+    """How long each part of an open incident has lasted so far, of those that did not end yet by what is known."""
+    start = _starts(points)
+    return {each.name: max(now - start[each.start], timedelta(0)) for each in LENGTHS
+            if each.start in start and each.end not in points and each.name != "deliver"}
+
+
+def _starts(points: Mapping[str, Point]) -> dict[str, datetime]:
     known = {name: point.at for name, point in points.items()}
-    told = "notified" in known
-    start = {**known, "notified": known.get("notified", known["detected"])}
-    return {each.name: max(known[each.end] - start[each.start], timedelta(0)) for each in LENGTHS
-            if each.start in start and each.end in known and (told or each.name != "deliver")}
+    return {**known, "notified": known.get("notified", known["detected"])}

@@ -73,6 +73,24 @@ def test_many_have_an_interval_and_a_percentile(bo, clock):
     assert found["p90"] == pytest.approx(10.9)
 
 
+def test_an_open_one_counts_as_longer_than_it_has_lasted_so_far(bo, clock):
+    """The quick ones are over; of the others nobody knows how long they will have taken."""
+    for number in range(1, 4):
+        lived(bo, clock, number, begins=START + timedelta(days=number), hours=number)
+    lived(bo, clock, 4, begins=START, hours=0)
+    clock.moment = START + timedelta(days=10)
+    view = do(bo, "incident trends").view
+    found = times(view)["MTTR"]
+    assert (found["n"], found["going"], found["median"], found["mean"]) == (3, 1, 2.5, None)
+    assert view.title == "4 incidents, 3 resolved; high ones in 2.5 h (median of 4, 1 still open)"
+    for number in range(5, 8):
+        lived(bo, clock, number, begins=START, hours=0)
+    clock.moment = START + timedelta(days=10)
+    view = do(bo, "incident trends").view
+    assert (times(view)["MTTR"]["median"], view.title) == (None, "7 incidents, 3 resolved")
+    assert times(view)["MTTR"]["reason"].startswith("4 of 7 go on, so the median is open too")
+
+
 def test_a_week_with_too_many_stands_out_and_few_weeks_say_nothing(bo, clock):
     lived(bo, clock, 1, begins=START)
     clock.moment = START + timedelta(days=14)
