@@ -52,13 +52,13 @@ def _first(entries: Sequence[Entry], incident: Incident) -> Iterator[tuple[str, 
     opened = [entry for entry in incident.timeline if _event(entry) == "opened"]
     fired = [entry.recorded_at for entry in alerts if _event(entry) in ("fired", "flapping")]
     seen = min(entry.recorded_at for entry in opened)
-    yield "detected", Point(min(fired), "its first alert") if fired and min(fired) <= seen else \
-        Point(seen, "who opened it")
+    detected = Point(min(fired), "its first alert") if fired and min(fired) <= seen else Point(seen, "who opened it")
+    yield "detected", detected
     sent = [entry for entry in incident.timeline if _event(entry) == "notified"]
     if sent:
         yield "notified", Point(sent[0].effective_at, "the first message that was accepted")
     yield from _acked(alerts, opened)
-    yield from _mitigated(entries, incident)
+    yield from _mitigated(entries, incident, detected.at)
     if incident.resolved_at is not None:
         yield "resolved", Point(incident.resolved_at, "who resolved it")
     reviewed = [entry for entry in entries if isinstance(entry.fact, Postmortem) and _event(entry) == "finished"
@@ -80,7 +80,7 @@ def _acked(alerts: Sequence[Entry], opened: Sequence[Entry]) -> Iterator[tuple[s
         yield "acked", Point(*min(found, key=lambda each: each[0]))
 
 
-def _mitigated(entries: Sequence[Entry], incident: Incident) -> Iterator[tuple[str, Point]]:
+def _mitigated(entries: Sequence[Entry], incident: Incident, since: datetime) -> Iterator[tuple[str, Point]]:
     """When it no longer hurt, as somebody said; else when another version began to serve."""
     said = [entry for entry in incident.timeline if _event(entry) == "mitigated"]
     if said:
@@ -88,7 +88,7 @@ def _mitigated(entries: Sequence[Entry], incident: Incident) -> Iterator[tuple[s
         return
     model, end = incident.about.partition("@")[0], incident.resolved_at
     served = [entry.recorded_at for entry in entries if isinstance(entry.fact, Promotion) and entry.subject == model
-              and entry.recorded_at >= incident.opened_at and (end is None or entry.recorded_at <= end)]
+              and entry.recorded_at >= since and (end is None or entry.recorded_at <= end)]
     if served:
         yield "mitigated", Point(min(served), "another version began to serve")
 

@@ -127,7 +127,8 @@ def _weeks(session: Session, cases: Sequence[Case]) -> tuple[Part, ...]:
         return (Text(f"{counted(len(found), 'whole week')} of incidents: too few to say how many are usual."),)
     low, high = (tuple(week.usual[end] if week.usual else None for week in found) for end in (0, 1))
     many = [f"{week.monday:%-d %b}" for week in found if week.usual and week.count > week.usual[1]]
-    said = f"More than usual in the {'week' if len(many) == 1 else 'weeks'} of {', '.join(many[-MOST:])}." if many \
+    word = "week" if len(many) == 1 else "weeks"
+    said = f"More than usual in the {word} of {', '.join(many[-MOST:])}; one week in forty is so by chance." if many \
         else "No week had more than is usual by the others (95 %)."
     return (Series("weeks", "band", tuple(week.monday.isoformat() for week in found),
                    tuple(week.count for week in found), low, high, title="Incidents a week, and what is usual",

@@ -8,7 +8,7 @@ import pytest
 
 from mlops_tui.folds import incidents
 from mlops_tui.incidents.clock import clock as moments_of
-from store.facts import AlertEvent, Finding, IncidentEvent
+from store.facts import AlertEvent, Finding, IncidentEvent, Promotion
 from store.queues import Outbox
 
 START = datetime(2013, 7, 1, 10, tzinfo=UTC)  # a Monday
@@ -71,6 +71,17 @@ def test_many_have_an_interval_and_a_percentile(bo, clock):
     found = times(do(bo, "incident trends").view)["MTTR"]
     assert (found["n"], found["median"], found["low"], found["high"]) == (12, 6.5, 3.0, 10.0)
     assert found["p90"] == pytest.approx(10.9)
+
+
+def test_who_goes_back_before_he_opens_the_incident_has_mitigated_it(bo, clock):
+    """Detected at ten, back at 10:30, opened at eleven."""
+    clock.moment = START + timedelta(hours=0.5)
+    bo.ledger.append(Promotion(subject="flights-delay", version="1", previous="2", approval="", evidence="",
+                               event="rolled_back"))
+    lived(bo, clock, 1, begins=START)
+    entries = sorted(bo.ledger.entries(), key=lambda entry: entry.recorded_at)
+    found = moments_of(entries, incidents(entries)["INC-1"])
+    assert found["mitigated"].at == START + timedelta(hours=0.5)
 
 
 def test_an_open_one_counts_as_longer_than_it_has_lasted_so_far(bo, clock):
