@@ -118,6 +118,7 @@ def test_a_silence_that_hides_a_critical_alert_says_so(fired):
     ("--match monitor=* --for 1h", "Why may they", "--note"), ("--match monitor=* --note x", "how long", "--for 4h"),
     ("--match monitor=* --for 0m --note x", "no time", "--for 4h"),
     ("--match monitor=* --for 99999999999d --note x", "longer than anything lasts", ""),
+    ("--match monitor=* --for 99999999h --note x", "longer than anything lasts", ""),
     ("--match monitor=* --from 2013-09-13 --for 1h --note x", "has passed already", "leave out --from"),
     ("--match monitor=* --from 2013-09-16 --until 2013-09-15 --note x", "is not after", ""),
     ("AL-1 --match monitor=* --for 1h", "Which alerts?", "--match"), ("--for 1h", "Which alerts?", "--match"),
