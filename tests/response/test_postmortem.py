@@ -419,6 +419,11 @@ def test_to_say_nothing_is_said_with_nothing(over, given, said):
     assert do(over, f"postmortem tell INC-1 {given}").error["what"] == said
 
 
+def test_half_a_letter_in_an_answer_is_kept_as_it_is(over):
+    assert over.perform(("postmortem", "tell", "INC-1", "--saw", "a\udcff")).exit == 0
+    assert over.perform(("postmortem", "draft", "INC-1")).exit == 0
+
+
 def test_everybody_may_tell_what_he_saw(over, session):
     assert do(session("vera"), "postmortem tell INC-1 --saw 'it was red'").exit == 0
 
