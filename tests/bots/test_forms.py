@@ -178,7 +178,7 @@ def test_words_that_look_like_options_stay_words() -> None:
     view = modal(("incident", "note", "INC-3"))
     state = {"values": {"p:text": {"value": {"value": "--no-idea"}}, "p:link": {"value": {"value": "-"}}}}
     argv, _ = argv_from(state, view["private_metadata"])
-    assert parsed(argv) == {"incident": "INC-3", "text": "--no-idea", "link": "-"}
+    assert parsed(argv) == {"incident": "INC-3", "text": "--no-idea", "link": "-", "at": None, "who": None}
 
 
 def test_an_answer_to_what_was_not_asked_is_ignored() -> None:
