@@ -5,6 +5,7 @@ import sys
 from datetime import timedelta
 from typing import Any
 
+import click
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,6 +86,9 @@ def test_what_is_filled_in_is_what_the_command_gets(data: st.DataObject) -> None
                 meant[f"p:{each.name}"] = tuple(argv_of(str(meant[f"p:{each.name}"])))
             elif getattr(each, "multiple", False) and f"p:{each.name}" in meant:  # a form takes one of many
                 meant[f"p:{each.name}"] = (meant[f"p:{each.name}"],)
+            elif each.callback is not None and f"p:{each.name}" in meant:  # what it reads of the words
+                around = click.Context(capabilities()[words])
+                meant[f"p:{each.name}"] = each.callback(around, each, meant[f"p:{each.name}"])
         assert {name: got[name.removeprefix("p:")] for name in meant} == meant
         assert errors(argv) == {}
         assert asked(argv).path == asked(words.split()).path

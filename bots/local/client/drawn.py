@@ -159,7 +159,7 @@ def chart(state: State, block: Json) -> Iterator[Piece]:
     for each, values in zip(inner["series"], curves, strict=True):
         low, high = min(values), max(values)
         name = set_cell_size(clean(str(each["name"])), longest)
-        yield Text(f"{name}  {sparks(values, *scale)}  {low:g} to {high:g}", no_wrap=True, overflow="ellipsis")
+        yield Text(f"{name}  {sparks(values, *scale)}  {low:.4g} to {high:.4g}", no_wrap=True, overflow="ellipsis")
     axis = inner["axis_config"]["categories"]
     yield Text(clean(f"{' ' * longest}  {axis[0]} … {axis[-1]}"), "dim", no_wrap=True, overflow="ellipsis")
 
