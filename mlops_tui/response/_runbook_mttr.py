@@ -39,7 +39,8 @@ def mttr(session: Session, name: str) -> View:
     rows = [_compared(severity, [each for each in ended if each.severity == severity], worked)
             for severity in GRAVE if any(each.severity == severity for each in ended)]
     table = Table.of("severities", rows, "severity", "with_runbook", "without",
-                     Column("median_with", unit="h", digits=1), Column("median_without", unit="h", digits=1),
+                     Column("median_with", "it took", unit="h", digits=1),
+                     Column("median_without", "else", unit="h", digits=1),
                      Column("shift", unit="h", digits=1),
                      Column("low", unit="h", digits=1), Column("high", unit="h", digits=1),
                      Column("p_value", "p", digits=3), "reason")
