@@ -251,6 +251,15 @@ def test_it_is_not_finished_while_something_is_empty(over, session):
     assert do(over, "postmortem show INC-1").view.facts()["empty"] == ("Where we got lucky",)
 
 
+def test_a_draft_that_nobody_adopted_is_to_be_adopted_and_not_drafted_again(over):
+    assert "postmortem draft INC-1" in do(over, "postmortem finish INC-1").error["next"]
+    drafted(over)
+    assert "adopt P-1" in do(over, "postmortem finish INC-1").error["next"]
+    offered = [each.argv for each in do(over, "incident show INC-1").view.actions]
+    assert ("postmortem", "show", "INC-1") in offered
+    assert ("postmortem", "draft", "INC-1") not in offered
+
+
 def test_finishing_keeps_the_document_and_takes_up_its_actions(over, session):
     path = adopted(over, session)
     fill(path, **WRITTEN)
