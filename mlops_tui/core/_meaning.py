@@ -210,7 +210,7 @@ def _nearest(said: Question, world: World) -> Iterator[Meant]:
               for words, score in ranked(spoken, texts)]
     scored.sort(key=lambda each: -each[1])
     taken: dict[tuple[str, ...], Meant] = {}
-    for words, _ in [*scored, (("status",), 0.0), (("digest",), 0.0), (("incident", "list"), 0.0)]:
+    for words, _ in [*scored, (("status",), 0.0), (("digest", "show"), 0.0), (("incident", "list"), 0.0)]:
         if len(taken) < CHOICES and (made := _offered(words, said, world)) and made.argv not in taken:
             taken[made.argv] = made
     yield from taken.values()

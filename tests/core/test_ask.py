@@ -178,6 +178,11 @@ def test_what_is_not_certain_is_a_choice_and_nearly_always_with_the_right_one_in
     assert len(missed) <= 0.15 * len(pairs(CHOICES)), missed
 
 
+def test_a_word_that_means_nothing_is_a_choice_of_three_all_the_same() -> None:
+    found = meaning("qwertz", WORLD)
+    assert [each.argv for each in found.meant][:2] == [("status",), ("digest", "show")]
+
+
 def test_the_golden_set_is_large_enough_to_say_something():
     """Accuracy on it: every one of the certain; of the others at least 85 % (all of them when this was written)."""
     assert (len(pairs(CERTAIN)) >= 60, len(pairs(CHOICES)) >= 15) == (True, True)
