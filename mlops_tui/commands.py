@@ -132,6 +132,12 @@ def named(argv: Sequence[str]) -> tuple[str, click.Command] | None:
     return (f"{argv[0]} {verb}", found) if found is not None else None
 
 
+def again(argv: Sequence[str]) -> tuple[str, ...]:
+    """The words where saying them once more acts on nothing, and so may show the rest of an answer; else none."""
+    found = named(argv)
+    return () if found is not None and _shape(found[1], argv) in (Shape.ACT, Shape.DECIDE) else tuple(argv)
+
+
 def names_file(argv: Sequence[str]) -> bool:
     """Whether the words name a file of the machine, which only its own terminal may: elsewhere they are shown, not
     done. Nothing is run; words that are no command name none."""

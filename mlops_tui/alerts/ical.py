@@ -288,11 +288,11 @@ def _walls(each: _Found, since: datetime) -> Iterator[datetime]:
         yield each.start
         return
     number, day = 0, 0
+    first = each.start.date() - timedelta(days=(each.start.weekday() - rule.monday) % 7)
+    ahead = sorted((weekday - rule.monday) % 7 for weekday in rule.days or (each.start.weekday(),))
     if rule.count is None:
         gone = (since.date() - each.start.date()).days
         day = max(gone // (rule.interval * (7 if rule.weekly else 1)) - 1, 0)
-    first = each.start.date() - timedelta(days=(each.start.weekday() - rule.monday) % 7)
-    ahead = sorted((weekday - rule.monday) % 7 for weekday in rule.days or (each.start.weekday(),))
     while rule.count is None or number < rule.count:
         if not rule.weekly:
             walls = [each.start + timedelta(days=day * rule.interval)]

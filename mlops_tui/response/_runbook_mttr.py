@@ -47,7 +47,8 @@ def mttr(session: Session, name: str) -> View:
             for severity in GRAVE if any(each.severity == severity for each in ended)]
     table = Table.of("severities", rows, "severity", "with_runbook", "without",
                      *((Column("open_with"), Column("open_without")) if len(ended) < len(known) else ()),
-                     Column("median_with", unit="h", digits=1), Column("median_without", unit="h", digits=1),
+                     Column("median_with", "it took", unit="h", digits=1),
+                     Column("median_without", "else", unit="h", digits=1),
                      Column("shift", unit="h", digits=1),
                      Column("low", unit="h", digits=1), Column("high", unit="h", digits=1),
                      Column("p_value", "p", digits=3), "reason")

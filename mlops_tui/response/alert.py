@@ -30,6 +30,7 @@ def list_(session: Session, everything: bool) -> View:
     \b
     Example: mlops-tui alert list --all
     """
+    session.declared()
     now, entries = session.now(), session.ledger.entries("alert", "finding")
     known = {each.id: each for each in alertstate.priced(folds.alerts(entries).values(), entries)}
     shown = sorted((each for each in known.values() if everything or each.open), key=_gravest)
@@ -327,7 +328,7 @@ def silence(session: Session, alert: str | None, match: tuple[str, ...], start: 
 @look(of=alert, fold=True)
 @click.option("--all", "everything", is_flag=True, help="Those that are over as well.")
 def silences(session: Session, everything: bool) -> View:
-    """What is kept silent by matchers now, and what is planned: by whom, why, until when, and what it hides.
+    """What is kept silent now, and what is planned: by whom, why, until when, and what it hides.
 
     \b
     Example: mlops-tui alert silences

@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from mlops_tui.commands import perform
 from mlops_tui.folds import alerts
 from mlops_tui.opening import open_project
+from mlops_tui.session import without_project
 from mlops_tui.view import Status, Text
 from store.facts import Command
 
@@ -249,3 +251,8 @@ def test_a_silenced_alert_is_not_green(fired, session):
 
 def test_one_is_not_many(fired):
     assert do(fired, "alert list").view.title == "1 alert needs somebody"
+
+
+def test_without_a_project_nobody_is_told_that_all_is_well(tmp_path):
+    outcome = perform(without_project(tmp_path, perform), ("alert", "list"))
+    assert (outcome.exit, outcome.error["what"]) == (2, "There is no project here.")

@@ -166,6 +166,20 @@ def test_all_that_match_are_acked_and_named_in_one_line(fired):
     assert do(fired, "alert ack --match subject=flihgts").error["next"] == "Did you mean 'flights'?"
 
 
+def test_a_silence_of_one_alert_is_among_what_is_silent_until_it_ends(fired):
+    do(fired, "alert ack AL-1")
+    planned = do(fired, "alert silence AL-1 --for 4h --note 'we know'")
+    assert planned.view.title == "Nothing that matches is firing now: AL-1 would be mute on firing again"
+    agreed(fired, "alert silence AL-1 --for 4h --note 'we know'")
+    view = do(fired, "alert silences").view
+    [row] = view.table("silences").rows
+    assert view.title == "1 silence is active"
+    assert (row["silence"], row["match"], row["hides"], row["by"], row["why"]) == (
+        "AL-1", "monitor=flights-drift", ("AL-1",), "ana (simulated)", "we know")
+    assert do(fired, " ".join(view.actions[0].argv)).exit == 0
+    assert do(fired, "alert silences").view.title == "Nothing is silenced"
+
+
 def test_a_silence_shows_what_it_would_mute_and_asks(fired):
     fires(fired, "AL-2")
     do(fired, "alert ack AL-2")
@@ -269,7 +283,7 @@ def test_a_rule_is_told_by_what_people_said_of_it(fired, session, clock):
     assert row["no_better"] == "1 judged real and 0 noise; a limit is proposed from 3 and 2 on"
     assert (row["missed"], row["lacks"]) == (1, ()), "high pages nobody: it lacks nothing"
     assert "INC-1" in prose(view)
-    assert view.title == "1 alert rule, right 1 of 1 times"
+    assert view.title == "1 alert rule, right 1 of 1 time"
     assert do(fired, "alert rules nothing").exit == 2
 
 

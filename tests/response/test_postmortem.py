@@ -251,6 +251,15 @@ def test_it_is_not_finished_while_something_is_empty(over, session):
     assert do(over, "postmortem show INC-1").view.facts()["empty"] == ("Where we got lucky",)
 
 
+def test_a_draft_that_nobody_adopted_is_to_be_adopted_and_not_drafted_again(over):
+    assert "postmortem draft INC-1" in do(over, "postmortem finish INC-1").error["next"]
+    drafted(over)
+    assert "adopt P-1" in do(over, "postmortem finish INC-1").error["next"]
+    offered = [each.argv for each in do(over, "incident show INC-1").view.actions]
+    assert ("postmortem", "show", "INC-1") in offered
+    assert ("postmortem", "draft", "INC-1") not in offered
+
+
 def test_finishing_keeps_the_document_and_takes_up_its_actions(over, session):
     path = adopted(over, session)
     fill(path, **WRITTEN)
@@ -417,6 +426,11 @@ def test_an_answer_that_was_erased_says_so(over):
     ("--saw x --nothing", "You say something, and that there is nothing.")])
 def test_to_say_nothing_is_said_with_nothing(over, given, said):
     assert do(over, f"postmortem tell INC-1 {given}").error["what"] == said
+
+
+def test_half_a_letter_in_an_answer_is_kept_as_it_is(over):
+    assert over.perform(("postmortem", "tell", "INC-1", "--saw", "a\udcff")).exit == 0
+    assert over.perform(("postmortem", "draft", "INC-1")).exit == 0
 
 
 def test_everybody_may_tell_what_he_saw(over, session):
