@@ -95,6 +95,7 @@ class Outcome:
     error: dict[str, str] | None = None
     recorded: bool = True
     plan: str | None = None
+    idempotent: bool = False
 
 
 OWN_TRIAL = "dry_run"  # the flag of a command that can be tried without a plan to agree to
@@ -224,7 +225,7 @@ def _enter(session: "Session", call: Call, argv: tuple[str, ...], consent: str |
             return _shut(session, call, argv, planned, dry_run)
         digest = plan_digest(planned.view, argv)
         if dry_run:
-            return Outcome(planned.view.with_status(Status.DONE), 0, plan=digest)
+            return Outcome(planned.view.with_status(Status.DONE), 0, plan=digest, idempotent=planned.idempotent)
         if consent != digest:
             return _ask(planned.view, digest, changed=consent is not None)
         run = planned.apply

@@ -15,7 +15,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Lock, Thread
+from io import BufferedReader, RawIOBase
+from itertools import count
+from socket import socket
+from threading import BoundedSemaphore, Lock, Thread
 from typing import Any
 
 from bots.routes.calling import Environment
@@ -31,7 +34,8 @@ from store.facts import AlertEvent, Command
 from store.ledger import Entry, Ledger
 
 PATH = re.compile(r"/routes/([A-Za-z0-9_.-]+)")
-SECONDS = 10.0      # that one who says something and then nothing is waited for
+SECONDS = 10.0      # in which a request has to be said
+EARS = 64           # requests that are taken at once
 LARGEST = 1 << 20   # bytes of one request
 RECORDED = 60.0     # seconds between two entries for requests refused for the same reason
 TITLE = 200         # characters of a title
@@ -74,11 +78,11 @@ def from_alertmanager(body: Mapping[str, Any], name: str, project: Project) -> S
         made: dict[str, AlertEvent] = {}
         ours = [each for each in told if (each.get("labels") or {}).get("project") == project.settings.project
                 and (each.get("labels") or {}).get("alert") in (*known, "TEST")]
+        free = count(int(folds.next_id("AL", known).rpartition("-")[2]))
         for each in (each for each in told if each not in ours):
             monitor = f"{name}/{each['fingerprint']}"
             if each["status"] == "firing" and monitor not in going and monitor not in made:
-                number = folds.next_id("AL", {**known, **{one.subject: one for one in made.values()}})
-                made[monitor] = _fired(each, number, monitor, f"{name} {group}" if group else "", project)
+                made[monitor] = _fired(each, f"AL-{next(free)}", monitor, f"{name} {group}" if group else "", project)
             elif each["status"] == "resolved" and monitor in going and monitor not in made:
                 made[monitor] = AlertEvent(subject=going[monitor], event="resolved", note=f"resolved by {name}")
         return list(made.values())
@@ -260,14 +264,46 @@ def _server(say: Say) -> type[ThreadingHTTPServer]:
             kind, _, _ = sys.exc_info()
             say(f"■ routes: {kind.__name__ if kind else 'error'}")
 
+        def verify_request(self, request: object, client_address: object) -> bool:
+            """Whether there is an ear left; whoever is not heard says it again."""
+            return free.acquire(blocking=False)
+
+        def process_request_thread(self, request: Any, client_address: Any) -> None:
+            try:
+                super().process_request_thread(request, client_address)
+            finally:
+                free.release()
+
+    free = BoundedSemaphore(EARS)
     return Server
+
+
+class _Timely(RawIOBase):
+    """What comes in until a moment, however slowly it is said."""
+
+    def __init__(self, line: socket, seconds: float) -> None:
+        super().__init__()
+        self.line, self.until = line, time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self.line.settimeout(left)
+        return self.line.recv_into(into)
 
 
 def _handler(ear: Ear, say: Say) -> type[BaseHTTPRequestHandler]:
     class Answer(BaseHTTPRequestHandler):
         """POST /routes/NAME and nothing else."""
 
-        timeout = SECONDS
+        def setup(self) -> None:
+            super().setup()
+            self.rfile.close()
+            self.rfile = BufferedReader(_Timely(self.connection, SECONDS))
 
         def do_POST(self) -> None:
             length = self.headers.get("Content-Length", "")
@@ -286,6 +322,7 @@ def _handler(ear: Ear, say: Say) -> type[BaseHTTPRequestHandler]:
 
         def _send(self, code: int, text: str) -> None:
             body = f"{text}\n".encode()
+            self.connection.settimeout(SECONDS)
             self.send_response(code)
             self.send_header("Content-Type", "text/plain; charset=utf-8")
             self.send_header("Content-Length", str(len(body)))

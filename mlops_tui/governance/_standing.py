@@ -21,7 +21,7 @@ def rules_of(session: Session) -> Approvals:
 
 
 def same_person(session: Session, one: str, other: str) -> bool:
-    """Whether two names are one person: the same id, the same login, or the same Slack account."""
+    """Whether two names are one person: the same id, or the same login, Slack account or mail."""
     people = session.declared().team.people
     if one == other:
         return True
@@ -29,13 +29,30 @@ def same_person(session: Session, one: str, other: str) -> bool:
         login = people[one].login if one in people else people[other].login if other in people else ""
         return bool(login) and login in (one, other)
     a, b = people[one], people[other]
-    return bool((a.login and a.login == b.login) or (a.slack and a.slack == b.slack))
+    known = ((each.login, each.slack, each.email.lower(), each.pagerduty) for each in (a, b))
+    return any(mine and mine == theirs for mine, theirs in zip(*known, strict=True))
 
 
 def held(session: Session, name: str, approval: ApprovalState) -> tuple[str, ...]:
     """Those of the roles that an approval asks for which somebody holds by now."""
     person = actor_named(session, name)
     return tuple(role for role in approval.asks if person.has(role))
+
+
+def out_of_reach(session: Session, approval: ApprovalState) -> str:
+    """Why the votes can never be enough as team.yaml is, so that nobody waits for them; empty where they can."""
+    voted = [voter for voter, vote in approval.votes.items() if vote.choice == "yes"]
+    left = list[str]()
+    for name in session.declared().team.people:
+        taken = (approval.requester, *voted, *left)
+        if held(session, name, approval) and not unreal(session, name) and not any(
+                same_person(session, name, other) for other in taken):
+            left.append(name)
+    if approval.state != "open" or not session.declared().team.people or len(voted) + len(left) >= approval.quorum:
+        return ""
+    who = f"only {', '.join(left)} can still vote" if left else "nobody else can vote"
+    return (f"{who}, and {approval.requester}, who asks, cannot: let somebody else ask, or name more people with the "
+            f"role {approval.role} in team.yaml")
 
 
 def unreal(session: Session, name: str) -> str:

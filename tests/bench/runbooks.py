@@ -110,7 +110,7 @@ def events():
     return [entry.fact for entry in session.ledger.entries()]
 def happened(step):
     facts = events()
-    return {4: any(getattr(each, "event", "") == "adopted" for each in facts) or (root / "notes.md").exists(),
+    return {4: any(each.kind == "proposal" and each.event == "adopted" for each in facts),
             5: any(each.kind == "incident" and each.severity == "critical" for each in facts),
             6: any(each.kind == "alert" and each.event == "silence" for each in facts),
             7: any(each.kind == "incident" and each.event == "role" and each.who == "bo" for each in facts)}[step]
@@ -151,8 +151,9 @@ def back():
         do(session, "runbook", "rollback", "RUN-1")
         run = folds.runbook_runs(session.ledger.entries("runbook"))["RUN-1"]
         for number, state in run.undone.items():
-            if state.status == "rollback_failed" and taken_back(number):
-                do(session, "runbook", "rollback", "RUN-1", "--by-hand", str(number), "--note", "I looked")
+            if state.status == "interrupted":
+                said = "--by-hand" if taken_back(number) else "--again"
+                do(session, "runbook", "rollback", "RUN-1", said, str(number), "--note", "I looked")
     sys.exit(3)
 work() if task == "work" else back()
 '''

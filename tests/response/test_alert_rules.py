@@ -8,6 +8,7 @@ import pytest
 from mlops_tui import folds
 from mlops_tui.opening import open_project
 from mlops_tui.render.terminal import lines
+from mlops_tui.response._words import loss
 from mlops_tui.view import Status, Text
 from store.facts import AlertEvent, Backtested, Finding, IncidentEvent
 from tests.conftest import START
@@ -117,6 +118,7 @@ def test_a_silence_that_hides_a_critical_alert_says_so(fired):
     ("--match monitor=* --for 1h", "Why may they", "--note"), ("--match monitor=* --note x", "how long", "--for 4h"),
     ("--match monitor=* --for 0m --note x", "no time", "--for 4h"),
     ("--match monitor=* --for 99999999999d --note x", "longer than anything lasts", ""),
+    ("--match monitor=* --for 99999999h --note x", "longer than anything lasts", ""),
     ("--match monitor=* --from 2013-09-13 --for 1h --note x", "has passed already", "leave out --from"),
     ("--match monitor=* --from 2013-09-16 --until 2013-09-15 --note x", "is not after", ""),
     ("AL-1 --match monitor=* --for 1h", "Which alerts?", "--match"), ("--for 1h", "Which alerts?", "--match"),
@@ -202,6 +204,14 @@ def test_of_several_all_are_acked_or_none(fired):
 
 
 # -- what is said of one ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("value", "low", "high", "said"), [
+    (2312.0, 1180.0, 3390.0, "~€2,300 a day (€1,200 to €3,400) more than the 28 days before"),
+    (-40.0, -910.0, 820.0, "nothing a day (−€910 to €820) more than the 28 days before"),
+    (float("nan"), 1.0, 2.0, "")])
+def test_what_it_costs_is_said_as_more_than_what(value, low, high, said):
+    assert loss({"value": value, "low": low, "high": high, "unit": "EUR", "than": "the 28 days before"}) == said
 
 
 def test_the_dearest_of_those_as_grave_comes_first_in_words(fired):

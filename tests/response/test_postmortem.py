@@ -9,7 +9,7 @@ import pytest
 from mlops_tui.folds import action_items, postmortems, proposals
 from mlops_tui.response import _document, _reading
 from mlops_tui.view import Status
-from store.facts import Promotion, RunbookEvent
+from store.facts import AlertEvent, IncidentEvent, Promotion, RunbookEvent
 
 WRITTEN = {"Summary": "Warnings were wrong for a day.", "Contributing factors": "- the feed\n- the holiday",
            "What went well": "The alert.", "What went badly": "The page.", "Where we got lucky": "It was a Sunday."}
@@ -472,6 +472,8 @@ def test_a_finished_one_is_not_asked_for_the_same_action_twice(over, session):
 def test_what_comes_back_is_told_by_its_tag_with_what_is_still_promised(over, session, clock):
     clock.advance(clock.moment + timedelta(days=30))
     do(over, "incident open --title 'late again' --about flights-delay")
+    over.ledger.append(AlertEvent(subject="AL-9", event="fired", monitor="m", check="drift", title="it moves"),
+                       IncidentEvent(subject="INC-2", event="linked", alert="AL-9"))  # afterwards: a person noticed it
     do(over, "incident resolve INC-2", reason="over")
     do(over, "postmortem action INC-1 --type detect --title 'alert on late labels'")
     for number, factors in ((1, "- the feed #late-data\n- nobody looked #on-call"), (2, "- again #Late-Data, &#35;no")):
