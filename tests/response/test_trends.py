@@ -59,7 +59,7 @@ def test_lengths_are_told_by_severity_and_few_have_no_interval(bo, clock):
     assert high["MTTR"]["reason"].startswith("2 are too few for an interval")
     assert times(view, "low")["MTTR"]["median"] == 100.0
     assert times(view, "all")["MTTR"]["n"] == 3
-    assert view.title == "3 incidents, 3 resolved; high ones in 7.0 h (median of 2)"
+    assert view.title == "3 incidents, 3 resolved; high ones in 7 h (median of 2)"
     assert do(bo, "incident trends --since 2013-07-12").view.facts()["incidents"] == 1
 
 
