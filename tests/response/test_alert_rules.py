@@ -11,6 +11,7 @@ from mlops_tui.render.terminal import lines
 from mlops_tui.view import Status, Text
 from store.facts import AlertEvent, Backtested, Finding, IncidentEvent
 from tests.conftest import START
+from tests.doing import do
 
 HOUR = timedelta(hours=1)
 DRIFT = "monitors/flights-drift.yaml"
@@ -23,10 +24,6 @@ def fired(session, made):
     opened.ledger.append(made.finding("fail"), made.finding("fail", value=0.3, limit=0.1, n=28000))
     opened.react(0)
     return opened
-
-
-def do(session, line, reason=None):
-    return session.perform(shlex.split(line), reason=reason)
 
 
 def agreed(session, line):

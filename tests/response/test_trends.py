@@ -1,6 +1,5 @@
 """Trends of incidents: lengths by severity, never mixed; counts a week; causes that came again."""
 
-import shlex
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from mlops_tui.folds import incidents
 from store.facts import AlertEvent, Finding, IncidentEvent
 from store.queues import Outbox
+from tests.doing import do
 
 START = datetime(2013, 7, 1, 10, tzinfo=UTC)  # a Monday
 
@@ -15,10 +15,6 @@ START = datetime(2013, 7, 1, 10, tzinfo=UTC)  # a Monday
 @pytest.fixture
 def bo(session):
     return session("bo")
-
-
-def do(session, line, reason=None):
-    return session.perform(shlex.split(line), reason=reason)
 
 
 def lived(session, clock, number, *, severity="high", begins, hours=4.0, check="performance"):
