@@ -27,6 +27,7 @@ from mlops_tui.errors import BadInput, Denied, NotDeclared, Refusal
 from mlops_tui.opening import open_project
 from mlops_tui.project import Project
 from mlops_tui.session import Session
+from mlops_tui.tui import hangup
 
 AGAIN = "Name a channel in mlops.yaml, such as: slack: {channel: '#ml-flights'}"
 
@@ -92,6 +93,7 @@ def local(root: Path | None, port: int, pace: float, chaos: int | None, faults: 
                 zone = session.declared().zone if session is not None else UTC
                 client: Any = import_module("bots.local.client.app").Client(workspace, zone)
                 with _bot(session, workspace, pace, client.tell):
+                    hangup.watch()
                     client.run()
 
 

@@ -55,7 +55,8 @@ class Digests:
         project, now = session.declared(), session.now()
         known = habits.habits(project.team, session.ledger.entries("subscribed"), project.zone)
         for person, habit in known.items():
-            if not project.team.people[person].slack or habit.asleep(now):
+            who = project.team.people[person]
+            if not who.slack or who.only or habit.asleep(now):  # bound to partitions, he may not see what is of all
                 continue
             for period in habits.PERIODS:
                 if (due := habit.due(period, now)) is not None:

@@ -184,6 +184,7 @@ class Sender:
             return self.charts.said(body, _hooked)
         if said.method == LOOKED_UP:
             body["metadata"] = {"event_type": EVENT, "event_payload": {"id": said.key}}
+            body |= {"unfurl_links": False, "unfurl_media": False}  # an address in an alert's title loads no picture
         if said.method == CREATE:
             return _created(self.client, str(body["name"]), datetime.fromisoformat(said.put_at).timestamp() - SKEW)
         where = {"channel": said.channel} if said.channel else {}

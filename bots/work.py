@@ -202,8 +202,10 @@ class Worker:
         """Somebody we do not know, or a button that is none of ours: said, and recorded."""
         problem: Refusal = identity.unknown(asked.person) if not known else Denied(str(asked.body.get("why") or ""))
         unit = ledger_of(session).unit().acting_as("somebody in Slack")
-        unit.append(Command(subject="slack", argv=tuple(asked.body.get("argv") or ()), shape="", phase="refused",
-                            status="denied", source=identity.SOURCE, error="unknown_person" if not known else "forged"))
+        meant = named(asked.body.get("argv") or ())  # what else a stranger typed does not stay for ever
+        unit.append(Command(subject="slack", argv=tuple(meant[0].split(" ")) if meant else (), shape="",
+                            phase="refused", status="denied", source=identity.SOURCE,
+                            error="unknown_person" if not known else "forged"))
         told = self._to(asked, refused(problem), public=False)
 
         def also(connection: "Connection") -> None:

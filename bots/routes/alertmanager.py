@@ -32,5 +32,5 @@ def alert(message: Message, route: Route, now: datetime) -> dict[str, Any]:
 def send(messages: Iterable[Message], route: Route, environment: Environment, now: datetime) -> str:
     """Tell how they stand; `now` is the machine's time, by which Alertmanager goes."""
     body = json.dumps([alert(each, route, now) for each in messages]).encode()
-    called(f"{route.url.rstrip('/')}/api/v2/alerts", body, bearer(route, environment), route.timeout.total_seconds())
+    called(f"{route.url.rstrip('/')}/api/v2/alerts", body, bearer(route, environment), route, environment)
     return "alertmanager"

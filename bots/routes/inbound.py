@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import count
 from threading import Lock
 from typing import Any
 
@@ -72,11 +73,11 @@ def from_alertmanager(body: Mapping[str, Any], name: str, project: Project) -> S
         made: dict[str, AlertEvent] = {}
         ours = [each for each in told if (each.get("labels") or {}).get("project") == project.settings.project
                 and (each.get("labels") or {}).get("alert") in (*known, "TEST")]
+        free = count(int(folds.next_id("AL", known).rpartition("-")[2]))
         for each in (each for each in told if each not in ours):
             monitor = f"{name}/{each['fingerprint']}"
             if each["status"] == "firing" and monitor not in going and monitor not in made:
-                number = folds.next_id("AL", {**known, **{one.subject: one for one in made.values()}})
-                made[monitor] = _fired(each, number, monitor, f"{name} {group}" if group else "", project)
+                made[monitor] = _fired(each, f"AL-{next(free)}", monitor, f"{name} {group}" if group else "", project)
             elif each["status"] == "resolved" and monitor in going and monitor not in made:
                 made[monitor] = AlertEvent(subject=going[monitor], event="resolved", note=f"resolved by {name}")
         return list(made.values())

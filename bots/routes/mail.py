@@ -8,14 +8,13 @@ from contextlib import suppress
 from datetime import datetime, tzinfo
 from email.message import EmailMessage
 from email.utils import format_datetime
-from ipaddress import ip_address
 from socket import gaierror, gethostname
 from urllib.parse import urlsplit
 
 from bots.routes.calling import Environment, secret
 from bots.sender import LONGEST, NotSaid, PerhapsSaid
 from mlops_tui.alerts.routing import Message
-from mlops_tui.declarations.routes import Route
+from mlops_tui.declarations.routes import Route, here
 from mlops_tui.render.markdown import as_markdown
 
 PORTS = {"smtp": 587, "smtps": 465}
@@ -79,16 +78,10 @@ def _opened(server: smtplib.SMTP, route: Route, host: str, environment: Environm
     if not isinstance(server, smtplib.SMTP_SSL):
         if server.has_extn("starttls"):
             server.starttls(context=context())
-        elif route.user_env or not _here(host):
+        elif route.user_env or not here(host):
             raise NotSaid("it offers no STARTTLS, and nothing is said in the open but on this machine", LONGEST)
     if route.user_env:
         server.login(secret(environment, route.user_env), secret(environment, route.password_env))
-
-
-def _here(host: str) -> bool:
-    with suppress(ValueError):
-        return ip_address(host).is_loopback
-    return host == "localhost"
 
 
 def _text(said: bytes | str) -> str:

@@ -34,5 +34,5 @@ def event(message: Message, key: str) -> dict[str, Any]:
 def send(message: Message, route: Route, environment: Environment) -> str:
     """Tell it; what PagerDuty knows it by."""
     body = json.dumps(event(message, secret(environment, route.key_env))).encode()
-    called(route.url or PAGERDUTY, body, {}, route.timeout.total_seconds())
+    called(route.url or PAGERDUTY, body, {}, route, environment)
     return message.incident

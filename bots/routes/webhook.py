@@ -53,5 +53,5 @@ def send(message: Message, route: Route, environment: Environment, now: float) -
     told = {name: value for name, value in message.body.items() if name not in ("key", "route")}
     body = json.dumps({"type": f"alert.{message.event}", "timestamp": message.since, "data": told}).encode()
     headers = {"webhook-id": id, "webhook-timestamp": str(stamp), "webhook-signature": signed(key, id, stamp, body)}
-    called(address(route, environment), body, headers, route.timeout.total_seconds())
+    called(address(route, environment), body, headers, route, environment)
     return id

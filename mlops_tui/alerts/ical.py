@@ -13,10 +13,13 @@ from mlops_tui.errors import Unreadable, nearest
 
 WEEKDAYS = ("MO", "TU", "WE", "TH", "FR", "SA", "SU")
 FARTHEST = 20_000  # occurrences of one event that are looked at
+YEARS = (1900, 2199)   # in which an event begins and ends
+ROUNDS = 1000  # days or weeks between two occurrences
+FOREVER = "9999"  # how calendars write that a rule has no end
 _LINE = re.compile(r'([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=(?:"[^"]*"|[^";:])*)*):(.*)', re.DOTALL)
 _PARAMETER = re.compile(r';([A-Za-z0-9-]+)=((?:"[^"]*"|[^";:])*)')
 _MOMENT = re.compile(r"\d{8}(T\d{6}Z?)?")
-_SPAN = re.compile(r"\+?P(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?(?:(\d+)S)?)?")
+_SPAN = re.compile(r"\+?P(?:(\d{1,4})W)?(?:(\d{1,5})D)?(?:T(?:(\d{1,6})H)?(?:(\d{1,6})M)?(?:(\d{1,6})S)?)?")
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,7 @@ def events(text: str, where: str, zone: tzinfo, start: datetime, end: datetime) 
     instead = {(each.uid, each.instead_of) for each in found if each.instead_of is not None}
     made = []
     for each in found:
-        for at, until in _occurrences(each, end):
+        for at, until in _occurrences(each, start, end):
             if (each.instead_of is not None or (each.uid, at) not in instead) and until > start and at < end:
                 made.append(Event(at, until, each.summary, each.emails))
     return sorted(made, key=lambda event: (event.start, event.end, event.summary))
@@ -196,6 +199,8 @@ def _moment(line: _Line, value: str, where: str, zone: tzinfo) -> tuple[datetime
     try:
         if not _MOMENT.fullmatch(value):
             raise ValueError(value)
+        if not YEARS[0] <= int(value[:4]) <= YEARS[1]:
+            raise ValueError(value)
         if "T" not in value:
             return date.fromisoformat(value), own
         return datetime.fromisoformat(value.removesuffix("Z")), UTC if value.endswith("Z") else own
@@ -229,25 +234,27 @@ def _rule(line: _Line, where: str, zone: tzinfo) -> _Rule:
     if unknown := sorted(set(parts) - {"INTERVAL", "BYDAY", "UNTIL", "COUNT"}):
         raise Unreadable(f"{unknown[0]} is not read here.", where=place, next="INTERVAL, BYDAY, UNTIL and COUNT are.")
     for name in ("INTERVAL", "COUNT"):
-        if name in parts and (not parts[name].isdecimal() or int(parts[name]) < 1):
-            raise Unreadable(f"{name} is a number from 1, not '{parts[name]}'.", where=place)
+        if name in parts and not re.fullmatch(r"0*[1-9][0-9]{0,9}", parts[name]):
+            raise Unreadable(f"{name} is a number from 1, not '{parts[name][:40]}'.", where=place)
     made = _Rule(kind == "WEEKLY", int(parts.get("INTERVAL", 1)),
                  count=int(parts["COUNT"]) if "COUNT" in parts else None)
+    if made.interval > ROUNDS:
+        raise Unreadable(f"INTERVAL is a number up to {ROUNDS}, not {made.interval}.", where=place)
     if "BYDAY" in parts:
         days = parts["BYDAY"].split(",")
         if kind == "DAILY" or not set(days) <= set(WEEKDAYS):
             raise Unreadable(f"BYDAY={parts['BYDAY']} is not read here.", where=place,
                              next="With WEEKLY, MO to SU are.")
         made = replace(made, days=tuple(sorted({WEEKDAYS.index(day) for day in days})))
-    if "UNTIL" in parts:
+    if "UNTIL" in parts and not parts["UNTIL"].startswith(FOREVER):
         until, own = _moment(line, parts["UNTIL"], where, zone)
         made = replace(made, until=_exact(until, own) if isinstance(until, datetime) else until)
     return made
 
 
-def _occurrences(each: _Found, end: datetime) -> Iterator[tuple[datetime, datetime]]:
-    """From when to when it takes place, up to what begins before `end`."""
-    for number, wall in enumerate(_walls(each)):
+def _occurrences(each: _Found, since: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """From when to when it takes place, from what may last into `since` up to what begins before `end`."""
+    for number, wall in enumerate(_walls(each, since - each.length - timedelta(days=each.days + 2))):
         start = _exact(wall, each.zone)
         if start >= end or number >= FARTHEST:
             return
@@ -255,13 +262,17 @@ def _occurrences(each: _Found, end: datetime) -> Iterator[tuple[datetime, dateti
             yield start, _exact(wall + timedelta(days=each.days), each.zone) + each.length
 
 
-def _walls(each: _Found) -> Iterator[datetime]:
-    """The wall-clock times at which it begins: the rule counts days, not hours."""
+def _walls(each: _Found, since: datetime) -> Iterator[datetime]:
+    """The wall-clock times at which it begins: the rule counts days, not hours. Those before `since` are passed over,
+    where the rule need not be counted."""
     rule = each.rule
     if rule is None:
         yield each.start
         return
     number, day = 0, 0
+    if rule.count is None:
+        gone = (since.date() - each.start.date()).days
+        day = max(gone // (rule.interval * (7 if rule.weekly else 1)) - 1, 0)
     monday = each.start.date() - timedelta(days=each.start.weekday())
     while rule.count is None or number < rule.count:
         if not rule.weekly:

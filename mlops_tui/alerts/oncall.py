@@ -169,9 +169,10 @@ def reached(project: "Project", swapped: Sequence[OnCallSwap], to: str, now: dat
     """The people behind a word: the one of that name, who is on call, or all who hold that role.
 
     Where a rotation has nobody, nobody of the team, or a calendar that cannot be read, all who hold the role `oncall`
-    are meant: somebody must be told. Nobody is where the word is a route.
+    are meant: somebody must be told. Nobody is where the word is a route, or for somebody who is bound to partitions:
+    he may not see what alerts tell, nor take one up.
     """
-    people = project.team.people
+    people = {name: person for name, person in project.team.people.items() if not person.only}
     if to in people:
         return (to,)
     if to == ON_CALL or to in project.names("rotation"):

@@ -111,6 +111,11 @@ class Person:
     email: str = ""
     pagerduty: str = ""  # the id of the user there, such as PXPGF42
 
+    def mistakes(self) -> Iterator[Mistake]:
+        """An address that no mail can be sent to."""
+        if self.email and not re.fullmatch(r"[^\s@<>,;:\"()]+@[^\s@<>,;:\"()]+", self.email):
+            yield Mistake(f"{self.email!r} is no mail address.", ("email",), "Write ana@example.org.")
+
 
 @dataclass(frozen=True)
 class Team:

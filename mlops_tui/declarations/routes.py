@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import timedelta
+from ipaddress import ip_address
 from typing import Literal
+from urllib.parse import urlsplit
 
 from mlops_tui.declarations.declare import Mistake, key_of
 
@@ -78,6 +81,7 @@ class Route:
         pattern, hint = _ADDRESS.get(self.kind, _WEB)
         if self.url and not re.fullmatch(pattern, self.url):
             yield Mistake(f"'{self.url}' is no address for {self.kind}.", ("url",), hint)
+        yield from self._unsafe()
         for key in ("url_env", "key_env", "receive_env", "user_env", "password_env"):
             if (name := getattr(self, key)) and not _VARIABLE.fullmatch(name):
                 yield Mistake(f"{key} is the name of an environment variable, not what it holds.", (key,),
@@ -86,6 +90,22 @@ class Route:
             yield Mistake("Nobody is told more often than every 10 s.", ("every",), "Write 1m.")
         if not self.timeout:
             yield Mistake("An answer takes some time.", ("timeout",), "Write 10s.")
+
+    def _unsafe(self) -> Iterator[Mistake]:
+        """A secret that would be told in the open; an address that would be more than one line of a mail."""
+        if self.key_env and self.kind != "webhook" and self.url.startswith("http:") and not here(
+                urlsplit(self.url).hostname or ""):
+            yield Mistake("A secret goes over TLS alone.", ("url",), "Write https://HOST/PATH.")
+        for key, text in (("from", self.from_), *(("to", each) for each in self.to)):
+            if not text.isprintable():
+                yield Mistake(f"{text!r} is no mail address.", (key,), "Write ana@example.org.")
+
+
+def here(host: str) -> bool:
+    """Whether a host is this machine."""
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
 
 
 _USUAL = {each.name: each.default for each in fields(Route)} | {"labels": {}}

@@ -21,7 +21,7 @@ def rules_of(session: Session) -> Approvals:
 
 
 def same_person(session: Session, one: str, other: str) -> bool:
-    """Whether two names are one person: the same id, the same login, or the same Slack account."""
+    """Whether two names are one person: the same id, or the same login, Slack account or mail."""
     people = session.declared().team.people
     if one == other:
         return True
@@ -29,7 +29,8 @@ def same_person(session: Session, one: str, other: str) -> bool:
         login = people[one].login if one in people else people[other].login if other in people else ""
         return bool(login) and login in (one, other)
     a, b = people[one], people[other]
-    return bool((a.login and a.login == b.login) or (a.slack and a.slack == b.slack))
+    known = ((each.login, each.slack, each.email.lower(), each.pagerduty) for each in (a, b))
+    return any(mine and mine == theirs for mine, theirs in zip(*known, strict=True))
 
 
 def held(session: Session, name: str, approval: ApprovalState) -> tuple[str, ...]:

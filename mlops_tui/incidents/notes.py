@@ -4,8 +4,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from mlops_tui.incidents.incidentstate import Incident
+from mlops_tui.roles import person_of
 from store.facts import IncidentEvent
 from store.ledger import Entry
+
+FOLLOWED = "slack"  # who enters what became of a message there
 
 
 @dataclass(frozen=True)
@@ -13,7 +16,8 @@ class Note:
     """One line that somebody put there. `reference` is its link, or the number of its entry where it has none.
 
     `made` is the entry by which it came, `entry` the last one about it, `first` what it said before it was amended,
-    `struck` by whom it was taken back, with the reason where there is one.
+    `struck` by whom it was taken back, with the reason where there is one; `editor` who amended it, where that is not
+    whoever said it, nor Slack.
     """
 
     reference: str
@@ -24,13 +28,14 @@ class Note:
     entry: int
     first: str = ""
     struck: str = ""
+    editor: str = ""
 
     @property
     def shown(self) -> str:
         """The line as it is read: a struck one still says what it said."""
         if self.struck:
             return f"[struck by {self.struck}] {self.text}"
-        return f"{self.text} (edited)" if self.first else self.text
+        return f"{self.text} (edited{f' by {self.editor}' if self.editor else ''})" if self.first else self.text
 
 
 def notes(incident: Incident) -> dict[str, Note]:
@@ -49,11 +54,19 @@ def notes(incident: Incident) -> dict[str, Note]:
 
 
 def _made(entry: Entry, fact: IncidentEvent) -> Note:
-    return Note(fact.reference or str(entry.seq), entry.effective_at, fact.who or entry.actor, fact.note, entry.seq,
-                entry.seq)
+    who = fact.who or entry.actor
+    if fact.who not in ("", _name(entry.actor)) and not fact.reference:  # no link shows that he said it
+        who = f"{fact.who}, says {entry.actor}"
+    return Note(fact.reference or str(entry.seq), entry.effective_at, who, fact.note, entry.seq, entry.seq)
+
+
+def _name(actor: str) -> str:
+    return person_of(actor)
 
 
 def _after(note: Note, entry: Entry, fact: IncidentEvent) -> Note:
     if fact.event == "struck":
         return replace(note, struck=f"{entry.actor}: {fact.note}" if fact.note else entry.actor, entry=entry.seq)
-    return replace(note, text=fact.note, first=note.first or note.text, entry=entry.seq)
+    own = _name(entry.actor) in (_name(note.who), FOLLOWED)
+    return replace(note, text=fact.note, first=note.first or note.text, entry=entry.seq,
+                   editor="" if own else entry.actor)

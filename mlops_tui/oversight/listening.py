@@ -1,14 +1,19 @@
-"""The small HTTP servers by which a project at work is spoken to."""
+"""The small HTTP servers by which a project at work is spoken to: slow and many callers do no harm."""
 
 import sys
+import time
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from io import BufferedReader, RawIOBase
+from socket import socket
+from threading import BoundedSemaphore, Thread
+from typing import Any
 
 from mlops_tui.daemon import Say
 from mlops_tui.errors import BadInput
 
-SECONDS = 10.0  # that one who begins to speak and then says nothing is waited for
+SECONDS = 10.0  # in which a request has to be said
+EARS = 64       # requests that are taken at once
 
 
 @dataclass(frozen=True)
@@ -29,13 +34,35 @@ class Listening:
         self.server.server_close()
 
 
+class _Timely(RawIOBase):
+    """What comes in until a moment, however slowly it is said."""
+
+    def __init__(self, line: socket, seconds: float) -> None:
+        super().__init__()
+        self.line, self.until = line, time.monotonic() + seconds
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, into: Any) -> int:
+        left = self.until - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        self.line.settimeout(left)
+        return self.line.recv_into(into)
+
+
 class Answer(BaseHTTPRequestHandler):
     """What such a server answers; requests are no news, and its version is nobody's business."""
 
-    timeout = SECONDS
+    def setup(self) -> None:
+        super().setup()
+        self.rfile.close()
+        self.rfile = BufferedReader(_Timely(self.connection, SECONDS))
 
     def send(self, code: int, text: str, content_type: str) -> None:
         body = text.encode()
+        self.connection.settimeout(SECONDS)
         self.send_response(code)
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
@@ -51,6 +78,7 @@ class Answer(BaseHTTPRequestHandler):
 
 def listening(name: str, host: str, port: int, answer: type[Answer], say: Say) -> Listening:
     """Answer there from now on; BadInput, which names the key `name` of mlops.yaml, where the address is taken."""
+    free = BoundedSemaphore(EARS)
 
     class Server(ThreadingHTTPServer):
         """Goes on after what it could not answer, and says in the log what kind of error that was."""
@@ -58,6 +86,16 @@ def listening(name: str, host: str, port: int, answer: type[Answer], say: Say) -
         def handle_error(self, request: object, client_address: object) -> None:
             kind, _, _ = sys.exc_info()
             say(f"■ {name}: {kind.__name__ if kind else 'error'}")
+
+        def verify_request(self, request: object, client_address: object) -> bool:
+            """Whether there is an ear left; whoever is not heard says it again."""
+            return free.acquire(blocking=False)
+
+        def process_request_thread(self, request: Any, client_address: Any) -> None:
+            try:
+                super().process_request_thread(request, client_address)
+            finally:
+                free.release()
 
     try:
         server = Server((host, port), answer)

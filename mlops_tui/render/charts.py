@@ -365,6 +365,9 @@ def edges(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:
     pairs = [(cell_text(start, PLAIN, zone), cell_text(end, PLAIN, zone))
              for start, end in zip(part.x, part.y, strict=False)]
     names = list(dict.fromkeys([*map(clean, part.names), *(name for pair in pairs for name in pair)]))
+    if not names:
+        yield Line("  nothing to draw yet", style="dim")
+        return
     marks = {clean(name): GLYPHS[status] for name, status in zip(part.names, part.other, strict=False)
              if isinstance(status, Status)}
     picture = flow(names, pairs, width, marks)

@@ -119,7 +119,7 @@ def _toward_the_end(session: Session, found: Incident, alerts: Mapping[str, Aler
     if not any(run.runbook == named for run in runs):
         return (Action("Work through its runbook", ("runbook", "run", named, "--incident", found.id)),)
     still = [each for each in mine if each.state in ("firing", "acked")]
-    return tuple(_newest.again(each) for each in still[:3] if each.monitor)
+    return tuple(action for each in still for action in _newest.again(each, session.declared().monitors))[:3]
 
 
 # -- what people say about it -----------------------------------------------------------------------------------

@@ -53,6 +53,9 @@ def table(alerts: Sequence[Alert], monitors: Mapping[str, Monitor], entries: Seq
                     title="What its monitors found last")
 
 
-def again(alert: Alert) -> Action:
-    """Let the monitor look again: only its own runs make its alert recover."""
-    return Action(f"Look again as {alert.monitor}", looking(alert.check, alert.about, alert.monitor))
+def again(alert: Alert, monitors: Mapping[str, Monitor]) -> tuple[Action, ...]:
+    """Let the monitor look again: only its own runs make its alert recover. Nothing where none of that name is
+    declared: what an alert from outside is about and calls its check are no words of a command."""
+    if alert.monitor not in monitors:
+        return ()
+    return (Action(f"Look again as {alert.monitor}", looking(alert.check, alert.about, alert.monitor)),)

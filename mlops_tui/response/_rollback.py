@@ -81,12 +81,16 @@ def take_back(case: Case) -> str:
 
 def _taken_back(case: Case, undo: Undo) -> str:
     step, before = undo.step, undo.before
+    if before is not None and before.status == "interrupted":
+        return (f"nobody knows whether step {step.number} was taken back: look, then say --by-hand {step.number} where "
+                f"it was, --again {step.number} where it was not")
     status, note = _came_of(case, undo, before) if before is not None and before.status == "undoing" else ("", "")
     if status in HAPPENED:
         _note(case, step, before, OVER, note)
         return ""
     if status in ("waiting", "interrupted", "error", "fail", "unknown"):
-        _note(case, step, before, "undoing" if status == "waiting" else "rollback_failed", note)
+        left = {"waiting": "undoing", "interrupted": "interrupted"}.get(status, "rollback_failed")
+        _note(case, step, before, left, note)
         return f"step {step.number} is not taken back: {note}"
     _note(case, step, before, "undoing", holder=_running.this_process())
     try:
@@ -125,6 +129,15 @@ def by_hand(case: Case, number: int, note: str) -> None:
         raise BadInput(f"Step {number} of {case.id} has nothing to take back.",
                        next=f"Try: mlops-tui runbook show {case.id}")
     _note(case, undo.step, undo.before, OVER, note)
+
+
+def anew(case: Case, number: int, note: str) -> None:
+    """A person has looked: the undoing that was interrupted did not happen, and is done again."""
+    undo = next((each for each in undos(case) if each.step.number == number), None)
+    if undo is None or undo.before is None or undo.before.status != "interrupted":
+        raise BadInput(f"Taking step {number} of {case.id} back was not interrupted.",
+                       next=f"Try: mlops-tui runbook show {case.id}")
+    _note(case, undo.step, undo.before, "pending", note)
 
 
 def _note(case: Case, step: RunbookStep, seen: StepState | None, status: str, note: str = "", evidence: str = "", *,

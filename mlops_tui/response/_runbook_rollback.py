@@ -15,8 +15,9 @@ from mlops_tui.view import Cell, Facts, Row, Status, Table, View, counted
 @act(of=runbook)
 @click.argument("run")
 @click.option("--by-hand", "number", type=int, default=None, help="This step was taken back by hand, or may stay.")
+@click.option("--again", type=int, default=None, help="Taking this step back was interrupted and did not happen.")
 @click.option("--note", default="", help="What was done by hand.")
-def rollback(session: Session, run: str, number: int | None, note: str) -> Plan:
+def rollback(session: Session, run: str, number: int | None, again: int | None, note: str) -> Plan:
     """Take back what RUN did, the last step first, each once; what has no way back is named.
 
     Where one fails it stops there and says so; run it again to go on.
@@ -38,7 +39,7 @@ def rollback(session: Session, run: str, number: int | None, note: str) -> Plan:
         f"{case.id}: step {number} counts as taken back"
     table = Table.of("undo", rows, "step", "title", "status", "command", "plan")
     return Plan(View(title, Status.CONFIRM, (table, Facts({"run": case.id, "note": note}))),
-                lambda: _taken_back(case, number, note))
+                lambda: _taken_back(case, number, again, note))
 
 
 def _undo_row(session: Session, undo: _rollback.Undo) -> Row:
@@ -53,8 +54,10 @@ def _undo_row(session: Session, undo: _rollback.Undo) -> Row:
         return {**row, "plan": f"would be refused by now: {problem.what}"}
 
 
-def _taken_back(case: Case, number: int | None, note: str) -> View:
+def _taken_back(case: Case, number: int | None, again: int | None, note: str) -> View:
     _rollback.begin(case)
+    if again is not None:
+        _rollback.anew(case, again, note)
     if number is not None:
         _rollback.by_hand(case, number, note)
     stands = _rollback.take_back(case)

@@ -359,20 +359,21 @@ def settle(case: Case) -> None:
 
 def came_of(case: Case, state: StepState, argv: Sequence[str]) -> tuple[str, str]:
     """What the history says came of an act after it was about to happen, and in words."""
-    later = [entry for entry in case.session.ledger.entries("command", "approval") if entry.seq > state.seq]
-    traces = [entry.fact for entry in later if isinstance(entry.fact, Command) and entry.fact.argv == tuple(argv)
-              and entry.actor == state.actor]
-    ended = next((fact for fact in traces if fact.phase != "attempt"), None)
+    later = [entry for entry in case.session.ledger.entries("command", "approval")
+             if entry.seq > state.seq and entry.actor == state.actor]
+    traces = [(entry.seq, entry.fact) for entry in later
+              if isinstance(entry.fact, Command) and entry.fact.argv == tuple(argv)]
+    until, ended = next(((seq, fact) for seq, fact in traces if fact.phase != "attempt"), (0, None))
     asked = next((entry.fact.subject for entry in later if isinstance(entry.fact, Approval)
-                  and entry.fact.event == "asked"), "")
+                  and entry.fact.event == "asked" and traces[0][0] < entry.seq < until), "") if traces else ""
     if ended is None and traces:
         return "interrupted", "it began and did not end: look what was done before you repeat it"
     if ended is None:
         return "pending", "it was not begun before the interruption"
     if ended.phase != "outcome":
         return "error", f"it was {ended.phase} before the interruption: {ended.error}"
-    if ended.status == Status.RUNNING and asked:
-        return "waiting", asked
+    if ended.status == Status.RUNNING:  # whose votes it waits for is known where it asked for them itself
+        return ("waiting", asked) if asked else ("interrupted", "it waits for votes, or for a job: look which")
     return ANSWERS[Status(ended.status)], "it was done before the interruption, as the history says"
 
 

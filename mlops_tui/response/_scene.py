@@ -88,16 +88,16 @@ class Around:
 
     def steps(self, scene: Scene) -> tuple[Action, ...]:
         """The safe actions, how what was pressed is taken back, then what tells more."""
-        found = self.alert
+        found, again = self.alert, _newest.again(self.alert, self.session.declared().monitors)
         if found.muted and found.muted_by in self.known:
             return (Action(f"What mutes it: {found.muted_by}", ("alert", "show", found.muted_by)),
-                    *safe.ranked(scene)[:1], _newest.again(found), *safe.undone(scene))
+                    *safe.ranked(scene)[:1], *again, *safe.undone(scene))
         if not found.open:
             rule = found.monitor in self.session.declared().monitors
             return (*((Action("How has its rule done?", ("alert", "rules", found.monitor)),) if rule else ()),
                     *safe.undone(scene))
         more = [Action("Why?", ("why", found.id))] if self.model else []
-        more += [_newest.again(found)] if found.state != "recovered" and found.monitor else []
+        more += again if found.state != "recovered" else ()
         more += [Action("Its runbook", ("runbook", "show", found.runbook))] if found.runbook else []
         noise = Action("It was noise", ("alert", "resolve", found.id, "--noise"))
         return (*safe.ranked(scene), *safe.undone(scene), *more, noise)

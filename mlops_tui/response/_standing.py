@@ -88,7 +88,7 @@ def _found(case: Case, step: RunbookStep) -> tuple[Part, ...]:
 
 
 def _end(run: RunbookRun) -> Status:
-    failed = any(state.status == "rollback_failed" for state in run.undone.values())
+    failed = any(state.status in ("rollback_failed", "interrupted") for state in run.undone.values())
     return Status.FAIL if failed else Status.RUNNING if run.state == "rolling_back" else Status.DONE
 
 

@@ -85,3 +85,37 @@ def test_what_is_not_understood_is_refused_with_its_line(text, line, words):
     with pytest.raises(Unreadable, match=words) as caught:
         events(text, "x.ics", BERLIN, START, END)
     assert caught.value.where == f"x.ics:{line}"
+
+
+@pytest.mark.parametrize("lines", [
+    ("DTSTART:20260101T000000Z", "RRULE:FREQ=DAILY;INTERVAL=1000000000000"),
+    ("DTSTART:20260101T000000Z", "RRULE:FREQ=DAILY;INTERVAL=1001"),
+    ("DTSTART:20260101T000000Z", f"RRULE:FREQ=WEEKLY;COUNT={'9' * 5000}"),
+    ("DTSTART:20260101T000000Z", "RRULE:FREQ=WEEKLY;INTERVAL=²"),
+    ("DTSTART:20260101T000000Z", "DURATION:P99999999999999W"),
+    ("DTSTART:20260101", "DTEND:99991231", "RRULE:FREQ=DAILY"),
+    ("DTSTART:00010101T000000",), ("DTSTART;TZID=America/New_York:99991231T235959",)])
+def test_numbers_beyond_all_calendars_are_refused_with_their_line(lines):
+    with pytest.raises(Unreadable, match=r"x\.ics:\d"):
+        read(*lines)
+
+
+def test_a_rule_without_an_end_may_say_so_as_calendars_do_and_have_begun_long_ago():
+    assert read("DTSTART:19500101T090000Z", "DURATION:P1D", "RRULE:FREQ=WEEKLY;UNTIL=99991231T235959Z",
+                start=datetime(2026, 10, 4, 12, tzinfo=UTC), end=datetime(2026, 10, 12, tzinfo=UTC)) == [
+        ("10-04 09:00", 24), ("10-11 09:00", 24)]
+    assert len(read("DTSTART:20260101T000000Z", "RRULE:FREQ=DAILY;COUNT=1000000000", "DURATION:PT1H")) == 61
+
+
+@pytest.mark.parametrize("rule", ["FREQ=WEEKLY;INTERVAL=3;BYDAY=SU,TU", "FREQ=DAILY;INTERVAL=5", "FREQ=WEEKLY"])
+@pytest.mark.parametrize("days", [0, 1, 9])
+def test_what_began_years_ago_reads_as_dateutil_reads_it(rule, days):
+    began, since, until = map(datetime.fromisoformat, ("2019-09-30T09:00", "2026-09-01T09:00", "2026-12-01T09:00"))
+    walls = rrulestr(rule, dtstart=began).between(since, until)
+    found = events(calendar(f"DTSTART:{began:%Y%m%dT%H%M%S}", f"DURATION:P{days}DT1H", f"RRULE:{rule}"), "x.ics",
+                   BERLIN, since.replace(tzinfo=BERLIN), until.replace(tzinfo=BERLIN))
+    late = [each.start for each in found if each.start >= since.replace(tzinfo=BERLIN)]
+    assert late == [at.replace(tzinfo=BERLIN).astimezone(UTC) for at in walls]
+    before = rrulestr(rule, dtstart=began).between(since - timedelta(days=days, hours=1), since)
+    assert [each.start for each in found if each not in found[len(found) - len(late):]] == [
+        at.replace(tzinfo=BERLIN).astimezone(UTC) for at in before]

@@ -151,8 +151,9 @@ def back():
         do(session, "runbook", "rollback", "RUN-1")
         run = folds.runbook_runs(session.ledger.entries("runbook"))["RUN-1"]
         for number, state in run.undone.items():
-            if state.status == "rollback_failed" and taken_back(number):
-                do(session, "runbook", "rollback", "RUN-1", "--by-hand", str(number), "--note", "I looked")
+            if state.status == "interrupted":
+                said = "--by-hand" if taken_back(number) else "--again"
+                do(session, "runbook", "rollback", "RUN-1", said, str(number), "--note", "I looked")
     sys.exit(3)
 work() if task == "work" else back()
 '''

@@ -40,6 +40,7 @@ from bots.door import Door
 from bots.home import Pages
 from bots.local.faults import Chaos
 from bots.local.workspace import LocalSlack
+from bots.nudging import Nudging
 from bots.sender import Sender
 from bots.surface import Settings, app
 from bots.work import Worker
@@ -158,6 +159,7 @@ class Office:
         self.sender = Sender(client, self.ledger, self.said.append, clock=self.clock)
         self.sender._call = self.death.around(self.sender._call)  # type: ignore[method-assign]
         self.board = Board(session, client, "C01", self.said.append, clock=self.clock)
+        self.nudging = Nudging(session, self.said.append, clock=self.clock)
         self.pages = Pages(session, client, self.said.append, clock=self.clock)
 
     def turn(self) -> None:
@@ -172,6 +174,7 @@ class Office:
             self.workers[0].tell_ended()
             self.board.round()
             self.pages.round()
+            self.nudging.round()
             self.sender.round()
         except ENDED:
             self.dead = True
@@ -334,8 +337,8 @@ def _messages(slack: LocalSlack, session: Session, ledger: Ledger) -> Iterator[t
     """What everybody sees stands once and says what the history says now, with its story told to its end."""
     standing = {_id(card): card for card in slack.messages()}
     ids = Counter(_id(each) for card in slack.messages() for each in (card, *card["replies"]))
-    put = {key for key in _rows(ledger, "SELECT key FROM outbox WHERE status = 'sent'")
-           if key.startswith(("card/", "thread/"))}
+    put = set(_rows(ledger, "SELECT key FROM outbox WHERE status = 'sent' AND channel = 'C01' "
+                            "AND method = 'chat.postMessage'"))
     known = Cards(ledger.engine).all()
     yield f"said twice: {ids}", set(ids.values()) <= {1}
     yield f"not as the outbox says: {put ^ set(ids)}", put == set(ids)

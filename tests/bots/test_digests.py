@@ -240,3 +240,11 @@ def test_one_that_is_late_does_not_come_in_the_night(desk: Desk) -> None:
     desk.world.advance(datetime(2013, 9, 16, 6, 1, tzinfo=UTC))
     digests(desk).round()
     assert put(desk) == ["bo/day/2013-09-15", "bo/day/2013-09-16"]
+
+
+def test_who_is_bound_to_partitions_gets_none(desk: Desk) -> None:
+    """It tells of all, and he could not look it up."""
+    people(desk, {"ana": "daily: '08:00'", "bo": "daily: '08:00'"})
+    team = desk.folder / "team.yaml"
+    team.write_text(team.read_text().replace("slack: U02", "slack: U02, only: {tenant: [acme]}"))
+    assert {key.partition("/")[0] for key in lives(desk, START, START + 2 * DAY)} == {"ana"}

@@ -5,6 +5,7 @@ import sys
 from datetime import timedelta
 from typing import Any
 
+import click
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -85,6 +86,9 @@ def test_what_is_filled_in_is_what_the_command_gets(data: st.DataObject) -> None
                 meant[f"p:{each.name}"] = tuple(argv_of(str(meant[f"p:{each.name}"])))
             elif getattr(each, "multiple", False) and f"p:{each.name}" in meant:  # a form takes one of many
                 meant[f"p:{each.name}"] = (meant[f"p:{each.name}"],)
+            elif each.callback is not None and f"p:{each.name}" in meant:  # what it reads of the words
+                around = click.Context(capabilities()[words])
+                meant[f"p:{each.name}"] = each.callback(around, each, meant[f"p:{each.name}"])
         assert {name: got[name.removeprefix("p:")] for name in meant} == meant
         assert errors(argv) == {}
         assert asked(argv).path == asked(words.split()).path
@@ -171,7 +175,7 @@ def test_words_that_look_like_options_stay_words() -> None:
     view = modal(("incident", "note", "INC-3"))
     state = {"values": {"p:text": {"value": {"value": "--no-idea"}}, "p:link": {"value": {"value": "-"}}}}
     argv, _ = argv_from(state, view["private_metadata"])
-    assert parsed(argv) == {"incident": "INC-3", "text": "--no-idea", "link": "-"}
+    assert parsed(argv) == {"incident": "INC-3", "text": "--no-idea", "link": "-", "at": None, "who": None}
 
 
 def test_an_answer_to_what_was_not_asked_is_ignored() -> None:

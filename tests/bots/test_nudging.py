@@ -206,3 +206,14 @@ def test_whoever_is_killed_and_whatever_slack_loses_each_thing_is_told_once(
 def told_in_threads(desk: Desk) -> list[str]:
     """What was said to bo at the cards, whole."""
     return [str(each["blocks"]) for card in desk.cards for each in card["replies"] if "<@U02>" in each["text"]]
+
+
+def test_who_is_bound_to_partitions_is_told_nothing_that_is_made_of_all(desk: Desk) -> None:
+    """He could not look it up either."""
+    team = desk.folder / "team.yaml"
+    team.write_text(team.read_text().replace("bo: {slack: U02,", "bo: {slack: U02, only: {tenant: [acme]},"))
+    desk.born()
+    desk.fires(route="oncall")
+    desk.fires("AL-2", route="bo", monitor="other")
+    nudges(desk)
+    assert mentions(desk) == []

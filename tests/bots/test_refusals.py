@@ -160,6 +160,15 @@ def test_two_accounts_of_one_person(asked: Desk) -> None:
     assert "cy and bo, who has voted on AP-1, are one person" in said
 
 
+def test_two_people_with_one_mail(asked: Desk) -> None:
+    team(asked, "bo: {", "bo: {email: Bo@example.org, ")
+    team(asked, "cy: {", "cy: {email: bo@example.org, ")
+    yes(asked, "bo")
+    status, _, said = tries(asked, "cy")
+    assert (status, votes(asked)) == ("denied", {"bo": "yes"})
+    assert "are one person" in said
+
+
 def test_simulated_people_where_the_clock_is_real(asked: Desk) -> None:
     settings = asked.folder / "mlops.yaml"
     settings.write_text(settings.read_text().replace("clock: replay", "clock: system"))
@@ -182,6 +191,12 @@ def test_somebody_whom_nobody_knows(asked: Desk) -> None:
     entry = asked.ledger.entries("command")[-1]
     assert (entry.fact.status, entry.fact.error, votes(asked)) == ("denied", "unknown_person", {})  # type: ignore[attr-defined]
     assert "not in this project's team.yaml" in asked.slack.ephemerals("eve")[-1]["text"]
+
+
+def test_what_somebody_whom_nobody_knows_typed_does_not_stay_in_the_history(asked: Desk) -> None:
+    asked.slack.slash("eve", 'incident note INC-1 "call Ana at 0151 2345"')
+    asked.works()
+    assert asked.ledger.entries("command")[-1].fact.argv == ("incident", "note")  # type: ignore[attr-defined]
 
 
 @pytest.mark.parametrize("how", ["slash", "click", "mention", "home"])

@@ -254,3 +254,12 @@ def test_who_is_killed_in_the_middle_of_it_looks_for_it_no_sooner_either(desk: D
     desk.clock.pass_(SETTLE)
     desk.speaks()
     assert desk.texts == ["a"]
+
+
+def test_an_address_in_what_is_said_loads_no_picture(desk: Desk) -> None:
+    """An alert's title may come from outside; Slack shows what an address leads to unless it is told not to."""
+    desk.fires(title="look http://evil.example/x.png")
+    desk.rests()
+    told = [each.payload for each in desk.slack.calls if each.method == "chat.postMessage"]
+    assert told
+    assert all((each["unfurl_links"], each["unfurl_media"]) == (False, False) for each in told)

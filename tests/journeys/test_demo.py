@@ -19,7 +19,7 @@ from store.facts import Finding, Trained
 from tests.journeys.conftest import CALM, MODEL, demo, through
 
 pytestmark = pytest.mark.slow
-STAGES = ("Ingest", "Build features", "Train", "Replaying")  # in the middle of which it is killed
+STAGES = ("Ingest", "Train", "Replaying")  # in the middle of which it is killed; after each it goes on
 
 
 def killed(folder: Path, stage: int, seconds: float) -> None:

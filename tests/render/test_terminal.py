@@ -110,6 +110,11 @@ def test_heat_on_a_scale_of_its_own_is_dark_where_every_value_is_the_worst() -> 
         assert legend.split() == ["░", "0", "█", "3"]
 
 
+@pytest.mark.parametrize("kind", ["line", "band", "bar", "bins", "heat", "interval", "graph"])
+def test_a_series_without_a_value_says_so(kind: str) -> None:
+    assert [line.plain for line in draw(Series("s", kind, (), ()), 80, NEW_YORK)][-1] == "  nothing to draw yet"
+
+
 def test_a_broken_command_line_is_still_one_for_the_shell() -> None:
     argv = ("alert", "resolve", "AL-7", "--reason", "it was the weather; nobody's fault, and it is over")
     shown = drawn(View("x", actions=(Action("Resolve", argv),)), width=60)

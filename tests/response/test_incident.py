@@ -7,7 +7,7 @@ import pytest
 from mlops_tui.folds import alerts, incidents
 from mlops_tui.incidents.notes import notes
 from mlops_tui.view import Status
-from store.facts import Promotion, RunbookEvent
+from store.facts import IncidentEvent, Promotion, RunbookEvent
 from tests.doing import do
 
 
@@ -187,6 +187,19 @@ def test_a_note_is_one_line_however_often_its_link_comes(bo, session, clock):
     assert (found.text, found.who, found.at) == ("the feed stopped", "ana", datetime(2013, 9, 14, 10, 10, tzinfo=UTC))
     [told] = [row for row in do(bo, "incident show INC-1").view.table("timeline").rows if row["reference"]]
     assert (told["who"], told["at"], told["what"]) == ("ana", found.at, "the feed stopped")
+
+
+def test_nobody_puts_words_into_anothers_mouth_unseen(bo, session):
+    do(bo, "incident open --title storm --about flights-delay")
+    do(bo, "incident note INC-1 'I dropped the table' --who ana")
+    do(bo, "incident note INC-1 'all is well' --link https://x/p1 --who ana")
+    do(session("dee"), "incident amend INC-1 https://x/p1 'I dropped the table'")
+    told = [(row["who"], row["what"]) for row in do(bo, "incident show INC-1").view.table("timeline").rows[1:]]
+    assert [(who, what.partition(" (#")[0]) for who, what in told] == [
+        ("ana, says bo (simulated)", "I dropped the table"),
+        ("ana", "I dropped the table (edited by dee (simulated))")]
+    session("ana").ledger.append(IncidentEvent(subject="INC-1", event="amended", note="ah", reference="https://x/p1"))
+    assert line_of(bo, "https://x/p1").shown == "ah (edited)"
 
 
 def test_the_timeline_is_in_the_order_in_which_it_happened(bo, clock):

@@ -9,7 +9,7 @@ from mlops_tui.daemon import TIMETABLE
 from mlops_tui.folds import runbook_runs
 from mlops_tui.response import _running
 from mlops_tui.view import Status
-from store.facts import AlertEvent, Command, IncidentEvent, RunbookEvent
+from store.facts import AlertEvent, Approval, Command, IncidentEvent, RunbookEvent
 from tests.doing import do
 
 FRONT = """\
@@ -333,6 +333,21 @@ def test_an_idempotent_act_may_simply_be_done_again(ana):
     do(ana, "runbook resume RUN-1")
     assert standing(ana) == {1: "pending"}
     assert do(ana, "runbook step RUN-1 1 --done --note x").error["code"] == "bad_input"
+
+
+def test_after_a_crash_a_step_waits_for_its_own_votes_and_for_nobody_elses(ana, session):
+    """Another approval was asked for while nobody knew; its yes is not for this step."""
+    begin(ana, ACT.replace("IDEM", "idempotent: no"))
+    words = {"subject": "incident severity", "argv": ("incident", "severity", "INC-1", "high"), "shape": "act",
+             "source": "test"}
+    ana.ledger.append(RunbookEvent(subject="RUN-1", event="step", step=1, status="intent"),
+                      Command(**words, phase="attempt", status="running"))
+    other = {"argv": ("promote", "flights-delay@1"), "quorum": 1, "role": "approver", "plan": "x",
+             "expires_at": "2013-09-15T00:00:00+00:00"}
+    session("bo").ledger.append(Approval(subject="AP-1", event="asked", requester="bo", **other))
+    ana.ledger.append(Command(**words, phase="outcome", status="running"))
+    do(ana, "runbook resume RUN-1")
+    assert (standing(ana), run(ana).steps[1].note.startswith("it waits for votes")) == ({1: "interrupted"}, True)
 
 
 # -- what people work from ---------------------------------------------------------------------------------------------

@@ -158,7 +158,7 @@ def chart(state: State, block: Json) -> Iterator[Piece]:
         values = [float(point["value"]) for point in each["data"]]
         low, high = min(values), max(values)
         name = set_cell_size(clean(str(each["name"])), longest)
-        yield Text(f"{name}  {sparks(values)}  {low:g} to {high:g}", no_wrap=True, overflow="ellipsis")
+        yield Text(f"{name}  {sparks(values)}  {low:.4g} to {high:.4g}", no_wrap=True, overflow="ellipsis")
     axis = inner["axis_config"]["categories"]
     yield Text(clean(f"{' ' * longest}  {axis[0]} … {axis[-1]}"), "dim", no_wrap=True, overflow="ellipsis")
 

@@ -2,6 +2,7 @@
 
 import http.client
 import json
+import socket
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from tests.conftest import START
 
 TOKEN = "a-token"
 SETTINGS = "project: flights\ntimezone: America/New_York\nclock: replay\ninbound: {{port: {port}}}\n"
+SERVERS = "mlops_tui.oversight.listening"
 
 
 @pytest.fixture
@@ -216,6 +218,67 @@ def test_who_has_not_the_token_and_what_is_no_route_is_refused(outside: Outside,
     assert outside.refused == ["prom: not proven", "no such route takes anything in"]
     for length in (str(1 << 21), "-1", "many"):
         assert say(door, "prom", b"", {"Content-Length": length})[0] == 413
+
+
+def test_a_storm_in_one_message_is_numbered_in_one_go(outside: Outside, door: Listening,
+                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    counted, next_id = list[str](), folds.next_id
+    monkeypatch.setattr(folds, "next_id", lambda *given: counted.append("") or next_id(*given))
+    outside.fires("AL-7")
+    say(door, "prom", group(*[one(f"a{number}") for number in range(50)]))
+    assert list(folds.alerts(outside.ledger.entries("alert"))) == [f"AL-{each}" for each in range(7, 58)]
+    assert len(counted) == 1, "the history is locked meanwhile: four thousand took it more than five seconds"
+
+
+def test_what_an_alert_from_outside_calls_its_check_becomes_no_command(outside: Outside, door: Listening) -> None:
+    say(door, "prom", group(one("aa11", alertname="promote", model="flights-delay"), one("bb22", alertname="--help")))
+    outside.session.perform(["incident", "open", "--alert", "AL-1"])
+    for argv in (["alert", "show", "AL-1"], ["alert", "show", "AL-2"], ["incident", "show", "INC-1"]):
+        said = [each.argv[0] for each in outside.session.perform(argv).view.actions]
+        assert {"promote", "--help"}.isdisjoint(said), argv
+
+
+def test_who_says_a_letter_now_and_then_keeps_nobody_waiting(outside: Outside, door: Listening,
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{SERVERS}.SECONDS", 0.3)
+    with socket.create_connection(("127.0.0.1", door.port), timeout=5) as slow:
+        slow.sendall(b"POST /routes/prom HTTP/1.1\r\nContent-Length: 1000\r\n\r\n")
+        wait(lambda: not _takes(slow, b"x"), seconds=5)  # a letter at a time it was listened to for ever
+    assert say(door, "prom", group(one("aa11")))[0] == 200
+
+
+def test_no_more_are_listened_to_at_once_than_there_are_ears(outside: Outside, pager: PagerDuty,
+                                                             monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(f"{SERVERS}.EARS", 2)
+    (outside.folder / "mlops.yaml").write_text(SETTINGS.format(port=0), encoding="utf-8")
+    outside.session.project = type(outside.session.declared())(outside.folder)
+    door = listen(outside.session, outside.environment, outside.said.append)
+    assert door is not None
+    try:
+        busy = [socket.create_connection(("127.0.0.1", door.port), timeout=5) for _ in range(2)]
+        with socket.create_connection(("127.0.0.1", door.port), timeout=5) as third:
+            assert third.recv(1) == b"", "hung up at once"
+        for each in busy:
+            each.close()
+        wait(lambda: _heard(door))
+    finally:
+        door.stop()
+
+
+def _takes(line: socket.socket, letter: bytes) -> bool:
+    try:
+        time.sleep(0.05)
+        line.sendall(letter)
+    except OSError:
+        return False
+    return True
+
+
+def _heard(door: Listening) -> bool:
+    try:
+        return say(door, "prom", group(one("aa11")))[0] == 200
+    except (OSError, http.client.HTTPException):
+        return False
 
 
 def test_alerts_from_outside_are_told_to_who_is_on_call_and_not_back(outside: Outside, pager: PagerDuty,

@@ -2,12 +2,13 @@
 
 import pytest
 
+from bots.routes import pagerduty
 from mlops_tui.alerts.nudges import due
 from mlops_tui.alerts.sources import nudges, reach
 from store.queues import ROUTE
 from tests.bots.routes.chaos import PAGER, Killed, dying, lived
 from tests.bots.routes.conftest import Outside
-from tests.bots.routes.doubles import PagerDuty
+from tests.bots.routes.doubles import KEY, Http, PagerDuty
 
 
 @pytest.fixture
@@ -330,3 +331,50 @@ def test_killed_before_or_after_any_write_it_is_told_once(outside: Outside, page
         outside.turn(2)
         assert [status for _, status in standing(pager)] == ["triggered" if event == "fired" else "resolved"]
     assert outside.outbox.counts() == {"sent": 2}
+
+
+# -- what goes wrong tells no secret ----------------------------------------------------------------------------------
+
+
+class Echo(Http):
+    """A server that tells in its error what it was asked, as some do."""
+
+    def take(self, path: str, headers: dict[str, str], body: bytes) -> tuple[int, str]:
+        return 404, f"not found: {path} {headers.get('authorization')} {body.decode()}"
+
+
+@pytest.mark.parametrize(("declared", "secrets"), [
+    ("kind: pagerduty\nurl: {url}/v2/enqueue\nkey_env: PD_KEY\n", (KEY,)),
+    ("kind: webhook\nurl_env: HOOK_URL\nkey_env: PD_KEY\n", ("T0K3N", "s3cr3t")),
+    ("kind: alertmanager\nurl: {url}\nkey_env: PD_KEY\n", (KEY,))])
+def test_an_answer_that_repeats_a_secret_is_kept_and_shown_without_it(outside: Outside, declared: str,
+                                                                      secrets: tuple[str, ...]) -> None:
+    with Echo() as other:
+        outside.environment["HOOK_URL"] = f"{other.url}/in/T0K3N?key=s3cr3t"
+        outside.declares("pager", declared.format(url=other.url))
+        outside.fires()
+        outside.turn(2)
+    [dead] = outside.letters("dead")
+    told = dead.error + "".join(outside.said)
+    assert "HTTP 404: not found: /" in told
+    assert not [each for each in secrets if each in told]
+
+
+def test_an_address_in_a_variable_is_not_told_in_the_open(outside: Outside) -> None:
+    outside.environment["HOOK_URL"] = "http://hooks.example.org/in/T0K3N"
+    outside.declares("pager", "kind: webhook\nurl_env: HOOK_URL\nkey_env: PD_KEY\n")
+    outside.fires()
+    outside.turn()
+    assert outside.said == ["■ route pager: what HOOK_URL holds begins with http:, and a secret goes over TLS alone"]
+
+
+def test_a_route_that_breaks_is_said_and_left_alone_for_a_while(outside: Outside,
+                                                                monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> str:
+        raise ValueError("secret")
+
+    monkeypatch.setattr(pagerduty, "send", broken)
+    outside.declares("pager", "kind: pagerduty\nkey_env: PD_KEY\n")
+    outside.fires()
+    outside.turn(3)
+    assert outside.said == ["■ route pager: ValueError"]
