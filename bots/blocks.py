@@ -20,6 +20,7 @@ ACROSS = 42                      # letters in one of them
 FACTS, STEPS, LINES = 40, 40, 30
 SHORT, LONG = 28, 300            # letters of a fact that shares its line, and of any
 _SPOKEN = 500                    # characters kept for what says what is left out
+_TERMINAL = re.compile(r"\bmlops-tui (?=[a-z-])")  # how a next step begins that is typed here as well
 _INLINE = re.compile(r"(\*\*.+?\*\*|`[^`]+`)")
 
 Message = dict[str, object]
@@ -198,6 +199,7 @@ def _fact_name(key: str) -> str:
 
 def _fact(key: str, value: Cell, zone: tzinfo) -> str:
     text = shown(cell_text(value, Column(key), zone), LONG) or NOTHING
+    text = _TERMINAL.sub("/mlops ", text) if key == "next" else text
     return f"{GLYPHS[value][0]} {text}" if isinstance(value, Status) else text
 
 

@@ -21,13 +21,13 @@ _VOTES = {"Yes": "Approve", "No": "Reject"}
 _DID = {"asked": "asks for votes", "met": "it has its votes", "more": "wants to know more",
         "glass": "does it without votes"}
 EXPIRED = timedelta(days=1)  # for so long the message of an approval whose time ran out is looked at
-_ALERT = ("loss", "touches", "since", "changed", "on_it", "why", "severity", "state", "rule_was", "lowered",
-          "told_again")
+_ALERT = ("loss", "touches", "since", "changed", "since_then", "by_now", "on_it", "why", "severity", "state",
+          "rule_was", "lowered", "told_again")
 _LABELS = {"loss": "costs"}
 OFFERED = 7  # buttons of an alert's card before the one that shows more
 _INCIDENT = ("severity", "means", "state", "merged_into", "update", "next_update", "late", "handed_over", "lead",
              "looks_like", "to_close", "onset", "detected", "mitigated", "resolved", "merged", "post_mortem")
-_APPROVAL = ("state", "votes", "role", "seats", "requester", "expires_at", "command", "reason")
+_APPROVAL = ("state", "votes", "out_of_reach", "role", "seats", "requester", "expires_at", "command", "reason")
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ from bots.local.weather import KINDS, Weather, wanted
 from bots.local.workspace import LocalSlack
 from bots.manifest import manifest as manifest_of
 from bots.surface import Service, Settings
-from mlops_tui.daemon import Daemon, Say
+from mlops_tui.daemon import Daemon, Say, alone
 from mlops_tui.errors import BadInput, Denied, NotDeclared, Refusal
 from mlops_tui.opening import open_project
 from mlops_tui.project import Project
@@ -80,6 +80,8 @@ def local(root: Path | None, port: int, pace: float, chaos: int | None, faults: 
         raise BadInput("--faults needs --chaos.", next="Give a seed, such as: --chaos 1")
     session = open_project(root) if root is not None else None
     people, channels = _workspace(session)
+    if session is not None:
+        alone(session, local=True)
     with LocalSlack(people, channels, port=port, manifest=manifest_of(channels=_channels(root))) as workspace:
         weather = Weather(workspace.faults, chaos, kinds) if chaos is not None else None
         memory = Memory(workspace.state, session.directory / ".mlops" / NAME) if session is not None else None
@@ -168,7 +170,7 @@ def _bot(session: Session | None, workspace: LocalSlack, pace: float, say: Say) 
         service.start()
         return service
 
-    thread = Thread(target=Daemon(session, say, (begin,), stop).run, name="daemon")
+    thread = Thread(target=Daemon(session, say, (begin,), stop, local=True).run, name="daemon")
     thread.start()
     try:
         yield

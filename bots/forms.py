@@ -121,9 +121,9 @@ def modal(argv: Sequence[str], *, title: str | None = None, reason: bool = False
           wanted: Sequence[str] = (), project: Project | None = None) -> Block:
     """The view for `views.open`: what is given as small print, then an input for each parameter that is not.
 
-    `reason` asks why even where the command does not; `wanted` names what has to be filled in all the same; `private`
-    comes back with `private_of`. BadInput for a command line that click refuses, that has nothing to ask for, or that
-    is too long to be carried.
+    `reason` asks why even where the command does not; `wanted` names what has to be filled in all the same, and then
+    no box is offered to tick, since the button has said what is meant; `private` comes back with `private_of`.
+    BadInput for a command line that click refuses, that has nothing to ask for, or that is too long to be carried.
     """
     found = asked(argv)
     if refused := _refused(found):
@@ -135,7 +135,8 @@ def modal(argv: Sequence[str], *, title: str | None = None, reason: bool = False
     declared = fields.fields(found.command, found.given, project)
     besides = {f"--{each.option}" for each in declared}
     inputs = [_input(each, needed=found.needs(each) or each.name in wanted) for each in found.missing
-              if not (why and each.name == "reason") and not besides.intersection(each.opts)]
+              if not (why and each.name == "reason") and not besides.intersection(each.opts)
+              and not (wanted and _ticked(each) and each.name not in wanted)]
     inputs = [fields.input_of(each, VALUE, wanted=wanted) for each in declared] + inputs + [_why()] * why
     if not inputs:
         raise BadInput(f"'{' '.join(argv)}' has nothing left to ask.", next=f"Type: {typed(argv)}")
@@ -144,6 +145,10 @@ def modal(argv: Sequence[str], *, title: str | None = None, reason: bool = False
     return {"type": "modal", "callback_id": CALLBACK, "private_metadata": metadata, "title": plain(name, TITLE),
             "submit": plain("Record" if found.command.shape is Shape.DECIDE else "Go on", TITLE),
             "close": plain("Cancel", TITLE), "blocks": [context(typed(argv)), *inputs]}
+
+
+def _ticked(parameter: click.Parameter) -> bool:
+    return isinstance(parameter, click.Option) and parameter.is_flag and not parameter.secondary_opts
 
 
 def _why() -> Block:

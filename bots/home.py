@@ -28,6 +28,7 @@ LOOKED_AT = 1800.0   # seconds for which a page that was opened is kept up to da
 PACE = 5.0           # seconds between two changes of one person's page
 AGAIN = 30.0         # seconds after which time alone may have changed something
 EACH_MINUTE = 40     # changes of pages in all
+UNSURE = "?"         # what a page shows whose change was begun, until Slack has said that it is so
 TITLE, DETAIL, BUTTONS = 200, 300, 3
 
 # What one can do at once about each kind of thing that waits; its own command, which opens it, comes after these.
@@ -188,6 +189,8 @@ class Pages:
         if digest == home.shown:
             return
         self._changes.append(self.clock())
+        if home.shown:
+            self.homes.shown(home, UNSURE, self.clock())
         try:
             called(self.client, "views.publish", {"user_id": home.user, "view": view})
         except PerhapsSaid:

@@ -24,6 +24,7 @@ TOLD = "nudges"  # the schedule whose periods are the keys of what was told
 LATER = "2h"
 NEVER = datetime.min.replace(tzinfo=UTC)
 AGAIN = timedelta(seconds=30)  # after which time alone may have made something due
+CARDLESS = 180.0  # seconds that a card is waited for; then it is told in private
 BETWEEN = 60.0  # seconds between two messages to one person; in a storm what comes meanwhile waits for the next
 LINES, OFFERED = 15, 4  # of several in one message
 
@@ -39,6 +40,7 @@ class Nudging:
     _head: int = -1
     _at: datetime = NEVER
     _told_at: dict[str, float] = field(default_factory=dict)
+    _missed: dict[str, float] = field(default_factory=dict)  # since when a card is waited for
 
     def __post_init__(self) -> None:
         self.ledger = ledger_of(self.session)
@@ -63,9 +65,17 @@ class Nudging:
                 waits = True
                 continue
             mine = [each for each in new if each.person == person]
-            self._tell(person, [each for each in mine if not each.nudge.card])
+            self._tell(person, [each for each in mine if not each.nudge.card or self._cardless(each.nudge.card)])
             self._mention(person, [each for each in mine if each.nudge.card])
         self._head, self._at = (-1 if waits else head), now
+
+    def _cardless(self, card: str) -> bool:
+        """Whether a card was waited for long enough: it was perhaps never put up, and who it calls is told."""
+        standing = self.cards.all().get(card)
+        if standing is not None and standing.reference:
+            self._missed.pop(card, None)
+            return False
+        return self.clock() - self._missed.setdefault(card, self.clock()) >= CARDLESS
 
     def _tell(self, person: str, mine: Sequence[Told]) -> None:
         """In private, in one message."""

@@ -79,7 +79,7 @@ def _quoted(text: str, start: int) -> tuple[str, int]:
         else:
             piece, place = text[place], place + 1
         pieces.append(piece)
-    raise BadInput(f"A quote is opened and never closed: {text[start:start + 40]}",
+    raise BadInput(f"A quote is opened and never closed: {text[start:start + 40]} …",
                    next="Close it, as in: incident note INC-3 \"the feed was late\"")
 
 

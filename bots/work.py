@@ -13,7 +13,7 @@ from bots.sender import NotSaid
 from bots.timeline import Timeline
 from bots.words import argv_of
 from mlops_tui import asking, folds, jobs, roles
-from mlops_tui.commands import named
+from mlops_tui.commands import again, named
 from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.errors import BadInput, Conflict, Denied, Refusal
 from mlops_tui.roles import Actor, Shape
@@ -157,7 +157,7 @@ class Worker:
                 return self._to(asked, view, public=False)
             case asking.Begun():
                 raise AssertionError("told when its number is known")
-        return self._to(asked, reply.view, public=_looked(argv) and not reply.error, command=argv)
+        return self._to(asked, reply.view, public=_looked(argv) and not reply.error, command=again(argv))
 
     def _to(self, asked: Asked, view: View, *, public: bool, command: Sequence[str] = ()) -> Saying:
         message = blocks.message(view, zone=self._zone, command=command, charts=self.charts, rows=ROWS)
@@ -308,7 +308,7 @@ class Worker:
         if job.status == "confirm":
             view = replace(view, title=f"Nothing was done: {view.title}")
             actions = (Action("Look again", job.argv),)
-        message = blocks.message(replace(view, actions=actions), zone=self._zone, command=job.argv,
+        message = blocks.message(replace(view, actions=actions), zone=self._zone, command=again(job.argv),
                                  charts=self.charts)
         channel, thread = self._place(asked)
         if channel != asked.person:

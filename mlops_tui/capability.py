@@ -27,10 +27,11 @@ Resolved = tuple[str | None, click.Command | None, list[str]]
 
 @dataclass(frozen=True)
 class Plan:
-    """What an act would do: the view that is consented to, and the doing."""
+    """What an act would do: the view that is consented to, and the doing; `idempotent` where twice is like once."""
 
     view: View
     apply: Callable[[], View]
+    idempotent: bool = False
 
 
 @dataclass(frozen=True)

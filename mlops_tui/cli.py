@@ -277,11 +277,16 @@ def _show(session: "Session", outcome: "Outcome", given: Options) -> None:
     consoles: Any = import_module("rich.console")
     console = consoles.Console(highlight=False, soft_wrap=True, stderr=outcome.error is not None)
     with console.capture() as shown:  # written at once, so that a reader who leaves early is no error
-        for line in screen.lines(outcome.view, width=console.width, zone=_zone(session), command=given.argv):
+        for line in screen.lines(outcome.view, width=console.width, zone=_zone(session), command=_again(given.argv)):
             console.print(line)
         for note in _footnotes(session, outcome):
             console.print(note, style="bright_black")
     console.file.write(shown.get())
+
+
+def _again(argv: "Sequence[str]") -> tuple[str, ...]:
+    """What shows the rest of an answer; nothing where that would act once more."""
+    return tuple(import_module("mlops_tui.commands").again(argv))
 
 
 def _keep_pictures(session: "Session", outcome: "Outcome", folder: Path, form: str) -> None:
@@ -306,9 +311,9 @@ def _document(session: "Session | None", outcome: "Outcome", given: Options) -> 
         _write(render.as_json(outcome.view, given.argv, shapes=shapes, error=outcome.error, recorded=outcome.recorded,
                               plan=outcome.plan) + "\n")
     elif given.markdown:
-        _write(render.as_markdown(outcome.view, zone=_zone(session), command=given.argv))
+        _write(render.as_markdown(outcome.view, zone=_zone(session), command=_again(given.argv)))
     else:
-        _write(render.as_html(outcome.view, zone=_zone(session), command=given.argv, **_origin(session)))
+        _write(render.as_html(outcome.view, zone=_zone(session), command=_again(given.argv), **_origin(session)))
 
 
 def _zone(session: "Session | None") -> tzinfo:

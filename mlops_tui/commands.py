@@ -95,6 +95,7 @@ class Outcome:
     error: dict[str, str] | None = None
     recorded: bool = True
     plan: str | None = None
+    idempotent: bool = False
 
 
 OWN_TRIAL = "dry_run"  # the flag of a command that can be tried without a plan to agree to
@@ -129,6 +130,12 @@ def named(argv: Sequence[str]) -> tuple[str, click.Command] | None:
         command, "subject" if second and not second.startswith("-") else "bare", None) or ""
     found = command.commands.get(verb)
     return (f"{argv[0]} {verb}", found) if found is not None else None
+
+
+def again(argv: Sequence[str]) -> tuple[str, ...]:
+    """The words where saying them once more acts on nothing, and so may show the rest of an answer; else none."""
+    found = named(argv)
+    return () if found is not None and _shape(found[1], argv) in (Shape.ACT, Shape.DECIDE) else tuple(argv)
 
 
 def names_file(argv: Sequence[str]) -> bool:
@@ -218,7 +225,7 @@ def _enter(session: "Session", call: Call, argv: tuple[str, ...], consent: str |
             return _shut(session, call, argv, planned, dry_run)
         digest = plan_digest(planned.view, argv)
         if dry_run:
-            return Outcome(planned.view.with_status(Status.DONE), 0, plan=digest)
+            return Outcome(planned.view.with_status(Status.DONE), 0, plan=digest, idempotent=planned.idempotent)
         if consent != digest:
             return _ask(planned.view, digest, changed=consent is not None)
         run = planned.apply

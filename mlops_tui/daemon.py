@@ -14,7 +14,7 @@ from uuid import uuid4
 import psutil
 
 from mlops_tui import jobs, timetable
-from mlops_tui.errors import NotDeclared, Refusal
+from mlops_tui.errors import Conflict, NotDeclared, Refusal
 from mlops_tui.oversight.settling import settled
 from mlops_tui.project import Project
 from mlops_tui.roles import Actor
@@ -24,6 +24,7 @@ from store.ledger import Ledger
 
 GROUP = "mlops_tui.surfaces"
 NAME = "daemon"
+LOCAL = "local-"  # how the last part of a holder's name begins whose Slack is one of this machine's own
 LEASE = 15.0   # seconds it holds without being renewed
 EVERY = 1.0    # seconds between two rounds
 TIMETABLE = Actor("timetable", frozenset({"engineer"}), "timetable")
@@ -59,10 +60,12 @@ class Daemon:
     stop: Event
     seconds: float = LEASE
     every: float = EVERY
+    local: bool = False  # its Slack is one of this machine's own
 
     def run(self) -> None:
         """Wait for the lease, work under it, wait again where it was lost; until `stop`."""
-        lease = Lease(ledger_of(self.session).engine, NAME, f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}")
+        name = f"{LOCAL if self.local else ''}{uuid4().hex[:8]}"
+        lease = Lease(ledger_of(self.session).engine, NAME, f"{socket.gethostname()}:{os.getpid()}:{name}")
         waiting = False
         while not self.stop.is_set():
             if self._has(lease):
@@ -125,6 +128,21 @@ class Daemon:
                 jobs.launch(session, job.id)
         except Exception as problem:  # the end of this surface: a daemon that dies of one bad line wakes nobody
             self.say(f"■ {type(problem).__name__}: {problem}")
+
+
+def alone(session: Session, *, local: bool) -> None:
+    """Conflict where a daemon with another Slack is at work: what waits to be said, and where the cards stand, is kept
+    once for a project, and is of one Slack. Of two local ones each is another."""
+    held = Lease(ledger_of(session).engine, NAME, "").seen()
+    if held is None or held[1] <= time.time() or gone(held[0]):
+        return
+    host, pid, name = held[0].split(":", 2)
+    theirs = name.startswith(LOCAL)
+    if theirs or local:
+        what = "slack local" if theirs else "up"
+        raise Conflict(f"mlops-tui {what} is at work on this project: process {pid} on {host}. Its messages and cards "
+                       f"are in another Slack.", where=str(session.declared().root),
+                       next=f"Stop it first, or {'try yours' if local else 'let it be used'} on a copy of the project.")
 
 
 def gone(holder: str) -> bool:

@@ -303,7 +303,8 @@ def lessons(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
 
 def replays(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
     """Every incident of the replay suite: would the version have lived through it? What it was trained on proves
-    nothing, and warns; what was not answered yet, or of other rows than are kept, is unknown."""
+    nothing, and warns; what was not answered yet, of other rows than are kept, or by other criteria than the model has
+    now, is unknown."""
     cases = suite.cases(entries, case.name)
     if not cases:
         return [Requirement("replays", "lives through old incidents", Status.PASS, "none is kept to be replayed yet")]
@@ -314,11 +315,23 @@ def replays(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
         if entry is None or not isinstance(entry.fact, Replayed):
             found.append(Requirement(f"replay {name}", title, Status.UNKNOWN, "not replayed yet", "", run))
             continue
+        if each.check not in suite.JUDGED and _other_limits(case.model, entry.fact):
+            found.append(Requirement(f"replay {name}", title, Status.UNKNOWN,
+                                     "replayed by criteria that are not today's", f"entry {entry.seq}", run))
+            continue
         status = LIVED.get(entry.fact.verdict, Status.UNKNOWN)
         said = entry.fact.verdict + (f": {entry.fact.reason}" if entry.fact.reason else "")
         found.append(Requirement(f"replay {name}", title, status, said, f"entry {entry.seq}",
                                  run if status is Status.UNKNOWN else ("replay", "show", case.subject)))
     return found
+
+
+def _other_limits(model: Model, fact: Replayed) -> bool:
+    """Whether an answer by the model's own criteria was one by others than it has now."""
+    asked = {each.metric: each.at_most if each.at_least is None else each.at_least
+             for each in model.criteria if not each.slice}
+    told = {each["metric"]: each["limit"] for each in fact.detail.get("figures", ())}
+    return bool(told) and told != asked
 
 
 def _taught(proposal: "folds.ProposalState") -> set[tuple[str, str]]:

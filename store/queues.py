@@ -77,7 +77,7 @@ class Inbox:
         Unreadable where it cannot be kept while whoever asks still waits for the acknowledgement.
         """
         values = {"key": key, "kind": kind, "person": person, "body": _text(body), "received_at": _now()}
-        with locked(self.engine, self.patience) as connection:
+        with locked(self.engine, self.patience, eager=True) as connection:
             added = connection.execute(upsert(InboxRow).values(**values).on_conflict_do_nothing()).rowcount == 1
             if not added:
                 again = update(InboxRow).where(col(InboxRow.key) == key).values(seen=col(InboxRow.seen) + 1)

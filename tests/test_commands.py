@@ -11,7 +11,7 @@ import pytest
 
 from mlops_tui import commands
 from mlops_tui.capability import Call, Plan, Shut
-from mlops_tui.commands import Outcome, names_file, perform
+from mlops_tui.commands import Outcome, again, names_file, perform
 from mlops_tui.declarations.alertpolicy import AlertPolicy
 from mlops_tui.declarations.declare import OutOf
 from mlops_tui.declarations.kinds import Label, Model, Monitor, Split
@@ -314,3 +314,10 @@ def test_an_act_that_is_answered_no_is_kept_unless_it_was_a_dry_run(session: Ses
     outcome = perform(session, ["probe"], dry_run=dry_run)
     assert (outcome.view.title, outcome.exit, outcome.plan) == ("No", 1, None)
     assert [entry.kind for entry in session.ledger.entries()] == ([] if dry_run else ["finding", "command"])
+
+
+def test_no_hint_asks_to_act_once_more() -> None:
+    assert again(("runbook", "run", "data-drift", "--incident", "INC-1")) == ()
+    assert again(("incident", "handover", "INC-1", "bo", "--note", "x")) == ()
+    assert again(("alert", "list", "--all")) == ("alert", "list", "--all")
+    assert again(("why", "flights-delay")) == ("why", "flights-delay"), "what measures may be measured again"

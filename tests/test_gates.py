@@ -290,6 +290,15 @@ def test_an_answer_to_something_else_is_none(history, other):
     assert lived(history) == [("replay INC-1", UNKNOWN)]
 
 
+def test_an_answer_by_limits_that_the_model_has_no_more_is_none(history):
+    """No monitor of answers found it, so the model's criteria judged it: 0.70 then, 0.75 by now."""
+    resolved(history)
+    history.add(replayed("survives", detail={"figures": [{"metric": "roc_auc", "limit": 0.70}]}))
+    for least, status in ((0.70, PASS), (0.75, UNKNOWN)):
+        today = case(history, criteria=(Declared("roc_auc", at_least=least), Declared("ece", slice="x", at_most=1.0)))
+        assert [each.status for each in gates.replays(today, history.entries)] == [status]
+
+
 def test_one_that_was_taken_out_is_not_asked_for(history):
     resolved(history)
     history.add(Hold(subject="m.features", event="released", snapshot="f1", origin="INC-1"))

@@ -26,6 +26,7 @@ from mlops_tui.declarations.routes import Route
 from mlops_tui.errors import Refusal
 from mlops_tui.oversight.listening import Answer, Listening, listening
 from mlops_tui.project import Project
+from mlops_tui.render.cells import clean
 from mlops_tui.session import Session
 from store.facts import AlertEvent, Command
 from store.ledger import Entry, Ledger
@@ -63,7 +64,7 @@ def from_alertmanager(body: Mapping[str, Any], name: str, project: Project) -> S
 
     What we told it ourselves, it does not tell us.
     """
-    told, group = body.get("alerts"), str(body.get("groupKey") or "")
+    told, group = body.get("alerts"), clean(str(body.get("groupKey") or ""))
     if str(body.get("version")) != "4" or not isinstance(told, list) or not all(map(_whole, told)):
         raise Refused(400, "not a webhook of Alertmanager's version 4")
 
@@ -92,7 +93,7 @@ def _whole(each: object) -> bool:
 
 
 def _fired(each: Mapping[str, Any], number: str, monitor: str, group: str, project: Project) -> AlertEvent:
-    labels, notes = ({str(key): str(text) for key, text in (each.get(part) or {}).items()}
+    labels, notes = ({clean(str(key)): clean(str(text)) for key, text in (each.get(part) or {}).items()}
                      for part in ("labels", "annotations"))
     ours = {*project.models, *project.datasets}
     about = next((text for text in labels.values() if text in ours), labels.get("alertname", monitor))

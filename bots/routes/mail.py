@@ -15,6 +15,7 @@ from bots.routes.calling import Environment, secret
 from bots.sender import LONGEST, NotSaid, PerhapsSaid
 from mlops_tui.alerts.routing import Message
 from mlops_tui.declarations.routes import Route, here
+from mlops_tui.render.cells import clean
 from mlops_tui.render.markdown import as_markdown
 
 PORTS = {"smtp": 587, "smtps": 465}
@@ -26,7 +27,7 @@ def letter(message: Message, route: Route, to: Sequence[str], now: datetime, zon
     domain = route.from_.rpartition("@")[2].strip(" >") or "mlops-tui.invalid"
     made = EmailMessage()
     made["From"], made["To"] = route.from_, ", ".join(to)
-    made["Subject"] = " ".join(f"[{message.project}] {message.subject}".split())[:200]
+    made["Subject"] = " ".join(clean(f"[{message.project}] {message.subject}").split())[:200]
     made["Date"] = format_datetime(now)
     made["Message-ID"] = _id(message.key, domain)
     made["In-Reply-To"] = made["References"] = _id(message.thread, domain)

@@ -64,4 +64,5 @@ def record(mine: Sequence[Alert], since: datetime | None, now: datetime) -> Reco
 
 def missed(incidents: "Iterable[Incident]", about: str) -> tuple[str, ...]:
     """The incidents about something that people opened by hand: no alert had told of them."""
-    return tuple(each.id for each in incidents if each.about.partition("@")[0] == about and not each.by_alert)
+    return tuple(each.id for each in incidents if each.about.partition("@")[0] == about and not each.by_alert
+                 and not each.merged_into)

@@ -1,6 +1,6 @@
-"""What changed last before an alert fired: a promotion, a way back, a file of the project, data put back, a failure."""
+"""What changed last before an alert fired, or since: a promotion, a way back, a file, data put back, a failure."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -31,21 +31,38 @@ def last_change(entries: "Iterable[Entry]", alert: Alert, model: str, feeds: Col
     `model` is the one it is about, or empty; `feeds` are the datasets and pipeline steps that this is made from.
     Everyday snapshots are no change, nor is what was late or failed days before.
     """
+    found: Change | None = None
+    for entry, change in _changes(entries, alert, model, feeds):
+        if entry.subject == alert.id:  # of one moment, what was written before it
+            break
+        fades = isinstance(entry.fact, Run | AlertEvent) and alert.opened_at - entry.recorded_at > FADES
+        found = found if change is None or fades else change
+    return found
+
+
+def change_since(entries: "Iterable[Entry]", alert: Alert, model: str, feeds: Collection[str]) -> Change | None:
+    """The newest thing that somebody has changed since the alert opened; None where nobody has."""
+    found, opened = None, False
+    for entry, change in _changes(entries, alert, model, feeds):
+        opened = opened or entry.subject == alert.id
+        if opened and change is not None and not isinstance(entry.fact, Run | AlertEvent):
+            found = change
+    return found
+
+
+def _changes(entries: "Iterable[Entry]", alert: Alert, model: str,
+             feeds: Collection[str]) -> "Iterator[tuple[Entry, Change | None]]":
+    """Every entry with the change that it is, where it is one of the alert's."""
     ours = {alert.about.partition("@")[0], *feeds}
     files = {f"monitors/{alert.monitor}.yaml", *(f"models/{name}.yaml" for name in (model,) if name),
              *(f"datasets/{name}.yaml" for name in ours)}
     paths: dict[str, str] = {}
-    found: Change | None = None
     for entry in entries:
         fact = entry.fact
-        if entry.subject == alert.id:  # of one moment, what was written before it
-            break
         if isinstance(fact, Proposal) and fact.event == "proposed":
             paths[fact.subject] = fact.path
-        fades = isinstance(fact, Run | AlertEvent) and alert.opened_at - entry.recorded_at > FADES
-        if not fades and (what := _told(fact, model, ours, feeds, files, paths)):
-            found = Change(entry.kind, what, entry.recorded_at, entry.seq)
-    return found
+        what = _told(fact, model, ours, feeds, files, paths)
+        yield entry, Change(entry.kind, what, entry.recorded_at, entry.seq) if what else None
 
 
 def _told(fact: Fact, model: str, ours: Collection[str], feeds: Collection[str], files: Collection[str],

@@ -42,23 +42,24 @@ class _Line:
 
 @dataclass(frozen=True)
 class _Rule:
-    """RRULE: every `interval` days or weeks, on `days`, until, or so often."""
+    """RRULE: every `interval` days or weeks (which begin on `monday`), on `days`, until, or so often."""
 
     weekly: bool
     interval: int = 1
     days: tuple[int, ...] = ()
     until: datetime | date | None = None
     count: int | None = None
+    monday: int = 0
 
 
 @dataclass
 class _Found:
-    """One VEVENT as it stands in the file: `start` in wall-clock time of `zone`, how many `days` it lasts on the wall,
-    and how long after that, exactly."""
+    """One VEVENT as it stands in the file: `start` in wall-clock time of `zone`, how long it lasts by the clock on the
+    `wall`, and how long after that, exactly."""
 
     start: datetime
     zone: tzinfo
-    days: int = 0
+    wall: timedelta = timedelta(0)
     length: timedelta = timedelta(0)
     summary: str = ""
     uid: str = ""
@@ -143,29 +144,41 @@ def _event(lines: Sequence[_Line], where: str, zone: tzinfo) -> _Found:
     whole_days = not isinstance(start, datetime)
     wall = datetime.combine(start, time()) if not isinstance(start, datetime) else start
     uid = by_name["UID"].value if "UID" in by_name else f"line {lines[0].number}"
-    made = _Found(wall, own, days=int(whole_days), uid=uid,
+    made = _Found(wall, own, timedelta(days=int(whole_days)), uid=uid,
                   summary=_text(by_name["SUMMARY"].value) if "SUMMARY" in by_name else "")
     _lasts(made, by_name, where, zone, whole_days=whole_days)
-    made.emails = tuple(line.value.removeprefix("mailto:").removeprefix("MAILTO:").lower()
-                        for line in lines if line.name == "ATTENDEE")
+    made.emails = tuple(filter(None, (line.value.lower().removeprefix("mailto:").strip()
+                                      for line in lines if line.name == "ATTENDEE")))
     for line in lines:
         if line.name == "EXDATE":
-            made.left_out |= {_exact(*_moment(line, each, where, zone)) for each in line.value.split(",")}
+            made.left_out |= {_of(line, each, where, zone, whole_days=whole_days) for each in line.value.split(",")}
     if "RECURRENCE-ID" in by_name:
         line = by_name["RECURRENCE-ID"]
-        made.instead_of = _exact(*_moment(line, line.value, where, zone))
+        if "RANGE" in line.parameters:
+            raise Unreadable("A change of all that follows (RANGE) is not read here.", where=f"{where}:{line.number}",
+                             next="End the event, and write another one from then on.")
+        made.instead_of = _of(line, line.value, where, zone, whole_days=whole_days)
         if any(each.name == "STATUS" and each.value.upper() == "CANCELLED" for each in lines):
-            made.days, made.length = 0, timedelta(0)
+            made.wall, made.length = timedelta(0), timedelta(0)
     if "RRULE" in by_name:
         made.rule = _rule(by_name["RRULE"], where, zone)
     return made
 
 
+def _of(line: _Line, value: str, where: str, zone: tzinfo, *, whole_days: bool) -> datetime:
+    """Which occurrence of an event is meant."""
+    found, own = _moment(line, value, where, zone)
+    if isinstance(found, datetime) == whole_days:
+        raise Unreadable(f"{line.name} is a day where DTSTART is a time, or the other way round.",
+                         where=f"{where}:{line.number}")
+    return _exact(found, own)
+
+
 def _lasts(made: _Found, by_name: dict[str, _Line], where: str, zone: tzinfo, *, whole_days: bool) -> None:
     """How long it lasts, by DTEND or DURATION.
 
-    One that ends at the time of day at which it began lasts days, as calendars show it. RFC 5545 (3.8.5.3) would count
-    the hours of its first occurrence: when clocks go back, nobody would be on call for one.
+    One that recurs ends each time at the same time of day, as calendars show it. RFC 5545 (3.8.5.3) would count the
+    hours of its first occurrence: when clocks go back, nobody would be on call for one.
     """
     if "DTEND" in by_name:
         line = by_name["DTEND"]
@@ -176,15 +189,18 @@ def _lasts(made: _Found, by_name: dict[str, _Line], where: str, zone: tzinfo, *,
         last = end if isinstance(end, datetime) else datetime.combine(end, time())
         if _exact(last, own) < _exact(made.start, made.zone) or (whole_days and last == made.start):
             raise Unreadable("The event ends before it begins.", where=f"{where}:{line.number}")
-        made.days = (last - made.start).days if own == made.zone and last.time() == made.start.time() else 0
-        made.length = _exact(last, own) - _exact(made.start + timedelta(days=made.days), made.zone)
+        if own == made.zone:
+            made.wall = last - made.start
+        else:
+            made.length = _exact(last, own) - _exact(made.start, made.zone)
     elif "DURATION" in by_name:
         line = by_name["DURATION"]
         match = _SPAN.fullmatch(line.value.strip())
         if match is None or not any(match.groups()):
             raise Unreadable(f"'{line.value}' is no duration.", where=f"{where}:{line.number}", next="Write PT12H.")
         weeks, days, hours, minutes, seconds = (int(each or 0) for each in match.groups())
-        made.days, made.length = 7 * weeks + days, timedelta(hours=hours, minutes=minutes, seconds=seconds)
+        made.wall = timedelta(weeks=weeks, days=days)
+        made.length = timedelta(hours=hours, minutes=minutes, seconds=seconds)
 
 
 def _moment(line: _Line, value: str, where: str, zone: tzinfo) -> tuple[datetime | date, tzinfo]:
@@ -230,14 +246,16 @@ def _rule(line: _Line, where: str, zone: tzinfo) -> _Rule:
     if kind not in ("DAILY", "WEEKLY"):
         raise Unreadable(f"Events that recur {kind.lower() or 'in no way'} are not read here.", where=place,
                          next="FREQ=DAILY and FREQ=WEEKLY are.")
-    parts.pop("WKST", None)
+    begins = parts.pop("WKST", "MO")
+    if begins not in WEEKDAYS:
+        raise Unreadable(f"WKST is a day from MO to SU, not '{begins}'.", where=place)
     if unknown := sorted(set(parts) - {"INTERVAL", "BYDAY", "UNTIL", "COUNT"}):
         raise Unreadable(f"{unknown[0]} is not read here.", where=place, next="INTERVAL, BYDAY, UNTIL and COUNT are.")
     for name in ("INTERVAL", "COUNT"):
         if name in parts and not re.fullmatch(r"0*[1-9][0-9]{0,9}", parts[name]):
             raise Unreadable(f"{name} is a number from 1, not '{parts[name][:40]}'.", where=place)
     made = _Rule(kind == "WEEKLY", int(parts.get("INTERVAL", 1)),
-                 count=int(parts["COUNT"]) if "COUNT" in parts else None)
+                 count=int(parts["COUNT"]) if "COUNT" in parts else None, monday=WEEKDAYS.index(begins))
     if made.interval > ROUNDS:
         raise Unreadable(f"INTERVAL is a number up to {ROUNDS}, not {made.interval}.", where=place)
     if "BYDAY" in parts:
@@ -254,12 +272,12 @@ def _rule(line: _Line, where: str, zone: tzinfo) -> _Rule:
 
 def _occurrences(each: _Found, since: datetime, end: datetime) -> Iterator[tuple[datetime, datetime]]:
     """From when to when it takes place, from what may last into `since` up to what begins before `end`."""
-    for number, wall in enumerate(_walls(each, since - each.length - timedelta(days=each.days + 2))):
+    for number, wall in enumerate(_walls(each, since - each.length - each.wall - timedelta(days=2))):
         start = _exact(wall, each.zone)
         if start >= end or number >= FARTHEST:
             return
         if start not in each.left_out:
-            yield start, _exact(wall + timedelta(days=each.days), each.zone) + each.length
+            yield start, _exact(wall + each.wall, each.zone) + each.length
 
 
 def _walls(each: _Found, since: datetime) -> Iterator[datetime]:
@@ -270,17 +288,17 @@ def _walls(each: _Found, since: datetime) -> Iterator[datetime]:
         yield each.start
         return
     number, day = 0, 0
+    first = each.start.date() - timedelta(days=(each.start.weekday() - rule.monday) % 7)
+    ahead = sorted((weekday - rule.monday) % 7 for weekday in rule.days or (each.start.weekday(),))
     if rule.count is None:
         gone = (since.date() - each.start.date()).days
         day = max(gone // (rule.interval * (7 if rule.weekly else 1)) - 1, 0)
-    monday = each.start.date() - timedelta(days=each.start.weekday())
     while rule.count is None or number < rule.count:
         if not rule.weekly:
             walls = [each.start + timedelta(days=day * rule.interval)]
         else:
-            week = monday + timedelta(weeks=day * rule.interval)
-            walls = [datetime.combine(week + timedelta(days=weekday), each.start.time())
-                     for weekday in rule.days or (each.start.weekday(),)]
+            week = first + timedelta(weeks=day * rule.interval)
+            walls = [datetime.combine(week + timedelta(days=days), each.start.time()) for days in ahead]
         for wall in walls:
             if wall < each.start:
                 continue

@@ -80,12 +80,13 @@ class Plan:
 
     def _called(self, event: ical.Event) -> str:
         """The person of the team whom an event means: by mail address, id or name; else as it is written."""
-        said = event.summary.casefold()
-        for name, person in self.team.people.items():
-            if person.email.lower() in event.emails or said in (name.casefold(), person.name.casefold()):
-                return name
+        said, people = event.summary.casefold(), self.team.people
+        invited = [name for name, person in people.items() if person.email.lower() in event.emails]
+        called = [name for name, person in people.items() if said and said in (name.casefold(), person.name.casefold())]
+        if found := invited if len(invited) == 1 else called or invited:
+            return found[0]
         words = set(said.replace(",", " ").replace(":", " ").split())
-        named = [name for name in self.team.people if name.casefold() in words]
+        named = [name for name in people if name.casefold() in words]
         return named[0] if len(named) == 1 else event.summary or "an event without a name"
 
     def shifts(self, swaps: Sequence[OnCallSwap], start: datetime, end: datetime) -> list[Shift]:

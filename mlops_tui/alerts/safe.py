@@ -17,7 +17,7 @@ HOLD = "4h"
 @dataclass(frozen=True)
 class Scene:
     """What is known around an alert: the model it is about and the champion before this one, what came before, the
-    open incident and the runbook run it is in, how many alerts a hold would mute."""
+    open incident and the runbook run it is in, how many alerts a hold would mute, what was changed since."""
 
     alert: Alert
     now: datetime
@@ -27,11 +27,12 @@ class Scene:
     incident: str = ""
     run: str = ""
     mutes: int = 0
+    since: Change | None = None
 
     @property
     def suspect(self) -> bool:
         """Whether the version that serves came shortly before."""
-        return (self.change is not None and self.change.kind == "promotion"
+        return (self.change is not None and self.change.kind == "promotion" and self.since is None
                 and self.alert.opened_at - self.change.at <= SUSPECT)
 
 

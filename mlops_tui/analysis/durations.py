@@ -1,12 +1,13 @@
 """How long things took, of a few: median and 90th percentile with what is known of them, and counts that are usual.
 
 Intervals of a quantile are those between order statistics, which hold for every continuous distribution (David and
-Nagaraja, Order Statistics, 3rd ed., section 7.1). The band of a count is its predictive one given the others, Poisson
-with Jeffreys' prior, which is negative binomial (Gelman et al., Bayesian Data Analysis, 3rd ed., section 2.6).
+Nagaraja, Order Statistics, 3rd ed., section 7.1), over all that those which are not over yet may still come to. The
+band of a count is its predictive one given the others, Poisson with Jeffreys' prior, which is negative binomial (Gelman
+et al., Bayesian Data Analysis, 3rd ed., section 2.6).
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from mlops_tui.analysis.tails import binomial_cdf
@@ -16,7 +17,8 @@ TAIL = 10  # so many before one of them lies above the 90th percentile
 
 @dataclass(frozen=True)
 class Lengths:
-    """Durations in seconds: how many, mean, median with its interval, 90th percentile; None where too few tell it."""
+    """Durations in seconds: how many, mean, median with its interval, 90th percentile; None where too few tell it, or
+    where it hangs on those that are `going` on, of which no more is known than how long they have lasted so far."""
 
     n: int
     mean: float | None
@@ -25,6 +27,7 @@ class Lengths:
     high: float | None
     p90: float | None
     reason: str = ""
+    going: int = 0
 
 
 def ranks(n: int, share: float, level: float = 0.95) -> tuple[int, int] | None:
@@ -41,26 +44,47 @@ def fewest(share: float = 0.5, level: float = 0.95) -> int:
     return next(n for n in range(2, 1000) if ranks(n, share, level) is not None)
 
 
-def lengths(seconds: Sequence[float], level: float = 0.95) -> Lengths:
-    """What durations tell, and in `reason` what they are too few for."""
-    values, n = sorted(seconds), len(seconds)
+def lengths(seconds: Sequence[float], going: Sequence[float] = (), level: float = 0.95) -> Lengths:
+    """What durations tell, and in `reason` what they are too few for.
+
+    `going` are those so far of what is not over: each will have been longer. A figure is told where it is the same
+    whatever they come to; the interval holds the median for every way in which they may end.
+    """
+    ended, n = len(seconds), len(seconds) + len(going)
     if not n:
         return Lengths(0, None, None, None, None, None, "none is known")
+    least, most = sorted([*seconds, *going]), sorted([*seconds, *[math.inf] * len(going)])
     found = ranks(n, 0.5, level)
-    reasons = [f"{n} are too few for an interval: it takes {fewest(0.5, level)}"] if found is None else []
-    reasons += [f"and for a 90th percentile: it takes {TAIL}"
-                if reasons else f"{n} are too few for a 90th percentile: it takes {TAIL}"] if n < TAIL else []
-    return Lengths(n, math.fsum(values) / n, _quantile(values, 0.5), values[found[0] - 1] if found else None,
-                   values[found[1] - 1] if found else None, _quantile(values, 0.9) if n >= TAIL else None,
-                   ", ".join(reasons))
+    low, high = (least[found[0] - 1], most[found[1] - 1]) if found else (None, None)
+    return Lengths(ended, math.fsum(seconds) / n if not going else None, _sure(least, most, 0.5), low,
+                   None if high == math.inf else high, _sure(least, most, 0.9) if n >= TAIL else None,
+                   ", ".join(_reasons(least, most)), len(going))
+
+
+def _reasons(least: Sequence[float], most: Sequence[float]) -> Iterator[str]:
+    n, going = len(least), sum(value == math.inf for value in most)
+    if _sure(least, most, 0.5) is None:
+        yield f"{going} of {n} go on, so the median is open too"
+    if n < fewest():
+        yield f"{n} are too few for an interval: it takes {fewest()}"
+    if n < TAIL:
+        yield f"and for a 90th percentile: it takes {TAIL}" if n < fewest() else \
+            f"{n} are too few for a 90th percentile: it takes {TAIL}"
+
+
+def _sure(least: Sequence[float], most: Sequence[float], share: float) -> float | None:
+    """The quantile, where it is the same of the least and of the most that the values may come to."""
+    low, high = _quantile(least, share), _quantile(most, share)
+    return low if low == high else None
 
 
 def _quantile(values: Sequence[float], share: float) -> float:
     """The quantile of sorted values, linear between neighbours (Hyndman and Fan's type 7)."""
     place = share * (len(values) - 1)
     below = math.floor(place)
-    above = min(below + 1, len(values) - 1)
-    return values[below] + (place - below) * (values[above] - values[below])
+    above = min(below + (place > below), len(values) - 1)
+    return values[below] if above == below or values[below] == math.inf else \
+        values[below] + (place - below) * (values[above] - values[below])
 
 
 def usual(total: int, periods: int, level: float = 0.95) -> tuple[int, int] | None:

@@ -196,7 +196,7 @@ def vote(cast: Cast, day: date, subject: str) -> None:
     for voter in ("bo", "cy"):
         cast.does(voter, "approve", "vote", waiting[-1].id, reason="the gate is green, and the figures are there")
     state = folds.model_state(cast.session.ledger.entries("trained", "promotion"), MODEL)
-    cast.tell(f"{day} promoted", f"{subject} serves as version {state.champion}, by two votes ({waiting[-1].id})")
+    cast.tell(f"{day} promoted", f"{MODEL}@{state.champion} serves, by two votes ({waiting[-1].id})")
 
 
 def close(cast: Cast, incident: Incident, day: date) -> None:

@@ -54,16 +54,19 @@ def write(session: Session, proposal: str) -> Plan:
     Example: mlops-tui adopt P-1
     """
     root = session.declared().root
-    found = _told(session, _waiting(session.ledger.entries("proposal"), proposal))
-    target = inside(root, found.path)
+    found, target = _read(session, root, proposal)
     before = _unchanged(session, target, found)
     diff = "".join(unified_diff(before.splitlines(keepends=True), found.content.splitlines(keepends=True),
                                 f"{found.path} (now)", f"{found.path} ({found.id})"))
     facts: dict[str, Cell] = {"proposal": found.id, "path": found.path, "why": found.why, "from": found.origin,
                               "lesson": found.lesson}
-    view = View(f"{found.id} would write {found.path}", Status.CONFIRM, (Facts(facts), Text(diff, "code")))
+    would = f"{found.id} would write {found.path}" if found.state == "open" else \
+        f"{found.id} is adopted already, and {found.path} is as it says"
+    view = View(would, Status.CONFIRM, (Facts(facts), Text(diff, "code")))
 
     def apply() -> View:
+        if found.state != "open":
+            return View(would, Status.DONE, (Facts(facts),))
         _unchanged(session, inside(root, found.path), found)
         _put(target, found.content)
         session.ledger.transact(lambda entries: _decided(entries, found, Proposal(subject=found.id, event="adopted")))
@@ -71,7 +74,17 @@ def write(session: Session, proposal: str) -> Plan:
         return View(f"{found.path} is written; review and commit it", Status.DONE, (Facts(facts),),
                     (Action("Does everything still parse?", ("doctor",)),))
 
-    return Plan(view, apply)
+    return Plan(view, apply, idempotent=True)
+
+
+def _read(session: Session, root: Path, name: str) -> tuple[ProposalState, Path]:
+    """A proposal that waits and the file that it changes; or one that is adopted, where the file is as it says."""
+    one = folds.known(folds.proposals(session.ledger.entries("proposal")), name, "proposal", "adopt list --all")
+    found = _told(session, one)
+    target = inside(root, found.path)
+    if found.state != "adopted" or not target.is_file() or target.read_bytes() != found.content.encode():
+        _waiting(session.ledger.entries("proposal"), name)
+    return found, target
 
 
 def _waiting(entries: Sequence[Entry], name: str) -> ProposalState:

@@ -1,6 +1,6 @@
 """A year of New York flights, worked through the whole loop on real data: from the first file to the next gate."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from pathlib import Path
@@ -140,9 +140,20 @@ def story(cast: Cast, target: Path, seconds: float) -> View:
                       Column("seen", share=True), Column("roc_auc", "ROC AUC", digits=3), Column("low", digits=3),
                       Column("high", digits=3), "version",
                       title="Live months, on the outcomes known by now; intervals count days")
-    return View("The loop was worked from the first file to the next gate", Status.DONE,
+    going = [each.id for each in incidents.values() if each.open]
+    return View(far(going, bool(folds.postmortems(entries)), last_day(cast)), Status.DONE,
                 (Steps(tuple(cast.steps)), Facts(facts), months),
-                (Action("Look around", ("status", "--project", str(target))),))
+                (Action("Look around", ("status", "--project", str(target))),
+                 *(Action(f"Look at {name}", ("incident", "show", name, "--project", str(target)))
+                   for name in going)))
+
+
+def far(going: Sequence[str], learned: bool, day: date | None) -> str:
+    """How far the loop was worked: a short replay ends before the first lesson."""
+    if learned:
+        return "The loop was worked from the first file to the next gate"
+    open_yet = f"{', '.join(going)} {'is' if len(going) == 1 else 'are'} still open" if going else "no incident is open"
+    return f"The loop was worked from the first file to {day}: {open_yet}"
 
 
 def monthly(cast: Cast) -> Iterator[Row]:

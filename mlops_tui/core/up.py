@@ -19,13 +19,14 @@ def up(session: Session) -> View:
 
     Due monitors and pipelines are begun as jobs, jobs that waited for a process get one, Slack is listened to where
     its tokens are set, and alerts go out by routes/. GET /metrics is answered where mlops.yaml declares `metrics`. A
-    second one stands by and takes over when the first is gone. Jobs outlive it.
+    second one stands by and takes over when the first is gone; beside `slack local` none begins. Jobs outlive it.
 
     \b
     Example: mlops-tui up
     """
     if session.actor.source not in LOCAL_SOURCES:
         raise Denied(f"'up' cannot be begun from {session.actor.source}.", next="Run mlops-tui up in a terminal.")
+    daemon.alone(session, local=False)
     stop, began = Event(), datetime.now().astimezone()
     before = {number: signal.signal(number, lambda *_: stop.set()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

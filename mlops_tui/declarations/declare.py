@@ -19,6 +19,7 @@ T = TypeVar("T")
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _EXPONENT = re.compile(r"[+-]?[0-9]+(\.[0-9]*)?[eE][+-]?[0-9]{1,3}")
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
+LONGEST = timedelta(days=36525)  # a hundred years
 
 
 @dataclass(frozen=True)
@@ -60,10 +61,10 @@ def duration(text: str) -> timedelta:
     match = re.fullmatch(r"(\d+)\s*(ms|[smhdw])", text.strip())
     if match is None:
         raise ValueError(f"'{text}' is not a duration such as 12h or 30d")
-    try:
-        return timedelta(seconds=int(match[1]) * _UNITS[match[2]])
-    except OverflowError as problem:
-        raise ValueError(f"'{text}' is longer than anything lasts") from problem
+    seconds = int(match[1]) * _UNITS[match[2]]
+    if seconds > LONGEST.total_seconds():  # a date so far away is none
+        raise ValueError(f"'{text}' is longer than anything lasts")
+    return timedelta(seconds=seconds)
 
 
 def out_of(text: str) -> OutOf:

@@ -39,6 +39,22 @@ def held(session: Session, name: str, approval: ApprovalState) -> tuple[str, ...
     return tuple(role for role in approval.asks if person.has(role))
 
 
+def out_of_reach(session: Session, approval: ApprovalState) -> str:
+    """Why the votes can never be enough as team.yaml is, so that nobody waits for them; empty where they can."""
+    voted = [voter for voter, vote in approval.votes.items() if vote.choice == "yes"]
+    left = list[str]()
+    for name in session.declared().team.people:
+        taken = (approval.requester, *voted, *left)
+        if held(session, name, approval) and not unreal(session, name) and not any(
+                same_person(session, name, other) for other in taken):
+            left.append(name)
+    if approval.state != "open" or not session.declared().team.people or len(voted) + len(left) >= approval.quorum:
+        return ""
+    who = f"only {', '.join(left)} can still vote" if left else "nobody else can vote"
+    return (f"{who}, and {approval.requester}, who asks, cannot: let somebody else ask, or name more people with the "
+            f"role {approval.role} in team.yaml")
+
+
 def unreal(session: Session, name: str) -> str:
     """Why a simulated person's word does not count here; empty where it does: in a replayed world, or of a real one."""
     if session.declared().settings.clock == "replay" or not actor_named(session, name).simulated:

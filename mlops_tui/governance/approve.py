@@ -20,7 +20,7 @@ from mlops_tui.governance._asked import (
     named,
     void,
 )
-from mlops_tui.governance._standing import held
+from mlops_tui.governance._standing import held, out_of_reach
 from mlops_tui.oversight.settling import as_requester, changed, planned
 from mlops_tui.render import keep
 from mlops_tui.session import Session
@@ -83,9 +83,11 @@ def show(session: Session, approval: str) -> View:
     votes: list[Row] = [{"voter": vote.voter, "choice": vote.choice, "reason": vote.reason,
                          "simulated": vote.simulated} for vote in found.votes.values()]
     asked: list[Row] = [{"who": who, "question": what, "at": at} for who, what, at in found.questions]
+    reach = out_of_reach(session, found)
     parts: tuple[Part, ...] = (
-        Facts(_row(found, session)), Table.of("votes", votes, "voter", "choice", "reason", title="Votes"),
-             *([Table.of("questions", asked, "who", "question", "at", title="Asked back")] if asked else []))
+        Facts({**_row(found, session), **({"out_of_reach": reach} if reach else {})}),
+        Table.of("votes", votes, "voter", "choice", "reason", title="Votes"),
+        *([Table.of("questions", asked, "who", "question", "at", title="Asked back")] if asked else []))
     if found.state != "open":
         return _decided(session, found, parts)
     plan = planned(as_requester(session, found), found.argv)

@@ -17,7 +17,7 @@ from mlops_tui.governance._alias import ALIAS, followed
 from mlops_tui.governance._evidence import case_of, evidence
 from mlops_tui.governance._glass import broken
 from mlops_tui.governance._history import CHECK, gate_table, history_of
-from mlops_tui.governance._standing import rules_of, still_hold
+from mlops_tui.governance._standing import out_of_reach, rules_of, still_hold
 from mlops_tui.oversight.settling import planned
 from mlops_tui.render import keep
 from mlops_tui.session import Session
@@ -123,7 +123,7 @@ def _promoted(session: Session, case: gates.Case, argv: tuple[str, ...], plan: V
     approval = _asked(session, argv, digest) if rules.votes > 0 else None
     kept = session.data().put_object(keep.written(plan).encode())
     if rules.votes > 0 and (approval is None or approval.state == "open"):
-        return _waiting(approval or _ask(session, case, argv, (digest, kept)), plan)
+        return _waiting(session, approval or _ask(session, case, argv, (digest, kept)), plan)
     if approval is not None:
         still_hold(session, approval)
 
@@ -179,10 +179,11 @@ def _expiry(session: Session, rules: Approvals) -> datetime:
     return OfficeHours.of(rules.hours).after(session.now(), rules.expires, session.declared().zone)
 
 
-def _waiting(approval: ApprovalState, plan: View) -> View:
+def _waiting(session: Session, approval: ApprovalState, plan: View) -> View:
     facts: dict[str, Cell] = {"approval": approval.id, "votes": approval.yes, "quorum": approval.quorum,
                               "role": approval.role, "requester": approval.requester,
                               "expires_at": approval.expires_at}
+    facts |= {"out_of_reach": reach} if (reach := out_of_reach(session, approval)) else {}
     return View(f"{approval.id}: {approval.title} has {approval.count}", Status.RUNNING,
                 (Facts(facts), *(part for part in plan.parts if isinstance(part, Table))),
                 (Action("Vote", ("approve", approval.id)), Action("Who has voted?", ("approve", "show", approval.id))))

@@ -25,14 +25,22 @@ class Point:
 
 
 def clock(entries: Sequence[Entry], incident: Incident) -> dict[str, Point]:
-    """The moments that are known, in the order of POINTS."""
-    found = dict(_first(entries, incident))
+    """The moments that are known, in the order of POINTS. One that is open has no end, whatever was said of one."""
+    first = dict(_first(entries, incident))
+    corrected: dict[str, Point] = {}
     for entry in incident.timeline:
         fact = entry.fact
-        if isinstance(fact, IncidentEvent) and fact.event == "corrected":
-            before = found.get(fact.point)
-            first = (before.first or before.at) if before is not None else None
-            found[fact.point] = Point(datetime.fromisoformat(fact.at), "corrected", first, entry.actor, fact.note)
+        if not isinstance(fact, IncidentEvent) or fact.subject != incident.id:
+            continue  # what was corrected of one that was merged is its own
+        if fact.event == "reopened":
+            corrected.pop("resolved", None)
+        elif fact.event == "corrected":
+            before = corrected.get(fact.point) or first.get(fact.point)
+            was = (before.first or before.at) if before is not None else None
+            corrected[fact.point] = Point(datetime.fromisoformat(fact.at), "corrected", was, entry.actor, fact.note)
+    if incident.open:
+        corrected.pop("resolved", None)
+    found = {**first, **corrected}
     return {name: found[name] for name in POINTS if name in found}
 
 
@@ -41,13 +49,16 @@ def _first(entries: Sequence[Entry], incident: Incident) -> Iterator[tuple[str, 
     if incident.window[0]:
         yield "onset", Point(datetime.fromisoformat(incident.window[0]), "the data by which it fired, or a person")
     alerts = [entry for entry in entries if isinstance(entry.fact, AlertEvent) and entry.subject in incident.alerts]
+    opened = [entry for entry in incident.timeline if _event(entry) == "opened"]
     fired = [entry.recorded_at for entry in alerts if _event(entry) in ("fired", "flapping")]
-    yield "detected", Point(min(fired, default=incident.opened_at), "its first alert" if fired else "who opened it")
+    seen = min(entry.recorded_at for entry in opened)
+    detected = Point(min(fired), "its first alert") if fired and min(fired) <= seen else Point(seen, "who opened it")
+    yield "detected", detected
     sent = [entry for entry in incident.timeline if _event(entry) == "notified"]
     if sent:
         yield "notified", Point(sent[0].effective_at, "the first message that was accepted")
-    yield "acked", _acked(alerts, incident)
-    yield from _mitigated(entries, incident)
+    yield from _acked(alerts, opened)
+    yield from _mitigated(entries, incident, detected.at)
     if incident.resolved_at is not None:
         yield "resolved", Point(incident.resolved_at, "who resolved it")
     reviewed = [entry for entry in entries if isinstance(entry.fact, Postmortem) and _event(entry) == "finished"
@@ -60,13 +71,16 @@ def _event(entry: Entry) -> str:
     return str(getattr(entry.fact, "event", ""))
 
 
-def _acked(alerts: Sequence[Entry], incident: Incident) -> Point:
-    """When a person first took it up: by an ack, or by opening it."""
-    acks = [entry.recorded_at for entry in alerts if _event(entry) == "acked" and entry.actor not in OURS]
-    return Point(min(acks), "the first ack") if acks else Point(incident.opened_at, "who opened it")
+def _acked(alerts: Sequence[Entry], opened: Sequence[Entry]) -> Iterator[tuple[str, Point]]:
+    """When a person first took it up: by an ack, or by opening it; nothing where none has."""
+    found = [(entry.recorded_at, said) for said, those in (("the first ack", [
+        each for each in alerts if _event(each) == "acked"]), ("who opened it", opened))
+        for entry in those if entry.actor not in OURS]
+    if found:
+        yield "acked", Point(*min(found, key=lambda each: each[0]))
 
 
-def _mitigated(entries: Sequence[Entry], incident: Incident) -> Iterator[tuple[str, Point]]:
+def _mitigated(entries: Sequence[Entry], incident: Incident, since: datetime) -> Iterator[tuple[str, Point]]:
     """When it no longer hurt, as somebody said; else when another version began to serve."""
     said = [entry for entry in incident.timeline if _event(entry) == "mitigated"]
     if said:
@@ -74,7 +88,7 @@ def _mitigated(entries: Sequence[Entry], incident: Incident) -> Iterator[tuple[s
         return
     model, end = incident.about.partition("@")[0], incident.resolved_at
     served = [entry.recorded_at for entry in entries if isinstance(entry.fact, Promotion) and entry.subject == model
-              and entry.recorded_at >= incident.opened_at and (end is None or entry.recorded_at <= end)]
+              and entry.recorded_at >= since and (end is None or entry.recorded_at <= end)]
     if served:
         yield "mitigated", Point(min(served), "another version began to serve")
 
@@ -104,8 +118,18 @@ MEANS = {"detect": "MTTD", "deliver": "delivery", "acknowledge": "MTTA", "mitiga
 def lengths(points: Mapping[str, Point]) -> dict[str, timedelta]:
     """How long each part of an incident took, of those whose moments are known. What ended before it began by what is
     known lasted nothing: an onset is an estimate."""
+    start = _starts(points)
+    return {each.name: max(points[each.end].at - start[each.start], timedelta(0)) for each in LENGTHS
+            if each.start in start and each.end in points and ("notified" in points or each.name != "deliver")}
+
+
+def going(points: Mapping[str, Point], now: datetime) -> dict[str, timedelta]:
+    """How long each part of an open incident has lasted so far, of those that did not end yet by what is known."""
+    start = _starts(points)
+    return {each.name: max(now - start[each.start], timedelta(0)) for each in LENGTHS
+            if each.start in start and each.end not in points and each.name != "deliver"}
+
+
+def _starts(points: Mapping[str, Point]) -> dict[str, datetime]:
     known = {name: point.at for name, point in points.items()}
-    told = "notified" in known
-    start = {**known, "notified": known.get("notified", known["detected"])}
-    return {each.name: max(known[each.end] - start[each.start], timedelta(0)) for each in LENGTHS
-            if each.start in start and each.end in known and (told or each.name != "deliver")}
+    return {**known, "notified": known.get("notified", known["detected"])}

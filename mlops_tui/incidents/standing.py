@@ -28,7 +28,9 @@ def to_close(entries: Sequence[Entry], incident: Incident) -> str:
     """What a person would wait for before resolving it; empty where nothing is missing."""
     going = firing(entries, incident)
     lacks = [f"{', '.join(each.id for each in going)} must recover"] * bool(going)
-    lacks += [f"{run.id} is not worked through" for run in runs_of(entries, incident) if run.open]
+    runs = runs_of(entries, incident)
+    lacks += [f"{run.id} is not worked through" for run in runs if run.open]
+    lacks += [f"{run.id} is taken back half-way" for run in runs if run.state == "rolling_back"]
     return "; ".join(lacks)
 
 

@@ -22,8 +22,8 @@ class Case:
     """One incident of the suite.
 
     `window`: from when to when. `check`, `monitor` and `declaration` are those of the finding that its alert fired
-    upon, as they were then (empty where a person saw it); `champion` is the version that served then. `pinned`: the
-    states of datasets that are kept for it.
+    upon, as they were then (empty where a person saw it); `champion` is the version that served when that was found.
+    `pinned`: the states of datasets that are kept for it.
     """
 
     incident: str
@@ -63,8 +63,8 @@ def case(entries: "Sequence[Entry]", incident: Incident, pinned: Mapping[str, st
     model, start, end = incident.about.partition("@")[0], *incident.window
     found = next((found for name in incident.alerts if (found := cause(entries, name)) is not None), None)
     fired = found.fact if found is not None and isinstance(found.fact, Finding) else None
-    opened = incident.timeline[0].seq
-    served = folds.model_state([entry for entry in entries if entry.seq < opened], model).champion
+    began = incident.timeline[0].seq if found is None else min(found.seq, incident.timeline[0].seq)
+    served = folds.model_state([entry for entry in entries if entry.seq < began], model).champion
     return Case(incident.id, model, incident.title,
                 (datetime.fromisoformat(start) if start else incident.opened_at,
                  datetime.fromisoformat(end) if end else incident.resolved_at or incident.opened_at),
@@ -75,7 +75,7 @@ def case(entries: "Sequence[Entry]", incident: Incident, pinned: Mapping[str, st
 def cause(entries: "Sequence[Entry]", alert: str) -> "Entry | None":
     """The finding that an alert fired upon first, as an entry."""
     fired = next((entry.fact.finding for entry in entries if isinstance(entry.fact, AlertEvent)
-                  and (entry.subject, entry.fact.event) == (alert, "fired")), None)
+                  and entry.subject == alert and entry.fact.event in ("fired", "flapping")), None)
     return next((entry for entry in entries if entry.seq == fired and isinstance(entry.fact, Finding)), None)
 
 

@@ -9,7 +9,7 @@ from mlops_tui.analysis.durations import lengths as summed
 from mlops_tui.declarations.alertpolicy import GRAVE
 from mlops_tui.folds import Incident
 from mlops_tui.incidents.alike import Trace
-from mlops_tui.incidents.clock import LENGTHS, Point, lengths
+from mlops_tui.incidents.clock import LENGTHS, Point, going, lengths
 
 ALL = "all"
 FEWEST = 4  # weeks before a band says anything
@@ -28,16 +28,21 @@ class Case:
         return self.points["detected"].at
 
 
-def times(cases: Sequence[Case]) -> dict[str, dict[str, Lengths]]:
+def times(cases: Sequence[Case], now: datetime) -> dict[str, dict[str, Lengths]]:
     """For each severity that occurs, and for all together, what is known of each length."""
     found = {severity: [each for each in cases if each.incident.severity == severity] for severity in GRAVE}
-    return {name: _lengths(these) for name, these in {**found, ALL: list(cases)}.items() if these}
+    return {name: _lengths(these, now) for name, these in {**found, ALL: list(cases)}.items() if these}
 
 
-def _lengths(cases: Sequence[Case]) -> dict[str, Lengths]:
+def _lengths(cases: Sequence[Case], now: datetime) -> dict[str, Lengths]:
+    """Leaving out those that are open would make them short: the long ones are those that are not over."""
     known = [lengths(each.points) for each in cases]
-    return {each.name: summed([found[each.name].total_seconds() for found in known if each.name in found])
-            for each in LENGTHS}
+    still = [going(each.points, now) for each in cases if each.incident.open]
+    return {each.name: summed(_seconds(known, each.name), _seconds(still, each.name)) for each in LENGTHS}
+
+
+def _seconds(found: Sequence[Mapping[str, timedelta]], name: str) -> list[float]:
+    return [each[name].total_seconds() for each in found if name in each]
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import TYPE_CHECKING
 
 from mlops_tui import folds, health
@@ -29,7 +29,7 @@ def digest(declared: health.Declared, entries: "Sequence[Entry]", now: datetime,
 
     `entries` are all there are; `head` is the hash of the last one, against which the history can be verified later.
     """
-    since = now - period
+    since = earlier(now, period, declared.zone)
     fresh = [entry for entry in entries if since < entry.recorded_at <= now]
     needs = [_need(row) for row in health.needs(declared, entries, now, NOBODY).rows]
     red = list(_red(declared, entries, now))
@@ -53,7 +53,7 @@ def personal(project: "Project", entries: "Sequence[Entry]", now: datetime, pers
     from `since` on, or in the period. Every day's data and checks are for the channel."""
     declared, known = health.Declared.of(project), project.team.people[person]
     reader = Actor(person, frozenset(known.roles) & frozenset(ROLES), simulated=known.simulated)
-    since = now - PERIODS[period] if since is None else since
+    since = earlier(now, PERIODS[period], declared.zone) if since is None else since
     waits = health.needs(declared, entries, now, reader).rows
     mine, others = ([_need(row) for row in waits if bool(row["yours"]) is own] for own in (True, False))
     red, changes = list(_red(declared, entries, now)), list(_changes(entries, [
@@ -68,6 +68,16 @@ def personal(project: "Project", entries: "Sequence[Entry]", now: datetime, pers
         Table.of("changes", changes, "at", Column("id", "what"), "event", "title", title="What happened"))
     return View(title, Status.WARN if mine or others or red else Status.PASS,
                 (*tables, Facts({"from": since, "to": now})), tuple(_openers([*mine, *others])))
+
+
+def earlier(now: datetime, period: timedelta, zone: tzinfo) -> datetime:
+    """The same time of day so many days before: a day on which clocks go back has an hour more, which none may miss.
+
+    >>> from zoneinfo import ZoneInfo
+    >>> earlier(datetime.fromisoformat("2026-10-25T07:00+00:00"), PERIODS["day"], ZoneInfo("Europe/Berlin")).hour
+    6
+    """
+    return (now.astimezone(zone) - period).astimezone(UTC)
 
 
 def standing(view: View) -> str:

@@ -9,6 +9,7 @@ from rich.text import Text as Line
 
 from mlops_tui.render.cells import (
     GLYPHS,
+    NOTHING,
     cell_text,
     clean,
     column_texts,
@@ -128,7 +129,7 @@ def _facts(part: Facts, width: int, zone: tzinfo) -> Iterator[Line]:
     """Names left, values right of them; where most are numbers, these end in one column."""
     names = {key: clean(key.replace("_", " ")) for key in part.items}
     size = min(max((width_of(name) for name in names.values()), default=0), max(width // 2 - 4, 6))
-    texts = {key: cell_text(value, Column(key), zone) for key, value in part.items.items()}
+    texts = {key: cell_text(value, Column(key), zone) or NOTHING for key, value in part.items.items()}
     numbers = [width_of(texts[key]) for key, value in part.items.items() if is_number(value)]
     edge = min(max(numbers), 24) if 2 * len(numbers) > len(texts) else 0
     for key, value in part.items.items():

@@ -23,6 +23,7 @@ def list_(session: Session, everything: bool) -> View:
     \b
     Example: mlops-tui alert list --all
     """
+    session.declared()
     now, entries = session.now(), session.ledger.entries("alert", "finding")
     known = {each.id: each for each in alertstate.priced(folds.alerts(entries).values(), entries)}
     shown = sorted((each for each in known.values() if everything or each.open), key=_gravest)

@@ -56,7 +56,8 @@ def _title(rows: Sequence[Row], held: Sequence[Row]) -> str:
     if not rows:
         return "No monitor has an alert rule"
     said = counted(len(rows), "alert rule")
-    said += f", right {real} of {real + noise} times" if real + noise else "; nobody has said yet whether one was right"
+    said += f", right {real} of {counted(real + noise, 'time')}" if real + noise else \
+        "; nobody has said yet whether one was right"
     return f"{said}; {counted(len(held), 'fires', 'fire')} below what is declared" if held else said
 
 

@@ -26,7 +26,7 @@ class Heard:
 def kept(session: Session, incident: str, who: str, words: Mapping[str, str]) -> str:
     """The digest of the object that holds somebody's answer."""
     document = {"incident": incident, "who": who, **{name: words[name] for name in QUESTIONS if words.get(name)}}
-    return session.data().put_object(json.dumps(document, ensure_ascii=False, sort_keys=True).encode())
+    return session.data().put_object(json.dumps(document, sort_keys=True).encode())
 
 
 def heard(session: Session, entries: Sequence[Entry], incident: Incident) -> Heard:

@@ -90,7 +90,9 @@ def steps(session: Session, found: Incident, alerts: Mapping[str, Alert],
     if found.merged_into:
         return (Action(f"Look at {found.merged_into}", ("incident", "show", found.merged_into)),)
     if not found.open:
-        return (Action("Draft the post-mortem", ("postmortem", "draft", found.id)),
+        begun = found.id in folds.postmortems(session.ledger.entries("postmortem"))
+        return (Action("Read the post-mortem", ("postmortem", "show", found.id)) if begun else
+                Action("Draft the post-mortem", ("postmortem", "draft", found.id)),
                 Action("Say what you saw", ("postmortem", "tell", found.id), asks=tuple(QUESTIONS)))
     over = Action("It is over", ("incident", "resolve", found.id), asks=("reason",))
     return (*_accepting(found), *_toward_the_end(session, found, alerts, runs), *_leading(found), over)
@@ -116,7 +118,7 @@ def _toward_the_end(session: Session, found: Incident, alerts: Mapping[str, Aler
     named = next((each.runbook for each in mine if each.runbook), "")
     if not runs and (not named or named not in session.declared().runbooks):
         return (Action("Which runbook?", ("runbook", "list")),)
-    if not any(run.runbook == named for run in runs):
+    if named in session.declared().runbooks and not any(run.runbook == named for run in runs):
         return (Action("Work through its runbook", ("runbook", "run", named, "--incident", found.id)),)
     still = [each for each in mine if each.state in ("firing", "acked")]
     return tuple(action for each in still for action in _newest.again(each, session.declared().monitors))[:3]

@@ -6,6 +6,7 @@ false or unknown (Kleene): what is not there, or cannot be compared, is unknown,
 """
 
 import ast
+import math
 import operator
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -21,7 +22,7 @@ _ORDER: dict[type[ast.cmpop], Comparison] = {ast.Lt: operator.lt, ast.LtE: opera
 _OVER: Mapping[str, Callable[[Sequence[Any]], Any]] = {
     "max": lambda values: max(values, default=None), "min": lambda values: min(values, default=None), "sum": sum,
     "first": lambda values: values[0] if values else None, "last": lambda values: values[-1] if values else None,
-    "any": any, "all": all}
+    "any": any, "all": lambda values: all(values) if values else None}  # of nothing, nobody knows that all are well
 WORDS = (*_OVER, "count")
 
 
@@ -122,7 +123,7 @@ def _over(word: str, values: Any) -> Any:
         return None
     if word == "count":
         return len(values)
-    if None in values and word not in ("first", "last"):  # a maximum with a hole in it is not known
+    if any(map(_missing, values)) and word not in ("first", "last"):  # a maximum with a hole in it is not known
         return None
     try:
         return _OVER[word](values)
@@ -131,19 +132,25 @@ def _over(word: str, values: Any) -> Any:
 
 
 def _compared(left: Any, op: ast.cmpop, right: Any) -> bool | None:
-    if left is None or right is None:
+    if _missing(left) or _missing(right):
         return None
     if isinstance(op, ast.In | ast.NotIn):
         if not isinstance(right, list | str) or (isinstance(right, str) and not isinstance(left, str)):
             return None
         found = left in right
-        return None if not found and None in right else found is isinstance(op, ast.In)
+        hole = isinstance(right, list) and any(map(_missing, right))
+        return None if not found and hole else found is isinstance(op, ast.In)
     numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in (left, right))
     if not numbers and type(left) is not type(right):
         return None
     if type(op) in _SAME:
         return _SAME[type(op)](left, right)
     return _ORDER[type(op)](left, right) if numbers or isinstance(left, str) else None
+
+
+def _missing(value: Any) -> bool:
+    """Whether nothing is there: no value, or no number (NaN)."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
 
 
 def answer(view: View) -> Answer:

@@ -6,7 +6,7 @@ import click
 
 from mlops_tui import folds
 from mlops_tui.capability import decide
-from mlops_tui.errors import BadInput
+from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.folds import Incident
 from mlops_tui.incidents.clock import POINTS, clock
 from mlops_tui.inputs.moments import local
@@ -31,6 +31,9 @@ def correct(session: Session, incident: str, point: str, time: str, reason: str)
     at = _case.happened(session, time) or session.now()
 
     def step(entries: Sequence[Entry], found: Incident) -> IncidentEvent:
+        if point == "resolved" and found.open:
+            raise Conflict(f"{found.id} is open: it has no end that could be corrected.",
+                           next=f"Try: mlops-tui incident resolve {found.id}")
         moments = {name: each.at for name, each in clock(entries, found).items()} | {point: at}
         for before, after in (("onset", point), (point, "resolved")):
             if before in moments and after in moments and moments[before] > moments[after]:

@@ -39,7 +39,7 @@ def trends(session: Session, since: str | None) -> View:
     if not cases:
         said = "No incident was detected in that time" if start else "There was no incident yet"
         return View(said, Status.PASS, actions=(Action("All of them", ("incident", "trends")),) if start else ())
-    times, again = rules.times(cases), rules.repeated(cases)
+    times, again = rules.times(cases, now), rules.repeated(cases)
     resolved = times[rules.ALL]["resolve"].n
     facts: dict[str, Cell] = {"incidents": len(cases), "open": sum(each.incident.open for each in cases),
                               "resolved": resolved, "repeated_causes": len(again)}
@@ -65,19 +65,23 @@ def _headline(times: dict[str, dict[str, Lengths]]) -> str:
     for severity, found in times.items():
         median = found["resolve"].median
         if severity != rules.ALL and median is not None:
-            return f"; {severity} ones in {lasting(median)} (median of {found['resolve'].n})"
+            n, still = found["resolve"].n, found["resolve"].going
+            told = f"{n + still}, {still} still open" if still else str(n)
+            return f"; {severity} ones in {lasting(median)} (median of {told})"
     return ""
 
 
 def _times(severity: str, found: dict[str, Lengths]) -> Table:
     """One row for each length; hours."""
-    rows: list[Row] = [{"measure": MEANS[each.name], "length": each.name, "n": got.n, "median": _hours(got.median),
-                        "low": _hours(got.low), "high": _hours(got.high), "p90": _hours(got.p90),
-                        "mean": _hours(got.mean), "definition": each.definition, "reason": got.reason}
+    rows: list[Row] = [{"measure": MEANS[each.name], "length": each.name, "n": got.n, "going": got.going or None,
+                        "median": _hours(got.median), "low": _hours(got.low), "high": _hours(got.high),
+                        "p90": _hours(got.p90), "mean": _hours(got.mean), "definition": each.definition,
+                        "reason": got.reason}
                        for each in LENGTHS for got in (found[each.name],)]
+    open_ = ("going",) if any(row["going"] for row in rows) else ()
     columns = [Column(name, unit="h", digits=1) for name in ("median", "low", "high", "p90", "mean")]
     title = "All severities mixed" if severity == rules.ALL else f"Severity {severity}"
-    return Table.of(f"times_{severity}", rows, "measure", "n", *columns, title=title)
+    return Table.of(f"times_{severity}", rows, "measure", "n", *open_, *columns, title=title)
 
 
 def _hours(seconds: float | None) -> float | None:
@@ -87,7 +91,8 @@ def _hours(seconds: float | None) -> float | None:
 def _definitions() -> str:
     said = " ".join(f"{MEANS[each.name]}: {each.definition}." for each in LENGTHS)
     return (f"{said} low and high hold the median with 95 % (order statistics), which takes {fewest()} of them; a 90th "
-            f"percentile takes {TAIL}. Where a figure is missing there are too few.")
+            f"percentile takes {TAIL}. What goes on counts as longer than it has lasted so far; where a figure is "
+            "missing there are too few, or it hangs on these.")
 
 
 def _again(entries: Sequence[Entry], again: Sequence[rules.Cause]) -> tuple[Table, ...]:
@@ -117,7 +122,8 @@ def _weeks(session: Session, cases: Sequence[Case]) -> tuple[Part, ...]:
         return (Text(f"{counted(len(found), 'whole week')} of incidents: too few to say how many are usual."),)
     low, high = (tuple(week.usual[end] if week.usual else None for week in found) for end in (0, 1))
     many = [f"{week.monday:%-d %b}" for week in found if week.usual and week.count > week.usual[1]]
-    said = f"More than usual in the {'week' if len(many) == 1 else 'weeks'} of {', '.join(many[-MOST:])}." if many \
+    word = "week" if len(many) == 1 else "weeks"
+    said = f"More than usual in the {word} of {', '.join(many[-MOST:])}; one week in forty is so by chance." if many \
         else "No week had more than is usual by the others (95 %)."
     return (Series("weeks", "band", tuple(week.monday.isoformat() for week in found),
                    tuple(week.count for week in found), low, high, title="Incidents a week, and what is usual",

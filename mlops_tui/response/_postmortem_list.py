@@ -32,7 +32,7 @@ def list_(session: Session) -> View:
             "overdue": sum(item.standing(today) == "overdue" for item in mine), "resolved_at": each.resolved_at,
             "title": each.title})
     table = Table.of("postmortems", rows, Column("incident", worth=3), Column("state", worth=3), "heard", "actions",
-                     "open", "overdue", "not_heard", Column("resolved_at", "resolved"), Column("title", cut=40))
+                     "open", "overdue", "not_heard", Column("resolved_at", "resolved"), "title")
     lacks = [str(row["incident"]) for row in rows if row["state"] != "finished"]
     title = f"{counted(len(rows), 'incident is', 'incidents are')} over; " + \
         (f"{counted(len(lacks), 'post-mortem is', 'post-mortems are')} not finished" if lacks else

@@ -86,7 +86,7 @@ def _quarters(known: Sequence[Incident], read: Mapping[str, str], entries: Seque
     rows: list[Row] = []
     for name in sorted({quarter(each.opened_at, zone) for each in known}, reverse=True):
         mine = [each for each in known if quarter(each.opened_at, zone) == name]
-        checks = [alerts[each.alerts[0]].check for each in mine if each.alerts and each.alerts[0] in alerts]
+        checks = [alerts[each.alerts[0]].check for each in mine if each.by_alert and each.alerts[0] in alerts]
         rows.append({"quarter": name, "incidents": len(mine), "by_monitor": len(checks),
                      "by_person": len(mine) - len(checks), "checks": tuple(dict.fromkeys(checks)),
                      "factors": tuple(f"#{tag}" for tag in dict.fromkeys(

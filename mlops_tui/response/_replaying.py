@@ -46,13 +46,13 @@ class Rows:
 
 def replayed(session: Session, case: Case, trained: Trained) -> tuple[Replayed, bool]:
     """How the version lives through the case, and whether that was computed now; what was answered before is told
-    again."""
+    again, once no outcome is waited for any more."""
     model = session.declared().model(case.model)
     rule = rule_of(session, case)
     rows = _rows(session, case, model)
     key = _key(case, rule, model, trained, rows)
     known = folded(session.ledger.entries("replayed"), case.model, key)
-    if known is not None:
+    if known is not None and not known.detail.get("waiting"):
         return known, False
     fact = Replayed(subject=case.model, version=trained.version, incident=case.incident, key=key, verdict=UNKNOWN,
                     rows=case.rows, check=rule.check, against=case.champion,
@@ -64,10 +64,15 @@ def replayed(session: Session, case: Case, trained: Trained) -> tuple[Replayed, 
         fact = replace(fact, reason=problem.what.rstrip("."))
 
     def decided(entries: Sequence[Entry]) -> list[Fact]:
-        return [] if folded(entries, case.model, key) is not None else [fact]
+        before = folded(entries, case.model, key)
+        return [] if before is not None and _said(before) == _said(fact) else [fact]
 
     session.ledger.transact(decided)
     return fact, True
+
+
+def _said(fact: Replayed) -> tuple[str, str, int, int]:
+    return fact.verdict, fact.reason, fact.n, int(fact.detail.get("waiting", 0))
 
 
 def folded(entries: Sequence[Entry], model: str, key: str) -> Replayed | None:
@@ -148,13 +153,16 @@ def _answered(session: Session, case: Case, trained: Trained, rule: Monitor, fac
 
 def _verdict(case: Case, trained: Trained, detail: Mapping[str, Any]) -> tuple[str, str]:
     """By the limits; where these do not tell, a version that is surely worse than the one that failed fails too, and so
-    does that one itself."""
+    does that one itself. It failed where its answers were what the alert was about, or where they break the limits."""
     said, reason = verdict_of(detail["figures"])
     if said != UNKNOWN:
         return said, reason
-    if trained.version == case.champion and case.monitor:
+    alerted = bool(case.monitor) and case.check in JUDGED
+    if trained.version == case.champion and alerted:
         return FAILS, "it served then: this is its own incident"
-    if detail.get("lead", {}).get("verdict") == Verdict.WORSE:
+    then = verdict_of(detail.get("then", ()))[0]
+    failed = then == FAILS or (alerted and then == UNKNOWN)
+    if failed and detail.get("lead", {}).get("verdict") == Verdict.WORSE:
         return FAILS, f"it is surely worse than version {case.champion}, which failed"
     return said, reason
 

@@ -5,7 +5,7 @@ from mlops_tui.capability import look
 from mlops_tui.response._linting import CHECKS
 from mlops_tui.response.runbook import runbook
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Row, Status, Table, Text, View, counted
+from mlops_tui.view import Action, Column, Row, Status, Table, Text, View, counted
 
 STANDING = {"named": Status.PASS, "fitting": Status.WARN, "none": Status.FAIL}
 
@@ -34,7 +34,8 @@ def coverage(session: Session) -> View:
                       f"{each.fitting[0] if each.fitting else '…'}}}") for each in bare[:3])
     status = Status.FAIL if any(each.standing == "none" for each in bare) else Status.WARN if bare else Status.PASS
     return View(said, status, (
-        Table.of("monitors", rows, "check", "monitor", "severity", "standing", "runbook", "fitting", "note",
+        Table.of("monitors", rows, "check", "monitor", "severity", "standing", Column("runbook", worth=1),
+                 "fitting", "note",
                  title="Alerts"), *hint,
         Table.of("checks", kinds, "check", "runbooks", "watched", title="What each kind of check may be met with")),
         (Action("Every runbook", ("runbook", "list")),))

@@ -3,6 +3,7 @@
 import os
 import socket
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import psutil
 
 from mlops_tui import folds
-from mlops_tui.errors import BadInput, Conflict, Denied
+from mlops_tui.errors import BadInput, Conflict, Denied, Refusal
 from mlops_tui.folds import Incident, RunbookRun, StepState
 from mlops_tui.project import read_document
 from mlops_tui.render import keep
@@ -28,6 +29,7 @@ ANSWERS = {Status.PASS: "pass", Status.WARN: "warn", Status.DONE: "done", Status
            Status.UNKNOWN: "unknown", Status.RUNNING: "done", Status.CONFIRM: "error", Status.DENIED: "error",
            Status.ERROR: "error"}
 VERDICTS = {True: "pass", False: "fail", None: "unknown"}
+AGAIN = "it began and did not end; doing it twice is like doing it once, so do it again"
 STRANGE = timedelta(hours=1)  # after which a process on another machine, which cannot be looked at, counts as gone
 
 
@@ -262,6 +264,7 @@ class Prepared:
     argv: tuple[str, ...]
     view: View
     consent: str | None
+    idempotent: bool = False
 
 
 def reading(session: Session) -> Session:
@@ -274,7 +277,7 @@ def prepared(session: Session, argv: tuple[str, ...]) -> Prepared:
     """Plan a command line without doing or recording anything; refused where it is."""
     outcome = reading(session).perform(argv, dry_run=True)
     if outcome.plan is not None:
-        return Prepared(argv, outcome.view, outcome.plan)
+        return Prepared(argv, outcome.view, outcome.plan, outcome.idempotent)
     if outcome.error is None and outcome.view.status in (Status.FAIL, Status.UNKNOWN):
         return Prepared(argv, outcome.view, None)  # a gate that says no has no plan; doing the step says so again
     if outcome.error is not None and outcome.error["next"] != "Drop --dry-run.":  # has none, and needs no consent
@@ -353,7 +356,7 @@ def settle(case: Case) -> None:
                        next=f"Try: mlops-tui runbook show {case.id}")
     status, note = came_of(case, state, _steps.filled(step, case.known()))
     if status == "interrupted" and step.idempotent:
-        status, note = "pending", "it began and did not end; doing it twice is like doing it once, so do it again"
+        status, note = "pending", AGAIN
     case.note(step, state, status, note)
 
 
@@ -367,6 +370,9 @@ def came_of(case: Case, state: StepState, argv: Sequence[str]) -> tuple[str, str
     asked = next((entry.fact.subject for entry in later if isinstance(entry.fact, Approval)
                   and entry.fact.event == "asked" and traces[0][0] < entry.seq < until), "") if traces else ""
     if ended is None and traces:
+        with suppress(Refusal):  # what cannot be planned now is for a person to look at
+            if prepared(case.session, tuple(argv)).idempotent:
+                return "pending", AGAIN
         return "interrupted", "it began and did not end: look what was done before you repeat it"
     if ended is None:
         return "pending", "it was not begun before the interruption"

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import timedelta, tzinfo
 
 from mlops_tui import folds
 from mlops_tui.alerts import alertstate, changes, oncall, safe, upstream
@@ -46,6 +46,7 @@ class Around:
         project = self.session.declared()
         feeds = upstream.feeds(project).get(self.alert.about.partition("@")[0], frozenset())
         change = changes.last_change(self.entries, self.alert, self.model, feeds)
+        since = changes.change_since(self.entries, self.alert, self.model, feeds)
         opened = [each for each in folds.incidents(self.entries).values() if each.open and self.alert.id in each.alerts]
         incident = opened[-1].id if opened else ""
         runs = [run for run in folds.runbook_runs(self.entries).values() if run.open and incident == run.incident
@@ -53,7 +54,7 @@ class Around:
         previous = folds.model_state(self.entries, self.model).previous if self.model else ""
         firing = [each for each in self.known.values() if each.monitor == self.alert.monitor and each.state == "firing"]
         return Scene(self.alert, self.session.now(), self.model, previous, change, incident,
-                     runs[-1].id if runs else "", len(firing))
+                     runs[-1].id if runs else "", len(firing), since)
 
     def first(self, scene: Scene) -> dict[str, Cell]:
         """What is asked first at three in the morning, in its order; what is not known is left out."""
@@ -66,8 +67,19 @@ class Around:
         nobody = f"nobody yet{f' ({meant})' if meant else ''}" if alert.open else ""
         said: dict[str, Cell] = {
             "loss": _words.loss(alert.loss), "touches": self._touches(), "since": alert.opened_at,
-            "changed": _before(alert, scene.change), "on_it": on_it or nobody}
+            "changed": _before(alert, scene.change), "since_then": _after(scene.since, zone),
+            "by_now": self._by_now(), "on_it": on_it or nobody}
         return {name: value for name, value in said.items() if value not in ("", None)}
+
+    def _by_now(self) -> str:
+        """What its monitor found last, where that is not what it fired by any more; its title stays that."""
+        found = _newest.newest(self.entries, self.alert.monitor) if self.alert.open else None
+        if found is None or found[0].seq == _newest.fired_by(self.alert, self.entries)[0] or found[1].value is None:
+            return ""
+        entry, fact = found
+        interval = f" [{fact.low:.3g}, {fact.high:.3g}]" if fact.low is not None and fact.high is not None else ""
+        at = cells.moment(entry.effective_at, self.session.declared().zone)
+        return f"{fact.status} {fact.value:.3g}{interval} at {at}"
 
     def meant(self) -> str:
         """Whom it is for; empty where its rule names nobody."""
@@ -117,3 +129,8 @@ def _before(alert: Alert, change: changes.Change | None) -> str:
         return ""
     past = alert.opened_at - change.at
     return f"{lasting(past) if past >= SECOND else 'right'} after {change.what}"
+
+
+def _after(change: changes.Change | None, zone: tzinfo) -> str:
+    """`promotion of version 15, 2013-09-22 06:00 EDT`."""
+    return "" if change is None else f"{change.what}, {cells.moment(change.at, zone)}"

@@ -74,7 +74,9 @@ def preview(session: Session, wanted: Sequence[Matcher], span: Span, said: str) 
                               "mutes": tuple(each.id for each in firing), "hides": tuple(each.id for each in hidden),
                               "critical": tuple(grave)}
     names = f": {', '.join(each.id for each in firing[:5])}{', …' * (len(firing) > 5)}" if firing else ""
-    title = f"This will mute {counted(len(firing), 'alert')} now firing{names}"
+    again = f"{', '.join(each.id for each in hidden[:5])}{', …' * (len(hidden) > 5)}" if hidden else "what matches"
+    title = f"This will mute {counted(len(firing), 'alert')} now firing{names}" if firing else \
+        f"Nothing that matches is firing now: {again} would be mute on firing again"
     return View(f"{title}. {', '.join(grave)} critical!" if grave else title, Status.CONFIRM, (Facts(facts),))
 
 
@@ -131,12 +133,12 @@ def _said(hidden: Sequence[Alert]) -> str:
 
 
 def listed(session: Session, everything: bool) -> View:
-    """The silences that are active or planned, with what each hides now."""
+    """The silences that are active or planned, by matcher or of one alert, with what each hides now."""
     entries, now = session.ledger.entries("alert"), session.now()
     known = folds.alerts(entries).values()
     found = [each for each in alertstate.silences(entries).values()
              if everything or each.standing(now) in ("active", "planned")]
-    rows = [_row(each, known, now) for each in reversed(found)]
+    rows = [*_own(known, entries, now), *(_row(each, known, now) for each in reversed(found))]
     active = [row for row in rows if row["state"] == "active"]
     grave = [row for row in active if row["critical"]]
     title = f"{counted(len(active), 'silence is active', 'silences are active')}" if active else "Nothing is silenced"
@@ -148,6 +150,24 @@ def listed(session: Session, everything: bool) -> View:
                      Column("until", worth=1), "hides", Column("by", worth=-1), "why")
     actions = tuple(Action(f"End {row['silence']}", ("alert", "unsilence", str(row["silence"]))) for row in active[:3])
     return View(title, Status.WARN if grave else Status.DONE, (table,), actions)
+
+
+def _own(known: Iterable[Alert], entries: Sequence[Entry], now: datetime) -> list[Row]:
+    """The silences of one alert each, with what else its monitor has open."""
+    rows = list[Row]()
+    for each in known:
+        if not (each.open and each.until and now < datetime.fromisoformat(each.until)):
+            continue
+        begun = next(entry for entry in reversed(entries) if entry.subject == each.id
+                     and isinstance(entry.fact, AlertEvent) and entry.fact.event == "silenced")
+        match = matchers([f"monitor={each.monitor}"])
+        hidden = _hidden(match, known)
+        rows.append({"silence": each.id, "state": "active", "match": ",".join(map(str, match)),
+                     "since": begun.recorded_at, "until": datetime.fromisoformat(each.until),
+                     "hides": tuple(one.id for one in hidden), "critical": tuple(_critical(hidden)),
+                     "by": begun.actor, "why": begun.fact.note if isinstance(begun.fact, AlertEvent) else "",
+                     "ended_by": None})
+    return rows
 
 
 def _row(each: Silence, known: Iterable[Alert], now: datetime) -> Row:

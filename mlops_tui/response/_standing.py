@@ -108,9 +108,11 @@ def _after(case: Case) -> tuple[Action, ...]:
     acted = any(step.kind in ACTS and step.undo and step.number in run.steps
                 and run.steps[step.number].status in HAPPENED for step in case.book.steps)
     going = [Action("The incident", ("incident", "show", run.incident))] if run.incident else []
+    votes = [Action("Who has voted?", ("approve", "show", state.note)) for state in run.undone.values()
+             if state.status == "undoing" and state.note.startswith("AP-")]
     word = "Go on taking it back" if run.state == "rolling_back" else "Take it back"
     back = [Action(word, ("runbook", "rollback", run.id))] if acted and run.state != "rolled_back" else []
-    return (*going, *back)
+    return (*votes, *going, *back)
 
 
 def _choices(case: Case, step: RunbookStep, state: StepState | None) -> tuple[Action, ...]:

@@ -126,7 +126,7 @@ def _runbook(fact: RunbookEvent) -> str:
     if fact.event == "started":
         return f"{fact.subject} began: runbook {fact.runbook}"
     if fact.step is None:
-        return _noted(f"{fact.subject} {fact.event}", fact.note)
+        return _noted(f"{fact.subject} {fact.event.replace('_', ' ')}", fact.note)
     state = "about to begin" if fact.status == "intent" else fact.status
     return _noted(f"{fact.subject} step {fact.step}: {state}", fact.note)
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeGuard
 
 from mlops_tui.alerts.alertrecord import Record
 from mlops_tui.alerts.alertstate import Alert
@@ -15,7 +15,7 @@ _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
 
 
 def loss(found: Mapping[str, Any]) -> str:
-    """`~€2,300 a day (€1,200 to €3,400)`; empty where nothing is known.
+    """`~€2,300 a day (€1,200 to €3,400)`, and more than what; empty where nothing is known.
 
     >>> loss({"value": 2312.4, "low": 1180.0, "high": 3390.0, "unit": "EUR"})
     '~€2,300 a day (€1,200 to €3,400)'
@@ -25,13 +25,13 @@ def loss(found: Mapping[str, Any]) -> str:
     value, low, high, unit = (found.get(key) for key in ("value", "low", "high", "unit"))
     if not _number(value):
         return ""
-    said = f"~{_amount(value, str(unit or ''))} a day"
+    said = f"~{_amount(value, str(unit or ''))} a day" if value > 0 else "nothing a day"
     if _number(low) and _number(high):
         said += f" ({_amount(low, str(unit or ''))} to {_amount(high, str(unit or ''))})"
-    return said
+    return f"{said} more than {found['than']}" if found.get("than") else said
 
 
-def _number(value: object) -> bool:
+def _number(value: Any) -> TypeGuard[float]:
     return isinstance(value, int | float) and math.isfinite(value)
 
 

@@ -108,13 +108,15 @@ def _status(found: Alert) -> Status:
 # -- what people do about it ------------------------------------------------------------------------------------
 
 
-def _change(session: Session, names: Sequence[str], step: Callable[[Alert], AlertEvent], *,
+def _change(session: Session, names: Sequence[str], step: Callable[[Alert], AlertEvent | None], *,
             group: bool = False, match: Sequence[str] = ()) -> list[Alert]:
     """Append what `step` makes of the alerts as they stand under the lock, all or none; the alerts afterwards.
 
+    Where it makes nothing of one, that stands so already.
+
     With `group`, also of those that share a card with one of them and still fire; of those that fire and match.
     """
-    wanted = _silencing.meant(session, match)
+    wanted, meant = _silencing.meant(session, match), list[str]()
     if not names and not wanted:
         raise BadInput("Which alert?", next="Name it, such as AL-1, with --group those on its card as well, or give "
                                             "--match check=drift.")
@@ -133,11 +135,12 @@ def _change(session: Session, names: Sequence[str], step: Callable[[Alert], Aler
                       if each.state == "firing" and all_match(wanted, each.values)}
         if not named:
             raise Conflict("No alert that fires matches.", next="Try: mlops-tui alert list")
-        return [step(each) for each in named.values()]
+        meant[:] = named
+        return [made for each in named.values() if (made := step(each)) is not None]
 
-    changed = session.ledger.transact(decided)
+    session.ledger.transact(decided)
     after = folds.alerts(session.ledger.entries("alert"))
-    return [after[entry.subject] for entry in changed]
+    return [after[name] for name in meant]
 
 
 def _steps(session: Session, found: Alert) -> tuple[Action, ...]:
@@ -164,10 +167,12 @@ def ack(session: Session, alerts: tuple[str, ...], group: bool, match: tuple[str
     Example: mlops-tui alert ack AL-1 --group
     Example: mlops-tui alert ack --match subject=flights-delay
     """
-    def step(found: Alert) -> AlertEvent:
+    def step(found: Alert) -> AlertEvent | None:
         if found.state == "recovered":
             raise Conflict(f"{found.id} has recovered; there is nothing to be on.",
                            next=f"Try: mlops-tui alert show {found.id}")
+        if (found.state, found.owner) == ("acked", session.actor.name) and not note:
+            return None
         return AlertEvent(subject=found.id, event="acked", who=session.actor.name, note=note)
 
     after = _change(session, alerts, step, group=group, match=match)
@@ -255,7 +260,7 @@ def silence(session: Session, alert: str | None, match: tuple[str, ...], start: 
 @look(of=alert, fold=True)
 @click.option("--all", "everything", is_flag=True, help="Those that are over as well.")
 def silences(session: Session, everything: bool) -> View:
-    """What is kept silent by matchers now, and what is planned: by whom, why, until when, and what it hides.
+    """What is kept silent now, and what is planned: by whom, why, until when, and what it hides.
 
     \b
     Example: mlops-tui alert silences

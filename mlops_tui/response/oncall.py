@@ -1,6 +1,7 @@
 """Who is on call now and next, who took over from whom, and where nobody is."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import click
@@ -148,7 +149,8 @@ def check(session: Session, days: int) -> View:
     """
     plans, now = rules.plans(session.declared()), session.now()
     if not plans:
-        return _by_role(session)
+        view = _by_role(session)
+        return replace(view, title=f"No rotation to check: {view.title[0].lower()}{view.title[1:]}")
     swapped, until = rules.swaps(session.ledger.entries("oncall")), now + timedelta(days=days)
     rows: list[Row] = [
         {"status": Status.WARN if fault.what.endswith("at once") else Status.FAIL, "rotation": plan.name,

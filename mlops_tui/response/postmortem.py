@@ -167,8 +167,10 @@ def finish(session: Session, incident: str) -> View:
     found = incident_of(session, incident)
     file = session.declared().root / _path(found)
     if not file.is_file():
-        raise NotFound(f"There is no {_path(found)} in the project.",
-                       next=f"Try: mlops-tui postmortem draft {found.id}")
+        waits = [each.id for each in folds.proposals(session.ledger.entries("proposal")).values()
+                 if each.state == "open" and each.path == _path(found)]
+        raise NotFound(f"There is no {_path(found)} in the project{', only a proposal of it' if waits else ''}.",
+                       next=f"Try: mlops-tui {f'adopt {waits[-1]}' if waits else f'postmortem draft {found.id}'}")
     text = file.read_text(encoding="utf-8")
     if lacking := _reading.missing(text):
         raise BadInput(f"Still empty: {', '.join(lacking)}.", where=str(file), next="Only people can write these.")

@@ -160,6 +160,8 @@ def _about(fact: Replayed) -> Iterator[str]:
         yield f"a leak. Version {fact.version} was trained on {1 - share:.0%} of these rows, and fails all the same."
     elif share is not None and share < 1:
         yield f"judged on the {rows:,} of {fact.detail['of']:,} rows that it was not trained on."
+    if waiting := fact.detail.get("waiting"):
+        yield f"the outcomes of {counted(waiting, 'row')} are still waited for: replay it once more when they are in."
     if lead.get("estimate") is not None and lead.get("low") is not None:
         verdict = {"better": "surely better than", "worse": "surely worse than"}.get(
             lead["verdict"], "not to be told from")

@@ -40,5 +40,7 @@ def test_an_incident_opened_by_hand_was_missed_by_the_rules_about_the_same(histo
     history.add(IncidentEvent(subject="INC-1", event="opened", about="flights-delay@2", title="odd"),
                 IncidentEvent(subject="INC-2", event="opened", about="flights-delay", alert="AL-1"),
                 IncidentEvent(subject="INC-1", event="linked", alert="AL-2"),
-                IncidentEvent(subject="INC-3", event="opened", about="other", title="odd"))
+                IncidentEvent(subject="INC-3", event="opened", about="other", title="odd"),
+                IncidentEvent(subject="INC-4", event="opened", about="flights-delay", title="seen by hand too"),
+                IncidentEvent(subject="INC-4", event="merged", reference="INC-2"))
     assert missed(folds.incidents(history.entries).values(), "flights-delay") == ("INC-1",)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from mlops_tui.alerts.alertstate import Alert
-from mlops_tui.alerts.changes import last_change
+from mlops_tui.alerts.changes import change_since, last_change
 from store.facts import AlertEvent, Fact, Promotion, Proposal, Run, Snapshot
 from tests.conftest import START, History
 
@@ -61,3 +61,16 @@ def test_of_one_moment_what_was_written_before_it_counts(history: History) -> No
     found = last_change(entries, ALERT, "flights-delay", set())
     assert found is not None
     assert found.entry == 1
+
+
+def test_what_was_changed_since_it_fired_is_another_thing(history: History) -> None:
+    history.add(PROMOTED, FIRED)
+    assert change_since(history.entries, ALERT, "flights-delay", set()) is None
+    history.add(replace(PROMOTED, version="15"), replace(PROMOTED, version="13", event="rolled_back"),
+                Run(subject="daily", run="r", step="clean", status="failed"))
+    found = change_since(history.entries, ALERT, "flights-delay", {"daily.clean"})
+    assert found is not None
+    assert found.what == "way back to version 13"
+    before = last_change(history.entries, ALERT, "flights-delay", set())
+    assert before is not None
+    assert before.what == "promotion of version 14"

@@ -31,7 +31,9 @@ def read(*lines, more=(), start=START, end=END):
     (("DTSTART;VALUE=DATE:20261025",), [("10-24 22:00", 25)]),
     (("DTSTART:20261019T090000", "DURATION:P1W"), [("10-19 07:00", 169)]),
     (("DTSTART:20261024T220000", "DTEND:20261025T060000", "RRULE:FREQ=DAILY;COUNT=2"),
-     [("10-24 20:00", 9), ("10-25 21:00", 9)]),
+     [("10-24 20:00", 9), ("10-25 21:00", 8)]),  # by night, from ten to six: 9 h as clocks go back
+    (("DTSTART:20261023T200000", "DTEND:20261024T080000", "RRULE:FREQ=DAILY;COUNT=3"),
+     [("10-23 18:00", 12), ("10-24 18:00", 13), ("10-25 19:00", 12)]),
     (("DTSTART:20261005T090000", "DURATION:P1D", "RRULE:FREQ=DAILY;UNTIL=20261007T070000Z"),
      [("10-05 07:00", 24), ("10-06 07:00", 24), ("10-07 07:00", 24)]),
     (("DTSTART:20261005T090000", "DURATION:P1D", "RRULE:FREQ=DAILY;COUNT=3", "EXDATE:20261006T090000"),
@@ -47,6 +49,8 @@ def test_an_event_takes_place_when_the_calendar_says(lines, expected):
 
 @pytest.mark.parametrize("rule", [
     "FREQ=WEEKLY", "FREQ=WEEKLY;INTERVAL=2", "FREQ=WEEKLY;BYDAY=MO,WE,FR", "FREQ=WEEKLY;INTERVAL=3;BYDAY=SU,TU;COUNT=9",
+    "FREQ=WEEKLY;INTERVAL=2;BYDAY=SU,MO;WKST=SU", "FREQ=WEEKLY;INTERVAL=2;BYDAY=SU,MO;WKST=MO",
+    "FREQ=WEEKLY;INTERVAL=2;BYDAY=MO,WE,SA;WKST=FR;COUNT=11",
     "FREQ=DAILY", "FREQ=DAILY;INTERVAL=5;COUNT=4", "FREQ=WEEKLY;UNTIL=20261030T235959"])
 def test_rules_read_as_dateutil_reads_them(rule):
     began, end = (datetime.fromisoformat(text) for text in ("2026-09-30T09:00", "2026-11-30T08:00"))  # a Wednesday
@@ -80,6 +84,9 @@ def test_one_occurrence_that_was_moved_takes_the_place_of_its_own():
     (calendar("DTSTART:20261005T090000", "DTEND;VALUE=DATE:20261006"), 6, "a day where"),
     (calendar("DTSTART:20261005T090000", "DURATION:long"), 6, "no duration"),
     (calendar("DTSTART:20261005T090000", "RDATE:20261007T090000"), 6, "RDATE is not read"),
+    (calendar("DTSTART:20261005T090000", "RECURRENCE-ID;RANGE=THISANDFUTURE:20261012T090000"), 6, "RANGE"),
+    (calendar("DTSTART:20261005T090000", "RRULE:FREQ=WEEKLY;WKST=XX"), 6, "WKST is a day"),
+    (calendar("DTSTART:20261005T090000", "EXDATE;VALUE=DATE:20261012"), 6, "EXDATE is a day where"),
     (calendar("SUMMARY:ana"), 3, "no DTSTART"), (calendar("DTSTART:20261005T090000", "no colon"), 6, "no line")])
 def test_what_is_not_understood_is_refused_with_its_line(text, line, words):
     with pytest.raises(Unreadable, match=words) as caught:

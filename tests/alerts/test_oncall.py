@@ -120,6 +120,15 @@ def test_a_calendar_names_people_by_id_name_or_mail(first, attendee):
     assert made.faults((), start, start + 60 * DAY) == [], "not when clocks go back either, on 25 October"
 
 
+def test_an_event_without_a_name_is_not_the_first_person_without_one():
+    text = CALENDAR.format(first="", attendee="")
+    made = Plan("primary", Rotation(calendar="primary.ics"), NEW_YORK, TEAM, text, "primary.ics")
+    assert on(made, datetime(2026, 10, 5, 7, tzinfo=UTC)) == ["an event without a name"]
+    text = CALENDAR.format(first="bo", attendee="ATTENDEE:mailto:cy@x\nATTENDEE:mailto:ana@example.org\n")
+    made = Plan("primary", Rotation(calendar="primary.ics"), NEW_YORK, TEAM, text, "primary.ics")
+    assert on(made, datetime(2026, 10, 5, 7, tzinfo=UTC)) == ["ana"]
+
+
 def test_two_at_once_and_nobody_are_told_apart():
     text = CALENDAR.format(first="ana", attendee="").replace("20261012T090000\nDTEND", "20261011T090000\nDTEND")
     text = text.replace("T090000\nRRULE", "T080000\nRRULE")

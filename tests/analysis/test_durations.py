@@ -56,3 +56,26 @@ def test_the_usual_counts_are_the_quantiles_of_the_negative_binomial(total, peri
     reference = stats.nbinom(total + 0.5, periods / (periods + 1))
     assert usual(total, periods) == (reference.ppf(0.025), reference.ppf(0.975))
     assert usual(total, 0) is None
+
+
+def test_what_goes_on_is_longer_than_so_far_and_makes_nothing_short():
+    found = lengths([1.0, 2.0, 3.0, 4.0], [50.0, 2.5, 9.0])
+    assert (found.n, found.going, found.mean, found.p90) == (4, 3, None, None)
+    assert found.median is None, "3, or 4 if that of 2.5 takes long"
+    assert (found.low, found.high) == (1.0, None)
+    assert found.reason.startswith("3 of 7 go on, so the median is open too")
+    assert lengths([1.0, 2.0, 3.0, 4.0], [50.0]).median == 3.0
+    assert lengths([1.0], [2.0, 3.0]).median is None
+    assert lengths([1.0, 2.0], [9.0]).median == 2.0
+
+
+def test_the_interval_holds_the_median_though_the_long_ones_are_not_over():
+    rng, held, left_out, draws = random.Random(5), 0, 0, 300
+    for _ in range(draws):
+        pairs = [(rng.lognormvariate(0, 1), rng.expovariate(0.8)) for _ in range(15)]
+        ended, still = [a for a, seen in pairs if a <= seen], [seen for a, seen in pairs if a > seen]
+        found, naive = lengths(ended, still), lengths(ended)
+        held += (found.low or 0) <= 1.0 <= (found.high or np.inf)
+        left_out += naive.low is not None and naive.low <= 1.0 <= naive.high
+    assert held / draws > 0.95
+    assert left_out / draws < 0.85, "without those that go on"

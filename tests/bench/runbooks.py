@@ -110,7 +110,7 @@ def events():
     return [entry.fact for entry in session.ledger.entries()]
 def happened(step):
     facts = events()
-    return {4: any(getattr(each, "event", "") == "adopted" for each in facts) or (root / "notes.md").exists(),
+    return {4: any(each.kind == "proposal" and each.event == "adopted" for each in facts),
             5: any(each.kind == "incident" and each.severity == "critical" for each in facts),
             6: any(each.kind == "alert" and each.event == "silence" for each in facts),
             7: any(each.kind == "incident" and each.event == "role" and each.who == "bo" for each in facts)}[step]

@@ -113,6 +113,11 @@ def test_a_narrow_table_lines_up_and_a_wide_one_is_slacks_own() -> None:
         "■ bb · auc 1,234.2 · fail · because of the weather in July")
 
 
+def test_what_to_try_next_is_said_as_one_types_it_here() -> None:
+    said = letters(message(View("No.", Status.ERROR, (Facts({"next": "Try: mlops-tui alert list"}),)), zone=NEW_YORK))
+    assert "Try: /mlops alert list" in said
+
+
 def test_empty_tables_are_one_line() -> None:
     parts = tuple(Table.of(name, (), "x", title=name.capitalize()) for name in ("alerts", "incidents"))
     assert letters(told(View("quiet", Status.PASS, parts))).endswith("Alerts, Incidents: none")

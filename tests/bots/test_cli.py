@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Timer
@@ -16,9 +17,11 @@ import pytest
 from bots.cli import main
 from bots.manifest import manifest
 from mlops_tui import cli
+from mlops_tui.daemon import NAME, ledger_of
 from mlops_tui.errors import BadInput, NotDeclared, Refusal
 from mlops_tui.opening import open_project
 from store.facts import AlertEvent
+from store.lease import Lease
 from tests.bots.conftest import TEAM, declare
 from tests.tui.test_home import read_until, started
 
@@ -79,6 +82,28 @@ def test_a_whole_session_in_a_pipe_from_the_alert_to_its_ack(here: Path, local: 
     assert "Traceback" not in local.stderr.read()
     [_, acked] = open_project(here, person="ana").ledger.entries("alert")
     assert (acked.actor, getattr(acked.fact, "event", "")) == ("bo (simulated)", "acked")
+
+
+@pytest.mark.parametrize(("name", "line", "at_work"), [
+    ("1f", "slack local --plain", "up"), ("local-1f", "slack local --plain", "slack local"),
+    ("local-1f", "up", "slack local")])
+def test_two_slacks_never_share_one_outbox(name: str, line: str, at_work: str, here: Path, capsys: Printed) -> None:
+    session = open_project(here, person="ana")
+    lease = Lease(ledger_of(session).engine, NAME, f"{socket.gethostname()}:{os.getpid()}:{name}")
+    assert lease.take(time.time(), 60)
+    assert cli.run(line.split()) == 2
+    said = capsys.readouterr()
+    assert f"mlops-tui {at_work} is at work on this project: process {os.getpid()}" in said.out + said.err
+
+
+@pytest.mark.parametrize("held", [("here:1:1f", -1.0), (f"{socket.gethostname()}:{2**22 + 1}:1f", 60.0)])
+def test_who_is_gone_keeps_no_local_slack_from_its_work(held: tuple[str, float], here: Path, capsys: Printed,
+                                                        monkeypatch: pytest.MonkeyPatch) -> None:
+    session = open_project(here, person="ana")
+    Lease(ledger_of(session).engine, NAME, held[0]).take(time.time() + held[1] - 1, 1)
+    typed(monkeypatch, "quit")
+    assert main(["local", "--plain"], here) == 0
+    assert "SLACK_BOT_TOKEN" in capsys.readouterr().out
 
 
 def test_the_manifest_is_json_and_nothing_else(here: Path, capsys: Printed) -> None:

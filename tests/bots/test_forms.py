@@ -130,6 +130,13 @@ def test_a_lone_reason_is_asked_as_why() -> None:
     assert argv_from(state, view["private_metadata"]) == (("approve", "vote", "AP-5", "--no"), "worse in July")
 
 
+def test_a_button_that_said_yes_offers_no_box_for_no() -> None:
+    assert list(inputs(modal(("approve", "vote", "AP-5"), wanted=("reason",)))) == ["reason"]
+    assert list(inputs(modal(("approve", "vote", "AP-5")))) == ["p:against", "reason"]
+    told = inputs(modal(("postmortem", "tell", "INC-1"), wanted=("saw", "did")))
+    assert list(told) == ["p:saw", "p:did", "p:surprised", "p:change"]
+
+
 def test_inputs_follow_the_type_of_what_they_ask_for() -> None:
     made = inputs(modal(("postmortem", "action", "INC-3")))
     assert list(made)[:2] == ["p:kind", "p:title"], "what is needed comes first"

@@ -1,5 +1,6 @@
 """The first page of the app: what needs a person, what he can do about it; within Slack's limits whatever there is."""
 
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -197,3 +198,26 @@ def test_a_page_that_slack_did_not_take_is_made_again(bot: Desk) -> None:
     assert "AL-1" in letters(page(bot))
     [shown] = bot.pages.homes.watched(0)
     assert shown.shown
+
+
+def test_a_page_of_which_nobody_knows_whether_it_was_shown_is_made_again_though_nothing_changed(
+        bot: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    bot.slack.open_home("bo")
+    bot.works()
+    bot.clock.pass_(home.AGAIN)
+    call, before = bot.client.api_call, letters(page(bot))
+
+    def ends(*args: Any, **more: Any) -> Any:
+        call(*args, **more)
+        raise KeyboardInterrupt  # the process ends when Slack has shown it
+
+    with monkeypatch.context() as meanwhile, suppress(KeyboardInterrupt):
+        other = {"type": "home", "blocks": [{"type": "section", "text": {"type": "plain_text", "text": "other"}}]}
+        meanwhile.setattr(bot.pages, "_page", lambda _: other)
+        meanwhile.setattr(bot.client, "api_call", ends)
+        bot.pages.round()
+    assert letters(page(bot)) == "other"
+    bot.born()
+    bot.clock.pass_(SETTLE)
+    bot.pages.round()
+    assert letters(page(bot)) == before

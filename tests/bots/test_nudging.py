@@ -57,6 +57,18 @@ def test_what_is_put_off_comes_again_afterwards_and_once(desk: Desk) -> None:
     assert len(mentions(desk)) == 1
 
 
+def test_who_is_called_at_a_card_that_never_came_to_stand_is_told_in_private_after_some_minutes(desk: Desk) -> None:
+    desk.fires(route="oncall")  # and nobody puts its card up
+    at_work = Nudging(desk.session, desk.said.append, clock=desk.clock)
+    for minutes, told in ((0, 0), (2, 0), (2, 1), (5, 1)):
+        desk.clock.pass_(60 * minutes)
+        at_work.round()
+        assert [row[0] for row in desk.rows("SELECT channel FROM outbox")] == ["U02"] * told
+    desk.rests()
+    at_work.round()
+    assert mentions(desk) == []
+
+
 def test_several_are_one_message_that_takes_them_all(desk: Desk) -> None:
     desk.fires("AL-1", route="oncall")
     desk.fires("AL-2", route="oncall", monitor="other")

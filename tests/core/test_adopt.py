@@ -98,6 +98,16 @@ def test_cut_off_between_writing_and_recording_it_is_adopted_by_doing_it_again(a
     assert state(ana) == "adopted"
 
 
+def test_adopting_twice_is_like_adopting_once_unless_the_file_is_another_by_now(ana, project):
+    do(ana, "adopt P-1", yes=True)
+    outcome = do(ana, "adopt P-1", yes=True)
+    assert (outcome.exit, "is adopted already" in outcome.view.title) == (0, True)
+    assert len(ana.ledger.entries("proposal")) == 2
+    (project / PATH).write_text("items: []\n")
+    outcome = do(ana, "adopt P-1", yes=True)
+    assert (outcome.error["code"], (project / PATH).read_text()) == ("conflict", "items: []\n")
+
+
 def test_one_that_builds_upon_another_says_which_comes_first(ana, project):
     first = proposals(ana.ledger.entries())["P-1"].content
     proposed(ana, path=PATH, content=first + "# more\n", before=hashlib.sha256(first.encode()).hexdigest())

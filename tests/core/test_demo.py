@@ -1,11 +1,12 @@
 """The demo begins in an empty folder only, and goes on where it stopped; its whole run is told in tests/journeys."""
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from mlops_tui.commands import perform
-from mlops_tui.core.demo import prepare
+from mlops_tui.core.demo import far, prepare
 from mlops_tui.errors import BadInput
 from mlops_tui.project import Project
 from mlops_tui.session import without_project
@@ -43,3 +44,10 @@ def test_days_outside_the_replay_are_refused(tmp_path: Path) -> None:
     for days in ("0", "154"):
         assert session.perform(["demo", "d", "--days", days]).exit == 2
     assert not (tmp_path / "d").exists()
+
+
+def test_a_short_replay_says_how_far_it_came() -> None:
+    day = date(2013, 7, 30)
+    assert far(["INC-1"], False, day) == "The loop was worked from the first file to 2013-07-30: INC-1 is still open"
+    assert far([], False, day) == "The loop was worked from the first file to 2013-07-30: no incident is open"
+    assert far(["INC-2"], True, day) == "The loop was worked from the first file to the next gate"

@@ -134,6 +134,9 @@ def test_whoever_asked_cannot_vote(ready, project, person):
     assert "asked for AP-1 and cannot approve it" in outcome.error["what"]
     assert refused(bo) == "denied"
     assert state(bo).votes == {}
+    shown = do(bo, "approve show AP-1").view.facts()
+    assert shown["out_of_reach"].startswith("only cy can still vote, and bo, who asks, cannot: let somebody else ask")
+    assert "out_of_reach" not in do(bo, "approve show AP-2").view.facts()
 
 
 def test_nobody_votes_twice(asked, person):

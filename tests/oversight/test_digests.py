@@ -1,10 +1,13 @@
 """The digest, told of histories made by hand."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from mlops_tui.oversight.digests import PERIODS, digest
+import pytest
+
+from mlops_tui.oversight.digests import PERIODS, digest, earlier
 from mlops_tui.view import Row, Status, View
 from store.facts import (
     AlertEvent,
@@ -48,6 +51,15 @@ def test_it_says_its_period_and_what_the_history_can_be_checked_against(history:
                      "changed": True}
     assert told(history, period="week").facts()["entries"] == 2
     assert told(history).actions[-1].argv == ("audit", "verify", "--anchor", "ab" * 32)
+
+
+@pytest.mark.parametrize(("now", "hours"), [("2026-10-25T08:00", 25), ("2026-03-29T08:00", 23),
+                                            ("2026-03-29T03:30", 23), ("2026-07-01T08:00", 24)])
+def test_a_day_has_as_many_hours_as_it_has(now: str, hours: int) -> None:
+    berlin = ZoneInfo("Europe/Berlin")
+    at = datetime.fromisoformat(now).replace(tzinfo=berlin).astimezone(UTC)
+    assert at - earlier(at, PERIODS["day"], berlin) == timedelta(hours=hours)
+    assert at - earlier(at, PERIODS["week"], berlin) == timedelta(hours=6 * 24 + hours)
 
 
 def test_what_waits_leads_with_who_can_settle_it(history: Any) -> None:

@@ -274,3 +274,8 @@ def test_a_verdict_stays_where_the_numbers_it_judges_have_no_room() -> None:
 def test_a_seed_is_typed_as_it_is_read() -> None:
     shown = drawn(View("x", parts=(Facts({"seed": 20130101, "rows": 20130101}),)), 60)
     assert [line.split()[-1] for line in shown[1:]] == ["20130101", "20,130,101"]
+
+
+def test_a_fact_that_is_empty_is_a_dash() -> None:
+    shown = [line.plain for line in lines(View("x", Status.DONE, (Facts({"why": "", "mutes": (), "a": "b"}),)))]
+    assert [line.split()[1] for line in shown[1:4]] == ["–", "–", "b"]

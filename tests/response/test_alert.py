@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 
 import pytest
 
+from mlops_tui.commands import perform
 from mlops_tui.folds import alerts
 from mlops_tui.opening import open_project
+from mlops_tui.session import without_project
 from mlops_tui.view import Status, Text
 from store.facts import Command
 from tests.doing import do
@@ -51,6 +53,18 @@ def test_acking_says_who_is_on_it(fired, session):
     assert (alert(fired).state, alert(fired).owner, alert(fired).note) == ("acked", "bo", "on the train")
     phases = [entry.fact.phase for entry in fired.ledger.entries("command") if isinstance(entry.fact, Command)]
     assert phases == ["attempt", "outcome"]
+
+
+def test_who_is_on_it_already_changes_nothing_by_saying_so_again(fired, session, clock):
+    bo = session("bo")
+    do(bo, "alert ack AL-1")
+    clock.advance(clock.moment + timedelta(hours=1))
+    before = len(fired.ledger.entries("alert"))
+    outcome = do(bo, "alert ack AL-1")
+    assert (outcome.exit, outcome.view.title.split(":")[0]) == (0, "bo is on AL-1")
+    assert len(fired.ledger.entries("alert")) == before
+    do(session("ana"), "alert ack AL-1")
+    assert alert(fired).owner == "ana", "somebody else takes it over"
 
 
 def test_what_was_taken_up_can_be_given_back(fired, session):
@@ -169,10 +183,13 @@ def prose(view):
 
 def test_an_alert_says_what_was_found_last_and_what_makes_it_recover(fired, made, clock):
     view = do(fired, "alert show AL-1").view
+    assert "by_now" not in view.facts(), "it is what it fired by"
     assert "3 more findings of flights-drift in a row that do not fail" in prose(view)
     assert "run by hand without --monitor, does not count" in prose(view)
     assert ("drift", "flights-delay", "--monitor", "flights-drift") in [action.argv for action in view.actions]
-    fired.ledger.append(made.finding("pass", value=0.01, limit=0.1), made.finding("unknown"),
+    fired.ledger.append(made.finding("pass", value=0.01, low=0.005, high=0.02, limit=0.1))
+    assert do(fired, "alert show AL-1").view.facts()["by_now"].startswith("pass 0.01 [0.005, 0.02] at 2013-")
+    fired.ledger.append(made.finding("unknown"),
                         made.finding("pass", monitor=""))
     fired.react(0)
     [row] = do(fired, "alert show AL-1").view.table("newest").rows
@@ -231,3 +248,8 @@ def test_a_silenced_alert_is_not_green(fired, session):
 
 def test_one_is_not_many(fired):
     assert do(fired, "alert list").view.title == "1 alert needs somebody"
+
+
+def test_without_a_project_nobody_is_told_that_all_is_well(tmp_path):
+    outcome = perform(without_project(tmp_path, perform), ("alert", "list"))
+    assert (outcome.exit, outcome.error["what"]) == (2, "There is no project here.")

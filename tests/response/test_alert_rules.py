@@ -8,6 +8,7 @@ import pytest
 from mlops_tui import folds
 from mlops_tui.opening import open_project
 from mlops_tui.render.terminal import lines
+from mlops_tui.response._words import loss
 from mlops_tui.view import Status, Text
 from store.facts import AlertEvent, Backtested, Finding, IncidentEvent
 from tests.conftest import START
@@ -114,6 +115,7 @@ def test_a_silence_that_hides_a_critical_alert_says_so(fired):
     ("--match monitor=* --for 1h", "Why may they", "--note"), ("--match monitor=* --note x", "how long", "--for 4h"),
     ("--match monitor=* --for 0m --note x", "no time", "--for 4h"),
     ("--match monitor=* --for 99999999999d --note x", "longer than anything lasts", ""),
+    ("--match monitor=* --for 99999999h --note x", "longer than anything lasts", ""),
     ("--match monitor=* --from 2013-09-13 --for 1h --note x", "has passed already", "leave out --from"),
     ("--match monitor=* --from 2013-09-16 --until 2013-09-15 --note x", "is not after", ""),
     ("AL-1 --match monitor=* --for 1h", "Which alerts?", "--match"), ("--for 1h", "Which alerts?", "--match"),
@@ -161,6 +163,20 @@ def test_all_that_match_are_acked_and_named_in_one_line(fired):
     assert do(fired, "alert ack --match subject=flihgts").error["next"] == "Did you mean 'flights'?"
 
 
+def test_a_silence_of_one_alert_is_among_what_is_silent_until_it_ends(fired):
+    do(fired, "alert ack AL-1")
+    planned = do(fired, "alert silence AL-1 --for 4h --note 'we know'")
+    assert planned.view.title == "Nothing that matches is firing now: AL-1 would be mute on firing again"
+    agreed(fired, "alert silence AL-1 --for 4h --note 'we know'")
+    view = do(fired, "alert silences").view
+    [row] = view.table("silences").rows
+    assert view.title == "1 silence is active"
+    assert (row["silence"], row["match"], row["hides"], row["by"], row["why"]) == (
+        "AL-1", "monitor=flights-drift", ("AL-1",), "ana (simulated)", "we know")
+    assert do(fired, " ".join(view.actions[0].argv)).exit == 0
+    assert do(fired, "alert silences").view.title == "Nothing is silenced"
+
+
 def test_a_silence_shows_what_it_would_mute_and_asks(fired):
     fires(fired, "AL-2")
     do(fired, "alert ack AL-2")
@@ -185,6 +201,14 @@ def test_of_several_all_are_acked_or_none(fired):
 
 
 # -- what is said of one ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("value", "low", "high", "said"), [
+    (2312.0, 1180.0, 3390.0, "~€2,300 a day (€1,200 to €3,400) more than the 28 days before"),
+    (-40.0, -910.0, 820.0, "nothing a day (−€910 to €820) more than the 28 days before"),
+    (float("nan"), 1.0, 2.0, "")])
+def test_what_it_costs_is_said_as_more_than_what(value, low, high, said):
+    assert loss({"value": value, "low": low, "high": high, "unit": "EUR", "than": "the 28 days before"}) == said
 
 
 def test_the_dearest_of_those_as_grave_comes_first_in_words(fired):
@@ -256,7 +280,7 @@ def test_a_rule_is_told_by_what_people_said_of_it(fired, session, clock):
     assert row["no_better"] == "1 judged real and 0 noise; a limit is proposed from 3 and 2 on"
     assert (row["missed"], row["lacks"]) == (1, ()), "high pages nobody: it lacks nothing"
     assert "INC-1" in prose(view)
-    assert view.title == "1 alert rule, right 1 of 1 times"
+    assert view.title == "1 alert rule, right 1 of 1 time"
     assert do(fired, "alert rules nothing").exit == 2
 
 

@@ -8,8 +8,9 @@ from mlops_tui.response import _conditions
 from mlops_tui.view import Facts, Status, Table, View
 
 WORLD = {"limit": 3.0, "moved": _conditions.answer(View("t", Status.FAIL, (
-    Facts({"drifted": 2, "share": None, "who": "ana", "tags": ("a", "b"), "sure": True}),
-    Table.of("columns", [{"column": "x", "psi": 0.3, "low": 1}, {"column": "y", "psi": 0.1, "low": None}]))))}
+    Facts({"drifted": 2, "nan": float("nan"), "share": None, "who": "ana", "tags": ("a", "b"), "sure": True}),
+    Table.of("none", []), Table.of("columns", [
+        {"column": "x", "psi": 0.3, "low": 1}, {"column": "y", "psi": 0.1, "low": None}]))))}
 
 
 def holds(text):
@@ -27,7 +28,7 @@ def test_what_is_so_is_true(text):
 
 
 @pytest.mark.parametrize("text", ["moved.drifted > 2", "moved.share > 1 and moved.drifted == 1", "moved.who == 'bo'",
-                                  "min(moved.columns.psi) > 0.1", "not moved.sure"])
+                                  "min(moved.columns.psi) > 0.1", "not moved.sure", "'z' in moved.who"])
 def test_what_is_not_so_is_false(text):
     assert holds(text) is False
 
@@ -36,6 +37,7 @@ def test_what_is_not_so_is_false(text):
     "moved.share > 1", "not moved.share > 1", "moved.nothing == 1", "nobody.status == 'pass'", "moved.who > 1",
     "moved.drifted == '2'", "max(moved.columns.low) > 0", "moved.share == moved.share", "moved.drifted", "moved.who",
     "moved.share > 1 or moved.drifted == 1", "unknown", "moved.columns > 1", "sum(moved.columns.column) > 1",
+    "moved.nan > 1", "not moved.nan > 1", "all(moved.none.ok)", "moved.nan in moved.tags",
     "moved.who.deeper == 1", "max(moved.who) == 'n'", "1 in moved.who", "moved.tags == 'a'",
 ])
 def test_what_nobody_knows_is_unknown_and_never_true(text):

@@ -46,6 +46,15 @@ def test_it_can_be_opened_from_what_somebody_saw(bo):
     assert found.window[0] == "2013-09-12T00:00:00-04:00"
 
 
+def test_after_a_run_that_was_stopped_no_nameless_runbook_is_offered(bo):
+    do(bo, "incident open --title 'late labels' --about flights-delay")
+    bo.ledger.append(RunbookEvent(subject="RUN-1", event="started", runbook="label-delay", incident="INC-1"),
+                     RunbookEvent(subject="RUN-1", event="stopped"))
+    offered = [each.argv for each in do(bo, "incident show INC-1").view.actions]
+    assert offered
+    assert not [argv for argv in offered if "" in argv]
+
+
 @pytest.mark.parametrize(("line", "code"), [
     ("open", "bad_input"), ("open --alert AL-9", "not_found"), ("open --title x --about nothing", "not_declared"),
     ("open --title x --severity awful", "bad_input"), ("open --title x --since soon", "bad_input"),

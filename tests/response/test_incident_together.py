@@ -241,6 +241,19 @@ def test_moments_stay_in_order(bo, clock):
     assert error(bo, "incident correct INC-1 onset 2013-09-14") == "bad_input", "without a reason"
 
 
+def test_an_open_one_has_no_end_not_even_a_corrected_one(bo, clock):
+    assert error(bo, "incident correct INC-1 resolved '0m ago'", reason="x") == "conflict"
+    clock.advance(clock.moment + timedelta(hours=5))
+    do(bo, "incident resolve INC-1", reason="so")
+    do(bo, "incident correct INC-1 resolved '1h ago'", reason="it was over at lunch")
+    do(bo, "incident reopen INC-1", reason="late again")
+    assert do(bo, "incident show INC-1").view.facts()["resolved"] is None
+    assert do(bo, "incident trends").view.facts()["resolved"] == 0
+    clock.advance(clock.moment + timedelta(hours=5))
+    do(bo, "incident resolve INC-1", reason="so")
+    assert do(bo, "incident show INC-1").view.facts()["resolved"] == clock.moment
+
+
 def test_it_goes_on_after_all(bo):
     assert error(bo, "incident reopen INC-1", reason="x") == "conflict"
     do(bo, "incident resolve INC-1", reason="so")

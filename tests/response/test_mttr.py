@@ -69,4 +69,23 @@ def test_only_the_runbook_that_is_asked_for_counts(happened):
 def test_no_difference_is_no_equality(happened):
     happened([5, 6, 7, 8], True)
     session = happened([5.5, 6.5, 7.5, 5.2], False)
-    assert "no difference was found" in mttr(session).view.title
+    assert mttr(session).view.title == \
+        "Whether high incidents are shorter with a runbook is unknown: no difference was found"
+
+
+def test_a_runbook_for_one_that_was_merged_was_one_for_what_it_is_now(happened):
+    """It is timed as `incident trends` does: from the first alert, and as corrected."""
+    session = happened([3], False)
+    session.ledger.append(
+        IncidentEvent(subject="INC-2", event="opened", title="t", severity="high"),
+        IncidentEvent(subject="INC-3", event="opened", title="t", severity="high"),
+        RunbookEvent(subject="RUN-3", event="started", runbook="data-drift", incident="INC-3"),
+        IncidentEvent(subject="INC-3", event="merged", reference="INC-2"))
+    [row] = mttr(session).view.table("severities").rows
+    assert (row["with_runbook"], row["without"], row["open_with"], row["open_without"]) == (0, 1, 1, 0)
+    session.ledger.append(IncidentEvent(subject="INC-2", event="resolved"))
+    [opened] = [entry for entry in session.ledger.entries("incident") if entry.subject == "INC-2"][:1]
+    session.ledger.append(IncidentEvent(subject="INC-2", event="corrected", point="detected", note="x",
+                                        at=(opened.recorded_at - timedelta(hours=2)).isoformat()))
+    [row] = mttr(session).view.table("severities").rows
+    assert (row["with_runbook"], row["without"], row["median_with"]) == (1, 1, 2.0)

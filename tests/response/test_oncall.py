@@ -84,6 +84,8 @@ def test_a_gap_of_a_calendar_is_said_here_and_by_doctor(ask: Ask, project: Path,
 def test_without_a_rotation_it_is_whoever_holds_the_role(session: Callable[..., Session]) -> None:
     view = session("bo").perform(("oncall",)).view
     assert (view.title, view.status) == ("bo holds the role oncall", Status.WARN)
+    checked = session("bo").perform(("oncall", "check")).view
+    assert checked.title == "No rotation to check: bo holds the role oncall"
     assert session("bo").perform(("oncall", "swap", "me", "--for", "8h")).exit == 2
 
 

@@ -8,7 +8,7 @@ import pytest
 from mlops_tui.folds import action_items, postmortems, proposals
 from mlops_tui.response import _document, _reading
 from mlops_tui.view import Status
-from store.facts import Promotion, RunbookEvent
+from store.facts import AlertEvent, IncidentEvent, Promotion, RunbookEvent
 from tests.doing import do
 
 WRITTEN = {"Summary": "Warnings were wrong for a day.", "Contributing factors": "- the feed\n- the holiday",
@@ -245,6 +245,15 @@ def test_it_is_not_finished_while_something_is_empty(over, session):
     assert do(over, "postmortem show INC-1").view.facts()["empty"] == ("Where we got lucky",)
 
 
+def test_a_draft_that_nobody_adopted_is_to_be_adopted_and_not_drafted_again(over):
+    assert "postmortem draft INC-1" in do(over, "postmortem finish INC-1").error["next"]
+    drafted(over)
+    assert "adopt P-1" in do(over, "postmortem finish INC-1").error["next"]
+    offered = [each.argv for each in do(over, "incident show INC-1").view.actions]
+    assert ("postmortem", "show", "INC-1") in offered
+    assert ("postmortem", "draft", "INC-1") not in offered
+
+
 def test_finishing_keeps_the_document_and_takes_up_its_actions(over, session):
     path = adopted(over, session)
     fill(path, **WRITTEN)
@@ -413,6 +422,11 @@ def test_to_say_nothing_is_said_with_nothing(over, given, said):
     assert do(over, f"postmortem tell INC-1 {given}").error["what"] == said
 
 
+def test_half_a_letter_in_an_answer_is_kept_as_it_is(over):
+    assert over.perform(("postmortem", "tell", "INC-1", "--saw", "a\udcff")).exit == 0
+    assert over.perform(("postmortem", "draft", "INC-1")).exit == 0
+
+
 def test_everybody_may_tell_what_he_saw(over, session):
     assert do(session("vera"), "postmortem tell INC-1 --saw 'it was red'").exit == 0
 
@@ -457,6 +471,8 @@ def test_a_finished_one_is_not_asked_for_the_same_action_twice(over, session):
 def test_what_comes_back_is_told_by_its_tag_with_what_is_still_promised(over, session, clock):
     clock.advance(clock.moment + timedelta(days=30))
     do(over, "incident open --title 'late again' --about flights-delay")
+    over.ledger.append(AlertEvent(subject="AL-9", event="fired", monitor="m", check="drift", title="it moves"),
+                       IncidentEvent(subject="INC-2", event="linked", alert="AL-9"))  # afterwards: a person noticed it
     do(over, "incident resolve INC-2", reason="over")
     do(over, "postmortem action INC-1 --type detect --title 'alert on late labels'")
     for number, factors in ((1, "- the feed #late-data\n- nobody looked #on-call"), (2, "- again #Late-Data, &#35;no")):

@@ -1,5 +1,6 @@
 """Old incidents replayed: the rows as they were, the outcomes as they are known, the rule as it was."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from shutil import copytree
 
@@ -12,6 +13,7 @@ from sklearn.metrics import roc_auc_score
 from mlops_tui.data import _retention as retention
 from mlops_tui.incidents import suite
 from mlops_tui.opening import open_project
+from mlops_tui.response._replaying import _verdict
 from mlops_tui.session import ReplayClock
 from mlops_tui.view import Status
 from store.facts import Finding, Hold, Promotion, Trained
@@ -190,6 +192,10 @@ def test_too_few_outcomes_are_unknown(over):
     assert row["verdict"] == "unknown"
     assert row["reason"] == f"roc_auc: {row['n']} rows, needs 100"
     assert 0 < row["n"] < 100
+    assert f"the outcomes of {row['of'] - row['n']} rows are still waited for" in str(
+        do(early, f"replay show {NAME}@2").view.parts)
+    _, row = answered(over, 2)
+    assert (row["verdict"], row["n"]) == ("survives", row["of"]), "the same rows, whose outcomes are known by now"
 
 
 def test_what_a_version_was_trained_on_is_no_proof(over):
@@ -264,3 +270,20 @@ def test_the_list_says_how_each_version_did(over):
     assert show.table("replays").rows[0]["verdict"] == "survives"
     lacks = do(over, f"replay show {NAME}@3").view
     assert (lacks.status, lacks.facts()["not_replayed"]) == (Status.UNKNOWN, ("INC-1",))
+
+
+def test_who_failed_is_who_served_when_it_was_found_and_only_who_is_worse_than_that_fails_by_it(over):
+    """Somebody may go back first, and open the incident when that is done."""
+    entries = over.ledger.entries()
+    found = next(entry for entry in entries if entry.kind == "finding" and entry.fact.monitor)
+    back = next(entry for entry in entries if entry.kind == "promotion")
+    back = replace(back, seq=found.seq + 0.5, fact=replace(back.fact, version="3", previous="1"))
+    place = entries.index(found) + 1
+    [case] = suite.cases([*entries[:place], back, *entries[place:]]).values()
+    assert case.champion == "1"
+    trained = next(entry.fact for entry in entries if entry.kind == "trained" and entry.fact.version == "2")
+    unsure = {"metric": "roc_auc", "reason": "x", "status": "unknown"}
+    for check, then, verdict in (("performance", "unknown", "fails"), ("performance", "pass", "unknown"),
+                                 ("drift", "unknown", "unknown"), ("drift", "fail", "fails")):
+        detail = {"figures": [unsure], "then": [unsure | {"status": then}], "lead": {"verdict": "worse"}}
+        assert _verdict(replace(case, check=check), trained, detail)[0] == verdict, (check, then)

@@ -99,6 +99,7 @@ def test_where_one_fails_it_stops_says_so_and_can_go_on(ana, session):
     assert "RUN-1 is not rolled back: step 1 could not be taken back" in outcome.view.title
     assert (run(ana).state, undone(ana)) == ("rolling_back", {2: "rolled_back", 1: "rollback_failed"})
     assert do(ana, "runbook show RUN-1").view.status is Status.FAIL
+    assert "RUN-1 is taken back half-way" in do(ana, "incident show INC-1").view.facts()["to_close"]
     assert do(ana, "runbook rollback RUN-1", yes=True).exit == 1, "tried again, and failed again"
     assert done(ana, "incident", "severity", "INC-1", "low") == 1
     assert do(ana, "runbook rollback RUN-1 --by-hand 2 --note x", yes=True).error["code"] == "bad_input"

@@ -1,5 +1,6 @@
 """A run that asks, branches, looks again, waits for votes and meets a second pair of hands."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ from mlops_tui.daemon import TIMETABLE
 from mlops_tui.folds import runbook_runs
 from mlops_tui.response import _running
 from mlops_tui.view import Status
-from store.facts import AlertEvent, Approval, Command, IncidentEvent, RunbookEvent
+from store.facts import AlertEvent, Approval, Command, IncidentEvent, Proposal, RunbookEvent
 from tests.doing import do
 
 FRONT = """\
@@ -348,6 +349,24 @@ def test_after_a_crash_a_step_waits_for_its_own_votes_and_for_nobody_elses(ana, 
     ana.ledger.append(Command(**words, phase="outcome", status="running"))
     do(ana, "runbook resume RUN-1")
     assert (standing(ana), run(ana).steps[1].note.startswith("it waits for votes")) == ({1: "interrupted"}, True)
+
+
+@pytest.mark.parametrize("recorded", [False, True])
+def test_adopting_that_was_cut_off_after_it_wrote_its_file_is_done_again_and_recorded_once(ana, recorded):
+    proposed = Proposal(subject="P-1", event="proposed", path="notes.md", content="new\n", why="w", origin="INC-1")
+    ana.ledger.append(proposed)
+    begin(ana, "## 1. Write\n```command\nadopt write P-1\nundo: none because git has it\n```\n## 2. End\n")
+    (ana.project.root / "notes.md").write_text("new\n", encoding="utf-8")
+    ana.ledger.append(RunbookEvent(subject="RUN-1", event="step", step=1, status="intent"),
+                      Command(subject="adopt write", argv=("adopt", "write", "P-1"), shape="act", phase="attempt",
+                              status="running", source="test"),
+                      *([replace(proposed, event="adopted")] if recorded else []))
+    do(ana, "runbook resume RUN-1")
+    assert standing(ana) == {1: "pending"}
+    assert do(ana, "runbook step RUN-1 1 --done --note 'the file is there'").error["code"] == "bad_input"
+    assert do(ana, "runbook step RUN-1 1", yes=True).exit == 0
+    assert standing(ana)[1] == "done"
+    assert [entry.fact.event for entry in ana.ledger.entries("proposal")] == ["proposed", "adopted"]
 
 
 # -- what people work from ---------------------------------------------------------------------------------------------

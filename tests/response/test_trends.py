@@ -1,11 +1,13 @@
 """Trends of incidents: lengths by severity, never mixed; counts a week; causes that came again."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from mlops_tui.folds import incidents
-from store.facts import AlertEvent, Finding, IncidentEvent
+from mlops_tui.incidents.clock import clock as moments_of
+from store.facts import AlertEvent, Finding, IncidentEvent, Promotion
 from store.queues import Outbox
 from tests.doing import do
 
@@ -67,6 +69,35 @@ def test_many_have_an_interval_and_a_percentile(bo, clock):
     assert found["p90"] == pytest.approx(10.9)
 
 
+def test_who_goes_back_before_he_opens_the_incident_has_mitigated_it(bo, clock):
+    """Detected at ten, back at 10:30, opened at eleven."""
+    clock.moment = START + timedelta(hours=0.5)
+    bo.ledger.append(Promotion(subject="flights-delay", version="1", previous="2", approval="", evidence="",
+                               event="rolled_back"))
+    lived(bo, clock, 1, begins=START)
+    entries = sorted(bo.ledger.entries(), key=lambda entry: entry.recorded_at)
+    found = moments_of(entries, incidents(entries)["INC-1"])
+    assert found["mitigated"].at == START + timedelta(hours=0.5)
+
+
+def test_an_open_one_counts_as_longer_than_it_has_lasted_so_far(bo, clock):
+    """The quick ones are over; of the others nobody knows how long they will have taken."""
+    for number in range(1, 4):
+        lived(bo, clock, number, begins=START + timedelta(days=number), hours=number)
+    lived(bo, clock, 4, begins=START, hours=0)
+    clock.moment = START + timedelta(days=10)
+    view = do(bo, "incident trends").view
+    found = times(view)["MTTR"]
+    assert (found["n"], found["going"], found["median"], found["mean"]) == (3, 1, 2.5, None)
+    assert view.title == "4 incidents, 3 resolved; high ones in 2.5 h (median of 4, 1 still open)"
+    for number in range(5, 8):
+        lived(bo, clock, number, begins=START, hours=0)
+    clock.moment = START + timedelta(days=10)
+    view = do(bo, "incident trends").view
+    assert (times(view)["MTTR"]["median"], view.title) == (None, "7 incidents, 3 resolved")
+    assert times(view)["MTTR"]["reason"].startswith("4 of 7 go on, so the median is open too")
+
+
 def test_a_week_with_too_many_stands_out_and_few_weeks_say_nothing(bo, clock):
     lived(bo, clock, 1, begins=START)
     clock.moment = START + timedelta(days=14)
@@ -101,6 +132,23 @@ def test_a_correction_moves_the_length_and_merged_ones_count_once(bo, clock):
                      IncidentEvent(subject="INC-3", event="opened", title="x", severity="high"),
                      IncidentEvent(subject="INC-3", event="merged", reference="INC-2"))
     assert do(bo, "incident trends").view.facts()["incidents"] == 2
+
+
+def test_who_saw_it_before_the_first_alert_has_detected_it_and_what_a_machine_does_is_no_ack(bo, session, clock):
+    """A person opens it at ten; the monitor finds it at noon, and the alert is linked and acked at one."""
+    clock.moment = START
+    do(bo, "incident open --title storm --severity high --since 2013-07-01T08:00-00:00")
+    clock.moment = START + timedelta(hours=2)
+    session("ana").ledger.append(AlertEvent(subject="AL-1", event="fired", monitor="m", title="late", severity="high"))
+    clock.moment = START + timedelta(hours=3)
+    bo.ledger.append(IncidentEvent(subject="INC-1", event="linked", alert="AL-1"),
+                     AlertEvent(subject="AL-1", event="acked", who="bo"))
+    high = times(do(bo, "incident trends").view)
+    assert (high["MTTD"]["median"], high["MTTA"]["median"]) == (2.0, 0.0)
+    found = incidents(bo.ledger.entries())["INC-1"]
+    machine = [replace(each, actor="timetable") for each in bo.ledger.entries()]
+    theirs = tuple(replace(each, actor="timetable") for each in found.timeline)
+    assert "acked" not in moments_of(machine, replace(found, timeline=theirs))
 
 
 def test_how_late_people_were_told_is_kept_when_it_is_resolved(project, session, clock):

@@ -2,6 +2,7 @@
 
 import time
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from sqlalchemy.exc import OperationalError
@@ -46,3 +47,24 @@ def test_an_error_of_the_database_does_not_repeat_what_was_to_be_written(ledger:
     with ledger.engine.connect() as connection, pytest.raises(OperationalError) as seen:
         connection.exec_driver_sql("INSERT INTO nowhere VALUES (?)", ("https://hooks.slack.com/commands/secret",))
     assert "hooks" not in str(seen.value)
+
+
+def test_who_waits_for_an_acknowledgement_writes_as_soon_as_the_lock_is_free(ledger: Ledger) -> None:
+    inbox, late, free = Inbox(ledger.engine), list[float](), [0.0]
+    inbox.put("first", "command", "U1", {})
+
+    def hold() -> None:
+        with ledger.locked():
+            held.set()
+            time.sleep(0.28)  # SQLite itself looks after 228 and 328 ms
+            free[0] = time.monotonic()
+
+    for number in range(3):
+        held = Event()
+        holder = Thread(target=hold)
+        holder.start()
+        held.wait()
+        inbox.put(f"k{number}", "command", "U1", {})
+        late.append(time.monotonic() - free[0])
+        holder.join()
+    assert min(late) < 0.04

@@ -102,6 +102,7 @@ class Client(App[None]):
         self.slack, self.eyes = slack, Eyes(slack, next(iter(slack.state.people)), zone)
         self.at, self.thread, self.said = next(iter(slack.state.channels)), "", ""
         self.told: list[str] = []
+        self.followed: dict[str, float] = {}  # where each pane stood when it last followed: a slow paint is begun anew
         slack.faults.zone = zone
         self.soon = False
 
@@ -183,9 +184,9 @@ class Client(App[None]):
             places.highlighted = min(cursor or 0, len(spots) - 1)
 
     async def fill(self, where: str, items: Sequence[Item]) -> None:
-        """Bring the rows of a pane to these items; who reads the end goes on reading the end."""
+        """Bring the rows of a pane to these items; who reads the end goes on with what comes, from its first line."""
         pane = self.here(where, VerticalScroll)
-        follow = pane.is_vertical_scroll_end
+        follow = pane.is_vertical_scroll_end or pane.scroll_y == self.followed.get(where, 0.0)
         rows = {row.item.key: row for row in pane.query(Row)}
         kept = {item.key for item in items}
         for key, row in rows.items():
@@ -202,7 +203,17 @@ class Client(App[None]):
                 await pane.mount(row, before=0 if pane.children else None)
             before = row
         if follow and self.at != HOME:
-            pane.scroll_end(animate=False)
+            self.call_after_refresh(self.follow, where)
+
+    def follow(self, where: str) -> None:
+        """Show the end of a pane; of a last row that is too long for it, the beginning."""
+        pane = self.here(where, VerticalScroll)
+        rows = list(pane.query(Row))
+        end = pane.max_scroll_y
+        if rows and rows[-1].virtual_region.height > pane.size.height:
+            end = min(end, rows[-1].virtual_region.y)
+        pane.scroll_to(y=end, animate=False)
+        self.followed[where] = float(end)
 
     def show_form(self) -> None:
         """The modal on top of this person's stack, if there is one, and no other."""
@@ -295,6 +306,7 @@ class Client(App[None]):
         if spot is None:
             return
         self.at, self.thread = key, ""
+        self.followed.clear()
         if key == HOME:
             self.here("#messages").scroll_home(animate=False)
         if not spot.joined:

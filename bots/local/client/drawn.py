@@ -144,7 +144,7 @@ def table(state: State, block: Json) -> Iterator[Piece]:
 
 
 def chart(state: State, block: Json) -> Iterator[Piece]:
-    """Each series as a line of bars between its least and its greatest value; a pie as shares."""
+    """Each series as a line of bars, all on one scale, from its least to its greatest value; a pie as shares."""
     yield Text(clean(str(block["title"])), "bold")
     inner = block["chart"]
     if "segments" in inner:
@@ -154,17 +154,18 @@ def chart(state: State, block: Json) -> Iterator[Piece]:
             yield Text(clean(f"{'█' * max(1, round(share * 20))} {share:.0%} {each['label']}"), no_wrap=True)
         return
     longest = max(cell_len(str(each["name"])) for each in inner["series"])
-    for each in inner["series"]:
-        values = [float(point["value"]) for point in each["data"]]
+    curves = [[float(point["value"]) for point in each["data"]] for each in inner["series"]]
+    scale = min(map(min, curves)), max(map(max, curves))
+    for each, values in zip(inner["series"], curves, strict=True):
         low, high = min(values), max(values)
         name = set_cell_size(clean(str(each["name"])), longest)
-        yield Text(f"{name}  {sparks(values)}  {low:.4g} to {high:.4g}", no_wrap=True, overflow="ellipsis")
+        yield Text(f"{name}  {sparks(values, *scale)}  {low:.4g} to {high:.4g}", no_wrap=True, overflow="ellipsis")
     axis = inner["axis_config"]["categories"]
     yield Text(clean(f"{' ' * longest}  {axis[0]} … {axis[-1]}"), "dim", no_wrap=True, overflow="ellipsis")
 
 
-def sparks(values: Sequence[float]) -> str:
-    low, high = min(values), max(values)
+def sparks(values: Sequence[float], low: float, high: float) -> str:
+    """A bar for each value, between the ends of the scale."""
     return "".join(BARS[round((value - low) / (high - low) * 7) if high > low else 0] for value in values)
 
 

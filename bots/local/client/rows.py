@@ -107,7 +107,7 @@ class Row(VerticalGroup, can_focus=True):
         yield Static(self.item.head, classes="head")
         for piece in self.item.pieces:
             if isinstance(piece, Text):
-                yield Static(piece, classes="line")
+                yield Static(piece, classes="line -whole" if piece.no_wrap else "line")
             else:
                 with Flow(classes="controls"):
                     yield from controls(self.item.where, piece)

@@ -238,6 +238,18 @@ def test_what_an_alert_from_outside_calls_its_check_becomes_no_command(outside: 
         assert {"promote", "--help"}.isdisjoint(said), argv
 
 
+def test_what_no_screen_and_no_mail_could_show_is_not_taken_in_as_it_is(outside: Outside, door: Listening) -> None:
+    """Half a letter of UTF-16, a bell, an order to a terminal, text that runs backwards."""
+    told = one("aa11", alertname="a\ud800\x07")
+    told["annotations"] = {"summary": "\x1b[2J\u202eslow \ud83d"}
+    assert say(door, "prom", group(told, key="\udc00"))[0] == 200
+    [alert] = folds.alerts(outside.ledger.entries("alert")).values()
+    for text in (alert.title, alert.about, alert.check, alert.together):
+        assert text.isprintable()
+        text.encode()
+    assert "slow" in alert.title
+
+
 def test_who_says_a_letter_now_and_then_keeps_nobody_waiting(outside: Outside, door: Listening,
                                                              monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(f"{SERVERS}.SECONDS", 0.3)

@@ -44,10 +44,13 @@ def test_a_chart_is_bars_between_its_least_and_greatest() -> None:
     block = {"type": "data_visualization", "title": "Drift", "chart": {
         "type": "line", "series": [series], "axis_config": {"categories": ["Mon", "Tue"]}}}
     assert lines(block) == ["Drift", "PSI  ▁█  0.1 to 0.3", "     Mon … Tue"]
+    limit = {"name": "limit", "data": [{"label": day, "value": 0.2} for day in ("Mon", "Tue")]}
+    block["chart"]["series"].append(limit)
+    assert lines(block)[1:3] == ["PSI    ▁█  0.1 to 0.3", "limit  ▅▅  0.2 to 0.2"], "all on one scale"
     pie = {"type": "data_visualization", "title": "Who", "chart": {"type": "pie", "segments": [
         {"label": "UA", "value": 3}, {"label": "B6", "value": 1}]}}
     assert lines(pie) == ["Who", f"{'█' * 15} 75% UA", f"{'█' * 5} 25% B6"]
-    assert sparks([2.0, 2.0]) == "▁▁"
+    assert sparks([2.0, 2.0], 2.0, 2.0) == "▁▁"
 
 
 def test_pictures_are_their_words_and_what_can_be_pressed_stands_in_its_place() -> None:
