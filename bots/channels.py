@@ -17,6 +17,7 @@ from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.declarations.kinds import Team
 from mlops_tui.errors import Conflict
 from mlops_tui.folds import Incident
+from mlops_tui.roles import person_of
 from mlops_tui.session import Session
 from mlops_tui.view import Status, View
 from store.facts import IncidentEvent
@@ -123,7 +124,7 @@ def topic_of(incident: Incident) -> str:
 
 def invited(incident: Incident, team: Team) -> Iterator[str]:
     """The Slack ids of whoever is on call, has a role in it, or did something about it."""
-    named = {name.removesuffix(" (simulated)") for name in (*incident.roles.values(), *incident.people)}
+    named = {person_of(name) for name in (*incident.roles.values(), *incident.people)}
     for name, person in team.people.items():
         if person.slack and (name in named or ROLE in person.roles):
             yield person.slack

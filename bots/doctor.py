@@ -19,7 +19,7 @@ from bots.surface import SLACK, TIMEOUT
 from mlops_tui.daemon import ledger_of
 from mlops_tui.render.cells import GLYPHS
 from mlops_tui.session import Session
-from mlops_tui.view import Status, counted, worst
+from mlops_tui.view import Status, counted, lasting, worst
 from store.backlog import SILENT
 from store.pulses import BOT, Pulses
 from store.queues import ROUTE, Inbox, Outbox
@@ -189,10 +189,10 @@ class Doctor:
         now, pulse = self.clock(), Pulses(ledger_of(session).engine).seen(BOT)
         if pulse is None or not pulse.detail.get("at_work"):
             yield Check("bot", Status.WARN, "it is not at work" if pulse is None else
-                        f"it was stopped {_ago(now - pulse.at)}", "Start it: mlops-tui up")
+                        f"it was stopped {lasting(now - pulse.at)} ago", "Start it: mlops-tui up")
             return
         if now - pulse.at > SILENT:
-            yield Check("bot", Status.FAIL, f"its last sign of life was {_ago(now - pulse.at)}",
+            yield Check("bot", Status.FAIL, f"its last sign of life was {lasting(now - pulse.at)} ago",
                         "It hangs, or was killed. Start it again: mlops-tui up")
             return
         if not pulse.detail.get("connected"):
@@ -200,7 +200,7 @@ class Doctor:
                         "See what mlops-tui up says; then look at the app token.")
             return
         came, answered, took = (float(pulse.detail.get(name) or 0) for name in ("came", "answered", "took"))
-        told = "nothing has come from Slack yet" if not came else f"the last request came {_ago(now - came)}"
+        told = "nothing has come from Slack yet" if not came else f"the last request came {lasting(now - came)} ago"
         behind = came > answered + 5.0
         said = ", and was not answered" if behind else f", answered in {took * 1000:,.0f} ms" if answered else ""
         yield Check("bot", Status.WARN if behind else Status.PASS, f"at work; {told}{said}",
@@ -214,7 +214,7 @@ class Doctor:
                                  ("to Slack", first.put_at if first else "", first.error if first else "")):
             age = now - datetime.fromisoformat(since).astimezone(UTC).timestamp() if since else 0.0
             status = Status.FAIL if age > STUCK else Status.WARN if age > WAITS else Status.PASS
-            said = f"the oldest waits since {_ago(age)}{f': {why}' if why else ''}" if since else "nothing waits"
+            said = f"the oldest waits since {lasting(age)} ago{f': {why}' if why else ''}" if since else "nothing waits"
             yield Check(f"queue {name}", status, said, "" if status is Status.PASS else _unstuck(why))
         dead = [each for each in outbox.given_up() if each.method != ROUTE]
         undone = inbox.waiting(status="failed")
@@ -242,12 +242,6 @@ def _unstuck(why: str) -> str:
     if "missing_scope" in why:
         return MANIFEST
     return "Is the bot at work? Start it: mlops-tui up"
-
-
-def _ago(seconds: float) -> str:
-    if seconds < 120:
-        return f"{max(seconds, 0):.0f} s ago"
-    return f"{seconds / 60:,.0f} min ago" if seconds < 7200 else f"{seconds / 3600:,.0f} h ago"
 
 
 def told(found: Sequence[Check]) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from mlops_tui import folds
@@ -15,7 +15,7 @@ from mlops_tui.declarations.kinds import Checklist, Item, Model
 from mlops_tui.declarations.limits import LESS_IS_BETTER
 from mlops_tui.errors import Unreadable
 from mlops_tui.incidents import suite
-from mlops_tui.view import Status
+from mlops_tui.view import Status, lasting
 from store.facts import Finding, Replayed, SignOff
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def finding(case: Case, item: Item, entries: "Sequence[Entry]") -> Requirement:
     assert isinstance(fact, Finding)
     shown = f"entry {entry.seq}"
     if item.max_age is not None and case.now - entry.effective_at > item.max_age:
-        return Requirement(item.id, title, Status.UNKNOWN, f"older than {_span(item.max_age)}", shown, run)
+        return Requirement(item.id, title, Status.UNKNOWN, f"older than {lasting(item.max_age)}", shown, run)
     if fact.declaration not in case.fingerprints.values():
         return Requirement(item.id, title, Status.UNKNOWN, "judged by a declaration that is not today's", shown, run)
     status = _FOUND.get(fact.status, Status.UNKNOWN)
@@ -265,7 +265,7 @@ def sign_off(case: Case, item: Item, entries: "Sequence[Entry]") -> Requirement:
     if fact.evidence != worded(item):
         return Requirement(item.id, title, Status.UNKNOWN, "the item reads differently now", shown, ask)
     if item.max_age is not None and case.now - entry.effective_at > item.max_age:
-        return Requirement(item.id, title, Status.UNKNOWN, f"older than {_span(item.max_age)}", shown, ask)
+        return Requirement(item.id, title, Status.UNKNOWN, f"older than {lasting(item.max_age)}", shown, ask)
     said = f"{'signed' if fact.choice == 'yes' else 'declined'} by {entry.actor}: {fact.reason}"
     return Requirement(item.id, title, Status.PASS if fact.choice == "yes" else Status.FAIL, said, shown)
 
@@ -278,10 +278,6 @@ def worded(item: Item) -> str:
 def _title(item: Item, otherwise: str) -> str:
     lesson = f" (lesson of {item.lesson_of})" if item.lesson_of else ""
     return (item.title or otherwise) + lesson
-
-
-def _span(length: timedelta) -> str:
-    return f"{length.days} d" if length >= timedelta(days=1) else f"{length.seconds // 3600} h"
 
 
 def lessons(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:

@@ -14,7 +14,7 @@ from mlops_tui.declarations.odcs import Contract
 from mlops_tui.folds import ModelState
 from mlops_tui.incidents import answers
 from mlops_tui.roles import Actor
-from mlops_tui.view import Column, Row, Series, Status, Table, worst
+from mlops_tui.view import Column, Row, Series, Status, Table, lasting, worst
 from store.facts import Finding
 
 if TYPE_CHECKING:
@@ -169,21 +169,13 @@ def _one(monitors: Mapping[str, Monitor], entry: "Entry", fact: Finding, now: da
     kept = max(monitor.window, timedelta(days=1)) if monitor else KEPT
     of_the_version = bool(fact.version) and not fact.monitor and not any(fact.window)  # holds as long as it serves
     if now - entry.recorded_at > kept and not of_the_version:
-        return Standing(Status.UNKNOWN, f"not checked for {_span(now - entry.recorded_at)}: {fact.title}",
+        return Standing(Status.UNKNOWN, f"not checked for {lasting(now - entry.recorded_at)}: {fact.title}",
                         entry.recorded_at)
     return Standing(_status(fact.status), fact.title, entry.recorded_at)
 
 
 def _status(word: str) -> Status:
     return Status(word) if word in set(Status) else Status.UNKNOWN
-
-
-def _span(time: timedelta) -> str:
-    """A span of time as one speaks of it: `5 min`, `3 h`, `2 d`."""
-    minutes = int(time.total_seconds() // 60)
-    if minutes < 60:
-        return f"{max(minutes, 0)} min"
-    return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // (24 * 60)} d"
 
 
 # -- what needs a person ------------------------------------------------------------------------------------------
@@ -238,7 +230,7 @@ def _severe(severity: str) -> Status:
 
 def _incidents(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
     return [Need("incident", each.id, each.title or each.about,
-                 f"{each.severity} · open for {_span(now - each.opened_at)} · "
+                 f"{each.severity} · open for {lasting(now - each.opened_at)} · "
                  f"{'lead ' + each.roles['lead'] if each.roles.get('lead') else 'nobody leads'}",
                  ("incident", "show", each.id), _on_call(actor), _severe(each.severity), each.opened_at, each.severity)
             for each in folds.incidents(entries).values() if each.open]
@@ -250,7 +242,7 @@ def _alerts(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Nee
     firing = [each for each in priced(folds.alerts(entries).values(), entries)
               if each.state == "firing" and each.id not in taken and not each.quiet(now)]
     return [Need("alert", each.id, each.title or each.monitor,
-                 f"{each.severity} · for {_span(now - each.opened_at)} · "
+                 f"{each.severity} · for {lasting(now - each.opened_at)} · "
                  f"{'flapping' if each.flapping else 'not acknowledged'}",
                  ("alert", "show", each.id), _on_call(actor), _severe(each.severity), each.opened_at, each.severity)
             for each in sorted(firing, key=lambda each: each.gravity)]
@@ -259,7 +251,7 @@ def _alerts(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Nee
 def _runbooks(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
     """Runs that have stopped at a step for a person."""
     return [Need("runbook", each.id, f"runbook {each.runbook} goes on with a person",
-                 f"{each.incident or each.about} · begun {_span(now - each.started_at)} ago by {each.by}",
+                 f"{each.incident or each.about} · begun {lasting(now - each.started_at)} ago by {each.by}",
                  ("runbook", "resume", each.id), _on_call(actor), Status.WARN, each.started_at)
             for each in folds.runbook_runs(entries).values() if each.open]
 
@@ -268,7 +260,7 @@ def _postmortems(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> lis
     """Resolved incidents that nobody has learned from yet."""
     written = folds.postmortems(entries)
     return [Need("post-mortem", each.id, f"no post-mortem yet: {each.title or each.about}",
-                 f"resolved {_span(now - each.resolved_at)} ago", ("postmortem", "draft", each.id), _on_call(actor),
+                 f"resolved {lasting(now - each.resolved_at)} ago", ("postmortem", "draft", each.id), _on_call(actor),
                  since=each.resolved_at)
             for each in folds.incidents(entries).values() if each.resolved_at is not None and each.id not in written]
 
@@ -276,7 +268,7 @@ def _postmortems(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> lis
 def _questions(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
     """What the actor, who was there, was asked about an incident and has not answered yet."""
     return [Need("question", each.id, f"what did you see of it? {each.title or each.about}",
-                 f"over for {_span(now - ended)} · you: {', '.join(mine.part)}", ("incident", "show", each.id),
+                 f"over for {lasting(now - ended)} · you: {', '.join(mine.part)}", ("incident", "show", each.id),
                  True, since=ended)
             for each, ended in answers.asked_about(entries, now)
             if (mine := answers.asked(entries, each, {actor.name}).get(actor.name)) and mine.state == "waiting"]
@@ -284,7 +276,7 @@ def _questions(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[
 
 def _approvals(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
     return [Need("approval", each.id, each.title or " ".join(each.argv),
-                 f"{each.count} · {_span(each.expires_at - now)} left · "
+                 f"{each.count} · {lasting(each.expires_at - now)} left · "
                  f"{'yours to answer' if _may_vote(each, actor) else 'asked by ' + each.requester}",
                  ("approve", "show", each.id), _may_vote(each, actor), Status.WARN, each.asked_at,
                  who=f"{' or '.join(each.asks)}, not {each.requester}")

@@ -75,6 +75,14 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
 BOUND = frozenset({"profile", "sql", "snapshot diff", "snapshot verify"})
 
 
+SIMULATED = " (simulated)"  # how the history marks who is played
+
+
+def person_of(actor: str) -> str:
+    """A person as team.yaml names him, whether or not the history says that he is simulated."""
+    return actor.removesuffix(SIMULATED)
+
+
 @dataclass(frozen=True)
 class Actor:
     """Who is asking, and through which door."""

@@ -13,7 +13,7 @@ from mlops_tui import folds, health
 from mlops_tui.alerts import reactions, upstream
 from mlops_tui.errors import NotDeclared, NotFound
 from mlops_tui.project import Project, Subject
-from mlops_tui.roles import ROLES, Actor
+from mlops_tui.roles import ROLES, SIMULATED, Actor
 from store.facts import AlertEvent, Collected, Command, Fact, Finding, Snapshot
 
 if TYPE_CHECKING:
@@ -340,4 +340,4 @@ def without_project(directory: Path, door: "Callable[..., Outcome]", *, source: 
 
 def shown_name(actor: Actor) -> str:
     """The actor as the history names him; a simulated person is called so."""
-    return f"{actor.name} (simulated)" if actor.simulated else actor.name
+    return f"{actor.name}{SIMULATED}" if actor.simulated else actor.name

@@ -4,7 +4,7 @@ import math
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
@@ -191,6 +191,21 @@ class View:
 def counted(number: int, one: str, many: str = "") -> str:
     """The number with its noun, and with its verb where `one` has it: `1 alert needs`, `1,200 alerts need`."""
     return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def lasting(length: timedelta | float) -> str:
+    """A length of time, or of so many seconds, as one speaks of it: `40 s`, `45 min`, `3.5 h`; never less than none.
+
+    >>> [lasting(3600 * hours) for hours in (0.01, 1, 1.5, 3.52, 26, 60)]
+    ['36 s', '1 h', '90 min', '3.5 h', '26 h', '2.5 d']
+    """
+    seconds = max(length.total_seconds() if isinstance(length, timedelta) else length, 0.0)
+    size, unit = next((each for each in _UNITS if seconds >= 2 * each[0] or seconds == each[0]), (1, "s"))
+    number = seconds / size
+    return f"{number:.2g} {unit}" if number < 10 else f"{number:,.0f} {unit}"
+
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 
 def finite(value: float | None) -> float | None:

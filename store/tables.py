@@ -1,6 +1,11 @@
 """The door of SQLModel's tables to a ledger's file: an engine, and the tables laid."""
 
-from sqlalchemy import Engine, event, text
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from sqlalchemy import Engine, event
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 from sqlmodel import create_engine
 
 from store import rows
@@ -26,6 +31,19 @@ def engine_of(url: str) -> Engine:
 def lay(engine: Engine) -> None:
     """Lay what is not there yet; two processes may both try."""
     with locked(engine) as connection:
-        rows.EntryRow.metadata.create_all(connection)
+        there = set(connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'table'").scalars())
+        for name, statements in _schema().items():
+            for statement in statements if name not in there else ():
+                connection.exec_driver_sql(statement)
         for trigger in TRIGGERS:
-            connection.execute(text(trigger))
+            connection.exec_driver_sql(trigger)
+
+
+@cache
+def _schema() -> Mapping[str, Sequence[str]]:
+    """By table, what lays it and its indexes: written once for however many ledgers a process opens."""
+    dialect = sqlite.dialect()
+    steps: dict[str, tuple[ExecutableDDLElement, ...]] = {
+        table.name: (CreateTable(table), *map(CreateIndex, table.indexes))
+        for table in rows.EntryRow.metadata.sorted_tables}
+    return {name: [str(step.compile(dialect=dialect)) for step in made] for name, made in steps.items()}

@@ -88,10 +88,11 @@ class Terminal:
         pytest.fail("the desk never came to rest")
 
     async def expect(self, seen: Callable[[], bool]) -> None:
-        for _ in range(2000):
+        """Until it is seen. Looking draws the whole screen, so what is long in coming is looked for less often."""
+        for number in range(400):
             if seen():
                 return
-            await self.pilot.pause(0.01)
+            await self.pilot.pause(min(0.01 * (1 + number), 0.1))
         pytest.fail(f"never seen:\n{self.text}")
 
     async def press(self, *keys: str) -> None:

@@ -219,7 +219,7 @@ def asked(history: Any) -> None:
 def test_an_approval_is_yours_until_you_have_voted(history: Any) -> None:
     asked(history)
     [waiting] = needs(history)
-    assert (waiting["yours"], waiting["detail"]) == (True, "0 of 2 votes · 24 h left · yours to answer")
+    assert (waiting["yours"], waiting["detail"]) == (True, "0 of 2 votes · 1 d left · yours to answer")
     assert needs(history, ANA)[0]["yours"] is False
     assert needs(history, Actor("cy", frozenset({"approver"})))[0]["yours"] is False, "nobody approves his own"
     history.add(Vote(subject="AP-1", voter="bo", choice="yes", plan="p", reason="better"))

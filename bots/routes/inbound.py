@@ -9,16 +9,12 @@ import hashlib
 import hmac
 import json
 import re
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from io import BufferedReader, RawIOBase
 from itertools import count
-from socket import socket
-from threading import BoundedSemaphore, Lock, Thread
+from threading import Lock
 from typing import Any
 
 from bots.routes.calling import Environment
@@ -27,7 +23,8 @@ from mlops_tui import folds
 from mlops_tui.alerts.routing import actor_of
 from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.declarations.routes import Route
-from mlops_tui.errors import BadInput, Refusal
+from mlops_tui.errors import Refusal
+from mlops_tui.oversight.listening import Answer, Listening, listening
 from mlops_tui.project import Project
 from mlops_tui.render.cells import clean
 from mlops_tui.session import Session
@@ -35,8 +32,6 @@ from store.facts import AlertEvent, Command
 from store.ledger import Entry, Ledger
 
 PATH = re.compile(r"/routes/([A-Za-z0-9_.-]+)")
-SECONDS = 10.0      # in which a request has to be said
-EARS = 64           # requests that are taken at once
 LARGEST = 1 << 20   # bytes of one request
 RECORDED = 60.0     # seconds between two entries for requests refused for the same reason
 TITLE = 200         # characters of a title
@@ -222,118 +217,37 @@ class Ear:
 # -- HTTP -----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(frozen=True)
-class Door:
-    """A server at work; `port` is the one that it listens on."""
-
-    server: ThreadingHTTPServer
-    thread: Thread
-
-    @property
-    def port(self) -> int:
-        return int(self.server.server_address[1])
-
-    def stop(self) -> None:
-        """End it, having answered what was said."""
-        self.server.shutdown()
-        self.thread.join()
-        self.server.server_close()
-
-
-def listen(session: Session, environment: Environment, say: Say) -> Door | None:
+def listen(session: Session, environment: Environment, say: Say) -> Listening | None:
     """Listen at the address in mlops.yaml, `inbound`; None where there is none. BadInput where it is taken."""
     declared = session.declared().settings.inbound
     if declared is None:
         return None
-    try:
-        server = _server(say)((declared.host, declared.port), _handler(Ear(session, environment, say), say))
-    except OSError as problem:
-        raise BadInput(f"Routes cannot be listened to at {declared.host}:{declared.port}: {problem.strerror}.",
-                       where="mlops.yaml, inbound", next="Declare another port.") from problem
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.1}, name="routes-ear", daemon=True)
-    made = Door(server, thread)
-    thread.start()
+    answer = _handler(Ear(session, environment, say), say)
+    made = listening("inbound", declared.host, declared.port, answer, say)
     say(f"routes: listening on {declared.host}:{made.port}/routes/")
     return made
 
 
-def _server(say: Say) -> type[ThreadingHTTPServer]:
-    class Server(ThreadingHTTPServer):
-        """A server that goes on after what it could not answer, and says what that was in the log."""
-
-        def handle_error(self, request: object, client_address: object) -> None:
-            kind, _, _ = sys.exc_info()
-            say(f"■ routes: {kind.__name__ if kind else 'error'}")
-
-        def verify_request(self, request: object, client_address: object) -> bool:
-            """Whether there is an ear left; whoever is not heard says it again."""
-            return free.acquire(blocking=False)
-
-        def process_request_thread(self, request: Any, client_address: Any) -> None:
-            try:
-                super().process_request_thread(request, client_address)
-            finally:
-                free.release()
-
-    free = BoundedSemaphore(EARS)
-    return Server
-
-
-class _Timely(RawIOBase):
-    """What comes in until a moment, however slowly it is said."""
-
-    def __init__(self, line: socket, seconds: float) -> None:
-        super().__init__()
-        self.line, self.until = line, time.monotonic() + seconds
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, into: Any) -> int:
-        left = self.until - time.monotonic()
-        if left <= 0:
-            raise TimeoutError
-        self.line.settimeout(left)
-        return self.line.recv_into(into)
-
-
-def _handler(ear: Ear, say: Say) -> type[BaseHTTPRequestHandler]:
-    class Answer(BaseHTTPRequestHandler):
+def _handler(ear: Ear, say: Say) -> type[Answer]:
+    class Heard(Answer):
         """POST /routes/NAME and nothing else."""
 
-        def setup(self) -> None:
-            super().setup()
-            self.rfile.close()
-            self.rfile = BufferedReader(_Timely(self.connection, SECONDS))
-
-        def do_POST(self) -> None:
+        def do_POST(self) -> None:  # noqa: N802  (the library calls it so)
             length = self.headers.get("Content-Length", "")
             if not re.fullmatch(r"\d{1,9}", length) or int(length) > LARGEST:
-                self._send(413, f"a request has a length of {LARGEST} bytes at most")
+                self.says(413, f"a request has a length of {LARGEST} bytes at most")
                 return
             body = self.rfile.read(int(length))
             headers = {name.lower(): text for name, text in self.headers.items()}
             try:
-                self._send(200, ear.hear(self.path.partition("?")[0], body, headers))
+                self.says(200, ear.hear(self.path.partition("?")[0], body, headers))
             except Refused as problem:
-                self._send(problem.status, str(problem).rpartition(": ")[2])
+                self.says(problem.status, str(problem).rpartition(": ")[2])
             except Refusal as problem:  # it cannot be kept now: whoever says it says it again
                 say(f"■ routes: {problem}")
-                self._send(503, "not now")
+                self.says(503, "not now")
 
-        def _send(self, code: int, text: str) -> None:
-            body = f"{text}\n".encode()
-            self.connection.settimeout(SECONDS)
-            self.send_response(code)
-            self.send_header("Content-Type", "text/plain; charset=utf-8")
-            self.send_header("Content-Length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+        def says(self, code: int, text: str) -> None:
+            self.send(code, f"{text}\n", "text/plain; charset=utf-8")
 
-        def version_string(self) -> str:
-            return "mlops-tui"
-
-        def log_message(self, format: str, *values: object) -> None:
-            """What came of it is said where it is taken in."""
-
-    return Answer
+    return Heard

@@ -5,9 +5,10 @@ from collections.abc import Callable
 from threading import Event, Thread
 
 from bots.routes.calling import Environment
-from bots.routes.inbound import Door, listen
+from bots.routes.inbound import listen
 from bots.routes.sending import Routes
 from bots.sender import Say
+from mlops_tui.oversight.listening import Listening
 from mlops_tui.session import Session
 
 EVERY = 0.5  # seconds between two looks into the queue
@@ -28,7 +29,7 @@ class Service:
     def __init__(self, session: Session, environment: Environment, say: Say, every: float = EVERY) -> None:
         self.session, self.environment, self.say, self.every = session, environment, say, every
         self.routes = Routes(session, environment, say)
-        self.door: Door | None = None
+        self.door: Listening | None = None
         self._stop = Event()
         self._thread = Thread(target=self._loop, name="routes", daemon=True)
 

@@ -12,7 +12,7 @@ from mlops_tui.analysis.multiplicity import benjamini_hochberg
 from mlops_tui.analysis.sketch import Sketch
 from mlops_tui.profiling.profiles import Profile
 from mlops_tui.quality.calendars import Calendar, Period
-from mlops_tui.view import Status, worst
+from mlops_tui.view import Status, lasting, worst
 
 PEERS = 8  # earlier batches of its kind that one is held against
 RECENT = 56  # batches before it, of whatever kind, that show how far columns swing
@@ -141,14 +141,7 @@ def _volume(size: batches.Oddness, limits: Limits) -> Iterator[Problem]:
 def _late(period: Period, source: Source) -> Iterator[Problem]:
     at = source.arrived(period)
     if at is not None and period.due is not None and at > period.due:
-        yield Problem("late", Status.WARN, f"came {_span(at - period.due)} late")
-
-
-def _span(late: timedelta) -> str:
-    minutes = int(late.total_seconds() // 60)
-    if minutes >= 2880:
-        return f"{minutes // 1440} days"
-    return f"{minutes / 60:.1f} h" if minutes >= 60 else f"{minutes} min"
+        yield Problem("late", Status.WARN, f"came {lasting(at - period.due)} late")
 
 
 # -- columns --------------------------------------------------------------------------------------------------------

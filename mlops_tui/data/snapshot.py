@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,8 +11,8 @@ from mlops_tui import folds
 from mlops_tui.capability import Plan, act, decide, look, noun
 from mlops_tui.data import _collecting as collecting
 from mlops_tui.data import _retention as retention
-from mlops_tui.declarations.declare import duration
 from mlops_tui.errors import BadInput, Conflict, Forbidden, NotFound, Refusal, nearest
+from mlops_tui.inputs.moments import span
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted
 from store.facts import Fact, Hold, Snapshot
@@ -184,16 +183,9 @@ def gc(session: Session, keep: str, grace: str, everything: bool) -> Plan:
     Example: mlops-tui snapshot gc --keep 90d
     """
     session.declared()
-    span, least = (_duration(text) for text in (keep, grace))
-    found = collecting.due(session, span, least)
-    return Plan(collecting.plan_view(session, found, everything), lambda: collecting.collect(session, found, span))
-
-
-def _duration(text: str) -> timedelta:
-    try:
-        return duration(text)
-    except ValueError as problem:
-        raise BadInput(f"{problem}.") from problem
+    kept, least = (span(text, none=True) for text in (keep, grace))
+    found = collecting.due(session, kept, least)
+    return Plan(collecting.plan_view(session, found, everything), lambda: collecting.collect(session, found, kept))
 
 
 @decide(of=snapshot)

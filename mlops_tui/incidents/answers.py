@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mlops_tui import folds
 from mlops_tui.folds import Incident
+from mlops_tui.roles import person_of
 from store.facts import AlertEvent, IncidentEvent, Postmortem, Promotion, RunbookEvent, Vote
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 QUESTIONS: Mapping[str, str] = {"saw": "What did you see?", "did": "What did you do?",
                                 "surprised": "What surprised you?", "change": "What would you change?"}
-SIMULATED = " (simulated)"
 OVER = timedelta(days=10)  # so long after the end of an incident people are asked what they saw
 
 
@@ -49,7 +49,7 @@ def participants(entries: "Sequence[Entry]", incident: Incident, people: Collect
 
 def _parts(entry: "Entry", incident: Incident, runs: Collection[str],
            approvals: Collection[str]) -> list[tuple[str, str]]:
-    fact, actor = entry.fact, entry.actor.removesuffix(SIMULATED)
+    fact, actor = entry.fact, person_of(entry.actor)
     if isinstance(fact, IncidentEvent) and entry.subject in incident.ids:
         who = fact.who or actor  # a note may be somebody else's
         return [(who, fact.role if fact.event == "role" else _DID.get(fact.event, "worked on it"))]
@@ -58,7 +58,7 @@ def _parts(entry: "Entry", incident: Incident, runs: Collection[str],
     if isinstance(fact, RunbookEvent) and entry.subject in runs:
         return [(actor, f"ran {entry.subject}")]
     if isinstance(fact, Vote) and entry.subject in approvals:
-        return [(fact.voter.removesuffix(SIMULATED), f"voted on {entry.subject}")]
+        return [(person_of(fact.voter), f"voted on {entry.subject}")]
     return []
 
 

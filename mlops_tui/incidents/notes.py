@@ -3,8 +3,8 @@
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from mlops_tui.incidents.answers import SIMULATED
 from mlops_tui.incidents.incidentstate import Incident
+from mlops_tui.roles import person_of
 from store.facts import IncidentEvent
 from store.ledger import Entry
 
@@ -55,18 +55,14 @@ def notes(incident: Incident) -> dict[str, Note]:
 
 def _made(entry: Entry, fact: IncidentEvent) -> Note:
     who = fact.who or entry.actor
-    if fact.who not in ("", _name(entry.actor)) and not fact.reference:  # no link shows that he said it
+    if fact.who not in ("", person_of(entry.actor)) and not fact.reference:  # no link shows that he said it
         who = f"{fact.who}, says {entry.actor}"
     return Note(fact.reference or str(entry.seq), entry.effective_at, who, fact.note, entry.seq, entry.seq)
-
-
-def _name(actor: str) -> str:
-    return actor.removesuffix(SIMULATED)
 
 
 def _after(note: Note, entry: Entry, fact: IncidentEvent) -> Note:
     if fact.event == "struck":
         return replace(note, struck=f"{entry.actor}: {fact.note}" if fact.note else entry.actor, entry=entry.seq)
-    own = _name(entry.actor) in (_name(note.who), FOLLOWED)
+    own = person_of(entry.actor) in (person_of(note.who), FOLLOWED)
     return replace(note, text=fact.note, first=note.first or note.text, entry=entry.seq,
                    editor="" if own else entry.actor)

@@ -9,6 +9,7 @@ from mlops_tui.alerts.nudges import Nudge
 from mlops_tui.folds import Incident
 from mlops_tui.incidents.standing import passed_on, to_close
 from mlops_tui.project import Project
+from mlops_tui.roles import person_of
 from mlops_tui.view import Action, Cell, Facts, Status, View
 from store.facts import Handover, IncidentEvent
 
@@ -33,9 +34,9 @@ def _roles(project: Project, entries: "Sequence[Entry]", incident: Incident) -> 
              if isinstance(entry.fact, IncidentEvent) and entry.fact.event == "role"}
     for role, entry in given.items():
         who = incident.roles.get(role, "")
-        if getattr(entry.fact, "who", "") == who and _name(entry.actor) != who:
+        if getattr(entry.fact, "who", "") == who and person_of(entry.actor) != who:
             facts: dict[str, Cell] = {"asks": project.settings.incidents.roles.get(role, ""),
-                                      "severity": incident.severity, "given_by": _name(entry.actor),
+                                      "severity": incident.severity, "given_by": person_of(entry.actor),
                                       "open": to_close(entries, incident) or "nothing is missing to resolve it"}
             yield Nudge(f"incident/{incident.id}/role/{role}", who, View(
                 f"You are {role} of {incident.id}: {incident.title}", Status.WARN, (Facts(facts),),
@@ -63,7 +64,7 @@ def _handed(project: Project, entries: "Sequence[Entry]", incident: Incident) ->
     given = incident.given
     if given is not None:
         yield Nudge(f"incident/{incident.id}/handover", given.to, View(
-            f"{_name(given.by)} hands {incident.id} over to you: {incident.title}", Status.WARN,
+            f"{person_of(given.by)} hands {incident.id} over to you: {incident.title}", Status.WARN,
             passed_on(incident, entries, project.zone),
             (Action("Take it over", ("incident", "accept", incident.id)), _look(incident))), given.at,
             turn=str(given.entry))
@@ -74,7 +75,7 @@ def _update(incident: Incident, now: datetime) -> Iterator[Nudge]:
     update = incident.update
     if update is not None and update.next is not None and update.next <= now:
         facts: dict[str, Cell] = {"promised_for": update.next, "last": update.text, "said_at": update.at}
-        yield Nudge(f"incident/{incident.id}/update", incident.roles.get("lead") or _name(update.by), View(
+        yield Nudge(f"incident/{incident.id}/update", incident.roles.get("lead") or person_of(update.by), View(
             f"An update of {incident.id} is due: {incident.title}", Status.WARN, (Facts(facts),),
             (Action("Say how it stands…", ("incident", "update", incident.id)), _look(incident))), update.next,
             turn=str(update.entry))
@@ -97,8 +98,3 @@ def _watch(entries: "Sequence[Entry]") -> Iterator[Nudge]:
 
 def _look(incident: Incident) -> Action:
     return Action("Look", ("incident", "show", incident.id))
-
-
-def _name(actor: str) -> str:
-    """A person as team.yaml names him."""
-    return actor.removesuffix(" (simulated)")

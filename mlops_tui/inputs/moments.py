@@ -1,6 +1,6 @@
-"""Times as people write them: `2013-09-14`, `2013-09-14 06:00`, `2h ago`."""
+"""Times and lengths of time as people write them: `2013-09-14`, `2013-09-14 06:00`, `2h ago`, `7d`."""
 
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from mlops_tui.declarations.declare import duration
 from mlops_tui.errors import BadInput
@@ -19,6 +19,25 @@ def moment(text: str, zone: tzinfo = UTC, now: datetime | None = None) -> dateti
         raise BadInput(f"'{text}' is not a time.",
                        next="Write 2013-09-14, 2013-09-14T06:00-04:00 or 2h ago.") from problem
     return found if found.tzinfo else found.replace(tzinfo=zone)
+
+
+def span(text: str, *, none: bool = False) -> timedelta:
+    """A length of time given on the command line, longer than nothing unless `none` will do; BadInput otherwise."""
+    try:
+        found = duration(text)
+    except ValueError as problem:
+        raise BadInput(f"{problem}.", next="Write 12h, 7d or 4w.") from problem
+    if not found and not none:
+        raise BadInput(f"Nothing happens in '{text}'.", next="Write 12h, 7d or 4w.")
+    return found
+
+
+def after(start: datetime, text: str, *, none: bool = False) -> datetime:
+    """So long after a moment; BadInput as for `span`, and where no calendar goes so far."""
+    try:
+        return start + span(text, none=none)
+    except OverflowError as problem:
+        raise BadInput(f"'{text}' is longer than any calendar.", next="Write 12h, 7d or 4w.") from problem
 
 
 def told(text: str) -> datetime | str | None:

@@ -34,7 +34,7 @@ from mlops_tui.modeling._tuned import shown, why, worth_writing
 from mlops_tui.running.workers import Child, lines
 from mlops_tui.session import Session
 from mlops_tui.transforms.frozen import digest_of
-from mlops_tui.view import Cell, Facts, Status, View, counted
+from mlops_tui.view import Cell, Facts, Status, View, counted, lasting
 from store.facts import Tuned
 from store.ledger import Entry
 
@@ -311,19 +311,13 @@ def _root(session: Session) -> Path:
 
 def _affordable(cost: Mapping[str, Any], left: float, how: How) -> None:
     if cost["cpu_seconds"] * left > how.budget.total_seconds():
-        raise BadInput(f"{counted(cost['fits'], 'fit')} would take about {_span(cost['cpu_seconds'] * left)} of CPU, "
-                       f"and {_span(how.budget.total_seconds())} is allowed.", where="--budget", next=FEWER)
+        raise BadInput(f"{counted(cost['fits'], 'fit')} would take about {lasting(cost['cpu_seconds'] * left)} of CPU, "
+                       f"and {lasting(how.budget)} is allowed.", where="--budget", next=FEWER)
 
 
 def _told(cost: Mapping[str, Any], left: float, processes: int) -> str:
-    return ", ".join((counted(cost["fits"], "fit"), f"about {_span(cost['cpu_seconds'] * left)} of CPU",
-                      f"{_span(cost['wall_seconds'] * left)} on {counted(processes, 'process', 'processes')}"))
-
-
-def _span(seconds: float) -> str:
-    """A length of time in words: `40 s`, `12 min`, `3.5 h`."""
-    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min" if seconds < 5400 else \
-        f"{seconds / 3600:.1f} h"
+    return ", ".join((counted(cost["fits"], "fit"), f"about {lasting(cost['cpu_seconds'] * left)} of CPU",
+                      f"{lasting(cost['wall_seconds'] * left)} on {counted(processes, 'process', 'processes')}"))
 
 
 def _planned(asked: Asked, material: Material, cost: Mapping[str, Any]) -> View:

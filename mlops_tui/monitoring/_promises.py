@@ -10,7 +10,7 @@ from mlops_tui.logs.hourly import over_spans
 from mlops_tui.logs.predictionlog import PredictionLog
 from mlops_tui.monitoring._signals import Signal
 from mlops_tui.session import Session
-from mlops_tui.view import Row, Status
+from mlops_tui.view import Row, Status, lasting
 
 HOUR = timedelta(hours=1)
 LOW = 0.1  # of a budget is little
@@ -94,7 +94,7 @@ def told(promise: Promise, made: Budget, window: timedelta, limit: float | None 
     if made.fired:
         worst = made.fired[0]
         gone = _gone(made, worst.long, window)
-        said = f"{name} burns its budget {worst.long:.3g} times too fast for {_span(worst.rule.long)}; {left}{gone}"
+        said = f"{name} burns its budget {worst.long:.3g} times too fast for {lasting(worst.rule.long)}; {left}{gone}"
         return Status.FAIL if worst.rule.wakes else Status.WARN, said
     if made.left <= 0:
         return Status.FAIL, f"{name}: the budget of {days} is spent {1 - made.left:.2g} times over"
@@ -108,15 +108,7 @@ def _gone(made: Budget, rate: float, window: timedelta) -> str:
     """When the rest is spent at this rate, where there is a rest."""
     if made.left is None or made.left <= 0:
         return ""
-    return f", for {_span(window * (made.left / rate))} at this rate"
-
-
-def _span(span: timedelta) -> str:
-    """A span of time as one speaks of it."""
-    hours = span / HOUR
-    if hours < 1:
-        return f"{hours * 60:.0f} min"
-    return f"{hours:.0f} h" if hours < 48 else f"{hours / 24:.0f} d"
+    return f", for {lasting(window * (made.left / rate))} at this rate"
 
 
 def unknown(name: str, said: str, limit: float) -> Kept:

@@ -13,10 +13,9 @@ from mlops_tui import folds
 from mlops_tui.analysis.shiftkinds import Sample
 from mlops_tui.declarations.kinds import Model
 from mlops_tui.errors import BadInput, NotFound
-from mlops_tui.inputs.moments import moment
+from mlops_tui.inputs.moments import moment, span
 from mlops_tui.logs import outcomes
 from mlops_tui.models import matured, rivals, slices
-from mlops_tui.oversight.watching import span
 from mlops_tui.session import Session
 from store.facts import AlertEvent, Finding, Trained
 

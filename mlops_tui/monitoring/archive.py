@@ -8,9 +8,9 @@ import click
 
 from mlops_tui.capability import Plan, Shut, act, decide, look, noun
 from mlops_tui.errors import BadInput, Conflict, NotFound, Unreadable, nearest
+from mlops_tui.inputs.moments import span
 from mlops_tui.monitoring import _stale as stale
 from mlops_tui.monitoring._stale import EVERY, FORMER, Version
-from mlops_tui.oversight.watching import span
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.archives import Archives

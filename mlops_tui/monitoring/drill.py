@@ -7,11 +7,10 @@ import click
 
 from mlops_tui.capability import measure
 from mlops_tui.errors import BadInput, nearest
-from mlops_tui.inputs.moments import moment
+from mlops_tui.inputs.moments import moment, span
 from mlops_tui.monitoring._coverage import covered
 from mlops_tui.monitoring._faults import FAULTS, Fault
 from mlops_tui.monitoring._planted import DAY, Ground, Planted, Seen
-from mlops_tui.oversight.watching import span
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, counted, worst
 from store.facts import Drilled, Finding

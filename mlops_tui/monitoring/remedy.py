@@ -17,11 +17,10 @@ from mlops_tui.capability import measure
 from mlops_tui.declarations.kinds import Model
 from mlops_tui.errors import BadInput
 from mlops_tui.folds import ModelState
-from mlops_tui.inputs.moments import moment
+from mlops_tui.inputs.moments import moment, span
 from mlops_tui.models.matured import Matured, arrivals, matured, window
 from mlops_tui.models.predicting import predicted, version_of
 from mlops_tui.models.worth import money
-from mlops_tui.oversight.watching import span
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, Text, View, counted
 from store.facts import Finding

@@ -8,12 +8,13 @@ import click
 from mlops_tui.capability import measure, noun
 from mlops_tui.declarations.kinds import Monitor
 from mlops_tui.errors import BadInput
+from mlops_tui.inputs.moments import span
 from mlops_tui.inputs.tabular import of_file
 from mlops_tui.logs.hourly import Named
 from mlops_tui.monitoring import _looked, _shown
 from mlops_tui.monitoring._looked import Looked
 from mlops_tui.monitoring._promql import NotAnswered
-from mlops_tui.oversight.watching import span, watching
+from mlops_tui.oversight.watching import watching
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
 from mlops_tui.view import Facts, Status, View, finite

@@ -1,11 +1,10 @@
 """Which declared monitor a measurement judges as, and over which window."""
 
 from dataclasses import replace
-from datetime import timedelta
 
-from mlops_tui.declarations.declare import duration
 from mlops_tui.declarations.kinds import Check, Monitor
 from mlops_tui.errors import BadInput
+from mlops_tui.inputs.moments import span
 from mlops_tui.session import Session
 
 
@@ -41,14 +40,3 @@ def limits_from(session: Session, monitor: Monitor, name: str | None, otherwise:
     if len(same) > 1:
         return f"{otherwise}: {len(same)} monitors watch it, name one with --monitor ({', '.join(same)})"
     return f"monitors/{same[0]}.yaml" if same and monitor.limits else otherwise
-
-
-def span(text: str, *, none: bool = False) -> timedelta:
-    """A duration given on the command line, longer than nothing unless `none` will do; BadInput says how to write."""
-    try:
-        found = duration(text)
-    except ValueError as problem:
-        raise BadInput(f"{problem}.", next="Write 12h, 7d or 4w.") from problem
-    if not found and not none:
-        raise BadInput(f"Nothing happens in '{text}'.", next="Write 12h, 7d or 4w.")
-    return found

@@ -8,9 +8,8 @@ from typing import Any
 from uuid import uuid4
 
 from mlops_tui import folds
-from mlops_tui.declarations.declare import duration
 from mlops_tui.errors import BadInput, NotFound, nearest
-from mlops_tui.inputs.moments import moment
+from mlops_tui.inputs.moments import moment, span
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
 from mlops_tui.tracing import pointintime
@@ -88,19 +87,12 @@ def reference(session: Session, subject: Subject, declared: Mapping[str, Any], w
     if kind == "training" and value is True:
         return _training(session, subject)
     if kind == "before" and isinstance(value, str):
-        return Reference(((window[0] - _span(value), window[0]),), f"the {value} before")
+        return Reference(((window[0] - span(value, none=True), window[0]),), f"the {value} before")
     if kind == "window" and isinstance(value, list | tuple) and len(value) == 2:
         start, end = (moment(str(day), session.declared().zone) for day in value)
         return Reference(((start, end),), f"{value[0]} to {value[1]}")
     raise BadInput(f"'{kind}: {value}' is no reference.",
                    next="Write same_weekdays: 4, training: true, before: 28d or window: [DAY, DAY].")
-
-
-def _span(text: str) -> timedelta:
-    try:
-        return duration(text)
-    except ValueError as problem:
-        raise BadInput(f"{problem}.") from problem
 
 
 def _weeks(session: Session, window: Span, weeks: int) -> tuple[Span, ...]:

@@ -15,10 +15,10 @@ from mlops_tui.declarations.alertpolicy import AlertPolicy
 from mlops_tui.declarations.declare import span_text
 from mlops_tui.declarations.kinds import Monitor
 from mlops_tui.oversight.replaying import ARRIVALS
-from mlops_tui.response import _limits, _words
+from mlops_tui.response import _limits
 from mlops_tui.response.alert import alert
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Row, Series, Status, Table, Text, View, counted
+from mlops_tui.view import Action, Cell, Column, Row, Series, Status, Table, Text, View, counted, lasting
 from store.facts import Backtested, Finding
 from store.ledger import Entry
 
@@ -87,7 +87,7 @@ def _row(session: Session, name: str, declared: Monitor, entries: Sequence[Entry
 
 def _took(found: alertrecord.Took) -> str | None:
     """`25 min of 6`: the median of so many."""
-    return f"{_words.span(found.seconds)} of {found.n}" if found.n else None
+    return f"{lasting(found.seconds)} of {found.n}" if found.seconds is not None else None
 
 
 def _allowed(session: Session, name: str, policy: AlertPolicy, entries: Sequence[Entry]) -> dict[str, Cell]:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import yaml
 
-from mlops_tui.declarations.declare import parse
+from mlops_tui.declarations.declare import parse, span_text
 from mlops_tui.declarations.kinds import Checklist, Item
 from mlops_tui.errors import BadInput, Unreadable
 
@@ -33,18 +33,11 @@ def _reads_as(text: str, wanted: Checklist, path: str) -> bool:
 
 def _as_yaml(item: Item) -> str:
     """The item on one line, its keys in the order of the schema."""
-    given = {"id": item.id, "finding": item.finding, "sign_off": item.sign_off, "max_age": _age(item),
-             "title": item.title, "lesson_of": item.lesson_of}
+    given = {"id": item.id, "finding": item.finding, "sign_off": item.sign_off,
+             "max_age": span_text(item.max_age) if item.max_age is not None else "", "title": item.title,
+             "lesson_of": item.lesson_of}
     kept = {key: value for key, value in given.items() if value}
     return yaml.safe_dump(kept, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10_000).strip()
-
-
-def _age(item: Item) -> str:
-    if item.max_age is None:
-        return ""
-    seconds = int(item.max_age.total_seconds())
-    return next(f"{seconds // size}{unit}" for unit, size in (("d", 86400), ("h", 3600), ("m", 60), ("s", 1))
-                if seconds % size == 0)
 
 
 def _edited(text: str, line: str, path: str) -> str:

@@ -16,7 +16,7 @@ from mlops_tui.inputs.moments import moment
 from mlops_tui.response import _case, _similar
 from mlops_tui.response.incident import incident
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, counted
+from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, counted, lasting
 from store.ledger import Entry
 
 HOUR = 3600.0
@@ -67,13 +67,8 @@ def _headline(times: dict[str, dict[str, Lengths]]) -> str:
         if severity != rules.ALL and median is not None:
             n, still = found["resolve"].n, found["resolve"].going
             told = f"{n + still}, {still} still open" if still else str(n)
-            return f"; {severity} ones in {_span(median)} (median of {told})"
+            return f"; {severity} ones in {lasting(median)} (median of {told})"
     return ""
-
-
-def _span(seconds: float) -> str:
-    hours = seconds / HOUR
-    return f"{hours / 24:.1f} days" if hours >= 48 else f"{hours:.1f} h" if hours >= 1 else f"{seconds / 60:.0f} min"
 
 
 def _times(severity: str, found: dict[str, Lengths]) -> Table:

@@ -11,12 +11,12 @@ from mlops_tui.alerts.safe import Scene
 from mlops_tui.render import cells
 from mlops_tui.response import _newest, _timeline, _words
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell
+from mlops_tui.view import Action, Cell, lasting
 from store.facts import Finding
 from store.ledger import Entry
 
 KINDS = ("alert", "finding", "incident", "runbook", "trained", "oncall", *changes.KINDS)
-DAY = timedelta(days=1)
+DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
 
 
 @dataclass(frozen=True)
@@ -127,8 +127,8 @@ def _before(alert: Alert, change: changes.Change | None) -> str:
     """`12 min after promotion of version 14`; it need not be the cause."""
     if change is None:
         return ""
-    past = (alert.opened_at - change.at).total_seconds()
-    return f"{_words.span(past) if past >= 1 else 'right'} after {change.what}"
+    past = alert.opened_at - change.at
+    return f"{lasting(past) if past >= SECOND else 'right'} after {change.what}"
 
 
 def _after(change: changes.Change | None, zone: tzinfo) -> str:

@@ -10,10 +10,10 @@ from mlops_tui.alerts import alertstate
 from mlops_tui.alerts.alertstate import Alert, Silence
 from mlops_tui.alerts.matching import Matcher, all_match, matchers
 from mlops_tui.capability import Plan
-from mlops_tui.declarations.declare import duration, span_text
+from mlops_tui.declarations.declare import span_text
 from mlops_tui.declarations.kinds import Check
 from mlops_tui.errors import BadInput, Conflict, nearest
-from mlops_tui.inputs.moments import moment
+from mlops_tui.inputs.moments import after, moment
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted
 from store.facts import AlertEvent
@@ -44,7 +44,7 @@ class Span:
                 raise BadInput(f"{until} has passed already." if start is None else f"{until} is not after {start}.",
                                next="A silence is ended with: mlops-tui alert unsilence SI-1")
         else:
-            end = _after(since, length or "")
+            end = after(since, length or "", none=True)
         if end == since:
             raise BadInput("A silence of no time hides nothing.",
                            next="Give --for 4h; one is ended with: mlops-tui alert unsilence AL-1")
@@ -52,13 +52,6 @@ class Span:
             raise BadInput(f"A silence lasts {span_text(LONGEST)} at most.",
                            next="What is to be quiet for good is changed in the monitor's file.")
         return cls(since, end)
-
-
-def _after(since: datetime, length: str) -> datetime:
-    try:
-        return since + duration(length)
-    except (ValueError, OverflowError) as problem:
-        raise BadInput(f"{problem}.") from problem
 
 
 def meant(session: Session, match: Sequence[str]) -> tuple[Matcher, ...]:

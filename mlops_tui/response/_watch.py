@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from mlops_tui import folds
 from mlops_tui.inputs.moments import local
 from mlops_tui.response import _timeline
+from mlops_tui.roles import person_of
 from mlops_tui.session import Session
 from mlops_tui.view import Column, Row, Table
 from store.facts import AlertEvent, Fact, Handover, IncidentEvent, Promotion, RunbookEvent
@@ -28,8 +29,7 @@ def last_looked(session: Session, person: str) -> tuple[datetime, str]:
              if isinstance(entry.fact, Handover) and entry.fact.event == "took"]
     if taken:
         return taken[-1].recorded_at, f"when {person} last took the watch"
-    names = (person, f"{person} (simulated)")
-    did = [entry for entry in session.ledger.entries("command") if entry.actor in names
+    did = [entry for entry in session.ledger.entries("command") if person_of(entry.actor) == person
            and getattr(entry.fact, "argv", ())[:1] != ("handover",)]
     if did:
         return did[-1].recorded_at, f"the last thing {person} did"

@@ -2,14 +2,13 @@
 
 import math
 from collections.abc import Mapping
-from datetime import datetime, timedelta, tzinfo
 from typing import Any, TypeGuard
 
 from mlops_tui.alerts.alertrecord import Record
 from mlops_tui.alerts.alertstate import Alert
-from mlops_tui.declarations.alertpolicy import AlertPolicy
 from mlops_tui.declarations.declare import span_text
 from mlops_tui.render import cells
+from mlops_tui.session import Session
 from mlops_tui.view import counted
 
 _SIGNS = {"EUR": "€", "USD": "$", "GBP": "£", "JPY": "¥"}
@@ -55,9 +54,9 @@ def _amount(value: Any, unit: str) -> str:
     return f"{minus}{sign}{text}" if sign else f"{minus}{text} {unit}".rstrip()
 
 
-def why_quiet(alert: Alert, known: Mapping[str, Alert], policy: AlertPolicy | None, now: datetime, zone: tzinfo) -> str:
+def why_quiet(session: Session, alert: Alert, known: Mapping[str, Alert]) -> str:
     """Why it notifies nobody, or only once; empty where nothing keeps it."""
-    said = []
+    now, zone, said = session.now(), session.declared().zone, []
     until = alert.silent_until(now)
     if until is not None:
         whose = next((f"by {each.id} ({each.by}{f': {each.why}' if each.why else ''})" for each in alert.silences
@@ -68,7 +67,8 @@ def why_quiet(alert: Alert, known: Mapping[str, Alert], policy: AlertPolicy | No
         over = cause is None or cause.ended_at is not None
         said.append(f"muted by {alert.muted_why}" + ("; that is over, it fires when its monitor still fails" * over))
     if alert.flapping and alert.state == "firing":
-        flap = policy.flap if policy is not None else None
+        monitor = session.declared().monitors.get(alert.monitor)
+        flap = monitor.alert.flap if monitor is not None and monitor.alert is not None else None
         held = f" until it is calm for {span_text(flap.span)}" if flap is not None else ""
         said.append(f"flapping: it fired {counted(alert.fired, 'time')}, told once and held{held}")
     return "; ".join(said)
@@ -77,15 +77,3 @@ def why_quiet(alert: Alert, known: Mapping[str, Alert], policy: AlertPolicy | No
 def rule(record: Record) -> str:
     """`right 7 of 9 times`, or that nobody said."""
     return record.said or "none of its alerts was judged real or noise yet"
-
-
-def span(seconds: float | None) -> str:
-    """A time somebody took, in the unit that fits: `45 min`, `3.5 h`, `2 d`."""
-    if seconds is None:
-        return ""
-    length = timedelta(seconds=seconds)
-    for unit, name in ((timedelta(days=2), "d"), (timedelta(hours=2), "h"), (timedelta(minutes=1), "min")):
-        if length >= unit:
-            whole = {"d": timedelta(days=1), "h": timedelta(hours=1), "min": timedelta(minutes=1)}[name]
-            return f"{length / whole:.2g} {name}" if length / whole < 10 else f"{length / whole:.0f} {name}"
-    return f"{seconds:.0f} s"

@@ -10,9 +10,8 @@ from mlops_tui.alerts import oncall as rules
 from mlops_tui.alerts.notifying import ON_CALL
 from mlops_tui.alerts.oncall import Plan, Shift
 from mlops_tui.capability import act, look, noun
-from mlops_tui.declarations.declare import duration
 from mlops_tui.errors import BadInput, NotDeclared, nearest
-from mlops_tui.inputs.moments import moment
+from mlops_tui.inputs.moments import after, moment
 from mlops_tui.render import cells
 from mlops_tui.response import _people
 from mlops_tui.session import Session
@@ -132,10 +131,7 @@ def _span(session: Session, plan: Plan, start: str | None, length: str | None,
     since = moment(start, plan.zone, now) if start is not None else now
     if (length is None) == (until is None):
         raise BadInput("Say how long.", next="Give --for 8h or --until 2026-11-03T09:00.")
-    try:
-        end = moment(until, plan.zone, now) if until is not None else since + duration(length or "")
-    except (ValueError, OverflowError) as problem:
-        raise BadInput(f"{problem}.", next="Give --for 8h.") from problem
+    end = moment(until, plan.zone, now) if until is not None else after(since, length or "", none=True)
     if end <= since or end <= now:
         raise BadInput("That time is over before it begins.", next="Give --for 8h, and a --from that is to come.")
     if end - since > LONGEST:

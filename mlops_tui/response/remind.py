@@ -8,8 +8,8 @@ import click
 from mlops_tui.alerts import nudges, sources
 from mlops_tui.alerts.nudges import Nudge
 from mlops_tui.capability import act, look, noun
-from mlops_tui.declarations.declare import duration
 from mlops_tui.errors import BadInput, NotFound, nearest
+from mlops_tui.inputs.moments import after
 from mlops_tui.response import _people
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Row, Status, Table, View, counted
@@ -52,10 +52,7 @@ def snooze(session: Session, key: str, length: str) -> View:
     \b
     Example: mlops-tui remind snooze alert/AL-1 --for 2h
     """
-    try:
-        until = session.now() + duration(length)
-    except (ValueError, OverflowError) as problem:
-        raise BadInput(f"{problem}.", next="Write 30m, 2h or 1d.") from problem
+    until = after(session.now(), length)
     nudge = _known(session, key)
     _keep(session, nudge, until)
     return View(f"You are told again later: {nudge.view.title}", Status.DONE, (Facts({"until": until}),),

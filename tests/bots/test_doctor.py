@@ -158,6 +158,7 @@ def test_the_manifest_of_a_project_asks_for_what_the_project_uses(desk: Desk,
 
 
 def test_a_bot_at_work_gives_its_signs_and_takes_its_leave(office: Office) -> None:
+    began = time.time()
     service = office.begin()
     pulses = Pulses(office.ledger.engine)
     service.pulse._beaten = 0.0
@@ -165,7 +166,7 @@ def test_a_bot_at_work_gives_its_signs_and_takes_its_leave(office: Office) -> No
     office.until(lambda: (seen := pulses.seen(BOT)) and seen.detail["connected"] and seen.detail["came"])
     seen = pulses.seen(BOT)
     assert seen
-    assert time.time() - seen.at < 30
+    assert seen.at >= began
     assert seen.detail["answered"] >= seen.detail["came"]
     office.end()
     seen = pulses.seen(BOT)

@@ -183,14 +183,6 @@ def test_a_viewer_is_refused_where_the_table_says_so(words: str, argv: tuple[str
 
 
 @pytest.mark.parametrize(EXAMPLE, each_example(runs_by_itself))
-def test_a_read_only_session_appends_nothing(words: str, argv: tuple[str, ...], project: Path) -> None:
-    before = open_project(project, person="ana").ledger.head_seq()
-    outcome = acceptable(perform(open_project(project, person="ana", read_only=True), argv, reason="because"))
-    assert outcome.exit == 4 or is_a_look(words, argv)
-    assert open_project(project, person="ana").ledger.head_seq() == before
-
-
-@pytest.mark.parametrize(EXAMPLE, each_example(runs_by_itself))
 def test_in_an_empty_folder_it_answers_or_refuses(words: str, argv: tuple[str, ...], nowhere: Session) -> None:
     plan_only = capabilities()[words].shape is Shape.ACT
     outcome = acceptable(perform(nowhere, argv, reason="because", dry_run=plan_only))

@@ -64,6 +64,7 @@ def test_a_read_only_session_leaves_no_trace_from_any_surface(words: str, argv: 
         for reply in asked(session, argv):
             assert isinstance(reply, asking.Answer), "neither a plan, nor a question, nor a job"
             assert reply.view.status is Status.DENIED or shapes([Action(words, argv)])[argv] == Shape.LOOK
+            assert reply.view.title
     assert traces(lived) == before
 
 

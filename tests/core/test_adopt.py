@@ -1,7 +1,6 @@
 """Adopting writes one file of the project, whole or not at all, and never over somebody's own change."""
 
 import hashlib
-import shlex
 import stat
 
 import pytest
@@ -9,6 +8,7 @@ import pytest
 from mlops_tui.folds import proposals
 from mlops_tui.view import Status
 from store.facts import Proposal
+from tests.doing import do
 
 PATH = "checklists/standard.yaml"
 
@@ -25,12 +25,6 @@ def ana(session, project):
     opened.ledger.append(Proposal(subject="P-1", event="proposed", path=PATH, before=sha(path), why="labels were late",
                                   content=text + "  - {id: labels-in, finding: health}\n", origin="INC-1", lesson=True))
     return opened
-
-
-def do(session, line, yes=False, **how):
-    argv = shlex.split(line)
-    outcome = session.perform(argv, **how)
-    return session.perform(argv, consent=outcome.plan, **how) if yes and outcome.plan else outcome
 
 
 def state(session, name="P-1"):

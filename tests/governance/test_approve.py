@@ -1,6 +1,5 @@
 """Votes: who may, once each, in time, on exactly one plan; everything else is refused, and the refusal is recorded."""
 
-import shlex
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
 
@@ -13,14 +12,9 @@ from mlops_tui.oversight.settling import settled
 from mlops_tui.project import Project
 from mlops_tui.view import Status, Text
 from store.facts import Approval, Command, Promotion, Vote
+from tests.doing import do
 
 SUBJECT = "flights-delay@1"
-
-
-def do(session, line, yes=False, **how):
-    argv = shlex.split(line)
-    outcome = session.perform(argv, **how)
-    return session.perform(argv, consent=outcome.plan, **how) if yes and outcome.plan else outcome
 
 
 @pytest.fixture

@@ -1,12 +1,12 @@
 """Checklists: findings answer by themselves, people sign for one version, and only who may."""
 
-import shlex
 
 import pytest
 
 from mlops_tui.folds import sign_offs
 from mlops_tui.view import Status
 from store.facts import Proposal
+from tests.doing import do
 
 
 @pytest.fixture
@@ -14,10 +14,6 @@ def trained(person, made):
     ana = person("ana")
     ana.ledger.append(made.trained())
     return ana
-
-
-def do(session, line, reason=None):
-    return session.perform(shlex.split(line), reason=reason)
 
 
 def items(session, subject="flights-delay@1"):

@@ -1,6 +1,5 @@
 """Promotion: nothing passes a shut gate, votes are for one plan, and the registry follows the history."""
 
-import shlex
 from datetime import timedelta
 
 import numpy as np
@@ -10,14 +9,9 @@ from mlops_tui.folds import approvals, model_state
 from mlops_tui.view import Status
 from store.facts import IncidentEvent, Promotion
 from store.tracking import Input, Record
+from tests.doing import do
 
 SUBJECT = "flights-delay@1"
-
-
-def do(session, line, yes=False, **how):
-    argv = shlex.split(line)
-    outcome = session.perform(argv, **how)
-    return session.perform(argv, consent=outcome.plan, **how) if yes and outcome.plan else outcome
 
 
 def champion(session):

@@ -1,12 +1,15 @@
-"""A real July: the demo's first 48 live days, the last two with nobody answering, so that its alert is everybody's."""
+"""The demo's real flights, lived through once for all journeys: three calm days, and a July that grows out of them."""
 
 import fcntl
+import json
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,31 +18,63 @@ from mlops_tui.core._replay import last_day, replay
 from mlops_tui.opening import open_project
 
 MODEL = "flights-delay"
-ANSWERED, UNANSWERED = 46, 2
+CALM, ANSWERED, UNANSWERED = 3, 46, 2  # days
+Once = Callable[[str, Callable[[Path], None]], Path]
+
+
+def demo(folder: Path, days: int) -> list[str]:
+    """How the demo is called there."""
+    return [sys.executable, "-P", "-m", "mlops_tui", "demo", str(folder), "--headless", "--days", str(days), "--json"]
+
+
+def through(folder: Path, days: int) -> dict[str, Any]:
+    """Let it run through; what it told."""
+    told = subprocess.run(demo(folder, days), check=True, capture_output=True, timeout=600).stdout
+    return dict(json.loads(told))
 
 
 @pytest.fixture(scope="session")
-def lived_july(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder as it was when the alert fired; made once, whichever of pytest's workers needs it first."""
+def once(tmp_path_factory: pytest.TempPathFactory) -> Once:
+    """A folder that is made once, whichever of pytest's workers needs it first."""
     base = tmp_path_factory.getbasetemp()
-    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "july"
-    shared.mkdir(exist_ok=True)
-    with (shared / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (shared / "done").exists():
-            _live(shared / "flights")
-            (shared / "done").touch()
-    return shared / "flights"
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+    def made(name: str, make: Callable[[Path], None]) -> Path:
+        shared = base / name
+        shared.mkdir(exist_ok=True)
+        with (shared / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (shared / "done").exists():
+                make(shared)
+                (shared / "done").touch()
+        return shared
+
+    return made
 
 
-def _live(folder: Path) -> None:
-    argv = [sys.executable, "-P", "-m", "mlops_tui", "demo", str(folder), "--headless", "--days", str(ANSWERED)]
-    subprocess.run(argv, check=True, capture_output=True, timeout=600)
-    cast = Cast(open_project(folder, source="demo"))
-    last = last_day(cast)
-    assert last is not None
-    days = [last + timedelta(days=number) for number in range(1, UNANSWERED + 1)]
-    replay(cast, MODEL, days, folder / ".mlops" / "landing", lambda *_: None)
+@pytest.fixture(scope="session")
+def calm(once: Once) -> Path:
+    """A demo that ran through: the project in `flights`, what it told in `told.json`."""
+    def live(shared: Path) -> None:
+        (shared / "told.json").write_text(json.dumps(through(shared / "flights", CALM)), encoding="utf-8")
+
+    return once("calm", live)
+
+
+@pytest.fixture(scope="session")
+def lived_july(once: Once, calm: Path) -> Path:
+    """The folder as it was when the alert fired: 48 live days, the last two with nobody answering, so that the alert is
+    everybody's."""
+    def live(shared: Path) -> None:
+        folder = Path(shutil.copytree(calm / "flights", shared / "flights"))
+        through(folder, ANSWERED)
+        cast = Cast(open_project(folder, source="demo"))
+        last = last_day(cast)
+        assert last is not None
+        days = [last + timedelta(days=number) for number in range(1, UNANSWERED + 1)]
+        replay(cast, MODEL, days, folder / ".mlops" / "landing", lambda *_: None)
+
+    return once("july", live) / "flights"
 
 
 @pytest.fixture

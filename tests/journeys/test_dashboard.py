@@ -85,8 +85,8 @@ class Person:
     async def does(self, label: str) -> None:
         """The next step of that label, by its letter."""
         await self.sees(label)
-        piece = next(piece for piece in self.terminal.text.replace("\n", "│").split("│") if label in piece)
-        await self.terminal.press(piece.split()[0])
+        pieces = [piece.split() for piece in self.terminal.text.replace("\n", "│").split("│") if label in piece]
+        await self.terminal.press(next(words[0] for words in pieces if len(words[0]) == 1 and words[0].isalnum()))
 
     async def agrees(self, *words: str) -> None:
         """To the plan that is shown."""

@@ -5,7 +5,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,24 +16,23 @@ from mlops_tui import folds
 from mlops_tui.opening import open_project
 from mlops_tui.session import Session
 from store.facts import Finding, Trained
+from tests.journeys.conftest import CALM, MODEL, demo, through
 
 pytestmark = pytest.mark.slow
-DAYS = "3"
-MODEL = "flights-delay"
+STAGES = ("Ingest", "Train", "Replaying")  # in the middle of which it is killed; after each it goes on
 
 
-def begun(folder: Path) -> subprocess.Popen[str]:
-    """The demo, in a process and a session of its own."""
-    argv = [sys.executable, "-P", "-m", "mlops_tui", "demo", str(folder), "--headless", "--days", DAYS, "--json"]
-    return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
-                            cwd=folder.parent)
-
-
-def ended(process: subprocess.Popen[str]) -> dict[str, Any]:
-    out, err = process.communicate(timeout=600)
-    assert process.returncode == 0, err[-2000:] + out[-2000:]
-    document: dict[str, Any] = json.loads(out)
-    return document
+def killed(folder: Path, stage: int, seconds: float) -> None:
+    """Begin it, in a process and a session of its own, and kill that so long after it says it comes to a stage."""
+    process = subprocess.Popen(demo(folder, CALM), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+                               start_new_session=True, cwd=folder.parent)
+    assert process.stderr is not None
+    came = next((line for line in process.stderr if any(name in line for name in STAGES[stage:])), "")
+    time.sleep(seconds)
+    os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+    assert came, f"it ended before it came to: {STAGES[stage]}"
+    assert process.returncode == -signal.SIGKILL
 
 
 @dataclass(frozen=True)
@@ -62,18 +60,13 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def worlds(tmp_path_factory: pytest.TempPathFactory) -> tuple[World, World]:
-    """One demo that ran through, and beside it one that was killed again and again, and run again each time."""
-    calm, rough = (tmp_path_factory.mktemp(name) / "demo" for name in ("calm", "rough"))
-    through = begun(calm)
+def worlds(calm: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[World, World]:
+    """The demo that ran through, and beside it one that was killed again and again, and run again each time."""
+    rough = tmp_path_factory.mktemp("rough") / "demo"
     dice = random.Random(20130601)
-    for wait in (dice.uniform(1, 6), dice.uniform(4, 12), dice.uniform(8, 20), dice.uniform(10, 30)):
-        process = begun(rough)
-        time.sleep(wait)
-        os.killpg(process.pid, signal.SIGKILL)
-        process.communicate()
-    told = ended(begun(rough))
-    return World(ended(through), calm), World(told, rough)
+    for stage in range(len(STAGES)):
+        killed(rough, stage, dice.uniform(0, 1.5))
+    return World(json.loads((calm / "told.json").read_text()), calm / "flights"), World(through(rough, CALM), rough)
 
 
 def test_the_story_is_told_with_its_figures(worlds: tuple[World, World]) -> None:

@@ -176,7 +176,7 @@ def test_without_a_declaration_nothing_listens_and_a_taken_port_is_said(told: Se
     try:
         settings = (project / "mlops.yaml").read_text()
         (project / "mlops.yaml").write_text(settings.replace("port: 0", f"port: {first.port}"))
-        with pytest.raises(BadInput, match="cannot be answered"):
+        with pytest.raises(BadInput, match="Nothing can listen at"):
             scrape.start(replaced(told), lambda text: None)
     finally:
         first.stop()

@@ -11,6 +11,7 @@ from mlops_tui.opening import open_project
 from mlops_tui.session import without_project
 from mlops_tui.view import Status, Text
 from store.facts import Command
+from tests.doing import do
 
 
 @pytest.fixture
@@ -20,10 +21,6 @@ def fired(session, made):
     opened.ledger.append(made.finding("fail"), made.finding("fail", value=0.3, limit=0.1, n=28000))
     opened.react(0)
     return opened
-
-
-def do(session, line, reason=None):
-    return session.perform(shlex.split(line), reason=reason)
 
 
 def agreed(session, line):

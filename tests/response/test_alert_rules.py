@@ -12,6 +12,7 @@ from mlops_tui.response._words import loss
 from mlops_tui.view import Status, Text
 from store.facts import AlertEvent, Backtested, Finding, IncidentEvent
 from tests.conftest import START
+from tests.doing import do
 
 HOUR = timedelta(hours=1)
 DRIFT = "monitors/flights-drift.yaml"
@@ -24,10 +25,6 @@ def fired(session, made):
     opened.ledger.append(made.finding("fail"), made.finding("fail", value=0.3, limit=0.1, n=28000))
     opened.react(0)
     return opened
-
-
-def do(session, line, reason=None):
-    return session.perform(shlex.split(line), reason=reason)
 
 
 def agreed(session, line):

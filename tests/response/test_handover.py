@@ -1,21 +1,17 @@
 """The watch handed over: what happened since somebody last looked, what is open, what comes next."""
 
-import shlex
 from datetime import timedelta
 
 import pytest
 
 from mlops_tui.view import Status
 from store.facts import AlertEvent, Postmortem
+from tests.doing import do
 
 
 @pytest.fixture
 def bo(session):
     return session("bo")
-
-
-def do(session, line, reason=None):
-    return session.perform(shlex.split(line), reason=reason)
 
 
 def fired(number=1):

@@ -1,6 +1,5 @@
 """Incidents: opened from an alert or by hand, worked on together, closed with a reason."""
 
-import shlex
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +8,7 @@ from mlops_tui.folds import alerts, incidents
 from mlops_tui.incidents.notes import notes
 from mlops_tui.view import Status
 from store.facts import IncidentEvent, Promotion, RunbookEvent
+from tests.doing import do
 
 
 @pytest.fixture
@@ -18,10 +18,6 @@ def bo(session, made):
     opened.ledger.append(made.finding("fail"), made.finding("fail"))
     opened.react(0)
     return opened
-
-
-def do(session, line, reason=None):
-    return session.perform(shlex.split(line), reason=reason)
 
 
 def incident(session, name="INC-1"):

@@ -1,6 +1,5 @@
 """An incident worked on by several people: roles, updates, hand-over, merging, moments corrected."""
 
-import shlex
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from mlops_tui.folds import incidents
 from mlops_tui.view import Status
 from store.facts import AlertEvent, Finding, IncidentEvent, Postmortem
+from tests.doing import do
 
 
 @pytest.fixture
@@ -20,10 +20,6 @@ def bo(session, made):
     return opened
 
 
-def do(session, line, reason=None, consent=None):
-    return session.perform(shlex.split(line), reason=reason, consent=consent)
-
-
 def incident(session, name="INC-1"):
     return incidents(session.ledger.entries())[name]
 
@@ -33,7 +29,7 @@ def whats(session, name="INC-1"):
 
 
 def error(session, line, reason=None):
-    return do(session, line, reason).error["code"]
+    return do(session, line, reason=reason).error["code"]
 
 
 # -- roles and severities ---------------------------------------------------------------------------------------------

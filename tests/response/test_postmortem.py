@@ -1,6 +1,5 @@
 """Post-mortems: drafted from the history with figures from the lake, finished by people, never made up."""
 
-import shlex
 from datetime import timedelta
 
 import duckdb
@@ -10,15 +9,10 @@ from mlops_tui.folds import action_items, postmortems, proposals
 from mlops_tui.response import _document, _reading
 from mlops_tui.view import Status
 from store.facts import AlertEvent, IncidentEvent, Promotion, RunbookEvent
+from tests.doing import do
 
 WRITTEN = {"Summary": "Warnings were wrong for a day.", "Contributing factors": "- the feed\n- the holiday",
            "What went well": "The alert.", "What went badly": "The page.", "Where we got lucky": "It was a Sunday."}
-
-
-def do(session, line, yes=False, **how):
-    argv = shlex.split(line)
-    outcome = session.perform(argv, **how)
-    return session.perform(argv, consent=outcome.plan, **how) if yes and outcome.plan else outcome
 
 
 def predictions(session, clock):

@@ -1,6 +1,5 @@
 """Old incidents replayed: the rows as they were, the outcomes as they are known, the rule as it was."""
 
-import shlex
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from shutil import copytree
@@ -20,6 +19,7 @@ from mlops_tui.view import Status
 from store.facts import Finding, Hold, Promotion, Trained
 from store.tracking import Input, Record
 from tests.conftest import FILES
+from tests.doing import do
 
 NAME, DAYS, A_DAY = "flights-delay", 24, 60
 FIRST = datetime(2013, 8, 20, 4, tzinfo=UTC)  # midnight in New York
@@ -105,10 +105,6 @@ def root(lived, tmp_path):
 
 def opened(root, person="ana", now=UNTIL + timedelta(days=1)):
     return open_project(root, person=person, clock=ReplayClock(now), source="test")
-
-
-def do(session, line, **how):
-    return session.perform(shlex.split(line), **how)
 
 
 @pytest.fixture

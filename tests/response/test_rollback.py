@@ -1,6 +1,5 @@
 """A run that is taken back: what acted is undone, the last first, each once, and what stays is said."""
 
-import shlex
 from contextlib import suppress
 
 import pytest
@@ -10,6 +9,7 @@ from mlops_tui.alerts import alertstate
 from mlops_tui.response import _running
 from mlops_tui.view import Status
 from store.facts import Command, IncidentEvent, Proposal, RunbookEvent
+from tests.doing import do
 
 BOOK = """\
 ## 1. Keep quiet
@@ -48,12 +48,6 @@ def ana(session, project):
     for number in (1, 2, 3):
         assert do(opened, f"runbook step RUN-1 {number}", yes=True).exit == 0
     return opened
-
-
-def do(session, line, yes=False, **how):
-    argv = shlex.split(line)
-    outcome = session.perform(argv, **how)
-    return session.perform(argv, consent=outcome.plan, **how) if yes and outcome.plan else outcome
 
 
 def run(session):

@@ -1,7 +1,6 @@
 """A runbook run: what goes by itself, what waits for a person, and what survives a kill at any moment."""
 
 import os
-import shlex
 import signal
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from mlops_tui.folds import incidents, runbook_runs
 from mlops_tui.view import Status
 from store.facts import Approval, Command, IncidentEvent, Proposal, RunbookEvent
 from store.ledger import Ledger
+from tests.doing import do
 
 ROOT = Path(__file__).parents[2]
 BOOK = """\
@@ -61,12 +61,6 @@ def bo(session, project):
         IncidentEvent(subject="INC-1", event="opened", title="t", about="flights-delay", severity="low"),
         Proposal(subject="P-1", event="proposed", path="notes.md", content="adopted\n", why="w", origin="INC-1"))
     return opened
-
-
-def do(session, line, yes=False, **how):
-    argv = shlex.split(line)
-    outcome = session.perform(argv, **how)
-    return session.perform(argv, consent=outcome.plan, **how) if yes and outcome.plan else outcome
 
 
 def run(session, name="RUN-1"):

@@ -1,6 +1,5 @@
 """A run that asks, branches, looks again, waits for votes and meets a second pair of hands."""
 
-import shlex
 from dataclasses import replace
 from datetime import timedelta
 
@@ -12,6 +11,7 @@ from mlops_tui.folds import runbook_runs
 from mlops_tui.response import _running
 from mlops_tui.view import Status
 from store.facts import AlertEvent, Approval, Command, IncidentEvent, Proposal, RunbookEvent
+from tests.doing import do
 
 FRONT = """\
 ---
@@ -39,12 +39,6 @@ def begin(session, body, front="", more=""):
     (folder / "probe.md").write_text(front + body, encoding="utf-8")
     session.project = type(session.project)(session.project.root)
     return do(session, f"runbook run probe --incident INC-1 {more}")
-
-
-def do(session, line, yes=False, **how):
-    argv = shlex.split(line)
-    outcome = session.perform(argv, **how)
-    return session.perform(argv, consent=outcome.plan, **how) if yes and outcome.plan else outcome
 
 
 def run(session):

@@ -1,6 +1,5 @@
 """Trends of incidents: lengths by severity, never mixed; counts a week; causes that came again."""
 
-import shlex
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +9,7 @@ from mlops_tui.folds import incidents
 from mlops_tui.incidents.clock import clock as moments_of
 from store.facts import AlertEvent, Finding, IncidentEvent, Promotion
 from store.queues import Outbox
+from tests.doing import do
 
 START = datetime(2013, 7, 1, 10, tzinfo=UTC)  # a Monday
 
@@ -17,10 +17,6 @@ START = datetime(2013, 7, 1, 10, tzinfo=UTC)  # a Monday
 @pytest.fixture
 def bo(session):
     return session("bo")
-
-
-def do(session, line, reason=None):
-    return session.perform(shlex.split(line), reason=reason)
 
 
 def lived(session, clock, number, *, severity="high", begins, hours=4.0, check="performance"):
@@ -61,7 +57,7 @@ def test_lengths_are_told_by_severity_and_few_have_no_interval(bo, clock):
     assert high["MTTR"]["reason"].startswith("2 are too few for an interval")
     assert times(view, "low")["MTTR"]["median"] == 100.0
     assert times(view, "all")["MTTR"]["n"] == 3
-    assert view.title == "3 incidents, 3 resolved; high ones in 7.0 h (median of 2)"
+    assert view.title == "3 incidents, 3 resolved; high ones in 7 h (median of 2)"
     assert do(bo, "incident trends --since 2013-07-12").view.facts()["incidents"] == 1
 
 

@@ -10,17 +10,18 @@ from typing import Any
 
 import pytest
 
-from bots.routes import inbound
-from bots.routes.inbound import Door, listen
+from bots.routes.inbound import listen
 from bots.routes.surface import Service, start
 from mlops_tui import folds
 from mlops_tui.errors import BadInput
+from mlops_tui.oversight.listening import Listening
 from tests.bots.routes.conftest import Outside
 from tests.bots.routes.doubles import PagerDuty
 from tests.conftest import START
 
 TOKEN = "a-token"
 SETTINGS = "project: flights\ntimezone: America/New_York\nclock: replay\ninbound: {{port: {port}}}\n"
+SERVERS = "mlops_tui.oversight.listening"
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def pager(outside: Outside) -> Iterator[PagerDuty]:
 
 
 @pytest.fixture
-def door(outside: Outside, pager: PagerDuty) -> Iterator[Door]:
+def door(outside: Outside, pager: PagerDuty) -> Iterator[Listening]:
     (outside.folder / "mlops.yaml").write_text(SETTINGS.format(port=0), encoding="utf-8")
     outside.session.project = type(outside.session.declared())(outside.folder)
     made = listen(outside.session, outside.environment, outside.said.append)
@@ -43,7 +44,7 @@ def door(outside: Outside, pager: PagerDuty) -> Iterator[Door]:
     made.stop()
 
 
-def say(door: Door, route: str, body: bytes | dict[str, Any], headers: dict[str, str] | None = None,
+def say(door: Listening, route: str, body: bytes | dict[str, Any], headers: dict[str, str] | None = None,
         path: str = "/routes/{}") -> tuple[int, str]:
     connection = http.client.HTTPConnection("127.0.0.1", door.port, timeout=5)
     try:
@@ -64,7 +65,7 @@ def key(outside: Outside) -> str:
 
 
 def test_an_ack_there_is_an_ack_here_by_whom_the_team_knows_and_is_not_sent_back(outside: Outside, pager: PagerDuty,
-                                                                                 door: Door) -> None:
+                                                                                 door: Listening) -> None:
     outside.fires()
     outside.turn()
     assert say(door, "pager", *pager.webhook("incident.acknowledged", key(outside))) == (
@@ -81,7 +82,8 @@ def test_an_ack_there_is_an_ack_here_by_whom_the_team_knows_and_is_not_sent_back
     assert {entry.actor for entry in outside.ledger.entries("alert")} == {"ana (simulated)", "route pager"}
 
 
-def test_acked_there_and_resolved_here_it_is_resolved_there(outside: Outside, pager: PagerDuty, door: Door) -> None:
+def test_acked_there_and_resolved_here_it_is_resolved_there(outside: Outside, pager: PagerDuty,
+                                                               door: Listening) -> None:
     outside.fires()
     outside.turn()
     say(door, "pager", *pager.webhook("incident.acknowledged", key(outside), user="PNOBODY"))
@@ -91,7 +93,7 @@ def test_acked_there_and_resolved_here_it_is_resolved_there(outside: Outside, pa
     assert [each.status for each in pager.incidents] == ["resolved"]
 
 
-def test_what_we_did_there_ourselves_does_not_come_back(outside: Outside, pager: PagerDuty, door: Door) -> None:
+def test_what_we_did_there_ourselves_does_not_come_back(outside: Outside, pager: PagerDuty, door: Listening) -> None:
     outside.fires()
     outside.turn()
     outside.fires(event="recovered")
@@ -106,7 +108,7 @@ def test_what_we_did_there_ourselves_does_not_come_back(outside: Outside, pager:
     ("incident.triggered", "flights/AL-1/NOW"), ("incident.unacknowledged", "flights/AL-1/NOW"), ("pagey.ping", ""),
     ("incident.acknowledged", "another/AL-1/NOW"), ("incident.acknowledged", "AL-1"),
     ("incident.resolved", "flights/AL-1/2013-09-13"), ("incident.resolved", "flights/AL-9/NOW")])
-def test_what_is_not_ours_changes_nothing(outside: Outside, pager: PagerDuty, door: Door, event: str,
+def test_what_is_not_ours_changes_nothing(outside: Outside, pager: PagerDuty, door: Listening, event: str,
                                           named: str) -> None:
     outside.fires()
     code, _ = say(door, "pager", *pager.webhook(event, named.replace("NOW", START.isoformat())))
@@ -114,7 +116,7 @@ def test_what_is_not_ours_changes_nothing(outside: Outside, pager: PagerDuty, do
 
 
 def test_an_old_event_that_is_replayed_does_nothing_to_what_fires_again(outside: Outside, pager: PagerDuty,
-                                                                        door: Door) -> None:
+                                                                        door: Listening) -> None:
     outside.fires()
     old = pager.webhook("incident.resolved", key(outside))
     outside.passes(minutes=10)
@@ -126,14 +128,14 @@ def test_an_old_event_that_is_replayed_does_nothing_to_what_fires_again(outside:
     assert outside.events == ["fired", "recovered", "refired"]
 
 
-def test_the_same_event_twice_counts_once(outside: Outside, pager: PagerDuty, door: Door) -> None:
+def test_the_same_event_twice_counts_once(outside: Outside, pager: PagerDuty, door: Listening) -> None:
     outside.fires()
     told = pager.webhook("incident.acknowledged", key(outside))
     assert [say(door, "pager", *told)[1] for _ in range(3)] == ["AL-1 acked", "nothing changed", "nothing changed"]
     assert outside.events == ["fired", "acked"]
 
 
-def test_forged_is_refused_and_recorded_once_a_minute(outside: Outside, pager: PagerDuty, door: Door) -> None:
+def test_forged_is_refused_and_recorded_once_a_minute(outside: Outside, pager: PagerDuty, door: Listening) -> None:
     outside.fires()
     body, headers = pager.webhook("incident.resolved", key(outside))
     forged = [(body, {}), (body + b" ", headers), (body, {"x-pagerduty-signature": "v1=é"}),
@@ -146,7 +148,7 @@ def test_forged_is_refused_and_recorded_once_a_minute(outside: Outside, pager: P
     assert say(door, "pager", body, headers)[0] == 401, "no secret, nothing proven"
 
 
-def test_while_a_secret_is_changed_either_signature_counts(outside: Outside, pager: PagerDuty, door: Door) -> None:
+def test_while_a_secret_is_changed_either_signature_counts(outside: Outside, pager: PagerDuty, door: Listening) -> None:
     outside.fires()
     body, headers = pager.webhook("incident.acknowledged", key(outside))
     both = f"v1={'0' * 64}, {headers['x-pagerduty-signature']}"
@@ -169,7 +171,7 @@ def one(fingerprint: str, status: str = "firing", severity: str = "critical", **
             "annotations": {"summary": "The feed\nlags"}}
 
 
-def test_alerts_of_prometheus_become_ours_and_resolve_with_theirs(outside: Outside, door: Door) -> None:
+def test_alerts_of_prometheus_become_ours_and_resolve_with_theirs(outside: Outside, door: Listening) -> None:
     told = group(one("aa11", model="flights-delay"), one("bb22", severity="info"))
     assert say(door, "prom", told) == (200, "AL-1 fired, AL-2 fired")
     first, second = folds.alerts(outside.ledger.entries("alert")).values()
@@ -186,13 +188,13 @@ def test_alerts_of_prometheus_become_ours_and_resolve_with_theirs(outside: Outsi
     assert outside.session.perform(["alert", "list"]).exit == 0
 
 
-def test_what_we_told_alertmanager_does_not_come_back_as_an_alert_of_its_own(outside: Outside, door: Door) -> None:
+def test_what_we_told_alertmanager_does_not_come_back_as_an_alert_of_its_own(outside: Outside, door: Listening) -> None:
     outside.fires()
     own = one("aa11", project="flights", alert="AL-1")
     assert say(door, "prom", group(own, one("bb22", project="flights"))) == (200, "AL-2 fired")
 
 
-def test_the_same_alert_twice_in_one_message_fires_once(outside: Outside, door: Door) -> None:
+def test_the_same_alert_twice_in_one_message_fires_once(outside: Outside, door: Listening) -> None:
     assert say(door, "prom", group(one("aa11"), one("aa11"))) == (200, "AL-1 fired")
 
 
@@ -200,14 +202,14 @@ def test_the_same_alert_twice_in_one_message_fires_once(outside: Outside, door: 
     b"", b"{", b"[]", b"\xff", b"[" * 60_000, {}, {"version": "3", "alerts": []}, group("x"),  # type: ignore[arg-type]
     group({**one("aa11"), "labels": ["x"]}), group({**one("aa11"), "status": "odd"}), group(one("../../x")),
     group({**one("aa11"), "fingerprint": 7}), {**group(), "alerts": None}])
-def test_what_is_malformed_is_refused_and_recorded_and_leaves_nothing(outside: Outside, door: Door,
+def test_what_is_malformed_is_refused_and_recorded_and_leaves_nothing(outside: Outside, door: Listening,
                                                                       body: bytes | dict[str, Any]) -> None:
     code, _ = say(door, "prom", body)
     assert code == 400
     assert (outside.events, len(outside.refused)) == ([], 1)
 
 
-def test_who_has_not_the_token_and_what_is_no_route_is_refused(outside: Outside, door: Door) -> None:
+def test_who_has_not_the_token_and_what_is_no_route_is_refused(outside: Outside, door: Listening) -> None:
     for headers in ({"X": "x"}, {"Authorization": "Bearer b-token"}, {"Authorization": TOKEN}):
         assert say(door, "prom", group(one("aa11")), headers)[0] == 401
     for path in ("/routes/nobody", "/routes/", "/", "/routes/../prom", "/metrics"):
@@ -218,7 +220,7 @@ def test_who_has_not_the_token_and_what_is_no_route_is_refused(outside: Outside,
         assert say(door, "prom", b"", {"Content-Length": length})[0] == 413
 
 
-def test_a_storm_in_one_message_is_numbered_in_one_go(outside: Outside, door: Door,
+def test_a_storm_in_one_message_is_numbered_in_one_go(outside: Outside, door: Listening,
                                                        monkeypatch: pytest.MonkeyPatch) -> None:
     counted, next_id = list[str](), folds.next_id
     monkeypatch.setattr(folds, "next_id", lambda *given: counted.append("") or next_id(*given))
@@ -228,7 +230,7 @@ def test_a_storm_in_one_message_is_numbered_in_one_go(outside: Outside, door: Do
     assert len(counted) == 1, "the history is locked meanwhile: four thousand took it more than five seconds"
 
 
-def test_what_an_alert_from_outside_calls_its_check_becomes_no_command(outside: Outside, door: Door) -> None:
+def test_what_an_alert_from_outside_calls_its_check_becomes_no_command(outside: Outside, door: Listening) -> None:
     say(door, "prom", group(one("aa11", alertname="promote", model="flights-delay"), one("bb22", alertname="--help")))
     outside.session.perform(["incident", "open", "--alert", "AL-1"])
     for argv in (["alert", "show", "AL-1"], ["alert", "show", "AL-2"], ["incident", "show", "INC-1"]):
@@ -236,7 +238,7 @@ def test_what_an_alert_from_outside_calls_its_check_becomes_no_command(outside: 
         assert {"promote", "--help"}.isdisjoint(said), argv
 
 
-def test_what_no_screen_and_no_mail_could_show_is_not_taken_in_as_it_is(outside: Outside, door: Door) -> None:
+def test_what_no_screen_and_no_mail_could_show_is_not_taken_in_as_it_is(outside: Outside, door: Listening) -> None:
     """Half a letter of UTF-16, a bell, an order to a terminal, text that runs backwards."""
     told = one("aa11", alertname="a\ud800\x07")
     told["annotations"] = {"summary": "\x1b[2J\u202eslow \ud83d"}
@@ -248,9 +250,9 @@ def test_what_no_screen_and_no_mail_could_show_is_not_taken_in_as_it_is(outside:
     assert "slow" in alert.title
 
 
-def test_who_says_a_letter_now_and_then_keeps_nobody_waiting(outside: Outside, door: Door,
+def test_who_says_a_letter_now_and_then_keeps_nobody_waiting(outside: Outside, door: Listening,
                                                              monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbound, "SECONDS", 0.3)
+    monkeypatch.setattr(f"{SERVERS}.SECONDS", 0.3)
     with socket.create_connection(("127.0.0.1", door.port), timeout=5) as slow:
         slow.sendall(b"POST /routes/prom HTTP/1.1\r\nContent-Length: 1000\r\n\r\n")
         wait(lambda: not _takes(slow, b"x"), seconds=5)  # a letter at a time it was listened to for ever
@@ -259,7 +261,7 @@ def test_who_says_a_letter_now_and_then_keeps_nobody_waiting(outside: Outside, d
 
 def test_no_more_are_listened_to_at_once_than_there_are_ears(outside: Outside, pager: PagerDuty,
                                                              monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(inbound, "EARS", 2)
+    monkeypatch.setattr(f"{SERVERS}.EARS", 2)
     (outside.folder / "mlops.yaml").write_text(SETTINGS.format(port=0), encoding="utf-8")
     outside.session.project = type(outside.session.declared())(outside.folder)
     door = listen(outside.session, outside.environment, outside.said.append)
@@ -284,7 +286,7 @@ def _takes(line: socket.socket, letter: bytes) -> bool:
     return True
 
 
-def _heard(door: Door) -> bool:
+def _heard(door: Listening) -> bool:
     try:
         return say(door, "prom", group(one("aa11")))[0] == 200
     except (OSError, http.client.HTTPException):
@@ -292,7 +294,7 @@ def _heard(door: Door) -> bool:
 
 
 def test_alerts_from_outside_are_told_to_who_is_on_call_and_not_back(outside: Outside, pager: PagerDuty,
-                                                                    door: Door) -> None:
+                                                                    door: Listening) -> None:
     say(door, "prom", group(one("aa11")))
     outside.turn(2)
     assert pager.requests == []
@@ -302,7 +304,7 @@ def test_alerts_from_outside_are_told_to_who_is_on_call_and_not_back(outside: Ou
 # -- the service ----------------------------------------------------------------------------------------------------
 
 
-def test_nothing_listens_unless_it_is_declared_and_a_taken_port_is_said(outside: Outside, door: Door) -> None:
+def test_nothing_listens_unless_it_is_declared_and_a_taken_port_is_said(outside: Outside, door: Listening) -> None:
     (outside.folder / "mlops.yaml").write_text(SETTINGS.format(port=door.port), encoding="utf-8")
     taken = type(outside.session.declared())(outside.folder)
     outside.session.project = taken
