@@ -202,7 +202,7 @@ def lasting(length: timedelta | float) -> str:
     seconds = max(length.total_seconds() if isinstance(length, timedelta) else length, 0.0)
     size, unit = next((each for each in _UNITS if seconds >= 2 * each[0] or seconds == each[0]), (1, "s"))
     number = seconds / size
-    return f"{number:.2g} {unit}" if number < 10 else f"{number:,.0f} {unit}"
+    return f"{number:.2g} {unit}" if number < 10 and size > 1 else f"{number:,.0f} {unit}"
 
 
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
