@@ -29,7 +29,7 @@ _ESCAPES = {"&": "\\u0026", "<": "\\u003c", ">": "\\u003e"}
 class Press:
     """What somebody asks for with a button: a command line, and the digest of the plan he consents to.
 
-    `asks` names the options that he has to fill in first.
+    `asks` names the options and arguments that he has to fill in first.
     """
 
     argv: tuple[str, ...]

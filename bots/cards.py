@@ -133,9 +133,7 @@ def _standing(worst: Alert) -> Status:
 def _incident(reader: Session, incident: Incident) -> Wanted:
     """As `incident show` has it, with what people do in one."""
     shown = _shown(reader, f"incident/{incident.id}", ("incident", "show", incident.id), _INCIDENT)
-    more = (Action("Say how it stands…", ("incident", "update", incident.id)),
-            Action("Note…", ("incident", "note", incident.id))) if incident.open else ()
-    actions = (*shown.view.actions, *more, Action("More", ("incident", "show", incident.id)))
+    actions = (*shown.view.actions, Action("More", ("incident", "show", incident.id)))
     return replace(shown, view=replace(shown.view, actions=actions))
 
 

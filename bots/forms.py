@@ -121,8 +121,9 @@ def modal(argv: Sequence[str], *, title: str | None = None, reason: bool = False
           wanted: Sequence[str] = (), project: Project | None = None) -> Block:
     """The view for `views.open`: what is given as small print, then an input for each parameter that is not.
 
-    `reason` asks why even where the command does not; `wanted` names what has to be filled in all the same, and then
-    no box is offered to tick, since the button has said what is meant; `private` comes back with `private_of`.
+    `reason` asks why even where the command does not; `wanted` names what the button asks for: one has to be filled in
+    all the same, of several some will do, and no box is offered to tick, since the button has said what is meant;
+    `private` comes back with `private_of`.
     BadInput for a command line that click refuses, that has nothing to ask for, or that is too long to be carried.
     """
     found = asked(argv)
@@ -134,9 +135,10 @@ def modal(argv: Sequence[str], *, title: str | None = None, reason: bool = False
     why = reason or _wants_reason(found)
     declared = fields.fields(found.command, found.given, project)
     besides = {f"--{each.option}" for each in declared}
-    inputs = [_input(each, needed=found.needs(each) or each.name in wanted) for each in found.missing
+    named = [each.lower() for each in wanted]  # an argument is named as its help names it: TEXT
+    inputs = [_input(each, needed=found.needs(each) or named == [each.name]) for each in found.missing
               if not (why and each.name == "reason") and not besides.intersection(each.opts)
-              and not (wanted and _ticked(each) and each.name not in wanted)]
+              and not (named and _ticked(each) and each.name not in named)]
     inputs = [fields.input_of(each, VALUE, wanted=wanted) for each in declared] + inputs + [_why()] * why
     if not inputs:
         raise BadInput(f"'{' '.join(argv)}' has nothing left to ask.", next=f"Type: {typed(argv)}")

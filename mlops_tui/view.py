@@ -64,8 +64,8 @@ class Column:
 class Action:
     """A next step that a person can take: a hint, a key, a button or a link.
 
-    `asks` names options that only a person can fill in (a note, a reason; `set:window` is `--set window=…`): a surface
-    asks for them first.
+    `asks` names what only a person can fill in: options (a note, a reason; `set:window` is `--set window=…`), and
+    arguments in capitals (`TEXT`). A surface asks for them first.
     """
 
     label: str
@@ -78,8 +78,11 @@ class Action:
         return (*self.argv, *(word for name in self.asks for word in filled_in(name, "…")))
 
 
-def filled_in(asked: str, said: str) -> tuple[str, str]:
-    """The words that say what was asked for: of `note`, `--note said`; of `set:window`, `--set window=said`."""
+def filled_in(asked: str, said: str) -> tuple[str, ...]:
+    """The words that say what was asked for: of `note`, `--note said`; of `set:window`, `--set window=said`; of the
+    argument `TEXT`, the words themselves."""
+    if asked.isupper():
+        return ("--", said) if said.startswith("-") else (said,)
     option, _, name = asked.partition(":")
     return f"--{option}", f"{name}={said}" if name else said
 

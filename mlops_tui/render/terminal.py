@@ -1,12 +1,12 @@
 """A view as lines of a terminal: the answer first, then its evidence, then the next step."""
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, tzinfo
 
 from rich.text import Text as Line
 
+from mlops_tui.render import prose
 from mlops_tui.render.cells import (
     GLYPHS,
     NOTHING,
@@ -29,7 +29,6 @@ READABLE = 100   # columns of prose, and where a status word is looked for
 NARROWEST = 8    # of a heading, and of a detail beside a step
 NARROW = 12      # a column of text gives way down to this, the one with the longest text down to LONG
 LONG = 20
-_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 WRAPPED = 16     # from this width on, a text that is too long takes up to three lines
 
 
@@ -93,30 +92,45 @@ def _part(part: Part, width: int, zone: tzinfo, height: int) -> Iterator[Line]:
 
 def _text(part: Text, width: int) -> Iterator[Line]:
     """Prose at a readable width; code as it stands, cut nowhere but wrapped where the terminal ends."""
-    fenced = part.kind == "code"
+    if part.kind == "markdown":
+        for number, block in enumerate(prose.blocks(part)):
+            yield from [Line()] * (number > 0)
+            yield from _block(block, width)
+        return
     for raw in part.body.replace("\r\n", "\n").split("\n"):
-        if part.kind == "markdown" and raw.lstrip().startswith("```"):
-            fenced = not fenced
-        elif fenced:
+        if part.kind == "code":
             yield from (Line(piece) for piece in _hung(clean(raw.expandtabs(4)), "", width))
         else:
-            yield from _prose(clean(raw), min(width, READABLE), marked=part.kind == "markdown")
+            text = clean(raw)
+            indent = " " * min(len(text) - len(text.lstrip(" ")), width // 4)
+            yield from (Line(piece) for piece in _hung(text.lstrip(" "), indent, min(width, READABLE)))
 
 
-def _prose(text: str, width: int, *, marked: bool) -> Iterator[Line]:
-    body = text.lstrip(" ")
-    indent = " " * min(len(text) - len(body), width // 4)
-    if marked and body.startswith("#"):
-        yield from (Line(piece, style="bold") for piece in wrap(_plain(body.lstrip("#").strip()), width))
-    elif marked and body[:2] in ("- ", "* "):
-        yield from (Line(piece) for piece in _hung(_plain(body[2:]), f"{indent}• ", width))
-    else:
-        yield from (Line(piece) for piece in _hung(_plain(body) if marked else body, indent, width))
+def _block(block: prose.Block, width: int) -> Iterator[Line]:
+    readable = min(width, READABLE)
+    texts = ["".join(span.text for span in line) for line in block.lines]
+    match block.kind:
+        case "heading":
+            yield from (Line(piece, style="bold") for piece in wrap(" ".join(texts), readable))
+        case "items":
+            yield from (Line(piece) for text in texts for piece in _hung(text, "• ", readable))
+        case "code":
+            yield from (Line(piece) for text in texts for piece in _hung(text, "", width))
+        case "table":
+            yield from _grid([["".join(span.text for span in cell) for cell in row] for row in block.rows], width)
+        case "prose":
+            yield from (Line(piece) for piece in wrap(" ".join(texts), readable))
 
 
-def _plain(markdown: str) -> str:
-    """The words without the marks, and without the backslashes that keep what looks like one from being one."""
-    return _ESCAPED.sub(r"\1", markdown.replace("**", "")).replace("&amp;", "&")
+def _grid(rows: Sequence[Sequence[str]], width: int) -> Iterator[Line]:
+    """The rows of a table in prose: each column as wide as its words, the last one with the room that is left."""
+    shown = [row for row in rows if any(row)]
+    across = max((len(row) for row in shown), default=0)
+    sizes = [min(max(width_of(row[place]) for row in shown if place < len(row)), max(width // across, 4))
+             for place in range(across)]
+    for row in shown:
+        lead = "".join(f"{fit(cell, size)}  " for cell, size in zip(row[:-1], sizes, strict=False))
+        yield from (Line(piece) for piece in _hung(row[-1], f"  {lead}", width))
 
 
 def _hung(text: str, lead: str, width: int) -> list[str]:

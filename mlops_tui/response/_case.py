@@ -94,8 +94,11 @@ def steps(session: Session, found: Incident, alerts: Mapping[str, Alert],
         return (Action("Read the post-mortem", ("postmortem", "show", found.id)) if begun else
                 Action("Draft the post-mortem", ("postmortem", "draft", found.id)),
                 Action("Say what you saw", ("postmortem", "tell", found.id), asks=tuple(QUESTIONS)))
-    over = Action("It is over", ("incident", "resolve", found.id), asks=("reason",))
-    return (*_accepting(found), *_toward_the_end(session, found, alerts, runs), *_leading(found), over)
+    return (*_accepting(found), *_toward_the_end(session, found, alerts, runs), *_leading(found),
+            Action("Say how it stands", ("incident", "update", found.id), asks=("TEXT",)),
+            Action("Note", ("incident", "note", found.id), asks=("TEXT",)),
+            Action("Hand it over", ("incident", "handover", found.id), asks=("PERSON",)),
+            Action("It is over", ("incident", "resolve", found.id), asks=("reason",)))
 
 
 def _accepting(found: Incident) -> tuple[Action, ...]:

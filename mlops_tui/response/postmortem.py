@@ -82,7 +82,8 @@ def draft(session: Session, incident: str) -> View:
                               "kept_as_written": merged.kept}
     table = Table.of("impact", impact.rows, "period", "predictions", "predicted", "seen", "flagged", "false_alarms",
                      "missed", title="Impact")
-    how = Text(impact.query, "code") if impact.query else Text(f"The impact was not computed: {impact.reason}.")
+    how = Text("The query that counted it stands in the document." if impact.query else
+               f"The impact was not computed: {impact.reason}.")
     again = "anew, beside what people wrote" if file.is_file() else "now"
     return View(f"The post-mortem of {found.id} is drafted {again}".removesuffix(" now"), Status.DONE,
                 (Facts(facts), table, how), (Action("Write it into the project", ("adopt", proposal)),

@@ -250,14 +250,16 @@ class Dashboard(Sectioned):
 
     @work
     async def _fill_in(self, argv: tuple[str, ...], asks: tuple[str, ...]) -> None:
-        """Ask for the words of each option: a reason goes beside the command, others into it."""
-        reason: str | None = None
+        """Ask for each of these words: a reason goes beside the command, others into it. Of several, some will do."""
+        reason, before = None, argv
         for option in asks:
             said = await self.push_screen_wait(Why(argv, question(option)))
-            if not said:
-                return
-            argv, reason = (argv, said) if option == "reason" else ((*argv, *filled_in(option, said)), reason)
-        self.post_message(Perform(argv, reason=reason))
+            if said and option == "reason":
+                reason = said
+            elif said:
+                argv = (*argv, *filled_in(option, said))
+        if reason is not None or argv != before:
+            self.post_message(Perform(argv, reason=reason))
 
     # -- what a person asks ---------------------------------------------------------------------------------------
 

@@ -44,7 +44,8 @@ def letters(actions: Sequence[Action]) -> list[str]:
     return found
 
 
-QUESTIONS = {"reason": "Why? It is recorded with the decision.", "note": "What did you do, or see?"}
+QUESTIONS = {"reason": "Why? It is recorded with the decision.", "note": "What did you do, or see?",
+             "TEXT": "What is to be said?", "PERSON": "Whom?"}
 
 
 def question(option: str) -> str:

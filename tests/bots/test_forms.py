@@ -185,6 +185,14 @@ def test_words_that_look_like_options_stay_words() -> None:
     assert parsed(argv) == {"incident": "INC-3", "text": "--no-idea", "link": "-", "at": None, "who": None}
 
 
+def test_one_thing_that_a_button_asks_for_is_needed_and_of_several_some_will_do() -> None:
+    one = inputs(modal(("incident", "update", "INC-3"), wanted=("TEXT",)))
+    assert not one["p:text"].get("optional")
+    several = inputs(modal(("postmortem", "tell", "INC-3"), wanted=("saw", "did", "surprised", "change")))
+    assert all(block["optional"] for block in several.values())
+    assert set(several) == {"p:saw", "p:did", "p:surprised", "p:change"}
+
+
 def test_an_answer_to_what_was_not_asked_is_ignored() -> None:
     view = modal(("ingest",))
     values = {"p:files": {"value": {"value": "/etc/passwd"}}, "p:dataset": {"value": {"value": "flights"}}}

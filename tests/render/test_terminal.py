@@ -18,7 +18,21 @@ from mlops_tui.render.charts import draw
 from mlops_tui.render.json import canonical
 from mlops_tui.render.keep import read, written
 from mlops_tui.render.terminal import lines
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Series, Status, Step, Steps, Table, Text, View
+from mlops_tui.view import (
+    Action,
+    Cell,
+    Column,
+    Facts,
+    Part,
+    Series,
+    Status,
+    Step,
+    Steps,
+    Table,
+    Text,
+    View,
+    filled_in,
+)
 
 HERE = Path(__file__).parent
 JUNE = datetime(2013, 6, 1, tzinfo=UTC)
@@ -108,6 +122,13 @@ def test_heat_on_a_scale_of_its_own_is_dark_where_every_value_is_the_worst() -> 
         first, *_, legend = [line.plain for line in draw(part, 30, UTC)]
         assert first.replace("Mon", "").strip() == shade * 8
         assert legend.split() == ["░", "0", "█", "3"]
+
+
+@pytest.mark.parametrize(("asked", "said", "words"), [
+    ("note", "seen", ("--note", "seen")), ("set:window", "2d", ("--set", "window=2d")), ("TEXT", "it is", ("it is",)),
+    ("TEXT", "-5 degrees", ("--", "-5 degrees"))])
+def test_what_is_asked_for_is_filled_in_as_option_or_argument(asked: str, said: str, words: tuple[str, ...]) -> None:
+    assert filled_in(asked, said) == words
 
 
 @pytest.mark.parametrize("kind", ["line", "band", "bar", "bins", "heat", "interval", "graph"])
@@ -240,7 +261,13 @@ def test_no_color_is_obeyed_on_a_terminal(folder: Path) -> None:
 def test_what_markdown_escapes_is_read_without_its_backslashes() -> None:
     body = "# 0.681 \\[0.658, 0.702\\]\na \\| b &amp; c\n```\nd \\| e\n```\n"
     said = [str(line) for line in lines(View("t", parts=(Text(body, "markdown"),)), width=80)]
-    assert [line.strip() for line in said[1:]] == ["0.681 [0.658, 0.702]", "a | b & c", "d \\| e", ""]
+    assert [line.strip() for line in said[1:] if line.strip()] == ["0.681 [0.658, 0.702]", "a | b & c", "d \\| e"]
+
+
+def test_a_document_reads_without_its_comments_and_its_tables_line_up() -> None:
+    body = "<!-- for who\nwrites it -->\n| | n |\n| --- | ---: |\n| flagged | 3 |\n| seen late | 14 |\n\nIt was\nso.\n"
+    said = [str(line) for line in lines(View("t", parts=(Text(body, "markdown"),)), width=80)]
+    assert [line for line in said[1:] if line] == ["             n", "  flagged    3", "  seen late  14", "It was so."]
 
 
 def test_the_middle_of_an_axis_is_named_by_what_stands_there_and_a_share_ends_at_1() -> None:

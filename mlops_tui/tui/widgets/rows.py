@@ -166,7 +166,7 @@ class Rows(ScrollView, can_focus=True):
 
     def _settle(self) -> None:
         self._layout()
-        self.refresh()
+        self.refresh(layout=self.styles.auto_dimensions)
 
     def _place(self) -> int | None:
         return self._source.place(self._cursor) if self._cursor is not None else None
@@ -177,6 +177,11 @@ class Rows(ScrollView, can_focus=True):
     def _over(self) -> int:
         """Lines of the heading, which stays at the top."""
         return 1 if self._head is not None and len(self._source) else 0
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        """As many lines as there are rows, before any of them is laid out: what was hidden has no width yet."""
+        rows = len(self._source)
+        return rows * self._tall + self._over if rows else len(self._said) or 1
 
     def _layout(self) -> None:
         """Know how long it all is for the width there is."""
