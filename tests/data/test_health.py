@@ -116,7 +116,7 @@ def test_a_batch_that_came_late_is_found_with_how_late(project: Path, clock: Rep
     opened = landed(project, clock, {20: 5, 29: 9})
     view = opened.perform(["health", "trips"]).view
     odd = {row["day"]: row["reason"] for row in view.table("batches").rows if row["status"] is Status.WARN}
-    assert odd == {"2013-08-21": "came 3.0 h late", "2013-08-30": "came 7.0 h late"}
+    assert odd == {"2013-08-21": "came 3 h late", "2013-08-30": "came 7 h late"}
     assert view.status is Status.WARN, "it is here now: nobody is woken"
 
 

@@ -378,9 +378,22 @@ def test_a_colon_typed_into_a_field_is_a_colon(told: Session) -> None:
     run(story())
 
 
-@pytest.mark.parametrize("typed", ["flurb", "audit flurb", "drift --window", "job log 99",
+@pytest.mark.parametrize(("typed", "offered"), [("flurb", "status"), ("audit flurb", "audit log")])
+def test_what_is_no_command_is_a_question_with_what_may_be_meant(told: Session, typed: str, offered: str) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            await terminal.type(typed)
+            assert isinstance(terminal.app.screen, Answer)
+            await terminal.expect(lambda: "Which of these is meant?" in terminal.text)
+            assert f"ask {typed}" in terminal.text
+            assert offered in terminal.text
+
+    run(story())
+
+
+@pytest.mark.parametrize("typed", ["drift --window", "job log 99",
                                    "drift --reference /etc/passwd"])
-def test_what_is_no_command_says_why(told: Session, typed: str) -> None:
+def test_a_command_that_cannot_be_says_why(told: Session, typed: str) -> None:
     async def story() -> None:
         async with dashboard(told.declared().root) as terminal:
             await terminal.type(typed)
