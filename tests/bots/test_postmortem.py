@@ -42,7 +42,7 @@ def test_who_was_there_is_asked_in_private_and_tells_by_a_form(bot: Desk) -> Non
     assert told(bot, "U03") == [], "cy was not there"
     form = bot.slack.click("ana", question, "Tell").modal
     assert form
-    asked_for = [block for block in form["blocks"] if block["type"] == "input" and not block["optional"]]
+    asked_for = [block for block in form["blocks"] if block["type"] == "input"]
     assert [block["label"]["text"] for block in asked_for] == ["Saw", "Did", "Surprised", "Change"]
     assert all(block["element"].get("multiline") for block in asked_for)
     words = {"Saw": "the AUC fell\nfrom Monday on", "Did": "waited -- a day", "Surprised": "no alert", "Change": "-"}

@@ -22,17 +22,19 @@ pytestmark = pytest.mark.slow
 STAGES = ("Ingest", "Train", "Replaying")  # in the middle of which it is killed; after each it goes on
 
 
-def killed(folder: Path, stage: int, seconds: float) -> None:
-    """Begin it, in a process and a session of its own, and kill that so long after it says it comes to a stage."""
+def killed(folder: Path, stage: int, seconds: float) -> bool:
+    """Begin it, in a process and a session of its own, and kill that so long after it says it comes to a stage, or to
+    a later one: it does not say each. Whether it did; it may have nothing left of that to do."""
     process = subprocess.Popen(demo(folder, CALM), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
                                start_new_session=True, cwd=folder.parent)
     assert process.stderr is not None
     came = next((line for line in process.stderr if any(name in line for name in STAGES[stage:])), "")
-    time.sleep(seconds)
-    os.killpg(process.pid, signal.SIGKILL)
+    if came:
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    assert came, f"it ended before it came to: {STAGES[stage]}"
-    assert process.returncode == -signal.SIGKILL
+    assert process.returncode == (-signal.SIGKILL if came else 0)
+    return bool(came)
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,8 @@ def worlds(calm: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[World,
     """The demo that ran through, and beside it one that was killed again and again, and run again each time."""
     rough = tmp_path_factory.mktemp("rough") / "demo"
     dice = random.Random(20130601)
-    for stage in range(len(STAGES)):
-        killed(rough, stage, dice.uniform(0, 1.5))
+    times = sum(killed(rough, stage, dice.uniform(0, 1.5)) for stage in range(len(STAGES)))
+    assert times > 1, "it was not killed again"
     return World(json.loads((calm / "told.json").read_text()), calm / "flights"), World(through(rough, CALM), rough)
 
 
