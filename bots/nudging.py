@@ -3,7 +3,7 @@
 import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ from mlops_tui.errors import Conflict
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Text, View, counted, worst
 from store.periods import Periods
-from store.queues import Cards, Outbox
+from store.queues import Card, Cards, Outbox
 
 TOLD = "nudges"  # the schedule whose periods are the keys of what was told
 LATER = "2h"
@@ -58,39 +58,40 @@ class Nudging:
         asleep = habits.asleep(habits.habits(project.team, entries, project.zone), now)
         due = nudges.due(sources.nudges(project, entries, now), sources.reach(project, entries, now),
                          nudges.snoozes(entries), now, asleep)
-        new = [each for each in due if each.key not in told and project.team.people[each.person].slack]
+        accounts = {name: person.slack for name, person in project.team.people.items() if person.slack}
+        new = [each for each in due if each.key not in told and each.person in accounts]
+        standing = self.cards.all() if new else {}
         waits = any(each.nudge.card for each in new)  # for its card to stand, perhaps
         for person in dict.fromkeys(each.person for each in new):
             if self.clock() - self._told_at.get(person, -math.inf) < BETWEEN:
                 waits = True
                 continue
             mine = [each for each in new if each.person == person]
-            self._tell(person, [each for each in mine if not each.nudge.card or self._cardless(each.nudge.card)])
-            self._mention(person, [each for each in mine if each.nudge.card])
+            self._tell(accounts[person], [each for each in mine if not each.nudge.card
+                                          or self._cardless(each.nudge.card, standing)])
+            self._mention(accounts[person], [each for each in mine if each.nudge.card], standing)
         self._head, self._at = (-1 if waits else head), now
 
-    def _cardless(self, card: str) -> bool:
+    def _cardless(self, card: str, standing: Mapping[str, Card]) -> bool:
         """Whether a card was waited for long enough: it was perhaps never put up, and who it calls is told."""
-        standing = self.cards.all().get(card)
-        if standing is not None and standing.reference:
+        if card in standing and standing[card].reference:
             self._missed.pop(card, None)
             return False
         return self.clock() - self._missed.setdefault(card, self.clock()) >= CARDLESS
 
-    def _tell(self, person: str, mine: Sequence[Told]) -> None:
+    def _tell(self, account: str, mine: Sequence[Told]) -> None:
         """In private, in one message."""
         if mine:
-            self._put(mine, self._slack(person), self._message(together(mine)))
+            self._put(mine, account, self._message(together(mine)))
 
-    def _mention(self, person: str, mine: Sequence[Told]) -> None:
+    def _mention(self, account: str, mine: Sequence[Told], standing: Mapping[str, Card]) -> None:
         """By name in the thread of the first one's card; what has no card yet waits for it."""
-        standing = self.cards.all()
         placed = [each for each in mine if each.nudge.card in standing and standing[each.nudge.card].reference]
         if not placed:
             return
         card = standing[placed[0].nudge.card]
         message = self._message(together(placed))
-        name = f"<@{self._slack(person)}>"
+        name = f"<@{account}>"
         self._put(placed, card.channel, {
             **message, "text": f"{name} {message['text']}", "thread_ts": card.reference,
             "blocks": [{"type": "section", "text": {"type": "mrkdwn", "text": name}}, *message["blocks"]]})
@@ -102,9 +103,6 @@ class Nudging:
                 raise Conflict("Another at work has told some of it.")  # the rest comes with the next round
             self.outbox.put(_key(mine), LOOKED_UP, channel, message, connection)
         self._told_at[mine[0].person] = self.clock()
-
-    def _slack(self, person: str) -> str:
-        return fresh(self.session).declared().team.people[person].slack
 
     def _message(self, view: View) -> dict[str, Any]:
         return blocks.message(view, zone=self.session.declared().zone, command=("remind", "list"), charts=self.charts)

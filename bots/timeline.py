@@ -9,6 +9,7 @@ from typing import Any
 
 from slack_sdk import WebClient
 
+from bots import identity
 from bots.buttons import button
 from bots.richtext import Block, context, cut, plain
 from bots.sender import NotSaid, read
@@ -254,9 +255,10 @@ class Timeline:
         team = session.declared().team
         when = () if isinstance(session.clock, ReplayClock) else (
             "--at", datetime.fromtimestamp(float(message["ts"]), UTC).isoformat())
-        by = [name for name, person in team.people.items() if now.author and person.slack == now.author]
-        return Step((("incident", "note", "--link", self._link(message), *when, *(("--who", by[0]) if by else ()),
-                      "--", found.incident, _note(now.text, team)),))
+        author = identity.actor_of(team, now.author)
+        who = ("--who", author.name) if author is not None else ()
+        return Step((("incident", "note", "--link", self._link(message), *when, *who, "--", found.incident,
+                      _note(now.text, team)),))
 
     # -- what Slack says ------------------------------------------------------------------------------------------
 
