@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import yaml
 
 from mlops_tui.declarations import declare, kinds
+from mlops_tui.declarations.accessrules import AccessPolicy
 from mlops_tui.declarations.endpoints import Endpoint
 from mlops_tui.declarations.marker import MARKER
 from mlops_tui.declarations.odcs import Contract
@@ -26,7 +27,7 @@ from mlops_tui.quality.partitions import as_it_lies
 T = TypeVar("T")
 FOLDERS = {"dataset": "datasets", "feature": "features", "pipeline": "pipelines", "model": "models",
            "monitor": "monitors", "checklist": "checklists", "endpoint": "endpoints", "decision": "decisions",
-           "runbook": "runbooks", "route": "routes", "rotation": "oncall"}
+           "runbook": "runbooks", "route": "routes", "rotation": "oncall", "access": "access"}
 
 
 @dataclass(frozen=True)
@@ -107,6 +108,10 @@ class Project:
         return self._read("rotation", Rotation)
 
     @cached_property
+    def access(self) -> dict[str, AccessPolicy]:
+        return self._read("access", AccessPolicy)
+
+    @cached_property
     def features(self) -> dict[str, kinds.Feature]:
         return {path.stem: read_feature(path) for path in self._paths("feature", "sql")}
 
@@ -160,7 +165,7 @@ class Project:
         """Resolve `[kind/]name[@version]`; the kind is needed only where two kinds share the name."""
         rest, _, version = text.partition("@")
         kind, _, name = rest.rpartition("/")
-        wanted = allowed or tuple(FOLDERS)
+        wanted = allowed or tuple(each for each in FOLDERS if each != "access")  # a policy is no subject of anything
         if kind:
             if kind not in FOLDERS:
                 raise BadInput(f"No kind '{kind}'.", next=nearest(kind, FOLDERS) or f"Kinds: {', '.join(FOLDERS)}.")
