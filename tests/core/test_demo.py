@@ -56,7 +56,8 @@ def test_a_short_replay_says_how_far_it_came() -> None:
 def test_the_credit_demo_has_a_folder_of_its_own(tmp_path: Path) -> None:
     prepare(tmp_path / "loans", "credit")
     project = Project(tmp_path / "loans")
-    assert project.every("model") and project.settings.clock == "replay"
+    assert project.every("model")
+    assert project.settings.clock == "replay"
     assert all(person.simulated for person in project.team.people.values())
     assert "CC BY 4.0" in (tmp_path / "loans" / "files" / "SOURCE.md").read_text(encoding="utf-8")
     with pytest.raises(BadInput, match="holds another demo: credit"):
