@@ -1,0 +1,1 @@
+"""What is required of a version before it may serve, one rule a file: pure functions of a case and the history."""
