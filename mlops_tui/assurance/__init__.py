@@ -1,1 +1,1 @@
-"""Rules about what a model may cost people, and about the papers that say so: pure, read by the gate."""
+"""What is required of a version before it may serve, one rule a file, and the tier it is of: pure, read by the gate."""
