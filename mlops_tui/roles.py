@@ -66,6 +66,10 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "approve withdraw": ("operator", *APART),  # whoever asked may take it back
     "postmortem tell": ("viewer", *APART),  # whoever was there says what he saw
     "bias": ("operator", "oncall", "legal", "admin"),  # whoever answers for it may look for himself
+    "access grant": ("steward", "admin"),
+    "access revoke": ("viewer", *APART),  # whoever holds a grant may lay it down; the others', the verb itself says
+    "access keep": ("steward", "legal", "admin"),
+    "access break-glass": ("oncall", "admin"),
     "aggregate release": ("viewer", *APART),  # what it answers tells of nobody
 }
 

@@ -559,7 +559,8 @@ class Questioned(Fact):
 class Granted(Fact):
     """Somebody, or everybody of a role, may do something with a resource until then; the subject is its id (G-3).
 
-    `event`: `granted`, or `glass` where somebody took it himself, at once, over whatever is denied.
+    `event`: `granted`, or `glass` where somebody took it himself, at once, over whatever is denied. `review_by`: when
+    somebody has to say that it is needed still.
     """
 
     kind: ClassVar[str] = "granted"
@@ -570,6 +571,7 @@ class Granted(Fact):
     event: str = "granted"
     purpose: str = ""
     reason: str = ""
+    review_by: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -579,13 +581,33 @@ class Revoked(Fact):
     kind: ClassVar[str] = "revoked"
     event: str = "revoked"
     reason: str = ""
+    review_by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessed(Fact):
+    """The impact of a model was assessed; the subject is the model.
+
+    `levels`: the lowest and highest impact level (1 to 4) that the answers so far allow; `classes`: the same of the EU
+    AI Act. They are alike where everything that decides them is answered. `questions` is the version of the questions,
+    `declaration` the digest of the typed answers, `answers` of the object that holds every answer with its evidence.
+    """
+
+    kind: ClassVar[str] = "assessed"
+    levels: tuple[int, int]
+    classes: tuple[str, str]
+    questions: str
+    answers: str
+    declaration: str = ""
+    version: str = ""
+    detail: Detail = field(default_factory=dict)
 
 
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
     Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned,
-    Granted, Revoked)}
+    Assessed, Granted, Revoked)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

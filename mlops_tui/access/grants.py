@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Grant:
-    """One grant as it stands. `kept_at`: when somebody last said that it is needed; `entry`: where the history has it.
+    """One grant as it stands. `review_by`: when somebody has to say that it is needed still; `entry`: where the history
+    has it.
 
     `glass`: somebody took it himself; it wants a review until `reviewed_by` says who looked at it.
     """
@@ -29,7 +30,7 @@ class Grant:
     reason: str
     entry: int
     glass: bool = False
-    kept_at: datetime | None = None
+    review_by: datetime | None = None
     revoked_at: datetime | None = None
     revoked_by: str = ""
     reviewed_by: str = ""
@@ -42,12 +43,18 @@ class Grant:
     def holds(self, now: datetime) -> bool:
         return self.since <= now < self.ends
 
+    def overdue(self, now: datetime) -> bool:
+        """Whether it should have been reviewed by now: a broken glass as soon as it is over."""
+        if self.glass:
+            return not self.reviewed_by and not self.holds(now)
+        return self.holds(now) and self.review_by is not None and self.review_by <= now
+
     def state(self, now: datetime) -> str:
-        """`open`, `over` or `revoked`; of a broken glass that nobody looked at afterwards, `unreviewed`."""
+        """`open`, or `overdue`; `over` or `revoked`; a broken glass that nobody looked at is `unreviewed`."""
+        if self.overdue(now):
+            return "unreviewed" if self.glass else "overdue"
         if self.holds(now):
             return "open"
-        if self.glass and not self.reviewed_by:
-            return "unreviewed"
         return "revoked" if self.revoked_at is not None and self.revoked_at < self.until else "over"
 
 
@@ -59,15 +66,20 @@ def grants(entries: "Iterable[Entry]") -> dict[str, Grant]:
             case Granted() as fact:
                 found[entry.subject] = Grant(
                     entry.subject, fact.who, fact.action, fact.resource, fact.purpose, entry.recorded_at,
-                    datetime.fromisoformat(fact.until), entry.actor, fact.reason, entry.seq, fact.event == "glass")
-            case Revoked(event=event) if entry.subject in found:
-                found[entry.subject] = _after(found[entry.subject], event, entry)
+                    datetime.fromisoformat(fact.until), entry.actor, fact.reason, entry.seq, fact.event == "glass",
+                    _moment(fact.review_by))
+            case Revoked() as fact if entry.subject in found:
+                found[entry.subject] = _after(found[entry.subject], fact, entry)
     return found
 
 
-def _after(grant: Grant, event: str, entry: "Entry") -> Grant:
-    if event == "kept":
-        return replace(grant, kept_at=entry.recorded_at)
-    if event == "reviewed":
+def _moment(text: str) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _after(grant: Grant, fact: Revoked, entry: "Entry") -> Grant:
+    if fact.event == "kept":
+        return replace(grant, review_by=_moment(fact.review_by))
+    if fact.event == "reviewed":
         return replace(grant, reviewed_by=entry.actor)
     return replace(grant, revoked_at=grant.revoked_at or entry.recorded_at, revoked_by=grant.revoked_by or entry.actor)
