@@ -101,7 +101,10 @@ class Trained(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Promotion(Fact):
-    """A version became champion; the subject is the model."""
+    """A version became champion; the subject is the model.
+
+    `reason`: why it was rolled back, or came without votes. `deployment`: the one that brought it.
+    """
 
     kind: ClassVar[str] = "promotion"
     version: str
@@ -109,6 +112,8 @@ class Promotion(Fact):
     approval: str
     evidence: str
     event: str = "promoted"
+    reason: str = ""
+    deployment: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -592,11 +597,34 @@ class Kept(Fact):
     count: int = 0
 
 
+@dataclass(frozen=True, kw_only=True)
+class Deployment(Fact):
+    """A version is being brought to serve; the subject is the model.
+
+    `began` stands before the first effect, `undoing` before anything is taken back; it ends as `done`, `undone`, or
+    `stuck` where it could not be taken back. `followed`, without an id: the registry's alias was seen at the version.
+    `way`: promote, rollback or glass. `holder`: the process at work, as host:pid:born. `log`: what the programs said.
+    """
+
+    kind: ClassVar[str] = "deployment"
+    event: str
+    id: str = ""
+    version: str = ""
+    previous: str = ""
+    way: str = ""
+    deployer: str = ""
+    approval: str = ""
+    evidence: str = ""
+    reason: str = ""
+    holder: str = ""
+    log: str = ""
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
     Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned,
-    Assessed, Kept)}
+    Assessed, Kept, Deployment)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from mlops_tui.alerts.officehours import OfficeHours
 from mlops_tui.declarations.alertpolicy import AlertPolicy
 from mlops_tui.declarations.declare import Mistake
+from mlops_tui.declarations.deploying import Deploy, Watch
 from mlops_tui.declarations.earlystopping import Stopping
 from mlops_tui.declarations.endpoints import Metrics, Query
 from mlops_tui.declarations.incidentpolicy import Incidents
@@ -463,6 +464,8 @@ class Model:
     owner: str = ""
     description: str = ""
     expires: str = ""
+    deploy: Deploy | None = None
+    watch: Watch | None = None
 
     @property
     def tolerance(self) -> float:
