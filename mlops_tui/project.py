@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import yaml
 
 from mlops_tui.declarations import declare, kinds
+from mlops_tui.declarations.boards import Board, Guidelines
 from mlops_tui.declarations.endpoints import Endpoint
 from mlops_tui.declarations.marker import MARKER
 from mlops_tui.declarations.odcs import Contract
@@ -26,7 +27,8 @@ from mlops_tui.quality.partitions import as_it_lies
 T = TypeVar("T")
 FOLDERS = {"dataset": "datasets", "feature": "features", "pipeline": "pipelines", "model": "models",
            "monitor": "monitors", "checklist": "checklists", "endpoint": "endpoints", "decision": "decisions",
-           "runbook": "runbooks", "route": "routes", "rotation": "oncall"}
+           "runbook": "runbooks", "route": "routes", "rotation": "oncall", "board": "boards",
+           "guideline": "guidelines"}
 
 
 @dataclass(frozen=True)
@@ -105,6 +107,14 @@ class Project:
     @cached_property
     def oncall(self) -> dict[str, Rotation]:
         return self._read("rotation", Rotation)
+
+    @cached_property
+    def boards(self) -> dict[str, Board]:
+        return self._read("board", Board)
+
+    @cached_property
+    def guidelines(self) -> dict[str, Guidelines]:
+        return self._read("guideline", Guidelines)
 
     @cached_property
     def features(self) -> dict[str, kinds.Feature]:

@@ -68,6 +68,9 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "connect write": ("engineer", "admin"),
     "digest": ("viewer", *APART),  # what one wants to be told oneself
     "remind": ("viewer", *APART),  # what reminds oneself
+    "board": ("viewer", *APART),  # who may vote, the board says
+    "board close": ("operator", *APART),
+    "board open": ("operator", "approver", "legal", "oncall", "admin"),
     "approve": APART,  # which of them is asked, the approval says
     "ask feedback": ("viewer", *APART),
     "approve withdraw": ("operator", *APART),  # whoever asked may take it back

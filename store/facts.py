@@ -620,11 +620,41 @@ class Deployment(Fact):
     log: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class BoardEvent(Fact):
+    """What happened to a case of a review board; the subject is its id (BC-2).
+
+    `opened`, `voted`, `recused`, then `closed` with its `outcome`; `reopened`: the guidelines have a new version, and
+    no vote counts any more. `about` is `model@version`, `parts` the digests of all that an approval is bound to,
+    `rules` the board as it was declared, `authors` who made it or asked for it, `out` the members who are among them
+    and so may not vote. `member` is whose vote it is, `voter` who gave it.
+    """
+
+    kind: ClassVar[str] = "board"
+    event: str
+    board: str = ""
+    about: str = ""
+    parts: Detail = field(default_factory=dict)
+    rules: Detail = field(default_factory=dict)
+    guidelines: str = ""
+    out: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    expires_at: str = ""
+    member: str = ""
+    voter: str = ""
+    choice: str = ""
+    reason: str = ""
+    answers: Detail = field(default_factory=dict)
+    digest: str = ""
+    simulated: bool = False
+    outcome: str = ""
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
     Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned,
-    Assessed, Kept, Deployment)}
+    Assessed, Kept, Deployment, BoardEvent)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

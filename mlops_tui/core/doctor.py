@@ -19,6 +19,7 @@ from mlops_tui.alerts import oncall, paging
 from mlops_tui.alerts.coverage import covered
 from mlops_tui.capability import look
 from mlops_tui.core._references import dangling
+from mlops_tui.declarations.boards import Board, Guidelines
 from mlops_tui.declarations.declare import read
 from mlops_tui.declarations.endpoints import Endpoint
 from mlops_tui.declarations.kinds import Checklist, Model, Monitor, Pipeline
@@ -43,7 +44,8 @@ READERS: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
     "monitor": ("yaml", lambda path: read(Monitor, path)), "checklist": ("yaml", lambda path: read(Checklist, path)),
     "endpoint": ("yaml", lambda path: read(Endpoint, path)), "decision": ("md", read_document),
     "runbook": ("md", read_document), "route": ("yaml", lambda path: read(Route, path)),
-    "rotation": ("yaml", lambda path: read(Rotation, path))}
+    "rotation": ("yaml", lambda path: read(Rotation, path)), "board": ("yaml", lambda path: read(Board, path)),
+    "guideline": ("yaml", lambda path: read(Guidelines, path))}
 READ_ELSEWHERE = (".yaml", ".yml", ".sql", ".md")
 HOLD_CODE = ("feature", "pipeline")  # SQL and notes of the steps lie beside the declarations
 

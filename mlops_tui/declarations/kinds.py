@@ -437,7 +437,8 @@ class Model:
 
     `weight`: a column of the label's dataset that says what a row counts, in fitting and in measuring. `slices`: the
     columns by whose values it is evaluated. `margin`: how much worse than the champion would not matter, in the units
-    of the first criterion's metric; see `tolerance`. `expires`: the day from which it is no longer to be used.
+    of the first criterion's metric; see `tolerance`. `expires`: the day from which it is no longer to be used. `board`:
+    the review board that has to approve each version, where the gate asks for one.
     """
 
     task: Literal["binary", "multiclass", "regression"]
@@ -466,6 +467,7 @@ class Model:
     expires: str = ""
     deploy: Deploy | None = None
     watch: Watch | None = None
+    board: str = ""
 
     @property
     def tolerance(self) -> float:
