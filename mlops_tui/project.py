@@ -16,6 +16,7 @@ import yaml
 
 from mlops_tui.declarations import declare, kinds
 from mlops_tui.declarations.endpoints import Endpoint
+from mlops_tui.declarations.impacts import Impact
 from mlops_tui.declarations.marker import MARKER
 from mlops_tui.declarations.odcs import Contract
 from mlops_tui.declarations.rotations import Rotation
@@ -26,7 +27,8 @@ from mlops_tui.quality.partitions import as_it_lies
 T = TypeVar("T")
 FOLDERS = {"dataset": "datasets", "feature": "features", "pipeline": "pipelines", "model": "models",
            "monitor": "monitors", "checklist": "checklists", "endpoint": "endpoints", "decision": "decisions",
-           "runbook": "runbooks", "route": "routes", "rotation": "oncall"}
+           "runbook": "runbooks", "route": "routes", "rotation": "oncall", "impact": "impact"}
+ABOUT = ("impact",)  # kinds whose files are named as what they are about, and have no name of their own
 
 
 @dataclass(frozen=True)
@@ -107,6 +109,10 @@ class Project:
         return self._read("rotation", Rotation)
 
     @cached_property
+    def impact(self) -> dict[str, Impact]:
+        return self._read("impact", Impact)
+
+    @cached_property
     def features(self) -> dict[str, kinds.Feature]:
         return {path.stem: read_feature(path) for path in self._paths("feature", "sql")}
 
@@ -160,7 +166,7 @@ class Project:
         """Resolve `[kind/]name[@version]`; the kind is needed only where two kinds share the name."""
         rest, _, version = text.partition("@")
         kind, _, name = rest.rpartition("/")
-        wanted = allowed or tuple(FOLDERS)
+        wanted = allowed or tuple(kind for kind in FOLDERS if kind not in ABOUT)
         if kind:
             if kind not in FOLDERS:
                 raise BadInput(f"No kind '{kind}'.", next=nearest(kind, FOLDERS) or f"Kinds: {', '.join(FOLDERS)}.")

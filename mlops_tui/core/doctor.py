@@ -21,6 +21,7 @@ from mlops_tui.capability import look
 from mlops_tui.core._references import dangling
 from mlops_tui.declarations.declare import read
 from mlops_tui.declarations.endpoints import Endpoint
+from mlops_tui.declarations.impacts import Impact
 from mlops_tui.declarations.kinds import Checklist, Model, Monitor, Pipeline
 from mlops_tui.declarations.marker import MARKER
 from mlops_tui.declarations.odcs import Contract
@@ -43,7 +44,7 @@ READERS: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
     "monitor": ("yaml", lambda path: read(Monitor, path)), "checklist": ("yaml", lambda path: read(Checklist, path)),
     "endpoint": ("yaml", lambda path: read(Endpoint, path)), "decision": ("md", read_document),
     "runbook": ("md", read_document), "route": ("yaml", lambda path: read(Route, path)),
-    "rotation": ("yaml", lambda path: read(Rotation, path))}
+    "rotation": ("yaml", lambda path: read(Rotation, path)), "impact": ("yaml", lambda path: read(Impact, path))}
 READ_ELSEWHERE = (".yaml", ".yml", ".sql", ".md")
 HOLD_CODE = ("feature", "pipeline")  # SQL and notes of the steps lie beside the declarations
 

@@ -21,7 +21,7 @@ from mlops_tui.roles import ROLES
 from mlops_tui.running.rates import Rates
 
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog",
-                "traffic", "triggers", "payloads"]
+                "traffic", "triggers", "payloads", "impact", "card"]
 SURE = 0.95  # the level of an interval where nothing else is declared
 
 
@@ -513,7 +513,7 @@ class Model:
 
 def looking(check: str, subject: str, monitor: str) -> tuple[str, ...]:
     """The command line that looks as a monitor of that name does."""
-    return (*(("catalog", "check") if check == "catalog" else (check,)), subject, "--monitor", monitor)
+    return (*((check, "check") if check in ("catalog", "card") else (check,)), subject, "--monitor", monitor)
 
 
 @dataclass(frozen=True)
