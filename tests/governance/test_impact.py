@@ -103,7 +103,8 @@ def test_a_material_change_asks_for_the_answers_again_until_somebody_went_throug
     assert "about people now: flights.day" in str(view.table("wrong").rows)
     write(project, "reviewed: 2013-09-14, the day is of nobody\n" + whole(
         aboutDataSource1="yes", aboutDataSource9="yes", aboutDataSource10="no", aboutDataSource11="yes"))
-    assert perform(session(), "impact", NAME).status is Status.PASS
+    view = perform(session(), "impact", NAME)
+    assert view.status is Status.PASS, view.table("wrong").rows
 
 
 def test_an_own_questionnaire_is_read_from_the_project_and_tried_from_a_file(session, project):
