@@ -435,6 +435,7 @@ class Model:
     `weight`: a column of the label's dataset that says what a row counts, in fitting and in measuring. `slices`: the
     columns by whose values it is evaluated. `margin`: how much worse than the champion would not matter, in the units
     of the first criterion's metric; see `tolerance`. `expires`: the day from which it is no longer to be used.
+    `licence`: under which others may use it, best by its SPDX name.
     """
 
     task: Literal["binary", "multiclass", "regression"]
@@ -461,6 +462,7 @@ class Model:
     owner: str = ""
     description: str = ""
     expires: str = ""
+    licence: str = ""
 
     @property
     def tolerance(self) -> float:
