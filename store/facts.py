@@ -650,11 +650,26 @@ class BoardEvent(Fact):
     outcome: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CardPublished(Fact):
+    """The card of a version was published; the subject is the model.
+
+    `digest` is of all that does not move by itself: a card whose digest is another one is stale. `card` is the digest
+    of the object that holds the whole record, `gaps` what it could not say.
+    """
+
+    kind: ClassVar[str] = "card"
+    version: str
+    digest: str
+    card: str
+    gaps: tuple[str, ...] = ()
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
     Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned,
-    Assessed, Kept, Deployment, BoardEvent)}
+    Assessed, Kept, Deployment, BoardEvent, CardPublished)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from mlops_tui.core._references import dangling
 from mlops_tui.declarations.boards import Board, Guidelines
 from mlops_tui.declarations.declare import read
 from mlops_tui.declarations.endpoints import Endpoint
+from mlops_tui.declarations.impacts import Impact
 from mlops_tui.declarations.kinds import Checklist, Model, Monitor, Pipeline
 from mlops_tui.declarations.marker import MARKER
 from mlops_tui.declarations.odcs import Contract
@@ -45,7 +46,8 @@ READERS: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
     "endpoint": ("yaml", lambda path: read(Endpoint, path)), "decision": ("md", read_document),
     "runbook": ("md", read_document), "route": ("yaml", lambda path: read(Route, path)),
     "rotation": ("yaml", lambda path: read(Rotation, path)), "board": ("yaml", lambda path: read(Board, path)),
-    "guideline": ("yaml", lambda path: read(Guidelines, path))}
+    "guideline": ("yaml", lambda path: read(Guidelines, path)),
+    "impact": ("yaml", lambda path: read(Impact, path))}
 READ_ELSEWHERE = (".yaml", ".yml", ".sql", ".md")
 HOLD_CODE = ("feature", "pipeline")  # SQL and notes of the steps lie beside the declarations
 

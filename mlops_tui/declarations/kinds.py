@@ -23,7 +23,7 @@ from mlops_tui.roles import ROLES
 from mlops_tui.running.rates import Rates
 
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog",
-                "traffic", "triggers", "payloads"]
+                "traffic", "triggers", "payloads", "impact", "card"]
 SURE = 0.95  # the level of an interval where nothing else is declared
 
 
@@ -439,6 +439,8 @@ class Model:
     columns by whose values it is evaluated. `margin`: how much worse than the champion would not matter, in the units
     of the first criterion's metric; see `tolerance`. `expires`: the day from which it is no longer to be used. `board`:
     the review board that has to approve each version, where the gate asks for one.
+    of the first criterion's metric; see `tolerance`. `expires`: the day from which it is no longer to be used.
+    `licence`: under which others may use it, best by its SPDX name.
     """
 
     task: Literal["binary", "multiclass", "regression"]
@@ -468,6 +470,7 @@ class Model:
     deploy: Deploy | None = None
     watch: Watch | None = None
     board: str = ""
+    licence: str = ""
 
     @property
     def tolerance(self) -> float:
@@ -520,7 +523,7 @@ class Model:
 
 def looking(check: str, subject: str, monitor: str) -> tuple[str, ...]:
     """The command line that looks as a monitor of that name does."""
-    return (*(("catalog", "check") if check == "catalog" else (check,)), subject, "--monitor", monitor)
+    return (*((check, "check") if check in ("catalog", "card") else (check,)), subject, "--monitor", monitor)
 
 
 @dataclass(frozen=True)
