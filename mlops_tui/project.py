@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import yaml
 
 from mlops_tui.declarations import declare, kinds
+from mlops_tui.declarations.accessrules import AccessPolicy
 from mlops_tui.declarations.boards import Board, Guidelines
 from mlops_tui.declarations.endpoints import Endpoint
 from mlops_tui.declarations.impacts import Impact
@@ -29,9 +30,8 @@ T = TypeVar("T")
 FOLDERS = {"dataset": "datasets", "feature": "features", "pipeline": "pipelines", "model": "models",
            "monitor": "monitors", "checklist": "checklists", "endpoint": "endpoints", "decision": "decisions",
            "runbook": "runbooks", "route": "routes", "rotation": "oncall", "board": "boards",
-           "guideline": "guidelines",
-           "impact": "impact"}
-ABOUT = ("impact",)  # kinds whose files are named as what they are about, and have no name of their own
+           "guideline": "guidelines", "impact": "impact", "access": "access"}
+ABOUT = ("impact", "access")  # kinds that are named as what they are about, or are no subject of anything
 
 
 @dataclass(frozen=True)
@@ -122,6 +122,10 @@ class Project:
     @cached_property
     def impact(self) -> dict[str, Impact]:
         return self._read("impact", Impact)
+
+    @cached_property
+    def access(self) -> dict[str, AccessPolicy]:
+        return self._read("access", AccessPolicy)
 
     @cached_property
     def features(self) -> dict[str, kinds.Feature]:

@@ -561,6 +561,35 @@ class Questioned(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Granted(Fact):
+    """Somebody, or everybody of a role, may do something with a resource until then; the subject is its id (G-3).
+
+    `event`: `granted`, or `glass` where somebody took it himself, at once, over whatever is denied. `review_by`: when
+    somebody has to say that it is needed still.
+    """
+
+    kind: ClassVar[str] = "granted"
+    who: str
+    action: str
+    resource: str
+    until: str
+    event: str = "granted"
+    purpose: str = ""
+    reason: str = ""
+    review_by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revoked(Fact):
+    """A grant was `revoked`, `kept` (it is needed still, somebody said), or, where the glass was broken, `reviewed`."""
+
+    kind: ClassVar[str] = "revoked"
+    event: str = "revoked"
+    reason: str = ""
+    review_by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Assessed(Fact):
     """The impact of a model was assessed; the subject is the model.
 
@@ -669,7 +698,7 @@ KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
     Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned,
-    Assessed, Kept, Deployment, BoardEvent, CardPublished)}
+    Assessed, Kept, Deployment, BoardEvent, CardPublished, Granted, Revoked)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from mlops_tui.alerts import oncall, paging
 from mlops_tui.alerts.coverage import covered
 from mlops_tui.capability import look
 from mlops_tui.core._references import dangling
+from mlops_tui.declarations.accessrules import AccessPolicy
 from mlops_tui.declarations.boards import Board, Guidelines
 from mlops_tui.declarations.declare import read
 from mlops_tui.declarations.endpoints import Endpoint
@@ -47,7 +48,8 @@ READERS: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
     "runbook": ("md", read_document), "route": ("yaml", lambda path: read(Route, path)),
     "rotation": ("yaml", lambda path: read(Rotation, path)), "board": ("yaml", lambda path: read(Board, path)),
     "guideline": ("yaml", lambda path: read(Guidelines, path)),
-    "impact": ("yaml", lambda path: read(Impact, path))}
+    "impact": ("yaml", lambda path: read(Impact, path)),
+    "access": ("yaml", lambda path: read(AccessPolicy, path))}
 READ_ELSEWHERE = (".yaml", ".yml", ".sql", ".md")
 HOLD_CODE = ("feature", "pipeline")  # SQL and notes of the steps lie beside the declarations
 
