@@ -556,6 +556,25 @@ class Questioned(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Assessed(Fact):
+    """The impact of a model was assessed; the subject is the model.
+
+    `levels`: the lowest and highest impact level (1 to 4) that the answers so far allow; `classes`: the same of the EU
+    AI Act. They are alike where everything that decides them is answered. `questions` is the version of the questions,
+    `declaration` the digest of the typed answers, `answers` of the object that holds every answer with its evidence.
+    """
+
+    kind: ClassVar[str] = "assessed"
+    levels: tuple[int, int]
+    classes: tuple[str, str]
+    questions: str
+    answers: str
+    declaration: str = ""
+    version: str = ""
+    detail: Detail = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Foreign(Fact):
     """An OpenLineage event of somebody else; the subject is its job (`NAMESPACE NAME`). Nothing of ours rests on it.
 
@@ -577,7 +596,8 @@ class Foreign(Fact):
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
-    Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned, Foreign)}
+    Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned,
+    Assessed, Foreign)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

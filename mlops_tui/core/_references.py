@@ -9,6 +9,7 @@ from mlops_tui.declarations.datasetkeys import LOG_KEYS
 from mlops_tui.declarations.declare import part as part_of
 from mlops_tui.declarations.declare import place_of
 from mlops_tui.errors import BadInput, Unreadable, nearest
+from mlops_tui.privacy.subjects import column_of
 from mlops_tui.project import Project
 from mlops_tui.roles import ROLES
 from mlops_tui.running.cronlines import cron
@@ -51,6 +52,7 @@ def dangling(project: Project, declared: Declared) -> Iterator[Reference]:
                                                if not route.speaks}
     for name, contract in declared["dataset"].items():
         yield from _logged(_Written(project, "dataset", name), contract, names["model"])
+        yield from _whose(_Written(project, "dataset", name), contract)
     yield from _told(project, declared, names)
     for name, model in declared["model"].items():
         yield from _model(_Written(project, "model", name), model, names)
@@ -114,6 +116,15 @@ def _logged(written: _Written, contract: Any, models: set[str]) -> Iterator[Refe
         except Unreadable as problem:
             yield from (Reference(f"dataset {written.name}", each.what, each.where, each.next)
                         for each in (problem, *problem.also))
+
+
+def _whose(written: _Written, contract: Any) -> Iterator[Reference]:
+    """The column that names the person a row is about: one of the contract's own."""
+    column, known = column_of(contract), [item.name for item in contract.properties]
+    if column is not None and column not in known:
+        place = [item.property for item in contract.customProperties].index("dataSubject")
+        yield written.wrong(f"names the dataSubject '{column}', which is none of its columns", nearest(column, known),
+                            "customProperties", place)
 
 
 def _model(written: _Written, model: Any, names: Mapping[str, set[str]]) -> Iterator[Reference]:

@@ -424,7 +424,8 @@ class Interaction:
             yield Mistake("An interaction needs its reason in the domain.", ("reason",))
 
 
-GateRule = Literal["beats_baseline", "no_worse_than_champion", "calibrated", "checklist", "replays"]
+GateRule = Literal["beats_baseline", "no_worse_than_champion", "calibrated", "checklist", "replays", "card", "impact",
+                   "board", "consent", "signed", "lineage", "rehearsed", "access"]
 
 
 @dataclass(frozen=True)
