@@ -694,11 +694,30 @@ class CardPublished(Fact):
     gaps: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Foreign(Fact):
+    """An OpenLineage event of somebody else; the subject is its job (`NAMESPACE NAME`). Nothing of ours rests on it.
+
+    `event` is its type in capitals, or `dataset` or `job` where it is of no run. `inputs` and `outputs` are datasets as
+    `NAMESPACE NAME`, `versions` what it says of their versions, `parent` the run that it belongs to. All of it is in
+    the object of the digest `document`.
+    """
+
+    kind: ClassVar[str] = "foreign"
+    event: str
+    run: str = ""
+    document: str = ""
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    versions: Detail = field(default_factory=dict)
+    parent: str = ""
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
-    RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
-    Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned,
-    Assessed, Kept, Deployment, BoardEvent, CardPublished, Granted, Revoked)}
+    RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked,
+    Tuned, Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned, Assessed,
+    Kept, Deployment, BoardEvent, CardPublished, Granted, Revoked, Foreign)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:
