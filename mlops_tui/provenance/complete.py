@@ -70,7 +70,7 @@ class _Data(dict[Node, list[Node]]):
         super().__init__()
         self._parents, self._left_out = graph.parents, left_out
 
-    def get(self, node: Node, default: object = None) -> list[Node]:  # type: ignore[override]
+    def get(self, node: Node, default: object = None) -> list[Node]:
         if node.kind == "file":
             return []
         return [each for each in self._parents.get(node, ()) if each.kind in DATA and each not in self._left_out]
