@@ -15,6 +15,7 @@ import psutil
 
 from mlops_tui import jobs, timetable
 from mlops_tui.errors import Conflict, NotDeclared, Refusal
+from mlops_tui.oversight import boards
 from mlops_tui.oversight.guarding import guard
 from mlops_tui.oversight.settling import settled
 from mlops_tui.project import Project
@@ -123,7 +124,7 @@ class Daemon:
             for guarded, job in guard(machine, lambda argv, consent: jobs.start(machine, argv, consent),
                                       time.monotonic()):
                 self.say(f"{guarded.name}: job {job}: {' '.join(guarded.argv)}")
-            for entry in settled(machine):
+            for entry in (*settled(machine), *boards.noted(machine)):
                 self.say(f"{entry.subject} is {getattr(entry.fact, 'event', '')}: {getattr(entry.fact, 'reason', '')}")
             for job in jobs.reap(session):
                 self.say(f"job {job.id} is {job.status}: {' '.join(job.argv)}")

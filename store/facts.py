@@ -561,6 +561,35 @@ class Questioned(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Granted(Fact):
+    """Somebody, or everybody of a role, may do something with a resource until then; the subject is its id (G-3).
+
+    `event`: `granted`, or `glass` where somebody took it himself, at once, over whatever is denied. `review_by`: when
+    somebody has to say that it is needed still.
+    """
+
+    kind: ClassVar[str] = "granted"
+    who: str
+    action: str
+    resource: str
+    until: str
+    event: str = "granted"
+    purpose: str = ""
+    reason: str = ""
+    review_by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revoked(Fact):
+    """A grant was `revoked`, `kept` (it is needed still, somebody said), or, where the glass was broken, `reviewed`."""
+
+    kind: ClassVar[str] = "revoked"
+    event: str = "revoked"
+    reason: str = ""
+    review_by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Assessed(Fact):
     """The impact of a model was assessed; the subject is the model.
 
@@ -577,6 +606,24 @@ class Assessed(Fact):
     declaration: str = ""
     version: str = ""
     detail: Detail = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept(Fact):
+    """What happened to a master key of the vault (`created`, `rotated`, `destroyed`), whose id is the subject; or a
+    version was `sealed`, under `key`, and the subject is the model. Nothing of a key itself is ever here.
+
+    `previous`: the key that was active before; `count`: how many versions were put under the new one.
+    """
+
+    kind: ClassVar[str] = "vault"
+    event: str
+    key: str = ""
+    previous: str = ""
+    origin: str = ""
+    version: str = ""
+    artifact: str = ""
+    count: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -602,11 +649,75 @@ class Deployment(Fact):
     log: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class BoardEvent(Fact):
+    """What happened to a case of a review board; the subject is its id (BC-2).
+
+    `opened`, `voted`, `recused`, then `closed` with its `outcome`; `reopened`: the guidelines have a new version, and
+    no vote counts any more. `about` is `model@version`, `parts` the digests of all that an approval is bound to,
+    `rules` the board as it was declared, `authors` who made it or asked for it, `out` the members who are among them
+    and so may not vote. `member` is whose vote it is, `voter` who gave it.
+    """
+
+    kind: ClassVar[str] = "board"
+    event: str
+    board: str = ""
+    about: str = ""
+    parts: Detail = field(default_factory=dict)
+    rules: Detail = field(default_factory=dict)
+    guidelines: str = ""
+    out: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    expires_at: str = ""
+    member: str = ""
+    voter: str = ""
+    choice: str = ""
+    reason: str = ""
+    answers: Detail = field(default_factory=dict)
+    digest: str = ""
+    simulated: bool = False
+    outcome: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardPublished(Fact):
+    """The card of a version was published; the subject is the model.
+
+    `digest` is of all that does not move by itself: a card whose digest is another one is stale. `card` is the digest
+    of the object that holds the whole record, `gaps` what it could not say.
+    """
+
+    kind: ClassVar[str] = "card"
+    version: str
+    digest: str
+    card: str
+    gaps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreign(Fact):
+    """An OpenLineage event of somebody else; the subject is its job (`NAMESPACE NAME`). Nothing of ours rests on it.
+
+    `event` is its type in capitals, or `dataset` or `job` where it is of no run. `inputs` and `outputs` are datasets as
+    `NAMESPACE NAME`, `versions` what it says of their versions, `parent` the run that it belongs to. All of it is in
+    the object of the digest `document`.
+    """
+
+    kind: ClassVar[str] = "foreign"
+    event: str
+    run: str = ""
+    document: str = ""
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    versions: Detail = field(default_factory=dict)
+    parent: str = ""
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
-    RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
-    Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned,
-    Assessed, Deployment)}
+    RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked,
+    Tuned, Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned, Assessed,
+    Kept, Deployment, BoardEvent, CardPublished, Granted, Revoked, Foreign)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:
