@@ -180,7 +180,7 @@ def perform(session: "Session", argv: Sequence[str], *, consent: str | None = No
         if dry_run and OWN_TRIAL in getattr(call.run, "keywords", {}):
             call, dry_run = replace(call, run=partial(call.run, **{OWN_TRIAL: True})), False
         session.admit(call.command, call.shape)
-        with session.serving(call.command):
+        with session.serving(call.command, call.shape):
             return _enter(session, call, tuple(argv), consent, reason, dry_run)
     except HelpAsked as asked:
         return Outcome(View(asked.title, Status.DONE, (Text(asked.text),)), 0)
@@ -196,6 +196,8 @@ def perform(session: "Session", argv: Sequence[str], *, consent: str | None = No
     except Refusal as problem:
         return _refused(session, call, argv, problem)
     except Exception as problem:  # the one error boundary: a bug of ours becomes an answer, its traceback a file
+        if (hindered := session.hindered(problem)) is not None:
+            return _refused(session, call, argv, hindered)
         return _our_fault(session, call, argv, problem)
 
 

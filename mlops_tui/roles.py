@@ -88,7 +88,11 @@ BOUND = frozenset({"profile", "sql", "snapshot diff", "snapshot verify"})
 
 # What somebody may run besides from whom some columns, or whole datasets, are kept: rows are read through the session,
 # which leaves those out, and of the history nothing is shown that was found in them.
-NARROWED = frozenset({"access"})
+NARROWED = frozenset({
+    "access", "alert", "approve", "audit", "catalog", "checklist", "dictionary", "doctor", "drift", "evaluate",
+    "handover", "health", "incident", "metric", "model", "monitor", "oncall", "performance", "postmortem", "promote",
+    "remind", "runbook", "snapshot log", "stability", "status", "train", "triggers", "tune", "validate", "why"})
+NAMING = frozenset({"train", "tune", "evaluate"})  # what reads the columns that a model declares, each by its name
 
 
 SIMULATED = " (simulated)"  # how the history marks who is played

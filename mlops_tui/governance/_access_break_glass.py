@@ -24,7 +24,7 @@ LONGEST = timedelta(hours=8)
 VERBS = {"dataset": "read", "model": "load", "endpoint": "call"}
 
 
-def _wanted(session: Session, resource: str, length: str) -> None:
+def _wanted(session: Session, resource: str, length: str, *, reason: str | None) -> None:
     """Refuse before anybody is asked for a reason."""
     must_be_declared(session)
     me, of = session.actor, declared(session, resource)

@@ -1,4 +1,4 @@
-"""Something is granted for a time, taken back, or said to be needed still; nobody grants to himself."""
+"""Something is granted to somebody for a time; nobody grants to himself."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ import click
 from mlops_tui import access as rules
 from mlops_tui import folds
 from mlops_tui.access import Request
-from mlops_tui.access.grants import Grant, grants
+from mlops_tui.access.grants import grants
 from mlops_tui.access.policy import reached
 from mlops_tui.capability import decide
 from mlops_tui.declarations.accessrules import ACTIONS
@@ -20,7 +20,7 @@ from mlops_tui.inputs.moments import moment
 from mlops_tui.render import cells
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Status, View
-from store.facts import Fact, Granted, Revoked
+from store.facts import Fact, Granted
 from store.ledger import Entry
 
 LONGEST = timedelta(days=366)
@@ -64,7 +64,8 @@ def not_oneself(session: Session, who: str, what: str) -> None:
         raise Denied(said, where="access")
 
 
-def _wanted(session: Session, who: str, action: str, resource: str, until: str, purpose: str) -> None:
+def _wanted(session: Session, who: str, action: str, resource: str, until: str, purpose: str, *,
+            reason: str | None) -> None:
     """Refuse before anybody is asked for a reason."""
     must_be_declared(session)
     not_oneself(session, who, "grants nothing to")
@@ -108,59 +109,3 @@ def grant(session: Session, who: str, action: str, resource: str, until: str, pu
 
 def _when(session: Session, at: datetime) -> str:
     return cells.moment(at, session.declared().zone)
-
-
-def _known(session: Session, name: str) -> Grant:
-    return folds.known(grants(session.ledger.rights()), name, "grant", "access review")
-
-
-def _may_revoke(session: Session, name: str) -> None:
-    found = _known(session, name)
-    me = session.actor
-    if not (found.who == me.name or me.has("steward") or me.has("admin")):
-        raise Denied(f"{me.name} may not take {found.id} back.", where="access",
-                     next="Ask somebody who is steward or admin; whoever holds it may lay it down.")
-    if not found.holds(session.clock()):
-        raise Conflict(f"{found.id} is over.", next="Try: mlops-tui access review")
-
-
-@decide(of=access, first=_may_revoke)
-@click.argument("name", metavar="GRANT")
-def revoke(session: Session, name: str, reason: str) -> View:
-    """Take a grant back at once; whoever holds it may lay it down.
-
-    \b
-    Example: mlops-tui access revoke G-1 --reason "AL-3 is resolved"
-    """
-    found = _known(session, name)
-    session.ledger.append(Revoked(subject=found.id, reason=reason))
-    return View(f"{found.id} is taken back: {found.who} may no longer {found.action} {found.resource} by it",
-                Status.DONE, granted_table(session, [_known(session, name)]),
-                (Action("What is left", ("access", "can", found.who, found.action, found.resource)),))
-
-
-def _may_keep(session: Session, name: str) -> None:
-    found = _known(session, name)
-    not_oneself(session, found.who, "reviews nothing for")
-    if same_person(session, found.by.removesuffix(" (simulated)"), session.actor.name) and found.glass:
-        raise Denied(f"{session.actor.name} broke the glass, and somebody else reviews that.", where="access")
-    if found.reviewed_by:
-        raise Conflict(f"{found.id} was reviewed by {found.reviewed_by}.")
-    if not found.glass and not found.holds(session.clock()):
-        raise Conflict(f"{found.id} is over.", next="Try: mlops-tui access review")
-
-
-@decide(of=access, first=_may_keep)
-@click.argument("name", metavar="GRANT")
-def keep(session: Session, name: str, reason: str) -> View:
-    """Answer a review: that a grant is needed still, or what you found where somebody broke the glass.
-
-    \b
-    Example: mlops-tui access keep G-1 --reason "the audit goes on until March"
-    """
-    found = _known(session, name)
-    event, due = ("reviewed", "") if found.glass else ("kept", review_by(session))
-    session.ledger.append(Revoked(subject=found.id, event=event, reason=reason, review_by=due))
-    said = "is reviewed" if found.glass else "is kept"
-    return View(f"{found.id} {said}: {found.who}, {found.action} {found.resource}", Status.DONE,
-                granted_table(session, [_known(session, name)]), (Action("What else waits", ("access", "review")),))
