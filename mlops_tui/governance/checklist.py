@@ -36,8 +36,8 @@ def show(session: Session, subject: str) -> View:
     required = [*rule.checklist(case, entries), *rule.lessons(case, entries)]
     items = {item.id: item for item in case.checklist.items} if case.checklist else {}
     rows: list[Row] = [_row(each, items.get(each.id), case) for each in required]
-    table = Table.of("items", rows, Column("status", worth=3), Column("item", worth=3), Column("detail", worth=3),
-                     Column("age", worth=2), "requirement", Column("fingerprint", cut=12), "evidence")
+    table = Table.of("items", rows, Column("status", worth=3), Column("requirement", worth=3),
+                     Column("detail", "how it stands", worth=3), Column("age", worth=2), Column("proof", worth=-1))
     asked = gates.counting(required)
     open_ = [each for each in asked if each.status not in (Status.PASS, Status.WARN)]
     stand = "stands" if len(open_) == 1 else "stand"
@@ -53,7 +53,8 @@ def show(session: Session, subject: str) -> View:
 def _row(each: Requirement, item: Item | None, case: gates.Case) -> Row:
     kind = "lesson" if item is None else "finding" if item.finding else "sign-off"
     return {"item": each.id, "status": each.status, "requirement": each.title, "detail": each.detail,
-            "evidence": each.evidence, "kind": kind, "role": item.sign_off if item else "",
+            "evidence": each.evidence, "proof": ", ".join(filter(None, (each.evidence, each.fingerprint[:8]))),
+            "kind": kind, "role": item.sign_off if item else "",
             "lesson_of": item.lesson_of if item else "", "at": each.at, "fingerprint": each.fingerprint,
             "age": lasting(case.now - each.at) if each.at is not None else "",
             "max_age": lasting(item.max_age) if item and item.max_age is not None else "",
