@@ -157,7 +157,10 @@ class Vote(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class SignOff(Fact):
-    """A person answered a checklist item; the subject is `model@version`."""
+    """A person answered a checklist item; the subject is `model@version`.
+
+    `evidence` is the item as it read then, `digest` that of the version's files.
+    """
 
     kind: ClassVar[str] = "sign_off"
     item: str
@@ -165,6 +168,7 @@ class SignOff(Fact):
     choice: str
     reason: str
     evidence: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

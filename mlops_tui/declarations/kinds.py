@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from mlops_tui.alerts.officehours import OfficeHours
 from mlops_tui.declarations.alertpolicy import AlertPolicy
+from mlops_tui.declarations.applies import Applies
 from mlops_tui.declarations.declare import Mistake
 from mlops_tui.declarations.deploying import Deploy, Watch
 from mlops_tui.declarations.earlystopping import Stopping
@@ -572,7 +573,10 @@ class Monitor:
 
 @dataclass(frozen=True)
 class Item:
-    """A checklist item: answered by a finding, or by a person's sign-off."""
+    """A checklist item: answered by a finding, or by a person's sign-off.
+
+    `applies_when`: for which models it is asked. `expires`: the day from which it is not asked for any more.
+    """
 
     id: str
     finding: str = ""
@@ -580,10 +584,19 @@ class Item:
     max_age: timedelta | None = None
     title: str = ""
     lesson_of: str = ""
+    applies_when: Applies | None = None
+    expires: str = ""
 
     def __post_init__(self) -> None:
         if bool(self.finding) == bool(self.sign_off):
             raise ValueError(f"item '{self.id}' needs either a finding or a sign_off")
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """A day that is none."""
+        try:
+            _ = self.expires and date.fromisoformat(self.expires)
+        except ValueError:
+            yield Mistake(f"expires is a day, not '{self.expires}'.", ("expires",), "Write 2027-01-31.")
 
 
 @dataclass(frozen=True)
