@@ -589,11 +589,29 @@ class CardPublished(Fact):
     gaps: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kept(Fact):
+    """What happened to a master key of the vault (`created`, `rotated`, `destroyed`), whose id is the subject; or a
+    version was `sealed`, under `key`, and the subject is the model. Nothing of a key itself is ever here.
+
+    `previous`: the key that was active before; `count`: how many versions were put under the new one.
+    """
+
+    kind: ClassVar[str] = "vault"
+    event: str
+    key: str = ""
+    previous: str = ""
+    origin: str = ""
+    version: str = ""
+    artifact: str = ""
+    count: int = 0
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
     Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned,
-    Assessed, CardPublished)}
+    Assessed, CardPublished, Kept)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

@@ -60,7 +60,8 @@ def doctor(session: Session) -> View:
     if session.project is None:
         rows.append(_row("project", Status.WARN, f"none in {session.directory}", "mlops-tui init"))
     else:
-        rows += [*_ledger(session), *_lake(session), *_tracking(session.project), *_declared(session.project),
+        rows += [*_ledger(session), *_lake(session), *_tracking(session.project), *_vault(session),
+                 *_declared(session.project),
                  *_covered(session.project), *_paging(session, session.project), *_slack(session, session.project),
                  *_on_call(session, session.project), *_routes(session, session.project)]
     bad = [row for row in rows if row["status"] in (Status.FAIL, Status.WARN)]
@@ -212,6 +213,21 @@ def _tracking(project: Project) -> Iterator[Row]:
             yield _row("model registry", Status.PASS, f"{shown} answers")
     except OSError as problem:
         yield _row("model registry", Status.FAIL, f"{shown}: {problem}", "Check `stores: mlflow:` in mlops.yaml.")
+
+
+def _vault(session: Session) -> Iterator[Row]:
+    """Whether the vault's key and the signers' are at hand; nothing where the project wants no vault."""
+    tracking = session.tracking()
+    if not (tracking.policy.seal or tracking.policy.require):
+        return
+
+    def tried() -> None:
+        if active := tracking.vault.keys.active():
+            tracking.vault.keys.key(active)
+        if tracking.policy.signers:
+            tracking.vault.trusted()
+
+    yield _tried("vault", tried, "its keys are at hand", session)
 
 
 # -- the declarations -----------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from mlops_tui.declarations.incidentpolicy import Incidents
 from mlops_tui.declarations.limits import METRICS_OF, Range, impossible
 from mlops_tui.declarations.retraining import Retraining
 from mlops_tui.declarations.routes import Inbound
+from mlops_tui.declarations.vaultpolicy import VaultPolicy
 from mlops_tui.declarations.wishes import Wishes
 from mlops_tui.errors import nearest
 from mlops_tui.roles import ROLES
@@ -97,6 +98,7 @@ class Settings:
     compute: Rates = field(default_factory=Rates)
     metrics: Metrics | None = None
     inbound: Inbound | None = None
+    vault: VaultPolicy = field(default_factory=VaultPolicy)
 
 
 @dataclass(frozen=True)

@@ -1,19 +1,18 @@
 """What a gate is judged on: measurements of training, and the version beside the champion on rows neither has seen."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from mlops_tui import folds, gates
 from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.calibration import ece, reliability
 from mlops_tui.analysis.interval import Contrast, Estimate
-from mlops_tui.analysis.metrics import METRICS, Metric
 from mlops_tui.analysis.paired import contrast
 from mlops_tui.analysis.significance import turned
 from mlops_tui.errors import NotFound
 from mlops_tui.folds import ModelState
 from mlops_tui.models import looks, rivals
+from mlops_tui.models.beside import metric_of
 from mlops_tui.models.slices import criteria
 from mlops_tui.project import Project
 from mlops_tui.session import Session
@@ -106,15 +105,10 @@ def _lead(session: Session, case: gates.Case, trained: Trained,
             "the champion has scored none of its test rows"
         how, way = rivals.way_out(session, case.model, trained, champion)
         return None, rows.n, f"{said}: {how}", way
-    metric = _metric(trained, case)
+    metric = metric_of(case.model, trained)
     try:
         found = contrast(metric, rows.mine, rows.theirs)
     except ValueError as problem:
         return None, rows.n, str(problem), ()
     return found if metric.higher_is_better else turned(found), rows.n, found.reason, ()
 
-
-def _metric(trained: Trained, case: gates.Case) -> Metric:
-    """What the version was ranked by in training; of errors in units of a naive forecast the errors themselves."""
-    name = str(trained.detail.get("metric", "roc_auc"))
-    return replace(METRICS.get("mae" if name == "mase" else name, METRICS["roc_auc"]), threshold=case.model.threshold)

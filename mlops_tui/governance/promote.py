@@ -17,11 +17,12 @@ from mlops_tui.governance._alias import ALIAS, followed
 from mlops_tui.governance._evidence import case_of, evidence
 from mlops_tui.governance._glass import broken
 from mlops_tui.governance._history import CHECK, gate_table, history_of
+from mlops_tui.governance._shown import shown
 from mlops_tui.governance._standing import out_of_reach, rules_of, still_hold
 from mlops_tui.oversight.settling import planned
 from mlops_tui.render import keep
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Facts, Status, Table, View, counted
+from mlops_tui.view import Action, Cell, Facts, Part, Status, Table, View, counted
 from store.facts import Approval, Fact, Finding, Promotion
 from store.ledger import Entry
 
@@ -58,8 +59,9 @@ def promote(session: Session, subject: str, rollback: bool, history: bool, glass
         asked = View(f"{case.subject} serves already", Status.CONFIRM,
                      (Facts({"from": case.champion, "to": case.version, "alias": ALIAS}),))
         return Plan(asked, lambda: followed(session, case.name, case.version, f"{case.subject} serves already"))
-    required = gates.gate(case, evidence(session, case, state), session.ledger.entries())
-    view = _gate_view(session, case, state, required)
+    entries = session.ledger.entries()
+    required = gates.gate(case, evidence(session, case, state), entries)
+    view = _gate_view(session, case, state, required, shown(session, case, state, entries))
     if glass:
         return broken(session, case, view, why or "")
     if gates.verdict(required) not in (Status.PASS, Status.WARN):
@@ -73,9 +75,9 @@ def _items(required: Sequence[gates.Requirement]) -> list[dict[str, str]]:
              "evidence": each.evidence} for each in required]
 
 
-def _gate_view(session: Session, case: gates.Case, state: ModelState,
-               required: Sequence[gates.Requirement]) -> View:
-    """The plan: what changes and every item of the gate, and nothing that moves by itself."""
+def _gate_view(session: Session, case: gates.Case, state: ModelState, required: Sequence[gates.Requirement],
+               beside: tuple[tuple[Part, ...], str]) -> View:
+    """The plan: what changes, every item of the gate and what it stands beside, and nothing that moves by itself."""
     rules, trained = rules_of(session), state.trained(case.version)
     facts: dict[str, Cell] = {
         "model": case.name, "from": case.champion or None, "to": case.version, "alias": ALIAS,
@@ -85,8 +87,9 @@ def _gate_view(session: Session, case: gates.Case, state: ModelState,
     actions = tuple(Action(each.title, each.next) for each in required
                     if each.next and each.status in (Status.FAIL, Status.UNKNOWN))
     served = f" in place of {case.champion}" if case.champion else ""
-    return View(f"{case.subject} would serve{served}", gates.verdict(required),
-                (Facts(facts), gate_table(_items(required))),
+    parts, said = beside
+    return View(f"{case.subject} would serve{served}{f': {said}' if said else ''}", gates.verdict(required),
+                (Facts(facts), gate_table(_items(required)), *parts),
                 tuple({action.argv: action for action in actions}.values())[:5])
 
 
