@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from re import Pattern
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -81,6 +82,9 @@ class NullLedger:
     def verify(self, anchor: str | None = None) -> "Broken | None":
         return None
 
+    def forget(self, pattern: "Pattern[str]") -> int:
+        return 0
+
     def acting_as(self, actor: str) -> "NullLedger":
         return self
 
@@ -99,6 +103,7 @@ class History(Protocol):
     def head_seq(self) -> int: ...
     def head(self) -> str: ...
     def verify(self, anchor: str | None = None) -> "Broken | None": ...
+    def forget(self, pattern: "Pattern[str]") -> int: ...
     def acting_as(self, actor: str) -> "History": ...
 
 

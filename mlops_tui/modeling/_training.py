@@ -21,6 +21,8 @@ from mlops_tui.errors import BadInput, NotFound, Refusal, nearest
 from mlops_tui.inputs.moments import moment
 from mlops_tui.modeling._recent import Recent, recent
 from mlops_tui.models import preparing, rivals
+from mlops_tui.privacy.requests import TRAINING, suppressed
+from mlops_tui.privacy.subjects import column_of, suppressing
 from mlops_tui.session import Session
 from mlops_tui.tracing import pointintime
 from store.facts import Snapshot
@@ -124,12 +126,16 @@ def rows(session: Session, job: Job) -> Rows:
     if wrong:
         raise BadInput(f"The label '{label.column}' is neither 0 nor 1 in {wrong} rows, such as {seen}.",
                        where=label.dataset, next="Declare task: regression or multiclass, or mend these rows.")
+    column = column_of(session.declared().dataset(label.dataset))
+    people = suppressed(session.ledger.entries("optout"), TRAINING) if column in labels.columns else ()
     key = _digest([features.id, labels.id, known, label.column, outcomes,
-                   *([job.model.task] if job.model.task != "binary" else ()), *([weight] if weight else ())])
+                   *([job.model.task] if job.model.task != "binary" else ()), *([weight] if weight else ()), *people])
     found = _made_before(session, job, key)
     if found is None:
-        query = _join(session, job, features, labels, has)
-        found = lake.write(job.dataset, query, sort=(job.model.split.time, *job.keys))
+        cursor = lake.connect()
+        out = suppressing(session, cursor, f"l.{quote(str(column))}", people)
+        query = _join(session, job, features, labels, f"{has} AND NOT {out}")
+        found = lake.write(job.dataset, query, sort=(job.model.split.time, *job.keys), connection=cursor)
         if not found.rows:
             raise BadInput(f"No outcome of {job.name} from {job.days[0]} to {job.days[1]} is known yet.",
                            next=f"Try: mlops-tui snapshot log {label.dataset}")

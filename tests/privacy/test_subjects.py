@@ -26,4 +26,5 @@ def test_doctor_names_a_person_column_that_the_contract_lacks(session):
 def test_a_pseudonym_is_one_for_a_person_and_the_one_that_prediction_logs_hash_by(session):
     made = pseudonym(session(), 4711)
     assert made == pseudonym(session("bo"), "4711") != pseudonym(session(), "4712")
-    assert len(made) == 32 and "h:" + made == keyed("4711", key_of_people(session()))
+    assert len(made) == 32
+    assert "h:" + made == keyed("4711", key_of_people(session()))
