@@ -45,7 +45,8 @@ def log(session: Session, dataset: str | None, limit: int) -> View:
     shown = mine[::-1][:max(limit, 0)]
     erased = _erased(session, name, [_fact(entry).snapshot for entry in shown])
     return View(f"{name} has had {counted(len(mine), 'state')}",
-                parts=(_listed(shown, entries, total=len(mine)), *([erased] if erased.rows else [])), actions=(Action("Check the files", ("snapshot", "verify", name)),))
+                parts=(_listed(shown, entries, total=len(mine)), *([erased] if erased.rows else [])),
+                actions=(Action("Check the files", ("snapshot", "verify", name)),))
 
 
 def _erased(session: Session, name: str, snapshots: Sequence[str]) -> Table:

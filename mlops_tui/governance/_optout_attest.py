@@ -80,7 +80,6 @@ def attest(session: Session, request: str, person: str) -> View:
         Facts({"request": asked.id, "models_to_train_again": tuple(models), "by_hand": len(outside)}),
         Table.of("read_paths", rows, "status", "read_path", "looked_at", "found", "where"),
         *([Table.of("by_hand", by_hand, "place", title="To be deleted by hand")] if by_hand else []), *text),
-        (Action("Erase what is left", ("optout", "take"), asks=("person",)),) if bad else
         (Action("The request", ("optout", "show", asked.id)),))
 
 
