@@ -2,7 +2,8 @@
 
 import os
 import pwd
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,10 +12,13 @@ from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mlops_tui import folds, health
+from mlops_tui.access import Decision, Policy, Request, decide, derived, doors, seeing, standing
+from mlops_tui.access.resources import Resource, resource
+from mlops_tui.access.seeing import Asked, Bounds
 from mlops_tui.alerts import reactions, upstream
-from mlops_tui.errors import NotDeclared, NotFound
+from mlops_tui.errors import Denied, NotDeclared, NotFound
 from mlops_tui.project import Project, Subject
-from mlops_tui.roles import ROLES, SIMULATED, Actor
+from mlops_tui.roles import ROLES, SIMULATED, Actor, Shape
 from store.facts import AlertEvent, Collected, Command, Fact, Finding, Snapshot
 
 if TYPE_CHECKING:
@@ -88,6 +92,9 @@ class NullLedger:
     def acting_as(self, actor: str) -> "NullLedger":
         return self
 
+    def rights(self) -> "list[Entry]":
+        return []
+
 
 class History(Protocol):
     """What a session needs of a ledger."""
@@ -105,6 +112,7 @@ class History(Protocol):
     def verify(self, anchor: str | None = None) -> "Broken | None": ...
     def forget(self, pattern: "Pattern[str]") -> int: ...
     def acting_as(self, actor: str) -> "History": ...
+    def rights(self) -> "list[Entry]": ...
 
 
 @runtime_checkable
@@ -112,6 +120,7 @@ class Limitable(Protocol):
     """A history that can be cut down to what says nothing of anybody's rows."""
 
     def limited(self) -> "Any": ...
+    def redacted(self, columns: frozenset[str], datasets: frozenset[str]) -> "Any": ...
 
 
 Progress = Callable[[int, int, str], None]
@@ -140,11 +149,14 @@ class Session:
     single_user: bool = True
 
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    purpose: str = doors.USUAL
+    kept_back: Bounds = field(default_factory=Bounds)
 
     def __post_init__(self) -> None:
         """`only`: the partitions that the actor is bound to, by key, as team.yaml says; empty for who may see all.
 
-        Without a project it is what the session was made with.
+        Without a project it is what the session was made with. `purpose` is what the command that runs uses data for;
+        `kept_back`, what whoever reads its answers may not see, beside what the actor may not.
         """
         if self.project is not None:
             person = self.project.team.people.get(self.actor.name)
@@ -169,8 +181,76 @@ class Session:
         return self.opener(root, progress=self.progress, **how)
 
     def acting_as(self, actor: Actor) -> "Session":
-        """The same session for somebody else (a simulated person, the timetable)."""
-        return replace(self, actor=actor, ledger=self.ledger.acting_as(shown_name(actor)))
+        """The same session for somebody else (a simulated person, the timetable). What is kept from one stays so."""
+        return replace(self, actor=actor, ledger=self.ledger.acting_as(shown_name(actor)), kept_back=self.bounds())
+
+    # -- who may what -------------------------------------------------------------------------------------------
+
+    def policy(self) -> Policy:
+        """Every rule that stands: what is declared, and what was granted."""
+        found = standing.policy_of(self.project, self.ledger.rights())
+        return found.beside(seeing.barred(self.kept_back)) if self.kept_back else found
+
+    def may(self, action: str, wanted: str | Resource, *, author: str = "") -> Decision:
+        """Whether the actor may do something with a resource such as `model/flights-delay`, now, and why.
+
+        `author`: whose work it is that he would judge.
+        """
+        of = resource(wanted) if isinstance(wanted, str) else wanted
+        return decide(self.policy(), self._request(action, of, author))
+
+    def _request(self, action: str, of: Resource, author: str = "") -> Request:
+        return Request(self.actor, action, of, self.clock(), self.purpose, author)  # time travel revives no grant
+
+    def admit(self, command: str, shape: Shape) -> None:
+        """Refuse a command that the actor may not run, or that shows or changes what is made of what is kept from
+        him."""
+        doors.keep_within(self.actor, command, self.only, self.bounds(doors.purpose_of(command)))
+        doors.check(self.policy(), self.actor, command, shape, self.clock())
+
+    @contextmanager
+    def serving(self, command: str) -> Iterator[None]:
+        """While a command runs, data are read for its purpose, and nothing is told of what is kept from the actor."""
+        before, self.purpose = self.purpose, doors.purpose_of(command)
+        kept_back = self.bounds()
+        if isinstance(self.ledger, Limitable) and self.project is not None and self.project.access and not self.only:
+            limited = self.ledger.limited() if kept_back.parts else self.ledger
+            self.ledger = limited.redacted(kept_back.columns, kept_back.datasets)
+        try:
+            yield
+        finally:
+            self.purpose = before
+
+    def bounds(self, purpose: str = "") -> Bounds:
+        """What is kept from the actor, or from whoever reads along, of the datasets that are declared."""
+        if self.project is None or not self.project.access:
+            return self.kept_back
+        schema = {name: tuple(dict.fromkeys((*(item.name for item in contract.properties), *contract.partition_by)))
+                  for name, contract in self.project.datasets.items()}
+        asked = replace(self._request("read", Resource("dataset", "")), purpose=purpose or self.purpose)
+        return self.kept_back | seeing.bounds(self.policy(), asked, schema)
+
+    def shows(self, dataset: str, column: str) -> bool:
+        """Whether the values of a column that is read are shown where the actor is: not classified ones where others
+        read along."""
+        derived = dataset not in self.declared().datasets
+        return self.may(standing.SHOW, Resource("dataset", dataset, column, derived=derived)).allowed
+
+    def _see(self, manifest: "Manifest") -> "Manifest":
+        """What the actor sees of a snapshot; Forbidden where that is nothing, or where it cannot be told apart."""
+        if any(file.kept_back for file in manifest.files):
+            return manifest
+        declared = manifest.dataset in self.declared().datasets
+        asked = Asked(self._request("read", Resource("dataset", manifest.dataset, derived=not declared)),
+                      tuple(manifest.columns))
+        for key in self.only if not self._shared(manifest.dataset) else ():
+            if any(key not in file.partition for file in manifest.files):
+                raise Denied(f"'{manifest.dataset}' is not partitioned by {key}, to which you are bound.",
+                             where="team.yaml, only", next="It is for everybody once its contract says "
+                             "customProperties: [{property: shared, value: true}]")
+        kept_back = self.bounds() if not declared else Bounds()
+        besides = derived.rules(self.declared(), manifest.dataset, kept_back, self.made_of) if kept_back else ()
+        return seeing.seen(self.policy().beside(besides), asked, manifest)
 
     # -- the project --------------------------------------------------------------------------------------------
 
@@ -185,7 +265,8 @@ class Session:
         self.declared()
         if self.lake is None:
             raise NotDeclared("This session has no lake.")
-        return self.lake.bounded(self.only, self._shared) if self.only else self.lake
+        narrow = self.only or self.kept_back or self.declared().access
+        return self.lake.bounded(self._see, objects=not (self.only or self.bounds())) if narrow else self.lake
 
     def _shared(self, dataset: str) -> bool:
         """Whether a dataset is for everybody, whatever they are bound to: its contract says `shared: true`."""

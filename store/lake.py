@@ -46,6 +46,7 @@ class FileRef:
 
     `base` is the folder of a file that is read where it is; without one it lies in the lake. `mask` is a file of the
     lake with the numbers (column `row`, from 0) of rows that are not part of the snapshot; `rows` does not count them.
+    For who may not see all columns, `shown` are those that he reads, and `emptied` such as read as nulls.
     """
 
     path: str
@@ -55,6 +56,13 @@ class FileRef:
     partition: Mapping[str, str]
     base: str = ""
     mask: str = ""
+    shown: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
+
+    @property
+    def kept_back(self) -> bool:
+        """Whether some of its columns are not shown."""
+        return bool(self.shown or self.emptied)
 
     @property
     def part(self) -> Part:
@@ -68,13 +76,17 @@ class FileRef:
 
     @property
     def digest(self) -> str:
-        """What the file's rows depend on: its bytes, and those of its mask."""
-        return f"{self.sha256} without {Path(self.mask).stem}" if self.mask else self.sha256
+        """What the file's rows depend on: its bytes, those of its mask, and which columns are read."""
+        digest = f"{self.sha256} without {Path(self.mask).stem}" if self.mask else self.sha256
+        if not self.kept_back:
+            return digest
+        content = json.dumps([sorted(self.shown), sorted(self.emptied)])
+        return f"{digest} but {hashlib.sha256(content.encode()).hexdigest()[:32]}"
 
     @property
     def folder(self) -> str:
         """The digest as a name of a folder: what is known of the file's rows lies there."""
-        return self.digest.replace(" without ", "-")
+        return self.digest.replace(" without ", "-").replace(" but ", "-but-")
 
 
 @dataclass(frozen=True)
@@ -157,9 +169,10 @@ class Lake:
         self._manifests: dict[Path, tuple[int, Manifest]] = {}
         self._remembering = Lock()
 
-    def bounded(self, only: Mapping[str, Sequence[str]], shared: Callable[[str], bool]) -> "Bounded":
-        """The lake for somebody who may see some partitions only; datasets that are `shared` he sees whole."""
-        return Bounded(self, only, shared)
+    def bounded(self, see: Callable[[Manifest], Manifest], *, objects: bool = True) -> "Bounded":
+        """The lake for somebody who does not see all: `see` gives what he sees of a snapshot, or refuses. `objects`:
+        whether he may read what is kept beside the data."""
+        return Bounded(self, see, objects=objects)
 
     def connect(self) -> "duckdb.DuckDBPyConnection":
         """A cursor of this process's DuckDB: UTC, bounded memory, no extensions fetched.
@@ -470,14 +483,22 @@ class Lake:
         nothing = f"(SELECT {typed} WHERE false)"
         if not manifest.files:
             return nothing
-        sorts: dict[tuple[bool, bool], list[FileRef]] = {}
+        sorts: dict[tuple[bool, bool, tuple[str, ...], tuple[str, ...]], list[FileRef]] = {}
         for file in manifest.files:
-            sorts.setdefault((bool(file.base), bool(file.mask)), []).append(file)
-        parts = [self._rows(files, manifest.columns if in_place else None, masked=masked)
-                 for (in_place, masked), files in sorted(sorts.items())]
-        parts += [nothing] if typed and not all(in_place for in_place, _ in sorts) else []
+            sorts.setdefault((bool(file.base), bool(file.mask), file.shown, file.emptied), []).append(file)
+        parts = [_kept_back(self._rows(files, manifest.columns if in_place else None, masked=masked), files[0],
+                            manifest.columns)
+                 for (in_place, masked, _, _), files in sorted(sorts.items())]
+        parts += [nothing] if typed and not all(in_place for in_place, *_ in sorts) else []
         together = " UNION ALL BY NAME ".join(f"SELECT * FROM {part}" for part in parts)
         return parts[0] if len(parts) == 1 else f"({together})"
+
+    def bytes_of(self, file: FileRef) -> Path:
+        """Where a file of a snapshot lies, for whoever reads all of it; Forbidden where he does not see all columns."""
+        if file.kept_back:
+            raise Forbidden("Columns of the file are kept from you, so it cannot be read as it lies.",
+                            where=file.path)
+        return self.place_of(file)
 
     def _rows(self, files: Sequence[FileRef], columns: Mapping[str, str] | None, *, masked: bool) -> str:
         """What follows FROM, for files of one sort; `columns` are given for files that are read where they are."""
@@ -543,43 +564,43 @@ def _touched(path: Path) -> bool:
 
 
 class Bounded(Lake):
-    """A lake of which somebody sees some partitions only: what is read of a snapshot is read of them alone."""
+    """A lake of which somebody does not see all: what is read of a snapshot is what he sees of it."""
 
-    def __init__(self, lake: Lake, only: Mapping[str, Sequence[str]], shared: Callable[[str], bool]) -> None:
+    def __init__(self, lake: Lake, see: Callable[[Manifest], Manifest], *, objects: bool) -> None:
         self.__dict__.update(lake.__dict__)
-        self.whole, self.only, self.shared = lake, only, shared
+        self.whole, self.see, self.objects = lake, see, objects
 
     def connect(self) -> "duckdb.DuckDBPyConnection":
         return self.whole.connect()
 
-    def _bounded(self, manifest: Manifest) -> Manifest:
-        """The snapshot with the files of those partitions; Forbidden where it is not partitioned so."""
-        if self.shared(manifest.dataset):
-            return manifest
-        for key in self.only:
-            if any(key not in file.partition for file in manifest.files):
-                raise Forbidden(f"'{manifest.dataset}' is not partitioned by {key}, to which you are bound.",
-                                where="team.yaml, only", next="It is for everybody once its contract says "
-                                "customProperties: [{property: shared, value: true}]")
-        kept = tuple(file for file in manifest.files
-                     if all(file.partition[key] in values for key, values in self.only.items()))
-        return Manifest(manifest.dataset, manifest.columns, kept)
-
     def manifest(self, dataset: str, snapshot: str) -> Manifest:
-        return self._bounded(super().manifest(dataset, snapshot))
+        return self.see(super().manifest(dataset, snapshot))
 
     def stored(self, dataset: str, snapshot: str) -> Manifest:
-        return self._bounded(super().stored(dataset, snapshot))
+        return self.see(super().stored(dataset, snapshot))
 
     def result(self, dataset: str, key: str) -> Manifest | None:
         found = super().result(dataset, key)
-        return self._bounded(found) if found is not None else None
+        return self.see(found) if found is not None else None
 
     def scan(self, manifest: Manifest) -> str:
-        return super().scan(self._bounded(manifest))
+        return super().scan(self.see(manifest))
 
     def object(self, digest: str) -> bytes:
-        raise Forbidden("What is kept beside the data is made of all partitions.", where="team.yaml, only")
+        if not self.objects:
+            raise Forbidden("What is kept beside the data is made of all partitions and columns.",
+                            where="team.yaml, access/")
+        return super().object(digest)
+
+
+def _kept_back(relation: str, file: FileRef, columns: Mapping[str, str]) -> str:
+    """What follows FROM, without what is not shown; a file may lack a column, and an older one may have others."""
+    if not file.kept_back:
+        return relation
+    listed = ", ".join(literal(name.lower()) for name in file.shown)
+    read = [f"COLUMNS(lambda c: lower(c) IN ({listed}))"] if file.shown else []
+    empty = [f"CAST(NULL AS {columns[name]}) AS {quote(name)}" for name in file.emptied if name in columns]
+    return f"(SELECT {', '.join([*read, *empty])} FROM {relation})"
 
 
 def _says_partition(file: FileRef) -> bool:
@@ -642,6 +663,9 @@ def _buried(path: Path) -> bool:
 
 
 def _document(manifest: Manifest) -> dict[str, Any]:
+    if any(file.kept_back for file in manifest.files):
+        raise Forbidden(f"Columns of '{manifest.dataset}' are kept from you: what you see of it cannot be kept as a "
+                        "state.", where="access/")
     return {"dataset": manifest.dataset, "columns": dict(manifest.columns),
             "files": [{"path": file.path, "sha256": file.sha256, "rows": file.rows, "bytes": file.bytes,
                        "partition": dict(file.partition), **({"base": file.base} if file.base else {}),

@@ -21,6 +21,7 @@ from store.connections import Connections
 from store.facts import Fact, body_of, fact_of
 from store.refusal import Conflict, Refusal, Unreadable
 from store.spoken import apart, changed, together, without
+from store.withheld import Withheld
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -165,6 +166,7 @@ class Ledger:
         self.until: datetime | None = None
         self.read_only = False
         self.only_of = ""
+        self.withheld = Withheld()
         self._known = Known()
         self.marks: dict[str, int] = {}  # how far readers in this process have come; shared by its copies
         self.url, self.connections = url, Connections(url)
@@ -207,6 +209,20 @@ class Ledger:
         other = copy.copy(self)
         other.only_of = self.only_of or self.actor
         return other
+
+    def redacted(self, columns: frozenset[str], datasets: frozenset[str]) -> "Ledger":
+        """The same history for somebody who may not see some columns or datasets: without what was found in them."""
+        other = copy.copy(self)
+        other.withheld = Withheld(columns, datasets)
+        return other
+
+    def rights(self) -> list[Entry]:
+        """What was granted and taken back, which holds whoever reads, and as of now whatever time is looked at."""
+        with self._reading() as connection:
+            return self._known.entries(connection, ("granted", "revoked"))
+
+    def _told(self, entries: list[Entry]) -> list[Entry]:
+        return [self.withheld.of(entry) for entry in entries] if self.withheld else entries
 
     def _seen(self, entry: Entry) -> bool:
         """Whether the reader may know of an entry."""
@@ -266,9 +282,9 @@ class Ledger:
         if subject is not None:
             found = [entry for entry in found if entry.subject == subject]
         if self.until is None and not self.only_of:
-            return found
-        return [entry for entry in found if (self.until is None or entry.recorded_at <= self.until)
-                and self._seen(entry)]
+            return self._told(found)
+        return self._told([entry for entry in found if (self.until is None or entry.recorded_at <= self.until)
+                           and self._seen(entry)])
 
     def head_seq(self) -> int:
         """The number of the last entry, 0 where there is none."""
@@ -302,7 +318,7 @@ class Ledger:
         with self._reading() as connection:
             found = connection.execute(f"{_READ} WHERE seq <= ?{where} ORDER BY seq DESC LIMIT ? OFFSET ?",
                                        (upto, *values, limit, offset)).fetchall()
-        return [_entry(row) for row in found]
+        return self._told([_entry(row) for row in found])
 
     def latest(self) -> datetime | None:
         """When the last entry was recorded, even where an entry can no longer be read; None in an empty history."""

@@ -1,14 +1,16 @@
 """The gate: every requirement on both sides of its edge, and unknown is never a pass."""
 
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from itertools import product
+from typing import get_args
 
 import pytest
 
 from mlops_tui import gates
 from mlops_tui.analysis.interval import Contrast, Estimate
-from mlops_tui.declarations.kinds import Checklist, Item, Label, Model, Split
+from mlops_tui.declarations.kinds import Checklist, GateRule, Item, Label, Model, Split
 from mlops_tui.declarations.kinds import Criterion as Declared
 from mlops_tui.gates import Case, Evidence
 from mlops_tui.view import Status
@@ -354,3 +356,24 @@ def test_no_worse_is_read_from_an_interval_that_every_look_widens(history):
     assert [each.status for each in found] == [PASS, PASS, UNKNOWN]
     assert found[0].detail == "lead on 1: +0.0100 [-0.0023, +0.0223] at 90 %, n = 5,000"
     assert "at 98.33 % after 6 looks" in found[2].detail
+
+
+def test_every_rule_that_a_model_may_name_is_judged():
+    assert {*get_args(GateRule)} == {*gates.RULES, *gates.MEASURED}
+
+
+def test_a_rule_that_nobody_built_keeps_the_gate_shut(history, monkeypatch):
+    rule = gates.rule("nothing_of_that_name")
+    [found] = rule(case(history), [])
+    assert (found.status, found.detail) == (UNKNOWN, "not built")
+    monkeypatch.setitem(gates.RULES, "card", rule)
+    assert gates.verdict(gates.gate(case(history, gate=("card",)), Evidence(), [])) is UNKNOWN
+
+
+def test_a_rule_is_found_by_the_name_of_its_file(history, monkeypatch, tmp_path):
+    (tmp_path / "made_up.py").write_text("def made_up(case, entries):\n    return [case.version]\n")
+    monkeypatch.setattr(gates.assurance, "__path__", [str(tmp_path)])
+    try:
+        assert gates.rule("made_up")(case(history), []) == ["2"]
+    finally:
+        sys.modules.pop("mlops_tui.assurance.made_up", None)

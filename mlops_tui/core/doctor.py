@@ -19,8 +19,11 @@ from mlops_tui.alerts import oncall, paging
 from mlops_tui.alerts.coverage import covered
 from mlops_tui.capability import look
 from mlops_tui.core._references import dangling
+from mlops_tui.declarations.accessrules import AccessPolicy
+from mlops_tui.declarations.boards import Board, Guidelines
 from mlops_tui.declarations.declare import read
 from mlops_tui.declarations.endpoints import Endpoint
+from mlops_tui.declarations.impacts import Impact
 from mlops_tui.declarations.kinds import Checklist, Model, Monitor, Pipeline
 from mlops_tui.declarations.marker import MARKER
 from mlops_tui.declarations.odcs import Contract
@@ -43,7 +46,10 @@ READERS: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
     "monitor": ("yaml", lambda path: read(Monitor, path)), "checklist": ("yaml", lambda path: read(Checklist, path)),
     "endpoint": ("yaml", lambda path: read(Endpoint, path)), "decision": ("md", read_document),
     "runbook": ("md", read_document), "route": ("yaml", lambda path: read(Route, path)),
-    "rotation": ("yaml", lambda path: read(Rotation, path))}
+    "rotation": ("yaml", lambda path: read(Rotation, path)), "board": ("yaml", lambda path: read(Board, path)),
+    "guideline": ("yaml", lambda path: read(Guidelines, path)),
+    "impact": ("yaml", lambda path: read(Impact, path)),
+    "access": ("yaml", lambda path: read(AccessPolicy, path))}
 READ_ELSEWHERE = (".yaml", ".yml", ".sql", ".md")
 HOLD_CODE = ("feature", "pipeline")  # SQL and notes of the steps lie beside the declarations
 
@@ -59,7 +65,8 @@ def doctor(session: Session) -> View:
     if session.project is None:
         rows.append(_row("project", Status.WARN, f"none in {session.directory}", "mlops-tui init"))
     else:
-        rows += [*_ledger(session), *_lake(session), *_tracking(session.project), *_declared(session.project),
+        rows += [*_ledger(session), *_lake(session), *_tracking(session.project), *_vault(session),
+                 *_declared(session.project),
                  *_covered(session.project), *_paging(session, session.project), *_slack(session, session.project),
                  *_on_call(session, session.project), *_routes(session, session.project)]
     bad = [row for row in rows if row["status"] in (Status.FAIL, Status.WARN)]
@@ -211,6 +218,21 @@ def _tracking(project: Project) -> Iterator[Row]:
             yield _row("model registry", Status.PASS, f"{shown} answers")
     except OSError as problem:
         yield _row("model registry", Status.FAIL, f"{shown}: {problem}", "Check `stores: mlflow:` in mlops.yaml.")
+
+
+def _vault(session: Session) -> Iterator[Row]:
+    """Whether the vault's key and the signers' are at hand; nothing where the project wants no vault."""
+    tracking = session.tracking()
+    if not (tracking.policy.seal or tracking.policy.require):
+        return
+
+    def tried() -> None:
+        if active := tracking.vault.keys.active():
+            tracking.vault.keys.key(active)
+        if tracking.policy.signers:
+            tracking.vault.trusted()
+
+    yield _tried("vault", tried, "its keys are at hand", session)
 
 
 # -- the declarations -----------------------------------------------------------------------------------------------

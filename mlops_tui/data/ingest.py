@@ -62,7 +62,7 @@ def ingest(session: Session, dataset: str, files: tuple[Path, ...]) -> View:
     status, title = verdict(batch, judged, monitor), summary(batch, judged, _named(files))
     limit = monitor.limits.get("bad_share", 0.0) if monitor is not None else 0.0
     record = partial(finding, session, "ingest", name, status, batch, judged, title=title, monitor=watching,
-                     limit=limit)
+                     limit=limit, digests=digests)
     failed = policy != "warn" and any(not rule.warns for rule in judged.failed)
     refused = failed or (policy == "reject" and judged.bad_rows > 0)
     if refused or not judged.rows:

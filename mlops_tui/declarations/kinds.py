@@ -9,19 +9,21 @@ from typing import Any, Literal
 from mlops_tui.alerts.officehours import OfficeHours
 from mlops_tui.declarations.alertpolicy import AlertPolicy
 from mlops_tui.declarations.declare import Mistake
+from mlops_tui.declarations.deploying import Deploy, Watch
 from mlops_tui.declarations.earlystopping import Stopping
 from mlops_tui.declarations.endpoints import Metrics, Query
 from mlops_tui.declarations.incidentpolicy import Incidents
 from mlops_tui.declarations.limits import METRICS_OF, Range, impossible
 from mlops_tui.declarations.retraining import Retraining
 from mlops_tui.declarations.routes import Inbound
+from mlops_tui.declarations.vaultpolicy import VaultPolicy
 from mlops_tui.declarations.wishes import Wishes
 from mlops_tui.errors import nearest
 from mlops_tui.roles import ROLES
 from mlops_tui.running.rates import Rates
 
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog",
-                "traffic", "triggers", "payloads"]
+                "traffic", "triggers", "payloads", "impact", "card"]
 SURE = 0.95  # the level of an interval where nothing else is declared
 
 
@@ -97,6 +99,7 @@ class Settings:
     compute: Rates = field(default_factory=Rates)
     metrics: Metrics | None = None
     inbound: Inbound | None = None
+    vault: VaultPolicy = field(default_factory=VaultPolicy)
 
 
 @dataclass(frozen=True)
@@ -424,7 +427,8 @@ class Interaction:
             yield Mistake("An interaction needs its reason in the domain.", ("reason",))
 
 
-GateRule = Literal["beats_baseline", "no_worse_than_champion", "calibrated", "checklist", "replays"]
+GateRule = Literal["beats_baseline", "no_worse_than_champion", "calibrated", "checklist", "replays", "card", "impact",
+                   "board", "consent", "signed", "lineage", "rehearsed", "access"]
 
 
 @dataclass(frozen=True)
@@ -433,7 +437,10 @@ class Model:
 
     `weight`: a column of the label's dataset that says what a row counts, in fitting and in measuring. `slices`: the
     columns by whose values it is evaluated. `margin`: how much worse than the champion would not matter, in the units
+    of the first criterion's metric; see `tolerance`. `expires`: the day from which it is no longer to be used. `board`:
+    the review board that has to approve each version, where the gate asks for one.
     of the first criterion's metric; see `tolerance`. `expires`: the day from which it is no longer to be used.
+    `licence`: under which others may use it, best by its SPDX name.
     """
 
     task: Literal["binary", "multiclass", "regression"]
@@ -460,6 +467,10 @@ class Model:
     owner: str = ""
     description: str = ""
     expires: str = ""
+    deploy: Deploy | None = None
+    watch: Watch | None = None
+    board: str = ""
+    licence: str = ""
 
     @property
     def tolerance(self) -> float:
@@ -512,7 +523,7 @@ class Model:
 
 def looking(check: str, subject: str, monitor: str) -> tuple[str, ...]:
     """The command line that looks as a monitor of that name does."""
-    return (*(("catalog", "check") if check == "catalog" else (check,)), subject, "--monitor", monitor)
+    return (*((check, "check") if check in ("catalog", "card") else (check,)), subject, "--monitor", monitor)
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,8 @@ def gate_table(items: Iterable[Mapping[str, str]], title: str = "") -> Table:
     """The gate as a table `gate`, what stands in the way first."""
     rows: list[Row] = [{**item, "status": Status(item["status"])} for item in items]
     rows.sort(key=lambda row: _ORDER.index(row["status"]) if row["status"] in _ORDER else len(_ORDER))
-    return Table.of("gate", rows, "status", "item", "requirement", "detail", "evidence", title=title)
+    return Table.of("gate", rows, "status", "item", "requirement", "detail", Column("evidence", worth=-1),
+                    title=title)
 
 
 def history_of(session: Session, text: str) -> View:
