@@ -50,7 +50,7 @@ def holds(session: Session, datasets: Iterable[str]) -> list[Hold]:
 
 def flagged(session: Session, found: "reach.Found", requests: Sequence[str] = ()) -> list[str]:
     """The versions of models whose training rows had some of these people, or had some erased by these requests."""
-    lake, names = session.data(), []
+    lake, names = reach.whole(session), []
     for entry in session.ledger.entries("trained"):
         if not isinstance(fact := entry.fact, Trained):
             continue
@@ -74,7 +74,7 @@ def erased(session: Session, requests: Sequence[Request], people: Sequence[str],
     """
     ids = [each.id for each in requests]
     rows, touched, by_hand = dict[str, int](), dict.fromkeys(begun), dict[str, None]()
-    cursor = session.data().connect()
+    cursor = reach.whole(session).connect()
     for _ in range(ROUNDS):
         found = reach.found(session, cursor, people)
         by_hand |= dict.fromkeys(path for paths in found.outside.values() for path in paths)
@@ -83,8 +83,8 @@ def erased(session: Session, requests: Sequence[Request], people: Sequence[str],
         if not new:
             break
     for name in touched:
-        dropped(session.data(), name, ())
-    forget_work(session.data())
+        dropped(reach.whole(session), name, ())
+    forget_work(reach.whole(session))
     online = _offline(session, people)
     texts = _texts(session, ids, people)
     return {"rows": rows, "models": flagged(session, reach.Found(), ids), "by_hand": list(by_hand), "online": online,
@@ -93,7 +93,7 @@ def erased(session: Session, requests: Sequence[Request], people: Sequence[str],
 
 def _dataset(session: Session, name: str, files: Sequence[Any], ids: Sequence[str], rows: dict[str, int]) -> bool:
     """Rewrite a dataset's files, let its snapshots be what is left, and remove the old ones; whether any was there."""
-    lake = session.data()
+    lake = reach.whole(session)
     session.progress(len(rows), len(rows) + 1, name)
     erasure = rewritten(lake, name, files)
     said = {"requests": list(ids), "at": session.now().isoformat()}
@@ -110,7 +110,7 @@ def _dataset(session: Session, name: str, files: Sequence[Any], ids: Sequence[st
 
 def announced(session: Session, name: str, ids: Sequence[str], entries: "Sequence[Entry]") -> Iterable[Fact]:
     """That the dataset's state is what is left of it, where that is not in the history yet."""
-    lake, current = session.data(), folds.current_snapshot(entries, name)
+    lake, current = reach.whole(session), folds.current_snapshot(entries, name)
     if not current:
         return
     now = lake.manifest(name, current)
@@ -157,7 +157,7 @@ def logs(session: Session) -> list[Path]:
 
 def _texts(session: Session, ids: Sequence[str], people: Sequence[str]) -> dict[str, int]:
     """Rub the ids out of work tables, logs, kept documents and messages that were posted; how many of each."""
-    words, lake = scrubbing.pattern(people), session.data()
+    words, lake = scrubbing.pattern(people), reach.whole(session)
     posted = _unposted(session, ids, words)
     going = list(scrubbing.holding(scrubbing.objects(lake), people))
     for path in going:

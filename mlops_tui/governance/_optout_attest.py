@@ -85,7 +85,7 @@ def attest(session: Session, request: str, person: str) -> View:
 
 def _paths(session: Session, who: str, request: str) -> Iterable[ReadPath]:
     """Every way in which somebody could come to read of the person."""
-    lake, cursor, root = session.data(), session.data().connect(), session.declared().root
+    lake, cursor, root = reach.whole(session), reach.whole(session).connect(), session.declared().root
     found = reach.found(session, cursor, [who])
     ours = {name: [each for each in files if not each.elsewhere] for name, files in found.held.items()}
     yield ReadPath("rows by their person or key, in every file of every dataset",

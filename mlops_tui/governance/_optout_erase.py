@@ -35,7 +35,7 @@ def erase(session: Session, request: tuple[str, ...], every: bool) -> Plan | Shu
     """
     asked = _asked(session, request, every)
     ids, people = [each.id for each in asked], people_of(session, asked)
-    found = reach.found(session, session.data().connect(), people)
+    found = reach.found(session, reach.whole(session).connect(), people)
     if standing := holds(session, found.held):
         said = [f"{each.subject}{f'@{each.snapshot[:12]}' if each.snapshot else ''}: {each.reason}"
                 for each in standing]

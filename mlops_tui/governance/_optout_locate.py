@@ -23,7 +23,7 @@ def locate(session: Session, request: str) -> View:
     if asked.state not in ("verified", "located"):
         raise Conflict(f"{request} is {asked.state}.", next=f"Try: mlops-tui optout show {request}")
     people = people_of(session, [asked])
-    found = reach.found(session, session.data().connect(), people)
+    found = reach.found(session, reach.whole(session).connect(), people)
     models = flagged(session, found)
     by_hand = [path for paths in found.outside.values() for path in paths]
     moved(session, asked.id, "located", ("verified", "located"),

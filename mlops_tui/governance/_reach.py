@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from mlops_tui.declarations.odcs import Contract
-from mlops_tui.errors import Refusal
+from mlops_tui.errors import NotDeclared, Refusal
 from mlops_tui.privacy.subjects import column_of, pseudonym
 from mlops_tui.session import Session
 from mlops_tui.tracing import pointintime
 from store.erasing import Held, Match, every_dataset, located, rows_of
+from store.lake import Lake
 from store.quoting import quote
 
 if TYPE_CHECKING:
@@ -47,6 +48,14 @@ class Found:
                 if (elsewhere := sorted(str(each.path) for each in files if each.elsewhere))}
 
 
+def whole(session: Session) -> Lake:
+    """The lake with everybody's rows, whatever the actor may see of it: of a person nothing but counts is told."""
+    session.declared()
+    if session.lake is None:
+        raise NotDeclared("This session has no lake.")
+    return session.lake
+
+
 def of_people(session: Session) -> dict[str, Contract]:
     """The declared datasets whose rows are people's."""
     return {name: contract for name, contract in session.declared().datasets.items() if column_of(contract)}
@@ -63,7 +72,7 @@ def told(session: Session, cursor: "DuckDBPyConnection", people: Sequence[str]) 
 def found(session: Session, cursor: "DuckDBPyConnection", people: Sequence[str]) -> Found:
     """Every row of these people, in whatever snapshot; the people are `told` to that cursor's database."""
     told(session, cursor, people)
-    lake, there = session.data(), set(every_dataset(session.data()))
+    lake, there = whole(session), set(every_dataset(whole(session)))
     held: dict[str, list[Held]] = {}
     for reach in _reaches(session, cursor, there):
         if rows := located(lake, cursor, reach.dataset, reach.matches):
@@ -82,7 +91,7 @@ def _together(files: Iterable[Held]) -> list[Held]:
 
 
 def _reaches(session: Session, cursor: "DuckDBPyConnection", there: set[str]) -> Iterator[Reach]:
-    project, lake = session.declared(), session.data()
+    project, lake = session.declared(), whole(session)
     for number, (name, contract) in enumerate(of_people(session).items()):
         column, keys, table = str(column_of(contract)), contract.key, quote(f"=keys {number}")
         by_person = Match(columns=(column,), values=PEOPLE)
@@ -116,7 +125,7 @@ def _of_model(session: Session, cursor: "DuckDBPyConnection", model: str, contra
         cursor.execute(f"INSERT INTO {IDS} SELECT {whole} FROM {table}")
     predictions = f"{model}.predictions"
     if predictions in there:
-        held = located(session.data(), cursor, predictions, matches)
+        held = located(whole(session), cursor, predictions, matches)
         ids = rows_of(cursor, held, ("prediction_id",), quote("=ids"))
         if ids:
             cursor.execute(f"INSERT INTO {IDS} SELECT prediction_id FROM {quote('=ids')}")

@@ -57,11 +57,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Rows:
-    """Training rows in the lake, and the snapshots of features and outcomes they were made from."""
+    """Training rows in the lake, the snapshots of features and outcomes they were made from, and how many rows were
+    left out, of people who opted out."""
 
     rows: Manifest
     features: Manifest
     labels: Manifest
+    left_out: int = 0
 
     def columns(self, job: Job) -> list[str]:
         """The features, in order."""
@@ -130,17 +132,18 @@ def rows(session: Session, job: Job) -> Rows:
     people = suppressed(session.ledger.entries("optout"), TRAINING) if column in labels.columns else ()
     key = _digest([features.id, labels.id, known, label.column, outcomes,
                    *([job.model.task] if job.model.task != "binary" else ()), *([weight] if weight else ()), *people])
-    found = _made_before(session, job, key)
+    found, cursor = _made_before(session, job, key), lake.connect()
+    out = suppressing(session, cursor, f"l.{quote(str(column))}", people)
     if found is None:
-        cursor = lake.connect()
-        out = suppressing(session, cursor, f"l.{quote(str(column))}", people)
         query = _join(session, job, features, labels, f"{has} AND NOT {out}")
         found = lake.write(job.dataset, query, sort=(job.model.split.time, *job.keys), connection=cursor)
         if not found.rows:
             raise BadInput(f"No outcome of {job.name} from {job.days[0]} to {job.days[1]} is known yet.",
                            next=f"Try: mlops-tui snapshot log {label.dataset}")
         session.commit(found, source=f"train {job.name}", key=key)
-    return Rows(found, features, labels)
+    left_out = cursor.execute(f"SELECT count(*) FROM {lake.scan(labels)} l WHERE {has} AND {out}").fetchall()[0][0] \
+        if people else 0
+    return Rows(found, features, labels, int(left_out))
 
 
 def _made_before(session: Session, job: Job, key: str) -> Manifest | None:

@@ -1,5 +1,6 @@
 """What people asked for, and how far each request is: pure, told from the history alone."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, tzinfo
@@ -98,3 +99,8 @@ def suppressed(entries: "Sequence[Entry]", purpose: str = "") -> tuple[str, ...]
             latest[entry.subject] = (person, purposes, right, counts)
     return tuple(sorted({person for person, purposes, right, counts in latest.values() if counts
                          and (purpose in purposes if purpose else right == "erasure")}))
+
+
+def fingerprint(people: Sequence[str]) -> str:
+    """SHA-256 of a list of people: what a look through rows was made with."""
+    return hashlib.sha256(" ".join(people).encode()).hexdigest()
