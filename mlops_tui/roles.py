@@ -52,6 +52,9 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "samples purge": ("engineer", "steward", "admin"),
     "partition compact": ("engineer", "admin"),
     "snapshot hold": ("legal", "admin"),
+    "optout": ("operator", "legal", "steward", "admin"),  # whoever sits at the desk
+    **{f"optout {verb}": ("legal", "steward", "admin")
+       for verb in ("verify", "erase", "extend", "refuse", "withdraw", "answer")},
     "snapshot release": ("legal", "admin"),
     "vault sign": ("engineer", "admin"),
     "vault seal": ("engineer", "admin"),

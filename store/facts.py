@@ -717,11 +717,34 @@ class Foreign(Fact):
     parent: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class OptOut(Fact):
+    """What happened to a person's request (`OO-1`): `received`, `verified`, `extended`, `located`, `began`, `actioned`,
+    `attested`; or `held` (must be kept by law), `refused`, `withdrawn`.
+
+    `person` is a pseudonym; who it is lies beside the history until it is attested. `right` is erasure, access,
+    objection or automated; `purposes` what the person's rows are not to be used for any more. `due` is a day. `token`
+    is the number of the signed link that it came by.
+    """
+
+    kind: ClassVar[str] = "optout"
+    event: str
+    person: str = ""
+    right: str = ""
+    jurisdiction: str = ""
+    purposes: tuple[str, ...] = ()
+    via: str = ""
+    due: str = ""
+    reason: str = ""
+    token: str = ""
+    detail: Detail = field(default_factory=dict)
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked,
     Tuned, Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned, Assessed,
-    Kept, Deployment, BoardEvent, CardPublished, Granted, Revoked, Foreign)}
+    Kept, Deployment, BoardEvent, CardPublished, Granted, Revoked, Foreign, OptOut)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

@@ -106,7 +106,7 @@ class Made:
         if whole is None:
             self._leads(node, at, self._named_by(dataset, fact.source))
             whole = dataset not in self.carried
-        if before is not None and (fact.source == "compact" or not whole):
+        if before is not None and (fact.source.partition(" ")[0] in ("compact", "erase") or not whole):
             self._leads(node, at, [before])
         return node
 
@@ -130,7 +130,7 @@ class Made:
     def _named_by(self, dataset: str, source: str) -> list[Node]:
         """What a source names: files, another dataset as it is now, or nothing that is new."""
         first, _, rest = source.partition(" ")
-        others = {"windows": (rest,), "replay": (f"{dataset}.quarantine",), "discard": (), "compact": (),
+        others = {"windows": (rest,), "replay": (f"{dataset}.quarantine",), "discard": (), "compact": (), "erase": (),
                   "feature": tuple(self.reads.get(dataset, ())) if rest == "build" else None}.get(first)
         if others is None:
             return _files(source)
