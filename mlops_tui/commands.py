@@ -177,11 +177,7 @@ def perform(session: "Session", argv: Sequence[str], *, consent: str | None = No
         call = parse(session, argv)
         if parse_only:
             return Outcome(View(call.command, parts=(Facts({"shape": str(call.shape)}),)), 0)
-        if dry_run and OWN_TRIAL in getattr(call.run, "keywords", {}):
-            call, dry_run = replace(call, run=partial(call.run, **{OWN_TRIAL: True})), False
-        session.admit(call.command, call.shape)
-        with session.serving(call.command, call.shape):
-            return _enter(session, call, tuple(argv), consent, reason, dry_run)
+        return _admitted(session, call, tuple(argv), consent, reason, dry_run)
     except HelpAsked as asked:
         return Outcome(View(asked.title, Status.DONE, (Text(asked.text),)), 0)
     except click.exceptions.NoArgsIsHelpError as problem:
@@ -202,6 +198,16 @@ def perform(session: "Session", argv: Sequence[str], *, consent: str | None = No
 def _usage_hint(problem: click.ClickException) -> str:
     context = getattr(problem, "ctx", None)
     return f"Try: {context.command_path} --help" if context is not None else "Try: mlops-tui --help"
+
+
+def _admitted(session: "Session", call: Call, argv: tuple[str, ...], consent: str | None, reason: str | None,
+              dry_run: bool) -> Outcome:
+    """Through the door, if the actor may."""
+    if dry_run and OWN_TRIAL in getattr(call.run, "keywords", {}):
+        call, dry_run = replace(call, run=partial(call.run, **{OWN_TRIAL: True})), False
+    session.admit(call.command, call.shape)
+    with session.serving(call.command, call.shape):
+        return _enter(session, call, argv, consent, reason, dry_run)
 
 
 def _enter(session: "Session", call: Call, argv: tuple[str, ...], consent: str | None, reason: str | None,

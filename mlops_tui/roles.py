@@ -52,7 +52,15 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "samples purge": ("engineer", "steward", "admin"),
     "partition compact": ("engineer", "admin"),
     "snapshot hold": ("legal", "admin"),
+    "optout": ("operator", "legal", "steward", "admin"),  # whoever sits at the desk
+    **{f"optout {verb}": ("legal", "steward", "admin")
+       for verb in ("verify", "erase", "extend", "refuse", "withdraw", "answer")},
     "snapshot release": ("legal", "admin"),
+    "vault sign": ("engineer", "admin"),
+    "vault seal": ("engineer", "admin"),
+    "vault rotate": ("engineer", "admin"),
+    "vault destroy-key": ("admin",),
+    "vault export": ("engineer", "admin"),
     "archive take": ("engineer", "admin"),
     "archive restore": ("engineer", "oncall", "admin"),
     "archive purge": ("engineer", "admin"),
@@ -61,11 +69,16 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "connect write": ("engineer", "admin"),
     "digest": ("viewer", *APART),  # what one wants to be told oneself
     "remind": ("viewer", *APART),  # what reminds oneself
+    "board": ("viewer", *APART),  # who may vote, the board says
+    "board close": ("operator", *APART),
+    "board open": ("operator", "approver", "legal", "oncall", "admin"),
     "approve": APART,  # which of them is asked, the approval says
     "ask feedback": ("viewer", *APART),
     "approve withdraw": ("operator", *APART),  # whoever asked may take it back
     "postmortem tell": ("viewer", *APART),  # whoever was there says what he saw
     "bias": ("operator", "oncall", "legal", "admin"),  # whoever answers for it may look for himself
+    "impact": ("operator", "oncall", "legal", "steward", "admin"),  # whoever answers for it may assess it
+    "impact answer": ("operator", *APART),  # an answer is a proposal, which engineers adopt
     "access grant": ("steward", "admin"),
     "access revoke": ("viewer", *APART),  # whoever holds a grant may lay it down; the others', the verb itself says
     "access keep": ("steward", "legal", "admin"),

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from re import Pattern
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
@@ -86,6 +87,9 @@ class NullLedger:
     def verify(self, anchor: str | None = None) -> "Broken | None":
         return None
 
+    def forget(self, pattern: "Pattern[str]") -> int:
+        return 0
+
     def acting_as(self, actor: str) -> "NullLedger":
         return self
 
@@ -107,6 +111,7 @@ class History(Protocol):
     def head_seq(self) -> int: ...
     def head(self) -> str: ...
     def verify(self, anchor: str | None = None) -> "Broken | None": ...
+    def forget(self, pattern: "Pattern[str]") -> int: ...
     def acting_as(self, actor: str) -> "History": ...
     def rights(self) -> "list[Entry]": ...
 

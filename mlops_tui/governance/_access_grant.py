@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 
 import click
 
+from mlops_tui import access as rules
 from mlops_tui import folds
-from mlops_tui.access import Request, decide
+from mlops_tui.access import Request
 from mlops_tui.access.grants import grants
 from mlops_tui.access.policy import reached
-from mlops_tui.capability import decide as decides
+from mlops_tui.capability import decide
 from mlops_tui.declarations.accessrules import ACTIONS
 from mlops_tui.declarations.declare import duration
 from mlops_tui.errors import BadInput, Conflict, Denied
@@ -70,12 +71,12 @@ def _wanted(session: Session, who: str, action: str, resource: str, until: str, 
     not_oneself(session, who, "grants nothing to")
     asked = Request(person(session, who), action, declared(session, resource), session.clock(), purpose)
     end_of(session, until)
-    if decide(session.policy(), asked).allowed:
+    if rules.decide(session.policy(), asked).allowed:
         raise Conflict(f"{who} may {action} {resource} already.",
                        next=f"Try: mlops-tui access can {who} {action} {resource}")
 
 
-@decides(of=access, first=_wanted)
+@decide(of=access, first=_wanted)
 @click.argument("who")
 @click.argument("action", type=click.Choice([each for each in ACTIONS if each != "*"]))
 @click.argument("resource", metavar="RESOURCE")
@@ -97,7 +98,7 @@ def grant(session: Session, who: str, action: str, resource: str, until: str, pu
 
     given = grants(session.ledger.transact(decided))
     [made] = given.values()
-    now = decide(session.policy(), asked)
+    now = rules.decide(session.policy(), asked)
     title = f"{made.id}: {who} may {action} {asked.resource} until {_when(session, end)}"
     facts = Facts({"grant": made.id, "until": end, "allowed": now.allowed, "why": now.why})
     if not now.allowed:
