@@ -97,8 +97,7 @@ def test_sealed_versions_answer_as_before_through_rotation_and_archive(ana: Sess
     assert {version: scores(boss, version) for version in VERSIONS} == before
     old = boss.tracking().vault.keys.active()
 
-    assert do(boss, f"vault destroy-key {old[:6]}").view.title == f"The key {old[:8]} must be kept: " \
-        "new models are sealed under it"
+    assert do(boss, f"vault destroy-key {old[:6]}").view.title.endswith("must be kept: new models are sealed under it")
     done(do(boss, f"archive take {NAME}@1", yes=True))
     assert do(boss, "vault rotate").view.facts()["versions"] == 3, "the archived one is counted"
     done(do(boss, "vault rotate", yes=True))

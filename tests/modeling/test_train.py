@@ -402,7 +402,8 @@ def test_a_project_with_a_vault_keeps_what_it_trains_sealed_and_signed(prepared:
     assert tracking.hashes("delay", "1", digest=made.artifact).keys() > {"MLmodel", "model.skops", "prepare.json"}
     root = prepared.declared().root
     assert [path for path in root.rglob("*.skops") if not path.is_relative_to(tracking.vault.work)] == []
-    told = [entry.fact for entry in prepared.ledger.entries("vault", "finding") if isinstance(entry.fact, Kept | Finding)]
+    told = [entry.fact for entry in prepared.ledger.entries("vault", "finding")
+            if isinstance(entry.fact, Kept | Finding)]
     assert [(each.subject, getattr(each, "event", getattr(each, "status", ""))) for each in told] == [
         (tracking.vault.keys.active(), "created"), ("delay", "sealed"), ("delay", "pass")]
 

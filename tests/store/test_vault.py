@@ -227,7 +227,7 @@ def test_readers_go_on_while_keys_are_rotated_and_files_are_sealed(tmp_path: Pat
             try:
                 if vault_in(tmp_path).digest(folder) != digest:
                     wrong.append("digest")
-            except Exception as problem:  # noqa: BLE001 whatever it is, it is told
+            except Exception as problem:  # whatever it is, it is told
                 wrong.append(repr(problem))
 
     vault = vault_in(tmp_path)
