@@ -74,6 +74,7 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "postmortem tell": ("viewer", *APART),  # whoever was there says what he saw
     "bias": ("operator", "oncall", "legal", "admin"),  # whoever answers for it may look for himself
     "impact": ("operator", "oncall", "legal", "steward", "admin"),  # whoever answers for it may assess it
+    "card publish": ("engineer", "legal", "admin"),
     "impact answer": ("operator", *APART),  # an answer is a proposal, which engineers adopt
     "aggregate release": ("viewer", *APART),  # what it answers tells of nobody
 }
