@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from mlops_tui import roles
 from mlops_tui.capability import Call, HelpAsked, HelpOption, LocalPath, Plan, Resolved, Shut
 from mlops_tui.errors import BadInput, Denied, NoCommand, Refusal, nearest
 from mlops_tui.render.json import canonical
@@ -180,7 +179,9 @@ def perform(session: "Session", argv: Sequence[str], *, consent: str | None = No
             return Outcome(View(call.command, parts=(Facts({"shape": str(call.shape)}),)), 0)
         if dry_run and OWN_TRIAL in getattr(call.run, "keywords", {}):
             call, dry_run = replace(call, run=partial(call.run, **{OWN_TRIAL: True})), False
-        return _enter(session, call, tuple(argv), consent, reason, dry_run)
+        session.admit(call.command, call.shape)
+        with session.serving(call.command, call.shape):
+            return _enter(session, call, tuple(argv), consent, reason, dry_run)
     except HelpAsked as asked:
         return Outcome(View(asked.title, Status.DONE, (Text(asked.text),)), 0)
     except click.exceptions.NoArgsIsHelpError as problem:
@@ -188,11 +189,15 @@ def perform(session: "Session", argv: Sequence[str], *, consent: str | None = No
     except click.exceptions.Abort as problem:  # what click makes of a Ctrl-C while it reads the words
         raise KeyboardInterrupt from problem
     except click.ClickException as problem:
+        if parse_only and (found := named(argv)) is not None:  # it lacks words, and is known all the same
+            return Outcome(View(found[0], parts=(Facts({"shape": _shape(found[1], argv)}),)), 0)
         refusal: Refusal = BadInput(problem.format_message(), where=" ".join(argv), next=_usage_hint(problem))
         return _refused(session, call, argv, refusal)
     except Refusal as problem:
         return _refused(session, call, argv, problem)
     except Exception as problem:  # the one error boundary: a bug of ours becomes an answer, its traceback a file
+        if (hindered := session.hindered(problem)) is not None:
+            return _refused(session, call, argv, hindered)
         return _our_fault(session, call, argv, problem)
 
 
@@ -203,7 +208,6 @@ def _usage_hint(problem: click.ClickException) -> str:
 
 def _enter(session: "Session", call: Call, argv: tuple[str, ...], consent: str | None, reason: str | None,
            dry_run: bool) -> Outcome:
-    roles.check(session.actor, call.command, call.shape, session.only)
     if session.as_of is not None and not call.fold:
         raise BadInput(f"'{call.command}' cannot be shown as of another time.", next="Drop --as-of.")
     if call.shape is Shape.LOOK:

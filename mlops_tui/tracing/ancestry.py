@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Kind = Literal["file", "state", "step", "model", "promotion", "endpoint", "prediction", "outcome", "finding", "alert",
                "incident", "decision", "foreign"]
 Documents = Callable[[str], bytes | None]
-ADDS_NOTHING = ("discard", "compact")  # what is done to rows that are there already
+ADDS_NOTHING = ("discard", "compact", "erase")  # what is done to rows that are there already
 PARTS = ("features", "training", "scores", "predictions")  # what a model's own datasets are called
 DIGEST = 16  # characters of a file's digest that a state's source has
 _FILE = re.compile(r"(?P<name>.+?) (?P<digest>[0-9a-f]{16})(?:, |\Z)", re.DOTALL)
@@ -112,7 +112,7 @@ class Made:
             if not named and fact.source.partition(" ")[0] not in ADDS_NOTHING:
                 self.unexplained.add(node)
             whole = dataset not in self.carried
-        if before is not None and (fact.source == "compact" or not whole):
+        if before is not None and (fact.source.partition(" ")[0] in ("compact", "erase") or not whole):
             self._leads(node, at, [before])
         return node
 
@@ -136,7 +136,7 @@ class Made:
     def _named_by(self, dataset: str, source: str) -> list[Node]:
         """What a source names: files, another dataset as it is now, or nothing that is new."""
         first, _, rest = source.partition(" ")
-        others = {"windows": (rest,), "replay": (f"{dataset}.quarantine",), "discard": (), "compact": (),
+        others = {"windows": (rest,), "replay": (f"{dataset}.quarantine",), "discard": (), "compact": (), "erase": (),
                   "feature": tuple(self.reads.get(dataset, ())) if rest == "build" else None}.get(first)
         if others is None:
             return _files(source)
