@@ -78,6 +78,7 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "postmortem tell": ("viewer", *APART),  # whoever was there says what he saw
     "bias": ("operator", "oncall", "legal", "admin"),  # whoever answers for it may look for himself
     "impact": ("operator", "oncall", "legal", "steward", "admin"),  # whoever answers for it may assess it
+    "card publish": ("engineer", "legal", "admin"),
     "impact answer": ("operator", *APART),  # an answer is a proposal, which engineers adopt
     "access grant": ("steward", "admin"),
     "access revoke": ("viewer", *APART),  # whoever holds a grant may lay it down; the others', the verb itself says
@@ -94,7 +95,8 @@ BOUND = frozenset({"profile", "sql", "snapshot diff", "snapshot verify"})
 NARROWED = frozenset({
     "access", "alert", "approve", "audit", "catalog", "checklist", "dictionary", "doctor", "drift", "evaluate",
     "handover", "health", "incident", "metric", "model", "monitor", "oncall", "performance", "postmortem", "promote",
-    "remind", "runbook", "snapshot log", "stability", "status", "train", "triggers", "tune", "validate", "why", "windows"})
+    "remind", "runbook", "snapshot log", "stability", "status", "train", "triggers", "tune", "validate", "why",
+    "windows"})
 NAMING = frozenset({"train", "tune", "evaluate", "windows"})  # they read the columns that a model declares, by name
 
 

@@ -15,7 +15,7 @@ class Guarded(Tracking):
     """The registry, in which `check` is asked for each model before any of its versions is looked up or loaded."""
 
     def __init__(self, whole: Tracking, check: Callable[[str], None]) -> None:
-        super().__init__(whole.uri, whole.artifacts, whole.policy, whole._environment)
+        super().__init__(whole.uri, whole.artifacts, whole.policy, whole.environment)
         self.whole, self.check = whole, check
 
     @property

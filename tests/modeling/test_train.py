@@ -22,7 +22,7 @@ from mlops_tui.opening import open_project
 from mlops_tui.render.json import as_json
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.view import Status
-from store.facts import Promotion, Trained
+from store.facts import Finding, Kept, Promotion, Trained
 from store.refusal import Unreadable
 from store.tracking import Tracking
 
@@ -387,11 +387,25 @@ prepare:
 @pytest.fixture(scope="module")
 def prepared(opened: Opened) -> Session:
     """A trained model whose features are prepared, whose champion is its version 1."""
-    session = opened(**{"models/delay.yaml": PREPARED})
+    settings = FILES["mlops.yaml"] + "vault: {models: encrypted, signatures: required}\n"
+    session = opened(**{"models/delay.yaml": PREPARED, "mlops.yaml": settings})
     outcome = ran(session)
     assert outcome.exit == 0, outcome.error
     session.ledger.append(Promotion(subject="delay", version="1", previous="", approval="", evidence=""))
     return session
+
+
+def test_a_project_with_a_vault_keeps_what_it_trains_sealed_and_signed(prepared: Session) -> None:
+    made = next(entry.fact for entry in prepared.ledger.entries("trained") if isinstance(entry.fact, Trained))
+    tracking = prepared.tracking()
+    assert {path.name for path in tracking.place("delay", "1").iterdir()} == {"model.sealed", "model.seal", "model.sig"}
+    assert tracking.hashes("delay", "1", digest=made.artifact).keys() > {"MLmodel", "model.skops", "prepare.json"}
+    root = prepared.declared().root
+    assert [path for path in root.rglob("*.skops") if not path.is_relative_to(tracking.vault.work)] == []
+    told = [entry.fact for entry in prepared.ledger.entries("vault", "finding")
+            if isinstance(entry.fact, Kept | Finding)]
+    assert [(each.subject, getattr(each, "event", getattr(each, "status", ""))) for each in told] == [
+        (tracking.vault.keys.active(), "created"), ("delay", "sealed"), ("delay", "pass")]
 
 
 def test_prepared_features_are_fitted_on_training_rows_and_kept_with_the_version(prepared: Session) -> None:
