@@ -43,7 +43,7 @@ class Held:
 
 
 class Archives:
-    """A folder of archives: `ab/abcd….tar`, each named by the SHA-256 of its bytes. Nothing in it is encrypted."""
+    """A folder of archives: `ab/abcd….tar`, each named by the SHA-256 of its bytes. What was sealed stays sealed."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -77,11 +77,16 @@ class Archives:
             raise Unreadable(f"The archive {id[:12]} is damaged.", where=str(path), next="Restore it from a backup.")
         return verified(path)
 
-    def give_back(self, id: str, target: Path) -> Held:
-        """Unpack an archive into a folder that is not there yet: it appears whole, or not at all."""
+    def give_back(self, id: str, target: Path, instead: Mapping[str, bytes] | None = None) -> Held:
+        """Unpack an archive into a folder that is not there yet: it appears whole, or not at all.
+
+        `instead`: files of it that have another content by now, such as the header of what is sealed.
+        """
         self.checked(id)
         with self._written(), room(self.root / WORK) as work:
             held = unpacked(self.path(id), work / "folder")
+            for name, content in (instead or {}).items():
+                (work / "folder" / name).write_bytes(content)
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 (work / "folder").rename(target)

@@ -127,7 +127,7 @@ class Opening:
 
     def __init__(self, header: Header, key: bytes, source: IO[bytes], where: str) -> None:
         self._parts, self._rest = _chunks(header, AESGCM(key), source, where), memoryview(b"")
-        self._over, self._broken = False, False
+        self._over, self._broken, self._where = False, False, where
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, `size` of them where there are so many; all that are left where none is given."""
@@ -142,12 +142,12 @@ class Opening:
         """Read on to the end: only there it is sure that nothing was cut off."""
         while self._more():
             self._rest = memoryview(b"")
-        if self._broken:
-            raise Unreadable("The sealed model is damaged.", next=_BACKUP)
 
     def _more(self) -> bool:
         """Whether there is something to give; an empty last chunk is not."""
         while not self._rest and not self._over:
+            if self._broken:
+                raise Unreadable("The sealed model is damaged.", where=self._where, next=_BACKUP)
             self._broken = True  # until the chunk was verified
             part = next(self._parts, None)
             self._broken, self._over, self._rest = False, part is None, memoryview(part or b"")

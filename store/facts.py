@@ -101,7 +101,10 @@ class Trained(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Promotion(Fact):
-    """A version became champion; the subject is the model."""
+    """A version became champion; the subject is the model.
+
+    `reason`: why it was rolled back, or came without votes. `deployment`: the one that brought it.
+    """
 
     kind: ClassVar[str] = "promotion"
     version: str
@@ -109,6 +112,8 @@ class Promotion(Fact):
     approval: str
     evidence: str
     event: str = "promoted"
+    reason: str = ""
+    deployment: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -561,6 +566,35 @@ class Questioned(Fact):
 
 
 @dataclass(frozen=True, kw_only=True)
+class Granted(Fact):
+    """Somebody, or everybody of a role, may do something with a resource until then; the subject is its id (G-3).
+
+    `event`: `granted`, or `glass` where somebody took it himself, at once, over whatever is denied. `review_by`: when
+    somebody has to say that it is needed still.
+    """
+
+    kind: ClassVar[str] = "granted"
+    who: str
+    action: str
+    resource: str
+    until: str
+    event: str = "granted"
+    purpose: str = ""
+    reason: str = ""
+    review_by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revoked(Fact):
+    """A grant was `revoked`, `kept` (it is needed still, somebody said), or, where the glass was broken, `reviewed`."""
+
+    kind: ClassVar[str] = "revoked"
+    event: str = "revoked"
+    reason: str = ""
+    review_by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Assessed(Fact):
     """The impact of a model was assessed; the subject is the model.
 
@@ -577,6 +611,47 @@ class Assessed(Fact):
     declaration: str = ""
     version: str = ""
     detail: Detail = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept(Fact):
+    """What happened to a master key of the vault (`created`, `rotated`, `destroyed`), whose id is the subject; or a
+    version was `sealed`, under `key`, and the subject is the model. Nothing of a key itself is ever here.
+
+    `previous`: the key that was active before; `count`: how many versions were put under the new one.
+    """
+
+    kind: ClassVar[str] = "vault"
+    event: str
+    key: str = ""
+    previous: str = ""
+    origin: str = ""
+    version: str = ""
+    artifact: str = ""
+    count: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment(Fact):
+    """A version is being brought to serve; the subject is the model.
+
+    `began` stands before the first effect, `undoing` before anything is taken back; it ends as `done`, `undone`, or
+    `stuck` where it could not be taken back. `followed`, without an id: the registry's alias was seen at the version.
+    `way`: promote, rollback or glass. `holder`: the process at work, as host:pid:born. `log`: what the programs said.
+    """
+
+    kind: ClassVar[str] = "deployment"
+    event: str
+    id: str = ""
+    version: str = ""
+    previous: str = ""
+    way: str = ""
+    deployer: str = ""
+    approval: str = ""
+    evidence: str = ""
+    reason: str = ""
+    holder: str = ""
+    log: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -609,11 +684,68 @@ class BoardEvent(Fact):
     outcome: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class CardPublished(Fact):
+    """The card of a version was published; the subject is the model.
+
+    `digest` is of all that does not move by itself: a card whose digest is another one is stale. `card` is the digest
+    of the object that holds the whole record, `gaps` what it could not say.
+    """
+
+    kind: ClassVar[str] = "card"
+    version: str
+    digest: str
+    card: str
+    gaps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreign(Fact):
+    """An OpenLineage event of somebody else; the subject is its job (`NAMESPACE NAME`). Nothing of ours rests on it.
+
+    `event` is its type in capitals, or `dataset` or `job` where it is of no run. `inputs` and `outputs` are datasets as
+    `NAMESPACE NAME`, `versions` what it says of their versions, `parent` the run that it belongs to. All of it is in
+    the object of the digest `document`.
+    """
+
+    kind: ClassVar[str] = "foreign"
+    event: str
+    run: str = ""
+    document: str = ""
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    versions: Detail = field(default_factory=dict)
+    parent: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptOut(Fact):
+    """What happened to a person's request (`OO-1`): `received`, `verified`, `extended`, `located`, `began`, `actioned`,
+    `attested`; or `held` (must be kept by law), `refused`, `withdrawn`.
+
+    `person` is a pseudonym; who it is lies beside the history until it is attested. `right` is erasure, access,
+    objection or automated; `purposes` what the person's rows are not to be used for any more. `due` is a day. `token`
+    is the number of the signed link that it came by.
+    """
+
+    kind: ClassVar[str] = "optout"
+    event: str
+    person: str = ""
+    right: str = ""
+    jurisdiction: str = ""
+    purposes: tuple[str, ...] = ()
+    via: str = ""
+    due: str = ""
+    reason: str = ""
+    token: str = ""
+    detail: Detail = field(default_factory=dict)
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
-    RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
-    Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned,
-    Assessed, BoardEvent)}
+    RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked,
+    Tuned, Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned, Assessed,
+    Kept, Deployment, BoardEvent, CardPublished, Granted, Revoked, Foreign, OptOut)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

@@ -11,13 +11,13 @@ import re
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from store.envelope import KEY, settle
+from store.modelfiles import Origin
 from store.refusal import NotFound, Refusal, Unreadable
 
 ACTIVE, LOCK = "active", "lock"
@@ -25,17 +25,6 @@ COST = {"n": 1 << 15, "r": 8, "p": 3}  # of a passphrase (RFC 7914): 32 MiB, as 
 _MOST = 1 << 30  # bytes that a damaged file may have us take for it
 _ID = re.compile(r"[0-9a-f]{16}")
 SHORTEST = 12  # letters of a passphrase
-
-
-@dataclass(frozen=True)
-class Origin:
-    """Where new master keys come from: `file`, or an environment variable that holds a `key` or a `passphrase`."""
-
-    kind: str = "file"
-    variable: str = ""
-
-    def __str__(self) -> str:
-        return "a file of the secret folder" if self.kind == "file" else f"{self.kind} in ${self.variable}"
 
 
 def id_of(key: bytes) -> str:
@@ -205,11 +194,17 @@ class Keyring:
 
 def write(path: Path, content: bytes, mode: int = 0o644) -> None:
     """A file whose bytes the disk has; nobody else could read it before they were there."""
-    path.unlink(missing_ok=True)
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
-        stream.write(content)
-        stream.flush()
-        os.fsync(stream.fileno())
+    try:
+        path.unlink(missing_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as problem:
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
+        raise Refusal(f"The vault cannot write: {problem.strerror or problem}; what was there is there still.",
+                      where=str(path.parent), next="Make room, and run it again.") from problem
 
 
 def _decoded(text: str, where: str) -> bytes:

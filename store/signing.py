@@ -29,9 +29,10 @@ from cryptography.hazmat.primitives.serialization import (
 
 from store.envelope import settle
 from store.keyring import write
+from store.modelfiles import SIGNATURE
 from store.refusal import NotFound, Refusal, Unreadable
 
-SIGNATURE = "model.sig"
+PublicKey = ec.EllipticCurvePublicKey
 PRIVATE, PUBLIC = "signing.pem", "signing.pub.pem"
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 PAYLOAD, STATEMENT = "application/vnd.in-toto+json", "https://in-toto.io/Statement/v1"
@@ -55,12 +56,12 @@ class Signed:
     files: int
 
 
-def fingerprint(key: ec.EllipticCurvePublicKey) -> str:
+def fingerprint(key: PublicKey) -> str:
     """SHA-256 of the public key's PEM: what a bundle names it by."""
     return hashlib.sha256(_pem(key)).hexdigest()
 
 
-def _pem(key: ec.EllipticCurvePublicKey) -> bytes:
+def _pem(key: PublicKey) -> bytes:
     return key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
@@ -101,12 +102,12 @@ def own_key(folder: Path) -> ec.EllipticCurvePrivateKey:
     return key
 
 
-def public_key(path: Path) -> ec.EllipticCurvePublicKey:
+def public_key(path: Path) -> PublicKey:
     """A key to verify with, from its PEM file."""
     try:
         key = load_pem_public_key(path.read_bytes())
     except FileNotFoundError as problem:
-        raise NotFound("There is no public key.", where=str(path), next="Try: mlops-tui vault sign --help") from problem
+        raise NotFound("There is no public key.", where=str(path), next="Try: mlops-tui vault status") from problem
     except (ValueError, UnsupportedAlgorithm) as problem:
         raise Unreadable("That is no public key in PEM.", where=str(path)) from problem
     if not isinstance(key, ec.EllipticCurvePublicKey) or key.curve.key_size not in _HASH:
@@ -132,7 +133,7 @@ def bundle(name: str, files: Mapping[str, str], key: ec.EllipticCurvePrivateKey)
     }, indent=1).encode()
 
 
-def verified(content: bytes, files: Mapping[str, str], trusted: Sequence[ec.EllipticCurvePublicKey],
+def verified(content: bytes, files: Mapping[str, str], trusted: Sequence[PublicKey],
              where: str) -> Signed:
     """Who signed exactly these files. Unsigned where no trusted key did; Unreadable where a file is another one, is
     missing, or was never signed."""
@@ -149,8 +150,8 @@ def verified(content: bytes, files: Mapping[str, str], trusted: Sequence[ec.Elli
     return Signed(fingerprint(key), len(listed))
 
 
-def _authentic(content: bytes, trusted: Sequence[ec.EllipticCurvePublicKey],
-               where: str) -> tuple[bytes, ec.EllipticCurvePublicKey]:
+def _authentic(content: bytes, trusted: Sequence[PublicKey],
+               where: str) -> tuple[bytes, PublicKey]:
     """What was signed, and the trusted key that signed it."""
     try:
         document: Any = json.loads(content) if len(content) <= _LARGEST else None

@@ -14,16 +14,18 @@ from datetime import UTC, datetime
 from functools import cached_property
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlparse
 from weakref import finalize
 
 import yaml
 
-from store.lake import sha256_of
+from store.modelfiles import Policy, hashed, listed
 from store.refusal import NotFound, Refusal, Unreadable
 from store.trusted import TRUSTED
-from store.vault import Vault, listed, plain_files
+
+if TYPE_CHECKING:
+    from store.vault import Vault
 
 MODEL_FILE, PREPARE_FILE = "model.skops", "prepare.json"
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "scipy", "skops")  # what a model needs to be loaded
@@ -76,13 +78,20 @@ class Version:
 class Tracking:
     """One MLflow store. Nothing of mlflow is imported before the first question is asked."""
 
-    def __init__(self, uri: str, artifacts: Path, vault: Vault | None = None) -> None:
-        self.uri, self.artifacts = uri, artifacts.absolute()
-        self.vault = vault or Vault.beside(self.artifacts)
+    def __init__(self, uri: str, artifacts: Path, policy: Policy | None = None,
+                 environment: Mapping[str, str] | None = None) -> None:
+        self.uri, self.artifacts, self.policy = uri, artifacts.absolute(), policy or Policy()
+        self.environment = environment or {}
 
     @property
     def local(self) -> bool:
         return self.uri.startswith("sqlite:")
+
+    @cached_property
+    def vault(self) -> "Vault":
+        """What seals and signs models, imported when it is first needed: cryptography costs 0.03 CPU seconds."""
+        made: Vault = import_module("store.vault").Vault.of(self.artifacts.parent, self.policy, self.environment)
+        return made
 
     def open(self) -> None:
         """Open the store now, and lay its tables where it is new: worth doing while something else is awaited."""
@@ -239,7 +248,7 @@ class Tracking:
     def _checked(self, made: Any, files: Mapping[str, str], digest: str) -> None:
         """Whether the files are the ones that were registered, and signed where the project wants it."""
         self._compared(made, files, digest)
-        if self.vault.policy.require:
+        if self.policy.require:
             self.vault.signed(self._folder(made.source), files)
 
     def purge(self, runs: Iterable[str], models: Iterable[str], experiments: Iterable[str]) -> None:
@@ -291,7 +300,7 @@ class Tracking:
 
 def digest_of(folder: Path) -> str:
     """SHA-256 over the names and hashes of a model's plain files."""
-    return listed({path.relative_to(folder).as_posix(): sha256_of(path) for path in plain_files(folder)})
+    return listed(hashed(folder))
 
 
 def _lay_tables(database: Path) -> None:

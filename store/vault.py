@@ -4,12 +4,11 @@ A sealed version is `model.sealed`, its header `model.seal` and, where it is sig
 compared with the digests that it was sealed with, so the digest of a version is the one of its plain files.
 """
 
-import hashlib
 import os
 import tarfile
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 from typing import IO
@@ -18,25 +17,12 @@ from store import archives, signing
 from store.archives import Held
 from store.envelope import SIZE, Header, Opening, Sealing, settle
 from store.keyring import Keyring, write
+from store.modelfiles import HEADER, SEALED, SIGNATURE, Policy, hashed, listed, plain_files
 from store.refusal import NotFound, Refusal, Unreadable
-from store.rooms import room
-from store.signing import SIGNATURE, Signed, Unsigned
+from store.rooms import room, sweep
+from store.signing import PublicKey, Signed, Unsigned
 
-SEALED, HEADER = "model.sealed", "model.seal"
-ADDED_BY_MLFLOW = "registered_model_meta"  # written beside a model when somebody downloads it
-BESIDE = frozenset({SEALED, HEADER, SIGNATURE, ADDED_BY_MLFLOW})  # what is none of a version's own files
 RENEWED = ".seal"  # beside an archive: the header that it would have had, were its bytes not its name
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What a project wants of its vault: new versions sealed, signed, and none loaded without a signature; `signers`
-    are files with the public keys that are trusted, the project's own where none is named."""
-
-    seal: bool = False
-    sign: bool = False
-    require: bool = False
-    signers: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -59,13 +45,13 @@ class Vault:
     keys: Keyring
     work: Path
     signing: Path
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy
 
     @classmethod
-    def beside(cls, artifacts: Path) -> "Vault":
-        """The vault of a project that wants nothing of it: what is sealed is still read."""
-        root = artifacts.parent
-        return cls(Keyring(root / "keys" / "vault"), root / "vault", root / "keys" / "signing")
+    def of(cls, root: Path, policy: Policy, environment: Mapping[str, str]) -> "Vault":
+        """The vault of a project, whose models lie in a folder of `root`."""
+        keys = Keyring(root / "keys" / "vault", policy.origin, environment)
+        return cls(keys, root / "vault", root / "keys" / "signing", policy)
 
     # -- writing ------------------------------------------------------------------------------------------------
 
@@ -93,6 +79,7 @@ class Vault:
         """
         with self.keys.held(alone=True), _written(folder):
             left = plain_files(folder)
+            sweep(self.work)
             if not self.is_sealed(folder):
                 if listed(self.hashes(folder)) != digest:
                     raise Unreadable("The files are not the ones that were registered.", where=str(folder),
@@ -124,9 +111,21 @@ class Vault:
         if self.held(target).files != files:
             raise Unreadable("The files changed while they were sealed.", where=str(folder), next="Try again.")
 
+    def signer(self) -> str:
+        """The fingerprint of the project's own signing key, made where there is none."""
+        return signing.fingerprint(signing.own_key(self.signing).public_key())
+
     def signature(self, name: str, files: Mapping[str, str], key: Path | None = None) -> bytes:
         """The bundle of a version's files, by the key in a file or else by the project's own."""
         return signing.bundle(name, files, signing.private_key(key) if key else signing.own_key(self.signing))
+
+    def sign(self, folder: Path, name: str, files: Mapping[str, str], key: Path | None = None) -> None:
+        """Lay the signature of a version's files beside them; another one in its place goes."""
+        content = self.signature(name, files, key)
+        with room(self.work) as work, _written(folder):
+            write(work / SIGNATURE, content)
+            (work / SIGNATURE).replace(folder / SIGNATURE)
+            settle(folder)
 
     # -- reading ------------------------------------------------------------------------------------------------
 
@@ -181,7 +180,7 @@ class Vault:
         """The SHA-256 of each of a version's own files, whether or not they are sealed."""
         if self.is_sealed(folder):
             return {name: sha256 for name, (sha256, _) in self.held(folder).files.items()}
-        return {path.relative_to(folder).as_posix(): _sha256(path) for path in plain_files(folder)}
+        return hashed(folder)
 
     def digest(self, folder: Path) -> str:
         """SHA-256 over the names and hashes of a version's own files, whether or not they are sealed."""
@@ -193,9 +192,12 @@ class Vault:
         try:
             content = path.read_bytes()
         except FileNotFoundError as problem:
-            raise Unsigned("The model is not signed.", where=str(path), next="Try: mlops-tui vault sign") from problem
-        trusted = [signing.public_key(each) for each in self.policy.signers or (self.signing / signing.PUBLIC,)]
-        return signing.verified(content, files, trusted, str(path))
+            raise Unsigned("The model is not signed.", where=str(path), next="Try: mlops-tui vault status") from problem
+        return signing.verified(content, files, self.trusted(), str(path))
+
+    def trusted(self) -> list[PublicKey]:
+        """The keys whose signatures count."""
+        return [signing.public_key(each) for each in self.policy.signers or (self.signing / signing.PUBLIC,)]
 
     # -- changing keys ------------------------------------------------------------------------------------------
 
@@ -213,17 +215,6 @@ class Vault:
         write(staged, place.header.rewrapped(self.keys, kek, str(place.path)).packed())
         staged.replace(place.path)
         settle(place.path.parent)
-
-
-def plain_files(folder: Path) -> list[Path]:
-    """A version's own files that lie there plainly; Refusal where one is a link or no file at all."""
-    found = []
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
-            raise Refusal(f"'{path.name}' is no plain file.", where=str(path), next="Models are made of plain files.")
-        if path.is_file() and path.name not in BESIDE:
-            found.append(path)
-    return found
 
 
 def renewed(archive: Path) -> dict[str, bytes]:
@@ -259,17 +250,6 @@ def _place(path: Path, where: Path, content: bytes) -> Place:
 def _new(path: Path) -> AbstractContextManager[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     return path.open("xb")
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
-def listed(files: Mapping[str, str]) -> str:
-    """A version's digest: SHA-256 over the names and hashes of its files."""
-    lines = "".join(f"{name}\0{files[name]}\n" for name in sorted(files, key=lambda name: name.split("/")))
-    return hashlib.sha256(lines.encode()).hexdigest()
 
 
 @contextmanager

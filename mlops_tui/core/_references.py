@@ -63,6 +63,8 @@ def dangling(project: Project, declared: Declared) -> Iterator[Reference]:
     for name, endpoint in declared["endpoint"].items():
         yield from _Written(project, "endpoint", name).known("model", endpoint.model.partition("@")[0], names["model"],
                                                              "model")
+    for name in declared["impact"]:
+        yield from _Written(project, "impact", name).known("model", name, names["model"])
     for name, checklist in declared["checklist"].items():
         yield from _checklist(_Written(project, "checklist", name), checklist)
     for name, board in declared["board"].items():

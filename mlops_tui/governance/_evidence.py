@@ -43,6 +43,8 @@ def case_of(session: Session, text: str, board: str = "") -> tuple[gates.Case, M
 def _fingerprints(project: Project, name: str, dataset: str) -> dict[str, str]:
     """The fingerprints that a finding about the model may bear: the model's, its dataset's, its monitors'."""
     found = {f"model {name}": project.fingerprint("model", name)}
+    if name in project.impact:
+        found[f"impact {name}"] = project.fingerprint("impact", name)
     if dataset in project.datasets:
         found[f"dataset {dataset}"] = project.fingerprint("dataset", dataset)
     return found | {f"monitor {each}": project.fingerprint("monitor", each) for each, monitor

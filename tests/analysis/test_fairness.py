@@ -6,14 +6,9 @@ import numpy as np
 import pytest
 from fairlearn import metrics as fl
 
-from mlops_tui.analysis.fairness import (
-    Cells,
-    average_odds,
-    disparity,
-    gaps,
-    inequality,
-    widest,
-)
+from mlops_tui.analysis.disparities import average_odds, widest
+from mlops_tui.analysis.fairness import SAME, Cells, gaps
+from mlops_tui.analysis.inequality import disparity, inequality
 from mlops_tui.analysis.interval import Resampling
 
 # Larson, Mattu, Kirchner & Angwin (ProPublica 2016), How We Analyzed the COMPAS Recidivism Algorithm: two-year
@@ -85,7 +80,7 @@ def test_inequality_and_odds_are_as_aif360_defines_them_row_by_row(seed: int) ->
         share = b / b.mean()
         return sum(x * math.log(x) for x in share if x > 0) / b.size
 
-    found = {name: each.value for name, each in inequality(cells, FEW).items()}
+    found = {name: each.value for name, each in inequality(cells, FEW).items() if "variation" not in name}
     assert found == pytest.approx({
         "generalized_entropy_index": entropy(benefit), "theil_index": theil(benefit),
         "between_group_generalized_entropy_index": entropy(between), "between_group_theil_index": theil(between)})
@@ -142,8 +137,9 @@ def test_holm_counts_a_question_once() -> None:
     found = gaps(drawn(4, 3), 0)
     by_rate = {(gap.rate, gap.group): gap for gap in found}
     assert by_rate["fnr", "b"].p_adjusted == by_rate["tpr", "b"].p_adjusted
-    asked = sorted((gap for gap in found if gap.rate != "fnr"), key=lambda gap: gap.p_value)
-    assert asked[0].p_adjusted == pytest.approx(min(asked[0].p_value * 10, 1))
+    assert by_rate["accuracy", "c"].p_adjusted == by_rate["error_rate", "c"].p_adjusted
+    asked = sorted((gap for gap in found if gap.rate not in SAME), key=lambda gap: gap.p_value)
+    assert asked[0].p_adjusted == pytest.approx(min(asked[0].p_value * 12, 1))
 
 
 def test_the_widest_gap_is_held_at_least_as_often_as_stated() -> None:
