@@ -78,6 +78,7 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "postmortem tell": ("viewer", *APART),  # whoever was there says what he saw
     "bias": ("operator", "oncall", "legal", "admin"),  # whoever answers for it may look for himself
     "impact": ("operator", "oncall", "legal", "steward", "admin"),  # whoever answers for it may assess it
+    "card publish": ("engineer", "legal", "admin"),
     "impact answer": ("operator", *APART),  # an answer is a proposal, which engineers adopt
     "access grant": ("steward", "admin"),
     "access revoke": ("viewer", *APART),  # whoever holds a grant may lay it down; the others', the verb itself says
