@@ -10,6 +10,7 @@ from mlops_tui.core import _checked
 from mlops_tui.core._checked import Checked
 from mlops_tui.core._junit import as_junit
 from mlops_tui.core._sarif import as_sarif
+from mlops_tui.errors import Denied
 from mlops_tui.project import Project
 from mlops_tui.render.markdown import as_markdown
 from mlops_tui.session import Session
@@ -36,6 +37,9 @@ def check(session: Session, subject: str | None, junit: Path | None, sarif: Path
     Example: mlops-tui check flights-delay@8 --junit gate.xml --sarif gate.sarif --summary gate.md
     """
     project = Project(session.declared().root)
+    if session.read_only and (junit or sarif or summary):
+        raise Denied("This session is read-only, and writes no report.", next="Open it without --read-only: check "
+                     "records nothing anyway.")
     found = _checked.soundness(project)
     unsound = [each for each in found if each.bad]
     versions: list[str] = []
