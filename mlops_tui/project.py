@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import yaml
 
 from mlops_tui.declarations import declare, kinds
+from mlops_tui.declarations.accessrules import AccessPolicy
+from mlops_tui.declarations.boards import Board, Guidelines
 from mlops_tui.declarations.endpoints import Endpoint
 from mlops_tui.declarations.impacts import Impact
 from mlops_tui.declarations.marker import MARKER
@@ -27,8 +29,9 @@ from mlops_tui.quality.partitions import as_it_lies
 T = TypeVar("T")
 FOLDERS = {"dataset": "datasets", "feature": "features", "pipeline": "pipelines", "model": "models",
            "monitor": "monitors", "checklist": "checklists", "endpoint": "endpoints", "decision": "decisions",
-           "runbook": "runbooks", "route": "routes", "rotation": "oncall", "impact": "impact"}
-ABOUT = ("impact",)  # kinds whose files are named as what they are about, and have no name of their own
+           "runbook": "runbooks", "route": "routes", "rotation": "oncall", "board": "boards",
+           "guideline": "guidelines", "impact": "impact", "access": "access"}
+ABOUT = ("impact", "access")  # kinds that are named as what they are about, or are no subject of anything
 
 
 @dataclass(frozen=True)
@@ -109,8 +112,20 @@ class Project:
         return self._read("rotation", Rotation)
 
     @cached_property
+    def boards(self) -> dict[str, Board]:
+        return self._read("board", Board)
+
+    @cached_property
+    def guidelines(self) -> dict[str, Guidelines]:
+        return self._read("guideline", Guidelines)
+
+    @cached_property
     def impact(self) -> dict[str, Impact]:
         return self._read("impact", Impact)
+
+    @cached_property
+    def access(self) -> dict[str, AccessPolicy]:
+        return self._read("access", AccessPolicy)
 
     @cached_property
     def features(self) -> dict[str, kinds.Feature]:

@@ -11,7 +11,7 @@ from mlops_tui.declarations.declare import place_of
 from mlops_tui.errors import BadInput, Unreadable, nearest
 from mlops_tui.privacy.subjects import column_of
 from mlops_tui.project import Project
-from mlops_tui.roles import ROLES
+from mlops_tui.roles import ROLES, Actor
 from mlops_tui.running.cronlines import cron
 
 Declared = Mapping[str, Mapping[str, Any]]
@@ -47,7 +47,7 @@ class _Written:
 def dangling(project: Project, declared: Declared) -> Iterator[Reference]:
     """What is named and not declared; `declared` is what could be read. A file that could not is declared as well."""
     names = {kind: project.names(kind) for kind in ("dataset", "feature", "model", "checklist", "runbook", "endpoint",
-                                                    "rotation")}
+                                                    "rotation", "board", "guideline")}
     names["route"] = project.names("route") - {name for name, route in declared["route"].items()
                                                if not route.speaks}
     for name, contract in declared["dataset"].items():
@@ -67,6 +67,8 @@ def dangling(project: Project, declared: Declared) -> Iterator[Reference]:
         yield from _Written(project, "impact", name).known("model", name, names["model"])
     for name, checklist in declared["checklist"].items():
         yield from _checklist(_Written(project, "checklist", name), checklist)
+    for name, board in declared["board"].items():
+        yield from _board(_Written(project, "board", name), board, names["guideline"])
     yield from _team(project)
 
 
@@ -86,6 +88,20 @@ def _rotation(written: _Written, rotation: Any) -> Iterator[Reference]:
     if rotation.calendar and not beside.is_file():
         yield written.wrong(f"names the calendar {beside.name}, which is not there",
                             f"Export it to oncall/{beside.name}.", "calendar")
+
+
+def _board(written: _Written, board: Any, guidelines: set[str]) -> Iterator[Reference]:
+    """Members and their delegates who are not in the team, or lack the role; guidelines that are not there."""
+    people = written.project.team.people
+    for name, member in board.members.items():
+        for who, keys in ((name, (name,)), (member.delegate, (name, "delegate"))):
+            if who and who not in people:
+                yield from written.known("person", who, people, "members", *keys)
+            elif who and not Actor(who, frozenset(people[who].roles)).has(member.role):
+                yield written.wrong(f"has {who}, who does not hold the role '{member.role}'",
+                                    f"Give the role in team.yaml to {who}, or name somebody else.", "members", *keys)
+    if board.guidelines:
+        yield from written.known("guidelines", board.guidelines, guidelines, "guidelines")
 
 
 def _mailed(written: _Written, route: Any, reached: Iterable[str]) -> Iterator[Reference]:
@@ -133,6 +149,8 @@ def _model(written: _Written, model: Any, names: Mapping[str, set[str]]) -> Iter
     yield from written.known("dataset", model.label.dataset, names["dataset"], "label", "dataset")
     for number, feature in enumerate(model.features):
         yield from written.known("feature", feature, names["feature"], "features", number)
+    if model.board:
+        yield from written.known("board", model.board, names["board"], "board")
     if "checklist" in model.gate:
         yield from written.known("checklist", model.checklist, names["checklist"], "checklist")
 

@@ -14,6 +14,7 @@ from mlops_tui.folds import ModelState
 from mlops_tui.models import looks, rivals
 from mlops_tui.models.beside import metric_of
 from mlops_tui.models.slices import criteria
+from mlops_tui.oversight import boards
 from mlops_tui.project import Project
 from mlops_tui.session import Session
 from store.facts import Trained
@@ -21,8 +22,9 @@ from store.facts import Trained
 BINS = 10
 
 
-def case_of(session: Session, text: str) -> tuple[gates.Case, ModelState]:
-    """The version that the words mean (the challenger where none is named), its declarations read as they are now."""
+def case_of(session: Session, text: str, board: str = "") -> tuple[gates.Case, ModelState]:
+    """The version that the words mean (the challenger where none is named), its declarations read as they are now,
+    with those of the board named, or else of the model's own."""
     project = Project(session.declared().root)
     subject = project.subject(text, "model")
     model = project.model(subject.name)
@@ -33,8 +35,9 @@ def case_of(session: Session, text: str) -> tuple[gates.Case, ModelState]:
         said = f"version {subject.version}" if subject.version else "challenger: its newest version serves already"
         raise NotFound(f"'{subject.name}' has no {said if known else 'version'}.", where=f"versions: {known or 'none'}",
                        next=f"Try: mlops-tui train {subject.name}")
+    prints = _fingerprints(project, subject.name, model.label.dataset) | boards.prints(project, board or model.board)
     return gates.Case(subject.name, version, model, state.champion, project.checklists.get(model.checklist),
-                      _fingerprints(project, subject.name, model.label.dataset), session.now()), state
+                      prints, session.now()), state
 
 
 def _fingerprints(project: Project, name: str, dataset: str) -> dict[str, str]:

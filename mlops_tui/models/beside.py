@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from mlops_tui.access.standing import SECRET
 from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.clustered import reckoned
 from mlops_tui.analysis.cost import cost_contrast
@@ -13,7 +14,6 @@ from mlops_tui.analysis.metrics import METRICS, Metric, metrics_of
 from mlops_tui.analysis.paired import contrast
 from mlops_tui.analysis.segments import Segment, segments
 from mlops_tui.analysis.significance import turned
-from mlops_tui.capability import SECRET
 from mlops_tui.declarations.kinds import Model
 from mlops_tui.errors import BadInput, NotFound
 from mlops_tui.models import rivals, slices

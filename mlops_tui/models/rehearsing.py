@@ -7,7 +7,7 @@ import pyarrow as pa
 
 from mlops_tui.analysis.answers import Task
 from mlops_tui.declarations.kinds import Model
-from mlops_tui.errors import Refusal
+from mlops_tui.errors import NotFound, Refusal, Unreadable
 from mlops_tui.models import rivals
 from mlops_tui.models.predicting import answered
 from mlops_tui.session import Session
@@ -19,18 +19,22 @@ from store.quoting import literal, quote
 CHECK = "rehearsed"
 ROWS = 32  # enough to tell another model, few enough to be asked before every promotion
 NEAR = 1e-9  # another machine's arithmetic may round the last digits otherwise
-BROKEN = (Refusal, ValueError, TypeError, AttributeError, KeyError, IndexError, RuntimeError)  # of somebody's estimator
+BROKEN = (Unreadable, NotFound, ValueError, TypeError, AttributeError, KeyError, IndexError, RuntimeError)
 
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What came of asking a version: `pass`, `fail` or `unknown`, why, on how many rows, and which these were."""
+    """What came of asking a version: `pass`, `fail` or `unknown`, why, on how many rows, and which these were.
+
+    `away`: it could not be asked because the registry does not answer.
+    """
 
     status: Status
     said: str
     n: int = 0
     largest: float | None = None
     data: tuple[str, ...] = ()
+    away: bool = False
 
 
 def rehearsal(session: Session, trained: Trained) -> Rehearsal:
@@ -50,6 +54,8 @@ def rehearsal(session: Session, trained: Trained) -> Rehearsal:
         same = all(one.equals(second[column]) for column, one in first.items())
     except BROKEN as problem:
         return Rehearsal(Status.FAIL, f"{name} does not answer: {_words(problem)}", rows.num_rows, data=data)
+    except Refusal as problem:
+        return Rehearsal(Status.UNKNOWN, f"{name} could not be asked: {_words(problem)}", data=data, away=True)
     n, largest = rows.num_rows, max(gaps, default=0.0)
     if not same:
         return Rehearsal(Status.FAIL, f"{name} answers {counted(n, 'row')} otherwise when it is asked twice", n,

@@ -111,8 +111,8 @@ def shared(session: Session, model: Model, trained: Trained, champion: Trained) 
     for theirs in _unseen(session, model, champion):
         rows = session.data().connect().execute(
             f"SELECT m.* EXCLUDE ({same}), t.* EXCLUDE ({same}) FROM "
-            f"(SELECT *, row_number() OVER (ORDER BY {same}) - 1 AS place FROM ({mine})) m JOIN ({theirs.query}) t USING ({same}) ORDER BY {same}",
-            theirs.values).fetchnumpy()
+            f"(SELECT *, row_number() OVER (ORDER BY {same}) - 1 AS place FROM ({mine})) m "
+            f"JOIN ({theirs.query}) t USING ({same}) ORDER BY {same}", theirs.values).fetchnumpy()
         own = _classes(trained, scores)
         classes = (*own, *(each for each in theirs.classes if each not in own))
         found.append(Shared(_answers(task, rows, "mine", own, classes),
