@@ -83,6 +83,15 @@ def test_an_answer_that_evidence_denies_is_named_and_does_not_count(session, pro
     assert "no owner" in row["why"]
 
 
+def test_evidence_that_is_better_than_what_was_typed_counts_and_only_warns(session, project, made):
+    write(project, whole(fairness5="no"))
+    ana = session()
+    ana.ledger.append(made.trained())
+    view = perform(ana, "impact", NAME)
+    assert (view.status, view.facts()["measures"]) == (Status.WARN, "2")
+    assert view.table("wrong").rows[0]["status"] is Status.WARN
+
+
 def test_answers_that_contradict_each_other_are_named(session, project):
     write(project, whole(impact1="yes", impact2="yes"))
     view = perform(session(), "impact", NAME)
