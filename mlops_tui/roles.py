@@ -78,11 +78,14 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "postmortem tell": ("viewer", *APART),  # whoever was there says what he saw
     "bias": ("operator", "oncall", "legal", "admin"),  # whoever answers for it may look for himself
     "impact": ("operator", "oncall", "legal", "steward", "admin"),  # whoever answers for it may assess it
+    "card publish": ("engineer", "legal", "admin"),
     "impact answer": ("operator", *APART),  # an answer is a proposal, which engineers adopt
     "access grant": ("steward", "admin"),
     "access revoke": ("viewer", *APART),  # whoever holds a grant may lay it down; the others', the verb itself says
     "access keep": ("steward", "legal", "admin"),
     "access break-glass": ("oncall", "admin"),
+    "provenance export": ("operator", "oncall", "legal", "steward", "admin"),
+    "provenance report": ("legal", "steward", "admin"),  # it opens all that is held of a person
     "aggregate release": ("viewer", *APART),  # what it answers tells of nobody
 }
 
@@ -94,8 +97,9 @@ BOUND = frozenset({"profile", "sql", "snapshot diff", "snapshot verify"})
 NARROWED = frozenset({
     "access", "alert", "approve", "audit", "catalog", "checklist", "dictionary", "doctor", "drift", "evaluate",
     "handover", "health", "incident", "metric", "model", "monitor", "oncall", "performance", "postmortem", "promote",
-    "remind", "runbook", "snapshot log", "stability", "status", "train", "triggers", "tune", "validate", "why"})
-NAMING = frozenset({"train", "tune", "evaluate"})  # what reads the columns that a model declares, each by its name
+    "remind", "runbook", "snapshot log", "stability", "status", "train", "triggers", "tune", "validate", "why",
+    "windows"})
+NAMING = frozenset({"train", "tune", "evaluate", "windows"})  # they read the columns that a model declares, by name
 
 
 SIMULATED = " (simulated)"  # how the history marks who is played

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mlops_tui import folds, health
 from mlops_tui.access import Decision, Policy, Request, decide, derived, doors, seeing, standing
+from mlops_tui.access.grants import grants
 from mlops_tui.access.resources import Resource, resource
 from mlops_tui.access.seeing import Asked, Bounds
 from mlops_tui.alerts import reactions, upstream
@@ -210,8 +211,9 @@ class Session:
     def admit(self, command: str, shape: Shape) -> None:
         """Refuse a command that the actor may not run, or that shows or changes what is made of what is kept from
         him."""
-        doors.keep_within(self.actor, command, self.only, self.bounds(doors.purpose_of(command)))
-        doors.check(self.policy(), self.actor, command, shape, self.clock())
+        doors.keep_within(self.actor, command, self.only, self.bounds(doors.purpose_of(command, self.purpose)))
+        ruled = self.project is not None and self.project.access  # else no declaration has to be read at the door
+        doors.check(self.policy() if ruled else standing.UNDECLARED, self.actor, command, shape, self.clock())
 
     @contextmanager
     def serving(self, command: str, shape: Shape) -> Iterator[None]:
@@ -219,7 +221,8 @@ class Session:
 
         Who does not see a dataset whole makes nothing of it: he looks at what he sees, or names the columns he reads.
         """
-        before, self.purpose, partial = self.purpose, doors.purpose_of(command), self.partial
+        before, partial = self.purpose, self.partial
+        self.purpose = doors.purpose_of(command, before)
         self.reads, self.narrowed = set(), set()
         self.partial = "look" if shape is Shape.LOOK else "named" if command in NAMING else ""
         kept_back = self.bounds()
@@ -429,6 +432,19 @@ class Session:
                  for entry in self.ledger.entries("finding") if entry.seq > since and isinstance(entry.fact, Finding)
                  and not entry.fact.monitor and entry.actor == shown_name(self.actor)]
         return next((each for each in reversed(found) if each[1] or each[0].check != "ingest"), None)
+
+    def note_look(self, command: str, error: str = "") -> None:
+        """One entry for a look that was refused, or that read something by a grant; of what was asked, only of which
+        data. Other looks leave none."""
+        if self.project is None or not self.project.access or self.read_only or not self.ledger.recording:
+            return
+        mine = {resource(each.resource).name for each in grants(self.ledger.rights()).values()
+                if each.holds(self.clock()) and (each.who == self.actor.name or self.actor.has(each.who))}
+        used = {name for name in self.reads if name in mine or name.partition(".")[0] in mine}
+        if error or used:
+            words = (*command.split(" "), *sorted(used or self.reads))
+            self.ledger.append(Command(subject=command, argv=words, shape=str(Shape.LOOK), source=self.actor.source,
+                                       phase="refused" if error else "outcome", status=error or "done", error=error))
 
     def keep_traceback(self, text: str) -> str:
         """Write a traceback where a report can find it, and say where."""

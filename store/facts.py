@@ -265,7 +265,8 @@ class Postmortem(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal(Fact):
-    """A change to the project's files, put forward; the subject is its number (P-4).
+    """A change to the project's files, put forward; the subject is its number (P-4). `branched`: it was committed to
+    the git branch that `reason` names, and waits to be merged.
 
     With a `document` the new text is not in the history, but in the object of that digest: people wrote part of it.
     """
@@ -702,14 +703,17 @@ class CardPublished(Fact):
 class Foreign(Fact):
     """An OpenLineage event of somebody else; the subject is its job (`NAMESPACE NAME`). Nothing of ours rests on it.
 
-    `event` is its type in capitals, or `dataset` or `job` where it is of no run. `inputs` and `outputs` are datasets as
-    `NAMESPACE NAME`, `versions` what it says of their versions, `parent` the run that it belongs to. All of it is in
-    the object of the digest `document`.
+    `event` is its type in capitals, or `job` where it is of no run, or `dataset` where it is of a dataset alone. `at`
+    is when it says that it happened. `inputs` and `outputs` are datasets as `NAMESPACE NAME`, `versions` what it says
+    of their versions, `parent` the run that it belongs to. `key` is the digest of the event, `document` that of the
+    object that holds the file it came in, with all that is not said here.
     """
 
     kind: ClassVar[str] = "foreign"
     event: str
     run: str = ""
+    at: str = ""
+    key: str = ""
     document: str = ""
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()

@@ -1,10 +1,14 @@
 """A model registry of which somebody may not load every model."""
 
 from collections.abc import Callable
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from store.tracking import Tracking
+
+if TYPE_CHECKING:
+    from store.vault import Vault
 
 
 class Guarded(Tracking):
@@ -17,6 +21,10 @@ class Guarded(Tracking):
     @property
     def _client(self) -> Any:
         return self.whole._client
+
+    @cached_property
+    def vault(self) -> "Vault":
+        return self.whole.vault
 
     def _made(self, model: str, version: int | str) -> Any:
         self.check(model)

@@ -160,16 +160,14 @@ class Gap:
 
 def gaps(cells: Cells, reference: int, level: float = 0.95) -> list[Gap]:
     """Every compared rate of every other group beside the reference group's."""
-    found: list[Gap] = []
     others = [place for place in range(len(cells.names)) if place != reference]
-    again = [reference] * len(others)
+    again, made = [reference] * len(others), []
     for rate in COMPARED:
         x, n = cells.of(rate)
         value = cells.rate(rate)
-        pairs = _Pairs(rate, [(cells.names[place], cells.names[reference]) for place in others], value[others],
-                       value[again], np.stack([x[others], n[others], x[again], n[again]]), exact=cells.squares is None)
-        found += pairs.gaps(level, found)
-    return _adjusted(found)
+        made.append(_Pairs(rate, [(cells.names[place], cells.names[reference]) for place in others], value[others],
+                           value[again], np.stack([x[others], n[others], x[again], n[again]])))
+    return _adjusted(_gaps(made, level, exact=cells.squares is None))
 
 
 def overall_gaps(cells: Cells, level: float = 0.95) -> list[Gap]:
@@ -178,17 +176,16 @@ def overall_gaps(cells: Cells, level: float = 0.95) -> list[Gap]:
     A group is part of all rows: p − p_all = (1 − π)(p − p_rest) and p/p_all = 1/(π + (1 − π)p_rest/p) with its share π
     of what the rate looks at, so the bounds follow from those against the rest; π is taken as given.
     """
-    found: list[Gap] = []
-    rest = cells.rest
+    made, rest, shares = [], cells.rest, []
     for rate in COMPARED:
         x, n = cells.of(rate)
         y, m = rest.of(rate)
-        pairs = _Pairs(rate, [(name, OVERALL) for name in cells.names], cells.rate(rate), rest.rate(rate),
-                       np.stack([x, n, y, m]), exact=cells.squares is None)
+        made.append(_Pairs(rate, [(name, OVERALL) for name in cells.names], cells.rate(rate), rest.rate(rate),
+                           np.stack([x, n, y, m])))
         among = cells.totals(rate)[1]
-        share = _divided(among, np.full(among.shape, among.sum()))
-        found += [_of_all(gap, float(pi)) for gap, pi in zip(pairs.gaps(level, found), share, strict=True)]
-    return _adjusted(found)
+        shares += _divided(among, np.full(among.shape, among.sum())).tolist()
+    found = _gaps(made, level, exact=cells.squares is None)
+    return _adjusted([_of_all(gap, share) for gap, share in zip(found, shares, strict=True)])
 
 
 def _of_all(gap: Gap, share: float) -> Gap:
@@ -214,41 +211,44 @@ class _Pairs:
     first: Floats
     second: Floats
     counted: Floats
-    exact: bool
 
-    def gaps(self, level: float, before: Sequence[Gap]) -> list[Gap]:
-        known = {(gap.rate, gap.group): gap.p_value for gap in before}
-        x, n, y, m = self.counted
-        bounds = zip(*(each.tolist() for each in (*difference_bounds(x, n, y, m, level),
-                                                  *ratio_bounds(x, n, y, m, level))), strict=True)
-        found = []
-        for at, (names, ends) in enumerate(zip(self.names, bounds, strict=True)):
-            same = (SAME.get(self.rate, ""), names[0])
-            p = known[same] if same in known else self._p(at)
-            found.append(self._gap(at, names, ends, p))
-        return found
 
-    def _p(self, at: int) -> float | None:
-        a, n_a, b, n_b = self.counted[:, at]
-        if not (n_a and n_b):
-            return None
-        return fisher(int(a), int(n_a), int(b), int(n_b)) if self.exact else equality_p(a, n_a, b, n_b)
+def _gaps(made: Sequence[_Pairs], level: float, *, exact: bool) -> list[Gap]:
+    """The gaps of all pairs of all rates, whose bounds are found together."""
+    x, n, y, m = np.concatenate([each.counted for each in made], axis=1)
+    bounds = zip(*(each.tolist() for each in (*difference_bounds(x, n, y, m, level),
+                                              *ratio_bounds(x, n, y, m, level))), strict=True)
+    known: dict[tuple[str, str], float | None] = {}
+    found = []
+    for pairs in made:
+        for at, names in enumerate(pairs.names):
+            asked, counted = (SAME.get(pairs.rate, pairs.rate), names[0]), pairs.counted[:, at]
+            if asked not in known:
+                known[asked] = _p(*counted.tolist(), exact=exact)
+            values = float(pairs.first[at]), float(pairs.second[at])
+            found.append(_gap(pairs.rate, names, (*values, *counted.tolist()), next(bounds), known[asked], exact=exact))
+    return found
 
-    def _gap(self, at: int, names: tuple[str, str], bounds: tuple[float, ...], p: float | None) -> Gap:
-        (a, n_a, b, n_b), (low, high, least, most) = self.counted[:, at].tolist(), bounds
-        rate, n = self.rate, int(n_a + n_b)
-        if not (n_a and n_b):
-            reason = RATES[rate].undefined.replace("the group", names[0] if not n_a else names[1])
-            none = Estimate(rate, None, None, None, n, reason=reason)
-            return Gap(rate, *names, none, none, None)
-        one, other = float(self.first[at]), float(self.second[at])
-        worth = "" if self.exact else ", effective rows"
-        difference = Estimate(rate, one - other, low, high, n, f"newcombe{worth}")
-        said = f"miettinen-nurminen{worth}"
-        ratio = Estimate(rate, one / other, least, most, n, said) if a and b else \
-            Estimate(rate, 0.0, 0.0, most, n, said) if b else \
-            Estimate(rate, None, None, None, n, reason=f"the rate of {names[1]} is 0")
-        return Gap(rate, *names, difference, ratio, p)
+
+def _p(a: float, n_a: float, b: float, n_b: float, *, exact: bool) -> float | None:
+    if not (n_a and n_b):
+        return None
+    return fisher(int(a), int(n_a), int(b), int(n_b)) if exact else equality_p(a, n_a, b, n_b)
+
+
+def _gap(rate: str, names: tuple[str, str], counted: tuple[float, ...], bounds: tuple[float, ...], p: float | None, *,
+         exact: bool) -> Gap:
+    (one, other, a, n_a, b, n_b), (low, high, least, most) = counted, bounds
+    n, worth = int(n_a + n_b), "" if exact else ", effective rows"
+    if not (n_a and n_b):
+        reason = RATES[rate].undefined.replace("the group", names[0] if not n_a else names[1])
+        none = Estimate(rate, None, None, None, n, reason=reason)
+        return Gap(rate, *names, none, none, None)
+    difference, said = Estimate(rate, one - other, low, high, n, f"newcombe{worth}"), f"miettinen-nurminen{worth}"
+    ratio = Estimate(rate, one / other, least, most, n, said) if a and b else \
+        Estimate(rate, 0.0, 0.0, most, n, said) if b else \
+        Estimate(rate, None, None, None, n, reason=f"the rate of {names[1]} is 0")
+    return Gap(rate, *names, difference, ratio, p)
 
 
 def _adjusted(found: list[Gap]) -> list[Gap]:

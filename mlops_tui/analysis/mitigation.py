@@ -79,25 +79,30 @@ class Rule:
 
 @dataclass(frozen=True)
 class _Reach:
-    """What thresholds reach in a group, (1001,) each: shares said yes to among all, among yes, among no; how often
-    right."""
+    """What thresholds reach in a group, (1001,) each: shares said yes to among all, among yes, among no; and what being
+    right is worth, a hit 1 − t and a miss avoided t."""
 
     selection_rate: Floats
     tpr: Floats
     fpr: Floats
-    right: Floats
+    worth: Floats
 
 
-def _reach(group: GroupScores) -> _Reach:
+def _reach(group: GroupScores, t: float) -> _Reach:
     said, hit = (np.append(each[::-1].cumsum()[::-1], 0.0) for each in (group.n, group.yes))
     rows, yes = max(float(said[0]), 1e-300), float(hit[0])
     no = rows - yes
     missed = said - hit
-    return _Reach(said / rows, hit / max(yes, 1e-300), missed / max(no, 1e-300), (hit + no - missed) / rows)
+    return _Reach(said / rows, hit / max(yes, 1e-300), missed / max(no, 1e-300),
+                  ((1 - t) * hit + t * (no - missed)) / rows)
 
 
-def own_rules(groups: Sequence[GroupScores], constraint: Constraint) -> list[Rule] | str:
-    """For each group the rule by which the constraint holds and most rows are decided rightly, or why there is none.
+def own_rules(groups: Sequence[GroupScores], constraint: Constraint, now: int = FINE // 2) -> list[Rule] | str:
+    """For each group the rule by which the constraint holds at the least cost, or why there is none.
+
+    Costs are those by which the threshold of today, at bin `now`, is the right one of calibrated scores: t for a wrong
+    yes and 1 − t for a wrong no (Elkan 2001, IJCAI, eq. 2), so that a price is one of the constraint and not of another
+    taste. At 0.5 it is the share of wrong decisions.
 
     Randomised thresholds of Hardt, Price & Srebro (2016, NeurIPS 29, §4), as Fairlearn's ThresholdOptimizer without
     flips: on a grid of 1,001 places, each group's upper hull of what thresholds reach is mixed from two of them; for
@@ -107,26 +112,27 @@ def own_rules(groups: Sequence[GroupScores], constraint: Constraint) -> list[Rul
         yes, rows = float(group.yes.sum()), float(group.n.sum())
         if (constraint != "demographic_parity" and not yes) or (constraint == "equalized_odds" and yes == rows):
             return "a group has labels of one kind only"
-    reached, sizes = [_reach(group) for group in groups], np.array([float(group.n.sum()) for group in groups])
+    t, sizes = now / FINE, np.array([float(group.n.sum()) for group in groups])
+    reached = [_reach(group, t) for group in groups]
     places = np.linspace(0, 1, FINE + 1)
     if constraint == "equalized_odds":
-        return _equal_odds(groups, reached, places)
+        return _equal_odds(groups, reached, places, t)
     along = [each.selection_rate if constraint == "demographic_parity" else each.tpr for each in reached]
-    hulls = [_hull(x, each.right) for x, each in zip(along, reached, strict=True)]
-    right = sum(size * np.interp(places, x[hull], each.right[hull])
+    hulls = [_hull(x, each.worth) for x, each in zip(along, reached, strict=True)]
+    worth = sum(size * np.interp(places, x[hull], each.worth[hull])
                 for size, x, each, hull in zip(sizes, along, reached, hulls, strict=True))
-    best = float(places[int(np.argmax(right))])
+    best = float(places[int(np.argmax(worth))])
     return [_mixed(x, hull, best) for x, hull in zip(along, hulls, strict=True)]
 
 
-def _equal_odds(groups: Sequence[GroupScores], reached: Sequence[_Reach], places: Floats) -> list[Rule]:
+def _equal_odds(groups: Sequence[GroupScores], reached: Sequence[_Reach], places: Floats, t: float) -> list[Rule]:
     hulls = [_hull(each.fpr, each.tpr) for each in reached]
     tops = np.stack([np.interp(places, each.fpr[hull], each.tpr[hull])
                      for each, hull in zip(reached, hulls, strict=True)])
     lowest = tops.min(axis=0)
     yes = sum(float(group.yes.sum()) for group in groups)
     no = sum(float(group.n.sum()) for group in groups) - yes
-    at = int(np.argmax(yes * lowest + no * (1 - places)))
+    at = int(np.argmax((1 - t) * yes * lowest + t * no * (1 - places)))
     x, y = float(places[at]), float(lowest[at])
     found = []
     for each, hull, top in zip(reached, hulls, tops[:, at].tolist(), strict=True):

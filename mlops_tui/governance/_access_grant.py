@@ -102,8 +102,8 @@ def grant(session: Session, who: str, action: str, resource: str, until: str, pu
     title = f"{made.id}: {who} may {action} {asked.resource} until {_when(session, end)}"
     facts = Facts({"grant": made.id, "until": end, "allowed": now.allowed, "why": now.why})
     if not now.allowed:
-        title = f"{made.id} is given, and {who} may still not {action} {asked.resource}: {now.why}"
-    return View(title[:100], Status.DONE if now.allowed else Status.WARN, (facts, *granted_table(session, [made])),
+        title = f"{made.id} is given, and changes nothing: it is {now.why.partition(':')[0]}"
+    return View(title, Status.DONE if now.allowed else Status.WARN, (facts, *granted_table(session, [made])),
                 (Action("Take it back", ("access", "revoke", made.id), asks=("reason",)),))
 
 

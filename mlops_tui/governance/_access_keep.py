@@ -16,8 +16,9 @@ def _may_keep(session: Session, name: str, *, reason: str | None) -> None:
     not_oneself(session, found.who, "reviews nothing for")
     if found.reviewed_by:
         raise Conflict(f"{found.id} was reviewed by {found.reviewed_by}.")
-    if not found.glass and not found.holds(session.clock()):
-        raise Conflict(f"{found.id} is over.", next="Try: mlops-tui access review")
+    if found.glass is found.holds(session.clock()):
+        said = "is open still, and reviewed once it is over" if found.glass else "is over"
+        raise Conflict(f"{found.id} {said}.", next="Try: mlops-tui access review")
 
 
 @decide(of=access, first=_may_keep)

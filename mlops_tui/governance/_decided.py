@@ -258,7 +258,7 @@ def _verdict(rule: _fifths.Rule, fifths: Table, judged: list[Row], compared: Ite
         said = f"{first['measure']} by {rule.asked.group} {value} [{low}, {high}]"
         return f"{said}: {first['verdict']} {first['limit']:g}", status
     apart = any(gap.p_adjusted is not None and gap.p_adjusted < 0.05 and gap.rate in ("tpr", "fpr") for gap in compared)
-    if status is Status.PASS and apart:
+    if status is Status.PASS and (apart or _fifths.least_favoured_is_the_reference(rule) is not None):
         status = Status.WARN
     shown = enough[0] if enough and fifths.rows[0]["ratio"] is not None else fifths.rows[0]
     if shown["ratio"] is None:

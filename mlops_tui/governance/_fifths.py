@@ -132,7 +132,29 @@ def explained(rule: Rule, rows: Iterable[Row]) -> list[Text]:
             said.append(f"That {name} and {names[rule.reference]} are decided alike is another question (p = {p:.2g}).")
     elif first["status"] is Status.UNKNOWN and first["reason"]:
         said.append(f"It is not judged: {first['reason']}.")
+    small = [name for name, reason in zip(names, rule.cells.few, strict=True) if reason]
+    if small:
+        said.append(f"Too small to be judged: {', '.join(small[:5])}{', …' if len(small) > 5 else ''}.")
+    far = least_favoured_is_the_reference(rule)
+    if far is not None:
+        said.append(f"But {names[rule.reference]} itself is surely below {rule.named} of {far.group}: held against the "
+                    f"most favoured group (leave --privileged out), the rule is broken.")
     return [Text(" ".join(said))]
+
+
+def least_favoured_is_the_reference(rule: Rule) -> Gap | None:
+    """The group beside which the reference is surely the less favoured one, by more than the rule allows; the rule is
+    of the most favoured group, whoever is named."""
+    few = dict(zip(rule.cells.names, rule.cells.few, strict=True))
+    pairs = max(len(rule.cells.names) - 1, 1)
+    x, n = rule.cells.of("selection_rate")
+    for gap in sorted((each for each in rule.gaps if each.rate == "selection_rate" and each.ratio.value is not None),
+                      key=lambda each: -(each.ratio.value or 0.0)):
+        place = rule.cells.names.index(gap.group)
+        _, most = ratio_bounds(x[rule.reference], n[rule.reference], x[place], n[place], 1 - 0.05 / pairs)
+        if not few[gap.group] and not few[gap.reference] and most[0] < rule.limit:
+            return gap
+    return None
 
 
 def picture(rule: Rule) -> Series:

@@ -95,12 +95,12 @@ def _thresholds(found: Audited, asked: Asked, costs: Costs | None) -> list[Part]
     prices: list[Row] = []
     rules: list[Row] = []
     for constraint in CONSTRAINTS:
-        made = own_rules(fitted, constraint)
+        made = own_rules(fitted, constraint, now)
         if isinstance(made, str):
             prices.append({"constraint": constraint, "words": SAID[constraint], "reason": made})
             continue
         changed = effects(unseen, made, now)
-        prices.append(_price(changed, constraint, costs, turned=found.turned))
+        prices.append(_price(changed, constraint, costs or _implied(asked), turned=found.turned))
         rules += [_rule(constraint, name, each, turned=found.turned)
                   for name, each in zip(found.cells.names, changed, strict=True)]
     good, reasons = asked.favourable, any(row["reason"] for row in prices)
@@ -108,28 +108,35 @@ def _thresholds(found: Audited, asked: Asked, costs: Costs | None) -> list[Part]
                      Column("before", "gap now", share=True), Column("after", "gap then", share=True),
                      Column("accuracy_change", "right decisions", share=True, digits=2),
                      Column("low", share=True, digits=2), Column("high", share=True, digits=2),
-                     *([Column("cost_change", "cost a row", digits=3)] if costs is not None else []),
-                     Column("gains", f"gain {good}"), Column("loses", f"lose {good}"),
+                     Column("cost_change", "cost a row", digits=4, worth=1),
+                     Column("gains", f"gain {good}", worth=1), Column("loses", f"lose {good}", worth=1),
                      *(["reason"] if reasons else []),
                      title="Thresholds by group, found on one half of the rows and priced on the other")
     own = Table.of("thresholds", rules, "constraint", "group",
                    Column("threshold", f"{good} {'below' if found.turned else 'from'} score"),
                    Column("before", f"{good} now", share=True), Column("after", f"{good} then", share=True),
-                   Column("gains", digits=0), Column("loses", digits=0), Column("better", "become right", digits=0),
-                   Column("worse", "become wrong", digits=0), title="The thresholds, and who gains or loses by them")
-    return [table, own, Text("Deciding by group is not lawful everywhere: ask before. Where two thresholds stand, "
-                             "chance decides between them; where 'by lot' stands, so many cases are decided without "
-                             "the score.")]
+                   Column("gains", digits=1), Column("loses", digits=1), Column("better", "right", digits=1),
+                   Column("worse", "wrong", digits=1), title="The thresholds, and who gains or loses by them")
+    implied = _implied(asked)
+    said = "as declared" if costs is not None else (f"a wrong yes {implied.false_positive:.2g}, a wrong no "
+                                                    f"{implied.false_negative:.2g}, as the threshold implies")
+    return [table, own, Text(f"Costs: {said}. Where two thresholds stand, chance decides between them; where 'by lot' "
+                             "stands, so many cases are decided without the score. Deciding by group is not lawful "
+                             "everywhere: ask before.")]
 
 
-def _price(changed: list[Effect], constraint: Constraint, costs: Costs | None, *, turned: bool) -> Row:
+def _implied(asked: Asked) -> Costs:
+    """The costs by which today's threshold is the right one of calibrated scores."""
+    t = asked.threshold or 0.0
+    return Costs(false_positive=t, false_negative=1 - t)
+
+
+def _price(changed: list[Effect], constraint: Constraint, costs: Costs, *, turned: bool) -> Row:
     change, low, high = price(changed)
     n = sum(each.rows for each in changed)
-    cost = None
-    if costs is not None:
-        kinds = (costs.true_negative, costs.false_negative, costs.false_positive, costs.true_positive) if turned else (
-            costs.true_positive, costs.false_positive, costs.false_negative, costs.true_negative)
-        cost = sum(sum(more * each for more, each in zip(one.cells, kinds, strict=True)) for one in changed) / n
+    kinds = (costs.true_negative, costs.false_negative, costs.false_positive, costs.true_positive) if turned else (
+        costs.true_positive, costs.false_positive, costs.false_negative, costs.true_negative)
+    cost = sum(sum(more * each for more, each in zip(one.cells, kinds, strict=True)) for one in changed) / n
     return {"constraint": constraint, "words": SAID[constraint], "n": round(n),
             "before": width(changed, constraint, lambda each: each.before),
             "after": width(changed, constraint, lambda each: each.after), "accuracy_change": change, "low": low,
@@ -140,12 +147,13 @@ def _price(changed: list[Effect], constraint: Constraint, costs: Costs | None, *
 def _rule(constraint: Constraint, name: str, each: Effect, *, turned: bool) -> Row:
     rule = each.rule
     low, high = ((FINE - at) / FINE if turned else at / FINE for at in (rule.low, rule.high))
-    said = f"{low:g}" if rule.share >= 0.9995 or rule.low == rule.high else \
-        f"{high:g}" if rule.share <= 0.0005 else f"{low:g} ({rule.share:.0%}), {high:g}"
+    said = f"{low:g}" if rule.share > 0.995 or rule.low == rule.high else \
+        f"{high:g}" if rule.share < 0.005 else f"{low:g} ({rule.share:.0%}), {high:g}"
     said += f"; by lot {rule.ignored:.1%}" if rule.ignored > 0.0005 else ""
     return {"constraint": constraint.replace("_", " "), "group": name, "threshold": said, "low": low, "high": high,
             "share": rule.share, "ignored": rule.ignored, "constant": rule.constant,
             "before": finite(each.before["selection_rate"]), "after": finite(each.after["selection_rate"]),
             "tpr_before": finite(each.before["tpr"]), "tpr_after": finite(each.after["tpr"]),
             "fpr_before": finite(each.before["fpr"]), "fpr_after": finite(each.after["fpr"]),
-            "gains": each.gains, "loses": each.loses, "better": each.better, "worse": each.worse}
+            "gains": round(each.gains, 1), "loses": round(each.loses, 1), "better": round(each.better, 1),
+            "worse": round(each.worse, 1)}

@@ -488,3 +488,41 @@ def test_a_recalibration_is_a_part_of_the_version_and_serves_with_it(opened: Ope
     plain = session.perform(("calibration", f"delay@{found['boosted'].version}", "--test")).view.facts()
     assert "calibrator" not in plain
     assert float(str(facts["log_loss"])) < float(str(plain["log_loss"]))
+
+
+LEAN = FILES["models/delay.yaml"].replace("[wind, carrier]", "[wind]").replace(
+    '  boosted: {factory: "models.py:boosted", params: {max_iter: 40}}\n', "")
+KEPT_BACK = """\
+rules:
+  - {{effect: allow, who: ["*"], actions: ["*"], resources: [dataset/*, model/*]}}
+  - {{effect: {effect}, who: [ana], actions: [read], resources: [dataset/flights/column/{column}]}}
+"""
+
+
+def test_a_column_that_is_kept_from_who_trains_and_that_no_model_uses_changes_no_prediction(copied: Session) -> None:
+    root = copied.declared().root
+    (root / "models/delay.yaml").write_text(LEAN)
+    ran(before := entered(root))
+    last = trained(before)[-1]
+    scores = predicted(before, last, before.snapshot("delay.features"))
+    (root / "access").mkdir()
+    (root / "access/all.yaml").write_text(KEPT_BACK.format(effect="deny", column="carrier"))
+    after = entered(root)
+    assert after.bounds().columns == {"carrier"}
+    assert ran(after).exit == 0
+    again = trained(after)[-1]
+    assert (again.training, again.artifact, again.metrics) == (last.training, last.artifact, last.metrics)
+    assert predicted(after, again, after.snapshot("delay.features")).drop(["version"]).equals(scores.drop(["version"]))
+
+
+@pytest.mark.parametrize("effect", ["deny", "mask"])
+def test_who_may_not_see_a_column_trains_nothing_that_uses_it(copied: Session, effect: str) -> None:
+    root = copied.declared().root
+    (root / "models/delay.yaml").write_text(LEAN.replace("seed: 7", "seed: 8"))
+    (root / "access").mkdir()
+    (root / "access/all.yaml").write_text(KEPT_BACK.format(effect=effect, column="wind"))
+    session = entered(root)
+    outcome = session.perform(("train", "delay"))
+    assert outcome.exit in (2, 4)
+    assert "is kept from ana" in outcome.view.title or "ana does not see 'flights' whole" in outcome.view.title
+    assert len(trained(session)) == 2, "of before"
