@@ -17,11 +17,15 @@ _ENDED = {"asked": "votes were asked for", "rejected": "was rejected", "void": "
 
 
 def gate_table(items: Iterable[Mapping[str, str]], title: str = "") -> Table:
-    """The gate as a table `gate`, what stands in the way first."""
-    rows: list[Row] = [{**item, "status": Status(item["status"])} for item in items]
+    """The gate as a table `gate`, what stands in the way first; where its evidence is stands behind what it says."""
+    rows: list[Row] = [{**item, "status": Status(item["status"]), "said": _said(item)} for item in items]
     rows.sort(key=lambda row: _ORDER.index(row["status"]) if row["status"] in _ORDER else len(_ORDER))
-    return Table.of("gate", rows, "status", "item", "requirement", "detail", Column("evidence", worth=-1),
-                    title=title)
+    return Table.of("gate", rows, "status", "item", "requirement", Column("said", "detail"), title=title)
+
+
+def _said(item: Mapping[str, str]) -> str:
+    shown = item.get("evidence", "")
+    return f"{item['detail']} ({shown})" if shown.startswith("entry ") else item["detail"]
 
 
 def history_of(session: Session, text: str) -> View:
