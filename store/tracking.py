@@ -135,7 +135,7 @@ class Tracking:
             (folder / PREPARE_FILE).write_text(record.prepare, encoding="utf-8")
         _lay_out(folder, record, run.run_id, logged.model_id)
         digest = digest_of(folder)
-        with self.vault.prepared(folder, model, digest) as kept:
+        with self.vault.prepared(folder, model) as kept:
             self._client.log_model_artifacts(logged.model_id, str(kept))
         self._client.finalize_logged_model(logged.model_id, "READY")
         return logged.artifact_location, digest, logged.model_id
