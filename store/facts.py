@@ -157,7 +157,10 @@ class Vote(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class SignOff(Fact):
-    """A person answered a checklist item; the subject is `model@version`."""
+    """A person answered a checklist item; the subject is `model@version`.
+
+    `evidence` is the item as it read then, `digest` that of the version's files.
+    """
 
     kind: ClassVar[str] = "sign_off"
     item: str
@@ -165,6 +168,7 @@ class SignOff(Fact):
     choice: str
     reason: str
     evidence: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -698,14 +702,17 @@ class CardPublished(Fact):
 class Foreign(Fact):
     """An OpenLineage event of somebody else; the subject is its job (`NAMESPACE NAME`). Nothing of ours rests on it.
 
-    `event` is its type in capitals, or `dataset` or `job` where it is of no run. `inputs` and `outputs` are datasets as
-    `NAMESPACE NAME`, `versions` what it says of their versions, `parent` the run that it belongs to. All of it is in
-    the object of the digest `document`.
+    `event` is its type in capitals, or `job` where it is of no run, or `dataset` where it is of a dataset alone. `at`
+    is when it says that it happened. `inputs` and `outputs` are datasets as `NAMESPACE NAME`, `versions` what it says
+    of their versions, `parent` the run that it belongs to. `key` is the digest of the event, `document` that of the
+    object that holds the file it came in, with all that is not said here.
     """
 
     kind: ClassVar[str] = "foreign"
     event: str
     run: str = ""
+    at: str = ""
+    key: str = ""
     document: str = ""
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()

@@ -81,7 +81,7 @@ class Tracking:
     def __init__(self, uri: str, artifacts: Path, policy: Policy | None = None,
                  environment: Mapping[str, str] | None = None) -> None:
         self.uri, self.artifacts, self.policy = uri, artifacts.absolute(), policy or Policy()
-        self._environment = environment or {}
+        self.environment = environment or {}
 
     @property
     def local(self) -> bool:
@@ -90,7 +90,7 @@ class Tracking:
     @cached_property
     def vault(self) -> "Vault":
         """What seals and signs models, imported when it is first needed: cryptography costs 0.03 CPU seconds."""
-        made: Vault = import_module("store.vault").Vault.of(self.artifacts.parent, self.policy, self._environment)
+        made: Vault = import_module("store.vault").Vault.of(self.artifacts.parent, self.policy, self.environment)
         return made
 
     def open(self) -> None:

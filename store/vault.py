@@ -19,7 +19,7 @@ from store.envelope import SIZE, Header, Opening, Sealing, settle
 from store.keyring import Keyring, write
 from store.modelfiles import HEADER, SEALED, SIGNATURE, Policy, hashed, listed, plain_files
 from store.refusal import NotFound, Refusal, Unreadable
-from store.rooms import room
+from store.rooms import room, sweep
 from store.signing import PublicKey, Signed, Unsigned
 
 RENEWED = ".seal"  # beside an archive: the header that it would have had, were its bytes not its name
@@ -79,6 +79,7 @@ class Vault:
         """
         with self.keys.held(alone=True), _written(folder):
             left = plain_files(folder)
+            sweep(self.work)
             if not self.is_sealed(folder):
                 if listed(self.hashes(folder)) != digest:
                     raise Unreadable("The files are not the ones that were registered.", where=str(folder),

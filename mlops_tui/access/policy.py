@@ -163,3 +163,8 @@ def explained(rule: Rule) -> str:
     verb = {"allow": "allowed", "glass": "allowed while the glass is broken", "mask": "masked", "deny": "denied"}
     said = rule.said or verb[rule.effect]
     return said + (f" by {rule.where}" if rule.where else "") + (f": {rule.reason}" if rule.reason else "")
+
+
+def may_call(policy: Policy, actor: Actor, endpoint: str, now: datetime, purpose: str = "") -> Decision:
+    """Whether the actor may ask an endpoint for predictions: what a server asks before it answers."""
+    return decide(policy, Request(actor, "call", Resource("endpoint", endpoint), now, purpose))

@@ -90,6 +90,8 @@ def _worked(scene: Scene) -> Iterator[Action]:
     alert = scene.alert
     if alert.state == "recovered" and not scene.incident:
         return
+    if alert.check == "alias":
+        yield Action("Put it back…", ("promote", f"{alert.about}@champion"))
     if scene.incident:
         yield Action(f"Its incident {scene.incident}", ("incident", "show", scene.incident))
     else:

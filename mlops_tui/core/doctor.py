@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import shlex
 import shutil
 import socket
 import sqlite3
@@ -30,6 +31,7 @@ from mlops_tui.declarations.odcs import Contract
 from mlops_tui.declarations.rotations import Rotation
 from mlops_tui.declarations.routes import Route
 from mlops_tui.errors import Refusal
+from mlops_tui.oversight import aliases
 from mlops_tui.project import FOLDERS, Project, read_document, read_feature
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Row, Status, Table, View, counted, worst
@@ -66,8 +68,8 @@ def doctor(session: Session) -> View:
         rows.append(_row("project", Status.WARN, f"none in {session.directory}", "mlops-tui init"))
     else:
         rows += [*_ledger(session), *_lake(session), *_tracking(session.project), *_vault(session),
-                 *_declared(session.project),
-                 *_covered(session.project), *_paging(session, session.project), *_slack(session, session.project),
+                 *_aliases(session), *declared(session.project), *_covered(session.project),
+                 *_paging(session, session.project), *_slack(session, session.project),
                  *_on_call(session, session.project), *_routes(session, session.project)]
     bad = [row for row in rows if row["status"] in (Status.FAIL, Status.WARN)]
     status = worst([Status(str(row["status"])) for row in rows])
@@ -77,6 +79,14 @@ def doctor(session: Session) -> View:
     table = Table.of("checks", sorted(rows, key=lambda row: row not in bad), "status", "check", "detail", "fix")
     return View(title, status, (facts, table, _extras()),
                 () if session.project else (Action("Begin a project", ("init",)),))
+
+
+def _aliases(session: Session) -> Iterator[Row]:
+    """Whether the registry's alias of each model is where the history says."""
+    for each in aliases.looked(session):
+        status = {"follows": Status.PASS, "missed": Status.WARN, "foreign": Status.FAIL}[each.state]
+        yield _row(f"alias {each.model}", status, each.said, "" if status is Status.PASS else
+                   f"mlops-tui {shlex.join(aliases.put_back(each.model, each.champion).argv)}")
 
 
 def _row(check: str, status: Status, detail: str, fix: str = "") -> Row:
@@ -238,7 +248,7 @@ def _vault(session: Session) -> Iterator[Row]:
 # -- the declarations -----------------------------------------------------------------------------------------------
 
 
-def _declared(project: Project) -> Iterator[Row]:
+def declared(project: Project) -> Iterator[Row]:
     """Every file is read by itself, so that all errors show and not only the first."""
     found = [(kind, path) for kind in READERS for path in sorted((project.root / FOLDERS[kind]).glob("*.*"))]
     read_ones = [(kind, path) for kind, path in found if path.suffix == f".{READERS[kind][0]}"]

@@ -18,6 +18,7 @@ from mlops_tui.errors import Misfit, Refusal, Unreadable
 from mlops_tui.logs.logguard import guard_of
 from mlops_tui.oversight.watching import monitor_of
 from mlops_tui.session import Session
+from mlops_tui.tracing.ancestry import source_of
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import Finding
 from store.lake import Manifest, sha256_of
@@ -70,7 +71,7 @@ def ingest(session: Session, dataset: str, files: tuple[Path, ...]) -> View:
         landed, moved = list[Landed](), None
     else:
         moved = regrouped(session.data(), session.current(name), batch.rules, where) if judged.good_rows else None
-        source = ", ".join(f"{path.name} {digest[:16]}" for path, digest in zip(files, digests, strict=True))
+        source = source_of(zip((path.name for path in files), digests, strict=True))
         landed = land(session, _written(session, name, batch, judged, source, digests, ordered), source,
                       lambda states: record(data=[each.after.id for each in states]), moved)
     catalogued.ping(session, name)

@@ -34,6 +34,7 @@ from mlops_tui.governance._history import CHECK, gate_table, history_of
 from mlops_tui.governance._order import DeployFailed
 from mlops_tui.governance._shown import shown
 from mlops_tui.governance._standing import out_of_reach, rules_of, still_hold
+from mlops_tui.oversight.aliases import looked
 from mlops_tui.oversight.settling import planned
 from mlops_tui.project import Project
 from mlops_tui.render import keep
@@ -77,8 +78,12 @@ def promote(session: Session, subject: str, rollback: bool, history: bool, glass
     if (going := under_way(session.ledger.entries("deployment"), case.name)) is not None and not glass:
         return _goes_on(session, going, case.version, PROMOTE)
     if case.version == case.champion:
-        asked = View(f"{case.subject} serves already", Status.CONFIRM,
-                     (Facts({"from": case.champion, "to": case.version, "alias": ALIAS}),))
+        elsewhere = next((each for each in looked(session) if each.model == case.name and each.state != "follows"),
+                         None)
+        astray = f"; {elsewhere.said}" if elsewhere is not None else ""
+        asked = View(f"{case.subject} serves already{astray}", Status.CONFIRM,
+                     (Facts({"from": elsewhere.at or None if elsewhere else case.champion, "to": case.version,
+                             "alias": ALIAS}),))
         return Plan(asked, lambda: followed(session, case.name, case.version, f"{case.subject} serves already"))
     entries = session.ledger.entries()
     required = gates.gate(case, evidence(session, case, state), entries)

@@ -20,6 +20,7 @@ from mlops_tui.declarations.kinds import Candidate, Model
 from mlops_tui.errors import BadInput, NotFound, Refusal, nearest
 from mlops_tui.inputs.moments import moment
 from mlops_tui.modeling._recent import Recent, recent
+from mlops_tui.modeling._reweighing import grouped, reweighed
 from mlops_tui.models import preparing, rivals
 from mlops_tui.privacy.requests import TRAINING, suppressed
 from mlops_tui.privacy.subjects import column_of, suppressing
@@ -200,7 +201,8 @@ def split(session: Session, job: Job, made: Rows, folder: Path) -> Parts:
     order = ", ".join(map(quote, (job.model.split.time, *job.keys)))
     clock = f"epoch_us(timezone('{session.declared().zone}', CAST({time} AS TIMESTAMPTZ))) AS clock"
     instants = f"epoch_us({time}) AS starts, epoch_us({OUTCOME}) AS ends, {clock}"
-    frame = lake.connect().sql(f"SELECT *, {instants} FROM {lake.scan(made.rows)} ORDER BY {order}").to_arrow_table()
+    rows = grouped(session, job.model, job.keys, made.labels, f"SELECT *, {instants} FROM {lake.scan(made.rows)}")
+    frame = lake.connect().sql(f"{rows} ORDER BY {order}").to_arrow_table()
     spans = Spans(frame["starts"].to_numpy(), frame["ends"].to_numpy())
     try:
         fold = holdout(spans, _microseconds(job.model.split.test), _microseconds(job.model.split.gap))
@@ -211,12 +213,13 @@ def split(session: Session, job: Job, made: Rows, folder: Path) -> Parts:
     if overlap:
         raise BadInput(f"{overlap} training rows of {job.name} know something of the test.")
     check_rows(job, frame, fold)
+    frame, weighed = reweighed(job.model, WEIGHT if job.model.weight else "", frame, fold.train)
     read, files = frame.drop_columns(["starts", "ends", "clock"]), []
     for name, chosen in (("train", fold.train), ("test", fold.test)):
         files.append(folder.absolute() / f"{name}.parquet")
         pq.write_table(read.take(pa.array(chosen)), files[-1])
     naive = recent(job.model, job.keys, frame, fold, WEIGHT) if job.model.task == "regression" else None
-    return Parts(files[0], files[1], _detail(job, frame, fold), _classes(job, frame), naive)
+    return Parts(files[0], files[1], _detail(job, frame, fold) | weighed, _classes(job, frame), naive)
 
 
 def _classes(job: Job, frame: pa.Table) -> tuple[str, ...]:
@@ -301,7 +304,8 @@ def candidate_key(job: Job, made: Rows, candidate: Candidate, code: str) -> str:
              "weight": job.model.weight, "season": split.season, "series": list(split.series),
              "steps": [asdict(each) for each in candidate.steps], "calibrate": candidate.calibrate,
              "together": "" if split.together == timedelta(days=1) else str(split.together),
-             "stopping": candidate.stopping and asdict(candidate.stopping)}
+             "stopping": candidate.stopping and asdict(candidate.stopping),
+             "mitigation": [asdict(job.model.mitigation), made.labels.id] if job.model.mitigation else []}
     return _digest([job.name, made.rows.id, candidate.estimator, candidate.factory, dict(candidate.params),
                     code if candidate.factory else "", split.test, split.gap, job.model.seed, LADDER_EDITION,
                     job.model.threshold, [each.metric for each in job.model.criteria],

@@ -190,6 +190,9 @@ def tasked(tried: Trial) -> dict[str, Any]:
     notes = list(recent.notes) if recent is not None else []
     if model.weight and any(each.encode is not None for each in model.prepare):
         notes.append("`prepare: encode` counts every row once, whatever its weight")
+    if (mended := tried.parts.detail.get("mitigation")) is not None:
+        by = ", ".join(mended["reweigh"])
+        notes.append(f"training rows are reweighed by {by}, and worth {mended['worth']:.1%} of their number")
     if recent is not None:
         found["mase_scale"] = recent.scale
     if notes:

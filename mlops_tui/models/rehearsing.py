@@ -19,7 +19,7 @@ from store.quoting import literal, quote
 CHECK = "rehearsed"
 ROWS = 32  # enough to tell another model, few enough to be asked before every promotion
 NEAR = 1e-9  # another machine's arithmetic may round the last digits otherwise
-BROKEN = (Unreadable, NotFound, ValueError, TypeError, AttributeError, KeyError, IndexError, RuntimeError)  # of somebody's estimator
+BROKEN = (Unreadable, NotFound, ValueError, TypeError, AttributeError, KeyError, IndexError, RuntimeError)
 
 
 @dataclass(frozen=True)

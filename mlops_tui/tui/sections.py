@@ -235,7 +235,7 @@ def _interval(row: Row, name: str) -> str:
 
 
 FOUND, RULE = Side("Found", ("monitor", "show", "{name}")), Side("Rule", ("alert", "rules", "{name}"))
-OF_MODELS = ("drift", "performance", "calibration")  # checks whose subject is a model
+OF_MODELS = ("drift", "performance", "calibration", "bias")  # checks whose subject is a model
 SECTIONS: Mapping[str, Section] = {section.id: section for section in (
     Section("pipelines", "Pipelines", "No pipeline is declared yet.\n\npipelines/NAME.yaml   declares one", _pipeline,
             (("pipeline", "status"),), _pipelines, sides={"pipeline": (
@@ -259,6 +259,7 @@ SECTIONS: Mapping[str, Section] = {section.id: section for section in (
                                 Side("Labels", ("maturity", "{subject}")), RULE),
                 "calibration": (FOUND, Side("Reliability", ("calibration", "{subject}", "--monitor", "{name}",
                                                             "--preview")), RULE),
+                "bias": (FOUND, Side("Groups", ("bias", "{subject}", "--monitor", "{name}", "--preview")), RULE),
                 "health": (FOUND, Side("Calendar", ("health", "{subject}", "--preview")), RULE),
                 "stability": (FOUND, Side("Periods", ("stability", "show", "{subject}", "--preview")), RULE),
                 "triggers": (FOUND, Side("Triggers", ("triggers", "{subject}", "--monitor", "{name}", "--preview"))),

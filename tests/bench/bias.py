@@ -13,7 +13,9 @@ import duckdb
 import numpy as np
 from fairlearn import metrics as fl
 
-from mlops_tui.analysis.fairness import Cells, gaps, inequality, widest
+from mlops_tui.analysis.disparities import widest
+from mlops_tui.analysis.fairness import Cells, gaps
+from mlops_tui.analysis.inequality import inequality
 
 ROWS, RUNS, GOAL = 1_000_000, 5, 1.5
 READ = "import sys, duckdb; duckdb.connect().execute(f\"SELECT team, y, d, p FROM '{sys.argv[1]}'\").fetchnumpy()"
