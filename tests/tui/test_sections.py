@@ -20,7 +20,8 @@ from tests.screens import SIZES, Terminal, dashboard, run
 
 SHOWN = {"2": ("daily", "done"), "3": ("flights-delay 7", "champion", "flights-delay 8", "challenger"),
          "4": ("flights-drift", "never run", "unknown"),
-         "5": ("AP-", "flights-delay 7", "champion", "flights-delay 8", "challenger"), "6": ("INC-3  predicts 18 %", "AL-7", "firing"),
+         "5": ("AP-", "flights-delay 7", "champion", "flights-delay 8", "challenger"),
+         "6": ("INC-3  predicts 18 %", "AL-7", "firing"),
          "7": ("flights", "warn", "flights-delay"), "8": ("proposal", "P-4")}
 
 
