@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
 from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, get_args
@@ -13,19 +12,17 @@ from mlops_tui.analysis.criteria import Criterion, judge
 from mlops_tui.analysis.interval import Contrast, Estimate
 from mlops_tui.analysis.significance import Verdict, judged, turned
 from mlops_tui.assurance import requirement
-from mlops_tui.assurance.requirement import Asked, of_finding
-from mlops_tui.declarations import declare, kinds
-from mlops_tui.declarations.kinds import Checklist, GateRule, Item, Model
+from mlops_tui.assurance.checklist import lessons
+from mlops_tui.declarations import kinds
+from mlops_tui.declarations.kinds import GateRule, Model
 from mlops_tui.declarations.limits import LESS_IS_BETTER
-from mlops_tui.errors import Unreadable
 from mlops_tui.incidents import suite
-from mlops_tui.view import Status, lasting
-from store.facts import Replayed, SignOff
+from mlops_tui.view import Status
+from store.facts import Replayed
 
 if TYPE_CHECKING:
     from store.ledger import Entry
 
-FOREIGN = {"calibration": ("regression",), "metric": ("multiclass", "regression")}  # check -> tasks that have none
 FEWEST = 100  # rows below which two models are not compared
 JUDGED = {criteria.Verdict.MET: Status.PASS, criteria.Verdict.NOT_MET: Status.FAIL,
           criteria.Verdict.UNDECIDED: Status.UNKNOWN, criteria.Verdict.TOO_FEW: Status.UNKNOWN}
@@ -182,80 +179,7 @@ def calibrated(case: Case, evidence: Evidence) -> Requirement:
                        f"{measured.value:.4f}, n = {measured.n:,}", measured.method)
 
 
-# -- what people and monitors say -----------------------------------------------------------------------------------
-
-
-def checklist(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
-    """Every item of the model's checklist: a finding that is fresh and of today's declaration, or a sign-off."""
-    if case.checklist is None:
-        return [Requirement("checklist", f"checklist '{case.model.checklist}'", Status.UNKNOWN,
-                            f"checklists/{case.model.checklist}.yaml is not declared")]
-    return [finding(case, item, entries) if item.finding else sign_off(case, item, entries)
-            for item in case.checklist.items]
-
-
-def finding(case: Case, item: Item, entries: "Sequence[Entry]") -> Requirement:
-    """The newest finding of the item's check about the model, this version of it, or the dataset of its label."""
-    title = _title(item, f"{item.finding} of {case.name}")
-    if (task := case.model.task) in FOREIGN.get(item.finding, ()):
-        return Requirement(item.id, title, Status.DONE, f"not for a {task}" + " model" * (task != "regression"))
-    return of_finding(case, entries, Asked(item.finding, title, item.id, item.max_age, (case.model.label.dataset,),
-                                           _runs(case, item.finding), unversioned=True))
-
-
-def _runs(case: Case, check: str) -> tuple[str, ...]:
-    """The command that makes a new finding of a check, where a person has nothing to add."""
-    if check == "leaks":
-        return ("windows", case.name, "--check-leaks", "20", "--day", f"{case.now - timedelta(days=2):%Y-%m-%d}")
-    about = {"drift": case.name, "performance": case.subject, "calibration": case.subject, "evaluate": case.subject,
-             "health": case.model.label.dataset}.get(check)
-    return (check, about) if about else ()
-
-
-def sign_off(case: Case, item: Item, entries: "Sequence[Entry]") -> Requirement:
-    """The newest answer to the item about this very version, given to the item as it reads today."""
-    title, ask = _title(item, f"sign-off by {item.sign_off}"), ("checklist", "sign", item.id, case.subject)
-    entry = folds.sign_offs(entries, case.subject).get(item.id)
-    if entry is None or not isinstance(entry.fact, SignOff):
-        return Requirement(item.id, title, Status.UNKNOWN, f"waits for a sign-off by {item.sign_off}", "", ask)
-    fact, shown = entry.fact, f"entry {entry.seq}"
-    if fact.evidence != worded(item):
-        return Requirement(item.id, title, Status.UNKNOWN, "the item reads differently now", shown, ask)
-    if item.max_age is not None and case.now - entry.effective_at > item.max_age:
-        return Requirement(item.id, title, Status.UNKNOWN, f"older than {lasting(item.max_age)}", shown, ask)
-    said = f"{'signed' if fact.choice == 'yes' else 'declined'} by {entry.actor}: {fact.reason}"
-    return Requirement(item.id, title, Status.PASS if fact.choice == "yes" else Status.FAIL, said, shown)
-
-
-def worded(item: Item) -> str:
-    """What a sign-off is given to; another wording or role asks anew."""
-    return f"{item.id}|{item.sign_off}|{item.title}"
-
-
-def _title(item: Item, otherwise: str) -> str:
-    lesson = f" (lesson of {item.lesson_of})" if item.lesson_of else ""
-    return (item.title or otherwise) + lesson
-
-
-def lessons(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
-    """Lessons that nobody adopted or declined yet, and adopted ones that are gone from the checklist again."""
-    incidents = folds.incidents(entries)
-    present = {(item.id, item.lesson_of) for item in case.checklist.items} if case.checklist else set()
-    found = []
-    for each in folds.proposals(entries).values():
-        about = incidents[each.origin].about.partition("@")[0] if each.origin in incidents else ""
-        ours = each.path == f"checklists/{case.model.checklist}.yaml"
-        if not each.lesson or each.state == "declined" or not (ours or about == case.name):
-            continue
-        title = f"lesson of {each.origin}: {each.why}"
-        if each.state == "open":
-            found.append(Requirement(f"lesson {each.id}", title, Status.UNKNOWN, "neither adopted nor declined",
-                                     each.id, ("adopt", each.id)))
-        elif ours and (lost := _taught(each) - present):
-            gone = ", ".join(sorted(name for name, _ in lost))
-            found.append(Requirement(f"lesson {each.id}", title, Status.UNKNOWN,
-                                     f"adopted, but {gone} is no longer in {each.path}", each.id))
-    return found
+# -- what happened before ---------------------------------------------------------------------------------------------
 
 
 def replays(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
@@ -291,15 +215,6 @@ def _other_limits(model: Model, fact: Replayed) -> bool:
     return bool(told) and told != asked
 
 
-def _taught(proposal: "folds.ProposalState") -> set[tuple[str, str]]:
-    """The items that a proposal brought in from its incident."""
-    try:
-        proposed = declare.parse(Checklist, proposal.content, proposal.path)
-    except Unreadable:
-        return set()
-    return {(item.id, item.lesson_of) for item in proposed.items if item.lesson_of == proposal.origin}
-
-
 def open_incidents(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
     """An open incident about the model is a warning to whoever votes."""
     return [Requirement(f"incident {each.id}", "no open incident", Status.WARN, f"{each.id} is open: {each.title}",
@@ -325,5 +240,5 @@ def rule(name: str) -> Rule:
 MEASURED: Mapping[str, Callable[[Case, Evidence], Requirement]] = {
     "beats_baseline": lambda case, evidence: beats_baseline(evidence),
     "no_worse_than_champion": no_worse_than_champion, "calibrated": calibrated}
-RULES: dict[str, Rule] = {"checklist": checklist, "replays": replays, **{
-    name: rule(name) for name in get_args(GateRule) if name not in (*MEASURED, "checklist", "replays")}}
+RULES: dict[str, Rule] = {"replays": replays, **{
+    name: rule(name) for name in get_args(GateRule) if name not in (*MEASURED, "replays")}}

@@ -52,6 +52,9 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "samples purge": ("engineer", "steward", "admin"),
     "partition compact": ("engineer", "admin"),
     "snapshot hold": ("legal", "admin"),
+    "optout": ("operator", "legal", "steward", "admin"),  # whoever sits at the desk
+    **{f"optout {verb}": ("legal", "steward", "admin")
+       for verb in ("verify", "erase", "extend", "refuse", "withdraw", "answer")},
     "snapshot release": ("legal", "admin"),
     "vault sign": ("engineer", "admin"),
     "vault seal": ("engineer", "admin"),
@@ -75,11 +78,14 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "postmortem tell": ("viewer", *APART),  # whoever was there says what he saw
     "bias": ("operator", "oncall", "legal", "admin"),  # whoever answers for it may look for himself
     "impact": ("operator", "oncall", "legal", "steward", "admin"),  # whoever answers for it may assess it
+    "card publish": ("engineer", "legal", "admin"),
     "impact answer": ("operator", *APART),  # an answer is a proposal, which engineers adopt
     "access grant": ("steward", "admin"),
     "access revoke": ("viewer", *APART),  # whoever holds a grant may lay it down; the others', the verb itself says
     "access keep": ("steward", "legal", "admin"),
     "access break-glass": ("oncall", "admin"),
+    "provenance export": ("operator", "oncall", "legal", "steward", "admin"),
+    "provenance report": ("legal", "steward", "admin"),  # it opens all that is held of a person
     "aggregate release": ("viewer", *APART),  # what it answers tells of nobody
 }
 
@@ -88,7 +94,12 @@ BOUND = frozenset({"profile", "sql", "snapshot diff", "snapshot verify"})
 
 # What somebody may run besides from whom some columns, or whole datasets, are kept: rows are read through the session,
 # which leaves those out, and of the history nothing is shown that was found in them.
-NARROWED = frozenset({"access"})
+NARROWED = frozenset({
+    "access", "alert", "approve", "audit", "catalog", "checklist", "dictionary", "doctor", "drift", "evaluate",
+    "handover", "health", "incident", "metric", "model", "monitor", "oncall", "performance", "postmortem", "promote",
+    "remind", "runbook", "snapshot log", "stability", "status", "train", "triggers", "tune", "validate", "why",
+    "windows"})
+NAMING = frozenset({"train", "tune", "evaluate", "windows"})  # they read the columns that a model declares, by name
 
 
 SIMULATED = " (simulated)"  # how the history marks who is played

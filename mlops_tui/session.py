@@ -7,17 +7,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from re import Pattern
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mlops_tui import folds, health
 from mlops_tui.access import Decision, Policy, Request, decide, derived, doors, seeing, standing
+from mlops_tui.access.grants import grants
 from mlops_tui.access.resources import Resource, resource
 from mlops_tui.access.seeing import Asked, Bounds
 from mlops_tui.alerts import reactions, upstream
 from mlops_tui.errors import Denied, NotDeclared, NotFound
 from mlops_tui.project import Project, Subject
-from mlops_tui.roles import ROLES, SIMULATED, Actor, Shape
+from mlops_tui.roles import NAMING, ROLES, SIMULATED, Actor, Shape
 from store.facts import AlertEvent, Collected, Command, Fact, Finding, Snapshot
 
 if TYPE_CHECKING:
@@ -85,6 +87,9 @@ class NullLedger:
     def verify(self, anchor: str | None = None) -> "Broken | None":
         return None
 
+    def forget(self, pattern: "Pattern[str]") -> int:
+        return 0
+
     def acting_as(self, actor: str) -> "NullLedger":
         return self
 
@@ -106,6 +111,7 @@ class History(Protocol):
     def head_seq(self) -> int: ...
     def head(self) -> str: ...
     def verify(self, anchor: str | None = None) -> "Broken | None": ...
+    def forget(self, pattern: "Pattern[str]") -> int: ...
     def acting_as(self, actor: str) -> "History": ...
     def rights(self) -> "list[Entry]": ...
 
@@ -146,12 +152,17 @@ class Session:
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     purpose: str = doors.USUAL
     kept_back: Bounds = field(default_factory=Bounds)
+    partial: str = "look"
+    reads: set[str] = field(default_factory=set)
+    narrowed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """`only`: the partitions that the actor is bound to, by key, as team.yaml says; empty for who may see all.
 
         Without a project it is what the session was made with. `purpose` is what the command that runs uses data for;
-        `kept_back`, what whoever reads its answers may not see, beside what the actor may not.
+        `kept_back`, what whoever reads its answers may not see, beside what the actor may not. `partial`: how it may
+        read a dataset that the actor does not see whole (see `serving`); `reads` are the datasets it read, `narrowed`
+        those of them that he does not see whole.
         """
         if self.project is not None:
             person = self.project.team.people.get(self.actor.name)
@@ -200,13 +211,20 @@ class Session:
     def admit(self, command: str, shape: Shape) -> None:
         """Refuse a command that the actor may not run, or that shows or changes what is made of what is kept from
         him."""
-        doors.keep_within(self.actor, command, self.only, self.bounds(doors.purpose_of(command)))
-        doors.check(self.policy(), self.actor, command, shape, self.clock())
+        doors.keep_within(self.actor, command, self.only, self.bounds(doors.purpose_of(command, self.purpose)))
+        ruled = self.project is not None and self.project.access  # else no declaration has to be read at the door
+        doors.check(self.policy() if ruled else standing.UNDECLARED, self.actor, command, shape, self.clock())
 
     @contextmanager
-    def serving(self, command: str) -> Iterator[None]:
-        """While a command runs, data are read for its purpose, and nothing is told of what is kept from the actor."""
-        before, self.purpose = self.purpose, doors.purpose_of(command)
+    def serving(self, command: str, shape: Shape) -> Iterator[None]:
+        """While a command runs, data are read for its purpose, and nothing is told of what is kept from the actor.
+
+        Who does not see a dataset whole makes nothing of it: he looks at what he sees, or names the columns he reads.
+        """
+        before, partial = self.purpose, self.partial
+        self.purpose = doors.purpose_of(command, before)
+        self.reads, self.narrowed = set(), set()
+        self.partial = "look" if shape is Shape.LOOK else "named" if command in NAMING else ""
         kept_back = self.bounds()
         if isinstance(self.ledger, Limitable) and self.project is not None and self.project.access and not self.only:
             limited = self.ledger.limited() if kept_back.parts else self.ledger
@@ -214,7 +232,14 @@ class Session:
         try:
             yield
         finally:
-            self.purpose = before
+            self.purpose, self.partial = before, partial
+
+    def hindered(self, problem: Exception) -> Denied | None:
+        """Why a command that failed for want of a column could not be done; None where nothing was kept from it."""
+        if not self.narrowed or type(problem).__name__ not in ("BinderException", "KeyError"):
+            return None
+        return Denied(f"It needs a column of {', '.join(sorted(self.narrowed))} that is kept from {self.actor.name}.",
+                      where="access/", next=f"Try: mlops-tui access show {self.actor.name}")
 
     def bounds(self, purpose: str = "") -> Bounds:
         """What is kept from the actor, or from whoever reads along, of the datasets that are declared."""
@@ -245,7 +270,17 @@ class Session:
                              "customProperties: [{property: shared, value: true}]")
         kept_back = self.bounds() if not declared else Bounds()
         besides = derived.rules(self.declared(), manifest.dataset, kept_back, self.made_of) if kept_back else ()
-        return seeing.seen(self.policy().beside(besides), asked, manifest)
+        found = seeing.seen(self.policy().beside(besides), asked, manifest)
+        self.reads.add(manifest.dataset)
+        if found is manifest or self.only:
+            return found
+        self.narrowed.add(manifest.dataset)
+        if not (self.partial == "look" or (
+                self.partial == "named" and len(found.files) == len(manifest.files)
+                and not any(file.emptied for file in found.files))):
+            raise Denied(f"{self.actor.name} does not see '{manifest.dataset}' whole, and makes nothing of it that is "
+                         "for all.", where="access/", next="Ask somebody who sees all of it.")
+        return found
 
     # -- the project --------------------------------------------------------------------------------------------
 
@@ -284,7 +319,18 @@ class Session:
         self.declared()
         if self.open_tracking is None:
             raise NotDeclared("This session has no model registry.")
-        return self.open_tracking()
+        found = self.open_tracking()
+        if not self.declared().access or self.actor.name in standing.OURSELVES:
+            return found
+        from store.guarded import Guarded
+
+        return Guarded(found, self._check_load)
+
+    def _check_load(self, model: str) -> None:
+        decision = self.may("load", Resource("model", model))
+        if not decision.allowed:
+            raise Denied(f"{self.actor.name} may not load '{model}': {decision.why}.", where="access/",
+                         next=f"Try: mlops-tui access can {self.actor.name} load model/{model}")
 
     def declaration(self, kind: str, name: str) -> str:
         """The fingerprint of a declaration, whose text is kept so that a finding can be reproduced."""
@@ -386,6 +432,19 @@ class Session:
                  for entry in self.ledger.entries("finding") if entry.seq > since and isinstance(entry.fact, Finding)
                  and not entry.fact.monitor and entry.actor == shown_name(self.actor)]
         return next((each for each in reversed(found) if each[1] or each[0].check != "ingest"), None)
+
+    def note_look(self, command: str, error: str = "") -> None:
+        """One entry for a look that was refused, or that read something by a grant; of what was asked, only of which
+        data. Other looks leave none."""
+        if self.project is None or not self.project.access or self.read_only or not self.ledger.recording:
+            return
+        mine = {resource(each.resource).name for each in grants(self.ledger.rights()).values()
+                if each.holds(self.clock()) and (each.who == self.actor.name or self.actor.has(each.who))}
+        used = {name for name in self.reads if name in mine or name.partition(".")[0] in mine}
+        if error or used:
+            words = (*command.split(" "), *sorted(used or self.reads))
+            self.ledger.append(Command(subject=command, argv=words, shape=str(Shape.LOOK), source=self.actor.source,
+                                       phase="refused" if error else "outcome", status=error or "done", error=error))
 
     def keep_traceback(self, text: str) -> str:
         """Write a traceback where a report can find it, and say where."""

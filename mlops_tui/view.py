@@ -132,8 +132,8 @@ class Series:
 
     Of a heat map, `low` and `high` hold the ends of its scale, where those are not for its values to say. A graph leads
     from each of `x` to that of `y` at its place; `names` are its nodes, `other` how each of them stands.
-    `marks` are places along `x` of a line or band that have a name: (name, place); of a heat map, the value from which
-    on a cell is one to look at.
+    `marks` are places along `x` of a line or band that have a name: (name, place); of intervals, places on their axis;
+    of a heat map, the value from which on a cell is one to look at.
     """
 
     id: str

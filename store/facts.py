@@ -157,7 +157,10 @@ class Vote(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class SignOff(Fact):
-    """A person answered a checklist item; the subject is `model@version`."""
+    """A person answered a checklist item; the subject is `model@version`.
+
+    `evidence` is the item as it read then, `digest` that of the version's files.
+    """
 
     kind: ClassVar[str] = "sign_off"
     item: str
@@ -165,6 +168,7 @@ class SignOff(Fact):
     choice: str
     reason: str
     evidence: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -261,7 +265,8 @@ class Postmortem(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal(Fact):
-    """A change to the project's files, put forward; the subject is its number (P-4).
+    """A change to the project's files, put forward; the subject is its number (P-4). `branched`: it was committed to
+    the git branch that `reason` names, and waits to be merged.
 
     With a `document` the new text is not in the history, but in the object of that digest: people wrote part of it.
     """
@@ -698,14 +703,17 @@ class CardPublished(Fact):
 class Foreign(Fact):
     """An OpenLineage event of somebody else; the subject is its job (`NAMESPACE NAME`). Nothing of ours rests on it.
 
-    `event` is its type in capitals, or `dataset` or `job` where it is of no run. `inputs` and `outputs` are datasets as
-    `NAMESPACE NAME`, `versions` what it says of their versions, `parent` the run that it belongs to. All of it is in
-    the object of the digest `document`.
+    `event` is its type in capitals, or `job` where it is of no run, or `dataset` where it is of a dataset alone. `at`
+    is when it says that it happened. `inputs` and `outputs` are datasets as `NAMESPACE NAME`, `versions` what it says
+    of their versions, `parent` the run that it belongs to. `key` is the digest of the event, `document` that of the
+    object that holds the file it came in, with all that is not said here.
     """
 
     kind: ClassVar[str] = "foreign"
     event: str
     run: str = ""
+    at: str = ""
+    key: str = ""
     document: str = ""
     inputs: tuple[str, ...] = ()
     outputs: tuple[str, ...] = ()
@@ -713,11 +721,34 @@ class Foreign(Fact):
     parent: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class OptOut(Fact):
+    """What happened to a person's request (`OO-1`): `received`, `verified`, `extended`, `located`, `began`, `actioned`,
+    `attested`; or `held` (must be kept by law), `refused`, `withdrawn`.
+
+    `person` is a pseudonym; who it is lies beside the history until it is attested. `right` is erasure, access,
+    objection or automated; `purposes` what the person's rows are not to be used for any more. `due` is a day. `token`
+    is the number of the signed link that it came by.
+    """
+
+    kind: ClassVar[str] = "optout"
+    event: str
+    person: str = ""
+    right: str = ""
+    jurisdiction: str = ""
+    purposes: tuple[str, ...] = ()
+    via: str = ""
+    due: str = ""
+    reason: str = ""
+    token: str = ""
+    detail: Detail = field(default_factory=dict)
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
     RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked,
     Tuned, Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned, Assessed,
-    Kept, Deployment, BoardEvent, CardPublished, Granted, Revoked, Foreign)}
+    Kept, Deployment, BoardEvent, CardPublished, Granted, Revoked, Foreign, OptOut)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

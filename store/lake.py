@@ -91,11 +91,16 @@ class FileRef:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A snapshot: a dataset's columns and files. Its id depends on content alone."""
+    """A snapshot: a dataset's columns and files. Its id depends on content alone.
+
+    `erased`: what was taken out of it since people asked for that, with `request`, `at` and `rows`. It is found under
+    the id that it had before, and has the one of what is left.
+    """
 
     dataset: str
     columns: Mapping[str, str]
     files: tuple[FileRef, ...]
+    erased: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def rows(self) -> int:
@@ -161,7 +166,7 @@ class Lake:
         self.root = root
         self.threads = threads or min(4, os.cpu_count() or 1)
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._manifests: dict[Path, Manifest] = {}
+        self._manifests: dict[Path, tuple[int, Manifest]] = {}
         self._remembering = Lock()
 
     def bounded(self, see: Callable[[Manifest], Manifest], *, objects: bool = True) -> "Bounded":
@@ -197,12 +202,12 @@ class Lake:
         """
         cursor, by, bound = connection or self.connect(), tuple(partition_by), dict(values or {})
         staged = _rows(cursor, query, bound, staged=bool(by or not sort))
-        with self._room(), nullcontext(staging) if staging else self.staging() as folder, staged as (relation, columns):
+        with self.room(), nullcontext(staging) if staging else self.staging() as folder, staged as (relation, columns):
             self._check_columns(dataset, columns, (*sort, *by))
             order = ", ".join(quote(name) for name in dict.fromkeys((*sort, *columns))) if sort else "rowid"
             written = (_partitioned(cursor, order, folder, by, codec) if by
                        else _whole(cursor, relation, bound, order, folder, codec))
-            files = [self._place(dataset, *each) for each in written]
+            files = [self.place(dataset, *each) for each in written]
         manifest = Manifest(dataset, columns, tuple(sorted(files, key=lambda file: file.path)))
         self.keep(manifest)
         return manifest
@@ -213,7 +218,7 @@ class Lake:
                 raise NotFound(f"No column '{column}' to sort or partition by.", where=f"dataset {dataset}",
                                next=nearest(column, columns))
 
-    def _place(self, dataset: str, staged: Path, rows: int, partition: Mapping[str, str]) -> FileRef:
+    def place(self, dataset: str, staged: Path, rows: int, partition: Mapping[str, str]) -> FileRef:
         """Move a written file to where its content says it belongs."""
         digest, size = sha256_of(staged), staged.stat().st_size
         folder = "/".join([dataset, *(f"{_segment(key)}={_segment(value)}" for key, value in partition.items())])
@@ -231,16 +236,16 @@ class Lake:
         with self.staging() as folder:
             staged = folder / "taken.parquet"
             shutil.copyfile(source, staged)
-            return self._place(dataset, staged, rows, partition)
+            return self.place(dataset, staged, rows, partition)
 
     def without(self, file: FileRef, dataset: str, rows: str,
                 connection: "duckdb.DuckDBPyConnection | None" = None) -> FileRef:
         """The unmasked file less the rows whose numbers (from 0) the column of `rows` gives; it is not rewritten."""
         cursor = connection or self.connect()
-        with self._room(), self.staging() as folder:
+        with self.room(), self.staging() as folder:
             staged = folder / "mask.parquet"
             numbers = f'SELECT DISTINCT CAST(r AS BIGINT) AS "row" FROM ({rows}) t(r) ORDER BY 1'
-            left_out = _copy(cursor, numbers, staged, {})
+            left_out = copied(cursor, numbers, staged)
             if not left_out:
                 return file
             mask = f"{dataset}/_masks/{sha256_of(staged)}.parquet"
@@ -274,7 +279,7 @@ class Lake:
             yield Path(folder)
 
     @contextmanager
-    def _room(self) -> Iterator[None]:
+    def room(self) -> Iterator[None]:
         """Say it plainly where the disk is full: nothing was announced, so what was there is there still."""
         try:
             yield
@@ -288,9 +293,15 @@ class Lake:
     def keep(self, manifest: Manifest) -> None:
         """Store the manifest under its id; the same content is the same file, unless it lies somewhere else by now."""
         path = self._manifest_path(manifest.dataset, manifest.id)
-        lost = any(file.base for file in manifest.files) and path.exists() and not self.has(read_manifest(path))
+        lost = path.exists() and (_buried(path) or (any(file.base for file in manifest.files)
+                                                    and not self.has(read_manifest(path))))
         self._put(path, json.dumps(_document(manifest)).encode(), anew=lost)
-        self._remember(path, manifest)
+
+    def bury(self, snapshot: str, manifest: Manifest) -> None:
+        """Let a snapshot be what is left of it: `manifest` says in `erased` what was taken out, and who asked."""
+        self._put(self._manifest_path(manifest.dataset, snapshot), json.dumps(
+            {"id": manifest.id, "erased": [dict(each) for each in manifest.erased], **_document(manifest)}).encode(),
+            anew=True)
 
     def keep_result(self, key: str, manifest: Manifest) -> None:
         """Store what a computation gave under the digest of all that it depends on."""
@@ -334,7 +345,7 @@ class Lake:
         target = self.root / dataset / "_profiles" / name
         if content and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            with self._room(), self._staged_file() as staged, suppress(FileExistsError):
+            with self.room(), self._staged_file() as staged, suppress(FileExistsError):
                 staged.write_bytes(content)
                 target.hardlink_to(staged)
         return target.read_bytes() if target.exists() else None
@@ -377,7 +388,7 @@ class Lake:
         """Let a whole file appear under its name, or nothing; one that was there is as young as a new one."""
         if not anew and (_touched(target) or target.exists()):
             return
-        with self._room(), self._staged_file() as staged:
+        with self.room(), self._staged_file() as staged:
             staged.write_bytes(content)
             target.parent.mkdir(parents=True, exist_ok=True)
             staged.replace(target)
@@ -419,14 +430,16 @@ class Lake:
                 raise NotFound(f"No snapshot '{snapshot}' of '{dataset}'.",
                                next=f"Try: mlops-tui snapshot log {dataset}")
             path = found[0]
-        return self._manifests.get(path) or self._remember(path, read_manifest(path))
+        file, known = path.stat().st_ino, self._manifests.get(path)
+        return known[1] if known and known[0] == file else self._remember(path, read_manifest(path), file)
 
-    def _remember(self, path: Path, manifest: Manifest) -> Manifest:
-        """What a snapshot consists of never changes: it is read once. Threads may write at the same time."""
+    def _remember(self, path: Path, manifest: Manifest, file: int) -> Manifest:
+        """What a snapshot consists of is read once, unless its file (by inode) is another one since: rows were erased.
+        Threads may write at the same time."""
         with self._remembering:
             if len(self._manifests) >= REMEMBERED:
                 del self._manifests[next(iter(self._manifests))]
-            self._manifests[path] = manifest
+            self._manifests[path] = file, manifest
         return manifest
 
     def seen(self, dataset: str) -> Seen:
@@ -632,14 +645,21 @@ def _read(path: Path, snapshot: str = "") -> Manifest:
     """The manifest in a file, of the id given; where none is given, of the one that it names itself."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        wanted = snapshot or document["id"]
+        erased = tuple(document.get("erased", ()))
+        wanted = snapshot if snapshot and not erased else document["id"]
         files = tuple(FileRef(**file) for file in document["files"])
-        manifest = Manifest(document["dataset"], document["columns"], files)
-    except (ValueError, KeyError, TypeError) as problem:
+        manifest = Manifest(document["dataset"], document["columns"], files, erased)
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
         raise Unreadable(f"The manifest of snapshot {path.stem[:12]} is damaged.", where=str(path)) from problem
     if manifest.id != wanted:
         raise Unreadable(f"The manifest of snapshot {path.stem[:12]} was changed.", where=str(path))
     return manifest
+
+
+def _buried(path: Path) -> bool:
+    """Whether a snapshot's manifest is of what is left of it: those begin with the id of that."""
+    with path.open("rb") as file:
+        return file.read(5) == b'{"id"'
 
 
 def _document(manifest: Manifest) -> dict[str, Any]:
@@ -682,7 +702,7 @@ def _whole(cursor: "duckdb.DuckDBPyConnection", relation: str, values: Values, o
     """One file with all rows."""
     target = staging / "all.parquet"
     bound = values if relation != STAGED else {}
-    yield target, _copy(cursor, f"SELECT * FROM {relation} ORDER BY {order}", target, bound, codec), {}
+    yield target, copied(cursor, f"SELECT * FROM {relation} ORDER BY {order}", target, codec, bound), {}
 
 
 def _partitioned(cursor: "duckdb.DuckDBPyConnection", order: str, staging: Path, by: tuple[str, ...],
@@ -700,16 +720,17 @@ def _partitioned(cursor: "duckdb.DuckDBPyConnection", order: str, staging: Path,
         for number, (first, end, *values) in enumerate(runs.fetchall()):
             partition, target = _partition(by, values), staging / f"{number}.parquet"
             rows = f"SELECT * FROM {ORDERED} WHERE rowid >= {first} AND rowid < {end}"
-            yield target, _copy(cursor, rows, target, {}, codec), partition
+            yield target, copied(cursor, rows, target, codec), partition
     finally:
         cursor.execute(f"DROP TABLE IF EXISTS {ORDERED}")
 
 
-def _copy(cursor: "duckdb.DuckDBPyConnection", query: str, target: Path, values: Values, codec: str = "zstd") -> int:
+def copied(cursor: "duckdb.DuckDBPyConnection", query: str, target: Path, codec: str = "zstd",
+           values: Values | None = None) -> int:
     """Write rows and say how many; they are ordered, so the bytes are the same in every run and with any threads."""
     how = f"(FORMAT parquet, COMPRESSION {codec}, ROW_GROUP_SIZE 122880, USE_TMP_FILE false)"
     plain = f"SELECT TRY(COLUMNS(*)) FROM ({query})"  # else a column without nulls here is NOT NULL: other bytes
-    return int(cursor.execute(f"COPY ({plain}) TO {literal(str(target))} {how}", dict(values)).fetchall()[0][0])
+    return int(cursor.execute(f"COPY ({plain}) TO {literal(str(target))} {how}", dict(values or {})).fetchall()[0][0])
 
 
 def _partition(by: Sequence[str], values: Sequence[object]) -> dict[str, str]:

@@ -15,9 +15,10 @@ PURPOSES = {"train": "training", "tune": "training", "evaluate": "evaluation", "
 USUAL = "analysis"
 
 
-def purpose_of(command: str) -> str:
-    """What a command uses data for: the words say it, not who types them."""
-    return PURPOSES.get(command.split(" ")[0], USUAL)
+def purpose_of(command: str, outer: str = USUAL) -> str:
+    """What a command uses data for: the words say it, not who types them. One that another runs serves its purpose,
+    unless it has one of its own."""
+    return PURPOSES.get(command.split(" ")[0], outer)
 
 
 def standing(command: str, shape: Shape) -> Rule:

@@ -8,7 +8,7 @@ from mlops_tui.declarations.alertpolicy import AlertPolicy
 from store.facts import AlertEvent
 
 CAUSES = ("health",)
-MUTED = ("drift", "performance", "calibration", "stability", "triggers", "health")
+MUTED = ("drift", "performance", "calibration", "bias", "stability", "triggers", "health")
 LONGEST = timedelta(days=7)  # so long after it was told of last, a cause keeps others waiting
 PATIENCE = timedelta(days=1)  # so long a muted alert waits, its cause being over, for its monitor to look again
 

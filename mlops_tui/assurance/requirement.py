@@ -19,7 +19,10 @@ _FOUND = {"pass": Status.PASS, "warn": Status.WARN, "fail": Status.FAIL}
 
 @dataclass(frozen=True)
 class Requirement:
-    """One thing that is required, how it stands, why, and where the evidence is."""
+    """One thing that is required, how it stands, why, and where the evidence is.
+
+    `at`: when it was found or said; `fingerprint`: of the declaration that judged it, or the files it was signed for.
+    """
 
     id: str
     title: str
@@ -27,6 +30,8 @@ class Requirement:
     detail: str = ""
     evidence: str = ""
     next: tuple[str, ...] = ()
+    at: datetime | None = None
+    fingerprint: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,9 +77,10 @@ def of_finding(case: Case, entries: "Sequence[Entry]", asked: Asked) -> Requirem
     entry = newest(case, entries, asked)
 
     def required(status: Status, detail: str) -> Requirement:
-        shown = "" if entry is None else f"entry {entry.seq}"
+        shown, at = ("", None) if entry is None else (f"entry {entry.seq}", entry.effective_at)
         return Requirement(asked.id or asked.check, asked.title, status, detail, shown,
-                           () if status is Status.PASS else asked.next)
+                           () if status is Status.PASS else asked.next, at,
+                           getattr(entry.fact, "declaration", "") if entry is not None else "")
 
     if entry is None or not isinstance(fact := entry.fact, Finding):
         return required(Status.UNKNOWN, f"no finding of '{asked.check}' yet")

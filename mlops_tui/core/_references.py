@@ -1,10 +1,12 @@
 """Names in declarations that lead nowhere, and times that never come: a monitor without its subject, or its route."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlops_tui.access.resources import pattern
 from mlops_tui.declarations.datasetkeys import LOG_KEYS
 from mlops_tui.declarations.declare import part as part_of
 from mlops_tui.declarations.declare import place_of
@@ -71,7 +73,31 @@ def dangling(project: Project, declared: Declared) -> Iterator[Reference]:
         yield from _checklist(_Written(project, "checklist", name), checklist)
     for name, board in declared["board"].items():
         yield from _board(_Written(project, "board", name), board, names["guideline"])
+    yield from (each for name, policy in declared["access"].items() for number, rule in enumerate(policy.rules)
+                for each in _access(_Written(project, "access", name), rule, names, number))
     yield from _team(project)
+
+
+def _access(written: _Written, rule: Any, names: Mapping[str, set[str]], number: int) -> Iterator[Reference]:
+    """Who is nobody, and resources that are nothing: a denial that is misspelt denies nothing."""
+    project = written.project
+    for place, who in enumerate(rule.who):
+        yield from written.known("person or role", who, ("*", *ROLES, *project.team.people), "rules", number, "who",
+                                 place)
+    nouns = {path.stem.rstrip("_").replace("_", "-") for path in Path(__file__).parent.parent.glob("*/[!_]*.py")}
+    known = {**names, "dataset": names["dataset"] | names["model"] | names["feature"] | project.names("pipeline"),
+             "command": nouns}
+    for place, text in enumerate(rule.resources):
+        of = pattern(text)
+        stem = re.split(r"[./]", of.name)[0]
+        if "*" in of.name:
+            continue
+        yield from written.known(of.kind, stem if of.kind in ("dataset", "command") else of.name, known[of.kind],
+                                 "rules", number, "resources", place)
+        contract = project.datasets.get(of.name) if of.kind == "dataset" else None
+        if contract is not None and of.column and "*" not in of.column:
+            columns = [*(item.name for item in contract.properties), *contract.partition_by]
+            yield from written.known("column", of.column, columns, "rules", number, "resources", place)
 
 
 def _told(project: Project, declared: Declared, names: Mapping[str, set[str]]) -> Iterator[Reference]:

@@ -68,7 +68,7 @@ def doctor(session: Session) -> View:
         rows.append(_row("project", Status.WARN, f"none in {session.directory}", "mlops-tui init"))
     else:
         rows += [*_ledger(session), *_lake(session), *_tracking(session.project), *_vault(session),
-                 *_aliases(session), *_declared(session.project), *_covered(session.project),
+                 *_aliases(session), *declared(session.project), *_covered(session.project),
                  *_paging(session, session.project), *_slack(session, session.project),
                  *_on_call(session, session.project), *_routes(session, session.project)]
     bad = [row for row in rows if row["status"] in (Status.FAIL, Status.WARN)]
@@ -252,7 +252,7 @@ def _vault(session: Session) -> Iterator[Row]:
 # -- the declarations -----------------------------------------------------------------------------------------------
 
 
-def _declared(project: Project) -> Iterator[Row]:
+def declared(project: Project) -> Iterator[Row]:
     """Every file is read by itself, so that all errors show and not only the first."""
     found = [(kind, path) for kind in READERS for path in sorted((project.root / FOLDERS[kind]).glob("*.*"))]
     read_ones = [(kind, path) for kind, path in found if path.suffix == f".{READERS[kind][0]}"]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 FILE_COST = 100_000  # bytes whose reading takes as long as opening one more file
 SMALL, MANY, SKEWED = 1_000_000, 10_000, 10.0  # bytes of a file, values of a key, largest over median
-WINDOWED = ("drift", "performance", "calibration", "remedy")
+WINDOWED = ("drift", "performance", "calibration", "bias", "remedy")
 
 
 @dataclass(frozen=True)

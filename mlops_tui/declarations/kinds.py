@@ -8,12 +8,14 @@ from typing import Any, Literal
 
 from mlops_tui.alerts.officehours import OfficeHours
 from mlops_tui.declarations.alertpolicy import AlertPolicy
+from mlops_tui.declarations.applies import Applies
 from mlops_tui.declarations.declare import Mistake
 from mlops_tui.declarations.deploying import Deploy, Watch
 from mlops_tui.declarations.earlystopping import Stopping
 from mlops_tui.declarations.endpoints import Metrics, Query
 from mlops_tui.declarations.incidentpolicy import Incidents
 from mlops_tui.declarations.limits import METRICS_OF, Range, impossible
+from mlops_tui.declarations.organisation import Organisation
 from mlops_tui.declarations.retraining import Retraining
 from mlops_tui.declarations.routes import Inbound
 from mlops_tui.declarations.vaultpolicy import VaultPolicy
@@ -23,7 +25,7 @@ from mlops_tui.roles import ROLES
 from mlops_tui.running.rates import Rates
 
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog",
-                "traffic", "triggers", "payloads", "impact", "card"]
+                "traffic", "triggers", "payloads", "impact", "card", "bias"]
 SURE = 0.95  # the level of an interval where nothing else is declared
 
 
@@ -100,6 +102,7 @@ class Settings:
     metrics: Metrics | None = None
     inbound: Inbound | None = None
     vault: VaultPolicy = field(default_factory=VaultPolicy)
+    organisation: Organisation = field(default_factory=Organisation)
 
 
 @dataclass(frozen=True)
@@ -427,6 +430,19 @@ class Interaction:
             yield Mistake("An interaction needs its reason in the domain.", ("reason",))
 
 
+@dataclass(frozen=True)
+class Mitigation:
+    """What shall make a model treat groups alike. `reweigh`: columns of the label's dataset; training rows get the
+    weights with which the label does not depend on their combinations (Kamiran & Calders 2012)."""
+
+    reweigh: tuple[str, ...]
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """No column to reweigh by."""
+        if not self.reweigh:
+            yield Mistake("reweigh names the columns of groups.", ("reweigh",), "Write reweigh: [age_group].")
+
+
 GateRule = Literal["beats_baseline", "no_worse_than_champion", "calibrated", "checklist", "replays", "card", "impact",
                    "board", "consent", "signed", "lineage", "rehearsed", "access"]
 
@@ -439,8 +455,8 @@ class Model:
     columns by whose values it is evaluated. `margin`: how much worse than the champion would not matter, in the units
     of the first criterion's metric; see `tolerance`. `expires`: the day from which it is no longer to be used. `board`:
     the review board that has to approve each version, where the gate asks for one.
-    of the first criterion's metric; see `tolerance`. `expires`: the day from which it is no longer to be used.
     `licence`: under which others may use it, best by its SPDX name.
+    `favourable`: the answer that is good for whom it concerns, 0 or 1, or a class; `bias` audits by it.
     """
 
     task: Literal["binary", "multiclass", "regression"]
@@ -471,6 +487,8 @@ class Model:
     watch: Watch | None = None
     board: str = ""
     licence: str = ""
+    favourable: int | str = ""
+    mitigation: Mitigation | None = None
 
     @property
     def tolerance(self) -> float:
@@ -490,6 +508,7 @@ class Model:
                 yield replace(found, path=("criteria", number, *found.path))
         if self.weight and self.weight in (self.label.column, self.split.time):
             yield Mistake(f"'{self.weight}' cannot be what a row counts: it is the label or the time.", ("weight",))
+        yield from self._unfair()
         if self.label.column in self.slices:
             yield Mistake("The label is what is predicted, so it is no slice.", ("slices",))
         try:
@@ -497,6 +516,22 @@ class Model:
         except ValueError:
             yield Mistake(f"expires is a day, not '{self.expires}'.", ("expires",), "Write 2027-01-31.")
         yield from self._foreign()
+
+    def _unfair(self) -> Iterator[Mistake]:
+        """A favourable answer that is never given; weights that no regression has."""
+        if self.favourable != "" and self.task == "regression":
+            yield Mistake("A regression answers numbers; none of them is the favourable one.", ("favourable",))
+        if self.task == "binary" and str(self.favourable) not in ("", "0", "1"):
+            yield Mistake(f"A binary model answers 0 or 1, never '{self.favourable}'.", ("favourable",))
+        if self.label.classes and self.favourable != "" and str(self.favourable) not in self.label.classes:
+            yield Mistake(f"No class is called '{self.favourable}'.", ("favourable",),
+                          nearest(str(self.favourable), self.label.classes) or "")
+        if self.mitigation is None:
+            return
+        if self.task == "regression":
+            yield Mistake("Reweighing is of classes; a regression has none.", ("mitigation", "reweigh"))
+        if self.label.column in self.mitigation.reweigh:
+            yield Mistake("The label is no group.", ("mitigation", "reweigh"))
 
     def _foreign(self) -> Iterator[Mistake]:
         """Keys that mean nothing for the task."""
@@ -566,13 +601,18 @@ class Monitor:
         if (self.retrain is None) == (self.check == "triggers"):
             yield Mistake("A monitor that checks triggers says when to train again, and no other does.", ("retrain",),
                           "Write retrain: {when: {old: {every: 90d}}}, or leave it out.")
+        if self.check == "bias" and not self.columns:
+            yield Mistake("A monitor of bias names the columns of groups.", ("columns",), "Write columns: [age_group].")
         if self.prometheus is not None and self.check != "traffic":
             yield Mistake(f"{self.check} is not asked of Prometheus; traffic is.", ("prometheus",))
 
 
 @dataclass(frozen=True)
 class Item:
-    """A checklist item: answered by a finding, or by a person's sign-off."""
+    """A checklist item: answered by a finding, or by a person's sign-off.
+
+    `applies_when`: for which models it is asked. `expires`: the day from which it is not asked for any more.
+    """
 
     id: str
     finding: str = ""
@@ -580,10 +620,19 @@ class Item:
     max_age: timedelta | None = None
     title: str = ""
     lesson_of: str = ""
+    applies_when: Applies | None = None
+    expires: str = ""
 
     def __post_init__(self) -> None:
         if bool(self.finding) == bool(self.sign_off):
             raise ValueError(f"item '{self.id}' needs either a finding or a sign_off")
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """A day that is none."""
+        try:
+            _ = self.expires and date.fromisoformat(self.expires)
+        except ValueError:
+            yield Mistake(f"expires is a day, not '{self.expires}'.", ("expires",), "Write 2027-01-31.")
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,16 @@ USUAL: Mapping[str, tuple[str, ...]] = {  # what is measured where nothing is de
     "multiclass": ("roc_auc_ovr", "balanced_accuracy", "macro_f1", "accuracy", "log_loss"),
     "regression": ("rmse", "mae", "r2", "bias")}
 METRICS: Mapping[str, Range] = {**METRICS_OF["regression"], **METRICS_OF["multiclass"], **METRICS_OF["binary"]}
+_GAPS = ("demographic_parity_difference", "equal_opportunity_difference", "equalized_odds_difference",
+         "predictive_parity_difference", "accuracy_difference")
+BIAS_OF: Mapping[str, Mapping[str, Range]] = {
+    "binary": {"four_fifths": _INSIDE, **dict.fromkeys(_GAPS, _SHARE)},
+    "multiclass": dict.fromkeys(("accuracy_difference", "balanced_accuracy_difference"), _SHARE),
+    "regression": {**dict.fromkeys(("mae", "rmse", "mean_error_difference", "mean_prediction_difference",
+                                    "mae_difference"), _LOSS), "mae_ratio": Range(1), "ks": _SHARE}}
+AT_LEAST = ("four_fifths",)  # of bias; its other limits are kept by what is at most so large
 LIMITS: Mapping[str, Mapping[str, Range]] = {
+    "bias": {**BIAS_OF["regression"], **BIAS_OF["multiclass"], **BIAS_OF["binary"]},
     "drift": {**dict.fromkeys(("ks", "v", "missing", "alpha", "power", "hellinger", "jensen_shannon"), _INSIDE),
               "psi": _ABOVE, "wasserstein": _ABOVE, "joint": Range(0.5, 1, inside=True)},
     "performance": METRICS,
@@ -61,6 +70,11 @@ LIMITS: Mapping[str, Mapping[str, Range]] = {
     "impact": {},
     "card": {},
     "payloads": {"bad_share": _SHARE}}
+
+
+def of_task(task: str) -> Mapping[str, Range]:
+    """The limits of bias that answers of a task can be held to."""
+    return BIAS_OF[task]
 
 
 def impossible(check: str, limits: Mapping[str, float], *path: str) -> Iterator[Mistake]:

@@ -24,7 +24,7 @@ LONGEST = timedelta(hours=8)
 VERBS = {"dataset": "read", "model": "load", "endpoint": "call"}
 
 
-def _wanted(session: Session, resource: str, length: str) -> None:
+def _wanted(session: Session, resource: str, length: str, *, reason: str | None) -> None:
     """Refuse before anybody is asked for a reason."""
     must_be_declared(session)
     me, of = session.actor, declared(session, resource)
@@ -74,9 +74,8 @@ def break_glass(session: Session, resource: str, length: str, reason: str) -> Vi
     [id] = given
     facts = Facts({"grant": id, "alert": alert, "until": end, "allowed": now.allowed, "why": now.why})
     until = cells.moment(end, session.declared().zone)
-    said = f"{title} until {until}; {alert} tells everybody" if now.allowed else \
-        f"The glass is broken, and {me} still may not: {now.why}"
-    return View(said[:100], Status.WARN if now.allowed else Status.FAIL,
+    said = f"{title} until {until}" if now.allowed else f"{title}, and it changes nothing: {now.why}"
+    return View(said, Status.WARN if now.allowed else Status.FAIL,
                 (facts, *granted_table(session, list(given.values()))),
                 (Action("Lay it down", ("access", "revoke", id), asks=("reason",)),
                  Action("The alert", ("alert", "show", alert))))

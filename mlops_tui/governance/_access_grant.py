@@ -1,15 +1,16 @@
-"""Something is granted for a time, taken back, or said to be needed still; nobody grants to himself."""
+"""Something is granted to somebody for a time; nobody grants to himself."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 import click
 
+from mlops_tui import access as rules
 from mlops_tui import folds
-from mlops_tui.access import Request, decide
-from mlops_tui.access.grants import Grant, grants
+from mlops_tui.access import Request
+from mlops_tui.access.grants import grants
 from mlops_tui.access.policy import reached
-from mlops_tui.capability import decide as decides
+from mlops_tui.capability import decide
 from mlops_tui.declarations.accessrules import ACTIONS
 from mlops_tui.declarations.declare import duration
 from mlops_tui.errors import BadInput, Conflict, Denied
@@ -19,7 +20,7 @@ from mlops_tui.inputs.moments import moment
 from mlops_tui.render import cells
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Status, View
-from store.facts import Fact, Granted, Revoked
+from store.facts import Fact, Granted
 from store.ledger import Entry
 
 LONGEST = timedelta(days=366)
@@ -63,18 +64,19 @@ def not_oneself(session: Session, who: str, what: str) -> None:
         raise Denied(said, where="access")
 
 
-def _wanted(session: Session, who: str, action: str, resource: str, until: str, purpose: str) -> None:
+def _wanted(session: Session, who: str, action: str, resource: str, until: str, purpose: str, *,
+            reason: str | None) -> None:
     """Refuse before anybody is asked for a reason."""
     must_be_declared(session)
     not_oneself(session, who, "grants nothing to")
     asked = Request(person(session, who), action, declared(session, resource), session.clock(), purpose)
     end_of(session, until)
-    if decide(session.policy(), asked).allowed:
+    if rules.decide(session.policy(), asked).allowed:
         raise Conflict(f"{who} may {action} {resource} already.",
                        next=f"Try: mlops-tui access can {who} {action} {resource}")
 
 
-@decides(of=access, first=_wanted)
+@decide(of=access, first=_wanted)
 @click.argument("who")
 @click.argument("action", type=click.Choice([each for each in ACTIONS if each != "*"]))
 @click.argument("resource", metavar="RESOURCE")
@@ -96,70 +98,14 @@ def grant(session: Session, who: str, action: str, resource: str, until: str, pu
 
     given = grants(session.ledger.transact(decided))
     [made] = given.values()
-    now = decide(session.policy(), asked)
+    now = rules.decide(session.policy(), asked)
     title = f"{made.id}: {who} may {action} {asked.resource} until {_when(session, end)}"
     facts = Facts({"grant": made.id, "until": end, "allowed": now.allowed, "why": now.why})
     if not now.allowed:
-        title = f"{made.id} is given, and {who} may still not {action} {asked.resource}: {now.why}"
-    return View(title[:100], Status.DONE if now.allowed else Status.WARN, (facts, *granted_table(session, [made])),
+        title = f"{made.id} is given, and changes nothing: it is {now.why.partition(':')[0]}"
+    return View(title, Status.DONE if now.allowed else Status.WARN, (facts, *granted_table(session, [made])),
                 (Action("Take it back", ("access", "revoke", made.id), asks=("reason",)),))
 
 
 def _when(session: Session, at: datetime) -> str:
     return cells.moment(at, session.declared().zone)
-
-
-def _known(session: Session, name: str) -> Grant:
-    return folds.known(grants(session.ledger.rights()), name, "grant", "access review")
-
-
-def _may_revoke(session: Session, name: str) -> None:
-    found = _known(session, name)
-    me = session.actor
-    if not (found.who == me.name or me.has("steward") or me.has("admin")):
-        raise Denied(f"{me.name} may not take {found.id} back.", where="access",
-                     next="Ask somebody who is steward or admin; whoever holds it may lay it down.")
-    if not found.holds(session.clock()):
-        raise Conflict(f"{found.id} is over.", next="Try: mlops-tui access review")
-
-
-@decides(of=access, first=_may_revoke)
-@click.argument("name", metavar="GRANT")
-def revoke(session: Session, name: str, reason: str) -> View:
-    """Take a grant back at once; whoever holds it may lay it down.
-
-    \b
-    Example: mlops-tui access revoke G-1 --reason "AL-3 is resolved"
-    """
-    found = _known(session, name)
-    session.ledger.append(Revoked(subject=found.id, reason=reason))
-    return View(f"{found.id} is taken back: {found.who} may no longer {found.action} {found.resource} by it",
-                Status.DONE, granted_table(session, [_known(session, name)]),
-                (Action("What is left", ("access", "can", found.who, found.action, found.resource)),))
-
-
-def _may_keep(session: Session, name: str) -> None:
-    found = _known(session, name)
-    not_oneself(session, found.who, "reviews nothing for")
-    if same_person(session, found.by.removesuffix(" (simulated)"), session.actor.name) and found.glass:
-        raise Denied(f"{session.actor.name} broke the glass, and somebody else reviews that.", where="access")
-    if found.reviewed_by:
-        raise Conflict(f"{found.id} was reviewed by {found.reviewed_by}.")
-    if not found.glass and not found.holds(session.clock()):
-        raise Conflict(f"{found.id} is over.", next="Try: mlops-tui access review")
-
-
-@decides(of=access, first=_may_keep)
-@click.argument("name", metavar="GRANT")
-def keep(session: Session, name: str, reason: str) -> View:
-    """Answer a review: that a grant is needed still, or what you found where somebody broke the glass.
-
-    \b
-    Example: mlops-tui access keep G-1 --reason "the audit goes on until March"
-    """
-    found = _known(session, name)
-    event, due = ("reviewed", "") if found.glass else ("kept", review_by(session))
-    session.ledger.append(Revoked(subject=found.id, event=event, reason=reason, review_by=due))
-    said = "is reviewed" if found.glass else "is kept"
-    return View(f"{found.id} {said}: {found.who}, {found.action} {found.resource}", Status.DONE,
-                granted_table(session, [_known(session, name)]), (Action("What else waits", ("access", "review")),))

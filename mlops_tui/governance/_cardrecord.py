@@ -133,7 +133,10 @@ class Card:
     @property
     def figures(self) -> tuple[Figure, ...]:
         """Every measured number once, that of all rows first."""
-        return tuple({(each.metric, each.slice): each for each in reversed((*self.metrics, *self.slices))}.values())[::-1]
+        found: dict[tuple[str, str], Figure] = {}
+        for each in (*self.metrics, *self.slices):
+            found.setdefault((each.metric, each.slice), each)
+        return tuple(found.values())
 
     @property
     def gaps(self) -> tuple[str, ...]:
@@ -148,7 +151,8 @@ class Card:
     @property
     def digest(self) -> str:
         """SHA-256 of all that does not move by itself: a published card is held against it."""
-        fixed = _plain(asdict(replace(self, standing=Standing())))
+        fairness = replace(self.fairness, entry=0, at="") if self.fairness is not None else None
+        fixed = _plain(asdict(replace(self, standing=Standing(), fairness=fairness)))
         return hashlib.sha256(canonical(fixed)).hexdigest()
 
 
@@ -180,7 +184,7 @@ def _gaps(card: Card) -> Iterator[str]:
     if card.task == "binary" and card.calibration is None:
         yield "calibration"
     for each in card.figures:
-        if each.value is None:
+        if each.value is None or not math.isfinite(each.value):
             yield f"{each.name}: {each.reason or 'not measured'}"
     for data in card.data:
         if data.personal is None and data.role != "test":

@@ -17,8 +17,6 @@ from mlops_tui.tracing.ancestry import Node
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import Trained
 
-SHOWN = 20  # files that are named on each side
-
 
 @look(of=provenance, fold=True)
 @click.argument("one")
@@ -42,15 +40,14 @@ def diff(session: Session, one: str, other: str) -> View:
     shown = [{**row, "same": "same" if row["same"] else "differs"} for row in rows]
     parts: list[Part] = [Facts(facts), Table.of("fields", shown, "what", Column("one", names[0], cut=28),
                                                 Column("other", names[1], cut=28), "same")]
-    for id, title, nodes in (("new", f"Only {names[1]} comes from", came), ("gone", f"Only {names[0]} came from", gone)):
-        if nodes:
-            parts.append(_files(graph, id, title, nodes))
+    parts += [_files(graph, id, f"Only {name} comes from", nodes)
+              for id, name, nodes in (("new", names[1], came), ("gone", names[0], gone)) if nodes]
     parts += _declared(session, *(fact.declaration for _, fact in sides))
     said = ", ".join(filter(None, (f"{counted(len(came), 'more file')}" if came else "",
                                    f"{counted(len(gone), 'file')} less" if gone else "",
                                    f"{len(changed)} of {len(rows)} settings differ" if changed else "")))
-    return View(f"{names[1]} against {names[0]}: {said or 'made from the same in every way'}", Status.DONE, tuple(parts),
-                (Action(f"All of {names[1]}", ("provenance", "of", names[1])),))
+    return View(f"{names[1]} against {names[0]}: {said or 'made from the same in every way'}", Status.DONE,
+                tuple(parts), (Action(f"All of {names[1]}", ("provenance", "of", names[1])),))
 
 
 def _side(session: Session, text: str) -> tuple[Node, Trained]:
@@ -67,10 +64,10 @@ def _fields(one: Trained, other: Trained) -> list[Row]:
     """What was set or counted when they were trained, where either says so."""
     def said(fact: Trained) -> dict[str, Cell]:
         read = tuple(str(each["name"]) for each in fact.detail.get("inputs", ()))
-        return {"candidate": fact.candidate, "seed": fact.seed, "from": fact.window[0], "until": fact.window[1],
+        return {"candidate": fact.candidate, "seed": str(fact.seed), "from": fact.window[0], "until": fact.window[1],
                 "training rows": fact.detail.get("train_rows"), "positive share": fact.detail.get("prevalence"),
                 "training data": fact.training[:12], "features": read or None,
-                "prepared by": str(fact.detail.get("prepare") or "")[:60] or None,
+                "prepared by": str(dict(fact.detail.get("prepare") or {}).get("digest", ""))[:12] or None,
                 "declaration": fact.declaration[:12], "weight": fact.detail.get("weight") or None}
 
     pairs = [(what, value, said(other)[what]) for what, value in said(one).items()]
@@ -84,10 +81,10 @@ def _shown(value: Cell) -> Cell:
 
 def _files(graph: Graph, id: str, title: str, nodes: set[Node]) -> Table:
     into = drawn.grouped_files(graph.parents, nodes)
-    rows: list[Row] = [{"dataset": into.get(node), "file": node.name, "sha256": graph.digests.get(node.version,
-                                                                                             node.version)}
-                       for node in sorted(nodes, key=lambda node: (into.get(node, ""), node))]
-    return Table.of(id, rows[:SHOWN], "dataset", "file", Column("sha256", cut=16), title=title, total=len(rows))
+    rows: list[Row] = [
+        {"dataset": into.get(node), "file": node.name, "sha256": graph.digests.get(node.version, node.version)}
+        for node in sorted(nodes, key=lambda node: (into.get(node, ""), node))]
+    return Table.of(id, rows, "dataset", "file", Column("sha256", cut=16), title=title)
 
 
 def _declared(session: Session, one: str, other: str) -> list[Part]:

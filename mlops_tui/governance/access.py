@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import click
 
+from mlops_tui import folds
 from mlops_tui.access import Decision, Policy, Request, Rule, decide, doors
 from mlops_tui.access.grants import Grant, grants
 from mlops_tui.access.resources import Resource, resource
@@ -205,6 +206,11 @@ def _lattice(session: Session) -> View:
                                             "grants_open": len(given)}), table, *granted_table(session, given),
                                      *map(Text, notes)),
                 tuple(Step(f"What {actor.name} may", ("access", "show", actor.name)) for actor in shown[:3]))
+
+
+def given(session: Session, name: str) -> Grant:
+    """The grant of that id; NotFound says which there are."""
+    return folds.known(grants(session.ledger.rights()), name, "grant", "access review")
 
 
 def granted_table(session: Session, given: Sequence[Grant]) -> tuple[Table, ...]:

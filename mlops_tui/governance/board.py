@@ -55,6 +55,13 @@ def _row(each: BoardCase) -> dict[str, Cell]:
             "digest": each.digest, "reason": each.why}
 
 
+def _facts(each: BoardCase) -> Facts:
+    """What of it belongs on the first screen."""
+    shown = ("case", "board", "about", "state", "votes", "silent", "opened_by", "expires_at", "guidelines", "digest",
+             "reason")
+    return Facts({name: value for name, value in _row(each).items() if name in shown and value not in ("", None, ())})
+
+
 @look(of=board)
 @click.argument("case")
 def show(session: Session, case: str) -> View:
@@ -66,14 +73,14 @@ def show(session: Session, case: str) -> View:
     found = named(session, case)
     parts = minutes_of(session, found)
     if found.state != "open":
-        return View(_came(found), STATUS.get(found.state, Status.WARN), (Facts(_row(found)), *parts),
+        return View(_came(found), STATUS.get(found.state, Status.WARN), (_facts(found), *parts),
                     (Action("The minutes", ("board", "minutes", found.id)),))
     changed = found.changed(boards.parts(session, found.about, found.board))
     if changed:
         return View(f"{found.id} is not any more about what it was: {', '.join(changed)} changed", Status.FAIL,
-                    (Facts(_row(found)), *parts), _again(found))
+                    (_facts(found), *parts), _again(found))
     return View(f"{found.id}: {found.board} about {found.about}, {found.count.said}", Status.WARN,
-                (Facts(_row(found)), *parts), _votes(session, found))
+                (_facts(found), *parts), _votes(session, found))
 
 
 def _again(found: BoardCase) -> tuple[Action, ...]:
@@ -101,7 +108,7 @@ def minutes(session: Session, case: str) -> View:
     """
     found = named(session, case)
     came = _came(found) if found.state != "open" else f"{found.id} is open: {found.count.said}"
-    return View(came, Status.DONE, (Facts(_row(found)), *minutes_of(session, found)),
+    return View(came, Status.DONE, (_facts(found), *minutes_of(session, found)),
                 (Action("The case", ("board", "show", found.id)),))
 
 
@@ -151,7 +158,7 @@ def open_(session: Session, subject: str, name: str | None) -> View:
 
     found = named(session, session.ledger.transact(decided)[-1].subject)
     return View(f"{found.id}: the board '{asked_of}' is asked about {case.subject}", Status.RUNNING,
-                (Facts(_row(found)), *minutes_of(session, found)),
+                (_facts(found), *minutes_of(session, found)),
                 (Action("The case", ("board", "show", found.id)),))
 
 
@@ -243,9 +250,9 @@ def _afterwards(session: Session, id: str, said: str) -> View:
     boards.noted(session, id)
     found = named(session, id)
     if found.state == "open":
-        return View(f"{said}; {found.id}: {found.count.said}", Status.RUNNING, (Facts(_row(found)),),
+        return View(f"{said}; {found.id}: {found.count.said}", Status.RUNNING, (_facts(found),),
                     (Action("The case", ("board", "show", found.id)),))
     proposal = proposed(session, found)
     actions = (Action("The minutes", ("board", "minutes", found.id)),
                *((Action("Write the decision record", ("adopt", proposal)),) if proposal else ()))
-    return View(f"{said}; {_came(found)}"[:100], Status.DONE, (Facts(_row(found)),), actions)
+    return View(f"{said}; {_came(found)}"[:100], Status.DONE, (_facts(found),), actions)

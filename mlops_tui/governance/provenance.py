@@ -44,7 +44,8 @@ def of(session: Session, subject: str, side: str | None, depth: int | None, ever
         return _of(graph, meant(session, graph.parents, subject), subject, side, depth, everything)
     found = answers.answer(session, rest)
     view = _of(graph, [answers.lead(graph, found)], subject, side, depth, everything)
-    return replace(view, title=_answered(graph, found), parts=(_answer(found), *view.parts[1:], _made_from(graph, found)))
+    parts = (_answer(found), *view.parts[1:], _made_from(graph, found))
+    return replace(view, title=_answered(graph, found), parts=parts)
 
 
 def _answered(graph: Graph, found: answers.Answer) -> str:
@@ -57,9 +58,11 @@ def _answered(graph: Graph, found: answers.Answer) -> str:
 def _answer(found: answers.Answer) -> Facts:
     """What was answered, and what became of it."""
     answered = {name: value for name, value in found.values.items() if name in ("score", "answer", "endpoint")}
-    return Facts({"prediction": found.node.name, "at": found.at, "version": f"{found.model}@{found.version}", **answered,
-                  "outcome": found.outcome, "outcome_known": found.known_at, "answered": found.part.entry.effective_at,
-                  "by": found.part.entry.actor, "entry": found.part.entry.seq, "log_file": found.part.file.sha256})
+    entry = found.part.entry
+    return Facts({"prediction": found.node.name, "at": found.at, "version": f"{found.model}@{found.version}",
+                  **answered, "outcome": found.outcome, "outcome_known": found.known_at,
+                  "answered": entry.effective_at, "by": entry.actor, "entry": entry.seq,
+                  "log_file": found.part.file.sha256})
 
 
 def _made_from(graph: Graph, found: answers.Answer) -> Table:
@@ -94,9 +97,9 @@ def _of(graph: Graph, chosen: list[Node], subject: str, side: str | None, depth:
 
 
 def _title(name: str, up: Collection[Node], down: Collection[Node], side: str | None) -> str:
-    told = [f"comes from {drawn.said(up) or 'nothing that is known'}"] if side != "down" else []
+    told = [f"from {drawn.said(up) or 'nothing that is known'}"] if side != "down" else []
     told += [f"led to {drawn.said(down) or 'nothing yet'}"] if side != "up" else []
-    return f"{name} {'; it '.join(told)}"
+    return f"{name}: {'; '.join(told)}"
 
 
 def _each(graph: Graph, sides: dict[str, dict[Node, int]]) -> Table:
@@ -104,5 +107,5 @@ def _each(graph: Graph, sides: dict[str, dict[Node, int]]) -> Table:
         {"side": side, "steps": steps, "kind": node.kind, "name": node.name, "version": node.version or None,
          "made_at": graph.made_at(node), "made_from": tuple(map(str, sorted(graph.parents.get(node, ()))))}
         for side, nodes in sides.items() for node, steps in sorted(nodes.items(), key=lambda item: (item[1], item[0]))]
-    return Table.of("nodes", rows, "side", "steps", "kind", "name", Column("version", cut=12), Column("made_at", "made"),
-                    Column("made_from", "from"))
+    return Table.of("nodes", rows, "side", "steps", "kind", "name", Column("version", cut=12),
+                    Column("made_at", "made"), Column("made_from", "from"))

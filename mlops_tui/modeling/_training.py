@@ -20,7 +20,10 @@ from mlops_tui.declarations.kinds import Candidate, Model
 from mlops_tui.errors import BadInput, NotFound, Refusal, nearest
 from mlops_tui.inputs.moments import moment
 from mlops_tui.modeling._recent import Recent, recent
+from mlops_tui.modeling._reweighing import grouped, reweighed
 from mlops_tui.models import preparing, rivals
+from mlops_tui.privacy.requests import TRAINING, suppressed
+from mlops_tui.privacy.subjects import column_of, suppressing
 from mlops_tui.session import Session
 from mlops_tui.tracing import pointintime
 from store.facts import Snapshot
@@ -55,11 +58,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Rows:
-    """Training rows in the lake, and the snapshots of features and outcomes they were made from."""
+    """Training rows in the lake, the snapshots of features and outcomes they were made from, and how many rows were
+    left out, of people who opted out."""
 
     rows: Manifest
     features: Manifest
     labels: Manifest
+    left_out: int = 0
 
     def columns(self, job: Job) -> list[str]:
         """The features, in order."""
@@ -124,17 +129,22 @@ def rows(session: Session, job: Job) -> Rows:
     if wrong:
         raise BadInput(f"The label '{label.column}' is neither 0 nor 1 in {wrong} rows, such as {seen}.",
                        where=label.dataset, next="Declare task: regression or multiclass, or mend these rows.")
+    column = column_of(session.declared().dataset(label.dataset))
+    people = suppressed(session.ledger.entries("optout"), TRAINING) if column in labels.columns else ()
     key = _digest([features.id, labels.id, known, label.column, outcomes,
-                   *([job.model.task] if job.model.task != "binary" else ()), *([weight] if weight else ())])
-    found = _made_before(session, job, key)
+                   *([job.model.task] if job.model.task != "binary" else ()), *([weight] if weight else ()), *people])
+    found, cursor = _made_before(session, job, key), lake.connect()
+    out = suppressing(session, cursor, f"l.{quote(str(column))}", people)
     if found is None:
-        query = _join(session, job, features, labels, has)
-        found = lake.write(job.dataset, query, sort=(job.model.split.time, *job.keys))
+        query = _join(session, job, features, labels, f"{has} AND NOT {out}")
+        found = lake.write(job.dataset, query, sort=(job.model.split.time, *job.keys), connection=cursor)
         if not found.rows:
             raise BadInput(f"No outcome of {job.name} from {job.days[0]} to {job.days[1]} is known yet.",
                            next=f"Try: mlops-tui snapshot log {label.dataset}")
         session.commit(found, source=f"train {job.name}", key=key)
-    return Rows(found, features, labels)
+    left_out = cursor.execute(f"SELECT count(*) FROM {lake.scan(labels)} l WHERE {has} AND {out}").fetchall()[0][0] \
+        if people else 0
+    return Rows(found, features, labels, int(left_out))
 
 
 def _made_before(session: Session, job: Job, key: str) -> Manifest | None:
@@ -191,7 +201,8 @@ def split(session: Session, job: Job, made: Rows, folder: Path) -> Parts:
     order = ", ".join(map(quote, (job.model.split.time, *job.keys)))
     clock = f"epoch_us(timezone('{session.declared().zone}', CAST({time} AS TIMESTAMPTZ))) AS clock"
     instants = f"epoch_us({time}) AS starts, epoch_us({OUTCOME}) AS ends, {clock}"
-    frame = lake.connect().sql(f"SELECT *, {instants} FROM {lake.scan(made.rows)} ORDER BY {order}").to_arrow_table()
+    rows = grouped(session, job.model, job.keys, made.labels, f"SELECT *, {instants} FROM {lake.scan(made.rows)}")
+    frame = lake.connect().sql(f"{rows} ORDER BY {order}").to_arrow_table()
     spans = Spans(frame["starts"].to_numpy(), frame["ends"].to_numpy())
     try:
         fold = holdout(spans, _microseconds(job.model.split.test), _microseconds(job.model.split.gap))
@@ -202,12 +213,13 @@ def split(session: Session, job: Job, made: Rows, folder: Path) -> Parts:
     if overlap:
         raise BadInput(f"{overlap} training rows of {job.name} know something of the test.")
     check_rows(job, frame, fold)
+    frame, weighed = reweighed(job.model, WEIGHT if job.model.weight else "", frame, fold.train)
     read, files = frame.drop_columns(["starts", "ends", "clock"]), []
     for name, chosen in (("train", fold.train), ("test", fold.test)):
         files.append(folder.absolute() / f"{name}.parquet")
         pq.write_table(read.take(pa.array(chosen)), files[-1])
     naive = recent(job.model, job.keys, frame, fold, WEIGHT) if job.model.task == "regression" else None
-    return Parts(files[0], files[1], _detail(job, frame, fold), _classes(job, frame), naive)
+    return Parts(files[0], files[1], _detail(job, frame, fold) | weighed, _classes(job, frame), naive)
 
 
 def _classes(job: Job, frame: pa.Table) -> tuple[str, ...]:
@@ -292,7 +304,8 @@ def candidate_key(job: Job, made: Rows, candidate: Candidate, code: str) -> str:
              "weight": job.model.weight, "season": split.season, "series": list(split.series),
              "steps": [asdict(each) for each in candidate.steps], "calibrate": candidate.calibrate,
              "together": "" if split.together == timedelta(days=1) else str(split.together),
-             "stopping": candidate.stopping and asdict(candidate.stopping)}
+             "stopping": candidate.stopping and asdict(candidate.stopping),
+             "mitigation": [asdict(job.model.mitigation), made.labels.id] if job.model.mitigation else []}
     return _digest([job.name, made.rows.id, candidate.estimator, candidate.factory, dict(candidate.params),
                     code if candidate.factory else "", split.test, split.gap, job.model.seed, LADDER_EDITION,
                     job.model.threshold, [each.metric for each in job.model.criteria],

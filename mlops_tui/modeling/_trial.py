@@ -23,6 +23,7 @@ from mlops_tui.analysis.significance import Verdict, verdict
 from mlops_tui.declarations.kinds import Candidate, Model
 from mlops_tui.declarations.limits import USUAL
 from mlops_tui.errors import BadInput
+from mlops_tui.modeling._reweighing import FIT
 from mlops_tui.modeling._training import OUTCOME, WEIGHT, Job, Parts, Rows, preparation, split
 from mlops_tui.running.phases import Phases, Use, mark
 from mlops_tui.running.workers import Child, answers, lines
@@ -152,6 +153,7 @@ def _request(rows: Rows, parts: Parts, job: Job, candidates: Mapping[str, Candid
             "keys": list(dict.fromkeys([*job.keys, job.model.split.time])), "features": rows.columns(job),
             "candidates": {name: asdict(each) for name, each in candidates.items()}, "ladder": number == 0,
             "task": job.model.task, "classes": parts.classes, "weight": WEIGHT if job.model.weight else "",
+            "fit_weight": FIT if job.model.mitigation else "",
             "metric": metrics_of(job.model)[0].id, "seed": job.model.seed, "out": out, "prepare": preparation(job),
             "stopping": {name: each.stopping.asked(job.model.split.gap, job.model.split.time, OUTCOME)
                          for name, each in candidates.items() if each.stopping}}

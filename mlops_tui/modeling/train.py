@@ -25,7 +25,7 @@ from mlops_tui.models import preparing, rivals, sealing, slices
 from mlops_tui.running.phases import Phases, of_training
 from mlops_tui.session import Session
 from mlops_tui.transforms.frozen import canonical, digest_of
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View
+from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import Trained
 from store.tracking import Input, Record, Version
 
@@ -62,7 +62,11 @@ def train(session: Session, model: str, candidate: str | None, start: str | None
     if missing:
         _train(session, job, made, missing, keys, phases)
     now = _by_key(session, job)
-    return _view(session, job, [now[key] for key in keys.values()], len(missing))
+    view = _view(session, job, [now[key] for key in keys.values()], len(missing))
+    if not made.left_out:
+        return view
+    said = f"{counted(made.left_out, 'row was', 'rows were')} left out: their people opted out of training."
+    return replace(view, parts=(*view.parts, Text(said)))
 
 
 def _candidates(session: Session, job: Job, only: str | None) -> dict[str, Candidate]:
@@ -186,6 +190,9 @@ def tasked(tried: Trial) -> dict[str, Any]:
     notes = list(recent.notes) if recent is not None else []
     if model.weight and any(each.encode is not None for each in model.prepare):
         notes.append("`prepare: encode` counts every row once, whatever its weight")
+    if (mended := tried.parts.detail.get("mitigation")) is not None:
+        by = ", ".join(mended["reweigh"])
+        notes.append(f"training rows are reweighed by {by}, and worth {mended['worth']:.1%} of their number")
     if recent is not None:
         found["mase_scale"] = recent.scale
     if notes:

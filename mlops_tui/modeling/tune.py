@@ -27,6 +27,7 @@ from mlops_tui.declarations.searchspace import Point
 from mlops_tui.errors import BadInput, NotDeclared, nearest, need_extra
 from mlops_tui.modeling import _searchfile, _searching
 from mlops_tui.modeling._modelfile import proposed, with_params
+from mlops_tui.modeling._reweighing import FIT
 from mlops_tui.modeling._searching import EDITION, Asked, Material
 from mlops_tui.modeling._training import LIBRARIES, OUTCOME, Job, code_digest, job_of, preparation, split
 from mlops_tui.modeling._training import rows as training_rows
@@ -200,6 +201,7 @@ def _material(session: Session, job: Job, folder: Path) -> Material:
     """The rows that `train` trains on; those it tests on are left out, so that they stay unseen."""
     made = training_rows(session, job)
     table = pq.read_table(split(session, job, made, folder).train)
+    table = table.drop_columns([FIT]) if FIT in table.column_names else table  # scores are compared on rows as they are
     model = job.model
     start, end = (table.column(name).cast(pa.timestamp("us", "UTC")).cast(pa.int64()).to_numpy()
                   for name in (model.split.time, OUTCOME))

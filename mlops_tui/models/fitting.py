@@ -4,9 +4,10 @@
      "candidates": {"boosted": {"factory": "models.py:boosted", "params": {...}}, "plain": {"estimator": "sklearn…"}},
      "task": "binary", "classes": [], "weight": "", "metric": "roc_auc",
      "ladder": true, "seed": 7, "out": FOLDER, "prepare": {"steps": [["encode", {...}]], "training": {...}},
-     "stopping": {"boosted": {...}}}
+     "stopping": {"boosted": {...}}, "fit_weight": ""}
 
-Train rows come in order of time. The answer: `models` (file, seconds, notes, description of each, and whether it gives
+Train rows come in order of time. `fit_weight` names what a training row counts in fitting alone, where that is not its
+weight. The answer: `models` (file, seconds, notes, description of each, and whether it gives
 probabilities), `inputs` (name, type, required of each feature), `reads` (the same of what the estimators read, after
 the preparation), `prepared` (its frozen parameters, or null) and `scores`, a Parquet of the test rows' keys, label and
 weight, and of each model one score column; of a multiclass one its class and a column NAME:CLASS for each probability.
@@ -57,7 +58,8 @@ def fit(request: Mapping[str, Any], functions: Functions, report: Report) -> dic
     with phases("features"):
         table, test, prepared = prepared_rows(request, table, test)
         columns = features_of(table, request)
-        train, unseen = rows_of(table, columns, request), rows_of(test, columns, request)
+        train = rows_of(table, columns, {**request, "weight": request.get("fit_weight") or request.get("weight")})
+        unseen = rows_of(test, columns, request)
     _check(train, unseen, request)
     own = [*request["keys"], request["label"], *([weight] if (weight := request.get("weight")) else [])]
     _check_names(request, own)
@@ -132,7 +134,7 @@ def prepared_rows(request: Mapping[str, Any], table: pa.Table, test: pa.Table) -
 def features_of(table: pa.Table, request: Mapping[str, Any]) -> list[str]:
     """What of the prepared rows the estimators read: the features that are left, and what was made of the others."""
     training = (request.get("prepare") or {}).get("training") or {}
-    own = {*request["keys"], request["label"], request.get("weight"), training.get("known")}
+    own = {*request["keys"], request["label"], request.get("weight"), request.get("fit_weight"), training.get("known")}
     return [name for name in table.column_names if name not in own]
 
 

@@ -22,7 +22,8 @@ from store.vault import renewed
 
 archive = noun("archive", __doc__ or "", bare="list")
 KINDS = ("trained", "promotion", "approval", "vote", "incident", "archive", "hold")
-PLAIN = "What was sealed is archived sealed; other archives lie in .mlops/archive as plainly as the models did."
+PLAIN = ("What was sealed is archived sealed; other archives are not encrypted: they lie in .mlops/archive as plainly "
+         "as the models did.")
 SHOWN = 20  # pieces of clutter
 WAITS = timedelta(days=1)  # somebody may be training: what is younger is not clutter yet
 UNREGISTERED = ("unregistered run", "unregistered model")

@@ -70,7 +70,7 @@ class _Data(dict[Node, list[Node]]):
         super().__init__()
         self._parents, self._left_out = graph.parents, left_out
 
-    def get(self, node: Node, default: object = None) -> list[Node]:  # type: ignore[override]
+    def get(self, node: Node, default: object = None) -> list[Node]:
         if node.kind == "file":
             return []
         return [each for each in self._parents.get(node, ()) if each.kind in DATA and each not in self._left_out]
@@ -82,6 +82,8 @@ def _broken(graph: Graph, node: Node, leads: _Data) -> Break | None:
         if node.version or _OUTSIDE.fullmatch(node.name):
             return None
         return Break(node, "it is called the source, and no digest of a file, no table and no stream stands there")
+    if node in graph.data.unexplained:
+        return Break(node, "it got rows, and nothing says where these come from")
     if leads.get(node):
         return None
     if node not in graph.by and node not in graph.parents:

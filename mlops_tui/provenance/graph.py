@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from store.ledger import Entry
 
 Leads = Mapping[Node, Iterable[Node]]
-KINDS = ("snapshot", "trained", "promotion", "approval", "sign_off", "finding", "alert", "incident", "proposal", "foreign")
+FILES, MODELS = "/files", "/models"  # after our own namespace: what an event calls our source files and versions
+KINDS = ("snapshot", "trained", "promotion", "approval", "sign_off", "finding", "alert", "incident", "proposal",
+         "foreign")
 # what data are made of; the rest follows from data, and data never from it
 DATA = ("file", "state", "step", "model")
 WORDS = {"foreign": ("foreign run or dataset", "foreign runs and datasets"), "file": ("source file", "source files"),
@@ -239,21 +241,30 @@ class Graph:
         run = Node("foreign", fact.subject, fact.run)
         self.lead(run, [], entry)
         for name in fact.inputs:
-            self.lead(run, [self._outside(name)])
+            self.lead(run, [self._outside(name, fact.versions.get(name, ""))])
         for name in fact.outputs:
             node = self._outside(name)
-            if node.kind != "foreign":
-                self.claims[f"{fact.subject} claims to have written {node.name}, of which our own history tells"] = None
-            elif fact.run:
-                self.lead(node, [run])
+            if node.kind != "foreign" or name.partition(" ")[0].startswith(self.own or " "):
+                self.claims[f"{fact.subject} claims to have written {name.partition(' ')[2]}, of which our own history "
+                            "tells"] = None
+                continue
+            self.lead(node, [run])
             last = name.rpartition(" ")[2].rpartition("/")[2]
             self.written.setdefault(last, set()).add((node, fact.versions.get(name, "")))
             self._same(last)
 
-    def _outside(self, name: str) -> Node:
-        """A dataset of an event; ours where it bears our namespace and we have it, as it was when the event came."""
+    def _outside(self, name: str, version: str = "") -> Node:
+        """A dataset of an event; ours where it bears our namespace and we have it: the state, version or file that it
+        names, else the state as it was when the event came."""
         namespace, _, dataset = name.partition(" ")
-        ours = self.data.current.get(dataset) if self.own and namespace == self.own else None
+        ours: Node | None = None
+        if self.own and namespace == self.own:
+            ours = self.data.known.get(version, {}).get(dataset) or self.data.current.get(dataset)
+        elif self.own and namespace == f"{self.own}{FILES}":
+            there = sorted(self.files.get(dataset, ()))
+            ours = next((each for each in there if version.startswith(each.version)), None)
+        elif self.own and namespace == f"{self.own}{MODELS}":
+            ours = next((each for each in [Node("model", dataset, version)] if each in self.parents), None)
         return ours or Node("foreign", name)
 
     def _same(self, name: str) -> None:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 from mlops_tui.declarations import featurelist
-from mlops_tui.declarations.kinds import Model, StepDecl
-from mlops_tui.errors import BadInput
+from mlops_tui.declarations.kinds import Model
 from mlops_tui.project import Project
-from mlops_tui.tracing.lineage import WHOLE, Lineage, Origin, lineage
+from mlops_tui.provenance import columns
+from mlops_tui.tracing.lineage import WHOLE, Lineage, Origin
 
 
 @dataclass(frozen=True, order=True)
@@ -50,27 +49,10 @@ def _origin(name: str) -> Origin:
 
 def _steps(project: Project, origin: Origin) -> Iterator[Reached]:
     """The columns of pipeline steps that the column is in."""
-    for name, pipeline in project.pipelines.items():
-        own = {step.name: f"{name}.{step.name}" for step in pipeline.steps}
-        made: dict[str, Sequence[str]] = {**featurelist.schema(project)}
-        for step in pipeline.steps:
-            inputs = {own.get(each, each): each for each in step.inputs}
-            read = _read(project, name, step, made) if step.sql else None
-            if read is not None:
-                made[step.name] = [each.column for each in read.columns]
+    for name in project.pipelines:
+        for dataset, (inputs, read) in columns.steps(project, name).items():
             if origin[0] in inputs:
-                yield from _of_step(own[step.name], read, (inputs[origin[0]], origin[1]), ".".join(origin))
-
-
-def _read(project: Project, pipeline: str, step: StepDecl, schema: Mapping[str, Sequence[str]]) -> Lineage | None:
-    for folder in (project.path_of("pipeline", pipeline).parent, project.root):
-        path = Path(folder) / step.sql
-        if path.is_file():
-            try:
-                return lineage(path.read_text(encoding="utf-8"), schema, step.name, str(path))
-            except BadInput:
-                return None
-    return None
+                yield from _of_step(dataset, read, (inputs[origin[0]], origin[1]), ".".join(origin))
 
 
 def _of_step(dataset: str, read: Lineage | None, origin: Origin, by: str) -> Iterator[Reached]:

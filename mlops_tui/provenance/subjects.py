@@ -7,10 +7,9 @@ from mlops_tui import folds
 from mlops_tui.declarations import featurelist
 from mlops_tui.errors import NotFound, nearest
 from mlops_tui.session import Session
-from mlops_tui.tracing.ancestry import Kind, Node
+from mlops_tui.tracing.ancestry import DIGEST, Kind, Node
 from store.written import names_file
 
-DIGEST = 16  # characters of a file's digest that the history keeps
 NUMBERED: Mapping[str, Kind] = {"AL": "alert", "INC": "incident", "AP": "decision", "P": "decision"}
 _NUMBERED = re.compile(r"(AL|INC|AP|P)-[0-9]+", re.IGNORECASE)
 Parents = Mapping[Node, Iterable[Node]]

@@ -241,40 +241,58 @@ def _bar_legend(part: Series) -> Iterator[Line]:
 
 
 def intervals(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:
-    """Each estimate with its interval, all on one axis, which is named below."""
+    """Each estimate with its interval, all on one axis, which is named below; named places stand as a dotted line."""
     rows = list(zip(labels_of(part, zone), numbers_of(part.y), numbers_of(part.low, len(part.y)),
                     numbers_of(part.high, len(part.y)), strict=False))
     found = [value for _, *three in rows for value in three if value is not None]
     if not found:
         yield Line("  nothing to draw yet", style="dim")
         return
-    low, high, digits = min(found), max(found), digits_for(found)
+    marks = [(clean(name), at) for name, place in part.marks if (at := real(place)) is not None]
+    low, high = (end([*found, *(at for _, at in marks)]) for end in (min, max))
+    digits = digits_for(found)
     texts = ["–" if value is None else number(value, PLAIN, digits) for _, value, *_ in rows]
     name_size, number_size = _sizes([label for label, *_ in rows], texts, width)
     room = max(width - name_size - number_size - 6, 1)
     for (label, value, start, end), text in list(zip(rows, texts, strict=True))[:ROWS]:
+        drawn = _interval(value, start, end, (low, high), room)
         yield Line.assemble("  ", fit(label, name_size), "  ", fit(text, number_size, right=True), "  ",
-                            (_interval(value, start, end, (low, high), room), COLOURS[0]))
+                            *_crossed(drawn, [at for _, at in marks], (low, high), room))
     if len(rows) > ROWS:
         yield Line(f"  {len(rows) - ROWS} more", style="dim")
     ends = number(low, PLAIN, digits), number(high, PLAIN, digits)
     gap = room - width_of(ends[0]) - width_of(ends[1])
     if gap > 0:
         yield Line(" " * (name_size + number_size + 6) + ends[0] + " " * gap + ends[1], style="dim")
+    if marks:
+        said = packed([f"┊ {name} {number(at, PLAIN, digits)}" for name, at in marks], max(width - 4, 1))
+        yield from (Line(f"  {line}", style="dim") for line in said)
+
+
+def _crossed(drawn: str, marks: Sequence[float], axis: tuple[float, float], room: int) -> list[tuple[str, str]]:
+    """A drawn interval as runs of text and colour, with a dotted line at each mark where nothing else stands."""
+    letters = list(drawn.ljust(room)) if marks else list(drawn)
+    colours = [COLOURS[0]] * len(letters)
+    for at in marks:
+        place = _across(at, axis, room)
+        if letters[place] in " ─":
+            letters[place], colours[place] = "┊" if letters[place] == " " else "┼", COLOURS[1]
+    return list(zip(letters, colours, strict=True))
+
+
+def _across(at: float, axis: tuple[float, float], room: int) -> int:
+    return round((at - axis[0]) / ((axis[1] - axis[0]) or 1.0) * (room - 1))
 
 
 def _interval(value: float | None, start: float | None, end: float | None, axis: tuple[float, float],
               room: int) -> str:
-    def place(at: float) -> int:
-        return round((at - axis[0]) / ((axis[1] - axis[0]) or 1.0) * (room - 1))
-
     drawn = [" "] * room
     if start is not None and end is not None:
-        first, last = sorted((place(start), place(end)))
+        first, last = sorted((_across(start, axis, room), _across(end, axis, room)))
         drawn[first:last + 1] = "─" * (last - first + 1)
         drawn[first], drawn[last] = "├", "┤"
     if value is not None:
-        drawn[place(value)] = "●"
+        drawn[_across(value, axis, room)] = "●"
     return "".join(drawn).rstrip()
 
 

@@ -154,6 +154,10 @@ def _intervals(axes: Axes, part: Series, zone: tzinfo) -> bool:
     all_of = np.concatenate([values, low, high])
     if not np.isfinite(all_of).any():
         return False
+    for name, at in part.marks:
+        if (place := numbers_of((at,))[0]) is not None:
+            axes.axvline(place, color=TWO, linewidth=1.2, linestyle=":", label=_said(name))
+            axes.legend(frameon=False, loc="best")
     if np.nanmin(all_of) < 0 < np.nanmax(all_of):
         axes.axvline(0, color=GREY, linewidth=1)
     for place, (start, end) in enumerate(zip(low, high, strict=True)):

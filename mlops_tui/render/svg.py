@@ -245,6 +245,8 @@ def intervals(part: Series, zone: tzinfo) -> Element | None:
     found = [value for each in (values, low, high) for value in each if value is not None]
     if not found:
         return None
+    lines = [at for _, place in part.marks if (at := numbers_of((place,))[0]) is not None]
+    found += lines
     image, _, left = _rows(part, zone, count)
     axis = _span(found)
     across, bottom = _scale(axis, left + 6, WIDTH - 24), len(values) * ROW + 6
@@ -254,6 +256,8 @@ def intervals(part: Series, zone: tzinfo) -> Element | None:
     for tick, text in marks:
         _add(image, "line", "grid", x1=across(tick), x2=across(tick), y1=4, y2=bottom)
         _write(image, text, across(tick), bottom + 15, "middle")
+    for at in lines:
+        _add(image, "line", "two line", x1=across(at), x2=across(at), y1=4, y2=bottom)
     for place, (value, *ends) in enumerate(zip(values, low, high, strict=True)):
         y, known = place * ROW + 15, [end for end in ends if end is not None]
         if len(known) == 2:

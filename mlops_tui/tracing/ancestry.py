@@ -15,8 +15,10 @@ if TYPE_CHECKING:
 Kind = Literal["file", "state", "step", "model", "promotion", "endpoint", "prediction", "outcome", "finding", "alert",
                "incident", "decision", "foreign"]
 Documents = Callable[[str], bytes | None]
+ADDS_NOTHING = ("discard", "compact", "erase")  # what is done to rows that are there already
 PARTS = ("features", "training", "scores", "predictions")  # what a model's own datasets are called
-_FILE = re.compile(r"(?P<name>.+) (?P<digest>[0-9a-f]{16})")
+DIGEST = 16  # characters of a file's digest that a state's source has
+_FILE = re.compile(r"(?P<name>.+?) (?P<digest>[0-9a-f]{16})(?:, |\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, order=True)
@@ -76,7 +78,7 @@ def ancestry(entries: "Sequence[Entry]", documents: Documents, reads: Mapping[st
 
 @dataclass
 class Made:
-    """What is known so far, entry by entry."""
+    """What is known so far, entry by entry. `unexplained`: states that got rows of which nothing says whence."""
 
     documents: Documents
     reads: Mapping[str, Collection[str]]
@@ -85,6 +87,7 @@ class Made:
     at: dict[Node, datetime] = field(default_factory=dict)
     current: dict[str, Node] = field(default_factory=dict)
     known: dict[str, dict[str, Node]] = field(default_factory=dict)
+    unexplained: set[Node] = field(default_factory=set)
 
     def take(self, entry: "Entry") -> Node | None:
         """Learn what an entry says; the state or version that it made, or None where it made none."""
@@ -104,9 +107,12 @@ class Made:
             return node
         whole = self._step(node, fact, at) or self._model(node, fact, at)
         if whole is None:
-            self._leads(node, at, self._named_by(dataset, fact.source))
+            named = self._named_by(dataset, fact.source)
+            self._leads(node, at, named)
+            if not named and fact.source.partition(" ")[0] not in ADDS_NOTHING:
+                self.unexplained.add(node)
             whole = dataset not in self.carried
-        if before is not None and (fact.source == "compact" or not whole):
+        if before is not None and (fact.source.partition(" ")[0] in ("compact", "erase") or not whole):
             self._leads(node, at, [before])
         return node
 
@@ -130,7 +136,7 @@ class Made:
     def _named_by(self, dataset: str, source: str) -> list[Node]:
         """What a source names: files, another dataset as it is now, or nothing that is new."""
         first, _, rest = source.partition(" ")
-        others = {"windows": (rest,), "replay": (f"{dataset}.quarantine",), "discard": (), "compact": (),
+        others = {"windows": (rest,), "replay": (f"{dataset}.quarantine",), "discard": (), "compact": (), "erase": (),
                   "feature": tuple(self.reads.get(dataset, ())) if rest == "build" else None}.get(first)
         if others is None:
             return _files(source)
@@ -151,6 +157,8 @@ class Made:
         elif part == "predictions":
             needed = [self.current.get(f"{model}.features"), Node("model", model, words[-1].partition("@")[2])]
         self._leads(node, at, [each for each in needed if each is not None])
+        if None in needed or (part == "features" and not needed):
+            self.unexplained.add(node)
         return part in ("training", "scores")
 
     def _version(self, fact: Trained, at: datetime) -> Node:
@@ -161,9 +169,15 @@ class Made:
         return node
 
 
+def source_of(files: Iterable[tuple[str, str]]) -> str:
+    """How a state names the files that it came from: each by its name and the beginning of its digest. A comma in a
+    name loses the blank after it, so that no name can pass for two."""
+    return ", ".join(f"{name.replace(', ', ',')} {digest[:DIGEST]}" for name, digest in files)
+
+
 def _files(source: str) -> list[Node]:
     """The files that a state's source names, each with the beginning of its hash; anything else it says is one."""
-    parts = [_FILE.fullmatch(part) for part in source.split(", ")]
-    if source and all(parts):
-        return [Node("file", part["name"], part["digest"]) for part in parts if part]
+    found = list(_FILE.finditer(source))
+    if found and sum(len(each[0]) for each in found) == len(source):
+        return [Node("file", each["name"], each["digest"]) for each in found]
     return [Node("file", source)] if source else []
