@@ -131,9 +131,9 @@ def doctor(root: Path | None) -> None:
 def _opened(root: Path) -> Session:
     """The project; not for who sees a part of it only."""
     session = open_project(root)
-    if session.only:
-        raise Denied(f"{session.actor.name} sees some partitions only; what Slack is told is made of all.",
-                     where="team.yaml, only")
+    if session.only or session.bounds():
+        raise Denied(f"{session.actor.name} does not see all data; what Slack is told is made of all.",
+                     where="team.yaml, only" if session.only else "access/")
     return session
 
 

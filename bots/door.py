@@ -14,7 +14,7 @@ from slack_sdk.errors import SlackClientError
 from bots import buttons, channels, forms, home, identity, timeline
 from bots.timeline import Meant
 from bots.words import argv_of, typed
-from mlops_tui import roles
+from mlops_tui.access import doors
 from mlops_tui.commands import named
 from mlops_tui.errors import BadInput, Refusal
 from mlops_tui.project import Project
@@ -226,9 +226,7 @@ class Door:
         actor, found = identity.actor_of(self.project().team, user), named(argv)
         if actor is None or found is None or not (asks or forms.needs_form(argv, self.project())):
             return False
-        try:
-            roles.check(actor, found[0], getattr(found[1], "shape", Shape.ACT))
-        except Refusal:
+        if not doors.standing(found[0], getattr(found[1], "shape", Shape.ACT)).holds_for(actor):
             return False
         return getattr(found[1], "first", None) is None or not self.shut(actor, argv)
 

@@ -12,7 +12,7 @@ from bots import blocks, channels, identity, timeline
 from bots.sender import NotSaid
 from bots.timeline import Timeline
 from bots.words import argv_of
-from mlops_tui import asking, folds, jobs, roles
+from mlops_tui import asking, folds, jobs
 from mlops_tui.commands import again, named
 from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.errors import BadInput, Conflict, Denied, Refusal
@@ -270,7 +270,7 @@ class Worker:
         entries, incident = mine.ledger.entries("incident"), str(asked.body["incident"])
         channel = channels.of_incidents(entries).get(incident, "")
         try:
-            roles.check(mine.actor, "incident note", Shape.ACT, mine.only)
+            mine.admit("incident note", Shape.ACT)
             if not channel or folds.incidents(entries)[incident].open:
                 raise Conflict(f"{incident} is still open.")
             mine.ledger.append(IncidentEvent(subject=incident, event="archived", reference=channel))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import click
 
-from mlops_tui import jobs, roles
+from mlops_tui import jobs
 from mlops_tui.capability import Call, HelpAsked
 from mlops_tui.commands import Outcome, parse
 from mlops_tui.errors import NoCommand, Refusal
@@ -99,7 +99,7 @@ def worded(session: Session, argv: Sequence[str]) -> Sequence[str]:
 def may(session: Session, call: Call) -> bool:
     """Whether the actor may run it, whatever he would fill in."""
     try:
-        roles.check(session.actor, call.command, call.shape, session.only)
+        session.admit(call.command, call.shape)
         call.first()
     except Refusal:
         return False

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 import click
 
+from mlops_tui.access.standing import LOCAL_SOURCES
 from mlops_tui.errors import BadInput, Denied, NoCommand, nearest
 from mlops_tui.roles import Shape
 from mlops_tui.targets import check_target
@@ -311,19 +312,10 @@ class Said(click.ParamType[str]):
         return str(value).strip()
 
 
-LOCAL_SOURCES = frozenset({"terminal", "demo"})
-SECRET = ("confidential", "restricted")
-
-
 def hidden_columns(session: "Session", dataset: str, columns: Iterable[str]) -> list[str]:
     """Those of a dataset's columns whose values are not shown where others read along: classified confidential or
     restricted by its contract, or by any contract where it has none of its own."""
-    if session.actor.source in LOCAL_SOURCES:
-        return []
-    datasets = session.declared().datasets
-    own = [datasets[dataset]] if dataset in datasets else list(datasets.values())
-    secret = {item.name for contract in own for item in contract.properties if item.classification.lower() in SECRET}
-    return [name for name in columns if name in secret]
+    return [name for name in columns if not session.shows(dataset, name)]
 
 
 class LocalPath(click.ParamType[Path]):
@@ -353,8 +345,11 @@ class TargetPath(LocalPath):
 
 
 def local_path(session: "Session", text: str) -> Path:
-    """A path that the actor may name; Denied through a door that is not on this machine, and to who is bound to some
-    partitions: the files of the others lie on it."""
+    """A path that the actor may name; Denied through a door that is not on this machine, and to whom something is kept
+    from: the files that hold it lie there."""
+    if session.bounds():
+        raise Denied(f"Some data are kept from {session.actor.name}, who names no paths: they lie there.",
+                     where="access/", next="Name a declared dataset instead.")
     if session.only:
         raise Denied(f"{session.actor.name} sees some partitions only, and names no paths.", where="team.yaml, only",
                      next="Name a declared dataset instead.")

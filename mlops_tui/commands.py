@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 import click
 from click.shell_completion import CompletionItem
 
-from mlops_tui import roles
 from mlops_tui.capability import Call, HelpAsked, HelpOption, LocalPath, Plan, Resolved, Shut
 from mlops_tui.errors import BadInput, Denied, NoCommand, Refusal, nearest
 from mlops_tui.render.json import canonical
@@ -178,9 +177,7 @@ def perform(session: "Session", argv: Sequence[str], *, consent: str | None = No
         call = parse(session, argv)
         if parse_only:
             return Outcome(View(call.command, parts=(Facts({"shape": str(call.shape)}),)), 0)
-        if dry_run and OWN_TRIAL in getattr(call.run, "keywords", {}):
-            call, dry_run = replace(call, run=partial(call.run, **{OWN_TRIAL: True})), False
-        return _enter(session, call, tuple(argv), consent, reason, dry_run)
+        return _admitted(session, call, tuple(argv), consent, reason, dry_run)
     except HelpAsked as asked:
         return Outcome(View(asked.title, Status.DONE, (Text(asked.text),)), 0)
     except click.exceptions.NoArgsIsHelpError as problem:
@@ -188,6 +185,8 @@ def perform(session: "Session", argv: Sequence[str], *, consent: str | None = No
     except click.exceptions.Abort as problem:  # what click makes of a Ctrl-C while it reads the words
         raise KeyboardInterrupt from problem
     except click.ClickException as problem:
+        if parse_only and (found := named(argv)) is not None:  # it lacks words, and is known all the same
+            return Outcome(View(found[0], parts=(Facts({"shape": _shape(found[1], argv)}),)), 0)
         refusal: Refusal = BadInput(problem.format_message(), where=" ".join(argv), next=_usage_hint(problem))
         return _refused(session, call, argv, refusal)
     except Refusal as problem:
@@ -201,13 +200,24 @@ def _usage_hint(problem: click.ClickException) -> str:
     return f"Try: {context.command_path} --help" if context is not None else "Try: mlops-tui --help"
 
 
+def _admitted(session: "Session", call: Call, argv: tuple[str, ...], consent: str | None, reason: str | None,
+              dry_run: bool) -> Outcome:
+    """Through the door, if the actor may."""
+    if dry_run and OWN_TRIAL in getattr(call.run, "keywords", {}):
+        call, dry_run = replace(call, run=partial(call.run, **{OWN_TRIAL: True})), False
+    session.admit(call.command, call.shape)
+    with session.serving(call.command, call.shape):
+        return _enter(session, call, argv, consent, reason, dry_run)
+
+
 def _enter(session: "Session", call: Call, argv: tuple[str, ...], consent: str | None, reason: str | None,
            dry_run: bool) -> Outcome:
-    roles.check(session.actor, call.command, call.shape, session.only)
     if session.as_of is not None and not call.fold:
         raise BadInput(f"'{call.command}' cannot be shown as of another time.", next="Drop --as-of.")
     if call.shape is Shape.LOOK:
-        return _answer(session, _looked(call))
+        view = _looked(call)
+        session.note_look(call.command)
+        return _answer(session, view)
     if session.read_only:
         looking = f"Add --{call.looks} to see it without a record, or open it" if call.looks and \
             call.shape is Shape.MEASURE else "Open it"
@@ -319,6 +329,8 @@ def _noted(session: "Session", call: Call | None, argv: Sequence[str], phase: st
     with suppress(Refusal):
         if call is not None and call.shape is not Shape.LOOK:
             session.record(argv, call, phase, status, error=error)
+        elif call is not None and status == Status.DENIED:
+            session.note_look(call.command, error)
         return session.ledger.recording
     return False
 
@@ -330,6 +342,8 @@ def refusal(problem: Refusal, *, recorded: bool = False) -> Outcome:
 
 
 def _our_fault(session: "Session", call: Call | None, argv: Sequence[str], problem: Exception) -> Outcome:
+    if (hindered := session.hindered(problem)) is not None:
+        return _refused(session, call, argv, hindered)
     trace, where = traceback.format_exc(), ""
     with suppress(OSError):  # a full disk keeps no traceback
         where = session.keep_traceback(trace)

@@ -15,6 +15,8 @@ import psutil
 
 from mlops_tui import jobs, timetable
 from mlops_tui.errors import Conflict, NotDeclared, Refusal
+from mlops_tui.oversight import boards
+from mlops_tui.oversight.guarding import guard
 from mlops_tui.oversight.settling import settled
 from mlops_tui.project import Project
 from mlops_tui.roles import Actor
@@ -119,7 +121,10 @@ class Daemon:
             machine = session.acting_as(TIMETABLE)
             for due, job in timetable.run_due(machine, lambda argv: jobs.start(machine, argv)):
                 self.say(f"{due.schedule.name} of {due.period}: job {job}")
-            for entry in settled(machine):
+            for guarded, job in guard(machine, lambda argv, consent: jobs.start(machine, argv, consent),
+                                      time.monotonic()):
+                self.say(f"{guarded.name}: job {job}: {' '.join(guarded.argv)}")
+            for entry in (*settled(machine), *boards.noted(machine)):
                 self.say(f"{entry.subject} is {getattr(entry.fact, 'event', '')}: {getattr(entry.fact, 'reason', '')}")
             for job in jobs.reap(session):
                 self.say(f"job {job.id} is {job.status}: {' '.join(job.argv)}")

@@ -1,46 +1,37 @@
 """What a version must show before it may serve: requirements judged from what is known. Unknown is not pass."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, get_args
 
-from mlops_tui import folds
+from mlops_tui import assurance, folds
 from mlops_tui.analysis import criteria
 from mlops_tui.analysis.criteria import Criterion, judge
 from mlops_tui.analysis.interval import Contrast, Estimate
 from mlops_tui.analysis.significance import Verdict, judged, turned
-from mlops_tui.declarations import declare, kinds
-from mlops_tui.declarations.kinds import Checklist, Item, Model
+from mlops_tui.assurance import requirement
+from mlops_tui.assurance.checklist import lessons
+from mlops_tui.declarations import kinds
+from mlops_tui.declarations.kinds import GateRule, Model
 from mlops_tui.declarations.limits import LESS_IS_BETTER
-from mlops_tui.errors import Unreadable
 from mlops_tui.incidents import suite
-from mlops_tui.view import Status, lasting
-from store.facts import Finding, Replayed, SignOff
+from mlops_tui.view import Status
+from store.facts import Replayed
 
 if TYPE_CHECKING:
     from store.ledger import Entry
 
-ABOUT_DATA = ("drift", "health", "ingest", "validate", "stability")
-FOREIGN = {"calibration": ("regression",), "metric": ("multiclass", "regression")}  # check -> tasks that have none
 FEWEST = 100  # rows below which two models are not compared
 JUDGED = {criteria.Verdict.MET: Status.PASS, criteria.Verdict.NOT_MET: Status.FAIL,
           criteria.Verdict.UNDECIDED: Status.UNKNOWN, criteria.Verdict.TOO_FEW: Status.UNKNOWN}
 RANK = {"worse": 0, "equivalent": 1, "inconclusive": 2, "better": 3}  # what stands most in the way is told first
 LIVED = {suite.SURVIVES: Status.PASS, suite.FAILS: Status.FAIL, suite.TRAINED_ON: Status.WARN}
-_FOUND = {"pass": Status.PASS, "warn": Status.WARN, "fail": Status.FAIL}
 
-
-@dataclass(frozen=True)
-class Requirement:
-    """One thing that is required, how it stands, why, and where the evidence is."""
-
-    id: str
-    title: str
-    status: Status
-    detail: str = ""
-    evidence: str = ""
-    next: tuple[str, ...] = ()
+Requirement = requirement.Requirement
+Case = requirement.Case
+Rule = Callable[[Case, "Sequence[Entry]"], list[Requirement]]
 
 
 @dataclass(frozen=True)
@@ -63,37 +54,14 @@ class Evidence:
     ways: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class Case:
-    """A version that wants to serve: its declaration as it is today, and the fingerprints that findings must bear."""
-
-    name: str
-    version: str
-    model: Model
-    champion: str
-    checklist: Checklist | None
-    fingerprints: Mapping[str, str]
-    now: datetime
-
-    @property
-    def subject(self) -> str:
-        return f"{self.name}@{self.version}"
-
-
 def gate(case: Case, evidence: Evidence, entries: "Sequence[Entry]") -> tuple[Requirement, ...]:
     """Everything that is required of the version, criteria first; open incidents only warn."""
     found = [criterion(each, evidence) for each in case.model.criteria]
-    for rule in case.model.gate:
-        if rule == "beats_baseline":
-            found.append(beats_baseline(evidence))
-        elif rule == "no_worse_than_champion":
-            found.append(no_worse_than_champion(case, evidence))
-        elif rule == "calibrated":
-            found.append(calibrated(case, evidence))
-        elif rule == "replays":
-            found += replays(case, entries)
+    for name in case.model.gate:
+        if name in MEASURED:
+            found.append(MEASURED[name](case, evidence))
         else:
-            found += checklist(case, entries)
+            found += RULES[name](case, entries)
     return (*found, *lessons(case, entries), *open_incidents(case, entries))
 
 
@@ -211,94 +179,7 @@ def calibrated(case: Case, evidence: Evidence) -> Requirement:
                        f"{measured.value:.4f}, n = {measured.n:,}", measured.method)
 
 
-# -- what people and monitors say -----------------------------------------------------------------------------------
-
-
-def checklist(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
-    """Every item of the model's checklist: a finding that is fresh and of today's declaration, or a sign-off."""
-    if case.checklist is None:
-        return [Requirement("checklist", f"checklist '{case.model.checklist}'", Status.UNKNOWN,
-                            f"checklists/{case.model.checklist}.yaml is not declared")]
-    return [finding(case, item, entries) if item.finding else sign_off(case, item, entries)
-            for item in case.checklist.items]
-
-
-def finding(case: Case, item: Item, entries: "Sequence[Entry]") -> Requirement:
-    """The newest finding of the item's check about the model, this version of it, or the dataset of its label.
-
-    What was found about another version's answers says nothing about this one; what was found about data does.
-    """
-    title, run = _title(item, f"{item.finding} of {case.name}"), _runs(case, item.finding)
-    if (task := case.model.task) in FOREIGN.get(item.finding, ()):
-        return Requirement(item.id, title, Status.DONE, f"not for a {task}" + " model" * (task != "regression"))
-    about = {case.name, case.subject, case.model.label.dataset}
-    found = [entry for entry in folds.findings_of(entries, check=item.finding) if entry.subject in about
-             and isinstance(entry.fact, Finding)
-             and (item.finding in ABOUT_DATA or entry.fact.version in ("", case.version))]
-    if not found:
-        return Requirement(item.id, title, Status.UNKNOWN, f"no finding of '{item.finding}' yet", "", run)
-    entry, fact = found[-1], found[-1].fact
-    assert isinstance(fact, Finding)
-    shown = f"entry {entry.seq}"
-    if item.max_age is not None and case.now - entry.effective_at > item.max_age:
-        return Requirement(item.id, title, Status.UNKNOWN, f"older than {lasting(item.max_age)}", shown, run)
-    if fact.declaration not in case.fingerprints.values():
-        return Requirement(item.id, title, Status.UNKNOWN, "judged by a declaration that is not today's", shown, run)
-    status = _FOUND.get(fact.status, Status.UNKNOWN)
-    return Requirement(item.id, title, status, fact.title, shown, () if status is Status.PASS else run)
-
-
-def _runs(case: Case, check: str) -> tuple[str, ...]:
-    """The command that makes a new finding of a check, where one word and a subject are enough."""
-    about = {"drift": case.name, "performance": case.subject, "calibration": case.subject, "evaluate": case.subject,
-             "health": case.model.label.dataset}.get(check)
-    return (check, about) if about else ()
-
-
-def sign_off(case: Case, item: Item, entries: "Sequence[Entry]") -> Requirement:
-    """The newest answer to the item about this very version, given to the item as it reads today."""
-    title, ask = _title(item, f"sign-off by {item.sign_off}"), ("checklist", "sign", item.id, case.subject)
-    entry = folds.sign_offs(entries, case.subject).get(item.id)
-    if entry is None or not isinstance(entry.fact, SignOff):
-        return Requirement(item.id, title, Status.UNKNOWN, f"waits for a sign-off by {item.sign_off}", "", ask)
-    fact, shown = entry.fact, f"entry {entry.seq}"
-    if fact.evidence != worded(item):
-        return Requirement(item.id, title, Status.UNKNOWN, "the item reads differently now", shown, ask)
-    if item.max_age is not None and case.now - entry.effective_at > item.max_age:
-        return Requirement(item.id, title, Status.UNKNOWN, f"older than {lasting(item.max_age)}", shown, ask)
-    said = f"{'signed' if fact.choice == 'yes' else 'declined'} by {entry.actor}: {fact.reason}"
-    return Requirement(item.id, title, Status.PASS if fact.choice == "yes" else Status.FAIL, said, shown)
-
-
-def worded(item: Item) -> str:
-    """What a sign-off is given to; another wording or role asks anew."""
-    return f"{item.id}|{item.sign_off}|{item.title}"
-
-
-def _title(item: Item, otherwise: str) -> str:
-    lesson = f" (lesson of {item.lesson_of})" if item.lesson_of else ""
-    return (item.title or otherwise) + lesson
-
-
-def lessons(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
-    """Lessons that nobody adopted or declined yet, and adopted ones that are gone from the checklist again."""
-    incidents = folds.incidents(entries)
-    present = {(item.id, item.lesson_of) for item in case.checklist.items} if case.checklist else set()
-    found = []
-    for each in folds.proposals(entries).values():
-        about = incidents[each.origin].about.partition("@")[0] if each.origin in incidents else ""
-        ours = each.path == f"checklists/{case.model.checklist}.yaml"
-        if not each.lesson or each.state == "declined" or not (ours or about == case.name):
-            continue
-        title = f"lesson of {each.origin}: {each.why}"
-        if each.state == "open":
-            found.append(Requirement(f"lesson {each.id}", title, Status.UNKNOWN, "neither adopted nor declined",
-                                     each.id, ("adopt", each.id)))
-        elif ours and (lost := _taught(each) - present):
-            gone = ", ".join(sorted(name for name, _ in lost))
-            found.append(Requirement(f"lesson {each.id}", title, Status.UNKNOWN,
-                                     f"adopted, but {gone} is no longer in {each.path}", each.id))
-    return found
+# -- what happened before ---------------------------------------------------------------------------------------------
 
 
 def replays(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
@@ -334,17 +215,30 @@ def _other_limits(model: Model, fact: Replayed) -> bool:
     return bool(told) and told != asked
 
 
-def _taught(proposal: "folds.ProposalState") -> set[tuple[str, str]]:
-    """The items that a proposal brought in from its incident."""
-    try:
-        proposed = declare.parse(Checklist, proposal.content, proposal.path)
-    except Unreadable:
-        return set()
-    return {(item.id, item.lesson_of) for item in proposed.items if item.lesson_of == proposal.origin}
-
-
 def open_incidents(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
     """An open incident about the model is a warning to whoever votes."""
     return [Requirement(f"incident {each.id}", "no open incident", Status.WARN, f"{each.id} is open: {each.title}",
                         each.id, ("incident", "show", each.id))
             for each in folds.incidents(entries).values() if each.open and each.about.partition("@")[0] == case.name]
+
+
+# -- every rule by its name -----------------------------------------------------------------------------------------
+
+
+def rule(name: str) -> Rule:
+    """The rule that `assurance/<name>.py` holds in a function of that name.
+
+    Where there is no such file, nothing is known, so the gate stays shut.
+    """
+    where = f"{assurance.__name__}.{name}"
+    if find_spec(where) is None:
+        return lambda case, entries: [Requirement(name, name, Status.UNKNOWN, "not built")]
+    found: Rule = getattr(import_module(where), name)
+    return found
+
+
+MEASURED: Mapping[str, Callable[[Case, Evidence], Requirement]] = {
+    "beats_baseline": lambda case, evidence: beats_baseline(evidence),
+    "no_worse_than_champion": no_worse_than_champion, "calibrated": calibrated}
+RULES: dict[str, Rule] = {"replays": replays, **{
+    name: rule(name) for name in get_args(GateRule) if name not in (*MEASURED, "replays")}}

@@ -1,5 +1,6 @@
 """How a session is built: the project found, its history and data opened, the actor known."""
 
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import cache
@@ -14,6 +15,7 @@ from mlops_tui.roles import ROLES, Actor
 from mlops_tui.session import Clock, Progress, ReplayClock, Session, SystemClock, login, quiet, shown_name
 from store.lake import Lake
 from store.ledger import Ledger
+from store.modelfiles import Origin, Policy
 from store.tracking import Tracking
 
 
@@ -82,6 +84,17 @@ def _last_moment(ledger: Ledger) -> datetime:
 def _tracking(project: Project) -> Callable[[], Tracking]:
     @cache
     def opened() -> Tracking:
-        return Tracking(_located(project.settings.stores.mlflow, project.root), project.root / ".mlops" / "artifacts")
+        return Tracking(_located(project.settings.stores.mlflow, project.root), project.root / ".mlops" / "artifacts",
+                        _kept(project), os.environ)
 
     return opened
+
+
+def _kept(project: Project) -> Policy:
+    """How mlops.yaml wants models kept; the variables that it names are those of this process."""
+    wanted = project.settings.vault
+    origin = Origin("key", wanted.key_env) if wanted.key_env else \
+        Origin("passphrase", wanted.passphrase_env) if wanted.passphrase_env else Origin()
+    return Policy(seal=wanted.models == "encrypted", sign=wanted.signatures != "none",
+                  require=wanted.signatures == "required",
+                  signers=tuple(project.root / each for each in wanted.signers), origin=origin)

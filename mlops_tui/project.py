@@ -15,7 +15,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 import yaml
 
 from mlops_tui.declarations import declare, kinds
+from mlops_tui.declarations.accessrules import AccessPolicy
+from mlops_tui.declarations.boards import Board, Guidelines
 from mlops_tui.declarations.endpoints import Endpoint
+from mlops_tui.declarations.impacts import Impact
 from mlops_tui.declarations.marker import MARKER
 from mlops_tui.declarations.odcs import Contract
 from mlops_tui.declarations.rotations import Rotation
@@ -26,7 +29,9 @@ from mlops_tui.quality.partitions import as_it_lies
 T = TypeVar("T")
 FOLDERS = {"dataset": "datasets", "feature": "features", "pipeline": "pipelines", "model": "models",
            "monitor": "monitors", "checklist": "checklists", "endpoint": "endpoints", "decision": "decisions",
-           "runbook": "runbooks", "route": "routes", "rotation": "oncall"}
+           "runbook": "runbooks", "route": "routes", "rotation": "oncall", "board": "boards",
+           "guideline": "guidelines", "impact": "impact", "access": "access"}
+ABOUT = ("impact", "access")  # kinds that are named as what they are about, or are no subject of anything
 
 
 @dataclass(frozen=True)
@@ -107,6 +112,22 @@ class Project:
         return self._read("rotation", Rotation)
 
     @cached_property
+    def boards(self) -> dict[str, Board]:
+        return self._read("board", Board)
+
+    @cached_property
+    def guidelines(self) -> dict[str, Guidelines]:
+        return self._read("guideline", Guidelines)
+
+    @cached_property
+    def impact(self) -> dict[str, Impact]:
+        return self._read("impact", Impact)
+
+    @cached_property
+    def access(self) -> dict[str, AccessPolicy]:
+        return self._read("access", AccessPolicy)
+
+    @cached_property
     def features(self) -> dict[str, kinds.Feature]:
         return {path.stem: read_feature(path) for path in self._paths("feature", "sql")}
 
@@ -160,7 +181,7 @@ class Project:
         """Resolve `[kind/]name[@version]`; the kind is needed only where two kinds share the name."""
         rest, _, version = text.partition("@")
         kind, _, name = rest.rpartition("/")
-        wanted = allowed or tuple(FOLDERS)
+        wanted = allowed or tuple(kind for kind in FOLDERS if kind not in ABOUT)
         if kind:
             if kind not in FOLDERS:
                 raise BadInput(f"No kind '{kind}'.", next=nearest(kind, FOLDERS) or f"Kinds: {', '.join(FOLDERS)}.")

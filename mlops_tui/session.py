@@ -2,18 +2,24 @@
 
 import os
 import pwd
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from re import Pattern
 from tempfile import gettempdir
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from mlops_tui import folds, health
+from mlops_tui.access import Decision, Policy, Request, decide, derived, doors, seeing, standing
+from mlops_tui.access.grants import grants
+from mlops_tui.access.resources import Resource, resource
+from mlops_tui.access.seeing import Asked, Bounds
 from mlops_tui.alerts import reactions, upstream
-from mlops_tui.errors import NotDeclared, NotFound
+from mlops_tui.errors import Denied, NotDeclared, NotFound
 from mlops_tui.project import Project, Subject
-from mlops_tui.roles import ROLES, SIMULATED, Actor
+from mlops_tui.roles import NAMING, ROLES, SIMULATED, Actor, Shape
 from store.facts import AlertEvent, Collected, Command, Fact, Finding, Snapshot
 
 if TYPE_CHECKING:
@@ -81,8 +87,14 @@ class NullLedger:
     def verify(self, anchor: str | None = None) -> "Broken | None":
         return None
 
+    def forget(self, pattern: "Pattern[str]") -> int:
+        return 0
+
     def acting_as(self, actor: str) -> "NullLedger":
         return self
+
+    def rights(self) -> "list[Entry]":
+        return []
 
 
 class History(Protocol):
@@ -99,7 +111,9 @@ class History(Protocol):
     def head_seq(self) -> int: ...
     def head(self) -> str: ...
     def verify(self, anchor: str | None = None) -> "Broken | None": ...
+    def forget(self, pattern: "Pattern[str]") -> int: ...
     def acting_as(self, actor: str) -> "History": ...
+    def rights(self) -> "list[Entry]": ...
 
 
 @runtime_checkable
@@ -107,6 +121,7 @@ class Limitable(Protocol):
     """A history that can be cut down to what says nothing of anybody's rows."""
 
     def limited(self) -> "Any": ...
+    def redacted(self, columns: frozenset[str], datasets: frozenset[str]) -> "Any": ...
 
 
 Progress = Callable[[int, int, str], None]
@@ -135,11 +150,19 @@ class Session:
     single_user: bool = True
 
     only: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    purpose: str = doors.USUAL
+    kept_back: Bounds = field(default_factory=Bounds)
+    partial: str = "look"
+    reads: set[str] = field(default_factory=set)
+    narrowed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         """`only`: the partitions that the actor is bound to, by key, as team.yaml says; empty for who may see all.
 
-        Without a project it is what the session was made with.
+        Without a project it is what the session was made with. `purpose` is what the command that runs uses data for;
+        `kept_back`, what whoever reads its answers may not see, beside what the actor may not. `partial`: how it may
+        read a dataset that the actor does not see whole (see `serving`); `reads` are the datasets it read, `narrowed`
+        those of them that he does not see whole.
         """
         if self.project is not None:
             person = self.project.team.people.get(self.actor.name)
@@ -164,8 +187,100 @@ class Session:
         return self.opener(root, progress=self.progress, **how)
 
     def acting_as(self, actor: Actor) -> "Session":
-        """The same session for somebody else (a simulated person, the timetable)."""
-        return replace(self, actor=actor, ledger=self.ledger.acting_as(shown_name(actor)))
+        """The same session for somebody else (a simulated person, the timetable). What is kept from one stays so."""
+        return replace(self, actor=actor, ledger=self.ledger.acting_as(shown_name(actor)), kept_back=self.bounds())
+
+    # -- who may what -------------------------------------------------------------------------------------------
+
+    def policy(self) -> Policy:
+        """Every rule that stands: what is declared, and what was granted."""
+        found = standing.policy_of(self.project, self.ledger.rights())
+        return found.beside(seeing.barred(self.kept_back)) if self.kept_back else found
+
+    def may(self, action: str, wanted: str | Resource, *, author: str = "") -> Decision:
+        """Whether the actor may do something with a resource such as `model/flights-delay`, now, and why.
+
+        `author`: whose work it is that he would judge.
+        """
+        of = resource(wanted) if isinstance(wanted, str) else wanted
+        return decide(self.policy(), self._request(action, of, author))
+
+    def _request(self, action: str, of: Resource, author: str = "") -> Request:
+        return Request(self.actor, action, of, self.clock(), self.purpose, author)  # time travel revives no grant
+
+    def admit(self, command: str, shape: Shape) -> None:
+        """Refuse a command that the actor may not run, or that shows or changes what is made of what is kept from
+        him."""
+        doors.keep_within(self.actor, command, self.only, self.bounds(doors.purpose_of(command, self.purpose)))
+        ruled = self.project is not None and self.project.access  # else no declaration has to be read at the door
+        doors.check(self.policy() if ruled else standing.UNDECLARED, self.actor, command, shape, self.clock())
+
+    @contextmanager
+    def serving(self, command: str, shape: Shape) -> Iterator[None]:
+        """While a command runs, data are read for its purpose, and nothing is told of what is kept from the actor.
+
+        Who does not see a dataset whole makes nothing of it: he looks at what he sees, or names the columns he reads.
+        """
+        before, partial = self.purpose, self.partial
+        self.purpose = doors.purpose_of(command, before)
+        self.reads, self.narrowed = set(), set()
+        self.partial = "look" if shape is Shape.LOOK else "named" if command in NAMING else ""
+        kept_back = self.bounds()
+        if isinstance(self.ledger, Limitable) and self.project is not None and self.project.access and not self.only:
+            limited = self.ledger.limited() if kept_back.parts else self.ledger
+            self.ledger = limited.redacted(kept_back.columns, kept_back.datasets)
+        try:
+            yield
+        finally:
+            self.purpose, self.partial = before, partial
+
+    def hindered(self, problem: Exception) -> Denied | None:
+        """Why a command that failed for want of a column could not be done; None where nothing was kept from it."""
+        if not self.narrowed or type(problem).__name__ not in ("BinderException", "KeyError"):
+            return None
+        return Denied(f"It needs a column of {', '.join(sorted(self.narrowed))} that is kept from {self.actor.name}.",
+                      where="access/", next=f"Try: mlops-tui access show {self.actor.name}")
+
+    def bounds(self, purpose: str = "") -> Bounds:
+        """What is kept from the actor, or from whoever reads along, of the datasets that are declared."""
+        if self.project is None or not self.project.access:
+            return self.kept_back
+        schema = {name: tuple(dict.fromkeys((*(item.name for item in contract.properties), *contract.partition_by)))
+                  for name, contract in self.project.datasets.items()}
+        asked = replace(self._request("read", Resource("dataset", "")), purpose=purpose or self.purpose)
+        return self.kept_back | seeing.bounds(self.policy(), asked, schema)
+
+    def shows(self, dataset: str, column: str) -> bool:
+        """Whether the values of a column that is read are shown where the actor is: not classified ones where others
+        read along."""
+        derived = dataset not in self.declared().datasets
+        return self.may(standing.SHOW, Resource("dataset", dataset, column, derived=derived)).allowed
+
+    def _see(self, manifest: "Manifest") -> "Manifest":
+        """What the actor sees of a snapshot; Forbidden where that is nothing, or where it cannot be told apart."""
+        if any(file.kept_back for file in manifest.files):
+            return manifest
+        declared = manifest.dataset in self.declared().datasets
+        asked = Asked(self._request("read", Resource("dataset", manifest.dataset, derived=not declared)),
+                      tuple(manifest.columns))
+        for key in self.only if not self._shared(manifest.dataset) else ():
+            if any(key not in file.partition for file in manifest.files):
+                raise Denied(f"'{manifest.dataset}' is not partitioned by {key}, to which you are bound.",
+                             where="team.yaml, only", next="It is for everybody once its contract says "
+                             "customProperties: [{property: shared, value: true}]")
+        kept_back = self.bounds() if not declared else Bounds()
+        besides = derived.rules(self.declared(), manifest.dataset, kept_back, self.made_of) if kept_back else ()
+        found = seeing.seen(self.policy().beside(besides), asked, manifest)
+        self.reads.add(manifest.dataset)
+        if found is manifest or self.only:
+            return found
+        self.narrowed.add(manifest.dataset)
+        if not (self.partial == "look" or (
+                self.partial == "named" and len(found.files) == len(manifest.files)
+                and not any(file.emptied for file in found.files))):
+            raise Denied(f"{self.actor.name} does not see '{manifest.dataset}' whole, and makes nothing of it that is "
+                         "for all.", where="access/", next="Ask somebody who sees all of it.")
+        return found
 
     # -- the project --------------------------------------------------------------------------------------------
 
@@ -180,7 +295,8 @@ class Session:
         self.declared()
         if self.lake is None:
             raise NotDeclared("This session has no lake.")
-        return self.lake.bounded(self.only, self._shared) if self.only else self.lake
+        narrow = self.only or self.kept_back or self.declared().access
+        return self.lake.bounded(self._see, objects=not (self.only or self.bounds())) if narrow else self.lake
 
     def _shared(self, dataset: str) -> bool:
         """Whether a dataset is for everybody, whatever they are bound to: its contract says `shared: true`."""
@@ -203,7 +319,18 @@ class Session:
         self.declared()
         if self.open_tracking is None:
             raise NotDeclared("This session has no model registry.")
-        return self.open_tracking()
+        found = self.open_tracking()
+        if not self.declared().access or self.actor.name in standing.OURSELVES:
+            return found
+        from store.guarded import Guarded
+
+        return Guarded(found, self._check_load)
+
+    def _check_load(self, model: str) -> None:
+        decision = self.may("load", Resource("model", model))
+        if not decision.allowed:
+            raise Denied(f"{self.actor.name} may not load '{model}': {decision.why}.", where="access/",
+                         next=f"Try: mlops-tui access can {self.actor.name} load model/{model}")
 
     def declaration(self, kind: str, name: str) -> str:
         """The fingerprint of a declaration, whose text is kept so that a finding can be reproduced."""
@@ -305,6 +432,19 @@ class Session:
                  for entry in self.ledger.entries("finding") if entry.seq > since and isinstance(entry.fact, Finding)
                  and not entry.fact.monitor and entry.actor == shown_name(self.actor)]
         return next((each for each in reversed(found) if each[1] or each[0].check != "ingest"), None)
+
+    def note_look(self, command: str, error: str = "") -> None:
+        """One entry for a look that was refused, or that read something by a grant; of what was asked, only of which
+        data. Other looks leave none."""
+        if self.project is None or not self.project.access or self.read_only or not self.ledger.recording:
+            return
+        mine = {resource(each.resource).name for each in grants(self.ledger.rights()).values()
+                if each.holds(self.clock()) and (each.who == self.actor.name or self.actor.has(each.who))}
+        used = {name for name in self.reads if name in mine or name.partition(".")[0] in mine}
+        if error or used:
+            words = (*command.split(" "), *sorted(used or self.reads))
+            self.ledger.append(Command(subject=command, argv=words, shape=str(Shape.LOOK), source=self.actor.source,
+                                       phase="refused" if error else "outcome", status=error or "done", error=error))
 
     def keep_traceback(self, text: str) -> str:
         """Write a traceback where a report can find it, and say where."""

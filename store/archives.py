@@ -5,19 +5,34 @@ import io
 import json
 import os
 import tarfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import IO, Any
+from typing import IO, Any, Protocol, cast
 
 from store.refusal import NotFound, Refusal, Unreadable
 from store.rooms import room
 
 MANIFEST = "MANIFEST.json"
 MOST_FILES, LONGEST_NAME, LARGEST_MANIFEST = 100_000, 1_000, 64 << 20
-CHUNK = 1 << 20
+PART = 1 << 18  # bytes that are read at once: larger ones cost more to be given than to be copied
 AWAY, WORK = "going", "work"  # folders beside the archives: originals on their way out, and what is being made
+
+Sink = Callable[[str], AbstractContextManager[IO[bytes]]]
+
+
+class In(Protocol):
+    """A stream that is read from its beginning on; it need not go back."""
+
+    def read(self, size: int, /) -> bytes: ...
+    def tell(self) -> int: ...
+    def seek(self, place: int, /) -> int: ...
+
+
+class Out(Protocol):
+    def write(self, content: bytes, /) -> int: ...
+    def tell(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -33,7 +48,7 @@ class Held:
 
 
 class Archives:
-    """A folder of archives: `ab/abcd….tar`, each named by the SHA-256 of its bytes. Nothing in it is encrypted."""
+    """A folder of archives: `ab/abcd….tar`, each named by the SHA-256 of its bytes. What was sealed stays sealed."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -67,11 +82,16 @@ class Archives:
             raise Unreadable(f"The archive {id[:12]} is damaged.", where=str(path), next="Restore it from a backup.")
         return verified(path)
 
-    def give_back(self, id: str, target: Path) -> Held:
-        """Unpack an archive into a folder that is not there yet: it appears whole, or not at all."""
+    def give_back(self, id: str, target: Path, instead: Mapping[str, bytes] | None = None) -> Held:
+        """Unpack an archive into a folder that is not there yet: it appears whole, or not at all.
+
+        `instead`: files of it that have another content by now, such as the header of what is sealed.
+        """
         self.checked(id)
         with self._written(), room(self.root / WORK) as work:
             held = unpacked(self.path(id), work / "folder")
+            for name, content in (instead or {}).items():
+                (work / "folder" / name).write_bytes(content)
             target.parent.mkdir(parents=True, exist_ok=True)
             try:
                 (work / "folder").rename(target)
@@ -82,6 +102,12 @@ class Archives:
                               next="Look what it is.") from problem
             _settle(target.parent)
         return held
+
+    def remove(self, id: str) -> None:
+        """Delete an archive, whatever is beside it; nothing where it is gone already."""
+        with self._written():
+            for ending in (".tar", ".seal"):
+                (self.root / id[:2] / f"{id}{ending}").unlink(missing_ok=True)
 
     def let_go(self, folder: Path) -> None:
         """Remove a folder: it leaves its place at once and as a whole, and is deleted afterwards."""
@@ -114,18 +140,22 @@ def _listed(folder: Path) -> dict[str, tuple[str, int]]:
 
 
 def _pack(folder: Path, target: Path, about: Mapping[str, str]) -> None:
-    """The same files give the same bytes: sorted, without owner, time or rights."""
-    files = _listed(folder)
-    manifest = json.dumps({"about": dict(sorted(about.items())), "files": {name: list(each) for name, each in
-                                                                           files.items()}}, sort_keys=True).encode()
     with target.open("wb") as stream:
-        with tarfile.open(fileobj=stream, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            archive.addfile(_entry(MANIFEST, len(manifest)), io.BytesIO(manifest))
-            for name, (_, size) in files.items():
-                with (folder / name).open("rb") as content:
-                    archive.addfile(_entry(f"files/{name}", size), content)
+        packed(folder, _listed(folder), about, stream)
         stream.flush()
         os.fsync(stream.fileno())
+
+
+def packed(folder: Path, files: Mapping[str, tuple[str, int]], about: Mapping[str, str], stream: Out) -> None:
+    """Write the listed files of a folder; the same ones give the same bytes: sorted, without owner, time or rights."""
+    manifest = json.dumps({"about": dict(sorted(about.items())), "files": {name: list(each) for name, each in
+                                                                           files.items()}}, sort_keys=True).encode()
+    with tarfile.TarFile(fileobj=cast(IO[bytes], stream), mode="w", format=tarfile.PAX_FORMAT,
+                         copybufsize=PART) as archive:
+        archive.addfile(_entry(MANIFEST, len(manifest)), io.BytesIO(manifest))
+        for name, (_, size) in files.items():
+            with (folder / name).open("rb") as content:
+                archive.addfile(_entry(f"files/{name}", size), content)
 
 
 def _entry(name: str, size: int) -> tarfile.TarInfo:
@@ -136,25 +166,38 @@ def _entry(name: str, size: int) -> tarfile.TarInfo:
 
 def verified(path: Path) -> Held:
     """What an archive holds, every byte read; Unreadable where it is not what its manifest says."""
-    return _read(path, None)
+    with path.open("rb") as stream:
+        return read(stream, path.stat().st_size, path)
 
 
 def unpacked(path: Path, target: Path) -> Held:
     """The same, with the files written below a folder that is made for them."""
     target.mkdir()
-    return _read(path, target)
+    with path.open("rb") as stream:
+        return read(stream, path.stat().st_size, path, lambda name: _settled(target / name))
 
 
-def _read(path: Path, target: Path | None) -> Held:
+@contextmanager
+def _settled(path: Path) -> Iterator[IO[bytes]]:
+    """A new file, on the disk when it is left."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("xb") as out:
+        yield out
+        out.flush()
+        os.fsync(out.fileno())
+
+
+def read(stream: In, most: int, path: Path, sink: Sink | None = None) -> Held:
+    """What a stream holds, compared with its manifest while each file is written where `sink` says; `most` bytes."""
     try:
-        with tarfile.open(path, "r:") as archive:
-            held = _manifest(archive, path)
+        with tarfile.TarFile(fileobj=cast(IO[bytes], stream), mode="r") as archive:
+            held = _manifest(archive, most, path)
             left = dict(held.files)
             while (entry := archive.next()) is not None:
                 name = entry.name.removeprefix("files/")
                 if not entry.name.startswith("files/") or name not in left:
                     raise _unlike(path, f"it holds '{entry.name[:80]}', of which its manifest knows nothing")
-                _content(archive, entry, left.pop(name), path, None if target is None else target / name)
+                _content(archive, entry, left.pop(name), path, sink and sink(name))
     except (tarfile.TarError, EOFError, OverflowError) as problem:
         raise _unlike(path, f"it is no whole archive ({problem})") from problem
     if left:
@@ -162,7 +205,7 @@ def _read(path: Path, target: Path | None) -> Held:
     return held
 
 
-def _manifest(archive: tarfile.TarFile, path: Path) -> Held:
+def _manifest(archive: tarfile.TarFile, most: int, path: Path) -> Held:
     first = archive.next()
     if first is None or first.name != MANIFEST or not _plain(first) or first.size > LARGEST_MANIFEST:
         raise _unlike(path, "it does not begin with a manifest")
@@ -173,7 +216,7 @@ def _manifest(archive: tarfile.TarFile, path: Path) -> Held:
         about = {str(key): str(value) for key, value in document["about"].items()}
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as problem:
         raise _unlike(path, "its manifest cannot be read") from problem
-    if len(files) > MOST_FILES or sum(size for _, size in files.values()) > path.stat().st_size:
+    if len(files) > MOST_FILES or sum(size for _, size in files.values()) > most:
         raise _unlike(path, "its manifest names more than it can hold")
     for name in files:
         if not _inside(name):
@@ -198,26 +241,20 @@ def _inside(name: str) -> bool:
 
 
 def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo, wanted: tuple[str, int], path: Path,
-             target: Path | None) -> None:
+             target: AbstractContextManager[IO[bytes]] | None) -> None:
     """One file, compared with its digest while it is read, and written where a target is named."""
     stream = archive.extractfile(entry) if _plain(entry) and entry.size == wanted[1] else None
     if stream is None:
         raise _unlike(path, f"'{entry.name[:80]}' is not the file that its manifest names")
-    if target is None:
-        found = _copied(stream, None)
-    else:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with target.open("xb") as out:
-            found = _copied(stream, out)
-            out.flush()
-            os.fsync(out.fileno())
+    with target or nullcontext() as out:
+        found = _copied(stream, out)
     if found != wanted[0]:
         raise _unlike(path, f"'{entry.name[:80]}' is damaged")
 
 
 def _copied(stream: IO[bytes], out: IO[bytes] | None) -> str:
     digest = hashlib.sha256()
-    while part := stream.read(CHUNK):
+    while part := stream.read(PART):
         digest.update(part)
         if out is not None:
             out.write(part)

@@ -19,7 +19,7 @@ def prepare(connection: sqlite3.Connection, patience: float = PATIENCE) -> None:
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout={patience * 1000:.0f}")
     _log_ahead(connection, patience)
-    for pragma in ("synchronous=NORMAL", "foreign_keys=ON"):
+    for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 

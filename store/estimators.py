@@ -23,8 +23,13 @@ def dump(estimator: Any, path: Path) -> None:
 
 def load(path: Path) -> Any:
     """Read a fitted estimator; only scikit-learn's public estimators and TRUSTED come to life."""
+    return loads(path.read_bytes(), path)
+
+
+def loads(content: bytes, path: Path) -> Any:
+    """The same of a file's bytes; `path` is only named where they cannot be read."""
     try:
-        return skops.io.load(path, trusted=list(TRUSTED))
+        return skops.io.loads(content, trusted=list(TRUSTED))
     except UntrustedTypesFoundException as problem:
         raise Refusal(f"The model holds types that are not trusted: {problem}", where=str(path)) from problem
     except (zipfile.BadZipFile, KeyError, OSError, ValueError) as problem:

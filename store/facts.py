@@ -101,7 +101,10 @@ class Trained(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Promotion(Fact):
-    """A version became champion; the subject is the model."""
+    """A version became champion; the subject is the model.
+
+    `reason`: why it was rolled back, or came without votes. `deployment`: the one that brought it.
+    """
 
     kind: ClassVar[str] = "promotion"
     version: str
@@ -109,6 +112,8 @@ class Promotion(Fact):
     approval: str
     evidence: str
     event: str = "promoted"
+    reason: str = ""
+    deployment: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -152,7 +157,10 @@ class Vote(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class SignOff(Fact):
-    """A person answered a checklist item; the subject is `model@version`."""
+    """A person answered a checklist item; the subject is `model@version`.
+
+    `evidence` is the item as it read then, `digest` that of the version's files.
+    """
 
     kind: ClassVar[str] = "sign_off"
     item: str
@@ -160,6 +168,7 @@ class SignOff(Fact):
     choice: str
     reason: str
     evidence: str = ""
+    digest: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -256,7 +265,8 @@ class Postmortem(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal(Fact):
-    """A change to the project's files, put forward; the subject is its number (P-4).
+    """A change to the project's files, put forward; the subject is its number (P-4). `branched`: it was committed to
+    the git branch that `reason` names, and waits to be merged.
 
     With a `document` the new text is not in the history, but in the object of that digest: people wrote part of it.
     """
@@ -555,10 +565,190 @@ class Questioned(Fact):
     understood: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Granted(Fact):
+    """Somebody, or everybody of a role, may do something with a resource until then; the subject is its id (G-3).
+
+    `event`: `granted`, or `glass` where somebody took it himself, at once, over whatever is denied. `review_by`: when
+    somebody has to say that it is needed still.
+    """
+
+    kind: ClassVar[str] = "granted"
+    who: str
+    action: str
+    resource: str
+    until: str
+    event: str = "granted"
+    purpose: str = ""
+    reason: str = ""
+    review_by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Revoked(Fact):
+    """A grant was `revoked`, `kept` (it is needed still, somebody said), or, where the glass was broken, `reviewed`."""
+
+    kind: ClassVar[str] = "revoked"
+    event: str = "revoked"
+    reason: str = ""
+    review_by: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Assessed(Fact):
+    """The impact of a model was assessed; the subject is the model.
+
+    `levels`: the lowest and highest impact level (1 to 4) that the answers so far allow; `classes`: the same of the EU
+    AI Act. They are alike where everything that decides them is answered. `questions` is the version of the questions,
+    `declaration` the digest of the typed answers, `answers` of the object that holds every answer with its evidence.
+    """
+
+    kind: ClassVar[str] = "assessed"
+    levels: tuple[int, int]
+    classes: tuple[str, str]
+    questions: str
+    answers: str
+    declaration: str = ""
+    version: str = ""
+    detail: Detail = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kept(Fact):
+    """What happened to a master key of the vault (`created`, `rotated`, `destroyed`), whose id is the subject; or a
+    version was `sealed`, under `key`, and the subject is the model. Nothing of a key itself is ever here.
+
+    `previous`: the key that was active before; `count`: how many versions were put under the new one.
+    """
+
+    kind: ClassVar[str] = "vault"
+    event: str
+    key: str = ""
+    previous: str = ""
+    origin: str = ""
+    version: str = ""
+    artifact: str = ""
+    count: int = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deployment(Fact):
+    """A version is being brought to serve; the subject is the model.
+
+    `began` stands before the first effect, `undoing` before anything is taken back; it ends as `done`, `undone`, or
+    `stuck` where it could not be taken back. `followed`, without an id: the registry's alias was seen at the version.
+    `way`: promote, rollback or glass. `holder`: the process at work, as host:pid:born. `log`: what the programs said.
+    """
+
+    kind: ClassVar[str] = "deployment"
+    event: str
+    id: str = ""
+    version: str = ""
+    previous: str = ""
+    way: str = ""
+    deployer: str = ""
+    approval: str = ""
+    evidence: str = ""
+    reason: str = ""
+    holder: str = ""
+    log: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BoardEvent(Fact):
+    """What happened to a case of a review board; the subject is its id (BC-2).
+
+    `opened`, `voted`, `recused`, then `closed` with its `outcome`; `reopened`: the guidelines have a new version, and
+    no vote counts any more. `about` is `model@version`, `parts` the digests of all that an approval is bound to,
+    `rules` the board as it was declared, `authors` who made it or asked for it, `out` the members who are among them
+    and so may not vote. `member` is whose vote it is, `voter` who gave it.
+    """
+
+    kind: ClassVar[str] = "board"
+    event: str
+    board: str = ""
+    about: str = ""
+    parts: Detail = field(default_factory=dict)
+    rules: Detail = field(default_factory=dict)
+    guidelines: str = ""
+    out: tuple[str, ...] = ()
+    authors: tuple[str, ...] = ()
+    expires_at: str = ""
+    member: str = ""
+    voter: str = ""
+    choice: str = ""
+    reason: str = ""
+    answers: Detail = field(default_factory=dict)
+    digest: str = ""
+    simulated: bool = False
+    outcome: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardPublished(Fact):
+    """The card of a version was published; the subject is the model.
+
+    `digest` is of all that does not move by itself: a card whose digest is another one is stale. `card` is the digest
+    of the object that holds the whole record, `gaps` what it could not say.
+    """
+
+    kind: ClassVar[str] = "card"
+    version: str
+    digest: str
+    card: str
+    gaps: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Foreign(Fact):
+    """An OpenLineage event of somebody else; the subject is its job (`NAMESPACE NAME`). Nothing of ours rests on it.
+
+    `event` is its type in capitals, or `job` where it is of no run, or `dataset` where it is of a dataset alone. `at`
+    is when it says that it happened. `inputs` and `outputs` are datasets as `NAMESPACE NAME`, `versions` what it says
+    of their versions, `parent` the run that it belongs to. `key` is the digest of the event, `document` that of the
+    object that holds the file it came in, with all that is not said here.
+    """
+
+    kind: ClassVar[str] = "foreign"
+    event: str
+    run: str = ""
+    at: str = ""
+    key: str = ""
+    document: str = ""
+    inputs: tuple[str, ...] = ()
+    outputs: tuple[str, ...] = ()
+    versions: Detail = field(default_factory=dict)
+    parent: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptOut(Fact):
+    """What happened to a person's request (`OO-1`): `received`, `verified`, `extended`, `located`, `began`, `actioned`,
+    `attested`; or `held` (must be kept by law), `refused`, `withdrawn`.
+
+    `person` is a pseudonym; who it is lies beside the history until it is attested. `right` is erasure, access,
+    objection or automated; `purposes` what the person's rows are not to be used for any more. `due` is a day. `token`
+    is the number of the signed link that it came by.
+    """
+
+    kind: ClassVar[str] = "optout"
+    event: str
+    person: str = ""
+    right: str = ""
+    jurisdiction: str = ""
+    purposes: tuple[str, ...] = ()
+    via: str = ""
+    due: str = ""
+    reason: str = ""
+    token: str = ""
+    detail: Detail = field(default_factory=dict)
+
+
 KINDS: dict[str, type[Fact]] = {cls.kind: cls for cls in (
     Command, Finding, Snapshot, Run, Trained, Promotion, Approval, Vote, SignOff, AlertEvent, IncidentEvent,
-    RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked, Tuned,
-    Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned)}
+    RunbookEvent, Postmortem, Proposal, Note, Quarantined, Hold, Collected, Streamed, Spent, Released, Looked,
+    Tuned, Backtested, Drilled, Archived, Snoozed, OnCallSwap, Replayed, Handover, Subscribed, Questioned, Assessed,
+    Kept, Deployment, BoardEvent, CardPublished, Granted, Revoked, Foreign, OptOut)}
 
 
 def body_of(fact: Fact) -> dict[str, Any]:

@@ -99,10 +99,10 @@ def drop_profiles(lake: Lake, held: Collection[str], before: float) -> int:
     return size
 
 
-def drop_staging(garbage: Garbage) -> int:
+def drop_staging(left: Collection[Path]) -> int:
     """Remove what killed processes left; the bytes."""
-    size = sum(_size(path) for path in garbage.staging)
-    for path in garbage.staging:
+    size = sum(_size(path) for path in left)
+    for path in left:
         for each in (*sorted(path.rglob("*"), reverse=True), path):
             each.rmdir() if each.is_dir() and not each.is_symlink() else each.unlink(missing_ok=True)
     return size
@@ -118,9 +118,10 @@ def results(lake: Lake) -> list[Path]:
     return sorted(lake.root.glob("[!_]*/_results/*/*.json"))
 
 
-def data_files(lake: Lake) -> Iterator[str]:
-    """Every file of rows, and every mask, by its path in the lake; what else lies there is not ours."""
-    for dataset in sorted(lake.root.glob("[!_]*/")):
+def data_files(lake: Lake, only: str = "") -> Iterator[str]:
+    """Every file of rows, and every mask, by its path in the lake (or in that dataset `only`); what else lies there is
+    not ours."""
+    for dataset in [lake.root / only] if only else sorted(lake.root.glob("[!_]*/")):
         for folder, folders, names in os.walk(dataset):
             folders[:] = sorted(name for name in folders if "=" in name or name == "_masks")
             place = Path(folder).relative_to(lake.root).as_posix()
@@ -172,6 +173,11 @@ def _remove(lake: Lake, path: Path, before: float) -> int | None:
         return None
     aside.unlink()
     return told.st_size
+
+
+def left_behind(lake: Lake) -> Iterator[Path]:
+    """What lies in the staging folder though whoever made it is dead."""
+    return _left_behind(lake, _now(lake), timedelta(0))
 
 
 def _left_behind(lake: Lake, now: float, grace: timedelta) -> Iterator[Path]:

@@ -46,6 +46,7 @@ class FileRef:
 
     `base` is the folder of a file that is read where it is; without one it lies in the lake. `mask` is a file of the
     lake with the numbers (column `row`, from 0) of rows that are not part of the snapshot; `rows` does not count them.
+    For who may not see all columns, `shown` are those that he reads, and `emptied` such as read as nulls.
     """
 
     path: str
@@ -55,6 +56,13 @@ class FileRef:
     partition: Mapping[str, str]
     base: str = ""
     mask: str = ""
+    shown: tuple[str, ...] = ()
+    emptied: tuple[str, ...] = ()
+
+    @property
+    def kept_back(self) -> bool:
+        """Whether some of its columns are not shown."""
+        return bool(self.shown or self.emptied)
 
     @property
     def part(self) -> Part:
@@ -68,22 +76,31 @@ class FileRef:
 
     @property
     def digest(self) -> str:
-        """What the file's rows depend on: its bytes, and those of its mask."""
-        return f"{self.sha256} without {Path(self.mask).stem}" if self.mask else self.sha256
+        """What the file's rows depend on: its bytes, those of its mask, and which columns are read."""
+        digest = f"{self.sha256} without {Path(self.mask).stem}" if self.mask else self.sha256
+        if not self.kept_back:
+            return digest
+        content = json.dumps([sorted(self.shown), sorted(self.emptied)])
+        return f"{digest} but {hashlib.sha256(content.encode()).hexdigest()[:32]}"
 
     @property
     def folder(self) -> str:
         """The digest as a name of a folder: what is known of the file's rows lies there."""
-        return self.digest.replace(" without ", "-")
+        return self.digest.replace(" without ", "-").replace(" but ", "-but-")
 
 
 @dataclass(frozen=True)
 class Manifest:
-    """A snapshot: a dataset's columns and files. Its id depends on content alone."""
+    """A snapshot: a dataset's columns and files. Its id depends on content alone.
+
+    `erased`: what was taken out of it since people asked for that, with `request`, `at` and `rows`. It is found under
+    the id that it had before, and has the one of what is left.
+    """
 
     dataset: str
     columns: Mapping[str, str]
     files: tuple[FileRef, ...]
+    erased: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def rows(self) -> int:
@@ -149,12 +166,13 @@ class Lake:
         self.root = root
         self.threads = threads or min(4, os.cpu_count() or 1)
         self._connection: duckdb.DuckDBPyConnection | None = None
-        self._manifests: dict[Path, Manifest] = {}
+        self._manifests: dict[Path, tuple[int, Manifest]] = {}
         self._remembering = Lock()
 
-    def bounded(self, only: Mapping[str, Sequence[str]], shared: Callable[[str], bool]) -> "Bounded":
-        """The lake for somebody who may see some partitions only; datasets that are `shared` he sees whole."""
-        return Bounded(self, only, shared)
+    def bounded(self, see: Callable[[Manifest], Manifest], *, objects: bool = True) -> "Bounded":
+        """The lake for somebody who does not see all: `see` gives what he sees of a snapshot, or refuses. `objects`:
+        whether he may read what is kept beside the data."""
+        return Bounded(self, see, objects=objects)
 
     def connect(self) -> "duckdb.DuckDBPyConnection":
         """A cursor of this process's DuckDB: UTC, bounded memory, no extensions fetched.
@@ -184,12 +202,12 @@ class Lake:
         """
         cursor, by, bound = connection or self.connect(), tuple(partition_by), dict(values or {})
         staged = _rows(cursor, query, bound, staged=bool(by or not sort))
-        with self._room(), nullcontext(staging) if staging else self.staging() as folder, staged as (relation, columns):
+        with self.room(), nullcontext(staging) if staging else self.staging() as folder, staged as (relation, columns):
             self._check_columns(dataset, columns, (*sort, *by))
             order = ", ".join(quote(name) for name in dict.fromkeys((*sort, *columns))) if sort else "rowid"
             written = (_partitioned(cursor, order, folder, by, codec) if by
                        else _whole(cursor, relation, bound, order, folder, codec))
-            files = [self._place(dataset, *each) for each in written]
+            files = [self.place(dataset, *each) for each in written]
         manifest = Manifest(dataset, columns, tuple(sorted(files, key=lambda file: file.path)))
         self.keep(manifest)
         return manifest
@@ -200,7 +218,7 @@ class Lake:
                 raise NotFound(f"No column '{column}' to sort or partition by.", where=f"dataset {dataset}",
                                next=nearest(column, columns))
 
-    def _place(self, dataset: str, staged: Path, rows: int, partition: Mapping[str, str]) -> FileRef:
+    def place(self, dataset: str, staged: Path, rows: int, partition: Mapping[str, str]) -> FileRef:
         """Move a written file to where its content says it belongs."""
         digest, size = sha256_of(staged), staged.stat().st_size
         folder = "/".join([dataset, *(f"{_segment(key)}={_segment(value)}" for key, value in partition.items())])
@@ -218,16 +236,16 @@ class Lake:
         with self.staging() as folder:
             staged = folder / "taken.parquet"
             shutil.copyfile(source, staged)
-            return self._place(dataset, staged, rows, partition)
+            return self.place(dataset, staged, rows, partition)
 
     def without(self, file: FileRef, dataset: str, rows: str,
                 connection: "duckdb.DuckDBPyConnection | None" = None) -> FileRef:
         """The unmasked file less the rows whose numbers (from 0) the column of `rows` gives; it is not rewritten."""
         cursor = connection or self.connect()
-        with self._room(), self.staging() as folder:
+        with self.room(), self.staging() as folder:
             staged = folder / "mask.parquet"
             numbers = f'SELECT DISTINCT CAST(r AS BIGINT) AS "row" FROM ({rows}) t(r) ORDER BY 1'
-            left_out = _copy(cursor, numbers, staged, {})
+            left_out = copied(cursor, numbers, staged)
             if not left_out:
                 return file
             mask = f"{dataset}/_masks/{sha256_of(staged)}.parquet"
@@ -261,7 +279,7 @@ class Lake:
             yield Path(folder)
 
     @contextmanager
-    def _room(self) -> Iterator[None]:
+    def room(self) -> Iterator[None]:
         """Say it plainly where the disk is full: nothing was announced, so what was there is there still."""
         try:
             yield
@@ -275,9 +293,15 @@ class Lake:
     def keep(self, manifest: Manifest) -> None:
         """Store the manifest under its id; the same content is the same file, unless it lies somewhere else by now."""
         path = self._manifest_path(manifest.dataset, manifest.id)
-        lost = any(file.base for file in manifest.files) and path.exists() and not self.has(read_manifest(path))
+        lost = path.exists() and (_buried(path) or (any(file.base for file in manifest.files)
+                                                    and not self.has(read_manifest(path))))
         self._put(path, json.dumps(_document(manifest)).encode(), anew=lost)
-        self._remember(path, manifest)
+
+    def bury(self, snapshot: str, manifest: Manifest) -> None:
+        """Let a snapshot be what is left of it: `manifest` says in `erased` what was taken out, and who asked."""
+        self._put(self._manifest_path(manifest.dataset, snapshot), json.dumps(
+            {"id": manifest.id, "erased": [dict(each) for each in manifest.erased], **_document(manifest)}).encode(),
+            anew=True)
 
     def keep_result(self, key: str, manifest: Manifest) -> None:
         """Store what a computation gave under the digest of all that it depends on."""
@@ -321,7 +345,7 @@ class Lake:
         target = self.root / dataset / "_profiles" / name
         if content and not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            with self._room(), self._staged_file() as staged, suppress(FileExistsError):
+            with self.room(), self._staged_file() as staged, suppress(FileExistsError):
                 staged.write_bytes(content)
                 target.hardlink_to(staged)
         return target.read_bytes() if target.exists() else None
@@ -364,7 +388,7 @@ class Lake:
         """Let a whole file appear under its name, or nothing; one that was there is as young as a new one."""
         if not anew and (_touched(target) or target.exists()):
             return
-        with self._room(), self._staged_file() as staged:
+        with self.room(), self._staged_file() as staged:
             staged.write_bytes(content)
             target.parent.mkdir(parents=True, exist_ok=True)
             staged.replace(target)
@@ -406,14 +430,16 @@ class Lake:
                 raise NotFound(f"No snapshot '{snapshot}' of '{dataset}'.",
                                next=f"Try: mlops-tui snapshot log {dataset}")
             path = found[0]
-        return self._manifests.get(path) or self._remember(path, read_manifest(path))
+        file, known = path.stat().st_ino, self._manifests.get(path)
+        return known[1] if known and known[0] == file else self._remember(path, read_manifest(path), file)
 
-    def _remember(self, path: Path, manifest: Manifest) -> Manifest:
-        """What a snapshot consists of never changes: it is read once. Threads may write at the same time."""
+    def _remember(self, path: Path, manifest: Manifest, file: int) -> Manifest:
+        """What a snapshot consists of is read once, unless its file (by inode) is another one since: rows were erased.
+        Threads may write at the same time."""
         with self._remembering:
             if len(self._manifests) >= REMEMBERED:
                 del self._manifests[next(iter(self._manifests))]
-            self._manifests[path] = manifest
+            self._manifests[path] = file, manifest
         return manifest
 
     def seen(self, dataset: str) -> Seen:
@@ -457,14 +483,22 @@ class Lake:
         nothing = f"(SELECT {typed} WHERE false)"
         if not manifest.files:
             return nothing
-        sorts: dict[tuple[bool, bool], list[FileRef]] = {}
+        sorts: dict[tuple[bool, bool, tuple[str, ...], tuple[str, ...]], list[FileRef]] = {}
         for file in manifest.files:
-            sorts.setdefault((bool(file.base), bool(file.mask)), []).append(file)
-        parts = [self._rows(files, manifest.columns if in_place else None, masked=masked)
-                 for (in_place, masked), files in sorted(sorts.items())]
-        parts += [nothing] if typed and not all(in_place for in_place, _ in sorts) else []
+            sorts.setdefault((bool(file.base), bool(file.mask), file.shown, file.emptied), []).append(file)
+        parts = [_kept_back(self._rows(files, manifest.columns if in_place else None, masked=masked), files[0],
+                            manifest.columns)
+                 for (in_place, masked, _, _), files in sorted(sorts.items())]
+        parts += [nothing] if typed and not all(in_place for in_place, *_ in sorts) else []
         together = " UNION ALL BY NAME ".join(f"SELECT * FROM {part}" for part in parts)
         return parts[0] if len(parts) == 1 else f"({together})"
+
+    def bytes_of(self, file: FileRef) -> Path:
+        """Where a file of a snapshot lies, for whoever reads all of it; Forbidden where he does not see all columns."""
+        if file.kept_back:
+            raise Forbidden("Columns of the file are kept from you, so it cannot be read as it lies.",
+                            where=file.path)
+        return self.place_of(file)
 
     def _rows(self, files: Sequence[FileRef], columns: Mapping[str, str] | None, *, masked: bool) -> str:
         """What follows FROM, for files of one sort; `columns` are given for files that are read where they are."""
@@ -530,43 +564,43 @@ def _touched(path: Path) -> bool:
 
 
 class Bounded(Lake):
-    """A lake of which somebody sees some partitions only: what is read of a snapshot is read of them alone."""
+    """A lake of which somebody does not see all: what is read of a snapshot is what he sees of it."""
 
-    def __init__(self, lake: Lake, only: Mapping[str, Sequence[str]], shared: Callable[[str], bool]) -> None:
+    def __init__(self, lake: Lake, see: Callable[[Manifest], Manifest], *, objects: bool) -> None:
         self.__dict__.update(lake.__dict__)
-        self.whole, self.only, self.shared = lake, only, shared
+        self.whole, self.see, self.objects = lake, see, objects
 
     def connect(self) -> "duckdb.DuckDBPyConnection":
         return self.whole.connect()
 
-    def _bounded(self, manifest: Manifest) -> Manifest:
-        """The snapshot with the files of those partitions; Forbidden where it is not partitioned so."""
-        if self.shared(manifest.dataset):
-            return manifest
-        for key in self.only:
-            if any(key not in file.partition for file in manifest.files):
-                raise Forbidden(f"'{manifest.dataset}' is not partitioned by {key}, to which you are bound.",
-                                where="team.yaml, only", next="It is for everybody once its contract says "
-                                "customProperties: [{property: shared, value: true}]")
-        kept = tuple(file for file in manifest.files
-                     if all(file.partition[key] in values for key, values in self.only.items()))
-        return Manifest(manifest.dataset, manifest.columns, kept)
-
     def manifest(self, dataset: str, snapshot: str) -> Manifest:
-        return self._bounded(super().manifest(dataset, snapshot))
+        return self.see(super().manifest(dataset, snapshot))
 
     def stored(self, dataset: str, snapshot: str) -> Manifest:
-        return self._bounded(super().stored(dataset, snapshot))
+        return self.see(super().stored(dataset, snapshot))
 
     def result(self, dataset: str, key: str) -> Manifest | None:
         found = super().result(dataset, key)
-        return self._bounded(found) if found is not None else None
+        return self.see(found) if found is not None else None
 
     def scan(self, manifest: Manifest) -> str:
-        return super().scan(self._bounded(manifest))
+        return super().scan(self.see(manifest))
 
     def object(self, digest: str) -> bytes:
-        raise Forbidden("What is kept beside the data is made of all partitions.", where="team.yaml, only")
+        if not self.objects:
+            raise Forbidden("What is kept beside the data is made of all partitions and columns.",
+                            where="team.yaml, access/")
+        return super().object(digest)
+
+
+def _kept_back(relation: str, file: FileRef, columns: Mapping[str, str]) -> str:
+    """What follows FROM, without what is not shown; a file may lack a column, and an older one may have others."""
+    if not file.kept_back:
+        return relation
+    listed = ", ".join(literal(name.lower()) for name in file.shown)
+    read = [f"COLUMNS(lambda c: lower(c) IN ({listed}))"] if file.shown else []
+    empty = [f"CAST(NULL AS {columns[name]}) AS {quote(name)}" for name in file.emptied if name in columns]
+    return f"(SELECT {', '.join([*read, *empty])} FROM {relation})"
 
 
 def _says_partition(file: FileRef) -> bool:
@@ -611,17 +645,27 @@ def _read(path: Path, snapshot: str = "") -> Manifest:
     """The manifest in a file, of the id given; where none is given, of the one that it names itself."""
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
-        wanted = snapshot or document["id"]
+        erased = tuple(document.get("erased", ()))
+        wanted = snapshot if snapshot and not erased else document["id"]
         files = tuple(FileRef(**file) for file in document["files"])
-        manifest = Manifest(document["dataset"], document["columns"], files)
-    except (ValueError, KeyError, TypeError) as problem:
+        manifest = Manifest(document["dataset"], document["columns"], files, erased)
+    except (ValueError, KeyError, TypeError, AttributeError) as problem:
         raise Unreadable(f"The manifest of snapshot {path.stem[:12]} is damaged.", where=str(path)) from problem
     if manifest.id != wanted:
         raise Unreadable(f"The manifest of snapshot {path.stem[:12]} was changed.", where=str(path))
     return manifest
 
 
+def _buried(path: Path) -> bool:
+    """Whether a snapshot's manifest is of what is left of it: those begin with the id of that."""
+    with path.open("rb") as file:
+        return file.read(5) == b'{"id"'
+
+
 def _document(manifest: Manifest) -> dict[str, Any]:
+    if any(file.kept_back for file in manifest.files):
+        raise Forbidden(f"Columns of '{manifest.dataset}' are kept from you: what you see of it cannot be kept as a "
+                        "state.", where="access/")
     return {"dataset": manifest.dataset, "columns": dict(manifest.columns),
             "files": [{"path": file.path, "sha256": file.sha256, "rows": file.rows, "bytes": file.bytes,
                        "partition": dict(file.partition), **({"base": file.base} if file.base else {}),
@@ -658,7 +702,7 @@ def _whole(cursor: "duckdb.DuckDBPyConnection", relation: str, values: Values, o
     """One file with all rows."""
     target = staging / "all.parquet"
     bound = values if relation != STAGED else {}
-    yield target, _copy(cursor, f"SELECT * FROM {relation} ORDER BY {order}", target, bound, codec), {}
+    yield target, copied(cursor, f"SELECT * FROM {relation} ORDER BY {order}", target, codec, bound), {}
 
 
 def _partitioned(cursor: "duckdb.DuckDBPyConnection", order: str, staging: Path, by: tuple[str, ...],
@@ -676,16 +720,17 @@ def _partitioned(cursor: "duckdb.DuckDBPyConnection", order: str, staging: Path,
         for number, (first, end, *values) in enumerate(runs.fetchall()):
             partition, target = _partition(by, values), staging / f"{number}.parquet"
             rows = f"SELECT * FROM {ORDERED} WHERE rowid >= {first} AND rowid < {end}"
-            yield target, _copy(cursor, rows, target, {}, codec), partition
+            yield target, copied(cursor, rows, target, codec), partition
     finally:
         cursor.execute(f"DROP TABLE IF EXISTS {ORDERED}")
 
 
-def _copy(cursor: "duckdb.DuckDBPyConnection", query: str, target: Path, values: Values, codec: str = "zstd") -> int:
+def copied(cursor: "duckdb.DuckDBPyConnection", query: str, target: Path, codec: str = "zstd",
+           values: Values | None = None) -> int:
     """Write rows and say how many; they are ordered, so the bytes are the same in every run and with any threads."""
     how = f"(FORMAT parquet, COMPRESSION {codec}, ROW_GROUP_SIZE 122880, USE_TMP_FILE false)"
     plain = f"SELECT TRY(COLUMNS(*)) FROM ({query})"  # else a column without nulls here is NOT NULL: other bytes
-    return int(cursor.execute(f"COPY ({plain}) TO {literal(str(target))} {how}", dict(values)).fetchall()[0][0])
+    return int(cursor.execute(f"COPY ({plain}) TO {literal(str(target))} {how}", dict(values or {})).fetchall()[0][0])
 
 
 def _partition(by: Sequence[str], values: Sequence[object]) -> dict[str, str]:

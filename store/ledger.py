@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib import import_module
 from itertools import chain
+from json.encoder import encode_basestring_ascii
 from operator import attrgetter
 from threading import RLock
 from typing import TYPE_CHECKING, Any, overload
@@ -19,14 +20,19 @@ from typing import TYPE_CHECKING, Any, overload
 from store.connections import Connections
 from store.facts import Fact, body_of, fact_of
 from store.refusal import Conflict, Refusal, Unreadable
+from store.spoken import apart, changed, together, without
+from store.withheld import Withheld
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
 GENESIS = "0" * 64
-_READ = "SELECT seq, kind, subject, effective_at, recorded_at, actor, body, prev, hash FROM entry"
+_READ = ("SELECT seq, kind, subject, effective_at, recorded_at, actor, body, prev, hash, words FROM entry "
+         "LEFT JOIN said ON number = seq")
+_WHOLE = _READ.replace(", words FROM", ", salt, words FROM")
+_WORDS = "(SELECT words FROM said WHERE number = seq)"
 # those of store/rows.py
-TABLES = frozenset(("card", "entry", "home", "inbox", "job", "lease", "outbox", "period", "pulse"))
+TABLES = frozenset(("card", "entry", "home", "inbox", "job", "lease", "outbox", "period", "pulse", "said"))
 
 
 @dataclass(frozen=True)
@@ -54,8 +60,8 @@ class Broken:
 def entry_hash(seq: int, kind: str, subject: str, effective_at: str, recorded_at: str, actor: str, body: str,
                prev: str) -> str:
     """SHA-256 over the JSON list of all of an entry's fields and the hash of the one before."""
-    fields = [seq, kind, subject, effective_at, recorded_at, actor, body, prev]
-    return hashlib.sha256(json.dumps(fields, ensure_ascii=True).encode()).hexdigest()
+    fields = ", ".join(map(encode_basestring_ascii, (kind, subject, effective_at, recorded_at, actor, body, prev)))
+    return hashlib.sha256(f"[{seq}, {fields}]".encode()).hexdigest()  # as json.dumps writes it, in half the time
 
 
 def stamp(moment: datetime) -> str:
@@ -160,6 +166,7 @@ class Ledger:
         self.until: datetime | None = None
         self.read_only = False
         self.only_of = ""
+        self.withheld = Withheld()
         self._known = Known()
         self.marks: dict[str, int] = {}  # how far readers in this process have come; shared by its copies
         self.url, self.connections = url, Connections(url)
@@ -203,6 +210,20 @@ class Ledger:
         other.only_of = self.only_of or self.actor
         return other
 
+    def redacted(self, columns: frozenset[str], datasets: frozenset[str]) -> "Ledger":
+        """The same history for somebody who may not see some columns or datasets: without what was found in them."""
+        other = copy.copy(self)
+        other.withheld = Withheld(columns, datasets)
+        return other
+
+    def rights(self) -> list[Entry]:
+        """What was granted and taken back, which holds whoever reads, and as of now whatever time is looked at."""
+        with self._reading() as connection:
+            return self._known.entries(connection, ("granted", "revoked"))
+
+    def _told(self, entries: list[Entry]) -> list[Entry]:
+        return [self.withheld.of(entry) for entry in entries] if self.withheld else entries
+
     def _seen(self, entry: Entry) -> bool:
         """Whether the reader may know of an entry."""
         return not self.only_of or entry.kind == "snapshot" or (entry.kind, entry.actor) == ("command", self.only_of)
@@ -241,13 +262,16 @@ class Ledger:
         seq, prev = (previous[0] + 1, previous[1]) if previous else (1, GENESIS)
         recorded = stamp(self.clock())
         happened = stamp(effective_at) if effective_at is not None else recorded
-        body = json.dumps(body_of(fact), sort_keys=True, ensure_ascii=False, allow_nan=False)
+        held, salt, words = apart(fact.kind, body_of(fact))
+        body = json.dumps(held, sort_keys=True, ensure_ascii=False, allow_nan=False)
         body = body.encode("utf-8", "backslashreplace").decode("utf-8")  # a file name that is no UTF-8 stays JSON
         values = (seq, fact.kind, fact.subject, happened, recorded, actor, body, prev)
         digest = entry_hash(*values)
         connection.execute(
             "INSERT INTO entry (seq, kind, subject, effective_at, recorded_at, actor, body, prev, hash) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", (*values, digest))
+        if words:
+            connection.execute("INSERT INTO said (number, salt, words) VALUES (?, ?, ?)", (seq, salt, words))
         return Entry(seq, fact.kind, fact.subject, datetime.fromisoformat(happened), datetime.fromisoformat(recorded),
                      actor, fact, digest)
 
@@ -258,9 +282,9 @@ class Ledger:
         if subject is not None:
             found = [entry for entry in found if entry.subject == subject]
         if self.until is None and not self.only_of:
-            return found
-        return [entry for entry in found if (self.until is None or entry.recorded_at <= self.until)
-                and self._seen(entry)]
+            return self._told(found)
+        return self._told([entry for entry in found if (self.until is None or entry.recorded_at <= self.until)
+                           and self._seen(entry)])
 
     def head_seq(self) -> int:
         """The number of the last entry, 0 where there is none."""
@@ -294,7 +318,7 @@ class Ledger:
         with self._reading() as connection:
             found = connection.execute(f"{_READ} WHERE seq <= ?{where} ORDER BY seq DESC LIMIT ? OFFSET ?",
                                        (upto, *values, limit, offset)).fetchall()
-        return [_entry(row) for row in found]
+        return self._told([_entry(row) for row in found])
 
     def latest(self) -> datetime | None:
         """When the last entry was recorded, even where an entry can no longer be read; None in an empty history."""
@@ -315,7 +339,7 @@ class Ledger:
     def verify(self, anchor: str | None = None) -> Broken | None:
         """The first broken place of the chain; None where every hash, link and the anchor hold."""
         prev, expected, seen = GENESIS, 1, anchor is None or anchor == GENESIS
-        with self._reading() as connection, closing(connection.execute(f"{_READ} ORDER BY seq")) as found:
+        with self._reading() as connection, closing(connection.execute(f"{_WHOLE} ORDER BY seq")) as found:
             for row in found:
                 seq, row_prev, digest = int(row[0]), str(row[7]), str(row[8])
                 if seq != expected:
@@ -324,8 +348,25 @@ class Ledger:
                     return Broken(seq, "its link does not match the entry before it")
                 if entry_hash(*row[:8]) != digest:
                     return Broken(seq, "its content does not match its hash")
+                if row[9] is not None and (field := changed(row[6], row[9], row[10])):
+                    return Broken(seq, f"its {field} is not what was said")
                 prev, expected, seen = digest, seq + 1, seen or digest == anchor
         return None if seen else Broken(expected, f"the anchor {anchor} is not in the history: its end was cut off")
+
+    def forget(self, pattern: re.Pattern[str]) -> int:
+        """Erase what people said wherever the pattern is found in it, and its salt; in how many entries. The entries
+        stay, and so does the chain; whoever has read the words keeps them until his process ends."""
+        with self.connections.writing() as connection:
+            found = [(number, left) for number, words in connection.execute("SELECT number, words FROM said")
+                     if (left := without(words, pattern)) is not None]
+            for number, left in found:
+                if left:
+                    connection.execute("UPDATE said SET words = ? WHERE number = ?", (left, number))
+                else:
+                    connection.execute("DELETE FROM said WHERE number = ?", (number,))
+        if found:
+            self._known = Known()
+        return len(found)
 
     def close(self) -> None:
         self.connections.close()
@@ -393,9 +434,12 @@ def _value(connection: sqlite3.Connection, query: str, values: Sequence[object] 
 
 
 def _entry(row: tuple[object, ...]) -> Entry:
-    seq, kind, subject, effective_at, recorded_at, actor, body, _, digest = row
+    seq, kind, subject, effective_at, recorded_at, actor, body, _, digest, words = row
     try:
-        fact = fact_of(str(kind), str(subject), json.loads(str(body)))
+        held = json.loads(str(body))
+        if words is not None or '{"said":' in str(body):
+            held = together(held, str(words or ""))
+        fact = fact_of(str(kind), str(subject), held)
     except (KeyError, TypeError, ValueError) as problem:
         raise Refusal(f"Entry {seq} of the history cannot be read: {problem}",
                       next="Try: mlops-tui audit verify") from problem
@@ -418,12 +462,12 @@ def _kept(terms: Sequence[Term]) -> tuple[str, tuple[str, ...]]:
     """The terms as conditions to add, and the values they bind; a field that is no column is one of the body's."""
     conditions, values = "", list[str]()
     for term in terms:
-        held = "seq || ' ' || kind || ' ' || subject || ' ' || actor || ' ' || body"
+        held = f"seq || ' ' || kind || ' ' || subject || ' ' || actor || ' ' || body || coalesce({_WORDS}, '')"
         if term.field in _COLUMNS:
             held = term.field
         elif term.field:
-            held = "coalesce(json_extract(body, ?), '')"
-            values.append('$."' + term.field.replace('"', "") + '"')
+            held = f"coalesce(json_extract({_WORDS}, ?), json_extract(body, ?), '')"
+            values += ['$."' + term.field.replace('"', "") + '"'] * 2
         conditions += f" AND {held} {'' if term.wanted else 'NOT '}LIKE ? ESCAPE '!'"
         values.append("%" + re.sub("([!%_])", r"!\1", term.text) + "%")
     return conditions, tuple(values)

@@ -4,7 +4,7 @@ import json
 import os
 import sqlite3
 import struct
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -70,6 +70,12 @@ class Shelf(Protocol):
 
     def put(self, standing: Standing, rows: Iterable[tuple[str, bytes]]) -> tuple[Standing, bool]:
         """Fill a version of a view and let it appear; False where a newer one was there by then."""
+
+    def forget(self, people: Mapping[str, Collection[str]]) -> dict[str, int]:
+        """Remove, from every version, the entities that have one of the values in a column; how many of each view."""
+
+    def holding(self, people: Mapping[str, Collection[str]]) -> list[str]:
+        """The views of which a version has such an entity."""
 
 
 class Online:
@@ -151,6 +157,19 @@ def key_of(entity: Sequence[str], values: Mapping[str, Any]) -> str:
     if None in texts:
         return "\0"  # no entity has this key
     return str(texts[0]) if len(texts) == 1 else "".join(f"{len(str(text))}:{text}" for text in texts)
+
+
+def names_one(entity: Sequence[str], key: str, people: Mapping[str, Collection[str]]) -> bool:
+    """Whether the entity kept by this text has one of the values in a column: `key_of` read backwards."""
+    if len(entity) == 1:
+        return key in people.get(entity[0], ())
+    rest = key
+    for column in entity:
+        length, _, rest = rest.partition(":")
+        value, rest = rest[:int(length)], rest[int(length):]
+        if value in people.get(column, ()):
+            return True
+    return False
 
 
 def _text(value: Any) -> str | None:
@@ -244,6 +263,36 @@ class SqliteShelf:
                 entities += len(batch)
             filled = Standing(**{**asdict(standing), "entities": entities, "generation": str(id)})
             return filled, _swapped(writer, id, filled)
+
+
+    def forget(self, people: Mapping[str, Collection[str]]) -> dict[str, int]:
+        if not self.path.exists():
+            return {}
+        found: dict[str, int] = {}
+        with _told(self.path), closing(_connected(self.path)) as writer:
+            writer.executescript(_TABLES)
+            writer.execute("PRAGMA secure_delete = on")
+            with _transaction(writer):
+                for id, view, text in writer.execute("SELECT id, view, standing FROM generation").fetchall():
+                    entity = Standing.read(text).entity if text else ()
+                    keys = [key for key, in writer.execute(f"SELECT key FROM g{id}")
+                            if not text or names_one(entity, key, people)]  # one that is being filled is given up
+                    writer.executemany(f"DELETE FROM g{id} WHERE key = ?", [[key] for key in keys])
+                    if keys:
+                        found[view] = max(found.get(view, 0), len(keys))
+            writer.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return found
+
+
+    def holding(self, people: Mapping[str, Collection[str]]) -> list[str]:
+        reader = self._reader()
+        if reader is None:
+            return []
+        with _told(self.path), _transaction(reader, "BEGIN"):
+            found = reader.execute("SELECT id, view, standing FROM generation WHERE standing != ''").fetchall()
+            return sorted({view for id, view, text in found if any(
+                names_one(Standing.read(text).entity, key, people) for key, in reader.execute(
+                    f"SELECT key FROM g{id}"))})
 
 
 def _connected(path: Path) -> sqlite3.Connection:

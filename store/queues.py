@@ -183,6 +183,13 @@ class Outbox:
             raise NotFound(f"Nothing of that key is to be said: {key}")
         return _said(row)
 
+    def sent_ones(self) -> list[Said]:
+        """What was said and is known to stand there, oldest first."""
+        query = _SAID.where(col(OutboxRow.status) == "sent", col(OutboxRow.reference) != "",
+                            col(OutboxRow.method) != ROUTE).order_by(col(OutboxRow.id))
+        with self.engine.connect() as connection:
+            return [_said(row) for row in connection.execute(query)]
+
     def keys(self, prefix: str) -> list[str]:
         """The keys that begin so, oldest first, of whatever was put, sent or not."""
         query = select(col(OutboxRow.key)).where(col(OutboxRow.key).startswith(prefix, autoescape=True))

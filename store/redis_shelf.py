@@ -1,7 +1,7 @@
 """Feature values in Redis: a hash of packed rows for each version of a view, and a key that says which one is read."""
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from itertools import islice
@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 
-from store.online import BATCH, Standing
+from store.online import BATCH, Standing, names_one
 from store.refusal import Refusal
 
 TRIES = 3
@@ -103,6 +103,24 @@ class RedisShelf:
                 _SWAP, 3, self._name(standing.view), name, f"{self.prefix}:views",
                 filled.document(), str(standing.as_of), standing.view))
         return filled, bool(swapped)
+
+    def forget(self, people: Mapping[str, Collection[str]]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        with self._told():
+            for view, standing in self.standing().items():
+                for name in self.client.scan_iter(f"{self._name(view)}:*"):
+                    keys = [key for key, _ in self.client.hscan_iter(name)
+                            if names_one(standing.entity, key.decode(), people)]
+                    if keys:
+                        self.client.hdel(name, *keys)
+                        found[view] = max(found.get(view, 0), len(keys))
+        return found
+
+    def holding(self, people: Mapping[str, Collection[str]]) -> list[str]:
+        with self._told():
+            return [view for view, standing in self.standing().items() if any(
+                names_one(standing.entity, key.decode(), people)
+                for name in self.client.scan_iter(f"{self._name(view)}:*") for key, _ in self.client.hscan_iter(name))]
 
     @staticmethod
     def _answer(value: Any) -> Any:

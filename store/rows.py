@@ -20,6 +20,15 @@ class EntryRow(SQLModel, table=True):
     hash: str
 
 
+class SaidRow(SQLModel, table=True):
+    """What people said in an entry of that number, as JSON by field: it can be erased, the entry stays as it is."""
+
+    __tablename__ = "said"
+    number: int = Field(primary_key=True)
+    salt: str
+    words: str
+
+
 class JobRow(SQLModel, table=True):
     """Long work in a process of its own: who asked for what, which process does it, how far it is."""
 

@@ -8,24 +8,28 @@ import shutil
 import tempfile
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlparse
+from weakref import finalize
 
 import yaml
 
-from store.lake import sha256_of
+from store.modelfiles import Policy, hashed, listed
 from store.refusal import NotFound, Refusal, Unreadable
+from store.rooms import room
 from store.trusted import TRUSTED
+
+if TYPE_CHECKING:
+    from store.vault import Vault
 
 MODEL_FILE, PREPARE_FILE = "model.skops", "prepare.json"
 REQUIREMENTS = ("mlflow", "numpy", "pandas", "scikit-learn", "scipy", "skops")  # what a model needs to be loaded
-_ADDED_BY_MLFLOW = {"registered_model_meta"}  # written beside a model when somebody downloads it
 _QUIET = {
     "MLFLOW_DISABLE_TELEMETRY": "true", "DO_NOT_TRACK": "true", "_MLFLOW_TELEMETRY_PRE_WARM_DATABRICKS_SDK": "false",
     "MLFLOW_CONFIGURE_LOGGING": "false", "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false", "GIT_PYTHON_REFRESH": "quiet",
@@ -75,12 +79,20 @@ class Version:
 class Tracking:
     """One MLflow store. Nothing of mlflow is imported before the first question is asked."""
 
-    def __init__(self, uri: str, artifacts: Path) -> None:
-        self.uri, self.artifacts = uri, artifacts.absolute()
+    def __init__(self, uri: str, artifacts: Path, policy: Policy | None = None,
+                 environment: Mapping[str, str] | None = None) -> None:
+        self.uri, self.artifacts, self.policy = uri, artifacts.absolute(), policy or Policy()
+        self.environment = environment or {}
 
     @property
     def local(self) -> bool:
         return self.uri.startswith("sqlite:")
+
+    @cached_property
+    def vault(self) -> "Vault":
+        """What seals and signs models, imported when it is first needed: cryptography costs 0.03 CPU seconds."""
+        made: Vault = import_module("store.vault").Vault.of(self.artifacts.parent, self.policy, self.environment)
+        return made
 
     def open(self) -> None:
         """Open the store now, and lay its tables where it is new: worth doing while something else is awaited."""
@@ -98,11 +110,12 @@ class Tracking:
     def log_version(self, model: str, fitted: Any, record: Record) -> Version:
         """Register a fitted estimator, or the file that one was dumped to, as the next version of a model."""
         client = self._client
-        with _refusals(self.uri), tempfile.TemporaryDirectory() as temporary:
+        with _refusals(self.uri), room(self.artifacts.parent / "vault") as temporary:
             experiment = self._experiment(model)
             run = client.create_run(experiment, tags=dict(record.tags), run_name=record.tags.get("candidate"))
             try:
-                location, digest, model_id = self._log_files(model, fitted, record, run.info, Path(temporary))
+                plain = _made(temporary / "plain")
+                location, digest, model_id = self._log_files(model, fitted, record, run.info, plain)
                 self._log_record(run.info.run_id, record)
                 client.set_terminated(run.info.run_id)
             except BaseException:
@@ -124,7 +137,8 @@ class Tracking:
             (folder / PREPARE_FILE).write_text(record.prepare, encoding="utf-8")
         _lay_out(folder, record, run.run_id, logged.model_id)
         digest = digest_of(folder)
-        self._client.log_model_artifacts(logged.model_id, str(folder))
+        with self.vault.prepared(folder, model) as kept:
+            self._client.log_model_artifacts(logged.model_id, str(kept))
         self._client.finalize_logged_model(logged.model_id, "READY")
         return logged.artifact_location, digest, logged.model_id
 
@@ -187,21 +201,57 @@ class Tracking:
         with _refusals(self.uri, f"No version {version} of '{model}' in MLflow."):
             return self._client.get_model_version(model, str(version))
 
-    def fetch(self, model: str, version: int | str, *, digest: str = "") -> Path:
-        """The folder of a version, after its content was compared with `digest` or else the one recorded with it."""
+    @contextmanager
+    def opened(self, model: str, version: int | str, *, digest: str = "") -> Iterator[Path]:
+        """The plain files of a version, after they were compared with `digest` or else the one recorded with it; those
+        of a sealed one lie in a folder that nobody else reads, and which goes."""
         made = self._made(model, version)
+        with self.vault.opened(self._there(made)) as folder:
+            self._checked(made, self.vault.hashes(folder), digest)
+            yield folder
+
+    def fetch(self, model: str, version: int | str, *, digest: str = "") -> Path:
+        """The same, for as long as this process lives."""
+        return self._fetched.enter_context(self.opened(model, version, digest=digest))
+
+    @cached_property
+    def _fetched(self) -> ExitStack:
+        stack = ExitStack()
+        finalize(self, stack.close)  # at the latest when the process ends
+        return stack
+
+    def hashes(self, model: str, version: int | str, *, digest: str = "") -> dict[str, str]:
+        """The SHA-256 of each file of a version, all of them read and compared; its signature is not looked at."""
+        made = self._made(model, version)
+        found = self.vault.hashes(self._there(made))
+        self._compared(made, found, digest)
+        return found
+
+    def place(self, model: str, version: int | str) -> Path:
+        """The folder of a version as it is kept, sealed or not; NotFound where it is not there."""
+        return self._there(self._made(model, version))
+
+    def _there(self, made: Any) -> Path:
         folder = self._folder(made.source)
+        if not folder.exists():
+            raise NotFound(f"The files of {made.name} version {made.version} are not there.", where=str(folder),
+                           next=f"If it was archived: mlops-tui archive restore {made.name}@{made.version}")
+        return folder
+
+    def _compared(self, made: Any, files: Mapping[str, str], digest: str) -> None:
         expected = digest or made.tags.get("digest", "")
         if not expected:
-            raise Refusal(f"{model} version {version} was registered without a digest.", where=self.uri,
+            raise Refusal(f"{made.name} version {made.version} was registered without a digest.", where=self.uri,
                           next="Train it here, or log it again through mlops-tui.")
-        if not folder.exists():
-            raise NotFound(f"The files of {model} version {version} are not there.", where=str(folder),
-                           next=f"If it was archived: mlops-tui archive restore {model}@{version}")
-        if not (folder / MODEL_FILE).exists() or digest_of(folder) != expected:
-            raise Unreadable(f"The files of {model} version {version} are not the ones that were registered.",
-                             where=str(folder), next=f"Train it again: mlops-tui train {model}")
-        return folder
+        if MODEL_FILE not in files or listed(files) != expected:
+            raise Unreadable(f"The files of {made.name} version {made.version} are not the ones that were registered.",
+                             where=str(self._folder(made.source)), next=f"Train it again: mlops-tui train {made.name}")
+
+    def _checked(self, made: Any, files: Mapping[str, str], digest: str) -> None:
+        """Whether the files are the ones that were registered, and signed where the project wants it."""
+        self._compared(made, files, digest)
+        if self.policy.require:
+            self.vault.signed(self._folder(made.source), files)
 
     def purge(self, runs: Iterable[str], models: Iterable[str], experiments: Iterable[str]) -> None:
         """Remove records for good; as `mlflow gc` does, without the files: those it would look for where a project
@@ -231,17 +281,28 @@ class Tracking:
 
     def load_prepared(self, model: str, version: int | str, *, digest: str = "") -> tuple[Any, str]:
         """The same, and the parameters of what is done to a row before the estimator reads it; or nothing."""
-        folder = self.fetch(model, version, digest=digest)
+        made = self._made(model, version)
+        folder = self._there(made)
+        if not self.vault.is_sealed(folder):
+            try:
+                return self._loaded(made, folder, digest)
+            except (FileNotFoundError, Unreadable):
+                if not self.vault.is_sealed(folder):  # else it was sealed while we read
+                    raise
+        files, hashes = self.vault.files(folder)
+        self._checked(made, hashes, digest)
+        return _estimators().loads(files[MODEL_FILE], folder), files.get(PREPARE_FILE, b"").decode()
+
+    def _loaded(self, made: Any, folder: Path, digest: str) -> tuple[Any, str]:
+        self._checked(made, self.vault.hashes(folder), digest)
         prepare = folder / PREPARE_FILE
         return (_estimators().load(folder / MODEL_FILE),
                 prepare.read_text(encoding="utf-8") if prepare.exists() else "")
 
 
 def digest_of(folder: Path) -> str:
-    """SHA-256 over the names and hashes of a model's files."""
-    files = sorted(path for path in folder.rglob("*") if path.is_file() and path.name not in _ADDED_BY_MLFLOW)
-    listed = "".join(f"{path.relative_to(folder).as_posix()}\0{sha256_of(path)}\n" for path in files)
-    return hashlib.sha256(listed.encode()).hexdigest()
+    """SHA-256 over the names and hashes of a model's plain files."""
+    return listed(hashed(folder))
 
 
 def _lay_tables(database: Path) -> None:

@@ -1,14 +1,17 @@
 """The gate: every requirement on both sides of its edge, and unknown is never a pass."""
 
+import sys
 from dataclasses import replace
 from datetime import timedelta
 from itertools import product
+from typing import get_args
 
 import pytest
 
 from mlops_tui import gates
 from mlops_tui.analysis.interval import Contrast, Estimate
-from mlops_tui.declarations.kinds import Checklist, Item, Label, Model, Split
+from mlops_tui.assurance import checklist
+from mlops_tui.declarations.kinds import Checklist, GateRule, Item, Label, Model, Split
 from mlops_tui.declarations.kinds import Criterion as Declared
 from mlops_tui.gates import Case, Evidence
 from mlops_tui.view import Status
@@ -120,34 +123,34 @@ def found(status="pass", subject="m", **more):
 ])
 def test_an_item_is_answered_by_the_newest_finding_about_it(history, facts, status):
     history.add(*facts)
-    [item] = gates.checklist(case(history, [DRIFT]), history.entries)
+    [item] = checklist.checklist(case(history, [DRIFT]), history.entries)
     assert item.status is status
 
 
 def test_what_was_found_of_another_versions_answers_says_nothing_of_this_one(history):
     item = Item("calm", finding="calibration")
     history.add(found(check="calibration", version="1"))
-    assert gates.checklist(case(history, [item]), history.entries)[0].status is UNKNOWN
+    assert checklist.checklist(case(history, [item]), history.entries)[0].status is UNKNOWN
     history.add(found(check="calibration", version="2"))
-    assert gates.checklist(case(history, [item]), history.entries)[0].status is PASS
+    assert checklist.checklist(case(history, [item]), history.entries)[0].status is PASS
 
 
 def test_an_item_about_what_the_task_does_not_have_counts_for_nothing(history):
     items = [Item("calm", finding="calibration"), Item("fair", finding="bias")]
     of_numbers = replace(case(history, items), model=replace(model(), task="regression"))
-    calm, fair = gates.checklist(of_numbers, history.entries)
+    calm, fair = checklist.checklist(of_numbers, history.entries)
     assert (calm.detail, calm.next, fair.status) == ("not for a regression", (), UNKNOWN)
     assert gates.verdict([calm, fair]) is UNKNOWN
     assert gates.verdict([calm, gates.Requirement("x", "t", PASS)]) is PASS
     assert gates.verdict([calm]) is UNKNOWN, "nothing is required, so nothing is known"
-    assert gates.checklist(case(history, items[:1]), history.entries)[0].status is UNKNOWN
+    assert checklist.checklist(case(history, items[:1]), history.entries)[0].status is UNKNOWN
 
 
 @pytest.mark.parametrize(("age", "status"), [(timedelta(days=2), PASS), (timedelta(days=2, seconds=1), UNKNOWN)])
 def test_a_finding_grows_stale(history, age, status):
     history.add(found())
     history.now += age
-    assert gates.checklist(case(history, [DRIFT]), history.entries)[0].status is status
+    assert checklist.checklist(case(history, [DRIFT]), history.entries)[0].status is status
 
 
 LIMITS = Item("limits", sign_off="approver", max_age=timedelta(days=9), title="limits were read")
@@ -155,7 +158,7 @@ LIMITS = Item("limits", sign_off="approver", max_age=timedelta(days=9), title="l
 
 def signed(choice="yes", subject="m@2", item=LIMITS):
     return SignOff(subject=subject, item=item.id, checklist="standard", choice=choice, reason="r",
-                   evidence=gates.worded(item))
+                   evidence=checklist.worded(item))
 
 
 @pytest.mark.parametrize(("facts", "status"), [
@@ -166,18 +169,18 @@ def signed(choice="yes", subject="m@2", item=LIMITS):
 ])
 def test_a_sign_off_is_for_this_version_and_this_wording(history, facts, status):
     history.add(*facts)
-    assert gates.checklist(case(history, [LIMITS]), history.entries)[0].status is status
+    assert checklist.checklist(case(history, [LIMITS]), history.entries)[0].status is status
 
 
 def test_a_sign_off_grows_stale_where_the_item_says_so(history):
     history.add(signed())
     history.now += timedelta(days=9, hours=1)
-    assert gates.checklist(case(history, [LIMITS]), history.entries)[0].status is UNKNOWN
+    assert checklist.checklist(case(history, [LIMITS]), history.entries)[0].status is UNKNOWN
 
 
 def test_a_checklist_that_is_not_declared_is_unknown(history):
     nothing = Case("m", "2", model(), "", None, {}, history.now)
-    assert [each.status for each in gates.checklist(nothing, [])] == [UNKNOWN]
+    assert [each.status for each in checklist.checklist(nothing, [])] == [UNKNOWN]
 
 
 # -- lessons and incidents ------------------------------------------------------------------------------------------
@@ -191,30 +194,30 @@ def lesson(event="proposed", path="checklists/standard.yaml", **more):
 
 def test_a_lesson_that_nobody_decided_shuts_the_gate(history):
     history.add(lesson())
-    [open_] = gates.lessons(case(history), history.entries)
+    [open_] = checklist.lessons(case(history), history.entries)
     assert (open_.status, open_.next) == (UNKNOWN, ("adopt", "P-1"))
 
 
 def test_a_declined_lesson_is_no_longer_asked_for(history):
     history.add(lesson(), lesson("declined", reason="elsewhere"))
-    assert gates.lessons(case(history), history.entries) == []
+    assert checklist.lessons(case(history), history.entries) == []
 
 
 def test_an_adopted_lesson_counts_as_its_item_and_may_not_vanish(history):
     history.add(lesson(), lesson("adopted"))
-    [gone] = gates.lessons(case(history, [DRIFT]), history.entries)
+    [gone] = checklist.lessons(case(history, [DRIFT]), history.entries)
     assert gone.status is UNKNOWN
     assert "labels-in" in gone.detail
     kept = [DRIFT, Item("labels-in", finding="health", lesson_of="INC-1")]
-    assert gates.lessons(case(history, kept), history.entries) == []
+    assert checklist.lessons(case(history, kept), history.entries) == []
 
 
 def test_a_lesson_for_another_models_checklist_is_not_ours(history):
     history.add(lesson(path="checklists/credit.yaml"),
                 Proposal(subject="P-2", event="proposed", path="monitors/x.yaml"))
-    assert gates.lessons(case(history), history.entries) == []
+    assert checklist.lessons(case(history), history.entries) == []
     history.add(IncidentEvent(subject="INC-1", event="opened", about="m@1", title="t"))
-    assert len(gates.lessons(case(history), history.entries)) == 1, "it came from an incident about the model"
+    assert len(checklist.lessons(case(history), history.entries)) == 1, "it came from an incident about the model"
 
 
 def test_an_open_incident_about_the_model_warns(history):
@@ -354,3 +357,24 @@ def test_no_worse_is_read_from_an_interval_that_every_look_widens(history):
     assert [each.status for each in found] == [PASS, PASS, UNKNOWN]
     assert found[0].detail == "lead on 1: +0.0100 [-0.0023, +0.0223] at 90 %, n = 5,000"
     assert "at 98.33 % after 6 looks" in found[2].detail
+
+
+def test_every_rule_that_a_model_may_name_is_judged():
+    assert {*get_args(GateRule)} == {*gates.RULES, *gates.MEASURED}
+
+
+def test_a_rule_that_nobody_built_keeps_the_gate_shut(history, monkeypatch):
+    rule = gates.rule("nothing_of_that_name")
+    [found] = rule(case(history), [])
+    assert (found.status, found.detail) == (UNKNOWN, "not built")
+    monkeypatch.setitem(gates.RULES, "card", rule)
+    assert gates.verdict(gates.gate(case(history, gate=("card",)), Evidence(), [])) is UNKNOWN
+
+
+def test_a_rule_is_found_by_the_name_of_its_file(history, monkeypatch, tmp_path):
+    (tmp_path / "made_up.py").write_text("def made_up(case, entries):\n    return [case.version]\n")
+    monkeypatch.setattr(gates.assurance, "__path__", [str(tmp_path)])
+    try:
+        assert gates.rule("made_up")(case(history), []) == ["2"]
+    finally:
+        sys.modules.pop("mlops_tui.assurance.made_up", None)

@@ -211,8 +211,8 @@ def test_a_capability_names_one_thing() -> None:
 
 def test_the_lists_of_the_tools_name_the_areas_that_exist() -> None:
     folders = {path.name for path in (ROOT / "mlops_tui").iterdir() if path.is_dir() and path.name != "__pycache__"}
-    rules = {"alerts", "declarations", "incidents", "inputs", "logs", "models", "oversight", "privacy", "profiling",
-             "quality", "running", "tracing"}
+    rules = {"access", "alerts", "assurance", "declarations", "incidents", "inputs", "logs", "models", "oversight",
+             "privacy", "profiling", "provenance", "quality", "running", "tracing"}
     assert folders - set(AREAS) <= {"analysis", "render", "transforms", "tui", *rules}
     assert set(AREAS) <= folders
 

@@ -6,9 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Counts, Floats, two_classes
 from mlops_tui.analysis.confusion import Confusion
-from mlops_tui.analysis.interval import Resampling, percentile, poisson_bootstrap
+from mlops_tui.analysis.interval import Contrast, Resampling, percentile, poisson_bootstrap
+from mlops_tui.analysis.metrics import METRICS
+from mlops_tui.analysis.paired import linear_t
 from mlops_tui.analysis.ranking import SCORE_BINS, score_bins, score_edges
 
 
@@ -63,6 +66,19 @@ def expected_cost(cells: Confusion, costs: Costs) -> float:
         raise ValueError("no rows")
     return (cells.tp * costs.true_positive + cells.fp * costs.false_positive + cells.fn * costs.false_negative
             + cells.tn * costs.true_negative) / cells.n
+
+
+def cost_contrast(before: Answers, after: Answers, costs: Costs, threshold: float) -> Contrast:
+    """What the second model's decisions cost less per row than the first one's on the same rows, by a paired t.
+
+    A score at or above the threshold is a yes; rows that vary together are counted by group. ValueError as `linear_t`.
+    """
+    rates = np.array([[costs.true_negative, costs.false_positive], [costs.false_negative, costs.true_positive]])
+    spent = [rates[each.label.astype(np.int64), (each.given >= threshold).astype(np.int64)] - rates.min()
+             for each in (before, after)]  # the shift, which the difference does not see, makes them errors from 0
+    one, other = (Answers(Task.REGRESSION, np.zeros(before.n), each, (), before.weight, before.together)
+                  for each in spent)
+    return linear_t(METRICS["mae"], one, other, cluster=one.clusters)
 
 
 def _costs_by_edge(weights: Floats, costs: Costs) -> Floats:

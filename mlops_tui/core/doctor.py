@@ -3,6 +3,7 @@
 import os
 import platform
 import re
+import shlex
 import shutil
 import socket
 import sqlite3
@@ -19,14 +20,18 @@ from mlops_tui.alerts import oncall, paging
 from mlops_tui.alerts.coverage import covered
 from mlops_tui.capability import look
 from mlops_tui.core._references import dangling
+from mlops_tui.declarations.accessrules import AccessPolicy
+from mlops_tui.declarations.boards import Board, Guidelines
 from mlops_tui.declarations.declare import read
 from mlops_tui.declarations.endpoints import Endpoint
+from mlops_tui.declarations.impacts import Impact
 from mlops_tui.declarations.kinds import Checklist, Model, Monitor, Pipeline
 from mlops_tui.declarations.marker import MARKER
 from mlops_tui.declarations.odcs import Contract
 from mlops_tui.declarations.rotations import Rotation
 from mlops_tui.declarations.routes import Route
 from mlops_tui.errors import Refusal
+from mlops_tui.oversight import aliases
 from mlops_tui.project import FOLDERS, Project, read_document, read_feature
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Row, Status, Table, View, counted, worst
@@ -43,7 +48,10 @@ READERS: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
     "monitor": ("yaml", lambda path: read(Monitor, path)), "checklist": ("yaml", lambda path: read(Checklist, path)),
     "endpoint": ("yaml", lambda path: read(Endpoint, path)), "decision": ("md", read_document),
     "runbook": ("md", read_document), "route": ("yaml", lambda path: read(Route, path)),
-    "rotation": ("yaml", lambda path: read(Rotation, path))}
+    "rotation": ("yaml", lambda path: read(Rotation, path)), "board": ("yaml", lambda path: read(Board, path)),
+    "guideline": ("yaml", lambda path: read(Guidelines, path)),
+    "impact": ("yaml", lambda path: read(Impact, path)),
+    "access": ("yaml", lambda path: read(AccessPolicy, path))}
 READ_ELSEWHERE = (".yaml", ".yml", ".sql", ".md")
 HOLD_CODE = ("feature", "pipeline")  # SQL and notes of the steps lie beside the declarations
 
@@ -59,8 +67,9 @@ def doctor(session: Session) -> View:
     if session.project is None:
         rows.append(_row("project", Status.WARN, f"none in {session.directory}", "mlops-tui init"))
     else:
-        rows += [*_ledger(session), *_lake(session), *_tracking(session.project), *_declared(session.project),
-                 *_covered(session.project), *_paging(session, session.project), *_slack(session, session.project),
+        rows += [*_ledger(session), *_lake(session), *_tracking(session.project), *_vault(session),
+                 *_aliases(session), *declared(session.project), *_covered(session.project),
+                 *_paging(session, session.project), *_slack(session, session.project),
                  *_on_call(session, session.project), *_routes(session, session.project)]
     bad = [row for row in rows if row["status"] in (Status.FAIL, Status.WARN)]
     status = worst([Status(str(row["status"])) for row in rows])
@@ -70,6 +79,14 @@ def doctor(session: Session) -> View:
     table = Table.of("checks", sorted(rows, key=lambda row: row not in bad), "status", "check", "detail", "fix")
     return View(title, status, (facts, table, _extras()),
                 () if session.project else (Action("Begin a project", ("init",)),))
+
+
+def _aliases(session: Session) -> Iterator[Row]:
+    """Whether the registry's alias of each model is where the history says."""
+    for each in aliases.looked(session):
+        status = {"follows": Status.PASS, "missed": Status.WARN, "foreign": Status.FAIL}[each.state]
+        yield _row(f"alias {each.model}", status, each.said, "" if status is Status.PASS else
+                   f"mlops-tui {shlex.join(aliases.put_back(each.model, each.champion).argv)}")
 
 
 def _row(check: str, status: Status, detail: str, fix: str = "") -> Row:
@@ -213,10 +230,25 @@ def _tracking(project: Project) -> Iterator[Row]:
         yield _row("model registry", Status.FAIL, f"{shown}: {problem}", "Check `stores: mlflow:` in mlops.yaml.")
 
 
+def _vault(session: Session) -> Iterator[Row]:
+    """Whether the vault's key and the signers' are at hand; nothing where the project wants no vault."""
+    tracking = session.tracking()
+    if not (tracking.policy.seal or tracking.policy.require):
+        return
+
+    def tried() -> None:
+        if active := tracking.vault.keys.active():
+            tracking.vault.keys.key(active)
+        if tracking.policy.signers:
+            tracking.vault.trusted()
+
+    yield _tried("vault", tried, "its keys are at hand", session)
+
+
 # -- the declarations -----------------------------------------------------------------------------------------------
 
 
-def _declared(project: Project) -> Iterator[Row]:
+def declared(project: Project) -> Iterator[Row]:
     """Every file is read by itself, so that all errors show and not only the first."""
     found = [(kind, path) for kind in READERS for path in sorted((project.root / FOLDERS[kind]).glob("*.*"))]
     read_ones = [(kind, path) for kind, path in found if path.suffix == f".{READERS[kind][0]}"]

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from mlops_tui.capability import LOCAL_SOURCES, TargetPath, look
+from mlops_tui.access.standing import LOCAL_SOURCES
+from mlops_tui.capability import TargetPath, look
 from mlops_tui.core._relations import Relations
 from mlops_tui.errors import Denied
 from mlops_tui.session import Session

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from mlops_tui import folds, health
 from mlops_tui.capability import look
+from mlops_tui.oversight import aliases
 from mlops_tui.project import Project
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted
@@ -37,6 +38,7 @@ def status(session: Session) -> View:
         "incidents": len(incidents.rows), "approvals": len(approvals.rows), "entries": session.ledger.head_seq()}
     waiting = Table.of("needs_you", needs, "status", "kind", "id", "title", "detail", title="Needs you")
     mute = dict(_mute(session))
+    mute |= _astray(session, entries)
     title, calm = _title(needs, (models, alerts, incidents), [*_broken(project, entries), *_stopped(project, entries),
                                                               *mute], _declared(project))
     return View(title, Status.PASS if calm else Status.WARN,
@@ -59,6 +61,16 @@ def _mute(session: Session) -> Iterator[tuple[str, str]]:
             yield _given_up(counted(found.undone, "request"), "from Slack", found.undone), "letter list"
         if found.unsent:
             yield _given_up(counted(found.unsent, "message"), "by routes", found.unsent), "route list"
+
+
+def _astray(session: Session, entries: Sequence[Entry]) -> dict[str, str]:
+    """The aliases in the registry that are not where they belong, in words, and what puts them back: as they are now,
+    or, of a server and of another time, as they were found last."""
+    if session.as_of is None and aliases.uri_of(session).startswith("sqlite:"):
+        found = [(each.said, each.model, each.champion) for each in aliases.looked(session) if each.state != "follows"]
+    else:
+        found = [(fact.title, name, fact.version) for name, fact in aliases.moved_away(entries).items()]
+    return {said: shlex.join(aliases.put_back(model, champion).argv) for said, model, champion in found}
 
 
 def _given_up(what: str, where: str, number: int) -> str:

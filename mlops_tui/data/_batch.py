@@ -11,6 +11,7 @@ from typing import Any
 
 import duckdb
 
+from mlops_tui.data._keptout import kept_out
 from mlops_tui.data._places import placed
 from mlops_tui.data._repeats import FEW, repeated, repeats
 from mlops_tui.data._values import by_value
@@ -58,7 +59,8 @@ class Batch:
         self.contract = contract
         self.references, self.place = references, place
         self.paths = [file.path for file in files]
-        self.rows = sum(file.rows for file in files)
+        self.in_files = sum(file.rows for file in files)
+        self.rows, self.left_out, self._kept_out = self.in_files, 0, ""
         self._repeated: dict[tuple[str, ...], bool] = {}
         self._marks: dict[str, str] = {}
 
@@ -78,7 +80,16 @@ class Batch:
         kept = [f"{quote(name)} AS {raw(name)}" for name in self.columns]
         seen = [f"{value.sql} AS {quote(name)}" for name, value in self.rules.values.items()]
         source = self._numbered() if self.files else self._nothing()
-        return f"(SELECT {', '.join([AT, *kept, *seen])} FROM ({source}))"
+        but = f" WHERE NOT ({self._kept_out})" if self._kept_out else ""
+        return f"(SELECT {', '.join([AT, *kept, *seen])} FROM (SELECT * FROM ({source}){but}))"
+
+    def keep_out(self, those: str) -> None:
+        """Leave rows out, before they are judged, as if the files did not have them; `those` is SQL that is true of
+        them."""
+        with reading(self.paths):
+            [(count,)] = self.cursor.execute(f"SELECT count(*) FROM ({self._numbered()}) WHERE {those}").fetchall()
+        if count:
+            self.left_out, self.rows, self._kept_out = int(count), self.in_files - int(count), those
 
     def _numbered(self) -> str:
         """All rows as they are in the files, numbered."""
@@ -236,7 +247,7 @@ class Batch:
         columns = ", ".join(f"{raw(name)} AS {quote(name)}" for name in self.columns)
         if not judged.bad_rows:
             return f"SELECT {columns} FROM {self._rows} t"
-        self.cursor.execute(f"SET VARIABLE bad = (SELECT bitstring_agg({self._number}, 0, {self.rows - 1}) "
+        self.cursor.execute(f"SET VARIABLE bad = (SELECT bitstring_agg({self._number}, 0, {self.in_files - 1}) "
                             f"FROM {BROKEN})")
         return f"SELECT {columns} FROM {self._rows} t WHERE get_bit(getvariable('bad'), {self._number}) = 0"
 
@@ -328,7 +339,10 @@ def held(session: Session, contract: Contract, where: Path, files: Sequence[Open
             together = columns_of(cursor, _source(files))
         columns = {name: kind for name, kind in together.items() if quote(name) != AT}
     named = f"'{files[0].path.name}'" if files else "The file"
-    return Batch(cursor, files, columns, rules(columns, file=named), references, place, session.now(), contract)
+    batch = Batch(cursor, files, columns, rules(columns, file=named), references, place, session.now(), contract)
+    if project and files and (those := kept_out(session, contract, columns, cursor)):
+        batch.keep_out(those)
+    return batch
 
 
 def stated(contract: Contract) -> dict[str, str]:

@@ -134,7 +134,7 @@ def collect(session: Session, found: Due, keep: timedelta) -> View:
         session.progress(place, len(gone.files), "removing files")
         removed = _batch(session, going, gone.files[place:place + BATCH])
         files, size = files + removed[0], size + removed[1]
-    size += garbage.drop_staging(gone) + garbage.drop_profiles(lake, found.held, gone.before)
+    size += garbage.drop_staging(gone.staging) + garbage.drop_profiles(lake, found.held, gone.before)
     session.progress(len(gone.files), len(gone.files), "removed")
     session.ledger.append(Collected(subject="lake", event="ended", files=files, bytes=size))
     facts = Facts({"states": len(mine), "files": files, "bytes": size, "files_used_again": len(gone.files) - files})

@@ -2,72 +2,29 @@
 
 from collections.abc import Iterable, Mapping
 
-from mlops_tui import folds
-from mlops_tui.errors import NotFound, Refusal, nearest
+from mlops_tui.provenance.known import begun
+from mlops_tui.provenance.subjects import meant
 from mlops_tui.session import Session
-from mlops_tui.tracing import pointintime
-from mlops_tui.tracing.ancestry import PARTS, Ancestry, Node, ancestry, closure
+from mlops_tui.tracing.ancestry import PARTS, Ancestry, Node, closure
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Series, Status, Table, View, counted
-from store.written import names_file
 
-DIGEST = 16  # characters of a file's digest that the history keeps
 TOLD_APART = 3  # versions that are drawn one by one
 WORDS = {"file": ("source file", "source files"), "state": ("state of a dataset", "states of datasets"),
          "step": ("pipeline step", "pipeline steps"), "model": ("model version", "model versions")}
 
 
 def known(session: Session) -> Ancestry:
-    """The ancestry of everything in the project's history."""
-    project, lake = session.declared(), session.data()
-    datasets = {entry.subject: entry for entry in session.ledger.entries("snapshot")}
-    carried = [name for name in datasets if (state := session.current(name)) is not None and any(state.partitioned_by)]
-    reads = {}
-    for name, model in project.models.items():
-        views = pointintime.declared_views(model, project.features, str(project.path_of("model", name)))
-        read = [each.dataset for each in pointintime.readings(model, views, list(project.datasets))]
-        reads[name] = [model.label.dataset, *(each for each in read if each != model.label.dataset)]
-    for name, feature in project.features.items():
-        reads[f"{name}.view"] = pointintime.used(feature.sql, list(project.datasets))
-
-    def document(key: str) -> bytes | None:
-        try:
-            return lake.object(key) if key else None
-        except Refusal:
-            return None
-
-    return ancestry(session.ledger.entries("snapshot", "trained"), document, reads, carried)
-
-
-def meant(session: Session, made: Ancestry, text: str) -> list[Node]:
-    """What the words mean: a model's version, a dataset's state, or a source file; several files where more than one
-    of that name came; NotFound with what is near."""
-    name, _, version = text.rpartition("/")[2].partition("@")
-    if name in session.declared().models:
-        state = folds.model_state(session.ledger.entries("trained", "promotion"), name)
-        chosen = state.resolve(version) if version else state.champion or state.challenger
-        if chosen not in state.versions:
-            versions = f"versions: {', '.join(state.versions)}" if state.versions else ""
-            raise NotFound(f"'{name}' has no version {version or 'yet'}.", where=versions,
-                           next=f"Try: mlops-tui train {name}")
-        return [Node("model", name, chosen)]
-    nodes = {*made.parents, *(each for parents in made.parents.values() for each in parents)}
-    if names_file(name):
-        files = sorted(node for node in nodes if node.kind == "file" and node.name == name)
-        if not files:
-            names = [node.name for node in nodes if node.kind == "file"]
-            raise NotFound(f"No data came from a file '{name}'.", next=nearest(name, names))
-        those = [node for node in files if version and node.version.startswith(version[:DIGEST])]
-        if version and not those:
-            raise NotFound(f"No data came from a file '{name}' with the digest {version}.",
-                           next=f"There are: {', '.join(map(str, files))}.")
-        return those or files
-    return [Node("state", name, session.snapshot(text).id)]
+    """The ancestry of all data and models in the project's history."""
+    made = begun(session)
+    for entry in session.ledger.entries("snapshot", "trained"):
+        made.take(entry)
+    return Ancestry({node: frozenset(each) for node, each in made.parents.items()}, made.at)
 
 
 def lineage_view(session: Session, text: str, everything: bool) -> View:
     """Where the subject comes from and what came of it."""
     made = known(session)
-    chosen = meant(session, made, text)
+    chosen = meant(session, made.parents, text)
     if len(chosen) > 1:
         return _which(made, chosen)
     up = set().union(*(closure(made.parents, node) for node in chosen))

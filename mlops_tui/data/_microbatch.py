@@ -20,6 +20,8 @@ from mlops_tui.data._verdict import finding, verdict
 from mlops_tui.errors import Conflict
 from mlops_tui.logs.logguard import guard_of
 from mlops_tui.oversight.watching import monitor_of
+from mlops_tui.privacy.requests import suppressed
+from mlops_tui.privacy.subjects import column_of, pseudonym
 from mlops_tui.quality.rowrules import AT
 from mlops_tui.session import Session
 from mlops_tui.view import Status
@@ -102,7 +104,7 @@ class _Attempt:
         self.batches = _streamed.read_so_far(self.session, self.fed.name)
         self.bases = {suffix: self.session.current(self.fed.name + suffix) for suffix in ("", ".quarantine", ".dead")}
         self.arrived = {event.position: event.arrived or self.session.now() for event in self.events}
-        read = self._unseen(read_events(self.events, self.fed.contract, self.fed.id))
+        read = self._unseen(self._willing(read_events(self.events, self.fed.contract, self.fed.id)))
         batch = self._opened(read.records)
         kept = self._sorted(batch, read)
         if len(kept.records) < len(read.records):
@@ -110,6 +112,16 @@ class _Attempt:
         return self._landed(batch, kept)
 
     # -- which events are new -----------------------------------------------------------------------------------
+
+    def _willing(self, read: Read) -> Read:
+        """The entries less those of people who opted out: they are kept nowhere, not among the dead letters either."""
+        column, people = column_of(self.fed.contract), {*suppressed(self.session.ledger.entries("optout"))}
+        if column is None or not people:
+            return read
+        records = tuple(each for each in read.records
+                        if pseudonym(self.session, each.values.get(column)) not in people)
+        dead = tuple(each for each in read.dead if pseudonym(self.session, each.id) not in people)
+        return Read(records, dead, read.twice, read.unnamed)
 
     def _unseen(self, read: Read) -> Read:
         """The entries less those that lie in the quarantine or among the dead letters already, by their places."""

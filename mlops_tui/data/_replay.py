@@ -70,7 +70,7 @@ class Replay:
     def run(self) -> Replayed:
         """Judge the rows, put the good ones into their partitions, keep the others: one entry of each, or none."""
         policy = self.contract.on_violation
-        sources = [self.mended] if self.mended else [self.lake.place_of(file) for file in self.open.files]
+        sources = [self.mended] if self.mended else [self.lake.bytes_of(file) for file in self.open.files]
         batch = opened(self.session, self.contract, self.where, sources, self.cursor)
         again = self._check_places(batch) if self.mended is not None else 0
 

@@ -13,6 +13,7 @@ import duckdb
 from mlops_tui.data import _catalogued as catalogued
 from mlops_tui.data._aside import KEY, batch_of, quarantine_of
 from mlops_tui.data._batch import BROKEN, FILE, Batch, Judged, References, opened
+from mlops_tui.data._keptout import kept_out
 from mlops_tui.data._landing import Landed, land
 from mlops_tui.data._places import placed
 from mlops_tui.data._source import Source, source_of
@@ -81,10 +82,14 @@ class InPlace(Batch):
         base = str(self.lies.base)
         files = [FileRef(name, digest, file.rows, file.path.stat().st_size, self._as_written(said), base=base)
                  for (name, said), digest, file in zip(self.lies.files.items(), self.digests, self.files, strict=True)]
-        if judged.bad_rows:
-            found = self.cursor.execute(f"SELECT DISTINCT {AT} // {FILE} FROM {BROKEN}").fetchall()
+        going = [f"SELECT {AT} FROM {BROKEN}"] if judged.bad_rows else []
+        those = kept_out(session, self.contract, self.columns, self.cursor)
+        going += [f"SELECT {AT} FROM ({self._numbered()}) WHERE {those}"] if those else []
+        if going:
+            self.cursor.execute(f"CREATE OR REPLACE TEMP TABLE \"#going\" AS {' UNION '.join(going)}")
+            found = self.cursor.execute(f"SELECT DISTINCT {AT} // {FILE} FROM \"#going\"").fetchall()
             for number in sorted(int(row[0]) for row in found):
-                rows = f"SELECT {AT} % {FILE} FROM {BROKEN} WHERE {AT} // {FILE} = {number}"
+                rows = f"SELECT {AT} % {FILE} FROM \"#going\" WHERE {AT} // {FILE} = {number}"
                 files[number] = session.data().without(files[number], dataset, rows, self.cursor)
         columns = {name: value.type for name, value in self.rules.values.items()}
         columns |= {name: "VARCHAR" for name in self.rules.derived if name in self.keys}

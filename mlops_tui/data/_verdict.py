@@ -44,12 +44,14 @@ def _few(names: Sequence[str]) -> str:
 
 
 def finding(session: Session, check: str, dataset: str, status: Status, batch: Batch, judged: Judged, *, title: str,
-            monitor: str = "", data: Sequence[str] = (), limit: float = 0.0) -> Finding:
-    """The judged rows as an entry of the history."""
+            monitor: str = "", data: Sequence[str] = (), limit: float = 0.0, digests: Sequence[str] = ()) -> Finding:
+    """The judged rows as an entry of the history; `digests` are the SHA-256 of the files that they came in."""
     broken = {id: count for id, count in judged.counts.items() if count}
     detail: dict[str, Any] = {"rules": broken, "good_rows": judged.good_rows, "bad_rows": judged.bad_rows,
               "warned_rows": judged.warned_rows, "files": [path.name for path in batch.paths],
               "unchecked": list(batch.rules.unchecked)}
+    if digests:
+        detail["digests"] = list(digests)
     if batch.evolved:
         detail["evolution"] = [{"kind": each.kind, "column": each.column, "was": each.was, "now": each.now}
                                for each in batch.evolved]

@@ -236,10 +236,10 @@ class Bench:
         """The snapshot as a path that Parquet readers take: its one file, or a folder of links to several."""
         plain = not any(file.mask or file.base for file in state.files)
         if len(state.files) == 1 and not state.files[0].partition and plain:
-            return self.lake.place_of(state.files[0])
+            return self.lake.bytes_of(state.files[0])
         folder.mkdir()
         for number, file in enumerate(state.files if plain else ()):
-            (folder / f"{number:06}.parquet").symlink_to(self.lake.place_of(file).resolve())
+            (folder / f"{number:06}.parquet").symlink_to(self.lake.bytes_of(file).resolve())
         if not state.files or not plain:
             target = literal(str(folder.resolve() / "rows.parquet"))
             self.sandbox().execute(f"COPY (SELECT * FROM {self.lake.scan(state)}) TO {target} (FORMAT parquet)")

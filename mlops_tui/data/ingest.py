@@ -18,7 +18,8 @@ from mlops_tui.errors import Misfit, Refusal, Unreadable
 from mlops_tui.logs.logguard import guard_of
 from mlops_tui.oversight.watching import monitor_of
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View
+from mlops_tui.tracing.ancestry import source_of
+from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import Finding
 from store.lake import Manifest, sha256_of
 from store.quoting import literal
@@ -62,7 +63,7 @@ def ingest(session: Session, dataset: str, files: tuple[Path, ...]) -> View:
     status, title = verdict(batch, judged, monitor), summary(batch, judged, _named(files))
     limit = monitor.limits.get("bad_share", 0.0) if monitor is not None else 0.0
     record = partial(finding, session, "ingest", name, status, batch, judged, title=title, monitor=watching,
-                     limit=limit)
+                     limit=limit, digests=digests)
     failed = policy != "warn" and any(not rule.warns for rule in judged.failed)
     refused = failed or (policy == "reject" and judged.bad_rows > 0)
     if refused or not judged.rows:
@@ -70,7 +71,7 @@ def ingest(session: Session, dataset: str, files: tuple[Path, ...]) -> View:
         landed, moved = list[Landed](), None
     else:
         moved = regrouped(session.data(), session.current(name), batch.rules, where) if judged.good_rows else None
-        source = ", ".join(f"{path.name} {digest[:16]}" for path, digest in zip(files, digests, strict=True))
+        source = source_of(zip((path.name for path in files), digests, strict=True))
         landed = land(session, _written(session, name, batch, judged, source, digests, ordered), source,
                       lambda states: record(data=[each.after.id for each in states]), moved)
     catalogued.ping(session, name)
@@ -96,7 +97,8 @@ def _written(session: Session, name: str, batch: Batch, judged: Judged, source: 
     lake, rules, made = session.data(), batch.rules, []
     guard, cursor = guard_of(session, name, known=rules.partition), batch.cursor
     if judged.good_rows:
-        whole = kept_whole(lake, name, batch, judged, digests, sorted_by=ordered) if not guard else None
+        whole = kept_whole(lake, name, batch, judged, digests, sorted_by=ordered) \
+            if not guard and not batch.left_out else None
         made.append(whole or lake.write(name, guard.query(cursor, batch.good(judged)), sort=rules.sort,
                                         partition_by=rules.partition, connection=cursor))
     if judged.bad_rows:
@@ -150,6 +152,8 @@ def _notes(name: str, batch: Batch, judged: Judged, good: Landed | None, aside: 
             yield f"{part}: {before:,} rows were replaced by {now:,}; `snapshot restore` brings them back."
     if aside and aside.changed:
         yield f"{aside.written.rows:,} rows were set aside in {aside.written.dataset}."
+    if batch.left_out:
+        yield f"{counted(batch.left_out, 'row was', 'rows were')} left out, and kept nowhere: their people opted out."
     if batch.rules.ignored:
         yield f"Left out, since the contract does not name them: {', '.join(batch.rules.ignored)}."
     yield from evolution(batch)

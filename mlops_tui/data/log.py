@@ -48,6 +48,7 @@ from mlops_tui.logs.predictionlog import (
 from mlops_tui.privacy.redaction import PERSONAL, SECRET, masked
 from mlops_tui.session import Session
 from mlops_tui.tracing import pointintime
+from mlops_tui.tracing.ancestry import source_of
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.files import form_of, open_file
 from store.lake import columns_of, sha256_of
@@ -90,7 +91,7 @@ def add(session: Session, model: str, files: tuple[Path, ...], maps: tuple[str, 
     declared, columns = session.declared().model(name), columns_declared(session, name)
     given = _roles(maps)
     guard = guard_of(session, named(name))
-    sources = ", ".join(f"{path.name} {sha256_of(path)[:16]}" for path in files if form_of(path))
+    sources = source_of((path.name, sha256_of(path)) for path in files if form_of(path))
     cursor = session.data().connect()
     reader = Reader(declared, columns.features or declared.columns, given.get("output") or columns.output)
     with session.data().staging() as folder:
@@ -264,7 +265,7 @@ def label(session: Session, model: str, file: Path, maps: tuple[str, ...], known
     name = session.declared().subject(model, "model").name
     declared, given = session.declared().model(name), _roles(maps)
     said = columns_declared(session, name).columns
-    cursor, source = session.data().connect(), f"{file.name} {sha256_of(file)[:16]}" if form_of(file) else ""
+    cursor, source = session.data().connect(), source_of([(file.name, sha256_of(file))]) if form_of(file) else ""
     opened = open_file(cursor, file, "#outcomes")
     log_ = log_of(session, name)
     by = log_.key if log_ is not None else keys_of(session, name) or (ID,)

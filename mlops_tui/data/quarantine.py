@@ -147,7 +147,7 @@ def export(session: Session, dataset: str, batch: str, out: Path) -> View:
     lake, state = session.data(), only(session.snapshot(quarantine_of(name)), aside.batch)
     rules = "to_json(_rules) AS _rules" if written_form(out) == "csv" else "_rules"
     query = f"SELECT * EXCLUDE ({KEY}) REPLACE ({rules}) FROM {lake.scan(state)} ORDER BY _file, _row"
-    with reading([lake.place_of(file) for file in state.files]):
+    with reading([lake.bytes_of(file) for file in state.files]):
         copied(out, query, lake.connect())
     return View(f"{counted(aside.rows, 'row')} of {name} in {out.name}", Status.DONE, (Facts(_facts(aside)), Text(
         "Mend the values; keep _row and _file. Rows that you take out of the file stay in quarantine.")), (

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,8 +43,24 @@ def log(session: Session, dataset: str | None, limit: int) -> View:
     name = dataset.rpartition("/")[2].partition("@")[0]
     mine = [entry for entry in _of(session, entries, name) if not _fact(entry).tag]
     shown = mine[::-1][:max(limit, 0)]
-    return View(f"{name} has had {counted(len(mine), 'state')}", parts=(_listed(shown, entries, total=len(mine)),),
+    erased = _erased(session, name, [_fact(entry).snapshot for entry in shown])
+    return View(f"{name} has had {counted(len(mine), 'state')}",
+                parts=(_listed(shown, entries, total=len(mine)), *([erased] if erased.rows else [])),
                 actions=(Action("Check the files", ("snapshot", "verify", name)),))
+
+
+def _erased(session: Session, name: str, snapshots: Sequence[str]) -> Table:
+    """What was taken out of states because people asked for it: they read what is left."""
+    rows: list[Row] = []
+    for snapshot in snapshots:
+        with suppress(Refusal):
+            state = session.data().manifest(name, snapshot)
+            rows += [{"snapshot": snapshot, "erased_rows": each["rows"], "at": each["at"], "now": state.id,
+                      "requests": ", ".join(each["requests"][:3]) + (f" and {len(each['requests']) - 3} more"
+                                                                     if len(each["requests"]) > 3 else "")}
+                     for each in state.erased]
+    return Table.of("erased", rows, Column("snapshot", cut=12), Column("erased_rows", "rows erased"), "at",
+                    Column("requests", "on request"), Column("now", "reads now", cut=12), title="Erased since")
 
 
 def _fact(entry: "Entry") -> Snapshot:

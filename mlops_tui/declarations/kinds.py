@@ -8,20 +8,24 @@ from typing import Any, Literal
 
 from mlops_tui.alerts.officehours import OfficeHours
 from mlops_tui.declarations.alertpolicy import AlertPolicy
+from mlops_tui.declarations.applies import Applies
 from mlops_tui.declarations.declare import Mistake
+from mlops_tui.declarations.deploying import Deploy, Watch
 from mlops_tui.declarations.earlystopping import Stopping
 from mlops_tui.declarations.endpoints import Metrics, Query
 from mlops_tui.declarations.incidentpolicy import Incidents
 from mlops_tui.declarations.limits import METRICS_OF, Range, impossible
+from mlops_tui.declarations.organisation import Organisation
 from mlops_tui.declarations.retraining import Retraining
 from mlops_tui.declarations.routes import Inbound
+from mlops_tui.declarations.vaultpolicy import VaultPolicy
 from mlops_tui.declarations.wishes import Wishes
 from mlops_tui.errors import nearest
 from mlops_tui.roles import ROLES
 from mlops_tui.running.rates import Rates
 
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog",
-                "traffic", "triggers", "payloads", "bias"]
+                "traffic", "triggers", "payloads", "impact", "card", "bias"]
 SURE = 0.95  # the level of an interval where nothing else is declared
 
 
@@ -97,6 +101,8 @@ class Settings:
     compute: Rates = field(default_factory=Rates)
     metrics: Metrics | None = None
     inbound: Inbound | None = None
+    vault: VaultPolicy = field(default_factory=VaultPolicy)
+    organisation: Organisation = field(default_factory=Organisation)
 
 
 @dataclass(frozen=True)
@@ -437,7 +443,8 @@ class Mitigation:
             yield Mistake("reweigh names the columns of groups.", ("reweigh",), "Write reweigh: [age_group].")
 
 
-GateRule = Literal["beats_baseline", "no_worse_than_champion", "calibrated", "checklist", "replays"]
+GateRule = Literal["beats_baseline", "no_worse_than_champion", "calibrated", "checklist", "replays", "card", "impact",
+                   "board", "consent", "signed", "lineage", "rehearsed", "access"]
 
 
 @dataclass(frozen=True)
@@ -446,7 +453,9 @@ class Model:
 
     `weight`: a column of the label's dataset that says what a row counts, in fitting and in measuring. `slices`: the
     columns by whose values it is evaluated. `margin`: how much worse than the champion would not matter, in the units
-    of the first criterion's metric; see `tolerance`. `expires`: the day from which it is no longer to be used.
+    of the first criterion's metric; see `tolerance`. `expires`: the day from which it is no longer to be used. `board`:
+    the review board that has to approve each version, where the gate asks for one.
+    `licence`: under which others may use it, best by its SPDX name.
     `favourable`: the answer that is good for whom it concerns, 0 or 1, or a class; `bias` audits by it.
     """
 
@@ -474,6 +483,10 @@ class Model:
     owner: str = ""
     description: str = ""
     expires: str = ""
+    deploy: Deploy | None = None
+    watch: Watch | None = None
+    board: str = ""
+    licence: str = ""
     favourable: int | str = ""
     mitigation: Mitigation | None = None
 
@@ -545,7 +558,7 @@ class Model:
 
 def looking(check: str, subject: str, monitor: str) -> tuple[str, ...]:
     """The command line that looks as a monitor of that name does."""
-    return (*(("catalog", "check") if check == "catalog" else (check,)), subject, "--monitor", monitor)
+    return (*((check, "check") if check in ("catalog", "card") else (check,)), subject, "--monitor", monitor)
 
 
 @dataclass(frozen=True)
@@ -596,7 +609,10 @@ class Monitor:
 
 @dataclass(frozen=True)
 class Item:
-    """A checklist item: answered by a finding, or by a person's sign-off."""
+    """A checklist item: answered by a finding, or by a person's sign-off.
+
+    `applies_when`: for which models it is asked. `expires`: the day from which it is not asked for any more.
+    """
 
     id: str
     finding: str = ""
@@ -604,10 +620,19 @@ class Item:
     max_age: timedelta | None = None
     title: str = ""
     lesson_of: str = ""
+    applies_when: Applies | None = None
+    expires: str = ""
 
     def __post_init__(self) -> None:
         if bool(self.finding) == bool(self.sign_off):
             raise ValueError(f"item '{self.id}' needs either a finding or a sign_off")
+
+    def mistakes(self) -> Iterator[Mistake]:
+        """A day that is none."""
+        try:
+            _ = self.expires and date.fromisoformat(self.expires)
+        except ValueError:
+            yield Mistake(f"expires is a day, not '{self.expires}'.", ("expires",), "Write 2027-01-31.")
 
 
 @dataclass(frozen=True)

@@ -67,6 +67,8 @@ LIMITS: Mapping[str, Mapping[str, Range]] = {
     "validate": {"bad_share": _SHARE},
     "traffic": {"false_alarms": _ABOVE, "error_rate": _SHARE, "p99_ms": _ABOVE, "burn": _ABOVE},
     "triggers": {},
+    "impact": {},
+    "card": {},
     "payloads": {"bad_share": _SHARE}}
 
 

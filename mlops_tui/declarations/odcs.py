@@ -232,7 +232,8 @@ class Contract:
         return self.schema[0].properties
 
     def custom(self, name: str, default: Any = None) -> Any:
-        """One of our own keys: entity, eventTime, partitionBy, calendar, onViolation, sortBy, source, shared."""
+        """One of our own keys: entity, eventTime, partitionBy, calendar, onViolation, sortBy, source, shared,
+        dataSubject."""
         return next((item.value for item in self.customProperties if item.property == name), default)
 
     @property

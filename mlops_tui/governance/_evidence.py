@@ -1,20 +1,20 @@
 """What a gate is judged on: measurements of training, and the version beside the champion on rows neither has seen."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
 from mlops_tui import folds, gates
 from mlops_tui.analysis.answers import Task
 from mlops_tui.analysis.calibration import ece, reliability
 from mlops_tui.analysis.interval import Contrast, Estimate
-from mlops_tui.analysis.metrics import METRICS, Metric
 from mlops_tui.analysis.paired import contrast
 from mlops_tui.analysis.significance import turned
 from mlops_tui.errors import NotFound
 from mlops_tui.folds import ModelState
 from mlops_tui.models import looks, rivals
+from mlops_tui.models.beside import metric_of
 from mlops_tui.models.slices import criteria
+from mlops_tui.oversight import boards
 from mlops_tui.project import Project
 from mlops_tui.session import Session
 from store.facts import Trained
@@ -22,8 +22,9 @@ from store.facts import Trained
 BINS = 10
 
 
-def case_of(session: Session, text: str) -> tuple[gates.Case, ModelState]:
-    """The version that the words mean (the challenger where none is named), its declarations read as they are now."""
+def case_of(session: Session, text: str, board: str = "") -> tuple[gates.Case, ModelState]:
+    """The version that the words mean (the challenger where none is named), its declarations read as they are now,
+    with those of the board named, or else of the model's own."""
     project = Project(session.declared().root)
     subject = project.subject(text, "model")
     model = project.model(subject.name)
@@ -34,13 +35,16 @@ def case_of(session: Session, text: str) -> tuple[gates.Case, ModelState]:
         said = f"version {subject.version}" if subject.version else "challenger: its newest version serves already"
         raise NotFound(f"'{subject.name}' has no {said if known else 'version'}.", where=f"versions: {known or 'none'}",
                        next=f"Try: mlops-tui train {subject.name}")
+    prints = _fingerprints(project, subject.name, model.label.dataset) | boards.prints(project, board or model.board)
     return gates.Case(subject.name, version, model, state.champion, project.checklists.get(model.checklist),
-                      _fingerprints(project, subject.name, model.label.dataset), session.now()), state
+                      prints, session.now()), state
 
 
 def _fingerprints(project: Project, name: str, dataset: str) -> dict[str, str]:
     """The fingerprints that a finding about the model may bear: the model's, its dataset's, its monitors'."""
     found = {f"model {name}": project.fingerprint("model", name)}
+    if name in project.impact:
+        found[f"impact {name}"] = project.fingerprint("impact", name)
     if dataset in project.datasets:
         found[f"dataset {dataset}"] = project.fingerprint("dataset", dataset)
     return found | {f"monitor {each}": project.fingerprint("monitor", each) for each, monitor
@@ -104,15 +108,10 @@ def _lead(session: Session, case: gates.Case, trained: Trained,
             "the champion has scored none of its test rows"
         how, way = rivals.way_out(session, case.model, trained, champion)
         return None, rows.n, f"{said}: {how}", way
-    metric = _metric(trained, case)
+    metric = metric_of(case.model, trained)
     try:
         found = contrast(metric, rows.mine, rows.theirs)
     except ValueError as problem:
         return None, rows.n, str(problem), ()
     return found if metric.higher_is_better else turned(found), rows.n, found.reason, ()
 
-
-def _metric(trained: Trained, case: gates.Case) -> Metric:
-    """What the version was ranked by in training; of errors in units of a naive forecast the errors themselves."""
-    name = str(trained.detail.get("metric", "roc_auc"))
-    return replace(METRICS.get("mae" if name == "mase" else name, METRICS["roc_auc"]), threshold=case.model.threshold)

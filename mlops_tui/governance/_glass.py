@@ -1,19 +1,17 @@
 """Breaking the glass: a version serves at once, without gate or votes; everybody is told, and it is reviewed."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from mlops_tui import folds, gates
+from mlops_tui import gates
 from mlops_tui.capability import Plan
-from mlops_tui.errors import BadInput, Conflict, Denied
-from mlops_tui.governance._alias import followed
-from mlops_tui.governance._standing import rules_of, unreal
+from mlops_tui.errors import BadInput, Denied
+from mlops_tui.governance._deployed import GLASS, Wanted, deployed
+from mlops_tui.governance._standing import unreal
 from mlops_tui.oversight.settling import actor_named
 from mlops_tui.render import keep
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Status, Text, View
-from store.facts import Approval, Fact, Promotion
-from store.ledger import Entry
+from store.facts import Promotion
 
 MAY = ("oncall", "admin")
 
@@ -39,20 +37,13 @@ def broken(session: Session, case: gates.Case, gate: View, why: str) -> Plan:
 
 
 def _done(session: Session, case: gates.Case, shown: View, why: str) -> View:
-    rules, kept = rules_of(session), session.data().put_object(keep.written(shown).encode())
-    argv = ("promote", case.subject, "--break-glass")
-
-    def decided(entries: Sequence[Entry]) -> list[Fact]:
-        if folds.model_state(entries, case.name).champion != case.champion:
-            raise Conflict("Another promotion came between.", next=f"Try: mlops-tui promote {case.subject}")
-        id = folds.next_id("AP", folds.approvals(entries, session.now()))
-        return [Approval(subject=id, event="glass", argv=argv, quorum=rules.votes, role=rules.role,
-                         requester=session.actor.name, title=f"promote {case.subject} at once", reason=why,
-                         evidence=kept, seats=rules.seats),
-                Promotion(subject=case.name, version=case.version, previous=case.champion, approval=id, evidence=kept)]
-
-    id = session.ledger.transact(decided)[0].subject
-    done = followed(session, case.name, case.version, f"{case.subject} serves now, without votes; {id} wants a review")
-    return replace(done, status=Status.WARN, parts=(Facts({**done.facts(), "approval": id, "reason": why}),
-                                                    *(part for part in done.parts if not isinstance(part, Facts))),
+    kept = session.data().put_object(keep.written(shown).encode())
+    done = deployed(session, Wanted(case.name, case.version, case.champion, GLASS, evidence=kept, reason=why))
+    if done.facts()["deployment_state"] != "done":
+        return done
+    promoted = [entry.fact for entry in session.ledger.entries("promotion", subject=case.name)][-1]
+    id = promoted.approval if isinstance(promoted, Promotion) else ""
+    return replace(done, title=f"{case.subject} serves now, without votes; {id} wants a review", status=Status.WARN,
+                   parts=(Facts({**done.facts(), "approval": id, "reason": why}),
+                          *(part for part in done.parts if not isinstance(part, Facts))),
                    actions=(*done.actions, Action("The review", ("approve", "show", id))))

@@ -1,7 +1,6 @@
 """Votes on what somebody wants to do: bound to one plan, by people who may, once each, in time."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
 
 import click
@@ -59,7 +58,8 @@ def _row(each: ApprovalState, session: Session) -> dict[str, Cell]:
     return {"approval": each.id, "state": each.state, "title": each.title, "votes": "" if broken else each.count,
             "yes": each.yes, "quorum": each.quorum, "role": each.role, "seats": each.seats,
             "requester": each.requester, "asked_at": each.asked_at,
-            "expires_at": None if broken else each.expires_at, "plan": each.plan, "command": " ".join(each.argv),
+            "expires_at": None if broken else each.expires_at, "plan": each.plan, "evidence": each.evidence,
+            "command": " ".join(each.argv),
             "reason": each.reason, "ended_by": each.ended_by, "ended_at": each.ended_at,
             "yours": _yours(each, session)}
 
@@ -96,7 +96,9 @@ def show(session: Session, approval: str) -> View:
         said = Text(f"The plan changed since it was asked, so no vote counts any more: {why}".rstrip(".") + ".")
         return View(f"{found.id} is void, since what was asked for changed: {found.title}", Status.FAIL,
                     (*parts, said, *_tables(plan.view)), (Action("Ask again", found.argv),))
-    return View(f"{found.id}: {found.title} has {found.count}", Status.WARN, (*parts, *_tables(plan.view)),
+    stands = plan.view.title.partition(": ")[2]
+    beside = (Facts({"beside_the_champion": stands}),) if stands else ()
+    return View(f"{found.id}: {found.title} has {found.count}", Status.WARN, (*beside, *parts, *_tables(plan.view)),
                 (Action("Yes", ("approve", "vote", found.id), asks=("reason",)),
                  Action("No", ("approve", "vote", found.id, "--no"), asks=("reason",)),
                  Action("Ask for more", ("approve", "ask-for-more", found.id), asks=("reason",))))
@@ -112,8 +114,9 @@ def _decided(session: Session, found: ApprovalState, parts: tuple[Part, ...]) ->
     return View(f"{ended(session, found)}: {found.title}", Status.DONE, kept, _afterwards(found))
 
 
-def _tables(view: View) -> tuple[Table, ...]:
-    return tuple(part for part in view.parts if isinstance(part, Table))
+def _tables(view: View) -> tuple[Part, ...]:
+    """All that a plan shows, but what names it: the gate, and what it stands beside."""
+    return tuple(part for part in view.parts if not isinstance(part, Facts) or "drift" in part.items)
 
 
 def _as_it_was(session: Session, found: ApprovalState) -> tuple[Part, ...]:
@@ -124,7 +127,7 @@ def _as_it_was(session: Session, found: ApprovalState) -> tuple[Part, ...]:
         plan = None
     if plan is None:
         return (Text("The plan as it was then is not kept."),)
-    return tuple(replace(part, title="As it was when it was asked") for part in _tables(plan))
+    return (Text("As it was when it was asked:"), *_tables(plan))
 
 
 def _afterwards(found: ApprovalState) -> tuple[Action, ...]:
@@ -203,7 +206,7 @@ def _carried_out(session: Session, found: ApprovalState) -> View:
         return View(f"{found.id} has its votes: {outcome.view.title}", outcome.view.status, (Facts(facts), *rest),
                     outcome.view.actions)
     why = outcome.error["what"] if outcome.error else outcome.view.title
-    if outcome.exit == 3:
+    if outcome.exit == 3 or facts.get("deployment_state"):  # it was tried, and its votes stand for another try
         return View(f"{found.id} has its votes, but could not be carried out: {why}", Status.FAIL,
                     (Facts(facts), *rest), (Action("Try once more", found.argv),))
     if state == "met":

@@ -1,7 +1,7 @@
 """Promotion: through the gate, with the votes it needs, and back again in one step."""
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -9,20 +9,38 @@ import click
 
 from mlops_tui import folds, gates
 from mlops_tui.alerts.officehours import OfficeHours
+from mlops_tui.assurance.deployments import Deployed, deployments, under_way
+from mlops_tui.assurance.watches import watch_of
 from mlops_tui.capability import Plan, Shut, act
 from mlops_tui.declarations.kinds import Approvals
 from mlops_tui.errors import BadInput, Conflict, NotFound
 from mlops_tui.folds import ApprovalState, ModelState
 from mlops_tui.governance._alias import ALIAS, followed
+from mlops_tui.governance._deployed import (
+    BACK,
+    PROMOTE,
+    ROLLBACK,
+    WATCHED,
+    Wanted,
+    argv_of,
+    deployed,
+    must_rest,
+    planned_steps,
+    resumed,
+)
 from mlops_tui.governance._evidence import case_of, evidence
 from mlops_tui.governance._glass import broken
 from mlops_tui.governance._history import CHECK, gate_table, history_of
+from mlops_tui.governance._order import DeployFailed
+from mlops_tui.governance._shown import shown
 from mlops_tui.governance._standing import out_of_reach, rules_of, still_hold
+from mlops_tui.oversight.aliases import looked
 from mlops_tui.oversight.settling import planned
+from mlops_tui.project import Project
 from mlops_tui.render import keep
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Facts, Status, Table, View, counted
-from store.facts import Approval, Fact, Finding, Promotion
+from mlops_tui.view import Action, Cell, Column, Facts, Part, Status, Table, View, counted
+from store.facts import Approval, Deployment, Fact, Finding
 from store.ledger import Entry
 
 
@@ -31,9 +49,10 @@ from store.ledger import Entry
 @click.option("--rollback", is_flag=True, help="Back to the champion before this one, without gate or votes.")
 @click.option("--history", is_flag=True, help="Only look: what was asked for, and why it served or did not.")
 @click.option("--break-glass", "glass", is_flag=True, help="Now, without gate or votes; everybody is told.")
-@click.option("--reason", "--why", "why", help="Why it cannot wait; with --break-glass.")
+@click.option("--reason", "--why", "why", help="Why it cannot wait (--break-glass), or is rolled back.")
+@click.option("--watched", is_flag=True, help="With --rollback: only where the model's `watch:` asks for it.")
 def promote(session: Session, subject: str, rollback: bool, history: bool, glass: bool,
-            why: str | None) -> Plan | Shut | View:
+            why: str | None, watched: bool) -> Plan | Shut | View:
     """Let a version serve: its newest challenger, or the one named.
 
     The plan is the gate, item by item. A gate that is red or does not know ends it there, and the history keeps why; a
@@ -45,27 +64,82 @@ def promote(session: Session, subject: str, rollback: bool, history: bool, glass
     Example: mlops-tui promote --history flights-delay --as-of 2013-09-15
     Example: mlops-tui promote flights-delay@8 --break-glass --reason "version 7 answers nothing"
     """
+    if watched and not rollback:
+        raise BadInput("--watched is of a rollback.", next=f"Try: mlops-tui promote --rollback {subject} --watched")
     if history + rollback + glass > 1:
         raise BadInput("Give one of --history, --rollback and --break-glass.",
                        next=f"Try: mlops-tui promote --history {subject}")
     if history:
         return history_of(session, subject)
     if rollback:
-        return _rollback(session, subject)
+        return _rollback(session, subject, (why or "").strip(), watched)
     case, state = case_of(session, subject)
     argv = ("promote", case.subject)
+    if (going := under_way(session.ledger.entries("deployment"), case.name)) is not None and not glass:
+        return _goes_on(session, going, case.version, PROMOTE, _shut_since(session, going, case, state))
     if case.version == case.champion:
-        asked = View(f"{case.subject} serves already", Status.CONFIRM,
-                     (Facts({"from": case.champion, "to": case.version, "alias": ALIAS}),))
+        elsewhere = next((each for each in looked(session) if each.model == case.name and each.state != "follows"),
+                         None)
+        astray = f"; {elsewhere.said}" if elsewhere is not None else ""
+        asked = View(f"{case.subject} serves already{astray}", Status.CONFIRM,
+                     (Facts({"from": elsewhere.at or None if elsewhere else case.champion, "to": case.version,
+                             "alias": ALIAS}),))
         return Plan(asked, lambda: followed(session, case.name, case.version, f"{case.subject} serves already"))
-    required = gates.gate(case, evidence(session, case, state), session.ledger.entries())
-    view = _gate_view(session, case, state, required)
+    entries = session.ledger.entries()
+    required = gates.gate(case, evidence(session, case, state), entries)
+    view = _gate_view(session, case, state, required, shown(session, case, state, entries))
     if glass:
         return broken(session, case, view, why or "")
+    try:
+        steps = _steps(planned_steps(session, case.name, case.version, case.champion))
+        view = replace(view, parts=(*view.parts, steps))
+    except DeployFailed as problem:
+        view, said = replace(view, status=Status.FAIL), f"{case.subject} could not be deployed: {problem.what}"
+        return Shut(replace(view, title=said), (replace(_verdict(case, required, view), title=said),))
     if gates.verdict(required) not in (Status.PASS, Status.WARN):
         shut = replace(view, title=f"The gate is shut for {case.subject}: {_counted(required)}")
         return Shut(shut, (_verdict(case, required, shut),))
     return Plan(view, lambda: _promoted(session, case, argv, view))
+
+
+def _steps(lines: Sequence[str]) -> Table:
+    """What the deployer would do."""
+    return Table.of("deployment", [{"step": line} for line in lines], Column("step", "would do"),
+                    title="How it would come to serve")
+
+
+def _shut_since(session: Session, going: Deployed, case: gates.Case, state: ModelState) -> str:
+    """Why a promotion that was interrupted may not go on: its gate has closed; empty where it may."""
+    if (going.way, going.state, going.version) != (PROMOTE, "began", case.version):
+        return ""
+    required = gates.gate(case, evidence(session, case, state), session.ledger.entries())
+    open_ = gates.verdict(required) in (Status.PASS, Status.WARN)
+    return "" if open_ else f"its gate has closed since: {_counted(required)}"
+
+
+def _goes_on(session: Session, going: Deployed, version: str, way: str, shut: str = "") -> Plan:
+    """The plan of taking up what was interrupted, or, with a reason in `shut`, of taking it back; Conflict where it is
+    something else, or somebody is at it."""
+    must_rest(session, going)
+    wanted = argv_of(going.way, going.model, going.version)
+    if (going.version, going.way in BACK) != (version, way in BACK):
+        raise Conflict(f"{going.id} was interrupted and has not ended: {going.model}@{going.version}.",
+                       next=f"Try: mlops-tui {shlex.join(wanted)}")
+    doing = "be taken back" if going.state == "undoing" or shut else "go on where it was interrupted"
+    because = f", since {shut}" if shut else ""
+    view = View(f"{going.id} would {doing}: {going.model}@{version}{because}", Status.CONFIRM,
+                (Facts({"model": going.model, "from": going.previous or None, "to": version, "deployment": going.id,
+                        "approval": going.approval or None, "begun_by": going.by, "state": going.state}),))
+
+    def taken_back(entries: Sequence[Entry]) -> list[Fact]:
+        must_rest(session, deployments(entries, going.model)[going.id])
+        return [Deployment(subject=going.model, event="undoing", id=going.id, reason=shut)] if shut else []
+
+    def apply() -> View:
+        session.ledger.transact(taken_back)
+        return resumed(session, going.id, going.model)
+
+    return Plan(view, apply)
 
 
 def _items(required: Sequence[gates.Requirement]) -> list[dict[str, str]]:
@@ -73,9 +147,9 @@ def _items(required: Sequence[gates.Requirement]) -> list[dict[str, str]]:
              "evidence": each.evidence} for each in required]
 
 
-def _gate_view(session: Session, case: gates.Case, state: ModelState,
-               required: Sequence[gates.Requirement]) -> View:
-    """The plan: what changes and every item of the gate, and nothing that moves by itself."""
+def _gate_view(session: Session, case: gates.Case, state: ModelState, required: Sequence[gates.Requirement],
+               beside: tuple[tuple[Part, ...], str]) -> View:
+    """The plan: what changes, every item of the gate and what it stands beside, and nothing that moves by itself."""
     rules, trained = rules_of(session), state.trained(case.version)
     facts: dict[str, Cell] = {
         "model": case.name, "from": case.champion or None, "to": case.version, "alias": ALIAS,
@@ -85,8 +159,9 @@ def _gate_view(session: Session, case: gates.Case, state: ModelState,
     actions = tuple(Action(each.title, each.next) for each in required
                     if each.next and each.status in (Status.FAIL, Status.UNKNOWN))
     served = f" in place of {case.champion}" if case.champion else ""
-    return View(f"{case.subject} would serve{served}", gates.verdict(required),
-                (Facts(facts), gate_table(_items(required))),
+    parts, said = beside
+    return View(f"{case.subject} would serve{served}{f': {said}' if said else ''}", gates.verdict(required),
+                (Facts(facts), gate_table(_items(required)), *parts),
                 tuple({action.argv: action for action in actions}.values())[:5])
 
 
@@ -127,19 +202,8 @@ def _promoted(session: Session, case: gates.Case, argv: tuple[str, ...], plan: V
     if approval is not None:
         still_hold(session, approval)
 
-    def decided(entries: Sequence[Entry]) -> list[Fact]:
-        serving = folds.model_state(entries, case.name).champion
-        if serving != case.champion:
-            raise Conflict(f"{case.name}@{serving} serves by now.", next=f"Try: mlops-tui {shlex.join(argv)}")
-        if approval is not None and folds.approvals(entries, session.now())[approval.id].state != "met":
-            raise Conflict(f"{approval.id} was used or expired meanwhile.", next=f"Try: mlops-tui {shlex.join(argv)}")
-        used: list[Fact] = [Approval(subject=approval.id, event="done")] if approval is not None else []
-        return [Promotion(subject=case.name, version=case.version, previous=case.champion,
-                          approval=approval.id if approval else "", evidence=kept), *used]
-
-    session.ledger.transact(decided)
-    before = f" (before: {case.champion})" if case.champion else ""
-    return followed(session, case.name, case.version, f"{case.subject} serves now{before}")
+    return deployed(session, Wanted(case.name, case.version, case.champion, PROMOTE, approval.id if approval else "",
+                                    kept))
 
 
 def _asked(session: Session, argv: tuple[str, ...], digest: str) -> ApprovalState | None:
@@ -192,28 +256,24 @@ def _waiting(session: Session, approval: ApprovalState, plan: View) -> View:
 # -- and back ---------------------------------------------------------------------------------------------------
 
 
-def _rollback(session: Session, subject: str) -> Plan:
-    name = session.declared().subject(subject, "model").name
-    state = folds.model_state(session.ledger.entries("trained", "promotion"), name)
+def _rollback(session: Session, subject: str, why: str, watched: bool) -> Plan | View:
+    """Back to the champion before; with `watched`, only where a finding since the promotion asks for it."""
+    name, entries = session.declared().subject(subject, "model").name, session.ledger.entries()
+    if watched:
+        found = watch_of(entries, name, Project(session.declared().root).model(name).watch, session.now())
+        if found is None or not found.trips:
+            said = f"Nothing asks for a rollback of {name}: it is {found.stands if found else 'not watched'}"
+            return View(said, Status.PASS, (Facts({"model": name, "state": found.stands if found else None}),))
+        why = found.why
+    if (going := under_way(entries, name)) is not None:
+        return _goes_on(session, going, going.version, ROLLBACK)
+    state = folds.model_state(entries, name)
     if not state.previous:
         raise NotFound(f"'{name}' has no champion to go back to.", where=f"champion: {state.champion or 'none'}",
                        next="Try: mlops-tui status")
+    facts: dict[str, Cell] = {"model": name, "from": state.champion, "to": state.previous, "alias": ALIAS,
+                              **({"reason": why} if why else {})}
     view = View(f"{name}@{state.previous} would serve again in place of {state.champion}", Status.CONFIRM,
-                (Facts({"model": name, "from": state.champion, "to": state.previous, "alias": ALIAS}),))
-
-    def decided(entries: Sequence[Entry]) -> list[Fact]:
-        if folds.model_state(entries, name).champions != state.champions:
-            raise Conflict("Another promotion came between.", next=f"Try: mlops-tui promote --rollback {name}")
-        return [Promotion(subject=name, version=state.previous, previous=state.champion, approval="", evidence="",
-                          event="rolled_back")]
-
-    return Plan(view, _transacted(session, decided, name, state.previous))
-
-
-def _transacted(session: Session, decided: Callable[[Sequence[Entry]], list[Fact]], name: str,
-                version: str) -> Callable[[], View]:
-    def apply() -> View:
-        session.ledger.transact(decided)
-        return followed(session, name, version, f"{name}@{version} serves again")
-
-    return apply
+                (Facts(facts), _steps(planned_steps(session, name, state.previous, state.champion))))
+    return Plan(view, lambda: deployed(session, Wanted(name, state.previous, state.champion,
+                                                       WATCHED if watched else ROLLBACK, reason=why)))

@@ -2,14 +2,14 @@
 
 import math
 import re
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import takewhile
 
 from mlops_tui.folds import Incident
 from mlops_tui.incidents.notes import notes
-from store.facts import AlertEvent, Finding, IncidentEvent
+from store.facts import Finding, IncidentEvent
 from store.ledger import Entry
 
 # What each agreement counts. What neither incident says anything of is left out; what only one of them says of counts
@@ -68,29 +68,15 @@ class Likeness:
         return self.score >= LIKE
 
 
-Fired = Mapping[str, Sequence[Finding]]  # the findings by which each alert fired
-
-
-def fired(entries: Iterable[Entry]) -> Fired:
-    """The findings by which each alert fired, each time that it did."""
-    findings, found = {}, defaultdict(list)
-    for entry in entries:
-        fact = entry.fact
-        if isinstance(fact, Finding):
-            findings[entry.seq] = fact
-        elif isinstance(fact, AlertEvent) and fact.event in ("fired", "refired", "flapping") \
-                and fact.finding in findings:
-            found[fact.subject].append(findings[fact.finding])
-    return found
-
-
-def trace(incident: Incident, causes: Fired, feeds: Mapping[str, frozenset[str]], more: str = "") -> Trace:
+def trace(incident: Incident, causes: Mapping[str, Sequence[Entry]], feeds: Mapping[str, frozenset[str]],
+          more: str = "") -> Trace:
     """What an incident is recognised by; `more` is what else was written about it, such as its post-mortem.
 
     Of its alerts the one counts that it began with: those that joined later are often what followed from it, or what
     happened meanwhile.
     """
-    found = [fact for alert in incident.alerts[:1] for fact in causes.get(alert, ())]
+    found = [entry.fact for alert in incident.alerts[:1] for entry in causes.get(alert, ())
+             if isinstance(entry.fact, Finding)]
     checks = frozenset(fact.check for fact in found)
     columns = frozenset(name for fact in found for name in _columns(fact))
     turns = frozenset(turn for fact in found for turn in _turns(fact))

@@ -6,8 +6,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlops_tui import folds
+from mlops_tui.alerts.causes import causes
 from mlops_tui.folds import Incident
-from store.facts import AlertEvent, Fact, Finding, Hold, Replayed
+from store.facts import Fact, Finding, Hold, Replayed
 
 if TYPE_CHECKING:
     from store.ledger import Entry
@@ -58,10 +59,16 @@ def cases(entries: "Sequence[Entry]", model: str = "") -> dict[str, Case]:
             and model in ("", incidents[name].about.partition("@")[0])}
 
 
+def first_cause(entries: "Sequence[Entry]", incident: Incident) -> "Entry | None":
+    """The finding that the first of an incident's alerts fired upon first; None where no finding is behind any."""
+    known = causes(entries)
+    return next((known[name][0] for name in incident.alerts if name in known), None)
+
+
 def case(entries: "Sequence[Entry]", incident: Incident, pinned: Mapping[str, str]) -> Case:
     """An incident as a case: when it was, and how it was judged by what fired first."""
     model, start, end = incident.about.partition("@")[0], *incident.window
-    found = next((found for name in incident.alerts if (found := cause(entries, name)) is not None), None)
+    found = first_cause(entries, incident)
     fired = found.fact if found is not None and isinstance(found.fact, Finding) else None
     began = incident.timeline[0].seq if found is None else min(found.seq, incident.timeline[0].seq)
     served = folds.model_state([entry for entry in entries if entry.seq < began], model).champion
@@ -70,13 +77,6 @@ def case(entries: "Sequence[Entry]", incident: Incident, pinned: Mapping[str, st
                  datetime.fromisoformat(end) if end else incident.resolved_at or incident.opened_at),
                 fired.check if fired else "", fired.monitor if fired else "", fired.declaration if fired else "",
                 served, pinned)
-
-
-def cause(entries: "Sequence[Entry]", alert: str) -> "Entry | None":
-    """The finding that an alert fired upon first, as an entry."""
-    fired = next((entry.fact.finding for entry in entries if isinstance(entry.fact, AlertEvent)
-                  and entry.subject == alert and entry.fact.event in ("fired", "flapping")), None)
-    return next((entry for entry in entries if entry.seq == fired and isinstance(entry.fact, Finding)), None)
 
 
 def pins(entries: "Sequence[Entry]", incident: Incident, label: str) -> list[Fact]:

@@ -7,8 +7,9 @@ from typing import Any
 
 import duckdb
 
-from mlops_tui.logs.predictionlog import ID, OWN, classes_of, key_of_people, keys_of
+from mlops_tui.logs.predictionlog import ID, OWN, classes_of, keys_of
 from mlops_tui.privacy.redaction import FREE, PERSONAL, SECRET, kept_of
+from mlops_tui.privacy.subjects import key_of_people
 from mlops_tui.session import Session
 from store.lake import columns_of
 from store.quoting import quote

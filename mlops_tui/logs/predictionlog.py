@@ -10,7 +10,6 @@ from mlops_tui.errors import NotFound
 from mlops_tui.session import Session
 from mlops_tui.tracing import pointintime
 from store.lake import Manifest
-from store.secret import secret
 
 ID, LABEL = "prediction_id", "label"
 OPTIONAL: Mapping[str, str] = {  # by its name in the log: what a person calls it
@@ -99,11 +98,6 @@ def classes_of(session: Session, model: str) -> dict[str, str]:
     own = [datasets[named(model)]] if named(model) in datasets else []
     return {item.name: item.classification for contract in (*datasets.values(), *own) for item in contract.properties
             if item.classification}
-
-
-def key_of_people(session: Session) -> bytes:
-    """The secret by which this project hashes what is personal."""
-    return secret(session.declared().root / ".mlops" / "keys", "people.key")
 
 
 def keys_of(session: Session, model: str) -> tuple[str, ...]:

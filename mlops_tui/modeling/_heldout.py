@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from mlops_tui import folds, gates
+from mlops_tui.access.standing import SECRET
 from mlops_tui.analysis.answers import Answers, Task
 from mlops_tui.analysis.arrays import Bools, Counts, Floats
 from mlops_tui.analysis.criteria import Criterion, judge
 from mlops_tui.analysis.groups import coded
 from mlops_tui.analysis.interval import Estimate
 from mlops_tui.analysis.metrics import metrics_of
-from mlops_tui.capability import SECRET, hidden_columns
+from mlops_tui.capability import hidden_columns
 from mlops_tui.declarations.kinds import Model
 from mlops_tui.errors import BadInput, NotFound, nearest
 from mlops_tui.folds import ModelState

@@ -22,6 +22,8 @@ from mlops_tui.inputs.moments import moment
 from mlops_tui.modeling._recent import Recent, recent
 from mlops_tui.modeling._reweighing import grouped, reweighed
 from mlops_tui.models import preparing, rivals
+from mlops_tui.privacy.requests import TRAINING, suppressed
+from mlops_tui.privacy.subjects import column_of, suppressing
 from mlops_tui.session import Session
 from mlops_tui.tracing import pointintime
 from store.facts import Snapshot
@@ -56,11 +58,13 @@ class Job:
 
 @dataclass(frozen=True)
 class Rows:
-    """Training rows in the lake, and the snapshots of features and outcomes they were made from."""
+    """Training rows in the lake, the snapshots of features and outcomes they were made from, and how many rows were
+    left out, of people who opted out."""
 
     rows: Manifest
     features: Manifest
     labels: Manifest
+    left_out: int = 0
 
     def columns(self, job: Job) -> list[str]:
         """The features, in order."""
@@ -125,17 +129,22 @@ def rows(session: Session, job: Job) -> Rows:
     if wrong:
         raise BadInput(f"The label '{label.column}' is neither 0 nor 1 in {wrong} rows, such as {seen}.",
                        where=label.dataset, next="Declare task: regression or multiclass, or mend these rows.")
+    column = column_of(session.declared().dataset(label.dataset))
+    people = suppressed(session.ledger.entries("optout"), TRAINING) if column in labels.columns else ()
     key = _digest([features.id, labels.id, known, label.column, outcomes,
-                   *([job.model.task] if job.model.task != "binary" else ()), *([weight] if weight else ())])
-    found = _made_before(session, job, key)
+                   *([job.model.task] if job.model.task != "binary" else ()), *([weight] if weight else ()), *people])
+    found, cursor = _made_before(session, job, key), lake.connect()
+    out = suppressing(session, cursor, f"l.{quote(str(column))}", people)
     if found is None:
-        query = _join(session, job, features, labels, has)
-        found = lake.write(job.dataset, query, sort=(job.model.split.time, *job.keys))
+        query = _join(session, job, features, labels, f"{has} AND NOT {out}")
+        found = lake.write(job.dataset, query, sort=(job.model.split.time, *job.keys), connection=cursor)
         if not found.rows:
             raise BadInput(f"No outcome of {job.name} from {job.days[0]} to {job.days[1]} is known yet.",
                            next=f"Try: mlops-tui snapshot log {label.dataset}")
         session.commit(found, source=f"train {job.name}", key=key)
-    return Rows(found, features, labels)
+    left_out = cursor.execute(f"SELECT count(*) FROM {lake.scan(labels)} l WHERE {has} AND {out}").fetchall()[0][0] \
+        if people else 0
+    return Rows(found, features, labels, int(left_out))
 
 
 def _made_before(session: Session, job: Job, key: str) -> Manifest | None:

@@ -8,7 +8,8 @@ from dataclasses import replace
 import click
 
 from mlops_tui import folds
-from mlops_tui.capability import LOCAL_SOURCES, look, measure, noun
+from mlops_tui.access.standing import LOCAL_SOURCES
+from mlops_tui.capability import look, measure, noun
 from mlops_tui.errors import BadInput, Denied, NotFound
 from mlops_tui.modeling._footprints import (
     LIMIT,

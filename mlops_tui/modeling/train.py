@@ -21,11 +21,11 @@ from mlops_tui.modeling._curves import documents
 from mlops_tui.modeling._training import LIBRARIES, Job, Rows, candidate_key, code_digest, job_of
 from mlops_tui.modeling._training import rows as training_rows
 from mlops_tui.modeling._trial import MASE, Trial, as_json, dumped, metrics_of, named, placed, standing, trial
-from mlops_tui.models import preparing, rivals, slices
+from mlops_tui.models import preparing, rivals, sealing, slices
 from mlops_tui.running.phases import Phases, of_training
 from mlops_tui.session import Session
 from mlops_tui.transforms.frozen import canonical, digest_of
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View
+from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import Trained
 from store.tracking import Input, Record, Version
 
@@ -62,7 +62,11 @@ def train(session: Session, model: str, candidate: str | None, start: str | None
     if missing:
         _train(session, job, made, missing, keys, phases)
     now = _by_key(session, job)
-    return _view(session, job, [now[key] for key in keys.values()], len(missing))
+    view = _view(session, job, [now[key] for key in keys.values()], len(missing))
+    if not made.left_out:
+        return view
+    said = f"{counted(made.left_out, 'row was', 'rows were')} left out: their people opted out of training."
+    return replace(view, parts=(*view.parts, Text(said)))
 
 
 def _candidates(session: Session, job: Job, only: str | None) -> dict[str, Candidate]:
@@ -86,6 +90,7 @@ def _train(session: Session, job: Job, made: Rows, missing: Mapping[str, Candida
            phases: Phases) -> None:
     """Fit, measure, register and record; the registry opens while the child fits."""
     with session.data().staging() as folder, ThreadPoolExecutor(1) as beside:
+        sealing.ready(session)
         opened = beside.submit(session.tracking().open)
         tried = trial(session, made, folder, job, missing)
         opened.result()
@@ -98,6 +103,7 @@ def _train(session: Session, job: Job, made: Rows, missing: Mapping[str, Candida
                 [phases.told(), *tried.phases], name, keys[name], tried.rows.rows.rows)})
             session.ledger.transact(lambda entries, fact=fact: () if any(  # type: ignore[misc]
                 isinstance(entry.fact, Trained) and entry.fact.key == fact.key for entry in entries) else (fact,))
+            session.ledger.append(*sealing.kept(session, fact))
 
 
 def _registered(session: Session, tried: Trial, name: str, key: str) -> Version:

@@ -66,14 +66,29 @@ def predicted(session: Session, trained: Trained, rows: Manifest) -> pa.Table:
     frame = lake.connect().sql(f"SELECT * FROM {lake.scan(rows)} ORDER BY {order}").to_arrow_table()
     fitted, prepare = _fitted(session.tracking(), trained.subject, trained.version, trained.artifact)
     chosen = frame.select([*own, *_read(trained, frame.column_names)]) if trained.detail.get("inputs") else frame
-    read = preparing.applied(lake.connect(), chosen, prepare) if prepare else chosen
-    inputs = frame_of(read, [column for column in read.column_names if column not in own])
-    with _threads().limit(limits=1):  # waiting for a second thread costs more than a day's rows on a busy machine
-        answers = _answers(fitted, inputs, str(trained.detail.get("task", "binary")), trained.detail.get("classes", ()))
+    answers = _given(session, trained, (fitted, prepare), chosen, own)
     table: pa.Table = frame.select(own).append_column("version", pa.array([trained.version] * frame.num_rows))
     for name, values in answers.items():
         table = table.append_column(name, values)
     return table
+
+
+def answered(session: Session, trained: Trained, rows: pa.Table) -> dict[str, pa.Array]:
+    """What the version, loaded and verified anew, answers to rows that hold its features; columns as `predicted`."""
+    estimator, prepare = session.tracking().load_prepared(trained.subject, trained.version, digest=trained.artifact)
+    steps = preparing.read(json.loads(prepare), f"{trained.subject} version {trained.version}") if prepare else None
+    chosen = rows.select(_read(trained, rows.column_names)) if trained.detail.get("inputs") else rows
+    return _given(session, trained, (estimator, steps), chosen, ())
+
+
+def _given(session: Session, trained: Trained, loaded: tuple[Any, Any], rows: pa.Table,
+           own: Sequence[str]) -> dict[str, pa.Array]:
+    """The columns of answers to rows, of which `own` are no features."""
+    fitted, prepare = loaded
+    read = preparing.applied(session.data().connect(), rows, prepare) if prepare else rows
+    inputs = frame_of(read, [column for column in read.column_names if column not in own])
+    with _threads().limit(limits=1):  # waiting for a second thread costs more than a day's rows on a busy machine
+        return _answers(fitted, inputs, str(trained.detail.get("task", "binary")), trained.detail.get("classes", ()))
 
 
 def _read(trained: Trained, columns: Sequence[str]) -> list[str]:

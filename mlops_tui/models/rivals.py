@@ -1,7 +1,7 @@
 """What versions of a model scored without having been fitted on it: one on its own test rows, two on the same rows."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -24,12 +24,16 @@ TEST, LOG = "the champion's own test rows", "the prediction log"
 
 @dataclass(frozen=True)
 class Shared:
-    """Test rows of a version that a champion answered too: what both answered, and where the latter is from."""
+    """Test rows of a version that a champion answered too: what both answered, and where the latter is from.
+
+    `place` (n,): which of the version's test rows they are, in order of its key, from 0.
+    """
 
     mine: Answers
     theirs: Answers
     source: str = ""
     data: tuple[str, ...] = ()
+    place: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, dtype=np.int64))
 
     @property
     def n(self) -> int:
@@ -106,13 +110,14 @@ def shared(session: Session, model: Model, trained: Trained, champion: Trained) 
     found = []
     for theirs in _unseen(session, model, champion):
         rows = session.data().connect().execute(
-            f"SELECT m.* EXCLUDE ({same}), t.* EXCLUDE ({same}) FROM ({mine}) m JOIN ({theirs.query}) t "
-            f"USING ({same}) ORDER BY {same}", theirs.values).fetchnumpy()
+            f"SELECT m.* EXCLUDE ({same}), t.* EXCLUDE ({same}) FROM "
+            f"(SELECT *, row_number() OVER (ORDER BY {same}) - 1 AS place FROM ({mine})) m "
+            f"JOIN ({theirs.query}) t USING ({same}) ORDER BY {same}", theirs.values).fetchnumpy()
         own = _classes(trained, scores)
         classes = (*own, *(each for each in theirs.classes if each not in own))
         found.append(Shared(_answers(task, rows, "mine", own, classes),
                             _answers(task, rows, "theirs", theirs.classes, classes), theirs.source,
-                            (scores.id, theirs.snapshot)))
+                            (scores.id, theirs.snapshot), np.ma.getdata(rows["place"]).astype(np.int64)))
     return max(found, key=lambda each: each.n, default=Shared(nothing, nothing))
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mlops_tui.capability import LOCAL_SOURCES
+from mlops_tui.access.standing import LOCAL_SOURCES
 from mlops_tui.errors import BadInput, Denied, NotFound, nearest
 from mlops_tui.monitoring._firstlook import Labels, Look, labels_of, looked, parted
 from mlops_tui.monitoring._guessed import Columns, guessed

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from mlops_tui import folds
+from mlops_tui.alerts.causes import causes
 from mlops_tui.analysis.shiftkinds import Sample
 from mlops_tui.declarations.kinds import Model
 from mlops_tui.errors import BadInput, NotFound
@@ -17,7 +18,7 @@ from mlops_tui.inputs.moments import moment, span
 from mlops_tui.logs import outcomes
 from mlops_tui.models import matured, rivals, slices
 from mlops_tui.session import Session
-from store.facts import AlertEvent, Finding, Trained
+from store.facts import Finding, Trained
 
 USUAL = timedelta(days=7)
 SERVED = timedelta(days=28)   # of service before the window: what is compared with where no test rows are kept
@@ -93,9 +94,7 @@ def _of_event(session: Session, id: str) -> Asked:
     if alert:
         fired = folds.known(folds.alerts(entries), alert, "alert")
         about = about or fired.about
-        first = next((each.fact.finding for each in entries if each.subject == alert  # a refired one has moved on
-                      and isinstance(each.fact, AlertEvent) and each.fact.event in ("fired", "flapping")), None)
-        cause = next((each.fact for each in entries if each.seq == first), None)
+        cause = next((each.fact for each in causes(entries).get(alert, ())), None)  # a refired one has moved on
         words = words if id.startswith("INC-") else f"{id}: {fired.title}"
         if isinstance(cause, Finding) and all(cause.window):
             ends = datetime.fromisoformat(cause.window[0]), datetime.fromisoformat(cause.window[1])

@@ -18,11 +18,12 @@ from store.clutter import Clutter, clutter, places, size_of
 from store.facts import Archived, Fact, Hold
 from store.ledger import Entry
 from store.quoting import quote
-from store.tracking import digest_of
+from store.vault import renewed
 
 archive = noun("archive", __doc__ or "", bare="list")
 KINDS = ("trained", "promotion", "approval", "vote", "incident", "archive", "hold")
-PLAIN = "Archives are not encrypted: they lie in .mlops/archive as plainly as the models did."
+PLAIN = ("What was sealed is archived sealed; other archives are not encrypted: they lie in .mlops/archive as plainly "
+         "as the models did.")
 SHOWN = 20  # pieces of clutter
 WAITS = timedelta(days=1)  # somebody may be training: what is younger is not clutter yet
 UNREGISTERED = ("unregistered run", "unregistered model")
@@ -112,7 +113,7 @@ def take(session: Session, version: str, *, was_champion: bool) -> Plan | Shut:
     if not folder.is_dir() and not each.begun:
         raise NotFound(f"The files of {each.name} are not there.", where=str(folder),
                        next="Try: mlops-tui archive list")
-    if folder.is_dir() and digest_of(folder) != each.artifact:
+    if folder.is_dir() and session.tracking().vault.digest(folder) != each.artifact:
         raise Unreadable(f"The files of {each.name} are not the ones that were registered.", where=str(folder),
                          next="Look what changed them before they are packed away.")
     view = View(f"{each.name} would be archived", Status.CONFIRM, (Facts(facts), Text(PLAIN)))
@@ -122,6 +123,11 @@ def take(session: Session, version: str, *, was_champion: bool) -> Plan | Shut:
 def _taken(session: Session, each: Version, *, was_champion: bool) -> View:
     """Pack, read back, say so in the history, and only then remove: whoever is killed loses nothing, and it can be
     begun again."""
+    with session.tracking().vault.keys.held():  # no header is put under another key while it is packed
+        return _packed(session, each, was_champion=was_champion)
+
+
+def _packed(session: Session, each: Version, *, was_champion: bool) -> View:
     archives, folder = _archives(session), _folder(session, each)
     if folder.is_dir():
         id, held = archives.keep(folder, {"model": each.model, "version": each.version, "artifact": each.artifact})
@@ -168,8 +174,9 @@ def restore(session: Session, version: str) -> Plan:
 
     def apply() -> View:
         if not folder.exists():
-            archives.give_back(made.archive, folder)
-        if digest_of(folder) != each.artifact:
+            with session.tracking().vault.keys.held():
+                archives.give_back(made.archive, folder, renewed(archives.path(made.archive)))
+        if session.tracking().vault.digest(folder) != each.artifact:
             raise Unreadable(f"What was given back is not {each.name}.", where=str(folder))
         session.ledger.append(Archived(subject=each.model, event="restored", version=each.version, archive=made.archive,
                                        artifact=each.artifact, files=len(held.files), bytes=held.bytes))

@@ -20,7 +20,6 @@ from mlops_tui.logs.predictionlog import (
     LABEL,
     PredictionLog,
     classes_of,
-    key_of_people,
     labels_of,
     log_of,
     named,
@@ -28,6 +27,7 @@ from mlops_tui.logs.predictionlog import (
 )
 from mlops_tui.logs.sampling import kept, total
 from mlops_tui.privacy.redaction import PERSONAL, redacted
+from mlops_tui.privacy.subjects import key_of_people
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted
 from store.facts import Collected, Fact, Snapshot

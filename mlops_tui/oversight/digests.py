@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from mlops_tui import folds, health
 from mlops_tui.roles import ROLES, Actor
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, View, counted, worst
-from store.facts import AlertEvent, Finding, IncidentEvent, Promotion, Snapshot, Trained
+from store.facts import AlertEvent, CardPublished, Finding, IncidentEvent, Promotion, Snapshot, Trained
 
 if TYPE_CHECKING:
     from mlops_tui.project import Project
@@ -183,6 +183,9 @@ def _changes(entries: "Sequence[Entry]", fresh: "Iterable[Entry]") -> Iterator[R
                 yield row | {"id": f"{entry.subject}@{version}", "event": event.replace("_", " "),
                              "title": f"serves after version {previous}" if previous else "serves",
                              "status": Status.WARN if event == "rolled_back" else Status.DONE}
+            case CardPublished(version=version, gaps=gaps):
+                yield row | {"id": f"{entry.subject}@{version}", "event": "card published", "status": Status.DONE,
+                             "title": f"{len(gaps)} unknown" if gaps else "complete"}
             case Trained(version=version, candidate=candidate):
                 yield row | {"id": f"{entry.subject}@{version}", "event": "trained", "title": candidate,
                              "status": Status.DONE}

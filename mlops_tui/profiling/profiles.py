@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from mlops_tui.analysis import sketch
 from mlops_tui.analysis.sketch import Sketch
-from store.lake import FileRef, Lake, Manifest
+from store.lake import FileRef, Lake, Manifest, columns_of
 from store.quoting import quote
 from store.scan import Kind, Scan
 
@@ -121,14 +121,18 @@ def _made(asked: _Asked) -> Profile:
 
 
 def _names(asked: _Asked) -> list[str]:
-    schema = pq.read_schema(asked.lake.place_of(asked.file))
-    return [name for name in schema.names if name not in asked.file.partition]
+    if asked.file.kept_back:
+        scan = asked.lake.scan(Manifest(asked.dataset, {}, (asked.file,)))
+        names = list(columns_of(asked.lake.connect(), f"SELECT * FROM {scan}"))
+    else:
+        names = pq.read_schema(asked.lake.place_of(asked.file)).names
+    return [name for name in names if name not in asked.file.partition]
 
 
 def _table(asked: _Asked, names: Sequence[str]) -> pa.Table:
     """The rows of the file that no mask leaves out."""
-    if not asked.file.mask:
-        return pq.read_table(asked.lake.place_of(asked.file), columns=list(names), use_threads=False,
+    if not asked.file.mask and not asked.file.kept_back:
+        return pq.read_table(asked.lake.bytes_of(asked.file), columns=list(names), use_threads=False,
                              partitioning=None)
     scan = asked.lake.scan(Manifest(asked.dataset, {}, (asked.file,)))
     return asked.lake.connect().sql(f"SELECT {', '.join(map(quote, names))} FROM {scan}").to_arrow_table()

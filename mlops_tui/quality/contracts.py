@@ -93,7 +93,7 @@ class _Compiler:
                 has = ", ".join(self.columns) or "no columns"
                 raise Misfit(f"{self.file} has no column '{item.name}'.", where=self.place(item.name),
                              next=nearest(item.name, free) or f"It has {has}.")
-        for each in ("eventTime", "entity", "sortBy"):
+        for each in ("eventTime", "entity", "sortBy", "dataSubject"):
             named = self.contract.custom(each) or ()
             for name in (named,) if isinstance(named, str) else named:
                 self._declared(str(name), each)

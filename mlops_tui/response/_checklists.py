@@ -35,7 +35,7 @@ def _as_yaml(item: Item) -> str:
     """The item on one line, its keys in the order of the schema."""
     given = {"id": item.id, "finding": item.finding, "sign_off": item.sign_off,
              "max_age": span_text(item.max_age) if item.max_age is not None else "", "title": item.title,
-             "lesson_of": item.lesson_of}
+             "lesson_of": item.lesson_of, "expires": item.expires}
     kept = {key: value for key, value in given.items() if value}
     return yaml.safe_dump(kept, default_flow_style=True, sort_keys=False, allow_unicode=True, width=10_000).strip()
 

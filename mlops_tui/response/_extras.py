@@ -22,7 +22,7 @@ def about(project: Project, entries: Sequence[Entry], incident: Incident, window
     """What the document tells of them: `extras`, a name and a value each, and `watchers`, a row for each monitor."""
     name = incident.about.partition("@")[0]
     model = project.models.get(name)
-    cause = next((found for each in incident.alerts if (found := suite.cause(entries, each)) is not None), None)
+    cause = suite.first_cause(entries, incident)
     extras = {"Label delay": f"{span_text(model.label.delay)} ({model.label.dataset}.{model.label.column})"} \
         if model else {}
     if cause is not None and isinstance(cause.fact, Finding):

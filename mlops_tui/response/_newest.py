@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 
 from mlops_tui import folds
 from mlops_tui.alerts import reactions
+from mlops_tui.alerts.causes import causes
+from mlops_tui.alerts.raising import OWN
 from mlops_tui.declarations.kinds import Monitor, looking
 from mlops_tui.folds import Alert
 from mlops_tui.view import Action, Cell, Row, Status, Table, counted
-from store.facts import AlertEvent, Finding
+from store.facts import Finding
 from store.ledger import Entry
 
 
@@ -19,11 +21,9 @@ def newest(entries: Sequence[Entry], monitor: str) -> tuple[Entry, Finding] | No
 
 def fired_by(alert: Alert, entries: Sequence[Entry]) -> tuple[int | None, Finding | None]:
     """The finding by which it fired, the last time that it did, with its entry; later ones are other findings."""
-    told = [entry.fact.finding for entry in entries if isinstance(entry.fact, AlertEvent) and entry.subject == alert.id
-            and entry.fact.event in ("fired", "refired", "flapping") and entry.fact.finding is not None]
-    number = told[-1] if told else alert.finding
-    cause = next((entry.fact for entry in entries if entry.seq == number), None)
-    return number, cause if isinstance(cause, Finding) else None
+    found = causes(entries).get(alert.id)
+    fact = found[-1].fact if found else None
+    return (found[-1].seq, fact) if found and isinstance(fact, Finding) else (alert.finding, None)
 
 
 def missing(alert: Alert, monitors: Mapping[str, Monitor], entries: Sequence[Entry]) -> str:
@@ -32,7 +32,8 @@ def missing(alert: Alert, monitors: Mapping[str, Monitor], entries: Sequence[Ent
         return ""
     monitor = monitors.get(alert.monitor)
     if monitor is None or monitor.alert is None:
-        return f"{alert.monitor} is no longer declared with an alert: only a person can close it"
+        gone = f"{alert.monitor} is no longer declared with an alert: only a person can close it"
+        return OWN.get(alert.check, gone)
     more = max(1, reactions.until_calm(monitor.alert, alert.monitor, entries))
     return f"{counted(more, 'more finding')} of {alert.monitor} in a row that {'does' if more == 1 else 'do'} not fail"
 

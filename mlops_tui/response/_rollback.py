@@ -10,6 +10,7 @@ from mlops_tui.response import _conditions, _running, _steps
 from mlops_tui.response._keys import ACTS
 from mlops_tui.response._running import ANSWERS, HAPPENED, Case
 from mlops_tui.response._steps import RunbookStep
+from mlops_tui.running.holder import this_process
 from mlops_tui.view import Status, View
 from store.facts import Fact, RunbookEvent
 from store.ledger import Entry
@@ -92,7 +93,7 @@ def _taken_back(case: Case, undo: Undo) -> str:
         left = {"waiting": "undoing", "interrupted": "interrupted"}.get(status, "rollback_failed")
         _note(case, step, before, left, note)
         return f"step {step.number} is not taken back: {note}"
-    _note(case, step, before, "undoing", holder=_running.this_process())
+    _note(case, step, before, "undoing", holder=this_process())
     try:
         plan = _running.prepared(case.session, undo.argv)
         outcome = case.session.perform(plan.argv, consent=plan.consent)

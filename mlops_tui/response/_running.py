@@ -1,14 +1,10 @@
 """A runbook run under way: what its history says, what runs by itself, and how an act happens once at most."""
 
-import os
-import socket
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
-
-import psutil
 
 from mlops_tui import folds
 from mlops_tui.errors import BadInput, Conflict, Denied, Refusal
@@ -18,6 +14,7 @@ from mlops_tui.render import keep
 from mlops_tui.response import _conditions, _steps
 from mlops_tui.response._keys import BY_ITSELF
 from mlops_tui.response._steps import Runbook, RunbookStep
+from mlops_tui.running.holder import lives, this_process
 from mlops_tui.session import Session
 from mlops_tui.view import Facts, Status, View
 from store.facts import Approval, Command, Fact, RunbookEvent
@@ -30,7 +27,6 @@ ANSWERS = {Status.PASS: "pass", Status.WARN: "warn", Status.DONE: "done", Status
            Status.ERROR: "error"}
 VERDICTS = {True: "pass", False: "fail", None: "unknown"}
 AGAIN = "it began and did not end; doing it twice is like doing it once, so do it again"
-STRANGE = timedelta(hours=1)  # after which a process on another machine, which cannot be looked at, counts as gone
 
 
 @dataclass(frozen=True)
@@ -328,21 +324,9 @@ def open_run(entries: Sequence[Entry], id: str) -> RunbookRun:
 # -- after a crash ----------------------------------------------------------------------------------------------
 
 
-def this_process() -> str:
-    """Who is about to act: host, process, and when that was born, since numbers come again."""
-    return f"{socket.gethostname()}:{os.getpid()}:{psutil.Process().create_time():.0f}"
-
-
 def at_work(state: StepState, now: datetime) -> bool:
     """Whether the process that began the act still lives; one on another machine counts as alive for an hour."""
-    host, _, rest = state.holder.rpartition(":")[0].partition(":")
-    if not state.holder or host != socket.gethostname():
-        return bool(state.holder) and now - state.at < STRANGE
-    try:
-        born = psutil.Process(int(rest)).create_time()
-    except (psutil.NoSuchProcess, ValueError):
-        return False
-    return int(rest) != os.getpid() and abs(born - float(state.holder.rpartition(":")[2])) < 2
+    return lives(state.holder, state.at, now)
 
 
 def settle(case: Case) -> None:

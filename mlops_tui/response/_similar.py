@@ -6,9 +6,10 @@ from functools import cache
 
 from mlops_tui import folds
 from mlops_tui.alerts import upstream
+from mlops_tui.alerts.causes import causes as causes_of
 from mlops_tui.folds import Incident
 from mlops_tui.incidents.actions import open_actions_of
-from mlops_tui.incidents.alike import Likeness, Trace, earlier, fired, trace
+from mlops_tui.incidents.alike import Likeness, Trace, earlier, trace
 from mlops_tui.incidents.alike import ranked as by_likeness
 from mlops_tui.response import _reading
 from mlops_tui.session import Session
@@ -53,7 +54,7 @@ def ranked(session: Session, found: Incident, entries: Sequence[Entry]) -> list[
 
 def traces(session: Session, incidents: Sequence[Incident], entries: Sequence[Entry]) -> Iterator[Trace]:
     """What each is recognised by: what its monitors found, and what people said and wrote."""
-    written, causes, feeds = folds.postmortems(entries), fired(entries), upstream.feeds(session.declared())
+    written, causes, feeds = folds.postmortems(entries), causes_of(entries), upstream.feeds(session.declared())
 
     @cache
     def told(document: str) -> str:

@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -217,10 +217,11 @@ def _next_action(incident: str, taken: Sequence[str]) -> str:
 @click.option("--finding", default=None, help="For a checklist: the check whose finding must pass.")
 @click.option("--sign-off", default=None, help="For a checklist: the role that must sign.")
 @click.option("--max-age", default=None, help="For a checklist: how fresh the finding must be, such as 2d.")
+@click.option("--expires", default=None, help="For a checklist: the day from which it is not asked for any more.")
 @click.option("--model", default=None, help="For a checklist: whose; the incident's model by default.")
 def action(session: Session, incident: str, kind: str, title: str, owner: str | None, due: str | None,
            item: str | None, finding: str | None, sign_off: str | None, max_age: str | None,
-           model: str | None) -> View:
+           expires: str | None, model: str | None) -> View:
     """Promise an action, with an owner and a day; as a checklist item it becomes part of the gate.
 
     \b
@@ -231,10 +232,10 @@ def action(session: Session, incident: str, kind: str, title: str, owner: str | 
     found = incident_of(session, incident)
     given = {"title": title, "type": kind, "owner": _people.person(session, owner or "me"), "due": _due(session, due)}
     if kind != "checklist":
-        if any(each is not None for each in (item, finding, sign_off, max_age)):
+        if any(each is not None for each in (item, finding, sign_off, max_age, expires)):
             raise BadInput("An item belongs to a checklist.", next="Add --type checklist.")
         return _promised(session, found, given, lambda number, entries: [])
-    added = _item(found, item, (finding, sign_off, max_age), title)
+    added = replace(_item(found, item, (finding, sign_off, max_age), title), expires=_day(expires))
     path = _checklist(session, found, model)
     file = session.declared().root / path
 
@@ -257,9 +258,13 @@ def _latest(content: bytes, path: str, entries: Sequence[Entry]) -> tuple[str, s
 
 
 def _due(session: Session, text: str | None) -> str:
-    today = session.now().astimezone(session.declared().zone).date()
+    return _day(text) or (session.now().astimezone(session.declared().zone).date() + DUE).isoformat()
+
+
+def _day(text: str | None) -> str:
+    """A day as it is written in files; empty where none is given."""
     try:
-        return (date.fromisoformat(text) if text else today + DUE).isoformat()
+        return date.fromisoformat(text).isoformat() if text else ""
     except ValueError as problem:
         raise BadInput(f"'{text}' is not a day.", next="Write it as 2013-10-01.") from problem
 

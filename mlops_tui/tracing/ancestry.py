@@ -12,15 +12,20 @@ from store.facts import Snapshot, Trained
 if TYPE_CHECKING:
     from store.ledger import Entry
 
-Kind = Literal["file", "state", "step", "model"]
+Kind = Literal["file", "state", "step", "model", "promotion", "endpoint", "prediction", "outcome", "finding", "alert",
+               "incident", "decision", "foreign"]
 Documents = Callable[[str], bytes | None]
+ADDS_NOTHING = ("discard", "compact", "erase")  # what is done to rows that are there already
 PARTS = ("features", "training", "scores", "predictions")  # what a model's own datasets are called
-_FILE = re.compile(r"(?P<name>.+) (?P<digest>[0-9a-f]{16})")
+DIGEST = 16  # characters of a file's digest that a state's source has
+_FILE = re.compile(r"(?P<name>.+?) (?P<digest>[0-9a-f]{16})(?:, |\Z)", re.DOTALL)
 
 
 @dataclass(frozen=True, order=True)
 class Node:
-    """A source file, a state of a dataset, a pipeline's step with its key, or a version of a model."""
+    """A source file, a state of a dataset, a pipeline's step with its key, a version of a model; or what follows from
+    these: a promotion, an endpoint, an answer, its outcome, a finding, an alert, an incident, a decision. `foreign`:
+    what somebody else's events tell of."""
 
     kind: Kind
     name: str
@@ -65,18 +70,15 @@ def ancestry(entries: "Sequence[Entry]", documents: Documents, reads: Mapping[st
     `reads`: the datasets that a model's features, or a stored view (`delays.view`), are made from. `carried`: the
     datasets whose states keep what they had, because they are partitioned.
     """
-    made = _Made(documents, reads, frozenset(carried))
+    made = Made(documents, reads, frozenset(carried))
     for entry in entries:
-        if isinstance(entry.fact, Snapshot) and not entry.fact.tag:
-            made.state(entry.subject, entry.fact, entry.recorded_at)
-        elif isinstance(entry.fact, Trained):
-            made.version(entry.fact, entry.recorded_at)
+        made.take(entry)
     return Ancestry({node: frozenset(each) for node, each in made.parents.items()}, made.at)
 
 
 @dataclass
-class _Made:
-    """What is known so far, entry by entry."""
+class Made:
+    """What is known so far, entry by entry. `unexplained`: states that got rows of which nothing says whence."""
 
     documents: Documents
     reads: Mapping[str, Collection[str]]
@@ -85,23 +87,34 @@ class _Made:
     at: dict[Node, datetime] = field(default_factory=dict)
     current: dict[str, Node] = field(default_factory=dict)
     known: dict[str, dict[str, Node]] = field(default_factory=dict)
+    unexplained: set[Node] = field(default_factory=set)
+
+    def take(self, entry: "Entry") -> Node | None:
+        """Learn what an entry says; the state or version that it made, or None where it made none."""
+        if isinstance(entry.fact, Snapshot) and not entry.fact.tag:
+            return self._state(entry.subject, entry.fact, entry.recorded_at)
+        return self._version(entry.fact, entry.recorded_at) if isinstance(entry.fact, Trained) else None
 
     def _leads(self, node: Node, at: datetime, parents: Iterable[Node]) -> None:
         self.parents.setdefault(node, set()).update(each for each in parents if each != node)
         self.at.setdefault(node, at)
 
-    def state(self, dataset: str, fact: Snapshot, at: datetime) -> None:
+    def _state(self, dataset: str, fact: Snapshot, at: datetime) -> Node:
         node = Node("state", dataset, fact.snapshot)
         before, self.current[dataset] = self.current.get(dataset), node
         self.known.setdefault(fact.snapshot, {})[dataset] = node
         if fact.source == "restore":
-            return
+            return node
         whole = self._step(node, fact, at) or self._model(node, fact, at)
         if whole is None:
-            self._leads(node, at, self._named_by(dataset, fact.source))
+            named = self._named_by(dataset, fact.source)
+            self._leads(node, at, named)
+            if not named and fact.source.partition(" ")[0] not in ADDS_NOTHING:
+                self.unexplained.add(node)
             whole = dataset not in self.carried
-        if before is not None and (fact.source == "compact" or not whole):
+        if before is not None and (fact.source.partition(" ")[0] in ("compact", "erase") or not whole):
             self._leads(node, at, [before])
+        return node
 
     def _step(self, node: Node, fact: Snapshot, at: datetime) -> bool | None:
         """The state as a pipeline's step made it: all of it."""
@@ -123,7 +136,7 @@ class _Made:
     def _named_by(self, dataset: str, source: str) -> list[Node]:
         """What a source names: files, another dataset as it is now, or nothing that is new."""
         first, _, rest = source.partition(" ")
-        others = {"windows": (rest,), "replay": (f"{dataset}.quarantine",), "discard": (), "compact": (),
+        others = {"windows": (rest,), "replay": (f"{dataset}.quarantine",), "discard": (), "compact": (), "erase": (),
                   "feature": tuple(self.reads.get(dataset, ())) if rest == "build" else None}.get(first)
         if others is None:
             return _files(source)
@@ -144,18 +157,27 @@ class _Made:
         elif part == "predictions":
             needed = [self.current.get(f"{model}.features"), Node("model", model, words[-1].partition("@")[2])]
         self._leads(node, at, [each for each in needed if each is not None])
+        if None in needed or (part == "features" and not needed):
+            self.unexplained.add(node)
         return part in ("training", "scores")
 
-    def version(self, fact: Trained, at: datetime) -> None:
+    def _version(self, fact: Trained, at: datetime) -> Node:
         node = Node("model", fact.subject, fact.version)
         self._leads(node, at, [Node("state", f"{fact.subject}.training", fact.training)] if fact.training else [])
         if fact.scores:
             self._leads(Node("state", f"{fact.subject}.scores", fact.scores), at, [node])
+        return node
+
+
+def source_of(files: Iterable[tuple[str, str]]) -> str:
+    """How a state names the files that it came from: each by its name and the beginning of its digest. A comma in a
+    name loses the blank after it, so that no name can pass for two."""
+    return ", ".join(f"{name.replace(', ', ',')} {digest[:DIGEST]}" for name, digest in files)
 
 
 def _files(source: str) -> list[Node]:
     """The files that a state's source names, each with the beginning of its hash; anything else it says is one."""
-    parts = [_FILE.fullmatch(part) for part in source.split(", ")]
-    if source and all(parts):
-        return [Node("file", part["name"], part["digest"]) for part in parts if part]
+    found = list(_FILE.finditer(source))
+    if found and sum(len(each[0]) for each in found) == len(source):
+        return [Node("file", each["name"], each["digest"]) for each in found]
     return [Node("file", source)] if source else []

@@ -52,6 +52,9 @@ class Feed:
         if only := self.session.only:
             raise Denied(f"{self.session.actor.name} is bound to {bound_to(only)}; the dashboard shows what is made of "
                          "all.", where="team.yaml, only", next="Try: mlops-tui sql --help")
+        if self.session.bounds():
+            raise Denied(f"Some data are kept from {self.session.actor.name}; the dashboard shows what is made of all.",
+                         where="access/", next=f"Try: mlops-tui access show {self.session.actor.name}")
         self._head = -1
         self._open_jobs: frozenset[int] = frozenset()
         self._told = datetime.min.replace(tzinfo=UTC)

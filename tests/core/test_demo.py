@@ -51,3 +51,14 @@ def test_a_short_replay_says_how_far_it_came() -> None:
     assert far(["INC-1"], False, day) == "The loop was worked from the first file to 2013-07-30: INC-1 is still open"
     assert far([], False, day) == "The loop was worked from the first file to 2013-07-30: no incident is open"
     assert far(["INC-2"], True, day) == "The loop was worked from the first file to the next gate"
+
+
+def test_the_credit_demo_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    prepare(tmp_path / "loans", "credit")
+    project = Project(tmp_path / "loans")
+    assert project.every("model")
+    assert project.settings.clock == "replay"
+    assert all(person.simulated for person in project.team.people.values())
+    assert "CC BY 4.0" in (tmp_path / "loans" / "files" / "SOURCE.md").read_text(encoding="utf-8")
+    with pytest.raises(BadInput, match="holds another demo: credit"):
+        prepare(tmp_path / "loans")

@@ -1,5 +1,6 @@
 """Checklists: findings answer by themselves, people sign for one version, and only who may."""
 
+from datetime import timedelta
 
 import pytest
 
@@ -82,3 +83,27 @@ def test_a_lesson_that_waits_is_shown(trained):
     outcome = do(trained, "checklist show flights-delay@1")
     assert items(trained)["lesson P-1"] == "unknown"
     assert ("adopt", "P-1") in [action.argv for action in outcome.view.actions]
+
+
+def test_an_answer_shows_its_age_and_what_it_was_judged_by(trained, person, made, clock):
+    trained.ledger.append(made.finding())
+    do(person("bo"), "checklist sign limits-reviewed flights-delay@1", reason="read")
+    clock.advance(clock.moment + timedelta(hours=5))
+    rows = {row["item"]: row for row in do(trained, "checklist show flights-delay@1").view.table("items").rows}
+    assert {name: row["age"] for name, row in rows.items()} == {"drift-ok": "5 h", "limits-reviewed": "5 h"}
+    assert rows["drift-ok"]["fingerprint"] == made.finding().declaration
+    assert rows["limits-reviewed"]["fingerprint"] == made.trained().artifact
+
+
+def test_items_that_never_stopped_anything_and_those_whose_time_is_over_could_go(trained, person, made, project):
+    path = project / "checklists" / "standard.yaml"
+    path.write_text(path.read_text() + "  - {id: old, sign_off: legal, expires: 2013-09-01}\n")
+    assert do(trained, "checklist prune").view.title == "1 item of 3 could be left out of 'standard'"
+    trained.ledger.append(made.finding("fail"))
+    for _ in range(5):
+        do(trained, "promote flights-delay@1")
+    rows = {row["item"]: row for row in do(trained, "checklist prune standard").view.table("items").rows}
+    assert {name: row["advice"] for name, row in rows.items()} == {
+        "drift-ok": "keep", "limits-reviewed": "never stopped anything", "old": "its time is over"}
+    assert (rows["drift-ok"]["stood_in_the_way"], rows["limits-reviewed"]["asked"]) == (5, 5)
+    assert do(trained, "checklist prune nothing").error["code"] == "not_declared"

@@ -1,11 +1,13 @@
 """Promotion: nothing passes a shut gate, votes are for one plan, and the registry follows the history."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
 import pytest
 
 from mlops_tui.folds import approvals, model_state
+from mlops_tui.render.json import canonical
 from mlops_tui.view import Status
 from store.facts import IncidentEvent, Promotion
 from store.tracking import Input, Record
@@ -313,6 +315,81 @@ def test_calibration_is_measured_on_the_test_scores(ready, made, shift, status):
 def test_scores_that_were_not_kept_are_unknown(ready, made):
     ready.ledger.append(with_scores(made, "2", ""))
     assert gate(do(ready, "promote flights-delay@2"))["calibrated"] == "unknown"
+
+
+# -- what it stands beside ------------------------------------------------------------------------------------------
+
+
+def with_places(session, made, version, skill, seed=1):
+    """A version whose training rows say where each test row is, with its scores."""
+    lake = session.data()
+    mine = lake.manifest("flights-delay.scores", scored(session, seed, skill))
+    rows = f"SELECT id, sched_dep, late, 'place ' || (id % 3) AS place, 'p' || id AS name FROM {lake.scan(mine)}"
+    training = lake.write("flights-delay.training", rows, sort=("id",))
+    inputs = [{"name": name, "type": "string", "required": True} for name in ("place", "name")]
+    fact = with_scores(made, version, mine.id)
+    return replace(fact, training=training.id, detail={**fact.detail, "inputs": inputs})
+
+
+def test_the_champion_stands_beside_it_on_the_same_rows_and_in_each_segment(ready, made, clock):
+    ready.ledger.append(with_places(ready, made, "1", 0.2), promoted("1"), with_places(ready, made, "2", 0.12))
+    first = do(ready, "promote flights-delay@2")
+    rows = first.view.table("beside").rows
+    assert [row["of"] for row in rows] == ["champion 1", "version 2", "lead"]
+    assert rows[2]["value"] == pytest.approx(rows[1]["value"] - rows[0]["value"])
+    assert rows[2]["high"] < 0
+    found = first.view.table("segments")
+    assert [row["value"] for row in found.rows] == sorted(row["value"] for row in found.rows) or len(found.rows) == 3
+    assert {row["stands"] for row in found.rows} == {"worse"}
+    assert {row["column"] for row in found.rows} == {"place"}, "a feature with a value a row is no segment"
+    assert {row["of"] for row in first.view.table("lineage").rows} >= {"training rows", "declaration", "artefact"}
+    clock.advance(clock.moment + timedelta(hours=5))
+    again = do(ready, "promote flights-delay@2")
+    assert canonical(again.view)["tables"] == canonical(first.view)["tables"]
+    assert canonical(again.view)["facts"] == canonical(first.view)["facts"], "nothing in it moves with the clock"
+
+
+def test_a_classified_column_is_no_segment_through_any_door(ready, made, project):
+    path = project / "datasets" / "flights.yaml"
+    path.write_text(path.read_text().replace(
+        "- {name: day,", "- {name: place, logicalType: string, classification: restricted}\n      - {name: day,"))
+    ready.ledger.append(with_places(ready, made, "1", 0.2), promoted("1"), with_places(ready, made, "2", 0.12))
+    view = do(ready, "promote flights-delay@2").view
+    assert "place 0" not in str(canonical(view))
+    assert any("by place are left out: classified" in getattr(part, "body", "") for part in view.parts)
+
+
+def test_drift_says_since_when_and_another_finding_alike_changes_nothing(ready, made, clock):
+    def drift():
+        return do(ready, f"promote {SUBJECT}", dry_run=True).view.facts()["drift"]
+
+    assert drift().startswith("pass since entry ")
+    before = drift()
+    clock.advance(clock.moment + timedelta(days=1))
+    ready.ledger.append(made.finding())
+    assert drift() == before
+    ready.ledger.append(made.finding("warn"))
+    assert drift().startswith("warn since entry ")
+    clock.advance(clock.moment + timedelta(days=8))
+    assert drift().startswith("not looked at for 7 days")
+
+
+def test_the_digest_of_the_evidence_is_in_the_history_and_beside_the_votes(ready, person):
+    do(ready, f"promote {SUBJECT}", yes=True)
+    shown = do(ready, "approve show AP-1").view
+    evidence = shown.facts()["evidence"]
+    assert b"limits-reviewed" in ready.data().object(evidence)
+    assert shown.table("lineage").rows
+    for voter in ("bo", "cy"):
+        assert do(person(voter), "approve AP-1", reason="fine").exit == 0
+    [row] = [row for row in do(ready, "promote --history flights-delay").view.table("asked").rows
+             if row["came_of_it"] == "promoted"]
+    assert len(row["evidence"]) == 64
+    assert row["evidence"] == do(ready, "approve show AP-1").view.facts()["evidence"]
+
+
+def promoted(version):
+    return Promotion(subject="flights-delay", version=version, previous="", approval="", evidence="")
 
 
 # -- the registry itself --------------------------------------------------------------------------------------------

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
+from mlops_tui.alerts.causes import causes as causes_of
 from mlops_tui.folds import incidents
-from mlops_tui.incidents.alike import Likeness, Trace, fired, ranked, trace
+from mlops_tui.incidents.alike import Likeness, Trace, ranked, trace
 from store.facts import AlertEvent, Finding, IncidentEvent
 
 FEEDS = {"flights-delay": frozenset({"flights", "weather"}), "trips-fare": frozenset({"trips"})}
@@ -94,7 +95,7 @@ def opened(history, number: int, case: Case) -> None:
 def traces(history, cases) -> list[Trace]:
     for number, case in enumerate(cases, start=1):
         opened(history, number, case)
-    causes = fired(history.entries)
+    causes = causes_of(history.entries)
     return [trace(each, causes, FEEDS) for each in incidents(history.entries).values()]
 
 

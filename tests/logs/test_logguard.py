@@ -136,14 +136,14 @@ def test_who_is_killed_while_adding_leaves_nothing_clear(ana: Session, project: 
 
 def test_a_stream_hides_what_it_takes_in_what_breaks_the_contract_and_its_dead_letters(
         ana: Session, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    taken, placed = list[str](), Lake._place
+    taken, placed = list[str](), Lake.place
 
     def place(lake: Lake, dataset: str, staged: Path, *given: Any) -> Any:
         taken.append(dataset)
         assert not list(told(project))
         return placed(lake, dataset, staged, *given)
 
-    monkeypatch.setattr(Lake, "_place", place)
+    monkeypatch.setattr(Lake, "place", place)
     bodies = [json.dumps(request(1)), json.dumps(request(2, passenger=f"{NAME} {'x' * 40}")),
               json.dumps(request(3, prediction_id="", who=NAME, remark={"more": [{"Age": AGE}]})), f"{{{NAME} {MAIL}",
               f'"{NAME}"']

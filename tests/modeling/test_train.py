@@ -22,7 +22,7 @@ from mlops_tui.opening import open_project
 from mlops_tui.render.json import as_json
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.view import Status
-from store.facts import Promotion, Trained
+from store.facts import Finding, Kept, Promotion, Trained
 from store.refusal import Unreadable
 from store.tracking import Tracking
 
@@ -387,11 +387,25 @@ prepare:
 @pytest.fixture(scope="module")
 def prepared(opened: Opened) -> Session:
     """A trained model whose features are prepared, whose champion is its version 1."""
-    session = opened(**{"models/delay.yaml": PREPARED})
+    settings = FILES["mlops.yaml"] + "vault: {models: encrypted, signatures: required}\n"
+    session = opened(**{"models/delay.yaml": PREPARED, "mlops.yaml": settings})
     outcome = ran(session)
     assert outcome.exit == 0, outcome.error
     session.ledger.append(Promotion(subject="delay", version="1", previous="", approval="", evidence=""))
     return session
+
+
+def test_a_project_with_a_vault_keeps_what_it_trains_sealed_and_signed(prepared: Session) -> None:
+    made = next(entry.fact for entry in prepared.ledger.entries("trained") if isinstance(entry.fact, Trained))
+    tracking = prepared.tracking()
+    assert {path.name for path in tracking.place("delay", "1").iterdir()} == {"model.sealed", "model.seal", "model.sig"}
+    assert tracking.hashes("delay", "1", digest=made.artifact).keys() > {"MLmodel", "model.skops", "prepare.json"}
+    root = prepared.declared().root
+    assert [path for path in root.rglob("*.skops") if not path.is_relative_to(tracking.vault.work)] == []
+    told = [entry.fact for entry in prepared.ledger.entries("vault", "finding")
+            if isinstance(entry.fact, Kept | Finding)]
+    assert [(each.subject, getattr(each, "event", getattr(each, "status", ""))) for each in told] == [
+        (tracking.vault.keys.active(), "created"), ("delay", "sealed"), ("delay", "pass")]
 
 
 def test_prepared_features_are_fitted_on_training_rows_and_kept_with_the_version(prepared: Session) -> None:
@@ -474,3 +488,41 @@ def test_a_recalibration_is_a_part_of_the_version_and_serves_with_it(opened: Ope
     plain = session.perform(("calibration", f"delay@{found['boosted'].version}", "--test")).view.facts()
     assert "calibrator" not in plain
     assert float(str(facts["log_loss"])) < float(str(plain["log_loss"]))
+
+
+LEAN = FILES["models/delay.yaml"].replace("[wind, carrier]", "[wind]").replace(
+    '  boosted: {factory: "models.py:boosted", params: {max_iter: 40}}\n', "")
+KEPT_BACK = """\
+rules:
+  - {{effect: allow, who: ["*"], actions: ["*"], resources: [dataset/*, model/*]}}
+  - {{effect: {effect}, who: [ana], actions: [read], resources: [dataset/flights/column/{column}]}}
+"""
+
+
+def test_a_column_that_is_kept_from_who_trains_and_that_no_model_uses_changes_no_prediction(copied: Session) -> None:
+    root = copied.declared().root
+    (root / "models/delay.yaml").write_text(LEAN)
+    ran(before := entered(root))
+    last = trained(before)[-1]
+    scores = predicted(before, last, before.snapshot("delay.features"))
+    (root / "access").mkdir()
+    (root / "access/all.yaml").write_text(KEPT_BACK.format(effect="deny", column="carrier"))
+    after = entered(root)
+    assert after.bounds().columns == {"carrier"}
+    assert ran(after).exit == 0
+    again = trained(after)[-1]
+    assert (again.training, again.artifact, again.metrics) == (last.training, last.artifact, last.metrics)
+    assert predicted(after, again, after.snapshot("delay.features")).drop(["version"]).equals(scores.drop(["version"]))
+
+
+@pytest.mark.parametrize("effect", ["deny", "mask"])
+def test_who_may_not_see_a_column_trains_nothing_that_uses_it(copied: Session, effect: str) -> None:
+    root = copied.declared().root
+    (root / "models/delay.yaml").write_text(LEAN.replace("seed: 7", "seed: 8"))
+    (root / "access").mkdir()
+    (root / "access/all.yaml").write_text(KEPT_BACK.format(effect=effect, column="wind"))
+    session = entered(root)
+    outcome = session.perform(("train", "delay"))
+    assert outcome.exit in (2, 4)
+    assert "is kept from ana" in outcome.view.title or "ana does not see 'flights' whole" in outcome.view.title
+    assert len(trained(session)) == 2, "of before"

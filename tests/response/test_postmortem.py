@@ -336,6 +336,7 @@ def test_an_action_has_an_owner_and_a_day(over):
     "--type checklist --title x --item a --finding f --sign-off r",
     "--type checklist --title x --item a --finding f --max-age soon",
     "--type checklist --title x --item drift-ok --finding drift",
+    "--type checklist --title x --item a --finding f --expires soon", "--type fix --title x --expires 2014-01-01",
     "--type checklist --title x --item a --finding f --model nothing"])
 def test_half_an_action_is_refused_and_proposes_nothing(over, line):
     outcome = do(over, f"postmortem action INC-1 {line}")

@@ -6,7 +6,7 @@ import pytest
 
 from mlops_tui import folds
 from mlops_tui.alerts import alertstate
-from mlops_tui.response import _running
+from mlops_tui.response import _rollback, _running
 from mlops_tui.view import Status
 from store.facts import Command, IncidentEvent, Proposal, RunbookEvent
 from tests.doing import do
@@ -155,7 +155,7 @@ def test_killed_at_a_write_it_goes_on_and_nothing_is_undone_twice(ana, session, 
 
     plan = do(ana, "runbook rollback RUN-1").plan
     monkeypatch.setattr(type(ana.ledger), "transact", mortal)
-    monkeypatch.setattr(_running, "this_process", lambda: "")  # a process that is gone
+    monkeypatch.setattr(_rollback, "this_process", lambda: "")  # a process that is gone
     with suppress(Killed):
         do(ana, "runbook rollback RUN-1", consent=plan)
     monkeypatch.setattr(type(ana.ledger), "transact", real)

@@ -9,6 +9,7 @@ from mlops_tui import folds, timetable
 from mlops_tui.daemon import TIMETABLE
 from mlops_tui.folds import runbook_runs
 from mlops_tui.response import _running
+from mlops_tui.running.holder import this_process
 from mlops_tui.view import Status
 from store.facts import AlertEvent, Approval, Command, IncidentEvent, Proposal, RunbookEvent
 from tests.doing import do
@@ -308,7 +309,7 @@ def interrupted(session, holder, idempotent="no"):
 
 
 def test_who_is_at_work_is_not_taken_for_dead(ana):
-    host = _running.this_process().partition(":")[0]
+    host = this_process().partition(":")[0]
     interrupted(ana, f"{host}:1:{_born(1):.0f}")
     refused = do(ana, "runbook resume RUN-1")
     assert "is doing step 1 of RUN-1 right now" in refused.error["what"]

@@ -23,6 +23,7 @@ BY_TYPE: dict[Any, st.SearchStrategy[Any]] = {
     str: TEXT, int: st.integers(-2**53, 2**53), float: NUMBER, bool: st.booleans(), float | None: st.none() | NUMBER,
     int | None: st.none() | st.integers(-2**53, 2**53), bool | None: st.none() | st.booleans(),
     tuple[str, str]: st.tuples(TEXT, TEXT), tuple[str, ...]: st.lists(TEXT, max_size=3).map(tuple),
+    tuple[int, int]: st.tuples(st.integers(1, 4), st.integers(1, 4)),
     Mapping[str, Any]: DETAIL, tuple[Mapping[str, Any], ...]: st.lists(DETAIL, max_size=2).map(tuple)}
 
 

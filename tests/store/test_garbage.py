@@ -58,7 +58,7 @@ def test_a_file_that_was_written_again_meanwhile_stays_though_no_manifest_names_
     with lake.staging() as folder:  # what a writer does before he announces anything
         staged = folder / "x.parquet"
         staged.write_bytes((lake.root / old.files[0].path).read_bytes())
-        lake._place("d", staged, 5, old.files[0].partition)
+        lake.place("d", staged, 5, old.files[0].partition)
     assert remove(lake, found) == 1
     assert (lake.root / old.files[0].path).exists()
     assert list((lake.root / "_staging").iterdir()) == []

@@ -1,0 +1,52 @@
+"""Who is behind a request, kept beside the history until it is answered for, and nowhere else in clear."""
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mlops_tui.errors import Conflict
+
+if TYPE_CHECKING:
+    from mlops_tui.session import Session
+
+
+def folder(session: "Session") -> Path:
+    """Where it lies: only its owner reads it."""
+    made = session.declared().root / ".mlops" / "optout"
+    made.mkdir(parents=True, exist_ok=True, mode=0o700)
+    return made
+
+
+def keep(session: "Session", name: str, person: str) -> None:
+    """Keep who it is under the number of a request or of a link."""
+    path = folder(session) / name
+    staged = path.with_name(f".{name}.{os.getpid()}")
+    staged.touch(mode=0o600)
+    staged.write_text(person, encoding="utf-8")
+    staged.replace(path)
+
+
+def known(session: "Session", name: str) -> str:
+    """Who it is; empty where nobody knows any more."""
+    path = folder(session) / name
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def forget(session: "Session", name: str) -> None:
+    """Nobody knows from now on."""
+    (folder(session) / name).unlink(missing_ok=True)
+
+
+@contextmanager
+def alone(session: "Session") -> Iterator[None]:
+    """Only one erases at a time; whoever dies lets go. Conflict where somebody else is at it."""
+    with (folder(session) / "lock").open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as problem:
+            raise Conflict("Somebody else erases just now.", where=str(folder(session)),
+                           next="Try again when that is over.") from problem
+        yield

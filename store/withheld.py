@@ -1,0 +1,73 @@
+"""Entries of the history without what was found in columns, or in datasets, that the reader may not see."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from store.facts import Fact, Finding, Run
+
+if TYPE_CHECKING:
+    from store.ledger import Entry
+
+NAMES = ("column", "feature", "name", "metric", "id")  # keys under which a part of a finding says what it is about
+
+
+@dataclass(frozen=True)
+class Withheld:
+    """The columns, and the datasets, of which nothing is told."""
+
+    columns: frozenset[str] = field(default_factory=frozenset)
+    datasets: frozenset[str] = field(default_factory=frozenset)
+
+    def __bool__(self) -> bool:
+        return bool(self.columns or self.datasets)
+
+    def of(self, entry: "Entry") -> "Entry":
+        """The entry as the reader may know it: what has to do with those is left out of what it says."""
+        if not entry.hash:  # not written yet: it is the reader's own
+            return entry
+        box = _box(self, entry.hash)
+        if not box:
+            box.append(self.fact(entry.fact))
+        return entry if box[0] is entry.fact else replace(entry, fact=box[0])
+
+    def fact(self, fact: Fact) -> Fact:
+        """The fact without details of those columns; of those datasets, without any figures and words."""
+        stem = fact.subject.partition(".")[0].partition("@")[0]
+        if stem in self.datasets or fact.subject in self.datasets:
+            return _bare(fact)
+        if isinstance(fact, Run):
+            return replace(fact, detail="")  # what a failed step says quotes values
+        told = {each.name: value for each in fields(fact) if isinstance(value := getattr(fact, each.name), Mapping)}
+        kept = {name: self._without(value) for name, value in told.items()}
+        return replace(fact, **kept) if kept != told else fact
+
+    def _without(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {key: self._without(each) for key, each in value.items() if key not in self.columns}
+        if isinstance(value, list | tuple):
+            return type(value)(self._without(each) for each in value if not self._about(each))
+        return value
+
+    def _about(self, value: Any) -> bool:
+        """Whether a part of a list is about one of the columns."""
+        if isinstance(value, Mapping):
+            return any(isinstance(value.get(key), str) and value[key] in self.columns for key in NAMES)
+        return isinstance(value, list | tuple) and bool(value) and str(value[0]) in self.columns
+
+
+def _bare(fact: Fact) -> Fact:
+    """The fact with its kind and standing alone."""
+    empty: dict[str, Any] = {each.name: {} for each in fields(fact) if isinstance(getattr(fact, each.name), Mapping)}
+    if isinstance(fact, Finding):
+        empty |= {"title": f"{fact.check} of {fact.subject}", "value": None, "low": None, "high": None, "limit": None}
+    if isinstance(fact, Run):
+        empty["detail"] = ""
+    return replace(fact, **empty) if empty else fact
+
+
+@lru_cache(maxsize=20_000)
+def _box(withheld: Withheld, hash: str) -> "list[Fact]":
+    """Where this process keeps what it told of an entry."""
+    return []
