@@ -21,14 +21,8 @@ if TYPE_CHECKING:
 Source = Callable[["Project", "Sequence[Entry]", datetime], Iterable[Nudge]]  # declared, all entries of KINDS, now
 
 KINDS = ("alert", "finding", "incident", "approval", "vote", "runbook", "promotion", "postmortem", "proposal",
-<<<<<<< HEAD
-         "snoozed", "subscribed", "oncall", "handover")  # what the sources read
-SOURCES: tuple[Source, ...] = (unacked, held, awaited, about_incidents, questions, overdue, papers)
-=======
          "snoozed", "subscribed", "oncall", "handover", "optout")  # what the sources read
-SOURCES: tuple[Source, ...] = (unacked, held, awaited, about_incidents, questions, overdue,
-                               due_requests)
->>>>>>> optout
+SOURCES: tuple[Source, ...] = (unacked, held, awaited, about_incidents, questions, overdue, papers, due_requests)
 
 
 def nudges(project: Project, entries: "Sequence[Entry]", now: datetime) -> list[Nudge]:
