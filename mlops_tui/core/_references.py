@@ -70,6 +70,19 @@ def dangling(project: Project, declared: Declared) -> Iterator[Reference]:
     for name, board in declared["board"].items():
         yield from _board(_Written(project, "board", name), board, names["guideline"])
     yield from _team(project)
+    yield from _purposes(project, names)
+
+
+def _purposes(project: Project, names: Mapping[str, set[str]]) -> Iterator[Reference]:
+    """What data are processed for names models and datasets."""
+    for number, each in enumerate(project.settings.organisation.processing):
+        for kind, listed in (("model", each.models), ("dataset", each.datasets)):
+            for place, name in enumerate(listed):
+                if name not in names[kind]:
+                    where = place_of(project.root / "mlops.yaml", "organisation", "processing", number, f"{kind}s",
+                                     place)
+                    yield Reference("mlops.yaml", f"names the {kind} '{name}', which is not declared", where,
+                                    nearest(name, names[kind]))
 
 
 def _told(project: Project, declared: Declared, names: Mapping[str, set[str]]) -> Iterator[Reference]:

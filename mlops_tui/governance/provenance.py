@@ -7,7 +7,7 @@ from mlops_tui.provenance.told import told
 from mlops_tui.session import Session
 from mlops_tui.view import View
 
-provenance = noun("provenance", __doc__ or "", subject="of", package="mlops_tui.governance")
+provenance = noun("provenance", __doc__ or "", bare="list", subject="of", package="mlops_tui.governance")
 
 
 @look(of=provenance, fold=True)
