@@ -97,7 +97,8 @@ BOUND = frozenset({"profile", "sql", "snapshot diff", "snapshot verify"})
 NARROWED = frozenset({
     "access", "alert", "approve", "audit", "catalog", "checklist", "dictionary", "doctor", "drift", "evaluate",
     "handover", "health", "incident", "metric", "model", "monitor", "oncall", "performance", "postmortem", "promote",
-    "remind", "runbook", "snapshot log", "stability", "status", "train", "triggers", "tune", "validate", "why", "windows"})
+    "remind", "runbook", "snapshot log", "stability", "status", "train", "triggers", "tune", "validate", "why",
+    "windows"})
 NAMING = frozenset({"train", "tune", "evaluate", "windows"})  # they read the columns that a model declares, by name
 
 

@@ -212,7 +212,8 @@ class Session:
         """Refuse a command that the actor may not run, or that shows or changes what is made of what is kept from
         him."""
         doors.keep_within(self.actor, command, self.only, self.bounds(doors.purpose_of(command, self.purpose)))
-        doors.check(self.policy(), self.actor, command, shape, self.clock())
+        ruled = self.project is not None and self.project.access  # else no declaration has to be read at the door
+        doors.check(self.policy() if ruled else standing.UNDECLARED, self.actor, command, shape, self.clock())
 
     @contextmanager
     def serving(self, command: str, shape: Shape) -> Iterator[None]:

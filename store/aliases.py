@@ -35,7 +35,7 @@ def _file(uri: str) -> Path:
 
 def _of_file(path: Path, model: str) -> dict[str, str] | None:
     if not path.exists():
-        return {}
+        return None
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE)) as database:
             return {str(name): str(version) for name, version in database.execute(ASKED, (model,))}

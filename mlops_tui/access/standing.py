@@ -26,8 +26,8 @@ def policy_of(project: Project | None, entries: "Sequence[Entry]") -> Policy:
     """All rules as they are declared, with what was granted. A project's declarations are read once, and one that is
     read anew is another project."""
     if project is None:
-        return _EVERYTHING
-    count, found = _KNOWN.get(project, (-1, _EVERYTHING))
+        return UNDECLARED
+    count, found = _KNOWN.get(project, (-1, UNDECLARED))
     if count != len(entries):
         written = _written(project) if project.access else _open()
         given = map(_granted, grants(entries).values()) if project.access else ()
@@ -91,5 +91,5 @@ def _granted(grant: Grant) -> Rule:
                 reason=grant.reason)
 
 
-_EVERYTHING = Policy(tuple(_open()))
+UNDECLARED = Policy(tuple(_open()))
 _KNOWN: WeakKeyDictionary[Project, tuple[int, Policy]] = WeakKeyDictionary()

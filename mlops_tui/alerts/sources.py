@@ -8,6 +8,7 @@ from mlops_tui.alerts import oncall
 from mlops_tui.alerts.awaited import awaited
 from mlops_tui.alerts.held import held
 from mlops_tui.alerts.nudges import Nudge, Reach
+from mlops_tui.alerts.outdated import papers
 from mlops_tui.alerts.unacked import unacked
 from mlops_tui.incidents.asking import overdue, questions
 from mlops_tui.incidents.telling import about_incidents
@@ -20,7 +21,7 @@ Source = Callable[["Project", "Sequence[Entry]", datetime], Iterable[Nudge]]  # 
 
 KINDS = ("alert", "finding", "incident", "approval", "vote", "runbook", "promotion", "postmortem", "proposal",
          "snoozed", "subscribed", "oncall", "handover")  # what the sources read
-SOURCES: tuple[Source, ...] = (unacked, held, awaited, about_incidents, questions, overdue)
+SOURCES: tuple[Source, ...] = (unacked, held, awaited, about_incidents, questions, overdue, papers)
 
 
 def nudges(project: Project, entries: "Sequence[Entry]", now: datetime) -> list[Nudge]:

@@ -67,7 +67,7 @@ def standing(entries: Sequence[Entry], model: str, at: str) -> Aliased | None:
 def looked(session: Session) -> Iterator[Aliased]:
     """Where the alias of each declared model is now; none of those whose registry does not answer."""
     entries, uri = session.ledger.entries(*KINDS), uri_of(session)
-    for name in session.declared().models if uri else ():
+    for name in sorted(session.declared().names("model")) if uri else ():
         found = aliases_of(uri, name) if folds.model_state(entries, name).champion else None
         if found is not None and (stands := standing(entries, name, found.get(ALIAS, ""))) is not None:
             yield stands
