@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from pathlib import Path
 from shutil import copytree
@@ -423,3 +424,16 @@ def test_the_list_says_what_was_checked_and_forgets_it_after_a_month(told: Sessi
     assert (row["status"], row["files"], row["share"]) == (Status.PASS, 2, 1.0)
     told.clock.advance(START + timedelta(days=31))
     assert ask(told, "list", exit=1).table("models").rows[0]["status"] is Status.UNKNOWN
+
+
+def test_two_who_take_the_same_events_at_once_take_them_once(told: Session, tmp_path: Path) -> None:
+    path, root = tmp_path / "e.jsonl", told.declared().root
+    path.write_text("\n".join(json.dumps(event("START", str(each), "j")) for each in range(50)), encoding="utf-8")
+
+    def take(_: int) -> int:
+        session = open_project(root, person="ana", clock=ReplayClock(START), source="terminal")
+        return int(str(ask(session, "take", str(path)).facts()["events"]))
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sorted(pool.map(take, range(3))) == [0, 0, 50]
+    assert len(told.ledger.entries("foreign")) == 50
