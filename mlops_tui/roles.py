@@ -84,6 +84,8 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "access revoke": ("viewer", *APART),  # whoever holds a grant may lay it down; the others', the verb itself says
     "access keep": ("steward", "legal", "admin"),
     "access break-glass": ("oncall", "admin"),
+    "provenance export": ("operator", "oncall", "legal", "steward", "admin"),
+    "provenance report": ("legal", "steward", "admin"),  # it opens all that is held of a person
     "aggregate release": ("viewer", *APART),  # what it answers tells of nobody
 }
 
