@@ -12,6 +12,7 @@ from mlops_tui.access.grants import grants
 from mlops_tui.assurance.access import access as required
 from mlops_tui.assurance.requirement import Case
 from mlops_tui.errors import Denied
+from mlops_tui.opening import open_project
 from mlops_tui.render import terminal
 from mlops_tui.roles import Shape
 from mlops_tui.session import ReplayClock, Session
@@ -174,6 +175,16 @@ def test_the_lattice_is_read_at_80_columns_and_on_a_phone(shut: Callable[..., Se
     assert list(terminal.lines(view, width=40))
 
 
+def test_who_uses_the_machine_is_bound_where_people_have_logins_and_not_where_roles_are_advisory(
+        shut: Callable[..., Session], project: Path, clock: ReplayClock) -> None:
+    shut("ana")
+    alone = open_project(project, clock=clock, source="test")
+    assert (alone.single_user, bool(alone.bounds()), reads(alone)) == (True, False, ALL)
+    (project / "team.yaml").write_text(TEAM.replace("ana: {", "ana: {login: somebody-else, "))
+    unlisted = open_project(project, clock=clock, source="test")
+    assert (unlisted.single_user, reads(unlisted)) == (False, ALL - {"late"}), "a viewer as any other"
+
+
 # -- granting --------------------------------------------------------------------------------------------------------
 
 
@@ -237,8 +248,10 @@ def test_a_purpose_is_what_the_command_says_and_nobody_else(shut: Callable[..., 
     bo = shut("bo")
     assert reads(bo) == set(), "sql is no monitoring"
     assert not bo.may("read", "dataset/flights").allowed
-    with bo.serving("drift", Shape.LOOK):
-        assert bo.may("read", "dataset/flights").allowed
+    within = bo.entered()
+    within.serve("drift", Shape.LOOK)
+    assert within.may("read", "dataset/flights").allowed
+    assert not bo.may("read", "dataset/flights").allowed, "other commands that run meanwhile have their own"
 
 
 def test_a_model_is_loaded_by_who_may_load_it(shut: Callable[..., Session]) -> None:
