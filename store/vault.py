@@ -213,10 +213,10 @@ class Vault:
         """Put a version under another master key: 96 bytes are replaced at once, the data are not touched."""
         if place.header is None:
             raise Unreadable(f"A sealed model cannot be put under another key: {place.why}", where=str(place.path))
-        staged = place.path.with_name(f".{place.path.name}.{os.getpid()}")
-        write(staged, place.header.rewrapped(self.keys, kek, str(place.path)).packed())
-        staged.replace(place.path)
-        settle(place.path.parent)
+        with room(self.work) as work:
+            write(work / HEADER, place.header.rewrapped(self.keys, kek, str(place.path)).packed())
+            (work / HEADER).replace(place.path)
+            settle(place.path.parent)
 
 
 def renewed(archive: Path) -> dict[str, bytes]:

@@ -126,6 +126,22 @@ def test_no_key_is_ever_in_the_history_or_on_a_screen(ana: Session) -> None:
     assert "PRIVATE KEY" not in said
 
 
+def test_no_model_comes_to_life_while_it_is_sealed_signed_verified_or_exported(
+        ana: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def alive(*_: object) -> None:
+        raise AssertionError("it was loaded")
+
+    for name in ("load", "loads"):
+        monkeypatch.setattr(f"store.estimators.{name}", alive)
+    terminal = again(ana, settings=WANTED, source="terminal")
+    for line in (f"vault sign {NAME}", "vault seal", "vault verify", "vault rotate", "vault status", "doctor",
+                 f"vault export {NAME}@1 --to {tmp_path / 'out'}", f"archive take {NAME}@1",
+                 f"archive restore {NAME}@1"):
+        done(do(terminal, line, yes=True)) if line != "doctor" else do(terminal, line)
+    with pytest.raises(AssertionError, match="was loaded"):
+        scores(terminal, "2")
+
+
 def test_two_rotations_at_once_make_one_new_key(ana: Session) -> None:
     done(do(ana, "vault seal", yes=True))
     first, second = ana.perform(("vault", "rotate")), again(ana).perform(("vault", "rotate"))
@@ -238,7 +254,10 @@ def test_damage_is_named_and_nothing_is_answered(ana: Session) -> None:
     (folder(ana, "3") / HEADER).write_bytes(b"short")
     assert ana.perform(("vault", "status")).view.facts()["unreadable"] == 1
     assert admin(ana).perform(("vault", "destroy-key", ana.tracking().vault.keys.active())).view.status is Status.FAIL
+    whole = next(row for row in again(ana).perform(("doctor",)).view.table("checks").rows if row["check"] == "vault")
     shutil.rmtree(ana.declared().root / ".mlops" / "keys")
+    lost = again(ana, settings=WANTED).perform(("doctor",)).view.table("checks").rows
+    assert (whole["status"], [row["status"] for row in lost if row["check"] == "vault"]) == (Status.PASS, [Status.FAIL])
     view = again(ana).perform(("vault", "status")).view
     assert (view.status, view.facts()["on_lost_key"]) == (Status.FAIL, 1)
 
