@@ -180,9 +180,15 @@ class Vault:
 
     def hashes(self, folder: Path) -> dict[str, str]:
         """The SHA-256 of each of a version's own files, whether or not they are sealed."""
-        if self.is_sealed(folder):
-            return {name: sha256 for name, (sha256, _) in self.held(folder).files.items()}
-        return hashed(folder)
+        if not self.is_sealed(folder):
+            try:
+                found = hashed(folder)
+            except FileNotFoundError:
+                if not self.is_sealed(folder):  # else it was sealed while we read
+                    raise
+            if not self.is_sealed(folder):
+                return found
+        return {name: sha256 for name, (sha256, _) in self.held(folder).files.items()}
 
     def digest(self, folder: Path) -> str:
         """SHA-256 over the names and hashes of a version's own files, whether or not they are sealed."""

@@ -12,12 +12,14 @@ from sklearn.linear_model import LogisticRegression
 from mlops_tui import gates
 from mlops_tui.assurance.requirement import Case
 from mlops_tui.assurance.signed import signed
+from mlops_tui.governance._vault_destroy_key import _destroyed
+from mlops_tui.governance._vault_rotate import _rotated
 from mlops_tui.opening import open_project
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.view import Status
 from store.facts import Finding, Kept, Trained, body_of
 from store.modelfiles import HEADER, SEALED, SIGNATURE
-from store.refusal import Refusal
+from store.refusal import Conflict, Refusal
 from store.signing import Unsigned, public_key, verified
 from store.tracking import Input, Record, Tracking
 from tests.doing import do
@@ -150,7 +152,13 @@ def test_two_rotations_at_once_make_one_new_key(ana: Session) -> None:
     done(other.perform(("vault", "rotate"), consent=first.plan))
     late = ana.perform(("vault", "rotate"), consent=second.plan)
     assert (late.exit, late.view.status) == (2, Status.CONFIRM), "the plan changed, so it is asked again"
-    assert len(again(ana).tracking().vault.keys.ids()) == 2
+    keys = again(ana).tracking().vault.keys
+    assert len(keys.ids()) == 2
+    with pytest.raises(Conflict, match="Somebody else rotated"):  # both were consented to before either began
+        _rotated(again(ana), keys.ids()[0], begun=False)
+    with pytest.raises(Conflict, match="must be kept by now"):
+        _destroyed(again(ana), keys.active())
+    assert again(ana).tracking().vault.keys.ids() == keys.ids()
 
 
 def test_whoever_is_killed_while_rotating_can_go_on_and_the_old_key_is_kept_until_then(ana: Session) -> None:
