@@ -284,7 +284,7 @@ def sign_offs(entries: "Sequence[Entry]", subject: str) -> "dict[str, Entry]":
 
 @dataclass(frozen=True)
 class ProposalState:
-    """A proposed change of a project file; `open`, `adopted` or `declined`."""
+    """A proposed change of a project file; `open`, on a `branch` or not, `adopted` or `declined`."""
 
     id: str
     path: str
@@ -298,6 +298,7 @@ class ProposalState:
     reason: str = ""
     decided_at: datetime | None = None
     document: str = ""
+    branch: str = ""
 
 
 def proposals(entries: "Sequence[Entry]") -> dict[str, ProposalState]:
@@ -311,6 +312,8 @@ def proposals(entries: "Sequence[Entry]") -> dict[str, ProposalState]:
             found[fact.subject] = ProposalState(fact.subject, fact.path, fact.content, fact.before, fact.why,
                                                 fact.origin, fact.lesson, entry.recorded_at,
                                                 document=fact.document)
+        elif fact.subject in found and fact.event == "branched":
+            found[fact.subject] = replace(found[fact.subject], branch=fact.reason)
         elif fact.subject in found:
             found[fact.subject] = replace(found[fact.subject], state=fact.event, reason=fact.reason,
                                           decided_at=entry.recorded_at)

@@ -265,7 +265,8 @@ class Postmortem(Fact):
 
 @dataclass(frozen=True, kw_only=True)
 class Proposal(Fact):
-    """A change to the project's files, put forward; the subject is its number (P-4).
+    """A change to the project's files, put forward; the subject is its number (P-4). `branched`: it was committed to
+    the git branch that `reason` names, and waits to be merged.
 
     With a `document` the new text is not in the history, but in the object of that digest: people wrote part of it.
     """

@@ -9,6 +9,7 @@ from mlops_tui.alerts.awaited import awaited
 from mlops_tui.alerts.duerequests import due_requests
 from mlops_tui.alerts.held import held
 from mlops_tui.alerts.nudges import Nudge, Reach
+from mlops_tui.alerts.outdated import papers
 from mlops_tui.alerts.unacked import unacked
 from mlops_tui.incidents.asking import overdue, questions
 from mlops_tui.incidents.telling import about_incidents
@@ -21,8 +22,7 @@ Source = Callable[["Project", "Sequence[Entry]", datetime], Iterable[Nudge]]  # 
 
 KINDS = ("alert", "finding", "incident", "approval", "vote", "runbook", "promotion", "postmortem", "proposal",
          "snoozed", "subscribed", "oncall", "handover", "optout")  # what the sources read
-SOURCES: tuple[Source, ...] = (unacked, held, awaited, about_incidents, questions, overdue,
-                               due_requests)
+SOURCES: tuple[Source, ...] = (unacked, held, awaited, about_incidents, questions, overdue, papers, due_requests)
 
 
 def nudges(project: Project, entries: "Sequence[Entry]", now: datetime) -> list[Nudge]:

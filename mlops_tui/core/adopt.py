@@ -12,6 +12,7 @@ import click
 
 from mlops_tui import folds
 from mlops_tui.capability import Plan, act, decide, look, noun
+from mlops_tui.core._branching import base_of, committed, push_command
 from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.folds import ProposalState
 from mlops_tui.project import Project
@@ -36,7 +37,8 @@ def list_(session: Session, everything: bool) -> View:
     known = folds.proposals(session.ledger.entries("proposal"))
     shown = [each for each in reversed(known.values()) if everything or each.state == "open"]
     rows: list[Row] = [{"proposal": each.id, "state": each.state, "path": each.path, "why": each.why,
-                        "from": each.origin, "lesson": each.lesson, "at": each.at, "reason": each.reason}
+                        "from": each.origin, "lesson": each.lesson, "at": each.at, "reason": each.reason,
+                        "branch": each.branch}
                        for each in shown]
     waiting = [each for each in shown if each.state == "open"]
     table = Table.of("proposals", rows, "proposal", "state", "path", "why", "from", "lesson", "at")
@@ -47,11 +49,16 @@ def list_(session: Session, everything: bool) -> View:
 
 @act(of=adopt)
 @click.argument("proposal")
-def write(session: Session, proposal: str) -> Plan:
+@click.option("--branch", metavar="NAME", help="Commit it to a new git branch instead; the folder stays as it is.")
+def write(session: Session, proposal: str, branch: str | None) -> Plan:
     """Write a proposal's file in the project folder; committing it is yours.
+
+    With --branch it becomes a commit on a branch of its own, to be reviewed where the team reviews; it stays open until
+    that is merged and `adopt` says so.
 
     \b
     Example: mlops-tui adopt P-1
+    Example: mlops-tui adopt P-1 --branch lesson-of-inc-1
     """
     root = session.declared().root
     found, target = _read(session, root, proposal)
@@ -59,7 +66,9 @@ def write(session: Session, proposal: str) -> Plan:
     diff = "".join(unified_diff(before.splitlines(keepends=True), found.content.splitlines(keepends=True),
                                 f"{found.path} (now)", f"{found.path} ({found.id})"))
     facts: dict[str, Cell] = {"proposal": found.id, "path": found.path, "why": found.why, "from": found.origin,
-                              "lesson": found.lesson}
+                              "lesson": found.lesson, **({"branch": found.branch} if found.branch else {})}
+    if branch is not None:
+        return _branched(session, found, branch, (facts, diff))
     would = f"{found.id} would write {found.path}" if found.state == "open" else \
         f"{found.id} is adopted already, and {found.path} is as it says"
     view = View(would, Status.CONFIRM, (Facts(facts), Text(diff, "code")))
@@ -75,6 +84,37 @@ def write(session: Session, proposal: str) -> Plan:
                     (Action("Does everything still parse?", ("doctor",)),))
 
     return Plan(view, apply, idempotent=True)
+
+
+def _branched(session: Session, found: ProposalState, branch: str, shown: tuple[dict[str, Cell], str]) -> Plan:
+    """The commit that would be made, on which commit, beside the working tree and the index."""
+    _waiting(session.ledger.entries("proposal"), found.id)
+    base = base_of(session.declared().root, branch, found)
+    facts: dict[str, Cell] = {**shown[0], "branch": branch, "on": base.commit}
+    view = View(f"{found.id} would be committed to a new branch '{branch}'", Status.CONFIRM,
+                (Facts(facts), Text(shown[1], "code")))
+
+    def apply() -> View:
+        commit = committed(base, branch, found, _identity(session))
+        session.ledger.transact(lambda entries: _decided(
+            entries, found, Proposal(subject=found.id, event="branched", reason=branch)))
+        push = push_command(base.root, branch)
+        said = Text(f"Send it for review:\n\n```sh\n{push}\n```" if push else
+                    "The repository has no remote to send it to.", "markdown")
+        return View(f"{found.id} is committed to '{branch}'; your files are as they were", Status.DONE,
+                    (Facts({**facts, "commit": commit, "push": push}), said),
+                    (Action("Once it is merged", ("adopt", found.id)),))
+
+    return Plan(view, apply)
+
+
+def _identity(session: Session) -> dict[str, str]:
+    """Whose commit it is where git knows nobody, and when."""
+    name, at = session.actor.name, session.now().isoformat()
+    person = session.declared().team.people.get(name)
+    mail = person.email if person and person.email else f"{name}@localhost"
+    return {f"GIT_{role}_{key}": value for role in ("AUTHOR", "COMMITTER")
+            for key, value in (("NAME", name), ("EMAIL", mail), ("DATE", at))}
 
 
 def _read(session: Session, root: Path, name: str) -> tuple[ProposalState, Path]:

@@ -1,7 +1,9 @@
 """Adopting writes one file of the project, whole or not at all, and never over somebody's own change."""
 
 import hashlib
+import shutil
 import stat
+import subprocess
 
 import pytest
 
@@ -147,3 +149,111 @@ def test_only_engineers_change_the_project(ana, session, who):
 
 def test_an_unknown_one_is_told_which_there_are(ana):
     assert do(ana, "adopt P-9").error["next"] == "There is P-1 only."
+
+
+# -- on a branch of its own ---------------------------------------------------------------------------------------
+
+
+def git(project, *words):
+    return subprocess.run(["git", "-c", "user.name=t", "-c", "user.email=t@localhost", *words], cwd=project, check=True,
+                          capture_output=True, text=True).stdout
+
+
+@pytest.fixture
+def repository(ana, project, monkeypatch):
+    """The project in git, whose person is not known to it, with a change staged and one that is not."""
+    for name in ("GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM"):
+        monkeypatch.setenv(name, "/dev/null")
+    git(project, "init", "-q", "-b", "main")
+    (project / ".gitignore").write_text(".mlops/\n")
+    git(project, "add", ".")
+    git(project, "commit", "-q", "-m", "first")
+    (project / "staged.txt").write_text("staged\n")
+    git(project, "add", "staged.txt")
+    (project / "mlops.yaml").write_text((project / "mlops.yaml").read_text() + "# not staged\n")
+    return ana
+
+
+def untouched(project):
+    """All that a person has under way: the working tree, the index, the branch that is checked out."""
+    return git(project, "status", "--porcelain=v2", "--branch"), git(project, "ls-files", "-s"), sha(project / PATH)
+
+
+def test_a_proposal_becomes_a_commit_on_a_branch_and_nothing_else_changes(repository, project):
+    before = untouched(project)
+    outcome = do(repository, "adopt P-1 --branch lesson/p-1", yes=True)
+    assert (outcome.exit, untouched(project)) == (0, before)
+    assert git(project, "diff", "--name-only", "main", "lesson/p-1").split() == [PATH]
+    assert "labels-in" in git(project, "show", f"lesson/p-1:{PATH}")
+    told = git(project, "log", "-1", "--format=%s|%b|%an|%ad", "--date=short", "lesson/p-1")
+    assert told.startswith("labels were late|Proposal P-1 of mlops-tui, from INC-1, adopted by ana.")
+    assert told.strip().endswith("|ana|2013-09-14")
+    assert (state(repository), proposals(repository.ledger.entries())["P-1"].branch) == ("open", "lesson/p-1")
+    assert git(project, "fsck", "--strict").strip() == ""
+
+
+def test_once_it_is_merged_adopting_says_so(repository, project):
+    do(repository, "adopt P-1 --branch p1", yes=True)
+    git(project, "merge", "-q", "p1")
+    assert do(repository, "adopt P-1", yes=True).exit == 0
+    assert state(repository) == "adopted"
+
+
+def test_it_says_how_to_push_where_there_is_somewhere_to(repository, project):
+    assert do(repository, "adopt P-1 --branch p1", yes=True).view.facts()["push"] == ""
+    git(project, "remote", "add", "upstream", "/nowhere")
+    assert do(repository, "adopt P-1 --branch p2", yes=True).view.facts()["push"] == "git push -u upstream p2"
+
+
+def test_a_project_below_the_top_of_its_repository_is_committed_in_its_place(ana, project):
+    git(project.parent, "init", "-q", "-b", "main")
+    try:
+        git(project.parent, "add", f"{project.name}/{PATH}")
+        git(project.parent, "commit", "-q", "-m", "first")
+        assert do(ana, "adopt P-1 --branch p1", yes=True).exit == 0
+        assert "labels-in" in git(project.parent, "show", f"p1:{project.name}/{PATH}")
+    finally:
+        shutil.rmtree(project.parent / ".git")
+
+
+@pytest.mark.parametrize(("branch", "change", "said"), [
+    ("main", "", "There is a branch 'main' already"), ("a..b", "", "no name of a branch"),
+    ("-d", "", "no name of a branch"), ("p1", "edited", "changed since P-1 was proposed"),
+    ("p1", "uncommitted", "not as it was when P-1 was proposed"), ("p1", "no git", "lies in no git repository"),
+    ("p1", "no commit", "has no commit yet")])
+def test_what_cannot_become_a_branch_is_refused_and_makes_none(repository, project, branch, change, said):
+    path, text = project / PATH, (project / PATH).read_text()
+    if change == "edited":
+        path.write_text(text + "# later\n")
+    elif change == "uncommitted":
+        path.write_text(text + "# later\n")
+        git(project, "commit", "-q", "-am", "later")
+        path.write_text(text)
+    elif change:
+        shutil.rmtree(project / ".git")
+        if change == "no commit":
+            git(project, "init", "-q", "-b", "trunk")
+    outcome = do(repository, f"adopt P-1 --branch={branch}", yes=True)
+    assert (outcome.exit, said in outcome.error["what"]) == (2, True), outcome.error
+    assert change == "no git" or [each for each in git(project, "branch", "--format=%(refname:short)").split()
+                                  if each not in ("main", "trunk")] == []
+    assert state(repository) == "open"
+
+
+def test_a_branch_that_was_made_meanwhile_is_not_moved(repository, project):
+    plan = do(repository, "adopt P-1 --branch p1").plan
+    git(project, "branch", "p1")
+    at = git(project, "rev-parse", "p1")
+    outcome = repository.perform(("adopt", "P-1", "--branch", "p1"), consent=plan)
+    assert (outcome.exit, git(project, "rev-parse", "p1")) == (2, at)
+
+
+def test_a_new_file_and_a_reason_full_of_marks_are_only_text(repository, project):
+    proposed(repository, path="notes/a b;$(touch x).md")
+    repository.ledger.append(Proposal(subject="P-3", event="proposed", path="c.md", content="c", before="",
+                                      why="--amend `x`\n\n$(touch y) #1", origin=""))
+    for name in ("P-2", "P-3"):
+        assert do(repository, f"adopt {name} --branch {name}", yes=True).exit == 0
+    assert git(project, "show", "P-2:notes/a b;$(touch x).md") == "new\n"
+    assert git(project, "log", "-1", "--format=%s", "P-3") == "--amend `x` $(touch y) #1\n"
+    assert not {"x", "y"} & {path.name for path in project.iterdir()}
