@@ -8,9 +8,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mlops_tui import folds
-from mlops_tui.assurance.ballots import Count, Roll, count, decided
+from mlops_tui.assurance.ballots import CHOICES, Count, Roll, count, decided
 from mlops_tui.assurance.requirement import Asked, Case, newest
 from mlops_tui.declarations.boards import Board, Member
+from mlops_tui.roles import person_of
+from mlops_tui.view import Action
 from store.facts import BoardEvent, Finding, Trained
 
 if TYPE_CHECKING:
@@ -62,6 +64,11 @@ class BoardCase:
         return digest_of(self.parts)
 
     @property
+    def asked_by(self) -> str:
+        """Who asked, as team.yaml names him."""
+        return person_of(self.opened_by)
+
+    @property
     def roll(self) -> Roll:
         return Roll({name: each.choice for name, each in self.votes.items()}, frozenset((*self.out, *self.recused)))
 
@@ -77,6 +84,14 @@ class BoardCase:
     def changed(self, parts: Mapping[str, str]) -> tuple[str, ...]:
         """What is not any more as it was when the case was opened."""
         return tuple(name for name in sorted({*parts, *self.parts}) if parts.get(name) != self.parts.get(name))
+
+
+def offered(case: BoardCase, questions: Sequence[str]) -> tuple[Action, ...]:
+    """What a member can do about an open case: vote, bound to what he looked at, or leave it."""
+    asks, seen = (*(f"answers:{name}" for name in questions), "reason"), f"{case.board}:{case.digest[:12]}"
+    votes = (Action(choice.capitalize(), ("board", "vote", case.id, choice, "--seen", seen), asks=asks)
+             for choice in CHOICES)
+    return (*votes, Action("Recuse myself", ("board", "recuse", case.id), asks=("reason",)))
 
 
 def digest_of(parts: Mapping[str, str]) -> str:
