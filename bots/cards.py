@@ -1,4 +1,4 @@
-"""The messages that live: of alerts, incidents, approvals and boards' cases, as the history says now."""
+"""The messages that live: of alerts, incidents, approvals, boards' cases and published cards, as the history says."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -12,17 +12,17 @@ from mlops_tui.health import SEVERE, SEVERITIES
 from mlops_tui.response import _timeline
 from mlops_tui.roles import Actor
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Facts, Row, Series, Status, Table, View
-from store.facts import AlertEvent, Approval, Fact, IncidentEvent
+from mlops_tui.view import Action, Cell, Facts, Row, Series, Status, Table, View, counted
+from store.facts import AlertEvent, Approval, CardPublished, Fact, IncidentEvent
 from store.ledger import Entry
 
 READER = Actor("slack", frozenset({"viewer"}), "slack")
-KINDS = ("alert", "incident", "approval", "vote", "finding", "runbook", "promotion", "postmortem", "board")
+KINDS = ("alert", "incident", "approval", "vote", "finding", "runbook", "promotion", "postmortem", "card", "board")
 _VOTES = {"Yes": "Approve", "No": "Reject"}
 _DID = {"opened": "asks the board", "reopened": "the guidelines are new: all vote again", "recused": "leaves it",
         "asked": "asks for votes", "met": "it has its votes", "more": "wants to know more",
         "glass": "does it without votes"}
-EXPIRED = timedelta(days=1)  # for so long the message of an approval whose time ran out is looked at
+EXPIRED = timedelta(days=1)  # for so long the message of an approval whose time ran out, or of a card, is looked at
 _ALERT = ("loss", "touches", "since", "changed", "since_then", "by_now", "on_it", "why", "severity", "state",
           "rule_was", "lowered", "told_again")
 _LABELS = {"loss": "costs"}
@@ -30,7 +30,8 @@ OFFERED = 7  # buttons of an alert's card before the one that shows more
 _INCIDENT = ("severity", "means", "state", "merged_into", "update", "next_update", "late", "handed_over", "lead",
              "looks_like", "to_close", "onset", "detected", "mitigated", "resolved", "merged", "post_mortem")
 _CASE = ("state", "votes", "silent", "opened_by", "expires_at", "guidelines", "reason")
-_APPROVAL = ("state", "votes", "out_of_reach", "role", "seats", "requester", "expires_at", "command", "reason")
+_APPROVAL = ("beside_the_champion", "state", "votes", "out_of_reach", "role", "seats", "requester", "expires_at",
+             "command", "reason")
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ def wanted(session: Session, known: Mapping[str, int]) -> list[Wanted]:
     made += [_case(reader, each.id, [entry for entry in entries if entry.subject == each.id])
              for each in boardcases.cases(entries, now).values()
              if standing.concerns(f"board/{each.id}", each.id, open=each.state == "open")]
+    made += [_published(own) for own in _model_cards(entries).values() if now - own[-1].recorded_at < EXPIRED]
     loud = frozenset(entry.seq for entry in entries if _loud(entry.fact))
     return [replace(each, loud=loud & {seq for seq, _ in each.story}) for each in made]
 
@@ -188,6 +190,31 @@ def _case(reader: Session, id: str, own: Sequence[Entry]) -> Wanted:
     actions = tuple(replace(each, label=f"{each.label}{'…' if each.asks else ''}") for each in view.actions)
     story = tuple((entry.seq, f"{entry.actor}: {_said(entry)}") for entry in own)
     return Wanted(f"board/{id}", replace(view, parts=tuple(kept), actions=actions), story)
+
+
+def _model_cards(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
+    """Every publication of a model card, by model."""
+    found: dict[str, list[Entry]] = {}
+    for entry in entries:
+        if isinstance(entry.fact, CardPublished):
+            found.setdefault(entry.subject, []).append(entry)
+    return found
+
+
+def _published(own: Sequence[Entry]) -> Wanted:
+    """The card that was published last, and in the thread each that was before it."""
+    story = tuple((entry.seq, f"{entry.actor}: publishes the card of version {entry.fact.version}, "
+                   f"{counted(len(entry.fact.gaps), 'thing')} unknown") for entry in own
+                  if isinstance(entry.fact, CardPublished))
+    last = own[-1].fact
+    assert isinstance(last, CardPublished)
+    subject = f"{last.subject}@{last.version}"
+    facts = Facts({"model": last.subject, "version": last.version, "not known": last.gaps or "nothing",
+                   "published by": own[-1].actor, "digest": last.digest[:12]})
+    view = View(f"The card of {last.subject} {last.version} is published", Status.WARN if last.gaps else Status.PASS,
+                (facts,), (Action("Read it", ("card", "show", subject)),
+                           Action("Is it still right?", ("card", "check", subject))))
+    return Wanted(f"card/{last.subject}", view, story)
 
 
 def _said(entry: Entry) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mlops_tui import folds
 from mlops_tui.alerts.alertstate import priced
+from mlops_tui.alerts.outdated import outdated
 from mlops_tui.assurance import boardcases, tier
 from mlops_tui.assurance.checklist import asks
 from mlops_tui.declarations.endpoints import Endpoint
@@ -218,7 +219,8 @@ def needs(declared: Declared, entries: "Sequence[Entry]", now: datetime, actor: 
              *_approvals(entries, now, actor), *_boards(entries, now, actor),
              *_postmortems(entries, now, actor), *_questions(entries, now, actor),
              *_overdue(entries, now.astimezone(declared.zone).date(), actor),
-             *_sign_offs(declared, entries, now, actor), *_proposals(entries, actor)]
+             *_sign_offs(declared, entries, now, actor), *_proposals(entries, actor),
+             *_papers(declared, entries, actor)]
     rows = [need.row for need in sorted(found, key=lambda need: need.urgency)]
     return Table.of("needs", rows, Column("label", "what"), "title", "detail", title="Needs you")
 
@@ -351,6 +353,13 @@ def _proposals(entries: "Sequence[Entry]", actor: Actor) -> list[Need]:
     return [Need(kind := "lesson" if each.lesson else "proposal", each.id, each.why or f"a change of {each.path}",
                  f"{kind} for {each.path}", ("adopt", each.id), actor.has("engineer"), since=each.at, who="engineer")
             for each in folds.proposals(entries).values() if each.state == "open"]
+
+
+def _papers(declared: Declared, entries: "Sequence[Entry]", actor: Actor) -> list[Need]:
+    """Cards and impacts of models that no longer say what is so."""
+    return [Need(each.check, each.subject, each.title, f"{each.check} of {each.subject}", each.argv,
+                 actor.has("engineer"), Status.WARN, each.since, who="engineer")
+            for each in outdated(entries, declared.models)]
 
 
 # -- the picture --------------------------------------------------------------------------------------------------

@@ -84,6 +84,8 @@ _SPECIAL: dict[str, tuple[str, ...]] = {
     "access revoke": ("viewer", *APART),  # whoever holds a grant may lay it down; the others', the verb itself says
     "access keep": ("steward", "legal", "admin"),
     "access break-glass": ("oncall", "admin"),
+    "provenance export": ("operator", "oncall", "legal", "steward", "admin"),
+    "provenance report": ("legal", "steward", "admin"),  # it opens all that is held of a person
     "aggregate release": ("viewer", *APART),  # what it answers tells of nobody
 }
 
@@ -97,9 +99,11 @@ NARROWED = frozenset({
     "handover", "health", "incident", "metric", "model", "monitor", "oncall", "performance", "postmortem", "promote",
     "remind", "runbook", "snapshot log", "stability", "status", "train", "triggers", "tune", "validate", "why",
     "windows"})
+SHOWING_NO_DATA = frozenset({"doctor"})
 NAMING = frozenset({"train", "tune", "evaluate", "windows"})  # they read the columns that a model declares, by name
 
 
+LOCAL_SOURCES = frozenset({"terminal", "demo"})  # doors on this machine, where nobody else reads along
 SIMULATED = " (simulated)"  # how the history marks who is played
 
 

@@ -16,18 +16,23 @@ from store.rooms import room
 
 MANIFEST = "MANIFEST.json"
 MOST_FILES, LONGEST_NAME, LARGEST_MANIFEST = 100_000, 1_000, 64 << 20
-CHUNK = 1 << 20
+PART = 1 << 18  # bytes that are read at once: larger ones cost more to be given than to be copied
 AWAY, WORK = "going", "work"  # folders beside the archives: originals on their way out, and what is being made
 
 Sink = Callable[[str], AbstractContextManager[IO[bytes]]]
 
 
 class In(Protocol):
+    """A stream that is read from its beginning on; it need not go back."""
+
     def read(self, size: int, /) -> bytes: ...
+    def tell(self) -> int: ...
+    def seek(self, place: int, /) -> int: ...
 
 
 class Out(Protocol):
     def write(self, content: bytes, /) -> int: ...
+    def tell(self) -> int: ...
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,12 @@ class Archives:
             _settle(target.parent)
         return held
 
+    def remove(self, id: str) -> None:
+        """Delete an archive, whatever is beside it; nothing where it is gone already."""
+        with self._written():
+            for ending in (".tar", ".seal"):
+                (self.root / id[:2] / f"{id}{ending}").unlink(missing_ok=True)
+
     def let_go(self, folder: Path) -> None:
         """Remove a folder: it leaves its place at once and as a whole, and is deleted afterwards."""
         with room(self.root / AWAY) as away, suppress(FileNotFoundError):  # somebody else was as quick
@@ -139,7 +150,8 @@ def packed(folder: Path, files: Mapping[str, tuple[str, int]], about: Mapping[st
     """Write the listed files of a folder; the same ones give the same bytes: sorted, without owner, time or rights."""
     manifest = json.dumps({"about": dict(sorted(about.items())), "files": {name: list(each) for name, each in
                                                                            files.items()}}, sort_keys=True).encode()
-    with tarfile.open(fileobj=cast(IO[bytes], stream), mode="w|", format=tarfile.PAX_FORMAT, bufsize=CHUNK) as archive:
+    with tarfile.TarFile(fileobj=cast(IO[bytes], stream), mode="w", format=tarfile.PAX_FORMAT,
+                         copybufsize=PART) as archive:
         archive.addfile(_entry(MANIFEST, len(manifest)), io.BytesIO(manifest))
         for name, (_, size) in files.items():
             with (folder / name).open("rb") as content:
@@ -178,7 +190,7 @@ def _settled(path: Path) -> Iterator[IO[bytes]]:
 def read(stream: In, most: int, path: Path, sink: Sink | None = None) -> Held:
     """What a stream holds, compared with its manifest while each file is written where `sink` says; `most` bytes."""
     try:
-        with tarfile.open(fileobj=cast(IO[bytes], stream), mode="r|", bufsize=CHUNK) as archive:
+        with tarfile.TarFile(fileobj=cast(IO[bytes], stream), mode="r") as archive:
             held = _manifest(archive, most, path)
             left = dict(held.files)
             while (entry := archive.next()) is not None:
@@ -242,7 +254,7 @@ def _content(archive: tarfile.TarFile, entry: tarfile.TarInfo, wanted: tuple[str
 
 def _copied(stream: IO[bytes], out: IO[bytes] | None) -> str:
     digest = hashlib.sha256()
-    while part := stream.read(CHUNK):
+    while part := stream.read(PART):
         digest.update(part)
         if out is not None:
             out.write(part)

@@ -10,7 +10,7 @@ cut or longer. The header lies in a file of its own: who changes the master key 
 import os
 import secrets
 import struct
-from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import IO, Protocol
 
@@ -26,6 +26,12 @@ _FIXED = struct.Struct(">8s32sI4s")  # magic, artefact, bytes of a chunk, prefix
 _SLOT = struct.Struct(">8s40s")  # the master key's id, the file's key wrapped by it
 SIZE = _FIXED.size + _SLOT.size
 _LARGEST = 1 << 26  # bytes of a chunk that somebody else's file may ask us to hold
+
+
+class Source(Protocol):
+    """Where sealed bytes are read from."""
+
+    def readinto(self, buffer: memoryview, /) -> int: ...
 
 
 class Keys(Protocol):
@@ -98,7 +104,7 @@ class Sealing:
         self._held, self._filled, self._index = memoryview(bytearray(header.chunk)), 0, 0
         self._out = memoryview(bytearray(header.chunk + TAG))
 
-    def write(self, content: bytes) -> int:
+    def write(self, content: bytes | memoryview) -> int:
         """Take so much in; what fills a chunk is written, but the last full one waits: it may be the end."""
         left, chunk = memoryview(content), self._header.chunk
         while left:
@@ -109,6 +115,10 @@ class Sealing:
             self._filled += len(part)
             left = left[len(part):]
         return len(content)
+
+    def tell(self) -> int:
+        """Bytes that were taken in."""
+        return self._index * self._header.chunk + self._filled
 
     def close(self) -> None:
         """Write the last chunk, which says that it is the last; empty where nothing was written."""
@@ -125,18 +135,38 @@ class Sealing:
 class Opening:
     """A stream of what a sealed file holds. Nothing of it is to be believed before `ended` has returned."""
 
-    def __init__(self, header: Header, key: bytes, source: IO[bytes], where: str) -> None:
-        self._parts, self._rest = _chunks(header, AESGCM(key), source, where), memoryview(b"")
-        self._over, self._broken, self._where = False, False, where
+    def __init__(self, header: Header, key: bytes, source: Source, where: str) -> None:
+        self._header, self._cipher, self._source, self._where = header, AESGCM(key), source, where
+        size = header.chunk + TAG
+        self._held, self._ahead = memoryview(bytearray(size)), memoryview(bytearray(size))
+        self._out, self._rest = memoryview(bytearray(header.chunk)), memoryview(b"")
+        self._index, self._place, self._over, self._broken = 0, 0, False, False
+        self._waiting = _filled(source, self._ahead)
 
     def read(self, size: int = -1) -> bytes:
         """The next bytes, `size` of them where there are so many; all that are left where none is given."""
-        found = bytearray()
-        while (size < 0 or len(found) < size) and self._more():
-            part = self._rest if size < 0 else self._rest[:size - len(found)]
-            found += part
+        found: list[bytes] = []
+        while size and self._more():
+            part = self._rest if size < 0 else self._rest[:size]
+            found.append(bytes(part))
             self._rest = self._rest[len(part):]
-        return bytes(found)
+            self._place += len(part)
+            size -= len(part) if size > 0 else 0
+        return found[0] if len(found) == 1 else b"".join(found)
+
+    def tell(self) -> int:
+        """Bytes that were given."""
+        return self._place
+
+    def seek(self, place: int) -> int:
+        """Go on from there; never back."""
+        if place < self._place:
+            raise ValueError("a sealed file is read from its beginning on")
+        while self._place < place and self._more():
+            step = min(place - self._place, len(self._rest))
+            self._rest = self._rest[step:]
+            self._place += step
+        return self._place
 
     def ended(self) -> None:
         """Read on to the end: only there it is sure that nothing was cut off."""
@@ -144,29 +174,33 @@ class Opening:
             self._rest = memoryview(b"")
 
     def _more(self) -> bool:
-        """Whether there is something to give; an empty last chunk is not."""
+        """Whether there is something to give; an empty last chunk is not. Unreadable at the first chunk that is not
+        what was written there, and ever after."""
         while not self._rest and not self._over:
             if self._broken:
                 raise Unreadable("The sealed model is damaged.", where=self._where, next=_BACKUP)
+            self._held, self._ahead = self._ahead, self._held
+            size, self._waiting = self._waiting, _filled(self._source, self._ahead)
             self._broken = True  # until the chunk was verified
-            part = next(self._parts, None)
-            self._broken, self._over, self._rest = False, part is None, memoryview(part or b"")
+            if size >= TAG:
+                out, last = self._out[:size - TAG], not self._waiting
+                with suppress(InvalidTag):
+                    self._cipher.decrypt_into(_nonce(self._header, self._index), self._held[:size],
+                                              _beside(self._header, self._index, last), out)
+                    self._broken, self._over, self._rest, self._index = False, last, out, self._index + 1
+            if self._broken:
+                raise Unreadable(f"The sealed model is damaged at chunk {self._index}: changed, cut, or of another "
+                                 "file.", where=self._where, next=_BACKUP)
         return bool(self._rest)
 
 
-def _chunks(header: Header, cipher: AESGCM, source: IO[bytes], where: str) -> Iterator[bytes]:
-    """Each chunk once it is verified; Unreadable at the first that is not what was written there."""
-    index, ahead = 0, source.read(header.chunk + TAG)
-    while True:
-        held, ahead = ahead, source.read(header.chunk + TAG)
-        try:
-            yield cipher.decrypt(_nonce(header, index), held, _beside(header, index, not ahead))
-        except InvalidTag as problem:
-            raise Unreadable(f"The sealed model is damaged at chunk {index}: changed, cut, or of another file.",
-                             where=where, next=_BACKUP) from problem
-        index += 1
-        if not ahead:
-            return
+def _filled(source: Source, buffer: memoryview) -> int:
+    """How many bytes there were for a buffer; fewer than it holds only at the end."""
+    held, total = source.readinto(buffer), 0
+    while held:
+        total += held
+        held = source.readinto(buffer[total:]) if total < len(buffer) else 0
+    return total
 
 
 def _nonce(header: Header, index: int) -> bytes:

@@ -56,7 +56,7 @@ class Vault:
     # -- writing ------------------------------------------------------------------------------------------------
 
     @contextmanager
-    def prepared(self, folder: Path, name: str, digest: str) -> Iterator[Path]:
+    def prepared(self, folder: Path, name: str) -> Iterator[Path]:
         """A new version's folder as the project wants it kept: signed, sealed, both, or as it is."""
         if self.policy.sign or self.policy.require:
             (folder / SIGNATURE).write_bytes(self.signature(name, self.hashes(folder)))
@@ -67,7 +67,7 @@ class Vault:
             target = work / "model"
             with _written(self.work):
                 target.mkdir()
-                self._seal(folder, target, digest, self.keys.ready())
+                self._seal(folder, target, hashed(folder), self.keys.ready())
                 if (folder / SIGNATURE).exists():
                     (target / SIGNATURE).write_bytes((folder / SIGNATURE).read_bytes())
             yield target
@@ -81,11 +81,12 @@ class Vault:
             left = plain_files(folder)
             sweep(self.work)
             if not self.is_sealed(folder):
-                if listed(self.hashes(folder)) != digest:
+                hashes = hashed(folder)
+                if listed(hashes) != digest:
                     raise Unreadable("The files are not the ones that were registered.", where=str(folder),
                                      next="Look what changed them before they are sealed.")
                 with room(self.work) as work:
-                    self._seal(folder, work, digest, self.keys.ready())
+                    self._seal(folder, work, hashes, self.keys.ready())
                     (work / HEADER).replace(folder / HEADER)
                     (work / SEALED).replace(folder / SEALED)  # from here on it is sealed
                     settle(folder)
@@ -97,9 +98,10 @@ class Vault:
                 path.rmdir()
             return bool(left)
 
-    def _seal(self, folder: Path, target: Path, digest: str, kek: str) -> None:
+    def _seal(self, folder: Path, target: Path, hashes: Mapping[str, str], kek: str) -> None:
         """Write header and sealed file, and read them back before anybody relies on them."""
-        files = {name: (sha256, (folder / name).stat().st_size) for name, sha256 in self.hashes(folder).items()}
+        digest = listed(hashes)
+        files = {name: (sha256, (folder / name).stat().st_size) for name, sha256 in hashes.items()}
         header = Header.new(digest, kek, self.keys.key(kek))
         write(target / HEADER, header.packed())
         with (target / SEALED).open("xb") as out:

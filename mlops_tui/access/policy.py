@@ -11,6 +11,7 @@ from mlops_tui.roles import LADDER, ROLES, Actor
 
 Effect = Literal["allow", "mask", "deny", "glass"]
 EVERYBODY = "*"
+REMEMBERED = 512  # people whose rules are kept together
 
 
 @dataclass(frozen=True)
@@ -43,13 +44,18 @@ class Rule:
         roles = reached(actor.roles) if self.effect in ("allow", "glass") else actor.roles
         return not roles.isdisjoint(self.who)
 
+    def stands(self, asked: "Request") -> bool:
+        """Whether it stands at the time of the request, for its purpose and through its door."""
+        return ((self.until is None or asked.now < self.until) and (self.since is None or self.since <= asked.now)
+                and (not self.purposes or asked.purpose in self.purposes) and asked.actor.source not in self.elsewhere)
+
     def holds(self, asked: "Request") -> bool:
         """Whether it says something of the request."""
-        gives = self.effect in ("allow", "glass")
-        return ((self.until is None or asked.now < self.until) and (self.since is None or self.since <= asked.now)
-                and (not self.purposes or asked.purpose in self.purposes)
-                and asked.actor.source not in self.elsewhere and self.holds_for(asked.actor)
-                and self.pattern.covers(asked.resource, sure=gives))
+        return self.holds_for(asked.actor) and self.stands(asked) and self.covers(asked.resource)
+
+    def covers(self, asked: Resource) -> bool:
+        """Whether it is about the resource: surely, where it allows something; else it is enough that it may be."""
+        return self.pattern.covers(asked, sure=self.effect in ("allow", "glass"))
 
 
 def reached(roles: frozenset[str]) -> frozenset[str]:
@@ -116,6 +122,19 @@ class Policy:
         first = tuple(others)
         return Policy((*first, *self.rules)) if first else self
 
+    def of(self, actor: Actor) -> "Policy":
+        """The rules that are for this actor; they are looked out once, since one person asks many times."""
+        key = (actor.name, actor.roles)
+        if key not in self._of:
+            if len(self._of) >= REMEMBERED:
+                self._of.clear()
+            self._of[key] = Policy(tuple(rule for rule in self.rules if rule.holds_for(actor)))
+        return self._of[key]
+
+    @cached_property
+    def _of(self) -> dict[tuple[str, frozenset[str]], "Policy"]:
+        return {}
+
     def about(self, action: str, asked: Resource) -> Iterable[Rule]:
         """The rules that may say something of an action on a resource."""
         for each in (action, "*"):
@@ -140,8 +159,9 @@ def decide(policy: Policy, asked: Request, besides: Iterable[Rule] = ()) -> Deci
     if asked.author and asked.author == asked.actor.name:
         return Decision(False, None, f"{asked.author} did it, and nobody judges his own work")
     found: dict[tuple[Effect, bool], Rule] = {}
-    for rule in (*besides, *policy.about(asked.action, asked.resource)):
-        if (rule.effect, rule.firm) not in found and rule.holds(asked):
+    mine = policy.of(asked.actor).about(asked.action, asked.resource)
+    for rule in (*(each for each in besides if each.holds_for(asked.actor)), *mine):
+        if (rule.effect, rule.firm) not in found and rule.stands(asked) and rule.covers(asked.resource):
             found[rule.effect, rule.firm] = rule
     glass = found.get(("glass", False))
     allowed = glass or found.get(("allow", False))

@@ -65,10 +65,7 @@ def sights(policy: Policy, asked: Asked, partitions: Sequence[Partition]) -> lis
 def _mine(policy: Policy, asked: Asked) -> tuple[Rule, ...]:
     """The rules that say something of the reader now, of whatever part."""
     one = asked.request
-    return tuple(rule for rule in policy.about(one.action, asked.dataset)
-                 if rule.holds_for(one.actor) and (rule.until is None or one.now < rule.until)
-                 and (rule.since is None or rule.since <= one.now) and one.actor.source not in rule.elsewhere
-                 and (not rule.purposes or one.purpose in rule.purposes))
+    return tuple(rule for rule in policy.of(one.actor).about(one.action, asked.dataset) if rule.stands(one))
 
 
 def _sight(policy: Policy, asked: Asked, partition: Partition) -> Sight | None:

@@ -185,7 +185,7 @@ def _grid(one: Floats, other: Floats) -> tuple[Floats, Floats]:
 def _drawn(rows: Numbers, cuts: Floats, how: Resampling, draw: np.random.Generator) -> Floats:
     """F* − F̂ of resampled rows at each place, (resamples, places)."""
     at = np.minimum(np.searchsorted(cuts, rows.predicted), cuts.size - 1)
-    total = np.bincount(at, rows.weight, cuts.size)
+    total = np.bincount(at, rows.weight, cuts.size).astype(np.float64)
     unit = np.ones_like(total)
     if rows.weight is not None:
         unit = np.divide(np.bincount(at, rows.weight**2, cuts.size), total, out=np.zeros_like(total), where=total > 0)

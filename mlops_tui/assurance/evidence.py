@@ -226,7 +226,7 @@ def material(before: Mapping[str, object], now: Mapping[str, object]) -> list[st
                   for name, each in sorted(new.items())
                   if name not in people and _rank(each) > _rank(old.get(name, ""))]
     found += [f"a new use: endpoint {each}" for each in more("uses")]
-    found += [f"the {key} is {now.get(key)}, was {before.get(key)}" for key in ("questions", "task", "label")
+    found += [f"{key}: {now.get(key)}, was {before.get(key)}" for key in ("questions", "task", "label")
               if before.get(key) != now.get(key)]
     return found
 

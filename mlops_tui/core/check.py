@@ -74,10 +74,12 @@ def _view(found: Sequence[Checked], unsound: Sequence[Checked], versions: Sequen
     shown = sorted((each for each in found if each.status is not Status.PASS or each.suite in versions),
                    key=lambda each: _ORDER.index(each.status) if each.status in _ORDER else len(_ORDER))
     rows: list[Row] = [{"status": each.status, "of": each.suite, "item": each.name, "requirement": each.title,
-                        "detail": each.detail, "where": f"{each.path}:{each.line}" if each.path else ""}
+                        "detail": each.detail, "where": f"{each.path}:{each.line}" if each.path else "",
+                        "stands": ": ".join(filter(None, (each.title, each.detail)))}
                        for each in shown]
-    table = Table.of("checked", rows, Column("status", worth=3), Column("item", worth=2), Column("detail", worth=3),
-                     Column("where", worth=1), "requirement", "of")
+    several = len({each.suite for each in shown}) > 1
+    table = Table.of("checked", rows, "status", *(["of"] if several else []), "item",
+                     Column("stands", "what is required: how it stands"), Column("where", worth=-1))
     actions = tuple(Action(f"The gate of {each}", ("promote", each)) for each in shut if each in versions)
     facts = Facts({"versions": tuple(versions), "checked": len(found), "red_or_unknown": len(bad)})
     return View(said[:100], status, (facts, table), actions or ((Action("All of it", ("doctor",)),) * bool(unsound)),

@@ -15,6 +15,7 @@ from mlops_tui.declarations.earlystopping import Stopping
 from mlops_tui.declarations.endpoints import Metrics, Query
 from mlops_tui.declarations.incidentpolicy import Incidents
 from mlops_tui.declarations.limits import METRICS_OF, Range, impossible
+from mlops_tui.declarations.organisation import Organisation
 from mlops_tui.declarations.retraining import Retraining
 from mlops_tui.declarations.routes import Inbound
 from mlops_tui.declarations.vaultpolicy import VaultPolicy
@@ -101,6 +102,7 @@ class Settings:
     metrics: Metrics | None = None
     inbound: Inbound | None = None
     vault: VaultPolicy = field(default_factory=VaultPolicy)
+    organisation: Organisation = field(default_factory=Organisation)
 
 
 @dataclass(frozen=True)

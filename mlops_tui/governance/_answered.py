@@ -43,7 +43,7 @@ class Answered:
 
     @property
     def name(self) -> str:
-        return f"{self.subject}@{self.version}"
+        return f"{self.subject}@{self.version}" if self.version else self.subject
 
     @property
     def task(self) -> Task:
@@ -108,7 +108,8 @@ def served(session: Session, what: str, groups: Sequence[str], length: timedelta
                            next=nearest(column, known) or f"Columns: {', '.join(known)}.")
     version = _trained(session, name, subject.version).version if subject.version else serving(session, name)
     bounds = window(session.now(), length)
-    part = arrivals(session, name, bounds, beside=groups).of(version).within(bounds)
+    found = arrivals(session, name, bounds, beside=groups)
+    part = (found.of(version) if version else found).within(bounds)
     has = part.known <= micros(session.now())
     columns = tuple(np.asarray(part.rows[BESIDE + column].data[has], dtype=np.str_) for column in groups)
     waits = int(part.waits(session.now()).sum())

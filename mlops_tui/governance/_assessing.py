@@ -31,7 +31,7 @@ YES, NO = "yes", "no"
 class Answered:
     """An answer that counts: what was chosen, whether evidence or a person says so, and what shows it.
 
-    `instead`: what a person typed that the evidence denies.
+    `instead`: what a person typed that the evidence denies; `worse`: whether it denies it to the worse.
     """
 
     id: str
@@ -40,6 +40,7 @@ class Answered:
     shown: str
     why: str = ""
     instead: tuple[str, ...] = ()
+    worse: bool = False
 
 
 @dataclass(frozen=True)
@@ -183,9 +184,19 @@ def _answers(declared: Impact, asked: Questionnaire, known: Known) -> Iterator[t
         found = COMPUTED[computed](known) if computed else None
         if found is not None:
             denied = typed.choices if typed is not None and typed.choices != (found.choice,) else ()
-            yield id, Answered(id, (found.choice,), "evidence", found.shown, typed.why if typed else "", denied)
+            yield id, Answered(id, (found.choice,), "evidence", found.shown, typed.why if typed else "", denied,
+                               bool(denied) and _worse(asked, id, found.choice, denied))
         elif typed is not None:
             yield id, Answered(id, typed.choices, "a person", typed.evidence, typed.why)
+
+
+def _worse(asked: Questionnaire, id: str, evidence: str, typed: Sequence[str]) -> bool:
+    """Whether more is at stake, or less is done about it, than was typed."""
+    question = next((each for each in asked.questions if each.id == id), None)
+    if question is None:
+        return evidence == YES
+    more = question.choices[evidence] - sum(question.choices[choice] for choice in typed)
+    return more > 0 if question.part == "risk" else more < 0
 
 
 def _of_act() -> Iterator[tuple[str, str]]:

@@ -1,7 +1,7 @@
 """A card published: kept as it is now, so that it can be seen when it no longer is right."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import click
@@ -15,6 +15,7 @@ from mlops_tui.governance.card import card, finding, published, stands
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, View
 from store.facts import CardPublished
+from store.ledger import Entry
 
 MOVES = ("standing", "digest", "gaps", "created")
 
@@ -43,12 +44,20 @@ def publish(session: Session, model: str) -> Plan:
         made_ = CardPublished(subject=found.name, version=found.version, digest=found.digest, card=object_,
                               gaps=found.gaps)
         title, status = stands(found, made_)
-        session.ledger.append(*(() if same else (made_,)), finding(session, found, title, status))
+        judged = finding(session, found, title, status)
+        session.ledger.transact(lambda entries: (*(() if _is_last(entries, made_) else (made_,)), judged))
         return View(title, Status.DONE, (Facts({**facts, "card": object_}),),
                     (Action("Read it", ("card", "show", f"{found.name}@{found.version}")),
                      Action("As a file", ("card", "show", f"{found.name}@{found.version}", "--format", "huggingface"))))
 
     return Plan(view, apply, idempotent=True)
+
+
+def _is_last(entries: Sequence[Entry], fact: CardPublished) -> bool:
+    """Whether this card is the one that was published last, by whomever."""
+    found = [entry.fact.digest for entry in entries if isinstance(entry.fact, CardPublished)
+             and (entry.subject, entry.fact.version) == (fact.subject, fact.version)]
+    return found[-1:] == [fact.digest]
 
 
 def _changes(session: Session, found: Card, last: CardPublished | None) -> Iterator[Row]:

@@ -171,8 +171,13 @@ def _figure(name: str, each: Mapping[str, Any], slice: str = "") -> Figure:
 def _slices(session: Session, project: Project, model: Model, trained: Trained,
             scores: Manifest | None) -> Iterator[Figure]:
     """The deciding metric on each part of the test rows that the declaration names, the largest parts first."""
-    metric = METRICS.get(str(trained.detail.get("metric")))
-    if not model.slices or scores is None or metric is None:
+    name = str(trained.detail.get("metric") or "")
+    metric = METRICS.get("mae" if name == "mase" else name)
+    if scores is None or metric is None:
+        why = "its scores on the test rows are not there" if scores is None else "it is not measured by parts"
+        yield from (Figure(name or "metric", None, slice=column, reason=why) for column in model.slices)
+        return
+    if not model.slices:
         return
     metric, answers = replace(metric, threshold=model.threshold), rivals.answers(session, model, trained, scores)
     secret = {item.name for contract in project.datasets.values() for item in contract.properties

@@ -1,6 +1,7 @@
 """A card as a view: what a person reads first, then the figures, then what is not known."""
 
 from collections.abc import Iterator, Sequence
+from datetime import datetime
 
 from mlops_tui.governance._cardrecord import UNKNOWN, Card, Figure
 from mlops_tui.view import Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, counted, finite
@@ -25,9 +26,9 @@ def document(card: Card) -> View:
 def parts(card: Card) -> Iterator[Part]:
     """Every part of the card in the order in which it is read."""
     yield Facts(_details(card))
-    yield Text("\n".join(_words(card)), "markdown")
     yield Table.of("metrics", [_row(each) for each in _all(card)], "metric", *NUMBERS, *_reason(_all(card)),
                    title="On test rows that it had not seen, 95 % intervals")
+    yield Text("\n".join(_words(card)), "markdown")
     if card.slices:
         yield Table.of("slices", [_row(each) for each in card.slices], Column("slice"), *NUMBERS,
                        *_reason(card.slices), title=f"{card.metric} by part of the rows")
@@ -36,6 +37,7 @@ def parts(card: Card) -> Iterator[Part]:
                                   "high": finite(each.high), "verdict": each.verdict} for each in card.baselines],
                    "baseline", Column("lead", digits=3), Column("low", digits=3), Column("high", digits=3), "verdict",
                    title="Lead on each baseline")
+    yield Facts(_run(card))
     yield Table.of("data", list(_data(card)), "data", "role", Column("rows", digits=0), "from", "to", "people",
                    Column("snapshot", worth=-1), title="Data")
     yield Table.of("history", list(_history(card)), "status", "about", "what", title="Fairness, incidents and since")
@@ -44,13 +46,18 @@ def parts(card: Card) -> Iterator[Part]:
 
 
 def _details(card: Card) -> dict[str, Cell]:
-    return {"model": card.name, "version": card.version, "task": card.task,
-            "role": card.standing.role or UNKNOWN, "trained": card.created, "owner": ", ".join(card.owners) or UNKNOWN,
+    return {"model": card.name, "version": card.version, "role": card.standing.role or UNKNOWN, "task": card.task,
+            "trained": datetime.fromisoformat(card.created), "owner": ", ".join(card.owners) or UNKNOWN,
             "licence": card.licence or UNKNOWN, "impact": card.tier or UNKNOWN,
-            "estimator": f"{card.estimator or UNKNOWN} ({card.candidate})",
+            "signature": card.standing.signature or UNKNOWN, "not known": len(card.gaps), "digest": card.digest}
+
+
+def _run(card: Card) -> dict[str, Cell]:
+    return {"estimator": f"{card.estimator or UNKNOWN} ({card.candidate})",
             "params": ", ".join(f"{name} {value}" for name, value in sorted(card.params.items())) or UNKNOWN,
             "threshold": card.threshold, "seed": card.seed, "window": f"{card.window[0]} to {card.window[1]}",
-            "artifact": card.artifact, "signature": card.standing.signature or UNKNOWN, "digest": card.digest}
+            "inputs": ", ".join(name for name, _ in card.inputs) or UNKNOWN, "training": card.key,
+            "artifact": card.artifact}
 
 
 def _words(card: Card) -> Iterator[str]:

@@ -105,11 +105,12 @@ def _picture(rows: Classes) -> Series:
 def _verdict(judged: list[Row], of_right: list[Gap]) -> tuple[str, Status]:
     if judged:
         first = judged[0]
-        value, low, high = (f"{each:.3f}" if isinstance(each, float) else "–" for each in (
-            first["value"], first["low"], first["high"]))
-        return f"{first['measure']} {value} [{low}, {high}]: {first['verdict']} {first['limit']:g}", \
+        shown = [f"{each:.3f}" if isinstance(each, float) else "–" for each in (
+            first["value"], first["low"], first["high"])]
+        return f"{first['measure']} {shown[0]} [{shown[1]}, {shown[2]}]: {first['verdict']} {first['limit']:g}", \
             worst([Status(str(row["status"])) for row in judged])
     far = max(of_right, key=lambda gap: abs(gap.difference.value or 0.0))
     each = far.difference
-    said = f"Right answers for {far.group} are {each.value:+.1%} of {far.reference}'s share"
-    return f"{said} [{each.low:+.1%}, {each.high:+.1%}]; no limit is given, so none is judged", Status.UNKNOWN
+    points = [f"{100 * (end or 0.0):+.1f}" for end in (each.value, each.low, each.high)]
+    said = f"Answers for {far.group} are right {points[0]} points more often than for {far.reference}"
+    return f"{said} [{points[1]}, {points[2]}]; no limit is given", Status.UNKNOWN

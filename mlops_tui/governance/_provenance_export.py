@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from mlops_tui.capability import TargetPath, look
+from mlops_tui.capability import TargetPath, measure
 from mlops_tui.errors import BadInput, Refusal
 from mlops_tui.governance.provenance import provenance
 from mlops_tui.inputs.moments import moment
@@ -23,7 +23,7 @@ from mlops_tui.view import Cell, Column, Facts, Row, Status, Table, View, counte
 from store.written import whole
 
 
-@look(of=provenance)
+@measure(of=provenance)
 @click.argument("subject", required=False)
 @click.option("--openlineage", "events", type=TargetPath(), default=None, help="Write run events to this file, one a "
               "line.")

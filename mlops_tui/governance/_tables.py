@@ -6,12 +6,13 @@ import numpy.typing as npt
 from mlops_tui.analysis.arrays import Floats
 from mlops_tui.analysis.consistency import consistency as consistent
 from mlops_tui.analysis.interval import Estimate
-from mlops_tui.analysis.oneagainstrest import Classes, counted
+from mlops_tui.analysis.oneagainstrest import Classes
 from mlops_tui.analysis.parity import Numbers
 from mlops_tui.errors import BadInput
 from mlops_tui.governance._audited import (
     MOST_WORDS,
     Asked,
+    fetched,
     grouped,
     named,
     refuse_gaps,
@@ -23,7 +24,7 @@ from mlops_tui.governance._audited import (
 from mlops_tui.inputs.tabular import Tabular
 from store.quoting import quote
 
-MOST_COMPARED = 4000  # rows whose neighbours are looked for, drawn by a seed where there are more
+MOST_COMPARED = 2000  # rows whose neighbours are looked for, drawn by a seed where there are more
 
 
 def numbers(table: Tabular, asked: Asked) -> Numbers:
@@ -43,18 +44,27 @@ def numbers(table: Tabular, asked: Asked) -> Numbers:
 
 def classes(table: Tabular, asked: Asked) -> Classes:
     """Rows counted by group, label and answer."""
-    names, group, weight = _groups(table, asked)
-    found = _read(table, asked, {"l": text(asked.label), "d": text(asked.prediction)})
-    label, said = (np.array([word(value) for value in found[id].tolist()]) for id in ("l", "d"))
-    known = np.unique(label)
-    if known.size > MOST_WORDS:
-        raise BadInput(f"'{asked.label}' has {known.size:,} different values: these are no classes.",
-                       where=table.scan.where, next="Say --task regression.")
-    both = np.unique(np.concatenate([known, np.unique(said)]))
-    if both.size > MOST_WORDS or not np.isin(said, known).any():
-        raise BadInput(f"'{asked.prediction}' says {said[0]}, '{asked.label}' holds {known[0]}: no answer can be "
-                       "compared with a label.", where=table.scan.where, next="Use the same words in both.")
-    return counted(names, both.tolist(), (group, np.searchsorted(both, label), np.searchsorted(both, said)), weight)
+    for name in asked.columns:
+        table.scan.field(name)
+    scan, cursor = table.scan, table.scan.cursor()
+    refuse_gaps(cursor, scan.relation, scan.where, asked)
+    weighed = f", sum({weight_of(asked)}), sum({weight_of(asked)} ** 2)" if asked.weight else ""
+    rows = fetched(cursor, scan.where, f"SELECT {grouped(asked)}, {text(asked.label)}, {text(asked.prediction)}, "
+                                       f"count(*){weighed} FROM {scan.relation} WHERE {used(asked)} GROUP BY ALL")
+    _some(table, asked, len(rows))
+    names = named([row[0] for row in rows], asked, scan.where)
+    known, both = {word(row[1]) for row in rows}, sorted({word(each) for row in rows for each in row[1:3]})
+    if len(known) > MOST_WORDS:
+        raise BadInput(f"'{asked.label}' has {len(known):,} different values: these are no classes.", where=scan.where,
+                       next="Say --task regression.")
+    if not known & {word(row[2]) for row in rows} or len(both) > MOST_WORDS:
+        raise BadInput(f"'{asked.prediction}' says {rows[0][2]}, '{asked.label}' holds {rows[0][1]}: no answer can be "
+                       "compared with a label.", where=scan.where, next="Use the same words in both.")
+    place, at = ({each: number for number, each in enumerate(values)} for values in (names, both))
+    sums = np.zeros((3 if asked.weight else 1, len(names), len(both), len(both)))
+    for name, label, said, *n in rows:
+        sums[:, place[name], at[word(label)], at[word(said)]] += n
+    return Classes(names, tuple(both), sums[0].astype(np.int64), *sums[1:])
 
 
 def consistency(table: Tabular, asked: Asked) -> Estimate:
@@ -79,12 +89,16 @@ def _groups(table: Tabular, asked: Asked) -> tuple[tuple[str, ...], npt.NDArray[
     refuse_gaps(table.scan.cursor(), table.scan.relation, table.scan.where, asked)
     found = _read(table, asked, {"g": grouped(asked)} | ({"w": weight_of(asked)} if asked.weight else {}))
     texts = found["g"].astype(np.str_)
-    if not texts.size:
-        raise BadInput(f"No row has a label: all {table.scan.rows} values of '{asked.label}' are null.",
-                       where=table.scan.where, next="Join the outcomes first.")
+    _some(table, asked, texts.size)
     distinct, place = np.unique(texts, return_inverse=True)
     names = named(distinct.tolist(), asked, table.scan.where)
     return names, place.astype(np.int64), np.asarray(found["w"], dtype=np.float64) if asked.weight else None
+
+
+def _some(table: Tabular, asked: Asked, rows: int) -> None:
+    if not rows:
+        raise BadInput(f"No row has a label: all {table.scan.rows} values of '{asked.label}' are null.",
+                       where=table.scan.where, next="Join the outcomes first.")
 
 
 def _numbers(table: Tabular, asked: Asked, name: str) -> Floats:

@@ -20,7 +20,7 @@ from mlops_tui.inputs.moments import span
 from mlops_tui.inputs.tabular import tabular
 from mlops_tui.oversight.watching import watching
 from mlops_tui.session import Session
-from mlops_tui.view import View
+from mlops_tui.view import Facts, Status, View
 from store.written import names_file
 
 
@@ -131,6 +131,10 @@ def _of_model(session: Session, what: str, asked: Options) -> View:
 def _judged(session: Session, found: Answered, asked: Options, groups: tuple[str, ...],
             watched: Monitor | None) -> View:
     limits = _limits.asked(asked.limit) or dict(watched.limits if watched else {})
+    needed = max(watched.min_rows if watched else 0, 1)
+    if found.answers.n < needed:
+        return View(f"{found.name}: {found.answers.n:,} outcomes are known, needs {needed:,}", Status.UNKNOWN,
+                    (Facts({**found.facts, "group": " · ".join(groups), "version": found.version}),))
     model, privileged = found.model, watched.reference.get("group") if watched else None
     favourable = asked.favourable or str(model.favourable) or ("1" if found.task is Task.BINARY else "")
     wish = asked.wish(limits, None if privileged is None else str(privileged))

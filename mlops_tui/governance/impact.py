@@ -77,7 +77,10 @@ def said(found: Assessment) -> tuple[str, Status]:
              (len(found.changes), "change since it was answered", "changes since it was answered")]
     told = [counted(number, one, many) for number, one, many in wrong if number]
     if told:
-        return f"{tier_said}; {', '.join(told)}", Status.FAIL
+        only_better = not found.score.contradictions and not found.changes and not any(
+            each.worse for each in found.denied)
+        return f"{tier_said}; {', '.join(told)}", Status.FAIL if not only_better else \
+            Status.UNKNOWN if found.open else Status.WARN
     if found.open:
         return f"{tier_said}; {counted(len(found.open), 'answer')} missing", Status.UNKNOWN
     return tier_said, Status.PASS
@@ -108,7 +111,7 @@ def parts(found: Assessment) -> Iterator[Part]:
         "questions": found.asked.name, "act": f"Regulation (EU) {found.act.version}"}
     yield Facts(facts)
     if wrong := list(_wrong(found)):
-        yield Table.of("wrong", wrong, "what", "why", title="Wrong")
+        yield Table.of("wrong", wrong, "status", "what", "why", title="Wrong")
     if found.open:
         yield Table.of("open", [{"question": id, "asks": _ask(found, id)} for id in found.open[:5]], "question",
                        Column("asks"), total=len(found.open), title="Asked next")
@@ -133,11 +136,13 @@ def _ask(found: Assessment, id: str) -> str:
 def _wrong(found: Assessment) -> Iterator[Row]:
     for each in found.denied:
         typed, shown = " + ".join(each.instead), " + ".join(each.choices)
-        yield {"what": each.id, "why": f"typed {typed}, but {shown}: {each.shown}"}
+        yield {"status": Status.FAIL if each.worse else Status.WARN, "what": each.id,
+               "why": f"typed {typed}, but {shown}: {each.shown}"}
     for wrong in found.score.contradictions:
-        yield {"what": ", ".join(f"{id} {choice}" for id, choice in wrong.all.items()), "why": wrong.why}
+        what = ", ".join(f"{id} {choice}" for id, choice in wrong.all.items())
+        yield {"status": Status.FAIL, "what": what, "why": wrong.why}
     for change in found.changes:
-        yield {"what": "changed since it was answered", "why": change}
+        yield {"status": Status.FAIL, "what": "changed since it was answered", "why": change}
 
 
 def _branches(found: Assessment) -> Iterator[Row]:

@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from rich.text import Text
 
 from mlops_tui.render.cells import fit, number
+from mlops_tui.tui import governed
 from mlops_tui.tui.paint import glyph, sides, word
 from mlops_tui.tui.panels import lines_of, short_time
 from mlops_tui.view import Cell, Column, Row, Status, View
@@ -265,6 +266,17 @@ SECTIONS: Mapping[str, Section] = {section.id: section for section in (
                 "triggers": (FOUND, Side("Triggers", ("triggers", "{subject}", "--monitor", "{name}", "--preview"))),
                 **dict.fromkeys(("ingest", "validate", "payloads", "traffic"), (FOUND, RULE)),
                 "coverage": (Side("Coverage", ("drill", "{name}", "--coverage")),)}),
+    Section("governance", "Governance", "No model is trained yet, and nothing waits for a vote.", governed.lines,
+            (("approve", "list", "--all"), ("board", "list", "--all"), ("model", "list")), governed.rows, sides={
+                "version": (
+                    Side("Gate", ("check", "{name}")),
+                    Side("Checklist", ("checklist", "show", "{name}")),
+                    Side("Card", ("card", "show", "{name}")),
+                    Side("Impact", ("impact", "show", "{model}")),
+                    Side("Comes from", ("provenance", "of", "{name}")),
+                    Side("Decisions", ("promote", "{model}", "--history"))),
+                "approval": (Side("Approval", ("approve", "show", "{name}")),),
+                "case": (Side("Case", ("board", "show", "{name}")), Side("Minutes", ("board", "minutes", "{name}")))}),
     Section("incidents", "Incidents and alerts", "● Nothing has ever gone wrong here.", _incident,
             (("incident", "list", "--all"), ("alert", "list", "--all")), _incidents, sides={
                 "incident": (
@@ -284,7 +296,7 @@ SECTIONS: Mapping[str, Section] = {section.id: section for section in (
                     Side("Quarantine", ("quarantine", "list", "{name}")),
                     Side("Calendar", ("health", "{name}", "--preview")),
                     Side("Snapshots", ("snapshot", "log", "{name}")),
-                    Side("Lineage", ("snapshot", "lineage", "{name}"))),
+                    Side("Lineage", ("provenance", "of", "{name}"))),
                 "model": (
                     Side("Stability", ("stability", "show", "{name}", "--preview")),
                     Side("Dictionary", ("dictionary", "list", "--model", "{name}"))),

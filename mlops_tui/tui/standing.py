@@ -20,8 +20,8 @@ class Mode:
 
 MODES = (Mode("1", "home", "Home", "Home"), Mode("2", "pipelines", "Pipelines", "Pipe"),
          Mode("3", "models", "Models", "Mod"), Mode("4", "monitoring", "Monitoring", "Mon"),
-         Mode("6", "incidents", "Incidents", "Inc"), Mode("7", "data", "Data", "Data"),
-         Mode("8", "activity", "Activity", "Act"))
+         Mode("5", "governance", "Governance", "Gov"), Mode("6", "incidents", "Incidents", "Inc"),
+         Mode("7", "data", "Data", "Data"), Mode("8", "activity", "Activity", "Act"))
 
 
 @dataclass(frozen=True)

@@ -97,7 +97,7 @@ def test_a_promotion_without_votes_denies_that_changes_are_approved(history) -> 
     ({"people": ["rows.b"]}, "about people now: rows.b"), ({"sources": ["rows", "x"]}, "a new source: x"),
     ({"classes": {"rows.a": "restricted"}}, "classed restricted, was public"),
     ({"classes": {"rows.a": "strange"}}, "classed strange"), ({"uses": ["desk"]}, "a new use: endpoint desk"),
-    ({"questions": "aia 2"}, "the questions is aia 2"), ({"label": "rows.other"}, "the label is rows.other")])
+    ({"questions": "aia 2"}, "questions: aia 2, was aia 1"), ({"label": "rows.other"}, "label: rows.other, was")])
 def test_a_material_change_is_named(change, words) -> None:
     before = basis(known(PUBLIC), "aia 1")
     assert material(before, before) == []

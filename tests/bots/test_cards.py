@@ -18,6 +18,7 @@ from mlops_tui.view import Status
 from store.facts import (
     AlertEvent,
     Approval,
+    CardPublished,
     Fact,
     Finding,
     IncidentEvent,
@@ -277,3 +278,23 @@ def test_the_card_of_a_merged_incident_says_where_it_went_and_is_told_to_its_end
     assert card.story[-1] == (3, "ana (simulated): merged into INC-1")
     assert "incident/INC-2" not in shown(opened, {"incident/INC-2": 3})
     assert (3, "ana (simulated): INC-2 merged into INC-1") in shown(opened)["incident/INC-1"].story
+
+
+# -- model cards ----------------------------------------------------------------------------------------------------
+
+
+def test_a_published_card_is_told_for_a_day_and_its_thread_has_those_before(session: Callable[..., Session]) -> None:
+    opened = session()
+    published = CardPublished(subject="flights-delay", version="1", digest="d" * 64, card="c", gaps=("licence",))
+    opened.ledger.append(published)
+    opened.ledger.append(CardPublished(subject="flights-delay", version="2", digest="e" * 64, card="c"))
+    [card] = cards.wanted(opened, {})
+    assert (card.name, card.view.status) == ("card/flights-delay", Status.PASS)
+    assert [text for _, text in card.story] == [
+        "ana (simulated): publishes the card of version 1, 1 thing unknown",
+        "ana (simulated): publishes the card of version 2, 0 things unknown"]
+    assert card.view.actions[0].argv == ("card", "show", "flights-delay@2")
+    message = blocks.message(card.view, zone=opened.declared().zone, command=("card", "show", "flights-delay"))
+    assert refused("message", message) == []
+    opened.clock.advance(START + timedelta(days=1, minutes=1))  # type: ignore[attr-defined]
+    assert cards.wanted(opened, {}) == []

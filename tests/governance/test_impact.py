@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC
 from importlib.resources import as_file, files
 
 import pytest
@@ -11,9 +12,12 @@ from mlops_tui.assurance.questions import Questionnaire
 from mlops_tui.assurance.scoring import contradicted, unfit
 from mlops_tui.declarations import declare
 from mlops_tui.declarations.impacts import Answer, Impact
+from mlops_tui.governance import _papers
 from mlops_tui.governance._assessing import OTHERS, act, questions, shipped
 from mlops_tui.governance._impact_answer import answer, with_answers
 from mlops_tui.project import Project
+from mlops_tui.render.html import as_html
+from mlops_tui.render.markdown import as_markdown
 from mlops_tui.view import Status
 from store.facts import Assessed, Finding
 
@@ -77,6 +81,15 @@ def test_an_answer_that_evidence_denies_is_named_and_does_not_count(session, pro
     [row] = view.table("wrong").rows
     assert row["what"] == "dataQuality7"
     assert "no owner" in row["why"]
+
+
+def test_evidence_that_is_better_than_what_was_typed_counts_and_only_warns(session, project, made):
+    write(project, whole(fairness5="no"))
+    ana = session()
+    ana.ledger.append(made.trained())
+    view = perform(ana, "impact", NAME)
+    assert (view.status, view.facts()["measures"]) == (Status.WARN, "2")
+    assert view.table("wrong").rows[0]["status"] is Status.WARN
 
 
 def test_answers_that_contradict_each_other_are_named(session, project):
@@ -223,3 +236,78 @@ def test_the_shipped_demo_answers_are_whole_and_contradict_nothing(story):
             if each.id in declared.answers:
                 assert unfit(each, declared.answers[each.id].choices) == "", each.id
         assert contradicted(asked, {id: each.choices for id, each in declared.answers.items()}) == []
+
+
+# -- documents ------------------------------------------------------------------------------------------------------
+
+
+def trained(session, made):
+    session.ledger.append(made.trained(declaration=session.declaration("model", NAME), detail={
+        "metric": "roc_auc", "contrasts": [], "descriptions": {"logistic": "LogisticRegression"}, "train_rows": 900,
+        "test_rows": 100, "inputs": [{"name": "day", "type": "string"}],
+        "footprint": {"cpu_seconds": 1.5, "peak_bytes": 2e8, "rows": 1000}}))
+    return session
+
+
+def test_every_record_that_a_shipped_document_names_exists_and_every_item_is_there_once():
+    for name, count in (("annex-iv", 27), ("nist-ai-rmf", 19)):
+        items = [item for section in _papers.form(name).sections for item in section.items]
+        assert len({item.id for item in items}) == len(items) == count
+        assert {by for item in items for by in item.by} <= set(_papers.RECORDS)
+
+
+def test_the_annex_says_what_is_unknown_and_how_much_of_each_section_is_filled(session, made):
+    view = perform(trained(session(), made), "impact", "annex", NAME)
+    assert view.status is Status.UNKNOWN
+    rows = {row["section"]: row for row in view.table("sections").rows}
+    assert (rows["8"]["filled"], rows["8"]["of"], rows["8"]["complete"]) == (0, 1, 0.0)
+    assert set(view.facts()["unknown"]) >= {"1(a)", "1(c)", "7", "8"}
+    filled, of = (sum(row[key] for row in view.table("sections").rows) for key in ("filled", "of"))
+    assert (of, len(view.facts()["unknown"])) == (27, of - filled)
+    assert view.facts()["complete"] == f"{filled / of:.0%}"
+    text = "\n".join(part.body for part in view.parts if hasattr(part, "body"))
+    assert "logistic: LogisticRegression, seed 1" in text
+    assert "training took 1.5 CPU s and 200 MB at most for 1,000 rows" in text
+    assert "roc_auc 0.750 [0.740, 0.760], n 5,000" in text
+
+
+def test_what_only_people_know_is_written_by_them_and_never_over_what_is_recorded(session, made, project):
+    write(project, "use: Warns.\nannex: {'7': None applies, '2(a)': And a workshop., '8': ''}\n")
+    view = perform(trained(session(), made), "impact", "annex", NAME)
+    text = "\n".join(part.body for part in view.parts if hasattr(part, "body"))
+    assert "- None applies" in text
+    assert "training key 1 And a workshop." in text
+    assert "1(a)" not in view.facts()["unknown"]
+    assert "8" in view.facts()["unknown"], "an empty text fills nothing"
+
+
+@pytest.mark.parametrize("name", ["a.md", "a.html"])
+def test_the_annex_is_a_file_of_the_same_bytes_each_time(session, made, tmp_path, name):
+    ana = trained(session(), made)
+    ana = replace(ana, actor=replace(ana.actor, source="terminal"))
+    perform(ana, "impact", "annex", NAME, "--out", str(tmp_path / name))
+    perform(ana, "impact", "annex", NAME, "--out", str(tmp_path / f"b{name}"))
+    text = (tmp_path / name).read_bytes()
+    assert text == (tmp_path / f"b{name}").read_bytes()
+    assert (b"<!DOCTYPE html>" in text) == name.endswith("html")
+    assert b"unknown" in text
+
+
+@pytest.mark.parametrize("text", ["<script>x</script>", "# h", "a\n## b", "<!-- c -->", "| a | b |", "**"])
+def test_what_people_write_is_no_mark_of_the_document(session, made, project, text):
+    write(project, json.dumps({"use": text, "limits": [text], "ethics": [{"risk": text}], "annex": {"7": text}}))
+    ana = trained(session(), made)
+    view = perform(ana, "impact", "annex", NAME)
+    page, lines = as_html(view, zone=UTC), as_markdown(view, zone=UTC)
+    assert "<script" not in page
+    headings = [line for line in lines.splitlines() if line.startswith(("# ", "## ", "### "))]
+    assert len(headings) == 1 + 1 + 9, headings
+
+
+def test_each_category_of_nist_has_its_evidence_or_is_unknown(session, made, project):
+    write(project, "answers: {consultation1: {is: no}}\n")
+    rows = {row["category"]: row for row in perform(trained(session(), made), "impact", "nist", NAME)
+            .table("categories").rows}
+    assert len(rows) == 19
+    assert rows["MAP 2"]["evidence"].startswith("logistic: LogisticRegression")
+    assert (rows["GOVERN 5"]["status"], rows["GOVERN 5"]["evidence"]) == (Status.UNKNOWN, None), "nobody was heard"

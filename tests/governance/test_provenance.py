@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Callable
-from datetime import datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from shutil import copytree
 
@@ -14,10 +15,11 @@ import pytest
 from mlops_tui.opening import open_project
 from mlops_tui.render import terminal
 from mlops_tui.render.html import as_html
+from mlops_tui.render.json import as_json
 from mlops_tui.render.markdown import as_markdown
 from mlops_tui.session import ReplayClock, Session
-from mlops_tui.view import Series, View
-from store.facts import AlertEvent, Approval, IncidentEvent, Promotion
+from mlops_tui.view import Series, Status, View
+from store.facts import AlertEvent, Approval, IncidentEvent, OptOut, Promotion
 from tests.conftest import FILES, START, Made
 
 DAYS = ("2013-09-11", "2013-09-12", "2013-09-13")
@@ -37,8 +39,8 @@ HOSTILE = "<b>a</b>|[red]`x`*_\\ & {y}.parquet"
 def arrive(path: Path, day: str, number: int) -> str:
     """A file of four rows of a day; how `ingest` is asked to take it."""
     at = datetime.fromisoformat(f"{day}T12:00:00Z")
-    rows = [{"id": number * 10 + each, "sched_dep": at, "day": day, "late": each % 2 == 0, "delay": each, "fine": True}
-            for each in range(4)]
+    rows = [{"id": number * 10 + each, "sched_dep": at, "day": day, "late": each % 2 == 0, "delay": each, "fine": True,
+             "passenger": f"person {each}"} for each in range(4)]
     pq.write_table(pa.Table.from_pylist(rows), path)
     return str(path)
 
@@ -61,7 +63,9 @@ def once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     files["datasets/flights.yaml"] = files["datasets/flights.yaml"].replace("customProperties:", """\
       - {name: delay, logicalType: integer}
       - {name: fine, logicalType: boolean}
-customProperties:""")
+      - {name: passenger, logicalType: string, classification: personal, description: who sits there}
+customProperties:
+  - {property: dataSubject, value: passenger}""")
     files["models/flights-delay.yaml"] = files["models/flights-delay.yaml"].replace("features: []", "features: [half]")
     for name, text in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
@@ -194,9 +198,10 @@ def test_a_column_that_only_chooses_rows_says_so(looked: Session) -> None:
         ("half.half", "decides which rows"), ("daily.days.*", "decides which rows")}
 
 
-@pytest.mark.parametrize("text", ["flights.dealy", "flights", "nothing.x"])
-def test_what_is_no_column_is_refused(looked: Session, text: str) -> None:
-    ask(looked, "impact", text, exit=2)
+@pytest.mark.parametrize(("text", "says"), [("flights.dealy", "no column 'dealy'"), ("flights", "names no column"),
+                                            ("nothing.x", "names no column")])
+def test_what_is_no_column_is_refused(looked: Session, text: str, says: str) -> None:
+    assert says in ask(looked, "impact", text, exit=2).title
 
 
 def test_two_versions_differ_by_what_they_were_made_of(told: Session) -> None:
@@ -303,3 +308,132 @@ def test_a_hostile_name_of_a_file_is_only_a_name(told: Session, tmp_path: Path) 
     ask(told, "export", "flights", "--prov", str(out))
     assert "%3Cb%3E" in out.read_text(encoding="utf-8")
 
+
+# -- what the law asks to be told ------------------------------------------------------------------------------------
+
+ORGANISATION = """\
+organisation:
+  controller: {name: Air <b>Line</b>, contact: privacy@air.example}
+  authority: the state's commissioner
+  security: [disks are encrypted]
+  opt_out: https://air.example/privacy
+  processing:
+    - purpose: warn passengers
+      models: [flights-delay]
+      basis: contract, Art. 6(1)(b)
+      subjects: [passengers]
+      recipients: [gate staff]
+      transfers: [none]
+      retention: 13 months
+      sources: [booking]
+      sold: neither
+      automated: true
+      review: write to privacy@air.example
+"""
+
+
+@pytest.fixture
+def said(once: Path, tmp_path: Path) -> Callable[..., Session]:
+    """The project with everything said that only people know; sessions of whoever is named."""
+    copytree(once, tmp_path / "flights")
+    settings = tmp_path / "flights" / "mlops.yaml"
+    settings.write_text(settings.read_text(encoding="utf-8") + ORGANISATION, encoding="utf-8")
+    team = tmp_path / "flights" / "team.yaml"
+    team.write_text(team.read_text(encoding="utf-8") + "  leo: {roles: [legal], simulated: true}\n", encoding="utf-8")
+    return lambda person="leo": open_project(tmp_path / "flights", person=person, clock=ReplayClock(START),
+                                             source="terminal")
+
+
+@pytest.mark.parametrize("law", ["gdpr-30", "ccpa"])
+def test_a_record_is_done_where_all_is_said_and_unknown_where_not(said: Callable[..., Session], law: str) -> None:
+    session = said()
+    view = ask(session, "report", "--law", law)
+    assert view.facts()["unknown"] == 0
+    rows = view.table("data").rows
+    assert [(row["column"], row["class"], row["rows"]) for row in rows] == [("passenger", "personal", 12)]
+    harmless(view)
+    settings = session.declared().root / "mlops.yaml"
+    for line in ("retention", "recipients"):
+        text = settings.read_text(encoding="utf-8")
+        settings.write_text("\n".join(each for each in text.splitlines() if line not in each), encoding="utf-8")
+        lacking = ask(said(), "report", "--law", law, exit=1)
+        assert f"{line} of: warn passengers" in {row["what"] for row in lacking.table("unknown").rows}
+
+
+def test_who_is_asked_about_is_told_everything_and_stands_nowhere(said: Callable[..., Session], tmp_path: Path) -> None:
+    session, rows, out = said(), tmp_path / "rows.json", tmp_path / "report.html"
+    view = ask(session, "report", "--law", "gdpr-15", "--person", "person 3", "--rows", str(rows), "--out", str(out))
+    held = {row["dataset"]: (row["rows_now"], row["rows"]) for row in view.table("held").rows}
+    assert held["flights"] == (3, 3)
+    assert held["flights-delay.features"] == (3, 3), "by the key of the person's rows"
+    assert held["flights-delay.predictions"] == (2, 2)
+    found = json.loads(rows.read_text(encoding="utf-8"))
+    assert {row["passenger"] for row in found["flights"]} == {"person 3"}
+    assert {row["id"] for row in found["flights-delay.features"]} == {3, 13, 23}
+    assert rows.stat().st_mode & 0o077 == out.stat().st_mode & 0o077 == 0
+    assert "person 3" not in out.read_text(encoding="utf-8")
+    kept = b"".join(path.read_bytes() for path in (session.declared().root / ".mlops").glob("ledger.db*"))
+    assert b"person 3" not in kept
+    assert ask(session, "report", "--law", "gdpr-15", "--person", "nobody").title.startswith("Nothing is held")
+
+
+def test_only_who_answers_for_it_opens_the_file_of_a_person(said: Callable[..., Session]) -> None:
+    for person in ("vera", "dee"):
+        argv = ("provenance", "report", "--law", "gdpr-15", "--person", "person 3")
+        assert said(person).perform(argv).exit == 4
+
+
+def test_what_was_erased_is_told_by_request(said: Callable[..., Session]) -> None:
+    session = said()
+    assert ask(session, "report", "--law", "gdpr-17").title == "Nobody has asked to be erased yet"
+    session.ledger.append(
+        OptOut(subject="OO-1", event="received", person="p" * 32, right="erasure", jurisdiction="gdpr"),
+        OptOut(subject="OO-1", event="actioned", detail={"rows": {"flights": 3}, "models": ["flights-delay@1"]}))
+    view = ask(session, "report", "OO-1", "--law", "gdpr-17")
+    assert (view.facts()["rows"], view.facts()["models_trained_on_them"]) == (3, ("flights-delay@1",))
+    ask(session, "report", "OO-9", "--law", "gdpr-17", exit=2)
+
+
+def test_a_decision_is_explained_as_far_as_it_can_be(said: Callable[..., Session]) -> None:
+    view = ask(said(), "report", "prediction/21", "--law", "gdpr-22", exit=1)
+    facts = view.facts()
+    assert (facts["decided"], facts["human_review"]) == (True, "write to privacy@air.example")
+    assert [row["what"] for row in view.table("unknown").rows] == ["what mattered most"], "there is no such artefact"
+
+
+@pytest.mark.parametrize(("argv", "says"), [
+    (("--law", "gdpr-15"), "Of whom?"), (("--law", "gdpr-22"), "Which decision?"), (("--law", "gdpr-99"), "gdpr-99"),
+    (("--law", "gdpr-30", "--person", "x"), "is for gdpr-15"), (("--law", "ccpa", "--out", "x.pdf"), "neither .md"),
+    (("x", "--law", "ccpa"), "'x'")])
+def test_a_report_that_cannot_be_is_refused(said: Callable[..., Session], argv: tuple[str, ...], says: str) -> None:
+    assert says in ask(said(), "report", *argv, exit=2).title
+
+
+def test_a_purpose_that_names_what_is_not_there_is_found_by_doctor(said: Callable[..., Session]) -> None:
+    settings = said().declared().root / "mlops.yaml"
+    settings.write_text(settings.read_text(encoding="utf-8").replace("[flights-delay]", "[flights-dely]"))
+    document = as_json(said().perform(("doctor",)).view, ())
+    assert "names the model 'flights-dely', which is not declared" in document
+    assert "Did you mean 'flights-delay'?" in document
+
+
+def test_the_list_says_what_was_checked_and_forgets_it_after_a_month(told: Session) -> None:
+    assert ask(told, "list", exit=1).title == "0 of 1 model in service known to their source files"
+    ask(told, "check")
+    row = ask(told).table("models").rows[0]
+    assert (row["status"], row["files"], row["share"]) == (Status.PASS, 2, 1.0)
+    told.clock.advance(START + timedelta(days=31))
+    assert ask(told, "list", exit=1).table("models").rows[0]["status"] is Status.UNKNOWN
+
+
+def test_two_who_take_the_same_events_at_once_take_them_once(told: Session, tmp_path: Path) -> None:
+    path, root = tmp_path / "e.jsonl", told.declared().root
+    path.write_text("\n".join(json.dumps(event("START", str(each), "j")) for each in range(50)), encoding="utf-8")
+
+    def take(_: int) -> int:
+        session = open_project(root, person="ana", clock=ReplayClock(START), source="terminal")
+        return int(str(ask(session, "take", str(path)).facts()["events"]))
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sorted(pool.map(take, range(3))) == [0, 0, 50]
+    assert len(told.ledger.entries("foreign")) == 50

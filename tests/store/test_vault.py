@@ -71,12 +71,12 @@ def test_what_is_sealed_is_read_back_to_the_byte_and_its_digest_stays(vault: Vau
 
 
 def test_a_new_version_is_sealed_before_it_leaves(vault: Vault, folder: Path, tmp_path: Path) -> None:
-    digest = written(tmp_path / "made")
-    with vault.prepared(tmp_path / "made", "m", digest) as kept:
+    written(tmp_path / "made")
+    with vault.prepared(tmp_path / "made", "m") as kept:
         assert names(kept) == {SEALED, HEADER}
         shutil.copytree(kept, folder)
     assert vault.files(folder)[0] == FILES
-    with vault_in(tmp_path, Policy()).prepared(tmp_path / "made", "m", digest) as kept:
+    with vault_in(tmp_path, Policy()).prepared(tmp_path / "made", "m") as kept:
         assert kept == tmp_path / "made"
 
 
@@ -139,7 +139,7 @@ def test_a_full_disk_leaves_the_plain_files_and_no_half_sealed_one(vault: Vault,
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, most))
         with pytest.raises(Refusal, match="nothing was removed"):
             vault.seal(folder, digest)
-        with pytest.raises(Refusal), vault.prepared(folder, "m", digest):
+        with pytest.raises(Refusal), vault.prepared(folder, "m"):
             pass
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (usual, most))
@@ -258,7 +258,7 @@ def test_a_signature_is_over_the_plain_files_and_stays_when_they_are_sealed(fold
     vault.seal(folder, digest)
     assert names(folder) == {SEALED, HEADER, SIGNATURE}
     assert vault.signed(folder, vault.hashes(folder)).files == len(FILES)
-    with vault.prepared(_made(tmp_path / "made"), "m", digest) as kept:
+    with vault.prepared(_made(tmp_path / "made"), "m") as kept:
         assert names(kept) == {SEALED, HEADER, SIGNATURE}
         assert vault.signed(kept, vault.hashes(kept)).key == vault.signer()
 

@@ -19,7 +19,9 @@ from store.facts import AlertEvent, Finding, IncidentEvent, Note, Promotion, Run
 from tests.screens import SIZES, Terminal, dashboard, run
 
 SHOWN = {"2": ("daily", "done"), "3": ("flights-delay 7", "champion", "flights-delay 8", "challenger"),
-         "4": ("flights-drift", "never run", "unknown"), "6": ("INC-3  predicts 18 %", "AL-7", "firing"),
+         "4": ("flights-drift", "never run", "unknown"),
+         "5": ("AP-", "flights-delay 7", "champion", "flights-delay 8", "challenger"),
+         "6": ("INC-3  predicts 18 %", "AL-7", "firing"),
          "7": ("flights", "warn", "flights-delay"), "8": ("proposal", "P-4")}
 
 
@@ -81,7 +83,7 @@ def test_data_are_seen_from_every_side_without_leaving_a_trace(full: Session) ->
         async with dashboard(full.declared().root, (120, 40)) as terminal:
             await goes(terminal, "7")
             for command in ("contract show flights", "quarantine list flights", "health flights --preview",
-                            "snapshot log flights", "snapshot lineage flights", "catalog show flights"):
+                            "snapshot log flights", "provenance of flights", "catalog show flights"):
                 assert command in terminal.text, (command, terminal.text)
                 assert "looking" not in terminal.text
                 await terminal.press("right")
@@ -411,8 +413,8 @@ def test_what_names_a_file_is_copied_for_the_terminal_and_not_done(full: Session
     run(story())
 
 
-def test_the_modes_have_keys_of_their_own_and_one_is_left_for_later() -> None:
-    assert [mode.digit for mode in MODES] == ["1", "2", "3", "4", "6", "7", "8"]
+def test_the_modes_have_keys_of_their_own() -> None:
+    assert [mode.digit for mode in MODES] == ["1", "2", "3", "4", "5", "6", "7", "8"]
     assert len({mode.short for mode in MODES}) == len(MODES)
 
 
