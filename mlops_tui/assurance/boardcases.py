@@ -13,7 +13,7 @@ from mlops_tui.assurance.requirement import Asked, Case, newest
 from mlops_tui.declarations.boards import Board, Member
 from mlops_tui.roles import person_of
 from mlops_tui.view import Action
-from store.facts import BoardEvent, Finding, Trained
+from store.facts import Assessed, BoardEvent, Finding, Trained
 
 if TYPE_CHECKING:
     from store.ledger import Entry
@@ -100,14 +100,22 @@ def digest_of(parts: Mapping[str, str]) -> str:
 
 def bound(case: Case, entries: "Sequence[Entry]", board: str) -> dict[str, str]:
     """The digests of all that an approval by the board is of: the version, its declaration, its card, the board, the
-    guidelines. What is not there has none."""
+    guidelines, and what is at stake. What is not there has none."""
     trained = folds.model_state(entries, case.name).trained(case.version)
     card = newest(case, entries, Asked("card", ""))
     told = card.fact.detail.get("digest", "") if card is not None and isinstance(card.fact, Finding) else ""
     return {"version": trained.artifact if isinstance(trained, Trained) else "",
             "declaration": case.fingerprints.get(f"model {case.name}", ""), "card": str(told),
+            "impact": _assessed(entries, case.name),
             "board": case.fingerprints.get(f"board {board}", ""),
             "guidelines": case.fingerprints.get(f"guidelines of {board}", "")}
+
+
+def _assessed(entries: "Sequence[Entry]", model: str) -> str:
+    """The digest of what is at stake with the model, and of what people answered about it; empty where nobody did."""
+    last = next((entry.fact for entry in reversed(entries) if isinstance(entry.fact, Assessed)
+                 and entry.subject == model), None)
+    return digest_of({"levels": str(last.levels), "eu": str(last.classes), "answers": last.declaration}) if last else ""
 
 
 def cases(entries: "Sequence[Entry]", now: datetime) -> dict[str, BoardCase]:

@@ -44,7 +44,8 @@ def aside(case: Case, item: Item, risk: tier.Tier | None) -> Requirement | None:
         return Requirement(item.id, title, Status.DONE, f"asked for until {item.expires}")
     stands = f"it is {risk.words}" if risk is not None else "nobody assessed its impact"
     if held is None:
-        return Requirement(item.id, title, Status.UNKNOWN, f"for {when.words}; {stands}", "", ("impact", case.name))
+        return Requirement(item.id, title, Status.UNKNOWN, f"for {when.words}; {stands}", "",
+                           ("impact", "assess", case.subject))
     return Requirement(item.id, title, Status.DONE, f"for {when.words}; {stands if when.by_risk else case.model.task}")
 
 
@@ -89,9 +90,10 @@ def _runs(case: Case, check: str) -> tuple[str, ...]:
     """The command that makes a new finding of a check, where a person has nothing to add."""
     if check == "leaks":
         return ("windows", case.name, "--check-leaks", "20", "--day", f"{case.now - timedelta(days=2):%Y-%m-%d}")
-    about = {"drift": case.name, "performance": case.subject, "calibration": case.subject, "evaluate": case.subject,
-             "health": case.model.label.dataset}.get(check)
-    return (check, about) if about else ()
+    return {"drift": ("drift", case.name), "health": ("health", case.model.label.dataset),
+            "card": ("card", "check", case.subject), "impact": ("impact", "assess", case.subject),
+            **{each: (each, case.subject) for each in ("performance", "calibration", "evaluate", "bias")},
+            }.get(check, ())
 
 
 def sign_off(case: Case, item: Item, entries: "Sequence[Entry]") -> Requirement:
