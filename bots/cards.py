@@ -27,7 +27,8 @@ _LABELS = {"loss": "costs"}
 OFFERED = 7  # buttons of an alert's card before the one that shows more
 _INCIDENT = ("severity", "means", "state", "merged_into", "update", "next_update", "late", "handed_over", "lead",
              "looks_like", "to_close", "onset", "detected", "mitigated", "resolved", "merged", "post_mortem")
-_APPROVAL = ("state", "votes", "out_of_reach", "role", "seats", "requester", "expires_at", "command", "reason")
+_APPROVAL = ("beside_the_champion", "state", "votes", "out_of_reach", "role", "seats", "requester", "expires_at",
+             "command", "reason")
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,12 @@ class Archives:
             _settle(target.parent)
         return held
 
+    def remove(self, id: str) -> None:
+        """Delete an archive, whatever is beside it; nothing where it is gone already."""
+        with self._written():
+            for ending in (".tar", ".seal"):
+                (self.root / id[:2] / f"{id}{ending}").unlink(missing_ok=True)
+
     def let_go(self, folder: Path) -> None:
         """Remove a folder: it leaves its place at once and as a whole, and is deleted afterwards."""
         with room(self.root / AWAY) as away, suppress(FileNotFoundError):  # somebody else was as quick

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from store.garbage import data_files, drop_staging, left_behind
@@ -105,11 +106,17 @@ def rows_of(cursor: "duckdb.DuckDBPyConnection", held: Sequence[Held], columns: 
     if not held or not columns or any(set(columns) - set(pq.read_schema(each.path).names) for each in held):
         return False
     shown = ", ".join(f"CAST({quote(name)} AS VARCHAR) AS {quote(name)}" for name in columns)
-    parts = [f"SELECT {shown} FROM read_parquet({literal(str(each.path))}, hive_partitioning = false) WHERE "
-             f"file_row_number IN (SELECT unnest({list(each.rows)}))" for each in held]
-    cursor.execute(f"CREATE OR REPLACE TABLE {table} AS {parts[0]}")
-    for part in parts[1:]:
-        cursor.execute(f"INSERT INTO {table} {part}")
+    cursor.execute(f"CREATE OR REPLACE TABLE {table} ({', '.join(f'{quote(name)} VARCHAR' for name in columns)})")
+    for first in range(0, len(held), FILES):
+        part = held[first:first + FILES]
+        where = pa.table({"f": [at for at, each in enumerate(part) for _ in each.rows],
+                          "r": [row for each in part for row in each.rows]})
+        cursor.register("rows of people", where)
+        files = file_list([str(each.path) for each in part])
+        cursor.execute(f"INSERT INTO {table} SELECT {shown} FROM read_parquet({files}, hive_partitioning = false, "
+                       "union_by_name = true) WHERE (file_index, file_row_number) IN (SELECT (f, r) FROM "
+                       '"rows of people")')
+        cursor.unregister("rows of people")
     return True
 
 

@@ -22,6 +22,7 @@ import yaml
 
 from store.modelfiles import Policy, hashed, listed
 from store.refusal import NotFound, Refusal, Unreadable
+from store.rooms import room
 from store.trusted import TRUSTED
 
 if TYPE_CHECKING:
@@ -109,11 +110,12 @@ class Tracking:
     def log_version(self, model: str, fitted: Any, record: Record) -> Version:
         """Register a fitted estimator, or the file that one was dumped to, as the next version of a model."""
         client = self._client
-        with _refusals(self.uri), tempfile.TemporaryDirectory() as temporary:
+        with _refusals(self.uri), room(self.artifacts.parent / "vault") as temporary:
             experiment = self._experiment(model)
             run = client.create_run(experiment, tags=dict(record.tags), run_name=record.tags.get("candidate"))
             try:
-                location, digest, model_id = self._log_files(model, fitted, record, run.info, Path(temporary))
+                plain = _made(temporary / "plain")
+                location, digest, model_id = self._log_files(model, fitted, record, run.info, plain)
                 self._log_record(run.info.run_id, record)
                 client.set_terminated(run.info.run_id)
             except BaseException:

@@ -10,11 +10,11 @@ from mlops_tui.access.grants import Grant, grants
 from mlops_tui.access.policy import EVERYBODY, Policy, Rule
 from mlops_tui.access.resources import Pattern, pattern
 from mlops_tui.project import Project
+from mlops_tui.roles import LOCAL_SOURCES
 
 if TYPE_CHECKING:
     from store.ledger import Entry
 
-LOCAL_SOURCES = frozenset({"terminal", "demo"})
 SECRET = ("confidential", "restricted")
 OURSELVES = ("timetable", "slack", "")  # who looks for everybody, as the declarations say: no person
 OPEN = "no access policy is declared"

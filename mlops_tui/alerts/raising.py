@@ -9,6 +9,9 @@ from store.facts import AlertEvent
 if TYPE_CHECKING:
     from store.ledger import Entry
 
+OWN = {"alias": "the registry's alias must be back where the history says", "watch": "only a person can close it",
+       "deployment": "only a person can close it"}  # check -> what ends its alerts
+
 
 def raised(entries: "Sequence[Entry]", about: str, check: str, title: str, *, severity: str = "high",
            finding: int | None = None) -> AlertEvent:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from mlops_tui.alerts.alertstate import Alert
 from mlops_tui.alerts.changes import Change
+from mlops_tui.alerts.raising import OWN
 from mlops_tui.declarations.alertpolicy import GRAVE
 from mlops_tui.view import Action
 
@@ -82,7 +83,7 @@ def _taken(scene: Scene) -> Iterator[Action]:
 
 def _back(scene: Scene) -> Iterator[Action]:
     """To the champion before; offered for what its answers can have caused."""
-    if scene.model and scene.previous and scene.alert.state in ("firing", "acked"):
+    if scene.model and scene.previous and scene.alert.state in ("firing", "acked") and scene.alert.check not in OWN:
         yield Action(f"Back to version {scene.previous}…", ("promote", "--rollback", scene.model))
 
 
@@ -92,6 +93,8 @@ def _worked(scene: Scene) -> Iterator[Action]:
         return
     if alert.check == "alias":
         yield Action("Put it back…", ("promote", f"{alert.about}@champion"))
+    elif alert.check in OWN:
+        yield Action("What was done", ("promote", "--history", alert.about))
     if scene.incident:
         yield Action(f"Its incident {scene.incident}", ("incident", "show", scene.incident))
     else:

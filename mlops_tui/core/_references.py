@@ -58,6 +58,8 @@ def dangling(project: Project, declared: Declared) -> Iterator[Reference]:
     yield from _told(project, declared, names)
     for name, model in declared["model"].items():
         yield from _model(_Written(project, "model", name), model, names)
+        looked_at = {each.check for each in declared["monitor"].values() if each.subject.partition("@")[0] == name}
+        yield from _watch(_Written(project, "model", name), model, looked_at)
     for name, monitor in declared["monitor"].items():
         yield from _monitor(_Written(project, "monitor", name), monitor, names)
     for name, pipeline in declared["pipeline"].items():
@@ -74,6 +76,19 @@ def dangling(project: Project, declared: Declared) -> Iterator[Reference]:
     yield from (each for name, policy in declared["access"].items() for number, rule in enumerate(policy.rules)
                 for each in _access(_Written(project, "access", name), rule, names, number))
     yield from _team(project)
+    yield from _purposes(project, names)
+
+
+def _purposes(project: Project, names: Mapping[str, set[str]]) -> Iterator[Reference]:
+    """What data are processed for names models and datasets."""
+    for number, each in enumerate(project.settings.organisation.processing):
+        for kind, listed in (("model", each.models), ("dataset", each.datasets)):
+            for place, name in enumerate(listed):
+                if name not in names[kind]:
+                    where = place_of(project.root / "mlops.yaml", "organisation", "processing", number, f"{kind}s",
+                                     place)
+                    yield Reference("mlops.yaml", f"names the {kind} '{name}', which is not declared", where,
+                                    nearest(name, names[kind]))
 
 
 def _access(written: _Written, rule: Any, names: Mapping[str, set[str]], number: int) -> Iterator[Reference]:
@@ -179,6 +194,15 @@ def _model(written: _Written, model: Any, names: Mapping[str, set[str]]) -> Iter
         yield from written.known("board", model.board, names["board"], "board")
     if "checklist" in model.gate:
         yield from written.known("checklist", model.checklist, names["checklist"], "checklist")
+
+
+def _watch(written: _Written, model: Any, looked_at: set[str]) -> Iterator[Reference]:
+    """Checks that a watch waits for and that no monitor of the model makes."""
+    for check in model.watch.rollback_if if model.watch is not None else ():
+        made = "traffic" if check == "errors" else check
+        if made not in looked_at:
+            yield written.wrong(f"is watched by {check}, which no monitor looks at: it stays unknown", "Declare a "
+                                f"monitor with check: {made} and this subject.", "watch", "rollback_if", check)
 
 
 def _monitor(written: _Written, monitor: Any, names: Mapping[str, set[str]]) -> Iterator[Reference]:

@@ -83,7 +83,11 @@ def doctor(session: Session) -> View:
 
 def _aliases(session: Session) -> Iterator[Row]:
     """Whether the registry's alias of each model is where the history says."""
-    for each in aliases.looked(session):
+    try:
+        found = list(aliases.looked(session))
+    except Refusal:  # a declaration that cannot be read has a row of its own
+        return
+    for each in found:
         status = {"follows": Status.PASS, "missed": Status.WARN, "foreign": Status.FAIL}[each.state]
         yield _row(f"alias {each.model}", status, each.said, "" if status is Status.PASS else
                    f"mlops-tui {shlex.join(aliases.put_back(each.model, each.champion).argv)}")

@@ -67,19 +67,20 @@ def flagged(session: Session, found: "reach.Found", requests: Sequence[str] = ()
 
 
 def erased(session: Session, requests: Sequence[Request], people: Sequence[str],
-           begun: Iterable[str]) -> dict[str, Any]:
+           begun: Iterable[str], found: "reach.Found") -> dict[str, Any]:
     """Take the people out of the lake, the online store, queues, texts, logs and objects; what that came to.
 
-    `begun`: the datasets of an erasure that somebody was killed in, whose caches may still be there.
+    `begun`: the datasets of an erasure that somebody was killed in, whose caches may still be there; `found`: the rows
+    as they were when it was agreed to. It is looked again until nothing is found.
     """
     ids = [each.id for each in requests]
     rows, touched, by_hand = dict[str, int](), dict.fromkeys(begun), dict[str, None]()
     cursor = reach.whole(session).connect()
     for _ in range(ROUNDS):
-        found = reach.found(session, cursor, people)
         by_hand |= dict.fromkeys(path for paths in found.outside.values() for path in paths)
         new = sum(_dataset(session, name, files, ids, rows) for name, files in found.held.items())
         touched |= dict.fromkeys(found.held)
+        found = reach.found(session, cursor, people)
         if not new:
             break
     for name in touched:

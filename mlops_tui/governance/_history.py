@@ -17,16 +17,17 @@ _ENDED = {"asked": "votes were asked for", "rejected": "was rejected", "void": "
 
 
 def stands(item: Mapping[str, str]) -> str:
-    """What is required and how it stands, in one line."""
-    return f"{item['requirement']}: {item['detail']}" if item["detail"] else item["requirement"]
+    """What is required and how it stands, with the entry that shows it, in one line."""
+    shown = item.get("evidence", "")
+    told = f"{item['requirement']}: {item['detail']}" if item["detail"] else item["requirement"]
+    return f"{told} ({shown})" if shown.startswith("entry ") else told
 
 
 def gate_table(items: Iterable[Mapping[str, str]], title: str = "") -> Table:
     """The gate as a table `gate`, what stands in the way first."""
     rows: list[Row] = [{**item, "status": Status(item["status"]), "stands": stands(item)} for item in items]
     rows.sort(key=lambda row: _ORDER.index(row["status"]) if row["status"] in _ORDER else len(_ORDER))
-    return Table.of("gate", rows, "status", "item", Column("stands", "what is required: how it stands"),
-                    Column("evidence", worth=-1), title=title)
+    return Table.of("gate", rows, "status", "item", Column("stands", "what is required: how it stands"), title=title)
 
 
 def history_of(session: Session, text: str) -> View:

@@ -63,13 +63,13 @@ def _asked(session: Session, ids: Sequence[str], every: bool) -> list[Request]:
     """The requests that are to be carried out; BadInput, Conflict where one cannot be."""
     if bool(ids) == every:
         raise BadInput("Which requests?", next="Give the ids, or --all.")
+    known = requests(session.ledger.entries("optout"), session.declared().zone)
     if every:
-        known = requests(session.ledger.entries("optout"), session.declared().zone).values()
-        found = [each for each in known if each.right == "erasure" and each.state in READY]
+        found = [each for each in known.values() if each.right == "erasure" and each.state in READY]
         if not found:
             raise BadInput("No erasure waits to be carried out.", next="Try: mlops-tui optout list")
         return found
-    found = [request_of(session, id) for id in dict.fromkeys(ids)]
+    found = [known.get(id) or request_of(session, id) for id in dict.fromkeys(ids)]
     for each in found:
         if each.right != "erasure":
             raise BadInput(f"{each.id} asks for {each.right}.", next=f"Try: mlops-tui optout answer {each.id}")
@@ -87,7 +87,7 @@ def _applied(session: Session, asked: Sequence[Request], people: Sequence[str], 
         detail = {"datasets": list(found.held), "models": list(models), "together": len(ids)}
         session.ledger.append(*(OptOut(subject=id, event="began", detail=detail) for id in ids))
         before = {name for each in asked for name in each.detail.get("datasets", ())}
-        done = erased(session, asked, people, [*before, *found.held])
+        done = erased(session, asked, people, [*before, *found.held], found)
         earlier = {name for each in asked for name in each.detail.get("models", ())}
         done = {**done, "models": list(dict.fromkeys([*models, *earlier, *done["models"]]))}
         session.ledger.append(*(OptOut(subject=id, event="actioned", detail=done) for id in ids))

@@ -121,8 +121,8 @@ def _of_model(session: Session, cursor: "DuckDBPyConnection", model: str, contra
     matches = [by_person]
     if table and keys and set(keys) <= set(contract.key):
         matches.append(Match(keys=tuple(keys), table=table))
-        row = " || '/' || ".join(f"CAST({quote(key)} AS VARCHAR)" for key in keys)
-        cursor.execute(f"INSERT INTO {IDS} SELECT {row} FROM {table}")
+        joined = " || '/' || ".join(f"CAST({quote(key)} AS VARCHAR)" for key in keys)
+        cursor.execute(f"INSERT INTO {IDS} SELECT {joined} FROM {table}")
     predictions = f"{model}.predictions"
     if predictions in there:
         held = located(whole(session), cursor, predictions, matches)

@@ -1,14 +1,19 @@
 """Versions that lie there plainly, encrypted where they lie."""
 
+from dataclasses import replace
+
 import click
 
 from mlops_tui.capability import Plan, Shut, act
+from mlops_tui.errors import Unreadable
 from mlops_tui.governance._vaulted import HALF, KEEP, PLAIN, SEALED, Held, standing
 from mlops_tui.governance.vault import vault
 from mlops_tui.models import sealing
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, Text, View, counted
-from store.facts import Kept
+from store.archives import Archives, unpacked
+from store.facts import Archived, Kept
+from store.rooms import room
 
 BACKUPS = "What backups and the disk's free blocks still hold of the plain files is beyond this command."
 
@@ -26,17 +31,21 @@ def seal(session: Session, subject: str | None) -> Plan | Shut:
     """
     sealing.local(session)
     names = {each.name for each in sealing.chosen(session, subject)}
-    todo = [each for each in standing(session).versions if each.version.name in names
+    found = standing(session)
+    todo = [each for each in found.versions if each.version.name in names
             and (each.state in (PLAIN, HALF) or (each.state == SEALED and not each.version.archive
                                                  and not _recorded(session, each)))]
-    facts: dict[str, Cell] = {"versions": len(todo), "models": tuple(sorted({each.version.model for each in todo}))}
-    if not todo:
+    packed = [each for each in found.packed_plain if f"{each.subject}@{each.version}" in names]
+    facts: dict[str, Cell] = {"versions": len(todo), "archives": len(packed),
+                              "models": tuple(sorted({each.version.model for each in todo}
+                                                     | {each.subject for each in packed}))}
+    if not todo and not packed:
         return Shut(View("Every version that is there is sealed", Status.PASS, (Facts(facts),)), ())
-    rows: list[Row] = [{"version": each.version.name, "state": each.state, "where": str(each.version.folder)}
-                       for each in todo]
-    view = View(f"{counted(len(todo), 'version')} would be sealed", Status.CONFIRM,
+    rows: list[Row] = [{"version": each.version.name, "state": each.state} for each in todo]
+    rows += [{"version": f"{each.subject}@{each.version}", "state": "archived plain"} for each in packed]
+    view = View(f"{counted(len(rows), 'version')} would be sealed", Status.CONFIRM,
                 (Facts(facts), Table.of("versions", rows, "version", "state"), Text(KEEP)))
-    return Plan(view, lambda: _sealed(session, todo), idempotent=True)
+    return Plan(view, lambda: _sealed(session, todo, packed), idempotent=True)
 
 
 def _recorded(session: Session, each: Held) -> bool:
@@ -46,7 +55,7 @@ def _recorded(session: Session, each: Held) -> bool:
                for entry in session.ledger.entries("vault", subject=each.version.model))
 
 
-def _sealed(session: Session, todo: list[Held]) -> View:
+def _sealed(session: Session, todo: list[Held], packed: list[Archived]) -> View:
     keys = sealing.local(session).keys
     keys.ready()
     sealing.told(session)
@@ -57,6 +66,33 @@ def _sealed(session: Session, todo: list[Held]) -> View:
         session.ledger.append(Kept(subject=version.model, event="sealed", version=version.number,
                                    artifact=version.artifact,
                                    key=sealing.local(session).header(version.folder).kek))
-    return View(f"{counted(len(todo), 'version is', 'versions are')} sealed", Status.DONE,
-                (Facts({"versions": len(todo), "key": keys.active()}), Text(f"{KEEP} {BACKUPS}")),
-                (Action("How it stands", ("vault", "status")),))
+    for done, old in enumerate(packed):
+        session.progress(done, len(packed), f"archive of {old.subject}@{old.version}")
+        _repacked(session, old)
+    count = len(todo) + len(packed)
+    return View(f"{counted(count, 'version is', 'versions are')} sealed", Status.DONE,
+                (Facts({"versions": len(todo), "archives": len(packed), "key": keys.active()}),
+                 Text(f"{KEEP} {BACKUPS}")), (Action("How it stands", ("vault", "status")),))
+
+
+def _repacked(session: Session, old: Archived) -> None:
+    """A plain archive replaced by a sealed one: that is there and told of before the plain one goes."""
+    archives = Archives(session.declared().root / ".mlops" / "archive")
+    vault = sealing.local(session)
+    strict = replace(vault, policy=replace(vault.policy, seal=True))
+    archives.checked(old.archive)
+    with room(vault.work) as work:
+        unpacked(archives.path(old.archive), work / "plain")
+        if vault.digest(work / "plain") != old.artifact:
+            raise Unreadable(f"The archive of {old.subject}@{old.version} is not what was registered.",
+                             where=str(archives.path(old.archive)))
+        with strict.prepared(work / "plain", f"{old.subject}@{old.version}") as folder:
+            id, held = archives.keep(folder, {"model": old.subject, "version": old.version, "artifact": old.artifact})
+            made = replace(old, archive=id, files=len(held.files), bytes=held.bytes)
+            away = next(each.archive for each in sealing.versions(session)
+                        if (each.model, each.number) == (old.subject, old.version))
+            session.ledger.append(made, replace(made, event="taken"), *(
+                [] if away else [replace(made, event="restored")]),
+                Kept(subject=old.subject, event="sealed", version=old.version, artifact=old.artifact,
+                     key=vault.header(folder).kek))
+    archives.remove(old.archive)

@@ -1,12 +1,15 @@
 """How the vault stands: every version with its key and signature, every key with what is on it."""
 
 from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from mlops_tui.models import sealing
 from mlops_tui.models.sealing import Version
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Status, counted
+from store.facts import Archived
 from store.modelfiles import HEADER, SIGNATURE, plain_files
 from store.vault import RENEWED, Place
 
@@ -36,6 +39,7 @@ class Standing:
     keys: tuple[str, ...]
     origins: dict[str, str]
     versions: tuple[Held, ...]
+    packed_plain: tuple[Archived, ...]
     places: tuple[Place, ...]
 
     def on(self, key: str) -> list[Place]:
@@ -64,7 +68,7 @@ class Standing:
     def status(self) -> Status:
         if self.broken or self.lost:
             return Status.FAIL
-        if self.behind or (self.wanted and (self.plain or any(each.state == ARCHIVED for each in self.versions))):
+        if self.behind or (self.wanted and (self.plain or self.packed_plain)):
             return Status.WARN
         return Status.PASS if self.wanted else Status.DONE
 
@@ -77,18 +81,19 @@ class Standing:
         kept = sum(each.state != GONE for each in self.versions)
         if not kept:
             return "No model is kept yet" + ("; those to come are sealed" if self.wanted else "")
-        bare = sum(each.state in (PLAIN, HALF, ARCHIVED) for each in self.versions)
+        bare = len(self.plain) + len(self.packed_plain)
         if any(each.state == SERVED for each in self.versions):
             return f"Models lie on a server: new ones are sent {'sealed' if self.wanted else 'as they are'}"
         if not bare:
             return f"{counted(kept, 'version is', 'versions are')} sealed under one key" + (
                 "" if self.wanted else "; mlops.yaml does not ask to seal new ones")
-        return f"{bare} of {counted(kept, 'version')} can be read by whoever reads the folder"
+        return f"{counted(bare, 'version')} can be read by whoever reads the folder" + (
+            f", {kept - bare} cannot" if kept > bare else "")
 
     @property
     def actions(self) -> tuple[Action, ...]:
         return (*([Action("Finish the rotation", ("vault", "rotate"))] if self.behind else []),
-                *([Action("Seal them", ("vault", "seal"))] if self.plain else []),
+                *([Action("Seal them", ("vault", "seal"))] if self.plain or self.packed_plain else []),
                 *(Action(f"Destroy {key[:8]}", ("vault", "destroy-key", key)) for key in self.keys
                   if key != self.active and not self.on(key) and not self.broken),
                 Action("Read every file", ("vault", "verify")))
@@ -97,7 +102,7 @@ class Standing:
         states = Counter(each.state for each in self.versions)
         return {"new_models": "sealed" if self.wanted else "plain", "signatures": self.signatures,
                 "active_key": self.active or None, "keys": len(self.keys), "sealed": states[SEALED] + states[HALF],
-                "plain": states[PLAIN] + states[HALF] + states[ARCHIVED], "unreadable": len(self.broken),
+                "plain": len(self.plain) + len(self.packed_plain), "unreadable": len(self.broken),
                 "on_lost_key": len(self.lost), "on_old_key": len(self.behind)}
 
 
@@ -120,4 +125,15 @@ def standing(session: Session) -> Standing:
             held.append(Held(each, state, place.kek if place else "", (each.folder / SIGNATURE).is_file()))
     ids = keys.ids()
     return Standing(tracking.policy.seal, policy.signatures, keys.active(), tuple(ids), {id: keys.of(id) for id in ids},
-                    tuple(held), tuple(places))
+                    tuple(held), tuple(_packed_plain(session, kept, by_path)), tuple(places))
+
+
+def _packed_plain(session: Session, kept: Path, by_path: Mapping[Path, Place]) -> Iterator[Archived]:
+    """Archives that are there and not sealed, each as it was begun: those whose files were given back since as well."""
+    seen = set()
+    for entry in session.ledger.entries("archive"):
+        if isinstance(fact := entry.fact, Archived) and fact.event == "began" and fact.archive not in seen:
+            seen.add(fact.archive)
+            path = kept / fact.archive[:2] / f"{fact.archive}.tar"
+            if path.is_file() and path.with_suffix(RENEWED) not in by_path:
+                yield fact

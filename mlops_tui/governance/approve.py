@@ -96,7 +96,9 @@ def show(session: Session, approval: str) -> View:
         said = Text(f"The plan changed since it was asked, so no vote counts any more: {why}".rstrip(".") + ".")
         return View(f"{found.id} is void, since what was asked for changed: {found.title}", Status.FAIL,
                     (*parts, said, *_tables(plan.view)), (Action("Ask again", found.argv),))
-    return View(f"{found.id}: {found.title} has {found.count}", Status.WARN, (*parts, *_tables(plan.view)),
+    stands = plan.view.title.partition(": ")[2]
+    beside = (Facts({"beside_the_champion": stands}),) if stands else ()
+    return View(f"{found.id}: {found.title} has {found.count}", Status.WARN, (*beside, *parts, *_tables(plan.view)),
                 (Action("Yes", ("approve", "vote", found.id), asks=("reason",)),
                  Action("No", ("approve", "vote", found.id, "--no"), asks=("reason",)),
                  Action("Ask for more", ("approve", "ask-for-more", found.id), asks=("reason",))))

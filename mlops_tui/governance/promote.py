@@ -9,7 +9,7 @@ import click
 
 from mlops_tui import folds, gates
 from mlops_tui.alerts.officehours import OfficeHours
-from mlops_tui.assurance.deployments import Deployed, under_way
+from mlops_tui.assurance.deployments import Deployed, deployments, under_way
 from mlops_tui.assurance.watches import watch_of
 from mlops_tui.capability import Plan, Shut, act
 from mlops_tui.declarations.kinds import Approvals
@@ -40,7 +40,7 @@ from mlops_tui.project import Project
 from mlops_tui.render import keep
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Status, Table, View, counted
-from store.facts import Approval, Fact, Finding
+from store.facts import Approval, Deployment, Fact, Finding
 from store.ledger import Entry
 
 
@@ -76,7 +76,7 @@ def promote(session: Session, subject: str, rollback: bool, history: bool, glass
     case, state = case_of(session, subject)
     argv = ("promote", case.subject)
     if (going := under_way(session.ledger.entries("deployment"), case.name)) is not None and not glass:
-        return _goes_on(session, going, case.version, PROMOTE)
+        return _goes_on(session, going, case.version, PROMOTE, _shut_since(session, going, case, state))
     if case.version == case.champion:
         elsewhere = next((each for each in looked(session) if each.model == case.name and each.state != "follows"),
                          None)
@@ -108,18 +108,38 @@ def _steps(lines: Sequence[str]) -> Table:
                     title="How it would come to serve")
 
 
-def _goes_on(session: Session, going: Deployed, version: str, way: str) -> Plan:
-    """The plan of taking up what was interrupted; Conflict where it is something else, or somebody is at it."""
+def _shut_since(session: Session, going: Deployed, case: gates.Case, state: ModelState) -> str:
+    """Why a promotion that was interrupted may not go on: its gate has closed; empty where it may."""
+    if (going.way, going.state, going.version) != (PROMOTE, "began", case.version):
+        return ""
+    required = gates.gate(case, evidence(session, case, state), session.ledger.entries())
+    open_ = gates.verdict(required) in (Status.PASS, Status.WARN)
+    return "" if open_ else f"its gate has closed since: {_counted(required)}"
+
+
+def _goes_on(session: Session, going: Deployed, version: str, way: str, shut: str = "") -> Plan:
+    """The plan of taking up what was interrupted, or, with a reason in `shut`, of taking it back; Conflict where it is
+    something else, or somebody is at it."""
     must_rest(session, going)
     wanted = argv_of(going.way, going.model, going.version)
     if (going.version, going.way in BACK) != (version, way in BACK):
         raise Conflict(f"{going.id} was interrupted and has not ended: {going.model}@{going.version}.",
                        next=f"Try: mlops-tui {shlex.join(wanted)}")
-    doing = "be taken back" if going.state == "undoing" else "go on where it was interrupted"
-    view = View(f"{going.id} would {doing}: {going.model}@{version}", Status.CONFIRM,
+    doing = "be taken back" if going.state == "undoing" or shut else "go on where it was interrupted"
+    because = f", since {shut}" if shut else ""
+    view = View(f"{going.id} would {doing}: {going.model}@{version}{because}", Status.CONFIRM,
                 (Facts({"model": going.model, "from": going.previous or None, "to": version, "deployment": going.id,
                         "approval": going.approval or None, "begun_by": going.by, "state": going.state}),))
-    return Plan(view, lambda: resumed(session, going.id, going.model))
+
+    def taken_back(entries: Sequence[Entry]) -> list[Fact]:
+        must_rest(session, deployments(entries, going.model)[going.id])
+        return [Deployment(subject=going.model, event="undoing", id=going.id, reason=shut)] if shut else []
+
+    def apply() -> View:
+        session.ledger.transact(taken_back)
+        return resumed(session, going.id, going.model)
+
+    return Plan(view, apply)
 
 
 def _items(required: Sequence[gates.Requirement]) -> list[dict[str, str]]:

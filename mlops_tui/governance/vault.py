@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from mlops_tui.capability import LocalPath, act, look, measure, noun
-from mlops_tui.errors import BadInput
+from mlops_tui.errors import BadInput, Refusal
 from mlops_tui.governance._vaulted import KEEP, Standing, standing
 from mlops_tui.models import sealing
 from mlops_tui.models.sealing import Version
@@ -15,6 +15,7 @@ from mlops_tui.view import Action, Column, Facts, Part, Row, Status, Table, Text
 from store.archives import Archives
 from store.facts import Finding
 from store.modelfiles import SIGNATURE
+from store.signing import Unsigned
 
 vault = noun("vault", __doc__ or "", bare="status", package=__package__)
 ID = Column("key", cut=8)
@@ -72,31 +73,39 @@ def verify(session: Session, subject: str | None) -> View:
     Example: mlops-tui vault verify
              mlops-tui vault verify flights-delay@3
     """
-    asked = session.tracking().policy
-    rows, findings = [], []
-    chosen = sealing.chosen(session, subject)
+    chosen, rows = sealing.chosen(session, subject), []
+    where: list[str] = []
+    findings: list[Finding] = []
     for done, each in enumerate(chosen):
         session.progress(done, len(chosen), each.name)
         if each.archive:
-            Archives(session.declared().root / ".mlops" / "archive").checked(each.archive)
-            rows.append(_row(each, Status.PASS, "archived, whole"))
+            rows.append(_archived(session, each, where))
             continue
-        finding = sealing.judged(session, each.model, each.number, each.artifact)
-        unsigned = finding.detail.get("code") == "unsigned"
-        if unsigned and not (asked.sign or asked.require):
+        found = sealing.judged(session, each.model, each.number, each.artifact)
+        if found.detail.get("code") == Unsigned.code and not sealing.signs(session):
             rows.append(_row(each, Status.PASS, "whole, not signed"))
             continue
-        findings.append(finding)
-        rows.append(_row(each, Status(finding.status), finding.title.partition(": ")[2]))
+        findings.append(found)
+        where += [str(found.detail["where"])] if "where" in found.detail else []
+        rows.append(_row(each, Status(found.status), found.title.partition(": ")[2]))
     session.ledger.append(*findings)
     bad = [row for row in rows if row["status"] is not Status.PASS]
     title = f"{bad[0]['version']}: {bad[0]['what']}" if len(bad) == 1 else \
         f"{len(bad)} of {counted(len(rows), 'version')} are not as they should be" if bad else \
         f"{counted(len(rows), 'version is', 'versions are')} whole" if rows else "There is no version to read"
     status = Status.FAIL if bad else Status.PASS if rows else Status.UNKNOWN
-    where = [str(each.detail["where"]) for each in findings if "where" in each.detail]
     return View(title, status, (Facts({"versions": len(rows), "damaged": len(bad), "where": tuple(where)}),
                                 Table.of("versions", rows, "status", "version", "what")))
+
+
+def _archived(session: Session, each: Version, where: list[str]) -> Row:
+    """An archived version, every byte of its archive read."""
+    try:
+        Archives(session.declared().root / ".mlops" / "archive").checked(each.archive)
+    except Refusal as problem:
+        where.append(problem.where)
+        return _row(each, Status.FAIL, problem.what)
+    return _row(each, Status.PASS, "archived, whole")
 
 
 def _row(each: Version, status: Status, what: str) -> Row:

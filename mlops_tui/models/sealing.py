@@ -87,13 +87,19 @@ def sealed_places(session: Session) -> "list[Place]":
 # -- told to the history --------------------------------------------------------------------------------------------
 
 
+def signs(session: Session) -> bool:
+    """Whether the project wants its versions signed."""
+    policy = session.tracking().policy
+    return policy.sign or policy.require
+
+
 def ready(session: Session) -> None:
     """Have the keys that the project's policy needs before a model is trained, and tell the history of new ones."""
     tracking = session.tracking()
     if tracking.policy.seal:
         tracking.vault.keys.ready()
         told(session)
-    if tracking.policy.sign or tracking.policy.require:
+    if signs(session):
         tracking.vault.signer()
 
 
@@ -115,7 +121,7 @@ def kept(session: Session, trained: Trained) -> Iterator[Fact]:
     if tracking.policy.seal:
         yield Kept(subject=trained.subject, event="sealed", version=trained.version, artifact=trained.artifact,
                    key=tracking.vault.keys.active())
-    if tracking.policy.sign or tracking.policy.require:
+    if signs(session):
         yield judged(session, trained.subject, trained.version, trained.artifact)
 
 

@@ -11,7 +11,7 @@ from mlops_tui.view import Column, Row, Series, Table, counted
 TOLD_APART = 2  # as many of a kind are drawn one by one
 ORDER = ("foreign", "file", "state", "step", "model", "decision", "promotion", "endpoint", "prediction", "outcome",
          "finding", "alert", "incident")
-TELLING = ("file", "foreign", "model", "incident", "prediction", "promotion", "decision", "alert", "finding", "outcome",
+TELLING = ("file", "model", "incident", "prediction", "promotion", "decision", "alert", "finding", "foreign", "outcome",
            "endpoint", "step", "state")
 TOLD = 3  # kinds that a title names
 CHECKS = 4  # with more checks, findings are drawn as one

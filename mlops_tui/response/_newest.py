@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from mlops_tui import folds
 from mlops_tui.alerts import reactions
 from mlops_tui.alerts.causes import causes
+from mlops_tui.alerts.raising import OWN
 from mlops_tui.declarations.kinds import Monitor, looking
 from mlops_tui.folds import Alert
 from mlops_tui.view import Action, Cell, Row, Status, Table, counted
@@ -31,7 +32,8 @@ def missing(alert: Alert, monitors: Mapping[str, Monitor], entries: Sequence[Ent
         return ""
     monitor = monitors.get(alert.monitor)
     if monitor is None or monitor.alert is None:
-        return f"{alert.monitor} is no longer declared with an alert: only a person can close it"
+        gone = f"{alert.monitor} is no longer declared with an alert: only a person can close it"
+        return OWN.get(alert.check, gone)
     more = max(1, reactions.until_calm(monitor.alert, alert.monitor, entries))
     return f"{counted(more, 'more finding')} of {alert.monitor} in a row that {'does' if more == 1 else 'do'} not fail"
 

@@ -93,6 +93,8 @@ def test_a_file_that_is_not_read_is_pointed_out(session, project):
     ("models/flights-delay.yaml", "dataset: flights", "dataset: flihgts", "model flights-delay",
      "Did you mean 'flights'?"),
     ("models/flights-delay.yaml", "features: []", "features: [weather]", "model flights-delay", ""),
+    ("models/flights-delay.yaml", "features: []", "features: []\nwatch: {rollback_if: {drift: fail, errors: fail}}",
+     "model flights-delay", "Declare a monitor with check: traffic and this subject."),
     ("monitors/flights-drift.yaml", "subject: flights-delay", "subject: flight-delay", "monitor flights-drift",
      "Did you mean 'flights-delay'?"),
     ("monitors/flights-drift.yaml", "runbook: data-drift", "runbook: data-drif", "monitor flights-drift",

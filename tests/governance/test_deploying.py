@@ -8,7 +8,7 @@ from itertools import count
 import pytest
 
 from mlops_tui.assurance.deployments import deployments
-from mlops_tui.folds import alerts, model_state
+from mlops_tui.folds import alerts, approvals, model_state
 from mlops_tui.governance import _deployed
 from mlops_tui.view import Status
 from store.facts import Promotion
@@ -130,6 +130,36 @@ def test_what_fails_is_undone_and_said(done, project, monkeypatch, step):
     (project / "log.breaks").write_text("")
     assert do(ana, f"promote {SUBJECT}", yes=True).view.status is Status.DONE
     assert (champion(ana), states(ana)) == ("2", ["undone", "done"])
+
+
+def test_votes_stand_for_another_try_where_the_deployment_failed(done, project, person, monkeypatch):
+    monkeypatch.setenv("SAID", "")
+    ana = done(program(project))
+    (project / "mlops.yaml").write_text((project / "mlops.yaml").read_text().replace("quorum: 0", "quorum: 1"))
+    (project / "log.breaks").write_text("verify")
+    assert do(ana, f"promote {SUBJECT}", yes=True).view.facts()["approval"] == "AP-1"
+    outcome = do(person("bo"), "approve AP-1", reason="fine")
+    assert outcome.view.title.startswith("AP-1 has its votes, but could not be carried out: flights-delay@2 does not "
+                                         "serve: ")
+    assert approvals(ana.ledger.entries(), ana.now())["AP-1"].state == "met"
+    (project / "log.breaks").write_text("")
+    assert do(ana, f"promote {SUBJECT}", yes=True).view.status is Status.DONE
+    assert (champion(ana), approvals(ana.ledger.entries(), ana.now())["AP-1"].state) == ("2", "done")
+
+
+def test_broken_glass_deploys_too_and_is_reviewed_only_where_it_serves(done, project, person, monkeypatch):
+    monkeypatch.setenv("SAID", "")
+    done(program(project))
+    bo = person("bo")
+    (project / "log.breaks").write_text("apply")
+    argv = f"promote {SUBJECT} --break-glass --reason 'version 1 answers nothing'"
+    assert do(bo, argv, yes=True).view.status is Status.FAIL
+    assert (champion(bo), approvals(bo.ledger.entries(), bo.now())) == ("1", {})
+    (project / "log.breaks").write_text("")
+    assert do(bo, argv, yes=True).view.status is Status.WARN
+    [review] = approvals(bo.ledger.entries(), bo.now()).values()
+    assert (champion(bo), review.state, review.requester) == ("2", "review", "bo")
+    assert said(project)[-2:] == ["apply 2", "verify 2"]
 
 
 def test_what_cannot_be_undone_wakes_somebody(done, project, monkeypatch):

@@ -179,6 +179,46 @@ def test_whoever_is_killed_while_sealing_is_told_of_and_goes_on(ana: Session) ->
     assert {version for event, version in told if event == "sealed"} == set(VERSIONS)
 
 
+def test_archives_that_were_packed_plainly_are_sealed_as_well(ana: Session) -> None:
+    before = {version: scores(ana, version) for version in VERSIONS}
+    for version in ("1", "2"):
+        done(do(ana, f"archive take {NAME}@{version}", yes=True))
+    done(do(ana, f"archive restore {NAME}@2", yes=True))
+    kept = ana.declared().root / ".mlops" / "archive"
+    assert len(list(kept.glob("*/*.tar"))) == 2, "what was given back is there still, plainly"
+    assert ana.perform(("vault", "status")).view.facts()["plain"] == 4
+    view = do(ana, "vault seal", yes=True).view
+    assert (view.status, view.facts()["versions"], view.facts()["archives"]) == (Status.DONE, 2, 2)
+    assert not [path for path in kept.rglob("*.tar") if b"skops" in path.read_bytes()]
+    assert ana.perform(("vault", "status")).view.facts()["plain"] == 0
+    assert [row["status"] for row in ana.perform(("archive", "list")).view.table("versions").rows]
+    done(do(ana, "vault rotate", yes=True))
+    done(do(ana, f"archive restore {NAME}@1", yes=True))
+    assert {version: scores(again(ana), version) for version in VERSIONS} == before
+    assert do(ana, "vault seal").view.status is Status.PASS
+
+
+def test_a_key_in_a_variable_is_rotated_by_naming_another(ana: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = scores(ana, "1")
+    monkeypatch.setenv("VAULT_ONE", "a1" * 32)
+    one = again(ana, settings="vault: {models: encrypted, key_env: VAULT_ONE}\n")
+    done(do(one, "vault seal", yes=True))
+    assert do(one, "vault rotate", yes=True).view.title == "$VAULT_ONE holds the active key already."
+    (ana.declared().root / "mlops.yaml").write_text(
+        (ana.declared().root / "mlops.yaml").read_text().replace("VAULT_ONE", "VAULT_TWO"))
+    two = again(ana)
+    assert do(two, "vault rotate", yes=True).view.title == "The vault's key is in $VAULT_TWO, which is not set."
+    monkeypatch.setenv("VAULT_TWO", "b2" * 32)
+    done(do(again(ana), "vault rotate", yes=True))
+    monkeypatch.delenv("VAULT_ONE")
+    assert scores(again(ana), "1") == before
+    monkeypatch.delenv("VAULT_TWO")
+    with pytest.raises(Refusal, match=r"\$VAULT_TWO, which is not set"):
+        scores(again(ana), "1")
+    assert b"b2" * 32 not in b"".join(path.read_bytes() for path in (ana.declared().root / ".mlops").rglob("*")
+                                      if path.is_file())
+
+
 def test_damage_is_named_and_nothing_is_answered(ana: Session) -> None:
     done(do(ana, "vault seal", yes=True))
     path = folder(ana, "2") / SEALED
@@ -189,12 +229,18 @@ def test_damage_is_named_and_nothing_is_answered(ana: Session) -> None:
     assert str(path) in view.facts()["where"]
     with pytest.raises(Refusal, match="damaged"):
         scores(ana, "2")
+    done(do(ana, f"archive take {NAME}@1", yes=True))
+    (archive,) = (ana.declared().root / ".mlops" / "archive").glob("*/*.tar")
+    archive.write_bytes(archive.read_bytes()[:-1] + b"x")
+    view = ana.perform(("vault", "verify")).view
+    assert (view.facts()["damaged"], str(archive) in view.facts()["where"]) == (2, True)
+    archive.unlink()
     (folder(ana, "3") / HEADER).write_bytes(b"short")
     assert ana.perform(("vault", "status")).view.facts()["unreadable"] == 1
     assert admin(ana).perform(("vault", "destroy-key", ana.tracking().vault.keys.active())).view.status is Status.FAIL
     shutil.rmtree(ana.declared().root / ".mlops" / "keys")
     view = again(ana).perform(("vault", "status")).view
-    assert (view.status, view.facts()["on_lost_key"]) == (Status.FAIL, 2)
+    assert (view.status, view.facts()["on_lost_key"]) == (Status.FAIL, 1)
 
 
 def test_a_model_without_a_signature_is_not_loaded_where_one_is_required(ana: Session, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import json
 import shutil
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +22,7 @@ from mlops_tui.opening import open_project
 from mlops_tui.render.json import as_json
 from mlops_tui.session import ReplayClock, Session, without_project
 from mlops_tui.view import Facts, Status, Table, Text
+from store.aliases import aliases_of
 from store.scan import engine, scan_file
 from store.tracking import Input, Record, Tracking
 from tests.monitoring.mlflow_server import Served, serving
@@ -98,6 +100,19 @@ def test_every_registered_model_is_listed_with_how_ready_it_is(server: Served, t
     assert found["churn [bold]"]["owner"] == "growth"
     assert "cannot be read" in str(found["churn [bold]"]["problem"])
     assert found["empty"]["version"] is None
+
+
+def test_aliases_are_read_from_a_server_as_from_its_file(server: Served) -> None:
+    names = [name for name, in _asked(server, "SELECT DISTINCT name FROM registered_models")]
+    told = {name: aliases_of(server.url, name) for name in names}
+    assert told == {name: aliases_of(f"sqlite:///{server.database}", name) for name in names}
+    assert any(told.values())
+    assert aliases_of(server.url, "nobody's model & co") == {}
+
+
+def _asked(server: Served, query: str) -> list[tuple[str, ...]]:
+    with closing(sqlite3.connect(server.database)) as database:
+        return database.execute(query).fetchall()
 
 
 def test_what_the_server_and_its_file_say_is_the_same_where_both_can_know_it(server: Served, tmp_path: Path) -> None:

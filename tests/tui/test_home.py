@@ -441,6 +441,7 @@ def test_an_act_is_asked_about_and_cancel_is_what_enter_means(told: Session) -> 
                 await terminal.type("nap sell")
                 assert isinstance(terminal.app.screen, Ask)
                 assert "Would sell the bed" in terminal.text
+                await terminal.press("pagedown", "pagedown")  # reads on in the plan; the answer stays where it was
                 await terminal.press(*answer)
                 assert terminal.app.screen is terminal.app._home
             assert told.ledger.head_seq() == before

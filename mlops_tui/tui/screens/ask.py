@@ -27,8 +27,8 @@ class Ask(ModalScreen[str]):
     CSS_PATH = "ask.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,n", "leave", "No", show=False, id="ask.leave"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="ask.down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="ask.up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, priority=True, id="ask.down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, priority=True, id="ask.up"),
     ]
 
     def __init__(self, question: str, choices: Sequence[Choice], view: View | None = None, zone: tzinfo = UTC) -> None:
