@@ -34,7 +34,7 @@ def _file(uri: str) -> Path:
 
 
 def _of_file(path: Path, model: str) -> dict[str, str] | None:
-    if not path.exists():
+    if not path.exists():  # nothing was ever registered: there is no alias to look after
         return None
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=PATIENCE)) as database:

@@ -31,7 +31,7 @@ from store.lake import Manifest
 from store.ledger import Entry
 
 SEEN = ("trained", "promotion", "finding", "replayed", "hold", "incident", "alert", "proposal", "approval", "vote",
-        "assessed")
+        "assessed", "board")
 MOST_SLICES, FEWEST_ROWS, BINS = 12, 100, 10
 
 
@@ -266,6 +266,10 @@ def _standing(entries: Sequence[Entry], state: folds.ModelState, trained: Traine
                 and (entry.subject, entry.fact.version) == (trained.subject, version) and entry.fact.approval]
     told = tuple(f"{name}: {entry.fact.choice} by {entry.actor}" for name in approved for entry in votes
                  if entry.subject == name and isinstance(entry.fact, facts.Vote))
+    cases = {entry.subject for entry in entries if isinstance(entry.fact, facts.BoardEvent)
+             and entry.fact.about == f"{trained.subject}@{version}"}
+    told += tuple(f"{entry.subject}: {entry.fact.outcome} by a board" for entry in entries if entry.subject in cases
+                  and isinstance(entry.fact, facts.BoardEvent) and entry.fact.event == "closed")
     signed = _found(entries, "signed", trained, of_version=True)
     about = [each for each in folds.incidents(entries).values() if each.about.partition("@")[0] == trained.subject]
     return Standing(role, told, _found(entries, "drift", trained, of_version=False),

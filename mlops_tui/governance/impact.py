@@ -37,7 +37,7 @@ def list_(session: Session) -> View:
     said = f"The tier of {counted(len(lacking), 'model')} is not known" if lacking else \
         f"The tier of {counted(len(rows), 'model')} is known"
     return View(said, Status.UNKNOWN if lacking else Status.PASS,
-                (Table.of("tiers", rows, "status", "model", "tier", "questions", Column("entry", digits=0)),),
+                (Table.of("tiers", rows, "status", Column("model", worth=1), "tier", "questions", Column("entry", digits=0)),),
                 tuple(Action(f"Assess {row['model']}", ("impact", "assess", str(row["model"]))) for row in rows[:3]))
 
 
