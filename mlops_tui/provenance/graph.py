@@ -170,15 +170,19 @@ class Graph:
         made = self.data.take(entry)
         if made is not None:
             self.by.setdefault(made, entry)
-            self._after(made, entry.fact)
+            self._after(made, entry)
         rule = _RULES.get(type(entry.fact))
         if rule is not None:
             rule(self, entry, entry.fact)
 
-    def _after(self, made: Node, fact: Fact) -> None:
+    def _after(self, made: Node, entry: "Entry") -> None:
+        """What follows from a new state besides its parents: when its files were taken in, by which promotion it
+        answers."""
+        fact = entry.fact
         for parent in self.parents.get(made, ()):
             if parent.kind == "file":
                 self.files.setdefault(parent.name, set()).add(parent)
+                self.data.at.setdefault(parent, entry.effective_at)
                 self._same(parent.name)
         if isinstance(fact, Snapshot) and made.name.endswith(".predictions"):
             served = self.promoted_at(made.name.removesuffix(".predictions"))
