@@ -175,6 +175,22 @@ def test_the_lattice_is_read_at_80_columns_and_on_a_phone(shut: Callable[..., Se
     assert list(terminal.lines(view, width=40))
 
 
+def test_a_part_that_is_denied_is_not_there_and_what_is_made_of_all_is_refused(shut: Callable[..., Session],
+                                                                              project: Path) -> None:
+    (project / "access/parts.yaml").write_text(
+        "rules:\n  - {effect: deny, who: [dee], actions: [read], "
+        "resources: [dataset/flights/partition/day=2013-09-01]}\n")
+    dee = shut("dee")
+    view = dee.perform(("sql", "SELECT DISTINCT day FROM flights")).view
+    assert [row["day"] for row in view.table("rows").rows] == ["2013-09-02"]
+    for argv in (("status",), ("alert", "list"), ("drift", "flights-delay")):
+        assert dee.perform(argv).exit == 4, argv
+    assert dee.perform(("sql", "SELECT count(*) FROM findings")).view.table("rows").rows[0]["count_star()"] == 0
+    shut("ana").ledger.append(Finding(check="drift", subject="flights", status="fail", title="day 2013-09-01 moved"))
+    assert dee.perform(("sql", "SELECT count(*) FROM findings")).view.table("rows").rows[0]["count_star()"] == 0, \
+        "what was found in all is not told"
+
+
 def test_who_uses_the_machine_is_bound_where_people_have_logins_and_not_where_roles_are_advisory(
         shut: Callable[..., Session], project: Path, clock: ReplayClock) -> None:
     shut("ana")
