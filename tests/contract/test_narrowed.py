@@ -106,8 +106,8 @@ def kept_to(argv: tuple[str, ...]) -> bool:
 def test_no_command_shows_a_value_of_a_column_that_is_kept_from_who_asks(project: Path, source: str) -> None:
     session, shown = opened(project, "eve", source), []
     for argv in lines():
-        if source != "terminal" and (not kept_to(argv) or "ledger" in str(argv)):
-            continue  # refused, as in the terminal
+        if source != "terminal" and not (argv[-1] == "flights" or '"flights"' in argv[-1]):
+            continue  # the door is the same: what reads the rows themselves will do
         outcome = session.perform(argv, reason="because")
         if not clean(told(outcome)):
             shown.append(argv)
