@@ -90,7 +90,8 @@ class Board:
         zone = self.session.declared().zone
         kind, _, name = wanted.name.partition("/")
         argv = {"alert": ("alert", "show", name), "incident": ("incident", "show", name),
-                "approval": ("approve", "show", name), "card": ("card", "show", name)}[kind]
+                "approval": ("approve", "show", name), "card": ("card", "show", name),
+                "board": ("board", "show", name)}[kind]
         return blocks.message(wanted.view, zone=zone, command=argv, charts=self.charts)
 
     def _post(self, wanted: Wanted, message: dict[str, Any], digest: str, key: str) -> None:

@@ -1,4 +1,4 @@
-"""The messages that live: one for each group of alerts, incident, approval and published card, as the history says."""
+"""The messages that live: of alerts, incidents, approvals, boards' cases and published cards, as the history says."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -6,6 +6,7 @@ from datetime import timedelta
 
 from mlops_tui import folds
 from mlops_tui.alerts.alertstate import Alert, Group, groups
+from mlops_tui.assurance import boardcases
 from mlops_tui.folds import Incident
 from mlops_tui.health import SEVERE, SEVERITIES
 from mlops_tui.response import _timeline
@@ -16,9 +17,10 @@ from store.facts import AlertEvent, Approval, CardPublished, Fact, IncidentEvent
 from store.ledger import Entry
 
 READER = Actor("slack", frozenset({"viewer"}), "slack")
-KINDS = ("alert", "incident", "approval", "vote", "finding", "runbook", "promotion", "postmortem", "card")
+KINDS = ("alert", "incident", "approval", "vote", "finding", "runbook", "promotion", "postmortem", "card", "board")
 _VOTES = {"Yes": "Approve", "No": "Reject"}
-_DID = {"asked": "asks for votes", "met": "it has its votes", "more": "wants to know more",
+_DID = {"opened": "asks the board", "reopened": "the guidelines are new: all vote again", "recused": "leaves it",
+        "asked": "asks for votes", "met": "it has its votes", "more": "wants to know more",
         "glass": "does it without votes"}
 EXPIRED = timedelta(days=1)  # for so long the message of an approval whose time ran out, or of a card, is looked at
 _ALERT = ("loss", "touches", "since", "changed", "since_then", "by_now", "on_it", "why", "severity", "state",
@@ -27,6 +29,7 @@ _LABELS = {"loss": "costs"}
 OFFERED = 7  # buttons of an alert's card before the one that shows more
 _INCIDENT = ("severity", "means", "state", "merged_into", "update", "next_update", "late", "handed_over", "lead",
              "looks_like", "to_close", "onset", "detected", "mitigated", "resolved", "merged", "post_mortem")
+_CASE = ("state", "votes", "silent", "opened_by", "expires_at", "guidelines", "reason")
 _APPROVAL = ("beside_the_champion", "state", "votes", "out_of_reach", "role", "seats", "requester", "expires_at",
              "command", "reason")
 
@@ -62,6 +65,9 @@ def wanted(session: Session, known: Mapping[str, int]) -> list[Wanted]:
              for each in folds.approvals(entries, now).values()
              if standing.concerns(f"approval/{each.id}", each.id, open=each.state in ("open", "met", "review"))
              or (each.state == "expired" and f"approval/{each.id}" in known and now - each.expires_at < EXPIRED)]
+    made += [_case(reader, each.id, [entry for entry in entries if entry.subject == each.id])
+             for each in boardcases.cases(entries, now).values()
+             if standing.concerns(f"board/{each.id}", each.id, open=each.state == "open")]
     made += [_published(own) for own in _model_cards(entries).values() if now - own[-1].recorded_at < EXPIRED]
     loud = frozenset(entry.seq for entry in entries if _loud(entry.fact))
     return [replace(each, loud=loud & {seq for seq, _ in each.story}) for each in made]
@@ -176,6 +182,16 @@ def _approval(reader: Session, id: str, own: Sequence[Entry]) -> Wanted:
     return Wanted(f"approval/{id}", replace(view, parts=tuple(kept), actions=actions), story)
 
 
+def _case(reader: Session, id: str, own: Sequence[Entry]) -> Wanted:
+    """What a board is asked, who has voted and what it takes."""
+    view = reader.perform(("board", "show", id)).view
+    kept = [_picked(part, _CASE) if isinstance(part, Facts) else part for part in view.parts
+            if not isinstance(part, Table) or part.id == "members"]
+    actions = tuple(replace(each, label=f"{each.label}{'…' if each.asks else ''}") for each in view.actions)
+    story = tuple((entry.seq, f"{entry.actor}: {_said(entry)}") for entry in own)
+    return Wanted(f"board/{id}", replace(view, parts=tuple(kept), actions=actions), story)
+
+
 def _model_cards(entries: Sequence[Entry]) -> dict[str, list[Entry]]:
     """Every publication of a model card, by model."""
     found: dict[str, list[Entry]] = {}
@@ -203,6 +219,7 @@ def _published(own: Sequence[Entry]) -> Wanted:
 
 def _said(entry: Entry) -> str:
     event, choice = getattr(entry.fact, "event", ""), getattr(entry.fact, "choice", "")
+    event = getattr(entry.fact, "outcome", "") or event
     reason = getattr(entry.fact, "reason", "")
     did = "takes the vote back" if choice == "withdrawn" else f"votes {choice}" if choice else _DID.get(event, event)
     return f"{did}{f' ({reason})' if reason else ''}"

@@ -4,11 +4,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from bots import blocks
+from bots.identity import SOURCE
 from bots.sender import LOOKED_UP, Say
 from mlops_tui.alerts import habits
 from mlops_tui.alerts.habits import Due, Habit
 from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.oversight import digests
+from mlops_tui.roles import Actor, Shape
 from mlops_tui.running.cronlines import cron
 from mlops_tui.session import Session
 from mlops_tui.view import View
@@ -94,6 +96,11 @@ class Digests:
         return (datetime.fromisoformat(at), stood) if mark else None
 
     def _view(self, session: Session, person: str, period: str, due: Due, since: datetime | None) -> View:
-        """From the last one that was sent on, so that days without one are not lost."""
-        return digests.personal(session.declared(), session.ledger.entries(), session.now(), person, period,
+        """From the last one that was sent on, so that days without one are not lost; of the history, what the reader
+        may know."""
+        who = session.declared().team.people[person]
+        reader = session.acting_as(Actor(person, frozenset(who.roles), SOURCE, who.simulated))
+        with reader.serving("digest", Shape.LOOK):
+            entries = reader.ledger.entries()
+        return digests.personal(session.declared(), entries, session.now(), person, period,
                                 max(since, due.at - FARTHEST) if since is not None else None)

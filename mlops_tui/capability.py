@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any, overload
 
 import click
 
-from mlops_tui.access.standing import LOCAL_SOURCES
 from mlops_tui.errors import BadInput, Denied, NoCommand, nearest
-from mlops_tui.roles import Shape
+from mlops_tui.roles import LOCAL_SOURCES, Shape
 from mlops_tui.targets import check_target
 from mlops_tui.view import View
 from store.written import written_form

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from mlops_tui import folds
 from mlops_tui.alerts.alertstate import priced
 from mlops_tui.alerts.outdated import outdated
+from mlops_tui.assurance import boardcases, tier
+from mlops_tui.assurance.checklist import asks
 from mlops_tui.declarations.endpoints import Endpoint
 from mlops_tui.declarations.kinds import Checklist, Feature, Model, Monitor
 from mlops_tui.declarations.odcs import Contract
@@ -214,7 +216,8 @@ class Need:
 def needs(declared: Declared, entries: "Sequence[Entry]", now: datetime, actor: Actor) -> Table:
     """What waits for somebody, the most urgent first."""
     found = [*_incidents(entries, now, actor), *_alerts(entries, now, actor), *_runbooks(entries, now, actor),
-             *_approvals(entries, now, actor), *_postmortems(entries, now, actor), *_questions(entries, now, actor),
+             *_approvals(entries, now, actor), *_boards(entries, now, actor),
+             *_postmortems(entries, now, actor), *_questions(entries, now, actor),
              *_overdue(entries, now.astimezone(declared.zone).date(), actor),
              *_sign_offs(declared, entries, now, actor), *_proposals(entries, actor),
              *_papers(declared, entries, actor)]
@@ -248,6 +251,16 @@ def _alerts(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Nee
                  f"{'flapping' if each.flapping else 'not acknowledged'}",
                  ("alert", "show", each.id), _on_call(actor), _severe(each.severity), each.opened_at, each.severity)
             for each in sorted(firing, key=lambda each: each.gravity)]
+
+
+def _boards(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
+    """Cases of review boards in which somebody's vote is still out."""
+    waiting = [each for each in boardcases.cases(entries, now).values() if each.state == "open"]
+    return [Need("board case", each.id, f"{each.board} about {each.about}", f"{each.count.said} · by {each.asked_by}",
+                 ("board", "show", each.id), any(actor.name in (name, each.rules.members[name].delegate)
+                                                 for name in each.count.silent), Status.WARN, each.opened_at,
+                 who=" or ".join(each.count.silent))
+            for each in waiting]
 
 
 def _runbooks(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
@@ -323,11 +336,12 @@ def _sign_offs(declared: Declared, entries: "Sequence[Entry]", now: datetime, ac
         if not state.challenger or checklist is None:
             continue
         subject, since = f"{name}@{state.challenger}", state.versions[state.challenger].recorded_at
-        given = folds.sign_offs(entries, subject)
+        given, risk = folds.sign_offs(entries, subject), tier.of(entries, name)
         found += [Need("sign-off", f"{subject} {item.id}", item.title or item.id.replace("-", " "),
                        f"{subject} · signed off by {item.sign_off}", ("checklist", "show", subject),
                        actor.has(item.sign_off), since=since, label="sign", who=item.sign_off)
-                  for item in checklist.items if item.sign_off and not _fresh(given.get(item.id), item.max_age, now)]
+                  for item in checklist.items if item.sign_off and asks(item, risk, model.task, now.date()) is not False
+                  and not _fresh(given.get(item.id), item.max_age, now)]
     return found
 
 

@@ -99,9 +99,11 @@ NARROWED = frozenset({
     "handover", "health", "incident", "metric", "model", "monitor", "oncall", "performance", "postmortem", "promote",
     "remind", "runbook", "snapshot log", "stability", "status", "train", "triggers", "tune", "validate", "why",
     "windows"})
+SHOWING_NO_DATA = frozenset({"doctor"})
 NAMING = frozenset({"train", "tune", "evaluate", "windows"})  # they read the columns that a model declares, by name
 
 
+LOCAL_SOURCES = frozenset({"terminal", "demo"})  # doors on this machine, where nobody else reads along
 SIMULATED = " (simulated)"  # how the history marks who is played
 
 

@@ -19,7 +19,7 @@ from mlops_tui.access.seeing import Asked, Bounds
 from mlops_tui.alerts import reactions, upstream
 from mlops_tui.errors import Denied, NotDeclared, NotFound
 from mlops_tui.project import Project, Subject
-from mlops_tui.roles import NAMING, ROLES, SIMULATED, Actor, Shape
+from mlops_tui.roles import NAMING, ROLES, SHOWING_NO_DATA, SIMULATED, Actor, Shape
 from store.facts import AlertEvent, Collected, Command, Fact, Finding, Snapshot
 
 if TYPE_CHECKING:
@@ -125,6 +125,7 @@ class Limitable(Protocol):
 
 
 Progress = Callable[[int, int, str], None]
+PARTIAL = ("", "named", "look")  # how what is not seen whole may be read, the least first
 
 
 def quiet(done: int, total: int, label: str) -> None:
@@ -155,6 +156,8 @@ class Session:
     partial: str = "look"
     reads: set[str] = field(default_factory=set)
     narrowed: set[str] = field(default_factory=set)
+    depth: int = 0
+    retold: bool = False
 
     def __post_init__(self) -> None:
         """`only`: the partitions that the actor is bound to, by key, as team.yaml says; empty for who may see all.
@@ -187,14 +190,19 @@ class Session:
         return self.opener(root, progress=self.progress, **how)
 
     def acting_as(self, actor: Actor) -> "Session":
-        """The same session for somebody else (a simulated person, the timetable). What is kept from one stays so."""
-        return replace(self, actor=actor, ledger=self.ledger.acting_as(shown_name(actor)), kept_back=self.bounds())
+        """The same session for somebody else (a simulated person, the timetable). What is kept from who looks stays
+        kept from him, whoever looks in his stead."""
+        reads_along = self.depth and self.partial == "look"
+        return replace(self, actor=actor, ledger=self.ledger.acting_as(shown_name(actor)),
+                       kept_back=self.bounds() if reads_along else self.kept_back)
 
     # -- who may what -------------------------------------------------------------------------------------------
 
     def policy(self) -> Policy:
         """Every rule that stands: what is declared, and what was granted."""
-        found = standing.policy_of(self.project, self.ledger.rights())
+        owner = self.actor.name if self.single_user and self.project is not None and \
+            self.actor.name not in self.project.team.people else ""
+        found = standing.policy_of(self.project, self.ledger.rights(), owner)
         return found.beside(seeing.barred(self.kept_back)) if self.kept_back else found
 
     def may(self, action: str, wanted: str | Resource, *, author: str = "") -> Decision:
@@ -211,8 +219,10 @@ class Session:
     def admit(self, command: str, shape: Shape) -> None:
         """Refuse a command that the actor may not run, or that shows or changes what is made of what is kept from
         him."""
-        doors.keep_within(self.actor, command, self.only, self.bounds(doors.purpose_of(command, self.purpose)))
-        ruled = self.project is not None and self.project.access  # else no declaration has to be read at the door
+        silent = command in SHOWING_NO_DATA  # it looks on where a declaration cannot be read
+        kept_back = Bounds() if silent else self.bounds(doors.purpose_of(command, self.purpose))
+        doors.keep_within(self.actor, command, self.only, kept_back)
+        ruled = not silent and self.project is not None and self.project.access  # else nothing has to be read
         doors.check(self.policy() if ruled else standing.UNDECLARED, self.actor, command, shape, self.clock())
 
     @contextmanager
@@ -221,18 +231,25 @@ class Session:
 
         Who does not see a dataset whole makes nothing of it: he looks at what he sees, or names the columns he reads.
         """
-        before, partial = self.purpose, self.partial
-        self.purpose = doors.purpose_of(command, before)
+        before, self.depth = (self.purpose, self.partial, self.reads, self.narrowed), self.depth + 1
+        own = "look" if shape is Shape.LOOK else "named" if command in NAMING else ""
+        self.purpose, self.partial = doors.purpose_of(command, self.purpose), min(self.partial, own, key=PARTIAL.index)
         self.reads, self.narrowed = set(), set()
-        self.partial = "look" if shape is Shape.LOOK else "named" if command in NAMING else ""
-        kept_back = self.bounds()
-        if isinstance(self.ledger, Limitable) and self.project is not None and self.project.access and not self.only:
-            limited = self.ledger.limited() if kept_back.parts else self.ledger
-            self.ledger = limited.redacted(kept_back.columns, kept_back.datasets)
+        self._retell(Bounds() if command in SHOWING_NO_DATA else self.bounds())
         try:
             yield
         finally:
-            self.purpose, self.partial = before, partial
+            self.depth -= 1
+            self.purpose, self.partial, reads, narrowed = before
+            if self.depth:  # what another command read for this one, this one read
+                self.reads, self.narrowed = reads | self.reads, narrowed | self.narrowed
+
+    def _retell(self, kept_back: Bounds) -> None:
+        """The history as the actor may know it from now on."""
+        if (kept_back or self.retold) and not self.only and isinstance(self.ledger, Limitable):
+            self.retold = True
+            limited = self.ledger.limited() if kept_back.parts else self.ledger
+            self.ledger = limited.redacted(kept_back.columns, kept_back.datasets)
 
     def hindered(self, problem: Exception) -> Denied | None:
         """Why a command that failed for want of a column could not be done; None where nothing was kept from it."""
@@ -253,7 +270,9 @@ class Session:
     def shows(self, dataset: str, column: str) -> bool:
         """Whether the values of a column that is read are shown where the actor is: not classified ones where others
         read along."""
-        derived = dataset not in self.declared().datasets
+        if self.project is None:
+            return True
+        derived = dataset not in self.project.datasets
         return self.may(standing.SHOW, Resource("dataset", dataset, column, derived=derived)).allowed
 
     def _see(self, manifest: "Manifest") -> "Manifest":
@@ -295,8 +314,9 @@ class Session:
         self.declared()
         if self.lake is None:
             raise NotDeclared("This session has no lake.")
-        narrow = self.only or self.kept_back or self.declared().access
-        return self.lake.bounded(self._see, objects=not (self.only or self.bounds())) if narrow else self.lake
+        if not self.only and not self.kept_back and not self.declared().names("access"):
+            return self.lake
+        return self.lake.bounded(self._see, lambda: not self.only and not self.bounds())
 
     def _shared(self, dataset: str) -> bool:
         """Whether a dataset is for everybody, whatever they are bound to: its contract says `shared: true`."""
@@ -320,7 +340,7 @@ class Session:
         if self.open_tracking is None:
             raise NotDeclared("This session has no model registry.")
         found = self.open_tracking()
-        if not self.declared().access or self.actor.name in standing.OURSELVES:
+        if not self.declared().names("access") or self.actor.name in standing.OURSELVES:
             return found
         from store.guarded import Guarded
 
@@ -436,7 +456,9 @@ class Session:
     def note_look(self, command: str, error: str = "") -> None:
         """One entry for a look that was refused, or that read something by a grant; of what was asked, only of which
         data. Other looks leave none."""
-        if self.project is None or not self.project.access or self.read_only or not self.ledger.recording:
+        if not (self.reads or error) or self.read_only or not self.ledger.recording:
+            return
+        if self.project is None or not self.project.access:
             return
         mine = {resource(each.resource).name for each in grants(self.ledger.rights()).values()
                 if each.holds(self.clock()) and (each.who == self.actor.name or self.actor.has(each.who))}

@@ -169,10 +169,10 @@ class Lake:
         self._manifests: dict[Path, tuple[int, Manifest]] = {}
         self._remembering = Lock()
 
-    def bounded(self, see: Callable[[Manifest], Manifest], *, objects: bool = True) -> "Bounded":
+    def bounded(self, see: Callable[[Manifest], Manifest], objects: Callable[[], bool]) -> "Bounded":
         """The lake for somebody who does not see all: `see` gives what he sees of a snapshot, or refuses. `objects`:
         whether he may read what is kept beside the data."""
-        return Bounded(self, see, objects=objects)
+        return Bounded(self, see, objects)
 
     def connect(self) -> "duckdb.DuckDBPyConnection":
         """A cursor of this process's DuckDB: UTC, bounded memory, no extensions fetched.
@@ -566,7 +566,7 @@ def _touched(path: Path) -> bool:
 class Bounded(Lake):
     """A lake of which somebody does not see all: what is read of a snapshot is what he sees of it."""
 
-    def __init__(self, lake: Lake, see: Callable[[Manifest], Manifest], *, objects: bool) -> None:
+    def __init__(self, lake: Lake, see: Callable[[Manifest], Manifest], objects: Callable[[], bool]) -> None:
         self.__dict__.update(lake.__dict__)
         self.whole, self.see, self.objects = lake, see, objects
 
@@ -587,7 +587,7 @@ class Bounded(Lake):
         return super().scan(self.see(manifest))
 
     def object(self, digest: str) -> bytes:
-        if not self.objects:
+        if not self.objects():
             raise Forbidden("What is kept beside the data is made of all partitions and columns.",
                             where="team.yaml, access/")
         return super().object(digest)

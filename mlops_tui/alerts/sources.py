@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from mlops_tui.alerts import oncall
 from mlops_tui.alerts.awaited import awaited
+from mlops_tui.alerts.convened import convened
+from mlops_tui.alerts.duerequests import due_requests
 from mlops_tui.alerts.held import held
 from mlops_tui.alerts.nudges import Nudge, Reach
 from mlops_tui.alerts.outdated import papers
@@ -20,8 +22,9 @@ if TYPE_CHECKING:
 Source = Callable[["Project", "Sequence[Entry]", datetime], Iterable[Nudge]]  # declared, all entries of KINDS, now
 
 KINDS = ("alert", "finding", "incident", "approval", "vote", "runbook", "promotion", "postmortem", "proposal",
-         "snoozed", "subscribed", "oncall", "handover")  # what the sources read
-SOURCES: tuple[Source, ...] = (unacked, held, awaited, about_incidents, questions, overdue, papers)
+         "snoozed", "subscribed", "oncall", "handover", "optout", "board")  # what the sources read
+SOURCES: tuple[Source, ...] = (unacked, held, awaited, convened, about_incidents, questions, overdue, papers,
+                               due_requests)
 
 
 def nudges(project: Project, entries: "Sequence[Entry]", now: datetime) -> list[Nudge]:

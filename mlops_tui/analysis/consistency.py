@@ -11,7 +11,7 @@ NEIGHBOURS = 5
 BLOCK = 500  # rows whose distances to all others are held at once
 
 
-def consistency(near: Floats, decided: Floats, neighbours: int = NEIGHBOURS, most: int = 4000, seed: int = 0,
+def consistency(near: Floats, decided: Floats, neighbours: int = NEIGHBOURS, most: int = 2000, seed: int = 0,
                 level: float = 0.95) -> Estimate:
     """1 − mean |ŷᵢ − mean ŷ of the k rows nearest to row i|, itself among them (Zemel et al. 2013, ICML, §4; as
     AIF360's, with Euclidean distances in the columns as they are).

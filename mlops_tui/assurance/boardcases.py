@@ -8,10 +8,12 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from mlops_tui import folds
-from mlops_tui.assurance.ballots import Count, Roll, count, decided
+from mlops_tui.assurance.ballots import CHOICES, Count, Roll, count, decided
 from mlops_tui.assurance.requirement import Asked, Case, newest
 from mlops_tui.declarations.boards import Board, Member
-from store.facts import BoardEvent, Finding, Trained
+from mlops_tui.roles import person_of
+from mlops_tui.view import Action
+from store.facts import Assessed, BoardEvent, Finding, Trained
 
 if TYPE_CHECKING:
     from store.ledger import Entry
@@ -62,6 +64,11 @@ class BoardCase:
         return digest_of(self.parts)
 
     @property
+    def asked_by(self) -> str:
+        """Who asked, as team.yaml names him."""
+        return person_of(self.opened_by)
+
+    @property
     def roll(self) -> Roll:
         return Roll({name: each.choice for name, each in self.votes.items()}, frozenset((*self.out, *self.recused)))
 
@@ -79,20 +86,36 @@ class BoardCase:
         return tuple(name for name in sorted({*parts, *self.parts}) if parts.get(name) != self.parts.get(name))
 
 
+def offered(case: BoardCase, questions: Sequence[str]) -> tuple[Action, ...]:
+    """What a member can do about an open case: vote, bound to what he looked at, or leave it."""
+    asks, seen = (*(f"answers:{name}" for name in questions), "reason"), f"{case.board}:{case.digest[:12]}"
+    votes = (Action(choice.capitalize(), ("board", "vote", case.id, choice, "--seen", seen), asks=asks)
+             for choice in CHOICES)
+    return (*votes, Action("Recuse myself", ("board", "recuse", case.id), asks=("reason",)))
+
+
 def digest_of(parts: Mapping[str, str]) -> str:
     return hashlib.sha256(json.dumps(dict(parts), sort_keys=True).encode()).hexdigest()
 
 
 def bound(case: Case, entries: "Sequence[Entry]", board: str) -> dict[str, str]:
     """The digests of all that an approval by the board is of: the version, its declaration, its card, the board, the
-    guidelines. What is not there has none."""
+    guidelines, and what is at stake. What is not there has none."""
     trained = folds.model_state(entries, case.name).trained(case.version)
     card = newest(case, entries, Asked("card", ""))
     told = card.fact.detail.get("digest", "") if card is not None and isinstance(card.fact, Finding) else ""
     return {"version": trained.artifact if isinstance(trained, Trained) else "",
             "declaration": case.fingerprints.get(f"model {case.name}", ""), "card": str(told),
+            "impact": _assessed(entries, case.name),
             "board": case.fingerprints.get(f"board {board}", ""),
             "guidelines": case.fingerprints.get(f"guidelines of {board}", "")}
+
+
+def _assessed(entries: "Sequence[Entry]", model: str) -> str:
+    """The digest of what is at stake with the model, and of what people answered about it; empty where nobody did."""
+    last = next((entry.fact for entry in reversed(entries) if isinstance(entry.fact, Assessed)
+                 and entry.subject == model), None)
+    return digest_of({"levels": str(last.levels), "eu": str(last.classes), "answers": last.declaration}) if last else ""
 
 
 def cases(entries: "Sequence[Entry]", now: datetime) -> dict[str, BoardCase]:

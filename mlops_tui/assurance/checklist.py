@@ -37,15 +37,28 @@ def checklist(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
 def aside(case: Case, item: Item, risk: tier.Tier | None) -> Requirement | None:
     """How an item stands that is not asked for, or of which nobody can tell; None where it is asked for."""
     title = _title(item, item.finding or f"sign-off by {item.sign_off}")
-    if item.expires and case.now.date() >= date.fromisoformat(item.expires):
-        return Requirement(item.id, title, Status.DONE, f"asked for until {item.expires}")
-    when = item.applies_when
-    if when is None or (held := applies(when, risk, case.model.task)):
+    held, when = asks(item, risk, case.model.task, case.now.date()), item.applies_when
+    if held:
         return None
+    if when is None or over(item, case.now.date()):
+        return Requirement(item.id, title, Status.DONE, f"asked for until {item.expires}")
     stands = f"it is {risk.words}" if risk is not None else "nobody assessed its impact"
     if held is None:
-        return Requirement(item.id, title, Status.UNKNOWN, f"for {when.words}; {stands}", "", ("impact", case.name))
+        return Requirement(item.id, title, Status.UNKNOWN, f"for {when.words}; {stands}", "",
+                           ("impact", "assess", case.subject))
     return Requirement(item.id, title, Status.DONE, f"for {when.words}; {stands if when.by_risk else case.model.task}")
+
+
+def over(item: Item, today: date) -> bool:
+    """Whether the time in which an item is asked for has ended."""
+    return bool(item.expires) and today >= date.fromisoformat(item.expires)
+
+
+def asks(item: Item, risk: tier.Tier | None, task: str, today: date) -> bool | None:
+    """Whether an item is asked for of a model of that tier and task; None where nobody can tell."""
+    if over(item, today):
+        return False
+    return True if item.applies_when is None else applies(item.applies_when, risk, task)
 
 
 def applies(when: Applies, risk: tier.Tier | None, task: str) -> bool | None:
@@ -77,9 +90,10 @@ def _runs(case: Case, check: str) -> tuple[str, ...]:
     """The command that makes a new finding of a check, where a person has nothing to add."""
     if check == "leaks":
         return ("windows", case.name, "--check-leaks", "20", "--day", f"{case.now - timedelta(days=2):%Y-%m-%d}")
-    about = {"drift": case.name, "performance": case.subject, "calibration": case.subject, "evaluate": case.subject,
-             "health": case.model.label.dataset}.get(check)
-    return (check, about) if about else ()
+    return {"drift": ("drift", case.name), "health": ("health", case.model.label.dataset),
+            "card": ("card", "check", case.subject), "impact": ("impact", "assess", case.subject),
+            **{each: (each, case.subject) for each in ("performance", "calibration", "evaluate", "bias")},
+            }.get(check, ())
 
 
 def sign_off(case: Case, item: Item, entries: "Sequence[Entry]") -> Requirement:

@@ -1,6 +1,6 @@
 """The simulated people of the demo: each acts through the same door as a real one, and is labelled."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import perf_counter
 from typing import Any
 
@@ -19,9 +19,10 @@ class Cast:
 
     def __post_init__(self) -> None:
         people = self.session.declared().team.people
-        self.people = {name: self.session.acting_as(Actor(name, frozenset(person.roles), "demo", simulated=True))
+        self.machine = replace(self.session, actor=Actor("timetable", frozenset({"engineer"}), "demo"),
+                               ledger=self.session.ledger.acting_as("timetable"))  # it works for all
+        self.people = {name: self.machine.acting_as(Actor(name, frozenset(person.roles), "demo", simulated=True))
                        for name, person in people.items()}
-        self.machine = self.session.acting_as(Actor("timetable", frozenset({"engineer"}), "demo"))
 
     def does(self, who: str, *argv: str, consent: bool = False, expect: tuple[Status, ...] = (), **how: Any) -> View:
         """Let somebody run a command line; who is asked looks at the plan and agrees. Refusal where it fails."""

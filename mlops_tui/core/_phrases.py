@@ -34,7 +34,8 @@ ALSO = {
     "expensive": "footprint remedy", "cost": "remedy footprint", "sure": "power", "smallest": "power",
     "latency": "traffic", "errors": "traffic", "crash": "doctor", "install": "doctor", "installed": "doctor",
     "wakes": "backtest", "woken": "backtest", "column": "catalog", "field": "catalog", "means": "catalog",
-    "meaning": "catalog dictionary", "from": "lineage", "origin": "lineage", "personal": "samples catalog",
+    "meaning": "catalog dictionary", "from": "provenance", "origin": "provenance", "lineage": "provenance",
+    "personal": "samples catalog",
     "privacy": "aggregate", "threshold": "metric", "overfit": "tune baseline", "leak": "split windows",
     "lesson": "postmortem", "learned": "postmortem", "schedule": "monitor pipeline", "quota": "aggregate budget"}
 
@@ -153,8 +154,8 @@ PHRASES: tuple[tuple[str, ...], ...] = (
     ("(similar|like) [incidents] [to] <incident>", "incident similar {incident}"),
     ("what ... (like|resembles) <incident>", "incident similar {incident}"),
     ("timeline (of|for) <incident>", "incident show {incident}"),
-    ("(lineage|origin) (of|for) <model>", "snapshot lineage {model}@champion"),
-    ("where ... <model> (come|came) from", "snapshot lineage {model}@champion"),
+    ("(lineage|origin) (of|for) <model>", "provenance of {model}@champion"),
+    ("where ... <model> (come|came) from", "provenance of {model}@champion"),
     ("(compare|difference|diff) [between] <model> (and|with|to|against|vs) <model>", "{compare}"),
     ("is <model> (better|worse) than <model> ...", "{compare}"),
     ("compare <model> ...", "{compare}"),

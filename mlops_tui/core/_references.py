@@ -76,6 +76,19 @@ def dangling(project: Project, declared: Declared) -> Iterator[Reference]:
     yield from (each for name, policy in declared["access"].items() for number, rule in enumerate(policy.rules)
                 for each in _access(_Written(project, "access", name), rule, names, number))
     yield from _team(project)
+    yield from _purposes(project, names)
+
+
+def _purposes(project: Project, names: Mapping[str, set[str]]) -> Iterator[Reference]:
+    """What data are processed for names models and datasets."""
+    for number, each in enumerate(project.settings.organisation.processing):
+        for kind, listed in (("model", each.models), ("dataset", each.datasets)):
+            for place, name in enumerate(listed):
+                if name not in names[kind]:
+                    where = place_of(project.root / "mlops.yaml", "organisation", "processing", number, f"{kind}s",
+                                     place)
+                    yield Reference("mlops.yaml", f"names the {kind} '{name}', which is not declared", where,
+                                    nearest(name, names[kind]))
 
 
 def _access(written: _Written, rule: Any, names: Mapping[str, set[str]], number: int) -> Iterator[Reference]:

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import click
 
-from mlops_tui.access.standing import LOCAL_SOURCES
 from mlops_tui.capability import TargetPath, look
 from mlops_tui.core._relations import Relations
 from mlops_tui.errors import Denied
+from mlops_tui.roles import LOCAL_SOURCES
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Status, Table, Text, View, counted
 from store.console import Answer, Console

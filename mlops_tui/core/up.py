@@ -6,10 +6,10 @@ from datetime import datetime
 from threading import Event
 
 from mlops_tui import daemon
-from mlops_tui.access.standing import LOCAL_SOURCES
 from mlops_tui.capability import act
 from mlops_tui.errors import Denied
 from mlops_tui.oversight import scrape
+from mlops_tui.roles import LOCAL_SOURCES
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Status, View
 

@@ -3,8 +3,8 @@
 import click
 
 from mlops_tui.capability import look
-from mlops_tui.data._lineage import lineage_view
 from mlops_tui.data.snapshot import snapshot
+from mlops_tui.provenance.told import told
 from mlops_tui.session import Session
 from mlops_tui.view import View
 
@@ -13,14 +13,10 @@ from mlops_tui.view import View
 @click.argument("subject")
 @click.option("--all", "everything", is_flag=True, help="Name each file, state, step and version.")
 def lineage(session: Session, subject: str, everything: bool) -> View:
-    """Where SUBJECT comes from and what came of it: source files, states, pipeline steps, models, predictions.
-
-    SUBJECT is a dataset[@snapshot], a model[@version], or the name of a file that was taken in, with [@digest] where
-    several had it.
+    """Where SUBJECT comes from and what came of it, as `provenance of` tells it.
 
     \b
     Example: mlops-tui snapshot lineage flights-delay@champion
              mlops-tui snapshot lineage 2013-06-01.parquet
     """
-    session.declared()
-    return lineage_view(session, subject, everything)
+    return told(session, subject, everything=everything)

@@ -111,6 +111,6 @@ def _verdict(judged: list[Row], of_right: list[Gap]) -> tuple[str, Status]:
             worst([Status(str(row["status"])) for row in judged])
     far = max(of_right, key=lambda gap: abs(gap.difference.value or 0.0))
     each = far.difference
-    value, low, high = (100 * (end or 0.0) for end in (each.value, each.low, each.high))
-    said = f"Answers for {far.group} are right {value:+.1f} points more often than for {far.reference}"
-    return f"{said} [{low:+.1f}, {high:+.1f}]; no limit is given", Status.UNKNOWN
+    points = [f"{100 * (end or 0.0):+.1f}" for end in (each.value, each.low, each.high)]
+    said = f"Answers for {far.group} are right {points[0]} points more often than for {far.reference}"
+    return f"{said} [{points[1]}, {points[2]}]; no limit is given", Status.UNKNOWN

@@ -69,7 +69,7 @@ def check(session: Session, model: str | None, length: str) -> View:
                                                 Column("share", "known", share=True))]
     parts += [Table.of("breaks", breaks, "model", "of", "where", "why", title="Where it breaks")] if breaks else []
     title = findings[0].title if len(findings) == 1 else \
-        f"{unbroken} of {counted(len(findings), 'model')} that serve are known down to their source files"
+        f"{unbroken} of {len(findings):,} models in service known to their source files"
     actions = tuple(Action(f"Where {found.subject} comes from",
                            ("provenance", "of", f"{found.subject}@{found.version}")) for found in findings[:1])
     return View(title, worst(Status(found.status) for found in findings), tuple(parts), actions)

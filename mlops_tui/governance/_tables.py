@@ -24,7 +24,7 @@ from mlops_tui.governance._audited import (
 from mlops_tui.inputs.tabular import Tabular
 from store.quoting import quote
 
-MOST_COMPARED = 4000  # rows whose neighbours are looked for, drawn by a seed where there are more
+MOST_COMPARED = 2000  # rows whose neighbours are looked for, drawn by a seed where there are more
 
 
 def numbers(table: Tabular, asked: Asked) -> Numbers:

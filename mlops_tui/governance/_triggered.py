@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 
+from mlops_tui.assurance.checklist import over
 from mlops_tui.declarations.kinds import Checklist, Item
 from mlops_tui.governance._history import CHECK
 from store.facts import Finding, Promotion
@@ -46,8 +47,7 @@ def triggered(entries: Sequence[Entry], declared: Checklist, models: Sequence[st
 
 def _of(item: Item, asked: Sequence[Entry], now: datetime) -> Triggered:
     red = [entry.recorded_at for entry in asked if "fail" in _stood(item, entry)]
-    over = bool(item.expires) and now.date() >= date.fromisoformat(item.expires)
-    return Triggered(item, len(asked), len(red), red[-1] if red else None, over)
+    return Triggered(item, len(asked), len(red), red[-1] if red else None, over(item, now.date()))
 
 
 def _stood(item: Item, entry: Entry) -> Iterator[str]:

@@ -7,7 +7,7 @@ import click
 
 from mlops_tui import folds
 from mlops_tui.assurance.ballots import APPROVED, CHOICES, Roll, count
-from mlops_tui.assurance.boardcases import BoardCase, cases, digest_of
+from mlops_tui.assurance.boardcases import BoardCase, cases, digest_of, offered
 from mlops_tui.capability import Field, act, decide, look, noun
 from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.governance._boarding import ANSWERS, answered, asked, must_be_as_asked, must_be_open, named, seat_of
@@ -80,18 +80,11 @@ def show(session: Session, case: str) -> View:
         return View(f"{found.id} is not any more about what it was: {', '.join(changed)} changed", Status.FAIL,
                     (_facts(found), *parts), _again(found))
     return View(f"{found.id}: {found.board} about {found.about}, {found.count.said}", Status.WARN,
-                (_facts(found), *parts), _votes(session, found))
+                (_facts(found), *parts), offered(found, tuple(asked(session.declared(), found))))
 
 
 def _again(found: BoardCase) -> tuple[Action, ...]:
     return (Action("Ask again", ("board", "open", found.about, "--board", found.board)),)
-
-
-def _votes(session: Session, found: BoardCase) -> tuple[Action, ...]:
-    asks = (*(f"answers:{name}" for name in asked(session.declared(), found)), "reason")
-    seen = ("--seen", f"{found.board}:{found.digest[:12]}")
-    return (*(Action(choice.capitalize(), ("board", "vote", found.id, choice, *seen), asks=asks) for choice in CHOICES),
-            Action("Recuse myself", ("board", "recuse", found.id), asks=("reason",)))
 
 
 def _came(found: BoardCase) -> str:

@@ -1,22 +1,13 @@
 """Where everything comes from and what followed from it: files, data, models, predictions, findings, decisions."""
 
-from collections.abc import Collection
-from dataclasses import replace
-
 import click
 
 from mlops_tui.capability import look, noun
-from mlops_tui.provenance import answers, drawn
-from mlops_tui.provenance.answers import sources
-from mlops_tui.provenance.graph import Graph, inverted, reached
-from mlops_tui.provenance.known import known
-from mlops_tui.provenance.subjects import meant
+from mlops_tui.provenance.told import told
 from mlops_tui.session import Session
-from mlops_tui.tracing.ancestry import Node
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, View, counted
+from mlops_tui.view import View
 
-provenance = noun("provenance", __doc__ or "", subject="of", package="mlops_tui.governance")
-FROM, INTO = "comes from", "led to"
+provenance = noun("provenance", __doc__ or "", bare="list", subject="of", package="mlops_tui.governance")
 
 
 @look(of=provenance, fold=True)
@@ -37,75 +28,4 @@ def of(session: Session, subject: str, side: str | None, depth: int | None, ever
              mlops-tui provenance of prediction/2013-09-14-UA-15-EWR
              mlops-tui provenance of INC-1 --up --depth 3
     """
-    session.declared()
-    graph = known(session)
-    kind, _, rest = subject.partition("/")
-    if kind != "prediction":
-        return _of(graph, meant(session, graph.parents, subject), subject, side, depth, everything)
-    found = answers.answer(session, rest)
-    view = _of(graph, [answers.lead(graph, found)], subject, side, depth, everything)
-    parts = (_answer(found), *view.parts[1:], _made_from(graph, found))
-    return replace(view, title=_answered(graph, found), parts=parts)
-
-
-def _answered(graph: Graph, found: answers.Answer) -> str:
-    trained = reached(graph.parents, [Node("model", found.model, found.version)])
-    files = {each for part in found.parts for each in sources(graph, part)}
-    return (f"{found.id[:40]} was answered by {found.model}@{found.version} from {counted(len(files), 'source file')}; "
-            f"it learned from {sum(node.kind == 'file' for node in trained):,}")
-
-
-def _answer(found: answers.Answer) -> Facts:
-    """What was answered, and what became of it."""
-    answered = {name: value for name, value in found.values.items() if name in ("score", "answer", "endpoint")}
-    entry = found.part.entry
-    return Facts({"prediction": found.node.name, "at": found.at, "version": f"{found.model}@{found.version}",
-                  **answered, "outcome": found.outcome, "outcome_known": found.known_at,
-                  "answered": entry.effective_at, "by": entry.actor, "entry": entry.seq,
-                  "log_file": found.part.file.sha256})
-
-
-def _made_from(graph: Graph, found: answers.Answer) -> Table:
-    """The files of rows that the answer was made from, each with the source files that it came from."""
-    last = [found.outcome_part] if found.outcome_part is not None else []
-    rows: list[Row] = [
-        {"what": what, "dataset": part.dataset, "part": part.file.part_name, "rows": part.file.rows,
-         "sha256": part.file.sha256, "source": tuple(map(str, sources(graph, part))), "entry": part.entry.seq}
-        for what, parts in (("read", found.parts), ("outcome", last)) for part in parts]
-    return Table.of("parts", rows, Column("what", worth=-1), "dataset", "part", "rows", Column("sha256", cut=12),
-                    Column("source", cut=40), title="Files of rows")
-
-
-def _of(graph: Graph, chosen: list[Node], subject: str, side: str | None, depth: int | None, everything: bool) -> View:
-    up = reached(graph.parents, chosen, depth) if side != "down" else {}
-    down = reached(inverted(graph.parents), chosen, depth) if side != "up" else {}
-    name = str(chosen[0]) if len(chosen) == 1 else f"{counted(len(chosen), 'file')} called {chosen[0].name}"
-    entry = graph.by.get(chosen[0])
-    facts: dict[str, Cell] = {"subject": name, "kind": chosen[0].kind}
-    if entry is not None:
-        facts |= {"made_at": graph.made_at(chosen[0]), "by": entry.actor, "entry": entry.seq}
-    parts: list[Part] = [Facts(facts)]
-    for word, title, nodes in ((FROM, "Comes from", up), (INTO, "Led to", down)):
-        if nodes:
-            parts.append(drawn.picture(word.split()[-1], title, graph.parents, {*nodes, *chosen}))
-    sides = {FROM: up, INTO: down}
-    parts.append(drawn.groups(sides, graph.parents, graph.made_at))
-    if everything:
-        parts.append(_each(graph, sides))
-    actions = [] if everything else [Action("Every one of them", ("provenance", "of", subject, "--all"))]
-    return View(_title(name, up, down, side), Status.DONE, tuple(parts), tuple(actions))
-
-
-def _title(name: str, up: Collection[Node], down: Collection[Node], side: str | None) -> str:
-    told = [f"from {drawn.said(up) or 'nothing that is known'}"] if side != "down" else []
-    told += [f"led to {drawn.said(down) or 'nothing yet'}"] if side != "up" else []
-    return f"{name}: {'; '.join(told)}"
-
-
-def _each(graph: Graph, sides: dict[str, dict[Node, int]]) -> Table:
-    rows: list[Row] = [
-        {"side": side, "steps": steps, "kind": node.kind, "name": node.name, "version": node.version or None,
-         "made_at": graph.made_at(node), "made_from": tuple(map(str, sorted(graph.parents.get(node, ()))))}
-        for side, nodes in sides.items() for node, steps in sorted(nodes.items(), key=lambda item: (item[1], item[0]))]
-    return Table.of("nodes", rows, "side", "steps", "kind", "name", Column("version", cut=12),
-                    Column("made_at", "made"), Column("made_from", "from"))
+    return told(session, subject, side=side, depth=depth, everything=everything)

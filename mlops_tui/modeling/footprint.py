@@ -8,7 +8,6 @@ from dataclasses import replace
 import click
 
 from mlops_tui import folds
-from mlops_tui.access.standing import LOCAL_SOURCES
 from mlops_tui.capability import look, measure, noun
 from mlops_tui.errors import BadInput, Denied, NotFound
 from mlops_tui.modeling._footprints import (
@@ -22,6 +21,7 @@ from mlops_tui.modeling._footprints import (
     told,
     worst_of,
 )
+from mlops_tui.roles import LOCAL_SOURCES
 from mlops_tui.running.measuring import Measured, measured
 from mlops_tui.running.rates import Rates
 from mlops_tui.session import Session

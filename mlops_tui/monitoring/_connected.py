@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from mlops_tui.access.standing import LOCAL_SOURCES
 from mlops_tui.errors import BadInput, Denied, NotFound, nearest
 from mlops_tui.monitoring._firstlook import Labels, Look, labels_of, looked, parted
 from mlops_tui.monitoring._guessed import Columns, guessed
 from mlops_tui.monitoring._readiness import Ready, Seen, readiness
+from mlops_tui.roles import LOCAL_SOURCES
 from mlops_tui.session import Session
 from mlops_tui.view import counted
 from store.registry import Known, Registered, Source, known, registered

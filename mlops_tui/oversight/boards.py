@@ -13,7 +13,7 @@ from mlops_tui.session import Session
 from store.facts import BoardEvent, Fact
 from store.ledger import Entry
 
-KINDS = ("board", "trained", "finding")
+KINDS = ("board", "trained", "finding", "assessed")
 
 
 def prints(project: Project, name: str) -> dict[str, str]:

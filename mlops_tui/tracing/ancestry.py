@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from store.facts import Snapshot, Trained
 
@@ -21,8 +21,7 @@ DIGEST = 16  # characters of a file's digest that a state's source has
 _FILE = re.compile(r"(?P<name>.+?) (?P<digest>[0-9a-f]{16})(?:, |\Z)", re.DOTALL)
 
 
-@dataclass(frozen=True, order=True)
-class Node:
+class Node(NamedTuple):
     """A source file, a state of a dataset, a pipeline's step with its key, a version of a model; or what follows from
     these: a promotion, an endpoint, an answer, its outcome, a finding, an alert, an incident, a decision. `foreign`:
     what somebody else's events tell of."""
@@ -35,50 +34,14 @@ class Node:
         return f"{self.name}@{self.version[:12]}" if self.version else self.name
 
 
-@dataclass(frozen=True)
-class Ancestry:
-    """Each thing with what it was made from, and when it was made."""
-
-    parents: Mapping[Node, frozenset[Node]]
-    made_at: Mapping[Node, datetime] = field(default_factory=dict)
-
-    def children(self) -> dict[Node, frozenset[Node]]:
-        """The same, looked at from the other end."""
-        found: dict[Node, set[Node]] = {}
-        for node, parents in self.parents.items():
-            for each in parents:
-                found.setdefault(each, set()).add(node)
-        return {node: frozenset(each) for node, each in found.items()}
-
-
-def closure(leads: Mapping[Node, Iterable[Node]], start: Node) -> set[Node]:
-    """Everything that can be reached from `start`, itself left out."""
-    found: set[Node] = set()
-    ahead = list(leads.get(start, ()))
-    while ahead:
-        node = ahead.pop()
-        if node not in found:
-            found.add(node)
-            ahead += leads.get(node, ())
-    return found - {start}
-
-
-def ancestry(entries: "Sequence[Entry]", documents: Documents, reads: Mapping[str, Collection[str]],
-             carried: Collection[str]) -> Ancestry:
-    """The whole ancestry. `documents` gives what a step depended on, by its key.
-
-    `reads`: the datasets that a model's features, or a stored view (`delays.view`), are made from. `carried`: the
-    datasets whose states keep what they had, because they are partitioned.
-    """
-    made = Made(documents, reads, frozenset(carried))
-    for entry in entries:
-        made.take(entry)
-    return Ancestry({node: frozenset(each) for node, each in made.parents.items()}, made.at)
-
-
 @dataclass
 class Made:
-    """What is known so far, entry by entry. `unexplained`: states that got rows of which nothing says whence."""
+    """What the history tells of data and models, entry by entry: `parents`, each thing with what it was made from.
+
+    `documents` gives what a step depended on, by its key. `reads`: the datasets that a model's features, or a stored
+    view (`delays.view`), are made from. `carried`: the datasets whose states keep what they had, because they are
+    partitioned. `unexplained`: states that got rows of which nothing says whence.
+    """
 
     documents: Documents
     reads: Mapping[str, Collection[str]]

@@ -296,7 +296,7 @@ SECTIONS: Mapping[str, Section] = {section.id: section for section in (
                     Side("Quarantine", ("quarantine", "list", "{name}")),
                     Side("Calendar", ("health", "{name}", "--preview")),
                     Side("Snapshots", ("snapshot", "log", "{name}")),
-                    Side("Lineage", ("snapshot", "lineage", "{name}"))),
+                    Side("Lineage", ("provenance", "of", "{name}"))),
                 "model": (
                     Side("Stability", ("stability", "show", "{name}", "--preview")),
                     Side("Dictionary", ("dictionary", "list", "--model", "{name}"))),

@@ -50,7 +50,7 @@ def test_without_an_assessment_nobody_knows_unless_the_task_says_no(history):
     item = Item("fair", sign_off="legal", applies_when=Applies(eu="high"))
     [found] = checklist(case(history, item), history.entries)
     assert (found.status, found.detail, found.next) == (
-        UNKNOWN, "for EU: high or above; nobody assessed its impact", ("impact", "m"))
+        UNKNOWN, "for EU: high or above; nobody assessed its impact", ("impact", "assess", "m@2"))
     other = replace(item, applies_when=Applies(eu="high", task="regression"))
     [found] = checklist(case(history, other), history.entries)
     assert (found.status, counting([found]), verdict([found])) == (DONE, [], UNKNOWN)

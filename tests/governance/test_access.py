@@ -138,6 +138,8 @@ def test_a_mistake_in_a_policy_shuts_every_door_and_says_where_it_is(
         assert said in outcome.view.title
         assert outcome.error is not None
         assert "access/b.yaml:2" in outcome.error["where"]
+    rows = shut("ana").perform(("doctor",)).view.table("checks").rows
+    assert [said in str(row["detail"]) for row in rows if row["check"] == "access b"] == [True], "doctor looks on"
 
 
 def test_names_that_lead_nowhere_are_found_by_doctor(shut: Callable[..., Session], project: Path) -> None:

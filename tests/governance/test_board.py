@@ -4,10 +4,13 @@ from datetime import timedelta
 
 import pytest
 
+from bots import blocks, forms
 from mlops_tui.oversight import boards
 from mlops_tui.project import Project
+from mlops_tui.render import terminal
+from mlops_tui.render.html import as_html
 from mlops_tui.view import Status
-from store.facts import Command, Finding
+from store.facts import Assessed, Command, Finding
 from tests.doing import do
 
 SUBJECT = "flights-delay@1"
@@ -198,12 +201,15 @@ def test_a_vote_of_somebody_who_lost_the_role_since_ends_the_case(asked, person,
     assert "bo no longer holds the role 'approver'" in outcome.error["what"]
 
 
-@pytest.mark.parametrize("change", ["declaration", "card", "board"])
+@pytest.mark.parametrize("change", ["declaration", "card", "board", "impact"])
 def test_what_changes_ends_the_case_and_an_approval_of_it_is_worth_nothing(asked, person, credit, made, change):
     def changed():
         if change == "card":
             asked.ledger.append(Finding(check="card", subject="flights-delay", status="pass", title="t", version="1",
                                         detail={"digest": "new"}))
+        elif change == "impact":
+            asked.ledger.append(Assessed(subject="flights-delay", levels=(3, 3), classes=("high", "high"), answers="a",
+                                         questions="1"))
         elif change == "board":
             edit(credit, "boards/credit.yaml", "quorum: 2/3", "quorum: 1")
         else:
@@ -275,3 +281,38 @@ def test_a_board_that_could_not_decide_is_not_asked(credit, person, made):
 def test_a_form_asks_what_the_guidelines_ask(asked, person):
     view = do(person("bo"), "board show BC-1").view
     assert view.actions[0].asks == ("answers:purpose", "answers:harm", "reason")
+
+
+def test_the_button_s_form_asks_each_question_and_comes_back_as_a_vote(asked, person, credit):
+    bo = person("bo")
+    [yes] = [each for each in do(bo, "board show BC-1").view.actions if each.label == "Yes"]
+    made = forms.modal(yes.argv, wanted=yes.asks, project=Project(credit))
+    inputs = {block["block_id"]: block for block in made["blocks"] if block["type"] == "input"}
+    assert len(inputs) == 3, "two questions and why"
+    filled = {id: {"value": {"type": "static_select", "selected_option": {"value": "yes"}}
+                   if block["element"]["type"] == "static_select" else {"type": "plain_text_input", "value": "fair"}}
+              for id, block in inputs.items()}
+    argv, reason = forms.argv_from({"values": filled}, made["private_metadata"])
+    assert bo.perform(argv, reason=reason).exit == 0
+    [ballot] = boards.known(asked)["BC-1"].votes.values()
+    assert (ballot.choice, ballot.answers, ballot.reason) == ("yes", {"purpose": "yes", "harm": "yes"}, "fair")
+
+
+HOSTILE = ["<script>alert(1)</script>", "| a | [b](http://c) `d`", "[bold red]x[/]", "---\nstatus: accepted",
+           "*bold* _x_ <!channel>"]
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_words_with_marks_in_them_stay_words(asked, person, credit, text):
+    edit(credit, "guidelines/lending.yaml", "Is it lawful?", repr(text))
+    assert vote(person("dee"), "no").error["what"] == "BC-1 has new guidelines."
+    assert vote(person("dee"), "no", reason=text).exit == 0
+    view = do(asked, "board minutes BC-1").view
+    zone = asked.declared().zone
+    assert as_html(view, zone=zone).count("<script>alert") == 0
+    assert list(terminal.lines(view, width=80))
+    assert "<!channel>" not in str(blocks.message(view, zone=zone)["text"])
+    do(asked, "adopt P-1", yes=True)
+    record = Project(credit).decisions["bc-1-credit"]
+    assert (record.front["status"], set(record.front)) == ("rejected", {"status", "date", "case"})
+    assert "<script>" not in record.body.replace("\\<script\\>", "")

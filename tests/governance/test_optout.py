@@ -2,6 +2,7 @@
 
 import json
 import multiprocessing
+import os
 import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -256,8 +257,6 @@ def test_what_comes_in_again_is_left_out_and_kept_nowhere(desk: Desk) -> None:
 
 def killed_at(root: Path, id: str, step: int) -> None:
     """Erase, and die at the n-th change of a file or a table."""
-    import os
-
     count = [0]
     real = {"replace": Path.replace, "unlink": Path.unlink}
 

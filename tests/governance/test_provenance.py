@@ -3,7 +3,8 @@
 import hashlib
 import json
 from collections.abc import Callable
-from datetime import datetime
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
 from pathlib import Path
 from shutil import copytree
 
@@ -14,9 +15,10 @@ import pytest
 from mlops_tui.opening import open_project
 from mlops_tui.render import terminal
 from mlops_tui.render.html import as_html
+from mlops_tui.render.json import as_json
 from mlops_tui.render.markdown import as_markdown
 from mlops_tui.session import ReplayClock, Session
-from mlops_tui.view import Series, View
+from mlops_tui.view import Series, Status, View
 from store.facts import AlertEvent, Approval, IncidentEvent, OptOut, Promotion
 from tests.conftest import FILES, START, Made
 
@@ -405,3 +407,33 @@ def test_a_decision_is_explained_as_far_as_it_can_be(said: Callable[..., Session
     (("x", "--law", "ccpa"), "'x'")])
 def test_a_report_that_cannot_be_is_refused(said: Callable[..., Session], argv: tuple[str, ...], says: str) -> None:
     assert says in ask(said(), "report", *argv, exit=2).title
+
+
+def test_a_purpose_that_names_what_is_not_there_is_found_by_doctor(said: Callable[..., Session]) -> None:
+    settings = said().declared().root / "mlops.yaml"
+    settings.write_text(settings.read_text(encoding="utf-8").replace("[flights-delay]", "[flights-dely]"))
+    document = as_json(said().perform(("doctor",)).view, ())
+    assert "names the model 'flights-dely', which is not declared" in document
+    assert "Did you mean 'flights-delay'?" in document
+
+
+def test_the_list_says_what_was_checked_and_forgets_it_after_a_month(told: Session) -> None:
+    assert ask(told, "list", exit=1).title == "0 of 1 model in service known to their source files"
+    ask(told, "check")
+    row = ask(told).table("models").rows[0]
+    assert (row["status"], row["files"], row["share"]) == (Status.PASS, 2, 1.0)
+    told.clock.advance(START + timedelta(days=31))
+    assert ask(told, "list", exit=1).table("models").rows[0]["status"] is Status.UNKNOWN
+
+
+def test_two_who_take_the_same_events_at_once_take_them_once(told: Session, tmp_path: Path) -> None:
+    path, root = tmp_path / "e.jsonl", told.declared().root
+    path.write_text("\n".join(json.dumps(event("START", str(each), "j")) for each in range(50)), encoding="utf-8")
+
+    def take(_: int) -> int:
+        session = open_project(root, person="ana", clock=ReplayClock(START), source="terminal")
+        return int(str(ask(session, "take", str(path)).facts()["events"]))
+
+    with ThreadPoolExecutor(3) as pool:
+        assert sorted(pool.map(take, range(3))) == [0, 0, 50]
+    assert len(told.ledger.entries("foreign")) == 50

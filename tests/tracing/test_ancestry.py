@@ -7,7 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mlops_tui.tracing.ancestry import Node, ancestry, closure
+from mlops_tui.provenance.graph import Graph, inverted, reached
+from mlops_tui.tracing.ancestry import Made as Data
+from mlops_tui.tracing.ancestry import Node, source_of
 from store.facts import Snapshot
 from tests.conftest import History, Made
 
@@ -33,13 +35,8 @@ def test_the_closure_of_a_random_dag_is_the_one_multiplied_out(seed: int) -> Non
     down = {nodes[start]: [nodes[end] for other, end in edges if other == start] for start, _ in edges}
     there = reachable(count, edges)
     for number, node in enumerate(nodes):
-        assert closure(down, node) == {nodes[each] for each in np.flatnonzero(there[number])}
-        assert closure(up, node) == {nodes[each] for each in np.flatnonzero(there[:, number])}
-
-
-def test_a_circle_ends() -> None:
-    a, b = Node("state", "a"), Node("state", "b")
-    assert closure({a: [b], b: [a]}, a) == {b}
+        assert set(reached(down, [node])) == {nodes[each] for each in np.flatnonzero(there[number])}
+        assert set(reached(up, [node])) == {nodes[each] for each in np.flatnonzero(there[:, number])}
 
 
 @pytest.mark.parametrize("seed", range(20))
@@ -60,11 +57,11 @@ def test_pipelines_of_any_shape_are_read_as_they_ran(history: History, seed: int
         documents[f"key{number}"] = json.dumps({"inputs": names}).encode()
         history.add(Snapshot(subject=f"p.s{number}", snapshot=f"id{number}", parent="", rows=1, bytes=1,
                              source="pipeline p", key=f"key{number}"))
-    made = ancestry(history.entries, documents.get, {}, ())
+    made = Graph(Data(documents.get, {}, frozenset())).take(history.entries)
     there = reachable(count, edges)
     by_id = {node.version: node for node in made.parents if node.kind == "state"}
     for number in range(count):
-        up = closure(made.parents, by_id[f"id{number}"])
+        up = reached(made.parents, [by_id[f"id{number}"]])
         assert {node.version for node in up if node.kind == "state"} == {
             f"id{each}" for each in np.flatnonzero(there[:, number])}
         roots = [each for each in range(count) if not any(end == each for _, end in edges)]
@@ -88,20 +85,39 @@ def test_a_prediction_leads_back_to_the_files_it_was_made_from(history: History,
         state("v.view", "v1", "feature build"),
         state("flights.windows", "w1", "windows flights"), state("flights.quarantine", "q1", "d.csv " + "6" * 16),
         state("flights", "f3", "replay of batch 6666"), state("flights.quarantine", "q2", "discard of batch 6666"))
-    found = ancestry(history.entries, {}.get, {"m": ("flights", "airports"), "v.view": ("airports",)},
-                     ("flights", "m.features", "flights.quarantine"))
-    files = {node.name for node in closure(found.parents, Node("state", "m.predictions", "p1")) if node.kind == "file"}
+    found = Graph(Data({}.get, {"m": ("flights", "airports"), "v.view": ("airports",)},
+                       frozenset(("flights", "m.features", "flights.quarantine")))).take(history.entries)
+    up = reached(found.parents, [Node("state", "m.predictions", "p1")])
+    files = {node.name for node in up if node.kind == "file"}
     assert files == {"a.csv", "b.csv", "c.csv", "airports.csv", "new.csv"}
-    model = closure(found.parents, Node("model", "m", "1"))
+    model = reached(found.parents, [Node("model", "m", "1")])
     assert {node.name for node in model if node.kind == "file"} == {"a.csv", "airports.csv"}, "not what came later"
-    down = closure(found.children(), Node("file", "c.csv", "4" * 16))
+    down = set(reached(inverted(found.parents), [Node("file", "c.csv", "4" * 16)]))
     assert {str(node) for node in down} == {"flights@f2", "m.features@x2", "m.predictions@p1"}, "f1 was restored"
     assert found.parents[Node("state", "flights", "f3")] == {
         Node("state", "flights", "f1"), Node("state", "flights.quarantine", "q1")}
     assert found.parents[Node("state", "flights.quarantine", "q2")] == {Node("state", "flights.quarantine", "q1")}
     assert found.parents[Node("state", "v.view", "v1")] == {Node("state", "airports", "a2")}
     assert found.parents[Node("state", "flights.windows", "w1")] == {Node("state", "flights", "f1")}
-    assert closure(found.children(), Node("state", "m.training", "t1")) == {
+    assert set(reached(inverted(found.parents), [Node("state", "m.training", "t1")])) == {
         Node("model", "m", "1"), Node("state", "m.scores", "s1"), Node("state", "m.predictions", "p1")}
     assert found.parents[Node("state", "airports", "a2")] == {Node("file", "new.csv", "5" * 16)}, "it was replaced"
     assert found.parents[Node("state", "other", "o1")] == {Node("file", "stream orders")}
+
+
+def test_rows_of_which_nothing_says_whence_are_told_apart(history: History) -> None:
+    facts = [state("flights", "f1", ""), state("flights", "f2", "discard of batch 6666"),
+             state("flights", "f3", "erase OO-1"), state("m.features", "x1", "windows")]
+    history.add(*facts)
+    found = Graph(Data({}.get, {}, frozenset(("flights",)))).take(history.entries)
+    assert found.data.unexplained == {Node("state", "flights", "f1"), Node("state", "m.features", "x1")}
+
+
+@pytest.mark.parametrize("names", [("a, b.csv", "c.csv"), (f"x.csv {'1' * 16}, y.csv",), ("2 a.csv", "b\n.csv")])
+def test_no_name_of_a_file_passes_for_two(history: History, names: tuple[str, ...]) -> None:
+    source = source_of((name, f"{place:064x}") for place, name in enumerate(names, 10**60))
+    history.add(state("flights", "f1", source))
+    found = Graph(Data({}.get, {}, frozenset())).take(history.entries)
+    files = sorted(found.parents[Node("state", "flights", "f1")])
+    assert [(each.name, each.version) for each in files] == sorted(
+        (name.replace(", ", ","), f"{place:064x}"[:16]) for place, name in enumerate(names, 10**60))

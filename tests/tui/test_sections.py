@@ -83,7 +83,7 @@ def test_data_are_seen_from_every_side_without_leaving_a_trace(full: Session) ->
         async with dashboard(full.declared().root, (120, 40)) as terminal:
             await goes(terminal, "7")
             for command in ("contract show flights", "quarantine list flights", "health flights --preview",
-                            "snapshot log flights", "snapshot lineage flights", "catalog show flights"):
+                            "snapshot log flights", "provenance of flights", "catalog show flights"):
                 assert command in terminal.text, (command, terminal.text)
                 assert "looking" not in terminal.text
                 await terminal.press("right")
