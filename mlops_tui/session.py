@@ -190,14 +190,19 @@ class Session:
         return self.opener(root, progress=self.progress, **how)
 
     def acting_as(self, actor: Actor) -> "Session":
-        """The same session for somebody else (a simulated person, the timetable). What is kept from one stays so."""
-        return replace(self, actor=actor, ledger=self.ledger.acting_as(shown_name(actor)), kept_back=self.bounds())
+        """The same session for somebody else (a simulated person, the timetable). What is kept from who looks stays
+        kept from him, whoever looks in his stead."""
+        reads_along = self.depth and self.partial == "look"
+        return replace(self, actor=actor, ledger=self.ledger.acting_as(shown_name(actor)),
+                       kept_back=self.bounds() if reads_along else self.kept_back)
 
     # -- who may what -------------------------------------------------------------------------------------------
 
     def policy(self) -> Policy:
         """Every rule that stands: what is declared, and what was granted."""
-        found = standing.policy_of(self.project, self.ledger.rights())
+        owner = self.actor.name if self.single_user and self.project is not None and \
+            self.actor.name not in self.project.team.people else ""
+        found = standing.policy_of(self.project, self.ledger.rights(), owner)
         return found.beside(seeing.barred(self.kept_back)) if self.kept_back else found
 
     def may(self, action: str, wanted: str | Resource, *, author: str = "") -> Decision:

@@ -187,9 +187,14 @@ class Keyring:
         return self.folder
 
     def _staged(self, name: str, content: bytes) -> Path:
-        staged = self._folder() / f".{name}.{os.getpid()}"
+        staged = beside(self._folder() / name)
         write(staged, content, 0o600)
         return staged
+
+
+def beside(path: Path) -> Path:
+    """A name beside a file's that nobody else has, to write it under until it is whole."""
+    return path.with_name(f".{path.name}.{secrets.token_hex(6)}")
 
 
 def write(path: Path, content: bytes, mode: int = 0o644) -> None:

@@ -28,7 +28,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from store.envelope import settle
-from store.keyring import write
+from store.keyring import beside, write
 from store.modelfiles import SIGNATURE
 from store.refusal import NotFound, Refusal, Unreadable
 
@@ -88,14 +88,14 @@ def own_key(folder: Path) -> ec.EllipticCurvePrivateKey:
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         made = ec.generate_private_key(ec.SECP256R1())
-        staged = folder / f".{PRIVATE}.{os.getpid()}"
+        staged = beside(path)
         write(staged, made.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), 0o600)
         with suppress(FileExistsError):  # somebody else was as quick
             os.link(staged, path)
         staged.unlink()
     key = private_key(path)
     if not (folder / PUBLIC).exists():
-        staged = folder / f".{PUBLIC}.{os.getpid()}"
+        staged = beside(folder / PUBLIC)
         write(staged, _pem(key.public_key()))
         staged.replace(folder / PUBLIC)
         settle(folder)

@@ -180,9 +180,15 @@ class Vault:
 
     def hashes(self, folder: Path) -> dict[str, str]:
         """The SHA-256 of each of a version's own files, whether or not they are sealed."""
-        if self.is_sealed(folder):
-            return {name: sha256 for name, (sha256, _) in self.held(folder).files.items()}
-        return hashed(folder)
+        if not self.is_sealed(folder):
+            try:
+                found = hashed(folder)
+            except FileNotFoundError:
+                if not self.is_sealed(folder):  # else it was sealed while we read
+                    raise
+            if not self.is_sealed(folder):
+                return found
+        return {name: sha256 for name, (sha256, _) in self.held(folder).files.items()}
 
     def digest(self, folder: Path) -> str:
         """SHA-256 over the names and hashes of a version's own files, whether or not they are sealed."""
@@ -213,10 +219,10 @@ class Vault:
         """Put a version under another master key: 96 bytes are replaced at once, the data are not touched."""
         if place.header is None:
             raise Unreadable(f"A sealed model cannot be put under another key: {place.why}", where=str(place.path))
-        staged = place.path.with_name(f".{place.path.name}.{os.getpid()}")
-        write(staged, place.header.rewrapped(self.keys, kek, str(place.path)).packed())
-        staged.replace(place.path)
-        settle(place.path.parent)
+        with room(self.work) as work:
+            write(work / HEADER, place.header.rewrapped(self.keys, kek, str(place.path)).packed())
+            (work / HEADER).replace(place.path)
+            settle(place.path.parent)
 
 
 def renewed(archive: Path) -> dict[str, bytes]:

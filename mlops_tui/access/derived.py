@@ -48,9 +48,12 @@ def _inputs(project: Project, name: str) -> set[str]:
     stem, _, part = name.partition(".")
     if stem in project.features and part == "view":
         return set(project.datasets)  # what its SQL reads is not looked into: any of them
-    found, ahead = set[str](), [(stem, part)]
+    found, ahead, done = set[str](), [(stem, part)], set[tuple[str, str]]()
     while ahead:
         pipeline, step = ahead.pop()
+        if (pipeline, step) in done:
+            continue
+        done.add((pipeline, step))
         declared = {each.name: each for each in project.pipelines[pipeline].steps} if pipeline in project.pipelines \
             else {}
         for given in declared[step].inputs if step in declared else ():

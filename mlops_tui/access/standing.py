@@ -22,17 +22,17 @@ ALL = frozenset({EVERYBODY})
 SHOW = "show"  # to let others who read along see the values of a column that is read
 
 
-def policy_of(project: Project | None, entries: "Sequence[Entry]") -> Policy:
+def policy_of(project: Project | None, entries: "Sequence[Entry]", owner: str = "") -> Policy:
     """All rules as they are declared, with what was granted. A project's declarations are read once, and one that is
-    read anew is another project."""
+    read anew is another project. `owner`: whoever uses the machine, where roles are advisory."""
     if project is None:
         return UNDECLARED
-    count, found = _KNOWN.get(project, (-1, UNDECLARED))
-    if count != len(entries):
-        written = _written(project) if project.access else _open()
+    *of, found = _KNOWN.get(project, (-1, "", UNDECLARED))
+    if of != [len(entries), owner]:
+        written = (*_written(project), *_ours(owner, "whoever uses this machine may")) if project.access else _open()
         given = map(_granted, grants(entries).values()) if project.access else ()
         found = Policy((*_bounds(project), *_classified(project), *written, *given))
-        _KNOWN[project] = len(entries), found
+        _KNOWN[project] = len(entries), owner, found
     return found
 
 
@@ -67,8 +67,7 @@ def _written(project: Project) -> Iterator[Rule]:
     """The rules of access/*.yaml, file by file, and that the product itself may do its work."""
     for name in OURSELVES:
         if name not in project.team.people:
-            for kind in ("dataset", "model"):
-                yield Rule("glass", frozenset({name}), "*", Pattern(kind, "*"), said="the product's own work")
+            yield from _ours(name, "the product's own work")
     for file, declared in project.access.items():
         for number, rule in enumerate(declared.rules):
             until = _end_of(rule.until, project) if rule.until else None
@@ -77,6 +76,12 @@ def _written(project: Project) -> Iterator[Rule]:
             for action, (place, text) in product(rule.actions, enumerate(rule.resources)):
                 yield Rule(rule.effect, frozenset(rule.who), action, pattern(text), **given,
                            keys=("rules", number, "resources", place))
+
+
+def _ours(name: str, said: str) -> Iterator[Rule]:
+    """That somebody who is no person of team.yaml may have all data."""
+    for kind in ("dataset", "model", "endpoint"):
+        yield Rule("glass", frozenset({name}), "*", Pattern(kind, "*"), said=said)
 
 
 def _end_of(day: str, project: Project) -> datetime:
@@ -92,4 +97,4 @@ def _granted(grant: Grant) -> Rule:
 
 
 UNDECLARED = Policy(tuple(_open()))
-_KNOWN: WeakKeyDictionary[Project, tuple[int, Policy]] = WeakKeyDictionary()
+_KNOWN: WeakKeyDictionary[Project, tuple[int, str, Policy]] = WeakKeyDictionary()

@@ -10,7 +10,7 @@ from mlops_tui.declarations.odcs import Contract, Property
 from mlops_tui.privacy.redaction import PERSONAL
 from mlops_tui.privacy.subjects import column_of
 from mlops_tui.view import counted
-from store.facts import Finding, Promotion, Snapshot, Trained, Vote
+from store.facts import BoardEvent, Finding, OptOut, Promotion, Snapshot, Trained, Vote
 
 if TYPE_CHECKING:
     from store.ledger import Entry
@@ -22,6 +22,7 @@ DARK = ("gradientboosting", "randomforest", "extratrees", "mlp", "svc", "svr", "
         "bagging", "adaboost")
 CLASSES = ("public", "internal", "confidential", "restricted")  # of contracts, least first
 CLASS_OF = {"public": "none", "internal": "protected_a", "confidential": "confidential", "restricted": "protected_b"}
+DECIDED = ("approved", "rejected")
 WATCH_DATA = ("health", "drift", "validate", "stability")
 
 
@@ -36,7 +37,7 @@ class Found:
 @dataclass(frozen=True)
 class Known:
     """What is known of a model: its declaration, the raw columns of its inputs with their contracts, who watches and
-    asks it, and the history."""
+    asks it, the history, and the names of the access rules that are declared."""
 
     name: str
     model: Model
@@ -46,6 +47,7 @@ class Known:
     endpoints: Mapping[str, Endpoint]
     people: Mapping[str, Person]
     entries: "Sequence[Entry]"
+    rules: Sequence[str] = ()
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -189,8 +191,29 @@ def _approved(known: Known) -> Found | None:
 
 
 def _access(known: Known) -> Found | None:
+    if known.rules:
+        return Found("yes", f"access/{min(known.rules)}.yaml")
     real = [name for name, person in known.people.items() if (person.login or person.slack) and not person.simulated]
     return Found("yes", f"team.yaml: {counted(len(real), 'person', 'people')} with roles") if real else None
+
+
+def _heard(known: Known) -> Found | None:
+    """A review board of the organisation decided about it."""
+    for entry in reversed(known.entries):
+        if isinstance(fact := entry.fact, BoardEvent) and fact.event == "closed" and fact.outcome in DECIDED and any(
+                isinstance(each.fact, BoardEvent) and each.subject == entry.subject
+                and each.fact.about.partition("@")[0] == known.name for each in known.entries):
+            return Found("yes", f"{entry.subject} was {fact.outcome} by a board, {_shown(entry)}")
+    return None
+
+
+def _recourse(known: Known) -> Found | None:
+    """Somebody asked not to be decided about by a machine, and was answered."""
+    asked = {entry.subject for entry in known.entries if isinstance(entry.fact, OptOut)
+             and (entry.fact.right == "optout-automated" or "automated" in entry.fact.purposes)}
+    done = [entry for entry in known.entries if isinstance(entry.fact, OptOut) and entry.subject in asked
+            and entry.fact.event in ("actioned", "attested")]
+    return Found("yes", f"{done[-1].subject} was answered, {_shown(done[-1])}") if done else None
 
 
 COMPUTED: Mapping[str, Callable[[Known], Found | None]] = {
@@ -198,7 +221,8 @@ COMPUTED: Mapping[str, Callable[[Known], Found | None]] = {
     "secret_algorithm": _secret_algorithm, "hard_to_explain": _hard_to_explain, "several_sources": _several_sources,
     "connected_systems": _connected, "unstructured_data": _unstructured, "bias_audited": _audited,
     "quality_recorded": _quality, "owner_named": _owner, "stale_data_watched": _watched, "decisions_logged": _logged,
-    "version_logged": _logged, "changes_logged": _changes, "changes_approved": _approved, "access_managed": _access}
+    "version_logged": _logged, "changes_logged": _changes, "changes_approved": _approved, "access_managed": _access,
+    "heard_inside": _heard, "recourse_given": _recourse}
 
 
 def basis(known: Known, questions: str) -> dict[str, object]:

@@ -1,6 +1,7 @@
 """Whether a version's files are signed by a key that the project trusts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mlops_tui.assurance.requirement import Asked, Case, Requirement, newest, of_finding
@@ -14,7 +15,10 @@ if TYPE_CHECKING:
 def signed(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
     """The newest word on the signature of this version, given to the very files that were trained."""
     asked = Asked("signed", "signed by a trusted key", next=("vault", "sign", case.subject))
-    found, entry = of_finding(case, entries, asked), newest(case, entries, asked)
+    entry = newest(case, entries, asked)
+    if entry is not None and isinstance(entry.fact, Finding) and entry.fact.detail.get("code") != "unsigned":
+        asked = replace(asked, next=("vault", "verify", case.subject))  # there is a signature: it is only read again
+    found = of_finding(case, entries, asked)
     if found.status is not Status.PASS or entry is None or not isinstance(entry.fact, Finding):
         return [found]
     artifact = next((fact.artifact for each in reversed(entries) if isinstance(fact := each.fact, Trained)

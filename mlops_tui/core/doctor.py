@@ -31,6 +31,7 @@ from mlops_tui.declarations.odcs import Contract
 from mlops_tui.declarations.rotations import Rotation
 from mlops_tui.declarations.routes import Route
 from mlops_tui.errors import Refusal
+from mlops_tui.models import sealing
 from mlops_tui.oversight import aliases
 from mlops_tui.project import FOLDERS, Project, read_document, read_feature
 from mlops_tui.session import Session
@@ -235,14 +236,15 @@ def _tracking(project: Project) -> Iterator[Row]:
 
 
 def _vault(session: Session) -> Iterator[Row]:
-    """Whether the vault's key and the signers' are at hand; nothing where the project wants no vault."""
+    """Whether the keys of what is sealed and those of the signers are at hand; nothing where there is no vault."""
     tracking = session.tracking()
-    if not (tracking.policy.seal or tracking.policy.require):
+    if not (tracking.policy.seal or tracking.policy.require or tracking.vault.keys.ids()):
         return
 
     def tried() -> None:
-        if active := tracking.vault.keys.active():
-            tracking.vault.keys.key(active)
+        under = {each.kek for each in sealing.sealed_places(session)} if tracking.local else set()
+        for key in {tracking.vault.keys.active(), *under} - {""}:
+            tracking.vault.keys.key(key)
         if tracking.policy.signers:
             tracking.vault.trusted()
 

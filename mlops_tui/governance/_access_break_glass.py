@@ -6,7 +6,10 @@ from datetime import timedelta
 import click
 
 from mlops_tui import folds
+from mlops_tui.access import Request, Rule
+from mlops_tui.access import decide as decided
 from mlops_tui.access.grants import grants
+from mlops_tui.access.resources import pattern
 from mlops_tui.capability import decide
 from mlops_tui.errors import BadInput, Conflict, Denied
 from mlops_tui.governance._access_grant import must_be_declared, review_by
@@ -41,6 +44,10 @@ def _wanted(session: Session, resource: str, length: str, *, reason: str | None)
     if session.may(VERBS[of.kind], of).allowed:
         raise Conflict(f"{me.name} may {VERBS[of.kind]} {of} without that.",
                        next=f"Try: mlops-tui access can {me.name} {VERBS[of.kind]} {of}")
+    glass = Rule("glass", frozenset({me.name}), VERBS[of.kind], pattern(str(of)))
+    now = decided(session.policy().beside([glass]), Request(me, VERBS[of.kind], of, session.clock()))
+    if not now.allowed:
+        raise Denied(f"No glass is before {of}: it is {now.why}.", where=now.by.where if now.by else "access/")
 
 
 @decide(of=access, first=_wanted)
@@ -58,16 +65,16 @@ def break_glass(session: Session, resource: str, length: str, reason: str) -> Vi
     end = after(session.clock(), length)
     title = f"{me} broke the glass on {of}"
 
-    def decided(entries: Sequence[Entry]) -> list[Fact]:
+    def broken(entries: Sequence[Entry]) -> list[Fact]:
         id = folds.next_id("G", grants(entries))
         number = folds.next_id("AL", (entry.subject for entry in entries if isinstance(entry.fact, AlertEvent)))
         return [Granted(subject=id, who=me, action=VERBS[of.kind], resource=str(of), until=end.isoformat(),
                         event="glass", reason=reason, review_by=review_by(session)),
                 Finding(check="access", subject=str(of), status="fail", title=title, detail={"grant": id}),
                 AlertEvent(subject=number, event="fired", monitor="access", about=of.name, check="access",
-                           severity="critical", title=title, note=id)]
+                           severity="critical", title=title)]
 
-    made = session.ledger.transact(decided)
+    made = session.ledger.transact(broken)
     given = grants(made)
     alert = next(entry.subject for entry in made if isinstance(entry.fact, AlertEvent))
     now = session.may(VERBS[of.kind], of)

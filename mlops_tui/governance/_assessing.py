@@ -23,7 +23,7 @@ from store.facts import Assessed
 
 SHIPPED, ACT = "canada-aia", "eu-ai-act"
 OTHERS = "eu-others"  # answered no: none of the branches that nobody has answered holds
-SEEN = ("trained", "promotion", "finding", "snapshot", "vote", "assessed")
+SEEN = ("trained", "promotion", "finding", "snapshot", "vote", "assessed", "board", "optout")
 YES, NO = "yes", "no"
 
 
@@ -126,7 +126,7 @@ def known_of(session: Session, project: Project, name: str) -> Known:
     made = session.made_of(name)
     inputs = sorted({origin for origins in made.values() for origin in origins})
     return Known(name, project.model(name), inputs, project.datasets, project.monitors, project.endpoints,
-                 project.team.people, session.ledger.entries(*SEEN))
+                 project.team.people, session.ledger.entries(*SEEN), sorted(project.names("access")))
 
 
 def assessed(session: Session, text: str, other: Path | None = None) -> Assessment:

@@ -64,8 +64,13 @@ def _route(draft: Draft, session: Session, model: str) -> None:
 
 
 def _values(session: Session, found: Answer) -> pa.Table | None:
-    """The row of features that was scored; None where it is not kept."""
+    """The row of features that was scored: as the log has it, or as it was built; None where it is not kept."""
     name = f"{found.model}.features"
+    state = folds.model_state(session.ledger.entries("trained", "promotion"), found.model)
+    fact = state.trained(found.version)
+    inputs = [str(each["name"]) for each in fact.detail.get("inputs", ())] if fact is not None else []
+    if inputs and all(each in found.values for each in inputs):
+        return pa.table({each: [found.values[each]] for each in inputs})
     part = next((each for each in found.parts if each.dataset == name), None)
     keys = [key for key in found.values if key not in ("score", "version", "day", "answer")]
     if part is None:

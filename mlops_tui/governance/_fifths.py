@@ -10,7 +10,7 @@ from mlops_tui.analysis.fairness import FOUR_FIFTHS, Cells, Gap
 from mlops_tui.analysis.interval import Estimate, wilson_share
 from mlops_tui.analysis.proportions import ratio_bounds
 from mlops_tui.governance._audited import Asked
-from mlops_tui.view import Column, Row, Series, Status, Table, Text, finite
+from mlops_tui.view import Column, Row, Series, Status, Table, Text, counted, finite
 
 LONGEST = 20  # letters of a group's name in a title
 
@@ -103,7 +103,8 @@ def title(rule: Rule, first: Row) -> str:
     verdict = {Status.FAIL: f"surely below {rule.named} {told}", Status.PASS: f"surely {rule.named} {told}",
                Status.WARN: f"{told} does not settle {rule.named}"}.get(
                    Status(str(first["status"])), f"{told}, {first['verdict']}")
-    return f"{group} is decided {rule.asked.favourable} {ratio:.2f} times as often as {reference}; {verdict}"
+    shown = f"{ratio:.2f}" if abs(ratio - rule.limit) > 0.01 else f"{ratio:.3f}"  # 0.796 is no 0.80
+    return f"{group} is decided {rule.asked.favourable} {shown} times as often as {reference}; {verdict}"
 
 
 def _short(name: str) -> str:
@@ -123,7 +124,8 @@ def explained(rule: Rule, rows: Iterable[Row]) -> list[Text]:
     said = [f"{rule.named.capitalize()} of {names[rule.reference]}'s {best:.1%} would be {needed:.1%}; {name} is "
             f"decided {good} in {own:.1%} of {n:,} rows."]
     if own < needed and rule.cells.squares is None:
-        said.append(f"{math.ceil(needed * n - own * n - 1e-9):,} more such decisions would reach it.")
+        more = math.ceil(needed * n - own * n - 1e-9)
+        said.append(f"{counted(more, 'more such decision', 'more such decisions')} would reach it.")
     if first["status"] is Status.WARN:
         said.append(f"The interval of the ratio holds {rule.limit:g}: so few rows fit both a group that is treated "
                     "by the rule and one that is not. More rows settle it; the value alone does not.")
@@ -166,6 +168,6 @@ def picture(rule: Rule) -> Series:
     return Series("selection", "interval", tuple(rule.cells.names[place] for place in order),
                   tuple(finite(float(rate[place])) for place in order), tuple(float(low[place]) for place in order),
                   tuple(float(high[place]) for place in order),
-                  title=f"Share decided {rule.asked.favourable}, with 95% intervals",
+                  title=f"Share decided {rule.asked.favourable}, with 95% intervals, beside the line of {rule.named}",
                   marks=((f"{rule.named} of {rule.cells.names[rule.reference]}",
                           float(rule.limit * rate[rule.reference])),))

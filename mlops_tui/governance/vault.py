@@ -44,7 +44,8 @@ def _keys(found: Standing) -> list[Table]:
                         "versions": len(found.on(key))} for key in found.keys]
     rows += [{"key": key, "state": "not here", "from": "", "versions": len(found.on(key))}
              for key in dict.fromkeys(each.kek for each in found.lost)]
-    return [Table.of("keys", rows, ID, "state", "versions", "from", title="Keys")] if rows else []
+    columns = (ID, "state", Column("versions", worth=1), Column("from", worth=-1))
+    return [Table.of("keys", rows, *columns, title="Keys")] if rows else []
 
 
 def _versions(found: Standing) -> list[Table]:
@@ -52,7 +53,8 @@ def _versions(found: Standing) -> list[Table]:
                         "signed": each.signed, "artifact": each.version.artifact} for each in found.versions]
     rows += [{"version": str(each.path), "state": each.why, "key": None, "signed": None, "artifact": None}
              for each in found.broken]
-    return [Table.of("versions", rows, "version", "state", ID, "signed", title="Versions")] if rows else []
+    columns = ("version", "state", Column("signed", worth=1), ID)
+    return [Table.of("versions", rows, *columns, title="Versions")] if rows else []
 
 
 def _connections(found: list[Connection]) -> list[Table]:

@@ -113,16 +113,17 @@ def groups(sides: Mapping[str, Collection[Node]], leads: Leads, made_at: MadeAt)
         naming = _Groups(leads, nodes)
         for node in nodes:
             name = naming.name(node) if node.kind == "file" else node.name.partition(" of ")[0] \
-                if node.kind in ("finding", "state", "step") else ""
+                if node.kind in ("finding", "state", "step") else WORDS[node.kind][1]
             found.setdefault((node.kind, name), []).append(node)
         for (kind, name), each in sorted(found.items(), key=lambda item: (ORDER.index(item[0][0]), item[0][1])):
             newest = max(each, key=lambda node: (str(made_at(node) or ""), _number(node)))
-            rows.append({"side": side, "kind": kind, "name": name or None, "count": len(each), "newest": str(newest),
+            rows.append({"side": side, "kind": kind, "name": name, "count": len(each), "newest": str(newest),
                          "made_at": made_at(newest)})
-    return Table.of("groups", rows, "side", "kind", "name", "count", Column("newest", cut=24, worth=-1),
-                    Column("made_at", "made", worth=-2))
+    return Table.of("groups", rows, Column("side", worth=1), Column("kind", worth=-1), Column("name", worth=3),
+                    Column("count", worth=2), Column("newest", cut=24, worth=-2), Column("made_at", "made", worth=-3))
 
 
 def _number(node: Node) -> tuple[int, str]:
-    digits = "".join(filter(str.isdecimal, node.version or node.name))[-12:]
+    """In which order things of one moment are told: by the numbers that they bear; files by their names."""
+    digits = "" if node.kind == "file" else "".join(filter(str.isdecimal, node.version or node.name))[-12:]
     return int(digits or 0), str(node)

@@ -264,9 +264,8 @@ def intervals(part: Series, width: int, zone: tzinfo) -> Iterator[Line]:
     gap = room - width_of(ends[0]) - width_of(ends[1])
     if gap > 0:
         yield Line(" " * (name_size + number_size + 6) + ends[0] + " " * gap + ends[1], style="dim")
-    if marks:
-        said = packed([f"┊ {name} {number(at, PLAIN, digits)}" for name, at in marks], max(width - 4, 1))
-        yield from (Line(f"  {line}", style="dim") for line in said)
+    said = [f"┊ {name} {number(at, PLAIN, max(digits, digits_for([at])))}" for name, at in marks]
+    yield from (Line(f"  {line}", style="dim") for line in packed(said, max(width - 4, 1)) if line)
 
 
 def _crossed(drawn: str, marks: Sequence[float], axis: tuple[float, float], room: int) -> list[tuple[str, str]]:

@@ -9,7 +9,8 @@ from store.facts import OptOut
 
 
 @pytest.mark.parametrize(("day", "said"), [
-    ("2024-03-24", ""), ("2024-03-25", "OO-1: erasure is due in 7 days"), ("2024-03-31", "OO-1: erasure is due in 1 day"),
+    ("2024-03-24", ""), ("2024-03-25", "OO-1: erasure is due in 7 days"),
+    ("2024-03-31", "OO-1: erasure is due in 1 day"),
     ("2024-04-01", "OO-1: erasure is due today"), ("2024-04-02", "OO-1: erasure is overdue")])
 def test_a_request_reminds_before_it_is_due_and_after(project, history, day: str, said: str) -> None:
     history.now = datetime(2024, 3, 1, 12, tzinfo=UTC)

@@ -8,7 +8,7 @@ from mlops_tui.assurance.evidence import COMPUTED, Known, about_people, basis, m
 from mlops_tui.declarations.endpoints import Endpoint
 from mlops_tui.declarations.kinds import Label, Model, Monitor, Person, Split
 from mlops_tui.declarations.odcs import Contract, CustomProperty, Property, SchemaObject
-from store.facts import Finding, Promotion, Snapshot, Vote
+from store.facts import BoardEvent, Finding, OptOut, Promotion, Snapshot, Vote
 
 
 def contract(*columns: Property, **custom: str) -> Contract:
@@ -82,6 +82,20 @@ def test_records_answer_by_their_entries(history, made) -> None:
     for name in ("bias_audited", "quality_recorded", "stale_data_watched", "decisions_logged", "changes_logged",
                  "access_managed", "connected_systems", "version_logged"):
         assert answer(name, full) == "yes", name
+
+
+def test_a_board_that_decided_and_a_person_who_was_answered_are_heard(history) -> None:
+    opened = BoardEvent(subject="BC-1", event="opened", board="credit", about="m@2")
+    closed = BoardEvent(subject="BC-1", event="closed", outcome="approved")
+    received = OptOut(subject="OO-1", event="received", right="optout-automated", purposes=("automated",))
+    assert answer("heard_inside", known(PUBLIC, entries=history.add(opened))) is None, "it has not decided yet"
+    entries = history.add(closed, received)
+    assert answer("heard_inside", known(PUBLIC, entries=entries)) == "yes"
+    assert answer("heard_inside", known(PUBLIC, entries=entries, name="other")) is None
+    assert answer("recourse_given", known(PUBLIC, entries=entries)) is None, "nobody has been answered yet"
+    entries = history.add(OptOut(subject="OO-1", event="actioned"))
+    assert answer("recourse_given", known(PUBLIC, entries=entries)) == "yes"
+    assert answer("access_managed", known(PUBLIC, rules=["credit"])) == "yes"
 
 
 def test_a_promotion_without_votes_denies_that_changes_are_approved(history) -> None:

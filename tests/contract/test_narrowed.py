@@ -9,6 +9,7 @@ import pytest
 from mlops_tui import roles
 from mlops_tui.errors import Denied, Forbidden
 from mlops_tui.opening import open_project
+from mlops_tui.roles import Shape
 from mlops_tui.session import Session
 from mlops_tui.tui.feed import Feed
 from mlops_tui.view import Status
@@ -180,9 +181,12 @@ def test_the_dashboard_is_not_opened_for_whom_something_is_kept_from(project: Pa
 
 def test_who_acts_for_another_lets_nobody_see_more(project: Path) -> None:
     eve = opened(project, "eve")
+    with eve.serving("approve show", Shape.LOOK):
+        as_ana = eve.acting_as(opened(project, "ana").actor)
+        assert clean(told(as_ana.perform(["sql", "FROM flights"])))
+        assert as_ana.perform(["sql", "FROM secret"]).exit == 4
     as_ana = eve.acting_as(opened(project, "ana").actor)
-    assert clean(told(as_ana.perform(["sql", "FROM flights"])))
-    assert as_ana.perform(["sql", "FROM secret"]).exit == 4
+    assert not clean(told(as_ana.perform(["sql", "SELECT note FROM flights"]))), "nobody reads along"
 
 
 def test_every_name_of_what_may_be_run_is_a_command() -> None:

@@ -13,8 +13,10 @@ from mlops_tui.data import _microbatch
 from mlops_tui.data._events import read_events
 from mlops_tui.data._streamed import Fed, fed
 from mlops_tui.data._tiers import MANY, _crowded
+from mlops_tui.privacy.subjects import pseudonym
 from mlops_tui.session import Session
 from mlops_tui.view import Status
+from store.facts import OptOut
 from store.lake import FileRef
 from store.streams import Event
 from tests.conftest import FILES
@@ -251,3 +253,19 @@ def test_what_a_stream_sets_aside_on_one_day_is_one_batch_of_several_files(sourc
     file.write_text(file.read_text().replace("maybe", "true").replace("perhaps", "false"))
     session.perform(["quarantine", "replay", "flights", "--file", str(file)])
     assert (ids(session), session.snapshot("flights.quarantine").rows) == ([1, 2], 1)
+
+
+def test_events_of_who_was_erased_are_kept_nowhere_not_even_among_the_dead_letters(
+        session: Callable[..., Session], declared: Callable[[str, str], None]) -> None:
+    declared('{redis: "redis://127.0.0.1:1/0", stream: flights, lateness: 6h, late: dead}',
+             "  - {property: dataSubject, value: id}\n")
+    opened = session("ana")
+    flights = fed(opened, "flights")
+    opened.ledger.append(OptOut(subject="OO-1", event="received", person=pseudonym(opened, "2"), right="erasure",
+                                jurisdiction="gdpr", purposes=("training",)), OptOut(subject="OO-1", event="verified"))
+    _microbatch.take_in(opened, flights, [event(1), event(2), event(3)])
+    _microbatch.take_in(opened, flights, [event(2, at=NOON - timedelta(days=9), place="8-0"),
+                                          event(4, at=NOON - timedelta(days=9), place="9-0")])
+    assert ids(opened) == [1, 3]
+    letters = opened.snapshot("flights.dead")
+    assert opened.data().connect().execute(f"SELECT id FROM {opened.data().scan(letters)}").fetchall() == [("4",)]

@@ -107,6 +107,29 @@ def test_files_are_read_where_they_are_and_nothing_is_copied(session: Session, e
     assert fact.source == "data/events (parquet)"
 
 
+def test_rows_of_who_opted_out_are_masked_where_they_lie_and_named_to_be_deleted_by_hand(events: Path) -> None:
+    contract = events / "datasets/events.yaml"
+    contract.write_text(contract.read_text() + "  - {property: dataSubject, value: id}\n")
+    team = events / "team.yaml"
+    team.write_text(team.read_text().replace("roles: [engineer]", "roles: [engineer, legal]"))
+    session = opened(events)
+    take(session)
+    before = session.snapshot("events")
+    assert session.perform(("optout", "take", "--person", "103")).exit == 0
+    assert session.perform(("optout", "verify", "OO-1"), reason="seen").exit == 0
+    plan = session.perform(("optout", "erase", "OO-1"))
+    assert session.perform(("optout", "erase", "OO-1"), consent=plan.plan).exit == 0
+    session = opened(events)
+    assert [len(rows_of(session, "id", session.data().manifest("events", each))) for each in (
+        before.id, session.snapshot("events").id)] == [109, 109]
+    attested = session.perform(("optout", "attest", "OO-1")).view
+    assert attested.status is Status.WARN
+    assert attested.parts[2].rows[0]["place"].endswith("globex/day=2013-06-01/a.parquet")
+    part(events, "tenant=globex/day=2013-06-01", 100, 50)  # the owner writes it again, person and all
+    take(session)
+    assert (103,) not in rows_of(opened(events), "id")
+
+
 def test_a_column_of_the_path_has_the_type_that_the_contract_declares(session: Session) -> None:
     take(session)
     found = session.data().connect().execute(

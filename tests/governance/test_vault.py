@@ -12,12 +12,14 @@ from sklearn.linear_model import LogisticRegression
 from mlops_tui import gates
 from mlops_tui.assurance.requirement import Case
 from mlops_tui.assurance.signed import signed
+from mlops_tui.governance._vault_destroy_key import _destroyed
+from mlops_tui.governance._vault_rotate import _rotated
 from mlops_tui.opening import open_project
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.view import Status
 from store.facts import Finding, Kept, Trained, body_of
 from store.modelfiles import HEADER, SEALED, SIGNATURE
-from store.refusal import Refusal
+from store.refusal import Conflict, Refusal
 from store.signing import Unsigned, public_key, verified
 from store.tracking import Input, Record, Tracking
 from tests.doing import do
@@ -126,6 +128,22 @@ def test_no_key_is_ever_in_the_history_or_on_a_screen(ana: Session) -> None:
     assert "PRIVATE KEY" not in said
 
 
+def test_no_model_comes_to_life_while_it_is_sealed_signed_verified_or_exported(
+        ana: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def alive(*_: object) -> None:
+        raise AssertionError("it was loaded")
+
+    for name in ("load", "loads"):
+        monkeypatch.setattr(f"store.estimators.{name}", alive)
+    terminal = again(ana, settings=WANTED, source="terminal")
+    for line in (f"vault sign {NAME}", "vault seal", "vault verify", "vault rotate", "vault status", "doctor",
+                 f"vault export {NAME}@1 --to {tmp_path / 'out'}", f"archive take {NAME}@1",
+                 f"archive restore {NAME}@1"):
+        done(do(terminal, line, yes=True)) if line != "doctor" else do(terminal, line)
+    with pytest.raises(AssertionError, match="was loaded"):
+        scores(terminal, "2")
+
+
 def test_two_rotations_at_once_make_one_new_key(ana: Session) -> None:
     done(do(ana, "vault seal", yes=True))
     first, second = ana.perform(("vault", "rotate")), again(ana).perform(("vault", "rotate"))
@@ -134,7 +152,13 @@ def test_two_rotations_at_once_make_one_new_key(ana: Session) -> None:
     done(other.perform(("vault", "rotate"), consent=first.plan))
     late = ana.perform(("vault", "rotate"), consent=second.plan)
     assert (late.exit, late.view.status) == (2, Status.CONFIRM), "the plan changed, so it is asked again"
-    assert len(again(ana).tracking().vault.keys.ids()) == 2
+    keys = again(ana).tracking().vault.keys
+    assert len(keys.ids()) == 2
+    with pytest.raises(Conflict, match="Somebody else rotated"):  # both were consented to before either began
+        _rotated(again(ana), keys.ids()[0], begun=False)
+    with pytest.raises(Conflict, match="must be kept by now"):
+        _destroyed(again(ana), keys.active())
+    assert again(ana).tracking().vault.keys.ids() == keys.ids()
 
 
 def test_whoever_is_killed_while_rotating_can_go_on_and_the_old_key_is_kept_until_then(ana: Session) -> None:
@@ -238,7 +262,10 @@ def test_damage_is_named_and_nothing_is_answered(ana: Session) -> None:
     (folder(ana, "3") / HEADER).write_bytes(b"short")
     assert ana.perform(("vault", "status")).view.facts()["unreadable"] == 1
     assert admin(ana).perform(("vault", "destroy-key", ana.tracking().vault.keys.active())).view.status is Status.FAIL
+    whole = next(row for row in again(ana).perform(("doctor",)).view.table("checks").rows if row["check"] == "vault")
     shutil.rmtree(ana.declared().root / ".mlops" / "keys")
+    lost = again(ana, settings=WANTED).perform(("doctor",)).view.table("checks").rows
+    assert (whole["status"], [row["status"] for row in lost if row["check"] == "vault"]) == (Status.PASS, [Status.FAIL])
     view = again(ana).perform(("vault", "status")).view
     assert (view.status, view.facts()["on_lost_key"]) == (Status.FAIL, 1)
 

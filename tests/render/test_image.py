@@ -62,3 +62,11 @@ def test_times_and_gaps_are_drawn_where_they_are() -> None:
 def test_another_format_is_refused() -> None:
     with pytest.raises(BadInput, match="png or svg, not 'gif'"):
         image(DRAWN[0], UTC, "gif")
+
+
+@pytest.mark.filterwarnings("ignore:Glyph")
+def test_a_named_place_of_intervals_is_drawn() -> None:
+    part = Series("s", "interval", ("a", "b"), (0.2, 0.8), (0.1, 0.7), (0.3, 0.9))
+    marked = Series("s", "interval", ("a", "b"), (0.2, 0.8), (0.1, 0.7), (0.3, 0.9), marks=((ODD, 0.5),))
+    plain, named = (ElementTree.fromstring(image(each, UTC, "svg")) for each in (part, marked))
+    assert len(list(named.iter())) > len(list(plain.iter()))

@@ -156,3 +156,12 @@ def test_named_places_of_a_curve_are_lines_with_their_names() -> None:
     assert [line["x1"] == line["x2"] for line in found(image, "line", "two")] == [True]
     assert "now" in texts(image)
     assert "far away" not in texts(image)
+
+
+def test_a_named_place_of_intervals_is_a_line_across_them() -> None:
+    part = Series("s", "interval", ("a", "b"), (0.2, 0.8), (0.1, 0.7), (0.3, 0.9), marks=(("limit", 0.5),))
+    drawn = ElementTree.fromstring(picture(part, UTC, "s"))
+    [line] = [each for each in drawn.iter() if each.get("class") == "two line"]
+    dots = [float(each.get("cx", 0)) for each in drawn.iter() if each.get("class") == "one dot"]
+    assert line.get("x1") == line.get("x2")
+    assert float(line.get("x1", 0)) == pytest.approx(sum(dots) / 2, abs=0.2), "halfway between 0.2 and 0.8"

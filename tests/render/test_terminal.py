@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -306,3 +307,19 @@ def test_a_seed_is_typed_as_it_is_read() -> None:
 def test_a_fact_that_is_empty_is_a_dash() -> None:
     shown = [line.plain for line in lines(View("x", Status.DONE, (Facts({"why": "", "mutes": (), "a": "b"}),)))]
     assert [line.split()[1] for line in shown[1:4]] == ["–", "–", "b"]
+
+
+@pytest.mark.parametrize("width", [80, 40])
+def test_a_named_place_of_intervals_is_a_line_with_its_name(width: int) -> None:
+    """Of the first group the whole interval lies below the line, of the second it holds it, of the third above."""
+    part = Series("s", "interval", ("a", "b", "c"), (0.2, 0.5, 0.8), (0.1, 0.4, 0.7), (0.3, 0.6, 0.9),
+                  marks=(("four fifths", 0.45),))
+    first, second, third, _, legend = [line.plain for line in draw(part, width, UTC)]
+    places = [each.index("┊") if "┊" in each else each.index("┼") for each in (first, second, third)]
+    assert len(set(places)) == 1
+    assert first.index("┤") < places[0] < third.index("├")
+    assert second.index("├") < places[0] < second.index("●")
+    assert legend == "  ┊ four fifths 0.45"
+    assert max(map(len, (first, second, third, legend))) <= width
+    alone = [line.plain for line in draw(replace(part, marks=()), width, UTC)]
+    assert len(alone) == 4

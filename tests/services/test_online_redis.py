@@ -176,3 +176,13 @@ def test_redis_away_is_said_and_offline_features_need_none(tmp_path: Path, root:
     assert session.perform(["feature", "join", "trips", "past", "--time", "since"]).error is not None, "two sources"
     listed = session.perform(["feature", "list"])
     assert (listed.exit, listed.view.table("features").rows[0]["built"]) == (0, "current")
+
+
+def test_an_entity_that_is_forgotten_is_in_no_version(shelf: RedisShelf) -> None:
+    for as_of in (1, 2):
+        shelf.put(standing(as_of), rows(float(as_of), "EWR", "JFK"))
+    assert shelf.holding({"place": ["JFK"]}) == ["past"]
+    assert shelf.forget({"place": ["JFK"], "person": ["EWR"]}) == {"past": 1}
+    assert shelf.holding({"place": ["JFK"]}) == []
+    _, blobs = shelf.fetch({"past": ["EWR", "JFK"]})["past"]
+    assert [blob is not None for blob in blobs] == [True, False]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from store.keyring import Keyring, derived, id_of
+from store.keyring import COST, Keyring, derived, id_of
 from store.modelfiles import Origin
 from store.refusal import NotFound, Refusal, Unreadable
 
@@ -73,7 +73,9 @@ def test_a_key_may_come_from_a_variable_and_is_not_written_down(tmp_path: Path, 
         ring.made()
 
 
-def test_a_passphrase_is_salted_slow_and_long(tmp_path: Path) -> None:
+def test_a_passphrase_is_salted_slow_and_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert 128 * COST["n"] * COST["r"] == 32 << 20, "bytes of memory for a guess"
+    monkeypatch.setitem(COST, "n", 1 << 12)
     origin = Origin("passphrase", "VAULT_WORDS")
     ring = Keyring(tmp_path, origin, {"VAULT_WORDS": WORDS})
     id = ring.ready()
@@ -83,7 +85,7 @@ def test_a_passphrase_is_salted_slow_and_long(tmp_path: Path) -> None:
     with pytest.raises(Refusal, match="shorter than 12"):
         Keyring(tmp_path / "new", origin, {"VAULT_WORDS": "password"}).ready()
     path = tmp_path / f"{id}.key"
-    path.write_bytes(path.read_bytes().replace(b'"n": 32768', b'"n": 1073741824'))
+    path.write_bytes(path.read_bytes().replace(b'"n": 4096', b'"n": 1073741824'))
     with pytest.raises(Unreadable, match="damaged"):
         Keyring(tmp_path, origin, {"VAULT_WORDS": WORDS}).key(id)
 

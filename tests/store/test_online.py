@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from store.online import Online, Served, SqliteShelf, Standing, key_of, key_sql, open_shelf, together
+from store.online import Online, Served, SqliteShelf, Standing, key_of, key_sql, names_one, open_shelf, together
 from store.packing import Packing
 from store.refusal import Refusal, Unreadable
 
@@ -186,3 +186,20 @@ def test_killed_in_the_middle_nothing_of_it_is_read_and_the_next_cleans_up(
         assert connection.execute("SELECT count(*) FROM generation WHERE state = 'filling'").fetchone() == (0,)
     connection.close()
     assert read(shelf, 400, "k1")[0].values == (3.0, "k1")
+
+
+def test_an_entity_that_is_forgotten_is_in_no_version_and_on_no_page(shelf: SqliteShelf, tmp_path: Path) -> None:
+    for as_of in (100, 200):
+        shelf.put(standing(as_of=as_of), rows(("planted", 1, 1.0), ("k2", 1, 2.0)))
+    assert shelf.holding({"place": ["planted"]}) == ["past"]
+    assert shelf.forget({"place": ["planted"]}) == {"past": 1}
+    assert shelf.holding({"place": ["planted"]}) == []
+    assert [each.state for each in read(shelf, 300, "planted", "k2")] == ["missing", "fresh"]
+    shelf.close()
+    assert not [path for path in tmp_path.glob("online.db*") if b"planted" in path.read_bytes()]
+
+
+def test_a_person_among_several_columns_of_an_entity_is_found_by_column() -> None:
+    key = key_of(("place", "person"), {"place": "2:x", "person": "a:1"})
+    assert names_one(("place", "person"), key, {"person": ["a:1"]})
+    assert not names_one(("place", "person"), key, {"place": ["a:1"], "person": ["2:x"]})

@@ -4,6 +4,7 @@ import base64
 import json
 import shutil
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -154,7 +155,10 @@ def test_what_is_no_bundle_is_refused(model: Path, keys: Path, content: bytes) -
 
 
 def test_keys_that_cannot_be_used_are_refused(tmp_path: Path, keys: Path) -> None:
-    assert own_key(keys).private_numbers() == own_key(keys).private_numbers()
+    with ThreadPoolExecutor(8) as pool:
+        made = set(pool.map(lambda _: own_key(tmp_path / "new").private_numbers(), range(16)))
+    assert len(made) == 1, "whoever asks first, all get the same one"
+    assert sorted(path.name for path in (tmp_path / "new").iterdir()) == [PRIVATE, PUBLIC]
     assert (keys / PRIVATE).stat().st_mode & 0o777 == 0o600
     (keys / PRIVATE).chmod(0o640)
     with pytest.raises(Unreadable, match="Others may read"):

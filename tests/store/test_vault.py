@@ -219,29 +219,30 @@ def test_whoever_is_killed_while_putting_versions_under_a_new_key_leaves_all_of_
 
 
 def test_readers_go_on_while_keys_are_rotated_and_files_are_sealed(tmp_path: Path) -> None:
-    folder, over, wrong = tmp_path / "artifacts" / "a", Event(), []
-    digest = written(folder)
+    folders, over, wrong = [tmp_path / "artifacts" / str(number) for number in range(6)], Event(), []
+    digests = {each: written(each, FILES | {"number": each.name.encode()}) for each in folders}
 
     def reads() -> None:
         while not over.is_set():
-            try:
-                if vault_in(tmp_path).digest(folder) != digest:
-                    wrong.append("digest")
-            except Exception as problem:  # whatever it is, it is told
-                wrong.append(repr(problem))
+            for each, digest in digests.items():
+                try:
+                    if vault_in(tmp_path).digest(each) != digest:
+                        wrong.append("digest")
+                except Exception as problem:  # whatever it is, it is told
+                    wrong.append(repr(problem))
 
     vault = vault_in(tmp_path)
-    vault.seal(folder, digest)
     readers = [Thread(target=reads) for _ in range(2)]
-    for each in readers:
-        each.start()
-    for _ in range(8):
+    for reader in readers:
+        reader.start()
+    for each, digest in digests.items():
+        vault.seal(each, digest)
         vault.keys.activate(vault.keys.made())
         for place in vault.places(tmp_path / "artifacts", tmp_path / "archive"):
             vault.rewrap(place, vault.keys.active())
     over.set()
-    for each in readers:
-        each.join()
+    for reader in readers:
+        reader.join()
     assert wrong == []
 
 
