@@ -9,6 +9,7 @@ from mlops_tui.tracing.ancestry import Made, Node
 from store.facts import (
     AlertEvent,
     Approval,
+    BoardEvent,
     Fact,
     Finding,
     Foreign,
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
 
 Leads = Mapping[Node, Iterable[Node]]
 FILES, MODELS = "/files", "/models"  # after our own namespace: what an event calls our source files and versions
-KINDS = ("snapshot", "trained", "promotion", "approval", "sign_off", "finding", "alert", "incident", "proposal",
-         "foreign")
+KINDS = ("snapshot", "trained", "promotion", "approval", "sign_off", "board", "finding", "alert", "incident",
+         "proposal", "foreign")
 # what data are made of; the rest follows from data, and data never from it
 DATA = ("file", "state", "step", "model")
 WORDS = {"foreign": ("foreign run or dataset", "foreign runs and datasets"), "file": ("source file", "source files"),
@@ -116,9 +117,9 @@ class Graph:
 
     `parents`: each thing with what it was made from. `by`: the entry that made it. `own`: how the project is called in
     events that it gives away (a namespace). `promoted`: the promotions of a model in order; `found`: the finding of an
-    entry; `judged` and `signed`: the gate and the sign-offs of a version; `files`: the source files of a name, and
-    `written` the foreign datasets of it; `claims`: what foreign events say of our own data; `digests`: the SHA-256 of a
-    source file by its beginning, where the history has it whole.
+    entry; `judged` and `signed`: the gate of a version, and what people decided of it; `files`: the source files of a
+    name, and `written` the foreign datasets of it; `claims`: what foreign events say of our own data; `digests`: the
+    SHA-256 of a source file by its beginning, where the history has it whole.
     """
 
     data: Made
@@ -224,10 +225,21 @@ class Graph:
         self.lead(Node("decision", fact.subject), because, entry)
 
     def _sign_off(self, entry: "Entry", fact: SignOff) -> None:
-        name, _, version = fact.subject.partition("@")
         node = Node("decision", f"{fact.item} of {fact.subject}", str(entry.seq))
         self.signed.setdefault(fact.subject, set()).add(node)
-        self.lead(node, [Node("model", name, version)], entry)
+        self.lead(node, self._version_or_state(fact.subject), entry)
+
+    def _board(self, entry: "Entry", fact: BoardEvent) -> None:
+        node = Node("decision", fact.subject)
+        if fact.about:
+            self.signed.setdefault(fact.about, set()).add(node)
+        self.lead(node, self._version_or_state(fact.about), entry)
+
+    def _version_or_state(self, subject: str) -> list[Node]:
+        """What a person judged: a version of a model, or a dataset as it was then."""
+        name, _, version = subject.partition("@")
+        state = self.data.current.get(name)
+        return [Node("model", name, version)] if version else [state] if state is not None else []
 
     def _promotion(self, entry: "Entry", fact: Promotion) -> None:
         subject = f"{fact.subject}@{fact.version}"
@@ -283,4 +295,4 @@ class Graph:
 _RULES: dict[type[Fact], Callable[..., None]] = {
           Finding: Graph._finding, AlertEvent: Graph._alert, IncidentEvent: Graph._incident,
           Approval: Graph._approval, SignOff: Graph._sign_off, Promotion: Graph._promotion, Proposal: Graph._proposal,
-          Foreign: Graph._foreign}
+          BoardEvent: Graph._board, Foreign: Graph._foreign}

@@ -10,8 +10,8 @@ from mlops_tui.session import Session
 from mlops_tui.tracing.ancestry import DIGEST, Kind, Node
 from store.written import names_file
 
-NUMBERED: Mapping[str, Kind] = {"AL": "alert", "INC": "incident", "AP": "decision", "P": "decision"}
-_NUMBERED = re.compile(r"(AL|INC|AP|P)-[0-9]+", re.IGNORECASE)
+NUMBERED: Mapping[str, Kind] = {"AL": "alert", "INC": "incident", "AP": "decision", "P": "decision", "BC": "decision"}
+_NUMBERED = re.compile(r"(AL|INC|AP|BC|P)-[0-9]+", re.IGNORECASE)
 Parents = Mapping[Node, Iterable[Node]]
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mlops_tui.provenance.graph import Graph, circles, inverted, reached
 from mlops_tui.tracing.ancestry import Made, Node
-from store.facts import AlertEvent, Approval, Finding, Foreign, IncidentEvent, Promotion, Snapshot, Trained
+from store.facts import AlertEvent, Approval, BoardEvent, Finding, Foreign, IncidentEvent, Promotion, Snapshot, Trained
 from tests.conftest import History
 from tests.conftest import Made as Facts
 
@@ -91,10 +91,11 @@ def story(history: History, made: Facts) -> History:
                 state("flights-delay.training", "t", "train flights-delay"), made.trained("1", training="t"),
                 made.finding(check="gate", version="1", monitor=""),
                 Approval(subject="AP-1", event="asked", argv=("promote", "flights-delay@1")),
+                BoardEvent(subject="BC-1", event="opened", about="flights-delay@1"),
                 Promotion(subject="flights-delay", version="1", previous="", approval="AP-1", evidence="e"),
                 state("flights-delay.predictions", "p", "score flights-delay@1"),
                 made.finding("fail", check="performance", version="1", data=("p",)),
-                AlertEvent(subject="AL-1", event="fired", finding=9), AlertEvent(subject="SI-1", event="silenced"),
+                AlertEvent(subject="AL-1", event="fired", finding=10), AlertEvent(subject="SI-1", event="silenced"),
                 IncidentEvent(subject="INC-1", event="opened", alert="AL-1"))
     return history
 
@@ -105,6 +106,7 @@ def test_an_incident_comes_from_the_bytes_of_a_file_through_everything_between(s
     assert kinds == {"file", "state", "model", "finding", "decision", "promotion", "alert"}
     assert FILE in reached(graph.parents, [Node("incident", "INC-1")])
     assert Node("incident", "INC-1") in reached(inverted(graph.parents), [FILE])
+    assert {Node("decision", "AP-1"), Node("decision", "BC-1")} <= graph.parents[graph.promoted["flights-delay"][0]]
     assert Node("alert", "SI-1") not in graph.nodes()
 
 
@@ -114,13 +116,13 @@ def test_an_answer_comes_from_the_promotion_that_was_in_force(story: History, ma
               state("flights-delay.predictions", "q", "score flights-delay@2"))
     graph = empty().take(story.entries)
     first, second = (Node("state", "flights-delay.predictions", each) for each in "pq")
-    assert Node("promotion", "flights-delay@1", "7") in graph.parents[first]
-    assert Node("promotion", "flights-delay@2", "14") in graph.parents[second]
-    assert graph.promoted_at("flights-delay", 7) is None
-    assert str(graph.promoted_at("flights-delay", 14)).startswith("flights-delay@1")
+    assert Node("promotion", "flights-delay@1", "8") in graph.parents[first]
+    assert Node("promotion", "flights-delay@2", "15") in graph.parents[second]
+    assert graph.promoted_at("flights-delay", 8) is None
+    assert str(graph.promoted_at("flights-delay", 15)).startswith("flights-delay@1")
 
 
-@pytest.mark.parametrize("cut", range(13))
+@pytest.mark.parametrize("cut", range(14))
 def test_the_history_told_in_two_parts_is_the_same_graph(story: History, cut: int) -> None:
     whole, parts = empty().take(story.entries), empty().take(story.entries[:cut]).take(story.entries)
     assert parts.parents == whole.parents
