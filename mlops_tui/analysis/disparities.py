@@ -72,7 +72,7 @@ def widest(cells: Cells, rates: Sequence[str], level: float = 0.95, *, overall: 
 
 def _contrasts(cells: Cells, rate: str, level: float, *, overall: bool) -> Contrasts | None:
     if overall:
-        found = [gap for gap in overall_gaps(cells, level) if gap.rate == rate and gap.difference.value is not None]
+        found = [gap for gap in overall_gaps(cells, level, (rate,), tested=False) if gap.difference.value is not None]
         if not found:
             return None
         value, low, high = (np.array([getattr(gap.difference, end) for gap in found], dtype=np.float64)

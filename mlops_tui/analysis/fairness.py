@@ -170,21 +170,22 @@ def gaps(cells: Cells, reference: int, level: float = 0.95) -> list[Gap]:
     return _adjusted(_gaps(made, level, exact=cells.squares is None))
 
 
-def overall_gaps(cells: Cells, level: float = 0.95) -> list[Gap]:
-    """Every compared rate of every group beside that of all rows (Fairlearn's `to_overall`).
+def overall_gaps(cells: Cells, level: float = 0.95, rates: Sequence[str] = COMPARED, *,
+                 tested: bool = True) -> list[Gap]:
+    """Every compared rate of every group beside that of all rows (Fairlearn's `to_overall`); p-values where `tested`.
 
     A group is part of all rows: p − p_all = (1 − π)(p − p_rest) and p/p_all = 1/(π + (1 − π)p_rest/p) with its share π
     of what the rate looks at, so the bounds follow from those against the rest; π is taken as given.
     """
     made, rest, shares = [], cells.rest, []
-    for rate in COMPARED:
+    for rate in rates:
         x, n = cells.of(rate)
         y, m = rest.of(rate)
         made.append(_Pairs(rate, [(name, OVERALL) for name in cells.names], cells.rate(rate), rest.rate(rate),
                            np.stack([x, n, y, m])))
         among = cells.totals(rate)[1]
         shares += _divided(among, np.full(among.shape, among.sum())).tolist()
-    found = _gaps(made, level, exact=cells.squares is None)
+    found = _gaps(made, level, exact=cells.squares is None, tested=tested)
     return _adjusted([_of_all(gap, share) for gap, share in zip(found, shares, strict=True)])
 
 
@@ -213,7 +214,7 @@ class _Pairs:
     counted: Floats
 
 
-def _gaps(made: Sequence[_Pairs], level: float, *, exact: bool) -> list[Gap]:
+def _gaps(made: Sequence[_Pairs], level: float, *, exact: bool, tested: bool = True) -> list[Gap]:
     """The gaps of all pairs of all rates, whose bounds are found together."""
     x, n, y, m = np.concatenate([each.counted for each in made], axis=1)
     bounds = zip(*(each.tolist() for each in (*difference_bounds(x, n, y, m, level),
@@ -224,7 +225,7 @@ def _gaps(made: Sequence[_Pairs], level: float, *, exact: bool) -> list[Gap]:
         for at, names in enumerate(pairs.names):
             asked, counted = (SAME.get(pairs.rate, pairs.rate), names[0]), pairs.counted[:, at]
             if asked not in known:
-                known[asked] = _p(*counted.tolist(), exact=exact)
+                known[asked] = _p(*counted.tolist(), exact=exact) if tested else None
             values = float(pairs.first[at]), float(pairs.second[at])
             found.append(_gap(pairs.rate, names, (*values, *counted.tolist()), next(bounds), known[asked], exact=exact))
     return found

@@ -47,9 +47,8 @@ def _json(document: object) -> str:
 
 
 def _measured(card: Card) -> Iterator[Figure]:
-    """The figures that have a number, calibration among them; the others are named among the gaps."""
-    calibrated = (card.calibration,) if card.calibration is not None else ()
-    yield from (each for each in (*card.figures, *calibrated) if _finite(each.value))
+    """The figures that have a number; the others are named among the gaps."""
+    yield from (each for each in card.figures if _finite(each.value))
 
 
 def _finite(value: float | None) -> bool:

@@ -17,10 +17,10 @@ from mlops_tui.declarations import declare
 from mlops_tui.declarations.impacts import Impact
 from mlops_tui.declarations.kinds import Model
 from mlops_tui.declarations.odcs import Contract
-from mlops_tui.errors import NotFound, Refusal, Unreadable
+from mlops_tui.errors import NotFound, Unreadable
 from mlops_tui.governance._cardrecord import Card, Data, Figure, Finding, Lead, Standing
 from mlops_tui.incidents import suite
-from mlops_tui.models import rivals, slices
+from mlops_tui.models import rivals
 from mlops_tui.privacy.redaction import SECRET
 from mlops_tui.privacy.subjects import column_of
 from mlops_tui.project import Project
@@ -182,12 +182,14 @@ def _slices(session: Session, project: Project, model: Model, trained: Trained,
     metric, answers = replace(metric, threshold=model.threshold), rivals.answers(session, model, trained, scores)
     secret = {item.name for contract in project.datasets.values() for item in contract.properties
               if item.classification.lower() in SECRET}
+    sources = [each for each in (rivals.kept(session, f"{trained.subject}.training", trained.training), rivals.kept(
+        session, model.label.dataset, str(trained.detail.get("labels") or ""))) if each is not None]
     for column in model.slices:
-        try:
-            values = slices.values(session, model, trained, scores, column)
-        except Refusal as problem:
-            yield Figure(metric.id, None, slice=column, reason=problem.what)
+        source = next((each for each in sources if column in each.columns), None)
+        if source is None:
+            yield Figure(metric.id, None, slice=column, reason="no rows that are kept have this column")
             continue
+        values = rivals.groups(session, model, scores, source, column)
         names, counts = np.unique(values, return_counts=True)
         order = np.argsort(-counts, kind="stable")[:MOST_SLICES]
         for place, at in enumerate(order, start=1):

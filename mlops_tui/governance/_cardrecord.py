@@ -132,9 +132,10 @@ class Card:
 
     @property
     def figures(self) -> tuple[Figure, ...]:
-        """Every measured number once, that of all rows first."""
+        """Every measured number once, those of all rows first."""
         found: dict[tuple[str, str], Figure] = {}
-        for each in (*self.metrics, *self.slices):
+        calibration = (self.calibration,) if self.calibration is not None else ()
+        for each in (*self.metrics, *calibration, *self.slices):
             found.setdefault((each.metric, each.slice), each)
         return tuple(found.values())
 

@@ -78,7 +78,7 @@ def _one_line(text: str) -> str:
 
 
 def _all(card: Card) -> tuple[Figure, ...]:
-    return (*card.metrics, *((card.calibration,) if card.calibration is not None else ()))
+    return tuple(each for each in card.figures if not each.slice)
 
 
 def _row(each: Figure) -> Row:

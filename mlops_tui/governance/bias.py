@@ -117,6 +117,8 @@ def _of_model(session: Session, what: str, asked: Options) -> View:
     groups = asked.groups or (watched.columns if watched else ())
     if not groups:
         raise BadInput("Which groups are compared?", next="Add: --group COLUMN, or --monitor NAME")
+    if watched is None:  # what a monitor looks at was decided by those who declared it
+        _hidden(session, session.declared().model(subject.name).label.dataset, groups)
     if watched is not None or asked.length:
         length = watched.window if watched else span(str(asked.length))
         found = _answered.served(session, what, groups, length)
@@ -146,6 +148,8 @@ def _judged(session: Session, found: Answered, asked: Options, groups: tuple[str
     if favourable and found.task is not Task.REGRESSION:
         _limits.for_task(limits, "binary", where)
         return _decided.view(_answered.decisions(found, said), said, wish, found.name)
+    if wish.engine:
+        raise BadInput(f"--engine is for decisions, not for {found.task.value} answers.", next="Leave it out.")
     _limits.for_task(limits, found.task.value, where)
     if found.task is Task.REGRESSION:
         return _numbers.view(_answered.numbers(found, said), said, wish, found.name)
@@ -176,10 +180,8 @@ def _not_of_files(asked: Options) -> None:
 def _of_file(session: Session, what: str, asked: Options) -> View:
     table = tabular(session, what)
     said = _asked(asked)
-    hidden = hidden_columns(session, table.dataset, said.columns) if table.dataset else []
-    if hidden:
-        raise BadInput(f"'{hidden[0]}' is classified, and not shown where others read along.", where=table.dataset,
-                       next="Ask in the terminal.")
+    if table.dataset:
+        _hidden(session, table.dataset, said.columns)
     task = "binary" if asked.task == "auto" else asked.task
     wish = asked.wish(dict(_limits.for_task(_limits.asked(asked.limit), task, "--limit")))
     if task == Task.BINARY:
@@ -188,6 +190,14 @@ def _of_file(session: Session, what: str, asked: Options) -> View:
     if task == Task.REGRESSION:
         return _numbers.view(_tables.numbers(table, said), said, wish)
     return _classes.view(_tables.classes(table, said), said, wish)
+
+
+def _hidden(session: Session, dataset: str, columns: tuple[str, ...]) -> None:
+    """Refuse a classified column where others read along."""
+    hidden = hidden_columns(session, dataset, columns)
+    if hidden:
+        raise BadInput(f"'{hidden[0]}' is classified, and not shown where others read along.", where=dataset,
+                       next="Ask in the terminal.")
 
 
 def _asked(asked: Options) -> Asked:

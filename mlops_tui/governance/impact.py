@@ -36,8 +36,8 @@ def list_(session: Session) -> View:
     lacking = [row for row in rows if row["status"] is Status.UNKNOWN]
     said = f"The tier of {counted(len(lacking), 'model')} is not known" if lacking else \
         f"The tier of {counted(len(rows), 'model')} is known"
-    return View(said, Status.UNKNOWN if lacking else Status.PASS,
-                (Table.of("tiers", rows, "status", Column("model", worth=1), "tier", "questions", Column("entry", digits=0)),),
+    table = Table.of("tiers", rows, "status", Column("model", worth=1), "tier", "questions", Column("entry", digits=0))
+    return View(said, Status.UNKNOWN if lacking else Status.PASS, (table,),
                 tuple(Action(f"Assess {row['model']}", ("impact", "assess", str(row["model"]))) for row in rows[:3]))
 
 

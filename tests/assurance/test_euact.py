@@ -1,7 +1,7 @@
 """The tree of the EU AI Act: each branch with its article, its exceptions, and what is still open."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mlops_tui.assurance.euact import classed
@@ -58,6 +58,7 @@ def test_the_gravest_of_several_counts_and_only_graver_ones_are_still_asked() ->
 
 
 @given(st.dictionaries(st.sampled_from(sorted(act().questions)), st.booleans()), st.data())
+@settings(max_examples=40)
 def test_whatever_is_answered_later_the_class_stays_within_what_was_said(told: dict, data) -> None:
     before = classed(act(), told)
     rest = {id: data.draw(st.booleans()) for id in act().questions if id not in told}

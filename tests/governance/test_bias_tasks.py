@@ -1,6 +1,7 @@
 """bias on weights, limits, numbers and classes, against all rows, and as a monitor of what was served."""
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -262,6 +263,16 @@ def test_a_preview_keeps_nothing_and_a_wrong_column_is_refused(ana: Session) -> 
     assert "Which groups" in refused(ana.perform(("bias", "trip-delay", "--window", "5d")))
     assert "A model declares its task" in refused(ana.perform(("bias", "trip-delay", "--task", "binary", "--group",
                                                                "depot")))
+
+
+def test_a_classified_group_is_for_the_terminal_or_a_declared_monitor(ana: Session) -> None:
+    path = ana.declared().root / "datasets" / "trips.yaml"
+    path.write_text(path.read_text(encoding="utf-8").replace("{name: depot, logicalType: string}", "{name: depot, "
+                    "logicalType: string, classification: restricted}"), encoding="utf-8")
+    call = ("bias", "trip-delay", "--window", "5d", "--group", "depot")
+    assert "'depot' is classified" in refused(ana.perform(call))
+    assert document(ana.acting_as(replace(ana.actor, source="terminal")).perform(call))["facts"]["groups"] == 2
+    assert document(ana.perform(("bias", "trip-delay", "--monitor", "trip-bias")))["facts"]["groups"] == 2
 
 
 @pytest.mark.parametrize(("kind", "more", "wrong"), [

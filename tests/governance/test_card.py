@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC
 
 import jsonschema
+import numpy as np
 import pytest
 import yaml
 from cyclonedx.schema import OutputFormat, SchemaVersion
@@ -191,7 +192,7 @@ def hostile(text: str) -> Card:
 
 
 @given(WORDS)
-@settings(max_examples=25)
+@settings(max_examples=15)
 def test_whatever_a_name_holds_it_is_data_in_every_format(text):
     card = hostile(text)
     front = huggingface(card, UTC)
@@ -329,3 +330,85 @@ def test_a_model_that_was_never_trained_has_no_card(session):
 def test_a_viewer_reads_and_does_not_publish(session, ana):
     assert session("vera").perform(("card", NAME)).exit in (0, 1)
     assert session("vera").perform(("card", "publish", NAME)).exit == 4
+
+
+# -- rows that are in the lake ----------------------------------------------------------------------------------------
+
+ROWS = 1200
+
+
+def roc_auc(label, score):
+    """By its definition: the share of pairs in which a yes lies above a no."""
+    yes, no = score[label], score[~label]
+    return (yes[:, None] > no[None, :]).mean() + (yes[:, None] == no[None, :]).mean() / 2
+
+
+@pytest.fixture
+def lived(session, made, project):
+    """A version with its test rows, training rows and label rows in the lake."""
+    model = project / f"models/{NAME}.yaml"
+    model.write_text(model.read_text() + "slices: [carrier, crew, gone]\n")
+    contract = project / "datasets/flights.yaml"
+    contract.write_text(contract.read_text().replace("{name: day, logicalType: string}",
+                                                     "{name: day, logicalType: string}\n"
+                                                     "      - {name: crew, classification: confidential}"))
+    opened, draw = session(), np.random.default_rng(4)
+    late = draw.random(ROWS) < 0.3
+    carrier = np.where(draw.random(ROWS) < 0.95, "AA", "UA").astype(object)
+    score = np.clip(0.3 + 0.3 * (late - 0.3) + draw.normal(0, 0.1, ROWS), 0, 1)
+    lake = opened.data()
+    connection = lake.connect()
+    connection.register("made", {"id": np.arange(ROWS), "late": late, "logistic": score, "carrier": carrier})
+    time = "TIMESTAMPTZ '2013-05-01' + to_minutes(CAST(id AS INT)) AS sched_dep"
+    written_ = {name: lake.write(f"{NAME}.{name}" if name != "flights" else name, f"SELECT {columns} FROM made",
+                                 sort=("id",), connection=connection).id
+                for name, columns in (("scores", f"id, late, logistic, {time}"), ("training", f"id, carrier, {time}"),
+                                      ("flights", f"id, late, CASE WHEN id % 3 = 0 THEN 'secret' ELSE 'b' END crew, "
+                                                  f"{time}"))}
+    opened.ledger.append(made.trained("1", scores=written_["scores"], training=written_["training"],
+                                     metrics={"roc_auc": {"value": 0.9, "low": 0.8, "high": 0.95, "n": ROWS}}, detail={
+        "metric": "roc_auc", "labels": written_["flights"], "test_rows": ROWS}))
+    return opened, late, score, carrier, written_
+
+
+def test_parts_and_calibration_are_measured_on_the_rows_of_the_run(lived):
+    opened, late, score, carrier, _ = lived
+    card = made_card(opened, NAME)
+    found = {each.slice: each for each in card.slices}
+    inside = carrier == "AA"
+    assert found["carrier=AA"].value == pytest.approx(roc_auc(late[inside], score[inside]), abs=1e-12)
+    assert found["carrier=AA"].low < found["carrier=AA"].value < found["carrier=AA"].high
+    assert (found["carrier=UA"].value, found["carrier=UA"].reason) == (
+        None, f"{(~inside).sum()} rows, 100 are needed")
+    assert card.calibration.n == ROWS
+    cuts = np.minimum((score * 10).astype(int), 9)
+    by_hand = sum(abs(late[cuts == each].mean() - score[cuts == each].mean()) * (cuts == each).mean()
+                  for each in range(10) if (cuts == each).any())
+    assert card.calibration.value == pytest.approx(by_hand, abs=1e-9)
+
+
+def test_an_error_of_calibration_that_training_measured_is_told_once(ana):
+    card = made_card(ana, NAME)
+    assert card.calibration == Figure("ece", 0.02, n=5000)
+    assert [each.metric for each in card.figures].count("ece") == 1
+
+
+def test_a_column_of_the_labels_groups_too_and_a_confidential_value_is_not_named(lived):
+    opened, late, score, _, _ = lived
+    found = {each.slice: each for each in made_card(opened, NAME).slices}
+    part = np.arange(ROWS) % 3 != 0
+    assert found["crew=(classified 1)"].value == pytest.approx(roc_auc(late[part], score[part]), abs=1e-12)
+    assert "secret" not in json.dumps(made_card(opened, NAME).document())
+    assert found["gone"].reason == "no rows that are kept have this column"
+
+
+def test_erased_scores_leave_gaps_and_no_guess(lived):
+    opened, _, _, _, kept = lived
+    lake = opened.data()
+    for file in lake.manifest(f"{NAME}.scores", kept["scores"]).files:
+        lake.place_of(file).unlink()
+    card = made_card(opened, NAME)
+    assert card.calibration is None
+    assert [(each.slice, each.value, each.reason) for each in card.slices] == [
+        (name, None, "its scores on the test rows are not there") for name in ("carrier", "crew", "gone")]
+    assert "calibration" in card.gaps
