@@ -727,8 +727,8 @@ class OptOut(Fact):
     `attested`; or `held` (must be kept by law), `refused`, `withdrawn`.
 
     `person` is a pseudonym; who it is lies beside the history until it is attested. `right` is erasure, access,
-    objection or automated; `purposes` what the person's rows are not to be used for any more. `due` is a day. `token`
-    is the number of the signed link that it came by.
+    objection or optout-automated; `purposes` what the person's rows are not to be used for any more. `token` is the
+    number of the signed link that it came by.
     """
 
     kind: ClassVar[str] = "optout"
@@ -738,7 +738,6 @@ class OptOut(Fact):
     jurisdiction: str = ""
     purposes: tuple[str, ...] = ()
     via: str = ""
-    due: str = ""
     reason: str = ""
     token: str = ""
     detail: Detail = field(default_factory=dict)

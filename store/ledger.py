@@ -89,6 +89,11 @@ class Known:
         self._upto = 0
         self._lock = RLock()  # threads of one process share what it has read
 
+    def clear(self) -> None:
+        """Read everything anew: words were erased."""
+        with self._lock:
+            self._read, self._whole, self._upto = {}, None, 0
+
     def entries(self, connection: sqlite3.Connection, kinds: Sequence[str]) -> list[Entry]:
         """The entries of these kinds (none given: of all), oldest first, with what others appended meanwhile."""
         with self._lock:
@@ -365,7 +370,7 @@ class Ledger:
                 else:
                     connection.execute("DELETE FROM said WHERE number = ?", (number,))
         if found:
-            self._known = Known()
+            self._known.clear()
         return len(found)
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from mlops_tui.privacy.deadlines import PERIODS
 from mlops_tui.privacy.requests import CLOSED, PURPOSES, RIGHTS, STEPS, Request, next_id, requests, suppressed
 from mlops_tui.privacy.subjects import pseudonym
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted
 from store.facts import Fact, OptOut
 from store.secret import secret
 
@@ -88,7 +88,7 @@ def _received(session: Session, person: str, kind: str, jurisdiction: str, purpo
         said = f"{found.id}: your request is received"
     follow = {"received": Action("The person is who he says", ("optout", "verify", found.id), asks=("reason",)),
               "verified": Action("Find the rows", ("optout", "locate", found.id))}.get(found.state)
-    return View(f"{said}; an answer is due by {found.due:%-d %b %Y}", Status.DONE, (_facts(found),),
+    return View(f"{said}; an answer is due by {found.due:%-d %b %Y}", Status.DONE, (facts_of(found),),
                 (*([follow] if follow else ()), Action("The request", ("optout", "show", found.id))))
 
 
@@ -178,7 +178,7 @@ def verify(session: Session, request: str, reason: str) -> View:
     Example: mlops-tui optout verify OO-1 --reason "called back on the number that we had"
     """
     found = moved(session, request, "verified", ("received",), reason)
-    return View(f"{found.id} is verified; an answer is due by {found.due:%-d %b %Y}", Status.DONE, (_facts(found),),
+    return View(f"{found.id} is verified; an answer is due by {found.due:%-d %b %Y}", Status.DONE, (facts_of(found),),
                 (Action("Find the rows", ("optout", "locate", found.id)),))
 
 
@@ -198,7 +198,7 @@ def extend(session: Session, request: str, reason: str) -> View:
         raise Conflict(f"{request} was due by {found.due:%-d %b %Y}: it can be extended within that time only.",
                        where=PERIODS[found.jurisdiction].source)
     found = moved(session, request, "extended", STEPS[:-2], reason)
-    return View(f"{found.id} is due by {found.due:%-d %b %Y} now", Status.DONE, (_facts(found),))
+    return View(f"{found.id} is due by {found.due:%-d %b %Y} now", Status.DONE, (facts_of(found),))
 
 
 @decide(of=optout)
@@ -211,7 +211,7 @@ def refuse(session: Session, request: str, reason: str) -> View:
     """
     found = moved(session, request, "refused", ("received", "verified", "located", "held"), reason)
     kept.forget(session, found.id)
-    return View(f"{found.id} is refused", Status.DONE, (_facts(found),))
+    return View(f"{found.id} is refused", Status.DONE, (facts_of(found),))
 
 
 @decide(of=optout)
@@ -224,7 +224,7 @@ def withdraw(session: Session, request: str, reason: str) -> View:
     """
     found = moved(session, request, "withdrawn", (*STEPS, "held"), reason)
     kept.forget(session, found.id)
-    return View(f"{found.id} is withdrawn", Status.DONE, (_facts(found),))
+    return View(f"{found.id} is withdrawn", Status.DONE, (facts_of(found),))
 
 
 @decide(of=optout)
@@ -240,7 +240,7 @@ def answer(session: Session, request: str, reason: str) -> View:
     found = moved(session, request, "actioned", ("verified", "located"), reason)
     kept.forget(session, found.id)
     found = moved(session, request, "attested", ("actioned",))
-    return View(f"{found.id} is answered", Status.DONE, (_facts(found),))
+    return View(f"{found.id} is answered", Status.DONE, (facts_of(found),))
 
 
 # -- looking --------------------------------------------------------------------------------------------------------
@@ -283,48 +283,8 @@ def _standing(request: Request, late: bool) -> Status:
     return Status.FAIL if late else Status.RUNNING
 
 
-def _facts(request: Request) -> Facts:
+def facts_of(request: Request) -> Facts:
+    """What is known of a request but for what was found."""
     return Facts({"request": request.id, "kind": request.right, "state": request.state, "due": request.due.isoformat(),
                   "law": PERIODS[request.jurisdiction].source, "extended": request.extended,
                   "not_used_for": request.purposes, "via": request.via, "person": request.person})
-
-
-@look(of=optout, fold=True)
-@click.argument("request")
-def show(session: Session, request: str) -> View:
-    """How far REQUEST is, what was found and erased, which models were trained on the person, and what is left to do.
-
-    \b
-    Example: mlops-tui optout show OO-1
-    """
-    found = request_of(session, request)
-    today = session.now().astimezone(session.declared().zone).date()
-    steps: list[Row] = [{"step": fact.event, "at": entry.recorded_at, "who": entry.actor, "reason": fact.reason}
-                        for entry in found.history if isinstance(fact := entry.fact, OptOut)]
-    detail = found.detail
-    where: list[Row] = [{"dataset": name, "rows": rows} for name, rows in detail.get("rows", {}).items()]
-    parts: list[Part] = [_facts(found), Table.of("steps", steps, "step", "at", "who", "reason")]
-    parts += [Table.of("located", where, "dataset", "rows")] if where else []
-    models: list[Row] = [{"model": each, "to_do": "train it again"} for each in detail.get("models", ())]
-    parts += [Table.of("models", models, "model", Column("to_do", "to do"), title="Trained on the person")] if models \
-        else []
-    by_hand: list[Row] = [{"place": each} for each in detail.get("by_hand", ())]
-    parts += [Table.of("by_hand", by_hand, "place", title="To be deleted by hand")] if by_hand else []
-    late = found.overdue(today)
-    left = f"{(found.due - today).days} days left" if found.open and not late else "overdue" if late else found.reason
-    return View(f"{found.id}: {found.right} is {found.state}{f', {left}' if left else ''}",
-                Status.FAIL if late else Status.WARN if found.state == "held" else Status.DONE, tuple(parts),
-                _next(found))
-
-
-def _next(request: Request) -> tuple[Action, ...]:
-    id, erases = request.id, request.right == "erasure"
-    if request.state == "received":
-        return (Action("The person is who he says", ("optout", "verify", id), asks=("reason",)),)
-    if request.state == "actioned":
-        return (Action("Prove that it is gone", ("optout", "attest", id)),)
-    if request.state in ("verified", "located", "began", "held"):
-        last = Action("Erase", ("optout", "erase", id)) if erases else \
-            Action("It is answered", ("optout", "answer", id), asks=("reason",))
-        return (*([Action("Find the rows", ("optout", "locate", id))] if request.state == "verified" else []), last)
-    return ()

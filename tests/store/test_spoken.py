@@ -42,7 +42,7 @@ def test_it_can_be_erased_and_the_chain_holds(ledger: Ledger, tmp_path: Path) ->
     assert ledger.verify(head) is None
     fact = ledger.entries("command")[0].fact
     assert (fact.argv, fact.reason) == ((ERASED,), "she asked")
-    assert ledger.entries("vote")[0].fact.reason == ERASED
+    assert ledger.acting_as("bo").entries("vote")[0].fact.reason == ERASED
     ledger.append(SAID)
     with closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
