@@ -100,7 +100,6 @@ class Digests:
         may know."""
         who = session.declared().team.people[person]
         reader = session.acting_as(Actor(person, frozenset(who.roles), SOURCE, who.simulated))
-        with reader.serving("digest", Shape.LOOK):
-            entries = reader.ledger.entries()
-        return digests.personal(session.declared(), entries, session.now(), person, period,
+        reader.serve("digest", Shape.LOOK)
+        return digests.personal(session.declared(), reader.ledger.entries(), session.now(), person, period,
                                 max(since, due.at - FARTHEST) if since is not None else None)

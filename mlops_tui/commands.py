@@ -174,6 +174,7 @@ def perform(session: "Session", argv: Sequence[str], *, consent: str | None = No
     """
     call: Call | None = None
     try:
+        session = session.entered()
         call = parse(session, argv)
         if parse_only:
             return Outcome(View(call.command, parts=(Facts({"shape": str(call.shape)}),)), 0)
@@ -206,8 +207,8 @@ def _admitted(session: "Session", call: Call, argv: tuple[str, ...], consent: st
     if dry_run and OWN_TRIAL in getattr(call.run, "keywords", {}):
         call, dry_run = replace(call, run=partial(call.run, **{OWN_TRIAL: True})), False
     session.admit(call.command, call.shape)
-    with session.serving(call.command, call.shape):
-        return _enter(session, call, argv, consent, reason, dry_run)
+    session.serve(call.command, call.shape)
+    return _enter(session, call, argv, consent, reason, dry_run)
 
 
 def _enter(session: "Session", call: Call, argv: tuple[str, ...], consent: str | None, reason: str | None,

@@ -95,10 +95,10 @@ BOUND = frozenset({"profile", "sql", "snapshot diff", "snapshot verify"})
 # What somebody may run besides from whom some columns, or whole datasets, are kept: rows are read through the session,
 # which leaves those out, and of the history nothing is shown that was found in them.
 NARROWED = frozenset({
-    "access", "alert", "approve", "audit", "catalog", "checklist", "dictionary", "doctor", "drift", "evaluate",
-    "handover", "health", "incident", "metric", "model", "monitor", "oncall", "performance", "postmortem", "promote",
-    "remind", "runbook", "snapshot log", "stability", "status", "train", "triggers", "tune", "validate", "why",
-    "windows"})
+    "access", "alert", "approve", "audit", "board", "card", "catalog", "checklist", "dictionary", "doctor", "drift",
+    "evaluate", "handover", "health", "impact", "incident", "metric", "model", "monitor", "oncall", "performance",
+    "postmortem", "promote", "remind", "runbook", "snapshot log", "stability", "status", "train", "triggers", "tune",
+    "validate", "why", "windows"})
 SHOWING_NO_DATA = frozenset({"doctor"})
 NAMING = frozenset({"train", "tune", "evaluate", "windows"})  # they read the columns that a model declares, by name
 

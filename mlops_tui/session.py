@@ -2,8 +2,7 @@
 
 import os
 import pwd
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -158,13 +157,14 @@ class Session:
     narrowed: set[str] = field(default_factory=set)
     depth: int = 0
     retold: bool = False
+    outer: "Session | None" = field(default=None, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """`only`: the partitions that the actor is bound to, by key, as team.yaml says; empty for who may see all.
 
         Without a project it is what the session was made with. `purpose` is what the command that runs uses data for;
         `kept_back`, what whoever reads its answers may not see, beside what the actor may not. `partial`: how it may
-        read a dataset that the actor does not see whole (see `serving`); `reads` are the datasets it read, `narrowed`
+        read a dataset that the actor does not see whole (see `serve`); `reads` are the datasets it read, `narrowed`
         those of them that he does not see whole.
         """
         if self.project is not None:
@@ -225,24 +225,26 @@ class Session:
         ruled = not silent and self.project is not None and self.project.access  # else nothing has to be read
         doors.check(self.policy() if ruled else standing.UNDECLARED, self.actor, command, shape, self.clock())
 
-    @contextmanager
-    def serving(self, command: str, shape: Shape) -> Iterator[None]:
-        """While a command runs, data are read for its purpose, and nothing is told of what is kept from the actor.
+    def entered(self) -> "Session":
+        """The same session for one command, which then has a purpose of its own; several may run at once."""
+        reads, narrowed = (self.reads, self.narrowed) if self.depth else (set(), set())
+        # what another command reads for this one, this one reads
+        return replace(self, depth=self.depth + 1, outer=self, reads=reads, narrowed=narrowed)
+
+    def read_anew(self) -> None:
+        """Read the project's files again, for whatever comes after this command, too."""
+        self.project = Project(self.declared().root)
+        if self.outer is not None:
+            self.outer.read_anew()
+
+    def serve(self, command: str, shape: Shape) -> None:
+        """From now on data are read for the purpose of the command, and nothing is told of what is kept from the actor.
 
         Who does not see a dataset whole makes nothing of it: he looks at what he sees, or names the columns he reads.
         """
-        before, self.depth = (self.purpose, self.partial, self.reads, self.narrowed), self.depth + 1
         own = "look" if shape is Shape.LOOK else "named" if command in NAMING else ""
         self.purpose, self.partial = doors.purpose_of(command, self.purpose), min(self.partial, own, key=PARTIAL.index)
-        self.reads, self.narrowed = set(), set()
         self._retell(Bounds() if command in SHOWING_NO_DATA else self.bounds())
-        try:
-            yield
-        finally:
-            self.depth -= 1
-            self.purpose, self.partial, reads, narrowed = before
-            if self.depth:  # what another command read for this one, this one read
-                self.reads, self.narrowed = reads | self.reads, narrowed | self.narrowed
 
     def _retell(self, kept_back: Bounds) -> None:
         """The history as the actor may know it from now on."""

@@ -1,5 +1,7 @@
 """Fitted estimators as files, without pickle: skops writes them, and only trusted types are read back."""
 
+import io
+import re
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -10,15 +12,35 @@ from skops.io.exceptions import UntrustedTypesFoundException
 from store.refusal import Refusal, Unreadable
 from store.trusted import TRUSTED
 
+SCHEMA = "schema.json"
+_ID = re.compile(r'(?<="__id__": )\d+|(?<="file": ")\d+(?=\.)')
+
 
 def dump(estimator: Any, path: Path) -> None:
-    """Write a fitted estimator; Refusal where it holds a type that could not be read back safely."""
-    skops.io.dump(estimator, path, compression=zipfile.ZIP_DEFLATED)
+    """Write a fitted estimator: the same fit gives the same bytes; Refusal where it holds a type that could not be read
+    back safely."""
+    path.write_bytes(_steady(skops.io.dumps(estimator)))
     foreign = sorted(set(skops.io.get_untrusted_types(file=path)) - set(TRUSTED))
     if foreign:
         path.unlink()
         raise Refusal(f"The model holds types that cannot be stored safely: {', '.join(foreign)}.",
                       next="Build it from scikit-learn's own estimators and transformers.")
+
+
+def _steady(content: bytes) -> bytes:
+    """A skops file whose objects are numbered as they come, where it has their addresses in memory, and without the
+    time at which it was written."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(content)) as read, zipfile.ZipFile(made, "w") as steady:
+        schema = read.read(SCHEMA).decode()
+        numbers = {each: str(number) for number, each in enumerate(dict.fromkeys(_ID.findall(schema)))}
+        schema = _ID.sub(lambda found: numbers[found[0]], schema)
+        files = {name: numbers.get(stem, stem) + dot + ending for name in read.namelist() if name != SCHEMA
+                 for stem, dot, ending in [name.partition(".")]}
+        for name, target in sorted(files.items(), key=lambda each: each[1]):
+            steady.writestr(zipfile.ZipInfo(target), read.read(name), zipfile.ZIP_DEFLATED)
+        steady.writestr(zipfile.ZipInfo(SCHEMA), schema, zipfile.ZIP_DEFLATED)
+    return made.getvalue()
 
 
 def load(path: Path) -> Any:

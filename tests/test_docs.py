@@ -24,7 +24,7 @@ from mlops_tui.session import without_project
 from mlops_tui.view import Status
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "bots/README.md")
+DOCUMENTS = ("README.md", "CONTRIBUTING.md", "CHANGELOG.md", "THREATS.md", "bots/README.md")
 BLOCK = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`mlops-tui ([^`]+)`")
 

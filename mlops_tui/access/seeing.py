@@ -144,6 +144,8 @@ def bounds(policy: Policy, request: Request, schema: Mapping[str, Sequence[str]]
         if not asked.decided(mine).allowed:
             datasets.add(name)
             continue
+        if not any(rule.pattern.narrow for rule in mine.rules):
+            continue
         if _in_parts(mine):
             parts.add(name)
         for column in names:

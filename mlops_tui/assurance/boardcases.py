@@ -83,7 +83,7 @@ class BoardCase:
 
     def changed(self, parts: Mapping[str, str]) -> tuple[str, ...]:
         """What is not any more as it was when the case was opened."""
-        return tuple(name for name in sorted({*parts, *self.parts}) if parts.get(name) != self.parts.get(name))
+        return tuple(name for name in sorted({*parts, *self.parts}) if parts.get(name, "") != self.parts.get(name, ""))
 
 
 def offered(case: BoardCase, questions: Sequence[str]) -> tuple[Action, ...]:

@@ -33,12 +33,16 @@ def card(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
 
 def _since(case: Case, entries: "Sequence[Entry]", seq: int) -> str:
     """What happened after the card was judged and may be told in it; empty where nothing did."""
-    for entry in reversed(entries):
+    tier: tuple[object, ...] = ()
+    for entry in entries:
         fact = entry.fact
-        if entry.seq <= seq or entry.subject != case.name:
+        if entry.subject != case.name:
+            continue
+        known, tier = tier, (fact.levels, fact.classes) if isinstance(fact, Assessed) else tier
+        if entry.seq <= seq:
             continue
         found = isinstance(fact, Finding) and fact.check in TOLD and fact.version == case.version
         replayed = isinstance(fact, Replayed) and fact.version == case.version
-        if found or replayed or isinstance(fact, Assessed):
+        if found or replayed or tier != known:
             return f"entry {entry.seq} is newer than the judgement on the card"
     return ""

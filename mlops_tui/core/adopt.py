@@ -15,7 +15,6 @@ from mlops_tui.capability import Plan, act, decide, look, noun
 from mlops_tui.core._branching import base_of, committed, push_command
 from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.folds import ProposalState
-from mlops_tui.project import Project
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Row, Status, Table, Text, View, counted
 from store.facts import Fact, Proposal
@@ -79,7 +78,7 @@ def write(session: Session, proposal: str, branch: str | None) -> Plan:
         _unchanged(session, inside(root, found.path), found)
         _put(target, found.content)
         session.ledger.transact(lambda entries: _decided(entries, found, Proposal(subject=found.id, event="adopted")))
-        session.project = Project(root)  # what is declared is read anew
+        session.read_anew()
         return View(f"{found.path} is written; review and commit it", Status.DONE, (Facts(facts),),
                     (Action("Does everything still parse?", ("doctor",)),))
 

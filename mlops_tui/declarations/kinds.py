@@ -567,6 +567,9 @@ class Monitor:
 
     `confidence`: the level of the intervals that performance and calibration are judged by. A gate wants to be sure; a
     monitor that shall see something in a week may be content with less, and `backtest` says what that costs.
+
+    Of `bias`, `columns` are the groups, of several every combination; `reference: {group: VALUE}` those that others are
+    held against, else the most favoured.
     """
 
     check: Check

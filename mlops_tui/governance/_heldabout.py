@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from mlops_tui import folds
 from mlops_tui.errors import BadInput
 from mlops_tui.governance import _drafted as drafted
 from mlops_tui.governance import _reach as reach
@@ -19,7 +20,6 @@ from mlops_tui.session import Session
 from mlops_tui.tracing.ancestry import Node
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted
 from store.erasing import Held
-from store.facts import Trained
 from store.written import whole
 
 WHERE = "mlops.yaml, organisation.processing"
@@ -90,7 +90,10 @@ def _sources(graph: Graph, session: Session, dataset: str) -> str:
     state = session.current(dataset)
     node = Node("state", dataset, state.id) if state is not None else None
     files = [each for each in reached(graph.parents, [node]) if each.kind == "file"] if node is not None else []
-    return f"{counted(len(files), 'file')}, the last {max(files).name}" if files else drafted.UNKNOWN
+    if not files:
+        return drafted.UNKNOWN
+    last = max(files, key=lambda each: (str(graph.made_at(each) or ""), each.name))
+    return f"{counted(len(files), 'file')}, the last {last.name}"
 
 
 def _logic(session: Session) -> Table:
@@ -98,9 +101,8 @@ def _logic(session: Session) -> Table:
     rows: list[Row] = []
     entries = session.ledger.entries("trained", "promotion")
     for name, model in session.declared().models.items():
-        newest: dict[str, Trained] = {entry.fact.version: entry.fact for entry in entries
-                                      if isinstance(entry.fact, Trained) and entry.subject == name}
-        fact = list(newest.values())[-1] if newest else None
+        state = folds.model_state(entries, name)
+        fact = state.trained(state.champion or state.challenger)
         read = tuple(str(each["name"]) for each in fact.detail.get("inputs", ())) if fact is not None else ()
         rows.append({"model": name, "says": model.description or f"{model.label.column} of {model.label.dataset}",
                      "kind": f"{fact.candidate} ({model.task})" if fact is not None else model.task,

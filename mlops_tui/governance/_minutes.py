@@ -41,6 +41,11 @@ def _answers(session: Session, case: BoardCase) -> tuple[Table, ...]:
     return (Table.of("answers", rows, "question", "answers", title=title),) if names else ()
 
 
+def recorded(session: Session, case: BoardCase) -> bool:
+    """Whether a decision record was proposed."""
+    return any(each.origin == case.id for each in folds.proposals(session.ledger.entries("proposal")).values())
+
+
 def proposed(session: Session, case: BoardCase) -> str:
     """The proposal of a decision record in decisions/, made once for each case that was decided; its number."""
     path = f"decisions/{case.id.lower()}-{case.board}.md"

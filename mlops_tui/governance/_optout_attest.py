@@ -25,6 +25,9 @@ from store.lake import Lake, read_manifest
 ANSWER = ("What the person is told, whatever was found: what was kept under the given id was erased, as far as there "
           "was anything; a keyed hash of the id is kept to leave it out of what comes in later.")
 
+MISSED = ("Where a dataset has the person in a column of which its contract does not say so, declare it, and erase "
+          "again: customProperties: [{property: dataSubject, value: COLUMN}]")
+
 
 @dataclass(frozen=True)
 class ReadPath:
@@ -74,13 +77,14 @@ def attest(session: Session, request: str, person: str) -> View:
         moved(session, asked.id, "attested", ("actioned",), detail={"by_hand": outside, "models": models})
     if not bad:
         kept.forget(session, asked.id)
-    text = [Text(ANSWER)] if not bad else []
+    text = [Text(ANSWER if not bad else MISSED)]
     by_hand: list[Row] = [{"place": each} for each in outside]
     return View(title, status, (
         Facts({"request": asked.id, "models_to_train_again": tuple(models), "by_hand": len(outside)}),
         Table.of("read_paths", rows, "status", "read_path", "looked_at", "found", "where"),
         *([Table.of("by_hand", by_hand, "place", title="To be deleted by hand")] if by_hand else []), *text),
-        (Action("The request", ("optout", "show", asked.id)),))
+        (*([Action("Erase what is left", ("optout", "erase", asked.id))] if bad and asked.state == "actioned" else []),
+         Action("The request", ("optout", "show", asked.id))))
 
 
 def _paths(session: Session, who: str, request: str) -> Iterable[ReadPath]:

@@ -17,7 +17,7 @@ from mlops_tui.view import Action, Column, Facts, Row, Status, Table, Text, View
 from store.facts import OptOut
 from store.scrubbing import SHORTEST
 
-READY = ("verified", "located", "held", "began")
+READY = ("verified", "located", "held", "began", "actioned")  # what was missed is erased again
 
 
 @act(of=optout)
@@ -65,7 +65,7 @@ def _asked(session: Session, ids: Sequence[str], every: bool) -> list[Request]:
         raise BadInput("Which requests?", next="Give the ids, or --all.")
     known = requests(session.ledger.entries("optout"), session.declared().zone)
     if every:
-        found = [each for each in known.values() if each.right == "erasure" and each.state in READY]
+        found = [each for each in known.values() if each.right == "erasure" and each.state in READY[:-1]]
         if not found:
             raise BadInput("No erasure waits to be carried out.", next="Try: mlops-tui optout list")
         return found

@@ -56,7 +56,7 @@ def _measured(session: Session) -> list[str]:
     if project.access:
         found.append(f"access by {counted(len(project.access), 'declared rule file')}")
     if any(drafted.personal(contract) for contract in project.datasets.values()):
-        found.append("personal fields of prediction logs kept as keyed hashes")
+        found.append("personal fields of logged requests kept as keyed hashes")
     return found
 
 

@@ -12,7 +12,7 @@ from mlops_tui.capability import Field, act, decide, look, noun
 from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.governance._boarding import ANSWERS, answered, asked, must_be_as_asked, must_be_open, named, seat_of
 from mlops_tui.governance._evidence import case_of
-from mlops_tui.governance._minutes import minutes_of, proposed
+from mlops_tui.governance._minutes import minutes_of, proposed, recorded
 from mlops_tui.governance._standing import same_person
 from mlops_tui.oversight import boards
 from mlops_tui.project import Project
@@ -158,13 +158,13 @@ def open_(session: Session, subject: str, name: str | None) -> View:
 @act(of=board, confirm=False)
 @click.argument("case")
 def close(session: Session, case: str) -> View:
-    """Count the votes of a case whose time is over; `mlops-tui up` does so by itself.
+    """Count the votes of a case whose time is over, and propose its decision record.
 
     \b
     Example: mlops-tui board close BC-1
     """
     found = named(session, case)
-    if found.noted:
+    if found.noted and recorded(session, found):
         raise Conflict(f"{_came(found)}.", next=f"Try: mlops-tui board minutes {found.id}")
     boards.noted(session, found.id)
     if named(session, case).state == "open":

@@ -85,7 +85,8 @@ def _closed(case: BoardCase, outcome: str, why: str) -> BoardEvent:
 
 def noted(session: Session, *ids: str) -> list[Entry]:
     """Note what has ended, each once, whoever looks first; of the cases named, or of all."""
-    due = {each.id: fact for each in known(session).values() if not each.noted and (not ids or each.id in ids)
+    seen = known(session)
+    due = {each.id: fact for each in seen.values() if not each.noted and (not ids or each.id in ids)
            and (fact := ended(session, each)) is not None}
 
     def decided(entries: Sequence[Entry]) -> Iterator[Fact]:
@@ -94,5 +95,4 @@ def noted(session: Session, *ids: str) -> list[Entry]:
             if not now[id].noted and now[id].votes == seen[id].votes and now[id].digest == seen[id].digest:
                 yield fact
 
-    seen = known(session)
     return session.ledger.transact(decided) if due else []

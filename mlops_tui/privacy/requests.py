@@ -70,7 +70,8 @@ def _after(request: Request, entry: "Entry", fact: OptOut, zone: tzinfo) -> Requ
         day = request.received_at.astimezone(zone).date()
         due = PERIODS[request.jurisdiction].due(day, extended=True)
         return replace(request, extended=True, due=due, history=history)
-    detail = {**request.detail, **fact.detail}
+    rows = request.detail.get("rows", {}) if fact.event == "actioned" and not fact.detail.get("rows") else None
+    detail = {**request.detail, **fact.detail, **({"rows": rows} if rows else {})}
     return replace(request, state=fact.event, reason=fact.reason or request.reason, detail=detail, history=history)
 
 

@@ -159,18 +159,19 @@ def test_the_widest_gap_is_held_at_least_as_often_as_stated() -> None:
 
 
 def test_average_odds_and_inequality_are_covered() -> None:
+    """600 samples; three deviations are 2.7 %. More of them, and of more metrics, in tests/bench/bias_coverage.py."""
     draw, shares = np.random.default_rng(6), np.array([[[0.15, 0.10], [0.05, 0.2]], [[0.2, 0.05], [0.1, 0.15]]])
     truth_odds = ((0.1 / 0.25 - 0.05 / 0.25) + (0.2 / 0.25 - 0.15 / 0.25)) / 2
     held = {"odds": 0, "generalized_entropy_index": 0, "theil_index": 0}
     exact = inequality(Cells(("a", "b"), (shares * 10_000).astype(np.int64)), FEW)
-    for seed in range(1500):
+    for seed in range(600):
         cells = Cells(("a", "b"), draw.multinomial(400, shares.ravel()).reshape(2, 2, 2))
         odds = average_odds(cells, 0, 1)[0]
         held["odds"] += odds.low <= truth_odds <= odds.high
         for name, each in inequality(cells, Resampling(200, seed)).items():
             if name in held:
                 held[name] += each.low <= exact[name].value <= each.high
-    assert all(0.93 <= count / 1500 <= 0.97 for count in held.values()), held
+    assert all(0.923 <= count / 600 <= 0.977 for count in held.values()), held
 
 
 def weighed(seed: int, groups: int, n: int = 600) -> tuple[Cells, dict[str, np.ndarray]]:

@@ -63,7 +63,7 @@ def test_distances_of_predictions_are_scipys(weighted: bool) -> None:
 
 
 def test_intervals_hold_what_they_say() -> None:
-    """200 samples: at 95 %, three deviations are 4.6 %; those of distances hold more, by the triangle inequality."""
+    """120 samples: at 95 %, three deviations are 6 %; those of distances hold more, by the triangle inequality."""
     held = {"mae": 0, "mae_ratio": 0, "ks": 0, "wasserstein": 0, "none": 0}
     shift, sizes = 0.5, np.sqrt(2 / np.pi)
     truth = float(stats.foldnorm.mean(shift / 2, scale=2))
@@ -72,7 +72,7 @@ def test_intervals_hold_what_they_say() -> None:
     grid = np.linspace(-20, 40, 6001)
     area = float(np.trapezoid(np.abs(stats.norm.cdf(grid, 10, np.sqrt(5)) - stats.norm.cdf(grid, 10.5, np.sqrt(8))),
                               grid))
-    for seed in range(200):
+    for seed in range(120):
         made = rows(seed + 100, 240, shift)
         found = {each.metric: each for each in apart(made, 0)}["mae"]
         held["mae"] += found.difference.low <= truth - sizes <= found.difference.high
@@ -82,7 +82,7 @@ def test_intervals_hold_what_they_say() -> None:
         held["wasserstein"] += w1.low <= area <= w1.high
         alike = Numbers(("a", "b"), made.label, made.label, made.group)
         held["none"] += distances(alike, 0, Resampling(100, seed))[0][0].low == 0
-    assert min(held.values()) >= 181, held
+    assert min(held.values()) >= 107, held
 
 
 def test_one_row_and_no_spread_are_said() -> None:

@@ -29,7 +29,7 @@ BOARDS = list(boards())
 
 
 def rolls(board):
-    for out in ((), ("a",)) if len(board.members) > 1 else ((),):
+    for out in ((), ("a",)) if 1 < len(board.members) < 4 else ((),):
         for votes in product(CHOICES, repeat=len(board.members)):
             yield Roll({name: each for name, each in zip(board.members, votes, strict=True) if each}, frozenset(out))
 
@@ -86,7 +86,7 @@ def test_a_no_never_helps_and_a_yes_never_hurts():
 
 def test_what_is_decided_stays_so_whatever_comes():
     for board in BOARDS:
-        if len(board.members) > 3 or board.quorum == "1/2":
+        if len(board.members) > 3 or board.quorum != "60%":
             continue
         for roll in rolls(board):
             found = decided(board, roll)

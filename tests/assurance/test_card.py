@@ -59,6 +59,11 @@ def test_what_is_not_told_in_it_does_not(history, since):
     assert judged(history, PUBLISHED, FOUND, since).status is Status.PASS
 
 
+def test_an_impact_that_is_assessed_again_to_the_same_changes_nothing(history):
+    assert judged(history, ASSESSED, PUBLISHED, FOUND, ASSESSED).status is Status.PASS
+    assert judged(history, replace(ASSESSED, levels=(1, 2))).status is Status.UNKNOWN
+
+
 def test_words_that_were_changed_since_ask_for_a_look(history):
     assert judged(history, PUBLISHED, FOUND, **{"impact m": "new"}).status is Status.UNKNOWN
     assert judged(history, replace(FOUND, detail={"digest": "d", "impact": "new"}), **{"impact m": "new"}).status is \

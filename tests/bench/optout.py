@@ -7,6 +7,7 @@
 """
 
 import argparse
+import hashlib
 import json
 import sys
 import tempfile
@@ -105,12 +106,61 @@ def verified(root: Path, entries: int) -> dict[str, object]:
             "per_cpu_second": round(entries / (time.process_time() - cpu))}
 
 
+CREDIT = """\
+task: binary
+label: {dataset: visits, column: good, delay: 1h}
+features: []
+columns: [amount, rate]
+candidates: {boosted: {estimator: sklearn.ensemble.HistGradientBoostingClassifier}}
+split: {time: at, gap: 1h, test: 2d}
+"""
+LABELLED = """SELECT *, TIMESTAMP '2024-01-01' + INTERVAL (visit) MINUTE AS at, amount + hash(visit) % 500 > 700 AS good
+  FROM ({rows}) WHERE person <> '{without}'"""
+
+
+def retrained(folder: Path) -> dict[str, object]:
+    """Whether a model trained after an erasure is, byte by byte, one of a project that never had the person."""
+    person, artefacts, identical = "P-100001", [], []
+    for name, without in (("erased", ""), ("never", person)):
+        root = folder / name
+        session = made(root, 100, 0, "whole")
+        contract = root / "datasets/visits.yaml"
+        more = "      - {name: at, logicalType: timestamp}\n      - {name: good, logicalType: boolean}\ncustom"
+        contract.write_text(FILES["datasets/visits.yaml"].replace("      - {name: day, logicalType: string}\n", "")
+                            .replace("partitionBy, value: day", "eventTime, value: at").replace("custom", more, 1))
+        (root / "models").mkdir()
+        (root / "models/credit.yaml").write_text(CREDIT)
+        rows = f"SELECT * EXCLUDE (day) FROM ({ROWS.format(first=0, seed=7, part=0, rows=20_000, people=200)})"
+        path = root / "rows.parquet"
+        session.data().connect().execute(f"COPY ({LABELLED.format(rows=rows, without=without)}) TO '{path}'")
+        session = open_project(root, person="ana", clock=session.clock, source="terminal")
+        assert session.perform(("ingest", "visits", "--file", str(path))).exit == 0
+        if not without:
+            kept.keep(session, "OO-1", person)
+            session.ledger.append(
+                OptOut(subject="OO-1", event="received", person=pseudonym(session, person), right="erasure",
+                       jurisdiction="gdpr", purposes=("training",)), OptOut(subject="OO-1", event="verified"))
+            assert timed(session, "optout", "erase", "OO-1")["status"] == "done"
+        trained = session.perform(("train", "credit", "--from", "2024-01-01", "--to", "2024-01-20"))
+        assert trained.error is None, trained.error
+        identical.append(trained.view.facts()["training"])
+        artefacts.append({each.name: hashlib.sha256(each.read_bytes()).hexdigest() for each in
+                          (root / ".mlops/artifacts").rglob("*") if each.suffix in (".skops", ".pkl", ".onnx")})
+    return {"same_training_rows": identical[0] == identical[1], "artefacts": len(artefacts[0]),
+            "same_bytes": bool(artefacts[0]) and artefacts[0] == artefacts[1]}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     for name, usual in (("rows", 1_000_000), ("snapshots", 100), ("people", 1000), ("entries", 200_000)):
         parser.add_argument(f"--{name}", type=int, default=usual)
     parser.add_argument("--layout", choices=("partitions", "whole"), default="partitions")
+    parser.add_argument("--retrain", action="store_true", help="only the proof that a retrained model has same bytes")
     given = parser.parse_args()
+    if given.retrain:
+        with tempfile.TemporaryDirectory() as folder:
+            sys.stdout.write(json.dumps(retrained(Path(folder))) + "\n")
+        return
     with tempfile.TemporaryDirectory() as folder:
         session = made(Path(folder, "project"), given.rows, given.snapshots, given.layout)
         files = len(list(session.data().root.rglob("*.parquet")))

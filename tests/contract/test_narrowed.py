@@ -181,10 +181,11 @@ def test_the_dashboard_is_not_opened_for_whom_something_is_kept_from(project: Pa
 
 def test_who_acts_for_another_lets_nobody_see_more(project: Path) -> None:
     eve = opened(project, "eve")
-    with eve.serving("approve show", Shape.LOOK):
-        as_ana = eve.acting_as(opened(project, "ana").actor)
-        assert clean(told(as_ana.perform(["sql", "FROM flights"])))
-        assert as_ana.perform(["sql", "FROM secret"]).exit == 4
+    within = eve.entered()
+    within.serve("approve show", Shape.LOOK)
+    as_ana = within.acting_as(opened(project, "ana").actor)
+    assert clean(told(as_ana.perform(["sql", "FROM flights"])))
+    assert as_ana.perform(["sql", "FROM secret"]).exit == 4
     as_ana = eve.acting_as(opened(project, "ana").actor)
     assert not clean(told(as_ana.perform(["sql", "SELECT note FROM flights"]))), "nobody reads along"
 

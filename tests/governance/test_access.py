@@ -12,6 +12,7 @@ from mlops_tui.access.grants import grants
 from mlops_tui.assurance.access import access as required
 from mlops_tui.assurance.requirement import Case
 from mlops_tui.errors import Denied
+from mlops_tui.opening import open_project
 from mlops_tui.render import terminal
 from mlops_tui.roles import Shape
 from mlops_tui.session import ReplayClock, Session
@@ -174,6 +175,32 @@ def test_the_lattice_is_read_at_80_columns_and_on_a_phone(shut: Callable[..., Se
     assert list(terminal.lines(view, width=40))
 
 
+def test_a_part_that_is_denied_is_not_there_and_what_is_made_of_all_is_refused(shut: Callable[..., Session],
+                                                                              project: Path) -> None:
+    (project / "access/parts.yaml").write_text(
+        "rules:\n  - {effect: deny, who: [dee], actions: [read], "
+        "resources: [dataset/flights/partition/day=2013-09-01]}\n")
+    dee = shut("dee")
+    view = dee.perform(("sql", "SELECT DISTINCT day FROM flights")).view
+    assert [row["day"] for row in view.table("rows").rows] == ["2013-09-02"]
+    for argv in (("status",), ("alert", "list"), ("drift", "flights-delay")):
+        assert dee.perform(argv).exit == 4, argv
+    assert dee.perform(("sql", "SELECT count(*) FROM findings")).view.table("rows").rows[0]["count_star()"] == 0
+    shut("ana").ledger.append(Finding(check="drift", subject="flights", status="fail", title="day 2013-09-01 moved"))
+    assert dee.perform(("sql", "SELECT count(*) FROM findings")).view.table("rows").rows[0]["count_star()"] == 0, \
+        "what was found in all is not told"
+
+
+def test_who_uses_the_machine_is_bound_where_people_have_logins_and_not_where_roles_are_advisory(
+        shut: Callable[..., Session], project: Path, clock: ReplayClock) -> None:
+    shut("ana")
+    alone = open_project(project, clock=clock, source="test")
+    assert (alone.single_user, bool(alone.bounds()), reads(alone)) == (True, False, ALL)
+    (project / "team.yaml").write_text(TEAM.replace("ana: {", "ana: {login: somebody-else, "))
+    unlisted = open_project(project, clock=clock, source="test")
+    assert (unlisted.single_user, reads(unlisted)) == (False, ALL - {"late"}), "a viewer as any other"
+
+
 # -- granting --------------------------------------------------------------------------------------------------------
 
 
@@ -237,8 +264,10 @@ def test_a_purpose_is_what_the_command_says_and_nobody_else(shut: Callable[..., 
     bo = shut("bo")
     assert reads(bo) == set(), "sql is no monitoring"
     assert not bo.may("read", "dataset/flights").allowed
-    with bo.serving("drift", Shape.LOOK):
-        assert bo.may("read", "dataset/flights").allowed
+    within = bo.entered()
+    within.serve("drift", Shape.LOOK)
+    assert within.may("read", "dataset/flights").allowed
+    assert not bo.may("read", "dataset/flights").allowed, "other commands that run meanwhile have their own"
 
 
 def test_a_model_is_loaded_by_who_may_load_it(shut: Callable[..., Session]) -> None:

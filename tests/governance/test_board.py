@@ -1,5 +1,6 @@
 """Review boards: bound to what they were asked about, voted on once by who may, and the gate stays shut otherwise."""
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from mlops_tui.project import Project
 from mlops_tui.render import terminal
 from mlops_tui.render.html import as_html
 from mlops_tui.view import Status
-from store.facts import Assessed, Command, Finding
+from store.facts import Assessed, BoardEvent, Command, Finding
 from tests.doing import do
 
 SUBJECT = "flights-delay@1"
@@ -316,3 +317,25 @@ def test_words_with_marks_in_them_stay_words(asked, person, credit, text):
     record = Project(credit).decisions["bc-1-credit"]
     assert (record.front["status"], set(record.front)) == ("rejected", {"status", "date", "case"})
     assert "<script>" not in record.body.replace("\\<script\\>", "")
+
+
+def test_of_votes_at_the_same_time_each_member_s_first_counts_and_the_case_is_closed_once(asked, person):
+    voters = [person(name) for name in ("bo", "bo", "cy", "cy", "dee", "eve")]
+    with ThreadPoolExecutor(len(voters)) as pool:
+        exits = sorted(each.exit for each in pool.map(vote, voters))
+    assert (exits, state(asked)) == ([0, 0, 0, 2, 2, 2], "approved")
+    events = [entry.fact.event for entry in asked.ledger.entries("board")]
+    assert events == ["opened", "voted", "voted", "voted", "closed"]
+    assert [entry.subject for entry in asked.ledger.entries("proposal")] == ["P-1"]
+
+
+def test_a_voter_who_died_before_it_was_counted_leaves_it_to_whoever_comes_next(asked, person):
+    vote(person("bo"))
+    vote(person("cy"))
+    found = boards.known(asked)["BC-1"]
+    asked.ledger.append(BoardEvent(subject="BC-1", event="voted", member="dee", voter="dee", choice="yes",
+                                   digest=found.digest))
+    assert (state(asked), gate(asked)) == ("open", "unknown")
+    assert [entry.fact.outcome for entry in boards.noted(asked)] == ["approved"]
+    assert ("adopt", "P-1") in [each.argv for each in do(asked, "board close BC-1").view.actions]
+    assert (do(asked, "board close BC-1").error["code"], gate(asked)) == ("conflict", "pass")

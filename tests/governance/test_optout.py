@@ -225,6 +225,20 @@ def test_a_person_who_was_erased_is_on_no_byte_of_the_project_and_the_chain_hold
     assert "called back" not in json.dumps(desk.do("optout", "show", id).view.facts(), default=str)
 
 
+def test_a_dataset_that_does_not_say_whose_it_is_is_found_out_and_erased_once_it_does(desk: Desk) -> None:
+    text = FILES["datasets/loans.yaml"].replace("loans", "calls")
+    path = desk.root / "datasets" / "calls.yaml"
+    path.write_text(text.replace("  - {property: dataSubject, value: person}\n", ""), encoding="utf-8")
+    desk.do("ingest", "calls", "--file", str(desk.root / "again.parquet"))
+    id = desk.asked()
+    desk.do("optout", "erase", id)
+    assert "still found" in desk.do("optout", "attest", id, status="fail").view.title
+    path.write_text(text, encoding="utf-8")
+    desk.do("optout", "erase", id)
+    assert desk.do("optout", "attest", id).view.status == "warn"
+    assert desk.where() == []
+
+
 def test_what_was_posted_in_slack_is_replaced_by_the_sender(desk: Desk) -> None:
     desk.do("optout", "erase", desk.asked())
     [update] = Outbox(desk.session.ledger.engine).naming("erase/")
