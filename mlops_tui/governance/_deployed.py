@@ -250,10 +250,13 @@ def _serving(session: Session, found: Deployed, log: _Log) -> View:
     before = f"now (before: {found.previous})" if found.previous else "now"
     title = f"{found.model}@{found.version} serves {'again' if found.way in BACK else before}"
     view = followed(session, found.model, found.version, title)
-    log.note("alias", "" if view.status is Status.DONE else view.title, view.status)
+    log.note("alias", f"it is at version {found.version}" if view.status is Status.DONE else "it does not follow yet",
+             view.status)
     facts: dict[str, Cell] = {**view.facts(), "deployment": found.id, "deployment_state": "done"}
     rest = (part for part in view.parts if not isinstance(part, Facts))
-    return replace(view, parts=(Facts(facts), Steps(tuple(log.steps)), *rest))
+    actions = view.actions if found.way not in BACK else tuple(each for each in view.actions
+                                                               if "--rollback" not in each.argv)
+    return replace(view, parts=(Facts(facts), Steps(tuple(log.steps)), *rest), actions=actions)
 
 
 # -- taken back -----------------------------------------------------------------------------------------------------
