@@ -362,3 +362,12 @@ def test_beside_a_reference_of_few_rows_nothing_is_judged(tmp_path: Path) -> Non
     file.write_text("\n".join(["team,paid,told", *lines]), encoding="utf-8")
     outcome = run(file, *NUMBERS, "--limit", "mae_difference=9", "--privileged", "b")
     assert outcome.view.status is Status.UNKNOWN
+
+
+def test_all_may_be_refused_though_all_would_have_repaid(tmp_path: Path) -> None:
+    lines = [f"{'ab'[at % 2]},1,0" for at in range(200)]
+    file = tmp_path / "refused.csv"
+    file.write_text("\n".join(["team,ok,said", *lines]), encoding="utf-8")
+    outcome = run(file, *DECIDED)
+    assert [row["selection_rate"] for row in rows_of(outcome, "groups")] == [0, 0]
+    assert outcome.view.status is Status.UNKNOWN
