@@ -57,6 +57,13 @@ def test_no_answer_about_its_impact_is_denied_by_what_the_project_shows(lent: tu
     assert (found.fact.title, found.fact.detail["denied"]) == (f"{MODEL}: level II, EU high", [])
 
 
+def test_a_demo_that_is_over_does_nothing_again(lent: tuple[dict[str, Any], Session]) -> None:
+    told, session = lent
+    again = through(session.declared().root)["facts"]
+    assert {**again, "seconds": 0} == {**told["facts"], "seconds": 0}
+    assert (session.declared().root / "decisions" / "bc-1-lending.md").is_file()
+
+
 def test_an_onlooker_sees_the_loans_without_ages(lent: tuple[dict[str, Any], Session]) -> None:
     root = lent[1].declared().root
     seen = open_project(root, person="ed", read_only=True).perform(["sql", "SELECT max(age) AS oldest FROM credit"])
