@@ -17,16 +17,21 @@ pytestmark = pytest.mark.slow
 MODEL = "credit-risk"
 
 
-@pytest.fixture(scope="module")
-def lent(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> tuple[View, Session]:
-    """What the demo tells, gone through in this process on a store whose tables are laid; and a look at its project."""
-    folder = tmp_path_factory.mktemp("lent") / "credit"
-    prepare(folder, "credit")
-    shutil.copy(empty_store, folder / ".mlops" / "mlflow.db")
+def worked(folder: Path) -> View:
+    """What the demo tells, gone through in this process."""
     session = without_project(folder.parent, perform, opener=open_project)
     told = session.perform(["demo", "--story", "credit", str(folder), "--headless"])
     assert told.error is None, told.error
-    return told.view, open_project(folder, read_only=True)
+    return told.view
+
+
+@pytest.fixture(scope="module")
+def lent(tmp_path_factory: pytest.TempPathFactory, empty_store: Path) -> tuple[View, Session]:
+    """What it tells on a store of models whose tables are laid; and a look at its project."""
+    folder = tmp_path_factory.mktemp("lent") / "credit"
+    prepare(folder, "credit")
+    shutil.copy(empty_store, folder / ".mlops" / "mlflow.db")
+    return worked(folder), open_project(folder, read_only=True)
 
 
 def test_the_first_version_surely_breaks_four_fifths_and_the_mended_one_is_not_settled(
@@ -55,6 +60,13 @@ def test_no_answer_about_its_impact_is_denied_by_what_the_project_shows(lent: tu
     assert found is not None
     assert isinstance(found.fact, Finding)
     assert (found.fact.title, found.fact.detail["denied"]) == (f"{MODEL}: level II, EU high", [])
+
+
+def test_a_demo_that_is_over_does_nothing_again(lent: tuple[View, Session]) -> None:
+    told, session = lent
+    again = worked(session.declared().root)
+    assert {**again.facts(), "seconds": 0} == {**told.facts(), "seconds": 0}
+    assert (session.declared().root / "decisions" / "bc-1-lending.md").is_file()
 
 
 def test_an_onlooker_sees_the_loans_without_ages(lent: tuple[View, Session]) -> None:
