@@ -47,7 +47,8 @@ def show(session: Session, subject: str) -> View:
     facts: dict[str, Cell] = {"model": case.name, "version": case.version, "checklist": case.model.checklist,
                               "risk": risk.words if risk else "not assessed",
                               **({"not_asked": len(required) - len(asked)} if len(required) > len(asked) else {})}
-    return View(said, gates.verdict(required), (Facts(facts), table), _next(open_))
+    then = () if open_ else (Action("Look at the whole gate", ("promote", case.subject)),)
+    return View(said, gates.verdict(required), (Facts(facts), table), (*_next(open_), *then))
 
 
 def _row(each: Requirement, item: Item | None, case: gates.Case) -> Row:
