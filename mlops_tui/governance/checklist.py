@@ -78,7 +78,8 @@ def prune(session: Session, name: str) -> View:
     project = Project(session.declared().root)
     declared = project.one("checklist", name)
     models = [each for each, model in project.models.items() if model.checklist == name]
-    found = triggered(session.ledger.entries("finding", "promotion"), declared, models, session.now())
+    found = triggered(session.ledger.entries("finding", "promotion"), declared, models,
+                      session.now().astimezone(session.declared().zone))
     idle = [each for each in found if each.idle]
     rows: list[Row] = [{"item": each.item.id, "stood_in_the_way": each.stopped, "asked": each.asked, "last": each.last,
                         "lesson_of": each.item.lesson_of, "expires": each.item.expires, "advice": each.advice}
