@@ -107,3 +107,12 @@ def test_items_that_never_stopped_anything_and_those_whose_time_is_over_could_go
         "drift-ok": "keep", "limits-reviewed": "never stopped anything", "old": "its time is over"}
     assert (rows["drift-ok"]["stood_in_the_way"], rows["limits-reviewed"]["asked"]) == (5, 5)
     assert do(trained, "checklist prune nothing").error["code"] == "not_declared"
+
+
+def test_a_simulated_persons_signature_counts_in_a_replayed_world_alone(trained, person, project):
+    settings = project / "mlops.yaml"
+    settings.write_text(settings.read_text().replace("clock: replay", "clock: system"))
+    outcome = do(person("bo"), "checklist sign limits-reviewed flights-delay@1", reason="r")
+    assert (outcome.exit, outcome.view.title) == (
+        4, "bo is simulated, and this project's clock is real: people decide here.")
+    assert items(trained)["limits-reviewed"] == "unknown"
