@@ -120,3 +120,12 @@ def test_the_day_from_which_an_item_is_not_asked_for_begins_where_the_project_is
     found = {row["item"]: row["status"] for row in do(trained, "checklist show flights-delay@1").view.table(
         "items").rows}
     assert (found.get("old") is Status.UNKNOWN) is asked
+
+
+def test_a_simulated_persons_signature_counts_in_a_replayed_world_alone(trained, person, project):
+    settings = project / "mlops.yaml"
+    settings.write_text(settings.read_text().replace("clock: replay", "clock: system"))
+    outcome = do(person("bo"), "checklist sign limits-reviewed flights-delay@1", reason="r")
+    assert (outcome.exit, outcome.view.title) == (
+        4, "bo is simulated, and this project's clock is real: people decide here.")
+    assert items(trained)["limits-reviewed"] == "unknown"
