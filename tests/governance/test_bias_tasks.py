@@ -371,3 +371,10 @@ def test_all_may_be_refused_though_all_would_have_repaid(tmp_path: Path) -> None
     outcome = run(file, *DECIDED)
     assert [row["selection_rate"] for row in rows_of(outcome, "groups")] == [0, 0]
     assert outcome.view.status is Status.UNKNOWN
+
+
+def test_exactly_four_fifths_are_not_perhaps_below_them(tmp_path: Path) -> None:
+    outcome = run(decided(tmp_path, {"a": (30, 20), "b": (30, 25)}), *DECIDED)
+    [row] = rows_of(outcome, "four_fifths")
+    assert row["verdict"] == "not surely 0.8"
+    assert not any("more such decision" in text for text in document(outcome)["text"])
