@@ -274,7 +274,8 @@ def list_(session: Session, only: bool) -> View:
     table = Table.of("requests", rows, "status", "request", "kind", "state", "due", Column("days_left", "days left"),
                      "law", "via")
     return View(said, Status.FAIL if late else Status.PASS, (Facts(facts), table),
-                tuple(Action(f"The next one due: {each.id}", ("optout", "show", each.id)) for each in shown[:1] if each.open))
+                tuple(Action(f"The next one due: {each.id}", ("optout", "show", each.id)) for each in shown[:1]
+                      if each.open))
 
 
 def _standing(request: Request, late: bool) -> Status:

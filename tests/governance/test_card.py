@@ -315,7 +315,8 @@ def test_the_gate_asks_for_a_card_and_takes_the_published_one(ana, project):
 
 
 @pytest.mark.parametrize(("argv", "code", "words"), [
-    (("card", "flights-delay@9"), 2, "no version 9"), (("card", "nothing"), 2, "nothing"),
+    (("card", "flights-delay@9"), 2, "no version 9"), (("card", f"{NAME}@9"), 2, "mlops-tui model show flights-delay"),
+    (("card", "flights-delay@challenger"), 2, "no version challenger"), (("card", "nothing"), 2, "nothing"),
     (("card", NAME, "--format", "pdf"), 2, "pdf")])
 def test_what_there_is_not_is_said_so(ana, argv, code, words):
     outcome = ana.perform(argv)
