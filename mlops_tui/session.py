@@ -3,6 +3,7 @@
 import os
 import pwd
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -227,9 +228,11 @@ class Session:
 
     def entered(self) -> "Session":
         """The same session for one command, which then has a purpose of its own; several may run at once."""
-        reads, narrowed = (self.reads, self.narrowed) if self.depth else (set(), set())
-        # what another command reads for this one, this one reads
-        return replace(self, depth=self.depth + 1, outer=self, reads=reads, narrowed=narrowed)
+        made = copy(self)  # it is made already: nothing is looked up again
+        made.depth, made.outer = self.depth + 1, self
+        if not self.depth:  # what another command reads for this one, this one reads
+            made.reads, made.narrowed = set(), set()
+        return made
 
     def read_anew(self) -> None:
         """Read the project's files again, for whatever comes after this command, too."""

@@ -45,7 +45,7 @@ class ReadPath:
 def attest(session: Session, request: str, person: str) -> View:
     """Prove that whoever made REQUEST is in no file, snapshot, cache, queue, log or text of the project any more.
 
-    Once nothing is found, the id that was kept for the search goes too, and the request is closed.
+    Once nothing is found, the id that was kept for the search, or for a link, goes too, and the request is closed.
 
     \b
     Example: mlops-tui optout attest OO-1
@@ -78,6 +78,7 @@ def attest(session: Session, request: str, person: str) -> View:
         moved(session, asked.id, "attested", ("actioned",), detail={"by_hand": outside, "models": models})
     if not bad:
         kept.forget(session, asked.id)
+        kept.let_go(session, session.now().timestamp(), who)
     text = [Text(ANSWER if not bad else MISSED)]
     by_hand: list[Row] = [{"place": each} for each in outside]
     return View(title, status, (
