@@ -13,6 +13,7 @@ from mlops_tui.core._junit import as_junit
 from mlops_tui.core._sarif import as_sarif
 from mlops_tui.opening import open_project
 from mlops_tui.view import Status
+from store.facts import Promotion
 from tests.doing import do
 
 SUBJECT = "flights-delay@1"
@@ -98,9 +99,16 @@ def test_it_exits_as_the_gate_stands(trained, session, made, project):
     assert do(trained, "check nothing").exit == 2
 
 
-def test_without_a_challenger_there_is_nothing_to_say(session):
-    outcome = do(session("ana"), "check")
+def test_without_a_challenger_there_is_nothing_to_say(trained):
+    trained.ledger.append(Promotion(subject="flights-delay", version="1", previous="", approval="", evidence=""))
+    outcome = do(trained, "check")
     assert (outcome.exit, outcome.view.title) == (0, "No version waits to serve; every declaration is sound")
+
+
+def test_a_clone_without_its_ledger_does_not_say_that_its_gates_stand(session):
+    outcome = do(session("ana"), "check")
+    assert (outcome.exit, outcome.view.status) == (0, Status.WARN)
+    assert outcome.view.title.startswith("No gate was judged: this history knows no version")
 
 
 def test_a_name_that_leads_nowhere_is_not_sound_and_shown_at_its_line(trained, project):

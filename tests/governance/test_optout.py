@@ -312,6 +312,14 @@ def test_whoever_is_killed_half_way_says_it_again_and_nothing_is_half(desk: Desk
     assert after.do("optout", "show", id).view.parts[0].items["state"] == "attested"
 
 
+def test_each_step_says_what_is_missing_and_no_reason_of_an_earlier_one(desk: Desk) -> None:
+    taken = desk.do("optout", "take", "--person", WHO).view.facts()["request"]
+    refused = desk.do("optout", "erase", str(taken), status="error")
+    assert refused.view.title == f"{taken} is received: nobody has verified yet that it is the person."
+    desk.do("optout", "refuse", str(taken), reason="a court asked for it", status="done")
+    assert desk.do("optout", "list").view.actions == ()
+
+
 def test_of_two_at_once_the_second_is_told_to_wait(desk: Desk) -> None:
     id = desk.asked()
     with kept.alone(desk.session):
