@@ -332,7 +332,7 @@ def _day(text: str) -> date | None:
 
 def _sign_offs(declared: Declared, entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
     """Checklist items that a person must answer before the newest version of a model can serve."""
-    found = []
+    found, today = [], now.astimezone(declared.zone).date()
     for name, model in declared.models.items():
         state = folds.model_state(entries, name)
         checklist = declared.checklists.get(model.checklist)
@@ -343,7 +343,7 @@ def _sign_offs(declared: Declared, entries: "Sequence[Entry]", now: datetime, ac
         found += [Need("sign-off", f"{subject} {item.id}", item.title or item.id.replace("-", " "),
                        f"{subject} · signed off by {item.sign_off}", ("checklist", "show", subject),
                        actor.has(item.sign_off), since=since, label="sign", who=item.sign_off)
-                  for item in checklist.items if item.sign_off and asks(item, risk, model.task, now.date()) is not False
+                  for item in checklist.items if item.sign_off and asks(item, risk, model.task, today) is not False
                   and not _fresh(given.get(item.id), item.max_age, now)]
     return found
 

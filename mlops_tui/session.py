@@ -3,6 +3,7 @@
 import os
 import pwd
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -221,15 +222,17 @@ class Session:
         him."""
         silent = command in SHOWING_NO_DATA  # it looks on where a declaration cannot be read
         kept_back = Bounds() if silent else self.bounds(doors.purpose_of(command, self.purpose))
-        doors.keep_within(self.actor, command, self.only, kept_back)
         ruled = not silent and self.project is not None and self.project.access  # else nothing has to be read
         doors.check(self.policy() if ruled else standing.UNDECLARED, self.actor, command, shape, self.clock())
+        doors.keep_within(self.actor, command, self.only, kept_back)
 
     def entered(self) -> "Session":
         """The same session for one command, which then has a purpose of its own; several may run at once."""
-        reads, narrowed = (self.reads, self.narrowed) if self.depth else (set(), set())
-        # what another command reads for this one, this one reads
-        return replace(self, depth=self.depth + 1, outer=self, reads=reads, narrowed=narrowed)
+        made = copy(self)  # it is made already: nothing is looked up again
+        made.depth, made.outer = self.depth + 1, self
+        if not self.depth:  # what another command reads for this one, this one reads
+            made.reads, made.narrowed = set(), set()
+        return made
 
     def read_anew(self) -> None:
         """Read the project's files again, for whatever comes after this command, too."""

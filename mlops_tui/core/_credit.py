@@ -8,6 +8,7 @@ from time import perf_counter
 
 from mlops_tui import folds
 from mlops_tui.core._cast import Cast
+from mlops_tui.core._people import adopt
 from mlops_tui.core._replay import set_clock
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Steps, Table, View
@@ -42,13 +43,14 @@ def work(opened: Callable[[], Session], target: Path, began: float) -> View:
         cast.stage("Ask what mercy costs", "ana", "metric", _newest(cast))
     if not folds.model_state(cast.session.ledger.entries("trained", "promotion"), MODEL).champion:
         _through_the_gate(cast, _newest(cast))
+    adopt(cast)  # the record of what the board decided
     return _told(cast, target, began)
 
 
 def _newest(cast: Cast) -> str:
-    """The version that wants to serve, as `model@version`; empty before the first."""
-    challenger = folds.model_state(cast.session.ledger.entries("trained", "promotion"), MODEL).challenger
-    return f"{MODEL}@{challenger}" if challenger else ""
+    """The version that wants to serve or does, as `model@version`; empty before the first."""
+    state = folds.model_state(cast.session.ledger.entries("trained", "promotion"), MODEL)
+    return f"{MODEL}@{state.challenger or state.champion}" if state.versions else ""
 
 
 def _declares(target: Path, changes: tuple[tuple[str, str], ...]) -> bool:
