@@ -43,9 +43,12 @@ def history_of(session: Session, text: str) -> View:
                      Column("came_of_it", "came of it", worth=3), "why", "who",
                      Column("entry", digits=0), Column("evidence", cut=12, worth=-1))
     facts: dict[str, Cell] = {"model": subject.name, "promoted": len(promoted), "refused": len(refused)}
+    back = folds.model_state(entries, subject.name).previous
+    actions = (*([Action(f"Back to version {back}", ("promote", "--rollback", subject.name))] if back else ()),
+               Action("How it stands", ("status",)))
     return View(said if rows else f"Nobody has asked for {subject} to serve yet", Status.DONE,
                 (Facts(facts), *_watch(session, entries, subject.name), table, *_deployments(entries, subject.name),
-                 *_newest(refused)), (Action("How it stands", ("status",)),))
+                 *_newest(refused)), actions)
 
 
 def _watch(session: Session, entries: Sequence[Entry], name: str) -> Iterator[Table]:

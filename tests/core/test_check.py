@@ -99,6 +99,14 @@ def test_it_exits_as_the_gate_stands(trained, session, made, project):
     assert do(trained, "check nothing").exit == 2
 
 
+def test_next_is_what_settles_each_item_and_then_that_it_serves(trained, made, session):
+    trained.ledger.append(made.finding("pass"))
+    [step] = do(trained, "check").view.actions
+    assert step.argv == ("checklist", "sign", "limits-reviewed", SUBJECT)
+    do(session("bo"), f"checklist sign limits-reviewed {SUBJECT}", reason="read with the airport team")
+    assert [step.argv for step in do(trained, "check").view.actions] == [("promote", SUBJECT)]
+
+
 def test_without_a_challenger_there_is_nothing_to_say(trained):
     trained.ledger.append(Promotion(subject="flights-delay", version="1", previous="", approval="", evidence=""))
     outcome = do(trained, "check")
