@@ -1,5 +1,6 @@
 """A person's id taken out of what is no table of rows: work tables in SQLite, logs, objects of the lake."""
 
+import json
 import re
 import sqlite3
 import time
@@ -23,18 +24,23 @@ def telling(values: Iterable[str]) -> list[str]:
     return [value for value in values if len(value) >= SHORTEST]
 
 
+def _forms(value: str) -> set[str]:
+    """A value as it is, and as JSON writes it, with and without escapes for what is not ASCII."""
+    return {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+
+
 def pattern(values: Sequence[str]) -> re.Pattern[str]:
     """The values as whole words, as they are and as JSON writes them; of a telling one only."""
-    forms = {form for value in telling(values) for form in (value, value.encode("unicode_escape").decode())}
+    forms = {form for value in telling(values) for form in _forms(value)}
     return re.compile("|".join(rf"(?<![\w]){re.escape(form)}(?![\w])" for form in sorted(forms, key=len, reverse=True))
                       or r"(?!)")
 
 
 def holding(paths: Iterable[Path], values: Sequence[str]) -> Iterator[Path]:
     """The files whose bytes have one of the telling values; a file that goes meanwhile has none."""
-    words = [re.escape(value.encode()) for value in telling(values)]
-    wanted = re.compile(b"|".join(words) or b"(?!)")
-    overlap = max((len(value.encode()) for value in values), default=1)
+    words = {form.encode() for value in telling(values) for form in _forms(value)}
+    wanted = re.compile(b"|".join(map(re.escape, words)) or b"(?!)")
+    overlap = max(map(len, words), default=1)
     for path in paths:
         try:
             with path.open("rb") as file:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
-from store.facts import Fact, Finding, Run
+from store.facts import AlertEvent, Fact, Finding, IncidentEvent, Run
 
 if TYPE_CHECKING:
     from store.ledger import Entry
@@ -34,14 +34,17 @@ class Withheld:
 
     def fact(self, fact: Fact) -> Fact:
         """The fact without details of those columns; of those datasets, without any figures and words."""
-        stem = fact.subject.partition(".")[0].partition("@")[0]
-        if stem in self.datasets or fact.subject in self.datasets:
+        if self._of_denied(fact.subject) or self._of_denied(getattr(fact, "about", "")):
             return _bare(fact)
         if isinstance(fact, Run):
             return replace(fact, detail="")  # what a failed step says quotes values
         told = {each.name: value for each in fields(fact) if isinstance(value := getattr(fact, each.name), Mapping)}
         kept = {name: self._without(value) for name, value in told.items()}
         return replace(fact, **kept) if kept != told else fact
+
+    def _of_denied(self, subject: str) -> bool:
+        """Whether something is one of those datasets, or a part or state of one."""
+        return subject in self.datasets or subject.partition(".")[0].partition("@")[0] in self.datasets
 
     def _without(self, value: Any) -> Any:
         if isinstance(value, Mapping):
@@ -64,6 +67,8 @@ def _bare(fact: Fact) -> Fact:
         empty |= {"title": f"{fact.check} of {fact.subject}", "value": None, "low": None, "high": None, "limit": None}
     if isinstance(fact, Run):
         empty["detail"] = ""
+    if isinstance(fact, AlertEvent | IncidentEvent):  # their title is the one of the finding
+        empty |= {"title": fact.title and f"{getattr(fact, 'check', '') or fact.kind} of {fact.about}"}
     return replace(fact, **empty) if empty else fact
 
 

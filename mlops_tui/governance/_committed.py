@@ -13,6 +13,8 @@ from mlops_tui.governance._order import DeployFailed, Order
 from mlops_tui.running.workers import PASSED_ON
 
 AS = ("-c", "user.name=mlops-tui", "-c", "user.email=mlops-tui@localhost", "-c", "commit.gpgsign=false")
+# What a checkout could have run along with git: we move a branch and write a file, and start nothing else.
+ALONE = ("-c", f"core.hooksPath={os.devnull}", "-c", "core.fsmonitor=false", "-c", "log.showSignature=false")
 PATIENCE = 60  # seconds for one command of git
 MODE = "100644"
 
@@ -83,7 +85,7 @@ class Committed:
         passed = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
         env = {**passed, "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C", **({"GIT_INDEX_FILE": str(index)} if index else {})}
         try:
-            done = subprocess.run(["git", "-C", str(self._repo), *words], input=given or "", env=env,
+            done = subprocess.run(["git", "-C", str(self._repo), *ALONE, *words], input=given or "", env=env,
                                   capture_output=True, encoding="utf-8", check=False, timeout=PATIENCE)
         except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError) as problem:
             raise DeployFailed(f"git could not be asked: {problem}", where=self.declared.repo) from problem

@@ -46,7 +46,7 @@ class ReadPath:
 def attest(session: Session, request: str, person: str) -> View:
     """Prove that whoever made REQUEST is in no file, snapshot, cache, queue, log or text of the project any more.
 
-    Once nothing is found, the id that was kept for the search goes too, and the request is closed.
+    Once nothing is found, the id that was kept for the search, or for a link, goes too, and the request is closed.
 
     \b
     Example: mlops-tui optout attest OO-1
@@ -69,7 +69,8 @@ def attest(session: Session, request: str, person: str) -> View:
                         Status.WARN if each.outside else Status.FAIL} for each in paths]
     status = Status.FAIL if bad else Status.WARN if outside else Status.PASS
     title = f"{asked.id}: still found in {counted(len(bad), 'place')}" if bad else \
-        f"{asked.id}: nothing is left in the project{f'; {len(outside)} outside by hand' if outside else ''}"
+        f"{asked.id}: nothing is left in data and history" + (
+            f"; {counted(len(outside), 'file is', 'files are')} to be deleted by hand" if outside else "")
     session.ledger.append(Finding(subject=asked.id, check="absence", status=str(status), title=title,
                                   value=float(sum(len(each.there) for each in bad)), limit=0.0, unit="places",
                                   n=sum(each.looked_at for each in paths),
@@ -78,6 +79,7 @@ def attest(session: Session, request: str, person: str) -> View:
         moved(session, asked.id, "attested", ("actioned",), detail={"by_hand": outside, "models": models})
     if not bad:
         kept.forget(session, asked.id)
+        kept.let_go(session, session.now().timestamp(), who)
     text = [Text(ANSWER if not bad else MISSED)]
     by_hand: list[Row] = [{"place": each} for each in outside]
     return View(title, status, (

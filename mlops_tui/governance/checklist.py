@@ -13,6 +13,7 @@ from mlops_tui.declarations.kinds import Item
 from mlops_tui.errors import BadInput, Denied, NotDeclared, nearest
 from mlops_tui.gates import Requirement
 from mlops_tui.governance._evidence import case_of
+from mlops_tui.governance._standing import unreal
 from mlops_tui.governance._triggered import triggered
 from mlops_tui.project import Project
 from mlops_tui.session import Session
@@ -47,7 +48,8 @@ def show(session: Session, subject: str) -> View:
     facts: dict[str, Cell] = {"model": case.name, "version": case.version, "checklist": case.model.checklist,
                               "risk": risk.words if risk else "not assessed",
                               **({"not_asked": len(required) - len(asked)} if len(required) > len(asked) else {})}
-    return View(said, gates.verdict(required), (Facts(facts), table), _next(open_))
+    then = () if open_ else (Action("Look at the whole gate", ("promote", case.subject)),)
+    return View(said, gates.verdict(required), (Facts(facts), table), (*_next(open_), *then))
 
 
 def _row(each: Requirement, item: Item | None, case: gates.Case) -> Row:
@@ -77,7 +79,8 @@ def prune(session: Session, name: str) -> View:
     project = Project(session.declared().root)
     declared = project.one("checklist", name)
     models = [each for each, model in project.models.items() if model.checklist == name]
-    found = triggered(session.ledger.entries("finding", "promotion"), declared, models, session.now())
+    found = triggered(session.ledger.entries("finding", "promotion"), declared, models,
+                      session.now().astimezone(session.declared().zone))
     idle = [each for each in found if each.idle]
     rows: list[Row] = [{"item": each.item.id, "stood_in_the_way": each.stopped, "asked": each.asked, "last": each.last,
                         "lesson_of": each.item.lesson_of, "expires": each.item.expires, "advice": each.advice}
@@ -128,6 +131,8 @@ def _answered(session: Session, name: str, subject: str, choice: str, reason: st
     if choice == "yes" and not session.actor.has(item.sign_off):
         raise Denied(f"{session.actor.name} does not hold the role '{item.sign_off}' that '{name}' asks for.",
                      where=where, next=f"Ask somebody who is {item.sign_off}.")
+    if choice == "yes" and (said := unreal(session, session.actor.name)):
+        raise Denied(said, where=where)
     files = rule.artifact(case, session.ledger.entries("trained", "promotion"))
     session.ledger.append(SignOff(subject=case.subject, item=name, checklist=case.model.checklist, choice=choice,
                                   reason=reason, evidence=rule.worded(item), digest=files))

@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from store.ledger import Entry
 
 optout = noun("optout", __doc__ or "", bare="list", subject="show", package=__package__)
-LINKS = "link-"  # what is kept of whom a link was made for
 
 
 def request_of(session: Session, id: str) -> Request:
@@ -117,7 +116,8 @@ def link(session: Session, person: str, kind: str, jurisdiction: str, valid: str
         raise BadInput(f"A link holds for up to 90 days, not for {valid}.", where="--valid")
     until = session.now() + span
     made = tokens.Token(secrets.token_hex(8), kind, jurisdiction, int(until.timestamp()))
-    kept.keep(session, LINKS + made.number, person)
+    kept.let_go(session, session.now().timestamp())
+    kept.keep(session, kept.link(made.until, made.number), person)
     text = tokens.signed(made, _key(session))
     return View(f"A link for {kind}, until {until.astimezone(session.declared().zone):%-d %b %Y %H:%M}", Status.DONE,
                 (Facts({"until": until, "kind": kind, "jurisdiction": jurisdiction}), Text(text, "code"),
@@ -139,14 +139,15 @@ def redeem(session: Session, token: str) -> View:
     said = tokens.opened(token, _key(session), session.now().timestamp())
     earlier = [each for each in requests(session.ledger.entries("optout"), session.declared().zone).values()
                if each.token == said.number]
-    person = kept.known(session, LINKS + said.number)
+    held = kept.link(said.until, said.number)
+    person = kept.known(session, held)
     if earlier and not person:
         return View(f"{earlier[0].id}: your request is received; an answer is due by {earlier[0].due:%-d %b %Y}",
                     Status.DONE)
     if not person:
         raise BadInput("This link is none of ours.", next="Ask for a new one: mlops-tui optout link")
     view = _received(session, person, said.right, said.jurisdiction, RIGHTS[said.right], "link", said.number)
-    kept.forget(session, LINKS + said.number)
+    kept.forget(session, held)
     return replace(view, parts=())
 
 
@@ -191,12 +192,15 @@ def extend(session: Session, request: str, reason: str) -> View:
     Example: mlops-tui optout extend OO-1 --reason "the archive of 2013 has to be read from tape"
     """
     found, today = request_of(session, request), session.now().astimezone(session.declared().zone).date()
+    if not found.period.extends:
+        raise Conflict(f"{request} was to be done by {found.due:%-d %b %Y}: no longer time is given for it.",
+                       where=found.period.source)
     if found.extended:
         raise Conflict(f"{request} was extended before; there is no third time.",
-                       where=PERIODS[found.jurisdiction].source)
+                       where=found.period.source)
     if today > found.due:
         raise Conflict(f"{request} was due by {found.due:%-d %b %Y}: it can be extended within that time only.",
-                       where=PERIODS[found.jurisdiction].source)
+                       where=found.period.source)
     found = moved(session, request, "extended", STEPS[:-2], reason)
     return View(f"{found.id} is due by {found.due:%-d %b %Y} now", Status.DONE, (facts_of(found),))
 
@@ -274,7 +278,8 @@ def list_(session: Session, only: bool) -> View:
     table = Table.of("requests", rows, "status", "request", "kind", "state", "due", Column("days_left", "days left"),
                      "law", "via")
     return View(said, Status.FAIL if late else Status.PASS, (Facts(facts), table),
-                tuple(Action(f"The next one due: {each.id}", ("optout", "show", each.id)) for each in shown[:1]))
+                tuple(Action(f"The next one due: {each.id}", ("optout", "show", each.id))
+                      for each in shown[:1] if each.open))
 
 
 def _standing(request: Request, late: bool) -> Status:
@@ -286,5 +291,5 @@ def _standing(request: Request, late: bool) -> Status:
 def facts_of(request: Request) -> Facts:
     """What is known of a request but for what was found."""
     return Facts({"request": request.id, "kind": request.right, "state": request.state, "due": request.due.isoformat(),
-                  "law": PERIODS[request.jurisdiction].source, "extended": request.extended,
+                  "law": request.period.source, "extended": request.extended,
                   "not_used_for": request.purposes, "via": request.via, "person": request.person})

@@ -38,6 +38,21 @@ def forget(session: "Session", name: str) -> None:
     (folder(session) / name).unlink(missing_ok=True)
 
 
+LINK = "link-"
+
+
+def link(until: int, number: str) -> str:
+    """The name under which it is kept whom a link was made for, until that second."""
+    return f"{LINK}{until}-{number}"
+
+
+def let_go(session: "Session", now: float, person: str = "") -> None:
+    """Nobody knows from now on whom those links were made for that are too old, or that were made for this person."""
+    for path in folder(session).glob(f"{LINK}*-*"):
+        if int(path.name.split("-")[1]) < now or (person and known(session, path.name) == person):
+            path.unlink(missing_ok=True)
+
+
 @contextmanager
 def alone(session: "Session") -> Iterator[None]:
     """Only one erases at a time; whoever dies lets go. Conflict where somebody else is at it."""

@@ -18,7 +18,8 @@ def last(root: Path) -> View | None:
     """Home as it was kept; None where there is none that can be read, it is of another form, or not for everybody."""
     team = root / "team.yaml"
     try:
-        if team.exists() and b"only" in team.read_bytes():  # it may have been kept for somebody who sees more
+        bound = team.exists() and b"only" in team.read_bytes()
+        if bound or any(root.glob("access/*.yaml")):  # it may have been kept for somebody who sees more
             return None
         view = read(path_of(root).read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, Unreadable):

@@ -71,4 +71,5 @@ class Desk:
             feeds: Any = import_module("mlops_tui.tui.feed")
             self._feed = feeds.Feed(self._root, self._person, self._read_only)
         feed: Feed = self._feed
+        feed.admit()
         return feed

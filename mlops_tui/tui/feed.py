@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from mlops_tui import asking, folds, health, jobs, timetable
@@ -33,6 +34,7 @@ from mlops_tui.tui.messages import (
     Planned,
     Reasonless,
     Ticked,
+    Wanted,
 )
 from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.widgets.source import SIZE
@@ -44,21 +46,35 @@ from store.ledger import Term
 SHOWN_AFTER = timedelta(minutes=10)  # how long an ended job stays on the first screen
 
 
+def _rules(root: Path) -> tuple[tuple[str, int], ...]:
+    """The files that say who may what, and when each was written."""
+    return tuple((path.name, path.stat().st_mtime_ns)
+                 for path in (*root.glob("team.yaml"), *root.glob("access/*.yaml")))
+
+
 class Feed:
     """Lives on the desk's thread, and nowhere else."""
 
     def __init__(self, folder: Path, person: str, read_only: bool) -> None:
-        self.session = open_project(folder, person=person, source="dashboard", read_only=read_only)
+        self._open = partial(open_project, folder, person=person, source="dashboard", read_only=read_only)
+        self.session, self._rules = self._open(), _rules(folder)
+        self.admit()
+        self._head = -1
+        self._open_jobs: frozenset[int] = frozenset()
+        self._told = datetime.min.replace(tzinfo=UTC)
+        self._typed, self._kept, self._upto = "", 0, 0
+
+    def admit(self) -> None:
+        """Refuse from whom something is kept: now, since rules change and grants end while the dashboard is open."""
+        rules = _rules(self.session.declared().root)
+        if rules != self._rules:
+            self.session, self._rules = self._open(), rules
         if only := self.session.only:
             raise Denied(f"{self.session.actor.name} is bound to {bound_to(only)}; the dashboard shows what is made of "
                          "all.", where="team.yaml, only", next="Try: mlops-tui sql --help")
         if self.session.bounds():
             raise Denied(f"Some data are kept from {self.session.actor.name}; the dashboard shows what is made of all.",
                          where="access/", next=f"Try: mlops-tui access show {self.session.actor.name}")
-        self._head = -1
-        self._open_jobs: frozenset[int] = frozenset()
-        self._told = datetime.min.replace(tzinfo=UTC)
-        self._typed, self._kept, self._upto = "", 0, 0
 
     # -- home -----------------------------------------------------------------------------------------------------
 
@@ -213,6 +229,11 @@ class Feed:
                 return Reasonless(argv)
             case asking.Begun():
                 return Begun(argv, reply.job)
+
+    def wanted(self, argv: tuple[str, ...], asks: tuple[str, ...]) -> Wanted:
+        """What is to be filled in, in the words of the declarations where they ask for it."""
+        call = asking.call_of(self.session, argv)
+        return Wanted(argv, asks, tuple(call.fields()) if call is not None else ())
 
     def job(self, id: int) -> FromDesk:
         """What a job answered, or its log where it has not."""

@@ -9,11 +9,13 @@ import pytest
 from mlops_tui import roles
 from mlops_tui.errors import Denied, Forbidden
 from mlops_tui.opening import open_project
+from mlops_tui.render.keep import written
 from mlops_tui.roles import Shape
 from mlops_tui.session import Session
+from mlops_tui.tui.cache import FORM, last
 from mlops_tui.tui.feed import Feed
-from mlops_tui.view import Status
-from store.facts import Finding, Note, Run, Trained
+from mlops_tui.view import Facts, Status, View
+from store.facts import AlertEvent, Finding, IncidentEvent, Note, Run, Trained
 from tests.contract.test_bound import CANARY, CONTRACT, MODEL, NUMBER, ROWS, clean, told, write
 from tests.contract.test_capabilities import capabilities, each_example, runs_by_itself
 
@@ -36,6 +38,8 @@ HAPPENED = (
                     "fare": {"max": NUMBER}}),
     Finding(check="validate", subject="secret", status="fail", title=f"{CANARY} is no note", value=float(NUMBER),
             detail={"worst": CANARY}),
+    AlertEvent(subject="AL-1", event="fired", about="secret", check="validate", title=f"{CANARY} is no note"),
+    IncidentEvent(subject="INC-1", event="declared", about="secret", severity="high", title=f"{CANARY} is no note"),
     Run(subject="daily", run="r1", step="clean", status="failed", detail=f"could not convert {CANARY}"),
     Note(subject="flights", text="looked at", detail={"note": CANARY}),
     Trained(subject="flights-delay", version="1", candidate="logistic", key="k", run_id="r", artifact="a", training="t",
@@ -177,6 +181,22 @@ def test_the_dashboard_is_not_opened_for_whom_something_is_kept_from(project: Pa
     with pytest.raises(Denied, match="are kept from eve"):
         Feed(project, "eve", read_only=False)
     Feed(project, "ana", read_only=False)
+    keep = project / ".mlops" / "home.json"
+    keep.write_text(written(View("home", Status.DONE, (Facts({"form": FORM}),))))
+    assert last(project) is None, "what was kept for ana is not the first picture that eve sees"
+
+
+def test_the_dashboard_that_is_open_shuts_when_something_is_kept_from_who_looks(project: Path) -> None:
+    feed, rules = Feed(project, "ana", read_only=False), project / "access" / "everybody.yaml"
+    before = rules.read_text()
+    feed.admit()
+    try:
+        rules.write_text(before.replace("who: [eve]", "who: [eve, ana]"))
+        with pytest.raises(Denied, match="are kept from ana"):
+            feed.admit()
+    finally:
+        rules.write_text(before)
+    feed.admit()
 
 
 def test_who_acts_for_another_lets_nobody_see_more(project: Path) -> None:

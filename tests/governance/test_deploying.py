@@ -227,6 +227,19 @@ def test_a_commit_writes_one_value_and_nothing_else(done, repo):
     assert champion(ana) == "1"
 
 
+def test_nothing_that_lies_in_a_checkout_is_run(done, repo):
+    ran = repo / ".git" / "ran"
+    program = f"#!/bin/sh\necho $0 >> {ran}\n"
+    for name in ("reference-transaction", "post-checkout", "post-index-change", "pre-commit", "watch"):
+        (repo / ".git" / "hooks" / name).write_text(program)
+        (repo / ".git" / "hooks" / name).chmod(0o755)
+    git(repo, "config", "core.fsmonitor", str(repo / ".git" / "hooks" / "watch"))
+    ran.unlink(missing_ok=True)
+    assert do(done(commit(repo)), f"promote {SUBJECT}", yes=True).view.status is Status.DONE
+    assert not ran.exists(), ran.read_text()
+    assert "version: '2'" in (repo / "values.yaml").read_text()
+
+
 def test_a_branch_that_is_not_checked_out_moves_beside_the_working_tree(done, repo):
     git(repo, "branch", "live")
     (repo / "values.yaml").write_text("somebody writes here\n")

@@ -377,6 +377,19 @@ def test_a_link_is_for_one_right_once_and_until_its_day(desk: Desk) -> None:
     assert desk.do("optout", "redeem", late, status="error").view.title == "This link is too old."
 
 
+def test_nobody_knows_any_more_for_whom_a_link_was_made_that_is_old_or_whose_person_was_erased(desk: Desk) -> None:
+    def known():
+        return sorted(path.read_text() for path in (desk.root / ".mlops" / "optout").glob("link-*"))
+
+    for person, valid in ((WHO, "9d"), ("C-10004", "2d"), ("C-10005", "9d")):
+        desk.do("optout", "link", "--person", person, "--valid", valid)
+    assert known() == sorted([WHO, "C-10004", "C-10005"])
+    desk.clock.advance(NOW + timedelta(days=3))
+    desk.do("optout", "erase", desk.asked())
+    desk.do("optout", "attest", "OO-1")
+    assert known() == ["C-10005"]
+
+
 def test_a_request_that_nobody_answers_is_overdue_and_can_be_extended_once_in_time(desk: Desk) -> None:
     desk.do("optout", "take", "--person", WHO)
     desk.do("optout", "extend", "OO-1", reason="the tapes")

@@ -1,8 +1,10 @@
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from store import scrubbing
 from store.erasing import Match, dropped, located, rewritten, swapped
 from store.lake import Lake, Manifest
 
@@ -85,3 +87,13 @@ def test_a_file_that_lies_elsewhere_is_masked_and_not_touched(lake: Lake, tmp_pa
         assert ids(lake, lake.manifest("e", state.id)) == ["a"]
         assert len(lake.manifest("e", state.id).erased) == 1
     assert outside.read_bytes() == before
+
+
+@pytest.mark.parametrize("person", ["José-12345", "čaj-99999", 'a"b-12345', "x😀-12345", "a\\b-12345"])
+def test_an_id_is_found_and_rubbed_out_however_json_writes_it(tmp_path: Path, person: str) -> None:
+    log, words = tmp_path / "log.txt", scrubbing.pattern([person])
+    for text in (json.dumps({"who": person}), json.dumps({"who": person}, ensure_ascii=False), person):
+        log.write_text(text, encoding="utf-8")
+        assert list(scrubbing.holding([log], [person])) == [log]
+        assert scrubbing.rubbed_out(log, words) == 1
+        assert list(scrubbing.holding([log], [person])) == []

@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from store.facts import Command, Finding, Run, Trained
+from store.facts import AlertEvent, Command, Finding, IncidentEvent, Run, Trained
 from store.ledger import Ledger
 from store.withheld import Withheld
 
@@ -55,3 +55,13 @@ def test_the_chain_is_verified_as_it_was_written_and_pages_tell_what_entries_tel
     assert narrow.verify() is None
     assert ledger.entries()[0].fact == finding(detail={"note": 1}), "for others nothing changed"
     assert narrow.acting_as("bo").entries() == narrow.entries()
+
+
+def test_an_alert_or_incident_about_a_dataset_that_is_kept_back_does_not_repeat_what_was_found() -> None:
+    alert = AlertEvent(subject="AL-1", event="fired", about="secret", check="drift", title="X moved", loss={"x": 1})
+    incident = IncidentEvent(subject="INC-1", event="declared", about="secret.quarantine", title="X moved")
+    assert [(told.title, told.about) for told in map(HIDDEN.fact, (alert, incident))] == [  # type: ignore[attr-defined]
+        ("drift of secret", "secret"), ("incident of secret.quarantine", "secret.quarantine")]
+    assert HIDDEN.fact(alert).loss == {}  # type: ignore[attr-defined]
+    elsewhere = AlertEvent(subject="AL-2", event="fired", about="flights", title="moved")
+    assert HIDDEN.fact(elsewhere) is elsewhere
