@@ -278,6 +278,13 @@ def test_a_file_is_written_from_the_terminal_alone(ana, tmp_path):
     assert ana.perform(("card", NAME, "--out", str(tmp_path / "x.md"))).exit == 4
 
 
+@pytest.mark.parametrize("argv", [("card", NAME), ("impact", "annex", NAME)])
+def test_a_file_that_cannot_be_written_is_an_error_that_names_it(ana, tmp_path, argv):
+    at = replace(ana, actor=replace(ana.actor, source="terminal"))
+    refused = at.perform((*argv, "--out", str(tmp_path / "nowhere" / "x.md")))
+    assert (refused.exit, "There is no folder" in refused.view.title) == (2, True)
+
+
 def test_a_card_is_published_with_consent_and_kept_whole(ana):
     assert perform(ana, "card", "check", NAME).status is Status.UNKNOWN
     assert publish(ana).exit == 0
