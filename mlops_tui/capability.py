@@ -52,6 +52,7 @@ class Call:
 
     `first` refuses what is refused whatever reason is given, or consent: before anybody is asked for it.
     `unsaid`: what somebody said in his own words, of which the history keeps that he did.
+    `fields`: what it asks for besides, as the project declares it.
     """
 
     command: str
@@ -62,6 +63,7 @@ class Call:
     looks: str = ""
     first: Callable[[], None] = _nothing
     unsaid: tuple[str, ...] = ()
+    fields: "Callable[[], Sequence[Field]]" = tuple
 
 
 @dataclass(frozen=True)
@@ -129,7 +131,9 @@ class Capability(HelpOption, click.Command):
         first = partial(self.first, ctx.obj, **given) if self.first is not None else _nothing
         unsaid = tuple(value for each in self.params if isinstance(each.type, Said)
                        and isinstance(value := ctx.params.get(str(each.name)), str) and value)
-        return Call(path, self.shape, self.confirm, self.fold, run, self.looks, first, unsaid)
+        project = ctx.obj.project
+        fields = partial(self.fields, project, given) if project is not None else tuple
+        return Call(path, self.shape, self.confirm, self.fold, run, self.looks, first, unsaid, fields)
 
     def _checked(self, ctx: click.Context) -> dict[str, Any]:
         """What the function is given, when nothing is lost with the files that it will write."""

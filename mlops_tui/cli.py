@@ -30,19 +30,20 @@ The dashboard: mlops-tui alone in a project, or mlops-tui open [WHERE], where WH
 Slack: mlops-tui slack local tries everything with no workspace; mlops-tui slack --help.
 Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSON  --version
 --png FOLDER, --svg FOLDER: the answer's pictures as files, beside the answer.
---yes, --dry-run: adopt write, alert silence, archive purge, archive restore, archive take,
-    card publish, connect write, incident merge, optout erase, partition compact, promote, route test,
-    runbook rollback, runbook step, samples purge, snapshot gc, snapshot restore;
+--yes, --dry-run: adopt write, alert silence, archive purge, archive restore, archive take, card publish,
+    connect write, incident merge, optout erase, partition compact, promote, route test,
+    runbook rollback, runbook step, samples purge, snapshot gc, snapshot restore, vault destroy-key,
+    vault rotate, vault seal;
     nothing else asks before it acts.
 --as-of TIME: adopt list, alert list, alert rules, alert show, alert silences, approve list, audit log,
-    audit show, baseline, calibration --preview, compare --preview, digest preview, digest show,
-    drift --preview, drill --coverage, evaluate --preview, handover show, health --preview, impact history,
-    impact list, impact show, incident list, incident show, incident similar, incident trends,
-    metric --preview, model list, model show, monitor list, monitor show, oncall check, oncall show,
-    optout list, optout show, performance --preview, postmortem actions, postmortem list,
-    postmortem trends, promote --history, remind list, replay list, replay show, runbook list,
-    runbook mttr, runbook show, snapshot log, sql, stability show --preview, status, triggers --preview,
-    why;
+    audit show, baseline, bias --preview, board list, calibration --preview, compare --preview,
+    digest preview, digest show, drift --preview, drill --coverage, evaluate --preview, handover show,
+    health --preview, impact history, impact list, impact show, incident list, incident show,
+    incident similar, incident trends, metric --preview, model list, model show, monitor list,
+    monitor show, oncall check, oncall show, optout list, optout show, performance --preview,
+    postmortem actions, postmortem list, postmortem trends, promote --history, provenance diff,
+    provenance list, provenance of, remind list, replay list, replay show, runbook list, runbook mttr,
+    runbook show, snapshot log, sql, stability show --preview, status, triggers --preview, why;
     nothing else is shown as of another time.
 Exit codes: 0 done or passed, 1 a check says no, 2 bad input or not confirmed, 3 our fault, 4 denied, 130 interrupted.
 """

@@ -16,6 +16,7 @@ from mlops_tui.declarations.kinds import Checklist, Feature, Model, Monitor
 from mlops_tui.declarations.odcs import Contract
 from mlops_tui.folds import ModelState
 from mlops_tui.incidents import answers
+from mlops_tui.privacy.requests import requests
 from mlops_tui.roles import Actor
 from mlops_tui.view import Column, Row, Series, Status, Table, lasting, worst
 from store.facts import Finding
@@ -40,6 +41,8 @@ _URGENT = (Status.ERROR, Status.DENIED, Status.FAIL, Status.WARN, Status.UNKNOWN
 SEVERITIES = ("critical", "high", "medium", "low")
 SEVERE = SEVERITIES[:2]
 ON_CALL = "operator or oncall"
+ANSWERING = ("legal", "steward", "admin")  # who answers people that ask about their rows
+SOON = 7  # days before the last one in which a request warns
 
 
 @dataclass(frozen=True)
@@ -220,7 +223,7 @@ def needs(declared: Declared, entries: "Sequence[Entry]", now: datetime, actor: 
              *_postmortems(entries, now, actor), *_questions(entries, now, actor),
              *_overdue(entries, now.astimezone(declared.zone).date(), actor),
              *_sign_offs(declared, entries, now, actor), *_proposals(entries, actor),
-             *_papers(declared, entries, actor)]
+             *_papers(declared, entries, actor), *_requests(declared, entries, now, actor)]
     rows = [need.row for need in sorted(found, key=lambda need: need.urgency)]
     return Table.of("needs", rows, Column("label", "what"), "title", "detail", title="Needs you")
 
@@ -329,7 +332,7 @@ def _day(text: str) -> date | None:
 
 def _sign_offs(declared: Declared, entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
     """Checklist items that a person must answer before the newest version of a model can serve."""
-    found = []
+    found, today = [], now.astimezone(declared.zone).date()
     for name, model in declared.models.items():
         state = folds.model_state(entries, name)
         checklist = declared.checklists.get(model.checklist)
@@ -340,7 +343,7 @@ def _sign_offs(declared: Declared, entries: "Sequence[Entry]", now: datetime, ac
         found += [Need("sign-off", f"{subject} {item.id}", item.title or item.id.replace("-", " "),
                        f"{subject} · signed off by {item.sign_off}", ("checklist", "show", subject),
                        actor.has(item.sign_off), since=since, label="sign", who=item.sign_off)
-                  for item in checklist.items if item.sign_off and asks(item, risk, model.task, now.date()) is not False
+                  for item in checklist.items if item.sign_off and asks(item, risk, model.task, today) is not False
                   and not _fresh(given.get(item.id), item.max_age, now)]
     return found
 
@@ -358,8 +361,21 @@ def _proposals(entries: "Sequence[Entry]", actor: Actor) -> list[Need]:
 def _papers(declared: Declared, entries: "Sequence[Entry]", actor: Actor) -> list[Need]:
     """Cards and impacts of models that no longer say what is so."""
     return [Need(each.check, each.subject, each.title, f"{each.check} of {each.subject}", each.argv,
-                 actor.has("engineer"), Status.WARN, each.since, who="engineer")
+                 actor.has("engineer"), Status.WARN, each.since, label=each.check, who="engineer")
             for each in outdated(entries, declared.models)]
+
+
+def _requests(declared: Declared, entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
+    """What people asked for about their rows and nobody has answered, by its legal day."""
+    today = now.astimezone(declared.zone).date()
+    waiting = [(each, (each.due - today).days) for each in requests(entries, declared.zone).values()
+               if each.open and each.state != "actioned"]
+    return [Need("request", each.id, f"somebody asked for {each.right}",
+                 f"{each.state} · {f'due in {left} d' if left > 0 else f'overdue {-left} d' if left else 'due today'}",
+                 ("optout", "show", each.id), any(actor.has(role) for role in ANSWERING),
+                 Status.FAIL if left < 0 else Status.WARN if left <= SOON else Status.UNKNOWN, each.received_at,
+                 who=" or ".join(ANSWERING))
+            for each, left in waiting]
 
 
 # -- the picture --------------------------------------------------------------------------------------------------

@@ -222,9 +222,9 @@ class Session:
         him."""
         silent = command in SHOWING_NO_DATA  # it looks on where a declaration cannot be read
         kept_back = Bounds() if silent else self.bounds(doors.purpose_of(command, self.purpose))
-        doors.keep_within(self.actor, command, self.only, kept_back)
         ruled = not silent and self.project is not None and self.project.access  # else nothing has to be read
         doors.check(self.policy() if ruled else standing.UNDECLARED, self.actor, command, shape, self.clock())
+        doors.keep_within(self.actor, command, self.only, kept_back)
 
     def entered(self) -> "Session":
         """The same session for one command, which then has a purpose of its own; several may run at once."""

@@ -25,6 +25,7 @@ from store.facts import (
     Approval,
     Finding,
     IncidentEvent,
+    OptOut,
     Postmortem,
     Promotion,
     Proposal,
@@ -235,6 +236,23 @@ def test_sign_offs_are_asked_for_while_a_version_waits_to_serve(history: Any) ->
     assert (waiting["label"], waiting["title"], waiting["yours"]) == ("sign", "limits", True)
     assert waiting["argv"] == ("checklist", "show", "delay@2")
     history.add(SignOff(subject="delay@2", item="limits", checklist="standard", choice="yes", reason="read"))
+    assert needs(history) == []
+
+
+@pytest.mark.parametrize(("days", "status", "said"), [
+    (0, Status.UNKNOWN, "due in 31 d"), (24, Status.WARN, "due in 7 d"), (31, Status.WARN, "due today"),
+    (33, Status.FAIL, "overdue 2 d")])
+def test_what_somebody_asks_about_his_rows_waits_by_its_day_and_names_nobody(
+        history: Any, days: int, status: Status, said: str) -> None:
+    history.now = datetime(2013, 7, 1, 12, tzinfo=ZoneInfo("UTC"))
+    history.add(OptOut(subject="OO-1", event="received", person="f00", right="erasure", jurisdiction="gdpr"))
+    [waits] = needs(history, Actor("di", frozenset({"legal"})), timedelta(days=days))
+    assert (waits["id"], waits["status"], waits["yours"]) == ("OO-1", status, True)
+    assert waits["argv"] == ("optout", "show", "OO-1")
+    assert said in str(waits["detail"])
+    assert "f00" not in str(waits)
+    assert [row["yours"] for row in needs(history)] == [False]
+    history.add(OptOut(subject="OO-1", event="verified"), OptOut(subject="OO-1", event="actioned"))
     assert needs(history) == []
 
 

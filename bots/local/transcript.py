@@ -96,7 +96,8 @@ def field(each: Json) -> list[str]:
     options = [words(option["text"]) for option in inner.get("options", [])]
     given = inner.get("initial_value") or words((inner.get("initial_option") or {}).get("text"))
     note = " (optional)" if each.get("optional") else ""
-    return [f"{words(each['label'])}{note}: {given or ' | '.join(options) or '____'}"]
+    hint = [f"  {words(each['hint'])}"] if each.get("hint") else []
+    return [f"{words(each['label'])}{note}: {given or ' | '.join(options) or '____'}", *hint]
 
 
 def table(each: Json) -> list[str]:

@@ -24,6 +24,7 @@ def consistency(near: Floats, decided: Floats, neighbours: int = NEIGHBOURS, mos
     if len(decided) > most:
         chosen = np.sort(np.random.default_rng(seed).choice(len(decided), most, replace=False))
         near, decided = near[chosen], decided[chosen]
+    near = near - near.mean(axis=0)  # of large numbers that differ little the squares below would leave nothing
     squares = np.square(near).sum(axis=1)
     apart = np.empty(len(decided))
     for start in range(0, len(decided), BLOCK):

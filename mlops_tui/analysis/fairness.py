@@ -1,5 +1,6 @@
 """How decisions and their errors differ between groups: rates, their differences and ratios with intervals."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -185,7 +186,7 @@ def overall_gaps(cells: Cells, level: float = 0.95, rates: Sequence[str] = COMPA
                            np.stack([x, n, y, m])))
         among = cells.totals(rate)[1]
         shares += _divided(among, np.full(among.shape, among.sum())).tolist()
-    found = _gaps(made, level, exact=cells.squares is None, tested=tested)
+    found = _gaps(made, level, exact=cells.squares is None, tested=tested, part=True)
     return _adjusted([_of_all(gap, share) for gap, share in zip(found, shares, strict=True)])
 
 
@@ -214,8 +215,9 @@ class _Pairs:
     counted: Floats
 
 
-def _gaps(made: Sequence[_Pairs], level: float, *, exact: bool, tested: bool = True) -> list[Gap]:
-    """The gaps of all pairs of all rates, whose bounds are found together."""
+def _gaps(made: Sequence[_Pairs], level: float, *, exact: bool, tested: bool = True, part: bool = False) -> list[Gap]:
+    """The gaps of all pairs of all rates, whose bounds are found together; `part`: the first is part of the second, so
+    that it has a ratio to it even where the others have no rate."""
     x, n, y, m = np.concatenate([each.counted for each in made], axis=1)
     bounds = zip(*(each.tolist() for each in (*difference_bounds(x, n, y, m, level),
                                               *ratio_bounds(x, n, y, m, level))), strict=True)
@@ -227,7 +229,8 @@ def _gaps(made: Sequence[_Pairs], level: float, *, exact: bool, tested: bool = T
             if asked not in known:
                 known[asked] = _p(*counted.tolist(), exact=exact) if tested else None
             values = float(pairs.first[at]), float(pairs.second[at])
-            found.append(_gap(pairs.rate, names, (*values, *counted.tolist()), next(bounds), known[asked], exact=exact))
+            found.append(_gap(pairs.rate, names, (*values, *counted.tolist()), next(bounds), known[asked], exact=exact,
+                              part=part))
     return found
 
 
@@ -238,7 +241,7 @@ def _p(a: float, n_a: float, b: float, n_b: float, *, exact: bool) -> float | No
 
 
 def _gap(rate: str, names: tuple[str, str], counted: tuple[float, ...], bounds: tuple[float, ...], p: float | None, *,
-         exact: bool) -> Gap:
+         exact: bool, part: bool = False) -> Gap:
     (one, other, a, n_a, b, n_b), (low, high, least, most) = counted, bounds
     n, worth = int(n_a + n_b), "" if exact else ", effective rows"
     if not (n_a and n_b):
@@ -248,6 +251,7 @@ def _gap(rate: str, names: tuple[str, str], counted: tuple[float, ...], bounds: 
     difference, said = Estimate(rate, one - other, low, high, n, f"newcombe{worth}"), f"miettinen-nurminen{worth}"
     ratio = Estimate(rate, one / other, least, most, n, said) if a and b else \
         Estimate(rate, 0.0, 0.0, most, n, said) if b else \
+        Estimate(rate, math.inf, least, most, n, said) if a and part else \
         Estimate(rate, None, None, None, n, reason=f"the rate of {names[1]} is 0")
     return Gap(rate, *names, difference, ratio, p)
 

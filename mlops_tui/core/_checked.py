@@ -14,7 +14,7 @@ from mlops_tui.oversight.settling import planned
 from mlops_tui.project import Project
 from mlops_tui.roles import Actor
 from mlops_tui.session import Session
-from mlops_tui.view import Status, Table, View
+from mlops_tui.view import Action, Status, Table, View
 
 SOUND = "declarations"
 READER = Actor("check", frozenset({"engineer"}), "check")  # whoever may look may know how the gate stands
@@ -64,16 +64,16 @@ def candidates(session: Session, project: Project) -> list[str]:
     return [f"{name}@{version}" for name, version in found if version]
 
 
-def gate(session: Session, project: Project, text: str) -> tuple[str, list[Checked]]:
-    """The version that the words mean, and every item of its gate; none where it serves already. A Refusal says why it
-    cannot be judged."""
+def gate(session: Session, project: Project, text: str) -> tuple[str, list[Checked], tuple[Action, ...]]:
+    """The version that the words mean, every item of its gate, and what would settle those that stand in the way; none
+    where it serves already. A Refusal says why it cannot be judged."""
     outcome = planned(replace(session.acting_as(READER), read_only=False), ("promote", text))
     if outcome.error is not None:
         raise Refusal(outcome.error["what"], where=outcome.error["where"], next=outcome.error["next"])
     facts = outcome.view.facts()
     name = project.subject(text, "model").name
     subject = f"{name}@{facts['to']}" if facts.get("to") else text
-    return subject, list(_items(project, name, subject, outcome.view))
+    return subject, list(_items(project, name, subject, outcome.view)), outcome.view.actions
 
 
 def _items(project: Project, name: str, subject: str, view: View) -> Iterator[Checked]:

@@ -1,6 +1,6 @@
 """For continuous integration: whether versions may serve and declarations are sound, as an exit code and as reports."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import click
@@ -42,11 +42,11 @@ def check(session: Session, subject: str | None, junit: Path | None, sarif: Path
                      "records nothing anyway.")
     found = _checked.soundness(project)
     unsound = [each for each in found if each.bad]
-    versions: list[str] = []
+    versions: dict[str, tuple[Action, ...]] = {}  # and what would settle the gate of each
     if not unsound:
         for text in [subject] if subject else _checked.candidates(session, project):
-            version, items = _checked.gate(session, project, text)
-            versions.append(version)
+            version, items, settling = _checked.gate(session, project, text)
+            versions[version] = settling
             found += items
     view = _view(found, unsound, versions)
     for path, content in ((junit, as_junit(found)), (sarif, as_sarif(found)),
@@ -57,17 +57,17 @@ def check(session: Session, subject: str | None, junit: Path | None, sarif: Path
     return view
 
 
-def _view(found: Sequence[Checked], unsound: Sequence[Checked], versions: Sequence[str]) -> View:
+def _view(found: Sequence[Checked], unsound: Sequence[Checked], versions: Mapping[str, Sequence[Action]]) -> View:
     bad = [each for each in found if each.bad]
     shut = list(dict.fromkeys(each.suite for each in bad))
+    silent = [each for each in versions if not any(one.suite == each for one in found)]
+    waits = [each for each in versions if each not in {*silent, *shut}]
     if unsound:
         count = counted(len(unsound), "declaration is not", "declarations are not")
         said, status, exit = f"{count} sound: no gate was judged", Status.FAIL, 2
     elif shut:
         said, status, exit = f"{' and '.join(shut)} may not serve: {_worst(bad)}", Status.FAIL, 1
     else:
-        silent = [each for each in versions if not any(one.suite == each for one in found)]
-        waits = [each for each in versions if each not in silent]
         said = f"{' and '.join(waits)} may serve" if waits else \
             f"{' and '.join(silent)} serves already" if silent else "No version waits to serve"
         said, status, exit = f"{said}; every declaration is sound", Status.PASS, 0
@@ -80,10 +80,13 @@ def _view(found: Sequence[Checked], unsound: Sequence[Checked], versions: Sequen
     several = len({each.suite for each in shown}) > 1
     table = Table.of("checked", rows, "status", *(["of"] if several else []), "item",
                      Column("stands", "what is required: how it stands"), Column("where", worth=-1))
-    actions = tuple(Action(f"The gate of {each}", ("promote", each)) for each in shut if each in versions)
+    actions: list[Action] = [Action(f"Let {each} serve", ("promote", each)) for each in waits]
+    for each in (each for each in shut if each in versions):
+        settling = versions[each] if len(versions) == 1 else ()
+        actions += settling or [Action(f"The gate of {each}", ("promote", each))]
     facts = Facts({"versions": tuple(versions), "checked": len(found), "red_or_unknown": len(bad)})
-    return View(said[:100], status, (facts, table), actions or ((Action("All of it", ("doctor",)),) * bool(unsound)),
-                exit)
+    actions += [Action("All of it", ("doctor",))] * bool(unsound)
+    return View(said[:100], status, (facts, table), tuple(actions), exit)
 
 
 def _worst(bad: Sequence[Checked]) -> str:

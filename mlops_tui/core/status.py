@@ -15,7 +15,7 @@ from store.facts import Finding, Run
 from store.ledger import Entry, Ledger
 
 KINDS = ("run", "trained", "promotion", "finding", "alert", "incident", "approval", "vote", "proposal", "runbook",
-         "postmortem", "sign_off", "assessed", "board")
+         "postmortem", "sign_off", "assessed", "board", "optout")
 
 
 @look(fold=True)

@@ -47,5 +47,7 @@ def anonymity(session: Session, dataset: str, by: str, sensitive: str, at_least:
         return View(f"{state.dataset} has no rows", Status.UNKNOWN, (Facts(facts), Text(METHOD)))
     status = Status.PASS if k >= at_least and (least is None or least >= 2) else Status.FAIL
     said = f"k = {k}: {int(small):,} of {counted(int(rows), 'row')} hide among fewer than {at_least}"
+    if least is not None:
+        said += f"; l = {least}: {'some group has one' if least < 2 else 'every group has several'} {sensitive}"
     return View(said, status, (Facts(facts), Text(METHOD)),
                 (Action("Who may read it", ("access", "show")),))

@@ -68,16 +68,19 @@ class Audited:
 
 
 def word(value: str) -> str:
-    """A value as it is compared: true is 1, 1.0 is 1.
+    """A value as it is compared: true is 1, 1.0 is 1; of numbers every digit counts, since codes are numbers too.
 
-    >>> [word(each) for each in ("True", "1.0", "0", "denied")]
-    ['1', '1', '0', 'denied']
+    >>> [word(each) for each in ("True", "1.0", "0", "denied", "30000001", "0.5")]
+    ['1', '1', '0', 'denied', '30000001', '0.5']
     """
     text = value.strip()
+    if text.removeprefix("-").isdecimal():
+        return str(int(text))
     try:
-        return f"{float(text):g}"
+        number = float(text)
     except ValueError:
         return TRUTH.get(text.lower(), text)
+    return str(int(number)) if number.is_integer() else repr(number)
 
 
 def of_table(table: Tabular, asked: Asked) -> Audited:

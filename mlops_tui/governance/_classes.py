@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+import numpy as np
+
 from mlops_tui.analysis.disparities import widest
 from mlops_tui.analysis.fairness import Gap, gaps
 from mlops_tui.analysis.interval import Estimate, wilson_share
@@ -32,7 +34,7 @@ def view(rows: Classes, asked: Asked, wish: Wish, name: str = "") -> View:
               "the largest group of these rows"}
     of_right = [gap for gap in gaps(right, reference) if gap.rate == "selection_rate"]
     metrics = _metrics(rows, of_right, reference, asked)
-    judged = _limits.rows(_judged(rows, recalls, asked), wish.limits)
+    judged = _limits.rows(_judged(rows, asked), wish.limits)
     title, status = _verdict(judged, of_right)
     parts: list[Part] = [_picture(rows), *([_limits.table(judged)] if judged else []), *notes, Facts(facts), table,
                          Table.of("metrics", metrics, Column("definition", "what is compared"), *SHOWN,
@@ -81,16 +83,17 @@ def _row(id: str, each: Estimate, said: str, unit: str, pair: tuple[str, str]) -
             "reason": each.reason}
 
 
-def _judged(rows: Classes, recalls: list[Estimate], asked: Asked) -> Iterable[Judged]:
+def _judged(rows: Classes, asked: Asked) -> Iterable[Judged]:
+    """Differences over all groups; their intervals hold for all groups at once (Bonferroni), so for the furthest too.
+    """
     small = [f"{name} has {few}" for name, few in zip(rows.names, rows.right.few, strict=True) if few]
     reason = small[0] if small else ""
     yield Judged("accuracy_difference", "", widest(rows.right, ("selection_rate",))[0],
                  f"answered as {asked.label}: largest − smallest group", reason)
-    known = [each for each in recalls if each.value is not None and each.low is not None and each.high is not None]
-    best, least = (pick(known, key=lambda each: each.value or 0.0) for pick in (max, min))
-    low = (best.low or 0.0) - (least.high or 0.0)
-    spread = Estimate("balanced_accuracy", (best.value or 0.0) - (least.value or 0.0), max(low, 0.0),
-                      (best.high or 0.0) - (least.low or 0.0), int(rows.n.sum()), "wilson, combined, end to end")
+    value, low, high = (np.array([getattr(each, end) for each in balanced_accuracy(rows, 1 - 0.05 / len(rows.names))])
+                        for end in ("value", "low", "high"))
+    spread = Estimate("balanced_accuracy", float(np.ptp(value)), max(float(low.max() - high.min()), 0.0),
+                      float(high.max() - low.min()), int(rows.n.sum()), "wilson, combined, end to end")
     yield Judged("balanced_accuracy_difference", "", spread, f"mean recall of {asked.label}: largest − smallest group",
                  reason)
 

@@ -14,7 +14,7 @@ from mlops_tui.governance import _engines, _fifths, _limits
 from mlops_tui.governance._audited import Asked, Audited, word
 from mlops_tui.governance._limits import Judged
 from mlops_tui.governance._withingroups import calibration, mitigations
-from mlops_tui.view import Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, finite, worst
+from mlops_tui.view import Cell, Column, Facts, Part, Row, Series, Status, Table, Text, View, counted, finite, worst
 
 OF = {"selection_rate": "decided {v}", "tpr": "decided {v} where {y} is {v}",
       "fpr": "decided {v} where {y} is not {v}", "fnr": "not decided {v} where {y} is {v}",
@@ -84,6 +84,8 @@ def reference_of(names: tuple[str, ...], asked: Asked, privileged: str | None, o
     """The place of the group that others are held against; BadInput for one that is not there."""
     if privileged is None:
         return otherwise
+    if privileged in names:
+        return names.index(privileged)
     known = {word(name): place for place, name in enumerate(names)}
     if word(privileged) not in known:
         raise BadInput(f"No group of '{asked.group}' is called {privileged}.",
@@ -257,10 +259,11 @@ def _verdict(rule: _fifths.Rule, fifths: Table, judged: list[Row], compared: Ite
             first["value"], first["low"], first["high"]))
         said = f"{first['measure']} by {rule.asked.group} {value} [{low}, {high}]"
         return f"{said}: {first['verdict']} {first['limit']:g}", status
-    apart = any(gap.p_adjusted is not None and gap.p_adjusted < 0.05 and gap.rate in ("tpr", "fpr") for gap in compared)
-    if status is Status.PASS and (apart or _fifths.least_favoured_is_the_reference(rule) is not None):
-        status = Status.WARN
-    shown = enough[0] if enough and fifths.rows[0]["ratio"] is not None else fifths.rows[0]
+    shown, small = _fifths.decisive(fifths.rows), sum(map(bool, rule.cells.few))
     if shown["ratio"] is None:
         return _fifths.title(rule, shown), Status.UNKNOWN
-    return _fifths.title(rule, shown) + ("; error rates differ" if apart else ""), status
+    apart = any(gap.p_adjusted is not None and gap.p_adjusted < 0.05 and gap.rate in ("tpr", "fpr") for gap in compared)
+    if status is Status.PASS and (apart or small):
+        status = Status.WARN
+    said = "; error rates differ" * apart + f"; {counted(small, 'group')} too small to judge" * bool(enough and small)
+    return _fifths.title(rule, shown) + said, status

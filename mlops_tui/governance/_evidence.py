@@ -37,7 +37,7 @@ def case_of(session: Session, text: str, board: str = "") -> tuple[gates.Case, M
                        next=f"Try: mlops-tui train {subject.name}")
     prints = _fingerprints(project, subject.name, model.label.dataset) | boards.prints(project, board or model.board)
     return gates.Case(subject.name, version, model, state.champion, project.checklists.get(model.checklist),
-                      prints, session.now()), state
+                      prints, session.now().astimezone(project.zone)), state
 
 
 def _fingerprints(project: Project, name: str, dataset: str) -> dict[str, str]:

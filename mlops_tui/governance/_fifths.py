@@ -10,7 +10,7 @@ from mlops_tui.analysis.fairness import FOUR_FIFTHS, Cells, Gap
 from mlops_tui.analysis.interval import Estimate, wilson_share
 from mlops_tui.analysis.proportions import ratio_bounds
 from mlops_tui.governance._audited import Asked
-from mlops_tui.view import Column, Row, Series, Status, Table, Text, counted, finite
+from mlops_tui.view import Column, Row, Series, Status, Table, Text, counted, finite, worst
 
 LONGEST = 20  # letters of a group's name in a title
 
@@ -32,7 +32,8 @@ class Rule:
 
 
 def table(rule: Rule) -> Table:
-    """Every group beside the reference, the least favoured first."""
+    """Every group beside the reference, the least favoured first; and one that is surely below the limit of the most
+    favoured group, where that is not the reference: the rule is of the most favoured one, whoever is named."""
     few, most = dict(zip(rule.cells.names, rule.cells.few, strict=True)), _most_of_all(rule)
     rows: list[Row] = []
     for gap in rule.gaps:
@@ -45,14 +46,45 @@ def table(rule: Rule) -> Table:
                      "excludes_limit": _excludes(ratio, rule.limit), "limit": rule.limit, "verdict": verdict,
                      "p_value": gap.p_value, "p_adjusted": gap.p_adjusted, "n": ratio.n,
                      "reason": small or ratio.reason})
+    rows += _of_the_most_favoured(rule)
     rows.sort(key=lambda row: row["ratio"] if isinstance(row["ratio"], float) else math.inf)
     test = "Fisher" if rule.cells.squares is None else "score test"
-    return Table.of("four_fifths", rows, "status", "group", Column("ratio", digits=3), Column("low", digits=3),
+    beside = () if len({row["reference"] for row in rows}) < 2 else ("reference",)
+    return Table.of("four_fifths", rows, "status", "group", *beside, Column("ratio", digits=3), Column("low", digits=3),
                     Column("high", digits=3), Column("verdict", worth=1), Column("p_adjusted", f"p, {test}, Holm",
                                                                                   digits=4),
                     *(("reason",) if any(row["reason"] for row in rows) else ()),
                     title=f"{rule.named.capitalize()} rule: decided {rule.asked.favourable}, as a multiple of "
-                          f"{rule.cells.names[rule.reference]}")
+                          f"{'the reference' if beside else rule.cells.names[rule.reference]}")
+
+
+def _of_the_most_favoured(rule: Rule) -> list[Row]:
+    """The least favoured group, if it is surely below the limit of the most favoured one, of all pairs (Bonferroni)."""
+    cells, few, top = rule.cells, rule.cells.few, rule.cells.most_selected
+    others = [place for place in range(len(few)) if place != top and not few[place]]
+    if top == rule.reference or few[top] or not others:
+        return []
+    x, n, rates, again = *cells.of("selection_rate"), cells.rate("selection_rate"), np.full(len(others), top)
+    pairs = len(few) * (len(few) - 1) / 2
+    low, high, most = (each.tolist() for each in (*ratio_bounds(x[others], n[others], x[again], n[again]), ratio_bounds(
+        x[others], n[others], x[again], n[again], 1 - 0.05 / pairs)[1]))
+    at = min(range(len(others)), key=lambda place: rates[others[place]])
+    if not most[at] < rule.limit:
+        return []
+    place = others[at]
+    return [{"status": Status.FAIL, "group": cells.names[place], "reference": cells.names[top],
+             "ratio": float(rates[place] / rates[top]), "low": low[at], "high": high[at], "high_of_all": most[at],
+             "excludes_limit": not low[at] <= rule.limit <= high[at], "limit": rule.limit,
+             "verdict": f"below {rule.limit:g}", "p_value": None, "p_adjusted": None,
+             "n": int(cells.n[place] + cells.n[top]), "reason": ""}]
+
+
+def decisive(rows: Iterable[Row]) -> Row:
+    """The row that is told first: of those that are large enough, the least favoured of the worst status."""
+    all_of = list(rows)
+    enough = [row for row in all_of if row["verdict"] != "too few rows"] or all_of
+    status = worst([Status(str(row["status"])) for row in enough])
+    return next(row for row in enough if row["status"] == status)
 
 
 def _excludes(ratio: Estimate, limit: float) -> bool | None:
@@ -113,15 +145,16 @@ def _short(name: str) -> str:
 
 def explained(rule: Rule, rows: Iterable[Row]) -> list[Text]:
     """What the rule asks for, how far the least favoured group is from it, and what an unsettled verdict means."""
-    first = next((row for row in rows if isinstance(row["ratio"], float)), None)
-    if first is None:
+    first = decisive(rows)
+    if not isinstance(first["ratio"], float):
         return []
     names = rule.cells.names
-    place, rates = names.index(str(first["group"])), rule.cells.rate("selection_rate")
-    own, best, n = float(rates[place]), float(rates[rule.reference]), int(rule.cells.n[place])
+    place, beside, rates = *(names.index(str(first[id])) for id in ("group", "reference")), rule.cells.rate(
+        "selection_rate")
+    own, best, n = float(rates[place]), float(rates[beside]), int(rule.cells.n[place])
     needed = rule.limit * best
     good, name = rule.asked.favourable, names[place]
-    said = [f"{rule.named.capitalize()} of {names[rule.reference]}'s {best:.1%} would be {needed:.1%}; {name} is "
+    said = [f"{rule.named.capitalize()} of {names[beside]}'s {best:.1%} would be {needed:.1%}; {name} is "
             f"decided {good} in {own:.1%} of {n:,} rows."]
     if own < needed and rule.cells.squares is None:
         more = math.ceil(needed * n - own * n - 1e-9)
@@ -131,32 +164,16 @@ def explained(rule: Rule, rows: Iterable[Row]) -> list[Text]:
                     "by the rule and one that is not. More rows settle it; the value alone does not.")
         p = first["p_value"]
         if isinstance(p, float):
-            said.append(f"That {name} and {names[rule.reference]} are decided alike is another question (p = {p:.2g}).")
+            said.append(f"That {name} and {names[beside]} are decided alike is another question (p = {p:.2g}).")
     elif first["status"] is Status.UNKNOWN and first["reason"]:
         said.append(f"It is not judged: {first['reason']}.")
     small = [name for name, reason in zip(names, rule.cells.few, strict=True) if reason]
     if small:
         said.append(f"Too small to be judged: {', '.join(small[:5])}{', …' if len(small) > 5 else ''}.")
-    far = least_favoured_is_the_reference(rule)
-    if far is not None:
-        said.append(f"But {names[rule.reference]} itself is surely below {rule.named} of {far.group}: held against the "
-                    f"most favoured group (leave --privileged out), the rule is broken.")
+    if beside != rule.reference:
+        said.append(f"{names[beside]} is the most favoured group, of which the rule is, though {names[rule.reference]} "
+                    "was asked for as the reference.")
     return [Text(" ".join(said))]
-
-
-def least_favoured_is_the_reference(rule: Rule) -> Gap | None:
-    """The group beside which the reference is surely the less favoured one, by more than the rule allows; the rule is
-    of the most favoured group, whoever is named."""
-    few = dict(zip(rule.cells.names, rule.cells.few, strict=True))
-    pairs = max(len(rule.cells.names) - 1, 1)
-    x, n = rule.cells.of("selection_rate")
-    for gap in sorted((each for each in rule.gaps if each.rate == "selection_rate" and each.ratio.value is not None),
-                      key=lambda each: -(each.ratio.value or 0.0)):
-        place = rule.cells.names.index(gap.group)
-        _, most = ratio_bounds(x[rule.reference], n[rule.reference], x[place], n[place], 1 - 0.05 / pairs)
-        if not few[gap.group] and not few[gap.reference] and most[0] < rule.limit:
-            return gap
-    return None
 
 
 def picture(rule: Rule) -> Series:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from mlops_tui.governance._answered import Answered
+from mlops_tui.governance._fifths import decisive
 from mlops_tui.session import Session
 from mlops_tui.view import Row, View
 from store.facts import Finding
@@ -11,8 +12,9 @@ from store.facts import Finding
 def finding(session: Session, found: Answered, groups: Sequence[str], view: View, monitor: str) -> Finding:
     """The measure that decides, with its interval and limit; every group's ratio and every limit in its detail."""
     fifths, limits = _rows(view, "four_fifths"), _rows(view, "limits")
-    by_rule = bool(fifths) and (not limits or str(fifths[0]["status"]) == view.status.value)
-    first = fifths[0] if by_rule else limits[0] if limits else {}
+    told = decisive(fifths) if fifths else {}
+    by_rule = bool(fifths) and (not limits or str(told["status"]) == view.status.value)
+    first = told if by_rule else limits[0] if limits else {}
     value, low, high, limit = (each if isinstance(each := first.get(id), float) else None for id in (
         "ratio" if by_rule else "value", "low", "high", "limit"))
     declaration = session.declaration("monitor", monitor) if monitor else session.declaration("model", found.subject)
@@ -24,7 +26,7 @@ def finding(session: Session, found: Answered, groups: Sequence[str], view: View
                            "reference": facts.get("reference"), "threshold": found.model.threshold,
                            "candidate": found.candidate, "method": facts.get("method"),
                            "groups": {str(row["group"]): {id: row[id] for id in ("ratio", "low", "high", "verdict")}
-                                      for row in fifths},
+                                      for row in reversed(fifths)},
                            "limits": [{id: row[id] for id in ("measure", "group", "value", "low", "high", "limit",
                                                               "verdict")} for row in limits]})
 

@@ -1,11 +1,12 @@
 """Predicted numbers by group as a view: means, errors, losses and whole distributions beside a reference group."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
 from mlops_tui.analysis.interval import Estimate
-from mlops_tui.analysis.parity import MEANS, Apart, Numbers, apart, distances, estimate, few, measured
+from mlops_tui.analysis.parity import MEANS, Apart, Mean, Numbers, apart, distances, estimate, few, measured
 from mlops_tui.governance import _limits
 from mlops_tui.governance._audited import Asked
 from mlops_tui.governance._decided import Wish, reference_of
@@ -35,7 +36,7 @@ def view(rows: Numbers, asked: Asked, wish: Wish, name: str = "") -> View:
               "the largest group of these rows"}
     gaps, apart_ = apart(rows, reference), distances(rows, reference)
     metrics = [*_metrics(gaps, asked), *_distances(rows, reference, apart_, asked)]
-    judged = _limits.rows(_judged(rows, reference, estimates, (gaps, apart_), small, asked), wish.limits)
+    judged = _limits.rows(_judged(rows, reference, means, apart_, small, asked), wish.limits)
     title, status = _verdict(judged, gaps, asked)
     parts: list[Part] = [_picture(rows, estimates, wish, asked), *([_limits.table(judged)] if judged else []), *notes,
                          Facts(facts), table, Table.of(
@@ -90,20 +91,36 @@ def _distances(rows: Numbers, reference: int, found: list[tuple[Estimate, Estima
         yield _row("wasserstein", w1, f"mean distance in ranks, {said}", f"in the unit of {asked.label}", pair)
 
 
-def _judged(rows: Numbers, reference: int, estimates: list[dict[str, Estimate]],
-            found: tuple[list[Apart], list[tuple[Estimate, Estimate]]], small: tuple[str, ...],
-            asked: Asked) -> Iterable[Judged]:
-    few_of = dict(zip(rows.names, small, strict=True))
-    for name, each in zip(rows.names, estimates, strict=True):
+def _judged(rows: Numbers, reference: int, means: list[dict[str, Mean]], found: list[tuple[Estimate, Estimate]],
+            small: tuple[str, ...], asked: Asked) -> Iterable[Judged]:
+    """Every group's losses, and how far it is from the reference, whichever of both is worse off.
+
+    Intervals hold for all groups at once (Bonferroni): of many groups that keep a limit one always looks as if not.
+    Those of whole distributions are wide enough by themselves.
+    """
+    few_of, k = dict(zip(rows.names, small, strict=True)), len(rows.names)
+    for name, n, each in zip(rows.names, np.bincount(rows.group, minlength=k).tolist(), means, strict=True):
         for id in ("mae", "rmse"):
-            yield Judged(id, name, each[id], f"{_words(id, asked)}: {name}", few_of[name])
-    for gap in found[0]:
-        said, reason = f"{_words(gap.metric, asked)}: {gap.group} against {gap.reference}", few_of[gap.group]
+            own = estimate(id, each[id], n, 1 - 0.05 / k)
+            yield Judged(id, name, own, f"{_words(id, asked)}: {name}", few_of[name])
+    for gap in apart(rows, reference, 1 - 0.05 / (k - 1)):
+        said = f"{_words(gap.metric, asked)}: {gap.group} against {gap.reference}"
+        reason = few_of[gap.group] or few_of[gap.reference]
         yield Judged(f"{gap.metric}_difference", gap.group, _size(gap.difference), said, reason)
         if gap.ratio is not None:
-            yield Judged(f"{gap.metric}_ratio", gap.group, gap.ratio, said, reason)
-    for name, (ks, _) in zip(_others(rows, reference), found[1], strict=True):
-        yield Judged("ks", name, ks, f"predictions of {name} and of {rows.names[reference]}", few_of[name])
+            yield Judged(f"{gap.metric}_ratio", gap.group, _larger(gap.ratio), f"{said}, the larger / the smaller",
+                         reason)
+    for name, (ks, _) in zip(_others(rows, reference), found, strict=True):
+        yield Judged("ks", name, ks, f"predictions of {name} and of {rows.names[reference]}",
+                     few_of[name] or few_of[rows.names[reference]])
+
+
+def _larger(each: Estimate) -> Estimate:
+    """The ratio of the larger to the smaller one of two, above 1."""
+    if not (each.value and each.low and each.high):
+        return each
+    low, high = each.low, each.high
+    return replace(each, value=max(each.value, 1 / each.value), low=max(low, 1 / high, 1.0), high=max(high, 1 / low))
 
 
 def _size(each: Estimate) -> Estimate:

@@ -68,7 +68,8 @@ def attest(session: Session, request: str, person: str) -> View:
                         Status.WARN if each.outside else Status.FAIL} for each in paths]
     status = Status.FAIL if bad else Status.WARN if outside else Status.PASS
     title = f"{asked.id}: still found in {counted(len(bad), 'place')}" if bad else \
-        f"{asked.id}: nothing is left in the project{f'; {len(outside)} outside by hand' if outside else ''}"
+        f"{asked.id}: nothing is left in data and history" + (
+            f"; {counted(len(outside), 'file is', 'files are')} to be deleted by hand" if outside else "")
     session.ledger.append(Finding(subject=asked.id, check="absence", status=str(status), title=title,
                                   value=float(sum(len(each.there) for each in bad)), limit=0.0, unit="places",
                                   n=sum(each.looked_at for each in paths),

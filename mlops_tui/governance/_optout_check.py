@@ -55,8 +55,8 @@ def check(session: Session, subject: str | None) -> View:
         f"{counted(len(rows), 'version was', 'versions were')} trained on nobody who opted out"
     parts: list[Part] = [Facts({"overdue": tuple(late), "not_trained_on": len(_people(session))}),
                          Table.of("models", rows, "status", "model", "detail", Column("rows", digits=0))]
-    actions = [Action(f"Train {row['model']} again", ("train", str(row["model"]).partition("@")[0])) for row in rows
-               if row["status"] is Status.FAIL][:3]
+    retrain = dict.fromkeys(str(row["model"]).partition("@")[0] for row in rows if row["status"] is Status.FAIL)
+    actions = [Action(f"Train {name} again", ("train", name)) for name in retrain][:3]
     return View(title, status, tuple(parts), (*actions, Action("Requests", ("optout", "list"))))
 
 

@@ -74,7 +74,9 @@ def _asked(session: Session, ids: Sequence[str], every: bool) -> list[Request]:
         if each.right != "erasure":
             raise BadInput(f"{each.id} asks for {each.right}.", next=f"Try: mlops-tui optout answer {each.id}")
         if each.state not in READY:
-            raise Conflict(f"{each.id} is {each.state}.", next=f"Try: mlops-tui optout show {each.id}")
+            wanted = ": nobody has verified yet that it is the person" if each.state == "received" else ""
+            raise Conflict(f"{each.id} is {each.state}{wanted}.", where="nothing was erased",
+                           next=f"Try: mlops-tui optout show {each.id}")
     return found
 
 

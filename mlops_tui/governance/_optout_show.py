@@ -32,10 +32,16 @@ def show(session: Session, request: str) -> View:
     by_hand: list[Row] = [{"place": each} for each in detail.get("by_hand", ())]
     parts += [Table.of("by_hand", by_hand, "place", title="To be deleted by hand")] if by_hand else []
     late = found.overdue(today)
-    left = f"{(found.due - today).days} days left" if found.open and not late else "overdue" if late else found.reason
+    left = f"{(found.due - today).days} days left" if found.open and not late else "overdue" if late else _why(found)
     return View(f"{found.id}: {found.right} is {found.state}{f', {left}' if left else ''}",
                 Status.FAIL if late else Status.WARN if found.state == "held" else Status.DONE, tuple(parts),
                 _next(found))
+
+
+def _why(request: Request) -> str:
+    """The reason of the step that it stands at, where that gave one; no earlier step's."""
+    fact = request.history[-1].fact
+    return fact.reason if isinstance(fact, OptOut) else ""
 
 
 def _next(request: Request) -> tuple[Action, ...]:

@@ -63,7 +63,8 @@ def can(session: Session, who: str, action: Action, resource: str, purpose: str)
 
 def _steps(session: Session, asked: Request, decision: Decision) -> tuple[Step, ...]:
     show = Step(f"What {asked.actor.name} may besides", ("access", "show", asked.actor.name))
-    if decision.allowed or not session.declared().access:
+    stays = decision.by is not None  # what a rule denies or masks stays so, whatever is granted
+    if decision.allowed or stays or not session.declared().access:
         return (show,)
     words = ("access", "grant", asked.actor.name, asked.action, str(asked.resource))
     return Step("Grant it for a time", words, asks=("until", "reason")), show

@@ -48,7 +48,8 @@ def show(session: Session, subject: str) -> View:
     facts: dict[str, Cell] = {"model": case.name, "version": case.version, "checklist": case.model.checklist,
                               "risk": risk.words if risk else "not assessed",
                               **({"not_asked": len(required) - len(asked)} if len(required) > len(asked) else {})}
-    return View(said, gates.verdict(required), (Facts(facts), table), _next(open_))
+    then = () if open_ else (Action("Look at the whole gate", ("promote", case.subject)),)
+    return View(said, gates.verdict(required), (Facts(facts), table), (*_next(open_), *then))
 
 
 def _row(each: Requirement, item: Item | None, case: gates.Case) -> Row:
@@ -78,7 +79,8 @@ def prune(session: Session, name: str) -> View:
     project = Project(session.declared().root)
     declared = project.one("checklist", name)
     models = [each for each, model in project.models.items() if model.checklist == name]
-    found = triggered(session.ledger.entries("finding", "promotion"), declared, models, session.now())
+    found = triggered(session.ledger.entries("finding", "promotion"), declared, models,
+                      session.now().astimezone(session.declared().zone))
     idle = [each for each in found if each.idle]
     rows: list[Row] = [{"item": each.item.id, "stood_in_the_way": each.stopped, "asked": each.asked, "last": each.last,
                         "lesson_of": each.item.lesson_of, "expires": each.item.expires, "advice": each.advice}

@@ -197,12 +197,15 @@ def extend(session: Session, request: str, reason: str) -> View:
     Example: mlops-tui optout extend OO-1 --reason "the archive of 2013 has to be read from tape"
     """
     found, today = request_of(session, request), session.now().astimezone(session.declared().zone).date()
+    if not found.period.extends:
+        raise Conflict(f"{request} was to be done by {found.due:%-d %b %Y}: no longer time is given for it.",
+                       where=found.period.source)
     if found.extended:
         raise Conflict(f"{request} was extended before; there is no third time.",
-                       where=PERIODS[found.jurisdiction].source)
+                       where=found.period.source)
     if today > found.due:
         raise Conflict(f"{request} was due by {found.due:%-d %b %Y}: it can be extended within that time only.",
-                       where=PERIODS[found.jurisdiction].source)
+                       where=found.period.source)
     found = moved(session, request, "extended", STEPS[:-2], reason)
     return View(f"{found.id} is due by {found.due:%-d %b %Y} now", Status.DONE, (facts_of(found),))
 
@@ -280,7 +283,8 @@ def list_(session: Session, only: bool) -> View:
     table = Table.of("requests", rows, "status", "request", "kind", "state", "due", Column("days_left", "days left"),
                      "law", "via")
     return View(said, Status.FAIL if late else Status.PASS, (Facts(facts), table),
-                tuple(Action(f"The next one due: {each.id}", ("optout", "show", each.id)) for each in shown[:1]))
+                tuple(Action(f"The next one due: {each.id}", ("optout", "show", each.id))
+                      for each in shown[:1] if each.open))
 
 
 def _standing(request: Request, late: bool) -> Status:
@@ -292,5 +296,5 @@ def _standing(request: Request, late: bool) -> Status:
 def facts_of(request: Request) -> Facts:
     """What is known of a request but for what was found."""
     return Facts({"request": request.id, "kind": request.right, "state": request.state, "due": request.due.isoformat(),
-                  "law": PERIODS[request.jurisdiction].source, "extended": request.extended,
+                  "law": request.period.source, "extended": request.extended,
                   "not_used_for": request.purposes, "via": request.via, "person": request.person})

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, tzinfo
 from typing import TYPE_CHECKING, Any
 
-from mlops_tui.privacy.deadlines import PERIODS
+from mlops_tui.privacy.deadlines import Period, period
 from store.facts import OptOut
 
 if TYPE_CHECKING:
@@ -40,6 +40,11 @@ class Request:
     history: "tuple[Entry, ...]" = ()
 
     @property
+    def period(self) -> Period:
+        """The law that says by when."""
+        return period(self.jurisdiction, self.right)
+
+    @property
     def open(self) -> bool:
         return self.state not in CLOSED and self.state != "held"
 
@@ -58,7 +63,7 @@ def requests(entries: "Sequence[Entry]", zone: tzinfo) -> dict[str, Request]:
             day = entry.effective_at.astimezone(zone).date()
             found[entry.subject] = Request(
                 entry.subject, fact.right, fact.person, fact.jurisdiction, fact.purposes, fact.via, entry.effective_at,
-                PERIODS[fact.jurisdiction].due(day), token=fact.token, history=(entry,))
+                period(fact.jurisdiction, fact.right).due(day), token=fact.token, history=(entry,))
         elif entry.subject in found:
             found[entry.subject] = _after(found[entry.subject], entry, fact, zone)
     return found
@@ -68,7 +73,7 @@ def _after(request: Request, entry: "Entry", fact: OptOut, zone: tzinfo) -> Requ
     history = (*request.history, entry)
     if fact.event == "extended":
         day = request.received_at.astimezone(zone).date()
-        due = PERIODS[request.jurisdiction].due(day, extended=True)
+        due = request.period.due(day, extended=True)
         return replace(request, extended=True, due=due, history=history)
     rows = request.detail.get("rows", {}) if fact.event == "actioned" and not fact.detail.get("rows") else None
     detail = {**request.detail, **fact.detail, **({"rows": rows} if rows else {})}

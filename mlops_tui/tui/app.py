@@ -5,12 +5,13 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on, work
@@ -38,6 +39,7 @@ from mlops_tui.tui.messages import (
     Planned,
     Reasonless,
     Ticked,
+    Wanted,
 )
 from mlops_tui.tui.places import place, question
 from mlops_tui.tui.screens.answer import Answer
@@ -55,6 +57,7 @@ from mlops_tui.view import Action, Row, Status, Table, Text, View, filled_in
 if TYPE_CHECKING:
     from textual.command import Provider
 
+    from mlops_tui.capability import Field
     from mlops_tui.tui.palette import Found
 
 EVERY = 2.0          # seconds between two looks at the history
@@ -248,12 +251,23 @@ class Dashboard(Sectioned):
     def _reasonless(self, message: Reasonless) -> None:
         self._fill_in(message.argv, ("reason",))
 
+    @on(Wanted)
+    def _wanted(self, message: Wanted) -> None:
+        self._fill_in(message.argv, message.asks, {field.asked: field for field in message.fields})
+
     @work
-    async def _fill_in(self, argv: tuple[str, ...], asks: tuple[str, ...]) -> None:
+    async def _fill_in(self, argv: tuple[str, ...], asks: tuple[str, ...],
+                       fields: "Mapping[str, Field]" = MappingProxyType({})) -> None:
         """Ask for each of these words: a reason goes beside the command, others into it. Of several, some will do."""
         reason, before = None, argv
         for option in asks:
-            said = await self.push_screen_wait(Why(argv, question(option)))
+            field = fields.get(option)
+            asked = (field.help if field is not None else "") or question(option)
+            if field is not None and field.choices:
+                offered = (("", "Leave it open"), *((each, each) for each in field.choices))
+                said = await self.push_screen_wait(Ask(asked, offered))
+            else:
+                said = await self.push_screen_wait(Why(argv, asked))
             if said and option == "reason":
                 reason = said
             elif said:
@@ -265,6 +279,9 @@ class Dashboard(Sectioned):
 
     @on(Perform)
     def _perform(self, message: Perform) -> None:
+        if any(":" in option for option in message.asks):
+            self._ask(lambda feed: feed.wanted(message.argv, message.asks))
+            return
         if message.asks:
             self._fill_in(message.argv, message.asks)
             return

@@ -34,6 +34,7 @@ from mlops_tui.tui.messages import (
     Planned,
     Reasonless,
     Ticked,
+    Wanted,
 )
 from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.widgets.source import SIZE
@@ -228,6 +229,11 @@ class Feed:
                 return Reasonless(argv)
             case asking.Begun():
                 return Begun(argv, reply.job)
+
+    def wanted(self, argv: tuple[str, ...], asks: tuple[str, ...]) -> Wanted:
+        """What is to be filled in, in the words of the declarations where they ask for it."""
+        call = asking.call_of(self.session, argv)
+        return Wanted(argv, asks, tuple(call.fields()) if call is not None else ())
 
     def job(self, id: int) -> FromDesk:
         """What a job answered, or its log where it has not."""

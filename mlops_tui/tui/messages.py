@@ -3,10 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from textual.message import Message
 
 from mlops_tui.view import Column, Row, Series, View
+
+if TYPE_CHECKING:
+    from mlops_tui.capability import Field
 
 
 class FromDesk(Message):
@@ -107,6 +111,15 @@ class Elsewhere(FromDesk):
     """A command that names a file: it is for the terminal."""
 
     argv: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class Wanted(FromDesk):
+    """What a next step asks for, and how the project's declarations put it."""
+
+    argv: tuple[str, ...]
+    asks: tuple[str, ...]
+    fields: "tuple[Field, ...]"
 
 
 @dataclass(eq=False)

@@ -292,3 +292,22 @@ def test_fisher_is_scipys_for_the_groups_of_compas() -> None:
     assert found["selection_rate"].p_value == pytest.approx(
         stats.fisher_exact([[805 + 1369, 990 + 532], [349 + 505, 1139 + 461]]).pvalue, rel=1e-9)
     assert found["ppv"].p_value == pytest.approx(stats.fisher_exact([[1369, 805], [505, 349]]).pvalue, rel=1e-9)
+
+
+def test_rows_are_as_consistent_wherever_the_zero_of_their_columns_lies() -> None:
+    near = np.sort(np.random.default_rng(0).uniform(0, 1000, (500, 1)), axis=0)
+    decided = (np.sin(near[:, 0] / 50) > 0).astype(float)
+    nearest = np.argsort(np.abs(near - near.T), axis=1, kind="stable")[:, :5]
+    by_hand = 1 - np.abs(decided - decided[nearest].mean(axis=1)).mean()
+    for zero in (0, 1.7e9):  # the second as seconds since 1970
+        assert consistency(near + zero, decided).value == pytest.approx(by_hand)
+
+
+def test_a_group_that_alone_is_decided_for_has_its_ratio_to_all_rows() -> None:
+    cells = Cells(("a", "b"), np.array([[[20, 5], [10, 15]], [[40, 0], [60, 0]]]))
+    of = {(gap.rate, gap.group): gap for gap in overall_gaps(cells)}
+    ratio = of["selection_rate", "a"].ratio
+    assert ratio.value == pytest.approx((20 / 50) / (20 / 150))
+    assert ratio.low is not None
+    assert 1 < ratio.low < ratio.high == pytest.approx(3)
+    assert of["selection_rate", "b"].ratio.value == 0

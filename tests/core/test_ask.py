@@ -134,7 +134,7 @@ why is weather broken                                       quarantine list weat
 the batch did not come                                      runbook show missing-batch
 is flights-delay ready                                      checklist show flights-delay@challenger
 how do i shut up an alert for the night                     alert silence
-where does arrival delay come from                          catalog search | snapshot lineage | dictionary show
+where does arrival delay come from                          catalog search | provenance of | dictionary show
 drop old snapshots that nobody needs                        snapshot gc
 what would have caught it earlier                           backtest | drill | power
 give me the rows that broke the contract                    quarantine show | quarantine list

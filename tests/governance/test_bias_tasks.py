@@ -112,10 +112,51 @@ def test_each_group_is_held_against_all_rows(table: Path) -> None:
     assert {row["reference"] for row in found["tables"]["four_fifths"]["rows"]} == {found["facts"]["reference"]}
 
 
-def test_a_reference_that_is_itself_far_less_favoured_is_no_pass(table: Path) -> None:
+def test_a_reference_that_is_itself_far_less_favoured_breaks_the_rule(table: Path) -> None:
     outcome = run(table, *DECIDED, "--privileged", "c")
-    assert outcome.view.status is Status.WARN
-    assert any("c itself is surely below four fifths of" in text for text in document(outcome)["text"])
+    assert outcome.view.status is Status.FAIL
+    assert outcome.view.title.startswith("c is decided 1 0.57 times as often as b; surely below four fifths")
+    assert any("b is the most favoured group, of which the rule is, though c" in text
+               for text in document(outcome)["text"])
+
+
+def decided(tmp_path: Path, groups: dict[str, tuple[int, int]]) -> Path:
+    """Groups of so many rows, of which so many are decided for, each as its label says."""
+    lines = [f"{name},{int(at < yes)},{int(at < yes)}" for name, (n, yes) in groups.items() for at in range(n)]
+    file = tmp_path / "decided.csv"
+    file.write_text("\n".join(["team,ok,said", *lines]), encoding="utf-8")
+    return file
+
+
+def test_two_groups_are_held_against_each_other_though_a_third_between_them_is_the_reference(tmp_path: Path) -> None:
+    file = decided(tmp_path, {"high": (20000, 9600), "mid": (20000, 8000), "low": (20000, 6800)})
+    outcome = run(file, *DECIDED, "--privileged", "mid")
+    assert outcome.view.status is Status.FAIL
+    assert outcome.view.title.startswith("low is decided 1 0.71 times as often as high; surely below four fifths")
+    assert [(row["group"], row["reference"], row["status"]) for row in rows_of(outcome, "four_fifths")] == [
+        ("low", "high", "fail"), ("low", "mid", "pass"), ("high", "mid", "pass")]
+
+
+def test_a_group_that_is_too_small_does_not_pass_in_silence(tmp_path: Path) -> None:
+    groups = {"a": (20000, 9600), "b": (20000, 9600)}
+    assert run(decided(tmp_path, groups), *DECIDED).view.status is Status.PASS
+    small = run(decided(tmp_path, {**groups, "few": (9, 0)}), *DECIDED)
+    assert small.view.status is Status.WARN
+    assert small.view.title.endswith("; 1 group too small to judge")
+
+
+def test_the_group_that_breaks_the_rule_is_told_before_one_that_perhaps_does(tmp_path: Path) -> None:
+    outcome = run(decided(tmp_path, {"a": (20000, 10000), "b": (20000, 7400), "c": (60, 21)}), *DECIDED)
+    assert outcome.view.status is Status.FAIL
+    assert outcome.view.title.startswith("b is decided 1 0.74 times as often as a; surely below")
+
+
+def test_codes_that_differ_in_their_last_digit_are_other_classes(tmp_path: Path) -> None:
+    file = tmp_path / "codes.csv"
+    rows = [f"{'ab'[at % 2]},{30000001 + at % 4 // 2},30000001" for at in range(400)]
+    file.write_text("\n".join(["team,ok,said", *rows]), encoding="utf-8")
+    found = rows_of(run(file, "--task", "multiclass", *DECIDED[:6]), "groups")
+    assert [row["accuracy"] for row in found] == [0.5, 0.5]
 
 
 def test_all_combinations_are_those_of_a_loop_by_hand(table: Path) -> None:
@@ -289,3 +330,35 @@ def test_declarations_that_mean_nothing_are_refused(ana: Session, kind: str, mor
     outcome = ana.perform(("bias", "trip-delay", "--monitor", "trip-bias"))
     assert outcome.error is not None
     assert wrong in str(outcome.error)
+
+
+def test_of_many_groups_that_are_alike_none_is_surely_beyond_a_limit(tmp_path: Path) -> None:
+    draw = np.random.default_rng(5)
+    lines = [f"g{at % 40},{at % 3},{at % 3 if draw.random() < 0.7 else (at + 1) % 3}" for at in range(40 * 120)]
+    file = tmp_path / "alike.csv"
+    file.write_text("\n".join(["team,ok,said", *lines]), encoding="utf-8")
+    limit = ("--limit", "balanced_accuracy_difference=0.001")
+    [row] = rows_of(run(file, "--task", "multiclass", *DECIDED[:6], *limit), "limits")
+    assert row["verdict"] == "perhaps beyond"
+    assert row["low"] == 0
+
+
+@pytest.mark.parametrize("worse", ["a", "b"])
+def test_a_ratio_of_errors_is_judged_whichever_group_is_worse(tmp_path: Path, worse: str) -> None:
+    draw = np.random.default_rng(1)
+    lines = [f"{team},0,{draw.normal(0, 2 if team == worse else 1):.4f}"
+             for team, n in (("a", 900), ("b", 700)) for _ in range(n)]
+    file = tmp_path / "errors.csv"
+    file.write_text("\n".join(["team,paid,told", *lines]), encoding="utf-8")
+    [row] = rows_of(run(file, *NUMBERS, "--limit", "mae_ratio=1.25"), "limits")
+    assert (row["verdict"], row["status"]) == ("surely beyond", "fail")
+    assert row["value"] == pytest.approx(2, rel=0.1)
+
+
+def test_beside_a_reference_of_few_rows_nothing_is_judged(tmp_path: Path) -> None:
+    draw = np.random.default_rng(1)
+    lines = [f"{team},0,{draw.normal():.4f}" for team, n in (("a", 900), ("b", 9)) for _ in range(n)]
+    file = tmp_path / "few.csv"
+    file.write_text("\n".join(["team,paid,told", *lines]), encoding="utf-8")
+    outcome = run(file, *NUMBERS, "--limit", "mae_difference=9", "--privileged", "b")
+    assert outcome.view.status is Status.UNKNOWN

@@ -109,6 +109,19 @@ def test_items_that_never_stopped_anything_and_those_whose_time_is_over_could_go
     assert do(trained, "checklist prune nothing").error["code"] == "not_declared"
 
 
+@pytest.mark.parametrize(("zone", "asked"), [("Pacific/Pago_Pago", True), ("Pacific/Kiritimati", False)])
+def test_the_day_from_which_an_item_is_not_asked_for_begins_where_the_project_is(trained, project, clock, zone, asked):
+    clock.advance(clock.moment.replace(hour=10, minute=30) + timedelta(days=1))
+    day = clock.moment.date() + timedelta(days=0 if zone == "Pacific/Pago_Pago" else 1)
+    path, marker = project / "checklists" / "standard.yaml", project / "mlops.yaml"
+    path.write_text(path.read_text() + f"  - {{id: old, sign_off: legal, expires: {day}}}\n")
+    lines = [line for line in marker.read_text().splitlines() if not line.startswith("timezone:")]
+    marker.write_text("\n".join([*lines, f"timezone: {zone}", ""]))
+    found = {row["item"]: row["status"] for row in do(trained, "checklist show flights-delay@1").view.table(
+        "items").rows}
+    assert (found.get("old") is Status.UNKNOWN) is asked
+
+
 def test_a_simulated_persons_signature_counts_in_a_replayed_world_alone(trained, person, project):
     settings = project / "mlops.yaml"
     settings.write_text(settings.read_text().replace("clock: replay", "clock: system"))

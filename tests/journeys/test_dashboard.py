@@ -254,7 +254,7 @@ async def july_worked(root: Path) -> None:
         await ana.does("Do step 9")
         await ana.agrees("promote flights-delay@challenger")
         await comes(terminal, "AP-2")
-    for name, said in (("bo", "has 1 of 2 votes"), ("cy", "AP-2 has its votes")):
+    for name, said in (("bo", "has 1 of 2 votes"), ("cy", "flights-delay@4 serves now")):
         async with dashboard(root, person=name, at=["AP-2"]) as terminal:
             await Person(terminal).does("Yes")
             await Person(terminal).says("better by more than chance")

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mlops_tui.privacy.deadlines import PERIODS, months_later
+from mlops_tui.privacy.deadlines import PERIODS, months_later, period
 
 
 @pytest.mark.parametrize(("law", "received", "due", "extended"), [
@@ -22,6 +22,18 @@ def test_an_answer_is_due_by_the_day_that_the_law_says(law: str, received: str, 
     day = date.fromisoformat(received)
     assert str(PERIODS[law].due(day)) == due
     assert str(PERIODS[law].due(day, extended=True)) == extended
+
+
+@pytest.mark.parametrize(("received", "due"), [
+    ("2026-01-02", "2026-01-23"), ("2026-01-03", "2026-01-23"), ("2026-01-04", "2026-01-23"),
+    ("2026-01-05", "2026-01-26"), ("2024-02-09", "2024-03-01")])
+def test_in_california_who_opts_out_waits_for_15_working_days_at_most(received: str, due: str) -> None:
+    for right in ("optout-automated", "objection"):
+        law = period("ccpa", right)
+        assert str(law.due(date.fromisoformat(received))) == due
+        assert not law.extends
+    assert period("ccpa", "erasure") == PERIODS["ccpa"]
+    assert period("gdpr", "objection") == PERIODS["gdpr"]
 
 
 @given(st.dates(date(1990, 1, 1), date(2090, 1, 1)), st.integers(0, 40))

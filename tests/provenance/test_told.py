@@ -18,19 +18,19 @@ def test_a_file_is_followed_through_a_pipeline_and_found_again(project: Path) ->
     for day in ("01", "02"):
         assert session.perform(["ingest", "flights", "--file", str(project / f"{day}.csv")]).error is None
         assert session.perform(["pipeline", "run", "daily"]).exit == 0
-    up = session.perform(["snapshot", "lineage", "daily.late", "--all"])
+    up = session.perform(["provenance", "of", "daily.late", "--all"])
     assert "from 2 source files" in up.view.title
     assert {(row["kind"], row["name"]) for row in up.view.table("nodes").rows} == {
         ("file", "01.csv"), ("file", "02.csv"), ("state", "flights"), ("step", "daily.late")}
     [picture] = [part for part in up.view.parts if isinstance(part, Series)]
     assert set(zip(picture.x, picture.y, strict=True)) == {
         ("2 files of flights", "2 flights"), ("2 flights", "2 daily.late")}
-    into = [sum(row["count"] for row in session.perform(["snapshot", "lineage", name]).view.table("groups").rows
+    into = [sum(row["count"] for row in session.perform(["provenance", "of", name]).view.table("groups").rows
                 if row["kind"] == "state") for name in ("01.csv", "02.csv")]
     assert into == [4, 2], "the second is in the later states alone"
-    assert session.perform(["snapshot", "lineage", "03.csv"]).exit == 2
-    assert "no version" in session.perform(["snapshot", "lineage", "flights-delay"]).view.title
-    assert session.perform(["snapshot", "lineage", "flihgts"]).exit == 2
+    assert session.perform(["provenance", "of", "03.csv"]).exit == 2
+    assert "no version" in session.perform(["provenance", "of", "flights-delay"]).view.title
+    assert session.perform(["provenance", "of", "flihgts"]).exit == 2
 
 
 def test_of_two_files_of_one_name_the_digest_says_which(project: Path) -> None:
@@ -42,7 +42,7 @@ def test_of_two_files_of_one_name_the_digest_says_which(project: Path) -> None:
         file = project / dataset / "01.csv"
         file.write_text(f"id,sched_dep,day,late\n{number},2013-06-01 10:00:00,2013-06-01,true\n")
         assert session.perform(["ingest", dataset, "--file", str(file)]).error is None
-    asked = session.perform(["snapshot", "lineage", "01.csv"])
+    asked = session.perform(["provenance", "of", "01.csv"])
     assert (asked.exit, asked.view.title) == (1, "2 files called 01.csv came in: which one?")
     rows = {row["into"]: row for row in asked.view.table("files").rows}
     assert set(rows) == {("flights",), ("trips",)}
@@ -52,7 +52,7 @@ def test_of_two_files_of_one_name_the_digest_says_which(project: Path) -> None:
         assert found.view.facts()["subject"] == row["file"]
         assert {(each["kind"], each["name"]) for each in found.view.table("nodes").rows} == {
             ("state", into[0]), ("finding", f"ingest of {into[0]}")}
-    whole = session.perform(["snapshot", "lineage", f"01.csv@{rows['trips',]['digest']}"])
+    whole = session.perform(["provenance", "of", f"01.csv@{rows['trips',]['digest']}"])
     assert whole.view.facts()["subject"] == rows["trips",]["file"]
-    wrong = session.perform(["snapshot", "lineage", "01.csv@0123456789ab"])
+    wrong = session.perform(["provenance", "of", "01.csv@0123456789ab"])
     assert (wrong.exit, "with the digest 0123456789ab" in wrong.view.title) == (2, True)
