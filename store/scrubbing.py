@@ -25,12 +25,12 @@ def telling(values: Iterable[str]) -> list[str]:
 
 
 def _forms(value: str) -> set[str]:
-    """A value as it is, and as JSON writes it, with and without escapes for what is not ASCII."""
-    return {value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
+    """A value as it is, as CSV writes it, and as JSON does, with and without escapes for what is not ASCII."""
+    return {value, value.replace('"', '""'), json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]}
 
 
 def pattern(values: Sequence[str]) -> re.Pattern[str]:
-    """The values as whole words, as they are and as JSON writes them; of a telling one only."""
+    """The values as whole words, as they are and as CSV and JSON write them; of a telling one only."""
     forms = {form for value in telling(values) for form in _forms(value)}
     return re.compile("|".join(rf"(?<![\w]){re.escape(form)}(?![\w])" for form in sorted(forms, key=len, reverse=True))
                       or r"(?!)")

@@ -69,6 +69,8 @@ def _wanted(session: Session, who: str, action: str, resource: str, until: str, 
     """Refuse before anybody is asked for a reason."""
     must_be_declared(session)
     not_oneself(session, who, "grants nothing to")
+    if action == "run" and not session.actor.has("admin"):  # who looks after data would make an admin of a friend
+        raise Denied(f"{session.actor.name} grants no commands.", where="access", next="Ask somebody who is admin.")
     asked = Request(person(session, who), action, declared(session, resource), session.clock(), purpose)
     end_of(session, until)
     if rules.decide(session.policy(), asked).allowed:
@@ -83,7 +85,7 @@ def _wanted(session: Session, who: str, action: str, resource: str, until: str, 
 @click.option("--until", required=True, help="A length of time, 8h, or a time, 2027-01-31.")
 @click.option("--purpose", default="", help="What for alone: training, evaluation, monitoring, audit, analysis.")
 def grant(session: Session, who: str, action: str, resource: str, until: str, purpose: str, reason: str) -> View:
-    """Let WHO, a person or a role, do it until then. What a rule denies stays denied.
+    """Let WHO, a person or a role, do it until then. What a rule denies stays denied. Commands are granted by admins.
 
     \b
     Example: mlops-tui access grant vera read dataset/weather --until 8h --reason "looks into AL-3"

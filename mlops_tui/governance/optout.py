@@ -58,9 +58,15 @@ def take(session: Session, person: str, kind: str, jurisdiction: str, purposes: 
     \b
     Example: mlops-tui optout take --kind objection --person C-10482
     """
-    if not person:
-        raise BadInput("Who asks?", next="Give --person ID")
+    _must_be_told(person, "Who asks?")
     return _received(session, person, kind, jurisdiction, _asked(kind, purposes), "desk", "")
+
+
+def _must_be_told(person: str, question: str) -> None:
+    if not person:
+        raise BadInput(question, next="Give --person ID")
+    if any("\ud800" <= letter <= "\udfff" for letter in person):
+        raise BadInput("The id is no text in UTF-8.", where="--person")
 
 
 def _received(session: Session, person: str, kind: str, jurisdiction: str, purposes: tuple[str, ...], via: str,
@@ -106,8 +112,7 @@ def link(session: Session, person: str, kind: str, jurisdiction: str, valid: str
     \b
     Example: mlops-tui optout link --kind erasure --person C-10482 --valid 7d
     """
-    if not person:
-        raise BadInput("Who is it for?", next="Give --person ID")
+    _must_be_told(person, "Who is it for?")
     try:
         span = declare.duration(valid)
     except ValueError as problem:

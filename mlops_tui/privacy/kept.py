@@ -24,18 +24,19 @@ def keep(session: "Session", name: str, person: str) -> None:
     """Keep who it is under the number of a request or of a link."""
     with whole(folder(session) / name) as staged:
         staged.touch(mode=0o600)
-        staged.write_text(person, encoding="utf-8")
+        staged.write_bytes(person.encode())
 
 
 def known(session: "Session", name: str) -> str:
     """Who it is; empty where nobody knows any more."""
     path = folder(session) / name
-    return path.read_text(encoding="utf-8") if path.is_file() else ""
+    return path.read_bytes().decode() if path.is_file() else ""
 
 
 def forget(session: "Session", name: str) -> None:
     """Nobody knows from now on."""
-    (folder(session) / name).unlink(missing_ok=True)
+    for path in (folder(session) / name, *folder(session).glob(f".{name}.*")):  # of whoever was killed over it, too
+        path.unlink(missing_ok=True)
 
 
 LINK = "link-"

@@ -82,6 +82,8 @@ def _parsed(text: str) -> Any:
         raise Wrong(f"it is no JSON: {problem.msg}") from problem
     except RecursionError as problem:
         raise Wrong("it is nested too deep") from problem
+    except ValueError as problem:  # a number of thousands of digits
+        raise Wrong(f"it has a number that nobody reads: {str(problem).partition(';')[0]}") from problem
 
 
 def _event(given: Any, document: str) -> Foreign:

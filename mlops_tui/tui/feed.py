@@ -48,8 +48,8 @@ SHOWN_AFTER = timedelta(minutes=10)  # how long an ended job stays on the first 
 
 def _rules(root: Path) -> tuple[tuple[str, int], ...]:
     """The files that say who may what, and when each was written."""
-    return tuple((path.name, path.stat().st_mtime_ns)
-                 for path in (*root.glob("team.yaml"), *root.glob("access/*.yaml")))
+    files = (*root.glob("team.yaml"), *root.glob("access/*.yaml"))
+    return tuple((path.name, path.stat().st_mtime_ns) for path in files)
 
 
 class Feed:

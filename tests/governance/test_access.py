@@ -27,6 +27,7 @@ people:
   cy: {roles: [steward, admin], simulated: true}
   dee: {roles: [operator], simulated: true}
   lea: {roles: [legal, admin], simulated: true}
+  sue: {roles: [steward], simulated: true}
   vera: {roles: [viewer], slack: U05, simulated: true}
 """
 POLICY = """\
@@ -238,6 +239,7 @@ def test_what_is_taken_back_is_gone_at_once_and_the_holder_may_lay_it_down(shut:
     ("ana", ("bo", "read", "dataset/flights", "--until", "2h"), 4, "may not run 'access grant'"),
     ("cy", ("cy", "load", "model/flights-delay", "--until", "2h"), 4, "grants nothing to himself"),
     ("cy", ("steward", "load", "model/flights-delay", "--until", "2h"), 4, "grants nothing to himself"),
+    ("sue", ("bo", "run", "command/vault/destroy-key", "--until", "2h"), 4, "sue grants no commands"),
     ("cy", ("ana", "read", "dataset/flights", "--until", "2h"), 2, "may read dataset/flights already"),
     ("cy", ("bo", "read", "dataset/flights", "--until", "2013-01-01"), 2, "has passed already"),
     ("cy", ("bo", "read", "dataset/flights", "--until", "500d"), 2, "a year at most"),

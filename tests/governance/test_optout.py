@@ -386,6 +386,15 @@ def test_a_link_is_for_one_right_once_and_until_its_day(desk: Desk) -> None:
     assert desk.do("optout", "redeem", late, status="error").view.title == "This link is too old."
 
 
+def test_an_id_is_kept_letter_by_letter_or_refused(desk: Desk) -> None:
+    desk.do("optout", "take", "--person", "C\r\n-1\r0004")
+    assert (desk.root / ".mlops" / "optout" / "OO-1").read_bytes() == b"C\r\n-1\r0004"
+    assert kept.known(desk.session, "OO-1") == "C\r\n-1\r0004"
+    for words in (("take",), ("link",)):
+        refused = desk.do("optout", *words, "--person", "C-\udcff", status="error")
+        assert (refused.exit, refused.view.title) == (2, "The id is no text in UTF-8.")
+
+
 def test_nobody_knows_any_more_for_whom_a_link_was_made_that_is_old_or_whose_person_was_erased(desk: Desk) -> None:
     def known():
         return sorted(path.read_text() for path in (desk.root / ".mlops" / "optout").glob("link-*"))

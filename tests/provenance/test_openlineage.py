@@ -256,3 +256,9 @@ def test_any_name_makes_a_document_that_is_read(name: str) -> None:
     text = json.dumps(prov.document(found, [node], [Activity("i", name, at, at, name, outputs=(node,))]))
     read = ProvDocument.deserialize(content=text, format="json")
     assert ProvDocument.deserialize(content=read.serialize(format="json"), format="json") == read
+
+
+def test_a_number_that_nobody_reads_is_named_by_its_line() -> None:
+    found = foreign.read('{"eventTime": ' + "9" * 5000 + "}\n{}\n", "d")
+    assert [place for place, _ in found.wrong] == ["line 1", "line 2"]
+    assert "number" in found.wrong[0][1]

@@ -90,9 +90,10 @@ def test_a_file_that_lies_elsewhere_is_masked_and_not_touched(lake: Lake, tmp_pa
 
 
 @pytest.mark.parametrize("person", ["José-12345", "čaj-99999", 'a"b-12345', "x😀-12345", "a\\b-12345"])
-def test_an_id_is_found_and_rubbed_out_however_json_writes_it(tmp_path: Path, person: str) -> None:
+def test_an_id_is_found_and_rubbed_out_however_json_or_csv_writes_it(tmp_path: Path, person: str) -> None:
     log, words = tmp_path / "log.txt", scrubbing.pattern([person])
-    for text in (json.dumps({"who": person}), json.dumps({"who": person}, ensure_ascii=False), person):
+    quoted = person.replace('"', '""')
+    for text in (json.dumps({"who": person}), json.dumps({"who": person}, ensure_ascii=False), f'1,"{quoted}"', person):
         log.write_text(text, encoding="utf-8")
         assert list(scrubbing.holding([log], [person])) == [log]
         assert scrubbing.rubbed_out(log, words) == 1

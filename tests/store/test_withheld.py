@@ -2,7 +2,7 @@
 
 from datetime import UTC, datetime
 
-from store.facts import AlertEvent, Command, Finding, IncidentEvent, Run, Trained
+from store.facts import AlertEvent, CardPublished, Command, Finding, IncidentEvent, Run, Trained
 from store.ledger import Ledger
 from store.withheld import Withheld
 
@@ -65,3 +65,25 @@ def test_an_alert_or_incident_about_a_dataset_that_is_kept_back_does_not_repeat_
     assert HIDDEN.fact(alert).loss == {}  # type: ignore[attr-defined]
     elsewhere = AlertEvent(subject="AL-2", event="fired", about="flights", title="moved")
     assert HIDDEN.fact(elsewhere) is elsewhere
+
+
+def test_what_differs_by_the_values_of_a_column_is_not_told() -> None:
+    by = HIDDEN.fact(Finding(check="bias", subject="m", status="fail", title="m: X half as often as Y", value=0.5,
+                             detail={"group": "sex · note", "groups": {"X": 1}}))
+    assert isinstance(by, Finding)
+    assert (by.title, by.value, by.detail, by.status) == ("bias of m", None, {}, "fail")
+    alert = HIDDEN.fact(AlertEvent(subject="AL-1", event="fired", about="m", check="bias", title="m: X as Y"))
+    assert getattr(alert, "title", "") == "bias of m"
+    items = [{"requirement": "audited", "detail": "m: X half as often as Y", "status": "fail"}]
+    detail = {"mitigation": {"reweigh": ["note"], "weights": {"X": {"0": 1}}}, "items": items,
+              "slices": [{"slice": "note=X", "auc": 1}, {"slice": "id=1"}], "auc (note=X)": 1, "auc (id=1)": 2,
+              "gaps": ["auc (note=X): 9 rows", "auc (footnote=X): 9 rows"]}
+    told = HIDDEN.fact(finding(detail=detail))
+    assert isinstance(told, Finding)
+    assert told.detail == {
+        "mitigation": {}, "items": [{"requirement": "audited", "detail": "", "status": "fail"}],
+        "slices": [{"slice": "id=1"}], "auc (id=1)": 2, "gaps": ["auc (footnote=X): 9 rows"]}
+    card = CardPublished(subject="m", version="1", digest="d", card="c", gaps=("auc (note=X): 9 rows", "drift"))
+    assert HIDDEN.fact(card).gaps == ("drift",)  # type: ignore[attr-defined]
+    whole = finding(detail=detail)
+    assert Withheld(frozenset(), frozenset({"secret"})).fact(whole) is whole
