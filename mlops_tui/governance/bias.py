@@ -93,7 +93,8 @@ def bias(session: Session, what: str, **wanted: object) -> View:
 
     Differences are group − reference, ratios group / reference, and every line says so. It fails where a group is
     surely favoured less than four fifths as often as another one, however many groups there are, or where a --limit is
-    surely broken. Numbers (--task regression) and classes without a favourable one are judged by limits alone.
+    surely broken. A group of too few rows is not judged, and keeps it from passing. Numbers (--task regression) and
+    classes without a favourable one are judged by limits alone.
 
     \b
     Example: mlops-tui bias compas.csv --label recid --prediction high --group race --favourable 0 --privileged White

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -410,6 +411,16 @@ def test_a_request_that_nobody_answers_is_overdue_and_can_be_extended_once_in_ti
     assert desk.do("optout", "check").view.status == "fail"
     finding = desk.session.ledger.entries("finding", subject="requests")[-1].fact
     assert (finding.check, finding.status, finding.value) == ("optout", "fail", 1.0)
+
+
+def test_opting_out_in_california_has_15_working_days_and_no_more(desk: Desk) -> None:
+    taken = desk.do("optout", "take", "--person", WHO, "--kind", "optout-automated", "--jurisdiction", "ccpa")
+    day = desk.session.now().astimezone(desk.session.declared().zone).date()
+    due = np.busday_offset(day, 15, roll="backward").item()
+    assert f"due by {due:%-d %b %Y}" in taken.view.title
+    refused = desk.do("optout", "extend", "OO-1", reason="the tapes", status="error")
+    assert "no longer time is given" in refused.view.title
+    assert "11 CCR" in refused.error["where"]
 
 
 def test_who_objects_to_training_is_served_and_not_trained_on_and_the_gate_knows(desk: Desk) -> None:
