@@ -113,6 +113,10 @@ def test_a_command_goes_by_the_table_of_roles_and_by_what_is_declared_besides(
         shut("vera").admit("incident resolve", Shape.DECIDE)
 
 
+def test_who_may_not_run_a_command_is_told_of_roles_and_not_of_columns(shut: Callable[..., Session]) -> None:
+    assert shut("vera").perform(("vault", "rotate")).view.title == "vera (viewer) may not run 'vault rotate'"
+
+
 @pytest.mark.parametrize(("words", "next_"), [
     (("verra", "read", "dataset/flights"), "Did you mean 'vera'?"), (("vera", "read", "dataset/flihgts"), "flights"),
     (("vera", "read", "dataset/flights/column/lat"), "late"), (("vera", "run", "command/trian"), "train"),

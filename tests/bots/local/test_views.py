@@ -7,6 +7,7 @@ from slack_bolt import Ack, App
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 
+from bots.local import transcript
 from bots.local.workspace import LocalSlack
 from tests.bots.local.conftest import Clock, Connect
 
@@ -221,3 +222,10 @@ def test_a_home_tab_is_published_and_minds_its_hash(slack: LocalSlack, bot: Bot)
     shown = slack.home("ana")
     assert shown
     assert shown["hash"] == second["hash"]
+
+
+def test_a_form_shows_below_a_field_what_is_asked() -> None:
+    field = {"type": "input", "block_id": "b", "label": {"type": "plain_text", "text": "Groups"},
+             "hint": {"type": "plain_text", "text": "Is it known what it costs younger people?"},
+             "element": {"type": "plain_text_input", "action_id": "value"}}
+    assert list(transcript.blocks([field])) == ["Groups: ____", "  Is it known what it costs younger people?"]
