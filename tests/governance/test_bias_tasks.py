@@ -1,6 +1,5 @@
 """bias on weights, limits, numbers and classes, against all rows, and as a monitor of what was served."""
 
-import json
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -11,12 +10,12 @@ import numpy as np
 import pytest
 
 from mlops_tui import folds
-from mlops_tui.commands import Outcome, perform
-from mlops_tui.render.json import as_json
-from mlops_tui.session import Session, without_project
+from mlops_tui.commands import Outcome
+from mlops_tui.session import Session
 from mlops_tui.view import Status
 from store.facts import Finding
 from tests.conftest import START
+from tests.governance.test_bias import document, run
 from tests.lived import CONTRACT, MODEL
 
 DECIDED = ("--label", "ok", "--prediction", "said", "--group", "team", "--favourable", "1")
@@ -41,16 +40,6 @@ def table(tmp_path_factory: pytest.TempPathFactory) -> Path:
             team == "c", HARD, "plain").astype(object), "sex": draw.choice(["f", "m"], n).astype(object)})
     connection.execute(f"COPY rows TO '{path}'")
     return path
-
-
-def run(file: Path, *options: str) -> Outcome:
-    return perform(without_project(file.parent, perform), ["bias", str(file), *options])
-
-
-def document(outcome: Outcome) -> dict[str, Any]:
-    assert outcome.error is None, outcome.error
-    found: dict[str, Any] = json.loads(as_json(outcome.view, ()))
-    return found
 
 
 def rows_of(outcome: Outcome, table: str) -> list[dict[str, Any]]:
