@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mlops_tui import folds
@@ -12,11 +13,13 @@ from mlops_tui.declarations.applies import Applies
 from mlops_tui.declarations.kinds import Checklist, Item
 from mlops_tui.errors import Unreadable
 from mlops_tui.view import Status, lasting
-from store.facts import SignOff
+from store.facts import Finding, SignOff
 
 if TYPE_CHECKING:
     from store.ledger import Entry
 
+BETWEEN = " · "  # the columns of groups that an audit combines
+FOUR_FIFTHS = 0.8  # what an audit holds groups to where nothing else is declared
 FOREIGN = {"calibration": ("regression",), "metric": ("multiclass", "regression")}  # check -> tasks that have none
 
 
@@ -83,11 +86,24 @@ def finding(case: Case, item: Item, entries: "Sequence[Entry]") -> Requirement:
     if (task := case.model.task) in FOREIGN.get(item.finding, ()):
         return Requirement(item.id, title, Status.DONE, f"not for a {task}" + " model" * (task != "regression"))
     return of_finding(case, entries, Asked(item.finding, title, item.id, item.max_age, (case.model.label.dataset,),
-                                           _runs(case, item.finding), unversioned=True))
+                                           _runs(case, item), unversioned=True, counts=partial(_counts, item)))
 
 
-def _runs(case: Case, check: str) -> tuple[str, ...]:
+def _counts(item: Item, found: Finding) -> bool:
+    """Whether a finding answers the item: of an audit, that it is by these groups and by limits that are declared or
+    usual, not by ones that were asked for once."""
+    if item.finding != "bias":
+        return True
+    usual = not found.detail.get("limits") and found.limit in (None, FOUR_FIFTHS)
+    return (bool(found.monitor) or usual) and (not item.group or set(item.group) == set(
+        str(found.detail.get("group", "")).split(BETWEEN)))
+
+
+def _runs(case: Case, item: Item) -> tuple[str, ...]:
     """The command that makes a new finding of a check, where a person has nothing to add."""
+    check = item.finding
+    if item.group:
+        return (check, case.subject, "--group", ",".join(item.group))
     if check == "leaks":
         return ("windows", case.name, "--check-leaks", "20", "--day", f"{case.now - timedelta(days=2):%Y-%m-%d}")
     return {"drift": ("drift", case.name), "health": ("health", case.model.label.dataset),

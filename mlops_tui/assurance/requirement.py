@@ -1,6 +1,6 @@
 """One thing that a version must show, and how the newest finding of a check answers it. Unknown is not pass."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -57,7 +57,7 @@ class Asked:
 
     `id` and `title` are the requirement's; `about`: the subjects that it may be of, besides the model and the version;
     `max_age`: how old it may be (None: as old as it likes); `next`: the command that makes a new one; `unversioned`:
-    whether a finding that names no version counts for this one.
+    whether a finding that names no version counts for this one; `counts`: which findings of the check answer at all.
     """
 
     check: str
@@ -67,6 +67,7 @@ class Asked:
     about: Collection[str] = ()
     next: tuple[str, ...] = ()
     unversioned: bool = False
+    counts: Callable[[Finding], bool] = lambda finding: True
 
 
 def of_finding(case: Case, entries: "Sequence[Entry]", asked: Asked) -> Requirement:
@@ -96,5 +97,5 @@ def newest(case: Case, entries: "Sequence[Entry]", asked: Asked) -> "Entry | Non
     about = {case.name, case.subject, *asked.about}
     versions = {case.version, ""} if asked.unversioned else {case.version}
     return next((entry for entry in reversed(folds.findings_of(entries, check=asked.check)) if entry.subject in about
-                 and isinstance(entry.fact, Finding)
+                 and isinstance(entry.fact, Finding) and asked.counts(entry.fact)
                  and (asked.check in ABOUT_DATA or entry.fact.version in versions)), None)

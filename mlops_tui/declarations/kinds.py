@@ -614,7 +614,8 @@ class Monitor:
 class Item:
     """A checklist item: answered by a finding, or by a person's sign-off.
 
-    `applies_when`: for which models it is asked. `expires`: the day from which it is not asked for any more.
+    `applies_when`: for which models it is asked. `expires`: the day from which it is not asked for any more. `group`:
+    the columns whose groups an audit (`finding: bias`) has to compare.
     """
 
     id: str
@@ -625,13 +626,16 @@ class Item:
     lesson_of: str = ""
     applies_when: Applies | None = None
     expires: str = ""
+    group: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if bool(self.finding) == bool(self.sign_off):
             raise ValueError(f"item '{self.id}' needs either a finding or a sign_off")
 
     def mistakes(self) -> Iterator[Mistake]:
-        """A day that is none."""
+        """A day that is none; groups of what has none."""
+        if self.group and self.finding != "bias":
+            yield Mistake(f"'{self.finding or self.sign_off}' compares no groups.", ("group",), "Leave group out.")
         try:
             _ = self.expires and date.fromisoformat(self.expires)
         except ValueError:

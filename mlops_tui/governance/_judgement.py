@@ -2,13 +2,12 @@
 
 from collections.abc import Sequence
 
+from mlops_tui.assurance.checklist import BETWEEN
 from mlops_tui.governance._answered import Answered
 from mlops_tui.governance._fifths import decisive
 from mlops_tui.session import Session
 from mlops_tui.view import Row, View
 from store.facts import Finding
-
-BETWEEN = " · "  # the columns of groups that are combined
 
 
 def groups_of(audit: Finding) -> tuple[str, ...]:

@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 from itertools import product
+from typing import Any
 
 import pytest
 import yaml
 
 from mlops_tui.assurance import tier
-from mlops_tui.assurance.checklist import applies, checklist
+from mlops_tui.assurance.checklist import _counts, applies, checklist
 from mlops_tui.assurance.requirement import Case
 from mlops_tui.assurance.tier import Tier
 from mlops_tui.declarations import declare
@@ -17,7 +18,7 @@ from mlops_tui.declarations.scaffold import shipped
 from mlops_tui.errors import Unreadable
 from mlops_tui.gates import counting, verdict
 from mlops_tui.view import Status
-from store.facts import Assessed, SignOff, Trained
+from store.facts import Assessed, Finding, SignOff, Trained
 
 UNKNOWN, DONE, PASS = Status.UNKNOWN, Status.DONE, Status.PASS
 
@@ -110,3 +111,16 @@ def test_the_shipped_checklist_asks_more_the_more_is_at_stake(history):
         found = checklist(case(history, *declared.items), history.entries)
         asked[classes] = {each.id for each in counting(found)}
     assert asked["minimal"] < asked["limited"] < asked["high"] == {item.id for item in declared.items}
+
+
+@pytest.mark.parametrize(("found", "answers"), [
+    ({"limit": 0.8, "detail": {"group": "age_group", "limits": []}}, True),
+    ({"limit": 0.1, "detail": {"group": "age_group", "limits": []}}, False),
+    ({"limit": 0.8, "detail": {"group": "account", "limits": []}}, False),
+    ({"limit": 0.5, "detail": {"group": "age_group", "limits": [{"measure": "tpr_ratio"}]}}, False),
+    ({"limit": 0.5, "detail": {"group": "age_group", "limits": [{"measure": "tpr_ratio"}]}, "monitor": "fair"}, True)])
+def test_an_audit_counts_by_the_items_groups_and_by_limits_that_are_declared(
+        found: dict[str, Any], answers: bool) -> None:
+    item = Item("audited", finding="bias", group=("age_group",))
+    fact = Finding(subject="m", check="bias", status="pass", title="t", declaration="d", **{"monitor": "", **found})
+    assert _counts(item, fact) is answers
