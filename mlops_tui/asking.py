@@ -57,7 +57,7 @@ def ask(session: Session, argv: Sequence[str], consent: str | None = None, reaso
         begin: Begin = jobs.start) -> Reply:
     """Looks are answered at once, acts come back as a plan, decisions ask for a reason, long work becomes a job.
 
-    `begin` says how a job is begun.
+    `begin` says how a job is begun. A job's row keeps its words, so what names a person is answered at once.
     """
     call = call_of(session, argv)
     if call is None or call.shape is Shape.LOOK or session.read_only or not may(session, call):
@@ -68,7 +68,7 @@ def ask(session: Session, argv: Sequence[str], consent: str | None = None, reaso
     if call.command == "job start" and given["words"][0] != "job":  # begun as every other job is
         return Begun(begin(session, given["words"], given["consent"], given["reason"]))
     agreed = consent is not None and call.command not in SHORT
-    if call.shape is Shape.MEASURE or agreed or call.command in LONG:
+    if not call.unsaid and (call.shape is Shape.MEASURE or agreed or call.command in LONG):
         return Begun(begin(session, argv, consent, reason))
     return _answer(session, argv, reason, consent)
 

@@ -65,6 +65,16 @@ class Call:
     unsaid: tuple[str, ...] = ()
     fields: "Callable[[], Sequence[Field]]" = tuple
 
+    def told(self, argv: Sequence[str]) -> tuple[str, ...]:
+        """The command line as it may be kept and shown: without what somebody said in his own words."""
+        return tuple(_without(word, self.unsaid) for word in argv)
+
+
+def _without(word: str, unsaid: Sequence[str]) -> str:
+    """A word of a command line, or its option alone where the rest is what somebody said."""
+    option, equals, rest = word.partition("=") if word.startswith("--") else ("", "", word)
+    return f"{option}{equals}…" if rest.strip() in unsaid else word
+
 
 @dataclass(frozen=True)
 class Field:

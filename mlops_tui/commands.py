@@ -188,7 +188,7 @@ def perform(session: "Session", argv: Sequence[str], *, consent: str | None = No
     except click.ClickException as problem:
         if parse_only and (found := named(argv)) is not None:  # it lacks words, and is known all the same
             return Outcome(View(found[0], parts=(Facts({"shape": _shape(found[1], argv)}),)), 0)
-        refusal: Refusal = BadInput(problem.format_message(), where=" ".join(argv), next=_usage_hint(problem))
+        refusal: Refusal = BadInput(problem.format_message(), where=" ".join(argv), next=_usage_hint(problem, argv))
         return _refused(session, call, argv, refusal)
     except Refusal as problem:
         return _refused(session, call, argv, problem)
@@ -196,9 +196,12 @@ def perform(session: "Session", argv: Sequence[str], *, consent: str | None = No
         return _our_fault(session, call, argv, problem)
 
 
-def _usage_hint(problem: click.ClickException) -> str:
+def _usage_hint(problem: click.ClickException, argv: Sequence[str]) -> str:
     context = getattr(problem, "ctx", None)
-    return f"Try: {context.command_path} --help" if context is not None else "Try: mlops-tui --help"
+    if context is not None:
+        return f"Try: {context.command_path} --help"
+    found = named(argv)  # an option without its value is told of without a context
+    return f"Try: mlops-tui {found[0]} --help" if found is not None else "Try: mlops-tui --help"
 
 
 def _admitted(session: "Session", call: Call, argv: tuple[str, ...], consent: str | None, reason: str | None,

@@ -423,8 +423,7 @@ class Session:
         """One entry for a command that was attempted, done or refused; a read-only session appends nothing."""
         if self.read_only or not self.ledger.recording:
             return
-        kept = tuple(_without(word, call.unsaid) for word in argv)
-        self.ledger.append(Command(subject=call.command, argv=kept, shape=str(call.shape), phase=phase,
+        self.ledger.append(Command(subject=call.command, argv=call.told(argv), shape=str(call.shape), phase=phase,
                                    status=status, source=self.actor.source, reason=reason or "", error=error))
 
     def react(self, since: int = 0) -> None:
@@ -481,12 +480,6 @@ class Session:
         path.touch(mode=0o600, exist_ok=False)  # it may quote what its user alone may see; in a shared folder, too
         path.write_text(text, encoding="utf-8", errors="backslashreplace")
         return str(path)
-
-
-def _without(word: str, unsaid: Sequence[str]) -> str:
-    """A word of a command line, or its option alone where the rest is what somebody said."""
-    option, equals, rest = word.partition("=") if word.startswith("--") else ("", "", word)
-    return f"{option}{equals}…" if rest.strip() in unsaid else word
 
 
 def login() -> str:

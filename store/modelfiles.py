@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 
 from store.refusal import Refusal
 
@@ -36,12 +37,14 @@ class Policy:
 
 
 def plain_files(folder: Path) -> list[Path]:
-    """A version's own files that lie there plainly; Refusal where one is a link or no file at all."""
+    """A version's own files that lie there plainly; Refusal where one is a link or no file at all, FileNotFoundError
+    where one goes meanwhile."""
     found = []
     for path in sorted(folder.rglob("*")):
-        if path.is_symlink() or not (path.is_file() or path.is_dir()):
+        mode = path.lstat().st_mode
+        if not (S_ISREG(mode) or S_ISDIR(mode)):
             raise Refusal(f"'{path.name}' is no plain file.", where=str(path), next="Models are made of plain files.")
-        if path.is_file() and path.name not in BESIDE:
+        if S_ISREG(mode) and path.name not in BESIDE:
             found.append(path)
     return found
 

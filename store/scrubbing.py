@@ -1,7 +1,6 @@
 """A person's id taken out of what is no table of rows: work tables in SQLite, logs, objects of the lake."""
 
 import json
-import os
 import re
 import sqlite3
 import time
@@ -12,6 +11,7 @@ from pathlib import Path
 from store.connections import PREFIX, WAIT, prepare
 from store.lake import STAGING, Lake
 from store.quoting import quote
+from store.written import whole
 
 ERASED = "[erased]"
 SHORTEST = 5  # characters of an id that is looked for in texts: a shorter one is in many words that mean nobody
@@ -71,10 +71,9 @@ def rubbed_out(path: Path, words: re.Pattern[str]) -> int:
         clean = words.sub(ERASED, line)
         changed, lines = changed + (clean != line), [*lines, clean]
     if changed:
-        beside = path.with_name(f".{path.name}.{os.getpid()}")
-        beside.write_text("".join(lines), encoding="utf-8", errors="surrogateescape")
-        beside.chmod(path.stat().st_mode & 0o777)
-        beside.replace(path)
+        with whole(path) as beside:
+            beside.write_text("".join(lines), encoding="utf-8", errors="surrogateescape")
+            beside.chmod(path.stat().st_mode & 0o777)
     return changed
 
 

@@ -193,6 +193,12 @@ def test_a_wrong_word_gets_the_nearest_right_one(session: Session, argv: list[st
     assert hint in str(outcome.error)
 
 
+def test_an_option_without_its_value_leads_to_the_help_of_its_own_command(session: Session) -> None:
+    outcome = perform(session, ["audit", "log", "--limit"])
+    assert outcome.error is not None
+    assert outcome.error["next"] == "Try: mlops-tui audit log --help"
+
+
 def test_help_is_a_view(session: Session) -> None:
     for argv in ([], ["--help"], ["audit", "--help"], ["audit", "log", "--help"]):
         outcome = perform(session, argv)

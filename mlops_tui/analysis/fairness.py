@@ -47,8 +47,26 @@ COMPARED = ("selection_rate", "tpr", "fpr", "fnr", "ppv", "for", "fdr", "error_r
 SAME = {"fnr": "tpr", "fdr": "ppv", "accuracy": "error_rate"}  # one is 1 − the other: one question, asked once
 
 
+class Counted:
+    """Rows counted by group and by what came and was said, (g, k, k); where they do not count alike, with weights."""
+
+    counts: Counts
+    weights: Floats | None
+
+    @property
+    def n(self) -> Counts:
+        """The rows of each group, (g,)."""
+        found: Counts = self.counts.sum(axis=(1, 2))
+        return found
+
+    @property
+    def sums(self) -> Floats:
+        """What each cell counts, (g, k, k): its rows, or their weights."""
+        return self.counts.astype(np.float64) if self.weights is None else self.weights
+
+
 @dataclass(frozen=True)
-class Cells:
+class Cells(Counted):
     """Rows counted by group, label and decision, (g, 2, 2); index 1 is the favourable label, the favourable one.
 
     Where rows do not count alike, `weights` and `squares` are the sums of their weights and of the squares of these.
@@ -58,16 +76,6 @@ class Cells:
     counts: Counts
     weights: Floats | None = None
     squares: Floats | None = None
-
-    @property
-    def n(self) -> Counts:
-        found: Counts = self.counts.sum(axis=(1, 2))
-        return found
-
-    @property
-    def sums(self) -> Floats:
-        """What each cell counts, (g, 2, 2): its rows, or their weights."""
-        return self.counts.astype(np.float64) if self.weights is None else self.weights
 
     @property
     def effective(self) -> Floats:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,7 +16,11 @@ BENEFIT = np.array([[1.0, 2.0], [0.0, 1.0]])  # decision − label + 1: a favour
 def inequality(cells: Cells, how: Resampling | None = None) -> dict[str, Estimate]:
     """Generalised entropy (α = 2), its coefficient of variation √(2·GE) and the Theil index (α = 1) of the benefits
     decision − label + 1, and the part of each that lies between groups (Speicher et al. 2018, KDD, eq. 1 to 5; as
-    AIF360), with bootstrap intervals over rows."""
+    AIF360), with bootstrap intervals over rows.
+
+    Between groups that are alike the index is 0, and above it in every sample, all the more in a sample of a sample:
+    there the interval reaches down to 2·value − high as well, where that is lower.
+    """
     found = {}
     shares = _resampled(cells.counts, cells.weights, cells.squares, how or Resampling())
     observed = cells.sums[None]
@@ -24,7 +29,17 @@ def inequality(cells: Cells, how: Resampling | None = None) -> dict[str, Estimat
         n = int(cells.counts.sum())
         found[name] = Estimate(name, None, None, None, n, reason="nobody has any benefit") if math.isnan(seen) else \
             _bounded(name, seen, value(shares), n, how)
+        if name.startswith("between_group"):
+            found[name] = _reaching_down(found[name], 2 if name.endswith("variation") else 1)
     return found
+
+
+def _reaching_down(each: Estimate, power: int) -> Estimate:
+    """The lower bound of the percentile and of the basic bootstrap interval, whichever is lower, of value^power."""
+    if each.value is None or each.low is None or each.high is None:
+        return each
+    basic = max(2 * each.value**power - each.high**power, 0.0) ** (1 / power)
+    return replace(each, low=min(each.low, basic), method="bootstrap, percentile and basic")
 
 
 def _bounded(name: str, value: float, samples: Floats, n: int, how: Resampling | None) -> Estimate:

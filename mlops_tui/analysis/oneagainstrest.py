@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from mlops_tui.analysis.arrays import Counts, Floats
-from mlops_tui.analysis.fairness import Cells
+from mlops_tui.analysis.fairness import Cells, Counted
 from mlops_tui.analysis.interval import Estimate, percentile, wilson_share
 
 RESAMPLES = 300
 
 
 @dataclass(frozen=True)
-class Classes:
+class Classes(Counted):
     """Rows counted by group, class that came and class that was said, (g, k, k); weights and their squares as Cells."""
 
     names: tuple[str, ...]
@@ -23,15 +23,6 @@ class Classes:
     counts: Counts
     weights: Floats | None = None
     squares: Floats | None = None
-
-    @property
-    def n(self) -> Counts:
-        found: Counts = self.counts.sum(axis=(1, 2))
-        return found
-
-    @property
-    def sums(self) -> Floats:
-        return self.counts.astype(np.float64) if self.weights is None else self.weights
 
     def against_rest(self, place: int) -> Cells:
         """The class of that place as the favourable answer."""

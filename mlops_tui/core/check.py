@@ -14,7 +14,7 @@ from mlops_tui.errors import Denied
 from mlops_tui.project import Project
 from mlops_tui.render.markdown import as_markdown
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Column, Facts, Row, Status, Table, View, counted
+from mlops_tui.view import Action, Column, Facts, Row, Status, Table, Text, View, counted
 from store.written import whole
 
 _ORDER = (Status.FAIL, Status.UNKNOWN, Status.WARN, Status.PASS)
@@ -48,7 +48,8 @@ def check(session: Session, subject: str | None, junit: Path | None, sarif: Path
             version, items, settling = _checked.gate(session, project, text)
             versions[version] = settling
             found += items
-    view = _view(found, unsound, versions)
+    trained = versions or not project.models or session.ledger.entries("trained")
+    view = _view(found, unsound, versions) if trained or unsound else _without_history(found)
     for path, content in ((junit, as_junit(found)), (sarif, as_sarif(found)),
                           (summary, as_markdown(view, zone=project.zone).encode())):
         if path is not None:
@@ -87,6 +88,15 @@ def _view(found: Sequence[Checked], unsound: Sequence[Checked], versions: Mappin
     facts = Facts({"versions": tuple(versions), "checked": len(found), "red_or_unknown": len(bad)})
     actions += [Action("All of it", ("doctor",))] * bool(unsound)
     return View(said[:100], status, (facts, table), tuple(actions), exit)
+
+
+def _without_history(found: Sequence[Checked]) -> View:
+    """What is said where models are declared and the history knows no version: a clone without its ledger, say."""
+    return View("No gate was judged: this history knows no version; every declaration is sound", Status.WARN,
+                (Facts({"versions": (), "checked": len(found), "red_or_unknown": 0}),
+                 Text("Versions and their evidence are in the ledger that mlops.yaml names. Where that is a file in "
+                      ".mlops, a clone has none of its own: name a server, or bring the file along.")),
+                (Action("What is reached", ("doctor",)),))
 
 
 def _worst(bad: Sequence[Checked]) -> str:

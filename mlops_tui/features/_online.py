@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from itertools import groupby
 from typing import Any
 
-from mlops_tui.errors import need_extra
 from mlops_tui.features._built import Plan
 from mlops_tui.features._request import evaluated
+from mlops_tui.models.shelf import shelf_of
 from mlops_tui.session import Session
 from store.lake import Lake, Manifest
-from store.online import Online, Served, Shelf, Standing, key_sql, open_shelf, together
+from store.online import Online, Served, Shelf, Standing, key_sql, together
 from store.packing import Packing
 from store.quoting import quote
 
@@ -28,15 +28,6 @@ def micros(moment: datetime) -> int:
 def instant(value: int) -> datetime:
     """The aware time of microseconds since 1970."""
     return EPOCH + value * MICROSECOND
-
-
-def shelf_of(session: Session) -> Shelf:
-    """The project's online store; MissingExtra where it is Redis and its library is not installed."""
-    project = session.declared()
-    url = project.settings.stores.online
-    if url.startswith(("redis://", "rediss://", "unix://")):
-        need_extra("redis", "redis")
-    return open_shelf(url, project.root, project.settings.project)
 
 
 def materialized(session: Session, shelf: Shelf, plan: Plan, manifest: Manifest) -> tuple[Standing, bool]:

@@ -14,6 +14,7 @@ from mlops_tui.features._built import Bounds, Plan, last_built, plan_of
 from mlops_tui.features._built import build as build_rows
 from mlops_tui.features._request import on_request, parsed_row
 from mlops_tui.inputs.moments import moment
+from mlops_tui.models.shelf import shelf_of
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted
 from store.facts import Finding
@@ -47,7 +48,7 @@ def list_(session: Session) -> View:
 def _standing(session: Session) -> tuple[Mapping[str, Standing], str]:
     """What is online, or why that cannot be said: a server that is away hides nothing of what is offline."""
     try:
-        return _online.shelf_of(session).standing(), ""
+        return shelf_of(session).standing(), ""
     except Refusal as problem:
         return {}, str(problem)
 
@@ -189,7 +190,7 @@ def materialize(session: Session, views: tuple[str, ...], every: bool) -> View:
     Example: mlops-tui feature materialize airport_delays
              mlops-tui feature materialize --all
     """
-    names, shelf = views_named(session, views, every=every), _online.shelf_of(session)
+    names, shelf = views_named(session, views, every=every), shelf_of(session)
     rows: list[Row] = []
     for name in names:
         plan = plan_of(session, name)
@@ -309,7 +310,7 @@ def parity(session: Session, subject: str, sample: int) -> View:
     \b
     Example: mlops-tui feature parity airport_delays --sample 200
     """
-    plans, shelf = _views_of(session, subject), _online.shelf_of(session)
+    plans, shelf = _views_of(session, subject), shelf_of(session)
     there, lake, online = shelf.standing(), session.data(), Online(shelf)
     rows: list[Row] = []
     differing: list[Row] = []

@@ -12,7 +12,7 @@ from mlops_tui.access.resources import Resource
 from mlops_tui.capability import look
 from mlops_tui.governance.access import access, columns_of, person
 from mlops_tui.inputs.moments import span
-from mlops_tui.roles import ROLES
+from mlops_tui.roles import ROLES, SIMULATED
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import Command
@@ -74,7 +74,7 @@ def _uses(session: Session) -> Mapping[str, int]:
         if isinstance(fact := entry.fact, Command) and fact.phase == "outcome":
             for each in given:
                 of = each.resource.split("/")[1]
-                by = entry.actor.removesuffix(" (simulated)")
+                by = entry.actor.removesuffix(SIMULATED)
                 if of in fact.argv and (each.who in (by, *_roles(session, by))) \
                         and each.since <= entry.recorded_at < each.ends:
                     found[each.id] = found.get(each.id, 0) + 1

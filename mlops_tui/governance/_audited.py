@@ -197,7 +197,7 @@ def _meanings(rows: Sequence[Any], asked: Asked, yes: str, where: str) -> tuple[
     if favourable not in said:
         raise BadInput(f"No label in '{asked.label}' is {asked.favourable}.", where=where,
                        next=f"It holds: {_some(labels)}.")
-    foreign = [] if asked.score else [value for value in decisions if word(value) not in known]
+    foreign = [] if asked.score or said <= {"0", "1"} else [value for value in decisions if word(value) not in known]
     if foreign and len(foreign) == len(decisions):
         raise BadInput(f"'{asked.prediction}' says {_some(decisions)}, '{asked.label}' holds {_some(labels)}: no "
                        "decision can be compared with a label.", where=where, next="Use the same words in both.")

@@ -41,13 +41,13 @@ def made(session: Session, text: str) -> Card:
     subject = project.subject(text, "model")
     entries = session.ledger.entries(*SEEN)
     state = folds.model_state(entries, subject.name)
-    version = state.resolve(subject.version) or next(reversed(tuple(state.versions)), "")
-    trained = state.trained(version)
+    version = state.resolve(subject.version) or ("" if subject.version else next(reversed(tuple(state.versions)), ""))
+    trained = state.trained(version) if version else None
     if trained is None:
         known = ", ".join(state.versions)
         raise NotFound(f"'{subject.name}' has no version {subject.version}." if known else
                        f"'{subject.name}' was never trained.", where=f"versions: {known or 'none'}",
-                       next=f"Try: mlops-tui train {subject.name}")
+                       next=f"Try: mlops-tui {'model show' if known else 'train'} {subject.name}")
     model, then = project.model(subject.name), _as_trained(session, trained)
     scores = rivals.scores_of(session, model, trained)[0]
     found = tier.of(entries, subject.name)

@@ -151,9 +151,12 @@ class Card:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of all that does not move by itself: a published card is held against it."""
+        """SHA-256 of all that does not move by itself: a published card is held against it.
+
+        Records of decisions are no part of it: a board's own record would make the card stale that it approved.
+        """
         fairness = replace(self.fairness, entry=0, at="") if self.fairness is not None else None
-        fixed = _plain(asdict(replace(self, standing=Standing(), fairness=fairness)))
+        fixed = _plain(asdict(replace(self, standing=Standing(), fairness=fairness, decisions=())))
         return hashlib.sha256(canonical(fixed)).hexdigest()
 
 

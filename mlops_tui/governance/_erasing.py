@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mlops_tui import folds
-from mlops_tui.errors import NotFound, Refusal, need_extra
+from mlops_tui.errors import NotFound, Refusal
 from mlops_tui.governance import _reach as reach
+from mlops_tui.models.shelf import shelf_of
 from mlops_tui.privacy import kept
 from mlops_tui.privacy.requests import Request
 from mlops_tui.privacy.subjects import column_of
@@ -17,7 +18,6 @@ from store.erasing import dropped, forget_work, rewritten, swapped
 from store.facts import Fact, Hold, Snapshot, Trained
 from store.lake import Manifest
 from store.ledger import Ledger
-from store.online import Shelf, open_shelf
 from store.queues import Outbox
 
 if TYPE_CHECKING:
@@ -122,15 +122,6 @@ def announced(session: Session, name: str, ids: Sequence[str], entries: "Sequenc
 
 
 # -- what is no dataset -----------------------------------------------------------------------------------------------
-
-
-def shelf_of(session: Session) -> Shelf:
-    """The project's online store."""
-    project = session.declared()
-    url = project.settings.stores.online
-    if url.startswith(("redis://", "rediss://", "unix://")):
-        need_extra("redis", "redis")
-    return open_shelf(url, project.root, project.settings.project)
 
 
 def _offline(session: Session, people: Sequence[str]) -> dict[str, int]:

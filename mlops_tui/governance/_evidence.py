@@ -34,7 +34,7 @@ def case_of(session: Session, text: str, board: str = "") -> tuple[gates.Case, M
         known = ", ".join(state.versions)
         said = f"version {subject.version}" if subject.version else "challenger: its newest version serves already"
         raise NotFound(f"'{subject.name}' has no {said if known else 'version'}.", where=f"versions: {known or 'none'}",
-                       next=f"Try: mlops-tui train {subject.name}")
+                       next=f"Try: mlops-tui {'model show' if known and subject.version else 'train'} {subject.name}")
     prints = _fingerprints(project, subject.name, model.label.dataset) | boards.prints(project, board or model.board)
     return gates.Case(subject.name, version, model, state.champion, project.checklists.get(model.checklist),
                       prints, session.now().astimezone(project.zone)), state

@@ -12,6 +12,7 @@ from mlops_tui.analysis.proportions import ratio_bounds
 from mlops_tui.governance._audited import Asked
 from mlops_tui.view import Column, Row, Series, Status, Table, Text, counted, finite, worst
 
+EXACT = 1 - 1e-12  # 20 of 30 beside 25 of 30 are four fifths, and not in floating point
 LONGEST = 20  # letters of a group's name in a title
 
 
@@ -117,7 +118,7 @@ def judged(ratio: Estimate, small: str, most: float, limit: float = FOUR_FIFTHS)
         return "too few rows", Status.UNKNOWN
     if most < limit:
         return f"below {limit:g}", Status.FAIL
-    if ratio.value < limit:
+    if ratio.value < limit * EXACT:
         return f"perhaps below {limit:g}", Status.WARN
     return (f"at least {limit:g}", Status.PASS) if ratio.low >= limit else (f"not surely {limit:g}", Status.WARN)
 
@@ -156,7 +157,7 @@ def explained(rule: Rule, rows: Iterable[Row]) -> list[Text]:
     good, name = rule.asked.favourable, names[place]
     said = [f"{rule.named.capitalize()} of {names[beside]}'s {best:.1%} would be {needed:.1%}; {name} is "
             f"decided {good} in {own:.1%} of {n:,} rows."]
-    if own < needed and rule.cells.squares is None:
+    if own < needed * EXACT and rule.cells.squares is None:
         more = math.ceil(needed * n - own * n - 1e-9)
         said.append(f"{counted(more, 'more such decision', 'more such decisions')} would reach it.")
     if first["status"] is Status.WARN:

@@ -39,12 +39,16 @@ def history_of(session: Session, text: str) -> View:
                if isinstance(entry.fact, Finding) and subject.version in ("", entry.fact.version)]
     promoted = [row for row in rows if row["came_of_it"] == "promoted"]
     said = f"{subject}: promoted {counted(len(promoted), 'time')}, refused by the gate {counted(len(refused), 'time')}"
-    table = Table.of("asked", list(reversed(rows)), "at", "version", Column("came_of_it", "came of it"), "why", "who",
+    table = Table.of("asked", list(reversed(rows)), Column("at", worth=1), Column("version", worth=3),
+                     Column("came_of_it", "came of it", worth=3), "why", "who",
                      Column("entry", digits=0), Column("evidence", cut=12, worth=-1))
     facts: dict[str, Cell] = {"model": subject.name, "promoted": len(promoted), "refused": len(refused)}
+    back = folds.model_state(entries, subject.name).previous
+    actions = (*([Action(f"Back to version {back}", ("promote", "--rollback", subject.name))] if back else ()),
+               Action("How it stands", ("status",)))
     return View(said if rows else f"Nobody has asked for {subject} to serve yet", Status.DONE,
                 (Facts(facts), *_watch(session, entries, subject.name), table, *_deployments(entries, subject.name),
-                 *_newest(refused)), (Action("How it stands", ("status",)),))
+                 *_newest(refused)), actions)
 
 
 def _watch(session: Session, entries: Sequence[Entry], name: str) -> Iterator[Table]:

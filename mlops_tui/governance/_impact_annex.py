@@ -11,6 +11,7 @@ from mlops_tui.render.html import as_html
 from mlops_tui.render.markdown import as_markdown
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Status, View
+from store.written import whole
 
 
 @look(of=impact)
@@ -33,6 +34,7 @@ def annex(session: Session, model: str, out: Path | None) -> View:
         return View(view.title, view.status, view.parts, steps)
     zone = session.declared().zone
     text = as_html(view, zone=zone) if out.suffix in (".html", ".htm") else as_markdown(view, zone=zone)
-    out.write_text(text, encoding="utf-8")
+    with whole(out) as staged:
+        staged.write_text(text, encoding="utf-8")
     return View(f"{out.name} is written: {_papers.missing(items)}", Status.DONE,
                 (Facts({"file": str(out), "bytes": len(text.encode())}), *view.parts), steps)

@@ -43,7 +43,7 @@ def show(session: Session, model: str) -> View:
     facts: dict[str, Cell] = {"model": name, "version": entry.fact.version or None, "tier": found.words,
                               "article": document["article"], "open": len(document["open"]), "at": entry.recorded_at,
                               "by": entry.actor, "entry": entry.seq, "answers": entry.fact.answers[:12]}
-    table = Table.of("answers", rows, Column("question", cut=60), "answer", "from", "shown", Column("why", worth=-1))
+    table = Table.of("answers", rows, "question", "answer", "from", "shown", Column("why", worth=-1))
     return View(f"{name}: {found.words}, {len(rows)} answers", Status.DONE, (Facts(facts), table),
                 (Action("Assess it again", ("impact", "assess", name)),
                  Action("Answer what is missing", ("impact", "ask", name))))

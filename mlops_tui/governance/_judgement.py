@@ -8,6 +8,13 @@ from mlops_tui.session import Session
 from mlops_tui.view import Row, View
 from store.facts import Finding
 
+BETWEEN = " · "  # the columns of groups that are combined
+
+
+def groups_of(audit: Finding) -> tuple[str, ...]:
+    """The columns whose groups an audit compared."""
+    return tuple(str(audit.detail["group"]).split(BETWEEN))
+
 
 def finding(session: Session, found: Answered, groups: Sequence[str], view: View, monitor: str) -> Finding:
     """The measure that decides, with its interval and limit; every group's ratio and every limit in its detail."""
@@ -22,7 +29,7 @@ def finding(session: Session, found: Answered, groups: Sequence[str], view: View
     return Finding(check="bias", subject=found.subject, status=view.status.value, title=view.title, value=value,
                    low=low, high=high, limit=limit, n=found.answers.n, data=found.data, version=found.version,
                    window=found.window, declaration=declaration, monitor=monitor,
-                   detail={"group": " · ".join(groups), "favourable": facts.get("favourable"),
+                   detail={"group": BETWEEN.join(groups), "favourable": facts.get("favourable"),
                            "reference": facts.get("reference"), "threshold": found.model.threshold,
                            "candidate": found.candidate, "method": facts.get("method"),
                            "groups": {str(row["group"]): {id: row[id] for id in ("ratio", "low", "high", "verdict")}

@@ -8,7 +8,7 @@ from mlops_tui.assurance.boardcases import BoardCase
 from mlops_tui.governance._boarding import asked
 from mlops_tui.render.markdown import as_markdown
 from mlops_tui.session import Session
-from mlops_tui.view import Facts, Row, Status, Table, View
+from mlops_tui.view import Column, Facts, Row, Status, Table, View
 from store.facts import Fact, Proposal
 from store.ledger import Entry
 
@@ -16,7 +16,8 @@ from store.ledger import Entry
 def minutes_of(session: Session, case: BoardCase) -> tuple[Table, ...]:
     """Every member with his vote, every answer to the guidelines, and what it was all bound to."""
     rows: list[Row] = [_member(case, name) for name in case.rules.members]
-    members = Table.of("members", rows, "member", "seat", "vote", "why", "voter", "at", title="The board")
+    members = Table.of("members", rows, Column("member", worth=3), "seat", Column("vote", worth=3),
+                       Column("why", worth=2), "voter", "at", title="The board")
     bound: list[Row] = [{"part": name, "digest": value[:12] or "none", "sha256": value}
                         for name, value in sorted(case.parts.items())]
     return (members, *_answers(session, case), Table.of("bound", bound, "part", "digest", title="Bound to"))

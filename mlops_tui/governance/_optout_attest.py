@@ -9,8 +9,9 @@ import click
 from mlops_tui.capability import Said, measure
 from mlops_tui.errors import BadInput, Conflict
 from mlops_tui.governance import _reach as reach
-from mlops_tui.governance._erasing import databases, flagged, shelf_of
+from mlops_tui.governance._erasing import databases, flagged
 from mlops_tui.governance.optout import moved, optout, request_of
+from mlops_tui.models.shelf import shelf_of
 from mlops_tui.privacy import kept
 from mlops_tui.privacy.requests import suppressed
 from mlops_tui.privacy.subjects import column_of, pseudonym

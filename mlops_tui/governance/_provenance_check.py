@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import click
 
 from mlops_tui import folds
+from mlops_tui.assurance.lineage import CHECK
 from mlops_tui.capability import measure
 from mlops_tui.governance.provenance import provenance
 from mlops_tui.inputs.moments import span
@@ -21,8 +22,6 @@ from mlops_tui.tracing.ancestry import Node
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, View, counted, worst
 from store.facts import Finding, Snapshot
 from store.lake import FileRef, Manifest
-
-CHECK = "lineage"
 
 
 @dataclass(frozen=True)

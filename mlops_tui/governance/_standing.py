@@ -1,7 +1,6 @@
 """Who may vote, and whether those who did may still: by the team as it is declared today."""
 
 import shlex
-from typing import TYPE_CHECKING
 
 from mlops_tui.declarations.kinds import Approvals
 from mlops_tui.errors import Conflict
@@ -10,9 +9,6 @@ from mlops_tui.oversight.settling import actor_named
 from mlops_tui.project import Project
 from mlops_tui.session import Session
 from store.facts import Approval
-
-if TYPE_CHECKING:
-    pass
 
 
 def rules_of(session: Session) -> Approvals:

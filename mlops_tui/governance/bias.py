@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import click
 import numpy as np
 
+from mlops_tui import folds
 from mlops_tui.analysis.answers import Task
 from mlops_tui.capability import hidden_columns, measure
 from mlops_tui.declarations.kinds import Monitor
@@ -15,12 +16,13 @@ from mlops_tui.governance._answered import Answered
 from mlops_tui.governance._audited import Asked, of_table
 from mlops_tui.governance._decided import Wish
 from mlops_tui.governance._engines import ENGINES
-from mlops_tui.governance._judgement import finding
+from mlops_tui.governance._judgement import finding, groups_of
 from mlops_tui.inputs.moments import span
 from mlops_tui.inputs.tabular import tabular
 from mlops_tui.oversight.watching import watching
 from mlops_tui.session import Session
 from mlops_tui.view import Facts, Status, View
+from store.facts import Finding
 from store.written import names_file
 
 
@@ -64,7 +66,9 @@ def _split(text: str | None) -> tuple[str, ...]:
 @click.option("--prediction", default=None, help="File: column with what was decided, in the words of the label.")
 @click.option("--score", default=None, help="File: column with a score instead, decided at --threshold.")
 @click.option("--threshold", type=float, default=None, help="File: a score at or above it is a yes (1).")
-@click.option("--group", default=None, help="Column of groups; several with commas between them: every combination.")
+@click.option("--group", default=None,
+              help="Column of groups; several with commas between them: every combination. A model: else those it is "
+                   "reweighed by, or was audited by last.")
 @click.option("--favourable", default=None,
               help="The value of label and decision that is good for whom it concerns. A model: as it declares, or 1.")
 @click.option("--privileged", default=None,
@@ -89,7 +93,8 @@ def bias(session: Session, what: str, **wanted: object) -> View:
 
     Differences are group − reference, ratios group / reference, and every line says so. It fails where a group is
     surely favoured less than four fifths as often as another one, however many groups there are, or where a --limit is
-    surely broken. Numbers (--task regression) and classes without a favourable one are judged by limits alone.
+    surely broken. A group of too few rows is not judged, and keeps it from passing. Numbers (--task regression) and
+    classes without a favourable one are judged by limits alone.
 
     \b
     Example: mlops-tui bias compas.csv --label recid --prediction high --group race --favourable 0 --privileged White
@@ -114,7 +119,7 @@ def _of_model(session: Session, what: str, asked: Options) -> View:
         raise BadInput("A model declares its task.", next="Leave --task out.")
     subject = session.declared().subject(what, "model")
     watched = watching(session, "bias", subject.name, asked.monitor, asked.length) if asked.monitor else None
-    groups = asked.groups or (watched.columns if watched else ())
+    groups = asked.groups or (watched.columns if watched else _usual(session, subject.name))
     if not groups:
         raise BadInput("Which groups are compared?", next="Add: --group COLUMN, or --monitor NAME")
     if watched is None:  # what a monitor looks at was decided by those who declared it
@@ -128,6 +133,16 @@ def _of_model(session: Session, what: str, asked: Options) -> View:
     if not asked.preview:
         session.ledger.append(finding(session, found, groups, view, asked.monitor or ""))
     return view
+
+
+def _usual(session: Session, name: str) -> tuple[str, ...]:
+    """The groups that a model is audited by where nobody names any: those it is reweighed by, else those of its last
+    audit; none where there was none."""
+    mitigation = session.declared().model(name).mitigation
+    if mitigation is not None:
+        return mitigation.reweigh
+    entry = folds.latest_finding(session.ledger.entries("finding", subject=name), "bias", name)
+    return groups_of(entry.fact) if entry is not None and isinstance(entry.fact, Finding) else ()
 
 
 def _judged(session: Session, found: Answered, asked: Options, groups: tuple[str, ...],

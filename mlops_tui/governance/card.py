@@ -13,6 +13,7 @@ from mlops_tui.oversight.watching import watching
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Facts, Status, Text, View, counted
 from store.facts import CardPublished, Finding
+from store.written import whole
 
 card = noun("card", __doc__ or "", subject="show", package=__package__ or "")
 CHECK = "card"
@@ -37,7 +38,8 @@ def show(session: Session, model: str, form: str | None, out: Path | None) -> Vi
         return View(view.title, view.status, view.parts, steps)
     text = written(found, form or "markdown", session.declared().zone)
     if out is not None:
-        out.write_text(text, encoding="utf-8")
+        with whole(out) as staged:
+            staged.write_text(text, encoding="utf-8")
         facts: dict[str, Cell] = {"file": str(out), "format": form or "markdown", "bytes": len(text.encode()),
                                   "digest": found.digest, "gaps": found.gaps}
         return View(f"{out.name} is the card of {found.title}", Status.DONE, (Facts(facts), *view.parts), steps)

@@ -122,7 +122,7 @@ def parts(found: Assessment) -> Iterator[Part]:
                    title=f"What level {LEVELS[worst.level - 1]} asks for")
     yield Table.of("evidence", [{"question": _ask(found, each.id), "answer": each.choices, "shown": each.shown,
                                  "id": each.id} for each in found.answers.values() if each.origin == "evidence"],
-                   Column("question", cut=60), "answer", "shown", title="Answered by evidence")
+                   "question", "answer", "shown", title="Answered by evidence")
 
 
 def _range(low: int, high: int) -> str:

@@ -1,13 +1,13 @@
 """Who is behind a request, kept beside the history until it is answered for, and nowhere else in clear."""
 
 import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mlops_tui.errors import Conflict
+from store.written import whole
 
 if TYPE_CHECKING:
     from mlops_tui.session import Session
@@ -22,11 +22,9 @@ def folder(session: "Session") -> Path:
 
 def keep(session: "Session", name: str, person: str) -> None:
     """Keep who it is under the number of a request or of a link."""
-    path = folder(session) / name
-    staged = path.with_name(f".{name}.{os.getpid()}")
-    staged.touch(mode=0o600)
-    staged.write_bytes(person.encode())
-    staged.replace(path)
+    with whole(folder(session) / name) as staged:
+        staged.touch(mode=0o600)
+        staged.write_bytes(person.encode())
 
 
 def known(session: "Session", name: str) -> str:

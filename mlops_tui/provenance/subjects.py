@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from mlops_tui import folds
 from mlops_tui.declarations import featurelist
-from mlops_tui.errors import NotFound, nearest
+from mlops_tui.errors import NotDeclared, NotFound, nearest
 from mlops_tui.session import Session
 from mlops_tui.tracing.ancestry import DIGEST, Kind, Node
 from store.written import names_file
@@ -33,7 +33,15 @@ def meant(session: Session, parents: Parents, text: str) -> list[Node]:
         return _files(parents, name, version)
     if name in session.declared().endpoints:
         return [Node("endpoint", name)]
+    if name.partition(".")[0] not in _names(session) and not session.ledger.entries("snapshot", subject=name):
+        raise NotDeclared(f"Nothing is called '{name}': no model, dataset, endpoint or file.",
+                          next=nearest(name, _names(session)) or "Try: mlops-tui provenance list")
     return [Node("state", name, session.snapshot(text).id)]
+
+
+def _names(session: Session) -> set[str]:
+    project = session.declared()
+    return {*project.datasets, *project.models, *project.endpoints, *project.pipelines}
 
 
 def model_version(session: Session, name: str, version: str) -> Node:
@@ -43,7 +51,7 @@ def model_version(session: Session, name: str, version: str) -> Node:
     if chosen not in state.versions:
         versions = f"versions: {', '.join(state.versions)}" if state.versions else ""
         raise NotFound(f"'{name}' has no version {version or 'yet'}.", where=versions,
-                       next=f"Try: mlops-tui train {name}")
+                       next=f"Try: mlops-tui {'model show' if state.versions else 'train'} {name}")
     return Node("model", name, chosen)
 
 

@@ -13,7 +13,7 @@ from store.facts import AlertEvent, Fact, Handover, IncidentEvent, Promotion, Ru
 from store.ledger import Entry
 
 KINDS = ("run", "trained", "promotion", "finding", "alert", "incident", "approval", "vote", "proposal", "runbook",
-         "postmortem", "sign_off", "handover", "quarantine")
+         "postmortem", "sign_off", "handover", "quarantine", "assessed", "board", "optout")
 A_DAY = timedelta(days=1)
 SOON = timedelta(days=7)
 MOST = 25  # that are listed, the newest

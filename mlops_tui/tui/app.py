@@ -214,6 +214,10 @@ class Dashboard(Sectioned):
             self.switch_screen(answer)  # what was done last, and below it what was looked at before
         else:
             self.push_screen(answer)
+        if message.unsaid:
+            typed: list[Screen[Any]] = [screen, *self._sections.values()]
+            for line in (line for each in typed for line in each.query(CommandLine)):
+                line.forget(message.unsaid)
         if not message.looked:
             self._ask(lambda feed: feed.look(anyway=True))
 

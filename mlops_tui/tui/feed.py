@@ -216,13 +216,14 @@ class Feed:
         call = asking.call_of(self.session, argv)
         if call is not None and call.shape is Shape.LOOK:
             return Answered(argv, self.session.perform(argv).view, looked=True)
+        told, unsaid = (call.told(argv), call.unsaid) if call is not None else (argv, ())
         try:
             reply = asking.ask(self.session, argv, consent, reason)
         except Refusal as problem:
-            return Answered(argv, refused(problem))
+            return Answered(told, refused(problem), unsaid=unsaid)
         match reply:
             case asking.Answer():
-                return Answered(argv, reply.view)
+                return Answered(told, reply.view, unsaid=unsaid)
             case asking.Plan():
                 return Planned(argv, reply.view, reply.digest)
             case asking.ReasonWanted():

@@ -29,6 +29,7 @@ def rows(views: Sequence[View]) -> list[Row]:
         {**row, "kind": "version", "name": f"{row['model']}@{row['version']}",
          "asked": f"{row['model']} {row['version']}",
          "tells": str(row["candidate"]), "state": row["role"], "waits": None, "until": None,
+         "opens": "Decisions" if row["role"] == "champion" else "Gate",
          "status": row["status"] if row["role"] == "champion" else Status.UNKNOWN}
         for row in versions if row["role"] in SERVING]
     asked.sort(key=lambda row: str(row["name"]), reverse=True)

@@ -45,11 +45,15 @@ class Broken(FromDesk):
 
 @dataclass(eq=False)
 class Answered(FromDesk):
-    """A command's answer; `looked` says that it changed nothing, and may be asked again."""
+    """A command's answer; `looked` says that it changed nothing, and may be asked again.
+
+    `unsaid`: words that were typed and are to be seen no more.
+    """
 
     argv: tuple[str, ...]
     view: View
     looked: bool = False
+    unsaid: tuple[str, ...] = ()
 
 
 @dataclass(eq=False)

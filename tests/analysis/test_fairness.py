@@ -311,3 +311,22 @@ def test_a_group_that_alone_is_decided_for_has_its_ratio_to_all_rows() -> None:
     assert ratio.low is not None
     assert 1 < ratio.low < ratio.high == pytest.approx(3)
     assert of["selection_rate", "b"].ratio.value == 0
+
+
+@pytest.mark.parametrize("step", [0, 0.02])
+def test_inequality_between_many_groups_that_are_alike_or_nearly_so_is_covered(step: float) -> None:
+    """100 samples of five groups; of at least 95 % that are to be held three deviations are 6.5 %."""
+    draw, held = np.random.default_rng(4), dict.fromkeys(("generalized_entropy_index", "theil_index",
+                                                         "coefficient_of_variation"), 0)
+    favoured = 0.5 + step * np.arange(-2, 3)
+    shares = np.stack([np.stack([1 - favoured, favoured], axis=1)] * 2, axis=1)
+    shares = shares / shares.sum()
+    exact = inequality(Cells(tuple("abcde"), (shares * 1e6).round().astype(np.int64)), FEW)
+    for seed in range(100):
+        cells = Cells(tuple("abcde"), draw.multinomial(1000, shares.ravel()).reshape(5, 2, 2))
+        found = inequality(cells, Resampling(200, seed))
+        for name in held:
+            each = found[f"between_group_{name}"]
+            held[name] += each.low <= (exact[f"between_group_{name}"].value or 0) + 1e-9 and (
+                each.high >= exact[f"between_group_{name}"].value)
+    assert min(held.values()) >= 89, held

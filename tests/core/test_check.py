@@ -13,6 +13,7 @@ from mlops_tui.core._junit import as_junit
 from mlops_tui.core._sarif import as_sarif
 from mlops_tui.opening import open_project
 from mlops_tui.view import Status
+from store.facts import Promotion
 from tests.doing import do
 
 SUBJECT = "flights-delay@1"
@@ -98,9 +99,24 @@ def test_it_exits_as_the_gate_stands(trained, session, made, project):
     assert do(trained, "check nothing").exit == 2
 
 
-def test_without_a_challenger_there_is_nothing_to_say(session):
-    outcome = do(session("ana"), "check")
+def test_next_is_what_settles_each_item_and_then_that_it_serves(trained, made, session):
+    trained.ledger.append(made.finding("pass"))
+    [step] = do(trained, "check").view.actions
+    assert step.argv == ("checklist", "sign", "limits-reviewed", SUBJECT)
+    do(session("bo"), f"checklist sign limits-reviewed {SUBJECT}", reason="read with the airport team")
+    assert [step.argv for step in do(trained, "check").view.actions] == [("promote", SUBJECT)]
+
+
+def test_without_a_challenger_there_is_nothing_to_say(trained):
+    trained.ledger.append(Promotion(subject="flights-delay", version="1", previous="", approval="", evidence=""))
+    outcome = do(trained, "check")
     assert (outcome.exit, outcome.view.title) == (0, "No version waits to serve; every declaration is sound")
+
+
+def test_a_clone_without_its_ledger_does_not_say_that_its_gates_stand(session):
+    outcome = do(session("ana"), "check")
+    assert (outcome.exit, outcome.view.status) == (0, Status.WARN)
+    assert outcome.view.title.startswith("No gate was judged: this history knows no version")
 
 
 def test_a_name_that_leads_nowhere_is_not_sound_and_shown_at_its_line(trained, project):

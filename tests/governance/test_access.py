@@ -82,6 +82,7 @@ def test_can_says_which_line_of_which_file_decides(shut: Callable[..., Session])
     assert facts["why"] == "denied by access/flights.yaml: not yet"
     assert [(row["counts"], row["effect"], row["where"]) for row in view.table("rules").rows] == [
         ("holds", "allow", "access/flights.yaml:7"), ("counts", "deny", "access/flights.yaml:8")]
+    assert [each.argv[:2] for each in view.actions] == [("access", "show")], "no grant opens what a rule denies"
     whole = vera.perform(("access", "can", "vera", "read", "dataset/flights")).view
     assert whole.title == "vera may read dataset/flights, in part"
     assert "the values of late" in str(whole.parts)

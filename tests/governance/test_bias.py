@@ -281,6 +281,12 @@ def test_a_version_is_audited_on_its_own_test_rows_and_the_finding_kept(ana: Ses
     assert any("--favourable 0 turns all round" in text for text in assumed["text"])
 
 
+def test_without_a_group_a_model_is_audited_as_it_was_last_and_else_asked_by_which(ana: Session) -> None:
+    assert "Which groups" in refused(ana.perform(("bias", MODEL)))["what"]
+    ana.perform(("bias", MODEL, "--group", "carrier", "--favourable", "0"))
+    assert document(ana.perform(("bias", f"{MODEL}@1")))["facts"]["group"] == "carrier"
+
+
 def test_what_a_model_cannot_be_asked_is_refused(ana: Session) -> None:
     assert "have a column 'carier'" in refused(ana.perform(("bias", MODEL, "--group", "carier")))["what"]
     assert "no version 9" in refused(ana.perform(("bias", f"{MODEL}@9", "--group", "carrier")))["what"]

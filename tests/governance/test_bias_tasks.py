@@ -362,3 +362,19 @@ def test_beside_a_reference_of_few_rows_nothing_is_judged(tmp_path: Path) -> Non
     file.write_text("\n".join(["team,paid,told", *lines]), encoding="utf-8")
     outcome = run(file, *NUMBERS, "--limit", "mae_difference=9", "--privileged", "b")
     assert outcome.view.status is Status.UNKNOWN
+
+
+def test_all_may_be_refused_though_all_would_have_repaid(tmp_path: Path) -> None:
+    lines = [f"{'ab'[at % 2]},1,0" for at in range(200)]
+    file = tmp_path / "refused.csv"
+    file.write_text("\n".join(["team,ok,said", *lines]), encoding="utf-8")
+    outcome = run(file, *DECIDED)
+    assert [row["selection_rate"] for row in rows_of(outcome, "groups")] == [0, 0]
+    assert outcome.view.status is Status.UNKNOWN
+
+
+def test_exactly_four_fifths_are_not_perhaps_below_them(tmp_path: Path) -> None:
+    outcome = run(decided(tmp_path, {"a": (30, 20), "b": (30, 25)}), *DECIDED)
+    [row] = rows_of(outcome, "four_fifths")
+    assert row["verdict"] == "not surely 0.8"
+    assert not any("more such decision" in text for text in document(outcome)["text"])

@@ -82,6 +82,13 @@ def gate(session):
     return next(row["status"].value for row in rows if row["item"] == "board")
 
 
+def test_on_a_phone_a_vote_is_shown_before_its_reason(asked, person):
+    vote(person("bo"), choice="no", reason="nobody whom it concerns was shown it, and it costs them more")
+    shown = [str(line) for line in terminal.lines(do(asked, "board show BC-1").view, width=40)]
+    heading = next(line for line in shown if line.lstrip().startswith("member"))
+    assert "vote" in heading
+
+
 # -- the way it should go -----------------------------------------------------------------------------------------
 
 

@@ -166,6 +166,7 @@ def test_what_is_not_known_is_named_and_a_number_that_is_none_says_why():
 
 def test_what_moves_by_itself_is_no_part_of_the_digest_and_everything_else_is():
     assert replace(CARD, standing=Standing()).digest == CARD.digest
+    assert replace(CARD, decisions=("bc-1-lending",)).digest == CARD.digest, "written after it, about it"
     assert replace(CARD, fairness=replace(CARD.fairness, entry=99, at="2014")).digest == CARD.digest
     others = [replace(CARD, **{name: value}) for name, value in (
         ("description", "x"), ("limits", ()), ("artifact", "e" * 64), ("tier", "x"), ("replays", ()),
@@ -277,6 +278,13 @@ def test_a_file_is_written_from_the_terminal_alone(ana, tmp_path):
     assert ana.perform(("card", NAME, "--out", str(tmp_path / "x.md"))).exit == 4
 
 
+@pytest.mark.parametrize("argv", [("card", NAME), ("impact", "annex", NAME)])
+def test_a_file_that_cannot_be_written_is_an_error_that_names_it(ana, tmp_path, argv):
+    at = replace(ana, actor=replace(ana.actor, source="terminal"))
+    refused = at.perform((*argv, "--out", str(tmp_path / "nowhere" / "x.md")))
+    assert (refused.exit, "There is no folder" in refused.view.title) == (2, True)
+
+
 def test_a_card_is_published_with_consent_and_kept_whole(ana):
     assert perform(ana, "card", "check", NAME).status is Status.UNKNOWN
     assert publish(ana).exit == 0
@@ -315,7 +323,8 @@ def test_the_gate_asks_for_a_card_and_takes_the_published_one(ana, project):
 
 
 @pytest.mark.parametrize(("argv", "code", "words"), [
-    (("card", "flights-delay@9"), 2, "no version 9"), (("card", "nothing"), 2, "nothing"),
+    (("card", "flights-delay@9"), 2, "no version 9"), (("card", f"{NAME}@9"), 2, "mlops-tui model show flights-delay"),
+    (("card", "flights-delay@champion"), 2, "no version champion"), (("card", "nothing"), 2, "nothing"),
     (("card", NAME, "--format", "pdf"), 2, "pdf")])
 def test_what_there_is_not_is_said_so(ana, argv, code, words):
     outcome = ana.perform(argv)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -311,6 +312,14 @@ def test_whoever_is_killed_half_way_says_it_again_and_nothing_is_half(desk: Desk
     assert after.do("optout", "show", id).view.parts[0].items["state"] == "attested"
 
 
+def test_each_step_says_what_is_missing_and_no_reason_of_an_earlier_one(desk: Desk) -> None:
+    taken = desk.do("optout", "take", "--person", WHO).view.facts()["request"]
+    refused = desk.do("optout", "erase", str(taken), status="error")
+    assert refused.view.title == f"{taken} is received: nobody has verified yet that it is the person."
+    desk.do("optout", "refuse", str(taken), reason="a court asked for it", status="done")
+    assert desk.do("optout", "list").view.actions == ()
+
+
 def test_of_two_at_once_the_second_is_told_to_wait(desk: Desk) -> None:
     id = desk.asked()
     with kept.alone(desk.session):
@@ -411,6 +420,16 @@ def test_a_request_that_nobody_answers_is_overdue_and_can_be_extended_once_in_ti
     assert desk.do("optout", "check").view.status == "fail"
     finding = desk.session.ledger.entries("finding", subject="requests")[-1].fact
     assert (finding.check, finding.status, finding.value) == ("optout", "fail", 1.0)
+
+
+def test_opting_out_in_california_has_15_working_days_and_no_more(desk: Desk) -> None:
+    taken = desk.do("optout", "take", "--person", WHO, "--kind", "optout-automated", "--jurisdiction", "ccpa")
+    day = desk.session.now().astimezone(desk.session.declared().zone).date()
+    due = np.busday_offset(day, 15, roll="backward").item()
+    assert f"due by {due:%-d %b %Y}" in taken.view.title
+    refused = desk.do("optout", "extend", "OO-1", reason="the tapes", status="error")
+    assert "no longer time is given" in refused.view.title
+    assert "11 CCR" in refused.error["where"]
 
 
 def test_who_objects_to_training_is_served_and_not_trained_on_and_the_gate_knows(desk: Desk) -> None:

@@ -162,7 +162,8 @@ def test_a_subject_may_stand_for_the_verb(looked: Session) -> None:
 @pytest.mark.parametrize(("text", "says"), [
     ("prediction/nope", "No prediction 'nope'"), ("prediction/flights-delay/", "No prediction"), ("INC-9", "no INC-9"),
     ("finding/1", "no finding"), ("nothing.parquet", "No data came"), ("flights-delay@7", "no version 7"),
-    ("2013-09-11.parquet@ffff", "with the digest"), ("flihgts", "has no data yet"), ("foreign/x", "No foreign event")])
+    ("2013-09-11.parquet@ffff", "with the digest"), ("flihgts", "Nothing is called 'flihgts'"),
+    ("foreign/x", "No foreign event")])
 def test_what_is_not_there_is_said_to_be(looked: Session, text: str, says: str) -> None:
     assert says in ask(looked, "of", text, exit=2).title
 

@@ -246,6 +246,21 @@ def test_readers_go_on_while_keys_are_rotated_and_files_are_sealed(tmp_path: Pat
     assert wrong == []
 
 
+def test_who_lists_the_plain_files_just_before_they_go_reads_the_sealed_ones(
+        folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vault, digest, listing = vault_in(tmp_path), written(folder), Path.rglob
+
+    def late(path: Path, pattern: str) -> list[Path]:
+        found = list(listing(path, pattern))
+        monkeypatch.undo()
+        vault.seal(folder, digest)
+        return found
+
+    monkeypatch.setattr(Path, "rglob", late)
+    assert vault.digest(folder) == digest
+    assert names(folder) == {SEALED, HEADER}
+
+
 # -- signed ---------------------------------------------------------------------------------------------------------
 
 

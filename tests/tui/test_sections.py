@@ -6,7 +6,10 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from mlops_tui import asking, jobs
+from mlops_tui.roles import Actor
 from mlops_tui.session import ReplayClock, Session
+from mlops_tui.tui.messages import Perform
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.ask import Ask, Why
 from mlops_tui.tui.screens.section import SectionScreen
@@ -411,6 +414,72 @@ def test_what_names_a_file_is_copied_for_the_terminal_and_not_done(full: Session
             assert full.ledger.head_seq() == head
 
     run(story())
+
+
+def test_who_is_named_in_a_command_is_not_seen_afterwards(full: Session) -> None:
+    async def story() -> None:
+        async with dashboard(full.declared().root) as terminal:
+            await terminal.press("8")
+            await terminal.type("optout take --person C-10482 --kind erasure")
+            assert "OO-1: erasure is received" in terminal.text
+            assert "optout take --person … --kind erasure" in terminal.text.splitlines()[0]
+            await terminal.press("y")
+            assert "C-10482" not in terminal.app.clipboard
+            await terminal.press("escape", "colon", "up")
+            assert "C-10482" not in terminal.text
+
+    run(story())
+
+
+def test_a_command_that_names_somebody_never_becomes_a_job(full: Session) -> None:
+    legal = full.acting_as(Actor("di", frozenset({"legal"}), "dashboard"))
+    reply = asking.ask(legal, ("provenance", "report", "--law", "gdpr-15", "--person", "C-10482"))
+    assert isinstance(reply, asking.Answer)
+    assert reply.view.status is not Status.DENIED
+    assert jobs.newest(full, 5) == []
+
+
+def test_a_board_is_answered_in_the_words_of_its_guidelines(full: Session) -> None:
+    root = full.declared().root
+    (root / "guidelines").mkdir()
+    (root / "guidelines" / "fair.yaml").write_text(
+        'version: "1"\nquestions: [{id: people, text: "Does a person decide?"}]\n', encoding="utf-8")
+    (root / "boards").mkdir()
+    (root / "boards" / "review.yaml").write_text(
+        "members: {ana: {seat: risk, role: engineer}}\nguidelines: fair\n", encoding="utf-8")
+    step = ("board", "vote", "BC-1", "yes", "--seen", "review:0123")
+
+    async def story() -> None:
+        async with dashboard(root) as terminal:
+            terminal.app.post_message(Perform(step, asks=("answers:people", "reason")))
+            await terminal.expect(lambda: "Does a person decide?" in terminal.text)
+            assert isinstance(terminal.app.screen, Ask)
+            assert "unsure" in terminal.text
+            await terminal.press("down", "enter")
+            assert isinstance(terminal.app.screen, Why)
+            assert "--answers people=yes" in terminal.text
+            await terminal.press("escape", "escape")
+
+    run(story())
+
+
+def test_a_version_opens_on_its_gate_until_it_serves_and_then_on_what_was_decided() -> None:
+    section = SECTIONS["governance"]
+    model = {"model": "m", "status": Status.WARN, "candidate": "c"}
+    views = [View("", parts=(Table.of(id, rows),)) for id, rows in (
+        ("approvals", []), ("cases", []), ("versions", [{**model, "version": "8", "role": "challenger"},
+                                                        {**model, "version": "7", "role": "champion"},
+                                                        {**model, "version": "6", "role": ""}]))]
+    assert [(row["key"], section.detail(row, "")) for row in section.rows(views)] == [
+        ("version/m@8", ("check", "m@8")), ("version/m@7", ("promote", "m", "--history"))]
+
+
+def test_what_was_decided_offers_the_way_back_where_there_is_one(full: Session) -> None:
+    argv = ("promote", "flights-delay", "--history")
+    back = ("promote", "--rollback", "flights-delay")
+    assert back not in [step.argv for step in full.perform(argv).view.actions]
+    full.ledger.append(Promotion(subject="flights-delay", version="8", previous="7", approval="AP-5", evidence=""))
+    assert full.perform(argv).view.actions[0].argv == back
 
 
 def test_the_modes_have_keys_of_their_own() -> None:

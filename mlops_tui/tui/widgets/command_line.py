@@ -61,5 +61,9 @@ class CommandLine(Input):
             self._before = [*(line for line in self._before if line != text), text]
             self.post_message(self.Typed(text))
 
+    def forget(self, words: Iterable[str]) -> None:
+        """Lines that hold one of these words are not offered again."""
+        self._before = [line for line in self._before if not any(word in line for word in words)]
+
     def on_blur(self, event: events.Blur) -> None:
         self.display = False
