@@ -477,7 +477,8 @@ class Session:
         root = self.project.root / ".mlops" if self.project and not self.read_only else Path(gettempdir())
         root.mkdir(parents=True, exist_ok=True)
         path = root / f"error-{datetime.now(UTC):%Y%m%dT%H%M%S%f}.txt"
-        path.write_text(text, encoding="utf-8")
+        path.touch(mode=0o600, exist_ok=False)  # it may quote what its user alone may see; in a shared folder, too
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
         return str(path)
 
 

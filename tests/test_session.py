@@ -160,6 +160,7 @@ def test_an_unknown_finding_fires_no_alarm_by_itself(session: Opened) -> None:
 
 def test_a_bug_is_kept_where_a_report_finds_it(session: Opened, project: Path) -> None:
     kept = Path(session().keep_traceback("Traceback: oh\n"))
+    assert kept.stat().st_mode & 0o077 == 0, "only its owner reads what it quotes"
     assert (kept.parent, kept.read_text(encoding="utf-8")) == (project / ".mlops", "Traceback: oh\n")
     closed = Path(session(read_only=True).keep_traceback("Traceback: oh\n"))
     assert not closed.is_relative_to(project)
