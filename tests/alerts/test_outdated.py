@@ -4,7 +4,7 @@ from mlops_tui import health
 from mlops_tui.alerts.outdated import outdated, papers
 from mlops_tui.project import Project
 from mlops_tui.roles import Actor
-from store.facts import Finding
+from store.facts import Finding, Promotion
 
 NAME = "flights-delay"
 
@@ -25,6 +25,15 @@ def test_only_the_newest_judgement_counts_and_says_since_when_it_has_been_so(his
 def test_another_version_begins_anew(history) -> None:
     [each] = outdated(history.add(found(), found(version="2")), [NAME])
     assert (each.subject, each.first, each.argv) == (f"{NAME}@2", 2, ("card", "check", f"{NAME}@2"))
+
+
+def test_what_no_longer_holds_of_the_version_that_serves_is_told_and_of_others_is_not(history) -> None:
+    serves = Promotion(subject=NAME, version="1", previous="", approval="", evidence="")
+    entries = history.add(serves, found("consent"), found("consent", "pass", version="2"),
+                          found("signed", version="2"))
+    assert [(each.check, each.argv) for each in outdated(entries, [NAME])] == [
+        ("consent", ("optout", "check", f"{NAME}@1"))]
+    assert outdated(history.add(found("consent", "pass")), [NAME]) == []
 
 
 def test_the_owner_is_told_once_each_time_it_becomes_wrong(history, project) -> None:
