@@ -137,7 +137,7 @@ def title(rule: Rule, first: Row) -> str:
                Status.WARN: f"{told} does not settle {rule.named}"}.get(
                    Status(str(first["status"])), f"{told}, {first['verdict']}")
     shown = f"{ratio:.2f}" if abs(ratio - rule.limit) > 0.01 else f"{ratio:.3f}"  # 0.796 is no 0.80
-    return f"{group} is decided {rule.asked.favourable} {shown} times as often as {reference}; {verdict}"
+    return f"{group} is decided '{rule.asked.favourable}' {shown} times as often as {reference}; {verdict}"
 
 
 def _short(name: str) -> str:
