@@ -95,6 +95,7 @@ def test_every_option_that_names_a_result_is_one_that_is_held_against_this() -> 
         found += [(f"{name} {verb.name}", each) for verb in verbs if isinstance(verb, Capability)
                   for each in verb.params]
     results = {f"{words} --{each.name}" for words, each in found
-               if each.name in ("out", "save", "good", "quarantine") and isinstance(each.type, LocalPath)}
+               if each.name in ("out", "save", "good", "quarantine", "junit", "sarif", "summary", "events", "document",
+                                "rows_to") and isinstance(each.type, LocalPath)}
     assert len(results) >= 12
     assert results == {f"{words} --{each.name}" for words, each in found if isinstance(each.type, TargetPath)}

@@ -91,7 +91,7 @@ def equality_p(a: float, n_a: float, b: float, n_b: float) -> float:
     are alike.
 
     >>> round(equality_p(56, 70, 48, 80), 4)
-    0.0084
+    0.0083
     """
     x, n, y, m = _counts(a, n_a, b, n_b)
     squared = float(_score(np.ones(1), x, n, y, m)[0])

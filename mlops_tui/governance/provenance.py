@@ -12,11 +12,11 @@ provenance = noun("provenance", __doc__ or "", bare="list", subject="of", packag
 
 @look(of=provenance, fold=True)
 @click.argument("subject")
-@click.option("--up", "side", flag_value="up", help="Only what it comes from.")
-@click.option("--down", "side", flag_value="down", help="Only what it led to.")
+@click.option("--up", is_flag=True, help="Only what it comes from.")
+@click.option("--down", is_flag=True, help="Only what it led to.")
 @click.option("--depth", type=click.IntRange(1), default=None, help="No further than so many steps.")
 @click.option("--all", "everything", is_flag=True, help="Name each file, state, version and finding.")
-def of(session: Session, subject: str, side: str | None, depth: int | None, everything: bool) -> View:
+def of(session: Session, subject: str, up: bool, down: bool, depth: int | None, everything: bool) -> View:
     """Where SUBJECT comes from and what it led to, from source file to decision.
 
     \b
@@ -28,4 +28,5 @@ def of(session: Session, subject: str, side: str | None, depth: int | None, ever
              mlops-tui provenance of prediction/2013-09-14-UA-15-EWR
              mlops-tui provenance of INC-1 --up --depth 3
     """
+    side = None if up == down else "up" if up else "down"
     return told(session, subject, side=side, depth=depth, everything=everything)

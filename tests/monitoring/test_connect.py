@@ -345,7 +345,7 @@ def test_in_a_project_the_files_are_proposed_and_adopt_writes_them(server: Serve
     proposals = {row["file"]: row["proposal"] for row in done.view.table("files").rows}
     assert set(proposals) == {".gitignore", "datasets/credit-risk.labels.yaml", "datasets/credit-risk.predictions.yaml",
                               "models/credit-risk.yaml", "monitors/credit-risk-drift.yaml",
-                              "monitors/credit-risk-performance.yaml"}
+                              "monitors/credit-risk-performance.yaml", "checklists/by-risk.yaml"}
     assert not (project / "models/credit-risk.yaml").exists()
     for id in proposals.values():
         adopt = ("adopt", str(id))
