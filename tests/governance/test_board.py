@@ -330,9 +330,11 @@ def test_of_votes_at_the_same_time_each_member_s_first_counts_and_the_case_is_cl
     voters = [person(name) for name in ("bo", "bo", "cy", "cy", "dee", "eve")]
     with ThreadPoolExecutor(len(voters)) as pool:
         exits = sorted(each.exit for each in pool.map(vote, voters))
-    assert (exits, state(asked)) == ([0, 0, 0, 2, 2, 2], "approved")
-    events = [entry.fact.event for entry in asked.ledger.entries("board")]
-    assert events == ["opened", "voted", "voted", "voted", "closed"]
+    events = [entry.fact for entry in asked.ledger.entries("board")]
+    voted = [each.member for each in events if each.event == "voted"]
+    assert (exits.count(0), state(asked)) == (len(voted), "approved")
+    assert len(set(voted)) == len(voted) in (2, 3), "two are enough where dee, who is required, is one of them"
+    assert [each.event for each in events] == ["opened", *["voted"] * len(voted), "closed"]
     assert [entry.subject for entry in asked.ledger.entries("proposal")] == ["P-1"]
 
 

@@ -18,7 +18,7 @@ ROWS = """SELECT i AS n, CASE WHEN i % 4 = 1 THEN NULL ELSE i / 2 END AS half, i
 @pytest.fixture(params=["parquet", "csv", "json"])
 def file(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     path = tmp_path / f"rows.{request.param}"
-    duckdb.sql(f"COPY ({ROWS}) TO '{path}'")
+    duckdb.connect().sql(f"COPY ({ROWS}) TO '{path}'")
     return path
 
 
