@@ -369,7 +369,7 @@ def _requests(declared: Declared, entries: "Sequence[Entry]", now: datetime, act
     """What people asked for about their rows and nobody has answered, by its legal day."""
     today = now.astimezone(declared.zone).date()
     waiting = [(each, (each.due - today).days) for each in requests(entries, declared.zone).values()
-               if each.open and each.state != "actioned"]
+               if each.waits]
     return [Need("request", each.id, f"somebody asked for {each.right}",
                  f"{each.state} · {f'due in {left} d' if left > 0 else f'overdue {-left} d' if left else 'due today'}",
                  ("optout", "show", each.id), any(actor.has(role) for role in ANSWERING),

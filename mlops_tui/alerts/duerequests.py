@@ -23,7 +23,7 @@ def due_requests(project: Project, entries: "Sequence[Entry]", now: datetime) ->
     for each in requests(entries, project.zone).values():
         left = (each.due - today).days
         passed = [days for days in BEFORE if left <= days]
-        if not each.open or each.state == "actioned" or not passed:
+        if not each.waits or not passed:
             continue
         said = f"{each.id}: {each.right} " + ("is overdue" if left < 0 else "is due today" if not left else
                                              f"is due in {counted(left, 'day')}")

@@ -12,7 +12,6 @@ from mlops_tui.analysis.interval import Estimate
 from mlops_tui.analysis.multiplicity import holm
 from mlops_tui.analysis.proportions import difference_bounds, equality_p, fisher, ratio_bounds
 
-FOUR_FIFTHS = 0.8  # Uniform Guidelines on Employee Selection Procedures, 29 CFR 1607.4 (D)
 FEW_ROWS, FEW_POSITIVES = 30, 5
 OVERALL = "(all)"
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from mlops_tui import folds
+from mlops_tui.analysis.fourfifths import FOUR_FIFTHS
 from mlops_tui.assurance import tier
 from mlops_tui.assurance.requirement import Asked, Case, Requirement, of_finding
 from mlops_tui.declarations import declare
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from store.ledger import Entry
 
 BETWEEN = " · "  # the columns of groups that an audit combines
-FOUR_FIFTHS = 0.8  # what an audit holds groups to where nothing else is declared
 FOREIGN = {"calibration": ("regression",), "metric": ("multiclass", "regression")}  # check -> tasks that have none
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from mlops_tui.analysis.disparities import average_odds, average_predictive_value, differential_fairness, widest
-from mlops_tui.analysis.fairness import COMPARED, FOUR_FIFTHS, RATES, Cells, Gap, gaps, overall_gaps
+from mlops_tui.analysis.fairness import COMPARED, RATES, Cells, Gap, gaps, overall_gaps
+from mlops_tui.analysis.fourfifths import FOUR_FIFTHS
 from mlops_tui.analysis.inequality import disparity, inequality
 from mlops_tui.analysis.interval import Estimate, wilson_share
 from mlops_tui.declarations.kinds import Costs

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mlops_tui.analysis.fairness import FOUR_FIFTHS, Cells, Gap
+from mlops_tui.analysis.fairness import Cells, Gap
+from mlops_tui.analysis.fourfifths import FOUR_FIFTHS
 from mlops_tui.analysis.interval import Estimate, wilson_share
 from mlops_tui.analysis.proportions import ratio_bounds
 from mlops_tui.governance._audited import Asked

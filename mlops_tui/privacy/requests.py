@@ -48,9 +48,14 @@ class Request:
     def open(self) -> bool:
         return self.state not in CLOSED and self.state != "held"
 
+    @property
+    def waits(self) -> bool:
+        """Whether somebody still has to answer it."""
+        return self.open and self.state != "actioned"
+
     def overdue(self, today: date) -> bool:
         """Whether its last day is over and nobody has answered."""
-        return self.open and self.state != "actioned" and today > self.due
+        return self.waits and today > self.due
 
 
 def requests(entries: "Sequence[Entry]", zone: tzinfo) -> dict[str, Request]:
