@@ -1,20 +1,18 @@
 """The dashboard: it shows what the desk finds, and sends every command through the one door."""
 
-import asyncio
 import os
 import shlex
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from importlib import import_module
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import on, work
+from textual import on
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -25,44 +23,35 @@ from mlops_tui.tui.desk import Desk
 from mlops_tui.tui.messages import (
     Again,
     Answered,
-    Begun,
     Broken,
-    Copied,
-    Elsewhere,
     Fresh,
     FromDesk,
-    JobWanted,
     Nouns,
     Opened,
     Perform,
-    Place,
-    Planned,
-    Reasonless,
     Ticked,
-    Wanted,
 )
-from mlops_tui.tui.places import place, question
+from mlops_tui.tui.parts.copying import Copying
+from mlops_tui.tui.parts.doing import Doing
+from mlops_tui.tui.parts.helped import Helped
+from mlops_tui.tui.parts.locked import Locked
+from mlops_tui.tui.parts.themed import Themed
+from mlops_tui.tui.parts.working import Working
+from mlops_tui.tui.places import place
 from mlops_tui.tui.screens.answer import Answer
-from mlops_tui.tui.screens.ask import Ask, Why
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.screens.home import TWO_SIDES, Home
 from mlops_tui.tui.screens.section import SectionScreen
-from mlops_tui.tui.sectioned import Sectioned
 from mlops_tui.tui.standing import MODES, Standing
-from mlops_tui.tui.themes import THEMES
 from mlops_tui.tui.widgets.bar import Bar
 from mlops_tui.tui.widgets.command_line import CommandLine
-from mlops_tui.view import Action, Row, Status, Table, Text, View, filled_in
+from mlops_tui.view import View
 
 if TYPE_CHECKING:
     from textual.command import Provider
 
-    from mlops_tui.capability import Field
-    from mlops_tui.tui.palette import Found
-
 EVERY = 2.0          # seconds between two looks at the history
 WHILE_WORKING = 0.5  # the same while jobs of this dashboard run
-KEYS = {"question_mark": "?", "colon": ":", "slash": "/", "enter": "Enter", "escape": "Esc"}
 WIDTHS = ((0, "-narrow"), (TWO_SIDES, "-wide"))
 HEIGHTS = ((0, "-short"), (20, "-medium"), (32, "-tall"))
 
@@ -74,7 +63,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Sectioned):
+class Dashboard(Themed, Locked, Doing, Working, Helped, Copying):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -97,12 +86,6 @@ class Dashboard(Sectioned):
 
     def __init__(self, root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = ()) -> None:
         super().__init__(Desk(root, person, read_only, self.post_message))
-        for theme in THEMES:
-            self.register_theme(theme)
-        if self.theme in {theme.name for theme in THEMES}:  # asked for by TEXTUAL_THEME, before it was known
-            self.stylesheet.set_variables(self.get_css_variables())
-        elif "TEXTUAL_THEME" not in os.environ:
-            self.theme = THEMES[0].name
         last = cache.last(root)
         if last is not None:
             self._standing = standing(last, stale=True)
@@ -110,11 +93,7 @@ class Dashboard(Sectioned):
         self._home.add_class(*classes(*shutil.get_terminal_size()))
         for mode in MODES:
             self.add_mode(mode.id, partial(self._first, mode.id))
-        self._sealed = read_only  # from the command line: it cannot be unlocked
         self._at = tuple(at)
-        self._mine: dict[int, Screen[Any]] = {}  # jobs begun here, and the screen they were begun on
-        self._nouns: dict[str, str] = {}
-        self._places: Sequence[Place] = ()
         self._seen: object = None
 
     def _first(self, id: str) -> Screen[None]:
@@ -179,15 +158,6 @@ class Dashboard(Sectioned):
             argv = screen.command
             self._ask(lambda feed: feed.again(argv))
 
-    def _ended(self, row: Row) -> None:
-        """A job of this dashboard is over: its answer is shown where nothing else was begun meanwhile."""
-        id = int(str(row["job"]))
-        begun_on = self._mine.pop(id)
-        if self.screen is begun_on and not self._typing():
-            self._ask(lambda feed: feed.job(id))
-        else:
-            self._say(f"job {id} {row['state']}: {row['answer']}", bad=row["status"] in (Status.ERROR, Status.FAIL))
-
     @on(Ticked)
     def _ticked(self, message: Ticked) -> None:
         told = self._standing
@@ -227,90 +197,12 @@ class Dashboard(Sectioned):
             if isinstance(screen, Answer) and screen.looked and screen.command == message.argv:
                 screen.show(message.view)
 
-    @on(Begun)
-    def _begun(self, message: Begun) -> None:
-        self._mine[message.job] = self.screen
-        self._say(f"job {message.job} has begun: {' '.join(message.argv)}")
-        self._ask(lambda feed: feed.look(anyway=True))
-
-    @on(Planned)
-    def _planned(self, message: Planned) -> None:
-        self._consent(message)
-
-    @work
-    async def _consent(self, message: Planned) -> None:
-        choices = (("cancel", "Cancel"), ("do", "Do it"))
-        question = f"Shall this be done?   {' '.join(message.argv)}"
-        if await self.push_screen_wait(Ask(question, choices, message.view, self._standing.zone)) == "do":
-            self.post_message(Perform(message.argv, consent=message.digest))
-
-    @on(Elsewhere)
-    def _for_a_terminal(self, message: Elsewhere) -> None:
-        """Nothing is done, so nothing else changes but the line that said so."""
-        line = shlex.join(("mlops-tui", *message.argv))
-        self.copy_to_clipboard(line)
-        self._say(f"It names a file, so it is for a terminal. Copied: {line}")
-
-    @on(Reasonless)
-    def _reasonless(self, message: Reasonless) -> None:
-        self._fill_in(message.argv, ("reason",))
-
-    @on(Wanted)
-    def _wanted(self, message: Wanted) -> None:
-        self._fill_in(message.argv, message.asks, {field.asked: field for field in message.fields})
-
-    @work
-    async def _fill_in(self, argv: tuple[str, ...], asks: tuple[str, ...],
-                       fields: "Mapping[str, Field]" = MappingProxyType({})) -> None:
-        """Ask for each of these words: a reason goes beside the command, others into it. Of several, some will do."""
-        reason, before = None, argv
-        for option in asks:
-            field = fields.get(option)
-            asked = (field.help if field is not None else "") or question(option)
-            if field is not None and field.choices:
-                offered = (("", "Leave it open"), *((each, each) for each in field.choices))
-                said = await self.push_screen_wait(Ask(asked, offered))
-            else:
-                said = await self.push_screen_wait(Why(argv, asked))
-            if said and option == "reason":
-                reason = said
-            elif said:
-                argv = (*argv, *filled_in(option, said))
-        if reason is not None or argv != before:
-            self.post_message(Perform(argv, reason=reason))
-
     # -- what a person asks ---------------------------------------------------------------------------------------
-
-    @on(Perform)
-    def _perform(self, message: Perform) -> None:
-        if any(":" in option for option in message.asks):
-            self._ask(lambda feed: feed.wanted(message.argv, message.asks))
-            return
-        if message.asks:
-            self._fill_in(message.argv, message.asks)
-            return
-        self._work(" ".join(message.argv))
-        self._ask(lambda feed: feed.offered(message.argv) if message.offered else
-                  feed.perform(message.argv, message.consent, message.reason))
-
-    def _work(self, what: str) -> None:
-        """Say at the top what is being done."""
-        for bar in self.screen.query(Bar):
-            bar.work(what)
-
-    @on(JobWanted)
-    def _job_wanted(self, message: JobWanted) -> None:
-        self._ask(lambda feed: feed.job(message.job))
 
     @on(Opened)
     def _opened(self, message: Opened) -> None:
         view = panels.model_view(message.model, message.facets, message.series, self._nouns)
         self.push_screen(Answer(view, (str(message.model["model"]),), self._here()))
-
-    @on(Copied)
-    def _copied(self, message: Copied) -> None:
-        self.copy_to_clipboard(message.text)
-        self._say(f"copied: {message.text}")
 
     @on(CommandLine.Typed)
     def _typed(self, message: CommandLine.Typed) -> None:
@@ -339,9 +231,6 @@ class Dashboard(Sectioned):
             line.first().know(self._nouns)
             line.first().ask()
 
-    def _typing(self) -> bool:
-        return isinstance(self.screen.focused, Input)
-
     def action_refresh(self) -> None:
         """Read the project's files and the history again."""
         self.desk.reopen()
@@ -356,73 +245,6 @@ class Dashboard(Sectioned):
         if not paused:
             self._ask(lambda feed: feed.look(anyway=True))
 
-    def action_lock(self) -> None:
-        """Only look from here on, or take that back; what the command line closed stays closed."""
-        locked = self._locked
-        if locked and self._sealed:
-            self._say("It was opened with --read-only: leave it, and open it without.", bad=True)
-            return
-        self.busy += 1
-        self.desk.lock(not locked)
-        self._say("Locked: commands that would change anything are refused." if not locked else "Unlocked.")
-
-    def action_help(self) -> None:
-        """Every key that works here, and every command, which Enter runs."""
-        keys: dict[str, list[str]] = {}
-        for active in sorted(self.screen.active_bindings.values(), key=lambda each: not isinstance(each.node, App)):
-            if active.binding.id and active.binding.description:
-                keys.setdefault(active.binding.description, []).append(KEYS.get(active.binding.key, active.binding.key))
-        rows: list[Row] = [{"key": "  ".join(typed), "does": does} for does, typed in keys.items()]
-        known = tuple(Action(says, (name,)) for name, says in self._nouns.items())
-        view = View("Keys, and every command", Status.DONE, (
-            Table.of("keys", rows, "key", "does"),
-            Text("The same commands follow mlops-tui in a terminal and /mlops in Slack. Hold shift to select text.")),
-            known)
-        self.push_screen(Answer(view, ("help",), self._here(), listing=True))
-
-    def offers(self) -> "Iterator[Found]":
-        """What the palette finds: modes, places by name, commands."""
-        for mode in MODES:
-            yield mode.title, f"key {mode.digit}", partial(self.action_mode, mode.id)
-        for name, argv in self._places:
-            yield name, " ".join(argv), partial(self._go, argv)
-        for noun, says in self._nouns.items():
-            yield noun, says, partial(self._go, (noun,))
-
-    def _go(self, argv: tuple[str, ...]) -> None:
-        self.post_message(Perform(argv))
-
-    async def action_quit(self) -> None:
-        """Quit; where jobs of this dashboard run, ask what shall become of them."""
-        if not self._mine:
-            self.exit()
-        else:
-            self._leave()
-
-    @work(exclusive=True, group="leave")
-    async def _leave(self) -> None:
-        count = len(self._mine)
-        choices = (("stay", "Stay"), ("leave", "Quit, and let them run on"), ("stop", "Stop them, then quit"))
-        question = f"{count} job{'s' if count > 1 else ''} you began still run{'s' if count == 1 else ''}."
-        answer = await self.push_screen_wait(Ask(question, choices[:2] if self._locked else choices))
-        if answer == "stop":
-            ids = sorted(self._mine)
-            self._mine.clear()  # nobody waits for their answers any more
-            self._ask(lambda feed: feed.stop(ids))
-            await self._idle()
-        if answer != "stay":
-            self.exit()
-
-    @property
-    def _locked(self) -> bool:
-        return bool(self._standing.facts.get("read_only"))
-
-    async def _idle(self) -> None:
-        while self.busy:
-            await asyncio.sleep(0.05)
-
-    def _say(self, text: str, *, bad: bool = False) -> None:
-        self.notify(text, severity="error" if bad else "information", markup=False)
 
 
 def standing(view: View, *, stale: bool = False) -> Standing:

@@ -24,6 +24,7 @@ class Desk:
     """Work is done in the order it was asked for; quitting waits for none of it."""
 
     def __init__(self, root: Path, person: str, read_only: bool, tell: Callable[[Message], Any]) -> None:
+        self.sealed = read_only  # from the command line: it cannot be unlocked
         self._root, self._person, self._read_only, self._tell = root, person, read_only, tell
         self._asked: Queue[Work | None] = Queue()
         self._feed: Feed | None = None

@@ -1,53 +1,25 @@
 """The side of the dashboard that fills sections: lists, details and pages are looked up, the newest wish first."""
 
-from dataclasses import replace
-
 from textual import on
-from textual.app import App
-from textual.reactive import reactive
 
-from mlops_tui.tui.desk import Desk, Work
+from mlops_tui.tui.desk import Desk
 from mlops_tui.tui.messages import Counted, Detailed, Listed, Paged, Sifted, Sought
-from mlops_tui.tui.screens.framed import Framed
+from mlops_tui.tui.parts.desked import Desked
 from mlops_tui.tui.screens.section import SectionScreen
-from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.rows import Rows
 
 HISTORY = "activity"
 
 
-class Sectioned(App[None]):
-    """An app with a desk and sections. `busy` counts what the desk has not answered yet."""
-
-    busy: reactive[int] = reactive(1)  # the first of all is to begin
+class Sectioned(Desked):
+    """An app with sections."""
 
     def __init__(self, desk: Desk) -> None:
-        super().__init__()
-        self.desk = desk
-        self._standing = Standing()
+        super().__init__(desk)
         self._sections: dict[str, SectionScreen] = {}
         self._sought: dict[str, tuple[str, ...]] = {}  # each section's newest wish
         self._waiting: set[str] = set()
         self._sifted: str | None = None
-
-    def _ask(self, asked: Work) -> None:
-        self.busy += 1
-        self.desk.ask(asked)
-
-    # -- how it stands --------------------------------------------------------------------------------------------
-
-    def _stand(self, told: Standing) -> None:
-        """Tell every screen of the mode that is seen."""
-        self._standing = told
-        here = replace(told, mode=self.current_mode)
-        for screen in self.screen_stack:
-            if isinstance(screen, Framed):
-                screen.stand(here)
-
-    def _here(self) -> Standing:
-        return replace(self._standing, mode=self.current_mode)
-
-    # -- sections -------------------------------------------------------------------------------------------------
 
     def _fill(self, section: SectionScreen) -> None:
         id = section.id or ""

@@ -1,0 +1,53 @@
+"""What every part of the dashboard stands on: the desk that is asked, how things stand, and what is said."""
+
+from dataclasses import replace
+
+from textual.app import App
+from textual.reactive import reactive
+from textual.widgets import Input
+
+from mlops_tui.tui.desk import Desk, Work
+from mlops_tui.tui.screens.framed import Framed
+from mlops_tui.tui.standing import Standing
+from mlops_tui.tui.widgets.bar import Bar
+
+
+class Desked(App[None]):
+    """An app with a desk. `busy` counts what the desk has not answered yet."""
+
+    busy: reactive[int] = reactive(1)  # the first of all is to begin
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__()
+        self.desk = desk
+        self._standing = Standing()
+
+    def _ask(self, asked: Work) -> None:
+        self.busy += 1
+        self.desk.ask(asked)
+
+    def _stand(self, told: Standing) -> None:
+        """Tell every screen of the mode that is seen."""
+        self._standing = told
+        here = self._here()
+        for screen in self.screen_stack:
+            if isinstance(screen, Framed):
+                screen.stand(here)
+
+    def _here(self) -> Standing:
+        return replace(self._standing, mode=self.current_mode)
+
+    @property
+    def _locked(self) -> bool:
+        return bool(self._standing.facts.get("read_only"))
+
+    def _typing(self) -> bool:
+        return isinstance(self.screen.focused, Input)
+
+    def _say(self, text: str, *, bad: bool = False) -> None:
+        self.notify(text, severity="error" if bad else "information", markup=False)
+
+    def _work(self, what: str) -> None:
+        """Say at the top what is being done."""
+        for bar in self.screen.query(Bar):
+            bar.work(what)

@@ -1,0 +1,71 @@
+"""Commands: what is asked of a person before one is done, and that it is done."""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from textual import on, work
+
+from mlops_tui.tui.messages import Perform, Planned, Reasonless, Wanted
+from mlops_tui.tui.parts.desked import Desked
+from mlops_tui.tui.places import question
+from mlops_tui.tui.screens.ask import Ask, Why
+from mlops_tui.view import filled_in
+
+if TYPE_CHECKING:
+    from mlops_tui.capability import Field
+
+
+class Doing(Desked):
+    """An app that sends commands through the one door."""
+
+    @on(Perform)
+    def _perform(self, message: Perform) -> None:
+        if any(":" in option for option in message.asks):
+            self._ask(lambda feed: feed.wanted(message.argv, message.asks))
+            return
+        if message.asks:
+            self._fill_in(message.argv, message.asks)
+            return
+        self._work(" ".join(message.argv))
+        self._ask(lambda feed: feed.offered(message.argv) if message.offered else
+                  feed.perform(message.argv, message.consent, message.reason))
+
+    @on(Planned)
+    def _planned(self, message: Planned) -> None:
+        self._consent(message)
+
+    @work
+    async def _consent(self, message: Planned) -> None:
+        choices = (("cancel", "Cancel"), ("do", "Do it"))
+        question = f"Shall this be done?   {' '.join(message.argv)}"
+        if await self.push_screen_wait(Ask(question, choices, message.view, self._standing.zone)) == "do":
+            self.post_message(Perform(message.argv, consent=message.digest))
+
+    @on(Reasonless)
+    def _reasonless(self, message: Reasonless) -> None:
+        self._fill_in(message.argv, ("reason",))
+
+    @on(Wanted)
+    def _wanted(self, message: Wanted) -> None:
+        self._fill_in(message.argv, message.asks, {field.asked: field for field in message.fields})
+
+    @work
+    async def _fill_in(self, argv: tuple[str, ...], asks: tuple[str, ...],
+                       fields: "Mapping[str, Field]" = MappingProxyType({})) -> None:
+        """Ask for each of these words: a reason goes beside the command, others into it. Of several, some will do."""
+        reason, before = None, argv
+        for option in asks:
+            field = fields.get(option)
+            asked = (field.help if field is not None else "") or question(option)
+            if field is not None and field.choices:
+                offered = (("", "Leave it open"), *((each, each) for each in field.choices))
+                said = await self.push_screen_wait(Ask(asked, offered))
+            else:
+                said = await self.push_screen_wait(Why(argv, asked))
+            if said and option == "reason":
+                reason = said
+            elif said:
+                argv = (*argv, *filled_in(option, said))
+        if reason is not None or argv != before:
+            self.post_message(Perform(argv, reason=reason))

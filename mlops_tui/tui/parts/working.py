@@ -1,0 +1,65 @@
+"""The jobs that this dashboard began: their answers come by themselves, and quitting asks what shall become of them."""
+
+import asyncio
+from typing import Any
+
+from textual import on, work
+from textual.screen import Screen
+
+from mlops_tui.tui.desk import Desk
+from mlops_tui.tui.messages import Begun, JobWanted
+from mlops_tui.tui.parts.desked import Desked
+from mlops_tui.tui.screens.ask import Ask
+from mlops_tui.view import Row, Status
+
+
+class Working(Desked):
+    """An app that begins jobs and waits for none of them."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._mine: dict[int, Screen[Any]] = {}  # jobs begun here, and the screen they were begun on
+
+    @on(Begun)
+    def _begun(self, message: Begun) -> None:
+        self._mine[message.job] = self.screen
+        self._say(f"job {message.job} has begun: {' '.join(message.argv)}")
+        self._ask(lambda feed: feed.look(anyway=True))
+
+    def _ended(self, row: Row) -> None:
+        """A job of this dashboard is over: its answer is shown where nothing else was begun meanwhile."""
+        id = int(str(row["job"]))
+        begun_on = self._mine.pop(id)
+        if self.screen is begun_on and not self._typing():
+            self._ask(lambda feed: feed.job(id))
+        else:
+            self._say(f"job {id} {row['state']}: {row['answer']}", bad=row["status"] in (Status.ERROR, Status.FAIL))
+
+    @on(JobWanted)
+    def _job_wanted(self, message: JobWanted) -> None:
+        self._ask(lambda feed: feed.job(message.job))
+
+    async def action_quit(self) -> None:
+        """Quit; where jobs of this dashboard run, ask what shall become of them."""
+        if not self._mine:
+            self.exit()
+        else:
+            self._leave()
+
+    @work(exclusive=True, group="leave")
+    async def _leave(self) -> None:
+        count = len(self._mine)
+        choices = (("stay", "Stay"), ("leave", "Quit, and let them run on"), ("stop", "Stop them, then quit"))
+        question = f"{count} job{'s' if count > 1 else ''} you began still run{'s' if count == 1 else ''}."
+        answer = await self.push_screen_wait(Ask(question, choices[:2] if self._locked else choices))
+        if answer == "stop":
+            ids = sorted(self._mine)
+            self._mine.clear()  # nobody waits for their answers any more
+            self._ask(lambda feed: feed.stop(ids))
+            await self._idle()
+        if answer != "stay":
+            self.exit()
+
+    async def _idle(self) -> None:
+        while self.busy:
+            await asyncio.sleep(0.05)
