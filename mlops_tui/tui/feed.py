@@ -17,7 +17,7 @@ from mlops_tui.render.keep import written
 from mlops_tui.roles import Shape, bound_to
 from mlops_tui.session import ReplayClock
 from mlops_tui.tui.cache import FORM, path_of
-from mlops_tui.tui.filtering import wishes
+from mlops_tui.tui.history import NAMED, History
 from mlops_tui.tui.messages import (
     Again,
     Answered,
@@ -37,10 +37,9 @@ from mlops_tui.tui.messages import (
     Wanted,
 )
 from mlops_tui.tui.sections import SECTIONS
-from mlops_tui.tui.widgets.source import SIZE
+from mlops_tui.tui.widgets.source import Sift
 from mlops_tui.view import Cell, Column, Facts, Row, Status, Table, View, refused, worst
 from store.facts import Command, Fact, Finding
-from store.ledger import Term
 
 # These run checks or carry out what was approved: seconds to minutes, so in a process of their own.
 SHOWN_AFTER = timedelta(minutes=10)  # how long an ended job stays on the first screen
@@ -62,7 +61,7 @@ class Feed:
         self._head = -1
         self._open_jobs: frozenset[int] = frozenset()
         self._told = datetime.min.replace(tzinfo=UTC)
-        self._typed, self._kept, self._upto = "", 0, 0
+        self._history: History | None = None
 
     def admit(self) -> None:
         """Refuse from whom something is kept: now, since rules change and grants end while the dashboard is open."""
@@ -183,23 +182,20 @@ class Feed:
 
     # -- the history, page by page --------------------------------------------------------------------------------
 
-    def activity(self, typed: str, *, restart: bool = False) -> Counted:
-        """How long the history is by now, and how much of it holds what was typed: only what is new is counted."""
-        ledger, head, terms = self.session.ledger, self.session.ledger.head_seq(), _terms(typed)
-        if restart or typed != self._typed:
-            self._typed, self._kept, self._upto, restart = typed, 0, 0, True
-        self._kept += ledger.count(terms, above=self._upto, upto=head) if terms else head - self._upto
-        self._upto = head
-        return Counted(typed, self._kept, head, restart)
+    def activity(self, sift: Sift) -> Counted:
+        """How long the history is by now, and what of it is wanted, searched one piece further."""
+        known = self._history
+        history = known if known is not None and known.sift == sift else History(
+            self.session.ledger, sift, self.session.now())
+        self._history = history
+        return Counted(sift, history.look(), history.head, history is not known, history.more, history.waiting, NAMED)
 
-    def page(self, typed: str, number: int) -> Paged:
-        """A page of what was counted last, counted from the oldest."""
-        if typed != self._typed:
-            return Paged(typed, number, ())
-        first = number * SIZE
-        limit = min(SIZE, self._kept - first)
-        found = self.session.ledger.page(self._kept - first - limit, limit, _terms(typed), upto=self._upto)
-        return Paged(typed, number, [{**entry_row(entry), "status": _status(entry.fact)} for entry in reversed(found)])
+    def page(self, sift: Sift, number: int) -> Paged:
+        """A page of what was wanted last."""
+        if self._history is None or sift != self._history.sift:
+            return Paged(sift, number, 0, ())
+        first, found = self._history.page(number)
+        return Paged(sift, number, first, [{**entry_row(entry), "status": _status(entry.fact)} for entry in found])
 
     # -- commands -------------------------------------------------------------------------------------------------
 
@@ -247,10 +243,6 @@ class Feed:
         for id in ids if not self.session.read_only else ():
             jobs.cancel(self.session, id)
         return self.look(anyway=True)
-
-
-def _terms(typed: str) -> tuple[Term, ...]:
-    return tuple(Term(wish.text, wish.field, wish.wanted) for wish in wishes(typed))
 
 
 def _status(fact: Fact) -> Status | None:

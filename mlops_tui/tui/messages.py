@@ -1,6 +1,6 @@
 """What the desk tells the screen, and what parts of the screen ask of the app."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -10,7 +10,11 @@ from textual.message import Message
 from mlops_tui.view import Column, Row, Series, View
 
 if TYPE_CHECKING:
+    from textual.widget import Widget
+
     from mlops_tui.capability import Field
+    from mlops_tui.tui.filtering import Wish
+    from mlops_tui.tui.widgets.source import Extent, Sift
 
 
 class FromDesk(Message):
@@ -84,20 +88,25 @@ class Detailed(FromDesk):
 
 @dataclass(eq=False)
 class Counted(FromDesk):
-    """How long the history is, and how much of it holds what was typed."""
+    """How long the history is, and how much of it is wanted, as far as that has been searched: is there `more` to
+    search, how many entries `waiting` to be put in order, what a filter can name."""
 
-    typed: str
-    total: int
+    sift: "Sift"
+    extent: "Extent"
     every: int
     restart: bool
+    more: bool
+    waiting: int
+    named: Mapping[str, str]
 
 
 @dataclass(eq=False)
 class Paged(FromDesk):
-    """A page of the history, the oldest first; it is of what was typed then."""
+    """A page of the history, from the row of that number on; it is of what was wanted then."""
 
-    typed: str
+    sift: "Sift"
     page: int
+    first: int
     rows: Sequence[Row]
 
 
@@ -165,9 +174,9 @@ class JobWanted(Message):
 
 @dataclass(eq=False)
 class Sifted(Message):
-    """Only what holds these words is wanted of the history."""
+    """Only that is wanted of the history, in that order."""
 
-    typed: str
+    sift: "Sift"
 
 
 @dataclass(eq=False)
@@ -195,3 +204,12 @@ class Opened(Message):
     model: Row
     facets: tuple[Column, ...]
     series: Series | None
+
+
+@dataclass(eq=False)
+class Filtered(Message):
+    """Only rows that are as these words want them are wanted in a list."""
+
+    of: "Widget"
+    typed: str
+    wishes: "tuple[Wish, ...]"

@@ -3,9 +3,10 @@
 import json
 import shlex
 from collections.abc import Iterable
-from typing import ClassVar
+from importlib import import_module
+from typing import Any, ClassVar
 
-from textual import events, on
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.markup import escape
@@ -14,14 +15,14 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from mlops_tui.tui import panels
-from mlops_tui.tui.filtering import wishes
-from mlops_tui.tui.messages import Copied, Perform
+from mlops_tui.tui.filtering import Wish
+from mlops_tui.tui.messages import Copied, Filtered, Perform
+from mlops_tui.tui.ordering import Order
 from mlops_tui.tui.places import leads
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.bar import Bar
 from mlops_tui.tui.widgets.body import Body
 from mlops_tui.tui.widgets.command_line import CommandLine
-from mlops_tui.tui.widgets.filter_line import FilterLine
 from mlops_tui.tui.widgets.keys import Keys
 from mlops_tui.tui.widgets.pane import Pane
 from mlops_tui.tui.widgets.rows import Rows
@@ -33,6 +34,7 @@ class Framed(Screen[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter the list: words, !not, status:fail", show=False, id="framed.filter"),
+        Binding("s", "sort", "Sort the list by a column", show=False, id="framed.sort"),
         Binding("x", "stop", "Stop the job under the cursor", show=False, id="framed.stop"),
         Binding("l", "log", "Log of the job under the cursor", show=False, id="framed.log"),
         Binding("y", "copy", "Copy the command line of the row, or of the screen", show=False, id="framed.copy"),
@@ -41,7 +43,7 @@ class Framed(Screen[None]):
     def __init__(self, standing: Standing | None = None, id: str | None = None) -> None:
         super().__init__(id=id)
         self.standing = standing or Standing()
-        self._filters: dict[str, str] = {}
+        self._filters: dict[str, str] = {}  # by list, what is typed to filter it
 
     def compose(self) -> ComposeResult:
         yield Bar(id="bar")
@@ -134,25 +136,59 @@ class Framed(Screen[None]):
         """Ask for the words; the line for them is made when it is first wanted, and what is typed meanwhile waits."""
         rows = self.filterable()
         if rows is not None and rows.id:
-            if not self.query(FilterLine):
-                await self.mount(FilterLine())
-            self.query_one(FilterLine).ask(rows, self._filters.get(rows.id, ""))
+            if not self.query("#filter-line"):
+                made: Any = import_module("mlops_tui.tui.widgets.filter_line")
+                await self.mount(made.FilterLine())
+            line: Any = self.query_one("#filter-line")
+            line.ask(rows, self._filters.get(rows.id, ""), self.standing.zone)
 
-    @on(FilterLine.Wanted)
-    def _wanted(self, event: FilterLine.Wanted) -> None:
+    @on(Filtered)
+    def _filtered(self, event: Filtered) -> None:
         event.stop()
         if isinstance(event.of, Rows):
-            self.sift(event.of, event.text)
+            self.filter(event.of, event.typed, event.wishes)
 
-    def sift(self, rows: Rows, typed: str) -> None:
-        """Keep only the rows of a list that hold these words; the list says so."""
+    def filter(self, rows: Rows, typed: str, wishes: tuple[Wish, ...]) -> None:
+        """Keep only the rows of a list that are as these words want them; the list says so."""
         self._filters[rows.id or ""] = typed
-        rows.border_subtitle = escape(f"/ {typed}") if typed.strip() else ""
-        rows.keep(wishes(typed))
+        rows.keep(wishes)
+        self.changed(rows)
+
+    def sort(self, rows: Rows, order: Order) -> None:
+        """Show the rows of a list in that order."""
+        rows.sort(order)
+        self.changed(rows)
+
+    def changed(self, rows: Rows) -> None:
+        """Say below a list what is marked, left out, put in order."""
+        typed, marked = self._filters.get(rows.id or "", "").strip(), len(rows.marked)
+        told = (f"✓ {marked} marked" if marked else "", f"/ {typed}" if typed else "", rows.sift.order.told)
+        rows.border_subtitle = escape("   ".join(piece for piece in told if piece))
+        for line in self.query("#filter-line"):
+            line.count(rows.count, rows.every)  # type: ignore[attr-defined]
+
+    @on(Rows.Marked)
+    def _marked(self, event: Rows.Marked) -> None:
+        event.stop()
+        self.changed(event.rows)
 
     def unsift(self) -> bool:
-        """Take the filters back; whether there was one."""
+        """Take back what was marked, else the filters; whether there was anything."""
+        marked = [rows for rows in self.query(Rows) if rows.unmark()]
+        if marked:
+            return True
         kept = [rows for rows in self.query(Rows) if self._filters.get(rows.id or "", "").strip()]
         for rows in kept:
-            self.sift(rows, "")
+            self.filter(rows, "", ())
         return bool(kept)
+
+    @work
+    async def action_sort(self) -> None:
+        """Ask by which column; the one that is chosen again turns the order round."""
+        rows = self.filterable()
+        if rows is None or not rows.orders:
+            return
+        made: Any = import_module("mlops_tui.tui.screens.sorting")
+        order = await self.app.push_screen_wait(made.Sorting(rows.orders, rows.sift.order))
+        if order is not None:
+            self.sort(rows, order)

@@ -10,7 +10,9 @@ from textual.containers import Horizontal
 from textual.markup import escape
 from textual.widget import Widget
 
-from mlops_tui.tui.messages import Perform, Sifted, Sought
+from mlops_tui.tui.filtering import Wish
+from mlops_tui.tui.messages import Counted, Perform, Sifted, Sought
+from mlops_tui.tui.ordering import Order
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.standing import MODES, Standing
@@ -40,7 +42,6 @@ class SectionScreen(Framed):
         self._section = SECTIONS[id]
         self._shown: tuple[str, ...] = ()
         self._side = ""
-        self.typed = ""
 
     @property
     def crumbs(self) -> tuple[str, ...]:
@@ -54,7 +55,7 @@ class SectionScreen(Framed):
         section = self._section
         with Horizontal(id="section"):
             yield Rows("key", lambda row, width: section.lines(row, width, self.standing.zone), empty=LOOKING,
-                       tall=section.tall, id="list")
+                       tall=section.tall, now=lambda: self.standing.now, id="list")
             yield Pane(id="pane")
 
     def on_mount(self) -> None:
@@ -74,7 +75,7 @@ class SectionScreen(Framed):
         """The rows as they are now."""
         self.list.say(self._section.empty)
         self.list.show(rows)
-        self._told(self.list.count, len(rows))
+        self._told()
 
     def fail(self, view: View) -> None:
         """The rows cannot be had, and why."""
@@ -84,20 +85,26 @@ class SectionScreen(Framed):
         self.list.show(())
         self.pane.show(NOTHING, ())
 
-    def count(self, typed: str, total: int, every: int, *, restart: bool) -> None:
-        """How long the history is that is read page by page, and how much of it the filter keeps."""
-        if typed != self.typed:
+    def counted(self, found: Counted) -> None:
+        """How long the history is that is read page by page, and how much of it is wanted."""
+        if found.sift != self.list.sift:
             return
-        self.list.say(self._section.empty)
-        if restart:
-            self.list.restart(total)
+        self.list.say(LOOKING if found.more else self._section.empty)
+        self.list.named = found.named
+        if found.restart:
+            self.list.restart(found.extent, found.every)
         else:
-            self.list.grow(total)
-        self._told(total, every)
+            self.list.grow(found.extent, found.every)
+        self._told(found)
 
-    def _told(self, kept: int, every: int) -> None:
+    def _told(self, found: Counted | None = None) -> None:
+        """How many rows there are, and where some are left out, of how many."""
+        kept, every = self.list.count, self.list.every
         count = f"{kept:,} of {every:,}" if kept != every else f"{every:,}"
-        self.list.border_title = f"{self._section.title} ({count})"
+        more = " ◌" if found is not None and found.more else ""
+        later = f" · {found.waiting:,} new: r" if found is not None and found.waiting else ""
+        self.list.border_title = f"{self._section.title} ({count}){more}{later}"
+        self.changed(self.list)
         if not kept:
             self.pane.show(NOTHING, ())
 
@@ -111,14 +118,15 @@ class SectionScreen(Framed):
 
     def _head(self, argv: tuple[str, ...]) -> None:
         """The command at the top of its answer; where a row has sides, their names, and the command below."""
-        command, sides = escape(" ".join(argv)), self._section.sides_of(self.list.row)
-        seen = self._section.seen(self.list.row, self._side)
-        named = "  ".join(f"[b $primary]{side.title}[/]" if side is seen else
-                          f"[$text-muted]{side.title}[/]" for side in sides)
+        command, named = escape(" ".join(argv)), self._sides()
         self.pane.border_title = named or command
         self.pane.border_subtitle = command if named else ""
-        if not self._filters.get(self.list.id or "", "").strip():  # else what is filtered stands there
-            self.list.border_subtitle = named if self.has_class("-narrow") else ""
+        self.changed(self.list)
+
+    def _sides(self) -> str:
+        seen = self._section.seen(self.list.row, self._side)
+        return "  ".join(f"[b $primary]{side.title}[/]" if side is seen else f"[$text-muted]{side.title}[/]"
+                         for side in self._section.sides_of(self.list.row))
 
     @property
     def _leads(self) -> tuple[str, ...]:
@@ -166,13 +174,24 @@ class SectionScreen(Framed):
     def filterable(self) -> Rows | None:
         return self.list
 
-    def sift(self, rows: Rows, typed: str) -> None:
-        super().sift(rows, typed)
-        if self._section.looks:
-            self._told(self.list.count, self.list.every)
-        else:
-            self.typed = typed
-            self.post_message(Sifted(typed))
+    def filter(self, rows: Rows, typed: str, wishes: tuple[Wish, ...]) -> None:
+        super().filter(rows, typed, wishes)
+        self._resifted(rows)
+
+    def sort(self, rows: Rows, order: Order) -> None:
+        super().sort(rows, order)
+        self._resifted(rows)
+
+    def _resifted(self, rows: Rows) -> None:
+        if rows is self.list and self._section.looks:
+            self._told()
+        elif rows is self.list:
+            self.post_message(Sifted(rows.sift))
+
+    def changed(self, rows: Rows) -> None:
+        super().changed(rows)
+        if rows is self.list and not rows.border_subtitle and self.has_class("-narrow"):
+            rows.border_subtitle = self._sides()
 
     def action_back(self) -> None:
         """From the detail to the list; in the list, all rows again."""
