@@ -75,6 +75,7 @@ def test_ages_and_values_are_asked_of_the_ledger(noted: Session, clock: ReplayCl
     clock.advance(clock.moment + timedelta(hours=3))
     noted.ledger.append(Finding(subject="m", check="c", status="fail", title="t", value=0.7))
     for wish, kept in ((Wish((), "age", True, "<", timedelta(hours=2)), [13]),
-                       (Wish((), "age", False, "<", timedelta(hours=2)), [12]), (Wish((), "value", True, "<", 0.8), [13]),
+                       (Wish((), "age", False, "<", timedelta(hours=2)), [12]),
+                       (Wish((), "value", True, "<", 0.8), [13]),
                        (Wish(("7",), "what"), [13]), (Wish(("fail",), "status"), [13])):
         assert seen(History(noted.ledger, Sift((wish,)), noted.now()))[:1] == kept, wish
