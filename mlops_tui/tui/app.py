@@ -36,6 +36,7 @@ from mlops_tui.tui.parts.doing import Doing
 from mlops_tui.tui.parts.helped import Helped
 from mlops_tui.tui.parts.locked import Locked
 from mlops_tui.tui.parts.themed import Themed
+from mlops_tui.tui.parts.timed import Timed
 from mlops_tui.tui.parts.working import Working
 from mlops_tui.tui.places import place
 from mlops_tui.tui.screens.answer import Answer
@@ -63,7 +64,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Locked, Doing, Working, Helped, Copying):
+class Dashboard(Themed, Locked, Doing, Working, Helped, Copying, Timed):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -80,6 +81,9 @@ class Dashboard(Themed, Locked, Doing, Working, Helped, Copying):
         Binding("ctrl+p", "command_palette", "Go anywhere by name", show=False, id="app.palette"),
         Binding("r", "refresh", "Look again", show=False, id="app.refresh"),
         Binding("p", "pause", "Pause, or go on with refreshing", show=False, id="app.pause"),
+        Binding("comma", "step(-1)", "Back to the change before, as of then", show=False, id="app.earlier"),
+        Binding("full_stop", "step(1)", "On to the next change, as of then", show=False, id="app.later"),
+        Binding("greater_than_sign", "now", "Back to now", show=False, id="app.now"),
         Binding("L", "lock", "Lock: only look, or unlock", show=False, id="app.lock"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="app.quit"),
     ]
@@ -140,7 +144,8 @@ class Dashboard(Themed, Locked, Doing, Working, Helped, Copying):
         self._places = message.places
         self._home.show(message.view)
         jobs = message.view.table("jobs").rows
-        seen = (message.view.facts()["entries"], [(row["job"], row["state"], row["done"]) for row in jobs])
+        seen = (message.view.facts()["entries"], self._standing.as_of, [
+            (row["job"], row["state"], row["done"]) for row in jobs])
         if seen != self._seen:
             self._seen = seen
             self._look_again()
@@ -216,6 +221,8 @@ class Dashboard(Themed, Locked, Doing, Working, Helped, Copying):
         words = words[1:] if words[:1] == ["mlops-tui"] else words
         if words in (["q"], ["quit"]):
             self.run_worker(self.action_quit())
+        elif words[:1] == ["at"]:
+            self.at(" ".join(words[1:]))
         elif words:
             self.post_message(Perform(place(tuple(words))))
 
@@ -223,7 +230,7 @@ class Dashboard(Themed, Locked, Doing, Working, Helped, Copying):
         """A colon typed into a field is a colon; a question is answered before one goes elsewhere."""
         if action == "command":
             return not isinstance(self.screen.focused, Input)
-        return not (action in ("mode", "help") and not isinstance(self.screen, Framed))
+        return not (action in ("mode", "help", "step", "now") and not isinstance(self.screen, Framed))
 
     def action_command(self) -> None:
         line = self.screen.query(CommandLine)

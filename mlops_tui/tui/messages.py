@@ -195,3 +195,22 @@ class Opened(Message):
     model: Row
     facets: tuple[Column, ...]
     series: Series | None
+
+
+@dataclass(eq=False)
+class Travelled(Fresh):
+    """Home as it was at the moment to which somebody went."""
+
+
+@dataclass(eq=False)
+class NoSuchTime(FromDesk):
+    """There is no such moment to go to, and why."""
+
+    why: str
+
+
+@dataclass(eq=False)
+class LookedAt(Message):
+    """Somebody comes back to what a look answered, and it may be another time by now."""
+
+    argv: tuple[str, ...]
