@@ -4,6 +4,7 @@ from datetime import datetime
 
 from textual import on
 
+from mlops_tui.errors import BadInput
 from mlops_tui.tui.desk import Desk
 from mlops_tui.tui.messages import Broken, LookedAt, NoSuchTime, Travelled
 from mlops_tui.tui.parts.desked import Desked
@@ -29,14 +30,13 @@ class Timed(Desked):
 
     def action_now(self) -> None:
         """Back from another moment."""
-        self.at("now")
+        self.action_at("now")
 
-    def at(self, text: str) -> None:
+    def action_at(self, *words: str) -> None:
         """To a time as `--as-of` reads it, to when INC-3 began, to the time of the row under the cursor, or to now."""
-        wanted = text.strip() or self._time_of_row()
+        wanted = " ".join(words) or self._time_of_row()
         if not wanted:
-            self._say("To which time? Write at 2013-09-14, at 2h ago, at INC-3 or at now.", bad=True)
-            return
+            raise BadInput("To which time?", next="Write :at 2013-09-14, :at 2h ago, :at INC-3 or :at now.")
         self._travelling, where = True, self._seen_now()
         self._ask(lambda feed: feed.at(wanted, *where))
 
