@@ -161,7 +161,7 @@ def who_and_when(told: Standing, width: int) -> Text:
     clock = f"{local:%-d %b %Y %H:%M} {local.tzname() or ''}"
     pieces = [
         _waiting(told.needs),
-        Text("read-only" if facts.get("read_only") else "", style="bold reverse yellow"),
+        _lock(facts),
         Text("" if told.news is None else f"paused · {told.news} new", style="bold yellow"),
         Text(f"as of {clock}" if told.stale else clock, style="yellow" if told.stale else ""),
         Text("replay" if facts.get("clock") == "replay" else "", style="magenta"),
@@ -171,6 +171,16 @@ def who_and_when(told: Standing, width: int) -> Text:
     while len(shown) > 1 and sum(width_of(piece.plain) + 3 for piece in shown) > width:
         shown.pop()
     return Text.assemble(Text("   ").join(shown), " ")
+
+
+def _lock(facts: Mapping[str, Cell]) -> Text:
+    """Whether anything can be changed from here, and what it would be done to: the loudest where that is production."""
+    environment = clean(str(facts.get("environment") or ""))
+    if facts.get("read_only"):
+        return Text(" · ".join(filter(None, ("read-only", environment))), style="bold reverse yellow")
+    if environment == "production":
+        return Text("■ production, unlocked", style="bold reverse red")
+    return Text(environment, style="dim")
 
 
 def _waiting(needs: int | None) -> Text:
