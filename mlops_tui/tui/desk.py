@@ -27,7 +27,8 @@ class Desk:
     def __init__(self, root: Path, person: str, read_only: bool, tell: Callable[[Message], Any]) -> None:
         self._then: datetime | None = None  # the moment that is seen, which outlives a feed that is made anew
         self.sealed = read_only  # from the command line: it cannot be unlocked
-        self.root, self.person, self._read_only, self._tell = root, person, read_only, tell
+        self.root, self.person, self._tell = root, person, tell
+        self._read_only: bool | None = read_only or None  # nobody has said: as the project's environment wants it
         self._asked: Queue[Work | None] = Queue()
         self._feed: Feed | None = None
         self._thread = Thread(target=self._work, name="desk", daemon=True)
@@ -74,7 +75,7 @@ class Desk:
         """The project; the database and its libraries are loaded here, after the first picture is on the screen."""
         if self._feed is None:
             feeds: Any = import_module("mlops_tui.tui.feed")
-            self._feed = feeds.Feed(self.root, self.person, self._read_only, self._then)
+            self._feed = feeds.Feed(self.root, self.person, self._read_only, self._then, sealed=self.sealed)
         feed: Feed = self._feed
         feed.admit()
         return feed

@@ -13,6 +13,7 @@ from mlops_tui.core.job import row as job_row
 from mlops_tui.core.status import KINDS
 from mlops_tui.errors import Denied, Refusal
 from mlops_tui.opening import open_project
+from mlops_tui.project import Project
 from mlops_tui.render.keep import written
 from mlops_tui.roles import Shape, bound_to
 from mlops_tui.session import ReplayClock, Session
@@ -59,8 +60,12 @@ def _rules(root: Path) -> tuple[tuple[str, int], ...]:
 class Feed:
     """Lives on the desk's thread, and nowhere else."""
 
-    def __init__(self, folder: Path, person: str, read_only: bool, then: datetime | None = None) -> None:
-        self._open = partial(open_project, folder, person=person, source="dashboard", read_only=read_only)
+    def __init__(self, folder: Path, person: str, read_only: bool | None, then: datetime | None = None, *,
+                 sealed: bool = False) -> None:
+        """`read_only`: None leaves it to the project, of which one in production starts locked. `sealed`: for good."""
+        locked = Project(folder).settings.environment == "production" if read_only is None else read_only
+        self._opened, self._sealed = partial(open_project, folder, person=person, source="dashboard",
+                                             read_only=locked), sealed
         self.times, self._rules = Times(self._open(), then), _rules(folder)
         self.admit()
         self._head = -1
@@ -72,6 +77,11 @@ class Feed:
     def session(self) -> Session:
         """The one that is asked: as of the moment that is seen."""
         return self.times.session
+    def _open(self) -> Session:
+        session = self._opened()
+        if not self._sealed:
+            session.unlocking = "press L to unlock it"
+        return session
 
     def admit(self) -> None:
         """Refuse from whom something is kept: now, since rules change and grants end while the dashboard is open."""
@@ -154,7 +164,8 @@ class Feed:
 
     def _facts(self, now: datetime, head: int) -> dict[str, Cell]:
         session, settings = self.session, self.session.declared().settings
-        return {"project": settings.project, "zone": settings.timezone, "clock": settings.clock, "now": now,
+        return {"project": settings.project, "environment": settings.environment, "zone": settings.timezone,
+                "clock": settings.clock, "now": now,
                 "actor": session.actor.name, "roles": tuple(sorted(session.actor.roles)),
                 "single_user": session.single_user, "read_only": session.read_only, "entries": head,
                 "form": FORM, **self.times.facts()}
@@ -258,7 +269,7 @@ class Feed:
             case asking.Answer():
                 return Answered(told, reply.view, unsaid=unsaid)
             case asking.Plan():
-                return Planned(argv, reply.view, reply.digest)
+                return Planned(argv, reply.view, reply.digest, reply.named)
             case asking.ReasonWanted():
                 return Reasonless(argv)
             case asking.Begun():

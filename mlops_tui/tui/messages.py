@@ -103,11 +103,12 @@ class Paged(FromDesk):
 
 @dataclass(eq=False)
 class Planned(FromDesk):
-    """A command that wants consent to its plan."""
+    """A command that wants consent to its plan; `named` is what has to be typed for it, where it destroys."""
 
     argv: tuple[str, ...]
     view: View
     digest: str
+    named: str = ""
 
 
 @dataclass(eq=False)

@@ -164,7 +164,7 @@ def who_and_when(told: Standing, width: int) -> Text:
         return _as_of(told, clock, width)
     pieces = [
         _waiting(told.needs),
-        Text("read-only" if facts.get("read_only") else "", style="bold reverse yellow"),
+        _lock(facts),
         Text("" if told.news is None else f"paused · {told.news} new", style="bold yellow"),
         Text(f"as of {clock}" if told.stale else clock, style="yellow" if told.stale else ""),
         Text("replay" if facts.get("clock") == "replay" else "", style="magenta"),
@@ -198,6 +198,14 @@ def what_then(told: Standing, width: int, *, timed: bool) -> tuple[Text, Text]:
     when = short_time(at, told.zone) if isinstance(at, datetime) else ""
     said = f"{when}  {word(facts['happened'], 400).rstrip()}" if when else "nothing had happened yet"
     return Text(f" {said}"), right
+def _lock(facts: Mapping[str, Cell]) -> Text:
+    """Whether anything can be changed from here, and what it would be done to: the loudest where that is production."""
+    environment = clean(str(facts.get("environment") or ""))
+    if facts.get("read_only"):
+        return Text(" · ".join(filter(None, ("read-only", environment))), style="bold reverse yellow")
+    if environment == "production":
+        return Text("■ production, unlocked", style="bold reverse red")
+    return Text(environment, style="dim")
 
 
 def _waiting(needs: int | None) -> Text:
