@@ -16,7 +16,7 @@ from mlops_tui.opening import open_project
 from mlops_tui.render.keep import written
 from mlops_tui.roles import Shape, bound_to
 from mlops_tui.session import ReplayClock
-from mlops_tui.tui.cache import FORM, path_of
+from mlops_tui.tui.cache import FORM, path_of, rules
 from mlops_tui.tui.filtering import wishes
 from mlops_tui.tui.messages import (
     Again,
@@ -46,18 +46,12 @@ from store.ledger import Term
 SHOWN_AFTER = timedelta(minutes=10)  # how long an ended job stays on the first screen
 
 
-def _rules(root: Path) -> tuple[tuple[str, int], ...]:
-    """The files that say who may what, and when each was written."""
-    files = (*root.glob("team.yaml"), *root.glob("access/*.yaml"))
-    return tuple((path.name, path.stat().st_mtime_ns) for path in files)
-
-
 class Feed:
     """Lives on the desk's thread, and nowhere else."""
 
     def __init__(self, folder: Path, person: str, read_only: bool) -> None:
         self._open = partial(open_project, folder, person=person, source="dashboard", read_only=read_only)
-        self.session, self._rules = self._open(), _rules(folder)
+        self.session, self._rules, self._person = self._open(), rules(folder), person
         self.admit()
         self._head = -1
         self._open_jobs: frozenset[int] = frozenset()
@@ -66,9 +60,9 @@ class Feed:
 
     def admit(self) -> None:
         """Refuse from whom something is kept: now, since rules change and grants end while the dashboard is open."""
-        rules = _rules(self.session.declared().root)
-        if rules != self._rules:
-            self.session, self._rules = self._open(), rules
+        stand = rules(self.session.declared().root)
+        if stand != self._rules:
+            self.session, self._rules = self._open(), stand
         if only := self.session.only:
             raise Denied(f"{self.session.actor.name} is bound to {bound_to(only)}; the dashboard shows what is made of "
                          "all.", where="team.yaml, only", next="Try: mlops-tui sql --help")
@@ -128,7 +122,7 @@ class Feed:
         return {"project": settings.project, "zone": settings.timezone, "clock": settings.clock, "now": now,
                 "actor": session.actor.name, "roles": tuple(sorted(session.actor.roles)),
                 "single_user": session.single_user, "read_only": session.read_only, "entries": head,
-                "form": FORM}
+                "form": FORM, "rules": self._rules}
 
     def _jobs(self) -> Table:
         """What runs, and what ended a moment ago."""
@@ -151,7 +145,7 @@ class Feed:
 
     def _keep(self, view: View) -> None:
         """Home for the next start, put in place whole."""
-        path = path_of(self.session.declared().root)
+        path = path_of(self.session.declared().root, self._person)
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
         fresh.write_text(written(view), encoding="utf-8")

@@ -17,6 +17,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 
+from mlops_tui.tui.cache import path_of
+
 RUNS = 9
 GOALS = {"first_picture_ratio": 1.5, "data_more_cpu_seconds": 1.0, "megabytes": 110, "key_to_picture_ms": 25}
 ENTRIES, KEYS = 100_000, 200
@@ -205,7 +207,7 @@ def main() -> None:
         subprocess.run([sys.executable, __file__, folder], check=True, env={**os.environ, "PYTHONPATH": str(HERE)})
         scripts = {name: STOP.format(word=word) + script.replace("{folder!r}", repr(folder))
                    for name, (script, word) in SCRIPTS.items()}
-        last = Path(folder) / ".mlops" / "home.json"
+        last = path_of(Path(folder), "")
         for script in scripts.values():
             measure(script)  # warms the caches
         taken: dict[str, list[tuple[float, float]]] = {name: [] for name in scripts}
