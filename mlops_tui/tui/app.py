@@ -90,7 +90,7 @@ class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying, Timed)
 
     def __init__(self, root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = ()) -> None:
         super().__init__(Desk(root, person, read_only, self.post_message))
-        last = cache.last(root)
+        last = cache.last(root, person)
         if last is not None:
             self._standing = standing(last, stale=True)
         self._home = Home(last, self._standing)

@@ -17,7 +17,7 @@ from mlops_tui.project import Project
 from mlops_tui.render.keep import written
 from mlops_tui.roles import Shape, bound_to
 from mlops_tui.session import ReplayClock, Session
-from mlops_tui.tui.cache import FORM, path_of
+from mlops_tui.tui.cache import FORM, path_of, rules
 from mlops_tui.tui.filtering import wishes
 from mlops_tui.tui.messages import (
     Again,
@@ -51,12 +51,6 @@ from store.ledger import Term
 SHOWN_AFTER = timedelta(minutes=10)  # how long an ended job stays on the first screen
 
 
-def _rules(root: Path) -> tuple[tuple[str, int], ...]:
-    """The files that say who may what, and when each was written."""
-    files = (*root.glob("team.yaml"), *root.glob("access/*.yaml"))
-    return tuple((path.name, path.stat().st_mtime_ns) for path in files)
-
-
 class Feed:
     """Lives on the desk's thread, and nowhere else."""
 
@@ -66,7 +60,7 @@ class Feed:
         locked = Project(folder).settings.environment == "production" if read_only is None else read_only
         self._opened, self._sealed = partial(open_project, folder, person=person, source="dashboard",
                                              read_only=locked), sealed
-        self.times, self._rules = Times(self._open(), then), _rules(folder)
+        self.times, self._rules, self._person = Times(self._open(), then), rules(folder), person
         self.admit()
         self._head = -1
         self._open_jobs: frozenset[int] = frozenset()
@@ -77,6 +71,7 @@ class Feed:
     def session(self) -> Session:
         """The one that is asked: as of the moment that is seen."""
         return self.times.session
+
     def _open(self) -> Session:
         session = self._opened()
         if not self._sealed:
@@ -85,9 +80,9 @@ class Feed:
 
     def admit(self) -> None:
         """Refuse from whom something is kept: now, since rules change and grants end while the dashboard is open."""
-        rules = _rules(self.session.declared().root)
-        if rules != self._rules:
-            self.times, self._rules = Times(self._open(), self.times.then, self.times.seen), rules
+        stand = rules(self.session.declared().root)
+        if stand != self._rules:
+            self.times, self._rules = Times(self._open(), self.times.then, self.times.seen), stand
         if only := self.session.only:
             raise Denied(f"{self.session.actor.name} is bound to {bound_to(only)}; the dashboard shows what is made of "
                          "all.", where="team.yaml, only", next="Try: mlops-tui sql --help")
@@ -168,7 +163,7 @@ class Feed:
                 "clock": settings.clock, "now": now,
                 "actor": session.actor.name, "roles": tuple(sorted(session.actor.roles)),
                 "single_user": session.single_user, "read_only": session.read_only, "entries": head,
-                "form": FORM, **self.times.facts()}
+                "form": FORM, "rules": self._rules, **self.times.facts()}
 
     def _jobs(self) -> Table:
         """What runs, and what ended a moment ago."""
@@ -193,7 +188,7 @@ class Feed:
 
     def _keep(self, view: View) -> None:
         """Home for the next start, put in place whole."""
-        path = path_of(self.session.declared().root)
+        path = path_of(self.session.declared().root, self._person)
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
         fresh.write_text(written(view), encoding="utf-8")
