@@ -32,6 +32,7 @@ from mlops_tui.tui.messages import (
 )
 from mlops_tui.tui.parts.copying import Copying
 from mlops_tui.tui.parts.doing import Doing
+from mlops_tui.tui.parts.kept import Keeping
 from mlops_tui.tui.parts.locked import Locked
 from mlops_tui.tui.parts.themed import Themed
 from mlops_tui.tui.parts.worded import Worded
@@ -62,7 +63,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Locked, Doing, Working, Worded, Copying):
+class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
