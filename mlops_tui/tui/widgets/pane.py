@@ -1,6 +1,6 @@
 """A view with its next steps, each of which a letter does."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 
 from rich.text import Text
@@ -12,7 +12,7 @@ from mlops_tui.render.cells import clean, fit
 from mlops_tui.tui.messages import Perform
 from mlops_tui.tui.places import Step, letters, step
 from mlops_tui.tui.widgets.body import NOTHING, Body
-from mlops_tui.tui.widgets.rows import Painter, Rows
+from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Action, Row, View
 
 LONG = 9  # from so many next steps on, they are a list of their own
@@ -21,9 +21,8 @@ LONG = 9  # from so many next steps on, they are a list of their own
 class Pane(Vertical):
     """The parts of a view, and below them what can be done next."""
 
-    def __init__(self, *, paint: Painter | None = None, lettered: bool = True, id: str | None = None) -> None:
+    def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._paint, self._lettered = paint or _step, lettered
         self._actions: tuple[Action, ...] = ()
         self._keys: dict[str, Action] = {}
         self._argv: tuple[str, ...] | None = None
@@ -32,7 +31,7 @@ class Pane(Vertical):
 
     def compose(self) -> ComposeResult:
         yield Body(NOTHING, id="body")
-        steps = Rows("place", self._paint, empty="no command holds these words", id="actions")
+        steps = Rows("place", _step, id="actions")
         steps.border_title, steps.display = "Next", False
         yield steps
 
@@ -50,7 +49,7 @@ class Pane(Vertical):
         if view.actions == self._actions:
             return
         self._actions = view.actions
-        keys = self._lettering(view.actions, argv) if self._lettered else [""] * len(view.actions)
+        keys = self._lettering(view.actions, argv)
         self._keys = {key: action for key, action in zip(keys, view.actions, strict=True) if key}
         self.actions.display = bool(view.actions)
         self.actions.set_class(len(view.actions) > LONG, "-long")
@@ -66,6 +65,11 @@ class Pane(Vertical):
         self._here |= {step(action): key for action, key in zip(actions, keys, strict=True) if key}
         self._letters |= self._here
         return keys
+
+    @property
+    def steps(self) -> Mapping[str, Action]:
+        """What the letters do."""
+        return self._keys
 
     def behind(self, key: str | None) -> Perform | None:
         """What a letter asks for; None where it does nothing."""
