@@ -179,7 +179,7 @@ class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying, Timed)
 
     @on(Nouns)
     def _known(self, message: Nouns) -> None:
-        self._nouns = message.known
+        self._nouns, self._commands = message.known, message.commands
 
     @on(Answered)
     def _answered(self, message: Answered) -> None:

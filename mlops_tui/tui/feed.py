@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mlops_tui import asking, folds, health, jobs, timetable
 from mlops_tui.commands import names_file, root, summary
+from mlops_tui.core._helptext import commands
 from mlops_tui.core.audit import row as entry_row
 from mlops_tui.core.job import row as job_row
 from mlops_tui.core.status import KINDS
@@ -241,7 +242,8 @@ class Feed:
     # -- commands -------------------------------------------------------------------------------------------------
 
     def nouns(self) -> Nouns:
-        return Nouns({stem.rstrip("_").replace("_", "-"): summary(path) for stem, path in root.files.items()})
+        return Nouns({stem.rstrip("_").replace("_", "-"): summary(path) for stem, path in root.files.items()}, {
+            words: (each.first, each.examples[0] if each.examples else "") for words, each in commands().items()})
 
     def offered(self, argv: tuple[str, ...]) -> FromDesk:
         """What becomes of a next step that was chosen: one that names a file is for the terminal."""

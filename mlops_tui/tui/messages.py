@@ -1,7 +1,7 @@
 """What the desk tells the screen, and what parts of the screen ask of the app."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -144,9 +144,10 @@ class Begun(FromDesk):
 
 @dataclass(eq=False)
 class Nouns(FromDesk):
-    """The commands there are, with what they are for."""
+    """The nouns there are, with what they are for; and every command, with what it does and an example of it."""
 
     known: dict[str, str]
+    commands: "Mapping[tuple[str, ...], tuple[str, str]]" = field(default_factory=dict)
 
 
 @dataclass(eq=False)

@@ -302,22 +302,6 @@ def test_on_a_narrow_terminal_tab_turns_to_the_other_side(told: Session) -> None
     run(story())
 
 
-def test_all_keys_and_commands_are_listed_and_enter_runs_one(told: Session) -> None:
-    async def story() -> None:
-        async with dashboard(told.declared().root) as terminal:
-            await terminal.press("question_mark")
-            assert "Type a command" in terminal.text
-            assert "audit" in terminal.text
-            await terminal.press("tab")
-            rows = terminal.app.screen.query_one("#actions", Rows)
-            while rows.row is not None and rows.row["argv"] != ("audit",):
-                await terminal.pilot.press("down")
-            await terminal.press("enter")
-            assert "entries" in terminal.text
-
-    run(story())
-
-
 @pytest.mark.parametrize(("words", "argv"), [
     (("INC-3",), ("incident", "show", "INC-3")), (("al-7",), ("alert", "show", "al-7")),
     (("audit", "log"), ("audit", "log")), (("AP-5",), ("approve", "show", "AP-5")),
