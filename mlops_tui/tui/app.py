@@ -1,7 +1,6 @@
 """The dashboard: it shows what the desk finds, and sends every command through the one door."""
 
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -34,9 +33,10 @@ from mlops_tui.tui.messages import (
 )
 from mlops_tui.tui.parts.copying import Copying
 from mlops_tui.tui.parts.doing import Doing
-from mlops_tui.tui.parts.helped import Helped
+from mlops_tui.tui.parts.kept import Keeping
 from mlops_tui.tui.parts.locked import Locked
 from mlops_tui.tui.parts.themed import Themed
+from mlops_tui.tui.parts.worded import Worded
 from mlops_tui.tui.parts.working import Working
 from mlops_tui.tui.places import place
 from mlops_tui.tui.screens.answer import Answer
@@ -64,7 +64,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Locked, Doing, Working, Helped, Copying):
+class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -208,32 +208,11 @@ class Dashboard(Themed, Locked, Doing, Working, Helped, Copying):
         view = panels.model_view(message.model, message.facets, message.series, self._nouns)
         self.push_screen(Answer(view, (str(message.model["model"]),), self._here()))
 
-    @on(CommandLine.Typed)
-    def _typed(self, message: CommandLine.Typed) -> None:
-        try:
-            words = shlex.split(message.text)
-        except ValueError as problem:  # an apostrophe, in a question
-            words = message.text.split()
-            if words[0] in self._nouns:
-                self._say(f"{message.text}: {problem}", bad=True)
-                return
-        words = words[1:] if words[:1] == ["mlops-tui"] else words
-        if words in (["q"], ["quit"]):
-            self.run_worker(self.action_quit())
-        elif words:
-            self.post_message(Perform(place(tuple(words))))
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A colon typed into a field is a colon; a question is answered before one goes elsewhere."""
         if action == "command":
             return not isinstance(self.screen.focused, Input)
         return not (action in ("mode", "help") and not isinstance(self.screen, Framed))
-
-    def action_command(self) -> None:
-        line = self.screen.query(CommandLine)
-        if line:
-            line.first().know(self._nouns)
-            line.first().ask()
 
     def action_refresh(self) -> None:
         """Read the project's files and the history again."""

@@ -25,7 +25,7 @@ class Desk:
 
     def __init__(self, root: Path, person: str, read_only: bool, tell: Callable[[Message], Any]) -> None:
         self.sealed = read_only  # from the command line: it cannot be unlocked
-        self._root, self._person, self._read_only, self._tell = root, person, read_only, tell
+        self.root, self.person, self._read_only, self._tell = root, person, read_only, tell
         self._asked: Queue[Work | None] = Queue()
         self._feed: Feed | None = None
         self._thread = Thread(target=self._work, name="desk", daemon=True)
@@ -70,7 +70,7 @@ class Desk:
         """The project; the database and its libraries are loaded here, after the first picture is on the screen."""
         if self._feed is None:
             feeds: Any = import_module("mlops_tui.tui.feed")
-            self._feed = feeds.Feed(self._root, self._person, self._read_only)
+            self._feed = feeds.Feed(self.root, self.person, self._read_only)
         feed: Feed = self._feed
         feed.admit()
         return feed
