@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -99,6 +100,7 @@ class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying, Timed)
             self.add_mode(mode.id, partial(self._first, mode.id))
         self._at = tuple(at)
         self._seen: object = None
+        self.typed = ""  # before the first picture, by somebody who knows what comes
 
     def _first(self, id: str) -> Screen[None]:
         """The first screen of a mode."""
@@ -120,6 +122,8 @@ class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying, Timed)
         self._ticks = 0
         if self._at:
             self.post_message(Perform(place(self._at)))
+        for event in XTermParser().feed(self.typed):
+            self.post_message(event)
 
     def _poll(self) -> None:
         self._ticks += 1
@@ -246,6 +250,7 @@ def classes(width: int, height: int) -> list[str]:
 def run(root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = ()) -> None:
     """Show the dashboard until somebody quits, or the terminal goes away."""
     dashboard = Dashboard(root, person=person, read_only=read_only, at=at)
+    dashboard.typed = dashboard.suit_the_terminal()
     hangup.watch()
     dashboard.run()
     if not dashboard.desk.close():
