@@ -36,6 +36,14 @@ class History:
         if self._column:
             self._later.extend(ledger.numbers(self._terms, upto=self.head, by=self._column))
 
+    def shows(self, sift: Sift, ledger: Ledger) -> bool:
+        """Whether it is what is wanted, of that ledger: as of another time that is another one."""
+        return self.sift == sift and self._ledger is ledger
+
+    def continues(self, other: "History | None") -> bool:
+        """Whether rows have the numbers here that they have there."""
+        return other is not None and self._whole and other._whole and self.sift == other.sift
+
     def look(self) -> Extent:
         """Search one more piece of what is newer than what was searched, and of what is older."""
         self.head = self._ledger.head_seq()

@@ -129,7 +129,7 @@ class Lines(ScrollView):
         self._change(Pages(extent))
 
     def grow(self, extent: Extent, every: int) -> None:
-        """There are more rows by now, above or below the old."""
+        """There are more rows by now, above or below the old; fewer as of another time."""
         self._every = every
         if not isinstance(self._source, Pages):
             self.restart(extent, every)
@@ -137,11 +137,14 @@ class Lines(ScrollView):
             before, here = self._source.extent, self._place()
             self._light(Pages(before))
             self._source.extent = extent
-            if self._cursor is None and len(extent):
-                self._cursor = self._source.name(0)
             above = extent.newest - before.newest if extent.down else before.oldest - extent.oldest
+            gone = self._place() is None
+            if gone:
+                self._cursor = self._source.name(0) if len(extent) else None
             self._stay(len(before) and above, here)
             self._settle()
+            if gone:
+                self.told()
 
     def take(self, page: int, first: int, rows: Sequence[Row]) -> None:
         """A page that was missing: its rows from the number `first` on."""
