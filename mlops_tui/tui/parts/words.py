@@ -23,4 +23,5 @@ QUIT = Word("quit", "Leave the dashboard; :q is the same", "quit")
 WORDS: dict[str, Word] = {
     "quit": QUIT,
     "q": QUIT,
+    "theme": Word("theme [NAME]", "Choose the colours; auto suits the terminal", "theme", "themes"),
 }
