@@ -36,6 +36,7 @@ from mlops_tui.tui.parts.doing import Doing
 from mlops_tui.tui.parts.kept import Keeping
 from mlops_tui.tui.parts.locked import Locked
 from mlops_tui.tui.parts.themed import Themed
+from mlops_tui.tui.parts.timed import Timed
 from mlops_tui.tui.parts.worded import Worded
 from mlops_tui.tui.parts.working import Working
 from mlops_tui.tui.places import place
@@ -64,7 +65,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying):
+class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying, Timed):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -81,13 +82,16 @@ class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying):
         Binding("ctrl+p", "command_palette", "Go anywhere by name", show=False, id="app.palette"),
         Binding("r", "refresh", "Look again", show=False, id="app.refresh"),
         Binding("p", "pause", "Pause, or go on with refreshing", show=False, id="app.pause"),
+        Binding("comma", "step(-1)", "Back to the change before, as of then", show=False, id="app.earlier"),
+        Binding("full_stop", "step(1)", "On to the next change, as of then", show=False, id="app.later"),
+        Binding("greater_than_sign", "now", "Back to now", show=False, id="app.now"),
         Binding("L", "lock", "Lock: only look, or unlock", show=False, id="app.lock"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="app.quit"),
     ]
 
     def __init__(self, root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = ()) -> None:
         super().__init__(Desk(root, person, read_only, self.post_message))
-        last = cache.last(root)
+        last = cache.last(root, person)
         if last is not None:
             self._standing = standing(last, stale=True)
         self._home = Home(last, self._standing)
@@ -144,7 +148,8 @@ class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying):
         self._places = message.places
         self._home.show(message.view)
         jobs = message.view.table("jobs").rows
-        seen = (message.view.facts()["entries"], [(row["job"], row["state"], row["done"]) for row in jobs])
+        seen = (message.view.facts()["entries"], self._standing.as_of, [
+            (row["job"], row["state"], row["done"]) for row in jobs])
         if seen != self._seen:
             self._seen = seen
             self._look_again()
@@ -178,7 +183,7 @@ class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying):
 
     @on(Nouns)
     def _known(self, message: Nouns) -> None:
-        self._nouns = message.known
+        self._nouns, self._commands = message.known, message.commands
 
     @on(Answered)
     def _answered(self, message: Answered) -> None:
@@ -212,7 +217,7 @@ class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying):
         """A colon typed into a field is a colon; a question is answered before one goes elsewhere."""
         if action == "command":
             return not isinstance(self.screen.focused, Input)
-        return not (action in ("mode", "help") and not isinstance(self.screen, Framed))
+        return not (action in ("mode", "help", "step", "now") and not isinstance(self.screen, Framed))
 
     def action_refresh(self) -> None:
         """Read the project's files and the history again."""

@@ -48,7 +48,7 @@ def test_what_we_draw_ourselves_has_a_sign_of_its_own() -> None:
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Constant) and isinstance(node.value, str):
                 unknown |= {sign for sign in clean(node.value) if not sign.isascii() and plain(sign) in ("?", "??")}
-    assert {sign for sign in unknown if not "\u2400" <= sign <= "\u2421"} == {"\ufffd"}, "they stand for what is not shown"
+    assert {sign for sign in unknown if not "\u2400" <= sign <= "\u2421"} == {"\ufffd"}, "which stands for all"
 
 
 def test_a_stream_that_has_some_letters_keeps_them() -> None:
