@@ -36,11 +36,13 @@ from mlops_tui.tui.parts.doing import Doing
 from mlops_tui.tui.parts.kept import Keeping
 from mlops_tui.tui.parts.locked import Locked
 from mlops_tui.tui.parts.responding import Responding
+from mlops_tui.tui.parts.sized import Sized
 from mlops_tui.tui.parts.themed import Themed
 from mlops_tui.tui.parts.timed import Timed
 from mlops_tui.tui.parts.worded import Worded
 from mlops_tui.tui.parts.working import Working
 from mlops_tui.tui.places import place
+from mlops_tui.tui.room import LEAST
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.screens.home import TWO_SIDES, Home
@@ -55,8 +57,8 @@ if TYPE_CHECKING:
 
 EVERY = 2.0          # seconds between two looks at the history
 WHILE_WORKING = 0.5  # the same while jobs of this dashboard run
-WIDTHS = ((0, "-narrow"), (TWO_SIDES, "-wide"))
-HEIGHTS = ((0, "-short"), (20, "-medium"), (32, "-tall"))
+WIDTHS = ((0, "-tiny"), (LEAST.width, "-narrow"), (TWO_SIDES, "-wide"))
+HEIGHTS = ((0, "-flat"), (LEAST.height, "-short"), (20, "-medium"), (32, "-tall"))
 
 
 def everywhere() -> "type[Provider]":
@@ -66,7 +68,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Keeping, Locked, Responding, Doing, Working, Worded, Copying, Timed):
+class Dashboard(Themed, Sized, Keeping, Locked, Responding, Doing, Working, Worded, Copying, Timed):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")

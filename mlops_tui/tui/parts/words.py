@@ -24,4 +24,5 @@ WORDS: dict[str, Word] = {
     "at": Word("at TIME", "Show everything as of 2013-09-14, '2h ago', when INC-3 began, the row's time, or now", "at"),
     "quit": QUIT,
     "q": QUIT,
+    "theme": Word("theme [NAME]", "Choose the colours; auto suits the terminal", "theme", "themes"),
 }

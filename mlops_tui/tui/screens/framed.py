@@ -5,6 +5,7 @@ import shlex
 from collections.abc import Iterable
 from typing import ClassVar
 
+from rich.console import RenderableType
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -17,6 +18,7 @@ from mlops_tui.tui import panels
 from mlops_tui.tui.filtering import wishes
 from mlops_tui.tui.messages import Copied, Perform
 from mlops_tui.tui.places import leads
+from mlops_tui.tui.room import cramped, sentence
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.bar import Bar
 from mlops_tui.tui.widgets.body import Body
@@ -48,6 +50,9 @@ class Framed(Screen[None]):
         yield from self.within()
         yield Keys(id="keys")
         yield CommandLine()
+
+    def render(self) -> RenderableType:
+        return sentence(self.app.size) if cramped(self.app.size) else super().render()
 
     def within(self) -> Iterable[Widget]:
         """What stands between the first and the last line."""
