@@ -11,13 +11,14 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from mlops_tui.errors import BadInput, Cancelled, Conflict, Denied, NotDeclared, Unreadable
 from mlops_tui.render.keep import read, written
-from mlops_tui.render.progress import eta
+from mlops_tui.render.progress import eta, lasting
 from mlops_tui.roles import Actor
 from mlops_tui.session import Session
 from mlops_tui.view import Status, View
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 TIMETABLE = "timetable"  # the source of what nobody but the clock asked for
 REPORT_EVERY = 0.25  # seconds between two writes of progress
 WAITED = timedelta(seconds=5)  # whoever puts a job gives it a process sooner
+FAR = 0.1  # of a job, from which on its pace tells more than how long it took before
 STARTING = timedelta(days=1)  # for so long a job may wait for its process: the daemon that gives it one may be away
 GONE = "Killed, or out of memory: its process is gone. What it finished is kept."
 _children: list[subprocess.Popen[bytes]] = []
@@ -215,11 +217,26 @@ def status(job: Job) -> Status:
     return _STATUS.get(job.status) or (Status(job.outcome) if job.outcome else Status.DONE)
 
 
-def left(job: Job, now: datetime | None = None) -> str:
-    """The time it still needs at its pace so far, in words; nothing where it has ended."""
+def left(job: Job, before: Sequence[float] = (), now: datetime | None = None) -> str:
+    """The time it still needs, in words; nothing where it has ended.
+
+    By its pace, where it has come far enough to have one; else by the seconds that it took before; else there is no
+    history to tell it from.
+    """
     if job.started_at is None or not job.open:
-        return ""
-    return eta(job.done, job.total, ((now or datetime.now(UTC)) - job.started_at).total_seconds())
+        return "waits" if job.open else ""
+    seconds = ((now or datetime.now(UTC)) - job.started_at).total_seconds()
+    if job.share is not None and job.share >= (FAR if before else 0) and job.done > 0:
+        return eta(job.done, job.total, seconds)
+    if not before:
+        return "no history"
+    usual = median(before)
+    return f"ETA {lasting(usual - seconds)}" if seconds < usual else f"longer than usual, {lasting(usual)}"
+
+
+def before(session: Session, job: Job) -> list[float]:
+    """How long the same command took the last times, in seconds; of one that has ended nobody asks."""
+    return rows(session).took(job.argv) if job.open else []
 
 
 # -- in the child -------------------------------------------------------------------------------------------------

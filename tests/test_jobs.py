@@ -247,7 +247,30 @@ def test_the_pace_so_far_says_how_long_is_left(session: Session) -> None:
     table.claim(id, host="", pid=os.getpid(), born=0.0)
     began = table.one(id).started_at
     assert began is not None
-    assert jobs.left(table.one(id), began) == "no estimate yet"
+    assert jobs.left(table.one(id), (), began) == "no history"
     table.progress(id, 25, 100, "a quarter")
-    assert jobs.left(table.one(id), began + timedelta(seconds=30)) == "ETA 1:30"
+    assert jobs.left(table.one(id), (), began + timedelta(seconds=30)) == "ETA 1:30"
+    assert jobs.left(table.one(id), (900.0,), began + timedelta(seconds=30)) == "ETA 1:30", "its own pace tells more"
     assert table.one(id).share == 0.25
+
+
+def test_without_a_pace_it_is_told_how_long_it_took_before_or_that_nobody_knows(session: Session) -> None:
+    table = jobs.rows(session)
+
+    def put(words: list[str], status: str = "") -> Job:
+        id = table.add(words, actor="ana", source="terminal", roles=frozenset())
+        table.claim(id, host="", pid=os.getpid(), born=0.0)
+        if status:
+            table.end(id, status)
+        return table.one(id)
+
+    for status in ("done", "failed", "cancelled"):
+        put(["nap", "1"], status)
+    job, other = put(["nap", "1"]), put(["nap", "2"])
+    assert job.started_at is not None
+    assert len(jobs.before(session, job)) == 1, "what failed or was stopped tells nothing"
+    assert jobs.before(session, other) == []
+    usual = (40.0, 50.0, 600.0)
+    assert jobs.left(job, usual, job.started_at + timedelta(seconds=8)) == "ETA 0:42"
+    assert jobs.left(job, usual, job.started_at + timedelta(seconds=60)) == "longer than usual, 0:50"
+    assert jobs.left(other, ()) == "no history"

@@ -1,6 +1,7 @@
 """Long work in the background: what runs, how far it is, its log, how to stop it."""
 
 from collections import deque
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,7 +27,7 @@ def list_(session: Session, limit: int) -> View:
     """
     found = jobs.newest(session, max(limit, 0))
     open_ = [each for each in found if each.open]
-    table = Table.of("jobs", [row(each) for each in found], Column("job", digits=0), "status", "state", "command",
+    table = Table.of("jobs", rows(session, found), Column("job", digits=0), "status", "state", "command",
                      Column("done", share=True, digits=0), "left", Column("seconds", "took", unit="s", digits=1),
                      "who", "through", "answer")
     title = f"{len(open_)} running" if open_ else "Nothing is running"
@@ -36,10 +37,15 @@ def list_(session: Session, limit: int) -> View:
         *(Action(f"Why job {each.id} {_ENDED[each.status]}", ("job", "log", str(each.id))) for each in failed[:2])))
 
 
-def row(found: Job) -> Row:
-    """A job as one row, for people and for scripts."""
+def rows(session: Session, found: Iterable[Job]) -> list[Row]:
+    """Jobs as rows, with the time that each still needs."""
+    return [row(each, jobs.before(session, each)) for each in found]
+
+
+def row(found: Job, before: Sequence[float] = ()) -> Row:
+    """A job as one row, for people and for scripts; `before`: the seconds it took the last times."""
     return {"job": found.id, "status": jobs.status(found), "state": found.status, "command": " ".join(found.argv),
-            "done": found.share, "now": found.label if found.open else "", "left": jobs.left(found),
+            "done": found.share, "now": found.label if found.open else "", "left": jobs.left(found, before),
             "seconds": seconds(found), "who": found.actor, "through": found.source, "answer": found.title,
             "exit": found.exit, "asked_at": found.asked_at, "started_at": found.started_at,
             "ended_at": found.ended_at, "pid": None if found.pid is None else str(found.pid)}
@@ -86,7 +92,7 @@ def log(session: Session, number: int, lines: int) -> View:
     if path.is_file():
         with path.open(encoding="utf-8", errors="replace") as text:
             tail = list(deque((line.rstrip("\n") for line in text), maxlen=max(lines, 0)))
-    said = row(found)
+    said = row(found, jobs.before(session, found))
     facts: dict[str, Cell] = {key: said[key] for key in _SHOWN if said[key] not in (None, "")} | {"log": str(path)}
     return View(f"Job {number} {_ENDED[found.status]}: {' '.join(found.argv)}", _shown(jobs.status(found)),
                 (Facts(facts), Text("\n".join(tail) or "nothing was said yet", "code")), _next(found))
