@@ -18,6 +18,7 @@ from mlops_tui.roles import Actor
 from mlops_tui.session import Session, without_project
 from mlops_tui.view import Status
 from store.jobs import Job, Jobs
+from store.lake import STAGING
 
 NAPS = Path(__file__).parent / "naps"
 pytestmark = pytest.mark.slow
@@ -116,9 +117,16 @@ def test_a_job_that_does_not_listen_is_terminated(session: Session) -> None:
 def test_a_deaf_job_is_killed(session: Session) -> None:
     id = jobs.start(session, ["nap", "60", "--deaf"])
     wait(session, id, under_way)
-    job = jobs.cancel(session, id, ask=0.2, term=0.5)
-    assert job.status == "cancelled"
-    assert not jobs.alive(job)
+    pid = wait(session, id, lambda job: job.pid is not None).pid
+    theirs, others = (session.data().root / STAGING / f"work-{number}-x" for number in (pid, os.getpid()))
+    for folder in (theirs, others):
+        folder.mkdir(parents=True)
+        (folder / "half.parquet").write_bytes(b"half")
+    stopped = jobs.stop(session, id, ask=0.2, term=0.5)
+    assert (stopped.job.status, stopped.took, stopped.processes) == ("cancelled", "it was killed", 1)
+    assert not jobs.alive(stopped.job)
+    assert stopped.removed == 4, "what it had half written"
+    assert (theirs.exists(), others.exists()) == (False, True)
 
 
 def test_a_job_killed_from_outside_is_found_lost_and_only_once(session: Session) -> None:

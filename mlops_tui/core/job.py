@@ -124,11 +124,15 @@ def cancel(session: Session, number: int) -> View:
     before = jobs.rows(session).one(number)
     if not before.open:
         return View(f"Job {number} had ended already: {before.status}", Status.DONE)
-    after = jobs.cancel(session, number)
-    log_hint = (Action("What it said", ("job", "log", str(number))),)
+    stopped = jobs.stop(session, number)
+    after, log_hint = stopped.job, (Action("What it said", ("job", "log", str(number))),)
     if after.open:
         return View(f"Job {number} was asked to stop, and has not yet", Status.WARN, actions=log_hint)
-    return View(f"Job {number} is {after.status}", Status.DONE, actions=log_hint)
+    far: Cell = f"{before.share:.0%}, {before.label}" if before.share is not None else before.label or "not begun"
+    return View(f"Job {number} is {after.status}", Status.DONE, (Facts({
+        "command": " ".join(after.argv), "it_had_come": far, "it_took": stopped.took,
+        "processes_ended": stopped.processes, "half_written_removed": f"{stopped.removed / 1e6:.1f} MB",
+        "kept": "what it had finished and recorded"}),), log_hint)
 
 
 def _command_line(ctx: click.Context, _: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:
