@@ -1,7 +1,6 @@
 """The dashboard: it shows what the desk finds, and sends every command through the one door."""
 
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -33,9 +33,11 @@ from mlops_tui.tui.messages import (
 )
 from mlops_tui.tui.parts.copying import Copying
 from mlops_tui.tui.parts.doing import Doing
-from mlops_tui.tui.parts.helped import Helped
+from mlops_tui.tui.parts.kept import Keeping
 from mlops_tui.tui.parts.locked import Locked
 from mlops_tui.tui.parts.themed import Themed
+from mlops_tui.tui.parts.timed import Timed
+from mlops_tui.tui.parts.worded import Worded
 from mlops_tui.tui.parts.working import Working
 from mlops_tui.tui.places import place
 from mlops_tui.tui.screens.answer import Answer
@@ -63,7 +65,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Locked, Doing, Working, Helped, Copying):
+class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying, Timed):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -80,13 +82,16 @@ class Dashboard(Themed, Locked, Doing, Working, Helped, Copying):
         Binding("ctrl+p", "command_palette", "Go anywhere by name", show=False, id="app.palette"),
         Binding("r", "refresh", "Look again", show=False, id="app.refresh"),
         Binding("p", "pause", "Pause, or go on with refreshing", show=False, id="app.pause"),
+        Binding("comma", "step(-1)", "Back to the change before, as of then", show=False, id="app.earlier"),
+        Binding("full_stop", "step(1)", "On to the next change, as of then", show=False, id="app.later"),
+        Binding("greater_than_sign", "now", "Back to now", show=False, id="app.now"),
         Binding("L", "lock", "Lock: only look, or unlock", show=False, id="app.lock"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="app.quit"),
     ]
 
     def __init__(self, root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = ()) -> None:
         super().__init__(Desk(root, person, read_only, self.post_message))
-        last = cache.last(root)
+        last = cache.last(root, person)
         if last is not None:
             self._standing = standing(last, stale=True)
         self._home = Home(last, self._standing)
@@ -95,6 +100,7 @@ class Dashboard(Themed, Locked, Doing, Working, Helped, Copying):
             self.add_mode(mode.id, partial(self._first, mode.id))
         self._at = tuple(at)
         self._seen: object = None
+        self.typed = ""  # before the first picture, by somebody who knows what comes
 
     def _first(self, id: str) -> Screen[None]:
         """The first screen of a mode."""
@@ -116,6 +122,8 @@ class Dashboard(Themed, Locked, Doing, Working, Helped, Copying):
         self._ticks = 0
         if self._at:
             self.post_message(Perform(place(self._at)))
+        for event in XTermParser().feed(self.typed):
+            self.post_message(event)
 
     def _poll(self) -> None:
         self._ticks += 1
@@ -140,7 +148,8 @@ class Dashboard(Themed, Locked, Doing, Working, Helped, Copying):
         self._places = message.places
         self._home.show(message.view)
         jobs = message.view.table("jobs").rows
-        seen = (message.view.facts()["entries"], [(row["job"], row["state"], row["done"]) for row in jobs])
+        seen = (message.view.facts()["entries"], self._standing.as_of, [
+            (row["job"], row["state"], row["done"]) for row in jobs])
         if seen != self._seen:
             self._seen = seen
             self._look_again()
@@ -174,7 +183,7 @@ class Dashboard(Themed, Locked, Doing, Working, Helped, Copying):
 
     @on(Nouns)
     def _known(self, message: Nouns) -> None:
-        self._nouns = message.known
+        self._nouns, self._commands = message.known, message.commands
 
     @on(Answered)
     def _answered(self, message: Answered) -> None:
@@ -204,32 +213,11 @@ class Dashboard(Themed, Locked, Doing, Working, Helped, Copying):
         view = panels.model_view(message.model, message.facets, message.series, self._nouns)
         self.push_screen(Answer(view, (str(message.model["model"]),), self._here()))
 
-    @on(CommandLine.Typed)
-    def _typed(self, message: CommandLine.Typed) -> None:
-        try:
-            words = shlex.split(message.text)
-        except ValueError as problem:  # an apostrophe, in a question
-            words = message.text.split()
-            if words[0] in self._nouns:
-                self._say(f"{message.text}: {problem}", bad=True)
-                return
-        words = words[1:] if words[:1] == ["mlops-tui"] else words
-        if words in (["q"], ["quit"]):
-            self.run_worker(self.action_quit())
-        elif words:
-            self.post_message(Perform(place(tuple(words))))
-
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A colon typed into a field is a colon; a question is answered before one goes elsewhere."""
         if action == "command":
             return not isinstance(self.screen.focused, Input)
-        return not (action in ("mode", "help") and not isinstance(self.screen, Framed))
-
-    def action_command(self) -> None:
-        line = self.screen.query(CommandLine)
-        if line:
-            line.first().know(self._nouns)
-            line.first().ask()
+        return not (action in ("mode", "help", "step", "now") and not isinstance(self.screen, Framed))
 
     def action_refresh(self) -> None:
         """Read the project's files and the history again."""
@@ -262,6 +250,7 @@ def classes(width: int, height: int) -> list[str]:
 def run(root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = ()) -> None:
     """Show the dashboard until somebody quits, or the terminal goes away."""
     dashboard = Dashboard(root, person=person, read_only=read_only, at=at)
+    dashboard.typed = dashboard.suit_the_terminal()
     hangup.watch()
     dashboard.run()
     if not dashboard.desk.close():

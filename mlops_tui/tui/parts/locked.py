@@ -14,7 +14,9 @@ class Locked(Desked):
     def action_lock(self) -> None:
         """Only look from here on, or take that back; what the command line closed stays closed."""
         facts = self._standing.facts
-        if not self._locked:
+        if self._standing.as_of is not None:
+            self._say("Nothing can be changed at another time than now, locked or not. > comes back.", bad=True)
+        elif not self._locked:
             self._lock("Locked: commands that would change anything are refused.")
         elif self.desk.sealed:
             self._say("It was opened with --read-only, or MLOPS_TUI_READONLY is set: leave it, and open it without.",

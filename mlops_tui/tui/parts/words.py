@@ -1,0 +1,27 @@
+"""The dashboard's own words on the `:` line; everything else there is a command of the terminal."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Word:
+    """How it is typed, what it does in one line, and the app's action that does it.
+
+    The action is the app's method `action_NAME`, called with each word typed after this one; what cannot be done with
+    them it says by raising a Refusal. `choices` names the app's method that lists what may follow, to complete it.
+    """
+
+    usage: str
+    effect: str
+    action: str
+    choices: str = ""
+
+
+QUIT = Word("quit", "Leave the dashboard; :q is the same", "quit")
+
+# By the word itself. None is the name of a command: what is typed in a terminal means the same here.
+WORDS: dict[str, Word] = {
+    "at": Word("at TIME", "Show everything as of 2013-09-14, '2h ago', when INC-3 began, the row's time, or now", "at"),
+    "quit": QUIT,
+    "q": QUIT,
+}
