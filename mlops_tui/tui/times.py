@@ -7,8 +7,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from mlops_tui import asking
+from mlops_tui.core.changes import known_moment
 from mlops_tui.errors import BadInput, Denied, NotFound, Refusal
-from mlops_tui.inputs.moments import moment
 from mlops_tui.render import cells
 from mlops_tui.roles import Shape
 from mlops_tui.session import Session
@@ -28,7 +28,7 @@ class Times:
 
     def __init__(self, live: Session, then: datetime | None = None, seen: Seen | None = None) -> None:
         self.live, self.seen = live, seen or Seen()
-        self._known: tuple[Seen, int, list[Entry]] = (Seen("nothing"), -1, [])
+        self._turned: tuple[Seen, int, list[Entry]] = (Seen("nothing"), -1, [])
         self.go(then)
 
     def go(self, then: datetime | None) -> None:
@@ -50,27 +50,15 @@ class Times:
         """To a time as people write it, to when something of that id began, or to `now`; Refusal where there is none.
         """
         self.seen = seen or self.seen
-        self.go(None if text in ("", "now") else self._past(self._began(text) or self.read(text)))
+        self.go(None if text == "now" else self._known_by(known_moment(self.live, text)))
 
-    def read(self, text: str) -> datetime:
-        """The time that a text means where the project is."""
-        return moment(text, self.live.declared().zone, self.live.now())
-
-    def _past(self, then: datetime) -> datetime:
+    def _known_by(self, then: datetime) -> datetime:
         """The moment, where something was known by then."""
-        if then > self.live.now():
-            raise BadInput(f"{self._said(then)} is still to come.", next="Write a time that has been, or: at now")
         [*first] = self._ledger.page(self._ledger.head_seq() - 1, 1, upto=self._ledger.head_seq())
         if not first or then < first[0].recorded_at:
             raise BadInput(f"Nothing was known at {self._said(then)}.", next="The history begins on "
                            f"{self._said(first[0].recorded_at)}." if first else "The history is empty.")
         return then
-
-    def _began(self, id: str) -> datetime | None:
-        """When the first entry about an incident, an alert, an approval or a run of that id was made."""
-        kinds = ("incident", "alert", "approval", "runbook", "proposal")
-        found = self._ledger.entries(*kinds, subject=id.upper()) if "-" in id and id[:1].isalpha() else []
-        return found[0].recorded_at if found else None
 
     def step(self, by: int, seen: Seen) -> bool:
         """So many changes of what is seen on, or back; after the last of them is now. Whether there was one."""
@@ -113,12 +101,12 @@ class Times:
     def _turns(self) -> "list[Entry]":
         """The changes of what is seen, up to now; those of the whole project where nothing is known of the names."""
         head = self._ledger.head_seq()
-        if self._known[:2] != (self.seen, head):
+        if self._turned[:2] != (self.seen, head):
             found = turns(self._ledger.entries(*self.seen.kinds), self.seen)
             if not found and self.seen.names:
                 found = turns(self._ledger.entries(*Seen().kinds), Seen())
-            self._known = (self.seen, head, found)
-        return self._known[2]
+            self._turned = (self.seen, head, found)
+        return self._turned[2]
 
     # -- what is said of it ---------------------------------------------------------------------------------------
 
