@@ -3,7 +3,7 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlops_tui import asking
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from store.ledger import Entry
 
 BACK = "> comes back to now."
-STEPS = 500  # entries that are gone through at once, at most
+AN_INSTANT = timedelta(microseconds=1)  # the least by which two entries can differ
 
 
 class Times:
@@ -77,26 +77,23 @@ class Times:
 
     def _neighbour(self, by: int) -> datetime | None:
         """The moment of the entry before, or after: those of one moment are one change."""
-        then, ledger = self.then, self._ledger
-        for _ in range(min(abs(by), STEPS)):
-            head = ledger.head_seq()
-            here = head + 1 if then is None else ledger.closed(until=then).head_seq()
-            found: Sequence[Entry] = ()
-            if by > 0:
-                found = ledger.page(head - here - 1, 1, upto=head) if here < head else ()
-                then = found[0].recorded_at if found else None
-            else:
-                found = self._before(then, here)
-                then = found[0].recorded_at if found else then
+        then = self.then
+        for _ in range(abs(by)):
+            found = self._after(then) if by > 0 else self._before(then)
             if not found:
-                break
+                return None if by > 0 else then
+            then = found[0].recorded_at
         return then
 
-    def _before(self, then: datetime | None, here: int) -> "Sequence[Entry]":
-        for entry in self._ledger.page(0, STEPS, upto=here - 1 if then is None else here):
-            if then is None or entry.recorded_at < then:
-                return (entry,)
-        return ()
+    def _after(self, then: datetime | None) -> "Sequence[Entry]":
+        if then is None:
+            return ()
+        head, here = self._ledger.head_seq(), self._ledger.closed(until=then).head_seq()
+        return self._ledger.page(head - here - 1, 1, upto=head) if here < head else ()
+
+    def _before(self, then: datetime | None) -> "Sequence[Entry]":
+        ledger = self._ledger if then is None else self._ledger.closed(until=then - AN_INSTANT)
+        return self._ledger.page(0, 1, upto=ledger.head_seq())
 
     def _turns(self) -> "list[Entry]":
         """The changes of what is seen, up to now; those of the whole project where nothing is known of the names."""
