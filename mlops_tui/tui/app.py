@@ -88,20 +88,22 @@ class Dashboard(Themed, Sized, Keeping, Locked, Responding, Doing, Working, Word
         Binding("comma", "step(-1)", "Back to the change before, as of then", show=False, id="app.earlier"),
         Binding("full_stop", "step(1)", "On to the next change, as of then", show=False, id="app.later"),
         Binding("greater_than_sign", "now", "Back to now", show=False, id="app.now"),
+        Binding("semicolon", "mark", "Mark this moment; at another, what changed between", show=False, id="app.mark"),
         Binding("L", "lock", "Lock: only look, or unlock", show=False, id="app.lock"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="app.quit"),
     ]
 
-    def __init__(self, root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = ()) -> None:
+    def __init__(self, root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = (),
+                 as_of: str = "") -> None:
         super().__init__(Desk(root, person, read_only, self.post_message))
-        last = cache.last(root, person)
+        last = cache.last(root, person) if not as_of else None
         if last is not None:
             self._standing = standing(last, stale=True)
         self._home = Home(last, self._standing)
         self._home.add_class(*classes(*shutil.get_terminal_size()))
         for mode in MODES:
             self.add_mode(mode.id, partial(self._first, mode.id))
-        self._at = tuple(at)
+        self._at, self._as_of = tuple(at), as_of
         self._seen: object = None
         self.typed = ""  # before the first picture, by somebody who knows what comes
 
@@ -119,7 +121,8 @@ class Dashboard(Themed, Sized, Keeping, Locked, Responding, Doing, Working, Word
         """The first picture is on the screen: now the project may be opened."""
         self.desk.start()
         self.busy -= 1
-        self._ask(lambda feed: feed.look(anyway=True))
+        as_of = self._as_of
+        self._ask(lambda feed: feed.at(as_of) if as_of else feed.look(anyway=True))
         self._ask(lambda feed: feed.nouns())
         self.set_interval(WHILE_WORKING, self._poll)
         self._ticks = 0
@@ -223,7 +226,7 @@ class Dashboard(Themed, Sized, Keeping, Locked, Responding, Doing, Working, Word
         """A colon typed into a field is a colon; a question is answered before one goes elsewhere."""
         if action == "command":
             return not isinstance(self.screen.focused, Input)
-        return not (action in ("mode", "help", "step", "now") and not isinstance(self.screen, Framed))
+        return not (action in ("mode", "help", "step", "now", "mark") and not isinstance(self.screen, Framed))
 
     def action_refresh(self) -> None:
         """Read the project's files and the history again."""
@@ -253,9 +256,9 @@ def classes(width: int, height: int) -> list[str]:
     return [max(step for step in steps if step[0] <= size)[1] for steps, size in ((WIDTHS, width), (HEIGHTS, height))]
 
 
-def run(root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = ()) -> None:
+def run(root: Path, **how: Any) -> None:
     """Show the dashboard until somebody quits, or the terminal goes away."""
-    dashboard = Dashboard(root, person=person, read_only=read_only, at=at)
+    dashboard = Dashboard(root, **how)
     dashboard.typed = dashboard.suit_the_terminal()
     hangup.watch()
     dashboard.run()

@@ -80,13 +80,13 @@ class Framed(Screen[None]):
     def stand(self, standing: Standing) -> None:
         """How the dashboard stands now."""
         self.standing = standing
-        self.set_class(standing.as_of is not None, "-then")
         self._frame()
 
     def _frame(self) -> None:
         if not self.query(Keys):
             return  # not there yet; it is drawn when it is
         told = self.standing
+        self.set_class(told.as_of is not None, "-then")
         left = panels.place(told.project, *self.crumbs)
         room = self.app.size.width - min(len(left.plain), 40) - 2
         below = panels.what_then(told, self.app.size.width, timed=self.timed) if told.as_of is not None else None
