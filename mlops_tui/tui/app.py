@@ -19,6 +19,7 @@ from textual.widgets import Input
 
 from mlops_tui.tui import cache, hangup, panels
 from mlops_tui.tui.desk import Desk
+from mlops_tui.tui.links import HERE, Link, read
 from mlops_tui.tui.messages import (
     Again,
     Answered,
@@ -27,17 +28,14 @@ from mlops_tui.tui.messages import (
     FromDesk,
     Nouns,
     Opened,
-    Perform,
     Ticked,
 )
 from mlops_tui.tui.parts.copying import Copying
 from mlops_tui.tui.parts.doing import Doing
-from mlops_tui.tui.parts.kept import Keeping
 from mlops_tui.tui.parts.locked import Locked
 from mlops_tui.tui.parts.themed import Themed
 from mlops_tui.tui.parts.worded import Worded
 from mlops_tui.tui.parts.working import Working
-from mlops_tui.tui.places import place
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.screens.home import TWO_SIDES, Home
@@ -63,7 +61,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying):
+class Dashboard(Themed, Locked, Doing, Working, Worded, Copying):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -84,7 +82,8 @@ class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying):
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="app.quit"),
     ]
 
-    def __init__(self, root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = ()) -> None:
+    def __init__(self, root: Path, *, person: str = "", read_only: bool = False, at: Link = HERE) -> None:
+        self.at = at
         super().__init__(Desk(root, person, read_only, self.post_message))
         last = cache.last(root, person)
         if last is not None:
@@ -93,7 +92,6 @@ class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying):
         self._home.add_class(*classes(*shutil.get_terminal_size()))
         for mode in MODES:
             self.add_mode(mode.id, partial(self._first, mode.id))
-        self._at = tuple(at)
         self._seen: object = None
 
     def _first(self, id: str) -> Screen[None]:
@@ -101,6 +99,7 @@ class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying):
         if id == "home":
             return self._home
         self._sections[id] = SectionScreen(id, replace(self._standing, mode=id))
+        self._recall(self._sections[id])
         return self._sections[id]
 
     def on_mount(self) -> None:
@@ -114,8 +113,8 @@ class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying):
         self._ask(lambda feed: feed.nouns())
         self.set_interval(WHILE_WORKING, self._poll)
         self._ticks = 0
-        if self._at:
-            self.post_message(Perform(place(self._at)))
+        if self.at.words:
+            self.go(self.at)
 
     def _poll(self) -> None:
         self._ticks += 1
@@ -239,10 +238,16 @@ def classes(width: int, height: int) -> list[str]:
 
 
 def run(root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = ()) -> None:
-    """Show the dashboard until somebody quits, or the terminal goes away."""
-    dashboard = Dashboard(root, person=person, read_only=read_only, at=at)
+    """Show the dashboard until somebody quits, or the terminal goes away; of one project after another."""
     hangup.watch()
-    dashboard.run()
-    if not dashboard.desk.close():
+    link, stuck = read(at), False
+    while True:
+        dashboard = Dashboard(root, person=person, read_only=read_only, at=link)
+        dashboard.run()
+        stuck = not dashboard.desk.close() or stuck
+        if dashboard.onward is None:
+            break
+        root, link, person = dashboard.onward.root, dashboard.onward.link, dashboard.onward.person
+    if stuck:
         sys.stdout.flush()
         os._exit(dashboard.return_code or 0)  # a look that still runs has nothing to save, and nobody waits for it

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 
 from mlops_tui.errors import Refusal
+from mlops_tui.tui.kept import Kept
 from mlops_tui.tui.messages import Broken
 from mlops_tui.view import Status, Text, View, refused
 
@@ -26,6 +27,7 @@ class Desk:
     def __init__(self, root: Path, person: str, read_only: bool, tell: Callable[[Message], Any]) -> None:
         self.sealed = read_only  # from the command line: it cannot be unlocked
         self.root, self.person, self._read_only, self._tell = root, person, read_only, tell
+        self.kept = Kept(root, person, sealed=read_only)
         self._asked: Queue[Work | None] = Queue()
         self._feed: Feed | None = None
         self._thread = Thread(target=self._work, name="desk", daemon=True)

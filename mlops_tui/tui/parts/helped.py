@@ -8,7 +8,7 @@ from textual.app import App
 
 from mlops_tui.tui.desk import Desk
 from mlops_tui.tui.messages import Perform, Place
-from mlops_tui.tui.parts.sectioned import Sectioned
+from mlops_tui.tui.parts.placed import Placed
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.standing import MODES
 from mlops_tui.view import Action, Row, Status, Table, Text, View
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 KEYS = {"question_mark": "?", "colon": ":", "slash": "/", "enter": "Enter", "escape": "Esc"}
 
 
-class Helped(Sectioned):
+class Helped(Placed):
     """An app that lists and finds what it can do."""
 
     def __init__(self, desk: Desk) -> None:
