@@ -20,6 +20,7 @@ from textual.widgets import Input
 
 from mlops_tui.tui import cache, hangup, panels
 from mlops_tui.tui.desk import Desk
+from mlops_tui.tui.links import HERE, Link, read
 from mlops_tui.tui.messages import (
     Again,
     Answered,
@@ -28,12 +29,10 @@ from mlops_tui.tui.messages import (
     FromDesk,
     Nouns,
     Opened,
-    Perform,
     Ticked,
 )
 from mlops_tui.tui.parts.copying import Copying
 from mlops_tui.tui.parts.doing import Doing
-from mlops_tui.tui.parts.kept import Keeping
 from mlops_tui.tui.parts.locked import Locked
 from mlops_tui.tui.parts.responding import Responding
 from mlops_tui.tui.parts.sized import Sized
@@ -41,7 +40,6 @@ from mlops_tui.tui.parts.themed import Themed
 from mlops_tui.tui.parts.timed import Timed
 from mlops_tui.tui.parts.worded import Worded
 from mlops_tui.tui.parts.working import Working
-from mlops_tui.tui.places import place
 from mlops_tui.tui.room import LEAST
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.framed import Framed
@@ -68,7 +66,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Sized, Keeping, Locked, Responding, Doing, Working, Worded, Copying, Timed):
+class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copying, Timed):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -93,8 +91,9 @@ class Dashboard(Themed, Sized, Keeping, Locked, Responding, Doing, Working, Word
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="app.quit"),
     ]
 
-    def __init__(self, root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = (),
+    def __init__(self, root: Path, *, person: str = "", read_only: bool = False, at: Link = HERE,
                  as_of: str = "") -> None:
+        self.at, self._as_of = at, as_of
         super().__init__(Desk(root, person, read_only, self.post_message))
         last = cache.last(root, person) if not as_of else None
         if last is not None:
@@ -103,7 +102,6 @@ class Dashboard(Themed, Sized, Keeping, Locked, Responding, Doing, Working, Word
         self._home.add_class(*classes(*shutil.get_terminal_size()))
         for mode in MODES:
             self.add_mode(mode.id, partial(self._first, mode.id))
-        self._at, self._as_of = tuple(at), as_of
         self._seen: object = None
         self.typed = ""  # before the first picture, by somebody who knows what comes
 
@@ -112,6 +110,7 @@ class Dashboard(Themed, Sized, Keeping, Locked, Responding, Doing, Working, Word
         if id == "home":
             return self._home
         self._sections[id] = SectionScreen(id, replace(self._standing, mode=id))
+        self._recall(self._sections[id])
         return self._sections[id]
 
     def on_mount(self) -> None:
@@ -126,8 +125,8 @@ class Dashboard(Themed, Sized, Keeping, Locked, Responding, Doing, Working, Word
         self._ask(lambda feed: feed.nouns())
         self.set_interval(WHILE_WORKING, self._poll)
         self._ticks = 0
-        if self._at:
-            self.post_message(Perform(place(self._at)))
+        if self.at.words:
+            self.go(self.at)
         for event in XTermParser().feed(self.typed):
             self.post_message(event)
 
@@ -256,12 +255,18 @@ def classes(width: int, height: int) -> list[str]:
     return [max(step for step in steps if step[0] <= size)[1] for steps, size in ((WIDTHS, width), (HEIGHTS, height))]
 
 
-def run(root: Path, **how: Any) -> None:
-    """Show the dashboard until somebody quits, or the terminal goes away."""
-    dashboard = Dashboard(root, **how)
-    dashboard.typed = dashboard.suit_the_terminal()
+def run(root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = (), as_of: str = "") -> None:
+    """Show the dashboard until somebody quits, or the terminal goes away; of one project after another."""
     hangup.watch()
-    dashboard.run()
-    if not dashboard.desk.close():
+    link, stuck = read(at), False
+    while True:
+        dashboard = Dashboard(root, person=person, read_only=read_only, at=link, as_of=as_of)
+        dashboard.typed = dashboard.suit_the_terminal()
+        dashboard.run()
+        stuck = not dashboard.desk.close() or stuck
+        if dashboard.onward is None:
+            break
+        root, link, person, as_of = dashboard.onward.root, dashboard.onward.link, dashboard.onward.person, ""
+    if stuck:
         sys.stdout.flush()
         os._exit(dashboard.return_code or 0)  # a look that still runs has nothing to save, and nobody waits for it
