@@ -80,6 +80,7 @@ class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying):
         Binding("ctrl+p", "command_palette", "Go anywhere by name", show=False, id="app.palette"),
         Binding("r", "refresh", "Look again", show=False, id="app.refresh"),
         Binding("p", "pause", "Pause, or go on with refreshing", show=False, id="app.pause"),
+        Binding("y", "copy", "Copy or export: the command, a link, the row, the table", show=False, id="app.copy"),
         Binding("L", "lock", "Lock: only look, or unlock", show=False, id="app.lock"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="app.quit"),
     ]
@@ -208,7 +209,7 @@ class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying):
         """A colon typed into a field is a colon; a question is answered before one goes elsewhere."""
         if action == "command":
             return not isinstance(self.screen.focused, Input)
-        return not (action in ("mode", "help") and not isinstance(self.screen, Framed))
+        return not (action in ("mode", "help", "copy") and not isinstance(self.screen, Framed))
 
     def action_refresh(self) -> None:
         """Read the project's files and the history again."""

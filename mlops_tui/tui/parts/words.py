@@ -23,4 +23,5 @@ QUIT = Word("quit", "Leave the dashboard; :q is the same", "quit")
 WORDS: dict[str, Word] = {
     "quit": QUIT,
     "q": QUIT,
+    "shot": Word("shot [NAME]", "A picture of the screen, and its text, as files", "shot"),
 }
