@@ -115,9 +115,9 @@ def _short(text: str) -> str:
     return line if len(line) <= ONE_LINE else f"{line[:ONE_LINE - 1]}…"
 
 
-def told(seen: Seen, now: datetime | None) -> str:
+def told(seen: Seen, now: datetime | None, *, past: bool = False) -> str:
     """What a picture shows: where, by what it is filtered, and of when it is."""
-    when = f"{now.astimezone(seen.zone):%-d %b %Y %H:%M %Z}" if now is not None else ""
+    when = f"{'as of ' * past}{now.astimezone(seen.zone):%-d %b %Y %H:%M %Z}" if now is not None else ""
     return "   ".join(filter(None, (" ▸ ".join(seen.crumbs), f"/ {seen.sifted}" if seen.sifted else "", when)))
 
 

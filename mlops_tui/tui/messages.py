@@ -103,11 +103,12 @@ class Paged(FromDesk):
 
 @dataclass(eq=False)
 class Planned(FromDesk):
-    """A command that wants consent to its plan."""
+    """A command that wants consent to its plan; `named` is what has to be typed for it, where it destroys."""
 
     argv: tuple[str, ...]
     view: View
     digest: str
+    named: str = ""
 
 
 @dataclass(eq=False)
@@ -189,3 +190,22 @@ class Opened(Message):
     model: Row
     facets: tuple[Column, ...]
     series: Series | None
+
+
+@dataclass(eq=False)
+class Travelled(Fresh):
+    """Home as it was at the moment to which somebody went."""
+
+
+@dataclass(eq=False)
+class NoSuchTime(FromDesk):
+    """There is no such moment to go to, and why."""
+
+    why: str
+
+
+@dataclass(eq=False)
+class LookedAt(Message):
+    """Somebody comes back to what a look answered, and it may be another time by now."""
+
+    argv: tuple[str, ...]

@@ -1,5 +1,6 @@
 """Commands: what is asked of a person before one is done, and that it is done."""
 
+import shlex
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from mlops_tui.tui.desk import Desk
 from mlops_tui.tui.messages import Answered, Begun, Broken, Elsewhere, Perform, Planned, Reasonless, Wanted
 from mlops_tui.tui.parts.desked import Desked
 from mlops_tui.tui.places import question
-from mlops_tui.tui.screens.ask import Ask, Why
+from mlops_tui.tui.screens.ask import Ask, Sure, Why
 from mlops_tui.view import filled_in
 
 if TYPE_CHECKING:
@@ -54,9 +55,15 @@ class Doing(Desked):
 
     @work
     async def _consent(self, message: Planned) -> None:
-        choices = (("cancel", "Cancel"), ("do", "Do it"))
-        question = f"Shall this be done?   {' '.join(message.argv)}"
-        if await self.push_screen_wait(Ask(question, choices, message.view, self._standing.zone)) == "do":
+        """Show the plan; what destroys is agreed to by typing what it is done to."""
+        spelled, zone = f"{shlex.join(('mlops-tui', *message.argv))} --yes", self._standing.zone
+        if message.named:
+            question = f"This cannot be taken back.   {' '.join(message.argv)}"
+            asked: Ask = Sure(question, message.named, message.view, zone, spelled)
+        else:
+            choices = (("cancel", "Cancel"), ("do", "Do it"))
+            asked = Ask(f"Shall this be done?   {' '.join(message.argv)}", choices, message.view, zone, spelled)
+        if await self.push_screen_wait(asked) == "do":
             self.post_message(Perform(message.argv, consent=message.digest))
         self._awaited = ()
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
+from mlops_tui.tui.messages import LookedAt
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.pane import Pane
@@ -25,6 +26,7 @@ class Answer(Framed):
     def __init__(self, view: View, argv: tuple[str, ...], standing: Standing, *, looked: bool = False) -> None:
         super().__init__(standing)
         self._view, self._argv, self.looked = view, argv, looked
+        self._drawn_at = self.standing.as_of
 
     @property
     def crumbs(self) -> tuple[str, ...]:
@@ -37,6 +39,10 @@ class Answer(Framed):
     def within(self) -> Iterable[Widget]:
         yield Pane(id="pane")
 
+    @property
+    def timed(self) -> bool:
+        return self.looked or self._drawn_at == self.standing.as_of
+
     def on_mount(self) -> None:
         self.show(self._view)
         self.pane.body.focus()
@@ -47,8 +53,13 @@ class Answer(Framed):
 
     def show(self, view: View) -> None:
         """The same command's answer as it is now."""
-        self._view = view
+        self._view, self._drawn_at = view, self.standing.as_of
         self.pane.show(view, self._argv, self.standing.zone)
+
+    def on_screen_resume(self) -> None:
+        """Another moment may be seen by now than the one this was drawn for."""
+        if self.looked and self._drawn_at != self.standing.as_of:
+            self.post_message(LookedAt(self._argv))
 
     def action_back(self) -> None:
         if not self.unsift():
