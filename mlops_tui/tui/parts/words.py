@@ -26,4 +26,5 @@ WORDS: dict[str, Word] = {
     "quit": QUIT,
     "q": QUIT,
     "theme": Word("theme [NAME]", "Choose the colours; auto suits the terminal", "theme", "themes"),
+    "shot": Word("shot [NAME]", "A picture of the screen, and its text, as files", "shot"),
 }

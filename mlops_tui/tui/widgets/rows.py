@@ -90,6 +90,11 @@ class Rows(ScrollView, can_focus=True):
         return self._source.all if isinstance(self._source, Held) else ()
 
     @property
+    def known(self) -> list[Row]:
+        """The rows that have been read, as they stand; those left out by the filter not among them."""
+        return self._source.known()
+
+    @property
     def count(self) -> int:
         """How many rows there are, those left out by the filter not counted."""
         return len(self._source)
