@@ -6,7 +6,7 @@ from mlops_tui.errors import Unreadable
 from mlops_tui.render.keep import read
 from mlops_tui.view import View
 
-FORM = 1  # raised whenever the first screen wants other tables or keys than it did
+FORM = 2  # raised whenever the first screen wants other tables or keys than it did
 
 
 def path_of(root: Path) -> Path:

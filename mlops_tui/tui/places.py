@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 
+from mlops_tui.incidents.questions import QUESTIONS as TOLD
 from mlops_tui.view import Action, Row
 
 PLACES = {"INC": ("incident", "show"), "AL": ("alert", "show"), "AP": ("approve", "show"), "RUN": ("runbook", "show")}
@@ -44,7 +45,7 @@ def letters(actions: Sequence[Action]) -> list[str]:
     return found
 
 
-QUESTIONS = {"reason": "Why? It is recorded with the decision.", "note": "What did you do, or see?",
+QUESTIONS = {**TOLD, "reason": "Why? It is recorded with the decision.", "note": "What did you do, or see?",
              "TEXT": "What is to be said?", "PERSON": "Whom?"}
 
 
