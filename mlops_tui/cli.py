@@ -23,6 +23,7 @@ FORMATS = ("json", "markdown", "html")
 PICTURES = ("png", "svg")
 FLAGS = {**{f"--{name}": name for name in FORMATS}, "--yes": "yes", "--dry-run": "dry_run",
          "--read-only": "read_only"}
+OPEN = ("", "0", "false", "no", "off")  # of MLOPS_TUI_READONLY; whatever else it says locks
 NOUNS = "mlops_tui.nouns"  # the entry points of words that are no capabilities
 VALUES = {"--project": "project", "--as-of": "as_of", "--as": "person", "--job": "job", "--png": "png", "--svg": "svg"}
 EPILOG = """
@@ -75,7 +76,7 @@ class Options:
 
 def options(argv: Sequence[str]) -> Options:
     """Take the terminal's own options off the command line; after `--` everything belongs to the command."""
-    found, words = Options(read_only=os.environ.get("MLOPS_TUI_READONLY", "") == "1"), list(argv)
+    found, words = Options(read_only=os.environ.get("MLOPS_TUI_READONLY", "").lower() not in OPEN), list(argv)
     while words:
         word = words.pop(0)
         name, equals, value = word.partition("=")
@@ -245,7 +246,7 @@ def _perform(session: "Session", given: Options) -> int:
             outcome = session.perform(given.argv, consent=outcome.plan)
         elif sys.stdin.isatty() and not given.document:
             _show(session, outcome, given)
-            if _yes("Do it? [y/N] "):
+            if _agreed(outcome.named):
                 outcome = session.perform(given.argv, consent=outcome.plan)
             else:
                 _write("Nothing was done.\n")
@@ -254,7 +255,7 @@ def _perform(session: "Session", given: Options) -> int:
     if given.argv[0] == "demo" and outcome.exit == 0 and "--headless" not in given.argv and _terminal(given):
         _write("The dashboard opens on it.\n")
         dashboard: Any = import_module("mlops_tui.tui.app")
-        dashboard.run(Path(str(outcome.view.facts()["folder"])), person="", read_only=False, at=[])
+        dashboard.run(Path(str(outcome.view.facts()["folder"])), person="", read_only=given.read_only, at=[])
     return outcome.exit
 
 
@@ -263,10 +264,12 @@ def _terminal(given: Options) -> bool:
     return not given.document and all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
-def _yes(question: str) -> bool:
-    sys.stderr.write(question)
+def _agreed(named: str) -> bool:
+    """Whether a person agrees: with yes, and to what destroys with the name of what is destroyed."""
+    sys.stderr.write(f"This cannot be taken back. Type {named} to do it: " if named else "Do it? [y/N] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    said = sys.stdin.readline().strip()
+    return said == named if named else said.lower() in ("y", "yes")
 
 
 def _show(session: "Session", outcome: "Outcome", given: Options) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -32,8 +33,11 @@ from mlops_tui.tui.messages import (
 )
 from mlops_tui.tui.parts.copying import Copying
 from mlops_tui.tui.parts.doing import Doing
+from mlops_tui.tui.parts.kept import Keeping
 from mlops_tui.tui.parts.locked import Locked
+from mlops_tui.tui.parts.responding import Responding
 from mlops_tui.tui.parts.themed import Themed
+from mlops_tui.tui.parts.timed import Timed
 from mlops_tui.tui.parts.worded import Worded
 from mlops_tui.tui.parts.working import Working
 from mlops_tui.tui.places import place
@@ -62,7 +66,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Locked, Doing, Working, Worded, Copying):
+class Dashboard(Themed, Keeping, Locked, Responding, Doing, Working, Worded, Copying, Timed):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -79,13 +83,16 @@ class Dashboard(Themed, Locked, Doing, Working, Worded, Copying):
         Binding("ctrl+p", "command_palette", "Go anywhere by name", show=False, id="app.palette"),
         Binding("r", "refresh", "Look again", show=False, id="app.refresh"),
         Binding("p", "pause", "Pause, or go on with refreshing", show=False, id="app.pause"),
+        Binding("comma", "step(-1)", "Back to the change before, as of then", show=False, id="app.earlier"),
+        Binding("full_stop", "step(1)", "On to the next change, as of then", show=False, id="app.later"),
+        Binding("greater_than_sign", "now", "Back to now", show=False, id="app.now"),
         Binding("L", "lock", "Lock: only look, or unlock", show=False, id="app.lock"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="app.quit"),
     ]
 
     def __init__(self, root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = ()) -> None:
         super().__init__(Desk(root, person, read_only, self.post_message))
-        last = cache.last(root)
+        last = cache.last(root, person)
         if last is not None:
             self._standing = standing(last, stale=True)
         self._home = Home(last, self._standing)
@@ -94,6 +101,7 @@ class Dashboard(Themed, Locked, Doing, Working, Worded, Copying):
             self.add_mode(mode.id, partial(self._first, mode.id))
         self._at = tuple(at)
         self._seen: object = None
+        self.typed = ""  # before the first picture, by somebody who knows what comes
 
     def _first(self, id: str) -> Screen[None]:
         """The first screen of a mode."""
@@ -115,6 +123,8 @@ class Dashboard(Themed, Locked, Doing, Working, Worded, Copying):
         self._ticks = 0
         if self._at:
             self.post_message(Perform(place(self._at)))
+        for event in XTermParser().feed(self.typed):
+            self.post_message(event)
 
     def _poll(self) -> None:
         self._ticks += 1
@@ -139,7 +149,8 @@ class Dashboard(Themed, Locked, Doing, Working, Worded, Copying):
         self._places = message.places
         self._home.show(message.view)
         jobs = message.view.table("jobs").rows
-        seen = (message.view.facts()["entries"], [(row["job"], row["state"], row["done"]) for row in jobs])
+        seen = (message.view.facts()["entries"], self._standing.as_of, [
+            (row["job"], row["state"], row["done"]) for row in jobs])
         if seen != self._seen:
             self._seen = seen
             self._look_again()
@@ -156,6 +167,7 @@ class Dashboard(Themed, Locked, Doing, Working, Worded, Copying):
         if isinstance(screen, Answer) and screen.looked:
             argv = screen.command
             self._ask(lambda feed: feed.again(argv))
+        self._look_at_case_again()
 
     @on(Ticked)
     def _ticked(self, message: Ticked) -> None:
@@ -173,13 +185,15 @@ class Dashboard(Themed, Locked, Doing, Working, Worded, Copying):
 
     @on(Nouns)
     def _known(self, message: Nouns) -> None:
-        self._nouns = message.known
+        self._nouns, self._commands = message.known, message.commands
 
     @on(Answered)
     def _answered(self, message: Answered) -> None:
         answer = Answer(message.view, message.argv, self._here(), looked=message.looked)
         screen = self.screen
-        if isinstance(screen, Answer) and not screen.looked and not message.looked:
+        if not message.looked and isinstance(screen, Framed) and screen.takes(message.argv, message.view):
+            pass
+        elif isinstance(screen, Answer) and not screen.looked and not message.looked:
             self.switch_screen(answer)  # what was done last, and below it what was looked at before
         else:
             self.push_screen(answer)
@@ -206,7 +220,7 @@ class Dashboard(Themed, Locked, Doing, Working, Worded, Copying):
         """A colon typed into a field is a colon; a question is answered before one goes elsewhere."""
         if action == "command":
             return not isinstance(self.screen.focused, Input)
-        return not (action in ("mode", "help") and not isinstance(self.screen, Framed))
+        return not (action in ("mode", "help", "step", "now") and not isinstance(self.screen, Framed))
 
     def action_refresh(self) -> None:
         """Read the project's files and the history again."""
@@ -239,6 +253,7 @@ def classes(width: int, height: int) -> list[str]:
 def run(root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = ()) -> None:
     """Show the dashboard until somebody quits, or the terminal goes away."""
     dashboard = Dashboard(root, person=person, read_only=read_only, at=at)
+    dashboard.typed = dashboard.suit_the_terminal()
     hangup.watch()
     dashboard.run()
     if not dashboard.desk.close():
