@@ -18,7 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Input
 
-from mlops_tui.tui import cache, hangup, panels
+from mlops_tui.tui import cache, hangup
 from mlops_tui.tui.desk import Desk
 from mlops_tui.tui.links import HERE, Link, read
 from mlops_tui.tui.messages import (
@@ -219,8 +219,7 @@ class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copyi
 
     @on(Opened)
     def _opened(self, message: Opened) -> None:
-        view = panels.model_view(message.model, message.facets, message.series, self._nouns)
-        self.push_screen(Answer(view, (str(message.model["model"]),), self._here()))
+        self.push_screen(Answer(message.view, message.argv, self._here()))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A colon typed into a field is a colon; a question is answered before one goes elsewhere."""
