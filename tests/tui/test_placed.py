@@ -114,7 +114,7 @@ def test_one_goes_on_to_another_project_without_leaving(told: Session, tmp_path_
 def test_a_link_shows_what_it_is_about_where_room_is_short(told: Session, size: tuple[int, int]) -> None:
     async def story() -> None:
         async with dashboard(told.declared().root, size, at=["AL-7"]) as terminal:
-            assert "alert show AL-7" in terminal.text
+            assert "▸ AL-7" in terminal.text
             await terminal.press("escape")
             assert standing_on(terminal) == "flights:AL-7"
 

@@ -118,8 +118,9 @@ class SectionScreen(Framed):
         if side:
             self._side = titles.get(slug(side), self._side)
             self._moved(Rows.Moved(self.list, self.list.row))
-        if asked and meant and not self.wanted:
-            self.post_message(Perform(self._leads))  # there is no room for it beside its row
+        working = self.id == "incidents" and not side  # whoever goes to an incident or an alert works on it
+        if asked and meant and (working or not self.wanted):
+            self.post_message(Perform(self._leads))  # elsewhere where there is no room for it beside its row
 
     @property
     def side(self) -> str:
