@@ -86,6 +86,7 @@ class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying, Timed)
         Binding("full_stop", "step(1)", "On to the next change, as of then", show=False, id="app.later"),
         Binding("greater_than_sign", "now", "Back to now", show=False, id="app.now"),
         Binding("L", "lock", "Lock: only look, or unlock", show=False, id="app.lock"),
+        Binding("J", "jobs", "Jobs: what runs, what it says, how it ended", show=False, id="app.jobs"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="app.quit"),
     ]
 
@@ -153,6 +154,7 @@ class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying, Timed)
         if seen != self._seen:
             self._seen = seen
             self._look_again()
+            self._jobs_again()
         for row in jobs:
             if row["job"] in self._mine and row["state"] not in ("queued", "running"):
                 self._ended(row)
