@@ -9,7 +9,8 @@ from threading import Event, Thread
 from mlops_tui.tui.logfile import LogFile, Sieve, Stretches, Wanted
 
 TURN = 0.05   # seconds of work between two words about it
-NAP = 0.25    # seconds between two looks at a log that has not grown
+PAUSE = 0.02  # seconds for the screen between two turns
+NAP = 0.25    # seconds between two looks at a log that is read to its end
 
 
 @dataclass(frozen=True)
@@ -24,6 +25,9 @@ class Seen:
     stretches: Stretches
     read: float = 1.0
     sifted: float = 1.0
+
+
+UNREAD = Seen(None, Sieve(Wanted()), Stretches(0))
 
 
 class LogReader:
@@ -46,17 +50,20 @@ class LogReader:
         self._closed = True
         self._wake.set()
 
+    def join(self) -> None:
+        """Wait until the thread has ended."""
+        self._thread.join()
+
     def _work(self) -> None:
-        seen, told = Seen(None, Sieve(Wanted()), Stretches(0)), None
+        seen, told = UNREAD, None
         while not self._closed:
             seen = self._turn(seen)
             now = (seen.file, len(seen.file) if seen.file else 0, seen.sieve, seen.sieve.upto, seen.stretches)
             if now != told:
                 told = now
                 self._tell(seen)
-            elif seen.read == seen.sifted == 1.0:
-                self._wake.wait(NAP)
-                self._wake.clear()
+            self._wake.wait(PAUSE if seen.read < 1 or seen.sifted < 1 else NAP)
+            self._wake.clear()
         if seen.file is not None:
             seen.file.close()
 
@@ -65,7 +72,7 @@ class LogReader:
         until = time.monotonic() + TURN
         file = self._opened(seen.file)
         if file is None:
-            return Seen(None, Sieve(Wanted()), Stretches(0))
+            return UNREAD
         while time.monotonic() < until and file.grow():
             pass
         sieve, stretches = self._sifting(seen, anew=file is not seen.file)

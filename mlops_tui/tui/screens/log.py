@@ -97,6 +97,9 @@ class LogScreen(Framed):
         elif not self.log_view.filtered:
             self._filters["log"] = ""
 
+    def action_log(self) -> None:
+        """It is seen already."""
+
     def action_answer(self) -> None:
         self.post_message(JobWanted(int(str(self._row["job"]))))
 

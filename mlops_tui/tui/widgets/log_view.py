@@ -13,14 +13,13 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from mlops_tui.render.cells import width_of
-from mlops_tui.tui.logfile import LEVELS, LogFile, Sieve, Stretches, Wanted, level
-from mlops_tui.tui.logreader import LogReader, Seen
+from mlops_tui.tui.logfile import LEVELS, LogFile, Wanted, level
+from mlops_tui.tui.logreader import UNREAD, LogReader, Seen
 from mlops_tui.tui.paint import strip, toned, tones
 
 MARKS = (("  ", ""), ("▲ ", "yellow"), ("■ ", "red"))
 NUMBERED = 90  # columns from which there is room for the numbers of lines
 WHOLE = 1 << 18  # bytes of a line that are shown of it alone
-UNREAD = Seen(None, Sieve(Wanted()), Stretches(0), read=0.0)
 SILENT = "Nothing was said yet."
 
 
@@ -180,7 +179,7 @@ class LogView(ScrollView, can_focus=True):
         self.post_message(self.Told())
 
     def _scroll(self, y: int) -> None:
-        self.scroll_to(y=max(y, 0), animate=False, immediate=True)
+        self.scroll_to(y=max(y, 0), animate=False, immediate=True, force=True)
 
     # -- how it is drawn ------------------------------------------------------------------------------------------
 
