@@ -89,6 +89,7 @@ class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copyi
         Binding("greater_than_sign", "now", "Back to now", show=False, id="app.now"),
         Binding("semicolon", "mark", "Mark this moment; at another, what changed between", show=False, id="app.mark"),
         Binding("L", "lock", "Lock: only look, or unlock", show=False, id="app.lock"),
+        Binding("J", "jobs", "Jobs: what runs, what it says, how it ended", show=False, id="app.jobs"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="app.quit"),
     ]
 
@@ -159,6 +160,7 @@ class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copyi
         if seen != self._seen:
             self._seen = seen
             self._look_again()
+            self._jobs_again()
         for row in jobs:
             if row["job"] in self._mine and row["state"] not in ("queued", "running"):
                 self._ended(row)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from mlops_tui import asking, folds, health, jobs, timetable
+from mlops_tui.capability import Call
 from mlops_tui.commands import names_file, root, summary
 from mlops_tui.core._helptext import commands
 from mlops_tui.core.audit import row as entry_row
@@ -29,7 +30,9 @@ from mlops_tui.tui.messages import (
     Elsewhere,
     Fresh,
     FromDesk,
+    JobsSeen,
     Listed,
+    LogFound,
     NoSuchTime,
     Nouns,
     Paged,
@@ -49,6 +52,7 @@ from store.facts import Command, Fact, Finding
 from store.ledger import Term
 
 # These run checks or carry out what was approved: seconds to minutes, so in a process of their own.
+LISTED = 200  # of the newest jobs
 SHOWN_AFTER = timedelta(minutes=10)  # how long an ended job stays on the first screen
 
 
@@ -256,6 +260,8 @@ class Feed:
         if (closed := self.times.closed(argv)) is not None:
             return Answered(argv, closed, looked=True)
         call = asking.call_of(self.session, argv)
+        if call is not None and call.command == "job log":
+            return self._log(call, argv)
         if call is not None and call.shape is Shape.LOOK:
             return Answered(argv, self.session.perform(argv).view, looked=True)
         told, unsaid = (call.told(argv), call.unsaid) if call is not None else (argv, ())
@@ -283,6 +289,20 @@ class Feed:
         view = jobs.answer(self.session, id)
         argv = jobs.rows(self.session).one(id).argv
         return Answered(argv, view) if view is not None else self.perform(("job", "log", str(id)))
+
+    def jobs(self) -> JobsSeen:
+        """The newest jobs, whoever began them, and in whichever dashboard."""
+        found = jobs.newest(self.session, LISTED)
+        return JobsSeen(job_rows(self.session, found), jobs.log_path(self.session, 0).parent)
+
+    def _log(self, call: Call, argv: tuple[str, ...]) -> FromDesk:
+        """Where a job's log lies; what is wrong with the number is said as every command says it."""
+        number = getattr(call.run, "keywords", {})["number"]
+        try:
+            [row] = job_rows(self.session, [jobs.rows(self.session).one(number)])
+        except Refusal as problem:
+            return Answered(argv, refused(problem), looked=True)
+        return LogFound(row, jobs.log_path(self.session, number))
 
     def stop(self, ids: Sequence[int]) -> FromDesk:
         """Stop these jobs, and say how home stands then."""
