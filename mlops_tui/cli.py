@@ -23,10 +23,13 @@ FORMATS = ("json", "markdown", "html")
 PICTURES = ("png", "svg")
 FLAGS = {**{f"--{name}": name for name in FORMATS}, "--yes": "yes", "--dry-run": "dry_run",
          "--read-only": "read_only"}
+OPEN = ("", "0", "false", "no", "off")  # of MLOPS_TUI_READONLY; whatever else it says locks
 NOUNS = "mlops_tui.nouns"  # the entry points of words that are no capabilities
 VALUES = {"--project": "project", "--as-of": "as_of", "--as": "person", "--job": "job", "--png": "png", "--svg": "svg"}
 EPILOG = """
-The dashboard: mlops-tui alone in a project, or mlops-tui open [WHERE], where WHERE is INC-3, AL-7, AP-2 or a command.
+The dashboard: mlops-tui alone in a project, or mlops-tui open [WHERE]. WHERE is INC-3, AP-2, monitor/NAME,
+model/NAME@8, dataset/NAME, job/7, governance or a command; flights:INC-3 is one of the project flights, which you have
+opened before; INC-3#runbook shows that side of it, INC-3@2013-09-14T06:00 as it was known then.
 Slack: mlops-tui slack local tries everything with no workspace; mlops-tui slack --help.
 Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSON  --version
 --png FOLDER, --svg FOLDER: the answer's pictures as files, beside the answer.
@@ -75,7 +78,7 @@ class Options:
 
 def options(argv: Sequence[str]) -> Options:
     """Take the terminal's own options off the command line; after `--` everything belongs to the command."""
-    found, words = Options(read_only=os.environ.get("MLOPS_TUI_READONLY", "") == "1"), list(argv)
+    found, words = Options(read_only=os.environ.get("MLOPS_TUI_READONLY", "").lower() not in OPEN), list(argv)
     while words:
         word = words.pop(0)
         name, equals, value = word.partition("=")
@@ -173,7 +176,9 @@ def _without_a_command(given: Options) -> int:
     asked = given.argv[:1] == ["open"]
     if {"--help", "-h"} & set(given.argv) or not (asked or (sys.stdout.isatty() and not given.document)):
         return _help(import_module("mlops_tui.commands"), ["--help"])
-    root = _root(given)
+    root, at = _root(given), given.argv[1:]
+    if asked and at and not given.project and (name := import_module("mlops_tui.tui.links").read(at).project):
+        root = import_module("mlops_tui.declarations.known").folder(name, root)
     if root is None and not asked:
         return _help(import_module("mlops_tui.commands"), ["--help"])
     if root is None:
@@ -184,7 +189,7 @@ def _without_a_command(given: Options) -> int:
         raise BadInput("The dashboard shows what is.", next="Drop --as-of.")
     dashboard: Any = import_module("mlops_tui.tui.app")
     _imported()
-    dashboard.run(root, person=given.person, read_only=given.read_only, at=given.argv[1:])
+    dashboard.run(root, person=given.person, read_only=given.read_only, at=at)
     return 0
 
 
@@ -245,7 +250,7 @@ def _perform(session: "Session", given: Options) -> int:
             outcome = session.perform(given.argv, consent=outcome.plan)
         elif sys.stdin.isatty() and not given.document:
             _show(session, outcome, given)
-            if _yes("Do it? [y/N] "):
+            if _agreed(outcome.named):
                 outcome = session.perform(given.argv, consent=outcome.plan)
             else:
                 _write("Nothing was done.\n")
@@ -254,7 +259,7 @@ def _perform(session: "Session", given: Options) -> int:
     if given.argv[0] == "demo" and outcome.exit == 0 and "--headless" not in given.argv and _terminal(given):
         _write("The dashboard opens on it.\n")
         dashboard: Any = import_module("mlops_tui.tui.app")
-        dashboard.run(Path(str(outcome.view.facts()["folder"])), person="", read_only=False, at=[])
+        dashboard.run(Path(str(outcome.view.facts()["folder"])), person="", read_only=given.read_only, at=[])
     return outcome.exit
 
 
@@ -263,10 +268,12 @@ def _terminal(given: Options) -> bool:
     return not given.document and all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
-def _yes(question: str) -> bool:
-    sys.stderr.write(question)
+def _agreed(named: str) -> bool:
+    """Whether a person agrees: with yes, and to what destroys with the name of what is destroyed."""
+    sys.stderr.write(f"This cannot be taken back. Type {named} to do it: " if named else "Do it? [y/N] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    said = sys.stdin.readline().strip()
+    return said == named if named else said.lower() in ("y", "yes")
 
 
 def _show(session: "Session", outcome: "Outcome", given: Options) -> None:

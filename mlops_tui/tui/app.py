@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
@@ -78,6 +79,9 @@ class Dashboard(Themed, Locked, Doing, Working, Worded, Copying):
         Binding("ctrl+p", "command_palette", "Go anywhere by name", show=False, id="app.palette"),
         Binding("r", "refresh", "Look again", show=False, id="app.refresh"),
         Binding("p", "pause", "Pause, or go on with refreshing", show=False, id="app.pause"),
+        Binding("comma", "step(-1)", "Back to the change before, as of then", show=False, id="app.earlier"),
+        Binding("full_stop", "step(1)", "On to the next change, as of then", show=False, id="app.later"),
+        Binding("greater_than_sign", "now", "Back to now", show=False, id="app.now"),
         Binding("L", "lock", "Lock: only look, or unlock", show=False, id="app.lock"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="app.quit"),
     ]
@@ -93,6 +97,7 @@ class Dashboard(Themed, Locked, Doing, Working, Worded, Copying):
         for mode in MODES:
             self.add_mode(mode.id, partial(self._first, mode.id))
         self._seen: object = None
+        self.typed = ""  # before the first picture, by somebody who knows what comes
 
     def _first(self, id: str) -> Screen[None]:
         """The first screen of a mode."""
@@ -115,6 +120,8 @@ class Dashboard(Themed, Locked, Doing, Working, Worded, Copying):
         self._ticks = 0
         if self.at.words:
             self.go(self.at)
+        for event in XTermParser().feed(self.typed):
+            self.post_message(event)
 
     def _poll(self) -> None:
         self._ticks += 1
@@ -139,7 +146,8 @@ class Dashboard(Themed, Locked, Doing, Working, Worded, Copying):
         self._places = message.places
         self._home.show(message.view)
         jobs = message.view.table("jobs").rows
-        seen = (message.view.facts()["entries"], [(row["job"], row["state"], row["done"]) for row in jobs])
+        seen = (message.view.facts()["entries"], self._standing.as_of, [
+            (row["job"], row["state"], row["done"]) for row in jobs])
         if seen != self._seen:
             self._seen = seen
             self._look_again()
@@ -173,7 +181,7 @@ class Dashboard(Themed, Locked, Doing, Working, Worded, Copying):
 
     @on(Nouns)
     def _known(self, message: Nouns) -> None:
-        self._nouns = message.known
+        self._nouns, self._commands = message.known, message.commands
 
     @on(Answered)
     def _answered(self, message: Answered) -> None:
@@ -207,7 +215,7 @@ class Dashboard(Themed, Locked, Doing, Working, Worded, Copying):
         """A colon typed into a field is a colon; a question is answered before one goes elsewhere."""
         if action == "command":
             return not isinstance(self.screen.focused, Input)
-        return not (action in ("mode", "help") and not isinstance(self.screen, Framed))
+        return not (action in ("mode", "help", "step", "now") and not isinstance(self.screen, Framed))
 
     def action_refresh(self) -> None:
         """Read the project's files and the history again."""
@@ -243,6 +251,7 @@ def run(root: Path, *, person: str = "", read_only: bool = False, at: Sequence[s
     link, stuck = read(at), False
     while True:
         dashboard = Dashboard(root, person=person, read_only=read_only, at=link)
+        dashboard.typed = dashboard.suit_the_terminal()
         dashboard.run()
         stuck = not dashboard.desk.close() or stuck
         if dashboard.onward is None:

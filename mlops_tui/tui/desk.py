@@ -1,6 +1,7 @@
 """One thread beside the screen: it opens the project, looks things up, and only ever posts messages."""
 
 from collections.abc import Callable
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from queue import Queue
@@ -25,8 +26,10 @@ class Desk:
     """Work is done in the order it was asked for; quitting waits for none of it."""
 
     def __init__(self, root: Path, person: str, read_only: bool, tell: Callable[[Message], Any]) -> None:
+        self._then: datetime | None = None  # the moment that is seen, which outlives a feed that is made anew
         self.sealed = read_only  # from the command line: it cannot be unlocked
-        self.root, self.person, self._read_only, self._tell = root, person, read_only, tell
+        self.root, self.person, self._tell = root, person, tell
+        self._read_only: bool | None = read_only or None  # nobody has said: as the project's environment wants it
         self.kept = Kept(root, person, sealed=read_only)
         self._asked: Queue[Work | None] = Queue()
         self._feed: Feed | None = None
@@ -61,7 +64,9 @@ class Desk:
     def _work(self) -> None:
         while (work := self._asked.get()) is not None:
             try:
-                self._tell(work(self._open()))
+                feed = self._open()
+                self._tell(work(feed))
+                self._then = feed.times.then
             except Refusal as problem:
                 self._tell(Broken(refused(problem)))
             except Exception as problem:  # the end of this surface: a bug becomes an answer, and the screen lives on
@@ -72,7 +77,7 @@ class Desk:
         """The project; the database and its libraries are loaded here, after the first picture is on the screen."""
         if self._feed is None:
             feeds: Any = import_module("mlops_tui.tui.feed")
-            self._feed = feeds.Feed(self.root, self.person, self._read_only)
+            self._feed = feeds.Feed(self.root, self.person, self._read_only, self._then, sealed=self.sealed)
         feed: Feed = self._feed
         feed.admit()
         return feed

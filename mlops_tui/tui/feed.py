@@ -1,6 +1,7 @@
 """What the desk looks up: home as one view, the answer to a command, jobs and how they stand."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -8,14 +9,17 @@ from pathlib import Path
 
 from mlops_tui import asking, folds, health, jobs, timetable
 from mlops_tui.commands import names_file, root, summary
+from mlops_tui.core._helptext import commands
 from mlops_tui.core.audit import row as entry_row
 from mlops_tui.core.job import row as job_row
 from mlops_tui.core.status import KINDS
+from mlops_tui.declarations import known
 from mlops_tui.errors import Denied, Refusal
 from mlops_tui.opening import open_project
+from mlops_tui.project import Project
 from mlops_tui.render.keep import written
 from mlops_tui.roles import Shape, bound_to
-from mlops_tui.session import ReplayClock
+from mlops_tui.session import ReplayClock, Session
 from mlops_tui.tui.cache import FORM, path_of, rules
 from mlops_tui.tui.filtering import wishes
 from mlops_tui.tui.messages import (
@@ -28,15 +32,19 @@ from mlops_tui.tui.messages import (
     Fresh,
     FromDesk,
     Listed,
+    NoSuchTime,
     Nouns,
     Paged,
     Place,
     Planned,
     Reasonless,
     Ticked,
+    Travelled,
     Wanted,
 )
 from mlops_tui.tui.sections import SECTIONS
+from mlops_tui.tui.times import Times
+from mlops_tui.tui.turns import Seen
 from mlops_tui.tui.widgets.source import SIZE
 from mlops_tui.view import Cell, Column, Facts, Row, Status, Table, View, refused, worst
 from store.facts import Command, Fact, Finding
@@ -49,26 +57,51 @@ SHOWN_AFTER = timedelta(minutes=10)  # how long an ended job stays on the first 
 class Feed:
     """Lives on the desk's thread, and nowhere else."""
 
-    def __init__(self, folder: Path, person: str, read_only: bool) -> None:
-        self._open = partial(open_project, folder, person=person, source="dashboard", read_only=read_only)
-        self.session, self._rules, self._person = self._open(), rules(folder), person
+    def __init__(self, folder: Path, person: str, read_only: bool | None, then: datetime | None = None, *,
+                 sealed: bool = False) -> None:
+        """`read_only`: None leaves it to the project, of which one in production starts locked. `sealed`: for good."""
+        locked = Project(folder).settings.environment == "production" if read_only is None else read_only
+        self._opened, self._sealed = partial(open_project, folder, person=person, source="dashboard",
+                                             read_only=locked), sealed
+        self.times, self._rules, self._person = Times(self._open(), then), rules(folder), person
         self.admit()
+        self._known_as = self._enlisted()
         self._head = -1
         self._open_jobs: frozenset[int] = frozenset()
         self._told = datetime.min.replace(tzinfo=UTC)
         self._typed, self._kept, self._upto = "", 0, 0
 
+    @property
+    def session(self) -> Session:
+        """The one that is asked: as of the moment that is seen."""
+        return self.times.session
+
+    def _open(self) -> Session:
+        session = self._opened()
+        if not self._sealed:
+            session.unlocking = "press L to unlock it"
+        return session
+
     def admit(self) -> None:
         """Refuse from whom something is kept: now, since rules change and grants end while the dashboard is open."""
         stand = rules(self.session.declared().root)
         if stand != self._rules:
-            self.session, self._rules = self._open(), stand
+            self.times, self._rules = Times(self._open(), self.times.then, self.times.seen), stand
         if only := self.session.only:
             raise Denied(f"{self.session.actor.name} is bound to {bound_to(only)}; the dashboard shows what is made of "
                          "all.", where="team.yaml, only", next="Try: mlops-tui sql --help")
         if self.session.bounds():
             raise Denied(f"Some data are kept from {self.session.actor.name}; the dashboard shows what is made of all.",
                          where="access/", next=f"Try: mlops-tui access show {self.session.actor.name}")
+
+    def _enlisted(self) -> str:
+        """The name that links call the project by: from now on it is on the list of those that were opened."""
+        project = self.session.declared()
+        with suppress(Refusal, OSError):  # a list that cannot be read is told where it is looked at
+            if self._sealed:
+                return known.name_of(project.root) or project.settings.project
+            return known.add(project.settings.project, project.root, project.settings.environment or "")
+        return project.settings.project
 
     # -- home -----------------------------------------------------------------------------------------------------
 
@@ -77,7 +110,7 @@ class Feed:
         head = self.session.ledger.head_seq()
         if paused:
             return Ticked(self.session.now(), head)
-        running = jobs.running(self.session)
+        running = jobs.running(self.session) if self.times.then is None else []
         open_now = frozenset(job.id for job in running)
         aged = datetime.now(UTC) - self._told > timedelta(seconds=30)
         if not (anyway or aged or running or open_now != self._open_jobs or head != self._head):
@@ -87,6 +120,26 @@ class Feed:
             self._keep(view)
         self._head, self._open_jobs, self._told = head, open_now, datetime.now(UTC)
         return Fresh(view, self._places())
+
+    # -- another moment -------------------------------------------------------------------------------------------
+
+    def step(self, by: int, mode: str = "home", names: tuple[str, ...] = ()) -> FromDesk:
+        """So many changes on, or back, of the part that is seen, or of the things of these names."""
+        if not self.times.step(by, Seen(mode, names)):
+            return NoSuchTime("Nothing changed before that." if by < 0 else "That is the newest: it is now.")
+        return self._travelled()
+
+    def at(self, text: str, mode: str = "home", names: tuple[str, ...] = ()) -> FromDesk:
+        """To a moment, as a person writes it."""
+        try:
+            self.times.at(text, Seen(mode, names))
+        except Refusal as problem:
+            return NoSuchTime(f"{problem.what} {problem.next}".strip())
+        return self._travelled()
+
+    def _travelled(self) -> FromDesk:
+        found = self.look(anyway=True)
+        return Travelled(found.view, found.places) if isinstance(found, Fresh) else found
 
     def home(self, head: int) -> View:
         """The first screen as one view."""
@@ -119,13 +172,17 @@ class Feed:
 
     def _facts(self, now: datetime, head: int) -> dict[str, Cell]:
         session, settings = self.session, self.session.declared().settings
-        return {"project": settings.project, "zone": settings.timezone, "clock": settings.clock, "now": now,
+        return {"project": settings.project, "environment": settings.environment, "known_as": self._known_as,
+                "zone": settings.timezone,
+                "clock": settings.clock, "now": now,
                 "actor": session.actor.name, "roles": tuple(sorted(session.actor.roles)),
                 "single_user": session.single_user, "read_only": session.read_only, "entries": head,
-                "form": FORM, "rules": self._rules}
+                "form": FORM, "rules": self._rules, **self.times.facts()}
 
     def _jobs(self) -> Table:
         """What runs, and what ended a moment ago."""
+        if self.times.then is not None:
+            return Table.of("jobs", (), title="Running")
         moment = datetime.now(UTC)
         shown = [job for job in jobs.newest(self.session, 20)
                  if job.open or (job.ended_at is not None and moment - job.ended_at < SHOWN_AFTER)]
@@ -156,14 +213,14 @@ class Feed:
     def listing(self, id: str) -> Listed:
         """The rows of a section, from the answers of its commands."""
         section = SECTIONS[id]
-        views = [self.session.perform(argv).view for argv in section.looks]
+        views = [self.times.perform(argv) for argv in section.looks]
         problem = next((view for view in views if view.status in (Status.ERROR, Status.DENIED)), None)
         return Listed(id, (), problem) if problem is not None else Listed(id, section.rows(views))
 
     def detail(self, id: str, argv: tuple[str, ...]) -> Detailed:
         """What a row leads to; with the steps of a pipeline, its jobs."""
-        view = self.session.perform(argv).view
-        if argv[:2] == ("pipeline", "status"):
+        view = self.times.perform(argv)
+        if argv[:2] == ("pipeline", "status") and self.times.then is None:
             mine = [job for job in jobs.newest(self.session, 50) if job.argv[:3] == ("pipeline", "run", argv[-1])]
             table = Table.of("jobs", [{**job_row(job), "argv": ("job", "log", str(job.id))} for job in mine[:8]],
                              Column("job", digits=0), "status", Column("done", share=True, digits=0), "left",
@@ -173,7 +230,7 @@ class Feed:
 
     def again(self, argv: tuple[str, ...]) -> Again:
         """What a look answers by now."""
-        return Again(argv, self.session.perform(argv).view)
+        return Again(argv, self.times.perform(argv))
 
     # -- the history, page by page --------------------------------------------------------------------------------
 
@@ -198,7 +255,8 @@ class Feed:
     # -- commands -------------------------------------------------------------------------------------------------
 
     def nouns(self) -> Nouns:
-        return Nouns({stem.rstrip("_").replace("_", "-"): summary(path) for stem, path in root.files.items()})
+        return Nouns({stem.rstrip("_").replace("_", "-"): summary(path) for stem, path in root.files.items()}, {
+            words: (each.first, each.examples[0] if each.examples else "") for words, each in commands().items()})
 
     def offered(self, argv: tuple[str, ...]) -> FromDesk:
         """What becomes of a next step that was chosen: one that names a file is for the terminal."""
@@ -207,6 +265,8 @@ class Feed:
     def perform(self, argv: tuple[str, ...], consent: str | None = None, reason: str | None = None) -> FromDesk:
         """What became of a command line, as the screen wants to hear it."""
         argv = tuple(asking.worded(self.session, argv))
+        if (closed := self.times.closed(argv)) is not None:
+            return Answered(argv, closed, looked=True)
         call = asking.call_of(self.session, argv)
         if call is not None and call.shape is Shape.LOOK:
             return Answered(argv, self.session.perform(argv).view, looked=True)
@@ -219,7 +279,7 @@ class Feed:
             case asking.Answer():
                 return Answered(told, reply.view, unsaid=unsaid)
             case asking.Plan():
-                return Planned(argv, reply.view, reply.digest)
+                return Planned(argv, reply.view, reply.digest, reply.named)
             case asking.ReasonWanted():
                 return Reasonless(argv)
             case asking.Begun():

@@ -1,7 +1,7 @@
 """What the desk tells the screen, and what parts of the screen ask of the app."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -103,11 +103,12 @@ class Paged(FromDesk):
 
 @dataclass(eq=False)
 class Planned(FromDesk):
-    """A command that wants consent to its plan."""
+    """A command that wants consent to its plan; `named` is what has to be typed for it, where it destroys."""
 
     argv: tuple[str, ...]
     view: View
     digest: str
+    named: str = ""
 
 
 @dataclass(eq=False)
@@ -143,9 +144,10 @@ class Begun(FromDesk):
 
 @dataclass(eq=False)
 class Nouns(FromDesk):
-    """The commands there are, with what they are for."""
+    """The nouns there are, with what they are for; and every command, with what it does and an example of it."""
 
     known: dict[str, str]
+    commands: "Mapping[tuple[str, ...], tuple[str, str]]" = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -195,3 +197,22 @@ class Opened(Message):
     model: Row
     facets: tuple[Column, ...]
     series: Series | None
+
+
+@dataclass(eq=False)
+class Travelled(Fresh):
+    """Home as it was at the moment to which somebody went."""
+
+
+@dataclass(eq=False)
+class NoSuchTime(FromDesk):
+    """There is no such moment to go to, and why."""
+
+    why: str
+
+
+@dataclass(eq=False)
+class LookedAt(Message):
+    """Somebody comes back to what a look answered, and it may be another time by now."""
+
+    argv: tuple[str, ...]

@@ -14,6 +14,7 @@ from mlops_tui.view import Action, Cell, Column, Row, Series, Status, Table, Vie
 Facets = Sequence[Column]  # what a model's health is made of, as the table of models names it
 NARROW, WIDE = 6, 10  # columns of one facet: its glyph, or glyph and word
 LABEL = 7
+ROOMY = 80  # columns from which the keys of time travel have words
 REASON = 11  # columns before a reason: glyph and word
 
 
@@ -159,18 +160,52 @@ def who_and_when(told: Standing, width: int) -> Text:
     facts, at = told.facts, told.now if told.now is not None else datetime.now(UTC)
     local = at.astimezone(told.zone)
     clock = f"{local:%-d %b %Y %H:%M} {local.tzname() or ''}"
+    if told.as_of is not None:
+        return _as_of(told, clock, width)
     pieces = [
         _waiting(told.needs),
-        Text("read-only" if facts.get("read_only") else "", style="bold reverse yellow"),
+        _lock(facts),
         Text("" if told.news is None else f"paused · {told.news} new", style="bold yellow"),
         Text(f"as of {clock}" if told.stale else clock, style="yellow" if told.stale else ""),
         Text("replay" if facts.get("clock") == "replay" else "", style="magenta"),
         Text(_actor(facts), style="dim"),
     ]
+    return _fitting(pieces, width)
+
+
+def _fitting(pieces: Sequence[Text], width: int) -> Text:
+    """As many of the pieces as there is room for, the first ones."""
     shown = [piece for piece in pieces if piece.plain]
     while len(shown) > 1 and sum(width_of(piece.plain) + 3 for piece in shown) > width:
         shown.pop()
     return Text.assemble(Text("   ").join(shown), " ")
+
+
+def _as_of(told: Standing, clock: str, width: int) -> Text:
+    """The moment that is seen, instead of the time it is; nothing is written there."""
+    waited = f"■ {told.needs} needed you" if told.needs else ""
+    return _fitting([Text(f"◷ as of {clock}"), Text("locked"), Text(waited), Text(_actor(told.facts))], width)
+
+
+def what_then(told: Standing, width: int, *, timed: bool) -> tuple[Text, Text]:
+    """What had just changed at the moment that is seen, and the keys that lead on, back and home."""
+    facts, keys = told.facts, (", back  . on  > now ", ", . > now ")[width < ROOMY]
+    where = f"{facts['change']:,} of {facts['changes']:,}"
+    right = Text(f"{where}   {keys}" if width < ROOMY else f"change {where}   {keys}")
+    at = facts.get("happened_at")
+    if not timed:
+        return Text(" What is shown here is not of then: it was answered at its own time."), right
+    when = short_time(at, told.zone) if isinstance(at, datetime) else ""
+    said = f"{when}  {word(facts['happened'], 400).rstrip()}" if when else "nothing had happened yet"
+    return Text(f" {said}"), right
+def _lock(facts: Mapping[str, Cell]) -> Text:
+    """Whether anything can be changed from here, and what it would be done to: the loudest where that is production."""
+    environment = clean(str(facts.get("environment") or ""))
+    if facts.get("read_only"):
+        return Text(" · ".join(filter(None, ("read-only", environment))), style="bold reverse yellow")
+    if environment == "production":
+        return Text("■ production, unlocked", style="bold reverse red")
+    return Text(environment, style="dim")
 
 
 def _waiting(needs: int | None) -> Text:

@@ -40,5 +40,11 @@ class Standing:
         return str(self.facts.get("project") or "…")
 
     @property
+    def as_of(self) -> datetime | None:
+        """The moment that is seen; None where that is now."""
+        then = self.facts.get("as_of")
+        return then if isinstance(then, datetime) else None
+
+    @property
     def zone(self) -> tzinfo:
         return ZoneInfo(str(self.facts["zone"])) if self.facts.get("zone") else UTC

@@ -13,14 +13,11 @@ import time
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 from rich.cells import cell_len
-from textual.color import Color
 
 from mlops_tui import jobs
-from mlops_tui.render.cells import GLYPHS
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.tui.app import Dashboard
 from mlops_tui.tui.cache import last, path_of
@@ -28,10 +25,8 @@ from mlops_tui.tui.feed import Feed
 from mlops_tui.tui.places import place
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.ask import Ask, Why
-from mlops_tui.tui.themes import THEMES
 from mlops_tui.tui.widgets.command_line import CommandLine
 from mlops_tui.tui.widgets.rows import Rows
-from mlops_tui.view import Status
 from store.facts import IncidentEvent, Note
 from tests.screens import SIZES, dashboard, run
 
@@ -302,22 +297,6 @@ def test_on_a_narrow_terminal_tab_turns_to_the_other_side(told: Session) -> None
     run(story())
 
 
-def test_all_keys_and_commands_are_listed_and_enter_runs_one(told: Session) -> None:
-    async def story() -> None:
-        async with dashboard(told.declared().root) as terminal:
-            await terminal.press("question_mark")
-            assert "Type a command" in terminal.text
-            assert "audit" in terminal.text
-            await terminal.press("tab")
-            rows = terminal.app.screen.query_one("#actions", Rows)
-            while rows.row is not None and rows.row["argv"] != ("audit",):
-                await terminal.pilot.press("down")
-            await terminal.press("enter")
-            assert "entries" in terminal.text
-
-    run(story())
-
-
 @pytest.mark.parametrize(("words", "argv"), [
     (("INC-3",), ("incident", "show", "INC-3")), (("al-7",), ("alert", "show", "al-7")),
     (("audit", "log"), ("audit", "log")), (("AP-5",), ("approve", "show", "AP-5")),
@@ -537,41 +516,6 @@ def test_time_goes_on_in_a_replay(told: Session, clock: ReplayClock) -> None:
             clock.advance(clock.moment + timedelta(days=2))
             told.ledger.append(Note(subject="replay", text="replayed"))
             await terminal.expect(lambda: "6 Oct 2013 06:00 EDT" in terminal.text)
-
-    run(story())
-
-
-# -- colours ------------------------------------------------------------------------------------------------------
-
-
-def test_no_two_grades_share_a_glyph() -> None:
-    grades = [Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN, Status.RUNNING, Status.CONFIRM]
-    assert len({GLYPHS[grade][0] for grade in grades}) == len(grades)
-    assert set(GLYPHS) == set(Status)
-
-
-@pytest.mark.parametrize("theme", THEMES, ids=lambda theme: theme.name)
-def test_every_colour_of_a_theme_can_be_read(theme: Any) -> None:
-    """WCAG 2.2, 1.4.3: 4.5 to 1."""
-    def luminance(colour: str) -> float:
-        parts = [part / 255 for part in Color.parse(colour).rgb]
-        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-    for name in ("foreground", "success", "warning", "error", "primary", "secondary"):
-        for ground in (theme.background, theme.surface):
-            light, dark = sorted((luminance(getattr(theme, name)), luminance(ground)), reverse=True)
-            assert (light + 0.05) / (dark + 0.05) >= 4.5, (name, ground)
-
-
-def test_without_colour_everything_is_still_told(told: Session, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NO_COLOR", "1")
-
-    async def story() -> None:
-        async with dashboard(told.declared().root) as terminal:
-            assert terminal.app.no_color
-            assert "■ fail    calibration" in terminal.text
-            assert "■ 5 need you" in terminal.text
 
     run(story())
 

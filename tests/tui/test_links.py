@@ -23,6 +23,8 @@ def test_a_place_is_read_and_written(typed: str, link: Link) -> None:
 def test_a_command_line_stays_as_it_is() -> None:
     assert read(["incident", "show", "INC-3"]) == Link(("incident", "show", "INC-3"))
     assert read(["flights:incident", "show", "a#b@2013-01-01"]).words == ("incident", "show", "a#b@2013-01-01")
+    shown = Link(("incident", "show", "INC-3"), "flights", at="2013-09-14T06:00:00.5+00:00")
+    assert read(str(shown).split()) == shown
     assert str(Link(("sql", "SELECT 1"), "flights")) == "flights:sql 'SELECT 1'"
 
 

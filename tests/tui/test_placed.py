@@ -1,11 +1,12 @@
 """Where one is in the dashboard: links that lead there, being there again, and going on to another project."""
 
-from pathlib import Path
 
 import re
+from pathlib import Path
 
 import pytest
 
+from mlops_tui import cli
 from mlops_tui.declarations import known
 from mlops_tui.session import Session
 from mlops_tui.tui.kept import Kept
@@ -91,7 +92,8 @@ def test_a_link_leads_to_its_row_and_side_or_to_the_nearest(told: Session) -> No
     run(story())
 
 
-def test_one_goes_on_to_another_project_without_leaving(told: Session, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_one_goes_on_to_another_project_without_leaving(told: Session,
+                                                        tmp_path_factory: pytest.TempPathFactory) -> None:
     other = tmp_path_factory.mktemp("other")
     (other / "mlops.yaml").write_text("project: churn\n", encoding="utf-8")
     known.add("churn", other)
@@ -121,3 +123,13 @@ def test_a_link_shows_what_it_is_about_where_room_is_short(told: Session, size: 
     run(story())
 
 
+
+
+def test_a_terminal_opens_a_project_by_its_name_or_says_which_are_near(tmp_path: Path, capsys: pytest.CaptureFixture[str],
+                                                                       monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    known.add("churn", tmp_path / "gone")
+    assert cli.run(["open", "chrun:INC-3"]) == 2
+    assert "No project 'chrun' is known here. Did you mean 'churn'?" in " ".join(capsys.readouterr().err.split())
+    assert cli.run(["open", "churn:INC-3"]) == 2
+    assert "No project in" in capsys.readouterr().err

@@ -323,9 +323,16 @@ def test_the_letter_beside_a_next_step_does_it(full: Session) -> None:
             assert "acked" in terminal.text
             assert "a I am on it" not in terminal.text
             await terminal.press("up")
-            await terminal.press(letter(terminal, "It is over"))
+            over = letter(terminal, "It is over")
+            await terminal.pilot.press(over, "n")  # faster than the question opens: what lies behind it does nothing
+            await terminal.settle()
             assert isinstance(terminal.app.screen, Why), "a judgement is never recorded with the example's word"
+            assert terminal.app.screen_stack[-2].id == "incidents"
             await terminal.press("escape")
+            assert terminal.app.screen.id == "incidents", "one question, and none behind it"
+            full.ledger.append(IncidentEvent(subject="INC-3", event="role", role="lead", who="ana"))
+            await terminal.press("r")
+            assert letter(terminal, "It is over") == over, "whatever comes and goes beside it"
 
     run(story())
 

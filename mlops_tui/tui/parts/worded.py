@@ -2,7 +2,7 @@
 
 import inspect
 import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from textual import on
 
@@ -43,17 +43,7 @@ class Worded(Helped):
             self._say(" ".join(filter(None, (problem.what, problem.next))), bad=True)
 
     def action_command(self) -> None:
-        line = self.screen.query(CommandLine)
-        if line:
-            line.first().know(self.completions())
-            line.first().ask()
-
-    def completions(self) -> Iterable[str]:
-        """What a line may begin with: commands, the dashboard's own words, and what may follow those."""
-        yield from self._nouns
-        for name, word in WORDS.items():
-            yield name
-            yield from (f"{name} {choice}" for choice in (getattr(self, word.choices)() if word.choices else ()))
+        self.write("")
 
 
 def _given(word: Word, takes: inspect.Signature, words: Sequence[str]) -> inspect.BoundArguments:

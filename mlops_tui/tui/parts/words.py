@@ -21,6 +21,7 @@ QUIT = Word("quit", "Leave the dashboard; :q is the same", "quit")
 
 # By the word itself. None is the name of a command: what is typed in a terminal means the same here.
 WORDS: dict[str, Word] = {
+    "at": Word("at TIME", "Show everything as of 2013-09-14, '2h ago', when INC-3 began, the row's time, or now", "at"),
     "quit": QUIT,
     "q": QUIT,
 }

@@ -63,9 +63,15 @@ class Framed(Screen[None]):
         """The command line that shows what is shown here; nothing where there is none."""
         return ()
 
+    @property
+    def timed(self) -> bool:
+        """Whether what is shown is of the moment that the first line says."""
+        return True
+
     def stand(self, standing: Standing) -> None:
         """How the dashboard stands now."""
         self.standing = standing
+        self.set_class(standing.as_of is not None, "-then")
         self._frame()
 
     def _frame(self) -> None:
@@ -74,7 +80,8 @@ class Framed(Screen[None]):
         told = self.standing
         left = panels.place(told.project, *self.crumbs)
         room = self.app.size.width - min(len(left.plain), 40) - 2
-        self.query_one("#bar", Bar).show(left, panels.who_and_when(told, room))
+        below = panels.what_then(told, self.app.size.width, timed=self.timed) if told.as_of is not None else None
+        self.query_one("#bar", Bar).show(left, panels.who_and_when(told, room), below)
         self.query_one("#keys", Keys).show(told.mode)
 
     def on_mount(self) -> None:

@@ -1,0 +1,67 @@
+"""Time travel: every screen as of another moment, from change to change or to a time that is typed."""
+
+from datetime import datetime
+
+from textual import on
+
+from mlops_tui.errors import BadInput
+from mlops_tui.tui.desk import Desk
+from mlops_tui.tui.messages import Broken, LookedAt, NoSuchTime, Travelled
+from mlops_tui.tui.parts.desked import Desked
+from mlops_tui.tui.screens.answer import Answer
+from mlops_tui.tui.screens.framed import Framed
+
+
+class Timed(Desked):
+    """An app that shows what was known at another time; nothing can be changed there."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._steps = 0          # that wait until the one before has been taken
+        self._travelling = False
+
+    def action_step(self, by: int) -> None:
+        """To the moment of the change before of what is seen, or of the next one; after the last of them is now."""
+        self._steps += by
+        if not self._travelling and self._steps:
+            by, self._steps, self._travelling = self._steps, 0, True
+            where = self._seen_now()
+            self._ask(lambda feed: feed.step(by, *where))
+
+    def action_now(self) -> None:
+        """Back from another moment."""
+        self.action_at("now")
+
+    def action_at(self, *words: str) -> None:
+        """To a time as `--as-of` reads it, to when INC-3 began, to the time of the row under the cursor, or to now."""
+        wanted = " ".join(words) or self._time_of_row()
+        if not wanted:
+            raise BadInput("To which time?", next="Write :at 2013-09-14, :at 2h ago, :at INC-3 or :at now.")
+        self._travelling, where = True, self._seen_now()
+        self._ask(lambda feed: feed.at(wanted, *where))
+
+    def _seen_now(self) -> tuple[str, tuple[str, ...]]:
+        """What is seen: a part of the dashboard, and what an answer is about."""
+        screen = self.screen
+        names = screen.command[1:] if isinstance(screen, Answer) and screen.looked else ()
+        return self.current_mode, tuple(name for name in names if not name.startswith("-"))
+
+    def _time_of_row(self) -> str:
+        row = self.screen.row if isinstance(self.screen, Framed) else None
+        times = [value for value in row.values() if isinstance(value, datetime)] if row is not None else []
+        return times[0].isoformat() if times else ""
+
+    @on(Travelled)
+    @on(Broken)
+    def _arrived(self) -> None:
+        self._travelling = False
+        self.action_step(0)
+
+    @on(NoSuchTime)
+    def _nowhere(self, message: NoSuchTime) -> None:
+        self._steps, self._travelling = 0, False
+        self._say(message.why, bad=True)
+
+    @on(LookedAt)
+    def _look_there(self, message: LookedAt) -> None:
+        self._ask(lambda feed: feed.again(message.argv))

@@ -1,0 +1,157 @@
+"""Which moment of the history is seen, and how one comes to another: a change on or back, a time, now."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from mlops_tui import asking
+from mlops_tui.errors import BadInput, Denied, NotFound, Refusal
+from mlops_tui.inputs.moments import moment
+from mlops_tui.render import cells
+from mlops_tui.roles import Shape
+from mlops_tui.session import Session
+from mlops_tui.tui.turns import EVERY_ENTRY, Seen, told, turns
+from mlops_tui.view import Cell, View, refused
+from store.ledger import Ledger
+
+if TYPE_CHECKING:
+    from store.ledger import Entry
+
+BACK = "> comes back to now."
+STEPS = 500  # entries that are gone through at once, at most
+
+
+class Times:
+    """A project as it is, and as it was known at the moment that is seen; `session` is the one that is asked."""
+
+    def __init__(self, live: Session, then: datetime | None = None, seen: Seen | None = None) -> None:
+        self.live, self.seen = live, seen or Seen()
+        self._known: tuple[Seen, int, list[Entry]] = (Seen("nothing"), -1, [])
+        self.go(then)
+
+    def go(self, then: datetime | None) -> None:
+        """See that moment from now on; None is now."""
+        self.then, self.session = then, self.live
+        if then is not None:
+            self.session = replace(self.live, as_of=then, read_only=True, ledger=self._ledger.closed(until=then))
+
+    @property
+    def _ledger(self) -> Ledger:
+        ledger = self.live.ledger
+        if not isinstance(ledger, Ledger):
+            raise NotFound("There is no history here.")
+        return ledger
+
+    # -- to another moment ----------------------------------------------------------------------------------------
+
+    def at(self, text: str, seen: Seen | None = None) -> None:
+        """To a time as people write it, to when something of that id began, or to `now`; Refusal where there is none.
+        """
+        self.seen = seen or self.seen
+        self.go(None if text in ("", "now") else self._past(self._began(text) or self.read(text)))
+
+    def read(self, text: str) -> datetime:
+        """The time that a text means where the project is."""
+        return moment(text, self.live.declared().zone, self.live.now())
+
+    def _past(self, then: datetime) -> datetime:
+        """The moment, where something was known by then."""
+        if then > self.live.now():
+            raise BadInput(f"{self._said(then)} is still to come.", next="Write a time that has been, or: at now")
+        [*first] = self._ledger.page(self._ledger.head_seq() - 1, 1, upto=self._ledger.head_seq())
+        if not first or then < first[0].recorded_at:
+            raise BadInput(f"Nothing was known at {self._said(then)}.", next="The history begins on "
+                           f"{self._said(first[0].recorded_at)}." if first else "The history is empty.")
+        return then
+
+    def _began(self, id: str) -> datetime | None:
+        """When the first entry about an incident, an alert, an approval or a run of that id was made."""
+        kinds = ("incident", "alert", "approval", "runbook", "proposal")
+        found = self._ledger.entries(*kinds, subject=id.upper()) if "-" in id and id[:1].isalpha() else []
+        return found[0].recorded_at if found else None
+
+    def step(self, by: int, seen: Seen) -> bool:
+        """So many changes of what is seen on, or back; after the last of them is now. Whether there was one."""
+        self.seen, before = seen, self.then
+        self.go(self._neighbour(by) if seen.mode == EVERY_ENTRY and not seen.names else self._change(by))
+        return self.then != before
+
+    def _change(self, by: int) -> datetime | None:
+        moments = sorted({entry.recorded_at for entry in self._turns()})
+        here = len(moments) if self.then is None else \
+            bisect_left(moments, self.then) if by < 0 else bisect_right(moments, self.then) - 1
+        if not moments or (by < 0 and not here):
+            return self.then
+        goal = max(here + by, 0)
+        return moments[goal] if goal < len(moments) else None
+
+    def _neighbour(self, by: int) -> datetime | None:
+        """The moment of the entry before, or after: those of one moment are one change."""
+        then, ledger = self.then, self._ledger
+        for _ in range(min(abs(by), STEPS)):
+            head = ledger.head_seq()
+            here = head + 1 if then is None else ledger.closed(until=then).head_seq()
+            found: Sequence[Entry] = ()
+            if by > 0:
+                found = ledger.page(head - here - 1, 1, upto=head) if here < head else ()
+                then = found[0].recorded_at if found else None
+            else:
+                found = self._before(then, here)
+                then = found[0].recorded_at if found else then
+            if not found:
+                break
+        return then
+
+    def _before(self, then: datetime | None, here: int) -> "Sequence[Entry]":
+        for entry in self._ledger.page(0, STEPS, upto=here - 1 if then is None else here):
+            if then is None or entry.recorded_at < then:
+                return (entry,)
+        return ()
+
+    def _turns(self) -> "list[Entry]":
+        """The changes of what is seen, up to now; those of the whole project where nothing is known of the names."""
+        head = self._ledger.head_seq()
+        if self._known[:2] != (self.seen, head):
+            found = turns(self._ledger.entries(*self.seen.kinds), self.seen)
+            if not found and self.seen.names:
+                found = turns(self._ledger.entries(*Seen().kinds), Seen())
+            self._known = (self.seen, head, found)
+        return self._known[2]
+
+    # -- what is said of it ---------------------------------------------------------------------------------------
+
+    def facts(self) -> dict[str, Cell]:
+        """The moment that is seen, what had just changed, and which of how many changes that was; of now, nothing."""
+        if self.then is None:
+            return {}
+        if self.seen.mode == EVERY_ENTRY and not self.seen.names:
+            place, every = self.session.ledger.head_seq(), self.live.ledger.head_seq()
+            newest = self.session.ledger.page(0, 1, upto=place)
+        else:
+            found = self._turns()
+            moments = sorted({entry.recorded_at for entry in found})
+            place, every = bisect_right(moments, self.then), len(moments)
+            newest = [entry for entry in found if place and entry.recorded_at == moments[place - 1]]
+        return {"as_of": self.then, "change": place, "changes": every, "happened": told(newest),
+                "happened_at": newest[0].recorded_at if newest else None}
+
+    def perform(self, argv: Sequence[str]) -> View:
+        """What a look answers of that moment, or that it cannot."""
+        return self.closed(argv) or self.session.perform(argv).view
+
+    def closed(self, argv: Sequence[str]) -> View | None:
+        """Why a command has no answer at another moment than now; None where it has one."""
+        call = asking.call_of(self.session, argv) if self.then is not None else None
+        if call is None or call.fold or self.then is None:
+            return None
+        problem: Refusal = BadInput(f"'{call.command}' shows what is, and cannot be shown as of another time.",
+                                    next=BACK)
+        if call.shape is not Shape.LOOK:
+            problem = Denied(f"'{call.command}' would change something, and {self._said(self.then)} is over.",
+                             next=BACK)
+        return refused(problem)
+
+    def _said(self, at: datetime) -> str:
+        return cells.moment(at, self.live.declared().zone)
