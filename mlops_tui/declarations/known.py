@@ -49,6 +49,9 @@ def folder(name: str, here: Path | None = None) -> Path:
         hint = nearest(name, known) or (f"Known: {', '.join(known)}." if known else "")
         raise NotDeclared(f"No project '{name}' is known here.", where=str(place()),
                           next=hint or "Open it once in its folder: mlops-tui")
+    if not (known[name] / MARKER).is_file():
+        raise NotDeclared(f"The project '{name}' is no longer in {known[name]}.", where=str(place()),
+                          next="Change its line there, or drop it.")
     return known[name]
 
 
