@@ -88,6 +88,11 @@ def command(words: Sequence[str]) -> tuple[str, ...]:
     return (*PLACES[head], f"{head}-{number}") if len(words) == 1 and dash and head in PLACES else tuple(words)
 
 
+def shown_by(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The place that a command shows, where it has a name of its own; else the command."""
+    return words[2:] if len(words) == 3 and words[:2] in PLACES.values() and command(words[2:]) == words else words
+
+
 def row_place(mode: str, key: str) -> str:
     """How a row of a mode is written down: the shortest that `spot` takes back to it."""
     if not key:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlops_tui.tui.links import Link, Spot, command, nearest, read, row_place, spot
+from mlops_tui.tui.links import Link, Spot, command, nearest, read, row_place, shown_by, spot
 from mlops_tui.view import Row
 
 
@@ -43,6 +43,9 @@ def test_jobs_runs_and_runbooks_are_shown_by_their_commands() -> None:
     assert command(["run-5"]) == ("runbook", "show", "RUN-5")
     assert command(["runbook/data-drift"]) == ("runbook", "show", "data-drift")
     assert command(["a/b"]) == ("a/b",)
+    assert shown_by(("incident", "show", "INC-3")) == ("INC-3",)
+    for words in (("runbook", "show", "data-drift"), ("incident", "list"), ()):
+        assert shown_by(words) == words
 
 
 @pytest.mark.parametrize(("mode", "key"), [

@@ -112,17 +112,18 @@ def test_one_goes_on_to_another_project_without_leaving(told: Session,
     run(story())
 
 
-@pytest.mark.parametrize("size", [(80, 24), (60, 16)])
-def test_a_link_shows_what_it_is_about_where_room_is_short(told: Session, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(120, 40), (60, 16)])
+def test_a_link_to_an_incident_or_an_alert_leads_to_where_it_is_worked_on(told: Session, size: tuple[int, int]) -> None:
     async def story() -> None:
-        async with dashboard(told.declared().root, size, at=["AL-7"]) as terminal:
-            assert "alert show AL-7" in terminal.text
-            await terminal.press("escape")
+        async with dashboard(told.declared().root, size, at=["al-7"]) as terminal:
+            assert "Incidents ▸ AL-7" in terminal.text
             assert standing_on(terminal) == "flights:AL-7"
+            await terminal.press("escape")
+            assert terminal.app.screen.id == "incidents"
+            await terminal.type("monitor/flights-drift")
+            assert ("monitor show flights-drift" in terminal.text.splitlines()[0]) is (size[0] < 100)
 
     run(story())
-
-
 
 
 def test_a_terminal_opens_a_project_by_its_name_or_says_which_are_near(

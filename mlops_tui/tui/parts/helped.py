@@ -62,8 +62,8 @@ class Helped(Placed):
         """What can be said: the dashboard's own words, and every command."""
         for word in dict.fromkeys(WORDS.values()):
             name, *more = word.usage.split(maxsplit=1)
-            yield Offer((), word.effect, f":{word.usage}", partial(self.write, f"{name} ") if more else
-                        partial(self.write, name, run=True))
+            yield Offer((), word.effect, f":{word.usage}", partial(self.write, name, run=True) if not more or
+                        more[0].startswith("[") else partial(self.write, f"{name} "))
         for words, (does, example) in self._commands.items():
             typed = shlex.join(words)
             yield Offer((), does, typed, partial(self._go, words) if example in ("", typed) else
@@ -108,6 +108,6 @@ def key_name(key: str) -> str:
 def _typed(id: str, screen: Screen[Any]) -> str:
     if id in TYPED:
         return TYPED[id]
-    if id == "framed.copy" and isinstance(screen, Framed):
+    if id == "app.copy" and isinstance(screen, Framed):
         return shlex.join(screen.command)
     return ""

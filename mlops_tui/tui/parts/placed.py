@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_tui.errors import Refusal
 from mlops_tui.tui.desk import Desk
-from mlops_tui.tui.links import HERE, Link, Spot, command, row_place, spot
+from mlops_tui.tui.links import HERE, Link, Spot, command, row_place, shown_by, spot
 from mlops_tui.tui.messages import Perform
 from mlops_tui.tui.parts.kept import Keeping
 from mlops_tui.tui.parts.sectioned import Sectioned
@@ -102,7 +102,7 @@ class Placed(Keeping, Sectioned, Timed):
         if isinstance(screen, SectionScreen) and screen.known:
             return Link((row_place(screen.id or "", screen.list.key),), project, screen.side, at)
         words = screen.command if isinstance(screen, Framed) and self.current_mode != screen.id else ()
-        return Link(words or (self.current_mode,), project, at=at)
+        return Link(shown_by(words) or (self.current_mode,), project, at=at)
 
     # -- being there again ----------------------------------------------------------------------------------------
 

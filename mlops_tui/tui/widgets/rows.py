@@ -90,6 +90,11 @@ class Rows(ScrollView, can_focus=True):
         return self._source.all if isinstance(self._source, Held) else ()
 
     @property
+    def known(self) -> list[Row]:
+        """The rows that have been read, as they stand; those left out by the filter not among them."""
+        return self._source.known()
+
+    @property
     def count(self) -> int:
         """How many rows there are, those left out by the filter not counted."""
         return len(self._source)
@@ -112,6 +117,12 @@ class Rows(ScrollView, can_focus=True):
         if isinstance(self._source, Held) and self._source.all == tuple(rows) and self._drawn_for > 0:
             return
         self._change(Held(rows, self._key, self._wanted))
+
+    def to(self, name: str) -> None:
+        """Put the cursor on the row of that name; nothing where there is none."""
+        place = self._source.place(name)
+        if place is not None:
+            self._go(place)
 
     def keep(self, wanted: tuple[Wish, ...]) -> None:
         """Show only the rows that a filter keeps; of a history that is read by pages, whoever reads it filters."""
