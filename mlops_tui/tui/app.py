@@ -37,7 +37,6 @@ from mlops_tui.tui.parts.locked import Locked
 from mlops_tui.tui.parts.responding import Responding
 from mlops_tui.tui.parts.sized import Sized
 from mlops_tui.tui.parts.themed import Themed
-from mlops_tui.tui.parts.timed import Timed
 from mlops_tui.tui.parts.worded import Worded
 from mlops_tui.tui.parts.working import Working
 from mlops_tui.tui.room import LEAST
@@ -66,7 +65,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copying, Timed):
+class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copying):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
