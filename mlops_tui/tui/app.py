@@ -35,6 +35,7 @@ from mlops_tui.tui.parts.copying import Copying
 from mlops_tui.tui.parts.doing import Doing
 from mlops_tui.tui.parts.kept import Keeping
 from mlops_tui.tui.parts.locked import Locked
+from mlops_tui.tui.parts.responding import Responding
 from mlops_tui.tui.parts.themed import Themed
 from mlops_tui.tui.parts.timed import Timed
 from mlops_tui.tui.parts.worded import Worded
@@ -65,7 +66,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying, Timed):
+class Dashboard(Themed, Keeping, Locked, Responding, Doing, Working, Worded, Copying, Timed):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -167,6 +168,7 @@ class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying, Timed)
         if isinstance(screen, Answer) and screen.looked:
             argv = screen.command
             self._ask(lambda feed: feed.again(argv))
+        self._look_at_case_again()
 
     @on(Ticked)
     def _ticked(self, message: Ticked) -> None:
@@ -190,7 +192,9 @@ class Dashboard(Themed, Keeping, Locked, Doing, Working, Worded, Copying, Timed)
     def _answered(self, message: Answered) -> None:
         answer = Answer(message.view, message.argv, self._here(), looked=message.looked)
         screen = self.screen
-        if isinstance(screen, Answer) and not screen.looked and not message.looked:
+        if not message.looked and isinstance(screen, Framed) and screen.takes(message.argv, message.view):
+            pass
+        elif isinstance(screen, Answer) and not screen.looked and not message.looked:
             self.switch_screen(answer)  # what was done last, and below it what was looked at before
         else:
             self.push_screen(answer)

@@ -11,6 +11,7 @@ from mlops_tui.view import Column, Row, Series, View
 
 if TYPE_CHECKING:
     from mlops_tui.capability import Field
+    from mlops_tui.tui.cases import Case
 
 
 class FromDesk(Message):
@@ -190,6 +191,36 @@ class Opened(Message):
     model: Row
     facets: tuple[Column, ...]
     series: Series | None
+
+
+@dataclass(eq=False)
+class Cased(FromDesk):
+    """An incident or an alert as it stands now."""
+
+    case: "Case"
+
+
+@dataclass(eq=False)
+class Found(FromDesk):
+    """What a step of a runbook has found."""
+
+    argv: tuple[str, ...]
+    view: View
+
+
+@dataclass(eq=False)
+class CaseWanted(Message):
+    """Somebody works on an incident or an alert, by the runbook that he chose."""
+
+    id: str
+    chosen: str = ""
+
+
+@dataclass(eq=False)
+class FoundWanted(Message):
+    """Somebody wants to see what a step has found."""
+
+    argv: tuple[str, ...]
 
 
 @dataclass(eq=False)

@@ -383,8 +383,8 @@ def test_everything_with_a_name_is_found_by_it(full: Session) -> None:
             await terminal.press("ctrl+p")
             await terminal.pilot.press(*"inc-3")
             await terminal.expect(lambda: "INC-3 predicts 18 %" in terminal.text)
-            await terminal.pilot.press("down", "enter")
-            await terminal.expect(lambda: "incident show INC-3" in terminal.text.splitlines()[0])
+            await terminal.pilot.press("enter")
+            await terminal.expect(lambda: "▸ INC-3" in terminal.text.splitlines()[0])
 
     run(story())
 

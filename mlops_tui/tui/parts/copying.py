@@ -83,7 +83,8 @@ class Copying(Desked):
         """The screen as a picture and as text, each of which says by what it was filtered, and of when it is."""
         exporting: Any = import_module("mlops_tui.tui.exporting")
         seen = self._seen_here()
-        told, words = exporting.told(seen, self._standing.now, past=self._standing.as_of is not None), (name,) if name else seen.crumbs
+        told = exporting.told(seen, self._standing.now, past=self._standing.as_of is not None)
+        words = (name,) if name else seen.crumbs
         self._put(exporting.file_name(words, "svg"), self.export_screenshot(title=told))
         text = "\n".join((told, "", *(line.rstrip() for line in seen.lines)))
         self._put(exporting.file_name(words, "txt"), f"{text}\n")

@@ -23,7 +23,7 @@ from mlops_tui.tui.widgets.filter_line import FilterLine
 from mlops_tui.tui.widgets.keys import Keys
 from mlops_tui.tui.widgets.pane import Pane
 from mlops_tui.tui.widgets.rows import Rows
-from mlops_tui.view import Row, Table
+from mlops_tui.view import Row, Table, View
 
 
 class Framed(Screen[None]):
@@ -59,6 +59,10 @@ class Framed(Screen[None]):
     def command(self) -> tuple[str, ...]:
         """The command line that shows what is shown here; nothing where there is none."""
         return ()
+
+    def takes(self, argv: tuple[str, ...], view: View) -> bool:
+        """Whether the screen shows the answer to what was done here itself."""
+        return False
 
     @property
     def timed(self) -> bool:

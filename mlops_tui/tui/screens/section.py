@@ -153,7 +153,9 @@ class SectionScreen(Framed):
     @on(Rows.Opened, "#list")
     def _opened(self, event: Rows.Opened) -> None:
         event.stop()
-        if self.wanted:
+        if self._section.works and event.row is not None:
+            self.post_message(Perform((str(event.row["kind"]), "show", str(event.row["name"]))))
+        elif self.wanted:
             self.pane.body.focus()
         elif self._leads:
             self.post_message(Perform(self._leads))

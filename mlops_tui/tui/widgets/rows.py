@@ -108,6 +108,12 @@ class Rows(ScrollView, can_focus=True):
             return
         self._change(Held(rows, self._key, self._wanted))
 
+    def to(self, name: str) -> None:
+        """Put the cursor on the row of that name; nothing where there is none."""
+        place = self._source.place(name)
+        if place is not None:
+            self._go(place)
+
     def keep(self, wanted: tuple[Wish, ...]) -> None:
         """Show only the rows that a filter keeps; of a history that is read by pages, whoever reads it filters."""
         if wanted != self._wanted:
