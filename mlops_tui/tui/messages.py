@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from mlops_tui.view import Column, Row, Series, View
+from mlops_tui.view import Row, View
 
 if TYPE_CHECKING:
     from mlops_tui.capability import Field
@@ -186,11 +186,10 @@ class Perform(Message):
 
 @dataclass(eq=False)
 class Opened(Message):
-    """Somebody wants to see all of a model."""
+    """Somebody wants to see all of what Home knows of something."""
 
-    model: Row
-    facets: tuple[Column, ...]
-    series: Series | None
+    argv: tuple[str, ...]
+    view: View
 
 
 @dataclass(eq=False)

@@ -34,9 +34,9 @@ class Copying(Desked):
         asked: Any = import_module("mlops_tui.tui.screens.copy")
         seen = self._seen_here()
         values = exporting.cells(seen.row) if seen.row is not None else ()
-        self.push_screen(asked.Copy(exporting.offered(seen), values), partial(self._chosen, seen.crumbs))
+        self.push_screen(asked.Copy(exporting.offered(seen), values), partial(self._chosen_form, seen.crumbs))
 
-    def _chosen(self, crumbs: Sequence[str], chosen: "Choice") -> None:
+    def _chosen_form(self, crumbs: Sequence[str], chosen: "Choice") -> None:
         if chosen is not None:
             taken, into_file = chosen
             if into_file or not self._copy(taken.text, taken.what):

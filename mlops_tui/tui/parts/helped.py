@@ -12,7 +12,7 @@ from textual.screen import Screen
 from mlops_tui.tui.desk import Desk
 from mlops_tui.tui.messages import Perform, Place
 from mlops_tui.tui.offers import Offer
-from mlops_tui.tui.parts.sectioned import Sectioned
+from mlops_tui.tui.parts.placed import Placed
 from mlops_tui.tui.parts.words import WORDS
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import MODES
@@ -27,7 +27,7 @@ TYPED = {"framed.stop": "job cancel NUMBER", "framed.log": "job log NUMBER", "ap
          "--help"}
 
 
-class Helped(Sectioned):
+class Helped(Placed):
     """An app that lists and finds what it can do."""
 
     def __init__(self, desk: Desk) -> None:

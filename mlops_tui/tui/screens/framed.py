@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any, ClassVar
 
+from rich.console import RenderableType
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,6 +16,7 @@ from mlops_tui.tui import panels
 from mlops_tui.tui.filtering import wishes
 from mlops_tui.tui.messages import Perform
 from mlops_tui.tui.places import leads
+from mlops_tui.tui.room import cramped, sentence
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.bar import Bar
 from mlops_tui.tui.widgets.body import Body
@@ -46,6 +48,9 @@ class Framed(Screen[None]):
         yield Keys(id="keys")
         yield CommandLine()
 
+    def render(self) -> RenderableType:
+        return sentence(self.app.size) if cramped(self.app.size) else super().render()
+
     def within(self) -> Iterable[Widget]:
         """What stands between the first and the last line."""
         return ()
@@ -72,13 +77,13 @@ class Framed(Screen[None]):
     def stand(self, standing: Standing) -> None:
         """How the dashboard stands now."""
         self.standing = standing
-        self.set_class(standing.as_of is not None, "-then")
         self._frame()
 
     def _frame(self) -> None:
         if not self.query(Keys):
             return  # not there yet; it is drawn when it is
         told = self.standing
+        self.set_class(told.as_of is not None, "-then")
         left = panels.place(told.project, *self.crumbs)
         room = self.app.size.width - min(len(left.plain), 40) - 2
         below = panels.what_then(told, self.app.size.width, timed=self.timed) if told.as_of is not None else None
