@@ -17,11 +17,9 @@ from mlops_tui.tui.parts.words import WORDS
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import MODES
 from mlops_tui.tui.widgets.command_line import CommandLine
+from mlops_tui.tui.widgets.keys import key_name
 from mlops_tui.tui.widgets.pane import Pane
 
-KEYS = {"question_mark": "?", "colon": ":", "slash": "/", "comma": ",", "full_stop": ".", "at": "@",
-        "exclamation_mark": "!", "left_square_bracket": "[", "right_square_bracket": "]", "enter": "Enter",
-        "escape": "Esc", "tab": "Tab", "up": "↑", "down": "↓", "left": "←", "right": "→"}
 # How a terminal says what a key does, by the key's id; what a screen shows is its own command.
 TYPED = {"framed.stop": "job cancel NUMBER", "framed.log": "job log NUMBER", "app.lock": "--read-only", "app.help":
          "--help"}
@@ -98,11 +96,6 @@ class Helped(Placed):
 
     def _go(self, argv: tuple[str, ...]) -> None:
         self.post_message(Perform(argv))
-
-
-def key_name(key: str) -> str:
-    """A key as it stands on a keyboard."""
-    return KEYS.get(key, key)
 
 
 def _typed(id: str, screen: Screen[Any]) -> str:
