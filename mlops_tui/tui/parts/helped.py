@@ -39,6 +39,15 @@ class Helped(Placed):
         module: Any = import_module("mlops_tui.tui.screens.everything")  # not needed for the first picture
         self.push_screen(module.Everything([*self._here_and_now(), *self._said()], self._here()))
 
+    def action_jump(self) -> None:
+        """Show a letter on everything that is seen; the one that is typed goes there."""
+        jumping: Any = import_module("mlops_tui.tui.jumping")
+        module: Any = import_module("mlops_tui.tui.screens.jump")
+        found = jumping.spots(self.screen)
+        if found:
+            lines = self.screen._compositor.render_strips()
+            self.push_screen(module.Jump(lines, found), lambda spot: jumping.go(spot) if spot is not None else None)
+
     def _here_and_now(self) -> Iterator[Offer]:
         """The next steps that are seen, then every key that works: those of the screen before those of all screens."""
         screen = self.screen
