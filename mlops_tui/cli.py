@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,16 +40,18 @@ Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSO
     runbook rollback, runbook step, samples purge, snapshot gc, snapshot restore, vault destroy-key,
     vault rotate, vault seal;
     nothing else asks before it acts.
---as-of TIME: adopt list, alert list, alert rules, alert show, alert silences, approve list, audit log,
-    audit show, baseline, bias --preview, board list, calibration --preview, compare --preview,
-    digest preview, digest show, drift --preview, drill --coverage, evaluate --preview, handover show,
-    health --preview, impact history, impact list, impact show, incident list, incident show,
-    incident similar, incident trends, metric --preview, model list, model show, monitor list,
-    monitor show, oncall check, oncall show, optout list, optout show, performance --preview,
-    postmortem actions, postmortem list, postmortem trends, promote --history, provenance diff,
-    provenance list, provenance of, remind list, replay list, replay show, runbook list, runbook mttr,
-    runbook show, snapshot log, sql, stability show --preview, status, triggers --preview, why;
-    nothing else is shown as of another time.
+--as-of TIME: adopt list, alert list, alert rules, alert show, alert silences, approve list, approve show,
+    audit log, audit show, baseline, bias --preview, board list, board minutes, board show,
+    calibration --preview, catalog list, catalog show, changes, compare --preview, digest preview,
+    digest show, drift --preview, drill --coverage, evaluate --preview, feature list, feature show,
+    footprint show, handover show, health --preview, impact history, impact list, impact show,
+    incident list, incident show, incident similar, incident trends, maturity, metric --preview,
+    model list, model show, monitor list, monitor show, oncall check, oncall show, optout list,
+    optout show, performance --preview, pipeline status, postmortem actions, postmortem list,
+    postmortem trends, promote --history, provenance diff, provenance list, provenance of,
+    quarantine list, remind list, replay list, replay show, runbook list, runbook mttr, runbook show,
+    snapshot log, sql, stability show --preview, status, triggers --preview, why;
+    nothing else is shown as of another time but the dashboard: mlops-tui --as-of 2013-09-14.
 Exit codes: 0 done or passed, 1 a check says no, 2 bad input or not confirmed, 3 our fault, 4 denied, 130 interrupted.
 """
 
@@ -210,10 +212,11 @@ def _without_a_command(given: Options) -> int:
         raise BadInput("The dashboard needs a terminal that can be drawn on.", where="TERM=dumb",
                        next="Try: mlops-tui status")
     if given.as_of:
-        raise BadInput("The dashboard shows what is.", next="Drop --as-of.")
+        import_module("mlops_tui.inputs.moments").moment(given.as_of, now=datetime.now(UTC))  # refused before it opens
     dashboard: Any = import_module("mlops_tui.tui.app")
     _imported()
-    dashboard.run(root, person=given.person, read_only=given.read_only, at=given.argv[1:])
+    dashboard.run(root, person=given.person, read_only=given.read_only, at=given.argv[1:],
+                  as_of=given.as_of)
     return 0
 
 

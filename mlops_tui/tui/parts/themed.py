@@ -28,7 +28,7 @@ class Themed(Keeping):
         if self.theme in NAMES:  # asked for by TEXTUAL_THEME, before it was known
             self.stylesheet.set_variables(self.get_css_variables())
         else:
-            self.theme = self._chosen or self._suiting
+            self.theme = self._chosen_theme or self._suiting
         for name in others:
             self.unregister_theme(name)
         if self.no_color:  # none at all: greys are colours too
@@ -40,7 +40,7 @@ class Themed(Keeping):
 
     def suit_the_terminal(self) -> str:
         """Take the theme that suits the terminal, unless one was chosen; what was typed while it was asked."""
-        if self._chosen or "TEXTUAL_THEME" in os.environ:
+        if self._chosen_theme or "TEXTUAL_THEME" in os.environ:
             return ""
         light, typed = background.seen()
         plain = self.no_color or self.console.color_system in FEW
@@ -48,7 +48,7 @@ class Themed(Keeping):
         return typed
 
     @property
-    def _chosen(self) -> str:
+    def _chosen_theme(self) -> str:
         """What somebody chose here before; nothing where the terminal decides, or that theme is no more."""
         name = self.kept.get("theme", "")
         return name if name in NAMES else ""
