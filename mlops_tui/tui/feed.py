@@ -10,7 +10,7 @@ from mlops_tui import asking, folds, health, jobs, timetable
 from mlops_tui.commands import names_file, root, summary
 from mlops_tui.core._helptext import commands
 from mlops_tui.core.audit import row as entry_row
-from mlops_tui.core.job import row as job_row
+from mlops_tui.core.job import rows as job_rows
 from mlops_tui.core.status import KINDS
 from mlops_tui.errors import Denied, Refusal
 from mlops_tui.opening import open_project
@@ -174,7 +174,7 @@ class Feed:
         shown = [job for job in jobs.newest(self.session, 20)
                  if job.open or (job.ended_at is not None and moment - job.ended_at < SHOWN_AFTER)]
         shown.sort(key=lambda job: (not job.open, -job.id))
-        return Table.of("jobs", [job_row(job) for job in shown[:12]], "command", Column("done", share=True), "left",
+        return Table.of("jobs", job_rows(self.session, shown[:12]), "command", Column("done", share=True), "left",
                         title="Running")
 
     def _next(self, now: datetime) -> Table:
@@ -209,7 +209,8 @@ class Feed:
         view = self.times.perform(argv)
         if argv[:2] == ("pipeline", "status") and self.times.then is None:
             mine = [job for job in jobs.newest(self.session, 50) if job.argv[:3] == ("pipeline", "run", argv[-1])]
-            table = Table.of("jobs", [{**job_row(job), "argv": ("job", "log", str(job.id))} for job in mine[:8]],
+            table = Table.of("jobs", [{**row, "argv": ("job", "log", str(row["job"]))}
+                                      for row in job_rows(self.session, mine[:8])],
                              Column("job", digits=0), "status", Column("done", share=True, digits=0), "left",
                              Column("seconds", "took", unit="s", digits=1), "who", title="Its jobs")
             view = replace(view, parts=(*view.parts, table))

@@ -174,13 +174,6 @@ class Sifted(Message):
 
 
 @dataclass(eq=False)
-class Copied(Message):
-    """Somebody wants this text for elsewhere."""
-
-    text: str
-
-
-@dataclass(eq=False)
 class Perform(Message):
     """Somebody asks for a command; `offered` says that it was a next step, and not typed."""
 

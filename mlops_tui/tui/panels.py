@@ -246,6 +246,8 @@ def what_then(told: Standing, width: int, *, timed: bool) -> tuple[Text, Text]:
     where = f"{facts['change']:,} of {facts['changes']:,}"
     right = Text(f"{where}   {keys}" if width < ROOMY else f"change {where}   {keys}")
     at = facts.get("happened_at")
+    if told.mark is not None:
+        right = Text.assemble(f"◆ {short_time(told.mark, told.zone)}   ", right)
     if not timed:
         return Text(" What is shown here is not of then: it was answered at its own time."), right
     when = short_time(at, told.zone) if isinstance(at, datetime) else ""

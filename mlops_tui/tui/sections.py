@@ -185,7 +185,8 @@ def _data(views: Sequence[View]) -> list[Row]:
                          "who": ", ".join(_names(row["steward"]))} for row in datasets]
     found += [{"kind": "model", "name": model, "status": None, "tells": "its features", "who": ""}
               for model in dict.fromkeys(row["model"] for row in versions)]
-    found += [{**row, "kind": "feature", "name": row["feature"], "who": f"online: {row['online']}",
+    found += [{**row, "kind": "feature", "name": row["feature"],
+               "who": f"online: {row['online']}" if row["online"] else "",
                "tells": f"feature view of {', '.join(_names(row['entity']))} · built: {row['built']}"}
               for row in views_of]
     return [{**row, "key": f"{row['kind']}/{row['name']}"} for row in found]

@@ -122,8 +122,11 @@ class Home(Framed):
             for id in PANELS:
                 rows = self._table(id).rows
                 self.query_one(f"#{id}", Rows).show(rows)
-            waiting = len(self._table("needs").rows)
-            self.query_one("#needs").border_title = f"Needs you ({waiting})" if waiting else "Needs you"
+            waiting, then = len(self._table("needs").rows), self.standing.as_of is not None
+            needs = "Needed you" if then else "Needs you"
+            self.query_one("#needs").border_title = f"{needs} ({waiting})" if waiting else needs
+            self.query_one("#needs", Rows).say("● Nothing waited for somebody." if then else NOTHING)
+            self.query_one("#jobs", Rows).say("jobs are shown as of now only" if then else "nothing")
             self.query_one("#needs").set_class(waiting > 0, "-waiting")
             self.query_one("#health").border_subtitle = "Tab  what needs you" if self._narrow and waiting else ""
             self._draw_model(self.query_one("#models", Rows).row)
