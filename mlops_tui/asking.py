@@ -24,10 +24,11 @@ class Answer:
 
 @dataclass(frozen=True)
 class Plan:
-    """It wants consent to this view; `digest` is what the consent is bound to."""
+    """It wants consent to this view; `digest` is what the consent is bound to, `named` what has to be typed for it."""
 
     view: View
     digest: str
+    named: str = ""
 
 
 @dataclass(frozen=True)
@@ -110,5 +111,5 @@ def _answer(session: Session, argv: Sequence[str], reason: str | None = None,
             consent: str | None = None) -> Answer | Plan:
     outcome: Outcome = session.perform(argv, reason=reason, consent=consent)
     if outcome.view.status is Status.CONFIRM and outcome.plan is not None:
-        return Plan(outcome.view, outcome.plan)
+        return Plan(outcome.view, outcome.plan, outcome.named)
     return Answer(outcome.view, outcome.error is not None)

@@ -22,13 +22,18 @@ if TYPE_CHECKING:
 FORMATS = ("json", "markdown", "html")
 PICTURES = ("png", "svg")
 FLAGS = {**{f"--{name}": name for name in FORMATS}, "--yes": "yes", "--dry-run": "dry_run",
-         "--read-only": "read_only"}
+         "--read-only": "read_only", "--ascii": "ascii", "--reduced-motion": "reduced_motion"}
+SIMPLE = ("dumb", "linux", "vt100", "vt220")  # kinds of terminal that show little more than ASCII
+NO = ("", "0", "false", "no", "off")  # of a variable of ours; whatever else it says is yes: MLOPS_TUI_READONLY locks
 NOUNS = "mlops_tui.nouns"  # the entry points of words that are no capabilities
+BY_ENVIRONMENT = {"read_only": "READONLY", "ascii": "ASCII", "reduced_motion": "REDUCED_MOTION"}
 VALUES = {"--project": "project", "--as-of": "as_of", "--as": "person", "--job": "job", "--png": "png", "--svg": "svg"}
 EPILOG = """
 The dashboard: mlops-tui alone in a project, or mlops-tui open [WHERE], where WHERE is INC-3, AL-7, AP-2 or a command.
 Slack: mlops-tui slack local tries everything with no workspace; mlops-tui slack --help.
 Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSON  --version
+--ascii, or MLOPS_TUI_ASCII=1: nothing but ASCII is written. --reduced-motion, or MLOPS_TUI_REDUCED_MOTION=1:
+    nothing moves by itself. NO_COLOR=1: no colour.
 --png FOLDER, --svg FOLDER: the answer's pictures as files, beside the answer.
 --yes, --dry-run: adopt write, alert silence, archive purge, archive restore, archive take, card publish,
     connect write, incident merge, optout erase, partition compact, promote, route test,
@@ -61,6 +66,8 @@ class Options:
     yes: bool = False
     dry_run: bool = False
     read_only: bool = False
+    ascii: bool = False
+    reduced_motion: bool = False
     project: str = ""
     as_of: str = ""
     person: str = ""
@@ -77,7 +84,9 @@ class Options:
 
 def options(argv: Sequence[str]) -> Options:
     """Take the terminal's own options off the command line; after `--` everything belongs to the command."""
-    found, words = Options(read_only=os.environ.get("MLOPS_TUI_READONLY", "") == "1"), list(argv)
+    told: Any = {name: os.environ.get(f"MLOPS_TUI_{variable}", "").lower() not in NO
+                 for name, variable in BY_ENVIRONMENT.items()}
+    found, words = Options(**told), list(argv)
     while words:
         word = words.pop(0)
         name, equals, value = word.partition("=")
@@ -132,6 +141,7 @@ def run(argv: Sequence[str]) -> int:
     given = Options("--json" in argv, "--markdown" in argv, "--html" in argv, argv=list(argv))
     try:
         given = options(argv)
+        _suit_the_terminal(given)
         if given.argv[:1] == ["open"] or not given.argv:
             return _without_a_command(given)
         commands: Any = import_module("mlops_tui.commands")
@@ -148,6 +158,22 @@ def run(argv: Sequence[str]) -> int:
         return _perform(session, given)
     except Refusal as problem:
         return _refused(problem, given)
+
+
+def _suit_the_terminal(given: Options) -> None:
+    """Write what can be shown there: ASCII where no more is asked for or known; a document is UTF-8 anywhere."""
+    if given.reduced_motion:
+        os.environ["TEXTUAL_ANIMATIONS"] = "none"
+    for stream in (sys.stdout, sys.stderr):
+        foreign = (stream.encoding or "utf-8").lower().replace("-", "") not in ("utf8", "ascii")
+        if given.document:
+            if foreign:
+                stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+            continue
+        wholly = given.ascii or os.environ.get("LC_ALL") in ("C", "POSIX") or (
+            os.environ.get("TERM") in SIMPLE and stream.isatty())
+        if wholly or foreign or stream.encoding == "ascii":
+            import_module("mlops_tui.render.ascii").write(stream, wholly=wholly)
 
 
 def _refused(problem: Refusal, given: Options) -> int:
@@ -182,6 +208,9 @@ def _without_a_command(given: Options) -> int:
         raise NotDeclared("There is no project here.", where=str(Path.cwd()), next="Try: mlops-tui init")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise BadInput("The dashboard needs a terminal.", next="Try: mlops-tui status")
+    if os.environ.get("TERM") == "dumb":
+        raise BadInput("The dashboard needs a terminal that can be drawn on.", where="TERM=dumb",
+                       next="Try: mlops-tui status")
     if given.as_of:
         import_module("mlops_tui.inputs.moments").moment(given.as_of, now=datetime.now(UTC))  # refused before it opens
     dashboard: Any = import_module("mlops_tui.tui.app")
@@ -248,7 +277,7 @@ def _perform(session: "Session", given: Options) -> int:
             outcome = session.perform(given.argv, consent=outcome.plan)
         elif sys.stdin.isatty() and not given.document:
             _show(session, outcome, given)
-            if _yes("Do it? [y/N] "):
+            if _agreed(outcome.named):
                 outcome = session.perform(given.argv, consent=outcome.plan)
             else:
                 _write("Nothing was done.\n")
@@ -257,7 +286,7 @@ def _perform(session: "Session", given: Options) -> int:
     if given.argv[0] == "demo" and outcome.exit == 0 and "--headless" not in given.argv and _terminal(given):
         _write("The dashboard opens on it.\n")
         dashboard: Any = import_module("mlops_tui.tui.app")
-        dashboard.run(Path(str(outcome.view.facts()["folder"])), person="", read_only=False, at=[])
+        dashboard.run(Path(str(outcome.view.facts()["folder"])), person="", read_only=given.read_only, at=[])
     return outcome.exit
 
 
@@ -266,10 +295,12 @@ def _terminal(given: Options) -> bool:
     return not given.document and all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
-def _yes(question: str) -> bool:
-    sys.stderr.write(question)
+def _agreed(named: str) -> bool:
+    """Whether a person agrees: with yes, and to what destroys with the name of what is destroyed."""
+    sys.stderr.write(f"This cannot be taken back. Type {named} to do it: " if named else "Do it? [y/N] ")
     sys.stderr.flush()
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
+    said = sys.stdin.readline().strip()
+    return said == named if named else said.lower() in ("y", "yes")
 
 
 def _show(session: "Session", outcome: "Outcome", given: Options) -> None:

@@ -17,7 +17,7 @@ from click.shell_completion import CompletionItem
 from mlops_tui.capability import Call, HelpAsked, HelpOption, LocalPath, Plan, Resolved, Shut
 from mlops_tui.errors import BadInput, Denied, NoCommand, Refusal, nearest
 from mlops_tui.render.json import canonical
-from mlops_tui.roles import Shape
+from mlops_tui.roles import DESTROYS, Shape
 from mlops_tui.view import Action, Facts, Status, Text, View, refused
 
 if TYPE_CHECKING:
@@ -87,13 +87,17 @@ root = Tree()
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a command: the view, the exit code, and the error where there was one."""
+    """What came of a command: the view, the exit code, and the error where there was one.
+
+    Of a plan, `plan` is what consent is bound to, and `named` what a person has to type for it, where it destroys.
+    """
 
     view: View
     exit: int
     error: dict[str, str] | None = None
     recorded: bool = True
     plan: str | None = None
+    named: str = ""
     idempotent: bool = False
 
 
@@ -223,9 +227,10 @@ def _enter(session: "Session", call: Call, argv: tuple[str, ...], consent: str |
         session.note_look(call.command)
         return _answer(session, view)
     if session.read_only:
-        looking = f"Add --{call.looks} to see it without a record, or open it" if call.looks and \
-            call.shape is Shape.MEASURE else "Open it"
-        raise Denied("This session is read-only.", next=f"{looking} without --read-only.")
+        looking = f"Add --{call.looks} to see it without a record, or " if call.looks and \
+            call.shape is Shape.MEASURE else ""
+        how = f"{looking}{session.unlocking}."
+        raise Denied("This session is read-only.", next=how[:1].upper() + how[1:])
     call.first()
     if call.shape is Shape.DECIDE:
         call = _with_reason(call, reason)
@@ -241,7 +246,7 @@ def _enter(session: "Session", call: Call, argv: tuple[str, ...], consent: str |
         if dry_run:
             return Outcome(planned.view.with_status(Status.DONE), 0, plan=digest, idempotent=planned.idempotent)
         if consent != digest:
-            return _ask(planned.view, digest, changed=consent is not None)
+            return _ask(planned.view, digest, _named(session, call), changed=consent is not None)
         run = planned.apply
     return _recorded(session, call, argv, reason, run)
 
@@ -318,9 +323,17 @@ def _answer(session: "Session", view: View) -> Outcome:
     return Outcome(view, code, recorded=session.ledger.recording)
 
 
-def _ask(view: View, digest: str, *, changed: bool) -> Outcome:
+def _named(session: "Session", call: Call) -> str:
+    """What a person has to type before it is done: of what destroys, what it is done to."""
+    if call.command not in DESTROYS:
+        return ""
+    given = getattr(call.run, "keywords", {}).get(DESTROYS[call.command])
+    return str(given or session.declared().settings.project)
+
+
+def _ask(view: View, digest: str, named: str, *, changed: bool) -> Outcome:
     note = (Text("The plan changed since it was confirmed; please look again."),) if changed else ()
-    return Outcome(replace(view, status=Status.CONFIRM, parts=(*note, *view.parts)), 2, plan=digest)
+    return Outcome(replace(view, status=Status.CONFIRM, parts=(*note, *view.parts)), 2, plan=digest, named=named)
 
 
 def _refused(session: "Session", call: Call | None, argv: Sequence[str], problem: Refusal) -> Outcome:

@@ -103,6 +103,16 @@ SHOWING_NO_DATA = frozenset({"doctor"})
 NAMING = frozenset({"train", "tune", "evaluate", "windows"})  # they read the columns that a model declares, by name
 
 
+# What cannot be taken back by anybody: the parameter whose value a person types before it is done; nothing means the
+# project's name.
+DESTROYS: Mapping[str, str] = {
+    "archive purge": "",
+    "optout erase": "request",
+    "samples purge": "model",
+    "snapshot gc": "",
+    "vault destroy-key": "key",
+}
+
 LOCAL_SOURCES = frozenset({"terminal", "demo"})  # doors on this machine, where nobody else reads along
 SIMULATED = " (simulated)"  # how the history marks who is played
 

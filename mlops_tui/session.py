@@ -142,6 +142,7 @@ class Session:
     lake: "Lake | None" = None
     clock: Clock = field(default_factory=SystemClock)
     read_only: bool = False
+    unlocking: str = "open it without --read-only"
     as_of: datetime | None = None
     progress: Progress = quiet
     door: "Callable[..., Outcome] | None" = None
@@ -167,6 +168,7 @@ class Session:
         `kept_back`, what whoever reads its answers may not see, beside what the actor may not. `partial`: how it may
         read a dataset that the actor does not see whole (see `serve`); `reads` are the datasets it read, `narrowed`
         those of them that he does not see whole.
+        `unlocking`: what is to be done so that a read-only session writes after all.
         """
         if self.project is not None:
             person = self.project.team.people.get(self.actor.name)

@@ -26,6 +26,7 @@ from mlops_tui.running.rates import Rates
 
 Check = Literal["drift", "performance", "calibration", "health", "ingest", "validate", "stability", "catalog",
                 "traffic", "triggers", "payloads", "impact", "card", "bias"]
+Environment = Literal["production", "staging", "development", "test"]
 SURE = 0.95  # the level of an interval where nothing else is declared
 
 
@@ -89,11 +90,12 @@ class Approvals:
 
 @dataclass(frozen=True)
 class Settings:
-    """mlops.yaml"""
+    """mlops.yaml. `environment` is what it is the project of: that of production starts locked in the dashboard."""
 
     project: str
     timezone: str = "UTC"
     clock: Literal["system", "replay"] = "system"
+    environment: Environment | None = None
     stores: Stores = field(default_factory=Stores)
     slack: Slack | None = None
     approvals: Approvals = field(default_factory=Approvals)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 
 from mlops_tui.errors import Refusal
+from mlops_tui.tui.kept import Kept
 from mlops_tui.tui.messages import Broken
 from mlops_tui.view import Status, Text, View, refused
 
@@ -27,7 +28,9 @@ class Desk:
     def __init__(self, root: Path, person: str, read_only: bool, tell: Callable[[Message], Any]) -> None:
         self._then: datetime | None = None  # the moment that is seen, which outlives a feed that is made anew
         self.sealed = read_only  # from the command line: it cannot be unlocked
-        self.root, self.person, self._read_only, self._tell = root, person, read_only, tell
+        self.root, self.person, self._tell = root, person, tell
+        self._read_only: bool | None = read_only or None  # nobody has said: as the project's environment wants it
+        self.kept = Kept(root, person, sealed=read_only)
         self._asked: Queue[Work | None] = Queue()
         self._feed: Feed | None = None
         self._thread = Thread(target=self._work, name="desk", daemon=True)
@@ -74,7 +77,7 @@ class Desk:
         """The project; the database and its libraries are loaded here, after the first picture is on the screen."""
         if self._feed is None:
             feeds: Any = import_module("mlops_tui.tui.feed")
-            self._feed = feeds.Feed(self.root, self.person, self._read_only, self._then)
+            self._feed = feeds.Feed(self.root, self.person, self._read_only, self._then, sealed=self.sealed)
         feed: Feed = self._feed
         feed.admit()
         return feed

@@ -8,15 +8,17 @@ from pathlib import Path
 
 from mlops_tui import asking, folds, health, jobs, timetable
 from mlops_tui.commands import names_file, root, summary
+from mlops_tui.core._helptext import commands
 from mlops_tui.core.audit import row as entry_row
-from mlops_tui.core.job import row as job_row
+from mlops_tui.core.job import rows as job_rows
 from mlops_tui.core.status import KINDS
 from mlops_tui.errors import Denied, Refusal
 from mlops_tui.opening import open_project
+from mlops_tui.project import Project
 from mlops_tui.render.keep import written
 from mlops_tui.roles import Shape, bound_to
 from mlops_tui.session import ReplayClock, Session
-from mlops_tui.tui.cache import FORM, path_of
+from mlops_tui.tui.cache import FORM, path_of, rules
 from mlops_tui.tui.filtering import wishes
 from mlops_tui.tui.messages import (
     Again,
@@ -50,18 +52,16 @@ from store.ledger import Term
 SHOWN_AFTER = timedelta(minutes=10)  # how long an ended job stays on the first screen
 
 
-def _rules(root: Path) -> tuple[tuple[str, int], ...]:
-    """The files that say who may what, and when each was written."""
-    files = (*root.glob("team.yaml"), *root.glob("access/*.yaml"))
-    return tuple((path.name, path.stat().st_mtime_ns) for path in files)
-
-
 class Feed:
     """Lives on the desk's thread, and nowhere else."""
 
-    def __init__(self, folder: Path, person: str, read_only: bool, then: datetime | None = None) -> None:
-        self._open = partial(open_project, folder, person=person, source="dashboard", read_only=read_only)
-        self.times, self._rules = Times(self._open(), then), _rules(folder)
+    def __init__(self, folder: Path, person: str, read_only: bool | None, then: datetime | None = None, *,
+                 sealed: bool = False) -> None:
+        """`read_only`: None leaves it to the project, of which one in production starts locked. `sealed`: for good."""
+        locked = Project(folder).settings.environment == "production" if read_only is None else read_only
+        self._opened, self._sealed = partial(open_project, folder, person=person, source="dashboard",
+                                             read_only=locked), sealed
+        self.times, self._rules, self._person = Times(self._open(), then), rules(folder), person
         self.admit()
         self._head = -1
         self._open_jobs: frozenset[int] = frozenset()
@@ -73,11 +73,17 @@ class Feed:
         """The one that is asked: as of the moment that is seen."""
         return self.times.session
 
+    def _open(self) -> Session:
+        session = self._opened()
+        if not self._sealed:
+            session.unlocking = "press L to unlock it"
+        return session
+
     def admit(self) -> None:
         """Refuse from whom something is kept: now, since rules change and grants end while the dashboard is open."""
-        rules = _rules(self.session.declared().root)
-        if rules != self._rules:
-            self.times, self._rules = Times(self._open(), self.times.then, self.times.seen), rules
+        stand = rules(self.session.declared().root)
+        if stand != self._rules:
+            self.times, self._rules = Times(self._open(), self.times.then, self.times.seen), stand
         if only := self.session.only:
             raise Denied(f"{self.session.actor.name} is bound to {bound_to(only)}; the dashboard shows what is made of "
                          "all.", where="team.yaml, only", next="Try: mlops-tui sql --help")
@@ -154,10 +160,11 @@ class Feed:
 
     def _facts(self, now: datetime, head: int) -> dict[str, Cell]:
         session, settings = self.session, self.session.declared().settings
-        return {"project": settings.project, "zone": settings.timezone, "clock": settings.clock, "now": now,
+        return {"project": settings.project, "environment": settings.environment, "zone": settings.timezone,
+                "clock": settings.clock, "now": now,
                 "actor": session.actor.name, "roles": tuple(sorted(session.actor.roles)),
                 "single_user": session.single_user, "read_only": session.read_only, "entries": head,
-                "form": FORM, **self.times.facts()}
+                "form": FORM, "rules": self._rules, **self.times.facts()}
 
     def _jobs(self) -> Table:
         """What runs, and what ended a moment ago."""
@@ -167,7 +174,7 @@ class Feed:
         shown = [job for job in jobs.newest(self.session, 20)
                  if job.open or (job.ended_at is not None and moment - job.ended_at < SHOWN_AFTER)]
         shown.sort(key=lambda job: (not job.open, -job.id))
-        return Table.of("jobs", [job_row(job) for job in shown[:12]], "command", Column("done", share=True), "left",
+        return Table.of("jobs", job_rows(self.session, shown[:12]), "command", Column("done", share=True), "left",
                         title="Running")
 
     def _next(self, now: datetime) -> Table:
@@ -182,7 +189,7 @@ class Feed:
 
     def _keep(self, view: View) -> None:
         """Home for the next start, put in place whole."""
-        path = path_of(self.session.declared().root)
+        path = path_of(self.session.declared().root, self._person)
         path.parent.mkdir(parents=True, exist_ok=True)
         fresh = path.with_suffix(".new")
         fresh.write_text(written(view), encoding="utf-8")
@@ -202,7 +209,8 @@ class Feed:
         view = self.times.perform(argv)
         if argv[:2] == ("pipeline", "status") and self.times.then is None:
             mine = [job for job in jobs.newest(self.session, 50) if job.argv[:3] == ("pipeline", "run", argv[-1])]
-            table = Table.of("jobs", [{**job_row(job), "argv": ("job", "log", str(job.id))} for job in mine[:8]],
+            table = Table.of("jobs", [{**row, "argv": ("job", "log", str(row["job"]))}
+                                      for row in job_rows(self.session, mine[:8])],
                              Column("job", digits=0), "status", Column("done", share=True, digits=0), "left",
                              Column("seconds", "took", unit="s", digits=1), "who", title="Its jobs")
             view = replace(view, parts=(*view.parts, table))
@@ -235,7 +243,8 @@ class Feed:
     # -- commands -------------------------------------------------------------------------------------------------
 
     def nouns(self) -> Nouns:
-        return Nouns({stem.rstrip("_").replace("_", "-"): summary(path) for stem, path in root.files.items()})
+        return Nouns({stem.rstrip("_").replace("_", "-"): summary(path) for stem, path in root.files.items()}, {
+            words: (each.first, each.examples[0] if each.examples else "") for words, each in commands().items()})
 
     def offered(self, argv: tuple[str, ...]) -> FromDesk:
         """What becomes of a next step that was chosen: one that names a file is for the terminal."""
@@ -258,7 +267,7 @@ class Feed:
             case asking.Answer():
                 return Answered(told, reply.view, unsaid=unsaid)
             case asking.Plan():
-                return Planned(argv, reply.view, reply.digest)
+                return Planned(argv, reply.view, reply.digest, reply.named)
             case asking.ReasonWanted():
                 return Reasonless(argv)
             case asking.Begun():

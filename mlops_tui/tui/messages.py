@@ -1,16 +1,17 @@
 """What the desk tells the screen, and what parts of the screen ask of the app."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from mlops_tui.view import Column, Row, Series, View
+from mlops_tui.view import Row, View
 
 if TYPE_CHECKING:
     from mlops_tui.capability import Field
+    from mlops_tui.tui.cases import Case
 
 
 class FromDesk(Message):
@@ -103,11 +104,12 @@ class Paged(FromDesk):
 
 @dataclass(eq=False)
 class Planned(FromDesk):
-    """A command that wants consent to its plan."""
+    """A command that wants consent to its plan; `named` is what has to be typed for it, where it destroys."""
 
     argv: tuple[str, ...]
     view: View
     digest: str
+    named: str = ""
 
 
 @dataclass(eq=False)
@@ -143,9 +145,10 @@ class Begun(FromDesk):
 
 @dataclass(eq=False)
 class Nouns(FromDesk):
-    """The commands there are, with what they are for."""
+    """The nouns there are, with what they are for; and every command, with what it does and an example of it."""
 
     known: dict[str, str]
+    commands: "Mapping[tuple[str, ...], tuple[str, str]]" = field(default_factory=dict)
 
 
 @dataclass(eq=False)
@@ -171,13 +174,6 @@ class Sifted(Message):
 
 
 @dataclass(eq=False)
-class Copied(Message):
-    """Somebody wants this text for elsewhere."""
-
-    text: str
-
-
-@dataclass(eq=False)
 class Perform(Message):
     """Somebody asks for a command; `offered` says that it was a next step, and not typed."""
 
@@ -190,11 +186,40 @@ class Perform(Message):
 
 @dataclass(eq=False)
 class Opened(Message):
-    """Somebody wants to see all of a model."""
+    """Somebody wants to see all of what Home knows of something."""
 
-    model: Row
-    facets: tuple[Column, ...]
-    series: Series | None
+    argv: tuple[str, ...]
+    view: View
+
+
+@dataclass(eq=False)
+class Cased(FromDesk):
+    """An incident or an alert as it stands now."""
+
+    case: "Case"
+
+
+@dataclass(eq=False)
+class Found(FromDesk):
+    """What a step of a runbook has found."""
+
+    argv: tuple[str, ...]
+    view: View
+
+
+@dataclass(eq=False)
+class CaseWanted(Message):
+    """Somebody works on an incident or an alert, by the runbook that he chose."""
+
+    id: str
+    chosen: str = ""
+
+
+@dataclass(eq=False)
+class FoundWanted(Message):
+    """Somebody wants to see what a step has found."""
+
+    argv: tuple[str, ...]
 
 
 @dataclass(eq=False)

@@ -1,14 +1,20 @@
 """Where ids lead, and which letters do the actions of a view."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
+from string import ascii_lowercase
+from types import MappingProxyType
 
+from mlops_tui.incidents.questions import QUESTIONS as TOLD
 from mlops_tui.view import Action, Row
 
 PLACES = {"INC": ("incident", "show"), "AL": ("alert", "show"), "AP": ("approve", "show"), "RUN": ("runbook", "show")}
+Step = tuple[tuple[str, ...], str]
+NONE: Mapping[Step, str] = MappingProxyType({})
 _ID = re.compile(r"(INC|AL|AP|RUN)-\d+", re.IGNORECASE)
 _ID_COLUMNS = ("alert", "incident", "approval", "run", "subject", "id")
-RESERVED = frozenset("qrpxlyjkg")  # what letters do on every screen: quit, look again, pause, stop, log, copy, move
+# What letters do on every screen: quit, look again, pause, stop, log, copy, sort, move.
+RESERVED = frozenset("qrpxlysjkg")
 
 
 def place(words: tuple[str, ...]) -> tuple[str, ...]:
@@ -26,25 +32,33 @@ def leads(row: Row) -> tuple[str, ...]:
     return next((place((value,)) for value in found if isinstance(value, str) and _ID.fullmatch(value)), ())
 
 
-def letters(actions: Sequence[Action]) -> list[str]:
+def letters(actions: Sequence[Action], kept: Mapping[Step, str] = NONE,
+            reserved: Collection[str] = RESERVED) -> list[str]:
     """A letter for each action, none twice: the first free one of its verb, noun, label, of the alphabet.
 
-    Empty where more actions are offered than letters are left.
+    `kept` are the letters that steps had before: they have them again, and nothing else has. Empty where more actions
+    are offered than letters are left.
     """
-    taken: set[str] = set(RESERVED)
+    taken = {*reserved, *kept.values()}
     found = []
     for action in actions:
-        words = [word for word in action.argv[:2] if word.isalpha()]
-        wanted = [*(word[0] for word in reversed(words)), *words[-1:], action.label.lower()]
-        free = (letter for letter in "".join([*wanted, "abcdefghijklmnopqrstuvwxyz"])
-                if letter.isascii() and letter.isalpha() and letter.islower() and letter not in taken)
-        letter = next(free, "")
+        letter = kept.get(step(action), "")
+        if not letter or letter in found:
+            words = [word for word in action.argv[:2] if word.isalpha()]
+            wanted = [*(word[0] for word in reversed(words)), *words[-1:], action.label.lower()]
+            letter = next((each for each in "".join([*wanted, ascii_lowercase])
+                           if each in ascii_lowercase and each not in taken), "")
         taken.add(letter)
         found.append(letter)
     return found
 
 
-QUESTIONS = {"reason": "Why? It is recorded with the decision.", "note": "What did you do, or see?",
+def step(action: Action) -> Step:
+    """What an action does, whatever it does it to."""
+    return action.argv[:2], action.label
+
+
+QUESTIONS = {**TOLD, "reason": "Why? It is recorded with the decision.", "note": "What did you do, or see?",
              "TEXT": "What is to be said?", "PERSON": "Whom?"}
 
 

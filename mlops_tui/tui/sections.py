@@ -51,6 +51,7 @@ class Section:
     rows: Callable[[Sequence[View]], list[Row]] = lambda views: []
     tall: int = 2
     sides: Mapping[str, tuple[Side, ...]] = field(default_factory=dict)
+    works: bool = False  # whether Enter works on the row, instead of reading its detail
 
     def sides_of(self, row: Row | None) -> tuple[Side, ...]:
         """The sides that the row has."""
@@ -279,7 +280,7 @@ SECTIONS: Mapping[str, Section] = {section.id: section for section in (
                 "approval": (Side("Approval", ("approve", "show", "{name}")),),
                 "case": (Side("Case", ("board", "show", "{name}")), Side("Minutes", ("board", "minutes", "{name}")))}),
     Section("incidents", "Incidents and alerts", "● Nothing has ever gone wrong here.", _incident,
-            (("incident", "list", "--all"), ("alert", "list", "--all")), _incidents, sides={
+            (("incident", "list", "--all"), ("alert", "list", "--all")), _incidents, works=True, sides={
                 "incident": (
                     Side("Standing", ("incident", "show", "{name}")),
                     Side("Runbook", ("runbook", "show", "{run}")),

@@ -21,6 +21,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Thread
 
+from mlops_tui.tui.cache import path_of
+
 RUNS = 9
 GOALS = {"first_picture_ratio": 1.5, "data_more_cpu_seconds": 1.0, "megabytes": 110, "key_to_picture_ms": 25,
          "key_to_picture_p95_ms": 60, "quit_more_ms": 100, "switch_cpu_ms": 100}
@@ -273,7 +275,7 @@ def main() -> None:
         shown = {name: (sys.executable, *each) for name, each in SCRIPTS.items()} | PEERS
         scripts = {name: (STOP.format(word=word) + script.replace("{folder!r}", repr(folder)), python)
                    for name, (python, script, word) in shown.items()}
-        last = Path(folder) / ".mlops" / "home.json"
+        last = path_of(Path(folder), "")
         for each in scripts.values():
             measure(*each)  # warms the caches
         taken: dict[str, list[tuple[float, float]]] = {name: [] for name in scripts}

@@ -12,7 +12,7 @@ from mlops_tui.opening import open_project
 from mlops_tui.render.keep import written
 from mlops_tui.roles import Shape
 from mlops_tui.session import Session
-from mlops_tui.tui.cache import FORM, last
+from mlops_tui.tui.cache import FORM, last, path_of, rules
 from mlops_tui.tui.feed import Feed
 from mlops_tui.view import Facts, Status, View
 from store.facts import AlertEvent, Finding, IncidentEvent, Note, Run, Trained
@@ -181,9 +181,10 @@ def test_the_dashboard_is_not_opened_for_whom_something_is_kept_from(project: Pa
     with pytest.raises(Denied, match="are kept from eve"):
         Feed(project, "eve", read_only=False)
     Feed(project, "ana", read_only=False)
-    keep = project / ".mlops" / "home.json"
-    keep.write_text(written(View("home", Status.DONE, (Facts({"form": FORM}),))))
-    assert last(project) is None, "what was kept for ana is not the first picture that eve sees"
+    keep = path_of(project, "eve")
+    keep.parent.mkdir(parents=True)
+    keep.write_text(written(View("home", Status.DONE, (Facts({"form": FORM, "rules": rules(project)}),))))
+    assert last(project, "eve") is None, "what she saw with a grant is not shown when it has ended"
 
 
 def test_the_dashboard_that_is_open_shuts_when_something_is_kept_from_who_looks(project: Path) -> None:

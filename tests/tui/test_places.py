@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlops_tui.tui.places import RESERVED, leads, letters, question
+from mlops_tui.tui.places import RESERVED, leads, letters, question, step
 from mlops_tui.view import Action, Row
 
 
@@ -18,7 +18,7 @@ def test_each_action_has_a_letter_of_its_own_that_does_nothing_else() -> None:
     actions = [Action("I am on it", ("alert", "ack", "AL-1")), Action("Its incident", ("incident", "show", "INC-1")),
                Action("Look now", ("drift", "x", "--monitor", "m")), Action("Also", ("alert", "assign", "AL-1", "bo"))]
     found = letters(actions)
-    assert found[:3] == ["a", "s", "d"]
+    assert found[:3] == ["a", "i", "d"]
     assert len(set(found)) == len(found)
     assert not set(found) & RESERVED
 
@@ -32,3 +32,13 @@ def test_where_letters_run_out_the_rest_has_none() -> None:
 def test_what_only_a_person_can_say_is_asked_for_in_words() -> None:
     assert question("reason").startswith("Why?")
     assert question("real-cause") == "Real cause?"
+
+
+def test_a_step_keeps_its_letter_while_others_come_and_go() -> None:
+    ack, quiet = Action("I am on it", ("alert", "ack", "AL-1")), Action("Ask for quiet", ("alert", "ask", "AL-1"))
+    before = letters([ack])
+    kept = {step(ack): before[0]}
+    assert letters([quiet, ack], kept)[1] == before[0]
+    assert letters([quiet], kept) != before, "the letter of a step that has gone does nothing for a while"
+    assert letters([Action("I am on it", ("alert", "ack", "AL-2"))], kept) == before, "of another row it is the same"
+    assert letters([ack], reserved={*RESERVED, "a"}) != ["a"]

@@ -1,15 +1,17 @@
 """Commands: what is asked of a person before one is done, and that it is done."""
 
+import shlex
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from textual import on, work
 
-from mlops_tui.tui.messages import Perform, Planned, Reasonless, Wanted
+from mlops_tui.tui.desk import Desk
+from mlops_tui.tui.messages import Answered, Begun, Broken, Elsewhere, Perform, Planned, Reasonless, Wanted
 from mlops_tui.tui.parts.desked import Desked
 from mlops_tui.tui.places import question
-from mlops_tui.tui.screens.ask import Ask, Why
+from mlops_tui.tui.screens.ask import Ask, Sure, Why
 from mlops_tui.view import filled_in
 
 if TYPE_CHECKING:
@@ -19,8 +21,24 @@ if TYPE_CHECKING:
 class Doing(Desked):
     """An app that sends commands through the one door."""
 
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._awaited: tuple[str, ...] = ()  # the next step that was chosen, until it came to something
+
+    @on(Answered)
+    @on(Begun)
+    @on(Elsewhere)
+    @on(Broken)
+    def _come_to_something(self) -> None:
+        self._awaited = ()
+
     @on(Perform)
     def _perform(self, message: Perform) -> None:
+        if message.offered and self._awaited:
+            self._say(f"Nothing was done: {' '.join(self._awaited)} comes first.")
+            return  # a question may be about to open: what is pressed meanwhile is not meant for what lies behind it
+        if message.offered:
+            self._awaited = message.argv
         if any(":" in option for option in message.asks):
             self._ask(lambda feed: feed.wanted(message.argv, message.asks))
             return
@@ -37,10 +55,17 @@ class Doing(Desked):
 
     @work
     async def _consent(self, message: Planned) -> None:
-        choices = (("cancel", "Cancel"), ("do", "Do it"))
-        question = f"Shall this be done?   {' '.join(message.argv)}"
-        if await self.push_screen_wait(Ask(question, choices, message.view, self._standing.zone)) == "do":
+        """Show the plan; what destroys is agreed to by typing what it is done to."""
+        spelled, zone = f"{shlex.join(('mlops-tui', *message.argv))} --yes", self._standing.zone
+        if message.named:
+            question = f"This cannot be taken back.   {' '.join(message.argv)}"
+            asked: Ask = Sure(question, message.named, message.view, zone, spelled)
+        else:
+            choices = (("cancel", "Cancel"), ("do", "Do it"))
+            asked = Ask(f"Shall this be done?   {' '.join(message.argv)}", choices, message.view, zone, spelled)
+        if await self.push_screen_wait(asked) == "do":
             self.post_message(Perform(message.argv, consent=message.digest))
+        self._awaited = ()
 
     @on(Reasonless)
     def _reasonless(self, message: Reasonless) -> None:
@@ -55,6 +80,7 @@ class Doing(Desked):
                        fields: "Mapping[str, Field]" = MappingProxyType({})) -> None:
         """Ask for each of these words: a reason goes beside the command, others into it. Of several, some will do."""
         reason, before = None, argv
+        self._awaited = argv
         for option in asks:
             field = fields.get(option)
             asked = (field.help if field is not None else "") or question(option)
@@ -67,5 +93,6 @@ class Doing(Desked):
                 reason = said
             elif said:
                 argv = (*argv, *filled_in(option, said))
+        self._awaited = ()
         if reason is not None or argv != before:
             self.post_message(Perform(argv, reason=reason))

@@ -1,54 +1,113 @@
 """What can be done here: every key, every command, every place by name."""
 
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from importlib import import_module
+from typing import Any
 
 from textual.app import App
+from textual.screen import Screen
 
 from mlops_tui.tui.desk import Desk
 from mlops_tui.tui.messages import Perform, Place
-from mlops_tui.tui.parts.sectioned import Sectioned
-from mlops_tui.tui.screens.answer import Answer
+from mlops_tui.tui.offers import Offer
+from mlops_tui.tui.parts.placed import Placed
+from mlops_tui.tui.parts.words import WORDS
+from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import MODES
-from mlops_tui.view import Action, Row, Status, Table, Text, View
+from mlops_tui.tui.widgets.command_line import CommandLine
+from mlops_tui.tui.widgets.pane import Pane
 
-if TYPE_CHECKING:
-    from mlops_tui.tui.palette import Found
+KEYS = {"question_mark": "?", "colon": ":", "slash": "/", "comma": ",", "full_stop": ".", "at": "@",
+        "exclamation_mark": "!", "left_square_bracket": "[", "right_square_bracket": "]", "enter": "Enter",
+        "escape": "Esc", "tab": "Tab", "up": "↑", "down": "↓", "left": "←", "right": "→"}
+# How a terminal says what a key does, by the key's id; what a screen shows is its own command.
+TYPED = {"framed.stop": "job cancel NUMBER", "framed.log": "job log NUMBER", "app.lock": "--read-only", "app.help":
+         "--help"}
 
-KEYS = {"question_mark": "?", "colon": ":", "slash": "/", "enter": "Enter", "escape": "Esc"}
 
-
-class Helped(Sectioned):
+class Helped(Placed):
     """An app that lists and finds what it can do."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self._nouns: dict[str, str] = {}
+        self._commands: Mapping[tuple[str, ...], tuple[str, str]] = {}
         self._places: Sequence[Place] = ()
 
     def action_help(self) -> None:
-        """Every key that works here, and every command, which Enter runs."""
-        keys: dict[str, list[str]] = {}
-        for active in sorted(self.screen.active_bindings.values(), key=lambda each: not isinstance(each.node, App)):
-            if active.binding.id and active.binding.description:
-                keys.setdefault(active.binding.description, []).append(KEYS.get(active.binding.key, active.binding.key))
-        rows: list[Row] = [{"key": "  ".join(typed), "does": does} for does, typed in keys.items()]
-        known = tuple(Action(says, (name,)) for name, says in self._nouns.items())
-        view = View("Keys, and every command", Status.DONE, (
-            Table.of("keys", rows, "key", "does"),
-            Text("The same commands follow mlops-tui in a terminal and /mlops in Slack. Hold shift to select text.")),
-            known)
-        self.push_screen(Answer(view, ("help",), self._here(), listing=True))
+        """Everything that can be done from here, found by name or key."""
+        module: Any = import_module("mlops_tui.tui.screens.everything")  # not needed for the first picture
+        self.push_screen(module.Everything([*self._here_and_now(), *self._said()], self._here()))
 
-    def offers(self) -> "Iterator[Found]":
-        """What the palette finds: modes, places by name, commands."""
+    def _here_and_now(self) -> Iterator[Offer]:
+        """The next steps that are seen, then every key that works: those of the screen before those of all screens."""
+        screen = self.screen
+        if isinstance(screen, Framed) and screen.lettered:
+            for pane in screen.query(Pane):
+                for letter, action in pane.steps.items():
+                    asked = Perform(action.argv, asks=action.asks, offered=True)
+                    yield Offer((letter,), action.label, shlex.join(action.shown), partial(self.post_message, asked))
+        bound: dict[str, list[str]] = {}
+        active = [each for each in screen.active_bindings.values() if each.binding.id and each.binding.description]
+        for each in active:
+            bound.setdefault(each.binding.description, []).append(key_name(each.binding.key))
+        for each in sorted(active, key=lambda each: isinstance(each.node, App)):
+            if keys := bound.pop(each.binding.description, None):
+                yield Offer(tuple(keys), each.binding.description, _typed(str(each.binding.id), screen),
+                            partial(self.run_action, each.binding.action, each.node))
+
+    def _said(self) -> Iterator[Offer]:
+        """What can be said: the dashboard's own words, and every command."""
+        for word in dict.fromkeys(WORDS.values()):
+            name, *more = word.usage.split(maxsplit=1)
+            yield Offer((), word.effect, f":{word.usage}", partial(self.write, name, run=True) if not more or
+                        more[0].startswith("[") else partial(self.write, f"{name} "))
+        for words, (does, example) in self._commands.items():
+            typed = shlex.join(words)
+            yield Offer((), does, typed, partial(self._go, words) if example in ("", typed) else
+                        partial(self.write, f"{typed} "))
+
+    def write(self, line: str, *, run: bool = False) -> None:
+        """Begin a command line for somebody, or say it at once."""
+        if run:
+            self.post_message(CommandLine.Typed(line))
+            return
+        for found in self.screen.query(CommandLine):
+            found.know(self.completions())
+            found.ask(line)
+
+    def completions(self) -> Iterator[str]:
+        """What a line may be: commands, the dashboard's own words, what may follow those, examples of commands."""
+        yield from self._nouns
+        for name, word in WORDS.items():
+            yield name
+            yield from (f"{name} {choice}" for choice in (getattr(self, word.choices)() if word.choices else ()))
+        for words, (_, example) in self._commands.items():
+            yield shlex.join(words)
+            yield example
+
+    def offers(self) -> Iterator[Offer]:
+        """What the palette finds: modes, places by name, the dashboard's words, commands."""
         for mode in MODES:
-            yield mode.title, f"key {mode.digit}", partial(self.action_mode, mode.id)
+            yield Offer((mode.digit,), mode.title, f"key {mode.digit}", partial(self.action_mode, mode.id))
         for name, argv in self._places:
-            yield name, " ".join(argv), partial(self._go, argv)
-        for noun, says in self._nouns.items():
-            yield noun, says, partial(self._go, (noun,))
+            yield Offer((), name, " ".join(argv), partial(self._go, argv))
+        yield from self._said()
 
     def _go(self, argv: tuple[str, ...]) -> None:
         self.post_message(Perform(argv))
+
+
+def key_name(key: str) -> str:
+    """A key as it stands on a keyboard."""
+    return KEYS.get(key, key)
+
+
+def _typed(id: str, screen: Screen[Any]) -> str:
+    if id in TYPED:
+        return TYPED[id]
+    if id == "app.copy" and isinstance(screen, Framed):
+        return shlex.join(screen.command)
+    return ""

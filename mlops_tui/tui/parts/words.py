@@ -25,4 +25,6 @@ WORDS: dict[str, Word] = {
     "mark": Word("mark", "Mark the moment that is seen; at another, show what changed between", "mark"),
     "quit": QUIT,
     "q": QUIT,
+    "theme": Word("theme [NAME]", "Choose the colours; auto suits the terminal", "theme", "themes"),
+    "shot": Word("shot [NAME]", "A picture of the screen, and its text, as files", "shot"),
 }

@@ -3,17 +3,14 @@
 from collections.abc import Iterable
 from typing import ClassVar
 
-from rich.text import Text
 from textual.binding import Binding, BindingType
 from textual.widget import Widget
 
-from mlops_tui.render.cells import clean, fit
 from mlops_tui.tui.messages import LookedAt
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.pane import Pane
-from mlops_tui.tui.widgets.rows import Rows
-from mlops_tui.view import Row, View
+from mlops_tui.view import View
 
 
 class Answer(Framed):
@@ -26,10 +23,9 @@ class Answer(Framed):
         Binding("pageup", "page(-1)", "A screen up", show=False, id="answer.up"),
     ]
 
-    def __init__(self, view: View, argv: tuple[str, ...], standing: Standing, *, looked: bool = False,
-                 listing: bool = False) -> None:
+    def __init__(self, view: View, argv: tuple[str, ...], standing: Standing, *, looked: bool = False) -> None:
         super().__init__(standing)
-        self._view, self._argv, self.looked, self._listing = view, argv, looked, listing
+        self._view, self._argv, self.looked = view, argv, looked
         self._drawn_at = self.standing.as_of
 
     @property
@@ -41,7 +37,7 @@ class Answer(Framed):
         return self._argv
 
     def within(self) -> Iterable[Widget]:
-        yield Pane(paint=_command, lettered=False, id="pane") if self._listing else Pane(id="pane")
+        yield Pane(id="pane")
 
     @property
     def timed(self) -> bool:
@@ -65,10 +61,6 @@ class Answer(Framed):
         if self.looked and self._drawn_at != self.standing.as_of:
             self.post_message(LookedAt(self._argv))
 
-    def filterable(self) -> Rows | None:
-        """A list of commands is filtered wherever the focus is."""
-        return self.pane.actions if self._view.actions else None
-
     def action_back(self) -> None:
         if not self.unsift():
             self.dismiss()
@@ -76,11 +68,3 @@ class Answer(Framed):
     def action_page(self, by: int) -> None:
         body = self.pane.body
         (body.scroll_page_down if by > 0 else body.scroll_page_up)(animate=False)
-
-
-def _command(row: Row, width: int) -> list[Text]:
-    argv = row.get("argv")
-    typed = " ".join(argv) if isinstance(argv, tuple) else ""
-    line = Text.assemble((f" {fit(clean(typed), 14)} ", "bold"), (clean(str(row["label"])), "dim"))
-    line.truncate(width, overflow="ellipsis")
-    return [line]

@@ -1,6 +1,6 @@
 """Questions that stand in front of everything else: shall it be done, and why."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, tzinfo
 from typing import ClassVar
 
@@ -10,6 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from mlops_tui.render.cells import clean
@@ -17,32 +18,46 @@ from mlops_tui.tui.widgets.body import Body
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Row, View
 
-AROUND, TALLEST = 9, 24  # lines of a question without its plan and choices, and of the longest plan seen at once
+AROUND, TALLEST = 10, 24  # lines of a question without its plan and choices, and of the longest plan seen at once
+PAGES = (Binding("pagedown", "page(1)", "Page down", show=False, priority=True, id="ask.down"),
+         Binding("pageup", "page(-1)", "Page up", show=False, priority=True, id="ask.up"))
 Choice = tuple[str, str]  # the answer, and how it is offered; the first is what Enter alone means
 
 
 class Ask(ModalScreen[str]):
-    """A question with its choices; the harmless one comes first, and Esc is the same as it."""
+    """A question with its choices; the harmless one comes first, and Esc is the same as it.
+
+    `spelled` is how a terminal is asked for the same.
+    """
 
     CSS_PATH = "ask.tcss"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape,n", "leave", "No", show=False, id="ask.leave"),
-        Binding("pagedown", "page(1)", "Page down", show=False, priority=True, id="ask.down"),
-        Binding("pageup", "page(-1)", "Page up", show=False, priority=True, id="ask.up"),
-    ]
+        Binding("escape,n", "leave", "No", show=False, id="ask.leave"), *PAGES]
 
-    def __init__(self, question: str, choices: Sequence[Choice], view: View | None = None, zone: tzinfo = UTC) -> None:
+    def __init__(self, question: str, choices: Sequence[Choice], view: View | None = None, zone: tzinfo = UTC,
+                 spelled: str = "") -> None:
         super().__init__()
         self._question, self._choices, self._view, self._zone = question, choices, view, zone
+        self._spelled = spelled
 
     def compose(self) -> ComposeResult:
         with Vertical(id="ask"):
             yield Static(Text(clean(self._question), style="bold"), id="question")
             if self._view is not None:
                 yield Body(View(self._view.title, self._view.status, self._view.parts), self._zone, id="plan")
-            yield Rows("answer", _choice, id="choices")
+            if self._spelled:
+                yield Static(Text.assemble(("$ ", "dim"), (clean(self._spelled), "dim")), id="spelled")
+            yield from self.answers()
+
+    def answers(self) -> Iterable[Widget]:
+        """Where the answer is given."""
+        yield Rows("answer", _choice, id="choices")
 
     def on_mount(self) -> None:
+        self.begin()
+
+    def begin(self) -> None:
+        """Be ready for the answer."""
         rows = self.query_one("#choices", Rows)
         rows.show([{"answer": answer, "label": label} for answer, label in self._choices])
         rows.styles.height = len(self._choices)
@@ -71,6 +86,39 @@ class Ask(ModalScreen[str]):
 
 def _choice(row: Row, width: int) -> list[Text]:
     return [Text(f" {row['label']}")]
+
+
+class Sure(Ask, inherit_bindings=False):
+    """What destroys is done to what is typed, letter by letter; anything else, and Esc, leaves it as it is."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "leave", "Cancel", show=False, id="sure.leave"), *PAGES]
+
+    def __init__(self, question: str, named: str, view: View | None = None, zone: tzinfo = UTC,
+                 spelled: str = "") -> None:
+        super().__init__(question, (("cancel", "Cancel"), ("do", "Do it")), view, zone, spelled)
+        self._named = named
+
+    def answers(self) -> Iterable[Widget]:
+        yield Static(self._asked(), id="wanted")
+        yield Input(id="reason", compact=True)
+
+    def _asked(self, said: str = "") -> Text:
+        wrong = Text.assemble((f"That was {clean(said)}. ", "bold")) if said else Text()
+        return Text.assemble(wrong, "Type ", (clean(self._named), "bold"), " to do it. Enter alone, or Esc: cancel.")
+
+    def begin(self) -> None:
+        self.query_one(Input).focus()
+
+    @on(Input.Submitted)
+    def _given(self, event: Input.Submitted) -> None:
+        event.stop()
+        said = event.value.strip()
+        if said in ("", self._named):
+            self.dismiss("do" if said else "cancel")
+        else:
+            self.query_one("#wanted", Static).update(self._asked(said))
+            self.query_one(Input).value = ""
 
 
 class Why(ModalScreen[str]):

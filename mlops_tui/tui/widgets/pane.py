@@ -1,5 +1,6 @@
 """A view with its next steps, each of which a letter does."""
 
+from collections.abc import Mapping, Sequence
 from datetime import UTC, tzinfo
 
 from rich.text import Text
@@ -9,9 +10,9 @@ from textual.containers import Vertical
 
 from mlops_tui.render.cells import clean, fit
 from mlops_tui.tui.messages import Perform
-from mlops_tui.tui.places import letters
+from mlops_tui.tui.places import Step, letters, step
 from mlops_tui.tui.widgets.body import NOTHING, Body
-from mlops_tui.tui.widgets.rows import Painter, Rows
+from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Action, Row, View
 
 LONG = 9  # from so many next steps on, they are a list of their own
@@ -20,15 +21,17 @@ LONG = 9  # from so many next steps on, they are a list of their own
 class Pane(Vertical):
     """The parts of a view, and below them what can be done next."""
 
-    def __init__(self, *, paint: Painter | None = None, lettered: bool = True, id: str | None = None) -> None:
+    def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
-        self._paint, self._lettered = paint or _step, lettered
         self._actions: tuple[Action, ...] = ()
         self._keys: dict[str, Action] = {}
+        self._argv: tuple[str, ...] | None = None
+        self._letters: dict[Step, str] = {}  # what each step had last: it has it again
+        self._here: dict[Step, str] = {}  # of this answer: nobody else gets one while it is looked at
 
     def compose(self) -> ComposeResult:
         yield Body(NOTHING, id="body")
-        steps = Rows("place", self._paint, empty="no command holds these words", id="actions")
+        steps = Rows("place", _step, id="actions")
         steps.border_title, steps.display = "Next", False
         yield steps
 
@@ -46,12 +49,27 @@ class Pane(Vertical):
         if view.actions == self._actions:
             return
         self._actions = view.actions
-        keys = letters(view.actions) if self._lettered else [""] * len(view.actions)
+        keys = self._lettering(view.actions, argv)
         self._keys = {key: action for key, action in zip(keys, view.actions, strict=True) if key}
         self.actions.display = bool(view.actions)
         self.actions.set_class(len(view.actions) > LONG, "-long")
         self.actions.show([{"place": place, "key": key, "label": action.label, "argv": action.shown}
                            for place, (action, key) in enumerate(zip(view.actions, keys, strict=True))])
+
+    def _lettering(self, actions: Sequence[Action], argv: tuple[str, ...]) -> list[str]:
+        """A step keeps its letter whatever comes and goes beside it, and whichever row it belongs to."""
+        if argv != self._argv:
+            self._argv = argv
+            self._here = {key: self._letters[key] for key in map(step, actions) if key in self._letters}
+        keys = letters(actions, self._here)
+        self._here |= {step(action): key for action, key in zip(actions, keys, strict=True) if key}
+        self._letters |= self._here
+        return keys
+
+    @property
+    def steps(self) -> Mapping[str, Action]:
+        """What the letters do."""
+        return self._keys
 
     def behind(self, key: str | None) -> Perform | None:
         """What a letter asks for; None where it does nothing."""

@@ -1,0 +1,102 @@
+"""The gate in front of everything that changes something: locked, unlocked, and what destroys."""
+
+from pathlib import Path
+
+import pytest
+
+from mlops_tui.asking import Plan, ask
+from mlops_tui.capability import Capability
+from mlops_tui.cli import options
+from mlops_tui.commands import named
+from mlops_tui.opening import open_project
+from mlops_tui.roles import DESTROYS
+from mlops_tui.session import Session
+from mlops_tui.tui.screens.answer import Answer
+from mlops_tui.tui.screens.ask import Ask, Sure
+from tests.screens import dashboard, run
+
+
+def in_production(folder: Path) -> Path:
+    settings = folder / "mlops.yaml"
+    settings.write_text(settings.read_text("utf-8") + "environment: production\n", "utf-8")
+    return folder
+
+
+def test_a_project_in_production_starts_locked_and_its_name_unlocks_it(told: Session) -> None:
+    async def story() -> None:
+        before = told.ledger.head_seq()
+        async with dashboard(in_production(told.declared().root), person="bo") as terminal:
+            assert "read-only · production" in terminal.text.splitlines()[0]
+            await terminal.type("alert ack AL-7")
+            assert "Press L to unlock it." in terminal.text
+            for keys in (["enter"], ["escape"], [*"flight", "enter", "escape"]):
+                await terminal.press("L")
+                assert isinstance(terminal.app.screen, Sure)
+                await terminal.press(*keys)
+                assert "read-only" in terminal.text.splitlines()[0], keys
+            assert told.ledger.head_seq() == before
+            await terminal.press("L", *"flights", "enter")
+            assert "■ production, unlocked" in terminal.text.splitlines()[0]
+            await terminal.type("alert ack AL-7")
+            assert told.ledger.head_seq() > before
+            await terminal.press("L")
+            assert "read-only · production" in terminal.text.splitlines()[0], "locking asks nothing"
+
+    run(story())
+
+
+def test_what_was_opened_to_be_read_is_not_unlocked_by_any_name(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(in_production(told.declared().root), read_only=True) as terminal:
+            await terminal.press("L")
+            assert not isinstance(terminal.app.screen, Ask)
+            await terminal.expect(lambda: "MLOPS_TUI_READONLY" in terminal.text)
+            await terminal.type("alert ack AL-7")
+            assert "Open it without --read-only." in terminal.text
+
+    run(story())
+
+
+def test_what_destroys_is_done_to_what_is_typed(told: Session) -> None:
+    async def story() -> None:
+        before = told.ledger.head_seq()
+        async with dashboard(told.declared().root, (80, 24), person="ana") as terminal:
+            for keys in (["enter"], ["escape"], [*"yes", "enter", "enter"]):
+                await terminal.type("snapshot gc")
+                assert isinstance(terminal.app.screen, Sure)
+                assert "This cannot be taken back." in terminal.text
+                assert "$ mlops-tui snapshot gc --yes" in terminal.text
+                assert "Type flights to do it." in terminal.text
+                await terminal.press(*keys)
+                assert terminal.app.screen is terminal.app._home
+            assert told.ledger.head_seq() == before
+            await terminal.type("snapshot gc")
+            await terminal.press(*"flights", "enter")
+            await terminal.expect(lambda: isinstance(terminal.app.screen, Answer))
+        assert told.ledger.head_seq() > before
+
+    run(story())
+
+
+@pytest.mark.parametrize("words", DESTROYS)
+def test_every_act_that_destroys_shows_a_plan_and_names_what_is_there_to_be_typed(words: str) -> None:
+    found = named(words.split())
+    assert found is not None
+    path, made = found
+    assert (path, isinstance(made, Capability) and made.confirm) == (words, True)
+    assert DESTROYS[words] in ("", *(parameter.name for parameter in made.params))
+
+
+def test_the_name_of_what_is_destroyed_is_what_is_typed(told: Session) -> None:
+    folder = told.declared().root
+    typed = [reply.named for argv in (("snapshot", "gc"), ("promote", "flights-delay@8"), ("alert", "silence", "AL-7"))
+             if isinstance(reply := ask(open_project(folder, person="ana"), argv), Plan)]
+    assert typed[0] == "flights"
+    assert set(typed[1:]) <= {""}
+
+
+@pytest.mark.parametrize(("said", "locks"), [("", False), ("0", False), ("no", False), ("False", False), ("1", True),
+                                             ("true", True), ("yes", True), ("please", True)])
+def test_whatever_the_environment_says_but_no_locks(said: str, locks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MLOPS_TUI_READONLY", said)
+    assert options(["status"]).read_only is locks
