@@ -4,7 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
 from mlops_tui.errors import BadInput, nearest
 from mlops_tui.inputs.moments import moment, span
@@ -72,8 +72,11 @@ class Filter:
     problems: tuple[Problem, ...] = field(default=())
 
 
-def read(typed: str, known: Known, zone: tzinfo) -> Filter:
-    """The words of a filter; one that is not finished yet (`!`, `status:`) asks for nothing. Times are in that zone."""
+def read(typed: str, known: Known | None, zone: tzinfo = UTC) -> Filter:
+    """The words of a filter; one that is not finished yet (`!`, `status:`) asks for nothing. Times are in that zone.
+
+    Where nothing has columns, `status:fail` is a word like any other.
+    """
     wishes, problems = [], []
     for piece in _PIECE.finditer(typed):
         found = _wish(piece[0], piece.start(), known, zone)
@@ -84,13 +87,13 @@ def read(typed: str, known: Known, zone: tzinfo) -> Filter:
     return Filter(tuple(wishes), tuple(problems))
 
 
-def _wish(word: str, start: int, known: Known, zone: tzinfo) -> Wish | Problem | None:
-    wanted, named = not word.startswith("!"), _FIELD.match(word)
+def _wish(word: str, start: int, known: Known | None, zone: tzinfo) -> Wish | Problem | None:
+    wanted, named = not word.startswith("!"), _FIELD.match(word) if known is not None else None
     rest = word[named.end():] if named is not None else word.removeprefix("!")
     texts = tuple(text for part in _EITHER.findall(rest) if (text := part.replace('"', "")))
     if not texts:
         return None
-    if named is None:
+    if named is None or known is None:
         return Wish(texts, wanted=wanted)
     column, how = named[1].lower(), named[2]
     if known.columns and column not in known.columns:
@@ -98,8 +101,9 @@ def _wish(word: str, start: int, known: Known, zone: tzinfo) -> Wish | Problem |
     if how in (":", "=", "!=") and column != AGE:
         texts = tuple(_SAID.get(text.lower(), text) for text in texts) if column == "status" else texts
         return Wish(texts, column, wanted is (how != "!="), how[-1])
+    kind = known.columns.get(column, AGE if column == AGE else "")
     try:
-        return Wish((), column, wanted, how, _than(rest, known.columns.get(column, "number"), how, zone))
+        return Wish((), column, wanted, how, _than(rest, kind, how, zone))
     except (BadInput, ValueError) as problem:
         return Problem(start + named.end(), start + len(word), str(problem))
 
@@ -117,15 +121,19 @@ def _than(text: str, kind: str, how: str, zone: tzinfo) -> Than:
         return span(text)
     if kind == "time":
         return moment(text, zone)
-    number = re.fullmatch(r"(-?[\d_.]+(?:e-?\d+)?)(%?)", text)
+    number = re.fullmatch(r"(-?[\d.]+(?:e-?\d+)?)(%?)", text)
     try:
         return float(number[1]) / (100 if number[2] else 1)  # type: ignore[index]
     except (TypeError, ValueError):
+        if not kind:  # of rows that are not there yet
+            return moment(text, zone)
         raise ValueError(f"'{text}' is not a number.") from None
 
 
-def completions(typed: str, cursor: int, known: Known) -> list[tuple[str, int]]:
+def completions(typed: str, cursor: int, known: Known | None) -> list[tuple[str, int]]:
     """What the word before the cursor may become: the whole line then, and where its cursor stands."""
+    if known is None:
+        return []
     start = next((piece.start() for piece in _PIECE.finditer(typed) if piece.start() < cursor <= piece.end()), cursor)
     word, rest = typed[start:cursor], typed[cursor:]
     named = _FIELD.match(word)

@@ -3,16 +3,18 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from mlops_tui.view import Column, Row, Series, View
+from mlops_tui.view import Row, View
 
 if TYPE_CHECKING:
     from textual.widget import Widget
 
     from mlops_tui.capability import Field
+    from mlops_tui.tui.cases import Case
     from mlops_tui.tui.filtering import Wish
     from mlops_tui.tui.widgets.source import Extent, Sift
 
@@ -182,13 +184,6 @@ class Sifted(Message):
 
 
 @dataclass(eq=False)
-class Copied(Message):
-    """Somebody wants this text for elsewhere."""
-
-    text: str
-
-
-@dataclass(eq=False)
 class Perform(Message):
     """Somebody asks for a command; `offered` says that it was a next step, and not typed."""
 
@@ -201,11 +196,40 @@ class Perform(Message):
 
 @dataclass(eq=False)
 class Opened(Message):
-    """Somebody wants to see all of a model."""
+    """Somebody wants to see all of what Home knows of something."""
 
-    model: Row
-    facets: tuple[Column, ...]
-    series: Series | None
+    argv: tuple[str, ...]
+    view: View
+
+
+@dataclass(eq=False)
+class Cased(FromDesk):
+    """An incident or an alert as it stands now."""
+
+    case: "Case"
+
+
+@dataclass(eq=False)
+class Found(FromDesk):
+    """What a step of a runbook has found."""
+
+    argv: tuple[str, ...]
+    view: View
+
+
+@dataclass(eq=False)
+class CaseWanted(Message):
+    """Somebody works on an incident or an alert, by the runbook that he chose."""
+
+    id: str
+    chosen: str = ""
+
+
+@dataclass(eq=False)
+class FoundWanted(Message):
+    """Somebody wants to see what a step has found."""
+
+    argv: tuple[str, ...]
 
 
 @dataclass(eq=False)
@@ -234,3 +258,19 @@ class LookedAt(Message):
     """Somebody comes back to what a look answered, and it may be another time by now."""
 
     argv: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class JobsSeen(FromDesk):
+    """The newest jobs as they stand, and the folder of their logs."""
+
+    rows: Sequence[Row]
+    logs: Path
+
+
+@dataclass(eq=False)
+class LogFound(FromDesk):
+    """A job as it stands, and where its log lies."""
+
+    row: Row
+    path: Path

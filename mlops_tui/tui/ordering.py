@@ -28,7 +28,18 @@ class Order:
         return f"{named(self.column)} {'↓' if self.down else '↑'}" if self != AS_IT_COMES else ""
 
 
+    @property
+    def kept(self) -> str:
+        """The order as it is remembered: `-since`."""
+        return ("-" if self.down else "+") + self.column if self != AS_IT_COMES else ""
+
+
 AS_IT_COMES = Order()
+
+
+def order_of(kept: str) -> Order:
+    """An order that was remembered."""
+    return Order(kept[1:], down=kept[0] == "-") if kept[:1] in ("-", "+") and kept else AS_IT_COMES
 
 
 def named(column: str) -> str:

@@ -38,7 +38,7 @@ class Sorting(ModalScreen[Order | None]):
     def on_mount(self) -> None:
         self._rows.show([{"column": name, "now": self._now.told if name == self._now.column else ""}
                          for name in self._orders])
-        self._rows.go(self._now.column)
+        self._rows.stand(self._now.column)
         self._rows.focus()
 
     @property
@@ -55,7 +55,7 @@ class Sorting(ModalScreen[Order | None]):
         wanted = next((name for name in after if event.character and named(name).startswith(event.character)), None)
         if wanted is not None:
             event.stop()
-            self._rows.go(wanted)
+            self._rows.stand(wanted)
 
     @on(Rows.Opened)
     def _chosen(self, event: Rows.Opened) -> None:

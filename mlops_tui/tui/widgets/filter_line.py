@@ -9,6 +9,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
+from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from mlops_tui.render.cells import clean
@@ -17,6 +18,7 @@ from mlops_tui.tui.messages import Filtered
 from mlops_tui.tui.widgets.rows import Rows
 
 HINT = 'words to keep, !not, a|b, "two words", status:fail, auc<0.8, age<2h'
+LINES = 'words to keep, !not, a|b, "two words"'
 SEEN = 6  # completions that are shown
 
 
@@ -44,7 +46,7 @@ class FilterInput(Input):
         self.underlined = Underlined()
         super().__init__(placeholder=HINT, highlighter=self.underlined, id="filter-input", compact=True)
         self.cursor_blink = False
-        self.known = Known({})
+        self.known: Known | None = None
         self._offered: list[tuple[str, int]] = []
         self._at = -1
 
@@ -83,9 +85,9 @@ class FilterLine(Horizontal):
 
     def __init__(self) -> None:
         super().__init__(id="filter-line")
-        self._of: Rows | None = None
+        self._of: Widget | None = None
         self._zone: tzinfo = UTC
-        self._count = (0, 0)
+        self._count = ""
 
     def compose(self) -> ComposeResult:
         yield FilterInput()
@@ -95,27 +97,28 @@ class FilterLine(Horizontal):
     def input(self) -> FilterInput:
         return self.query_one(FilterInput)
 
-    def ask(self, of: Rows, text: str, zone: tzinfo) -> None:
-        """Filter that list, from what it is filtered by now."""
+    def ask(self, of: Widget, text: str, zone: tzinfo = UTC) -> None:
+        """Filter that list, from what it is filtered by now, or lines that have no columns."""
         self._of, self._zone = of, zone
-        self.input.known = Known.of(of.read, of.named)
+        self.input.known = Known.of(of.all or of.known, of.named) if isinstance(of, Rows) else None
+        self.input.placeholder = HINT if isinstance(of, Rows) else LINES
+        self._count = ""
         with self.prevent(Input.Changed):
             self.input.value = text
         self.display = True
         self.input.cursor_position = len(text)
-        self.count(of.count, of.every)
+        self._say()
         self.screen.set_focus(self.input)
 
     def count(self, kept: int, every: int) -> None:
         """So many rows are kept."""
-        self._count = kept, every
+        self._count = f"{kept:,} of {every:,} "
         self._say()
 
     def _say(self) -> None:
         """What is wrong, else what can be completed, and how many rows are kept."""
         problems = self.input.underlined.filter.problems
-        kept, every = self._count
-        told = Text(f"{kept:,} of {every:,} ", style="dim")
+        told = Text(self._count, style="dim")
         if problems:
             told = Text(f"■ {clean(problems[0].why)} ", style="bold")
         elif offers := self.input.offers():

@@ -70,17 +70,25 @@ class Lines(ScrollView):
         return len(self._source.all) if isinstance(self._source, Held) else self._every
 
     @property
-    def read(self) -> Sequence[Row]:
-        """The rows that are known, those left out too."""
-        if isinstance(self._source, Held):
-            return self._source.all
-        return self._source.read if isinstance(self._source, Pages) else ()
+    def key(self) -> str:
+        """The name of the row under the cursor; empty where there is none."""
+        return self._cursor or ""
+
+    @property
+    def all(self) -> Sequence[Row]:
+        """Every row that is held, those left out by the filter too."""
+        return self._source.all if isinstance(self._source, Held) else ()
+
+    @property
+    def known(self) -> list[Row]:
+        """The rows that have been read, as they stand; those left out by the filter not among them."""
+        return self._source.known()
 
     @property
     def orders(self) -> tuple[Order, ...]:
         """How rows can be put in order: as they come, and by each column as it is chosen first."""
         names = columns(self._source.all) if isinstance(self._source, Held) else ORDERS
-        return AS_IT_COMES, *(first(self.read, name) for name in names)
+        return AS_IT_COMES, *(first(self.all or self.known, name) for name in names)
 
     @property
     def sift(self) -> Sift:

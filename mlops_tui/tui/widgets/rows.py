@@ -1,5 +1,6 @@
 """A list that knows its rows by name: a cursor goes through them, and several may be marked."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from textual import events
@@ -71,6 +72,14 @@ class Rows(Lines, can_focus=True):
         if place is not None:
             self._go(min(max(place + by, 0), len(self._source) - 1))
 
+    def stand(self, key: str) -> bool:
+        """Put the cursor on the row of that name; whether it is there."""
+        place = self._source.place(key)
+        if place is not None:
+            self._layout()
+            self._go(place)
+        return place is not None
+
     def action_page(self, by: int) -> None:
         height = self.scrollable_content_region.height - self._over
         self.action_move(by * max(height // self._tall - 1, 1))
@@ -92,15 +101,22 @@ class Rows(Lines, can_focus=True):
             self.refresh(Region(0, int(place or 0) * self._tall + self._over - self.scroll_offset.y,
                                 self.content_size.width, self._tall))
 
-    def go(self, name: str) -> None:
-        """To the row of that name, where there is one."""
-        place = self._source.place(name)
-        if place is not None:
-            self._go(place)
-
     def action_open(self) -> None:
         if self.row is not None:
             self.post_message(self.Opened(self, self.row))
+
+    @property
+    def places(self) -> Iterator[tuple[int, int]]:
+        """Of each row that is seen, the line where it begins, and its place."""
+        for line in range(self._over, self.scrollable_content_region.height):
+            place, part = divmod(line - self._over + self.scroll_offset.y, self._tall)
+            if not part and place < len(self._source):
+                yield line, place
+
+    def jump(self, place: int) -> None:
+        """Put the cursor on the row at that place."""
+        if place < len(self._source):
+            self._go(place)
 
     def on_click(self, event: events.Click) -> None:
         """A click goes to a row; one on the row where the cursor stands opens it."""

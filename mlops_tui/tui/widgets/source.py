@@ -54,6 +54,7 @@ class Source(Protocol):
     def row(self, place: int) -> Row | None: ...
     def name(self, place: int) -> str: ...
     def place(self, name: str) -> int | None: ...
+    def known(self) -> list[Row]: ...
 
 
 class Held:
@@ -76,6 +77,9 @@ class Held:
 
     def place(self, name: str) -> int | None:
         return self._places.get(name)
+
+    def known(self) -> list[Row]:
+        return list(self._rows)
 
 
 class Pages:
@@ -105,6 +109,11 @@ class Pages:
     def place(self, name: str) -> int | None:
         return self.extent.place(int(name))
 
+    def known(self) -> list[Row]:
+        """The rows of the pages that are remembered, as they stand."""
+        numbers = sorted(self._pages, reverse=self.extent.down)
+        return [row for number in numbers for row in self._pages[number][1][::-1 if self.extent.down else 1]]
+
     def take(self, page: int, first: int, rows: Sequence[Row]) -> None:
         """A page has been read: its rows from the number `first` on."""
         self.missing.discard(page)
@@ -112,8 +121,3 @@ class Pages:
         self._pages.move_to_end(page)
         while len(self._pages) > KEPT:
             self._pages.popitem(last=False)
-
-    @property
-    def read(self) -> list[Row]:
-        """The rows that are remembered."""
-        return [row for _, rows in self._pages.values() for row in rows]
