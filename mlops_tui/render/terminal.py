@@ -45,7 +45,7 @@ Drawn = tuple[Line, Row | None]  # a line, and the row of a table that it belong
 def drawn(view: View, *, width: int, zone: tzinfo = UTC, rows: int = ROWS, command: Sequence[str] = (),
           height: int = 8) -> Iterator[Drawn]:
     """The lines of a view, for a screen on which one can go from row to row; pictures are of that height."""
-    for line in _title(view, width):
+    for line in _title(view, width) if view.title else ():
         yield line, None
     for number, part in enumerate(view.parts):
         if number > 0:

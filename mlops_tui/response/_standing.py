@@ -35,6 +35,7 @@ def standing(case: Case) -> View:
         return View(f"{run.id} {run.state.replace('_', ' ')}: {case.book.title}", _end(run),
                     (*_left(case), steps, Facts(facts)), _after(case))
     step, state = found
+    facts |= {"stands_at": step.number}
     status = STATUS.get(state.status, Status.RUNNING) if state else Status.RUNNING
     said = f"{run.id} stands at step {step.number} of {len(case.book.steps)}: {step.title}"
     return View(said[:100], status, (Text(_prose(step, state, known, zone), "markdown"), *_found(case, step), steps,
@@ -50,7 +51,9 @@ def row(step: RunbookStep, run: RunbookRun | None, known: Mapping[str, str], zon
             "command": _steps.known(step.command or " ".join(step.lines), known),
             "note": local(last.note, zone) if last else "", "by": last.actor if last else "",
             "at": last.at if last else None, "evidence": last.evidence if last else "",
-            "choices": step.choices}
+            "began_at": last.began_at if last else None, "stands": STATUS.get(last.status) if last else None,
+            "text": _steps.known(step.prose, known), "undo": _steps.known(step.undo, known) or step.kept_because,
+            "votes": step.quorum or None, "choices": step.choices}
 
 
 def evidence(case: Case, number: int) -> View:

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from mlops_tui.view import Column, Row, Series, View
+from mlops_tui.view import Row, View
 
 if TYPE_CHECKING:
     from mlops_tui.capability import Field
+    from mlops_tui.tui.cases import Case
 
 
 class FromDesk(Message):
@@ -174,13 +175,6 @@ class Sifted(Message):
 
 
 @dataclass(eq=False)
-class Copied(Message):
-    """Somebody wants this text for elsewhere."""
-
-    text: str
-
-
-@dataclass(eq=False)
 class Perform(Message):
     """Somebody asks for a command; `offered` says that it was a next step, and not typed."""
 
@@ -193,11 +187,40 @@ class Perform(Message):
 
 @dataclass(eq=False)
 class Opened(Message):
-    """Somebody wants to see all of a model."""
+    """Somebody wants to see all of what Home knows of something."""
 
-    model: Row
-    facets: tuple[Column, ...]
-    series: Series | None
+    argv: tuple[str, ...]
+    view: View
+
+
+@dataclass(eq=False)
+class Cased(FromDesk):
+    """An incident or an alert as it stands now."""
+
+    case: "Case"
+
+
+@dataclass(eq=False)
+class Found(FromDesk):
+    """What a step of a runbook has found."""
+
+    argv: tuple[str, ...]
+    view: View
+
+
+@dataclass(eq=False)
+class CaseWanted(Message):
+    """Somebody works on an incident or an alert, by the runbook that he chose."""
+
+    id: str
+    chosen: str = ""
+
+
+@dataclass(eq=False)
+class FoundWanted(Message):
+    """Somebody wants to see what a step has found."""
+
+    argv: tuple[str, ...]
 
 
 @dataclass(eq=False)

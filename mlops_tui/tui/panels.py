@@ -1,15 +1,17 @@
 """How the rows of the first screen are painted: models, what needs you, jobs, what comes next."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from rich.text import Text
 
+from mlops_tui.oversight.inbox import at_once
 from mlops_tui.render.cells import clean, fit, width_of, wrap
 from mlops_tui.render.charts import draw
 from mlops_tui.tui.paint import glyph, sides, word
 from mlops_tui.tui.standing import Standing
 from mlops_tui.view import Action, Cell, Column, Row, Series, Status, Table, View
+from mlops_tui.view import Text as Said
 
 Facets = Sequence[Column]  # what a model's health is made of, as the table of models names it
 NARROW, WIDE = 6, 10  # columns of one facet: its glyph, or glyph and word
@@ -165,21 +167,72 @@ def following(row: Row, width: int, zone: tzinfo) -> list[Text]:
     return [line]
 
 
+# -- what is under the cursor, and what can be done about it ------------------------------------------------------
+
 CHECKS = {"features": "drift", "performance": "performance", "calibration": "calibration", "fairness": "bias"}
+OUTCOMES = ("performance", "calibration")  # facets that a remedy is for
+SICK = (Status.FAIL, Status.WARN)
 
 
-def model_view(row: Row, facets: Facets, series: Series | None, nouns: Collection[str]) -> View:
+def model_view(row: Row, facets: Facets, series: Series | None) -> View:
     """Everything the first screen knows of one model, and what can be looked at next."""
     name, status = str(row["model"]), row.get("status")
     rows: list[Row] = [{"facet": facet.id, "status": row.get(facet.id), "why": row.get(f"{facet.id}_why"),
-                        "at": row.get(f"{facet.id}_at")} for facet in facets]
+                        "at": row.get(f"{facet.id}_at"),
+                        **({"argv": ("monitor", "show", str(by))} if (by := row.get(f"{facet.id}_by")) else {})}
+                       for facet in facets]
     table = Table.of("facets", rows, "facet", "status", Column("why", "what says so"), Column("at", "when"))
-    asked = [(f"Check {facet} now", (noun, name)) for facet, noun in CHECKS.items()]
-    asked += [("Compare remedies", ("remedy", name)), ("Train its candidates", ("train", name))]
     title = f"{name} {row['version']} is the champion" if row["version"] else f"{name} has no champion"
     return View(title, status if isinstance(status, Status) else Status.UNKNOWN,
-                (table, *((series,) if series is not None else ())),
-                tuple(Action(label, argv) for label, argv in asked if argv[0] in nouns))
+                (table, *((series,) if series is not None else ())), tuple(_model_steps(row, facets)))
+
+
+def _model_steps(row: Row, facets: Facets) -> Iterator[Action]:
+    """What is sick is looked into first, then what nobody knows is checked."""
+    name = str(row["model"])
+    stands = {facet.id: row.get(facet.id) for facet in facets}
+    sick = [facet for status in SICK for facet, stand in stands.items() if stand is status]
+    for facet in sick[:2]:
+        if by := row.get(f"{facet}_by"):
+            yield Action(f"What says {facet}", ("monitor", "show", str(by)))
+    if any(facet in CHECKS for facet in sick):
+        yield Action("Why?", ("why", name))
+    if any(facet in OUTCOMES for facet in sick):
+        yield Action("Compare remedies", ("remedy", name))
+    for facet, stand in stands.items():
+        if facet in CHECKS and stand is not Status.PASS and row["version"]:
+            yield Action(f"Check {facet} now", (CHECKS[facet], name))
+    if row.get("versions"):
+        yield Action("All of it", ("model", "show", name))
+    if row.get("challenger"):
+        yield Action("The gate of its challenger", ("check", f"{name}@{row['challenger']}"))
+    yield Action("Train its candidates", ("train", name))
+
+
+def need_view(row: Row) -> View:
+    """What waits in full, who can settle it, and what can be done about it at once."""
+    opens, status = row.get("argv"), row.get("status")
+    steps = at_once(row) if row.get("yours") else ()
+    looks = (Action("Look at it", opens),) if isinstance(opens, tuple) and opens else ()
+    parts = [str(row["detail"]), *([] if row.get("yours") else [f"not yours to settle: {row.get('who')}"])]
+    return View(f"{row['title']}", status if isinstance(status, Status) else Status.UNKNOWN, (Said("\n".join(parts)),),
+                (*steps, *(each for each in looks if each.argv not in [step.argv for step in steps])))
+
+
+def job_view(row: Row) -> View:
+    """A job, and the keys for it."""
+    status = row.get("status")
+    told = [f"job {row['job']} of {row.get('who')}, {row.get('state')}"]
+    told.append("Enter or l: its log · x: stop it" if status is Status.RUNNING else "Enter: what it answered")
+    return View(str(row["command"]), status if isinstance(status, Status) else Status.UNKNOWN, (Said("\n".join(told)),))
+
+
+def next_view(row: Row, zone: tzinfo) -> View:
+    """What the timetable does next, and doing it now."""
+    argv, at = row.get("argv"), row.get("at")
+    when = f"by itself at {short_time(at, zone)}" if isinstance(at, datetime) else ""
+    return View(str(row["what"]), Status.DONE if when else Status.FAIL, (Said(when),) if when else (),
+                (Action("Run it now", argv),) if isinstance(argv, tuple) and argv else ())
 
 
 # -- the line at the top ------------------------------------------------------------------------------------------
@@ -231,6 +284,8 @@ def what_then(told: Standing, width: int, *, timed: bool) -> tuple[Text, Text]:
     where = f"{facts['change']:,} of {facts['changes']:,}"
     right = Text(f"{where}   {keys}" if width < ROOMY else f"change {where}   {keys}")
     at = facts.get("happened_at")
+    if told.mark is not None:
+        right = Text.assemble(f"◆ {short_time(told.mark, told.zone)}   ", right)
     if not timed:
         return Text(" What is shown here is not of then: it was answered at its own time."), right
     when = short_time(at, told.zone) if isinstance(at, datetime) else ""

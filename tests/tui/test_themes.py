@@ -11,12 +11,12 @@ from textual.color import Color
 from textual.theme import Theme
 
 import mlops_tui.tui
-from mlops_tui.errors import BadInput
 from mlops_tui.render.cells import GLYPHS
 from mlops_tui.session import Session
+from mlops_tui.tui.app import Dashboard
 from mlops_tui.tui.background import is_light, told_by
 from mlops_tui.tui.screens.ask import Ask
-from mlops_tui.tui.themes import ANSI, LIGHT, THEMES
+from mlops_tui.tui.themes import ANSI, DARK, LIGHT, THEMES
 from mlops_tui.view import Status
 from tests.screens import Terminal, dashboard, run
 
@@ -103,18 +103,22 @@ def test_nothing_on_a_screen_is_mixed_of_other_colours(told: Session) -> None:
     run(story())
 
 
-def test_a_theme_is_chosen_by_its_name(told: Session) -> None:
+def test_a_theme_is_chosen_by_its_name_and_kept(told: Session) -> None:
+    root = told.declared().root
+
     async def story() -> None:
-        async with dashboard(told.declared().root, (80, 24)) as terminal:
-            app = terminal.app
-            before = app.theme
-            app.action_theme("daylight")
-            assert app.theme == "daylight"
-            assert set(app.available_themes) == {theme.name for theme in THEMES}, "the others were never measured"
-            with pytest.raises(BadInput, match="high-contrast"):
-                app.action_theme("dayligth")
-            app.action_theme("auto")
-            assert app.theme == before
+        async with dashboard(root, (80, 24)) as terminal:
+            assert terminal.app.theme == DARK
+            await terminal.type("theme daylight")
+            assert terminal.app.theme == LIGHT
+            assert set(terminal.app.available_themes) == {theme.name for theme in THEMES}, "others were never measured"
+            await terminal.type("theme dayligth")
+            assert "high-contrast" in terminal.text
+        async with dashboard(root, (80, 24)) as terminal:
+            assert terminal.app.theme == LIGHT
+            await terminal.type("theme auto")
+            assert terminal.app.theme == DARK
+        assert Dashboard(root).theme == DARK
 
     run(story())
 

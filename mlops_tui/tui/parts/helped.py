@@ -12,7 +12,7 @@ from textual.screen import Screen
 from mlops_tui.tui.desk import Desk
 from mlops_tui.tui.messages import Perform, Place
 from mlops_tui.tui.offers import Offer
-from mlops_tui.tui.parts.sectioned import Sectioned
+from mlops_tui.tui.parts.placed import Placed
 from mlops_tui.tui.parts.words import WORDS
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import MODES
@@ -27,7 +27,7 @@ TYPED = {"framed.stop": "job cancel NUMBER", "framed.log": "job log NUMBER", "ap
          "--help"}
 
 
-class Helped(Sectioned):
+class Helped(Placed):
     """An app that lists and finds what it can do."""
 
     def __init__(self, desk: Desk) -> None:
@@ -62,8 +62,8 @@ class Helped(Sectioned):
         """What can be said: the dashboard's own words, and every command."""
         for word in dict.fromkeys(WORDS.values()):
             name, *more = word.usage.split(maxsplit=1)
-            yield Offer((), word.effect, f":{word.usage}", partial(self.write, f"{name} ") if more else
-                        partial(self.write, name, run=True))
+            yield Offer((), word.effect, f":{word.usage}", partial(self.write, name, run=True) if not more or
+                        more[0].startswith("[") else partial(self.write, f"{name} "))
         for words, (does, example) in self._commands.items():
             typed = shlex.join(words)
             yield Offer((), does, typed, partial(self._go, words) if example in ("", typed) else
@@ -108,6 +108,6 @@ def key_name(key: str) -> str:
 def _typed(id: str, screen: Screen[Any]) -> str:
     if id in TYPED:
         return TYPED[id]
-    if id == "framed.copy" and isinstance(screen, Framed):
+    if id == "app.copy" and isinstance(screen, Framed):
         return shlex.join(screen.command)
     return ""

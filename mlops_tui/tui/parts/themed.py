@@ -8,7 +8,7 @@ from textual.filter import Monochrome, NoColor
 from mlops_tui.errors import BadInput
 from mlops_tui.tui import background
 from mlops_tui.tui.desk import Desk
-from mlops_tui.tui.parts.desked import Desked
+from mlops_tui.tui.parts.kept import Keeping
 from mlops_tui.tui.themes import ANSI, DARK, LIGHT, THEMES
 
 AUTO = "auto"
@@ -16,7 +16,7 @@ NAMES = [theme.name for theme in THEMES]
 FEW = (None, "standard")  # colours of a terminal that cannot mix any
 
 
-class Themed(Desked):
+class Themed(Keeping):
     """An app with themes of its own, each of which can be read."""
 
     def __init__(self, desk: Desk) -> None:
@@ -28,7 +28,7 @@ class Themed(Desked):
         if self.theme in NAMES:  # asked for by TEXTUAL_THEME, before it was known
             self.stylesheet.set_variables(self.get_css_variables())
         else:
-            self.theme = self._suiting
+            self.theme = self._chosen_theme or self._suiting
         for name in others:
             self.unregister_theme(name)
         if self.no_color:  # none at all: greys are colours too
@@ -40,12 +40,23 @@ class Themed(Desked):
 
     def suit_the_terminal(self) -> str:
         """Take the theme that suits the terminal, unless one was chosen; what was typed while it was asked."""
-        if self.theme != self._suiting or "TEXTUAL_THEME" in os.environ:
+        if self._chosen_theme or "TEXTUAL_THEME" in os.environ:
             return ""
         light, typed = background.seen()
         plain = self.no_color or self.console.color_system in FEW
         self.theme = self._suiting = ANSI if plain else LIGHT if light else DARK
         return typed
+
+    @property
+    def _chosen_theme(self) -> str:
+        """What somebody chose here before; nothing where the terminal decides, or that theme is no more."""
+        name = self.kept.get("theme", "")
+        return name if name in NAMES else ""
+
+    def watch_theme(self, name: str) -> None:
+        """Whichever way it was chosen, it is kept."""
+        if self.is_running:
+            self._keep("theme", name)
 
     def themes(self) -> Sequence[str]:
         """What can be chosen."""
@@ -59,3 +70,4 @@ class Themed(Desked):
             raise BadInput(f"No theme is called '{name}'.", next=f"There are {', '.join(self.themes())}.")
         else:
             self.theme = self._suiting if name == AUTO else name
+            self._keep("theme", None if name == AUTO else name)

@@ -1,6 +1,6 @@
 """A list beside the detail of the row under its cursor; where room is short, Enter shows the detail."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import ClassVar
 
@@ -10,6 +10,7 @@ from textual.containers import Horizontal
 from textual.markup import escape
 from textual.widget import Widget
 
+from mlops_tui.tui.links import nearest, slug
 from mlops_tui.tui.messages import Perform, Sifted, Sought
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.sections import SECTIONS
@@ -40,7 +41,10 @@ class SectionScreen(Framed):
         self._section = SECTIONS[id]
         self._shown: tuple[str, ...] = ()
         self._side = ""
+        self._left: Mapping[str, str] = {}  # how it was left last time
+        self._wish: tuple[str, str] | None = None  # a row and a side that somebody wants to see
         self.typed = ""
+        self.known = False  # whether its rows have been told
 
     @property
     def crumbs(self) -> tuple[str, ...]:
@@ -59,6 +63,8 @@ class SectionScreen(Framed):
 
     def on_mount(self) -> None:
         self.list.border_title = self._section.title
+        if self._left.get("filter"):
+            self.sift(self.list, self._left["filter"])
 
     @property
     def list(self) -> Rows:
@@ -75,6 +81,51 @@ class SectionScreen(Framed):
         self.list.say(self._section.empty)
         self.list.show(rows)
         self._told(self.list.count, len(rows))
+        self.known = True
+        if self._wish is not None:
+            self._meet(*self._wish)
+
+    def recall(self, left: Mapping[str, str]) -> None:
+        """How it was left last time; it is told before it is seen."""
+        self._left, self._side = left, left.get("side", "")
+        if left.get("row") and self._section.looks:
+            self._wish = left["row"], ""
+
+    def memory(self) -> dict[str, str]:
+        """How it is left now."""
+        row = self.list.key if self._section.looks else ""
+        return {"row": row, "side": self._side, "filter": self._filters.get("list", "")}
+
+    def seek(self, key: str, side: str) -> None:
+        """Show that row, or the nearest, on that side: now, or when the rows are there."""
+        self._left, self._wish = {}, (key, side)
+        if self.known:
+            self._meet(key, side)
+
+    def _meet(self, key: str, side: str) -> None:
+        """Go to the row that is wanted, past any filter; what one did not find oneself is told where it is missing."""
+        self._wish = None
+        found, meant = nearest(self.list.all, key)
+        asked = not self._left
+        if asked and found and not self.list.stand(found):
+            self.unsift()
+        if asked and key and not meant:
+            self.app.notify(f"There is no {key} here." + (f" The nearest is {found}." if found else ""),
+                            severity="warning", markup=False)
+        if not (meant or asked) or not self.list.stand(found):
+            return
+        titles = {slug(each.title): each.title for each in self._section.sides_of(self.list.row)}
+        if side:
+            self._side = titles.get(slug(side), self._side)
+            self._moved(Rows.Moved(self.list, self.list.row))
+        if asked and meant and not self.wanted:
+            self.post_message(Perform(self._leads))  # there is no room for it beside its row
+
+    @property
+    def side(self) -> str:
+        """The side that is seen, where it is not the one that the row opens on."""
+        seen, usual = (self._section.seen(self.list.row, side) for side in (self._side, ""))
+        return seen.title if seen is not None and seen is not usual else ""
 
     def fail(self, view: View) -> None:
         """The rows cannot be had, and why."""
@@ -89,6 +140,7 @@ class SectionScreen(Framed):
         if typed != self.typed:
             return
         self.list.say(self._section.empty)
+        self.known = True
         if restart:
             self.list.restart(total)
         else:
@@ -153,7 +205,9 @@ class SectionScreen(Framed):
     @on(Rows.Opened, "#list")
     def _opened(self, event: Rows.Opened) -> None:
         event.stop()
-        if self.wanted:
+        if self._section.works and event.row is not None:
+            self.post_message(Perform((str(event.row["kind"]), "show", str(event.row["name"]))))
+        elif self.wanted:
             self.pane.body.focus()
         elif self._leads:
             self.post_message(Perform(self._leads))

@@ -54,6 +54,18 @@ class Body(ScrollView, can_focus=True):
         """The row under the cursor."""
         return self._lines[self._at][1] if self._at is not None and self._at < len(self._lines) else None
 
+    @property
+    def view(self) -> View:
+        """What is shown."""
+        return self._view
+
+    @property
+    def table(self) -> Table | None:
+        """The table of the row under the cursor, or else the first one."""
+        tables = [part for part in self._view.parts if isinstance(part, Table)]
+        row = self.row
+        return next((table for table in tables if any(each is row for each in table.rows)), next(iter(tables), None))
+
     def show(self, view: View, zone: tzinfo, command: tuple[str, ...]) -> None:
         """Show another view; the same one as it is now keeps its place, another begins at its beginning."""
         if (view, command) == (self._view, self._command):

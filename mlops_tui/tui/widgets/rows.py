@@ -80,6 +80,21 @@ class Rows(ScrollView, can_focus=True):
         return self._source.row(place) if place is not None else None
 
     @property
+    def key(self) -> str:
+        """The name of the row under the cursor; empty where there is none."""
+        return self._cursor or ""
+
+    @property
+    def all(self) -> Sequence[Row]:
+        """Every row that is held, those left out by the filter too."""
+        return self._source.all if isinstance(self._source, Held) else ()
+
+    @property
+    def known(self) -> list[Row]:
+        """The rows that have been read, as they stand; those left out by the filter not among them."""
+        return self._source.known()
+
+    @property
     def count(self) -> int:
         """How many rows there are, those left out by the filter not counted."""
         return len(self._source)
@@ -102,6 +117,12 @@ class Rows(ScrollView, can_focus=True):
         if isinstance(self._source, Held) and self._source.all == tuple(rows) and self._drawn_for > 0:
             return
         self._change(Held(rows, self._key, self._wanted))
+
+    def to(self, name: str) -> None:
+        """Put the cursor on the row of that name; nothing where there is none."""
+        place = self._source.place(name)
+        if place is not None:
+            self._go(place)
 
     def keep(self, wanted: tuple[Wish, ...]) -> None:
         """Show only the rows that a filter keeps; of a history that is read by pages, whoever reads it filters."""
@@ -250,6 +271,14 @@ class Rows(ScrollView, can_focus=True):
         place = self._place()
         if place is not None:
             self._go(min(max(place + by, 0), len(self._source) - 1))
+
+    def stand(self, key: str) -> bool:
+        """Put the cursor on the row of that name; whether it is there."""
+        place = self._source.place(key)
+        if place is not None:
+            self._layout()
+            self._go(place)
+        return place is not None
 
     def action_page(self, by: int) -> None:
         height = self.scrollable_content_region.height - self._over

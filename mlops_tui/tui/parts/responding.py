@@ -1,0 +1,73 @@
+"""Incidents and alerts: whoever goes to one works on it in the cockpit."""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from textual import on
+
+from mlops_tui.tui.messages import Answered, Cased, CaseWanted, Found, FoundWanted, Perform
+from mlops_tui.tui.parts.desked import Desked
+from mlops_tui.view import Status
+
+if TYPE_CHECKING:
+    from mlops_tui.tui.screens.cockpit import Cockpit
+
+SHOWN = (("incident", "show"), ("alert", "show"))
+
+
+class Responding(Desked):
+    """An app with a cockpit; what it is made of is loaded when somebody opens it."""
+
+    @property
+    def _cockpit(self) -> "Cockpit | None":
+        """The cockpit, where it is what is seen."""
+        seen: Any = self.screen
+        return seen if seen.id == "cockpit" else None
+
+    @on(Perform)
+    def _worked_on(self, message: Perform) -> None:
+        """An incident or an alert is worked on; in its own cockpit, all that is known of it is shown."""
+        argv = message.argv
+        if argv[:2] in SHOWN and len(argv) == 3:
+            here = self._cockpit
+            if here is None or here.case.id != argv[2].upper():
+                message.prevent_default()
+                self._look_at(argv[2])
+
+    @on(CaseWanted)
+    def _wanted_case(self, message: CaseWanted) -> None:
+        if self._cockpit is not None:
+            self._cockpit.chosen = message.chosen
+        self._look_at(message.id, message.chosen)
+
+    def _look_at(self, id: str, chosen: str = "") -> None:
+        cases: Any = import_module("mlops_tui.tui.cases")
+        self._work(id)
+        self._ask(lambda feed: Cased(cases.look(feed.session, id, chosen)))
+
+    def _look_at_case_again(self) -> None:
+        here = self._cockpit
+        if here is not None:
+            self._look_at(here.case.id, here.chosen)
+
+    @on(Cased)
+    def _cased(self, message: Cased) -> None:
+        case, here = message.case, self._cockpit
+        if case.shown.status in (Status.ERROR, Status.DENIED):
+            self.post_message(Answered(("incident" if case.incident else "alert", "show", case.id), case.shown,
+                                       looked=True))
+        elif here is not None:
+            here.show(case)
+        else:
+            screens: Any = import_module("mlops_tui.tui.screens.cockpit")
+            self.push_screen(screens.Cockpit(case, self._here()))
+
+    @on(FoundWanted)
+    def _wanted_found(self, message: FoundWanted) -> None:
+        argv = message.argv
+        self._ask(lambda feed: Found(argv, feed.session.perform(argv).view))
+
+    @on(Found)
+    def _found(self, message: Found) -> None:
+        if self._cockpit is not None:
+            self._cockpit.find(message.argv, message.view)
