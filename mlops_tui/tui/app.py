@@ -161,9 +161,7 @@ class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copyi
             self._seen = seen
             self._look_again()
             self._jobs_again()
-        for row in jobs:
-            if row["job"] in self._mine and row["state"] not in ("queued", "running"):
-                self._ended(row)
+        self._jobs_stand(jobs)
 
     def _look_again(self) -> None:
         """What is seen now, looked up anew."""

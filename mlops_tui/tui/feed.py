@@ -1,6 +1,5 @@
 """What the desk looks up: home as one view, the answer to a command, jobs and how they stand."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -317,9 +316,9 @@ class Feed:
             return Answered(argv, refused(problem), looked=True)
         return LogFound(row, jobs.log_path(self.session, number))
 
-    def stop(self, ids: Sequence[int]) -> FromDesk:
-        """Stop these jobs, and say how home stands then."""
-        for id in ids if not self.session.read_only else ():
+    def stop(self, id: int) -> FromDesk:
+        """Stop a job, and say how home stands then."""
+        if not self.session.read_only:
             jobs.cancel(self.session, id)
         return self.look(anyway=True)
 

@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 from textual import on, work
 
 from mlops_tui.tui.desk import Desk
-from mlops_tui.tui.messages import Answered, Begun, Broken, Elsewhere, Perform, Planned, Reasonless, Wanted
+from mlops_tui.tui.messages import (
+    Answered,
+    Begun,
+    Broken,
+    Elsewhere,
+    LogFound,
+    Perform,
+    Planned,
+    Reasonless,
+    Wanted,
+)
 from mlops_tui.tui.parts.desked import Desked
 from mlops_tui.tui.places import question
 from mlops_tui.tui.screens.ask import Ask, Sure, Why
@@ -28,6 +38,7 @@ class Doing(Desked):
     @on(Answered)
     @on(Begun)
     @on(Elsewhere)
+    @on(LogFound)
     @on(Broken)
     def _come_to_something(self) -> None:
         self._awaited = ()
@@ -47,7 +58,8 @@ class Doing(Desked):
             return
         self._work(" ".join(message.argv))
         self._ask(lambda feed: feed.offered(message.argv) if message.offered else
-                  feed.perform(message.argv, message.consent, message.reason))
+                  feed.perform(message.argv, message.consent, message.reason),
+                  beside=message.argv[:2] == ("job", "cancel"))  # it asks, and waits, before it kills
 
     @on(Planned)
     def _planned(self, message: Planned) -> None:
