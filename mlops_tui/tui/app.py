@@ -66,7 +66,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copying, Timed):
+class Dashboard(Themed, Sized, Locked, Timed, Responding, Doing, Working, Worded, Copying):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")

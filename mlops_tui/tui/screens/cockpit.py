@@ -9,6 +9,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.markup import escape
+from textual.message import Message
 from textual.widget import Widget
 
 from mlops_tui.tui import cockpitlines as lines
@@ -54,6 +55,7 @@ class Cockpit(Framed):
         super().__init__(standing, id="cockpit")
         self.case = case
         self.chosen = ""
+        self._drawn_at = standing.as_of
         self._found: tuple[tuple[str, ...], View] = ((), NOTHING)
         self._told: View | None = None  # what was answered last, until the cursor moves
 
@@ -92,11 +94,19 @@ class Cockpit(Framed):
 
     # -- what is shown --------------------------------------------------------------------------------------------
 
+    @property
+    def timed(self) -> bool:
+        return self._drawn_at == self.standing.as_of
+
+    @property
+    def again(self) -> Message | None:
+        return CaseWanted(self.case.id, self.chosen)
+
     def show(self, case: Case, *, first: bool = False) -> None:
         """The case as it is now; a cursor that stood at the step whose turn it was goes on with it."""
         before, row = self.case, self.step
         follows = first or row is None or (before.stands_at != case.stands_at and row["key"] == before.stands_at)
-        self.case = case
+        self.case, self._drawn_at = case, self.standing.as_of
         self.steps.border_title = escape(lines.steps_title(case))
         self.steps.show(case.steps)
         if follows and case.stands_at:
