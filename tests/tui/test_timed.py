@@ -139,6 +139,7 @@ def test_a_person_goes_back_looks_around_and_comes_home_again(told: Session) -> 
             await terminal.press("6")
             assert "as of 15 Sep 2013" in top(terminal)[0], "every part of it"
             assert "Nothing has ever gone wrong here." in terminal.text
+            assert "nothing had happened yet" in top(terminal)[1], "in this part"
             await terminal.press("8")
             assert "(3)" in terminal.text, "the history as long as it was then"
             assert "INC-3" not in terminal.text
