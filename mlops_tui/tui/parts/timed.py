@@ -71,13 +71,6 @@ class Timed(Sectioned):
             self.action_at(mark.isoformat())
             self.post_message(Perform(("changes", here.isoformat())))
 
-    @on(Perform)
-    def _asked_there(self, message: Perform) -> None:
-        """Nobody is asked for a reason or a note where it cannot be done."""
-        if message.asks and self._standing.as_of is not None:
-            message.prevent_default()
-            self._ask(lambda feed: feed.perform(message.argv))
-
     def _seen_now(self) -> tuple[str, tuple[str, ...]]:
         """What is seen: a part of the dashboard, and what an answer is about."""
         screen = self.screen
