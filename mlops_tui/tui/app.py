@@ -123,7 +123,8 @@ class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copyi
         self.desk.start()
         self.busy -= 1
         as_of = self._as_of
-        self._ask(lambda feed: feed.at(as_of) if as_of else feed.look(anyway=True))
+        mode = self.current_mode
+        self._ask(lambda feed: feed.at(as_of, mode) if as_of else feed.look(anyway=True))
         self._ask(lambda feed: feed.nouns())
         self.set_interval(WHILE_WORKING, self._poll)
         self._ticks = 0

@@ -50,11 +50,12 @@ class Doing(Desked):
             return  # a question may be about to open: what is pressed meanwhile is not meant for what lies behind it
         if message.offered:
             self._awaited = message.argv
-        if any(":" in option for option in message.asks):
-            self._ask(lambda feed: feed.wanted(message.argv, message.asks))
+        asks = message.asks if self._standing.as_of is None else ()  # nobody is asked for what cannot be done there
+        if any(":" in option for option in asks):
+            self._ask(lambda feed: feed.wanted(message.argv, asks))
             return
-        if message.asks:
-            self._fill_in(message.argv, message.asks)
+        if asks:
+            self._fill_in(message.argv, asks)
             return
         self._work(" ".join(message.argv))
         self._ask(lambda feed: feed.offered(message.argv) if message.offered else

@@ -53,7 +53,8 @@ class Responding(Working):
     @on(Cased)
     def _cased(self, message: Cased) -> None:
         case, here = message.case, self._cockpit
-        if case.shown.status in (Status.ERROR, Status.DENIED):
+        gone = here is not None and here.case.id == case.id  # at another moment it was not there yet
+        if case.shown.status in (Status.ERROR, Status.DENIED) and not gone:
             self.post_message(Answered(("incident" if case.incident else "alert", "show", case.id), case.shown,
                                        looked=True))
         elif here is not None:

@@ -9,6 +9,7 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.markup import escape
+from textual.message import Message
 from textual.widget import Widget
 
 from mlops_tui.tui import cockpitlines as lines
@@ -54,6 +55,7 @@ class Cockpit(Framed):
         super().__init__(standing, id="cockpit")
         self.case = case
         self.chosen = ""
+        self._drawn_at = standing.as_of
         self._found: tuple[tuple[str, ...], View] = ((), NOTHING)
         self._told: View | None = None  # what was answered last, until the cursor moves
         self.job = 0                    # that does the step whose turn it is
@@ -93,12 +95,22 @@ class Cockpit(Framed):
 
     # -- what is shown --------------------------------------------------------------------------------------------
 
+    @property
+    def timed(self) -> bool:
+        return self._drawn_at == self.standing.as_of
+
+    @property
+    def again(self) -> Message | None:
+        return CaseWanted(self.case.id, self.chosen)
+
     def show(self, case: Case, job: int = 0, *, first: bool = False) -> None:
         """The case as it is now; a cursor that stood at the step whose turn it was goes on with it. `job` does what was
         asked for here."""
         before, row = self.case, self.step
         follows = first or row is None or (before.stands_at != case.stands_at and row["key"] == before.stands_at)
         self.case, self.job = case, job
+        if case is not before:
+            self._drawn_at = self.standing.as_of
         self.steps.border_title = escape(lines.steps_title(case))
         self.steps.show([{**row, "runs": bool(self.job and row.get("here"))} for row in case.steps])
         if follows and case.stands_at:
@@ -163,6 +175,10 @@ class Cockpit(Framed):
     def _offered(self) -> Iterator[tuple[str, str]]:
         """The keys that do something by now, the likeliest first."""
         case = self.case
+        if self.standing.as_of is not None:  # there it is only looked at
+            yield from (("e", "evidence"),) if case.finds(self.step) else ()
+            yield "i", "all of it"
+            return
         if self._enters is not None:
             yield "Enter", "choose" if self._chooses else self._enters.label.lower()
         if case.finds(self.step):
@@ -265,7 +281,7 @@ class Cockpit(Framed):
 
     @property
     def _live(self) -> bool:
-        return self.case.incident and not self.case.over
+        return self.case.incident and not self.case.over and self.standing.as_of is None
 
     def action_note(self) -> None:
         if self.case.incident:
