@@ -2,10 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 
+from mlops_tui.response._writing import Writing, read, side_by_side, writing_of
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Row, Status, Table, View
+from mlops_tui.view import Action, Cell, Row, Status, Table, Text, View
 
 OVER = ("resolved", "merged", "recovered", "silenced")
 SHOWS = {"INC": "incident", "AL": "alert"}
@@ -149,6 +151,33 @@ def _offered(session: Session, shown: View, about: Argv, chosen: str) -> View:
     book = session.perform(("runbook", "show", name, *about)).view if name not in ("", EVERY) else None
     readable = book is not None and book.status not in (Status.ERROR, Status.DENIED)
     return book if book is not None and readable else session.perform(("runbook", "list")).view
+
+
+@dataclass(frozen=True)
+class Editing:
+    """A post-mortem to be edited. `fresh`: how it read when it was begun just now; of one that was begun earlier it is
+    empty, and `since` says when that text was written last. None was drafted yet where there is no `writing`."""
+
+    id: str
+    writing: Writing | None = None
+    fresh: str = ""
+    since: datetime | None = None
+
+
+def editing(session: Session, id: str, *, anew: bool = False) -> Editing:
+    """The post-mortem of that incident, to be edited: somebody's own unfinished text, else as it stands."""
+    shown = session.perform(("postmortem", "show", id)).view
+    if shown.status in (Status.ERROR, Status.DENIED):
+        return Editing(id)
+    root = session.declared().root
+    writing, file = writing_of(root, id, session.actor.name), root / str(shown.facts()["path"])
+    now = read(file)
+    if writing.text.is_file() and not anew:
+        side_by_side(writing, now)
+        return Editing(id, writing, since=datetime.fromtimestamp(writing.text.stat().st_mtime, UTC))
+    text = next(part.body for part in reversed(shown.parts) if isinstance(part, Text))
+    writing.begin(text, now)
+    return Editing(id, writing, text)
 
 
 def _words(value: Cell) -> tuple[str, ...]:

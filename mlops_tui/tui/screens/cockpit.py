@@ -13,7 +13,7 @@ from textual.widget import Widget
 
 from mlops_tui.tui import cockpitlines as lines
 from mlops_tui.tui.cases import EVERY, Case
-from mlops_tui.tui.messages import CaseWanted, FoundWanted, Perform
+from mlops_tui.tui.messages import CaseWanted, EditWanted, FoundWanted, Perform
 from mlops_tui.tui.places import leads
 from mlops_tui.tui.screens.ask import Ask, Why
 from mlops_tui.tui.screens.framed import Framed
@@ -43,6 +43,7 @@ class Cockpit(Framed):
         Binding("c", "choose", "What else can be done now", show=False, id="cockpit.choose"),
         Binding("b", "runbooks", "Another runbook", show=False, id="cockpit.runbooks"),
         Binding("i", "all", "All that is known of it", show=False, id="cockpit.all"),
+        Binding("m", "postmortem", "Write the post-mortem in your editor", show=False, id="cockpit.post-mortem"),
         Binding("n", "note", "Note what you saw or did", show=False, id="cockpit.note"),
         Binding("u", "update", "Tell everybody how it stands", show=False, id="cockpit.update"),
         Binding("v", "severity", "Say how bad it is", show=False, id="cockpit.severity"),
@@ -171,6 +172,8 @@ class Cockpit(Framed):
             yield "a", "I am on it"
         if case.incident and not case.over:
             yield from (("n", "note"), ("u", "update"), ("h", "hand over"), ("v", "severity"), ("o", "over"))
+        if case.incident and case.over:
+            yield "m", "post-mortem"
         if case.choices or self._further:
             yield "c", "what else"
         if not case.running and not case.over:
@@ -278,6 +281,10 @@ class Cockpit(Framed):
     def action_over(self) -> None:
         if self._live:
             self.post_message(Perform(("incident", "resolve", self.case.id), asks=("reason",)))
+
+    def action_postmortem(self) -> None:
+        if self.case.incident:
+            self.post_message(EditWanted(self.case.id))
 
     def action_severity(self) -> None:
         if self._live:
