@@ -7,7 +7,9 @@ from functools import cached_property
 
 from mlops_tui.response._writing import Writing, read, side_by_side, writing_of
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Row, Status, Table, Text, View
+from mlops_tui.view import Action, Cell, Row, Status, Table, Text, View, counted
+from store.backlog import backlog
+from store.ledger import Ledger
 
 OVER = ("resolved", "merged", "recovered", "silenced")
 SHOWS = {"INC": "incident", "AL": "alert"}
@@ -20,7 +22,7 @@ Argv = tuple[str, ...]
 class Case:
     """`shown`: how it stands. `alert`: the alert that it is about; `book`: the runbook's run, or the runbook that would
     be worked through, or all of them where none is named; None where there is nothing of the kind. `levels`: how bad it
-    can be, and what each of that means."""
+    can be, and what each of that means. `slack`: whether who is told something by Slack will hear of it."""
 
     id: str
     shown: View
@@ -28,6 +30,7 @@ class Case:
     book: View | None = None
     people: tuple[str, ...] = ()
     levels: tuple[tuple[str, str], ...] = ()
+    slack: str = ""
 
     @cached_property
     def facts(self) -> Mapping[str, Cell]:
@@ -140,7 +143,20 @@ def _incident(session: Session, id: str, shown: View, people: tuple[str, ...], c
     else:
         book = _offered(session, shown, ("--incident", id), chosen)
     policy = session.declared().settings.incidents
-    return Case(id, shown, alert, book, people, tuple((name, policy.level(name).means) for name in LEVELS))
+    return Case(id, shown, alert, book, people, tuple((name, policy.level(name).means) for name in LEVELS),
+                _slack(session))
+
+
+def _slack(session: Session) -> str:
+    """Whether what is told in private arrives, and what to do where it does not."""
+    if session.declared().settings.slack is None or not isinstance(session.ledger, Ledger):
+        return "The project has no Slack: tell them yourself."
+    found = backlog(session.ledger.connections)
+    waits = f" {counted(found.to_say, 'message waits', 'messages wait')} already." if found.to_say else ""
+    if found.connected:
+        return f"Slack is connected: they are told in private, with a button to take it over.{waits}"
+    why = "Slack does not answer the bot" if found.apart else "No bot is at work"
+    return f"{why}: they are told once that is mended. Tell them yourself as well.{waits}"
 
 
 def _offered(session: Session, shown: View, about: Argv, chosen: str) -> View:

@@ -1,6 +1,7 @@
 """An incident being worked on: its runbook's steps, the text of one, what was found, and what came of it."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
 from typing import ClassVar
@@ -21,7 +22,7 @@ from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.body import NOTHING, Body
 from mlops_tui.tui.widgets.drawing import Drawing
 from mlops_tui.tui.widgets.rows import Rows
-from mlops_tui.view import Action, Facts, Row, Status, View
+from mlops_tui.view import Action, Facts, Row, Status, Text, View
 
 ON_KEYS = ("role", "update", "note", "handover", "resolve", "ack", "open")  # verbs that have a letter of their own
 SIDES = ("", "-reading", "-past")  # what is seen where one side has room: the steps, the text and findings, what came
@@ -121,7 +122,7 @@ class Cockpit(Framed):
     def _show_found(self, found: Body) -> None:
         argv = self.case.finds(self.step)
         if self._told is not None:
-            title, view = "Answer", self._told
+            title, view = "Answer", replace(self._told, actions=())
         elif argv and self._found[0] == argv:
             title, view = "What it found", lines.found(self._found[1])
         elif argv:
@@ -164,6 +165,10 @@ class Cockpit(Framed):
     def _offered(self) -> Iterator[tuple[str, str]]:
         """The keys that do something by now, the likeliest first."""
         case = self.case
+        if self.standing.facts.get("read_only"):
+            yield from (("e", "evidence"),) if case.finds(self.step) else ()
+            yield from (("i", "all of it"), ("L", "unlock: it is read-only"))
+            return
         if self._enters is not None:
             yield "Enter", "choose" if self._chooses else self._enters.label.lower()
         if case.finds(self.step):
@@ -174,7 +179,7 @@ class Cockpit(Framed):
             yield from (("n", "note"), ("u", "update"), ("h", "hand over"), ("v", "severity"), ("o", "over"))
         if case.incident and case.over:
             yield "m", "post-mortem"
-        if case.choices or self._further:
+        if case.choices or self._further or (self._told is not None and self._told.actions):
             yield "c", "what else"
         if not case.running and not case.over:
             yield "b", "runbooks"
@@ -229,7 +234,8 @@ class Cockpit(Framed):
 
     def action_choose(self) -> None:
         """Whatever can be done about the step whose turn it is, and about the incident."""
-        self._choose("What next?", (*self.case.choices, *self._further))
+        told = self._told.actions if self._told is not None else ()
+        self._choose("What next?", (*told, *self.case.choices, *self._further))
 
     @property
     def _further(self) -> tuple[Action, ...]:
@@ -302,9 +308,10 @@ class Cockpit(Framed):
         if self._live:
             lead = self.case.facts.get("lead")
             choices = (("", "Nobody: leave it as it is"), *((name, name) for name in self.case.people if name != lead))
-            told = View(f"{self.case.id} goes on with somebody else once he accepts", Status.CONFIRM, (Facts({
-                name: self.case.facts.get(name) for name in ("severity", "to_close", "update", "next_update")
-                if self.case.facts.get(name)}),))
+            said = {name: self.case.facts[name] for name in ("severity", "to_close", "update", "next_update")
+                    if self.case.facts.get(name)}
+            told = View("They are told this, with your words and what was tried, and lead it once they accept",
+                        Status.CONFIRM, (Facts(said), Text(self.case.slack)))
             self.app.push_screen(Ask("Who takes it over?", choices, told, self.standing.zone), self._handing)
 
     def _handing(self, who: str | None) -> None:
