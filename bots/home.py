@@ -16,7 +16,7 @@ from bots.buttons import button, encode
 from bots.richtext import Block, context, heading, plain, rich, run, section, shown
 from bots.sender import SETTLE, NotSaid, PerhapsSaid, Say, called
 from mlops_tui.daemon import fresh, ledger_of
-from mlops_tui.incidents.answers import QUESTIONS
+from mlops_tui.oversight import inbox
 from mlops_tui.render.cells import GLYPHS
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Row, Status, Table, View, counted, refused
@@ -29,18 +29,7 @@ PACE = 5.0           # seconds between two changes of one person's page
 AGAIN = 30.0         # seconds after which time alone may have changed something
 EACH_MINUTE = 40     # changes of pages in all
 UNSURE = "?"         # what a page shows whose change was begun, until Slack has said that it is so
-TITLE, DETAIL, BUTTONS = 200, 300, 3
-
-# What one can do at once about each kind of thing that waits; its own command, which opens it, comes after these.
-_AT_ONCE: dict[str, tuple[Action, ...]] = {
-    "alert": (Action("I am on it", ("alert", "ack", "{id}")),),
-    "incident": (Action("Note…", ("incident", "note", "{id}")),
-                 Action("It is over…", ("incident", "resolve", "{id}"), asks=("reason",))),
-    "approval": (Action("Yes…", ("approve", "vote", "{id}"), asks=("reason",)),
-                 Action("No…", ("approve", "vote", "{id}", "--no"), asks=("reason",))),
-    "question": (Action("Tell…", ("postmortem", "tell", "{id}"), asks=tuple(QUESTIONS)),
-                 Action("Nothing to add", ("postmortem", "tell", "{id}", "--nothing")))}
-_OPENS = {"runbook": "Go on", "post-mortem": "Draft it", "proposal": "The change", "lesson": "The lesson"}
+TITLE, DETAIL, BUTTONS = 200, 300, 3  # of what can be done at once; what opens it comes after these
 
 
 def page_of(value: str) -> int:
@@ -88,16 +77,12 @@ def _need(row: Row) -> Iterator[Block]:
     glyph = GLYPHS[row["status"]][0] if isinstance(row["status"], Status) else ""
     yield rich(section(run(f"{glyph} "), run(shown(f"{row['id']} · {row['title']}", TITLE) or "–", bold=True),
                        run(f"\n{shown(str(row['detail']), DETAIL)}")))
-    offered = [*_AT_ONCE.get(str(row["kind"]), ()), Action(_OPENS.get(str(row["kind"]), "Look"),
-                                                          tuple(shlex.split(str(row["action"]))))]
-    made = [button(each.label, "do", value) for each in offered[:BUTTONS]
-            if (value := _value(each, str(row["id"]))) is not None]
+    opens = Action("Look", tuple(shlex.split(str(row["action"]))))
+    offered = [each for each in inbox.at_once(row) if each.argv != opens.argv][:BUTTONS]
+    made = [button(each.label, "do", value) for each in (*offered, opens)
+            if (value := encode(each.argv, asks=each.asks)) is not None]
     if made:
         yield {"type": "actions", "elements": made}
-
-
-def _value(offered: Action, id: str) -> str | None:
-    return encode(tuple(id if word == "{id}" else word for word in offered.argv), asks=offered.asks)
 
 
 def _red(status: View) -> Iterator[tuple[Status, str, Action]]:

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
+from datetime import UTC, datetime, tzinfo
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,30 +22,38 @@ if TYPE_CHECKING:
 FORMATS = ("json", "markdown", "html")
 PICTURES = ("png", "svg")
 FLAGS = {**{f"--{name}": name for name in FORMATS}, "--yes": "yes", "--dry-run": "dry_run",
-         "--read-only": "read_only"}
-OPEN = ("", "0", "false", "no", "off")  # of MLOPS_TUI_READONLY; whatever else it says locks
+         "--read-only": "read_only", "--ascii": "ascii", "--reduced-motion": "reduced_motion"}
+SIMPLE = ("dumb", "linux", "vt100", "vt220")  # kinds of terminal that show little more than ASCII
+NO = ("", "0", "false", "no", "off")  # of a variable of ours; whatever else it says is yes: MLOPS_TUI_READONLY locks
 NOUNS = "mlops_tui.nouns"  # the entry points of words that are no capabilities
+BY_ENVIRONMENT = {"read_only": "READONLY", "ascii": "ASCII", "reduced_motion": "REDUCED_MOTION"}
 VALUES = {"--project": "project", "--as-of": "as_of", "--as": "person", "--job": "job", "--png": "png", "--svg": "svg"}
 EPILOG = """
-The dashboard: mlops-tui alone in a project, or mlops-tui open [WHERE], where WHERE is INC-3, AL-7, AP-2 or a command.
+The dashboard: mlops-tui alone in a project, or mlops-tui open [WHERE]. WHERE is INC-3, AP-2, monitor/NAME,
+model/NAME@8, dataset/NAME, job/7, governance or a command; flights:INC-3 is one of the project flights, which you have
+opened before; INC-3#runbook shows that side of it, INC-3@2013-09-14T06:00 as it was known then.
 Slack: mlops-tui slack local tries everything with no workspace; mlops-tui slack --help.
 Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSON  --version
+--ascii, or MLOPS_TUI_ASCII=1: nothing but ASCII is written. --reduced-motion, or MLOPS_TUI_REDUCED_MOTION=1:
+    nothing moves by itself. NO_COLOR=1: no colour.
 --png FOLDER, --svg FOLDER: the answer's pictures as files, beside the answer.
 --yes, --dry-run: adopt write, alert silence, archive purge, archive restore, archive take, card publish,
     connect write, incident merge, optout erase, partition compact, promote, route test,
     runbook rollback, runbook step, samples purge, snapshot gc, snapshot restore, vault destroy-key,
     vault rotate, vault seal;
     nothing else asks before it acts.
---as-of TIME: adopt list, alert list, alert rules, alert show, alert silences, approve list, audit log,
-    audit show, baseline, bias --preview, board list, calibration --preview, compare --preview,
-    digest preview, digest show, drift --preview, drill --coverage, evaluate --preview, handover show,
-    health --preview, impact history, impact list, impact show, incident list, incident show,
-    incident similar, incident trends, metric --preview, model list, model show, monitor list,
-    monitor show, oncall check, oncall show, optout list, optout show, performance --preview,
-    postmortem actions, postmortem list, postmortem trends, promote --history, provenance diff,
-    provenance list, provenance of, remind list, replay list, replay show, runbook list, runbook mttr,
-    runbook show, snapshot log, sql, stability show --preview, status, triggers --preview, why;
-    nothing else is shown as of another time.
+--as-of TIME: adopt list, alert list, alert rules, alert show, alert silences, approve list, approve show,
+    audit log, audit show, baseline, bias --preview, board list, board minutes, board show,
+    calibration --preview, catalog list, catalog show, changes, compare --preview, digest preview,
+    digest show, drift --preview, drill --coverage, evaluate --preview, feature list, feature show,
+    footprint show, handover show, health --preview, impact history, impact list, impact show,
+    incident list, incident show, incident similar, incident trends, maturity, metric --preview,
+    model list, model show, monitor list, monitor show, oncall check, oncall show, optout list,
+    optout show, performance --preview, pipeline status, postmortem actions, postmortem list,
+    postmortem trends, promote --history, provenance diff, provenance list, provenance of,
+    quarantine list, remind list, replay list, replay show, runbook list, runbook mttr, runbook show,
+    snapshot log, sql, stability show --preview, status, triggers --preview, why;
+    nothing else is shown as of another time but the dashboard: mlops-tui --as-of 2013-09-14.
 Exit codes: 0 done or passed, 1 a check says no, 2 bad input or not confirmed, 3 our fault, 4 denied, 130 interrupted.
 """
 
@@ -60,6 +68,8 @@ class Options:
     yes: bool = False
     dry_run: bool = False
     read_only: bool = False
+    ascii: bool = False
+    reduced_motion: bool = False
     project: str = ""
     as_of: str = ""
     person: str = ""
@@ -76,7 +86,9 @@ class Options:
 
 def options(argv: Sequence[str]) -> Options:
     """Take the terminal's own options off the command line; after `--` everything belongs to the command."""
-    found, words = Options(read_only=os.environ.get("MLOPS_TUI_READONLY", "").lower() not in OPEN), list(argv)
+    told: Any = {name: os.environ.get(f"MLOPS_TUI_{variable}", "").lower() not in NO
+                 for name, variable in BY_ENVIRONMENT.items()}
+    found, words = Options(**told), list(argv)
     while words:
         word = words.pop(0)
         name, equals, value = word.partition("=")
@@ -131,6 +143,7 @@ def run(argv: Sequence[str]) -> int:
     given = Options("--json" in argv, "--markdown" in argv, "--html" in argv, argv=list(argv))
     try:
         given = options(argv)
+        _suit_the_terminal(given)
         if given.argv[:1] == ["open"] or not given.argv:
             return _without_a_command(given)
         commands: Any = import_module("mlops_tui.commands")
@@ -147,6 +160,22 @@ def run(argv: Sequence[str]) -> int:
         return _perform(session, given)
     except Refusal as problem:
         return _refused(problem, given)
+
+
+def _suit_the_terminal(given: Options) -> None:
+    """Write what can be shown there: ASCII where no more is asked for or known; a document is UTF-8 anywhere."""
+    if given.reduced_motion:
+        os.environ["TEXTUAL_ANIMATIONS"] = "none"
+    for stream in (sys.stdout, sys.stderr):
+        foreign = (stream.encoding or "utf-8").lower().replace("-", "") not in ("utf8", "ascii")
+        if given.document:
+            if foreign:
+                stream.reconfigure(encoding="utf-8")  # type: ignore[union-attr]
+            continue
+        wholly = given.ascii or os.environ.get("LC_ALL") in ("C", "POSIX") or (
+            os.environ.get("TERM") in SIMPLE and stream.isatty())
+        if wholly or foreign or stream.encoding == "ascii":
+            import_module("mlops_tui.render.ascii").write(stream, wholly=wholly)
 
 
 def _refused(problem: Refusal, given: Options) -> int:
@@ -174,18 +203,23 @@ def _without_a_command(given: Options) -> int:
     asked = given.argv[:1] == ["open"]
     if {"--help", "-h"} & set(given.argv) or not (asked or (sys.stdout.isatty() and not given.document)):
         return _help(import_module("mlops_tui.commands"), ["--help"])
-    root = _root(given)
+    root, at = _root(given), given.argv[1:]
+    if asked and at and not given.project and (name := import_module("mlops_tui.tui.links").read(at).project):
+        root = import_module("mlops_tui.declarations.known").folder(name, root)
     if root is None and not asked:
         return _help(import_module("mlops_tui.commands"), ["--help"])
     if root is None:
         raise NotDeclared("There is no project here.", where=str(Path.cwd()), next="Try: mlops-tui init")
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise BadInput("The dashboard needs a terminal.", next="Try: mlops-tui status")
+    if os.environ.get("TERM") == "dumb":
+        raise BadInput("The dashboard needs a terminal that can be drawn on.", where="TERM=dumb",
+                       next="Try: mlops-tui status")
     if given.as_of:
-        raise BadInput("The dashboard shows what is.", next="Drop --as-of.")
+        import_module("mlops_tui.inputs.moments").moment(given.as_of, now=datetime.now(UTC))  # refused before it opens
     dashboard: Any = import_module("mlops_tui.tui.app")
     _imported()
-    dashboard.run(root, person=given.person, read_only=given.read_only, at=given.argv[1:])
+    dashboard.run(root, person=given.person, read_only=given.read_only, at=at, as_of=given.as_of)
     return 0
 
 

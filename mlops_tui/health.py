@@ -76,15 +76,16 @@ class Declared:
 
 @dataclass(frozen=True)
 class Standing:
-    """How one part of a model stands, and what says so."""
+    """How one part of a model stands, and what says so; `by` is the monitor, where it was one."""
 
     status: Status
     why: str
     at: datetime | None = None
+    by: str = ""
 
 
 def models(declared: Declared, entries: "Sequence[Entry]", now: datetime) -> Table:
-    """One row for each model, the sickest first: a status for each facet, with its `<facet>_why` and `<facet>_at`."""
+    """One row for each model, the sickest first: a status for each facet, with `<facet>_why`, `_at`, `_by`."""
     rows: list[Row] = []
     newest = _newest(entries)
     for name in declared.models:
@@ -94,7 +95,8 @@ def models(declared: Declared, entries: "Sequence[Entry]", now: datetime) -> Tab
             "since": state.champion_since, "versions": len(state.versions), "owner": declared.models[name].owner}
         for facet in FACETS:
             found = _standing(declared.monitors, _speaks(declared, newest, state, facet), now)
-            row |= {facet: found.status, f"{facet}_why": found.why, f"{facet}_at": found.at}
+            row |= {facet: found.status, f"{facet}_why": found.why, f"{facet}_at": found.at,
+                    f"{facet}_by": found.by}
         row["status"] = _sickest(value for value in row.values() if isinstance(value, Status))
         rows.append(row)  # type: ignore[arg-type]
     rows.sort(key=lambda row: _URGENT.index(_status(str(row["status"]))))
@@ -176,8 +178,8 @@ def _one(monitors: Mapping[str, Monitor], entry: "Entry", fact: Finding, now: da
     of_the_version = bool(fact.version) and not fact.monitor and not any(fact.window)  # holds as long as it serves
     if now - entry.recorded_at > kept and not of_the_version:
         return Standing(Status.UNKNOWN, f"not checked for {lasting(now - entry.recorded_at)}: {fact.title}",
-                        entry.recorded_at)
-    return Standing(_status(fact.status), fact.title, entry.recorded_at)
+                        entry.recorded_at, fact.monitor)
+    return Standing(_status(fact.status), fact.title, entry.recorded_at, fact.monitor)
 
 
 def _status(word: str) -> Status:
@@ -189,7 +191,10 @@ def _status(word: str) -> Status:
 
 @dataclass(frozen=True)
 class Need:
-    """Something that waits; `argv` opens it, `yours` says whether the actor can settle it, `who` which people can."""
+    """Something that waits; `argv` opens it, `yours` says whether the actor can settle it, `who` which people can.
+
+    `more` is what its next steps are made of: the runbook for it, what it is about, who leads.
+    """
 
     kind: str
     id: str
@@ -202,6 +207,7 @@ class Need:
     severity: str = ""
     label: str = ""
     who: str = ON_CALL
+    more: Row = field(default_factory=dict)
 
     @property
     def urgency(self) -> tuple[int, bool, int]:
@@ -213,7 +219,7 @@ class Need:
     def row(self) -> Row:
         return {"status": self.status, "kind": self.kind, "id": self.id, "label": self.label or self.id,
                 "title": self.title, "detail": self.detail, "since": self.since, "argv": self.argv,
-                "yours": self.yours, "who": self.who}
+                "yours": self.yours, "who": self.who, **self.more}
 
 
 def needs(declared: Declared, entries: "Sequence[Entry]", now: datetime, actor: Actor) -> Table:
@@ -237,11 +243,21 @@ def _severe(severity: str) -> Status:
 
 
 def _incidents(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
+    alerts, runs = folds.alerts(entries), list(folds.runbook_runs(entries).values())
     return [Need("incident", each.id, each.title or each.about,
                  f"{each.severity} · open for {lasting(now - each.opened_at)} · "
                  f"{'lead ' + each.roles['lead'] if each.roles.get('lead') else 'nobody leads'}",
-                 ("incident", "show", each.id), _on_call(actor), _severe(each.severity), each.opened_at, each.severity)
+                 ("incident", "show", each.id), _on_call(actor), _severe(each.severity), each.opened_at, each.severity,
+                 more={"runbook": _runbook(each, alerts, runs), "lead": each.roles.get("lead")})
             for each in folds.incidents(entries).values() if each.open]
+
+
+def _runbook(incident: folds.Incident, alerts: Mapping[str, folds.Alert], runs: Sequence[folds.RunbookRun]) -> str:
+    """The run that somebody is in the middle of, else the runbook that its alerts name, where nobody has begun it."""
+    mine = [run for run in runs if run.incident in incident.ids]
+    going = next((run.id for run in mine if run.open), "")
+    named = next((alerts[name].runbook for name in incident.alerts if name in alerts and alerts[name].runbook), "")
+    return going or (named if named not in {run.runbook for run in mine} else "")
 
 
 def _alerts(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Need]:
@@ -252,7 +268,8 @@ def _alerts(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[Nee
     return [Need("alert", each.id, each.title or each.monitor,
                  f"{each.severity} · for {lasting(now - each.opened_at)} · "
                  f"{'flapping' if each.flapping else 'not acknowledged'}",
-                 ("alert", "show", each.id), _on_call(actor), _severe(each.severity), each.opened_at, each.severity)
+                 ("alert", "show", each.id), _on_call(actor), _severe(each.severity), each.opened_at, each.severity,
+                 more={"runbook": each.runbook, "about": each.about})
             for each in sorted(firing, key=lambda each: each.gravity)]
 
 
@@ -270,7 +287,7 @@ def _runbooks(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[N
     """Runs that have stopped at a step for a person."""
     return [Need("runbook", each.id, f"runbook {each.runbook} goes on with a person",
                  f"{each.incident or each.about} · begun {lasting(now - each.started_at)} ago by {each.by}",
-                 ("runbook", "resume", each.id), _on_call(actor), Status.WARN, each.started_at)
+                 ("runbook", "show", each.id), _on_call(actor), Status.WARN, each.started_at)
             for each in folds.runbook_runs(entries).values() if each.open]
 
 
@@ -278,7 +295,7 @@ def _postmortems(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> lis
     """Resolved incidents that nobody has learned from yet."""
     written = folds.postmortems(entries)
     return [Need("post-mortem", each.id, f"no post-mortem yet: {each.title or each.about}",
-                 f"resolved {lasting(now - each.resolved_at)} ago", ("postmortem", "draft", each.id), _on_call(actor),
+                 f"resolved {lasting(now - each.resolved_at)} ago", ("incident", "show", each.id), _on_call(actor),
                  since=each.resolved_at)
             for each in folds.incidents(entries).values() if each.resolved_at is not None and each.id not in written]
 

@@ -8,19 +8,21 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
 from mlops_tui.errors import BadInput, Cancelled, Conflict, Denied, NotDeclared, Unreadable
 from mlops_tui.render.keep import read, written
-from mlops_tui.render.progress import eta
+from mlops_tui.render.progress import eta, lasting
 from mlops_tui.roles import Actor
 from mlops_tui.session import Session
 from mlops_tui.view import Status, View
+from store.garbage import drop_staging, left_behind
 from store.jobs import Job, Jobs
 from store.ledger import Ledger
 
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
 TIMETABLE = "timetable"  # the source of what nobody but the clock asked for
 REPORT_EVERY = 0.25  # seconds between two writes of progress
 WAITED = timedelta(seconds=5)  # whoever puts a job gives it a process sooner
+FAR = 0.1  # of a job, from which on its pace tells more than how long it took before
 STARTING = timedelta(days=1)  # for so long a job may wait for its process: the daemon that gives it one may be away
 GONE = "Killed, or out of memory: its process is gone. What it finished is kept."
 _children: list[subprocess.Popen[bytes]] = []
@@ -107,16 +110,50 @@ def _spawn(session: Session, id: int, argv: Sequence[str]) -> subprocess.Popen[b
     return child
 
 
+@dataclass(frozen=True)
+class Stopped:
+    """A job as it stands after it was stopped: what that took, the processes that ended, the bytes cleaned up."""
+
+    job: Job
+    took: str
+    processes: int
+    removed: int
+
+
 def cancel(session: Session, id: int, *, ask: float = 5.0, term: float = 3.0) -> Job:
     """Stop a job: ask, after `ask` seconds send TERM, after `term` more KILL; the job as it then stands."""
+    return stop(session, id, ask=ask, term=term).job
+
+
+def stop(session: Session, id: int, *, ask: float = 5.0, term: float = 3.0) -> Stopped:
+    """Stop a job as `cancel` does, and remove what its processes had half written."""
     table = rows(session)
+    family = _family(table.one(id))
+    took = _stop_it(table, id, ask, term)
+    job, gone = _settled(table, id), [pid for pid in family if not psutil.pid_exists(pid)]
+    half = list(left_behind(session.lake, gone)) if gone and session.lake is not None and not job.open else []
+    return Stopped(job, took, len(gone), drop_staging(half))
+
+
+def _stop_it(table: Jobs, id: int, ask: float, term: float) -> str:
+    """Stop it, and say what it took."""
     if not table.one(id).open or not table.ask_to_stop(id) or _ended(table, id, ask):
-        return _settled(table, id)
-    for number, patience in ((signal.SIGTERM, term), (signal.SIGKILL, 2.0)):
+        return "it was asked"
+    for number, patience, said in ((signal.SIGTERM, term, "it was told to (TERM)"),
+                                   (signal.SIGKILL, 2.0, "it was killed")):
         _signal(table.one(id), number)
         if _ended(table, id, patience):
-            break
-    return _settled(table, id)
+            return said
+    return "nothing helped"
+
+
+def _family(job: Job) -> list[int]:
+    """The numbers of the job's process and of those that it started, as far as they live here."""
+    if job.pid is None or not here(job) or not alive(job):
+        return []
+    with suppress(psutil.NoSuchProcess):
+        return [job.pid, *(child.pid for child in psutil.Process(job.pid).children(recursive=True))]
+    return [job.pid]
 
 
 def _signal(job: Job, number: int) -> None:
@@ -215,11 +252,26 @@ def status(job: Job) -> Status:
     return _STATUS.get(job.status) or (Status(job.outcome) if job.outcome else Status.DONE)
 
 
-def left(job: Job, now: datetime | None = None) -> str:
-    """The time it still needs at its pace so far, in words; nothing where it has ended."""
+def left(job: Job, before: Sequence[float] = (), now: datetime | None = None) -> str:
+    """The time it still needs, in words; nothing where it has ended.
+
+    By its pace, where it has come far enough to have one; else by the seconds that it took before; else there is no
+    history to tell it from.
+    """
     if job.started_at is None or not job.open:
-        return ""
-    return eta(job.done, job.total, ((now or datetime.now(UTC)) - job.started_at).total_seconds())
+        return "waits" if job.open else ""
+    seconds = ((now or datetime.now(UTC)) - job.started_at).total_seconds()
+    if job.share is not None and job.share >= (FAR if before else 0) and job.done > 0:
+        return eta(job.done, job.total, seconds)
+    if not before:
+        return "no history"
+    usual = median(before)
+    return f"ETA {lasting(usual - seconds)}" if seconds < usual else f"longer than usual, {lasting(usual)}"
+
+
+def before(session: Session, job: Job) -> list[float]:
+    """How long the same command took the last times, in seconds; of one that has ended nobody asks."""
+    return rows(session).took(job.argv) if job.open else []
 
 
 # -- in the child -------------------------------------------------------------------------------------------------
@@ -233,7 +285,7 @@ def carry_out(session: Session, id: int, show: "Callable[[Outcome], None]") -> "
         raise Conflict(f"Job {id} was begun or ended before.", next=f"Try: mlops-tui job log {id}")
     report = Report(table, id)
     worker = replace(session.acting_as(_asker(session, job)), progress=report)
-    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGTERM, _give_up)
     try:
         report(0, 0, "starting")
         outcome = worker.perform(job.argv, consent=job.consent or None, reason=job.reason or None)
@@ -265,7 +317,7 @@ def _how(outcome: "Outcome") -> str:
     return "confirm" if outcome.view.status is Status.CONFIRM else "done"
 
 
-def _stop(*_: Any) -> None:
+def _give_up(*_: Any) -> None:
     raise Cancelled("Stopped.", next="What was finished before is kept; run it again to go on.")
 
 
@@ -282,6 +334,6 @@ class Report:
             return
         self.last = now
         if self.table.progress(self.id, done, total, label):
-            _stop()
+            _give_up()
 
 

@@ -175,9 +175,12 @@ def _remove(lake: Lake, path: Path, before: float) -> int | None:
     return told.st_size
 
 
-def left_behind(lake: Lake) -> Iterator[Path]:
-    """What lies in the staging folder though whoever made it is dead."""
-    return _left_behind(lake, _now(lake), timedelta(0))
+def left_behind(lake: Lake, makers: Collection[int] = ()) -> Iterator[Path]:
+    """What lies in the staging folder though whoever made it is dead: all of it, or that of some processes."""
+    for path in _left_behind(lake, _now(lake), timedelta(0)):
+        maker = _MADE_BY.match(path.name)
+        if not makers or (maker is not None and int(maker[1]) in makers):
+            yield path
 
 
 def _left_behind(lake: Lake, now: float, grace: timedelta) -> Iterator[Path]:

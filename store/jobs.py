@@ -90,6 +90,14 @@ class Jobs:
             found = connection.execute(_SELECT.where(col(JobRow.status).in_(OPEN)).order_by(col(JobRow.id)))
             return [_job(row) for row in found]
 
+    def took(self, argv: Sequence[str], limit: int = 9) -> list[float]:
+        """The seconds that the same command line took the last times it was done, newest first."""
+        words = json.dumps(list(argv), ensure_ascii=False)
+        wanted = _SELECT.where(col(JobRow.argv) == words, col(JobRow.status) == "done")
+        with self.engine.connect() as connection:
+            found = [_job(row) for row in connection.execute(wanted.order_by(col(JobRow.id).desc()).limit(limit))]
+        return [(job.ended_at - job.started_at).total_seconds() for job in found if job.ended_at and job.started_at]
+
     def born(self, id: int, *, host: str, pid: int, born: float) -> None:
         """It was given a process; the birth time tells it from another process that gets the number later."""
         self._set(id, waiting_for=("queued",), host=host, pid=pid, born=born)

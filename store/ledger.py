@@ -300,10 +300,12 @@ class Ledger:
         return self._last()[1]
 
     def _last(self) -> tuple[int, str]:
-        where, values = ("WHERE recorded_at <= ? ", (stamp(self.until),)) if self.until is not None else ("", ())
         with self._reading() as connection:
-            query = f"SELECT seq, hash FROM entry {where}ORDER BY seq DESC LIMIT 1"
-            found = connection.execute(query, values).fetchone()
+            upto = _value(connection, "SELECT coalesce(max(seq), 0) FROM entry")
+            if self.until is not None:
+                upto = _known_by(connection, stamp(self.until), upto)
+            found = connection.execute("SELECT seq, hash FROM entry WHERE seq <= ? ORDER BY seq DESC LIMIT 1",
+                                       (upto,)).fetchone()
         return (int(found[0]), str(found[1])) if found is not None else (0, GENESIS)
 
     # -- a page of it -----------------------------------------------------------------------------------------------
@@ -432,6 +434,18 @@ def tables() -> Any:
     """`store.tables`, imported when it is first needed: the history is read and written without it, which halves the
     start of most commands."""
     return import_module("store.tables")
+
+
+def _known_by(connection: sqlite3.Connection, moment: str, upto: int) -> int:
+    """The number of the last entry that was recorded by then, found by halves: entries are recorded one after another.
+    """
+    low, high = 0, upto
+    while low < high:
+        middle = (low + high + 1) // 2
+        [recorded] = connection.execute("SELECT recorded_at FROM entry WHERE seq >= ? ORDER BY seq LIMIT 1",
+                                        (middle,)).fetchone()
+        low, high = (middle, high) if recorded <= moment else (low, middle - 1)
+    return low
 
 
 def _value(connection: sqlite3.Connection, query: str, values: Sequence[object] = ()) -> int:

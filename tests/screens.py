@@ -3,7 +3,7 @@
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +19,8 @@ from mlops_tui.commands import root
 from mlops_tui.opening import open_project
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.tui.app import Dashboard
+from mlops_tui.tui.kept import Kept
+from mlops_tui.tui.links import read
 from store.facts import AlertEvent, Approval, Finding, IncidentEvent, Promotion, Proposal, Trained
 
 NAPS = Path(__file__).parent / "naps"
@@ -111,8 +113,12 @@ class Terminal:
 
 
 @asynccontextmanager
-async def dashboard(folder: Path, size: tuple[int, int] = (120, 40), **how: Any) -> AsyncIterator[Terminal]:
-    app = Dashboard(folder, **how)
+async def dashboard(folder: Path, size: tuple[int, int] = (120, 40), *, at: Sequence[str] = (),
+                    again: bool = False, **how: Any) -> AsyncIterator[Terminal]:
+    """`again`: of somebody who has been there before; else nothing is remembered of him but his last picture."""
+    if not again:
+        Kept(folder, how.get("person", "")).path.unlink(missing_ok=True)
+    app = Dashboard(folder, at=read(at), **how)
     try:
         async with app.run_test(size=size, notifications=True) as pilot:
             terminal = Terminal(app, pilot)

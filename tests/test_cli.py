@@ -54,6 +54,14 @@ def test_the_terminals_options_may_stand_anywhere(line: str) -> None:
     assert options(line.split()) == Options(json=True, person="ana", project="p", argv=words)
 
 
+def test_how_it_looks_is_said_on_the_line_or_by_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted = Options(ascii=True, reduced_motion=True, argv=["status"])
+    assert options(["--ascii", "status", "--reduced-motion"]) == wanted
+    monkeypatch.setenv("MLOPS_TUI_ASCII", "1")
+    monkeypatch.setenv("MLOPS_TUI_REDUCED_MOTION", "1")
+    assert options(["status"]) == wanted
+
+
 def test_after_two_dashes_everything_belongs_to_the_command() -> None:
     found = options(["nap", "--yes", "--", "--json", "--as", "x"])
     assert found == Options(yes=True, argv=["nap", "--", "--json", "--as", "x"])

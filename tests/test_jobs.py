@@ -18,6 +18,7 @@ from mlops_tui.roles import Actor
 from mlops_tui.session import Session, without_project
 from mlops_tui.view import Status
 from store.jobs import Job, Jobs
+from store.lake import STAGING
 
 NAPS = Path(__file__).parent / "naps"
 pytestmark = pytest.mark.slow
@@ -116,9 +117,16 @@ def test_a_job_that_does_not_listen_is_terminated(session: Session) -> None:
 def test_a_deaf_job_is_killed(session: Session) -> None:
     id = jobs.start(session, ["nap", "60", "--deaf"])
     wait(session, id, under_way)
-    job = jobs.cancel(session, id, ask=0.2, term=0.5)
-    assert job.status == "cancelled"
-    assert not jobs.alive(job)
+    pid = wait(session, id, lambda job: job.pid is not None).pid
+    theirs, others = (session.data().root / STAGING / f"work-{number}-x" for number in (pid, os.getpid()))
+    for folder in (theirs, others):
+        folder.mkdir(parents=True)
+        (folder / "half.parquet").write_bytes(b"half")
+    stopped = jobs.stop(session, id, ask=0.2, term=0.5)
+    assert (stopped.job.status, stopped.took, stopped.processes) == ("cancelled", "it was killed", 1)
+    assert not jobs.alive(stopped.job)
+    assert stopped.removed == 4, "what it had half written"
+    assert (theirs.exists(), others.exists()) == (False, True)
 
 
 def test_a_job_killed_from_outside_is_found_lost_and_only_once(session: Session) -> None:
@@ -247,7 +255,30 @@ def test_the_pace_so_far_says_how_long_is_left(session: Session) -> None:
     table.claim(id, host="", pid=os.getpid(), born=0.0)
     began = table.one(id).started_at
     assert began is not None
-    assert jobs.left(table.one(id), began) == "no estimate yet"
+    assert jobs.left(table.one(id), (), began) == "no history"
     table.progress(id, 25, 100, "a quarter")
-    assert jobs.left(table.one(id), began + timedelta(seconds=30)) == "ETA 1:30"
+    assert jobs.left(table.one(id), (), began + timedelta(seconds=30)) == "ETA 1:30"
+    assert jobs.left(table.one(id), (900.0,), began + timedelta(seconds=30)) == "ETA 1:30", "its own pace tells more"
     assert table.one(id).share == 0.25
+
+
+def test_without_a_pace_it_is_told_how_long_it_took_before_or_that_nobody_knows(session: Session) -> None:
+    table = jobs.rows(session)
+
+    def put(words: list[str], status: str = "") -> Job:
+        id = table.add(words, actor="ana", source="terminal", roles=frozenset())
+        table.claim(id, host="", pid=os.getpid(), born=0.0)
+        if status:
+            table.end(id, status)
+        return table.one(id)
+
+    for status in ("done", "failed", "cancelled"):
+        put(["nap", "1"], status)
+    job, other = put(["nap", "1"]), put(["nap", "2"])
+    assert job.started_at is not None
+    assert len(jobs.before(session, job)) == 1, "what failed or was stopped tells nothing"
+    assert jobs.before(session, other) == []
+    usual = (40.0, 50.0, 600.0)
+    assert jobs.left(job, usual, job.started_at + timedelta(seconds=8)) == "ETA 0:42"
+    assert jobs.left(job, usual, job.started_at + timedelta(seconds=60)) == "longer than usual, 0:50"
+    assert jobs.left(other, ()) == "no history"

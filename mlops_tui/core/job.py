@@ -1,6 +1,7 @@
 """Long work in the background: what runs, how far it is, its log, how to stop it."""
 
 from collections import deque
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -26,7 +27,7 @@ def list_(session: Session, limit: int) -> View:
     """
     found = jobs.newest(session, max(limit, 0))
     open_ = [each for each in found if each.open]
-    table = Table.of("jobs", [row(each) for each in found], Column("job", digits=0), "status", "state", "command",
+    table = Table.of("jobs", rows(session, found), Column("job", digits=0), "status", "state", "command",
                      Column("done", share=True, digits=0), "left", Column("seconds", "took", unit="s", digits=1),
                      "who", "through", "answer")
     title = f"{len(open_)} running" if open_ else "Nothing is running"
@@ -36,10 +37,15 @@ def list_(session: Session, limit: int) -> View:
         *(Action(f"Why job {each.id} {_ENDED[each.status]}", ("job", "log", str(each.id))) for each in failed[:2])))
 
 
-def row(found: Job) -> Row:
-    """A job as one row, for people and for scripts."""
+def rows(session: Session, found: Iterable[Job]) -> list[Row]:
+    """Jobs as rows, with the time that each still needs."""
+    return [row(each, jobs.before(session, each)) for each in found]
+
+
+def row(found: Job, before: Sequence[float] = ()) -> Row:
+    """A job as one row, for people and for scripts; `before`: the seconds it took the last times."""
     return {"job": found.id, "status": jobs.status(found), "state": found.status, "command": " ".join(found.argv),
-            "done": found.share, "now": found.label if found.open else "", "left": jobs.left(found),
+            "done": found.share, "now": found.label if found.open else "", "left": jobs.left(found, before),
             "seconds": seconds(found), "who": found.actor, "through": found.source, "answer": found.title,
             "exit": found.exit, "asked_at": found.asked_at, "started_at": found.started_at,
             "ended_at": found.ended_at, "pid": None if found.pid is None else str(found.pid)}
@@ -86,7 +92,7 @@ def log(session: Session, number: int, lines: int) -> View:
     if path.is_file():
         with path.open(encoding="utf-8", errors="replace") as text:
             tail = list(deque((line.rstrip("\n") for line in text), maxlen=max(lines, 0)))
-    said = row(found)
+    said = row(found, jobs.before(session, found))
     facts: dict[str, Cell] = {key: said[key] for key in _SHOWN if said[key] not in (None, "")} | {"log": str(path)}
     return View(f"Job {number} {_ENDED[found.status]}: {' '.join(found.argv)}", _shown(jobs.status(found)),
                 (Facts(facts), Text("\n".join(tail) or "nothing was said yet", "code")), _next(found))
@@ -118,11 +124,15 @@ def cancel(session: Session, number: int) -> View:
     before = jobs.rows(session).one(number)
     if not before.open:
         return View(f"Job {number} had ended already: {before.status}", Status.DONE)
-    after = jobs.cancel(session, number)
-    log_hint = (Action("What it said", ("job", "log", str(number))),)
+    stopped = jobs.stop(session, number)
+    after, log_hint = stopped.job, (Action("What it said", ("job", "log", str(number))),)
     if after.open:
         return View(f"Job {number} was asked to stop, and has not yet", Status.WARN, actions=log_hint)
-    return View(f"Job {number} is {after.status}", Status.DONE, actions=log_hint)
+    far: Cell = f"{before.share:.0%}, {before.label}" if before.share is not None else before.label or "not begun"
+    return View(f"Job {number} is {after.status}", Status.DONE, (Facts({
+        "command": " ".join(after.argv), "it_had_come": far, "it_took": stopped.took,
+        "processes_ended": stopped.processes, "half_written_removed": f"{stopped.removed / 1e6:.1f} MB",
+        "kept": "what it had finished and recorded"}),), log_hint)
 
 
 def _command_line(ctx: click.Context, _: click.Parameter, words: tuple[str, ...]) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table
 from store.facts import Snapshot
 
 
-@look(of=catalog)
+@look(of=catalog, fold=True)
 @click.argument("dataset", metavar="DATASET[.COLUMN]")
 def show(session: Session, dataset: str) -> View:
     """What DATASET is: its fields with unit and class, its people, its known anomalies, what feeds and reads it.

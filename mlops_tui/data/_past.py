@@ -117,6 +117,8 @@ class Past:
             return "never run"
         if run.status != "running":
             return run.status
+        if self.session.as_of is not None:  # how it went on is not known yet
+            return "running"
         return "running" if alive(folder_of(self.session, run.run)) else "interrupted"
 
     def states(self, steps: Iterable[str]) -> dict[str, str]:

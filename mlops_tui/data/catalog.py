@@ -23,7 +23,7 @@ BAD = (Status.FAIL, Status.WARN)
 JUDGES = ("ingest", "validate", "health")
 
 
-@look(of=catalog)
+@look(of=catalog, fold=True)
 def list_(session: Session) -> View:
     """Every dataset: its domain, owner and steward, how far it is described, and how its data stand.
 

@@ -118,7 +118,7 @@ STATES = {"done": Status.DONE, "failed": Status.FAIL, "running": Status.RUNNING,
           "cancelled": Status.WARN}
 
 
-@look(of=pipeline)
+@look(of=pipeline, fold=True)
 @click.argument("name", required=False)
 def status(session: Session, name: str | None) -> View:
     """How the last run of each pipeline ended; with NAME, how each of its steps stands.
@@ -143,6 +143,8 @@ def _summary(past: Past, steps: int) -> Row:
 
 
 def _status_of(session: Session, name: str) -> View:
+    if session.as_of is not None:
+        return _as_it_was(session, name)
     steps, past = _known(session, name)
     shown = _standing(past, steps)
     stale, run_is = [row for row in shown if not row["fresh"]], past.state_of(past.newest)
@@ -152,6 +154,25 @@ def _status_of(session: Session, name: str) -> View:
     title += f"; {past.newest.run} {_IS[run_is]}" if past.newest is not None and run_is in _IS else ""
     return View(title, Status.RUNNING if run_is == "running" else Status.WARN if stale else Status.PASS, (table,),
                 _next(name, run_is, bool(stale)))
+
+
+def _as_it_was(session: Session, name: str) -> View:
+    """How each step had ended: whether it was fresh depends on the code of then, which is not kept here."""
+    past, steps = Past(session, name), session.declared().one("pipeline", name).steps
+    rows: list[Row] = []
+    for step in steps:
+        last = past.last.get(step.name)
+        fact = last.fact if last is not None and isinstance(last.fact, Run) else None
+        state = fact.status if fact is not None else "never run"
+        rows.append({"step": step.name, "state": state, "status": STATES.get(state, Status.UNKNOWN),
+                     "last_run": last.recorded_at if last else None, "seconds": fact.seconds if fact else None,
+                     "detail": fact.detail if fact and not frozen_in(fact) else ""})
+    newest = past.newest
+    ended = {**_IS, "done": "ended well", "failed": "failed"}.get(past.state_of(newest), "")
+    title = f"{name}: {newest.run} {ended}" if newest is not None else f"{name}: never run"
+    table = Table.of("steps", rows, "step", "state", Column("last_run", "last run"),
+                     Column("seconds", unit="s", digits=1), Column("detail", cut=60))
+    return View(title, STATES.get(past.state_of(newest), Status.UNKNOWN), (table,))
 
 
 _IS = {"running": "is running", "interrupted": "was interrupted", "cancelled": "was stopped"}

@@ -27,7 +27,7 @@ quarantine = noun("quarantine", __doc__ or "", bare="list", subject="list")
 SHORT = 8  # characters of a batch's name that are shown
 
 
-@look(of=quarantine)
+@look(of=quarantine, fold=True)
 @click.argument("dataset", required=False)
 def list_(session: Session, dataset: str | None) -> View:
     """The batches of rows that DATASET, or every dataset, has set aside: open ones first.

@@ -27,7 +27,7 @@ feature = noun("feature", __doc__ or "", bare="list", subject="show", package=__
 # -- looking --------------------------------------------------------------------------------------------------------
 
 
-@look(of=feature)
+@look(of=feature, fold=True)
 def list_(session: Session) -> View:
     """Every feature view: what it is of, whether its rows are built and online, and which models use it.
 
@@ -45,15 +45,17 @@ def list_(session: Session) -> View:
                 (Action("Build what changed", ("feature", "build", "--all")),))
 
 
-def _standing(session: Session) -> tuple[Mapping[str, Standing], str]:
+def _standing(session: Session) -> tuple[Mapping[str, Standing] | None, str]:
     """What is online, or why that cannot be said: a server that is away hides nothing of what is offline."""
+    if session.as_of is not None:
+        return None, "What is online is known as of now only."
     try:
         return shelf_of(session).standing(), ""
     except Refusal as problem:
         return {}, str(problem)
 
 
-def _listed(session: Session, name: str, online: Mapping[str, Standing]) -> Row:
+def _listed(session: Session, name: str, online: Mapping[str, Standing] | None) -> Row:
     view = session.declared().features[name]
     row: dict[str, Cell] = {"feature": name, "entity": view.entity, "time": view.time, "ttl": _span(view.ttl),
                             "available_after": _span(view.available_after), "description": view.description,
@@ -64,14 +66,17 @@ def _listed(session: Session, name: str, online: Mapping[str, Standing]) -> Row:
         current, own = last is not None and last.key == f"{plan.version}/{plan.key}", on_request(plan)
     except Refusal as problem:
         return row | {"status": Status.UNKNOWN if last is None else Status.WARN, "built": str(problem.what),
-                      "rows": last.rows if last else None, "online": _shown(online.get(name), None)}
+                      "rows": last.rows if last else None, "online": _shown(online, name, None)}
     built = "never" if last is None else "current" if current else "behind"
     return row | {"status": Status.PASS if current else Status.WARN if last else Status.UNKNOWN, "built": built,
                   "rows": last.rows if last else None,
-                  "online": "from the request's row" if own else _shown(online.get(name), plan)}
+                  "online": "from the request's row" if own else _shown(online, name, plan)}
 
 
-def _shown(standing: Standing | None, plan: Plan | None) -> str:
+def _shown(online: Mapping[str, Standing] | None, name: str, plan: Plan | None) -> str | None:
+    if online is None:
+        return None
+    standing = online.get(name)
     if standing is None:
         return "no"
     as_of = f"{_online.instant(standing.as_of):%Y-%m-%d %H:%M} UTC"
@@ -86,7 +91,7 @@ def _span(span: timedelta | None) -> str | None:
     return None if span is None else str(span)
 
 
-@look(of=feature)
+@look(of=feature, fold=True)
 @click.argument("view")
 def show(session: Session, view: str) -> View:
     """VIEW with its columns, how fresh its rows are, what of it is online and who uses it.
@@ -99,7 +104,7 @@ def show(session: Session, view: str) -> View:
     declared, online = project.features[name], _standing(session)
     row, last, plan = _listed(session, name, online[0]), last_built(session, name), plan_of(session, name)
     newest = _newest(session, plan, last.snapshot) if last else None
-    standing = online[0].get(name)
+    standing = online[0].get(name) if online[0] is not None else None
     facts: dict[str, Cell] = {
         "description": declared.description, "entity": declared.entity, "time": declared.time,
         "available_after": _span(declared.available_after), "ttl": _span(declared.ttl) or "until the next row",

@@ -70,7 +70,7 @@ def _yours(each: ApprovalState, session: Session) -> bool:
     return waits and not barred(session, each)
 
 
-@look(of=approve)
+@look(of=approve, fold=True)
 @click.argument("approval")
 def show(session: Session, approval: str) -> View:
     """What is asked, who voted, and the plan: as it stands now, or, once it is decided, as it was.
@@ -90,6 +90,8 @@ def show(session: Session, approval: str) -> View:
         *([Table.of("questions", asked, "who", "question", "at", title="Asked back")] if asked else []))
     if found.state != "open":
         return _decided(session, found, parts)
+    if session.as_of is not None:
+        return View(f"{found.id}: {found.title} had {found.count}", Status.WARN, (*parts, *_as_it_was(session, found)))
     plan = planned(as_requester(session, found), found.argv)
     if plan.plan != found.plan and plan.exit != 3:
         why = plan.error["what"] if plan.error else "the plan is not the one that was asked for"

@@ -62,7 +62,7 @@ def _facts(each: BoardCase) -> Facts:
     return Facts({name: value for name, value in _row(each).items() if name in shown and value not in ("", None, ())})
 
 
-@look(of=board)
+@look(of=board, fold=True)
 @click.argument("case")
 def show(session: Session, case: str) -> View:
     """What a board is asked, who has voted, what it takes, and what the votes are bound to.
@@ -75,6 +75,9 @@ def show(session: Session, case: str) -> View:
     if found.state != "open":
         return View(_came(found), STATUS.get(found.state, Status.WARN), (_facts(found), *parts),
                     (Action("The minutes", ("board", "minutes", found.id)),))
+    if session.as_of is not None:  # what it is about is declared, and may have changed since
+        return View(f"{found.id}: {found.board} about {found.about}, {found.count.said}", Status.WARN,
+                    (_facts(found), *parts))
     changed = found.changed(boards.parts(session, found.about, found.board))
     if changed:
         return View(f"{found.id} is not any more about what it was: {', '.join(changed)} changed", Status.FAIL,
@@ -91,7 +94,7 @@ def _came(found: BoardCase) -> str:
     return f"{found.id}, {found.board} about {found.about}: {found.state.replace('_', ' ')}: {found.why}"[:100]
 
 
-@look(of=board)
+@look(of=board, fold=True)
 @click.argument("case")
 def minutes(session: Session, case: str) -> View:
     """The minutes: who was there, how each voted and why, how the guidelines were answered, what it came to.

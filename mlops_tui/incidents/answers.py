@@ -1,6 +1,6 @@
 """Who was there when it happened, and what each of them was asked and has said since."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -13,8 +13,6 @@ from store.facts import AlertEvent, IncidentEvent, Postmortem, Promotion, Runboo
 if TYPE_CHECKING:
     from store.ledger import Entry
 
-QUESTIONS: Mapping[str, str] = {"saw": "What did you see?", "did": "What did you do?",
-                                "surprised": "What surprised you?", "change": "What would you change?"}
 OVER = timedelta(days=10)  # so long after the end of an incident people are asked what they saw
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from mlops_tui import folds
 from mlops_tui.alerts.nudges import Nudge
 from mlops_tui.folds import ActionItem, Incident
-from mlops_tui.incidents.answers import QUESTIONS, asked, asked_about
+from mlops_tui.incidents.answers import asked, asked_about
+from mlops_tui.incidents.questions import QUESTIONS
 from mlops_tui.project import Project
 from mlops_tui.view import Action, Column, Row, Status, Table, Text, View, counted
 

@@ -148,7 +148,7 @@ def list_(session: Session) -> View:
 # -- versions -------------------------------------------------------------------------------------------------------
 
 
-@look(of=footprint)
+@look(of=footprint, fold=True)
 @click.argument("model")
 def show(session: Session, model: str) -> View:
     """What the training of MODEL[@VERSION] cost, phase by phase, beside earlier versions of the same candidate.

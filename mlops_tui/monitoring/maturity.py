@@ -14,7 +14,7 @@ from mlops_tui.view import Action, Column, Facts, Row, Series, Status, Table, Te
 POINTS = 40  # of the drawn curve
 
 
-@look
+@look(fold=True)
 @click.argument("model")
 @click.option("--days", type=click.IntRange(min=1, max=90), default=10, show_default=True, help="Newest days listed.")
 def maturity(session: Session, model: str, days: int) -> View:

@@ -33,7 +33,7 @@ def digest(declared: health.Declared, entries: "Sequence[Entry]", now: datetime,
     fresh = [entry for entry in entries if since < entry.recorded_at <= now]
     needs = [_need(row) for row in health.needs(declared, entries, now, NOBODY).rows]
     red = list(_red(declared, entries, now))
-    changes, findings, snapshots = list(_changes(entries, fresh)), _findings(fresh), _snapshots(fresh)
+    changes, findings, snapshots = list(happened(entries, fresh)), _findings(fresh), _snapshots(fresh)
     facts: dict[str, Cell] = {"from": since, "to": now, "entries": len(fresh), "head": head,
                               "changed": bool(needs or red or changes or findings or snapshots)}
     tables = (
@@ -56,7 +56,7 @@ def personal(project: "Project", entries: "Sequence[Entry]", now: datetime, pers
     since = earlier(now, PERIODS[period], declared.zone) if since is None else since
     waits = health.needs(declared, entries, now, reader).rows
     mine, others = ([_need(row) for row in waits if bool(row["yours"]) is own] for own in (True, False))
-    red, changes = list(_red(declared, entries, now)), list(_changes(entries, [
+    red, changes = list(_red(declared, entries, now)), list(happened(entries, [
         entry for entry in entries if since < entry.recorded_at <= now]))
     title = _title(others, red, (changes, (), ()), f"{since.astimezone(declared.zone):%-d %b %H:%M}")
     if mine:
@@ -165,7 +165,7 @@ def _series(fact: Finding) -> tuple[str, str, str, str]:
 # -- what happened --------------------------------------------------------------------------------------------------
 
 
-def _changes(entries: "Sequence[Entry]", fresh: "Iterable[Entry]") -> Iterator[Row]:
+def happened(entries: "Sequence[Entry]", fresh: "Iterable[Entry]") -> Iterator[Row]:
     """Alerts, incidents and versions, in the order in which it happened."""
     alerts, incidents = folds.alerts(entries), folds.incidents(entries)
     for entry in fresh:

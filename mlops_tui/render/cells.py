@@ -14,6 +14,7 @@ from mlops_tui.view import Cell, Column, Status
 GLYPHS = {Status.PASS: ("●", "green"), Status.DONE: ("●", "green"), Status.WARN: ("▲", "yellow"),
           Status.FAIL: ("■", "red"), Status.UNKNOWN: ("○", "dim"), Status.RUNNING: ("◌", "blue"),
           Status.CONFIRM: ("?", "yellow"), Status.DENIED: ("■", "red"), Status.ERROR: ("■", "red")}
+PLAIN = {"●": "+", "▲": "!", "■": "X", "○": "o", "◌": "%"}  # the same glyphs where only ASCII can be shown
 NOTHING = "–"
 STAMP = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z|[+-]\d\d:\d\d)")  # a kept time
 IDENTIFIERS = ("seed",)  # whole numbers that name something and count nothing: their digits are not separated

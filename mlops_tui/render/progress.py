@@ -12,8 +12,14 @@ def eta(done: int, total: int, seconds: float) -> str:
     """The time still needed at the pace so far; says so where there is no pace yet."""
     if done <= 0 or total <= 0:
         return "no estimate yet"
-    left = seconds / done * max(total - done, 0)
-    return f"ETA {int(left // 60)}:{int(left % 60):02d}"
+    return f"ETA {lasting(seconds / done * max(total - done, 0))}"
+
+
+def lasting(seconds: float) -> str:
+    """A span as a clock shows it: `0:42`, `12:05`, `3:07:00`."""
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
 def bar(stream: TextIO) -> Callable[[int, int, str], None]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from mlops_tui.errors import NotFound
 from mlops_tui.folds import Incident
-from mlops_tui.incidents.answers import QUESTIONS, Asked, asked
+from mlops_tui.incidents.answers import Asked, asked
+from mlops_tui.incidents.questions import QUESTIONS
 from mlops_tui.session import Session
 from store.ledger import Entry
 

@@ -9,10 +9,10 @@ from mlops_tui import folds
 from mlops_tui.declarations.incidentpolicy import Incidents
 from mlops_tui.errors import BadInput, Conflict, NotFound
 from mlops_tui.folds import Alert, Incident
-from mlops_tui.incidents.answers import QUESTIONS
 from mlops_tui.incidents.incidentstate import standing_for
 from mlops_tui.incidents.merging import itself
 from mlops_tui.incidents.notes import Note, notes
+from mlops_tui.incidents.questions import QUESTIONS
 from mlops_tui.incidents.standing import runs_of
 from mlops_tui.inputs.moments import local, moment
 from mlops_tui.response import _newest

@@ -10,9 +10,9 @@ from mlops_tui.capability import act, decide, look, noun
 from mlops_tui.errors import BadInput, Conflict, nearest
 from mlops_tui.folds import Alert, Incident
 from mlops_tui.incidents import suite
-from mlops_tui.incidents.answers import QUESTIONS
 from mlops_tui.incidents.merging import proposed
 from mlops_tui.incidents.notes import notes
+from mlops_tui.incidents.questions import QUESTIONS
 from mlops_tui.incidents.standing import firing, runs_of, to_close
 from mlops_tui.inputs.moments import local, moment
 from mlops_tui.response import _case, _newest, _notified, _people, _similar, _timeline

@@ -12,13 +12,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import on
+from textual._xterm_parser import XTermParser
 from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Input
 
-from mlops_tui.tui import cache, hangup, panels
+from mlops_tui.tui import cache, hangup
 from mlops_tui.tui.desk import Desk
+from mlops_tui.tui.links import HERE, Link, read
 from mlops_tui.tui.messages import (
     Again,
     Answered,
@@ -27,20 +29,17 @@ from mlops_tui.tui.messages import (
     FromDesk,
     Nouns,
     Opened,
-    Perform,
     Ticked,
 )
 from mlops_tui.tui.parts.copying import Copying
 from mlops_tui.tui.parts.doing import Doing
-from mlops_tui.tui.parts.editing import Post
-from mlops_tui.tui.parts.kept import Keeping
 from mlops_tui.tui.parts.locked import Locked
 from mlops_tui.tui.parts.responding import Responding
+from mlops_tui.tui.parts.sized import Sized
 from mlops_tui.tui.parts.themed import Themed
-from mlops_tui.tui.parts.timed import Timed
 from mlops_tui.tui.parts.worded import Worded
 from mlops_tui.tui.parts.working import Working
-from mlops_tui.tui.places import place
+from mlops_tui.tui.room import LEAST
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.screens.home import TWO_SIDES, Home
@@ -55,8 +54,8 @@ if TYPE_CHECKING:
 
 EVERY = 2.0          # seconds between two looks at the history
 WHILE_WORKING = 0.5  # the same while jobs of this dashboard run
-WIDTHS = ((0, "-narrow"), (TWO_SIDES, "-wide"))
-HEIGHTS = ((0, "-short"), (20, "-medium"), (32, "-tall"))
+WIDTHS = ((0, "-tiny"), (LEAST.width, "-narrow"), (TWO_SIDES, "-wide"))
+HEIGHTS = ((0, "-flat"), (LEAST.height, "-short"), (20, "-medium"), (32, "-tall"))
 
 
 def everywhere() -> "type[Provider]":
@@ -66,7 +65,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Keeping, Locked, Responding, Post, Doing, Working, Worded, Copying, Timed):
+class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copying):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -83,30 +82,37 @@ class Dashboard(Themed, Keeping, Locked, Responding, Post, Doing, Working, Worde
         Binding("ctrl+p", "command_palette", "Go anywhere by name", show=False, id="app.palette"),
         Binding("r", "refresh", "Look again", show=False, id="app.refresh"),
         Binding("p", "pause", "Pause, or go on with refreshing", show=False, id="app.pause"),
+        Binding("ctrl+o", "jump", "Jump to what is seen: a letter for each row and panel", show=False, id="app.jump"),
+        Binding("y", "copy", "Copy or export: the command, a link, the row, the table", show=False, id="app.copy"),
         Binding("comma", "step(-1)", "Back to the change before, as of then", show=False, id="app.earlier"),
         Binding("full_stop", "step(1)", "On to the next change, as of then", show=False, id="app.later"),
         Binding("greater_than_sign", "now", "Back to now", show=False, id="app.now"),
+        Binding("semicolon", "mark", "Mark this moment; at another, what changed between", show=False, id="app.mark"),
         Binding("L", "lock", "Lock: only look, or unlock", show=False, id="app.lock"),
+        Binding("J", "jobs", "Jobs: what runs, what it says, how it ended", show=False, id="app.jobs"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="app.quit"),
     ]
 
-    def __init__(self, root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = ()) -> None:
+    def __init__(self, root: Path, *, person: str = "", read_only: bool = False, at: Link = HERE,
+                 as_of: str = "") -> None:
+        self.at, self._as_of = at, as_of
         super().__init__(Desk(root, person, read_only, self.post_message))
-        last = cache.last(root, person)
+        last = cache.last(root, person) if not as_of else None
         if last is not None:
             self._standing = standing(last, stale=True)
         self._home = Home(last, self._standing)
         self._home.add_class(*classes(*shutil.get_terminal_size()))
         for mode in MODES:
             self.add_mode(mode.id, partial(self._first, mode.id))
-        self._at = tuple(at)
         self._seen: object = None
+        self.typed = ""  # before the first picture, by somebody who knows what comes
 
     def _first(self, id: str) -> Screen[None]:
         """The first screen of a mode."""
         if id == "home":
             return self._home
         self._sections[id] = SectionScreen(id, replace(self._standing, mode=id))
+        self._recall(self._sections[id])
         return self._sections[id]
 
     def on_mount(self) -> None:
@@ -116,12 +122,15 @@ class Dashboard(Themed, Keeping, Locked, Responding, Post, Doing, Working, Worde
         """The first picture is on the screen: now the project may be opened."""
         self.desk.start()
         self.busy -= 1
-        self._ask(lambda feed: feed.look(anyway=True))
+        as_of = self._as_of
+        self._ask(lambda feed: feed.at(as_of) if as_of else feed.look(anyway=True))
         self._ask(lambda feed: feed.nouns())
         self.set_interval(WHILE_WORKING, self._poll)
         self._ticks = 0
-        if self._at:
-            self.post_message(Perform(place(self._at)))
+        if self.at.words:
+            self.go(self.at)
+        for event in XTermParser().feed(self.typed):
+            self.post_message(event)
 
     def _poll(self) -> None:
         self._ticks += 1
@@ -151,6 +160,7 @@ class Dashboard(Themed, Keeping, Locked, Responding, Post, Doing, Working, Worde
         if seen != self._seen:
             self._seen = seen
             self._look_again()
+            self._jobs_again()
         for row in jobs:
             if row["job"] in self._mine and row["state"] not in ("queued", "running"):
                 self._ended(row)
@@ -211,14 +221,14 @@ class Dashboard(Themed, Keeping, Locked, Responding, Post, Doing, Working, Worde
 
     @on(Opened)
     def _opened(self, message: Opened) -> None:
-        view = panels.model_view(message.model, message.facets, message.series, self._nouns)
-        self.push_screen(Answer(view, (str(message.model["model"]),), self._here()))
+        self.push_screen(Answer(message.view, message.argv, self._here()))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A colon typed into a field is a colon; a question is answered before one goes elsewhere."""
         if action == "command":
             return not isinstance(self.screen.focused, Input)
-        return not (action in ("mode", "help", "step", "now") and not isinstance(self.screen, Framed))
+        elsewhere = ("mode", "help", "copy", "jump", "step", "now", "mark")
+        return not (action in elsewhere and not isinstance(self.screen, Framed))
 
     def action_refresh(self) -> None:
         """Read the project's files and the history again."""
@@ -248,11 +258,18 @@ def classes(width: int, height: int) -> list[str]:
     return [max(step for step in steps if step[0] <= size)[1] for steps, size in ((WIDTHS, width), (HEIGHTS, height))]
 
 
-def run(root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = ()) -> None:
-    """Show the dashboard until somebody quits, or the terminal goes away."""
-    dashboard = Dashboard(root, person=person, read_only=read_only, at=at)
+def run(root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = (), as_of: str = "") -> None:
+    """Show the dashboard until somebody quits, or the terminal goes away; of one project after another."""
     hangup.watch()
-    dashboard.run()
-    if not dashboard.desk.close():
+    link, stuck = read(at), False
+    while True:
+        dashboard = Dashboard(root, person=person, read_only=read_only, at=link, as_of=as_of)
+        dashboard.typed = dashboard.suit_the_terminal()
+        dashboard.run()
+        stuck = not dashboard.desk.close() or stuck
+        if dashboard.onward is None:
+            break
+        root, link, person, as_of = dashboard.onward.root, dashboard.onward.link, dashboard.onward.person, ""
+    if stuck:
         sys.stdout.flush()
         os._exit(dashboard.return_code or 0)  # a look that still runs has nothing to save, and nobody waits for it

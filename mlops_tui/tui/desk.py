@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from textual.message import Message
 
 from mlops_tui.errors import Refusal
+from mlops_tui.tui.kept import Kept
 from mlops_tui.tui.messages import Broken
 from mlops_tui.view import Status, Text, View, refused
 
@@ -29,6 +30,7 @@ class Desk:
         self.sealed = read_only  # from the command line: it cannot be unlocked
         self.root, self.person, self._tell = root, person, tell
         self._read_only: bool | None = read_only or None  # nobody has said: as the project's environment wants it
+        self.kept = Kept(root, person, sealed=read_only)
         self._asked: Queue[Work | None] = Queue()
         self._feed: Feed | None = None
         self._thread = Thread(target=self._work, name="desk", daemon=True)

@@ -3,11 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from mlops_tui.view import Column, Row, Series, View
+from mlops_tui.view import Row, View
 
 if TYPE_CHECKING:
     from mlops_tui.capability import Field
@@ -174,13 +175,6 @@ class Sifted(Message):
 
 
 @dataclass(eq=False)
-class Copied(Message):
-    """Somebody wants this text for elsewhere."""
-
-    text: str
-
-
-@dataclass(eq=False)
 class Perform(Message):
     """Somebody asks for a command; `offered` says that it was a next step, and not typed."""
 
@@ -193,11 +187,10 @@ class Perform(Message):
 
 @dataclass(eq=False)
 class Opened(Message):
-    """Somebody wants to see all of a model."""
+    """Somebody wants to see all of what Home knows of something."""
 
-    model: Row
-    facets: tuple[Column, ...]
-    series: Series | None
+    argv: tuple[str, ...]
+    view: View
 
 
 @dataclass(eq=False)
@@ -262,3 +255,19 @@ class Edited(FromDesk):
     """A post-mortem that can be edited now."""
 
     editing: "Editing"
+
+
+@dataclass(eq=False)
+class JobsSeen(FromDesk):
+    """The newest jobs as they stand, and the folder of their logs."""
+
+    rows: Sequence[Row]
+    logs: Path
+
+
+@dataclass(eq=False)
+class LogFound(FromDesk):
+    """A job as it stands, and where its log lies."""
+
+    row: Row
+    path: Path

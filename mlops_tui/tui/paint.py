@@ -10,9 +10,9 @@ from textual.strip import Strip
 from mlops_tui.render.cells import GLYPHS, clean, fit, width_of
 from mlops_tui.view import Status
 
-# The colours that renderers name, as the theme calls them.
+# The colours that renderers name, as the theme calls them. What is pale has a colour too, which can be read.
 _THEMED = {"green": "success", "yellow": "warning", "red": "error", "blue": "primary", "cyan": "accent",
-           "magenta": "secondary"}
+           "magenta": "secondary", "dim": "muted"}
 
 
 def tones(variables: Mapping[str, str]) -> dict[str, str]:
@@ -28,8 +28,10 @@ def toned(line: Text, colours: Mapping[str, str]) -> Text:
 
 
 def _themed(style: str, colours: Mapping[str, str]) -> str:
-    """`bold red` with the theme's red."""
-    return " ".join(colours.get(name, name) for name in style.split())
+    """`bold red` with the theme's red; a colour that is made pale stays that colour."""
+    names = style.split()
+    kept = {"dim"} if len(set(names) & set(_THEMED)) > 1 else set()
+    return " ".join(name if name in kept else colours.get(name, name) for name in names)
 
 
 def strip(line: Text, width: int, console: Console, base: Style) -> Strip:
@@ -45,6 +47,7 @@ def sides(left: Text, right: Text, width: int) -> Text:
         right.truncate(width)
         return right
     first = left.copy()
+    first.rstrip()
     first.truncate(room - 1, overflow="ellipsis")
     return Text.assemble(first, " " * (room - width_of(first.plain)), right)
 

@@ -24,4 +24,5 @@ class Everywhere(Provider):
         for offer in self._offers():
             score = matcher.match(f"{offer.does} {offer.typed}")
             if score > 0:
-                yield Hit(score, Content(offer.does), offer.do, text=offer.does, help=offer.typed)
+                named = offer.does.casefold().startswith(query.casefold())  # before what only tells of it
+                yield Hit(score * (1 + named), Content(offer.does), offer.do, text=offer.does, help=offer.typed)

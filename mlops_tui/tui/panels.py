@@ -1,15 +1,17 @@
 """How the rows of the first screen are painted: models, what needs you, jobs, what comes next."""
 
-from collections.abc import Collection, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from rich.text import Text
 
+from mlops_tui.oversight.inbox import at_once
 from mlops_tui.render.cells import clean, fit, width_of, wrap
 from mlops_tui.render.charts import draw
 from mlops_tui.tui.paint import glyph, sides, word
 from mlops_tui.tui.standing import Standing
 from mlops_tui.view import Action, Cell, Column, Row, Series, Status, Table, View
+from mlops_tui.view import Text as Said
 
 Facets = Sequence[Column]  # what a model's health is made of, as the table of models names it
 NARROW, WIDE = 6, 10  # columns of one facet: its glyph, or glyph and word
@@ -104,6 +106,44 @@ def job(row: Row, width: int) -> list[Text]:
     return [sides(Text.assemble((f" {mark} ", colour), word(row["command"], 400).rstrip()), right, width)]
 
 
+def job_lines(row: Row, width: int) -> list[Text]:
+    """A job on two lines: what and how far; who began it where and when, and how long still."""
+    mark, colour = glyph(row.get("status"))
+    share = row.get("done")
+    far = f"{share:.0%}" if isinstance(share, float) and row.get("ended_at") is None else ""
+    right = " ".join(filter(None, (far, str(row.get("left") or _ended(row)))))
+    who = f"job {row['job']} · {row['who']} through {row['through']}"
+    return lines_of((mark, colour), (str(row["command"]), Text(right, style=colour)), (who, _begun(row)), width)
+
+
+def _begun(row: Row) -> str:
+    """How long ago it was asked for, by the machine's clock."""
+    asked = row.get("asked_at")
+    return f"{ago(datetime.now(UTC) - asked)} ago" if isinstance(asked, datetime) else ""
+
+
+def ago(span: timedelta) -> str:
+    """A span in the one unit that tells it: `40 s`, `12 min`, `3 h`, `5 d`."""
+    seconds = max(span.total_seconds(), 0)
+    size, unit = next((each for each in ((86400, "d"), (3600, "h"), (60, "min")) if seconds >= each[0]), (1, "s"))
+    return f"{int(seconds // size)} {unit}"
+
+
+def job_words(row: Row, width: int) -> list[Text]:
+    """How a job stands: its command with its state, what it does or answered, and who wanted it."""
+    mark, colour = glyph(row.get("status"))
+    share = row.get("done")
+    far = f"{share:.0%}  {row.get('left')}" if isinstance(share, float) and row.get("ended_at") is None else \
+        str(row.get("left") or _ended(row))
+    head = Text.assemble((f" {mark} {row['state']} ", colour), (word(row["command"], 400).rstrip(), "bold"))
+    said = Text(f"   {word(row.get('now') or row.get('answer') or '', 400).rstrip()}")
+    said.truncate(width, overflow="ellipsis")
+    who = f"   {row['who']} through {row['through']} · {_begun(row)}"
+    keys = "x stops · a answer" if row.get("ended_at") is None else "a answer"
+    return [sides(head, Text(f"{far} ", style=colour), width), said,
+            sides(Text(clean(who), style="dim"), Text(f"{keys} ", style="dim"), width)]
+
+
 def _ended(row: Row) -> str:
     seconds = row.get("seconds")
     took = f" in {seconds:.0f} s" if isinstance(seconds, (int, float)) else ""
@@ -127,21 +167,72 @@ def following(row: Row, width: int, zone: tzinfo) -> list[Text]:
     return [line]
 
 
+# -- what is under the cursor, and what can be done about it ------------------------------------------------------
+
 CHECKS = {"features": "drift", "performance": "performance", "calibration": "calibration", "fairness": "bias"}
+OUTCOMES = ("performance", "calibration")  # facets that a remedy is for
+SICK = (Status.FAIL, Status.WARN)
 
 
-def model_view(row: Row, facets: Facets, series: Series | None, nouns: Collection[str]) -> View:
+def model_view(row: Row, facets: Facets, series: Series | None) -> View:
     """Everything the first screen knows of one model, and what can be looked at next."""
     name, status = str(row["model"]), row.get("status")
     rows: list[Row] = [{"facet": facet.id, "status": row.get(facet.id), "why": row.get(f"{facet.id}_why"),
-                        "at": row.get(f"{facet.id}_at")} for facet in facets]
+                        "at": row.get(f"{facet.id}_at"),
+                        **({"argv": ("monitor", "show", str(by))} if (by := row.get(f"{facet.id}_by")) else {})}
+                       for facet in facets]
     table = Table.of("facets", rows, "facet", "status", Column("why", "what says so"), Column("at", "when"))
-    asked = [(f"Check {facet} now", (noun, name)) for facet, noun in CHECKS.items()]
-    asked += [("Compare remedies", ("remedy", name)), ("Train its candidates", ("train", name))]
     title = f"{name} {row['version']} is the champion" if row["version"] else f"{name} has no champion"
     return View(title, status if isinstance(status, Status) else Status.UNKNOWN,
-                (table, *((series,) if series is not None else ())),
-                tuple(Action(label, argv) for label, argv in asked if argv[0] in nouns))
+                (table, *((series,) if series is not None else ())), tuple(_model_steps(row, facets)))
+
+
+def _model_steps(row: Row, facets: Facets) -> Iterator[Action]:
+    """What is sick is looked into first, then what nobody knows is checked."""
+    name = str(row["model"])
+    stands = {facet.id: row.get(facet.id) for facet in facets}
+    sick = [facet for status in SICK for facet, stand in stands.items() if stand is status]
+    for facet in sick[:2]:
+        if by := row.get(f"{facet}_by"):
+            yield Action(f"What says {facet}", ("monitor", "show", str(by)))
+    if any(facet in CHECKS for facet in sick):
+        yield Action("Why?", ("why", name))
+    if any(facet in OUTCOMES for facet in sick):
+        yield Action("Compare remedies", ("remedy", name))
+    for facet, stand in stands.items():
+        if facet in CHECKS and stand is not Status.PASS and row["version"]:
+            yield Action(f"Check {facet} now", (CHECKS[facet], name))
+    if row.get("versions"):
+        yield Action("All of it", ("model", "show", name))
+    if row.get("challenger"):
+        yield Action("The gate of its challenger", ("check", f"{name}@{row['challenger']}"))
+    yield Action("Train its candidates", ("train", name))
+
+
+def need_view(row: Row) -> View:
+    """What waits in full, who can settle it, and what can be done about it at once."""
+    opens, status = row.get("argv"), row.get("status")
+    steps = at_once(row) if row.get("yours") else ()
+    looks = (Action("Look at it", opens),) if isinstance(opens, tuple) and opens else ()
+    parts = [str(row["detail"]), *([] if row.get("yours") else [f"not yours to settle: {row.get('who')}"])]
+    return View(f"{row['title']}", status if isinstance(status, Status) else Status.UNKNOWN, (Said("\n".join(parts)),),
+                (*steps, *(each for each in looks if each.argv not in [step.argv for step in steps])))
+
+
+def job_view(row: Row) -> View:
+    """A job, and the keys for it."""
+    status = row.get("status")
+    told = [f"job {row['job']} of {row.get('who')}, {row.get('state')}"]
+    told.append("Enter or l: its log · x: stop it" if status is Status.RUNNING else "Enter: what it answered")
+    return View(str(row["command"]), status if isinstance(status, Status) else Status.UNKNOWN, (Said("\n".join(told)),))
+
+
+def next_view(row: Row, zone: tzinfo) -> View:
+    """What the timetable does next, and doing it now."""
+    argv, at = row.get("argv"), row.get("at")
+    when = f"by itself at {short_time(at, zone)}" if isinstance(at, datetime) else ""
+    return View(str(row["what"]), Status.DONE if when else Status.FAIL, (Said(when),) if when else (),
+                (Action("Run it now", argv),) if isinstance(argv, tuple) and argv else ())
 
 
 # -- the line at the top ------------------------------------------------------------------------------------------
@@ -193,6 +284,8 @@ def what_then(told: Standing, width: int, *, timed: bool) -> tuple[Text, Text]:
     where = f"{facts['change']:,} of {facts['changes']:,}"
     right = Text(f"{where}   {keys}" if width < ROOMY else f"change {where}   {keys}")
     at = facts.get("happened_at")
+    if told.mark is not None:
+        right = Text.assemble(f"◆ {short_time(told.mark, told.zone)}   ", right)
     if not timed:
         return Text(" What is shown here is not of then: it was answered at its own time."), right
     when = short_time(at, told.zone) if isinstance(at, datetime) else ""

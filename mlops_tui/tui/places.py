@@ -5,6 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from string import ascii_lowercase
 from types import MappingProxyType
 
+from mlops_tui.incidents.questions import QUESTIONS as TOLD
 from mlops_tui.view import Action, Row
 
 PLACES = {"INC": ("incident", "show"), "AL": ("alert", "show"), "AP": ("approve", "show"), "RUN": ("runbook", "show")}
@@ -57,7 +58,7 @@ def step(action: Action) -> Step:
     return action.argv[:2], action.label
 
 
-QUESTIONS = {"reason": "Why? It is recorded with the decision.", "note": "What did you do, or see?",
+QUESTIONS = {**TOLD, "reason": "Why? It is recorded with the decision.", "note": "What did you do, or see?",
              "TEXT": "What is to be said?", "PERSON": "Whom?"}
 
 

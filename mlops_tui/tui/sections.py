@@ -53,6 +53,11 @@ class Section:
     sides: Mapping[str, tuple[Side, ...]] = field(default_factory=dict)
     works: bool = False  # whether Enter works on the row, instead of reading its detail
 
+    @property
+    def twin(self) -> tuple[str, ...]:
+        """The command that shows the same in a terminal."""
+        return self.looks[0] if self.looks else ("audit", "log")
+
     def sides_of(self, row: Row | None) -> tuple[Side, ...]:
         """The sides that the row has."""
         sides = self.sides.get(str(row.get("kind") or ""), ()) if row is not None else ()
@@ -180,7 +185,8 @@ def _data(views: Sequence[View]) -> list[Row]:
                          "who": ", ".join(_names(row["steward"]))} for row in datasets]
     found += [{"kind": "model", "name": model, "status": None, "tells": "its features", "who": ""}
               for model in dict.fromkeys(row["model"] for row in versions)]
-    found += [{**row, "kind": "feature", "name": row["feature"], "who": f"online: {row['online']}",
+    found += [{**row, "kind": "feature", "name": row["feature"],
+               "who": f"online: {row['online']}" if row["online"] else "",
                "tells": f"feature view of {', '.join(_names(row['entity']))} · built: {row['built']}"}
               for row in views_of]
     return [{**row, "key": f"{row['kind']}/{row['name']}"} for row in found]

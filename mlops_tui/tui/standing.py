@@ -26,7 +26,10 @@ MODES = (Mode("1", "home", "Home", "Home"), Mode("2", "pipelines", "Pipelines", 
 
 @dataclass(frozen=True)
 class Standing:
-    """The project's facts as of the last look, what waits, and whether refreshing is paused (`news` counts then)."""
+    """The project's facts as of the last look, what waits, and whether refreshing is paused (`news` counts then).
+
+    `mark`: the moment that somebody marked, to see what changed between it and another.
+    """
 
     facts: Mapping[str, Cell] = field(default_factory=dict)
     now: datetime | None = None
@@ -34,6 +37,7 @@ class Standing:
     stale: bool = False
     news: int | None = None
     mode: str = "home"
+    mark: datetime | None = None
 
     @property
     def project(self) -> str:

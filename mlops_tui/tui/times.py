@@ -3,12 +3,12 @@
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mlops_tui import asking
+from mlops_tui.core.changes import known_moment
 from mlops_tui.errors import BadInput, Denied, NotFound, Refusal
-from mlops_tui.inputs.moments import moment
 from mlops_tui.render import cells
 from mlops_tui.roles import Shape
 from mlops_tui.session import Session
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from store.ledger import Entry
 
 BACK = "> comes back to now."
-STEPS = 500  # entries that are gone through at once, at most
+AN_INSTANT = timedelta(microseconds=1)  # the least by which two entries can differ
 
 
 class Times:
@@ -28,7 +28,7 @@ class Times:
 
     def __init__(self, live: Session, then: datetime | None = None, seen: Seen | None = None) -> None:
         self.live, self.seen = live, seen or Seen()
-        self._known: tuple[Seen, int, list[Entry]] = (Seen("nothing"), -1, [])
+        self._turned: tuple[Seen, int, list[Entry]] = (Seen("nothing"), -1, [])
         self.go(then)
 
     def go(self, then: datetime | None) -> None:
@@ -50,27 +50,15 @@ class Times:
         """To a time as people write it, to when something of that id began, or to `now`; Refusal where there is none.
         """
         self.seen = seen or self.seen
-        self.go(None if text in ("", "now") else self._past(self._began(text) or self.read(text)))
+        self.go(None if text == "now" else self._known_by(known_moment(self.live, text)))
 
-    def read(self, text: str) -> datetime:
-        """The time that a text means where the project is."""
-        return moment(text, self.live.declared().zone, self.live.now())
-
-    def _past(self, then: datetime) -> datetime:
+    def _known_by(self, then: datetime) -> datetime:
         """The moment, where something was known by then."""
-        if then > self.live.now():
-            raise BadInput(f"{self._said(then)} is still to come.", next="Write a time that has been, or: at now")
         [*first] = self._ledger.page(self._ledger.head_seq() - 1, 1, upto=self._ledger.head_seq())
         if not first or then < first[0].recorded_at:
             raise BadInput(f"Nothing was known at {self._said(then)}.", next="The history begins on "
                            f"{self._said(first[0].recorded_at)}." if first else "The history is empty.")
         return then
-
-    def _began(self, id: str) -> datetime | None:
-        """When the first entry about an incident, an alert, an approval or a run of that id was made."""
-        kinds = ("incident", "alert", "approval", "runbook", "proposal")
-        found = self._ledger.entries(*kinds, subject=id.upper()) if "-" in id and id[:1].isalpha() else []
-        return found[0].recorded_at if found else None
 
     def step(self, by: int, seen: Seen) -> bool:
         """So many changes of what is seen on, or back; after the last of them is now. Whether there was one."""
@@ -89,36 +77,33 @@ class Times:
 
     def _neighbour(self, by: int) -> datetime | None:
         """The moment of the entry before, or after: those of one moment are one change."""
-        then, ledger = self.then, self._ledger
-        for _ in range(min(abs(by), STEPS)):
-            head = ledger.head_seq()
-            here = head + 1 if then is None else ledger.closed(until=then).head_seq()
-            found: Sequence[Entry] = ()
-            if by > 0:
-                found = ledger.page(head - here - 1, 1, upto=head) if here < head else ()
-                then = found[0].recorded_at if found else None
-            else:
-                found = self._before(then, here)
-                then = found[0].recorded_at if found else then
+        then = self.then
+        for _ in range(abs(by)):
+            found = self._after(then) if by > 0 else self._before(then)
             if not found:
-                break
+                return None if by > 0 else then
+            then = found[0].recorded_at
         return then
 
-    def _before(self, then: datetime | None, here: int) -> "Sequence[Entry]":
-        for entry in self._ledger.page(0, STEPS, upto=here - 1 if then is None else here):
-            if then is None or entry.recorded_at < then:
-                return (entry,)
-        return ()
+    def _after(self, then: datetime | None) -> "Sequence[Entry]":
+        if then is None:
+            return ()
+        head, here = self._ledger.head_seq(), self._ledger.closed(until=then).head_seq()
+        return self._ledger.page(head - here - 1, 1, upto=head) if here < head else ()
+
+    def _before(self, then: datetime | None) -> "Sequence[Entry]":
+        ledger = self._ledger if then is None else self._ledger.closed(until=then - AN_INSTANT)
+        return self._ledger.page(0, 1, upto=ledger.head_seq())
 
     def _turns(self) -> "list[Entry]":
         """The changes of what is seen, up to now; those of the whole project where nothing is known of the names."""
         head = self._ledger.head_seq()
-        if self._known[:2] != (self.seen, head):
+        if self._turned[:2] != (self.seen, head):
             found = turns(self._ledger.entries(*self.seen.kinds), self.seen)
             if not found and self.seen.names:
                 found = turns(self._ledger.entries(*Seen().kinds), Seen())
-            self._known = (self.seen, head, found)
-        return self._known[2]
+            self._turned = (self.seen, head, found)
+        return self._turned[2]
 
     # -- what is said of it ---------------------------------------------------------------------------------------
 

@@ -13,7 +13,7 @@ from bots.local.shapes import elements
 from bots.sender import SETTLE
 from mlops_tui.capability import Call
 from mlops_tui.commands import parse
-from mlops_tui.view import Row, Status, Table, View
+from mlops_tui.view import Row, Status, Table, View, filled_in
 from store.facts import Approval, IncidentEvent
 from tests.bots.accepted import letters, refused
 from tests.bots.anyview import WORDS
@@ -21,7 +21,8 @@ from tests.bots.desk import Desk
 
 # Slack's own client leaves sockets that died to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-KINDS = ["alert", "incident", "approval", "runbook", "post-mortem", "action", "sign-off", "proposal", "else"]
+KINDS = ["alert", "incident", "approval", "runbook", "post-mortem", "action", "sign-off", "proposal", "lesson",
+         "review", "question", "else"]
 LEVEL = st.sampled_from(["critical", "high", "low", ""])
 
 
@@ -137,9 +138,8 @@ def test_every_button_stands_for_a_command_there_is(bot: Desk) -> None:
                      "action": "alert show AL-1"}
         for _, button in elements(home.page(status([need]), None, 0)["blocks"]):
             press = decode(button["value"])
-            argv = [*press.argv, *(word for name in press.asks for word in (f"--{name}", "because"))]
-            asked = argv if argv[:2] != ["incident", "note"] else [*argv, "text"]
-            assert isinstance(parse(bot.session, asked), Call)
+            argv = [*press.argv, *(word for name in press.asks for word in filled_in(name, "because"))]
+            assert isinstance(parse(bot.session, argv), Call)
 
 
 def test_it_changes_when_something_changed_not_more_often_than_one_can_read_and_not_for_nothing(bot: Desk) -> None:

@@ -55,6 +55,9 @@ def test_a_job_is_started_followed_and_stopped(session: Session) -> None:
     assert session.perform(["job", "log", id]).view.status is Status.RUNNING
     stopped = session.perform(["job", "cancel", id])
     assert stopped.view.title == f"Job {id} is cancelled"
+    told = stopped.view.facts()
+    assert (told["it_took"], told["processes_ended"], told["half_written_removed"]) == ("it was asked", 1, "0.0 MB")
+    assert "napping" in str(told["it_had_come"])
     assert session.perform(["job", "cancel", id]).view.title == f"Job {id} had ended already: cancelled"
     log = session.perform(["job", id]).view
     assert log.facts()["state"] == "cancelled"

@@ -9,7 +9,7 @@ from mlops_tui.render.progress import bar, eta, log
 
 @pytest.mark.parametrize(("done", "total", "seconds", "said"), [
     (0, 10, 5, "no estimate yet"), (5, 0, 5, "no estimate yet"), (5, 10, 60, "ETA 1:00"), (1, 4, 1.5, "ETA 0:04"),
-    (10, 10, 60, "ETA 0:00"), (12, 10, 60, "ETA 0:00"), (1, 121, 30, "ETA 60:00")])
+    (10, 10, 60, "ETA 0:00"), (12, 10, 60, "ETA 0:00"), (1, 121, 30, "ETA 1:00:00")])
 def test_the_rest_is_told_at_the_pace_so_far(done: int, total: int, seconds: float, said: str) -> None:
     assert eta(done, total, seconds) == said
 

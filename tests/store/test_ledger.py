@@ -160,6 +160,9 @@ def test_closed_it_is_as_it_was_known_then_and_takes_nothing(ledger: Ledger) -> 
     made = notes(ledger, 5)
     then = ledger.closed(until=made[2].recorded_at)
     assert then.entries() == made[:3]
+    assert [ledger.closed(until=each.recorded_at).head_seq() for each in made] == [1, 2, 3, 4, 5]
+    assert then.head() == made[2].hash
+    assert ledger.closed(until=made[0].recorded_at - timedelta(seconds=1)).head_seq() == 0
     assert ledger.closed().entries() == made
     assert not then.recording
     with pytest.raises(Refusal, match="reading only"):

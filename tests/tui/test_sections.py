@@ -71,10 +71,25 @@ def test_a_row_has_sides_and_every_row_then_shows_the_same_one(full: Session) ->
             assert "pipeline plan weekly" in terminal.text
         async with dashboard(full.declared().root, (80, 24)) as terminal:
             await goes(terminal, "2")
-            await terminal.press("right")
-            assert "Steps  Graph  Log  Plan" in terminal.text
             await terminal.press("enter")
-            assert "pipeline graph daily" in terminal.text.splitlines()[0]
+            assert "Pipelines ▸ daily" in terminal.text.splitlines()[0]
+            assert "Steps  Graph  Log  Plan" in terminal.text
+            await terminal.press("right")
+            assert "pipeline graph daily" in terminal.text
+            await terminal.press("y")
+            assert "pipeline graph daily" in terminal.app.clipboard
+            await terminal.pilot.resize_terminal(120, 40)
+            await terminal.settle()
+            assert "pipeline status" in terminal.text, "the list is beside it, and says what shows it elsewhere"
+            await terminal.pilot.resize_terminal(80, 40)
+            await terminal.settle()
+            await terminal.expect(lambda: "pipeline graph daily" in terminal.text)
+            assert "╭─ Pipelines" in terminal.text, "or above it, where there is room for that"
+            await terminal.pilot.resize_terminal(60, 16)
+            await terminal.settle()
+            assert "╭─ Pipelines" not in terminal.text
+            await terminal.press("escape")
+            assert "╭─ Pipelines" in terminal.text
 
     run(story())
 
@@ -389,21 +404,6 @@ def test_everything_with_a_name_is_found_by_it(full: Session) -> None:
     run(story())
 
 
-@pytest.mark.parametrize(("keys", "copied"), [
-    (("6",), "mlops-tui incident show INC-3"), (("6", "down"), "mlops-tui alert show AL-7"),
-    (("3",), "mlops-tui model show flights-delay@8"), ((), "mlops-tui status")])
-def test_the_command_line_of_what_is_seen_is_copied(full: Session, keys: tuple[str, ...], copied: str) -> None:
-    async def story() -> None:
-        async with dashboard(full.declared().root) as terminal:
-            await terminal.press(*keys)
-            if not keys:
-                terminal.app.screen.set_focus(None)
-            await terminal.press("y")
-            assert terminal.app.clipboard == copied
-
-    run(story())
-
-
 def test_what_names_a_file_is_copied_for_the_terminal_and_not_done(full: Session) -> None:
     line = "quarantine export flights --out bad.csv"
 
@@ -430,8 +430,9 @@ def test_who_is_named_in_a_command_is_not_seen_afterwards(full: Session) -> None
             await terminal.type("optout take --person C-10482 --kind erasure")
             assert "OO-1: erasure is received" in terminal.text
             assert "optout take --person … --kind erasure" in terminal.text.splitlines()[0]
-            await terminal.press("y")
+            await terminal.press("y", "y")
             assert "C-10482" not in terminal.app.clipboard
+            assert "optout take" in terminal.app.clipboard
             await terminal.press("escape", "colon", "up")
             assert "C-10482" not in terminal.text
 

@@ -1,20 +1,93 @@
-"""What leaves the dashboard: text for the clipboard, a command line for a terminal."""
+"""What leaves the dashboard: text for the clipboard or a file, a command line for a terminal, a picture."""
 
+import base64
+import os
 import shlex
+from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
+from io import StringIO
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from textual import on
 
-from mlops_tui.tui.messages import Copied, Elsewhere
+from mlops_tui.tui.messages import Elsewhere
 from mlops_tui.tui.parts.desked import Desked
+from mlops_tui.tui.screens.framed import Framed
+
+if TYPE_CHECKING:
+    from mlops_tui.tui.exporting import Seen
+    from mlops_tui.tui.screens.copy import Choice
+
+MOST = 74_000  # bytes that go through OSC 52 in the terminals that take least
+SHORT = 200    # characters of a text that is told whole
+DEAF = ("linux", "dumb", "vt100", "vt220")  # kinds of terminal without a clipboard
 
 
 class Copying(Desked):
     """An app that hands text out."""
 
-    @on(Copied)
-    def _copied(self, message: Copied) -> None:
-        self.copy_to_clipboard(message.text)
-        self._say(f"copied: {message.text}")
+    def action_copy(self) -> None:
+        """Ask what of the screen is to be taken along; at once, so that the letter typed next is the answer."""
+        exporting: Any = import_module("mlops_tui.tui.exporting")  # not needed for the first picture
+        asked: Any = import_module("mlops_tui.tui.screens.copy")
+        seen = self._seen_here()
+        values = exporting.cells(seen.row) if seen.row is not None else ()
+        self.push_screen(asked.Copy(exporting.offered(seen), values), partial(self._chosen_form, seen.crumbs))
+
+    def _chosen_form(self, crumbs: Sequence[str], chosen: "Choice") -> None:
+        if chosen is not None:
+            taken, into_file = chosen
+            if into_file or not self._copy(taken.text, taken.what):
+                exporting: Any = import_module("mlops_tui.tui.exporting")
+                self._put(exporting.file_name(crumbs, taken.ending), taken.text)
+
+    def _seen_here(self) -> "Seen":
+        exporting: Any = import_module("mlops_tui.tui.exporting")
+        screen = self.screen
+        assert isinstance(screen, Framed)
+        lines = [strip.text for strip in screen._compositor.render_strips()]
+        seen: Seen = exporting.Seen(crumbs=(self._standing.project, *screen.crumbs), link=self.link(),
+                                    lines=lines, zone=self._standing.zone, **screen.seen())
+        return seen
+
+    def link(self) -> str:
+        """What follows `mlops-tui open` to come here again."""
+        return str(getattr(self, "place", ""))
+
+    def _copy(self, text: str, what: str) -> bool:
+        """Put it on the clipboard of the terminal that is looked at; False where it is too long, or there is none."""
+        size = len(base64.b64encode(text.encode()))
+        if size > MOST or (os.environ.get("TERM", "") in DEAF and not self.is_web):
+            return False
+        self.copy_to_clipboard(text)
+        lines = text.count("\n")
+        told = text if not lines and len(text) < SHORT else f"{what}, {len(text):,} characters"
+        through = "\ntmux passes it on where `set-clipboard on` is set; the capital letter writes a file." \
+            if os.environ.get("TMUX") else ""
+        self._say(f"copied: {told}{through}")
+        return True
+
+    def _put(self, name: str, text: str) -> None:
+        """Put it into a file of that name, beside what is there already, and say where; a browser downloads it."""
+        if self.is_web:
+            self.deliver_text(StringIO(text), save_filename=name)
+            return
+        try:
+            self._say(f"written: {written(folder(), name, text.encode())}")
+        except OSError as problem:
+            self._say(f"No file can be written in {folder()}: {problem.strerror}.", bad=True)
+
+    def action_shot(self, name: str = "") -> None:
+        """The screen as a picture and as text, each of which says by what it was filtered, and of when it is."""
+        exporting: Any = import_module("mlops_tui.tui.exporting")
+        seen = self._seen_here()
+        told = exporting.told(seen, self._standing.now, past=self._standing.as_of is not None)
+        words = (name,) if name else seen.crumbs
+        self._put(exporting.file_name(words, "svg"), self.export_screenshot(title=told))
+        text = "\n".join((told, "", *(line.rstrip() for line in seen.lines)))
+        self._put(exporting.file_name(words, "txt"), f"{text}\n")
 
     @on(Elsewhere)
     def _for_a_terminal(self, message: Elsewhere) -> None:
@@ -22,3 +95,23 @@ class Copying(Desked):
         line = shlex.join(("mlops-tui", *message.argv))
         self.copy_to_clipboard(line)
         self._say(f"It names a file, so it is for a terminal. Copied: {line}")
+
+
+def folder() -> Path:
+    """Where files go: the folder of downloads where there is one, else where the dashboard was begun."""
+    downloads = Path(os.environ.get("XDG_DOWNLOAD_DIR") or Path.home() / "Downloads")
+    return downloads if downloads.is_dir() else Path.cwd()
+
+
+def written(folder: Path, name: str, content: bytes) -> Path:
+    """The file with that content: of that name, or of the next number where something has it."""
+    stem, dot, ending = name.rpartition(".")
+    for number in range(1, 10_000):
+        path = folder / (name if number == 1 else f"{stem}-{number}{dot}{ending}")
+        try:
+            with path.open("xb") as out:
+                out.write(content)
+        except FileExistsError:
+            continue
+        return path
+    raise FileExistsError(17, "too many files of that name", str(folder / name))

@@ -12,22 +12,20 @@ from textual.screen import Screen
 from mlops_tui.tui.desk import Desk
 from mlops_tui.tui.messages import Perform, Place
 from mlops_tui.tui.offers import Offer
-from mlops_tui.tui.parts.sectioned import Sectioned
+from mlops_tui.tui.parts.placed import Placed
 from mlops_tui.tui.parts.words import WORDS
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import MODES
 from mlops_tui.tui.widgets.command_line import CommandLine
+from mlops_tui.tui.widgets.keys import key_name
 from mlops_tui.tui.widgets.pane import Pane
 
-KEYS = {"question_mark": "?", "colon": ":", "slash": "/", "comma": ",", "full_stop": ".", "at": "@",
-        "exclamation_mark": "!", "left_square_bracket": "[", "right_square_bracket": "]", "enter": "Enter",
-        "escape": "Esc", "tab": "Tab", "up": "↑", "down": "↓", "left": "←", "right": "→"}
 # How a terminal says what a key does, by the key's id; what a screen shows is its own command.
 TYPED = {"framed.stop": "job cancel NUMBER", "framed.log": "job log NUMBER", "app.lock": "--read-only", "app.help":
          "--help"}
 
 
-class Helped(Sectioned):
+class Helped(Placed):
     """An app that lists and finds what it can do."""
 
     def __init__(self, desk: Desk) -> None:
@@ -40,6 +38,15 @@ class Helped(Sectioned):
         """Everything that can be done from here, found by name or key."""
         module: Any = import_module("mlops_tui.tui.screens.everything")  # not needed for the first picture
         self.push_screen(module.Everything([*self._here_and_now(), *self._said()], self._here()))
+
+    def action_jump(self) -> None:
+        """Show a letter on everything that is seen; the one that is typed goes there."""
+        jumping: Any = import_module("mlops_tui.tui.jumping")
+        module: Any = import_module("mlops_tui.tui.screens.jump")
+        found = jumping.spots(self.screen)
+        if found:
+            lines = self.screen._compositor.render_strips()
+            self.push_screen(module.Jump(lines, found), lambda spot: jumping.go(spot) if spot is not None else None)
 
     def _here_and_now(self) -> Iterator[Offer]:
         """The next steps that are seen, then every key that works: those of the screen before those of all screens."""
@@ -62,8 +69,8 @@ class Helped(Sectioned):
         """What can be said: the dashboard's own words, and every command."""
         for word in dict.fromkeys(WORDS.values()):
             name, *more = word.usage.split(maxsplit=1)
-            yield Offer((), word.effect, f":{word.usage}", partial(self.write, f"{name} ") if more else
-                        partial(self.write, name, run=True))
+            yield Offer((), word.effect, f":{word.usage}", partial(self.write, name, run=True) if not more or
+                        more[0].startswith("[") else partial(self.write, f"{name} "))
         for words, (does, example) in self._commands.items():
             typed = shlex.join(words)
             yield Offer((), does, typed, partial(self._go, words) if example in ("", typed) else
@@ -100,14 +107,9 @@ class Helped(Sectioned):
         self.post_message(Perform(argv))
 
 
-def key_name(key: str) -> str:
-    """A key as it stands on a keyboard."""
-    return KEYS.get(key, key)
-
-
 def _typed(id: str, screen: Screen[Any]) -> str:
     if id in TYPED:
         return TYPED[id]
-    if id == "framed.copy" and isinstance(screen, Framed):
+    if id == "app.copy" and isinstance(screen, Framed):
         return shlex.join(screen.command)
     return ""

@@ -2,7 +2,6 @@
 
 from mlops_tui.errors import Refusal
 from mlops_tui.tui.desk import Desk
-from mlops_tui.tui.kept import Kept
 from mlops_tui.tui.parts.desked import Desked
 
 SOON = 0.5  # seconds after which what has changed is written
@@ -13,7 +12,7 @@ class Keeping(Desked):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
-        self.kept = Kept(desk.root, desk.person, sealed=desk.sealed)
+        self.kept = desk.kept
         self._writing = False
 
     def _keep(self, name: str, value: object) -> None:

@@ -1,20 +1,73 @@
-"""The colours that the dashboard is shown in."""
+"""The colours that the dashboard is shown in: those that suit the terminal, until somebody chooses."""
 
 import os
+from collections.abc import Sequence
 
+from textual.filter import Monochrome, NoColor
+
+from mlops_tui.errors import BadInput
+from mlops_tui.tui import background
 from mlops_tui.tui.desk import Desk
-from mlops_tui.tui.parts.desked import Desked
-from mlops_tui.tui.themes import THEMES
+from mlops_tui.tui.parts.kept import Keeping
+from mlops_tui.tui.themes import ANSI, DARK, LIGHT, THEMES
+
+AUTO = "auto"
+NAMES = [theme.name for theme in THEMES]
+FEW = (None, "standard")  # colours of a terminal that cannot mix any
 
 
-class Themed(Desked):
-    """An app with themes of its own."""
+class Themed(Keeping):
+    """An app with themes of its own, each of which can be read."""
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
+        others = [name for name in self.available_themes if name not in NAMES]
         for theme in THEMES:
             self.register_theme(theme)
-        if self.theme in {theme.name for theme in THEMES}:  # asked for by TEXTUAL_THEME, before it was known
+        self._suiting = ANSI if self.no_color else DARK
+        if self.theme in NAMES:  # asked for by TEXTUAL_THEME, before it was known
             self.stylesheet.set_variables(self.get_css_variables())
-        elif "TEXTUAL_THEME" not in os.environ:
-            self.theme = THEMES[0].name
+        else:
+            self.theme = self._chosen_theme or self._suiting
+        for name in others:
+            self.unregister_theme(name)
+        if self.no_color:  # none at all: greys are colours too
+            self._filters[:] = [NoColor() if isinstance(each, Monochrome) else each for each in self._filters]
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """What our rules name and a theme of the library does not."""
+        return THEMES[0].variables
+
+    def suit_the_terminal(self) -> str:
+        """Take the theme that suits the terminal, unless one was chosen; what was typed while it was asked."""
+        if self._chosen_theme or "TEXTUAL_THEME" in os.environ:
+            return ""
+        light, typed = background.seen()
+        plain = self.no_color or self.console.color_system in FEW
+        self.theme = self._suiting = ANSI if plain else LIGHT if light else DARK
+        return typed
+
+    @property
+    def _chosen_theme(self) -> str:
+        """What somebody chose here before; nothing where the terminal decides, or that theme is no more."""
+        name = self.kept.get("theme", "")
+        return name if name in NAMES else ""
+
+    def watch_theme(self, name: str) -> None:
+        """Whichever way it was chosen, it is kept."""
+        if self.is_running:
+            self._keep("theme", name)
+
+    def themes(self) -> Sequence[str]:
+        """What can be chosen."""
+        return [AUTO, *NAMES]
+
+    def action_theme(self, name: str = "") -> None:
+        """Choose a theme by its name, or from the list of them."""
+        if not name:
+            self.search_themes()
+        elif name not in self.themes():
+            raise BadInput(f"No theme is called '{name}'.", next=f"There are {', '.join(self.themes())}.")
+        else:
+            self.theme = self._suiting if name == AUTO else name
+            self._keep("theme", None if name == AUTO else name)

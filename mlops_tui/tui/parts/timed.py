@@ -1,15 +1,18 @@
 """Time travel: every screen as of another moment, from change to change or to a time that is typed."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from textual import on
 
 from mlops_tui.errors import BadInput
+from mlops_tui.render.cells import moment as moment_of
 from mlops_tui.tui.desk import Desk
-from mlops_tui.tui.messages import Broken, LookedAt, NoSuchTime, Travelled
+from mlops_tui.tui.messages import Broken, LookedAt, NoSuchTime, Perform, Travelled
 from mlops_tui.tui.parts.desked import Desked
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.framed import Framed
+from mlops_tui.tui.standing import Standing
 
 
 class Timed(Desked):
@@ -19,6 +22,10 @@ class Timed(Desked):
         super().__init__(desk)
         self._steps = 0          # that wait until the one before has been taken
         self._travelling = False
+        self._mark: datetime | None = None
+
+    def _here(self) -> Standing:
+        return replace(super()._here(), mark=self._mark)
 
     def action_step(self, by: int) -> None:
         """To the moment of the change before of what is seen, or of the next one; after the last of them is now."""
@@ -39,6 +46,23 @@ class Timed(Desked):
             raise BadInput("To which time?", next="Write :at 2013-09-14, :at 2h ago, :at INC-3 or :at now.")
         self._travelling, where = True, self._seen_now()
         self._ask(lambda feed: feed.at(wanted, *where))
+
+    def action_mark(self) -> None:
+        """Mark the moment that is seen; at another one, show what changed between; at the same, take the mark back."""
+        here = self._standing.as_of or self._standing.now
+        if here is None:
+            return
+        mark, told = self._mark, moment_of(self._mark or here, self._standing.zone)
+        if mark is None or mark == here:
+            self._mark = here if mark is None else None
+            self._say(f"Marked {told}: at another moment ; shows what changed between." if mark is None else
+                      f"The mark of {told} is taken back.")
+            self._stand(self._standing)
+        elif mark < here:
+            self.post_message(Perform(("changes", mark.isoformat())))
+        else:  # what is seen is the later one of the two
+            self.action_at(mark.isoformat())
+            self.post_message(Perform(("changes", here.isoformat())))
 
     def _seen_now(self) -> tuple[str, tuple[str, ...]]:
         """What is seen: a part of the dashboard, and what an answer is about."""

@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from textual import on
 
 from mlops_tui.errors import BadInput, Refusal
-from mlops_tui.tui.messages import Perform
+from mlops_tui.tui.links import read
 from mlops_tui.tui.parts.helped import Helped
 from mlops_tui.tui.parts.words import WORDS, Word
-from mlops_tui.tui.places import place
 from mlops_tui.tui.widgets.command_line import CommandLine
 
 
@@ -30,7 +29,7 @@ class Worded(Helped):
         if words and words[0] in WORDS:
             self.call_next(self._do, WORDS[words[0]], words[1:])
         elif words:
-            self.post_message(Perform(place(tuple(words))))
+            self.go(read(words))
 
     async def _do(self, word: Word, words: Sequence[str]) -> None:
         """What a word of the dashboard's own asks for, or why it cannot be."""

@@ -1,10 +1,9 @@
 """What every screen has: the line at the top, the keys at the bottom, the lines for commands and filters."""
 
-import json
-import shlex
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar
 
+from rich.console import RenderableType
 from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -15,17 +14,18 @@ from textual.widgets import Input
 
 from mlops_tui.tui import panels
 from mlops_tui.tui.filtering import wishes
-from mlops_tui.tui.messages import Copied, Perform
+from mlops_tui.tui.messages import Perform
 from mlops_tui.tui.places import leads
+from mlops_tui.tui.room import cramped, sentence
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.bar import Bar
 from mlops_tui.tui.widgets.body import Body
 from mlops_tui.tui.widgets.command_line import CommandLine
 from mlops_tui.tui.widgets.filter_line import FilterLine
-from mlops_tui.tui.widgets.keys import Keys
+from mlops_tui.tui.widgets.keys import Keys, hints
 from mlops_tui.tui.widgets.pane import Pane
 from mlops_tui.tui.widgets.rows import Rows
-from mlops_tui.view import Row, View
+from mlops_tui.view import Row, Table, View
 
 
 class Framed(Screen[None]):
@@ -35,7 +35,6 @@ class Framed(Screen[None]):
         Binding("slash", "filter", "Filter the list: words, !not, status:fail", show=False, id="framed.filter"),
         Binding("x", "stop", "Stop the job under the cursor", show=False, id="framed.stop"),
         Binding("l", "log", "Log of the job under the cursor", show=False, id="framed.log"),
-        Binding("y", "copy", "Copy the command line of the row, or of the screen", show=False, id="framed.copy"),
     ]
 
     def __init__(self, standing: Standing | None = None, id: str | None = None) -> None:
@@ -48,6 +47,9 @@ class Framed(Screen[None]):
         yield from self.within()
         yield Keys(id="keys")
         yield CommandLine()
+
+    def render(self) -> RenderableType:
+        return sentence(self.app.size) if cramped(self.app.size) else super().render()
 
     def within(self) -> Iterable[Widget]:
         """What stands between the first and the last line."""
@@ -75,24 +77,42 @@ class Framed(Screen[None]):
     def stand(self, standing: Standing) -> None:
         """How the dashboard stands now."""
         self.standing = standing
-        self.set_class(standing.as_of is not None, "-then")
         self._frame()
 
     def _frame(self) -> None:
         if not self.query(Keys):
             return  # not there yet; it is drawn when it is
         told = self.standing
+        self.set_class(told.as_of is not None, "-then")
         left = panels.place(told.project, *self.crumbs)
         room = self.app.size.width - min(len(left.plain), 40) - 2
         below = panels.what_then(told, self.app.size.width, timed=self.timed) if told.as_of is not None else None
         self.query_one("#bar", Bar).show(left, panels.who_and_when(told, room), below)
-        self.query_one("#keys", Keys).show(told.mode)
+        self._hint()
 
     def on_mount(self) -> None:
         self._frame()
 
     def on_resize(self) -> None:
         self._frame()
+
+    def _hint(self) -> None:
+        """Say at the bottom which keys matter where the focus is."""
+        if not self.query(Keys):
+            return
+        bound = {each.binding.id: each.binding.key for each in reversed(self.active_bindings.values())}
+        row = self.row
+        left = {"rows.open", "body.open"} if row is None else set()
+        left |= {"framed.stop", "framed.log"} if row is None or row.get("job") is None else set()
+        left |= {"app.now"} if self.standing.as_of is None else set()
+        self.query_one("#keys", Keys).show(self.standing.mode, hints(bound, left))
+
+    @on(Rows.Moved)
+    def _on_another_row(self) -> None:
+        self._hint()
+
+    def on_descendant_focus(self) -> None:
+        self._hint()
 
     # -- keys -----------------------------------------------------------------------------------------------------
 
@@ -127,13 +147,17 @@ class Framed(Screen[None]):
         if job := self._job():
             self.post_message(Perform(("job", "log", job)))
 
-    def action_copy(self) -> None:
-        row = self.row
+    def seen(self) -> dict[str, Any]:
+        """What of the screen can be taken along, by the names that `exporting` has for it."""
+        focused, row = self.focused, self.row
         argv = leads(row) if row is not None else ()
-        if row is not None and not argv:
-            self.post_message(Copied(json.dumps(row, default=str, ensure_ascii=False)))
-        elif argv or self.command:
-            self.post_message(Copied(shlex.join(("mlops-tui", *(argv or self.command)))))
+        table = view = None
+        if isinstance(focused, Rows):
+            table = Table.of(focused.id or "rows", focused.known, total=focused.count)
+        elif isinstance(focused, Body):
+            view, table = focused.view, focused.table
+        return {"command": argv or self.command, "row": row, "table": table, "view": view,
+                "sifted": self._filters.get(focused.id or "", "").strip() if focused is not None else ""}
 
     # -- the filter -----------------------------------------------------------------------------------------------
 

@@ -1,10 +1,11 @@
 """Home: what is healthy, what needs you, what runs, and what comes next."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import tzinfo
 from typing import ClassVar
 
-from textual import on
+from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.markup import escape
@@ -17,11 +18,13 @@ from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.body import Body
 from mlops_tui.tui.widgets.drawing import Drawing
+from mlops_tui.tui.widgets.pane import Pane
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Column, Row, Series, Table, View
 
 TWO_SIDES = 100  # columns from which both sides have room
 NO_MODEL = "No model is declared yet.\n\nmlops-tui init     lays out a project\nmodels/NAME.yaml   declares a model"
+PANELS = {"models": "model", "needs": "id", "jobs": "job", "next": "what"}  # and what names a row
 NOTHING = "● Nothing waits for somebody."
 
 
@@ -40,6 +43,7 @@ class Home(Framed):
         self._view = view
 
     _view: View | None
+    _told = "models"  # the panel whose row is told in full
     _problem: View | None = None
 
     @property
@@ -60,6 +64,7 @@ class Home(Framed):
                 yield Drawing("chart")
             with Vertical(id="right"):
                 yield Rows("id", panels.need, empty=NOTHING, tall=2, id="needs")
+                yield Pane(id="about")
                 yield Rows("job", panels.job, empty="nothing", id="jobs")
                 yield Rows("what", lambda row, width: panels.following(row, width, self.zone),
                            empty="nothing is scheduled", id="next")
@@ -69,9 +74,14 @@ class Home(Framed):
         for id, title in (("health", "Models"), ("chart", "Share of positives"), ("needs", "Needs you"),
                           ("jobs", "Running"), ("next", "Next")):
             self.query_one(f"#{id}").border_title = title
-        self._draw()
+        self.about.body.can_focus = False
         waiting = self._view is not None and self._table("needs").rows and self.app.size.width >= TWO_SIDES
+        self._draw()
         self.query_one("#needs" if waiting else "#models").focus()
+
+    @property
+    def about(self) -> Pane:
+        return self.query_one("#about", Pane)
 
     # -- what is shown --------------------------------------------------------------------------------------------
 
@@ -109,13 +119,18 @@ class Home(Framed):
 
     def _draw(self) -> None:
         if self._view is not None:
-            for id in ("models", "needs", "jobs", "next"):
+            for id in PANELS:
                 rows = self._table(id).rows
                 self.query_one(f"#{id}", Rows).show(rows)
-            waiting = len(self._table("needs").rows)
-            self.query_one("#needs").border_title = f"Needs you ({waiting})" if waiting else "Needs you"
+            waiting, then = len(self._table("needs").rows), self.standing.as_of is not None
+            needs = "Needed you" if then else "Needs you"
+            self.query_one("#needs").border_title = f"{needs} ({waiting})" if waiting else needs
+            self.query_one("#needs", Rows).say("● Nothing waited for somebody." if then else NOTHING)
+            self.query_one("#jobs", Rows).say("jobs are shown as of now only" if then else "nothing")
             self.query_one("#needs").set_class(waiting > 0, "-waiting")
+            self.query_one("#health").border_subtitle = "Tab  what needs you" if self._narrow and waiting else ""
             self._draw_model(self.query_one("#models", Rows).row)
+            self._tell()
         self._frame()
 
     def _draw_model(self, row: Row | None) -> None:
@@ -134,16 +149,56 @@ class Home(Framed):
         parts = self._view.parts if self._view is not None else ()
         return next((part for part in parts if isinstance(part, Series) and part.id == wanted), None)
 
-    # -- what is asked --------------------------------------------------------------------------------------------
+    # -- what is under the cursor -----------------------------------------------------------------------------------
 
-    @on(Rows.Moved, "#models")
-    def _model_moved(self, event: Rows.Moved) -> None:
-        self._draw_model(event.row)
+    def _tell(self) -> None:
+        """What the row under the cursor is in full, and what can be done about it."""
+        rows = self.query_one(f"#{self._told}", Rows)
+        row, about = rows.row, self.about
+        about.display = row is not None
+        if row is not None:
+            name = str(row[PANELS[self._told]])
+            about.border_title = escape(str(row.get("label") or name))
+            about.show(self._about(row), (self._told, name), self.zone)
+
+    def _about(self, row: Row) -> View:
+        match self._told:
+            case "models":
+                view = panels.model_view(row, self.facets, None)
+                return replace(view, parts=())
+            case "needs":
+                return panels.need_view(row)
+            case "jobs":
+                return panels.job_view(row)
+            case _:
+                return panels.next_view(row, self.zone)
+
+    @property
+    def lettered(self) -> bool:
+        """Only where the steps are seen."""
+        return self.about.display and (not self._narrow or self.has_class("-side"))
+
+    @on(events.DescendantFocus)
+    def _focused(self, event: events.DescendantFocus) -> None:
+        if isinstance(event.widget, Rows) and event.widget.id in PANELS:
+            self._told = event.widget.id
+            if self._view is not None:
+                self._tell()
+
+    @on(Rows.Moved)
+    def _moved(self, event: Rows.Moved) -> None:
+        if event.rows.id == "models":
+            self._draw_model(event.row)
+        if event.rows.id == self._told:
+            self._tell()
+
+    # -- what is asked --------------------------------------------------------------------------------------------
 
     @on(Rows.Opened, "#models")
     def _model_opened(self, event: Rows.Opened) -> None:
         if event.row is not None:
-            self.post_message(Opened(event.row, tuple(self.facets), self._series(event.row)))
+            view = panels.model_view(event.row, self.facets, self._series(event.row))
+            self.post_message(Opened(("model", "show", str(event.row["model"])), view))
 
     @on(Rows.Opened, "#needs")
     @on(Rows.Opened, "#next")

@@ -1,6 +1,6 @@
 """A list beside the detail of the row under its cursor; where room is short, Enter shows the detail."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePath
 from typing import ClassVar
 
@@ -10,6 +10,7 @@ from textual.containers import Horizontal
 from textual.markup import escape
 from textual.widget import Widget
 
+from mlops_tui.tui.links import nearest, slug
 from mlops_tui.tui.messages import Perform, Sifted, Sought
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.sections import SECTIONS
@@ -23,7 +24,10 @@ LOOKING = "◌ looking"
 
 
 class SectionScreen(Framed):
-    """Pipelines, models, monitors, incidents or the history; it is given rows and views, and asks for commands."""
+    """A part of the dashboard: it is given rows and views, and asks for commands.
+
+    Where only one of list and detail has room, `-detail` says that it is the detail.
+    """
 
     AUTO_FOCUS = "#list"
     CSS_PATH: ClassVar[list[str | PurePath]] = ["answer.tcss", "section.tcss"]
@@ -40,15 +44,30 @@ class SectionScreen(Framed):
         self._section = SECTIONS[id]
         self._shown: tuple[str, ...] = ()
         self._side = ""
+        self._left: Mapping[str, str] = {}  # how it was left last time
+        self._wish: tuple[str, str] | None = None  # a row and a side that somebody wants to see
         self.typed = ""
+        self.known = False  # whether its rows have been told
 
     @property
     def crumbs(self) -> tuple[str, ...]:
-        return (next(mode.title for mode in MODES if mode.id == self.id),)
+        title, row = next(mode.title for mode in MODES if mode.id == self.id), self.list.row
+        return (title, str(row.get("name") or row.get("seq") or "")) if self._alone and row is not None else (title,)
 
     @property
     def command(self) -> tuple[str, ...]:
-        return self._section.looks[0] if self._section.looks else ("audit", "log")
+        within = self.focused is not None and self.pane in self.focused.ancestors_with_self
+        return self._shown if within and self._shown else self._section.twin
+
+    @property
+    def _beside(self) -> bool:
+        """Whether list and detail both have room: beside each other, or below each other on a high narrow terminal."""
+        return not self.has_class("-narrow") or self.has_class("-tall")
+
+    @property
+    def _alone(self) -> bool:
+        """Whether the detail is seen, and not the list."""
+        return self.has_class("-detail") and not self._beside
 
     def within(self) -> Iterable[Widget]:
         section = self._section
@@ -59,6 +78,8 @@ class SectionScreen(Framed):
 
     def on_mount(self) -> None:
         self.list.border_title = self._section.title
+        if self._left.get("filter"):
+            self.sift(self.list, self._left["filter"])
 
     @property
     def list(self) -> Rows:
@@ -75,6 +96,53 @@ class SectionScreen(Framed):
         self.list.say(self._section.empty)
         self.list.show(rows)
         self._told(self.list.count, len(rows))
+        self.known = True
+        if self._wish is not None:
+            self._meet(*self._wish)
+
+    def recall(self, left: Mapping[str, str]) -> None:
+        """How it was left last time; it is told before it is seen."""
+        self._left, self._side = left, left.get("side", "")
+        if left.get("row") and self._section.looks:
+            self._wish = left["row"], ""
+
+    def memory(self) -> dict[str, str]:
+        """How it is left now."""
+        row = self.list.key if self._section.looks else ""
+        return {"row": row, "side": self._side, "filter": self._filters.get("list", "")}
+
+    def seek(self, key: str, side: str) -> None:
+        """Show that row, or the nearest, on that side: now, or when the rows are there."""
+        self._left, self._wish = {}, (key, side)
+        if self.known:
+            self._meet(key, side)
+
+    def _meet(self, key: str, side: str) -> None:
+        """Go to the row that is wanted, past any filter; what one did not find oneself is told where it is missing."""
+        self._wish = None
+        found, meant = nearest(self.list.all, key)
+        asked = not self._left
+        if asked and found and not self.list.stand(found):
+            self.unsift()
+        if asked and key and not meant:
+            self.app.notify(f"There is no {key} here." + (f" The nearest is {found}." if found else ""),
+                            severity="warning", markup=False)
+        if not (meant or asked) or not self.list.stand(found):
+            return
+        titles = {slug(each.title): each.title for each in self._section.sides_of(self.list.row)}
+        if side:
+            self._side = titles.get(slug(side), self._side)
+            self._moved(Rows.Moved(self.list, self.list.row))
+        if asked and meant and not self.wanted:  # there is no room for it beside its row
+            self.post_message(Perform(self._leads))
+        elif asked and meant and not side and self.id == "incidents":  # whoever comes to one comes to work on it
+            self.post_message(Perform(self._section.detail(self.list.row or {}, "")))
+
+    @property
+    def side(self) -> str:
+        """The side that is seen, where it is not the one that the row opens on."""
+        seen, usual = (self._section.seen(self.list.row, side) for side in (self._side, ""))
+        return seen.title if seen is not None and seen is not usual else ""
 
     def fail(self, view: View) -> None:
         """The rows cannot be had, and why."""
@@ -89,6 +157,7 @@ class SectionScreen(Framed):
         if typed != self.typed:
             return
         self.list.say(self._section.empty)
+        self.known = True
         if restart:
             self.list.restart(total)
         else:
@@ -98,8 +167,15 @@ class SectionScreen(Framed):
     def _told(self, kept: int, every: int) -> None:
         count = f"{kept:,} of {every:,}" if kept != every else f"{every:,}"
         self.list.border_title = f"{self._section.title} ({count})"
+        self._twin()
         if not kept:
+            self.remove_class("-detail")
             self.pane.show(NOTHING, ())
+
+    def _twin(self) -> None:
+        """The command that shows the same list elsewhere; where the list is filtered, its filter stands there."""
+        if not self._filters.get(self.list.id or "", "").strip():
+            self.list.border_subtitle = f"[$text-muted]{escape(' '.join(self._section.twin))}[/]"
 
     def detail(self, argv: tuple[str, ...], view: View) -> None:
         """What the row under the cursor leads to."""
@@ -111,14 +187,13 @@ class SectionScreen(Framed):
 
     def _head(self, argv: tuple[str, ...]) -> None:
         """The command at the top of its answer; where a row has sides, their names, and the command below."""
-        command, sides = escape(" ".join(argv)), self._section.sides_of(self.list.row)
-        seen = self._section.seen(self.list.row, self._side)
-        named = "  ".join(f"[b $primary]{side.title}[/]" if side is seen else
-                          f"[$text-muted]{side.title}[/]" for side in sides)
+        command, row = escape(" ".join(argv)), self.list.row
+        sides, seen = self._section.sides_of(row), self._section.seen(row, self._side)
+        named = tabs([side.title for side in sides], seen.title if seen is not None else "", self.size.width // 2
+                     if self._beside and not self.has_class("-narrow") else self.size.width - 6)
         self.pane.border_title = named or command
         self.pane.border_subtitle = command if named else ""
-        if not self._filters.get(self.list.id or "", "").strip():  # else what is filtered stands there
-            self.list.border_subtitle = named if self.has_class("-narrow") else ""
+        self._frame()
 
     @property
     def _leads(self) -> tuple[str, ...]:
@@ -128,7 +203,7 @@ class SectionScreen(Framed):
     @property
     def wanted(self) -> tuple[str, ...]:
         """The command whose answer is the detail; nothing where it is not seen."""
-        return () if self.has_class("-narrow") else self._leads
+        return self._leads if self._beside or self._alone else ()
 
     @on(Rows.Moved, "#list")
     def _moved(self, event: Rows.Moved) -> None:
@@ -144,9 +219,10 @@ class SectionScreen(Framed):
         self.call_after_refresh(self._again)
 
     def _again(self) -> None:
-        """There may be room for the detail now."""
-        if self.wanted and self.wanted != self._shown:
-            self.post_message(Sought(self.id or "", self.wanted))
+        """There may be room for the detail now, or no longer for what had the focus."""
+        self._moved(Rows.Moved(self.list, self.list.row))
+        if self.focused is None or (not self.wanted and self.focused is not self.list):
+            self.list.focus()
 
     # -- what is asked --------------------------------------------------------------------------------------------
 
@@ -155,10 +231,19 @@ class SectionScreen(Framed):
         event.stop()
         if self._section.works and event.row is not None:
             self.post_message(Perform((str(event.row["kind"]), "show", str(event.row["name"]))))
-        elif self.wanted:
-            self.pane.body.focus()
         elif self._leads:
-            self.post_message(Perform(self._leads))
+            self._go_in()
+
+    def _go_in(self) -> None:
+        """To the detail of the row under the cursor, which may take the place of the list."""
+        self.add_class("-detail")
+        self._moved(Rows.Moved(self.list, self.list.row))
+        self.call_after_refresh(self.pane.body.focus)
+
+    def _go_out(self) -> None:
+        self.remove_class("-detail")
+        self.list.focus()
+        self._frame()
 
     @property
     def lettered(self) -> bool:
@@ -166,7 +251,7 @@ class SectionScreen(Framed):
         return bool(self.wanted) and self.wanted == self._shown
 
     def filterable(self) -> Rows | None:
-        return self.list
+        return None if self._alone else self.list
 
     def sift(self, rows: Rows, typed: str) -> None:
         super().sift(rows, typed)
@@ -175,16 +260,20 @@ class SectionScreen(Framed):
         else:
             self.typed = typed
             self.post_message(Sifted(typed))
+        self._twin()
 
     def action_back(self) -> None:
         """From the detail to the list; in the list, all rows again."""
         if self.focused is not self.list:
-            self.list.focus()
+            self._go_out()
         else:
             self.unsift()
 
     def action_side(self, step: int) -> None:
         """Another side of the row under the cursor; every row then shows that one."""
+        if not self.wanted:
+            self._go_in()
+            return
         sides = self._section.sides_of(self.list.row)
         seen = self._section.seen(self.list.row, self._side)
         if seen is not None:
@@ -192,9 +281,19 @@ class SectionScreen(Framed):
             self._moved(Rows.Moved(self.list, self.list.row))
 
     def action_turn(self) -> None:
-        if self.focused is self.list and self.wanted:
-            self.pane.body.focus()
+        if self.focused is self.list and self._leads:
+            self._go_in()
         elif self.focused is self.pane.body and self.pane.actions.display:
             self.pane.actions.focus()
         else:
-            self.list.focus()
+            self._go_out()
+
+
+def tabs(titles: Sequence[str], seen: str, width: int) -> str:
+    """The names of sides in a line, as markup, that of the one which is seen bright; where there is no room for all,
+    those around it."""
+    first = 0
+    while first < len(titles) and sum(len(title) + 2 for title in titles[first:]) > width and titles[first] != seen:
+        first += 1
+    shown = [f"[b $primary]{title}[/]" if title == seen else f"[$text-muted]{title}[/]" for title in titles[first:]]
+    return ("[$text-muted]‹[/] " if first else "") + "  ".join(shown)

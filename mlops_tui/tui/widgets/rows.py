@@ -1,6 +1,6 @@
 """A list that knows its rows by name: only what is seen is drawn, and a refresh never moves the cursor."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -78,6 +78,21 @@ class Rows(ScrollView, can_focus=True):
         """The row under the cursor; None where there is none, or it has yet to be read."""
         place = self._place()
         return self._source.row(place) if place is not None else None
+
+    @property
+    def key(self) -> str:
+        """The name of the row under the cursor; empty where there is none."""
+        return self._cursor or ""
+
+    @property
+    def all(self) -> Sequence[Row]:
+        """Every row that is held, those left out by the filter too."""
+        return self._source.all if isinstance(self._source, Held) else ()
+
+    @property
+    def known(self) -> list[Row]:
+        """The rows that have been read, as they stand; those left out by the filter not among them."""
+        return self._source.known()
 
     @property
     def count(self) -> int:
@@ -257,6 +272,14 @@ class Rows(ScrollView, can_focus=True):
         if place is not None:
             self._go(min(max(place + by, 0), len(self._source) - 1))
 
+    def stand(self, key: str) -> bool:
+        """Put the cursor on the row of that name; whether it is there."""
+        place = self._source.place(key)
+        if place is not None:
+            self._layout()
+            self._go(place)
+        return place is not None
+
     def action_page(self, by: int) -> None:
         height = self.scrollable_content_region.height - self._over
         self.action_move(by * max(height // self._tall - 1, 1))
@@ -278,6 +301,19 @@ class Rows(ScrollView, can_focus=True):
     def action_open(self) -> None:
         if self.row is not None:
             self.post_message(self.Opened(self, self.row))
+
+    @property
+    def places(self) -> Iterator[tuple[int, int]]:
+        """Of each row that is seen, the line where it begins, and its place."""
+        for line in range(self._over, self.scrollable_content_region.height):
+            place, part = divmod(line - self._over + self.scroll_offset.y, self._tall)
+            if not part and place < len(self._source):
+                yield line, place
+
+    def jump(self, place: int) -> None:
+        """Put the cursor on the row at that place."""
+        if place < len(self._source):
+            self._go(place)
 
     def on_click(self, event: events.Click) -> None:
         """A click goes to a row; one on the row where the cursor stands opens it."""

@@ -18,6 +18,7 @@ class Source(Protocol):
     def row(self, place: int) -> Row | None: ...
     def name(self, place: int) -> str: ...
     def place(self, name: str) -> int | None: ...
+    def known(self) -> list[Row]: ...
 
 
 class Held:
@@ -39,6 +40,9 @@ class Held:
 
     def place(self, name: str) -> int | None:
         return self._places.get(name)
+
+    def known(self) -> list[Row]:
+        return list(self._rows)
 
 
 class Pages:
@@ -69,6 +73,10 @@ class Pages:
     def place(self, name: str) -> int | None:
         place = self.total - 1 - int(name)
         return place if 0 <= place < self.total else None
+
+    def known(self) -> list[Row]:
+        """The rows of the pages that are remembered, the newest first."""
+        return [row for number in sorted(self._pages, reverse=True) for row in reversed(self._pages[number])]
 
     def take(self, number: int, rows: Sequence[Row]) -> None:
         """A page has been read, oldest row first."""
