@@ -138,9 +138,10 @@ def _incident(session: Session, id: str, shown: View, people: tuple[str, ...], c
     runs = shown.table("runs").rows
     run = next((row for row in reversed(runs) if row["state"] == "running"), runs[-1] if runs else None)
     begins = any(each.argv[:2] == ("runbook", "run") for each in shown.actions)
+    book: View | None = None
     if run is not None and (run["state"] == "running" or not (begins or chosen)):
         book = session.perform(("runbook", "show", str(run["run"]))).view
-    else:
+    elif shown.facts()["state"] == "open":
         book = _offered(session, shown, ("--incident", id), chosen)
     policy = session.declared().settings.incidents
     return Case(id, shown, alert, book, people, tuple((name, policy.level(name).means) for name in LEVELS),

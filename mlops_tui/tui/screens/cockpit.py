@@ -99,7 +99,8 @@ class Cockpit(Framed):
         """The case as it is now; a cursor that stood at the step whose turn it was goes on with it. `job` does what was
         asked for here."""
         before, row = self.case, self.step
-        follows = first or row is None or (before.stands_at != case.stands_at and row["key"] == before.stands_at)
+        follows = first or row is None or (before.runbook, before.run) != (case.runbook, case.run) or (
+            before.stands_at != case.stands_at and row["key"] == before.stands_at)
         self.case, self.job = case, job
         self.steps.border_title = escape(lines.steps_title(case))
         self.steps.show([{**row, "runs": bool(self.job and row.get("here"))} for row in case.steps])
