@@ -113,12 +113,20 @@ class Cockpit(Framed):
         case, row = self.case, self.step
         now = self.standing.now
         self.query_one("#headline", Drawing).show(lambda width, height: lines.headline(case, now, width))
-        self.query_one("#hints", Drawing).show(lambda width, height: [lines.hints(list(self._offered()), width)])
+        self._hint()
         text, found = self.query_one("#text", Body), self.query_one("#found", Body)
         text.border_title = escape(f"{row['step']} {row['title']}") if row is not None and "step" in row else \
             escape(str(row["title"])) if row is not None else case.id
         text.show(lines.text_of(case, row), self.standing.zone, (case.id, str(row["key"]) if row is not None else ""))
         self._show_found(found)
+
+    def _hint(self) -> None:
+        """The keys that do something by now, where the focus is."""
+        offered = list(self._offered())
+        self.query_one("#hints", Drawing).show(lambda width, height: [lines.hints(offered, width)])
+
+    def on_descendant_focus(self) -> None:
+        self._hint()
 
     def _show_found(self, found: Body) -> None:
         argv = self.case.finds(self.step)
@@ -170,7 +178,9 @@ class Cockpit(Framed):
             yield from (("e", "evidence"),) if case.finds(self.step) else ()
             yield from (("i", "all of it"), ("L", "unlock: it is read-only"))
             return
-        if self._enters is not None:
+        if self.focused is not self.steps:
+            yield "Esc", "to the steps"
+        elif self._enters is not None:
             yield "Enter", "choose" if self._chooses else self._enters.label.lower()
         if case.finds(self.step):
             yield "e", "evidence"
