@@ -12,7 +12,7 @@ from mlops_tui.view import Row, View
 
 if TYPE_CHECKING:
     from mlops_tui.capability import Field
-    from mlops_tui.tui.cases import Case
+    from mlops_tui.tui.cases import Case, Editing
 
 
 class FromDesk(Message):
@@ -240,6 +240,21 @@ class LookedAt(Message):
     """Somebody comes back to what a look answered, and it may be another time by now."""
 
     argv: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class EditWanted(Message):
+    """Somebody wants to write the post-mortem of an incident; `anew`: from the file, not from what he began."""
+
+    id: str
+    anew: bool = False
+
+
+@dataclass(eq=False)
+class Edited(FromDesk):
+    """A post-mortem that can be edited now."""
+
+    editing: "Editing"
 
 
 @dataclass(eq=False)
