@@ -3,10 +3,12 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from mlops_tui.tui.links import Link
 from mlops_tui.view import Row, View
 
 if TYPE_CHECKING:
@@ -239,3 +241,11 @@ class LookedAt(Message):
     """Somebody comes back to what a look answered, and it may be another time by now."""
 
     argv: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class Onwards(Message):
+    """Somebody wants to go to another project, or to this one's place of that name."""
+
+    root: Path
+    link: Link
