@@ -88,6 +88,7 @@ class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copyi
         Binding("full_stop", "step(1)", "On to the next change, as of then", show=False, id="app.later"),
         Binding("greater_than_sign", "now", "Back to now", show=False, id="app.now"),
         Binding("semicolon", "mark", "Mark this moment; at another, what changed between", show=False, id="app.mark"),
+        Binding("at", "projects", "Projects side by side", show=False, id="app.projects"),
         Binding("L", "lock", "Lock: only look, or unlock", show=False, id="app.lock"),
         Binding("J", "jobs", "Jobs: what runs, what it says, how it ended", show=False, id="app.jobs"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="app.quit"),
@@ -226,7 +227,7 @@ class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copyi
         """A colon typed into a field is a colon; a question is answered before one goes elsewhere."""
         if action == "command":
             return not isinstance(self.screen.focused, Input)
-        elsewhere = ("mode", "help", "copy", "jump", "step", "now", "mark")
+        elsewhere = ("mode", "help", "copy", "jump", "step", "now", "mark", "projects")
         return not (action in elsewhere and not isinstance(self.screen, Framed))
 
     def action_refresh(self) -> None:

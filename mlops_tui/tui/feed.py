@@ -119,7 +119,7 @@ class Feed:
         if not (anyway or aged or running or open_now != self._open_jobs or head != self._head):
             return Ticked(self.session.now(), head)
         view = self.home(head)  # where this fails, the next look tries again
-        if head != self._head and not self.session.read_only:
+        if head != self._head and not self._sealed and self.times.then is None:
             self._keep(view)
         self._head, self._open_jobs, self._told = head, open_now, datetime.now(UTC)
         return Fresh(view, self._places())

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from mlops_tui.tui.links import Link
 from mlops_tui.view import Row, View
 
 if TYPE_CHECKING:
@@ -271,3 +272,11 @@ class LogFound(FromDesk):
 
     row: Row
     path: Path
+
+
+@dataclass(eq=False)
+class Onwards(Message):
+    """Somebody wants to go to another project, or to this one's place of that name."""
+
+    root: Path
+    link: Link
