@@ -239,3 +239,11 @@ class LookedAt(Message):
     """Somebody comes back to what a look answered, and it may be another time by now."""
 
     argv: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class Keymapped(FromDesk):
+    """The keys that somebody has of his own, by id; or why they cannot be used."""
+
+    keys: "Mapping[str, tuple[str, ...]]"
+    problem: str = ""
