@@ -38,7 +38,6 @@ from mlops_tui.tui.parts.locked import Locked
 from mlops_tui.tui.parts.responding import Responding
 from mlops_tui.tui.parts.sized import Sized
 from mlops_tui.tui.parts.themed import Themed
-from mlops_tui.tui.parts.timed import Timed
 from mlops_tui.tui.parts.worded import Worded
 from mlops_tui.tui.parts.working import Working
 from mlops_tui.tui.room import LEAST
@@ -67,7 +66,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Keyed, Sized, Locked, Responding, Doing, Working, Worded, Copying, Timed):
+class Dashboard(Themed, Keyed, Sized, Locked, Responding, Doing, Working, Worded, Copying):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -91,6 +90,7 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Doing, Working, Worded
         Binding("greater_than_sign", "now", "Back to now", show=False, id="app.now"),
         Binding("semicolon", "mark", "Mark this moment; at another, what changed between", show=False, id="app.mark"),
         Binding("L", "lock", "Lock: only look, or unlock", show=False, id="app.lock"),
+        Binding("J", "jobs", "Jobs: what runs, what it says, how it ended", show=False, id="app.jobs"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="app.quit"),
     ]
 
@@ -162,6 +162,7 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Doing, Working, Worded
         if seen != self._seen:
             self._seen = seen
             self._look_again()
+            self._jobs_again()
         for row in jobs:
             if row["job"] in self._mine and row["state"] not in ("queued", "running"):
                 self._ended(row)

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.message import Message
@@ -247,3 +248,19 @@ class Keymapped(FromDesk):
 
     keys: "Mapping[str, tuple[str, ...]]"
     problem: str = ""
+
+
+@dataclass(eq=False)
+class JobsSeen(FromDesk):
+    """The newest jobs as they stand, and the folder of their logs."""
+
+    rows: Sequence[Row]
+    logs: Path
+
+
+@dataclass(eq=False)
+class LogFound(FromDesk):
+    """A job as it stands, and where its log lies."""
+
+    row: Row
+    path: Path

@@ -53,13 +53,13 @@ def test_ones_own_keys_work_are_told_and_are_no_next_steps(told: Session, tmp_pa
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     own = tmp_path / "config" / "mlops-tui" / "keys.yaml"
     own.parent.mkdir(parents=True)
-    own.write_text("keys: {app.help: f1, app.pause: f, rows.open: [enter, w]}\n", encoding="utf-8")
+    own.write_text("keys: {app.help: f1, app.pause: z, rows.open: [enter, f3]}\n", encoding="utf-8")
 
     async def story() -> None:
         async with dashboard(told.declared().root) as terminal:
             assert "f1 all" in terminal.text.splitlines()[-1]
-            assert "f" in terminal.app.reserved
-            await terminal.press("f")
+            assert "z" in terminal.app.reserved
+            await terminal.press("z")
             assert "paused" in terminal.text.splitlines()[0]
             await terminal.press("question_mark")
             assert "Keys and commands" not in terminal.text
