@@ -33,6 +33,7 @@ from mlops_tui.tui.messages import (
 )
 from mlops_tui.tui.parts.copying import Copying
 from mlops_tui.tui.parts.doing import Doing
+from mlops_tui.tui.parts.keymap import Keyed
 from mlops_tui.tui.parts.locked import Locked
 from mlops_tui.tui.parts.responding import Responding
 from mlops_tui.tui.parts.sized import Sized
@@ -65,7 +66,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copying):
+class Dashboard(Themed, Keyed, Sized, Locked, Responding, Doing, Working, Worded, Copying):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -127,6 +128,7 @@ class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copyi
         mode = self.current_mode
         self._ask(lambda feed: feed.at(as_of, mode) if as_of else feed.look(anyway=True))
         self._ask(lambda feed: feed.nouns())
+        self._ask_for_keys()
         self.set_interval(WHILE_WORKING, self._poll)
         self._ticks = 0
         if self.at.words:
@@ -235,6 +237,7 @@ class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copyi
         self.desk.reopen()
         self._seen = None
         self._work("looking again")
+        self._ask_for_keys()
         self._ask(lambda feed: feed.look(anyway=True))
 
     def action_pause(self) -> None:

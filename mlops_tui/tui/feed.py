@@ -13,7 +13,7 @@ from mlops_tui.core._helptext import commands
 from mlops_tui.core.audit import row as entry_row
 from mlops_tui.core.job import rows as job_rows
 from mlops_tui.core.status import KINDS
-from mlops_tui.declarations import known
+from mlops_tui.declarations import keymap, known
 from mlops_tui.errors import Denied, Refusal
 from mlops_tui.opening import open_project
 from mlops_tui.project import Project
@@ -32,6 +32,7 @@ from mlops_tui.tui.messages import (
     Fresh,
     FromDesk,
     JobsSeen,
+    Keymapped,
     Listed,
     LogFound,
     NoSuchTime,
@@ -261,6 +262,13 @@ class Feed:
     def nouns(self) -> Nouns:
         return Nouns({stem.rstrip("_").replace("_", "-"): summary(path) for stem, path in root.files.items()}, {
             words: (each.first, each.examples[0] if each.examples else "") for words, each in commands().items()})
+
+    def keymap(self) -> Keymapped:
+        """One's own keys; the shipped ones where something is wrong with them."""
+        try:
+            return Keymapped(keymap.mine().changed())
+        except Refusal as problem:
+            return Keymapped({}, f"{problem.what} ({problem.where}) The keys are as shipped; see: mlops-tui keys")
 
     def offered(self, argv: tuple[str, ...]) -> FromDesk:
         """What becomes of a next step that was chosen: one that names a file is for the terminal."""

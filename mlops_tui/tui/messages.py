@@ -259,6 +259,14 @@ class Edited(FromDesk):
 
 
 @dataclass(eq=False)
+class Keymapped(FromDesk):
+    """The keys that somebody has of his own, by id; or why they cannot be used."""
+
+    keys: "Mapping[str, tuple[str, ...]]"
+    problem: str = ""
+
+
+@dataclass(eq=False)
 class JobsSeen(FromDesk):
     """The newest jobs as they stand, and the folder of their logs."""
 
