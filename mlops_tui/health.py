@@ -248,7 +248,8 @@ def _incidents(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[
                  f"{each.severity} · open for {lasting(now - each.opened_at)} · "
                  f"{'lead ' + each.roles['lead'] if each.roles.get('lead') else 'nobody leads'}",
                  ("incident", "show", each.id), _on_call(actor), _severe(each.severity), each.opened_at, each.severity,
-                 more={"runbook": _runbook(each, alerts, runs), "lead": each.roles.get("lead")})
+                 more={"runbook": _runbook(each, alerts, runs), "lead": each.roles.get("lead"),
+                       "about": each.about})
             for each in folds.incidents(entries).values() if each.open]
 
 

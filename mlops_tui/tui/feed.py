@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from mlops_tui import asking, folds, health, jobs, timetable
+from mlops_tui.capability import Call, Field
 from mlops_tui.commands import names_file, root, summary
 from mlops_tui.core._helptext import commands
 from mlops_tui.core.audit import row as entry_row
@@ -250,14 +251,17 @@ class Feed:
         """What becomes of a next step that was chosen: one that names a file is for the terminal."""
         return Elsewhere(argv) if names_file(argv) else self.perform(argv)
 
-    def perform(self, argv: tuple[str, ...], consent: str | None = None, reason: str | None = None) -> FromDesk:
-        """What became of a command line, as the screen wants to hear it."""
+    def perform(self, argv: tuple[str, ...], consent: str | None = None, reason: str | None = None, *,
+                filled: bool = False) -> FromDesk:
+        """What became of a command line, as the screen wants to hear it; what it lacks is asked for once."""
         argv = tuple(asking.worded(self.session, argv))
         if (closed := self.times.closed(argv)) is not None:
             return Answered(argv, closed, looked=True)
         call = asking.call_of(self.session, argv)
         if call is not None and call.shape is Shape.LOOK:
             return Answered(argv, self.session.perform(argv).view, looked=True)
+        if call is not None and not filled and (lacks := self._lacking(call)):
+            return Wanted(argv, tuple(field.asked for field in lacks), lacks)
         told, unsaid = (call.told(argv), call.unsaid) if call is not None else (argv, ())
         try:
             reply = asking.ask(self.session, argv, consent, reason)
@@ -272,6 +276,12 @@ class Feed:
                 return Reasonless(argv)
             case asking.Begun():
                 return Begun(argv, reply.job)
+
+    def _lacking(self, call: Call) -> tuple[Field, ...]:
+        """What has to be said before it can begin, of whoever may say it."""
+        if self.session.read_only or not asking.may(self.session, call):
+            return ()
+        return tuple(field for field in call.fields() if field.needed)
 
     def wanted(self, argv: tuple[str, ...], asks: tuple[str, ...]) -> Wanted:
         """What is to be filled in, in the words of the declarations where they ask for it."""
