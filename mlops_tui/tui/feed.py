@@ -1,6 +1,7 @@
 """What the desk looks up: home as one view, the answer to a command, jobs and how they stand."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -13,6 +14,7 @@ from mlops_tui.core._helptext import commands
 from mlops_tui.core.audit import row as entry_row
 from mlops_tui.core.job import rows as job_rows
 from mlops_tui.core.status import KINDS
+from mlops_tui.declarations import known
 from mlops_tui.errors import Denied, Refusal
 from mlops_tui.opening import open_project
 from mlops_tui.project import Project
@@ -30,7 +32,9 @@ from mlops_tui.tui.messages import (
     Elsewhere,
     Fresh,
     FromDesk,
+    JobsSeen,
     Listed,
+    LogFound,
     NoSuchTime,
     Nouns,
     Paged,
@@ -50,6 +54,7 @@ from store.facts import Command, Fact, Finding
 from store.ledger import Term
 
 # These run checks or carry out what was approved: seconds to minutes, so in a process of their own.
+LISTED = 200  # of the newest jobs
 SHOWN_AFTER = timedelta(minutes=10)  # how long an ended job stays on the first screen
 
 
@@ -64,6 +69,7 @@ class Feed:
                                              read_only=locked), sealed
         self.times, self._rules, self._person = Times(self._open(), then), rules(folder), person
         self.admit()
+        self._known_as = self._enlisted()
         self._head = -1
         self._open_jobs: frozenset[int] = frozenset()
         self._told = datetime.min.replace(tzinfo=UTC)
@@ -91,6 +97,15 @@ class Feed:
         if self.session.bounds():
             raise Denied(f"Some data are kept from {self.session.actor.name}; the dashboard shows what is made of all.",
                          where="access/", next=f"Try: mlops-tui access show {self.session.actor.name}")
+
+    def _enlisted(self) -> str:
+        """The name that links call the project by: from now on it is on the list of those that were opened."""
+        project = self.session.declared()
+        with suppress(Refusal, OSError):  # a list that cannot be read is told where it is looked at
+            if self._sealed:
+                return known.name_of(project.root) or project.settings.project
+            return known.add(project.settings.project, project.root, project.settings.environment or "")
+        return project.settings.project
 
     # -- home -----------------------------------------------------------------------------------------------------
 
@@ -161,7 +176,8 @@ class Feed:
 
     def _facts(self, now: datetime, head: int) -> dict[str, Cell]:
         session, settings = self.session, self.session.declared().settings
-        return {"project": settings.project, "environment": settings.environment, "zone": settings.timezone,
+        return {"project": settings.project, "environment": settings.environment, "known_as": self._known_as,
+                "zone": settings.timezone,
                 "clock": settings.clock, "now": now,
                 "actor": session.actor.name, "roles": tuple(sorted(session.actor.roles)),
                 "single_user": session.single_user, "read_only": session.read_only, "entries": head,
@@ -258,6 +274,8 @@ class Feed:
         if (closed := self.times.closed(argv)) is not None:
             return Answered(argv, closed, looked=True)
         call = asking.call_of(self.session, argv)
+        if call is not None and call.command == "job log":
+            return self._log(call, argv)
         if call is not None and call.shape is Shape.LOOK:
             return Answered(argv, self.session.perform(argv).view, looked=True)
         if call is not None and not filled and (lacks := self._lacking(call)):
@@ -293,6 +311,20 @@ class Feed:
         view = jobs.answer(self.session, id)
         argv = jobs.rows(self.session).one(id).argv
         return Answered(argv, view) if view is not None else self.perform(("job", "log", str(id)))
+
+    def jobs(self) -> JobsSeen:
+        """The newest jobs, whoever began them, and in whichever dashboard."""
+        found = jobs.newest(self.session, LISTED)
+        return JobsSeen(job_rows(self.session, found), jobs.log_path(self.session, 0).parent)
+
+    def _log(self, call: Call, argv: tuple[str, ...]) -> FromDesk:
+        """Where a job's log lies; what is wrong with the number is said as every command says it."""
+        number = getattr(call.run, "keywords", {})["number"]
+        try:
+            [row] = job_rows(self.session, [jobs.rows(self.session).one(number)])
+        except Refusal as problem:
+            return Answered(argv, refused(problem), looked=True)
+        return LogFound(row, jobs.log_path(self.session, number))
 
     def stop(self, ids: Sequence[int]) -> FromDesk:
         """Stop these jobs, and say how home stands then."""

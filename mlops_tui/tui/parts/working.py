@@ -1,16 +1,26 @@
 """The jobs that this dashboard began: their answers come by themselves, and quitting asks what shall become of them."""
 
 import asyncio
-from typing import Any
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
 from textual import on, work
 from textual.screen import Screen
 
 from mlops_tui.tui.desk import Desk
-from mlops_tui.tui.messages import Begun, JobWanted
+from mlops_tui.tui.messages import Begun, JobsSeen, JobWanted, LogFound
 from mlops_tui.tui.parts.desked import Desked
 from mlops_tui.tui.screens.ask import Ask
 from mlops_tui.view import Row, Status
+
+
+@runtime_checkable
+class Knowing(Protocol):
+    """A screen that shows jobs; such screens are loaded when somebody wants one."""
+
+    def know(self, rows: Sequence[Row], logs: Path) -> None: ...
 
 
 class Working(Desked):
@@ -38,6 +48,31 @@ class Working(Desked):
     @on(JobWanted)
     def _job_wanted(self, message: JobWanted) -> None:
         self._ask(lambda feed: feed.job(message.job))
+
+    # -- all jobs, and what each of them says -----------------------------------------------------------------------
+
+    def action_jobs(self) -> None:
+        """All jobs, with what they say."""
+        if not isinstance(self.screen, Knowing):
+            screens: Any = import_module("mlops_tui.tui.screens.jobs")
+            self.push_screen(screens.JobsScreen(self._here()))
+            self._ask(lambda feed: feed.jobs())
+
+    def _jobs_again(self) -> None:
+        """What is seen of jobs, as it is by now."""
+        if any(isinstance(screen, Knowing) for screen in self.screen_stack):
+            self._ask(lambda feed: feed.jobs())
+
+    @on(JobsSeen)
+    def _jobs_seen(self, message: JobsSeen) -> None:
+        for screen in self.screen_stack:
+            if isinstance(screen, Knowing):
+                screen.know(message.rows, message.logs)
+
+    @on(LogFound)
+    def _log_found(self, message: LogFound) -> None:
+        screens: Any = import_module("mlops_tui.tui.screens.log")
+        self.push_screen(screens.LogScreen(message.row, message.path, self._here()))
 
     async def action_quit(self) -> None:
         """Quit; where jobs of this dashboard run, ask what shall become of them."""

@@ -133,8 +133,10 @@ class SectionScreen(Framed):
         if side:
             self._side = titles.get(slug(side), self._side)
             self._moved(Rows.Moved(self.list, self.list.row))
-        if asked and meant and not self.wanted:
-            self.post_message(Perform(self._leads))  # there is no room for it beside its row
+        if asked and meant and not self.wanted:  # there is no room for it beside its row
+            self.post_message(Perform(self._leads))
+        elif asked and meant and not side and self.id == "incidents":  # whoever comes to one comes to work on it
+            self.post_message(Perform(self._section.detail(self.list.row or {}, "")))
 
     @property
     def side(self) -> str:
