@@ -74,6 +74,11 @@ class Framed(Screen[None]):
         """Whether what is shown is of the moment that the first line says."""
         return True
 
+    def _compositor_refresh(self) -> None:
+        """What is drawn while the app holds back its output is never seen."""
+        if not self.app._batch_count:
+            super()._compositor_refresh()
+
     def stand(self, standing: Standing) -> None:
         """How the dashboard stands now."""
         self.standing = standing
