@@ -93,6 +93,9 @@ def _wish(word: str, start: int, known: Known | None, zone: tzinfo) -> Wish | Pr
     texts = tuple(text for part in _EITHER.findall(rest) if (text := part.replace('"', "")))
     if not texts:
         return None
+    if known is not None and "place" in known.columns and rest.startswith("@"):
+        return Wish(tuple(text for each in texts if (text := each.removeprefix("@"))), "place", wanted) if rest != "@" \
+            else None
     if named is None or known is None:
         return Wish(texts, wanted=wanted)
     column, how = named[1].lower(), named[2]

@@ -9,15 +9,16 @@ from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.markup import escape
+from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
 from mlops_tui.tui import panels
 from mlops_tui.tui.filtering import Wish
-from mlops_tui.tui.messages import Filtered, Perform
+from mlops_tui.tui.messages import Filtered, Perform, PerformAll
 from mlops_tui.tui.ordering import Order
-from mlops_tui.tui.places import leads
+from mlops_tui.tui.places import for_each, leads
 from mlops_tui.tui.room import cramped, sentence
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.bar import Bar
@@ -76,6 +77,22 @@ class Framed(Screen[None]):
         """Whether what is shown is of the moment that the first line says."""
         return True
 
+    def _compositor_refresh(self) -> None:
+        """What is drawn while the app holds back its output is never seen."""
+        if not self.app._batch_count:
+            super()._compositor_refresh()
+
+    @property
+    def again(self) -> Message | None:
+        """What asks for what is shown here once more, as of the moment that is seen by now; nothing where nothing can.
+        """
+        return None
+
+    def on_screen_resume(self) -> None:
+        """What was not seen for a while may be of another moment than the first line says."""
+        if not self.timed and self.again is not None:
+            self.post_message(self.again)
+
     def stand(self, standing: Standing) -> None:
         """How the dashboard stands now."""
         self.standing = standing
@@ -88,7 +105,8 @@ class Framed(Screen[None]):
         self.set_class(told.as_of is not None, "-then")
         left = panels.place(told.project, *self.crumbs)
         room = self.app.size.width - min(len(left.plain), 40) - 2
-        below = panels.what_then(told, self.app.size.width, timed=self.timed) if told.as_of is not None else None
+        timed = self.timed or self.again is not None  # or it is asked for
+        below = panels.what_then(told, self.app.size.width, timed=timed) if told.as_of is not None else None
         self.query_one("#bar", Bar).show(left, panels.who_and_when(told, room), below)
         self._hint()
 
@@ -143,7 +161,29 @@ class Framed(Screen[None]):
 
     def action_stop(self) -> None:
         if job := self._job():
-            self.post_message(Perform(("job", "cancel", job)))
+            wanted = Perform(("job", "cancel", job))
+            self.post_message(self._for_marked(wanted) or wanted)
+
+    @on(Perform)
+    def _for_all(self, message: Perform) -> None:
+        """A next step of one row is done to all that are marked."""
+        many = self._for_marked(message) if message.offered else None
+        if many is not None:
+            message.stop()
+            self.post_message(many)
+
+    def _for_marked(self, message: Perform) -> PerformAll | None:
+        """The same for every row that is marked; None where none is, or it is not about a row."""
+        rows = self.filterable()
+        marked = rows.marked if rows is not None else []
+        if rows is None or not marked or rows.row is None:
+            return None
+        argvs, left_out = for_each(message.argv, rows.row, marked)
+        return PerformAll(argvs, message.asks, left_out) if argvs else None
+
+    def unmark(self) -> bool:
+        """Take all marks back; whether there were any."""
+        return any(list(map(Rows.unmark, self.query(Rows))))
 
     def action_log(self) -> None:
         if job := self._job():
@@ -221,8 +261,7 @@ class Framed(Screen[None]):
 
     def unsift(self) -> bool:
         """Take back what was marked, else the filters; whether there was anything."""
-        marked = [rows for rows in self.query(Rows) if rows.unmark()]
-        if marked:
+        if self.unmark():
             return True
         kept = [rows for rows in self.query(Rows) if self._filters.get(rows.id or "", "").strip()]
         for rows in kept:

@@ -65,7 +65,7 @@ class Home(Framed):
             with Vertical(id="right"):
                 yield Rows("id", panels.need, empty=NOTHING, tall=2, id="needs")
                 yield Pane(id="about")
-                yield Rows("job", panels.job, empty="nothing", id="jobs")
+                yield Rows("job", panels.job, empty="nothing", markable=True, id="jobs")
                 yield Rows("what", lambda row, width: panels.following(row, width, self.zone),
                            empty="nothing is scheduled", id="next")
         yield Vertical(id="problem")
@@ -158,7 +158,7 @@ class Home(Framed):
         about.display = row is not None
         if row is not None:
             name = str(row[PANELS[self._told]])
-            about.border_title = escape(str(row.get("label") or name))
+            about.border_title = escape(name)
             about.show(self._about(row), (self._told, name), self.zone)
 
     def _about(self, row: Row) -> View:

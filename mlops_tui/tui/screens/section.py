@@ -74,7 +74,7 @@ class SectionScreen(Framed):
         section = self._section
         with Horizontal(id="section"):
             yield Rows("key", lambda row, width: section.lines(row, width, self.standing.zone), empty=LOOKING,
-                       tall=section.tall, now=lambda: self.standing.now, id="list")
+                       tall=section.tall, now=lambda: self.standing.now, markable=True, id="list")
             yield Pane(id="pane")
 
     def on_mount(self) -> None:

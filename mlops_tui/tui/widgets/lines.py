@@ -32,12 +32,13 @@ class Lines(ScrollView):
     COMPONENT_CLASSES: ClassVar[set[str]] = {"rows--cursor", "rows--resting", "rows--marked"}
 
     def __init__(self, key: str, paint: Painter, *, empty: str = "nothing", head: Painter | None = None, tall: int = 1,
-                 now: Callable[[], datetime | None] = lambda: None, id: str | None = None) -> None:
+                 now: Callable[[], datetime | None] = lambda: None, markable: bool = False,
+                 id: str | None = None) -> None:
         super().__init__(id=id)
         self._key, self._paint, self._empty, self._head, self._tall, self._now = key, paint, empty, head, tall, now
         self._source: Source = Held((), key)
         self._sift = ALL
-        self._marks = Marks()
+        self._marks, self.markable = Marks(), markable
         self._lines: dict[str, tuple[Row, Sequence[Text]]] = {}
         self._before: Source | None = None  # what was there before a refresh whose changes are lit
         self._said: list[Text] = []

@@ -29,7 +29,6 @@ class Rows(Lines, can_focus=True):
         Binding("space", "mark", "Mark the row, or take the mark back", show=False, id="rows.mark"),
         Binding("V", "range", "Mark from here on, until V again", show=False, id="rows.range"),
     ]
-    markable = False
 
     class Moved(Message):
         """The cursor stands on another row."""
