@@ -37,6 +37,8 @@ class SectionScreen(Framed):
         Binding("escape,backspace", "back", "Back to the list", show=False, id="section.back"),
         Binding("tab", "turn", "List or detail", show=False, id="section.turn"),
         Binding("shift+tab", "turn", "List or detail", show=False, id="section.turn-back"),
+        Binding("ctrl+s", "app.save_view", "Save the list as it is filtered, under a name", show=False,
+                id="section.save-view"),
         Binding("right,right_square_bracket", "side(1)", "Next side of the row", show=False, id="section.side"),
         Binding("left,left_square_bracket", "side(-1)", "Side before", show=False, id="section.side-back"),
     ]
@@ -105,6 +107,15 @@ class SectionScreen(Framed):
         self._left, self._side = left, left.get("side", "")
         if left.get("row") and self._section.looks:
             self._wish = left["row"], ""
+
+    def resume(self, left: Mapping[str, str]) -> None:
+        """Show it filtered, in order and from the side as it was saved."""
+        if not self.is_mounted:
+            self._left, self._side = left, left.get("side", "")
+            return
+        self._side = left.get("side", "")
+        self.refilter(self.list, left.get("filter", ""), order_of(left.get("sort", "")))
+        self._moved(Rows.Moved(self.list, self.list.row))
 
     def memory(self) -> dict[str, str]:
         """How it is left now."""

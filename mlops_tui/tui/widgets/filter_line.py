@@ -44,7 +44,8 @@ class FilterInput(Input):
 
     def __init__(self) -> None:
         self.underlined = Underlined()
-        super().__init__(placeholder=HINT, highlighter=self.underlined, id="filter-input", compact=True)
+        super().__init__(placeholder=HINT, highlighter=self.underlined, id="filter-input", compact=True,
+                         select_on_focus=False)
         self.cursor_blink = False
         self.known: Known | None = None
         self._offered: list[tuple[str, int]] = []
