@@ -75,7 +75,9 @@ class SectionScreen(Framed):
     def within(self) -> Iterable[Widget]:
         section = self._section
         with Horizontal(id="section"):
+            head = section.head
             yield Rows("key", lambda row, width: section.lines(row, width, self.standing.zone), empty=LOOKING,
+                       head=(lambda row, width: [head(width)]) if head is not None else None,
                        tall=section.tall, now=lambda: self.standing.now, markable=True, id="list")
             yield Pane(id="pane")
 
