@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from mlops_tui.tui import feed as feeds
+from mlops_tui.tui.cache import path_of
 from mlops_tui.tui.feed import Feed
 from mlops_tui.tui.messages import Answered, Elsewhere, FromDesk, LogFound
 from mlops_tui.view import Status
@@ -40,7 +41,10 @@ def test_every_command_that_changes_something_is_refused_and_leaves_no_trace(liv
                     assert isinstance(answer, Elsewhere) or answer.view.status in (Status.DENIED, Status.ERROR), argv
     feed.stop(1)
     assert len(tried) > 100
-    assert traces(lived) == before
+    after = traces(lived)
+    if how in ("L", "production"):  # the first picture of the next start is no trace
+        after.pop(str(path_of(lived, "ana")), None)
+    assert after == before
 
 
 def test_the_same_commands_come_to_something_where_nothing_is_locked(lived: Path) -> None:
