@@ -191,7 +191,7 @@ def project(row: Row, width: int, *, here: bool = False) -> list[Text]:
     upper.truncate(width)
     told = str(row["problem"] or row["first"] or "")
     lower = Text.assemble("   ", (word(told, 400).rstrip(), "red" if row["problem"] else ""))
-    where = _when(row) + ("here · " if here else "") + _end(str(row["folder"]), width // 3)
+    where = _when(row) or ("here · " if here else "") + _end(str(row["folder"]), width // 3)
     return [upper, sides(lower, Text(f"{where} ", style="dim"), width)]
 
 
@@ -217,7 +217,7 @@ def _when(row: Row) -> str:
     at, zone = row["at"], row["zone"]
     if row["looked"] or not isinstance(at, datetime):
         return ""
-    return f"as of {panels.short_time(at, ZoneInfo(str(zone)) if zone else UTC)} · "
+    return f"as of {panels.short_time(at, ZoneInfo(str(zone)) if zone else UTC)}"
 
 
 def _need(row: Row, width: int) -> list[Text]:
