@@ -1,6 +1,5 @@
 """What the desk looks up: home as one view, the answer to a command, jobs and how they stand."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -8,12 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from mlops_tui import asking, folds, health, jobs, timetable
+from mlops_tui.capability import Call
 from mlops_tui.commands import names_file, root, summary
 from mlops_tui.core._helptext import commands
 from mlops_tui.core.audit import row as entry_row
 from mlops_tui.core.job import rows as job_rows
 from mlops_tui.core.status import KINDS
-from mlops_tui.declarations import known
+from mlops_tui.declarations import keymap, known
 from mlops_tui.errors import Denied, Refusal
 from mlops_tui.opening import open_project
 from mlops_tui.project import Project
@@ -31,7 +31,10 @@ from mlops_tui.tui.messages import (
     Elsewhere,
     Fresh,
     FromDesk,
+    JobsSeen,
+    Keymapped,
     Listed,
+    LogFound,
     NoSuchTime,
     Nouns,
     Paged,
@@ -51,6 +54,7 @@ from store.facts import Command, Fact, Finding
 from store.ledger import Term
 
 # These run checks or carry out what was approved: seconds to minutes, so in a process of their own.
+LISTED = 200  # of the newest jobs
 SHOWN_AFTER = timedelta(minutes=10)  # how long an ended job stays on the first screen
 
 
@@ -259,6 +263,13 @@ class Feed:
         return Nouns({stem.rstrip("_").replace("_", "-"): summary(path) for stem, path in root.files.items()}, {
             words: (each.first, each.examples[0] if each.examples else "") for words, each in commands().items()})
 
+    def keymap(self) -> Keymapped:
+        """One's own keys; the shipped ones where something is wrong with them."""
+        try:
+            return Keymapped(keymap.mine().changed())
+        except Refusal as problem:
+            return Keymapped({}, f"{problem.what} ({problem.where}) The keys are as shipped; see: mlops-tui keys")
+
     def offered(self, argv: tuple[str, ...]) -> FromDesk:
         """What becomes of a next step that was chosen: one that names a file is for the terminal."""
         return Elsewhere(argv) if names_file(argv) else self.perform(argv)
@@ -269,6 +280,8 @@ class Feed:
         if (closed := self.times.closed(argv)) is not None:
             return Answered(argv, closed, looked=True)
         call = asking.call_of(self.session, argv)
+        if call is not None and call.command == "job log":
+            return self._log(call, argv)
         if call is not None and call.shape is Shape.LOOK:
             return Answered(argv, self.session.perform(argv).view, looked=True)
         told, unsaid = (call.told(argv), call.unsaid) if call is not None else (argv, ())
@@ -297,9 +310,23 @@ class Feed:
         argv = jobs.rows(self.session).one(id).argv
         return Answered(argv, view) if view is not None else self.perform(("job", "log", str(id)))
 
-    def stop(self, ids: Sequence[int]) -> FromDesk:
-        """Stop these jobs, and say how home stands then."""
-        for id in ids if not self.session.read_only else ():
+    def jobs(self) -> JobsSeen:
+        """The newest jobs, whoever began them, and in whichever dashboard."""
+        found = jobs.newest(self.session, LISTED)
+        return JobsSeen(job_rows(self.session, found), jobs.log_path(self.session, 0).parent)
+
+    def _log(self, call: Call, argv: tuple[str, ...]) -> FromDesk:
+        """Where a job's log lies; what is wrong with the number is said as every command says it."""
+        number = getattr(call.run, "keywords", {})["number"]
+        try:
+            [row] = job_rows(self.session, [jobs.rows(self.session).one(number)])
+        except Refusal as problem:
+            return Answered(argv, refused(problem), looked=True)
+        return LogFound(row, jobs.log_path(self.session, number))
+
+    def stop(self, id: int) -> FromDesk:
+        """Stop a job, and say how home stands then."""
+        if not self.session.read_only:
             jobs.cancel(self.session, id)
         return self.look(anyway=True)
 

@@ -13,7 +13,7 @@ from mlops_tui.view import Row, View
 
 if TYPE_CHECKING:
     from mlops_tui.capability import Field
-    from mlops_tui.tui.cases import Case
+    from mlops_tui.tui.cases import Case, Editing
 
 
 class FromDesk(Message):
@@ -241,6 +241,45 @@ class LookedAt(Message):
     """Somebody comes back to what a look answered, and it may be another time by now."""
 
     argv: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class EditWanted(Message):
+    """Somebody wants to write the post-mortem of an incident; `anew`: from the file, not from what he began."""
+
+    id: str
+    anew: bool = False
+
+
+@dataclass(eq=False)
+class Edited(FromDesk):
+    """A post-mortem that can be edited now."""
+
+    editing: "Editing"
+
+
+@dataclass(eq=False)
+class Keymapped(FromDesk):
+    """The keys that somebody has of his own, by id; or why they cannot be used."""
+
+    keys: "Mapping[str, tuple[str, ...]]"
+    problem: str = ""
+
+
+@dataclass(eq=False)
+class JobsSeen(FromDesk):
+    """The newest jobs as they stand, and the folder of their logs."""
+
+    rows: Sequence[Row]
+    logs: Path
+
+
+@dataclass(eq=False)
+class LogFound(FromDesk):
+    """A job as it stands, and where its log lies."""
+
+    row: Row
+    path: Path
 
 
 @dataclass(eq=False)

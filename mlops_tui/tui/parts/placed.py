@@ -12,7 +12,6 @@ from mlops_tui.tui.desk import Desk
 from mlops_tui.tui.links import HERE, Link, Spot, command, row_place, shown_by, spot
 from mlops_tui.tui.messages import Onwards, Perform
 from mlops_tui.tui.parts.kept import Keeping
-from mlops_tui.tui.parts.sectioned import Sectioned
 from mlops_tui.tui.parts.timed import Timed
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.screens.section import SectionScreen
@@ -33,7 +32,7 @@ class Onward:
     person: str
 
 
-class Placed(Keeping, Sectioned, Timed):
+class Placed(Keeping, Timed):
     """An app with places. `at`: where it begins; nowhere in particular: where one was."""
 
     at: Link = HERE
