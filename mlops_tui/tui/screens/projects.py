@@ -148,7 +148,7 @@ class Projects(Framed):
     def action_turn(self) -> None:
         """To the other list; where only one has room, that is the one that is seen."""
         self.toggle_class("-turned")
-        self.query_one("#waiting" if self.focused is self.filterable() else "#projects").focus()
+        self.set_focus(self.query_one("#waiting" if self.focused is self.filterable() else "#projects"))
 
     def action_back(self) -> None:
         if not self.unsift():
