@@ -47,7 +47,8 @@ def test_projects_stand_side_by_side_and_enter_goes_there(told: Session, around:
             assert shown.index("flights") < shown.index("gone"), "what is known to be bad before what is not known"
             await terminal.press("at", *"prod", "enter")
             await terminal.expect(lambda: "Its folder is gone." not in terminal.text)
-            assert "AL-7" not in terminal.text, "both lists are of that project"
+            assert "/ @prod" in terminal.text
+            assert "Needs you, everywhere (1 of 6)" in terminal.text, "both lists are of that project"
             await terminal.press("tab", "enter")
             onward = terminal.app.onward
             assert onward is not None
