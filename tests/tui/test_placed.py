@@ -48,6 +48,22 @@ def test_one_is_again_where_one_was(told: Session) -> None:
     run(story())
 
 
+def test_what_cannot_be_remembered_is_told_once(told: Session) -> None:
+    folder = told.declared().root
+    Kept(folder, "").path.mkdir(parents=True)
+
+    async def story() -> None:
+        async with dashboard(folder, again=True) as terminal:
+            for key in ("6", "4", "6"):
+                await terminal.press(key)
+                terminal.app._remember()
+                terminal.app._write()
+            assert [each.message.split(":")[0] for each in terminal.app._notifications] == [
+                "What you set up is forgotten when you leave"]
+
+    run(story())
+
+
 def test_a_row_that_is_gone_since_last_time_is_not_spoken_of(told: Session) -> None:
     folder = told.declared().root
     kept = Kept(folder, "")
@@ -85,8 +101,7 @@ def test_a_link_leads_to_its_row_and_side_or_to_the_nearest(told: Session) -> No
             terminal.app.go(read(["flights:AP-5"]))
             await terminal.settle()
             assert standing_on(terminal) == "flights:AP-5"
-            terminal.app.go(read(["fligths:AP-5"]))
-            await terminal.settle()
+            await terminal.type("projects fligths")
             assert "No project 'fligths' is known here." in terminal.text
 
     run(story())

@@ -79,9 +79,11 @@ class Placed(Keeping, Timed):
         root: Path = known.folder(project, self.desk.root)
         return self.desk.root if root.resolve() == self.desk.root.resolve() else root
 
-    def action_projects(self) -> None:
-        """The projects that one has opened, side by side."""
-        if self.is_web:
+    def action_projects(self, name: str = "") -> None:
+        """The projects that one has opened, side by side, or the one of that name."""
+        if name:
+            self.go(Link((), name.removeprefix("@")))
+        elif self.is_web:
             self._say("Only the project that is served is shown here.", bad=True)
         elif self.screen.id != "projects-screen":
             screens: Any = import_module("mlops_tui.tui.screens.projects")
