@@ -17,10 +17,9 @@ from mlops_tui.declarations import keymap, known
 from mlops_tui.errors import Denied, Refusal
 from mlops_tui.opening import open_project
 from mlops_tui.project import Project
-from mlops_tui.render.keep import written
 from mlops_tui.roles import Shape, bound_to
 from mlops_tui.session import ReplayClock, Session
-from mlops_tui.tui.cache import FORM, path_of, rules
+from mlops_tui.tui.cache import FORM, keep, rules
 from mlops_tui.tui.filtering import wishes
 from mlops_tui.tui.messages import (
     Again,
@@ -122,7 +121,8 @@ class Feed:
             return Ticked(self.session.now(), head)
         view = self.home(head)  # where this fails, the next look tries again
         if head != self._head and not self._sealed and self.times.then is None:
-            self._keep(view)
+            with suppress(OSError, Refusal):  # a folder of somebody else's: the next first picture is an empty one
+                keep(self.session.declared().root, self._person, view)
         self._head, self._open_jobs, self._told = head, open_now, datetime.now(UTC)
         return Fresh(view, self._places())
 
@@ -206,14 +206,6 @@ class Feed:
         except Refusal as problem:
             rows = [{"at": None, "what": str(problem), "argv": (), "status": Status.FAIL}]
         return Table.of("next", rows, "at", "what", title="Next")
-
-    def _keep(self, view: View) -> None:
-        """Home for the next start, put in place whole."""
-        path = path_of(self.session.declared().root, self._person)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
-        fresh.write_text(written(view), encoding="utf-8")
-        fresh.replace(path)
 
     # -- sections -------------------------------------------------------------------------------------------------
 

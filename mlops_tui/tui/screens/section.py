@@ -45,6 +45,7 @@ class SectionScreen(Framed):
         self._shown: tuple[str, ...] = ()
         self._side = ""
         self._left: Mapping[str, str] = {}  # how it was left last time
+        self._before: Sequence[Row] = ()  # the rows of last time, until those of now are there
         self._wish: tuple[str, str] | None = None  # a row and a side that somebody wants to see
         self.typed = ""
         self.known = False  # whether its rows have been told
@@ -80,6 +81,8 @@ class SectionScreen(Framed):
         self.list.border_title = self._section.title
         if self._left.get("filter"):
             self.sift(self.list, self._left["filter"])
+        if self._before:
+            self.fill(self._before)
 
     @property
     def list(self) -> Rows:
@@ -100,9 +103,9 @@ class SectionScreen(Framed):
         if self._wish is not None:
             self._meet(*self._wish)
 
-    def recall(self, left: Mapping[str, str]) -> None:
-        """How it was left last time; it is told before it is seen."""
-        self._left, self._side = left, left.get("side", "")
+    def recall(self, left: Mapping[str, str], rows: Sequence[Row] = ()) -> None:
+        """How it was left last time, and its rows then; it is told before it is seen."""
+        self._left, self._side, self._before = left, left.get("side", ""), rows
         if left.get("row") and self._section.looks:
             self._wish = left["row"], ""
 
@@ -133,10 +136,10 @@ class SectionScreen(Framed):
         if side:
             self._side = titles.get(slug(side), self._side)
             self._moved(Rows.Moved(self.list, self.list.row))
-        if asked and meant and not self.wanted:  # there is no room for it beside its row
-            self.post_message(Perform(self._leads))
-        elif asked and meant and not side and self.id == "incidents":  # whoever comes to one comes to work on it
-            self.post_message(Perform(self._section.detail(self.list.row or {}, "")))
+        if asked and meant and self._section.works and not side:  # whoever comes to one comes to work on it
+            self._opened(Rows.Opened(self.list, self.list.row))
+        elif asked and meant and not self._beside:
+            self._go_in()
 
     @property
     def side(self) -> str:

@@ -63,12 +63,8 @@ def line(mode: str, hints: Sequence[Hint], width: int) -> Text:
 
 
 def _hints(hints: Sequence[Hint]) -> Text:
-    told = Text()
-    for key, word in hints:
-        told.append(clean(key), style="bold").append(f" {clean(word)}  ")
-    if told:
-        told.right_crop(1)
-    return told
+    told = Text("  ").join(Text.assemble((clean(key), "bold"), f" {clean(word)}") for key, word in hints)
+    return told.append(" " if hints else "")
 
 
 def _modes(current: str, names: Mapping[str, str]) -> Text:
