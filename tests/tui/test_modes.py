@@ -1,5 +1,7 @@
 """Each part of the dashboard as somebody works in it: what is seen, what can be done there, at every size."""
 
+from datetime import UTC
+
 import pytest
 from textual.content import Content
 
@@ -8,7 +10,9 @@ from mlops_tui.tui.feed import Feed
 from mlops_tui.tui.messages import Answered, Wanted
 from mlops_tui.tui.paint import brief
 from mlops_tui.tui.screens.ask import Why
-from mlops_tui.tui.screens.section import tabs
+from mlops_tui.tui.screens.section import pictured, tabs
+from mlops_tui.tui.sections import SECTIONS
+from mlops_tui.view import Facts, Row, Series, Status, Table, View
 from tests.screens import Terminal, dashboard, run
 
 
@@ -95,3 +99,21 @@ def test_what_a_command_lacks_is_asked_for(told: Session) -> None:
 
     run(story())
     assert told.ledger.head_seq() == head
+
+
+def test_a_picture_of_the_whole_comes_before_its_numbers() -> None:
+    facts, table = Facts({"n": 1}), Table.of("t", [{"a": 1}], "a")
+    curve, bins = Series("c", "band", (1, 2), (1.0, 2.0)), Series("b", "bins", ("x",), (1.0,))
+    assert pictured(View("", parts=(facts, table, curve, bins))).parts == (curve, facts, table, bins)
+    assert pictured(View("", parts=(facts, table, bins))).parts == (facts, table, bins)
+
+
+def test_a_champion_has_no_rival_and_a_monitor_shows_its_last_verdicts() -> None:
+    versions = [{"model": "m", "version": "2", "role": "champion"}, {"model": "m", "version": "1", "role": ""}]
+    models, watch = SECTIONS["models"], SECTIONS["monitoring"]
+    one, other = models.rows([View("", parts=(Table.of("versions", versions),))])
+    assert "Rival" not in [side.title for side in models.sides_of(one)]
+    assert models.detail(other, "Rival") == ("compare", "m@1", "--preview")
+    row: Row = {"monitor": "late-drift", "status": Status.FAIL, "found": "moved", "recent": ("pass", "warn", "fail")}
+    upper, _ = watch.lines(row, 50, UTC)
+    assert "●▲■  fail" in upper.plain

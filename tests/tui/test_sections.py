@@ -512,7 +512,7 @@ def test_a_bad_name_is_never_read_as_markup(full: Session) -> None:
     run(story())
 
 
-def test_a_watched_model_has_a_row_of_what_its_monitors_are_known_to_see() -> None:
+def test_a_watched_model_has_a_row_of_how_it_does_in_service() -> None:
     rows = [{"monitor": "m", "check": "drift", "subject": "late", "status": Status.PASS, "found": ""},
             {"monitor": "n", "check": "performance", "subject": "late", "status": Status.PASS, "found": ""},
             {"monitor": "h", "check": "health", "subject": "flights", "status": Status.PASS, "found": ""}]
@@ -520,4 +520,6 @@ def test_a_watched_model_has_a_row_of_what_its_monitors_are_known_to_see() -> No
     *monitors, coverage = section.rows([View("", parts=(Table.of("monitors", rows),))])
     assert [section.detail(row, "Labels") for row in monitors] == [
         ("monitor", "show", "m"), ("maturity", "late"), ("monitor", "show", "h")]
-    assert section.detail(coverage, "Labels") == ("drill", "late", "--coverage")
+    assert [side.command(coverage) for side in section.sides_of(coverage)] == [
+        ("traffic", "show", "late", "--preview"), ("maturity", "late"),
+        ("stability", "show", "late", "--preview"), ("drill", "late", "--coverage")]
