@@ -20,6 +20,7 @@ from mlops_tui.alerts import oncall, paging
 from mlops_tui.alerts.coverage import covered
 from mlops_tui.capability import look
 from mlops_tui.core._references import dangling
+from mlops_tui.declarations import keymap
 from mlops_tui.declarations.kinds import Monitor
 from mlops_tui.declarations.marker import MARKER
 from mlops_tui.errors import Refusal
@@ -46,7 +47,7 @@ def doctor(session: Session) -> View:
     \b
     Example: mlops-tui doctor
     """
-    rows = [*_installation(), *_disk(session.directory)]
+    rows = [*_installation(), *_disk(session.directory), *_keys()]
     if session.project is None:
         rows.append(_row("project", Status.WARN, f"none in {session.directory}", "mlops-tui init"))
     else:
@@ -152,6 +153,17 @@ def _disk(folder: Path) -> Iterator[Row]:
     free = shutil.disk_usage(folder).free
     yield _row("disk", Status.PASS if free >= LEAST_DISK else Status.WARN, f"{free / (1 << 30):.1f} GiB free",
                "" if free >= LEAST_DISK else "Make room: mlops-tui snapshot gc")
+
+
+def _keys() -> Iterator[Row]:
+    """Whether one's own keys for the dashboard can be used; nothing where there are none."""
+    try:
+        own, path = keymap.mine(), keymap.place()
+        if path.is_file():
+            yield _row("keys", Status.PASS, f"{counted(len(own.changed()), 'key')} changed, set {own.set} ({path})")
+    except Refusal as problem:
+        for each in (problem, *getattr(problem, "also", ())):
+            yield _row("keys", Status.FAIL, f"{each.what} ({each.where})", each.next)
 
 
 # -- the stores -----------------------------------------------------------------------------------------------------

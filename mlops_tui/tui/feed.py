@@ -1,6 +1,5 @@
 """What the desk looks up: home as one view, the answer to a command, jobs and how they stand."""
 
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -14,7 +13,7 @@ from mlops_tui.core._helptext import commands
 from mlops_tui.core.audit import row as entry_row
 from mlops_tui.core.job import rows as job_rows
 from mlops_tui.core.status import KINDS
-from mlops_tui.declarations import known
+from mlops_tui.declarations import keymap, known
 from mlops_tui.errors import Denied, Refusal
 from mlops_tui.opening import open_project
 from mlops_tui.project import Project
@@ -33,6 +32,7 @@ from mlops_tui.tui.messages import (
     Fresh,
     FromDesk,
     JobsSeen,
+    Keymapped,
     Listed,
     LogFound,
     NoSuchTime,
@@ -121,7 +121,7 @@ class Feed:
         if not (anyway or aged or running or self._wrong or open_now != self._open_jobs or head != self._head):
             return Ticked(self.session.now(), head)
         view = self.home(head)  # where this fails, the next look tries again
-        if head != self._head and not self.session.read_only:
+        if head != self._head and not self._sealed and self.times.then is None:
             self._keep(view)
         self._head, self._open_jobs, self._told = head, open_now, datetime.now(UTC)
         return Fresh(view, self._places())
@@ -266,6 +266,13 @@ class Feed:
         return Nouns({stem.rstrip("_").replace("_", "-"): summary(path) for stem, path in root.files.items()}, {
             words: (each.first, each.examples[0] if each.examples else "") for words, each in commands().items()})
 
+    def keymap(self) -> Keymapped:
+        """One's own keys; the shipped ones where something is wrong with them."""
+        try:
+            return Keymapped(keymap.mine().changed())
+        except Refusal as problem:
+            return Keymapped({}, f"{problem.what} ({problem.where}) The keys are as shipped; see: mlops-tui keys")
+
     def offered(self, argv: tuple[str, ...]) -> FromDesk:
         """What becomes of a next step that was chosen: one that names a file is for the terminal."""
         return Elsewhere(argv) if names_file(argv) else self.perform(argv)
@@ -329,9 +336,9 @@ class Feed:
             return Answered(argv, refused(problem), looked=True)
         return LogFound(row, jobs.log_path(self.session, number))
 
-    def stop(self, ids: Sequence[int]) -> FromDesk:
-        """Stop these jobs, and say how home stands then."""
-        for id in ids if not self.session.read_only else ():
+    def stop(self, id: int) -> FromDesk:
+        """Stop a job, and say how home stands then."""
+        if not self.session.read_only:
             jobs.cancel(self.session, id)
         return self.look(anyway=True)
 
