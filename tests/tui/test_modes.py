@@ -1,10 +1,12 @@
 """Each part of the dashboard as somebody works in it: what is seen, what can be done there, at every size."""
 
 from datetime import UTC
+from pathlib import Path
 
 import pytest
 from textual.content import Content
 
+from mlops_tui.project import FOLDERS, READERS
 from mlops_tui.session import Session
 from mlops_tui.tui.feed import Feed
 from mlops_tui.tui.messages import Answered, Wanted
@@ -12,7 +14,8 @@ from mlops_tui.tui.paint import brief
 from mlops_tui.tui.screens.ask import Why
 from mlops_tui.tui.screens.section import pictured, tabs
 from mlops_tui.tui.sections import SECTIONS
-from mlops_tui.view import Facts, Row, Series, Status, Table, View
+from mlops_tui.tui.starts import STARTS
+from mlops_tui.view import Facts, Row, Series, Status, Table, Text, View
 from tests.screens import Terminal, dashboard, run
 
 
@@ -117,3 +120,13 @@ def test_a_champion_has_no_rival_and_a_monitor_shows_its_last_verdicts() -> None
     row: Row = {"monitor": "late-drift", "status": Status.FAIL, "found": "moved", "recent": ("pass", "warn", "fail")}
     upper, _ = watch.lines(row, 50, UTC)
     assert "●▲■  fail" in upper.plain
+
+
+@pytest.mark.parametrize("mode", ["pipelines", "models", "monitoring"])
+def test_what_an_empty_mode_shows_can_be_declared_as_it_stands(mode: str, tmp_path: Path) -> None:
+    [example] = [part.body for part in STARTS[mode].parts if isinstance(part, Text) and part.kind == "code"]
+    path = tmp_path / example.splitlines()[0].removeprefix("# ")
+    path.parent.mkdir()
+    path.write_text(example, encoding="utf-8")
+    kind = next(kind for kind, folder in FOLDERS.items() if folder == path.parent.name)
+    assert READERS[kind][1](path)

@@ -203,8 +203,10 @@ def test_an_empty_project_says_in_each_mode_what_is_missing(tmp_path: Path) -> N
         async with dashboard(tmp_path) as terminal:
             for key, word in (("2", "pipelines/NAME.yaml"), ("3", "models/NAME.yaml"), ("4", "monitors/NAME.yaml"),
                               ("6", "Nothing has ever gone wrong"), ("8", "Nothing has happened yet")):
-                await goes(terminal, key)
+                section = await goes(terminal, key)
                 assert word in terminal.text
+                assert section.lettered, "and how one begins"
+                assert section.pane.steps
 
     run(story())
 

@@ -16,6 +16,7 @@ from mlops_tui.tui.messages import Perform, Sifted, Sought
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.standing import MODES, Standing
+from mlops_tui.tui.starts import STARTS
 from mlops_tui.tui.widgets.body import NOTHING
 from mlops_tui.tui.widgets.pane import Pane
 from mlops_tui.tui.widgets.rows import Rows
@@ -172,7 +173,10 @@ class SectionScreen(Framed):
         self._twin()
         if not kept:
             self.remove_class("-detail")
-            self.pane.show(NOTHING, ())
+            self._shown = ()
+            self._head(())
+            self.pane.remove_class("-before")
+            self.pane.show(NOTHING if every else STARTS[self.id or ""], ())
 
     def _twin(self) -> None:
         """The command that shows the same list elsewhere; where the list is filtered, its filter stands there."""
@@ -249,8 +253,8 @@ class SectionScreen(Framed):
 
     @property
     def lettered(self) -> bool:
-        """Only while the detail is that of the row under the cursor."""
-        return bool(self.wanted) and self.wanted == self._shown
+        """Only while the detail is that of the row under the cursor, or of nothing, and seen."""
+        return (self._beside or self._alone) and self._leads == self._shown
 
     def filterable(self) -> Rows | None:
         return None if self._alone else self.list
