@@ -269,7 +269,7 @@ SECTIONS: Mapping[str, Section] = {section.id: section for section in (
                 Side("Cost", ("metric", "{name}", "--preview")),
                 Side("Rival", ("compare", "{rival}", "--preview")),
                 Side("Baseline", ("baseline", "{name}")),
-                Side("Split", ("split", "{model}")),
+                Side("Split", ("split", "{model}", "--preview")),
                 Side("Work", ("footprint", "show", "{name}")))}),
     Section("monitoring", "Monitors", "Nothing is watched yet.\n\nmonitors/NAME.yaml   declares a monitor", _monitor,
             (("monitor", "list"),), _monitors, sides={

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from textual.content import Content
 
+from mlops_tui.commands import shapes
 from mlops_tui.project import FOLDERS, READERS
 from mlops_tui.session import Session
 from mlops_tui.tui.feed import Feed
@@ -15,7 +16,7 @@ from mlops_tui.tui.screens.ask import Why
 from mlops_tui.tui.screens.section import pictured, tabs
 from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.starts import STARTS
-from mlops_tui.view import Facts, Row, Series, Status, Table, Text, View
+from mlops_tui.view import Action, Facts, Row, Series, Status, Table, Text, View
 from tests.screens import Terminal, dashboard, run
 
 
@@ -130,3 +131,14 @@ def test_what_an_empty_mode_shows_can_be_declared_as_it_stands(mode: str, tmp_pa
     path.write_text(example, encoding="utf-8")
     kind = next(kind for kind, folder in FOLDERS.items() if folder == path.parent.name)
     assert READERS[kind][1](path)
+
+
+def test_whatever_is_shown_only_looks() -> None:
+    shown = [Action(side.title, tuple("m" if word.startswith("{") else word for word in side.words))
+             for section in SECTIONS.values() for sides in section.sides.values() for side in sides]
+    lists = [Action("", argv) for section in SECTIONS.values() for argv in section.looks]
+    first = [step for start in STARTS.values() for step in start.actions]
+    kinds = shapes([*shown, *lists, *(step for step in first if "--help" not in step.argv)])
+    assert len(shown) > 40
+    assert {argv: kind for argv, kind in kinds.items() if kind != "look"} == {}
+    assert {step.argv for step in (*shown, *lists)} <= set(kinds), "and is a command"
