@@ -78,8 +78,10 @@ def share(series: Series | None, width: int, height: int, zone: tzinfo) -> list[
     if series is None:
         told = "Nothing has matured yet: the picture comes with the first findings of performance or calibration."
         return [Text(f" {line}", style="dim") for line in wrap(told, max(width - 2, 8))]
-    under = 2 if series.names else 1
-    return list(draw(series, max(width, 12), zone, max(height - under, 3)))
+    high = height - 2
+    lines = list(draw(series, max(width, 12), zone, max(high, 3)))
+    over = len(lines) - height  # what is marked is named below, on as many lines as that takes
+    return lines if over <= 0 else list(draw(series, max(width, 12), zone, max(high - over, 3)))[:height]
 
 
 def short_time(at: datetime, zone: tzinfo) -> str:
