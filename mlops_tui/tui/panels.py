@@ -211,12 +211,13 @@ def _model_steps(row: Row, facets: Facets) -> Iterator[Action]:
     yield Action("Train its candidates", ("train", name))
 
 
-def need_view(row: Row) -> View:
-    """What waits in full, who can settle it, and what can be done about it at once."""
+def need_view(row: Row, *, locked: bool = False) -> View:
+    """What waits in full, who can settle it, and what can be done about it at once, where anything can be done."""
     opens, status = row.get("argv"), row.get("status")
-    steps = at_once(row) if row.get("yours") else ()
+    steps = at_once(row) if row.get("yours") and not locked else ()
     looks = (Action("Look at it", opens),) if isinstance(opens, tuple) and opens else ()
-    parts = [str(row["detail"]), *([] if row.get("yours") else [f"not yours to settle: {row.get('who')}"])]
+    parts = [str(row["detail"]), *([] if row.get("yours") else [f"not yours to settle: {row.get('who')}"]),
+             *(["locked: it is only looked at"] if locked else [])]
     return View(f"{row['title']}", status if isinstance(status, Status) else Status.UNKNOWN, (Said("\n".join(parts)),),
                 (*steps, *(each for each in looks if each.argv not in [step.argv for step in steps])))
 

@@ -12,11 +12,13 @@ from mlops_tui.session import Session
 from mlops_tui.tui.feed import Feed
 from mlops_tui.tui.messages import Answered, Wanted
 from mlops_tui.tui.paint import brief
+from mlops_tui.tui.panels import job_view, model_view, next_view
 from mlops_tui.tui.screens.ask import Why
 from mlops_tui.tui.screens.section import pictured, tabs
 from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.starts import STARTS
-from mlops_tui.view import Action, Facts, Row, Series, Status, Table, Text, View
+from mlops_tui.view import Action, Column, Facts, Row, Series, Status, Table, Text, View
+from tests.conftest import START
 from tests.screens import Terminal, dashboard, run
 
 
@@ -41,6 +43,9 @@ def test_what_needs_you_is_told_in_full_and_done_where_it_stands(told: Session) 
             assert terminal.app.screen is home
             assert "AL-7" not in terminal.text
             assert "not yours to settle: approver, not bo" in terminal.text
+            await terminal.press("L")
+            assert "locked: it is only looked at" in terminal.text
+            await terminal.press("L")
             await terminal.press("down")
             await terminal.press(letter(terminal, "Sign…"))
             assert isinstance(terminal.app.screen, Why), "a judgement is given with its reason"
@@ -142,3 +147,20 @@ def test_whatever_is_shown_only_looks() -> None:
     assert len(shown) > 40
     assert {argv: kind for argv, kind in kinds.items() if kind != "look"} == {}
     assert {step.argv for step in (*shown, *lists)} <= set(kinds), "and is a command"
+
+
+def test_a_job_and_what_comes_next_are_told_with_what_can_be_done() -> None:
+    job: Row = {"job": 7, "command": "train late", "who": "ana", "state": "running", "status": Status.RUNNING}
+    assert "x: stop it" in str(job_view(job).parts)
+    comes: Row = {"at": START, "what": "monitor/late-drift", "argv": ("drift", "late")}
+    assert next_view(comes, UTC).actions == (Action("Run it now", ("drift", "late")),)
+    assert next_view({"at": None, "what": "'never' is not a cron line", "argv": ()}, UTC).status is Status.FAIL
+
+
+def test_what_is_sick_of_a_model_is_looked_into_before_anything_else() -> None:
+    facets = [Column("features"), Column("performance"), Column("fairness")]
+    row: Row = {"model": "late", "version": "6", "versions": 6, "status": Status.FAIL, "features": Status.PASS,
+                "performance": Status.FAIL, "performance_by": "late-auc", "fairness": Status.UNKNOWN}
+    steps = [step.argv for step in model_view(row, facets, None).actions]
+    assert steps[:4] == [("monitor", "show", "late-auc"), ("why", "late"), ("remedy", "late"), ("performance", "late")]
+    assert ("bias", "late") in steps
