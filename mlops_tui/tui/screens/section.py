@@ -1,6 +1,7 @@
 """A list beside the detail of the row under its cursor; where room is short, Enter shows the detail."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import ClassVar
 
@@ -15,12 +16,14 @@ from mlops_tui.tui.messages import Perform, Sifted, Sought
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.standing import MODES, Standing
+from mlops_tui.tui.starts import STARTS
 from mlops_tui.tui.widgets.body import NOTHING
 from mlops_tui.tui.widgets.pane import Pane
 from mlops_tui.tui.widgets.rows import Rows
-from mlops_tui.view import Row, View
+from mlops_tui.view import Row, Series, View
 
 LOOKING = "◌ looking"
+LOOKED_AT = ("line", "band", "heat", "graph")  # pictures of the whole; the others illustrate a table
 
 
 class SectionScreen(Framed):
@@ -173,7 +176,10 @@ class SectionScreen(Framed):
         self._twin()
         if not kept:
             self.remove_class("-detail")
-            self.pane.show(NOTHING, ())
+            self._shown = ()
+            self._head(())
+            self.pane.remove_class("-before")
+            self.pane.show(NOTHING if every else STARTS[self.id or ""], ())
 
     def _twin(self) -> None:
         """The command that shows the same list elsewhere; where the list is filtered, its filter stands there."""
@@ -186,14 +192,14 @@ class SectionScreen(Framed):
             self._shown = argv
             self._head(argv)
             self.pane.remove_class("-before")
-            self.pane.show(view, argv, self.standing.zone)
+            self.pane.show(pictured(view), argv, self.standing.zone)
 
     def _head(self, argv: tuple[str, ...]) -> None:
         """The command at the top of its answer; where a row has sides, their names, and the command below."""
         command, row = escape(" ".join(argv)), self.list.row
         sides, seen = self._section.sides_of(row), self._section.seen(row, self._side)
-        named = tabs([side.title for side in sides], seen.title if seen is not None else "", self.size.width // 2
-                     if self._beside and not self.has_class("-narrow") else self.size.width - 6)
+        named = tabs([side.title for side in sides], seen.title if seen is not None else "",
+                     self.pane.size.width or self.size.width - 6)
         self.pane.border_title = named or command
         self.pane.border_subtitle = command if named else ""
         self._frame()
@@ -250,8 +256,8 @@ class SectionScreen(Framed):
 
     @property
     def lettered(self) -> bool:
-        """Only while the detail is that of the row under the cursor."""
-        return bool(self.wanted) and self.wanted == self._shown
+        """Only while the detail is that of the row under the cursor, or of nothing, and seen."""
+        return (self._beside or self._alone) and self._leads == self._shown
 
     def filterable(self) -> Rows | None:
         return None if self._alone else self.list
@@ -290,6 +296,14 @@ class SectionScreen(Framed):
             self.pane.actions.focus()
         else:
             self._go_out()
+
+
+def pictured(view: View) -> View:
+    """The view with its first picture before its numbers: one looks at a detail before one reads it."""
+    picture = next((part for part in view.parts if isinstance(part, Series)), None)
+    if picture is None or picture.kind not in LOOKED_AT:
+        return view
+    return replace(view, parts=(picture, *(part for part in view.parts if part is not picture)))
 
 
 def tabs(titles: Sequence[str], seen: str, width: int) -> str:
