@@ -8,7 +8,6 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.markup import escape
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -17,6 +16,7 @@ from mlops_tui.tui.filtering import wishes
 from mlops_tui.tui.messages import Perform
 from mlops_tui.tui.places import leads
 from mlops_tui.tui.room import cramped, sentence
+from mlops_tui.tui.screens.closing import Closing
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.bar import Bar
 from mlops_tui.tui.widgets.body import Body
@@ -28,7 +28,7 @@ from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Row, Table, View
 
 
-class Framed(Screen[None]):
+class Framed(Closing[None]):
     """A screen that is told how the dashboard stands, and asks for commands."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -97,8 +97,8 @@ class Framed(Screen[None]):
         self._frame()
 
     def _hint(self) -> None:
-        """Say at the bottom which keys matter where the focus is."""
-        if not self.query(Keys):
+        """Say at the bottom which keys matter where the focus is; behind a question that stays as it was."""
+        if not (self.is_current and self.query(Keys)):
             return
         bound = {each.binding.id: each.binding.key for each in reversed(self.active_bindings.values())}
         row = self.row
