@@ -91,6 +91,7 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Doing, Working, Worded
         Binding("full_stop", "step(1)", "On to the next change, as of then", show=False, id="app.later"),
         Binding("greater_than_sign", "now", "Back to now", show=False, id="app.now"),
         Binding("semicolon", "mark", "Mark this moment; at another, what changed between", show=False, id="app.mark"),
+        Binding("at", "projects", "Projects side by side", show=False, id="app.projects"),
         Binding("L", "lock", "Lock: only look, or unlock", show=False, id="app.lock"),
         Binding("J", "jobs", "Jobs: what runs, what it says, how it ended", show=False, id="app.jobs"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="app.quit"),
@@ -126,7 +127,8 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Doing, Working, Worded
         self.desk.start()
         self.busy -= 1
         as_of = self._as_of
-        self._ask(lambda feed: feed.at(as_of) if as_of else feed.look(anyway=True))
+        mode = self.current_mode
+        self._ask(lambda feed: feed.at(as_of, mode) if as_of else feed.look(anyway=True))
         self._ask(lambda feed: feed.nouns())
         self._ask_for_keys()
         self.set_interval(WHILE_WORKING, self._poll)
@@ -165,9 +167,7 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Doing, Working, Worded
             self._seen = seen
             self._look_again()
             self._jobs_again()
-        for row in jobs:
-            if row["job"] in self._mine and row["state"] not in ("queued", "running"):
-                self._ended(row)
+        self._jobs_stand(jobs)
 
     def _look_again(self) -> None:
         """What is seen now, looked up anew."""
@@ -231,7 +231,7 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Doing, Working, Worded
         """A colon typed into a field is a colon; a question is answered before one goes elsewhere."""
         if action in ("command", "help", "copy", "jump") and isinstance(self.screen.focused, Input):
             return False
-        elsewhere = ("mode", "help", "copy", "jump", "step", "now", "mark")
+        elsewhere = ("mode", "help", "copy", "jump", "step", "now", "mark", "projects")
         return not (action in elsewhere and not isinstance(self.screen, Framed))
 
     def action_refresh(self) -> None:

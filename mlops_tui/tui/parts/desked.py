@@ -24,9 +24,10 @@ class Desked(App[None]):
         self.desk = desk
         self._standing = Standing()
 
-    def _ask(self, asked: Work) -> None:
+    def _ask(self, asked: Work, *, beside: bool = False) -> None:
+        """Have it looked up or done; `beside` where it takes long, so that nothing else waits for it."""
         self.busy += 1
-        self.desk.ask(asked)
+        (self.desk.beside if beside else self.desk.ask)(asked)
 
     def _stand(self, told: Standing) -> None:
         """Tell every screen of the mode that is seen."""

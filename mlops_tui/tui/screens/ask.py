@@ -25,7 +25,7 @@ PAGES = (Binding("pagedown", "page(1)", "Page down", show=False, priority=True, 
 Choice = tuple[str, str]  # the answer, and how it is offered; the first is what Enter alone means
 
 
-class Ask(Closing[str], ModalScreen[str]):
+class Ask(ModalScreen[str], Closing[str]):
     """A question with its choices; the harmless one comes first, and Esc is the same as it.
 
     `spelled` is how a terminal is asked for the same.
@@ -122,7 +122,7 @@ class Sure(Ask, inherit_bindings=False):
             self.query_one(Input).value = ""
 
 
-class Why(Closing[str], ModalScreen[str]):
+class Why(ModalScreen[str], Closing[str]):
     """A judgement wants its reason, a step a word on it; nothing said means nothing done."""
 
     CSS_PATH = "ask.tcss"

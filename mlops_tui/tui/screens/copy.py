@@ -21,7 +21,7 @@ VALUE = "v"  # the letter that asks further: which value of the row
 Choice = tuple[Taken, bool] | None  # what was chosen, and whether it shall become a file
 
 
-class Copy(Closing[Choice], ModalScreen[Choice]):
+class Copy(ModalScreen[Choice], Closing[Choice]):
     """A list of what can be taken; where a row is seen, its values are one step further."""
 
     CSS_PATH = "copy.tcss"

@@ -46,7 +46,7 @@ class Sheet(Widget):
         return line
 
 
-class Jump(Closing[Spot | None], ModalScreen[Spot | None]):
+class Jump(ModalScreen[Spot | None], Closing[Spot | None]):
     """What is typed that is no letter here leads nowhere, and neither does Esc."""
 
     DEFAULT_CSS = """
