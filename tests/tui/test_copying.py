@@ -92,6 +92,8 @@ def test_what_is_seen_is_copied_and_written(told: Session, tmp_path: Path, monke
             assert made.name == "flights-Models.csv"
             assert made.read_text(encoding="utf-8").count("\n") == 2
             assert f"written: {made}" in [each.message for each in terminal.app._notifications], "it says where"
+            await terminal.type("link")
+            assert terminal.app.clipboard.startswith("mlops-tui open flights:")
             await terminal.type("shot before")
             assert "/ champ" in (downloads / "before.txt").read_text(encoding="utf-8").splitlines()[0]
             assert "flights-delay" in (downloads / "before.svg").read_text(encoding="utf-8")
