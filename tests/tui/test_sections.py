@@ -364,6 +364,9 @@ def test_a_plan_is_seen_by_whoever_is_asked_to_agree_to_it(full: Session, size: 
             assert isinstance(terminal.app.screen, Ask)
             assert "flights-delay@7 would serve again" in terminal.text
             assert "Cancel" in terminal.text
+            await terminal.pilot.press("enter", "enter", "escape", "escape")  # faster than the question goes away
+            await terminal.settle()
+            assert terminal.app.screen is terminal.app._home
 
     run(story())
 

@@ -27,5 +27,6 @@ WORDS: dict[str, Word] = {
     "quit": QUIT,
     "q": QUIT,
     "theme": Word("theme [NAME]", "Choose the colours; auto suits the terminal", "theme", "themes"),
+    "link": Word("link", "Copy the link that leads here again", "link"),
     "shot": Word("shot [NAME]", "A picture of the screen, and its text, as files", "shot"),
 }
