@@ -3,15 +3,17 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from mlops_tui.tui.links import Link
 from mlops_tui.view import Row, View
 
 if TYPE_CHECKING:
     from mlops_tui.capability import Field
-    from mlops_tui.tui.cases import Case
+    from mlops_tui.tui.cases import Case, Editing
 
 
 class FromDesk(Message):
@@ -175,13 +177,15 @@ class Sifted(Message):
 
 @dataclass(eq=False)
 class Perform(Message):
-    """Somebody asks for a command; `offered` says that it was a next step, and not typed."""
+    """Somebody asks for a command; `offered` says that it was a next step, and not typed, `filled` that he was asked
+    for what it lacks."""
 
     argv: tuple[str, ...]
     consent: str | None = None
     reason: str | None = None
     asks: tuple[str, ...] = ()
     offered: bool = False
+    filled: bool = False
 
 
 @dataclass(eq=False)
@@ -239,3 +243,50 @@ class LookedAt(Message):
     """Somebody comes back to what a look answered, and it may be another time by now."""
 
     argv: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class EditWanted(Message):
+    """Somebody wants to write the post-mortem of an incident; `anew`: from the file, not from what he began."""
+
+    id: str
+    anew: bool = False
+
+
+@dataclass(eq=False)
+class Edited(FromDesk):
+    """A post-mortem that can be edited now."""
+
+    editing: "Editing"
+
+
+@dataclass(eq=False)
+class Keymapped(FromDesk):
+    """The keys that somebody has of his own, by id; or why they cannot be used."""
+
+    keys: "Mapping[str, tuple[str, ...]]"
+    problem: str = ""
+
+
+@dataclass(eq=False)
+class JobsSeen(FromDesk):
+    """The newest jobs as they stand, and the folder of their logs."""
+
+    rows: Sequence[Row]
+    logs: Path
+
+
+@dataclass(eq=False)
+class LogFound(FromDesk):
+    """A job as it stands, and where its log lies."""
+
+    row: Row
+    path: Path
+
+
+@dataclass(eq=False)
+class Onwards(Message):
+    """Somebody wants to go to another project, or to this one's place of that name."""
+
+    root: Path
+    link: Link

@@ -1,14 +1,14 @@
 """How the rows of the first screen are painted: models, what needs you, jobs, what comes next."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 
 from rich.text import Text
 
 from mlops_tui.oversight.inbox import at_once
 from mlops_tui.render.cells import clean, fit, width_of, wrap
 from mlops_tui.render.charts import draw
-from mlops_tui.tui.paint import glyph, sides, word
+from mlops_tui.tui.paint import brief, glyph, sides, word
 from mlops_tui.tui.standing import Standing
 from mlops_tui.view import Action, Cell, Column, Row, Series, Status, Table, View
 from mlops_tui.view import Text as Said
@@ -90,7 +90,7 @@ def need(row: Row, width: int) -> list[Text]:
     """What waits, on two lines: what it is, and why now."""
     mark, colour = glyph(row.get("status"))
     first = Text.assemble((f" {mark} ", colour), (word(row["label"], LABEL), "bold" if row.get("yours") else ""), " ",
-                          word(row["title"], 400).rstrip())
+                          brief(row["title"], row.get("about"), width - LABEL - 4))
     first.truncate(width, overflow="ellipsis")
     second = Text(" " * (LABEL + 4) + word(row["detail"], 400).rstrip(), style="dim")
     second.truncate(width, overflow="ellipsis")
@@ -104,6 +104,44 @@ def job(row: Row, width: int) -> list[Text]:
     far = f"{share:4.0%}  " if isinstance(share, float) and row.get("left") else ""
     right = Text.assemble((far, colour), (f"{row.get('left') or _ended(row)} ", "dim"))
     return [sides(Text.assemble((f" {mark} ", colour), word(row["command"], 400).rstrip()), right, width)]
+
+
+def job_lines(row: Row, width: int) -> list[Text]:
+    """A job on two lines: what and how far; who began it where and when, and how long still."""
+    mark, colour = glyph(row.get("status"))
+    share = row.get("done")
+    far = f"{share:.0%}" if isinstance(share, float) and row.get("ended_at") is None else ""
+    right = " ".join(filter(None, (far, str(row.get("left") or _ended(row)))))
+    who = f"job {row['job']} · {row['who']} through {row['through']}"
+    return lines_of((mark, colour), (str(row["command"]), Text(right, style=colour)), (who, _begun(row)), width)
+
+
+def _begun(row: Row) -> str:
+    """How long ago it was asked for, by the machine's clock."""
+    asked = row.get("asked_at")
+    return f"{ago(datetime.now(UTC) - asked)} ago" if isinstance(asked, datetime) else ""
+
+
+def ago(span: timedelta) -> str:
+    """A span in the one unit that tells it: `40 s`, `12 min`, `3 h`, `5 d`."""
+    seconds = max(span.total_seconds(), 0)
+    size, unit = next((each for each in ((86400, "d"), (3600, "h"), (60, "min")) if seconds >= each[0]), (1, "s"))
+    return f"{int(seconds // size)} {unit}"
+
+
+def job_words(row: Row, width: int) -> list[Text]:
+    """How a job stands: its command with its state, what it does or answered, and who wanted it."""
+    mark, colour = glyph(row.get("status"))
+    share = row.get("done")
+    far = f"{share:.0%}  {row.get('left')}" if isinstance(share, float) and row.get("ended_at") is None else \
+        str(row.get("left") or _ended(row))
+    head = Text.assemble((f" {mark} {row['state']} ", colour), (word(row["command"], 400).rstrip(), "bold"))
+    said = Text(f"   {word(row.get('now') or row.get('answer') or '', 400).rstrip()}")
+    said.truncate(width, overflow="ellipsis")
+    who = f"   {row['who']} through {row['through']} · {_begun(row)}"
+    keys = "x stops · a answer" if row.get("ended_at") is None else "a answer"
+    return [sides(head, Text(f"{far} ", style=colour), width), said,
+            sides(Text(clean(who), style="dim"), Text(f"{keys} ", style="dim"), width)]
 
 
 def _ended(row: Row) -> str:

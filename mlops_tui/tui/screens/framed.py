@@ -8,6 +8,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.markup import escape
+from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
@@ -22,7 +23,7 @@ from mlops_tui.tui.widgets.bar import Bar
 from mlops_tui.tui.widgets.body import Body
 from mlops_tui.tui.widgets.command_line import CommandLine
 from mlops_tui.tui.widgets.filter_line import FilterLine
-from mlops_tui.tui.widgets.keys import Keys
+from mlops_tui.tui.widgets.keys import Keys, hints
 from mlops_tui.tui.widgets.pane import Pane
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Row, Table, View
@@ -74,6 +75,22 @@ class Framed(Screen[None]):
         """Whether what is shown is of the moment that the first line says."""
         return True
 
+    def _compositor_refresh(self) -> None:
+        """What is drawn while the app holds back its output is never seen."""
+        if not self.app._batch_count:
+            super()._compositor_refresh()
+
+    @property
+    def again(self) -> Message | None:
+        """What asks for what is shown here once more, as of the moment that is seen by now; nothing where nothing can.
+        """
+        return None
+
+    def on_screen_resume(self) -> None:
+        """What was not seen for a while may be of another moment than the first line says."""
+        if not self.timed and self.again is not None:
+            self.post_message(self.again)
+
     def stand(self, standing: Standing) -> None:
         """How the dashboard stands now."""
         self.standing = standing
@@ -86,15 +103,34 @@ class Framed(Screen[None]):
         self.set_class(told.as_of is not None, "-then")
         left = panels.place(told.project, *self.crumbs)
         room = self.app.size.width - min(len(left.plain), 40) - 2
-        below = panels.what_then(told, self.app.size.width, timed=self.timed) if told.as_of is not None else None
+        timed = self.timed or self.again is not None  # or it is asked for
+        below = panels.what_then(told, self.app.size.width, timed=timed) if told.as_of is not None else None
         self.query_one("#bar", Bar).show(left, panels.who_and_when(told, room), below)
-        self.query_one("#keys", Keys).show(told.mode)
+        self._hint()
 
     def on_mount(self) -> None:
         self._frame()
 
     def on_resize(self) -> None:
         self._frame()
+
+    def _hint(self) -> None:
+        """Say at the bottom which keys matter where the focus is."""
+        if not self.query(Keys):
+            return
+        bound = {each.binding.id: each.binding.key for each in reversed(self.active_bindings.values())}
+        row = self.row
+        left = {"rows.open", "body.open"} if row is None else set()
+        left |= {"framed.stop", "framed.log"} if row is None or row.get("job") is None else set()
+        left |= {"app.now"} if self.standing.as_of is None else set()
+        self.query_one("#keys", Keys).show(self.standing.mode, hints(bound, left))
+
+    @on(Rows.Moved)
+    def _on_another_row(self) -> None:
+        self._hint()
+
+    def on_descendant_focus(self) -> None:
+        self._hint()
 
     # -- keys -----------------------------------------------------------------------------------------------------
 

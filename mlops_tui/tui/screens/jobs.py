@@ -1,0 +1,118 @@
+"""Jobs: what runs, what waits, how it ended, and beside it what it said."""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePath
+from typing import ClassVar
+
+from textual import on
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, Vertical
+from textual.markup import escape
+from textual.widget import Widget
+
+from mlops_tui.tui import panels
+from mlops_tui.tui.messages import JobWanted
+from mlops_tui.tui.screens.framed import Framed
+from mlops_tui.tui.standing import Standing
+from mlops_tui.tui.widgets.drawing import Drawing
+from mlops_tui.tui.widgets.log_view import LogView
+from mlops_tui.tui.widgets.rows import Rows
+from mlops_tui.view import Row
+
+NONE = "No job was begun yet.\n\nWhat takes long becomes one by itself; job start -- COMMAND makes one of any command."
+
+
+class JobsScreen(Framed):
+    """The jobs of everybody, those of earlier dashboards too, the newest first."""
+
+    AUTO_FOCUS = "#list"
+    CSS_PATH: ClassVar[list[str | PurePath]] = ["jobs.tcss"]
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,backspace", "back", "Back", show=False, id="jobs.back"),
+        Binding("tab", "turn", "List or log", show=False, id="jobs.turn"),
+        Binding("a", "answer", "What the job answered", show=False, id="jobs.answer"),
+    ]
+
+    def __init__(self, standing: Standing) -> None:
+        super().__init__(standing)
+        self._logs = Path()
+
+    @property
+    def crumbs(self) -> tuple[str, ...]:
+        return ("Jobs",)
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        return ("job", "list")
+
+    def within(self) -> Iterable[Widget]:
+        with Horizontal(id="jobs-screen"):
+            yield Rows("job", panels.job_lines, empty="◌ looking", tall=2, id="list")
+            with Vertical(id="side"):
+                yield Drawing("job")
+                yield LogView(id="log")
+
+    def on_mount(self) -> None:
+        self.list.border_title = "Jobs"
+
+    @property
+    def list(self) -> Rows:
+        return self.query_one("#list", Rows)
+
+    @property
+    def log_view(self) -> LogView:
+        return self.query_one("#log", LogView)
+
+    def know(self, rows: Sequence[Row], logs: Path) -> None:
+        """The jobs as they stand by now, and the folder of their logs."""
+        self._logs = logs
+        running = sum(row["ended_at"] is None for row in rows)
+        self.list.say(NONE)
+        self.list.border_title = f"Jobs ({running} running)" if running else "Jobs"
+        self.list.show(rows)
+        self._draw(self.list.row)
+
+    @on(Rows.Moved, "#list")
+    def _moved(self, event: Rows.Moved) -> None:
+        event.stop()
+        self._draw(event.row)
+
+    def _draw(self, row: Row | None) -> None:
+        """The log of the job under the cursor, from its end."""
+        self.query_one("#job", Drawing).show(lambda width, height: panels.job_words(row, width) if row else ())
+        if row is not None and not self.has_class("-narrow"):
+            self.log_view.show(self._logs / f"{row['job']}.log", follow=True)
+
+    @on(LogView.Told)
+    def _told(self, message: LogView.Told) -> None:
+        message.stop()
+        self.log_view.border_title = escape(self.log_view.told)
+
+    @on(Rows.Opened, "#list")
+    def _opened(self, event: Rows.Opened) -> None:
+        event.stop()
+        self.action_log()
+
+    @on(LogView.Opened)
+    def _line_opened(self, message: LogView.Opened) -> None:
+        message.stop()
+        self.action_log()
+
+    @property
+    def row(self) -> Row | None:
+        return self.list.row
+
+    def filterable(self) -> Rows | None:
+        return self.list
+
+    def action_answer(self) -> None:
+        if self.row is not None:
+            self.post_message(JobWanted(int(str(self.row["job"]))))
+
+    def action_turn(self) -> None:
+        wide = not self.has_class("-narrow")
+        (self.log_view if self.focused is self.list and wide else self.list).focus()
+
+    def action_back(self) -> None:
+        if not self.unsift():
+            self.dismiss()
