@@ -101,3 +101,7 @@ def test_the_bottom_follows_the_focus(told: Session) -> None:
             assert "Enter do it" in terminal.text.splitlines()[-1]
 
     run(story())
+
+
+def test_the_last_line_names_the_modes_before_any_key_is_known() -> None:
+    assert line("home", (), 120).plain.startswith(" 1 Home")

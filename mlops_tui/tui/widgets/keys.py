@@ -66,7 +66,7 @@ def _hints(hints: Sequence[Hint]) -> Text:
     told = Text()
     for key, word in hints:
         told.append(clean(key), style="bold").append(f" {clean(word)}  ")
-    told.right_crop(1)
+    told.right_crop(min(1, len(told)))  # of an empty text nothing can be cut: its length would be less than none
     return told
 
 
