@@ -1,6 +1,6 @@
 """An incident being worked on: its runbook's steps, the text of one, what was found, and what came of it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
@@ -25,7 +25,7 @@ from mlops_tui.tui.widgets.drawing import Drawing
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Action, Facts, Row, Status, Text, View
 
-ON_KEYS = ("role", "update", "note", "handover", "resolve", "ack", "open")  # verbs that have a letter of their own
+ON_KEYS = ("role", "accept", "update", "note", "handover", "resolve", "ack", "open")  # verbs that a letter does
 SIDES = ("", "-reading", "-past")  # what is seen where one side has room: the steps, the text and findings, what came
 
 
@@ -68,7 +68,7 @@ class Cockpit(Framed):
 
     @property
     def command(self) -> tuple[str, ...]:
-        return ("incident" if self.case.incident else "alert", "show", self.case.id)
+        return self.case.command
 
     def within(self) -> Iterable[Widget]:
         yield Drawing("headline")
@@ -116,8 +116,8 @@ class Cockpit(Framed):
             self._drawn_at = self.standing.as_of
         self.steps.border_title = escape(lines.steps_title(case))
         self.steps.show([{**row, "runs": bool(self.job and row.get("here"))} for row in case.steps])
-        if follows and case.stands_at:
-            self.steps.to(case.stands_at)
+        if follows:
+            self.steps.to(case.stands_at or (str(case.steps[-1]["key"]) if case.run else ""))
         self.query_one("#timeline", Rows).show(lines.timeline(case))
         self._draw()
 
@@ -134,7 +134,7 @@ class Cockpit(Framed):
 
     def _hint(self) -> None:
         """The keys that do something by now, where the focus is."""
-        offered = list(self._offered())
+        offered = self._offered()
         self.query_one("#hints", Drawing).show(lambda width, height: [lines.hints(offered, width)])
 
     def on_descendant_focus(self) -> None:
@@ -183,31 +183,17 @@ class Cockpit(Framed):
 
     # -- what is done ---------------------------------------------------------------------------------------------
 
-    def _offered(self) -> Iterator[tuple[str, str]]:
+    def _offered(self) -> list[tuple[str, str]]:
         """The keys that do something by now, the likeliest first."""
-        case = self.case
-        if self.standing.as_of is not None or self.standing.facts.get("read_only"):  # there it is only looked at
-            yield from (("e", "evidence"),) if case.finds(self.step) else ()
-            yield "i", "all of it"
-            yield from (("L", "unlock: it is read-only"),) if self.standing.as_of is None else ()
-            return
+        case, enters = self.case, self._enters
+        evidence = [("e", "evidence")] if case.finds(self.step) else []
+        if self.standing.facts.get("read_only"):
+            return [*evidence, ("i", "all of it"), ("L", "unlock: it is read-only")]
+        does = [("Enter", "choose" if self._chooses else enters.label.lower())] if enters is not None else []
         if self.focused is not self.steps:
-            yield "Esc", "to the steps"
-        elif self._enters is not None:
-            yield "Enter", "choose" if self._chooses else self._enters.label.lower()
-        if case.finds(self.step):
-            yield "e", "evidence"
-        if not case.over and (not case.incident or not case.facts.get("lead")):
-            yield "a", "I am on it"
-        if case.incident and not case.over:
-            yield from (("n", "note"), ("u", "update"), ("h", "hand over"), ("v", "severity"), ("o", "over"))
-        if case.incident and case.over:
-            yield "m", "post-mortem"
-        if case.choices or self._further or (self._told is not None and self._told.actions):
-            yield "c", "what else"
-        if not case.running and not case.over:
-            yield "b", "runbooks"
-        yield "i", "all of it"
+            does = [("Esc", "to the steps")]
+        return [*does, *evidence, *lines.said(case, given=self._given), *([("c", "what else")] if self._else else []),
+                *([("b", "runbooks")] if not case.running and not case.over else []), ("i", "all of it")]
 
     @property
     def _chooses(self) -> bool:
@@ -221,6 +207,8 @@ class Cockpit(Framed):
         row, case = self.step, self.case
         if case.choices and row is not None and row["key"] == case.stands_at:
             return case.choices[0]
+        if case.incident and not case.over and not case.running and not case.finds(row):
+            return case.begins(row) or next(iter(self._further), None)
         return case.begins(row)
 
     @on(Rows.Opened, "#steps")
@@ -258,8 +246,13 @@ class Cockpit(Framed):
 
     def action_choose(self) -> None:
         """Whatever can be done about the step whose turn it is, and about the incident."""
+        self._choose("What next?", self._else)
+
+    @property
+    def _else(self) -> tuple[Action, ...]:
+        """What follows from the last answer, the choices of the step, and what is on no key."""
         told = self._told.actions if self._told is not None else ()
-        self._choose("What next?", (*told, *self.case.choices, *self._further))
+        return (*told, *self.case.choices, *self._further)
 
     @property
     def _further(self) -> tuple[Action, ...]:
@@ -291,10 +284,17 @@ class Cockpit(Framed):
     def action_take(self) -> None:
         """Take the alert up; lead the incident."""
         case = self.case
-        if case.incident and not case.over and not case.facts.get("lead"):
+        if self._given:
+            self.post_message(Perform(("incident", "accept", case.id)))
+        elif case.incident and not case.over and not case.facts.get("lead"):
             self.post_message(Perform(("incident", "role", case.id, "lead", "me")))
         elif not case.incident and not case.over:
             self.post_message(Perform(("alert", "ack", case.id)))
+
+    @property
+    def _given(self) -> bool:
+        """Whether it is handed over to whoever sits here."""
+        return lines.given_to(self.case) == self.standing.facts.get("actor")
 
     @property
     def _live(self) -> bool:
