@@ -8,7 +8,7 @@ import shutil
 import socket
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from importlib.util import find_spec
@@ -21,20 +21,12 @@ from mlops_tui.alerts.coverage import covered
 from mlops_tui.capability import look
 from mlops_tui.core._references import dangling
 from mlops_tui.declarations import keymap
-from mlops_tui.declarations.accessrules import AccessPolicy
-from mlops_tui.declarations.boards import Board, Guidelines
-from mlops_tui.declarations.declare import read
-from mlops_tui.declarations.endpoints import Endpoint
-from mlops_tui.declarations.impacts import Impact
-from mlops_tui.declarations.kinds import Checklist, Model, Monitor, Pipeline
+from mlops_tui.declarations.kinds import Monitor
 from mlops_tui.declarations.marker import MARKER
-from mlops_tui.declarations.odcs import Contract
-from mlops_tui.declarations.rotations import Rotation
-from mlops_tui.declarations.routes import Route
 from mlops_tui.errors import Refusal
 from mlops_tui.models import sealing
 from mlops_tui.oversight import aliases
-from mlops_tui.project import FOLDERS, Project, read_document, read_feature
+from mlops_tui.project import FOLDERS, READERS, Project
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Row, Status, Table, View, counted, worst
 from store.backlog import backlog
@@ -44,16 +36,6 @@ PACKAGES = ("mlops_tui", "bots", "store", "runbooks", "templates")
 NEWEST = (3, 11)
 LEAST_DISK = 1 << 30
 AHEAD = timedelta(days=28)
-READERS: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
-    "dataset": ("yaml", lambda path: read(Contract, path)), "feature": ("sql", read_feature),
-    "pipeline": ("yaml", lambda path: read(Pipeline, path)), "model": ("yaml", lambda path: read(Model, path)),
-    "monitor": ("yaml", lambda path: read(Monitor, path)), "checklist": ("yaml", lambda path: read(Checklist, path)),
-    "endpoint": ("yaml", lambda path: read(Endpoint, path)), "decision": ("md", read_document),
-    "runbook": ("md", read_document), "route": ("yaml", lambda path: read(Route, path)),
-    "rotation": ("yaml", lambda path: read(Rotation, path)), "board": ("yaml", lambda path: read(Board, path)),
-    "guideline": ("yaml", lambda path: read(Guidelines, path)),
-    "impact": ("yaml", lambda path: read(Impact, path)),
-    "access": ("yaml", lambda path: read(AccessPolicy, path))}
 READ_ELSEWHERE = (".yaml", ".yml", ".sql", ".md")
 HOLD_CODE = ("feature", "pipeline")  # SQL and notes of the steps lie beside the declarations
 

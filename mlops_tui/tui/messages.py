@@ -177,13 +177,15 @@ class Sifted(Message):
 
 @dataclass(eq=False)
 class Perform(Message):
-    """Somebody asks for a command; `offered` says that it was a next step, and not typed."""
+    """Somebody asks for a command; `offered` says that it was a next step, and not typed, `filled` that he was asked
+    for what it lacks."""
 
     argv: tuple[str, ...]
     consent: str | None = None
     reason: str | None = None
     asks: tuple[str, ...] = ()
     offered: bool = False
+    filled: bool = False
 
 
 @dataclass(eq=False)
