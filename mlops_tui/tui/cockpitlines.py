@@ -53,7 +53,7 @@ def _age(case: Case, now: datetime | None) -> str:
     began = case.facts.get("detected") or case.facts.get("since")
     ended = case.facts.get("resolved")
     until = ended if isinstance(ended, datetime) else now
-    if not isinstance(began, datetime) or until is None:
+    if not isinstance(began, datetime) or until is None or (case.over and ended is None):
         return state
     return f"{state} {'after' if ended else 'for'} {lasting(until - began)}"
 
@@ -141,7 +141,7 @@ def text_of(case: Case, row: Row | None) -> View:
         lead = "" if row["kind"] in ("manual", "notify") else "mlops-tui "
         parts.append(Prose(f"{lead}{command}", "code" if lead else "plain"))
     note = str(row["note"] or "")
-    if note:
+    if note and note != command:
         parts.append(Prose(f"{row['status']}: {note}"))
     if row["undo"]:
         parts.append(Prose(f"taken back by: {row['undo']}"))

@@ -117,20 +117,20 @@ class Cockpit(Saying):
         case, row = self.case, self.step
         now = self.standing.now
         self.query_one("#headline", Drawing).show(lambda width, height: lines.headline(case, now, width))
-        self._hint()
+        self._say_keys()
         text, found = self.query_one("#text", Body), self.query_one("#found", Body)
         text.border_title = escape(f"{row['step']} {row['title']}") if row is not None and "step" in row else \
             escape(str(row["title"])) if row is not None else case.id
         text.show(lines.text_of(case, row), self.standing.zone, (case.id, str(row["key"]) if row is not None else ""))
         self._show_found(found)
 
-    def _hint(self) -> None:
+    def _say_keys(self) -> None:
         """The keys that do something by now, where the focus is."""
         offered = self._offered()
         self.query_one("#hints", Drawing).show(lambda width, height: [lines.hints(offered, width)])
 
     def on_descendant_focus(self) -> None:
-        self._hint()
+        self._say_keys()
 
     def _show_found(self, found: Body) -> None:
         argv = self.case.finds(self.step)
@@ -191,12 +191,15 @@ class Cockpit(Saying):
     def _chooses(self) -> bool:
         """Whether the step under the cursor asks for one of several answers, and now."""
         row = self.step
-        return row is not None and bool(self.case.choices and row.get("choices")) and row["key"] == self.case.stands_at
+        offers = row is not None and bool(self.case.choices and row.get("choices"))
+        return offers and row is not None and row["key"] == self.case.stands_at and not self.job
 
     @property
     def _enters(self) -> Action | None:
         """What Enter does at the step under the cursor."""
         row, case = self.step, self.case
+        if self.job:
+            return None
         if case.choices and row is not None and row["key"] == case.stands_at:
             return case.choices[0]
         if case.incident and not case.over and not case.running and not case.finds(row):
@@ -209,7 +212,9 @@ class Cockpit(Saying):
         row, case, action = event.row, self.case, self._enters
         if row is None:
             return
-        if self._chooses:
+        if self.job and row.get("runs"):
+            self.app.notify(f"It is being done, by job {self.job}.", markup=False)
+        elif self._chooses:
             self._choose(f"{row['step']} {row['title']}", case.choices)
         elif action is not None and action.argv[:2] == ("runbook", "show"):
             self.chosen = str(row["runbook"])
