@@ -96,8 +96,9 @@ def step(row: Row, width: int, now: datetime | None) -> list[Text]:
     if "step" not in row:
         when = row.get("when")
         fits = ", ".join(when) if isinstance(when, tuple) else ""
-        return [sides(Text.assemble(" ◇ ", (word(row["title"], 200).rstrip(), "")), Text(f"{word(fits, 24).rstrip()} ",
-                                                                                         style="dim"), width)]
+        mark, colour = glyph(Status.FAIL) if row.get("status") is Status.FAIL else ("◇", "dim")
+        title = Text.assemble((f" {mark} ", colour), word(row["title"], 200).rstrip())
+        return [sides(title, Text(f"{word(fits, 24).rstrip()} ", style="dim"), width)]
     here, status = bool(row["here"]), str(row["status"] or "")
     mark, colour = glyph(row.get("stands")) if status and status != "skipped" else ("·", "dim")
     if here and status not in ("fail", "unknown", "error", "interrupted"):
