@@ -103,6 +103,7 @@ def test_from_an_alert_to_a_choice_made_in_its_runbook(worked: Session) -> None:
             assert "step 2: done (go back)" in line_with(terminal, "RUN-1 step 2"), "and nobody was asked twice"
             assert cockpit(terminal).step is not None
             assert cockpit(terminal).step["step"] == 3, "the cursor goes on with the run"
+            await terminal.expect(lambda: "Enter do step 3" in terminal.text)
             await terminal.press("enter")
             await terminal.expect(lambda: "Shall this be done?" in terminal.text)
             assert "alert silence AL-7 --for 4h" in terminal.text
