@@ -126,6 +126,7 @@ def test_a_person_goes_back_looks_around_and_comes_home_again(told: Session) -> 
     async def story() -> None:
         before = told.ledger.head_seq()
         async with dashboard(told.declared().root, person="ana") as terminal:
+            assert {"at now", "at INC-3", "mark"} <= set(terminal.app.completions())
             calm = terminal.text.splitlines()[:16]
             await terminal.press("comma", "comma")  # twenty days of the same finding are no change
             assert "as of 15 Sep 2013 06:00 EDT" in top(terminal)[0]
@@ -143,6 +144,8 @@ def test_a_person_goes_back_looks_around_and_comes_home_again(told: Session) -> 
             await terminal.press("8")
             assert "(3)" in terminal.text, "the history as long as it was then"
             assert "INC-3" not in terminal.text
+            await terminal.press("y", "y")
+            assert terminal.app.clipboard == "mlops-tui audit show 3 --as-of 2013-09-15T10:00:00+00:00"
             await terminal.press("2", "comma")
             assert "Nothing changed before that." in terminal.text
             assert "No pipeline is declared yet." in terminal.text

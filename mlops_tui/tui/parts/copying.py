@@ -4,6 +4,7 @@ import base64
 import os
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from io import StringIO
@@ -50,7 +51,9 @@ class Copying(Desked):
         lines = [strip.text for strip in screen._compositor.render_strips()]
         seen: Seen = exporting.Seen(crumbs=(self._standing.project, *screen.crumbs), link=self.link(),
                                     lines=lines, zone=self._standing.zone, **screen.seen())
-        return seen
+        then = self._standing.as_of
+        return seen if then is None or not seen.command else replace(
+            seen, command=(*seen.command, "--as-of", then.isoformat()))
 
     def link(self) -> str:
         """What follows `mlops-tui open` to come here again."""
