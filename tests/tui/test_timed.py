@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from mlops_tui.errors import Refusal
 from mlops_tui.session import ReplayClock, Session
+from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.times import Times
 from mlops_tui.tui.turns import Seen, told, turns
 from store.facts import AlertEvent, Finding, IncidentEvent, Note
@@ -117,6 +118,12 @@ def test_what_happened_is_told_by_its_weightiest_part(session: Opener, days: lis
     assert told(entries[:1]) == "drift of flights-delay: pass"
     assert told(()) == ""
     assert [entry.recorded_at for entry in turns(entries, Seen())] == [days[0], days[1], days[1], days[4]]
+
+
+def test_every_list_can_be_shown_as_of_another_time(session: Opener, days: list[datetime]) -> None:
+    times = Times(session("ana"), days[2])
+    assert times.closed(("pipeline", "graph", "daily")) is not None
+    assert [argv for section in SECTIONS.values() for argv in section.looks if times.closed(argv) is not None] == []
 
 
 # -- as a person uses it ------------------------------------------------------------------------------------------
