@@ -32,6 +32,7 @@ EPILOG = """
 The dashboard: mlops-tui alone in a project, or mlops-tui open [WHERE]. WHERE is INC-3, AP-2, monitor/NAME,
 model/NAME@8, dataset/NAME, job/7, governance or a command; flights:INC-3 is one of the project flights, which you have
 opened before; INC-3#runbook shows that side of it, INC-3@2013-09-14T06:00 as it was known then.
+mlops-tui watch WHAT waits for a job (7), RUN-3, INC-2 or the command a job does, and ends with its exit code.
 Slack: mlops-tui slack local tries everything with no workspace; mlops-tui slack --help.
 Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSON  --version
 --ascii, or MLOPS_TUI_ASCII=1: nothing but ASCII is written. --reduced-motion, or MLOPS_TUI_REDUCED_MOTION=1:
@@ -146,6 +147,8 @@ def run(argv: Sequence[str]) -> int:
         _suit_the_terminal(given)
         if given.argv[:1] == ["open"] or not given.argv:
             return _without_a_command(given)
+        if given.argv[0] == "watch" and not {"--help", "-h"} & set(given.argv):
+            return _watch(given)
         commands: Any = import_module("mlops_tui.commands")
         ours = given.argv[:given.argv.index("--")] if "--" in given.argv else given.argv
         if given.job:
@@ -221,6 +224,27 @@ def _without_a_command(given: Options) -> int:
     _imported()
     dashboard.run(root, person=given.person, read_only=given.read_only, at=at, as_of=given.as_of)
     return 0
+
+
+def _watch(given: Options) -> int:
+    """Wait for a job, a run or an incident: a strip of lines in a terminal, plain lines elsewhere; its exit code."""
+    session, watched = open_session(given), import_module("mlops_tui.tui.watched")
+    _imported()
+    look = watched.find(session, given.argv[1:])
+    seen = look()
+    if seen.exit is None and _terminal(given):
+        strips: Any = import_module("mlops_tui.tui.inline")
+        strip = strips.Strip(look, seen, stops=seen.job is not None and not session.read_only)
+        seen = strip.run(inline=True) or seen
+        if strip.stopping:
+            _show(session, outcome := session.perform(("job", "cancel", str(seen.job))), given)
+            return 130 if outcome.exit == 0 else outcome.exit
+    elif seen.exit is None:
+        seen = watched.plain(look, sys.stderr if given.document else sys.stdout)
+    outcomes: Any = import_module("mlops_tui.commands")
+    code = 130 if seen.exit is None else seen.exit
+    _show(session, outcomes.Outcome(seen.answer or watched.left_alone(seen), code), given)
+    return int(code)
 
 
 def _job(given: Options) -> int:

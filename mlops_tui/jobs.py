@@ -130,7 +130,7 @@ def stop(session: Session, id: int, *, ask: float = 5.0, term: float = 3.0) -> S
     table = rows(session)
     family = _family(table.one(id))
     took = _stop_it(table, id, ask, term)
-    job, gone = _settled(table, id), [pid for pid in family if not psutil.pid_exists(pid)]
+    job, gone = _settled(table, id), [pid for pid in family if _gone(pid)]
     half = list(left_behind(session.lake, gone)) if gone and session.lake is not None and not job.open else []
     return Stopped(job, took, len(gone), drop_staging(half))
 
@@ -154,6 +154,14 @@ def _family(job: Job) -> list[int]:
     with suppress(psutil.NoSuchProcess):
         return [job.pid, *(child.pid for child in psutil.Process(job.pid).children(recursive=True))]
     return [job.pid]
+
+
+def _gone(pid: int) -> bool:
+    """Whether a process has ended, its parent knowing of it or not."""
+    try:
+        return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True
 
 
 def _signal(job: Job, number: int) -> None:

@@ -128,10 +128,11 @@ def cancel(session: Session, number: int) -> View:
     after, log_hint = stopped.job, (Action("What it said", ("job", "log", str(number))),)
     if after.open:
         return View(f"Job {number} was asked to stop, and has not yet", Status.WARN, actions=log_hint)
+    removed = f"{stopped.removed / 1e6:.1f} MB" if stopped.removed else "nothing"
     far: Cell = f"{before.share:.0%}, {before.label}" if before.share is not None else before.label or "not begun"
     return View(f"Job {number} is {after.status}", Status.DONE, (Facts({
         "command": " ".join(after.argv), "it_had_come": far, "it_took": stopped.took,
-        "processes_ended": stopped.processes, "half_written_removed": f"{stopped.removed / 1e6:.1f} MB",
+        "processes_ended": stopped.processes, "half_written_removed": removed,
         "kept": "what it had finished and recorded"}),), log_hint)
 
 

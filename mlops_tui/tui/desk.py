@@ -61,23 +61,35 @@ class Desk:
         self._read_only, self._feed = read_only, None
         return self._open().look(anyway=True)
 
+    def beside(self, work: Work) -> None:
+        """Do this now, in a thread and a session of its own: it takes long, and nothing else shall wait for it."""
+        Thread(target=lambda: self._do(work, self._made), name="beside", daemon=True).start()
+
     def _work(self) -> None:
         while (work := self._asked.get()) is not None:
-            try:
-                feed = self._open()
-                self._tell(work(feed))
+            self._do(work, self._open)
+
+    def _do(self, work: Work, opened: "Callable[[], Feed]") -> None:
+        """Do it, and tell what came of it."""
+        try:
+            feed = opened()
+            self._tell(work(feed))
+            if feed is self._feed:
                 self._then = feed.times.then
-            except Refusal as problem:
-                self._tell(Broken(refused(problem)))
-            except Exception as problem:  # the end of this surface: a bug becomes an answer, and the screen lives on
-                self._tell(Broken(View(f"{type(problem).__name__}: {problem}", Status.ERROR, (
-                    Text("This is our fault; please report it with what follows."), Text(format_exc(), "code")))))
+        except Refusal as problem:
+            self._tell(Broken(refused(problem)))
+        except Exception as problem:  # the end of this surface: a bug becomes an answer, and the screen lives on
+            self._tell(Broken(View(f"{type(problem).__name__}: {problem}", Status.ERROR, (
+                Text("This is our fault; please report it with what follows."), Text(format_exc(), "code")))))
 
     def _open(self) -> "Feed":
         """The project; the database and its libraries are loaded here, after the first picture is on the screen."""
         if self._feed is None:
-            feeds: Any = import_module("mlops_tui.tui.feed")
-            self._feed = feeds.Feed(self.root, self.person, self._read_only, self._then, sealed=self.sealed)
-        feed: Feed = self._feed
-        feed.admit()
+            self._feed = self._made()
+        self._feed.admit()
+        return self._feed
+
+    def _made(self) -> "Feed":
+        feeds: Any = import_module("mlops_tui.tui.feed")
+        feed: Feed = feeds.Feed(self.root, self.person, self._read_only, self._then, sealed=self.sealed)
         return feed

@@ -56,7 +56,7 @@ def test_a_job_is_started_followed_and_stopped(session: Session) -> None:
     stopped = session.perform(["job", "cancel", id])
     assert stopped.view.title == f"Job {id} is cancelled"
     told = stopped.view.facts()
-    assert (told["it_took"], told["processes_ended"], told["half_written_removed"]) == ("it was asked", 1, "0.0 MB")
+    assert (told["it_took"], told["processes_ended"], told["half_written_removed"]) == ("it was asked", 1, "nothing")
     assert "napping" in str(told["it_had_come"])
     assert session.perform(["job", "cancel", id]).view.title == f"Job {id} had ended already: cancelled"
     log = session.perform(["job", id]).view

@@ -1,13 +1,16 @@
 """All jobs and what they say, as a person reads them."""
 
 import os
+import signal
 
 import pytest
 from rich.cells import cell_len
 
 from mlops_tui import jobs
 from mlops_tui.session import Session
+from mlops_tui.tui.messages import Perform
 from mlops_tui.tui.screens.answer import Answer
+from mlops_tui.tui.screens.ask import Ask
 from mlops_tui.tui.screens.jobs import JobsScreen
 from mlops_tui.tui.screens.log import LogScreen, laid_out
 from mlops_tui.tui.widgets.log_view import LogView
@@ -138,3 +141,49 @@ def test_what_a_job_says_is_seen_as_it_says_it(told: Session) -> None:
     (b'12:00 INFO {"a": [1]}', '12:00 INFO\n{\n  "a": [\n    1\n  ]\n}'), (b'\xff{"a":1}', '\\xff\n{\n  "a": 1\n}')])
 def test_a_line_is_laid_out_where_it_holds_json(line: bytes, shown: str) -> None:
     assert laid_out(line) == shown
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("naps")
+def test_a_job_is_found_again_by_the_next_dashboard_which_stops_it_and_says_what_that_took(told: Session) -> None:
+    async def story() -> None:
+        folder = told.declared().root
+        async with dashboard(folder, person="ana") as terminal:
+            await terminal.type("nap 60")
+            await terminal.expect(lambda: "◌ nap 60" in terminal.text)
+            await terminal.press("q")
+            assert isinstance(terminal.app.screen, Ask)
+            await terminal.pilot.press("down", "enter")
+            await terminal.expect(lambda: not terminal.app.is_running or terminal.app._exit)
+        async with dashboard(folder, person="ana") as terminal:
+            await terminal.expect(lambda: "1 job you began earlier still runs: J" in terminal.text)
+            await terminal.press("J")
+            await terminal.expect(lambda: "◌ running nap 60" in terminal.text)
+            await terminal.pilot.press("x")
+            await terminal.expect(lambda: isinstance(terminal.app.screen, Answer))
+            assert "Job 1 is cancelled" in terminal.text
+            assert "it was asked" in terminal.text
+            await terminal.settle()
+            await terminal.press("escape")
+            await terminal.expect(lambda: "▲ cancelled nap 60" in terminal.text)
+            await terminal.pilot.press("q")
+            await terminal.expect(lambda: not terminal.app.is_running or terminal.app._exit)
+
+    run(story())
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("naps")
+def test_nothing_waits_while_a_deaf_job_is_stopped(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root, person="ana") as terminal:
+            await terminal.type("nap 60 --deaf")
+            await terminal.expect(lambda: "◌ nap 60" in terminal.text and "%" in terminal.text)
+            terminal.app.post_message(Perform(("job", "cancel", "1")))
+            terminal.app.post_message(Perform(("audit", "verify")))
+            await terminal.expect(lambda: "The history is whole" in terminal.text)
+            assert jobs.rows(told).one(1).open, "it was asked, and does not listen"
+            os.killpg(jobs.rows(told).one(1).pid or 0, signal.SIGKILL)
+            await terminal.settle()
+
+    run(story())

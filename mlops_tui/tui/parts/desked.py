@@ -7,6 +7,7 @@ from textual.reactive import reactive
 from textual.widgets import Input
 
 from mlops_tui.tui.desk import Desk, Work
+from mlops_tui.tui.places import RESERVED
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.bar import Bar
@@ -15,6 +16,7 @@ from mlops_tui.tui.widgets.bar import Bar
 class Desked(App[None]):
     """An app with a desk. `busy` counts what the desk has not answered yet."""
 
+    reserved: frozenset[str] = RESERVED  # letters that are no next step's
     busy: reactive[int] = reactive(1)  # the first of all is to begin
 
     def __init__(self, desk: Desk) -> None:
@@ -22,9 +24,10 @@ class Desked(App[None]):
         self.desk = desk
         self._standing = Standing()
 
-    def _ask(self, asked: Work) -> None:
+    def _ask(self, asked: Work, *, beside: bool = False) -> None:
+        """Have it looked up or done; `beside` where it takes long, so that nothing else waits for it."""
         self.busy += 1
-        self.desk.ask(asked)
+        (self.desk.beside if beside else self.desk.ask)(asked)
 
     def _stand(self, told: Standing) -> None:
         """Tell every screen of the mode that is seen."""

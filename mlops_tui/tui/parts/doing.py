@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING
 from textual import on, work
 
 from mlops_tui.tui.desk import Desk
-from mlops_tui.tui.messages import Answered, Begun, Broken, Elsewhere, Perform, Planned, Reasonless, Wanted
+from mlops_tui.tui.messages import (
+    Answered,
+    Begun,
+    Broken,
+    Elsewhere,
+    LogFound,
+    Perform,
+    Planned,
+    Reasonless,
+    Wanted,
+)
 from mlops_tui.tui.parts.desked import Desked
 from mlops_tui.tui.places import question
 from mlops_tui.tui.screens.ask import Ask, Sure, Why
@@ -28,6 +38,7 @@ class Doing(Desked):
     @on(Answered)
     @on(Begun)
     @on(Elsewhere)
+    @on(LogFound)
     @on(Broken)
     def _come_to_something(self) -> None:
         self._awaited = ()
@@ -48,7 +59,8 @@ class Doing(Desked):
             return
         self._work(" ".join(message.argv))
         self._ask(lambda feed: feed.offered(message.argv) if message.offered else
-                  feed.perform(message.argv, message.consent, message.reason))
+                  feed.perform(message.argv, message.consent, message.reason, filled=message.filled),
+                  beside=message.argv[:2] == ("job", "cancel"))  # it asks, and waits, before it kills
 
     @on(Planned)
     def _planned(self, message: Planned) -> None:
@@ -65,7 +77,7 @@ class Doing(Desked):
             choices = (("cancel", "Cancel"), ("do", "Do it"))
             asked = Ask(f"Shall this be done?   {' '.join(message.argv)}", choices, message.view, zone, spelled)
         if await self.push_screen_wait(asked) == "do":
-            self.post_message(Perform(message.argv, consent=message.digest))
+            self.post_message(Perform(message.argv, consent=message.digest, filled=True))
         self._awaited = ()
 
     @on(Reasonless)
@@ -96,4 +108,4 @@ class Doing(Desked):
                 argv = (*argv, *filled_in(option, said))
         self._awaited = ()
         if reason is not None or argv != before:
-            self.post_message(Perform(argv, reason=reason))
+            self.post_message(Perform(argv, reason=reason, filled=True))

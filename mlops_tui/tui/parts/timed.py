@@ -81,7 +81,8 @@ class Timed(Sectioned):
     def _seen_now(self) -> tuple[str, tuple[str, ...]]:
         """What is seen: a part of the dashboard, and what an answer is about."""
         screen = self.screen
-        names = screen.command[1:] if isinstance(screen, Answer) and screen.looked else ()
+        seen = isinstance(screen, Framed) and (screen.id == "cockpit" or (isinstance(screen, Answer) and screen.looked))
+        names = screen.command[1:] if isinstance(screen, Framed) and seen else ()
         return self.current_mode, tuple(name for name in names if not name.startswith("-"))
 
     def _time_of_row(self) -> str:

@@ -2,18 +2,26 @@
 
 import asyncio
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from textual import on, work
 from textual.screen import Screen
 
 from mlops_tui.tui.desk import Desk
-from mlops_tui.tui.messages import Begun, JobsSeen, JobWanted, LogFound
+from mlops_tui.tui.messages import Begun, FromDesk, JobsSeen, JobWanted, LogFound
 from mlops_tui.tui.parts.desked import Desked
 from mlops_tui.tui.screens.ask import Ask
 from mlops_tui.view import Row, Status
+
+if TYPE_CHECKING:
+    from mlops_tui.tui.feed import Feed
+
+
+def _stopped(id: int, feed: "Feed") -> FromDesk:
+    return feed.stop(id)
 
 
 @runtime_checkable
@@ -28,13 +36,32 @@ class Working(Desked):
 
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
-        self._mine: dict[int, Screen[Any]] = {}  # jobs begun here, and the screen they were begun on
+        self._mine: dict[int, Screen[Any] | None] = {}  # jobs begun here, and the screen they were begun on
+        self._attached = False
 
     @on(Begun)
     def _begun(self, message: Begun) -> None:
         self._mine[message.job] = self.screen
         self._say(f"job {message.job} has begun: {' '.join(message.argv)}")
         self._ask(lambda feed: feed.look(anyway=True))
+
+    def _jobs_stand(self, rows: Sequence[Row]) -> None:
+        """Hear of the jobs that were begun here; those that the person began in an earlier dashboard are taken on."""
+        if self._standing.as_of is not None:
+            return
+        if not self._attached:
+            self._attached = True
+            self._take_on([row for row in rows if row["ended_at"] is None and row["through"] == "dashboard"
+                          and row["who"] == self._standing.facts.get("actor")])
+        for row in rows:
+            if row["job"] in self._mine and row["ended_at"] is not None:
+                self._ended(row)
+
+    def _take_on(self, found: Sequence[Row]) -> None:
+        self._mine.update({int(str(row["job"])): None for row in found})
+        if found:
+            count = f"{len(found)} job{'s' if len(found) > 1 else ''}"
+            self._say(f"{count} you began earlier still run{'s' if len(found) == 1 else ''}: J shows what they say.")
 
     def _ended(self, row: Row) -> None:
         """A job of this dashboard is over: its answer is shown where nothing else was begun meanwhile."""
@@ -90,7 +117,9 @@ class Working(Desked):
         if answer == "stop":
             ids = sorted(self._mine)
             self._mine.clear()  # nobody waits for their answers any more
-            self._ask(lambda feed: feed.stop(ids))
+            self._work(f"stopping {', '.join(f'job {id}' for id in ids)}")
+            for id in ids:  # side by side: each is asked, and waited for, before it is killed
+                self._ask(partial(_stopped, id), beside=True)
             await self._idle()
         if answer != "stay":
             self.exit()

@@ -75,6 +75,11 @@ class Framed(Screen[None]):
         """Whether what is shown is of the moment that the first line says."""
         return True
 
+    def _compositor_refresh(self) -> None:
+        """What is drawn while the app holds back its output is never seen."""
+        if not self.app._batch_count:
+            super()._compositor_refresh()
+
     @property
     def again(self) -> Message | None:
         """What asks for what is shown here once more, as of the moment that is seen by now; nothing where nothing can.
