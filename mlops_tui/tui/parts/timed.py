@@ -9,7 +9,7 @@ from textual import on
 from mlops_tui.errors import BadInput
 from mlops_tui.render.cells import moment as moment_of
 from mlops_tui.tui.desk import Desk
-from mlops_tui.tui.messages import Broken, Fresh, LookedAt, NoSuchTime, Perform, Travelled
+from mlops_tui.tui.messages import Broken, Fresh, FromDesk, LookedAt, NoSuchTime, Perform, Travelled
 from mlops_tui.tui.parts.sectioned import Sectioned
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.framed import Framed
@@ -92,8 +92,10 @@ class Timed(Sectioned):
 
     @on(Travelled)
     @on(Broken)
-    def _arrived(self) -> None:
+    def _arrived(self, message: FromDesk) -> None:
         self._travelling = False
+        if isinstance(message, Travelled) and not message.view.facts().get("as_of"):
+            self._ask(lambda feed: feed.jobs())  # those that ended meanwhile are heard of now
         self.action_step(0)
 
     @on(NoSuchTime)
