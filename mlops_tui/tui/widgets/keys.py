@@ -66,7 +66,8 @@ def _hints(hints: Sequence[Hint]) -> Text:
     told = Text()
     for key, word in hints:
         told.append(clean(key), style="bold").append(f" {clean(word)}  ")
-    told.right_crop(1)
+    if told:
+        told.right_crop(1)
     return told
 
 
