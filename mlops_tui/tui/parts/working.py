@@ -92,6 +92,7 @@ class Working(Desked):
 
     @on(JobsSeen)
     def _jobs_seen(self, message: JobsSeen) -> None:
+        self._jobs_stand(message.rows)
         for screen in self.screen_stack:
             if isinstance(screen, Knowing):
                 screen.know(message.rows, message.logs)

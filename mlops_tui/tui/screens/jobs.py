@@ -38,6 +38,10 @@ class JobsScreen(Framed):
         self._logs = Path()
 
     @property
+    def timed(self) -> bool:
+        return False
+
+    @property
     def crumbs(self) -> tuple[str, ...]:
         return ("Jobs",)
 

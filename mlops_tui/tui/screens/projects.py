@@ -54,6 +54,10 @@ class Projects(Framed):
         self._lookout = Lookout(person, self.post_message)
 
     @property
+    def timed(self) -> bool:
+        return False
+
+    @property
     def crumbs(self) -> tuple[str, ...]:
         return ("Projects",)
 
