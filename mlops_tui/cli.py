@@ -29,7 +29,9 @@ NOUNS = "mlops_tui.nouns"  # the entry points of words that are no capabilities
 BY_ENVIRONMENT = {"read_only": "READONLY", "ascii": "ASCII", "reduced_motion": "REDUCED_MOTION"}
 VALUES = {"--project": "project", "--as-of": "as_of", "--as": "person", "--job": "job", "--png": "png", "--svg": "svg"}
 EPILOG = """
-The dashboard: mlops-tui alone in a project, or mlops-tui open [WHERE], where WHERE is INC-3, AL-7, AP-2 or a command.
+The dashboard: mlops-tui alone in a project, or mlops-tui open [WHERE]. WHERE is INC-3, AP-2, monitor/NAME,
+model/NAME@8, dataset/NAME, job/7, governance or a command; flights:INC-3 is one of the project flights, which you have
+opened before; INC-3#runbook shows that side of it, INC-3@2013-09-14T06:00 as it was known then.
 mlops-tui watch WHAT waits for a job (7), RUN-3, INC-2 or the command a job does, and ends with its exit code.
 Slack: mlops-tui slack local tries everything with no workspace; mlops-tui slack --help.
 Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSON  --version
@@ -204,7 +206,9 @@ def _without_a_command(given: Options) -> int:
     asked = given.argv[:1] == ["open"]
     if {"--help", "-h"} & set(given.argv) or not (asked or (sys.stdout.isatty() and not given.document)):
         return _help(import_module("mlops_tui.commands"), ["--help"])
-    root = _root(given)
+    root, at = _root(given), given.argv[1:]
+    if asked and at and not given.project and (name := import_module("mlops_tui.tui.links").read(at).project):
+        root = import_module("mlops_tui.declarations.known").folder(name, root)
     if root is None and not asked:
         return _help(import_module("mlops_tui.commands"), ["--help"])
     if root is None:
@@ -218,8 +222,7 @@ def _without_a_command(given: Options) -> int:
         import_module("mlops_tui.inputs.moments").moment(given.as_of, now=datetime.now(UTC))  # refused before it opens
     dashboard: Any = import_module("mlops_tui.tui.app")
     _imported()
-    dashboard.run(root, person=given.person, read_only=given.read_only, at=given.argv[1:],
-                  as_of=given.as_of)
+    dashboard.run(root, person=given.person, read_only=given.read_only, at=at, as_of=given.as_of)
     return 0
 
 

@@ -168,7 +168,8 @@ def _as_it_was(session: Session, name: str) -> View:
                      "last_run": last.recorded_at if last else None, "seconds": fact.seconds if fact else None,
                      "detail": fact.detail if fact and not frozen_in(fact) else ""})
     newest = past.newest
-    title = f"{name}: {newest.run} {_IS.get(past.state_of(newest), newest.status)}" if newest else f"{name}: never run"
+    ended = {**_IS, "done": "ended well", "failed": "failed"}.get(past.state_of(newest), "")
+    title = f"{name}: {newest.run} {ended}" if newest is not None else f"{name}: never run"
     table = Table.of("steps", rows, "step", "state", Column("last_run", "last run"),
                      Column("seconds", unit="s", digits=1), Column("detail", cut=60))
     return View(title, STATES.get(past.state_of(newest), Status.UNKNOWN), (table,))

@@ -9,8 +9,10 @@ from typing import Any
 
 import yaml
 
-from mlops_tui.declarations.declare import text_of
-from mlops_tui.errors import NotDeclared, Unreadable, nearest
+from mlops_tui.declarations.declare import read, text_of
+from mlops_tui.declarations.kinds import Settings
+from mlops_tui.declarations.marker import MARKER
+from mlops_tui.errors import NotDeclared, Refusal, Unreadable, nearest
 from store.written import whole
 
 HEAD = "# The projects that the dashboard knows, by name; those that are opened are added. Change this as you like.\n"
@@ -35,20 +37,33 @@ def projects() -> dict[str, Path]:
     return _read(text_of(path), path) if path.is_file() else {}
 
 
-def folder(name: str) -> Path:
-    """The folder of the project of that name; NotDeclared with the nearest name."""
+def folder(name: str, here: Path | None = None) -> Path:
+    """The folder of the project of that name; `here` is one that may be meant though it is not on the list.
+
+    NotDeclared with the nearest name.
+    """
     known = projects()
+    if name not in known and here is not None and _called(here) == name:
+        return here
     if name not in known:
         hint = nearest(name, known) or (f"Known: {', '.join(known)}." if known else "")
         raise NotDeclared(f"No project '{name}' is known here.", where=str(place()),
                           next=hint or "Open it once in its folder: mlops-tui")
+    if not (known[name] / MARKER).is_file():
+        raise NotDeclared(f"The project '{name}' is no longer in {known[name]}.", where=str(place()),
+                          next="Change its line there, or drop it.")
     return known[name]
+
+
+def name_of(root: Path) -> str | None:
+    """The name that a folder goes by; None where it is not on the list."""
+    return next((name for name, each in projects().items() if each.resolve() == root.resolve()), None)
 
 
 def add(name: str, root: Path, environment: str = "") -> str:
     """Know the project from now on; the name it goes by, which is another one where that is taken."""
     known, root = projects(), root.resolve()
-    if (there := _name_of(root, known)) is not None:
+    if (there := name_of(root)) is not None:
         return there
     plain = re.sub(r"[^\w.-]+", "-", name) or "project"  # what stands in front of a colon in a link
     wanted = [plain, *([f"{plain}-{environment}"] if environment else ())]
@@ -89,8 +104,11 @@ def _says(text: str, wanted: Mapping[str, Path | None]) -> bool:
     return list(found) == list(wanted) and all(root in (None, found[name]) for name, root in wanted.items())
 
 
-def _name_of(root: Path, known: Mapping[str, Path]) -> str | None:
-    return next((name for name, each in known.items() if each.resolve() == root), None)
+def _called(root: Path) -> str | None:
+    try:
+        return read(Settings, root / MARKER).project
+    except Refusal:
+        return None
 
 
 def _read(text: str, path: Path) -> dict[str, Path]:

@@ -37,7 +37,6 @@ from mlops_tui.tui.parts.locked import Locked
 from mlops_tui.tui.parts.responding import Responding
 from mlops_tui.tui.parts.sized import Sized
 from mlops_tui.tui.parts.themed import Themed
-from mlops_tui.tui.parts.timed import Timed
 from mlops_tui.tui.parts.worded import Worded
 from mlops_tui.tui.parts.working import Working
 from mlops_tui.tui.room import LEAST
@@ -66,7 +65,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copying, Timed):
+class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copying):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -83,6 +82,7 @@ class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copyi
         Binding("ctrl+p", "command_palette", "Go anywhere by name", show=False, id="app.palette"),
         Binding("r", "refresh", "Look again", show=False, id="app.refresh"),
         Binding("p", "pause", "Pause, or go on with refreshing", show=False, id="app.pause"),
+        Binding("ctrl+o", "jump", "Jump to what is seen: a letter for each row and panel", show=False, id="app.jump"),
         Binding("y", "copy", "Copy or export: the command, a link, the row, the table", show=False, id="app.copy"),
         Binding("comma", "step(-1)", "Back to the change before, as of then", show=False, id="app.earlier"),
         Binding("full_stop", "step(1)", "On to the next change, as of then", show=False, id="app.later"),
@@ -225,7 +225,7 @@ class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copyi
         """A colon typed into a field is a colon; a question is answered before one goes elsewhere."""
         if action == "command":
             return not isinstance(self.screen.focused, Input)
-        elsewhere = ("mode", "help", "copy", "step", "now", "mark")
+        elsewhere = ("mode", "help", "copy", "jump", "step", "now", "mark")
         return not (action in elsewhere and not isinstance(self.screen, Framed))
 
     def action_refresh(self) -> None:

@@ -36,7 +36,8 @@ def headline(case: Case, now: datetime | None, width: int) -> list[Text]:
     first = sides(left, Text(f"{word(right, 400).rstrip()} ", style=colour), width) if width >= 90 else left
     first.truncate(width, overflow="ellipsis")
     lower = [right] if width < 90 else []
-    lower += [str(case.told[name]) for name in ("loss", "touches", "changed") if case.told.get(name)]
+    lower += [str(case.told[name]).partition(" more than ")[0] for name in ("loss", "touches", "changed")
+              if case.told.get(name)]
     second = sides(Text(f"   {word(' · '.join(lower), 400).rstrip()}", style="dim"), _due(case), width)
     return [first, second]
 
@@ -63,8 +64,9 @@ def _due(case: Case) -> Text:
         return Text(f"■ {facts['late']} ", style="bold red")
     if facts.get("handed_over"):
         return Text(f"▲ handed over {word(facts['handed_over'], 200).rstrip()} ", style="yellow")
-    if facts.get("to_close"):
-        return Text(f"to close: {word(facts['to_close'], 200).rstrip()} ", style="dim")
+    lacks = [each for each in str(facts.get("to_close") or "").split("; ") if each and not each.startswith("RUN-")]
+    if lacks:
+        return Text(f"to close: {word('; '.join(lacks), 200).rstrip()} ", style="dim")
     return Text(f"post-mortem: {facts.get('post_mortem') or 'none yet'} " if case.incident and case.over else "")
 
 
@@ -95,7 +97,7 @@ def step(row: Row, width: int, now: datetime | None) -> list[Text]:
     mark, colour = glyph(row.get("stands")) if status and status != "skipped" else ("·", "dim")
     if here and status not in ("fail", "unknown", "error", "interrupted"):
         mark, colour = "▶", "bold yellow"
-    if status in ("intent", "waiting"):
+    if status in ("intent", "waiting") or row.get("runs"):
         mark, colour = glyph(Status.RUNNING)
     title = Text.assemble((f" {mark} ", colour), (f"{row['step']:>2} ", "dim"),
                           (word(row["title"], 200).rstrip(), "bold" if here else "dim" if status == "skipped" else ""))
@@ -104,6 +106,8 @@ def step(row: Row, width: int, now: datetime | None) -> list[Text]:
 
 def _who(row: Row, now: datetime | None, *, here: bool) -> str:
     status, kind = str(row["status"] or ""), str(row["kind"])
+    if row.get("runs"):
+        return "runs"
     if not status:
         votes = f" for {row['votes']} votes" if row.get("votes") else ""
         return f"{KINDS[kind].removesuffix(' for votes')}{votes}" if votes else KINDS[kind]
@@ -153,26 +157,28 @@ def _alone(case: Case) -> str:
 
 def found(view: View) -> View:
     """An answer with what one looks at first: remedies by cost, tables and pictures; named values come last."""
-    parts = [_remedies(part) if isinstance(part, Table) and part.id == "remedies" else part for part in view.parts]
-    values = [part for part in parts if isinstance(part, Facts)]
-    return View(view.title, view.status, (*(part for part in parts if not isinstance(part, Facts)), *values))
+    parts = [_seen_first(part) for part in view.parts]
+    return View(view.title, view.status, tuple(sorted(parts, key=lambda part: isinstance(part, Facts))))
 
 
-def _remedies(table: Table) -> Table:
-    """What each remedy costs a day with its interval; the cheapest that could be judged is pointed at."""
+def _seen_first(part: Part) -> Part:
+    """What each remedy costs a day with its interval, or why that is unknown; the cheapest one is pointed at."""
+    if not isinstance(part, Table) or part.id != "remedies":
+        return part
+    table = part
     unit = next((column.unit for column in table.columns if column.id == "cost_a_day"), "")
     judged = [row for row in table.rows if isinstance(row["cost_a_day"], (int, float))]
     best = min(judged, key=lambda row: float(str(row["cost_a_day"])), default=None)
     rows: list[Row] = [{**row, "interval": _between(row), "best": "◀" if row is best else ""} for row in table.rows]
     return replace(table, rows=tuple(rows), columns=(
-        Column("remedy", worth=3), Column("cost_a_day", "cost a day", unit, 0, worth=3),
-        Column("interval", "95 % interval", worth=2), Column("best", " ", worth=2), Column("detail", worth=1)))
+        Column("remedy", worth=2), Column("cost_a_day", "a day", unit, 0, worth=2),
+        Column("interval", "95 % interval", worth=1), Column("best", " ", worth=2)))
 
 
 def _between(row: Row) -> str:
     low, high = row.get("low"), row.get("high")
     if not isinstance(low, (int, float)) or not isinstance(high, (int, float)):
-        return ""
+        return str(row.get("detail") or "")
     return f"{low:,.0f} – {high:,.0f}"
 
 
@@ -181,8 +187,9 @@ def so_far(case: Case, row: Row | None) -> View:
     parts: list[Part] = []
     if case.book is not None and case.running and row is not None and str(row.get("step")) == case.stands_at:
         _, *rest = case.book.parts
-        parts = [part for part in rest if not isinstance(part, Facts) and not (
+        parts = [_seen_first(part) for part in rest if not isinstance(part, Facts) and not (
             isinstance(part, Table) and part.id == "steps")]
+        parts.sort(key=lambda part: isinstance(part, Prose))
     parts += [part for part in case.shown.parts if isinstance(part, Table) and part.id in ("newest", "similar")]
     told = {name: value for name, value in case.told.items() if name in (
         "loss", "touches", "since", "changed", "since_then", "by_now", "on_it", "rule_was")}

@@ -1,5 +1,6 @@
 """What the desk looks up: home as one view, the answer to a command, jobs and how they stand."""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -12,6 +13,7 @@ from mlops_tui.core._helptext import commands
 from mlops_tui.core.audit import row as entry_row
 from mlops_tui.core.job import rows as job_rows
 from mlops_tui.core.status import KINDS
+from mlops_tui.declarations import known
 from mlops_tui.errors import Denied, Refusal
 from mlops_tui.opening import open_project
 from mlops_tui.project import Project
@@ -66,6 +68,7 @@ class Feed:
                                              read_only=locked), sealed
         self.times, self._rules, self._person = Times(self._open(), then), rules(folder), person
         self.admit()
+        self._known_as = self._enlisted()
         self._head = -1
         self._open_jobs: frozenset[int] = frozenset()
         self._told = datetime.min.replace(tzinfo=UTC)
@@ -93,6 +96,15 @@ class Feed:
         if self.session.bounds():
             raise Denied(f"Some data are kept from {self.session.actor.name}; the dashboard shows what is made of all.",
                          where="access/", next=f"Try: mlops-tui access show {self.session.actor.name}")
+
+    def _enlisted(self) -> str:
+        """The name that links call the project by: from now on it is on the list of those that were opened."""
+        project = self.session.declared()
+        with suppress(Refusal, OSError):  # a list that cannot be read is told where it is looked at
+            if self._sealed:
+                return known.name_of(project.root) or project.settings.project
+            return known.add(project.settings.project, project.root, project.settings.environment or "")
+        return project.settings.project
 
     # -- home -----------------------------------------------------------------------------------------------------
 
@@ -163,7 +175,8 @@ class Feed:
 
     def _facts(self, now: datetime, head: int) -> dict[str, Cell]:
         session, settings = self.session, self.session.declared().settings
-        return {"project": settings.project, "environment": settings.environment, "zone": settings.timezone,
+        return {"project": settings.project, "environment": settings.environment, "known_as": self._known_as,
+                "zone": settings.timezone,
                 "clock": settings.clock, "now": now,
                 "actor": session.actor.name, "roles": tuple(sorted(session.actor.roles)),
                 "single_user": session.single_user, "read_only": session.read_only, "entries": head,

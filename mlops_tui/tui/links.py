@@ -18,6 +18,7 @@ COMMANDS = {"job": ("job", "log"), "run": PLACES["RUN"], "runbook": ("runbook", 
 IDS = {"INC": "incidents", "AL": "incidents", "AP": "governance"}
 _PROJECT = re.compile(r"([\w.-]+):(.*)", re.DOTALL)
 _MOMENT = re.compile(r"@(\d{4}-\d\d-\d\d[^@#]*)")
+_MOMENT_OF_ALL = re.compile(r"@(\d{4}-\d\d-\d\dT[\d:.]+(?:Z|[+-]\d\d:\d\d))$")  # as we write it: words hold much
 _SIDE = re.compile(r"#([^@#]+)")
 
 
@@ -54,7 +55,8 @@ def read(words: Sequence[str]) -> Link:
     if rest and (found := _PROJECT.fullmatch(rest[0])):
         project, rest = found[1], tuple(filter(None, (found[2], *rest[1:])))
     if len(rest) != 1:
-        return Link(rest, project)
+        moment = _MOMENT_OF_ALL.search(rest[-1]) if rest else None
+        return Link((*rest[:-1], rest[-1][:moment.start()]), project, at=moment[1]) if moment else Link(rest, project)
     moment, side = _MOMENT.search(rest[0]), _SIDE.search(rest[0])
     place = _SIDE.sub("", _MOMENT.sub("", rest[0]))
     return Link((place,) if place else (), project, side[1] if side else "", moment[1] if moment else "")
@@ -84,6 +86,11 @@ def command(words: Sequence[str]) -> tuple[str, ...]:
         return (*COMMANDS[kind], name)
     head, dash, number = words[0].upper().partition("-")
     return (*PLACES[head], f"{head}-{number}") if len(words) == 1 and dash and head in PLACES else tuple(words)
+
+
+def shown_by(words: tuple[str, ...]) -> tuple[str, ...]:
+    """The place that a command shows, where it has a name of its own; else the command."""
+    return words[2:] if len(words) == 3 and words[:2] in PLACES.values() and command(words[2:]) == words else words
 
 
 def row_place(mode: str, key: str) -> str:

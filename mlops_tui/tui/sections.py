@@ -53,6 +53,11 @@ class Section:
     sides: Mapping[str, tuple[Side, ...]] = field(default_factory=dict)
     works: bool = False  # whether Enter works on the row, instead of reading its detail
 
+    @property
+    def twin(self) -> tuple[str, ...]:
+        """The command that shows the same in a terminal."""
+        return self.looks[0] if self.looks else ("audit", "log")
+
     def sides_of(self, row: Row | None) -> tuple[Side, ...]:
         """The sides that the row has."""
         sides = self.sides.get(str(row.get("kind") or ""), ()) if row is not None else ()

@@ -25,6 +25,10 @@ def test_what_is_opened_is_known_from_then_on_once(own: Path, tmp_path: Path) ->
     assert known.projects() == {"flights": tmp_path / "a", "flights-staging": tmp_path / "b",
                                 "flights-2": tmp_path / "c", "a-b-c": tmp_path / "d", "no": tmp_path / "ü: #e"}
     assert own.read_text("utf-8").count("#") == 2, "the comment is there once"
+    (tmp_path / "c").mkdir()
+    with pytest.raises(NotDeclared, match="is no longer in"):
+        known.folder("flights-2")
+    (tmp_path / "c" / "mlops.yaml").write_text("project: flights\n", "utf-8")
     assert known.folder("flights-2") == tmp_path / "c"
     with pytest.raises(NotDeclared, match="Did you mean 'flights'"):
         known.folder("fligths")

@@ -8,6 +8,7 @@ from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.everything import Everything
 from mlops_tui.tui.screens.section import SectionScreen
 from mlops_tui.tui.widgets.command_line import CommandLine
+from mlops_tui.tui.widgets.keys import hints, line
 from tests.screens import SIZES, dashboard, run
 
 OFFERS = [Offer(("x",), "Stop the job under the cursor", "job cancel NUMBER", lambda: None),
@@ -70,5 +71,33 @@ def test_where_room_is_short_what_can_be_done_is_still_told(told: Session, size:
             await terminal.press("question_mark", *"alert ack")
             assert "alert ack" in terminal.text.splitlines()[3]
             assert "Say" in terminal.text.splitlines()[3]
+
+    run(story())
+
+
+@pytest.mark.parametrize(("width", "modes", "told"), [
+    (160, "6 Incidents  7 Data", "Enter open  x stop  / filter  y copy  : command  ? all "),
+    (100, "6 Inc  7 Data", "Enter open  x stop  / filter  ? all "), (80, "6 Inc  7 Data", "Enter open  ? all "),
+    (60, "6 Incidents  7", "Enter open  ? all "), (20, "", "? all ")])
+def test_the_bottom_says_which_keys_matter_as_far_as_there_is_room(width: int, modes: str, told: str) -> None:
+    bound = {"rows.open": "enter", "framed.stop": "x", "framed.log": "l", "framed.filter": "slash", "app.copy": "y",
+             "app.command": "colon", "app.help": "question_mark", "app.refresh": "r", None: "f12"}
+    shown = line("incidents", hints(bound, {"framed.log"}), width).plain
+    assert modes in shown
+    assert shown.endswith(told)
+    assert len(shown) == width
+
+
+def test_the_bottom_follows_the_focus(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            assert "Tab panel" in terminal.text.splitlines()[-1]
+            assert "stop" not in terminal.text.splitlines()[-1]
+            await terminal.press("2")
+            assert "Enter open" not in terminal.text.splitlines()[-1], "there is nothing to open"
+            await terminal.press("6")
+            assert "] side" in terminal.text.splitlines()[-1]
+            await terminal.press("question_mark")
+            assert "Enter do it" in terminal.text.splitlines()[-1]
 
     run(story())

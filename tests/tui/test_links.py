@@ -2,7 +2,7 @@
 
 import pytest
 
-from mlops_tui.tui.links import Link, Spot, command, nearest, read, row_place, spot
+from mlops_tui.tui.links import Link, Spot, command, nearest, read, row_place, shown_by, spot
 from mlops_tui.view import Row
 
 
@@ -23,6 +23,8 @@ def test_a_place_is_read_and_written(typed: str, link: Link) -> None:
 def test_a_command_line_stays_as_it_is() -> None:
     assert read(["incident", "show", "INC-3"]) == Link(("incident", "show", "INC-3"))
     assert read(["flights:incident", "show", "a#b@2013-01-01"]).words == ("incident", "show", "a#b@2013-01-01")
+    shown = Link(("incident", "show", "INC-3"), "flights", at="2013-09-14T06:00:00.5+00:00")
+    assert read(str(shown).split()) == shown
     assert str(Link(("sql", "SELECT 1"), "flights")) == "flights:sql 'SELECT 1'"
 
 
@@ -41,6 +43,9 @@ def test_jobs_runs_and_runbooks_are_shown_by_their_commands() -> None:
     assert command(["run-5"]) == ("runbook", "show", "RUN-5")
     assert command(["runbook/data-drift"]) == ("runbook", "show", "data-drift")
     assert command(["a/b"]) == ("a/b",)
+    assert shown_by(("incident", "show", "INC-3")) == ("INC-3",)
+    for words in (("runbook", "show", "data-drift"), ("incident", "list"), ()):
+        assert shown_by(words) == words
 
 
 @pytest.mark.parametrize(("mode", "key"), [

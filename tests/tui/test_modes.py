@@ -1,7 +1,11 @@
 """Each part of the dashboard as somebody works in it: what is seen, what can be done there, at every size."""
 
+import pytest
+from textual.content import Content
+
 from mlops_tui.session import Session
 from mlops_tui.tui.screens.ask import Why
+from mlops_tui.tui.screens.section import tabs
 from tests.screens import Terminal, dashboard, run
 
 
@@ -48,3 +52,9 @@ def test_on_a_small_terminal_letters_act_only_where_their_steps_are_seen(told: S
             assert "lead me" in terminal.text.splitlines()[0]
 
     run(story())
+
+
+@pytest.mark.parametrize(("seen", "width", "told"), [
+    ("A", 40, "A  Bcd  Efg"), ("Efg", 40, "A  Bcd  Efg"), ("Efg", 8, "‹ Efg"), ("Bcd", 8, "‹ Bcd  Efg")])
+def test_the_side_that_is_seen_is_named_whatever_room_there_is(seen: str, width: int, told: str) -> None:
+    assert Content.from_markup(tabs(["A", "Bcd", "Efg"], seen, width)).plain == told

@@ -2,9 +2,11 @@
 
 
 import re
+from pathlib import Path
 
 import pytest
 
+from mlops_tui import cli
 from mlops_tui.declarations import known
 from mlops_tui.session import Session
 from mlops_tui.tui.kept import Kept
@@ -90,8 +92,8 @@ def test_a_link_leads_to_its_row_and_side_or_to_the_nearest(told: Session) -> No
     run(story())
 
 
-def test_one_goes_on_to_another_project_without_leaving(told: Session, tmp_path_factory: pytest.TempPathFactory,
-                                                            ) -> None:
+def test_one_goes_on_to_another_project_without_leaving(told: Session,
+                                                        tmp_path_factory: pytest.TempPathFactory) -> None:
     other = tmp_path_factory.mktemp("other")
     (other / "mlops.yaml").write_text("project: churn\n", encoding="utf-8")
     known.add("churn", other)
@@ -110,14 +112,28 @@ def test_one_goes_on_to_another_project_without_leaving(told: Session, tmp_path_
     run(story())
 
 
-@pytest.mark.parametrize("size", [(80, 24), (60, 16)])
-def test_a_link_shows_what_it_is_about_where_room_is_short(told: Session, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize("size", [(120, 40), (60, 16)])
+def test_a_link_to_an_incident_or_an_alert_leads_to_where_it_is_worked_on(told: Session, size: tuple[int, int]) -> None:
     async def story() -> None:
-        async with dashboard(told.declared().root, size, at=["AL-7"]) as terminal:
-            assert "alert show AL-7" in terminal.text
-            await terminal.press("escape")
+        async with dashboard(told.declared().root, size, at=["al-7"]) as terminal:
+            assert "Incidents ▸ AL-7" in terminal.text
             assert standing_on(terminal) == "flights:AL-7"
+            await terminal.press("escape")
+            assert terminal.app.screen.id == "incidents"
+            await terminal.type("monitor/flights-drift")
+            assert ("monitor show flights-drift" in terminal.text.splitlines()[0]) is (size[0] < 100)
 
     run(story())
 
 
+def test_a_terminal_opens_a_project_by_its_name_or_says_which_are_near(
+        tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    known.add("churn", tmp_path / "gone")
+    assert cli.run(["open", "chrun:INC-3"]) == 2
+    assert "Did you mean 'churn'?" in capsys.readouterr().err
+    assert cli.run(["open", "churn:INC-3"]) == 2
+    assert f"The project 'churn' is no longer in {tmp_path / 'gone'}." in capsys.readouterr().err
+    (tmp_path / "mlops.yaml").write_text("project: here\n", encoding="utf-8")
+    assert cli.run(["open", "here:INC-3"]) == 2
+    assert "needs a terminal" in capsys.readouterr().err, "a project one stands in needs no list"

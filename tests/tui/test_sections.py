@@ -71,10 +71,25 @@ def test_a_row_has_sides_and_every_row_then_shows_the_same_one(full: Session) ->
             assert "pipeline plan weekly" in terminal.text
         async with dashboard(full.declared().root, (80, 24)) as terminal:
             await goes(terminal, "2")
-            await terminal.press("right")
-            assert "Steps  Graph  Log  Plan" in terminal.text
             await terminal.press("enter")
-            assert "pipeline graph daily" in terminal.text.splitlines()[0]
+            assert "Pipelines ▸ daily" in terminal.text.splitlines()[0]
+            assert "Steps  Graph  Log  Plan" in terminal.text
+            await terminal.press("right")
+            assert "pipeline graph daily" in terminal.text
+            await terminal.press("y")
+            assert "pipeline graph daily" in terminal.app.clipboard
+            await terminal.pilot.resize_terminal(120, 40)
+            await terminal.settle()
+            assert "pipeline status" in terminal.text, "the list is beside it, and says what shows it elsewhere"
+            await terminal.pilot.resize_terminal(80, 40)
+            await terminal.settle()
+            await terminal.expect(lambda: "pipeline graph daily" in terminal.text)
+            assert "╭─ Pipelines" in terminal.text, "or above it, where there is room for that"
+            await terminal.pilot.resize_terminal(60, 16)
+            await terminal.settle()
+            assert "╭─ Pipelines" not in terminal.text
+            await terminal.press("escape")
+            assert "╭─ Pipelines" in terminal.text
 
     run(story())
 

@@ -17,11 +17,9 @@ from mlops_tui.tui.parts.words import WORDS
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import MODES
 from mlops_tui.tui.widgets.command_line import CommandLine
+from mlops_tui.tui.widgets.keys import key_name
 from mlops_tui.tui.widgets.pane import Pane
 
-KEYS = {"question_mark": "?", "colon": ":", "slash": "/", "comma": ",", "full_stop": ".", "at": "@",
-        "exclamation_mark": "!", "left_square_bracket": "[", "right_square_bracket": "]", "enter": "Enter",
-        "escape": "Esc", "tab": "Tab", "up": "↑", "down": "↓", "left": "←", "right": "→"}
 # How a terminal says what a key does, by the key's id; what a screen shows is its own command.
 TYPED = {"framed.stop": "job cancel NUMBER", "framed.log": "job log NUMBER", "app.lock": "--read-only", "app.help":
          "--help"}
@@ -40,6 +38,15 @@ class Helped(Placed):
         """Everything that can be done from here, found by name or key."""
         module: Any = import_module("mlops_tui.tui.screens.everything")  # not needed for the first picture
         self.push_screen(module.Everything([*self._here_and_now(), *self._said()], self._here()))
+
+    def action_jump(self) -> None:
+        """Show a letter on everything that is seen; the one that is typed goes there."""
+        jumping: Any = import_module("mlops_tui.tui.jumping")
+        module: Any = import_module("mlops_tui.tui.screens.jump")
+        found = jumping.spots(self.screen)
+        if found:
+            lines = self.screen._compositor.render_strips()
+            self.push_screen(module.Jump(lines, found), lambda spot: jumping.go(spot) if spot is not None else None)
 
     def _here_and_now(self) -> Iterator[Offer]:
         """The next steps that are seen, then every key that works: those of the screen before those of all screens."""
@@ -98,11 +105,6 @@ class Helped(Placed):
 
     def _go(self, argv: tuple[str, ...]) -> None:
         self.post_message(Perform(argv))
-
-
-def key_name(key: str) -> str:
-    """A key as it stands on a keyboard."""
-    return KEYS.get(key, key)
 
 
 def _typed(id: str, screen: Screen[Any]) -> str:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 from mlops_tui.errors import Refusal
 from mlops_tui.tui.desk import Desk
-from mlops_tui.tui.links import HERE, Link, Spot, command, row_place, spot
+from mlops_tui.tui.links import HERE, Link, Spot, command, row_place, shown_by, spot
 from mlops_tui.tui.messages import Perform
 from mlops_tui.tui.parts.kept import Keeping
 from mlops_tui.tui.parts.sectioned import Sectioned
+from mlops_tui.tui.parts.timed import Timed
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.screens.section import SectionScreen
 from mlops_tui.tui.standing import MODES
@@ -30,7 +31,7 @@ class Onward:
     person: str
 
 
-class Placed(Keeping, Sectioned):
+class Placed(Keeping, Sectioned, Timed):
     """An app with places. `at`: where it begins; nowhere in particular: where one was."""
 
     at: Link = HERE
@@ -56,16 +57,19 @@ class Placed(Keeping, Sectioned):
             return
         if root != self.desk.root:
             self.leave_for(root, replace(link, project=""))
-        elif (there := spot(link)) is not None:
+            return
+        if link.at:
+            self.action_at(link.at)
+        if (there := spot(link)) is not None:
             self._show(there, link.side)
         else:
             self.post_message(Perform(command(link.words)))
 
     def _root_of(self, project: str) -> Path:
-        if not project or project == self._standing.facts.get("project"):
+        if project in ("", self._known_as):
             return self.desk.root
         known: Any = import_module("mlops_tui.declarations.known")  # it reads YAML, which no first picture needs
-        root: Path = known.folder(project)
+        root: Path = known.folder(project, self.desk.root)
         return self.desk.root if root.resolve() == self.desk.root.resolve() else root
 
     def leave_for(self, root: Path, link: Link | None = None) -> None:
@@ -87,13 +91,18 @@ class Placed(Keeping, Sectioned):
             section.seek(there.key, side)
 
     @property
+    def _known_as(self) -> str:
+        return str(self._standing.facts.get("known_as") or "")
+
+    @property
     def place(self) -> Link:
         """Where one is now, as a link that leads here again."""
-        project, screen = self._standing.project, self.screen
+        project, screen, as_of = self._known_as, self.screen, self._standing.as_of
+        at = as_of.isoformat() if as_of is not None else ""
         if isinstance(screen, SectionScreen) and screen.known:
-            return Link((row_place(screen.id or "", screen.list.key),), project, screen.side)
+            return Link((row_place(screen.id or "", screen.list.key),), project, screen.side, at)
         words = screen.command if isinstance(screen, Framed) and self.current_mode != screen.id else ()
-        return Link(words or (self.current_mode,), project)
+        return Link(shown_by(words) or (self.current_mode,), project, at=at)
 
     # -- being there again ----------------------------------------------------------------------------------------
 

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 from textual import on
 
-from mlops_tui.tui.messages import Answered, Cased, CaseWanted, Found, FoundWanted, Perform
-from mlops_tui.tui.parts.desked import Desked
+from mlops_tui.tui.messages import Answered, Begun, Cased, CaseWanted, Found, FoundWanted, Perform, Planned
+from mlops_tui.tui.parts.working import Working
 from mlops_tui.view import Status
 
 if TYPE_CHECKING:
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 SHOWN = (("incident", "show"), ("alert", "show"))
 
 
-class Responding(Desked):
+class Responding(Working):
     """An app with a cockpit; what it is made of is loaded when somebody opens it."""
 
     @property
@@ -57,10 +57,22 @@ class Responding(Desked):
             self.post_message(Answered(("incident" if case.incident else "alert", "show", case.id), case.shown,
                                        looked=True))
         elif here is not None:
-            here.show(case)
+            here.show(case, here.job if here.job in self._mine else 0)
         else:
             screens: Any = import_module("mlops_tui.tui.screens.cockpit")
             self.push_screen(screens.Cockpit(case, self._here()))
+
+    @on(Planned)
+    def _said_already(self, message: Planned) -> None:
+        """What a person has just said of a step by hand is all that its plan says: it is not asked twice."""
+        if self._cockpit is not None and message.view.facts().get("kind") == "manual":
+            message.prevent_default()
+            self.post_message(Perform(message.argv, consent=message.digest))
+
+    @on(Begun)
+    def _does(self, message: Begun) -> None:
+        if self._cockpit is not None:
+            self._cockpit.show(self._cockpit.case, message.job)
 
     @on(FoundWanted)
     def _wanted_found(self, message: FoundWanted) -> None:

@@ -56,6 +56,7 @@ class Cockpit(Framed):
         self.chosen = ""
         self._found: tuple[tuple[str, ...], View] = ((), NOTHING)
         self._told: View | None = None  # what was answered last, until the cursor moves
+        self.job = 0                    # that does the step whose turn it is
 
     @property
     def crumbs(self) -> tuple[str, ...]:
@@ -92,13 +93,14 @@ class Cockpit(Framed):
 
     # -- what is shown --------------------------------------------------------------------------------------------
 
-    def show(self, case: Case, *, first: bool = False) -> None:
-        """The case as it is now; a cursor that stood at the step whose turn it was goes on with it."""
+    def show(self, case: Case, job: int = 0, *, first: bool = False) -> None:
+        """The case as it is now; a cursor that stood at the step whose turn it was goes on with it. `job` does what was
+        asked for here."""
         before, row = self.case, self.step
         follows = first or row is None or (before.stands_at != case.stands_at and row["key"] == before.stands_at)
-        self.case = case
+        self.case, self.job = case, job
         self.steps.border_title = escape(lines.steps_title(case))
-        self.steps.show(case.steps)
+        self.steps.show([{**row, "runs": bool(self.job and row.get("here"))} for row in case.steps])
         if follows and case.stands_at:
             self.steps.to(case.stands_at)
         self.query_one("#timeline", Rows).show(lines.timeline(case))
@@ -127,7 +129,8 @@ class Cockpit(Framed):
         else:
             title, view = "What is known", lines.so_far(self.case, self.step)
         found.border_title = title
-        found.show(view, self.standing.zone, (*argv, title))
+        twin = ("runbook", "show", self.case.run) if self.case.run else self.command
+        found.show(view, self.standing.zone, argv or twin)
 
     def find(self, argv: tuple[str, ...], view: View) -> None:
         """What a step has found."""
@@ -144,7 +147,7 @@ class Cockpit(Framed):
             self.post_message(CaseWanted(name))
         elif not bad and argv[:1] == ("runbook",):
             self._told = None  # the steps say it
-        self._draw()
+        self.show(self.case)
         return True
 
     @on(Rows.Moved, "#steps")
@@ -152,6 +155,8 @@ class Cockpit(Framed):
         event.stop()
         self._told = None
         self._draw()
+        for body in self.query(Body):
+            body.scroll_home(animate=False)
 
     # -- what is done ---------------------------------------------------------------------------------------------
 
@@ -159,7 +164,7 @@ class Cockpit(Framed):
         """The keys that do something by now, the likeliest first."""
         case = self.case
         if self._enters is not None:
-            yield "Enter", self._enters.label.lower()
+            yield "Enter", "choose" if self._chooses else self._enters.label.lower()
         if case.finds(self.step):
             yield "e", "evidence"
         if not case.over and (not case.incident or not case.facts.get("lead")):
@@ -171,6 +176,12 @@ class Cockpit(Framed):
         if not case.running and not case.over:
             yield "b", "runbooks"
         yield "i", "all of it"
+
+    @property
+    def _chooses(self) -> bool:
+        """Whether the step under the cursor asks for one of several answers, and now."""
+        row = self.step
+        return row is not None and bool(self.case.choices and row.get("choices")) and row["key"] == self.case.stands_at
 
     @property
     def _enters(self) -> Action | None:
@@ -186,7 +197,7 @@ class Cockpit(Framed):
         row, case, action = event.row, self.case, self._enters
         if row is None:
             return
-        if case.choices and row["key"] == case.stands_at and row.get("choices"):
+        if self._chooses:
             self._choose(f"{row['step']} {row['title']}", case.choices)
         elif action is not None and action.argv[:2] == ("runbook", "show"):
             self.chosen = str(row["runbook"])

@@ -22,7 +22,7 @@ from mlops_tui.tui.widgets.bar import Bar
 from mlops_tui.tui.widgets.body import Body
 from mlops_tui.tui.widgets.command_line import CommandLine
 from mlops_tui.tui.widgets.filter_line import FilterLine
-from mlops_tui.tui.widgets.keys import Keys
+from mlops_tui.tui.widgets.keys import Keys, hints
 from mlops_tui.tui.widgets.pane import Pane
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Row, Table, View
@@ -88,13 +88,31 @@ class Framed(Screen[None]):
         room = self.app.size.width - min(len(left.plain), 40) - 2
         below = panels.what_then(told, self.app.size.width, timed=self.timed) if told.as_of is not None else None
         self.query_one("#bar", Bar).show(left, panels.who_and_when(told, room), below)
-        self.query_one("#keys", Keys).show(told.mode)
+        self._hint()
 
     def on_mount(self) -> None:
         self._frame()
 
     def on_resize(self) -> None:
         self._frame()
+
+    def _hint(self) -> None:
+        """Say at the bottom which keys matter where the focus is."""
+        if not self.query(Keys):
+            return
+        bound = {each.binding.id: each.binding.key for each in reversed(self.active_bindings.values())}
+        row = self.row
+        left = {"rows.open", "body.open"} if row is None else set()
+        left |= {"framed.stop", "framed.log"} if row is None or row.get("job") is None else set()
+        left |= {"app.now"} if self.standing.as_of is None else set()
+        self.query_one("#keys", Keys).show(self.standing.mode, hints(bound, left))
+
+    @on(Rows.Moved)
+    def _on_another_row(self) -> None:
+        self._hint()
+
+    def on_descendant_focus(self) -> None:
+        self._hint()
 
     # -- keys -----------------------------------------------------------------------------------------------------
 

@@ -24,7 +24,10 @@ LOOKING = "◌ looking"
 
 
 class SectionScreen(Framed):
-    """Pipelines, models, monitors, incidents or the history; it is given rows and views, and asks for commands."""
+    """A part of the dashboard: it is given rows and views, and asks for commands.
+
+    Where only one of list and detail has room, `-detail` says that it is the detail.
+    """
 
     AUTO_FOCUS = "#list"
     CSS_PATH: ClassVar[list[str | PurePath]] = ["answer.tcss", "section.tcss"]
@@ -48,11 +51,23 @@ class SectionScreen(Framed):
 
     @property
     def crumbs(self) -> tuple[str, ...]:
-        return (next(mode.title for mode in MODES if mode.id == self.id),)
+        title, row = next(mode.title for mode in MODES if mode.id == self.id), self.list.row
+        return (title, str(row.get("name") or row.get("seq") or "")) if self._alone and row is not None else (title,)
 
     @property
     def command(self) -> tuple[str, ...]:
-        return self._section.looks[0] if self._section.looks else ("audit", "log")
+        within = self.focused is not None and self.pane in self.focused.ancestors_with_self
+        return self._shown if within and self._shown else self._section.twin
+
+    @property
+    def _beside(self) -> bool:
+        """Whether list and detail both have room: beside each other, or below each other on a high narrow terminal."""
+        return not self.has_class("-narrow") or self.has_class("-tall")
+
+    @property
+    def _alone(self) -> bool:
+        """Whether the detail is seen, and not the list."""
+        return self.has_class("-detail") and not self._beside
 
     def within(self) -> Iterable[Widget]:
         section = self._section
@@ -118,8 +133,10 @@ class SectionScreen(Framed):
         if side:
             self._side = titles.get(slug(side), self._side)
             self._moved(Rows.Moved(self.list, self.list.row))
-        if asked and meant and not self.wanted:
-            self.post_message(Perform(self._leads))  # there is no room for it beside its row
+        if asked and meant and not self.wanted:  # there is no room for it beside its row
+            self.post_message(Perform(self._leads))
+        elif asked and meant and not side and self.id == "incidents":  # whoever comes to one comes to work on it
+            self.post_message(Perform(self._section.detail(self.list.row or {}, "")))
 
     @property
     def side(self) -> str:
@@ -150,8 +167,15 @@ class SectionScreen(Framed):
     def _told(self, kept: int, every: int) -> None:
         count = f"{kept:,} of {every:,}" if kept != every else f"{every:,}"
         self.list.border_title = f"{self._section.title} ({count})"
+        self._twin()
         if not kept:
+            self.remove_class("-detail")
             self.pane.show(NOTHING, ())
+
+    def _twin(self) -> None:
+        """The command that shows the same list elsewhere; where the list is filtered, its filter stands there."""
+        if not self._filters.get(self.list.id or "", "").strip():
+            self.list.border_subtitle = f"[$text-muted]{escape(' '.join(self._section.twin))}[/]"
 
     def detail(self, argv: tuple[str, ...], view: View) -> None:
         """What the row under the cursor leads to."""
@@ -163,14 +187,13 @@ class SectionScreen(Framed):
 
     def _head(self, argv: tuple[str, ...]) -> None:
         """The command at the top of its answer; where a row has sides, their names, and the command below."""
-        command, sides = escape(" ".join(argv)), self._section.sides_of(self.list.row)
-        seen = self._section.seen(self.list.row, self._side)
-        named = "  ".join(f"[b $primary]{side.title}[/]" if side is seen else
-                          f"[$text-muted]{side.title}[/]" for side in sides)
+        command, row = escape(" ".join(argv)), self.list.row
+        sides, seen = self._section.sides_of(row), self._section.seen(row, self._side)
+        named = tabs([side.title for side in sides], seen.title if seen is not None else "", self.size.width // 2
+                     if self._beside and not self.has_class("-narrow") else self.size.width - 6)
         self.pane.border_title = named or command
         self.pane.border_subtitle = command if named else ""
-        if not self._filters.get(self.list.id or "", "").strip():  # else what is filtered stands there
-            self.list.border_subtitle = named if self.has_class("-narrow") else ""
+        self._frame()
 
     @property
     def _leads(self) -> tuple[str, ...]:
@@ -180,7 +203,7 @@ class SectionScreen(Framed):
     @property
     def wanted(self) -> tuple[str, ...]:
         """The command whose answer is the detail; nothing where it is not seen."""
-        return () if self.has_class("-narrow") else self._leads
+        return self._leads if self._beside or self._alone else ()
 
     @on(Rows.Moved, "#list")
     def _moved(self, event: Rows.Moved) -> None:
@@ -196,9 +219,10 @@ class SectionScreen(Framed):
         self.call_after_refresh(self._again)
 
     def _again(self) -> None:
-        """There may be room for the detail now."""
-        if self.wanted and self.wanted != self._shown:
-            self.post_message(Sought(self.id or "", self.wanted))
+        """There may be room for the detail now, or no longer for what had the focus."""
+        self._moved(Rows.Moved(self.list, self.list.row))
+        if self.focused is None or (not self.wanted and self.focused is not self.list):
+            self.list.focus()
 
     # -- what is asked --------------------------------------------------------------------------------------------
 
@@ -207,10 +231,19 @@ class SectionScreen(Framed):
         event.stop()
         if self._section.works and event.row is not None:
             self.post_message(Perform((str(event.row["kind"]), "show", str(event.row["name"]))))
-        elif self.wanted:
-            self.pane.body.focus()
         elif self._leads:
-            self.post_message(Perform(self._leads))
+            self._go_in()
+
+    def _go_in(self) -> None:
+        """To the detail of the row under the cursor, which may take the place of the list."""
+        self.add_class("-detail")
+        self._moved(Rows.Moved(self.list, self.list.row))
+        self.call_after_refresh(self.pane.body.focus)
+
+    def _go_out(self) -> None:
+        self.remove_class("-detail")
+        self.list.focus()
+        self._frame()
 
     @property
     def lettered(self) -> bool:
@@ -218,7 +251,7 @@ class SectionScreen(Framed):
         return bool(self.wanted) and self.wanted == self._shown
 
     def filterable(self) -> Rows | None:
-        return self.list
+        return None if self._alone else self.list
 
     def sift(self, rows: Rows, typed: str) -> None:
         super().sift(rows, typed)
@@ -227,16 +260,20 @@ class SectionScreen(Framed):
         else:
             self.typed = typed
             self.post_message(Sifted(typed))
+        self._twin()
 
     def action_back(self) -> None:
         """From the detail to the list; in the list, all rows again."""
         if self.focused is not self.list:
-            self.list.focus()
+            self._go_out()
         else:
             self.unsift()
 
     def action_side(self, step: int) -> None:
         """Another side of the row under the cursor; every row then shows that one."""
+        if not self.wanted:
+            self._go_in()
+            return
         sides = self._section.sides_of(self.list.row)
         seen = self._section.seen(self.list.row, self._side)
         if seen is not None:
@@ -244,9 +281,19 @@ class SectionScreen(Framed):
             self._moved(Rows.Moved(self.list, self.list.row))
 
     def action_turn(self) -> None:
-        if self.focused is self.list and self.wanted:
-            self.pane.body.focus()
+        if self.focused is self.list and self._leads:
+            self._go_in()
         elif self.focused is self.pane.body and self.pane.actions.display:
             self.pane.actions.focus()
         else:
-            self.list.focus()
+            self._go_out()
+
+
+def tabs(titles: Sequence[str], seen: str, width: int) -> str:
+    """The names of sides in a line, as markup, that of the one which is seen bright; where there is no room for all,
+    those around it."""
+    first = 0
+    while first < len(titles) and sum(len(title) + 2 for title in titles[first:]) > width and titles[first] != seen:
+        first += 1
+    shown = [f"[b $primary]{title}[/]" if title == seen else f"[$text-muted]{title}[/]" for title in titles[first:]]
+    return ("[$text-muted]‹[/] " if first else "") + "  ".join(shown)

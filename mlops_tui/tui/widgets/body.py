@@ -1,6 +1,6 @@
 """The parts of a view, drawn as the terminal draws them, as far as they are scrolled to; rows that lead on do so."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import ClassVar
@@ -122,6 +122,19 @@ class Body(ScrollView, can_focus=True):
             self.refresh()
         else:
             self.scroll_to(y=top + by, animate=False, immediate=True)
+
+    @property
+    def places(self) -> Iterator[tuple[int, int]]:
+        """Of each row that leads somewhere and is seen, its line on the screen, and in the text."""
+        top = self.scroll_offset.y
+        return ((line - top, line) for line in self._doors
+                if top <= line < top + self.scrollable_content_region.height)
+
+    def jump(self, line: int) -> None:
+        """Put the cursor on the row at that line."""
+        if line in self._doors:
+            self._at = line
+            self.refresh()
 
     def action_ends(self, end: int) -> None:
         self._at = None

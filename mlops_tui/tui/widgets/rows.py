@@ -1,6 +1,6 @@
 """A list that knows its rows by name: only what is seen is drawn, and a refresh never moves the cursor."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import ClassVar
 
 from rich.text import Text
@@ -301,6 +301,19 @@ class Rows(ScrollView, can_focus=True):
     def action_open(self) -> None:
         if self.row is not None:
             self.post_message(self.Opened(self, self.row))
+
+    @property
+    def places(self) -> Iterator[tuple[int, int]]:
+        """Of each row that is seen, the line where it begins, and its place."""
+        for line in range(self._over, self.scrollable_content_region.height):
+            place, part = divmod(line - self._over + self.scroll_offset.y, self._tall)
+            if not part and place < len(self._source):
+                yield line, place
+
+    def jump(self, place: int) -> None:
+        """Put the cursor on the row at that place."""
+        if place < len(self._source):
+            self._go(place)
 
     def on_click(self, event: events.Click) -> None:
         """A click goes to a row; one on the row where the cursor stands opens it."""
