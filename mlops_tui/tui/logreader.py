@@ -73,16 +73,18 @@ class LogReader:
         file = self._opened(seen.file)
         if file is None:
             return UNREAD
+        before = file.size
         while time.monotonic() < until and file.grow():
             pass
+        upto = len(file) if file.size == before else file.whole  # a line that still grows is left for later
         sieve, stretches = self._sifting(seen, anew=file is not seen.file)
-        before = len(sieve.found)
-        while sieve.wanted and time.monotonic() < until + TURN and sieve.advance(file):
-            for line in sieve.found[before:]:
+        known = len(sieve.found)
+        while sieve.wanted and time.monotonic() < until + TURN and sieve.advance(file, upto):
+            for line in sieve.found[known:]:
                 stretches.add(line)
-            before = len(sieve.found)
+            known = len(sieve.found)
         return Seen(file, sieve, stretches, file.size / max(file.length, 1),
-                    sieve.upto / max(file.whole, 1) if sieve.wanted else 1.0)
+                    min(sieve.upto / max(upto, 1), 1.0) if sieve.wanted else 1.0)
 
     def _opened(self, file: LogFile | None) -> LogFile | None:
         """The file, opened where it was not; another one where another lies there by now."""

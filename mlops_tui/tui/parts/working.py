@@ -99,6 +99,10 @@ class Working(Desked):
     @on(LogFound)
     def _log_found(self, message: LogFound) -> None:
         screens: Any = import_module("mlops_tui.tui.screens.log")
+        id = message.row["job"]
+        if isinstance(self.screen, screens.LogScreen) and self.screen.command == ("job", "log", str(id)):
+            self._say(f"job {id} has not answered: it is {message.row['state']}.")
+            return
         self.push_screen(screens.LogScreen(message.row, message.path, self._here()))
 
     async def action_quit(self) -> None:
