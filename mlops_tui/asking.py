@@ -48,8 +48,8 @@ Reply = Answer | Plan | ReasonWanted | Begun
 
 # Acts that ask nothing and yet take long: they measure on their way, or carry out what was voted for.
 LONG = frozenset({"runbook run", "runbook resume", "approve vote"})
-# Acts that show a plan and are then one entry: who agrees is answered at once.
-SHORT = frozenset({"alert silence", "incident merge"})
+# Acts that show a plan and are then one entry, or one small file: who agrees is answered at once.
+SHORT = frozenset({"alert silence", "incident merge", "postmortem write"})
 
 Begin = Callable[[Session, Sequence[str], str | None, str | None], int]
 

@@ -84,12 +84,13 @@ def tagged_snapshot(entries: "Sequence[Entry]", tag: str) -> str:
 
 @dataclass(frozen=True)
 class ModelState:
-    """The versions of a model, and which one serves."""
+    """The versions of a model, which one serves, and which ones were taken back and have not served since."""
 
     name: str
     versions: Mapping[str, "Entry"] = field(default_factory=dict)
     champions: tuple[str, ...] = ()
     champion_since: datetime | None = None
+    taken_back: Mapping[str, "Entry"] = field(default_factory=dict)
 
     @property
     def champion(self) -> str:
@@ -126,8 +127,11 @@ def model_state(entries: "Sequence[Entry]", name: str) -> ModelState:
         if isinstance(entry.fact, Trained):
             versions[entry.fact.version] = entry
         elif isinstance(entry.fact, Promotion):
-            state = replace(state, champions=_champions_after(state.champions, entry.fact),
-                            champion_since=entry.recorded_at)
+            back = {entry.fact.previous or state.champion: entry} if entry.fact.event == "rolled_back" else {}
+            champions = _champions_after(state.champions, entry.fact)
+            state = replace(state, champions=champions, champion_since=entry.recorded_at,
+                            taken_back={name: each for name, each in {**state.taken_back, **back}.items()
+                                        if name != champions[-1]})
     return replace(state, versions=versions)
 
 

@@ -18,11 +18,13 @@ from mlops_tui.declarations.kinds import GateRule, Model
 from mlops_tui.declarations.limits import LESS_IS_BETTER
 from mlops_tui.incidents import suite
 from mlops_tui.view import Status
-from store.facts import Replayed
+from store.facts import Promotion, Replayed
 
 if TYPE_CHECKING:
     from store.ledger import Entry
 
+TAKEN_BACK = "taken back"
+WARNINGS = ("incident ", TAKEN_BACK)  # items that say something to whoever votes, and ask for nothing
 FEWEST = 100  # rows below which two models are not compared
 JUDGED = {criteria.Verdict.MET: Status.PASS, criteria.Verdict.NOT_MET: Status.FAIL,
           criteria.Verdict.UNDECIDED: Status.UNKNOWN, criteria.Verdict.TOO_FEW: Status.UNKNOWN}
@@ -55,14 +57,14 @@ class Evidence:
 
 
 def gate(case: Case, evidence: Evidence, entries: "Sequence[Entry]") -> tuple[Requirement, ...]:
-    """Everything that is required of the version, criteria first; open incidents only warn."""
+    """Everything that is required of the version, criteria first; what is told at the end only warns."""
     found = [criterion(each, evidence) for each in case.model.criteria]
     for name in case.model.gate:
         if name in MEASURED:
             found.append(MEASURED[name](case, evidence))
         else:
             found += RULES[name](case, entries)
-    return (*found, *lessons(case, entries), *open_incidents(case, entries))
+    return (*found, *lessons(case, entries), *taken_back(case, entries), *open_incidents(case, entries))
 
 
 def verdict(requirements: Sequence[Requirement]) -> Status:
@@ -71,7 +73,7 @@ def verdict(requirements: Sequence[Requirement]) -> Status:
     statuses = {each.status for each in asked}
     if Status.FAIL in statuses:
         return Status.FAIL
-    required = [each for each in asked if not each.id.startswith("incident ")]  # those only warn
+    required = [each for each in asked if not each.id.startswith(WARNINGS)]
     if not required or not statuses <= {Status.PASS, Status.WARN}:
         return Status.UNKNOWN
     return Status.WARN if Status.WARN in statuses else Status.PASS
@@ -220,6 +222,17 @@ def open_incidents(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
     return [Requirement(f"incident {each.id}", "no open incident", Status.WARN, f"{each.id} is open: {each.title}",
                         each.id, ("incident", "show", each.id))
             for each in folds.incidents(entries).values() if each.open and each.about.partition("@")[0] == case.name]
+
+
+def taken_back(case: Case, entries: "Sequence[Entry]") -> list[Requirement]:
+    """That a version served and was taken back is a warning to whoever votes: a gate may know no more than it did."""
+    back = folds.model_state(entries, case.name).taken_back.get(case.version)
+    if back is None or not isinstance(back.fact, Promotion):
+        return []
+    why = f": {back.fact.reason}" if back.fact.reason else ""
+    return [Requirement(TAKEN_BACK, "it was never taken back", Status.WARN,
+                        f"taken back on {back.recorded_at:%Y-%m-%d} by {back.actor}{why}", f"entry {back.seq}",
+                        ("promote", case.name, "--history"))]
 
 
 # -- every rule by its name -----------------------------------------------------------------------------------------

@@ -14,6 +14,7 @@ from mlops_tui.assurance.checklist import asks
 from mlops_tui.declarations.endpoints import Endpoint
 from mlops_tui.declarations.kinds import Checklist, Feature, Model, Monitor
 from mlops_tui.declarations.odcs import Contract
+from mlops_tui.errors import Refusal
 from mlops_tui.folds import ModelState
 from mlops_tui.incidents import answers
 from mlops_tui.privacy.requests import requests
@@ -56,11 +57,12 @@ class Declared:
     features: Mapping[str, Feature]
     zone: tzinfo = UTC
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    wrong: tuple[Refusal, ...] = ()  # of files that cannot be read
 
     @classmethod
-    def of(cls, project: "Project") -> "Declared":
+    def of(cls, project: "Project", wrong: Sequence[Refusal] = ()) -> "Declared":
         return cls(project.models, project.monitors, project.checklists, project.datasets, project.features,
-                   project.zone, project.endpoints)
+                   project.zone, project.endpoints, tuple(_within(each, f"{project.root}/") for each in wrong))
 
     def asked_at(self, model: str) -> frozenset[str]:
         """The endpoints at which a model is asked."""
@@ -72,6 +74,11 @@ class Declared:
         used = [self.features[name].sql for name in declared.features if name in self.features]
         words = {word for sql in used for word in re.findall(r"\w+", sql)}
         return frozenset({declared.label.dataset, *(name for name in self.datasets if name in words)})
+
+
+def _within(problem: Refusal, root: str) -> Refusal:
+    """The same, its place told from the project's folder on."""
+    return type(problem)(problem.what, where=problem.where.removeprefix(root), next=problem.next)
 
 
 @dataclass(frozen=True)
@@ -224,7 +231,8 @@ class Need:
 
 def needs(declared: Declared, entries: "Sequence[Entry]", now: datetime, actor: Actor) -> Table:
     """What waits for somebody, the most urgent first."""
-    found = [*_incidents(entries, now, actor), *_alerts(entries, now, actor), *_runbooks(entries, now, actor),
+    found = [*_unreadable(declared, actor), *_incidents(entries, now, actor), *_alerts(entries, now, actor),
+             *_runbooks(entries, now, actor),
              *_approvals(entries, now, actor), *_boards(entries, now, actor),
              *_postmortems(entries, now, actor), *_questions(entries, now, actor),
              *_overdue(entries, now.astimezone(declared.zone).date(), actor),
@@ -232,6 +240,13 @@ def needs(declared: Declared, entries: "Sequence[Entry]", now: datetime, actor: 
              *_papers(declared, entries, actor), *_requests(declared, entries, now, actor)]
     rows = [need.row for need in sorted(found, key=lambda need: need.urgency)]
     return Table.of("needs", rows, Column("label", "what"), "title", "detail", title="Needs you")
+
+
+def _unreadable(declared: Declared, actor: Actor) -> list[Need]:
+    """Declarations that cannot be read: what they ask for is not done, and nobody else says so."""
+    return [Need("declaration", each.where, f"{each.where.rpartition('/')[2]}: {each.what}",
+                 " · ".join(filter(None, (each.where, each.next))), ("doctor",), actor.has("engineer"), Status.FAIL,
+                 label="file", who="engineer") for each in declared.wrong]
 
 
 def _on_call(actor: Actor) -> bool:
@@ -248,7 +263,8 @@ def _incidents(entries: "Sequence[Entry]", now: datetime, actor: Actor) -> list[
                  f"{each.severity} · open for {lasting(now - each.opened_at)} · "
                  f"{'lead ' + each.roles['lead'] if each.roles.get('lead') else 'nobody leads'}",
                  ("incident", "show", each.id), _on_call(actor), _severe(each.severity), each.opened_at, each.severity,
-                 more={"runbook": _runbook(each, alerts, runs), "lead": each.roles.get("lead")})
+                 more={"runbook": _runbook(each, alerts, runs), "lead": each.roles.get("lead"),
+                       "about": each.about})
             for each in folds.incidents(entries).values() if each.open]
 
 

@@ -2,14 +2,14 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from copy import copy
 from dataclasses import dataclass
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 import yaml
@@ -23,10 +23,9 @@ from mlops_tui.declarations.marker import MARKER
 from mlops_tui.declarations.odcs import Contract
 from mlops_tui.declarations.rotations import Rotation
 from mlops_tui.declarations.routes import Route
-from mlops_tui.errors import BadInput, NotDeclared, Unreadable, nearest
+from mlops_tui.errors import BadInput, NotDeclared, Refusal, Unreadable, nearest
 from mlops_tui.quality.partitions import as_it_lies
 
-T = TypeVar("T")
 FOLDERS = {"dataset": "datasets", "feature": "features", "pipeline": "pipelines", "model": "models",
            "monitor": "monitors", "checklist": "checklists", "endpoint": "endpoints", "decision": "decisions",
            "runbook": "runbooks", "route": "routes", "rotation": "oncall", "board": "boards",
@@ -74,20 +73,19 @@ class Project:
 
     @cached_property
     def datasets(self) -> dict[str, Contract]:
-        return {name: as_it_lies(contract, self.root)
-                for name, contract in self._read("dataset", Contract).items()}
+        return self._read("dataset")
 
     @cached_property
     def pipelines(self) -> dict[str, kinds.Pipeline]:
-        return self._read("pipeline", kinds.Pipeline)
+        return self._read("pipeline")
 
     @cached_property
     def models(self) -> dict[str, kinds.Model]:
-        return self._read("model", kinds.Model)
+        return self._read("model")
 
     @cached_property
     def monitors(self) -> dict[str, kinds.Monitor]:
-        return self._read("monitor", kinds.Monitor)
+        return self._read("monitor")
 
     def with_monitors(self, monitors: Mapping[str, kinds.Monitor]) -> "Project":
         """The same project, had it declared these monitors."""
@@ -97,56 +95,79 @@ class Project:
 
     @cached_property
     def checklists(self) -> dict[str, kinds.Checklist]:
-        return self._read("checklist", kinds.Checklist)
+        return self._read("checklist")
 
     @cached_property
     def endpoints(self) -> dict[str, Endpoint]:
-        return self._read("endpoint", Endpoint)
+        return self._read("endpoint")
 
     @cached_property
     def routes(self) -> dict[str, Route]:
-        return self._read("route", Route)
+        return self._read("route")
 
     @cached_property
     def oncall(self) -> dict[str, Rotation]:
-        return self._read("rotation", Rotation)
+        return self._read("rotation")
 
     @cached_property
     def boards(self) -> dict[str, Board]:
-        return self._read("board", Board)
+        return self._read("board")
 
     @cached_property
     def guidelines(self) -> dict[str, Guidelines]:
-        return self._read("guideline", Guidelines)
+        return self._read("guideline")
 
     @cached_property
     def impact(self) -> dict[str, Impact]:
-        return self._read("impact", Impact)
+        return self._read("impact")
 
     @cached_property
     def access(self) -> dict[str, AccessPolicy]:
-        return self._read("access", AccessPolicy)
+        return self._read("access")
 
     @cached_property
     def features(self) -> dict[str, kinds.Feature]:
-        return {path.stem: read_feature(path) for path in self._paths("feature", "sql")}
+        return self._read("feature")
 
     @cached_property
     def decisions(self) -> dict[str, kinds.Document]:
-        return {path.stem: read_document(path) for path in self._paths("decision", "md")}
+        return self._read("decision")
 
     @cached_property
     def runbooks(self) -> dict[str, kinds.Document]:
         """The shipped runbooks, and the project's own, which win."""
-        shipped = {Path(str(item)).stem: read_document(Path(str(item))) for item in files("runbooks").iterdir()
-                   if item.name.endswith(".md")}
-        return shipped | {path.stem: read_document(path) for path in self._paths("runbook", "md")}
+        return self._read("runbook")
 
-    def _paths(self, kind: str, ending: str) -> list[Path]:
-        return sorted((self.root / FOLDERS[kind]).glob(f"*.{ending}"))
+    def readable(self) -> "tuple[Project, tuple[Refusal, ...]]":
+        """The same project without the declarations that cannot be read, and what is wrong with each of those."""
+        other, wrong = copy(self), list[Refusal]()
+        for kind, folder in FOLDERS.items():
+            try:
+                getattr(self, folder)
+            except Refusal:
+                found = dict(self._shipped(kind))
+                for path in self._paths(kind):
+                    try:
+                        found[path.stem] = self._one(kind, path)
+                    except Refusal as problem:
+                        wrong.append(problem)
+                other.__dict__[folder] = found
+        return other, tuple(wrong)
 
-    def _read(self, kind: str, cls: type[T]) -> dict[str, T]:
-        return {path.stem: declare.read(cls, path) for path in self._paths(kind, "yaml")}
+    def _paths(self, kind: str) -> list[Path]:
+        return sorted((self.root / FOLDERS[kind]).glob(f"*.{READERS[kind][0]}"))
+
+    def _read(self, kind: str) -> dict[str, Any]:
+        return {**dict(self._shipped(kind)), **{path.stem: self._one(kind, path) for path in self._paths(kind)}}
+
+    def _shipped(self, kind: str) -> Iterator[tuple[str, Any]]:
+        for item in files("runbooks").iterdir() if kind == "runbook" else ():
+            if item.name.endswith(".md"):
+                yield Path(str(item)).stem, read_document(Path(str(item)))
+
+    def _one(self, kind: str, path: Path) -> Any:
+        found = READERS[kind][1](path)
+        return as_it_lies(found, self.root) if kind == "dataset" else found
 
     def every(self, kind: str) -> Mapping[str, Any]:
         """All declarations of a kind by name."""
@@ -155,8 +176,7 @@ class Project:
 
     def names(self, kind: str) -> set[str]:
         """What is declared of a kind, whether or not its file can be read."""
-        ending = {"feature": "sql", "decision": "md", "runbook": "md"}.get(kind, "yaml")
-        own = {path.stem for path in self._paths(kind, ending)}
+        own = {path.stem for path in self._paths(kind)}
         return own | {Path(str(item)).stem for item in files("runbooks").iterdir()} if kind == "runbook" else own
 
     def one(self, kind: str, name: str) -> Any:
@@ -278,6 +298,19 @@ def read_document(path: Path) -> kinds.Document:
     if not isinstance(values, dict):
         raise Unreadable("The front matter should be a mapping.", where=f"{path}:1")
     return kinds.Document(path.stem, values, body, str(path), front.count("\n") + 4)
+
+
+def _reader(cls: type[Any]) -> tuple[str, Callable[[Path], Any]]:
+    return "yaml", partial(declare.read, cls)
+
+
+# How the files of each kind end, and what reads one.
+READERS: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
+    "dataset": _reader(Contract), "feature": ("sql", read_feature), "pipeline": _reader(kinds.Pipeline),
+    "model": _reader(kinds.Model), "monitor": _reader(kinds.Monitor), "checklist": _reader(kinds.Checklist),
+    "endpoint": _reader(Endpoint), "decision": ("md", read_document), "runbook": ("md", read_document),
+    "route": _reader(Route), "rotation": _reader(Rotation), "board": _reader(Board),
+    "guideline": _reader(Guidelines), "impact": _reader(Impact), "access": _reader(AccessPolicy)}
 
 
 def single_user(team: kinds.Team) -> bool:

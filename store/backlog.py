@@ -20,7 +20,8 @@ class Backlog:
     """How much was given up, of what was to be said and of what was asked; how much waits; and the bot's last sign.
 
     `silent` is for how many seconds a bot that is not known to have stopped gave no sign; None where it did, or where
-    there never was one. `apart`: it lives, and Slack does not reach it. `unsent` and `to_send` are of other routes.
+    there never was one. `apart`: it lives, and Slack does not reach it; `connected`: it lives, and Slack does. `unsent`
+    and `to_send` are of other routes.
     """
 
     unsaid: int = 0
@@ -31,6 +32,7 @@ class Backlog:
     apart: bool = False
     unsent: int = 0
     to_send: int = 0
+    connected: bool = False
 
 
 SILENT = 60.0  # seconds without a sign after which one wonders
@@ -43,7 +45,7 @@ def backlog(connections: Connections) -> Backlog:
         found = connection.execute(_PULSE).fetchone()
     at, said = (float(found[0]), json.loads(found[1])) if found is not None else (0.0, {})
     ago = time.time() - at
-    lives = bool(said.get("at_work"))
+    lives, connected = bool(said.get("at_work")), bool(said.get("connected"))
     unsaid, undone, to_say, to_do, unsent, to_send = (int(each) for each in counts)
     return Backlog(unsaid, undone, to_say, to_do, ago if lives and ago > SILENT else None,
-                   lives and ago <= SILENT and not said.get("connected"), unsent, to_send)
+                   lives and ago <= SILENT and not connected, unsent, to_send, lives and ago <= SILENT and connected)

@@ -72,6 +72,13 @@ def test_rollbacks_walk_down_and_never_swing_back(history, moves, left):
     assert state.previous == (left[-2] if len(left) > 1 else "")
 
 
+def test_what_was_taken_back_is_known_until_it_serves_again(history):
+    history.add(trained("1"), trained("2"), promotion("1"), promotion("2"), promotion("1", "rolled_back"))
+    assert list(folds.model_state(history.entries, "m").taken_back) == ["2"]
+    history.add(promotion("2"))
+    assert not folds.model_state(history.entries, "m").taken_back
+
+
 def test_the_challenger_is_the_newest_that_does_not_serve(history):
     history.add(trained("1"), promotion("1"))
     assert folds.model_state(history.entries, "m").challenger == ""

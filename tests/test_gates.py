@@ -15,7 +15,7 @@ from mlops_tui.declarations.kinds import Checklist, GateRule, Item, Label, Model
 from mlops_tui.declarations.kinds import Criterion as Declared
 from mlops_tui.gates import Case, Evidence
 from mlops_tui.view import Status
-from store.facts import Finding, Hold, IncidentEvent, Proposal, Replayed, SignOff
+from store.facts import Finding, Hold, IncidentEvent, Promotion, Proposal, Replayed, SignOff
 
 PASS, WARN, FAIL, UNKNOWN = Status.PASS, Status.WARN, Status.FAIL, Status.UNKNOWN
 CHECKLIST = "items: [{id: drift-ok, finding: drift, max_age: 2d}, {id: limits, sign_off: approver}]\n"
@@ -226,6 +226,17 @@ def test_an_open_incident_about_the_model_warns(history):
     history.add(IncidentEvent(subject="INC-2", event="resolved"))
     assert [(each.id, each.status) for each in gates.open_incidents(case(history), history.entries)] == [
         ("incident INC-1", WARN)]
+
+
+def test_a_version_that_was_taken_back_warns_and_asks_for_nothing(history):
+    assert gates.taken_back(case(history), history.entries) == []
+    name, version = case(history).name, case(history).version
+    history.add(Promotion(subject=name, version=version, previous="0", approval="", evidence=""),
+                Promotion(subject=name, version="0", previous=version, approval="", evidence="", event="rolled_back",
+                          reason="too many alarms"))
+    [told] = gates.taken_back(case(history), history.entries)
+    assert (told.status, told.detail.partition(": ")[2]) == (WARN, "too many alarms")
+    assert gates.verdict([told]) is UNKNOWN, "a gate that asks for nothing knows nothing"
 
 
 # -- together -----------------------------------------------------------------------------------------------------

@@ -80,7 +80,8 @@ def _view(found: Sequence[Checked], unsound: Sequence[Checked], versions: Mappin
                        for each in shown]
     several = len({each.suite for each in shown}) > 1
     table = Table.of("checked", rows, "status", *(["of"] if several else []), "item",
-                     Column("stands", "what is required: how it stands"), Column("where", worth=-1))
+                     Column("stands", "what is required: how it stands"),
+                     *([Column("where", worth=-1)] if unsound else []))
     actions: list[Action] = [Action(f"Let {each} serve", ("promote", each)) for each in waits]
     for each in (each for each in shut if each in versions):
         settling = versions[each] if len(versions) == 1 else ()

@@ -8,7 +8,7 @@ import shutil
 import socket
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from importlib.metadata import PackageNotFoundError, metadata, requires, version
 from importlib.util import find_spec
@@ -20,20 +20,13 @@ from mlops_tui.alerts import oncall, paging
 from mlops_tui.alerts.coverage import covered
 from mlops_tui.capability import look
 from mlops_tui.core._references import dangling
-from mlops_tui.declarations.accessrules import AccessPolicy
-from mlops_tui.declarations.boards import Board, Guidelines
-from mlops_tui.declarations.declare import read
-from mlops_tui.declarations.endpoints import Endpoint
-from mlops_tui.declarations.impacts import Impact
-from mlops_tui.declarations.kinds import Checklist, Model, Monitor, Pipeline
+from mlops_tui.declarations import keymap
+from mlops_tui.declarations.kinds import Monitor
 from mlops_tui.declarations.marker import MARKER
-from mlops_tui.declarations.odcs import Contract
-from mlops_tui.declarations.rotations import Rotation
-from mlops_tui.declarations.routes import Route
 from mlops_tui.errors import Refusal
 from mlops_tui.models import sealing
 from mlops_tui.oversight import aliases
-from mlops_tui.project import FOLDERS, Project, read_document, read_feature
+from mlops_tui.project import FOLDERS, READERS, Project
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Row, Status, Table, View, counted, worst
 from store.backlog import backlog
@@ -43,16 +36,6 @@ PACKAGES = ("mlops_tui", "bots", "store", "runbooks", "templates")
 NEWEST = (3, 11)
 LEAST_DISK = 1 << 30
 AHEAD = timedelta(days=28)
-READERS: Mapping[str, tuple[str, Callable[[Path], Any]]] = {
-    "dataset": ("yaml", lambda path: read(Contract, path)), "feature": ("sql", read_feature),
-    "pipeline": ("yaml", lambda path: read(Pipeline, path)), "model": ("yaml", lambda path: read(Model, path)),
-    "monitor": ("yaml", lambda path: read(Monitor, path)), "checklist": ("yaml", lambda path: read(Checklist, path)),
-    "endpoint": ("yaml", lambda path: read(Endpoint, path)), "decision": ("md", read_document),
-    "runbook": ("md", read_document), "route": ("yaml", lambda path: read(Route, path)),
-    "rotation": ("yaml", lambda path: read(Rotation, path)), "board": ("yaml", lambda path: read(Board, path)),
-    "guideline": ("yaml", lambda path: read(Guidelines, path)),
-    "impact": ("yaml", lambda path: read(Impact, path)),
-    "access": ("yaml", lambda path: read(AccessPolicy, path))}
 READ_ELSEWHERE = (".yaml", ".yml", ".sql", ".md")
 HOLD_CODE = ("feature", "pipeline")  # SQL and notes of the steps lie beside the declarations
 
@@ -64,7 +47,7 @@ def doctor(session: Session) -> View:
     \b
     Example: mlops-tui doctor
     """
-    rows = [*_installation(), *_disk(session.directory)]
+    rows = [*_installation(), *_disk(session.directory), *_keys()]
     if session.project is None:
         rows.append(_row("project", Status.WARN, f"none in {session.directory}", "mlops-tui init"))
     else:
@@ -170,6 +153,17 @@ def _disk(folder: Path) -> Iterator[Row]:
     free = shutil.disk_usage(folder).free
     yield _row("disk", Status.PASS if free >= LEAST_DISK else Status.WARN, f"{free / (1 << 30):.1f} GiB free",
                "" if free >= LEAST_DISK else "Make room: mlops-tui snapshot gc")
+
+
+def _keys() -> Iterator[Row]:
+    """Whether one's own keys for the dashboard can be used; nothing where there are none."""
+    try:
+        own, path = keymap.mine(), keymap.place()
+        if path.is_file():
+            yield _row("keys", Status.PASS, f"{counted(len(own.changed()), 'key')} changed, set {own.set} ({path})")
+    except Refusal as problem:
+        for each in (problem, *getattr(problem, "also", ())):
+            yield _row("keys", Status.FAIL, f"{each.what} ({each.where})", each.next)
 
 
 # -- the stores -----------------------------------------------------------------------------------------------------

@@ -26,9 +26,9 @@ def status(session: Session) -> View:
     Example: mlops-tui status
     Example: mlops-tui status --as-of 2013-09-14
     """
-    project = session.declared()
+    project, wrong = session.declared().readable()
     entries, now = session.ledger.entries(*KINDS), session.now()
-    declared = health.Declared.of(project)
+    declared = health.Declared.of(project, wrong)
     models = _models(health.models(declared, entries, now))
     needs = [_need(row) for row in health.needs(declared, entries, now, session.actor).rows if row["yours"]]
     alerts, incidents, approvals = _alerts(entries, now), _incidents(entries), _approvals(entries, now)

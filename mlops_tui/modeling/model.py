@@ -83,6 +83,8 @@ def _tested(fact: Trained, zone: tzinfo) -> str | None:
 def _role(state: ModelState, version: str) -> str:
     if version == state.champion:
         return "champion"
+    if version in state.taken_back:
+        return "taken back"
     if version == state.challenger:
         return "challenger"
     return "was champion" if version in state.champions else ""
@@ -125,7 +127,8 @@ def _chosen(state: ModelState, subject: Subject) -> tuple[str, Trained]:
 
 
 def _title(row: Row) -> str:
-    role = f", the {row['role']}" if row["role"] in ("champion", "challenger") else ""
+    role = f", the {row['role']}" if row["role"] in ("champion", "challenger") else \
+        ", which was taken back" if row["role"] == "taken back" else ""
     value, low, high = row["value"], row["low"], row["high"]
     told = ""
     if isinstance(value, float):

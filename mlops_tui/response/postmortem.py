@@ -30,7 +30,8 @@ postmortem = noun("postmortem", __doc__ or "", bare="list", subject="show", pack
 DUE = timedelta(days=14)
 
 
-def _path(incident: Incident) -> str:
+def path_of(incident: Incident) -> str:
+    """The file of the project that holds its post-mortem."""
     return f"postmortems/{incident.id}.md"
 
 
@@ -55,13 +56,13 @@ def draft(session: Session, incident: str) -> View:
     Example: mlops-tui postmortem draft INC-1
     """
     found = incident_of(session, incident)
-    file = session.declared().root / _path(found)
+    file = session.declared().root / path_of(found)
     text, impact = _document.drafted(session, found)
     document, before = session.data().put_object(text.encode()), _digest(file)
     merged = _beside_people(session, found, text, file)
     if file.is_file() and merged.text.encode() == file.read_bytes():
         return View(f"The post-mortem of {found.id} has nothing new", Status.DONE,
-                    (Facts({"incident": found.id, "path": _path(found), "kept_as_written": merged.kept}),),
+                    (Facts({"incident": found.id, "path": path_of(found), "kept_as_written": merged.kept}),),
                     (Action("Read it", ("postmortem", "show", found.id)),))
 
     proposed = session.data().put_object(merged.text.encode())
@@ -70,14 +71,14 @@ def draft(session: Session, incident: str) -> View:
         known = folds.proposals(entries)
         number = folds.next_id("P", known)
         old: list[Fact] = [Proposal(subject=each.id, event="declined", reason=f"{number} is a newer draft")
-                           for each in known.values() if each.state == "open" and each.path == _path(found)]
+                           for each in known.values() if each.state == "open" and each.path == path_of(found)]
         return [*old, Postmortem(subject=found.id, event="drafted", document=document),
-                Proposal(subject=number, event="proposed", path=_path(found), document=proposed, before=before,
+                Proposal(subject=number, event="proposed", path=path_of(found), document=proposed, before=before,
                          why=f"post-mortem of {found.id}: {found.title}", origin=found.id)]
 
     proposal = session.ledger.transact(decided)[-1].subject
     heard = _answers.heard(session, session.ledger.entries(), found)
-    facts: dict[str, Cell] = {"incident": found.id, "proposal": proposal, "path": _path(found), "document": document,
+    facts: dict[str, Cell] = {"incident": found.id, "proposal": proposal, "path": path_of(found), "document": document,
                               "heard": tuple(each.who for each, _ in heard.said), "not_heard": heard.waiting,
                               "kept_as_written": merged.kept}
     table = Table.of("impact", impact.rows, "period", "predictions", "predicted", "seen", "flagged", "false_alarms",
@@ -113,14 +114,14 @@ def show(session: Session, incident: str) -> View:
     found = incident_of(session, incident)
     entries = session.ledger.entries("postmortem", "proposal")
     state = folds.postmortems(entries).get(found.id)
-    file = session.declared().root / _path(found)
+    file = session.declared().root / path_of(found)
     if state is None and not file.is_file():
         raise NotFound(f"{found.id} has no post-mortem yet.", next=f"Try: mlops-tui postmortem draft {found.id}")
     content = file.read_bytes() if file.is_file() else session.data().object(state.document if state else "")
     text = content.decode("utf-8", "replace")
     lacking = _reading.missing(text)
     facts: dict[str, Cell] = {"incident": found.id, "state": state.state if state else "drafted",
-                              "path": _path(found) if file.is_file() else "not adopted yet", "empty": tuple(lacking)}
+                              "path": path_of(found) if file.is_file() else "not adopted yet", "empty": tuple(lacking)}
     items = [each for each in folds.action_items(entries).values() if each.incident == found.id]
     heard = _answers.heard(session, session.ledger.entries(), found)
     facts |= {"heard": tuple(each.who for each, _ in heard.said), "not_heard": heard.waiting}
@@ -166,11 +167,11 @@ def finish(session: Session, incident: str) -> View:
     Example: mlops-tui postmortem finish INC-1
     """
     found = incident_of(session, incident)
-    file = session.declared().root / _path(found)
+    file = session.declared().root / path_of(found)
     if not file.is_file():
         waits = [each.id for each in folds.proposals(session.ledger.entries("proposal")).values()
-                 if each.state == "open" and each.path == _path(found)]
-        raise NotFound(f"There is no {_path(found)} in the project{', only a proposal of it' if waits else ''}.",
+                 if each.state == "open" and each.path == path_of(found)]
+        raise NotFound(f"There is no {path_of(found)} in the project{', only a proposal of it' if waits else ''}.",
                        next=f"Try: mlops-tui {f'adopt {waits[-1]}' if waits else f'postmortem draft {found.id}'}")
     text = file.read_text(encoding="utf-8")
     if lacking := _reading.missing(text):

@@ -33,6 +33,7 @@ from mlops_tui.tui.messages import (
 )
 from mlops_tui.tui.parts.copying import Copying
 from mlops_tui.tui.parts.doing import Doing
+from mlops_tui.tui.parts.keymap import Keyed
 from mlops_tui.tui.parts.locked import Locked
 from mlops_tui.tui.parts.responding import Responding
 from mlops_tui.tui.parts.sized import Sized
@@ -65,7 +66,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copying):
+class Dashboard(Themed, Keyed, Sized, Locked, Responding, Doing, Working, Worded, Copying):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -88,6 +89,7 @@ class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copyi
         Binding("full_stop", "step(1)", "On to the next change, as of then", show=False, id="app.later"),
         Binding("greater_than_sign", "now", "Back to now", show=False, id="app.now"),
         Binding("semicolon", "mark", "Mark this moment; at another, what changed between", show=False, id="app.mark"),
+        Binding("at", "projects", "Projects side by side", show=False, id="app.projects"),
         Binding("L", "lock", "Lock: only look, or unlock", show=False, id="app.lock"),
         Binding("J", "jobs", "Jobs: what runs, what it says, how it ended", show=False, id="app.jobs"),
         Binding("q,ctrl+q", "quit", "Quit", show=False, id="app.quit"),
@@ -123,8 +125,10 @@ class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copyi
         self.desk.start()
         self.busy -= 1
         as_of = self._as_of
-        self._ask(lambda feed: feed.at(as_of) if as_of else feed.look(anyway=True))
+        mode = self.current_mode
+        self._ask(lambda feed: feed.at(as_of, mode) if as_of else feed.look(anyway=True))
         self._ask(lambda feed: feed.nouns())
+        self._ask_for_keys()
         self.set_interval(WHILE_WORKING, self._poll)
         self._ticks = 0
         if self.at.words:
@@ -225,7 +229,7 @@ class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copyi
         """A colon typed into a field is a colon; a question is answered before one goes elsewhere."""
         if action == "command":
             return not isinstance(self.screen.focused, Input)
-        elsewhere = ("mode", "help", "copy", "jump", "step", "now", "mark")
+        elsewhere = ("mode", "help", "copy", "jump", "step", "now", "mark", "projects")
         return not (action in elsewhere and not isinstance(self.screen, Framed))
 
     def action_refresh(self) -> None:
@@ -233,6 +237,7 @@ class Dashboard(Themed, Sized, Locked, Responding, Doing, Working, Worded, Copyi
         self.desk.reopen()
         self._seen = None
         self._work("looking again")
+        self._ask_for_keys()
         self._ask(lambda feed: feed.look(anyway=True))
 
     def action_pause(self) -> None:

@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import cached_property
 
+from mlops_tui.response._writing import Writing, read, side_by_side, writing_of
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Row, Status, Table, View
+from mlops_tui.view import Action, Cell, Row, Status, Table, Text, View, counted
+from store.backlog import backlog
+from store.ledger import Ledger
 
 OVER = ("resolved", "merged", "recovered", "silenced")
 SHOWS = {"INC": "incident", "AL": "alert"}
@@ -18,7 +22,7 @@ Argv = tuple[str, ...]
 class Case:
     """`shown`: how it stands. `alert`: the alert that it is about; `book`: the runbook's run, or the runbook that would
     be worked through, or all of them where none is named; None where there is nothing of the kind. `levels`: how bad it
-    can be, and what each of that means."""
+    can be, and what each of that means. `slack`: whether who is told something by Slack will hear of it."""
 
     id: str
     shown: View
@@ -26,6 +30,7 @@ class Case:
     book: View | None = None
     people: tuple[str, ...] = ()
     levels: tuple[tuple[str, str], ...] = ()
+    slack: str = ""
 
     @cached_property
     def facts(self) -> Mapping[str, Cell]:
@@ -133,12 +138,26 @@ def _incident(session: Session, id: str, shown: View, people: tuple[str, ...], c
     runs = shown.table("runs").rows
     run = next((row for row in reversed(runs) if row["state"] == "running"), runs[-1] if runs else None)
     begins = any(each.argv[:2] == ("runbook", "run") for each in shown.actions)
+    book: View | None = None
     if run is not None and (run["state"] == "running" or not (begins or chosen)):
         book = session.perform(("runbook", "show", str(run["run"]))).view
-    else:
+    elif shown.facts()["state"] == "open":
         book = _offered(session, shown, ("--incident", id), chosen)
     policy = session.declared().settings.incidents
-    return Case(id, shown, alert, book, people, tuple((name, policy.level(name).means) for name in LEVELS))
+    return Case(id, shown, alert, book, people, tuple((name, policy.level(name).means) for name in LEVELS),
+                _slack(session))
+
+
+def _slack(session: Session) -> str:
+    """Whether what is told in private arrives, and what to do where it does not."""
+    if session.declared().settings.slack is None or not isinstance(session.ledger, Ledger):
+        return "The project has no Slack: tell them yourself."
+    found = backlog(session.ledger.connections)
+    waits = f" {counted(found.to_say, 'message waits', 'messages wait')} already." if found.to_say else ""
+    if found.connected:
+        return f"Slack is connected: they are told in private, with a button to take it over.{waits}"
+    why = "Slack does not answer the bot" if found.apart else "No bot is at work"
+    return f"{why}: they are told once that is mended. Tell them yourself as well.{waits}"
 
 
 def _offered(session: Session, shown: View, about: Argv, chosen: str) -> View:
@@ -149,6 +168,33 @@ def _offered(session: Session, shown: View, about: Argv, chosen: str) -> View:
     book = session.perform(("runbook", "show", name, *about)).view if name not in ("", EVERY) else None
     readable = book is not None and book.status not in (Status.ERROR, Status.DENIED)
     return book if book is not None and readable else session.perform(("runbook", "list")).view
+
+
+@dataclass(frozen=True)
+class Editing:
+    """A post-mortem to be edited. `fresh`: how it read when it was begun just now; of one that was begun earlier it is
+    empty, and `since` says when that text was written last. None was drafted yet where there is no `writing`."""
+
+    id: str
+    writing: Writing | None = None
+    fresh: str = ""
+    since: datetime | None = None
+
+
+def editing(session: Session, id: str, *, anew: bool = False) -> Editing:
+    """The post-mortem of that incident, to be edited: somebody's own unfinished text, else as it stands."""
+    shown = session.perform(("postmortem", "show", id)).view
+    if shown.status in (Status.ERROR, Status.DENIED):
+        return Editing(id)
+    root = session.declared().root
+    writing, file = writing_of(root, id, session.actor.name), root / str(shown.facts()["path"])
+    now = read(file)
+    if writing.text.is_file() and not anew:
+        side_by_side(writing, now)
+        return Editing(id, writing, since=datetime.fromtimestamp(writing.text.stat().st_mtime, UTC))
+    text = next(part.body for part in reversed(shown.parts) if isinstance(part, Text))
+    writing.begin(text, now)
+    return Editing(id, writing, text)
 
 
 def _words(value: Cell) -> tuple[str, ...]:

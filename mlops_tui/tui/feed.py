@@ -7,13 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from mlops_tui import asking, folds, health, jobs, timetable
-from mlops_tui.capability import Call
+from mlops_tui.capability import Call, Field
 from mlops_tui.commands import names_file, root, summary
 from mlops_tui.core._helptext import commands
 from mlops_tui.core.audit import row as entry_row
 from mlops_tui.core.job import rows as job_rows
 from mlops_tui.core.status import KINDS
-from mlops_tui.declarations import known
+from mlops_tui.declarations import keymap, known
 from mlops_tui.errors import Denied, Refusal
 from mlops_tui.opening import open_project
 from mlops_tui.project import Project
@@ -32,6 +32,7 @@ from mlops_tui.tui.messages import (
     Fresh,
     FromDesk,
     JobsSeen,
+    Keymapped,
     Listed,
     LogFound,
     NoSuchTime,
@@ -69,6 +70,7 @@ class Feed:
         self.times, self._rules, self._person = Times(self._open(), then), rules(folder), person
         self.admit()
         self._known_as = self._enlisted()
+        self._project, self._wrong = self.session.declared(), tuple[Refusal, ...]()
         self._head = -1
         self._open_jobs: frozenset[int] = frozenset()
         self._told = datetime.min.replace(tzinfo=UTC)
@@ -116,10 +118,10 @@ class Feed:
         running = jobs.running(self.session) if self.times.then is None else []
         open_now = frozenset(job.id for job in running)
         aged = datetime.now(UTC) - self._told > timedelta(seconds=30)
-        if not (anyway or aged or running or open_now != self._open_jobs or head != self._head):
+        if not (anyway or aged or running or self._wrong or open_now != self._open_jobs or head != self._head):
             return Ticked(self.session.now(), head)
         view = self.home(head)  # where this fails, the next look tries again
-        if head != self._head and not self.session.read_only:
+        if head != self._head and not self._sealed and self.times.then is None:
             self._keep(view)
         self._head, self._open_jobs, self._told = head, open_now, datetime.now(UTC)
         return Fresh(view, self._places())
@@ -146,13 +148,15 @@ class Feed:
 
     def home(self, head: int) -> View:
         """The first screen as one view."""
-        session, project = self.session, self.session.declared()
+        session = self.session
+        self._project, self._wrong = session.declared().readable()
+        project = self._project
         if isinstance(session.clock, ReplayClock):
             for newest in session.ledger.page(0, 1, upto=head):
                 session.clock.advance(newest.recorded_at)
         entries = session.ledger.entries(*KINDS)
         now = session.now()
-        declared = health.Declared.of(project)
+        declared = health.Declared.of(project, self._wrong)
         models = health.models(declared, entries, now)
         return View(project.settings.project, worst((row["status"] for row in models.rows), Status.UNKNOWN), (  # type: ignore[misc]
             Facts(self._facts(now, head)), models, health.needs(declared, entries, now, session.actor),
@@ -160,7 +164,7 @@ class Feed:
 
     def _places(self) -> list[Place]:
         """What has a name, and the command that shows it: what is open first."""
-        session, project = self.session, self.session.declared()
+        session, project = self.session, self._project
         entries = session.ledger.entries("incident", "alert", "approval", "vote")
         found: list[Place] = [(f"{each.id} {each.title or each.about}", ("incident", "show", each.id))
                               for each in reversed(folds.incidents(entries).values())]
@@ -196,7 +200,7 @@ class Feed:
     def _next(self, now: datetime) -> Table:
         """What the timetable does next."""
         try:
-            planned = timetable.upcoming(timetable.schedules(self.session.declared()), now)
+            planned = timetable.upcoming(timetable.schedules(self._project), now)
             rows: list[Row] = [{"at": each.at, "what": each.schedule.name, "argv": each.schedule.argv}
                                for each in planned[:12]]
         except Refusal as problem:
@@ -262,12 +266,20 @@ class Feed:
         return Nouns({stem.rstrip("_").replace("_", "-"): summary(path) for stem, path in root.files.items()}, {
             words: (each.first, each.examples[0] if each.examples else "") for words, each in commands().items()})
 
+    def keymap(self) -> Keymapped:
+        """One's own keys; the shipped ones where something is wrong with them."""
+        try:
+            return Keymapped(keymap.mine().changed())
+        except Refusal as problem:
+            return Keymapped({}, f"{problem.what} ({problem.where}) The keys are as shipped; see: mlops-tui keys")
+
     def offered(self, argv: tuple[str, ...]) -> FromDesk:
         """What becomes of a next step that was chosen: one that names a file is for the terminal."""
         return Elsewhere(argv) if names_file(argv) else self.perform(argv)
 
-    def perform(self, argv: tuple[str, ...], consent: str | None = None, reason: str | None = None) -> FromDesk:
-        """What became of a command line, as the screen wants to hear it."""
+    def perform(self, argv: tuple[str, ...], consent: str | None = None, reason: str | None = None, *,
+                filled: bool = False) -> FromDesk:
+        """What became of a command line, as the screen wants to hear it; what it lacks is asked for once."""
         argv = tuple(asking.worded(self.session, argv))
         if (closed := self.times.closed(argv)) is not None:
             return Answered(argv, closed, looked=True)
@@ -276,6 +288,8 @@ class Feed:
             return self._log(call, argv)
         if call is not None and call.shape is Shape.LOOK:
             return Answered(argv, self.session.perform(argv).view, looked=True)
+        if call is not None and not filled and (lacks := self._lacking(call)):
+            return Wanted(argv, tuple(field.asked for field in lacks), lacks)
         told, unsaid = (call.told(argv), call.unsaid) if call is not None else (argv, ())
         try:
             reply = asking.ask(self.session, argv, consent, reason)
@@ -290,6 +304,12 @@ class Feed:
                 return Reasonless(argv)
             case asking.Begun():
                 return Begun(argv, reply.job)
+
+    def _lacking(self, call: Call) -> tuple[Field, ...]:
+        """What has to be said before it can begin, of whoever may say it."""
+        if self.session.read_only or not asking.may(self.session, call):
+            return ()
+        return tuple(field for field in call.fields() if field.needed)
 
     def wanted(self, argv: tuple[str, ...], asks: tuple[str, ...]) -> Wanted:
         """What is to be filled in, in the words of the declarations where they ask for it."""

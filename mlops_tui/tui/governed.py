@@ -12,6 +12,7 @@ from mlops_tui.view import Cell, Row, Status, View
 OVER = {"done": Status.PASS, "rejected": Status.FAIL, "review": Status.FAIL}
 CASES = {"approved": Status.PASS, "rejected": Status.FAIL, "open": Status.WARN}
 SERVING = ("champion", "challenger")
+STANDS = {"taken back": Status.WARN}
 
 
 def rows(views: Sequence[View]) -> list[Row]:
@@ -25,13 +26,15 @@ def rows(views: Sequence[View]) -> list[Row]:
     asked += [{**row, "kind": "case", "name": row["case"], "asked": f"{row['board']}: {row['about']}",
                "tells": row["votes"], "status": CASES.get(str(row["state"]), Status.UNKNOWN),
                "waits": row["state"] == "open", "until": row["expires_at"]} for row in cases]
+    newest = {row["model"]: row["version"] for row in reversed(versions)}
     served: list[Row] = [
         {**row, "kind": "version", "name": f"{row['model']}@{row['version']}",
          "asked": f"{row['model']} {row['version']}",
          "tells": str(row["candidate"]), "state": row["role"], "waits": None, "until": None,
          "opens": "Decisions" if row["role"] == "champion" else "Gate",
-         "status": row["status"] if row["role"] == "champion" else Status.UNKNOWN}
-        for row in versions if row["role"] in SERVING]
+         "status": row["status"] if row["role"] == "champion" else STANDS.get(str(row["role"]), Status.UNKNOWN)}
+        for row in versions if row["role"] in SERVING or (
+            row["role"] == "taken back" and newest[row["model"]] == row["version"])]
     asked.sort(key=lambda row: str(row["name"]), reverse=True)
     found = [*(row for row in asked if row["waits"]), *served, *(row for row in asked if not row["waits"])]
     return [{**row, "key": f"{row['kind']}/{row['name']}"} for row in found]

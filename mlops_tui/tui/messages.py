@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
+from mlops_tui.tui.links import Link
 from mlops_tui.view import Row, View
 
 if TYPE_CHECKING:
     from mlops_tui.capability import Field
-    from mlops_tui.tui.cases import Case
+    from mlops_tui.tui.cases import Case, Editing
 
 
 class FromDesk(Message):
@@ -176,13 +177,15 @@ class Sifted(Message):
 
 @dataclass(eq=False)
 class Perform(Message):
-    """Somebody asks for a command; `offered` says that it was a next step, and not typed."""
+    """Somebody asks for a command; `offered` says that it was a next step, and not typed, `filled` that he was asked
+    for what it lacks."""
 
     argv: tuple[str, ...]
     consent: str | None = None
     reason: str | None = None
     asks: tuple[str, ...] = ()
     offered: bool = False
+    filled: bool = False
 
 
 @dataclass(eq=False)
@@ -243,6 +246,29 @@ class LookedAt(Message):
 
 
 @dataclass(eq=False)
+class EditWanted(Message):
+    """Somebody wants to write the post-mortem of an incident; `anew`: from the file, not from what he began."""
+
+    id: str
+    anew: bool = False
+
+
+@dataclass(eq=False)
+class Edited(FromDesk):
+    """A post-mortem that can be edited now."""
+
+    editing: "Editing"
+
+
+@dataclass(eq=False)
+class Keymapped(FromDesk):
+    """The keys that somebody has of his own, by id; or why they cannot be used."""
+
+    keys: "Mapping[str, tuple[str, ...]]"
+    problem: str = ""
+
+
+@dataclass(eq=False)
 class JobsSeen(FromDesk):
     """The newest jobs as they stand, and the folder of their logs."""
 
@@ -256,3 +282,11 @@ class LogFound(FromDesk):
 
     row: Row
     path: Path
+
+
+@dataclass(eq=False)
+class Onwards(Message):
+    """Somebody wants to go to another project, or to this one's place of that name."""
+
+    root: Path
+    link: Link

@@ -1,5 +1,6 @@
 """Lines of text put on a screen in the colours of its theme; what users wrote is never read as markup."""
 
+import re
 from collections.abc import Mapping
 
 from rich.console import Console
@@ -50,6 +51,14 @@ def sides(left: Text, right: Text, width: int) -> Text:
     first.rstrip()
     first.truncate(room - 1, overflow="ellipsis")
     return Text.assemble(first, " " * (room - width_of(first.plain)), right)
+
+
+def brief(title: object, about: object, room: int) -> str:
+    """A title in so much room: it gives up the name of what it is about, then intervals, and only then its end."""
+    said, name = clean(str(title)), re.escape(str(about or "").partition("@")[0])
+    shorter = re.sub(rf"^{name}(@\S+)?:? | (of|on|in|for) {name}(@\S+)?(?![\w-])", "", said) if name else said
+    tries = (said, shorter, re.sub(r" ?\[[-–\d.,% ]+\]", "", shorter))
+    return next((each for each in tries if width_of(each) <= room), tries[-1])
 
 
 def glyph(status: object) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from rich.text import Text
 from mlops_tui.oversight.inbox import at_once
 from mlops_tui.render.cells import clean, fit, width_of, wrap
 from mlops_tui.render.charts import draw
-from mlops_tui.tui.paint import glyph, sides, word
+from mlops_tui.tui.paint import brief, glyph, sides, word
 from mlops_tui.tui.standing import Standing
 from mlops_tui.view import Action, Cell, Column, Row, Series, Status, Table, View
 from mlops_tui.view import Text as Said
@@ -90,7 +90,7 @@ def need(row: Row, width: int) -> list[Text]:
     """What waits, on two lines: what it is, and why now."""
     mark, colour = glyph(row.get("status"))
     first = Text.assemble((f" {mark} ", colour), (word(row["label"], LABEL), "bold" if row.get("yours") else ""), " ",
-                          word(row["title"], 400).rstrip())
+                          brief(row["title"], row.get("about"), width - LABEL - 4))
     first.truncate(width, overflow="ellipsis")
     second = Text(" " * (LABEL + 4) + word(row["detail"], 400).rstrip(), style="dim")
     second.truncate(width, overflow="ellipsis")

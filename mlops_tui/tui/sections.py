@@ -6,14 +6,15 @@ from datetime import datetime, tzinfo
 
 from rich.text import Text
 
-from mlops_tui.render.cells import fit, number
+from mlops_tui.render.cells import fit, number, width_of
 from mlops_tui.tui import governed
-from mlops_tui.tui.paint import glyph, sides, word
+from mlops_tui.tui.paint import brief, glyph, sides, word
 from mlops_tui.tui.panels import lines_of, short_time
 from mlops_tui.view import Cell, Column, Row, Status, View
 
 Lines = Callable[[Row, int, tzinfo], list[Text]]
 ROOMY = 70  # columns from which an entry has room for who did it
+MARKS = {"challenger": ("◇", "dim"), "taken back": ("↩", "yellow")}
 SEVERITIES = ("critical", "high", "medium", "low")
 
 
@@ -106,8 +107,8 @@ def _version(row: Row, width: int, zone: tzinfo) -> list[Text]:
     if row["version"] is None:
         return lines_of(("○", "dim"), (str(row["model"]), Text("not trained", style="dim")), ("", ""), width)
     role = str(row["role"])
-    mark = glyph(row["status"]) if role == "champion" else ("◇" if role == "challenger" else "·", "dim")
-    style = {"champion": "bold", "challenger": "blue"}.get(role, "dim")
+    mark = glyph(row["status"]) if role == "champion" else MARKS.get(role, ("·", "dim"))
+    style = {"champion": "bold", "challenger": "blue", "taken back": "yellow"}.get(role, "dim")
     made = f"{row['candidate']} · {'other days' if row.get('other_days') else _day(row.get('trained_at'), zone)}"
     return lines_of(mark, (f"{row['model']} {row['version']}", Text(role, style=style)),
                     (made, _interval(row, str(row["metric"]))), width)
@@ -128,8 +129,9 @@ def _monitors(views: Sequence[View]) -> list[Row]:
 def _monitor(row: Row, width: int, zone: tzinfo) -> list[Text]:
     mark = glyph(row["status"]) if row["status"] else ("◆", "dim")
     said = f"{row['status']}  {_when(row.get('at'), zone)}".rstrip() if row["status"] else ""
+    comes = f"↻ {_when(row['next'], zone)}" if row.get("next") else ""
     return lines_of(mark, (str(row["monitor"]), Text(said, style=mark[1])),
-                    (str(row["found"]), f"↻ {_when(row['next'], zone)}" if row.get("next") else ""), width)
+                    (brief(row["found"], row.get("subject"), width - width_of(comes) - 5), comes), width)
 
 
 # -- incidents ----------------------------------------------------------------------------------------------------
@@ -167,9 +169,10 @@ def _incident(row: Row, width: int, zone: tzinfo) -> list[Text]:
     else:
         mark = glyph(Status.FAIL if grave and state != "acked" else Status.WARN)
     who = f"{row['who'] or 'nobody'} is on it" if state in ("open", "firing", "acked") else ""
-    said = f"{row['key']}  {row['title'] or row['about']}"
+    room = width - width_of(f"{row['key']}{state}") - 9
+    said = f"{row['key']}  {brief(row['title'] or row['about'], row['about'], room)}"
     return lines_of(mark, (said, Text(f"  {state}", style=mark[1])),
-                    (f"{row['severity']} · since {_when(row['since'], zone)}", who), width)
+                    (f"{row['about']} · {row['severity']} · since {_when(row['since'], zone)}", who), width)
 
 
 # -- data ---------------------------------------------------------------------------------------------------------

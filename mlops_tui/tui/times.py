@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-from mlops_tui import asking
+from mlops_tui.commands import named
 from mlops_tui.core.changes import known_moment
 from mlops_tui.errors import BadInput, Denied, NotFound, Refusal
 from mlops_tui.render import cells
@@ -70,7 +70,7 @@ class Times:
         moments = sorted({entry.recorded_at for entry in self._turns()})
         here = len(moments) if self.then is None else \
             bisect_left(moments, self.then) if by < 0 else bisect_right(moments, self.then) - 1
-        if not moments or (by < 0 and not here):
+        if by < 0 and not here:
             return self.then
         goal = max(here + by, 0)
         return moments[goal] if goal < len(moments) else None
@@ -128,14 +128,16 @@ class Times:
 
     def closed(self, argv: Sequence[str]) -> View | None:
         """Why a command has no answer at another moment than now; None where it has one."""
-        call = asking.call_of(self.session, argv) if self.then is not None else None
-        if call is None or call.fold or self.then is None:
+        found = named(argv) if self.then is not None else None
+        if found is None or self.then is None:
             return None
-        problem: Refusal = BadInput(f"'{call.command}' shows what is, and cannot be shown as of another time.",
-                                    next=BACK)
-        if call.shape is not Shape.LOOK:
-            problem = Denied(f"'{call.command}' would change something, and {self._said(self.then)} is over.",
-                             next=BACK)
+        words, command = found
+        looks, looking = getattr(command, "looks", ""), getattr(command, "shape", Shape.LOOK) is Shape.LOOK
+        if getattr(command, "fold", False) or (looks and f"--{looks}" in argv):
+            return None
+        problem: Refusal = BadInput(f"'{words}' shows what is, and cannot be shown as of another time.", next=BACK)
+        if not looking:
+            problem = Denied(f"'{words}' would change something, and {self._said(self.then)} is over.", next=BACK)
         return refused(problem)
 
     def _said(self, at: datetime) -> str:

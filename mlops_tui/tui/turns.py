@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from store.ledger import Entry
 
 WEIGHTY = ("incident", "promotion", "alert", "approval", "board", "vote", "trained", "runbook")  # told of first
+BAD = ("error", "fail", "warn", "unknown")  # findings, the worst first
 OF_MODES: Mapping[str, tuple[str, ...]] = {
     "home": KINDS,
     "pipelines": ("run",),
@@ -74,14 +75,18 @@ def _about(entry: "Entry", names: tuple[str, ...]) -> bool:
 
 def told(entries: "Sequence[Entry]") -> str:
     """What happened at one moment, in a line: the weightiest first, and how much more."""
-    def weight(entry: "Entry") -> int:
-        return WEIGHTY.index(entry.kind) if entry.kind in WEIGHTY else len(WEIGHTY)
-
     if not entries:
         return ""
-    first = min(entries, key=weight)
+    first = min(reversed(entries), key=_weight)
     more = f", and {len(entries) - 1} more" if len(entries) > 1 else ""
     fact = first.fact
     said = f"{fact.check} of {fact.subject}: {fact.status}" if isinstance(fact, Finding) else \
         f"{first.subject} {described(fact) or first.kind}"
     return f"{said}{more}"
+
+
+def _weight(entry: "Entry") -> tuple[int, int]:
+    """How much an entry counts beside others of its moment: the least is the weightiest."""
+    status = entry.fact.status if isinstance(entry.fact, Finding) else ""
+    return (WEIGHTY.index(entry.kind) if entry.kind in WEIGHTY else len(WEIGHTY),
+            BAD.index(status) if status in BAD else len(BAD))

@@ -6,7 +6,7 @@ import duckdb
 import pytest
 
 from mlops_tui.folds import action_items, postmortems, proposals
-from mlops_tui.response import _document, _reading
+from mlops_tui.response import _document, _reading, _writing
 from mlops_tui.view import Status
 from store.facts import AlertEvent, IncidentEvent, Promotion, RunbookEvent
 from tests.doing import do
@@ -495,3 +495,72 @@ def test_what_comes_back_is_told_by_its_tag_with_what_is_still_promised(over, se
     assert listed.title == "2 incidents are over; every post-mortem is finished"
     assert [(row["incident"], row["actions"], row["open"]) for row in listed.table("postmortems").rows] == [
         ("INC-2", 0, 0), ("INC-1", 1, 1)]
+
+
+# -- written in an editor -----------------------------------------------------------------------------------------
+
+
+BASE = "# INC-1\n\n## Summary\n\nLate.\n\n## What went well\n\nNothing yet.\n"
+
+
+@pytest.fixture
+def begun(over):
+    """Bo has begun to write on the post-mortem that stands in the project: his text, and the project's file."""
+    root = over.declared().root
+    file = root / "postmortems" / "INC-1.md"
+    file.parent.mkdir()
+    file.write_text(BASE)
+    writing = _writing.writing_of(root, "INC-1", "bo")
+    writing.begin(BASE.replace("Late.", "Late for a day."), BASE)
+    return writing, file
+
+
+def test_what_was_written_stands_in_the_project_once_its_plan_is_agreed_to(over, begun):
+    writing, file = begun
+    do(over, "postmortem draft INC-1")
+    plan = do(over, "postmortem write INC-1", consent=None)
+    assert plan.view.status is Status.CONFIRM
+    assert "+Late for a day." in plan.view.parts[1].body
+    assert "What went badly" in plan.view.facts()["still_empty"]
+    assert file.read_text() == BASE, "a plan does nothing"
+    file.chmod(0o600)
+    outcome = over.perform(("postmortem", "write", "INC-1"), consent=plan.plan)
+    assert outcome.exit == 0, outcome.error
+    assert file.read_text() == BASE.replace("Late.", "Late for a day.")
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert not writing.text.exists()
+    assert [each.state for each in proposals(over.ledger.entries()).values()][-1] == "declined", "it would say less"
+
+
+def test_what_others_changed_meanwhile_is_taken_in(over, begun):
+    _, file = begun
+    file.write_text(BASE.replace("Nothing yet.", "The alert came."))
+    plan = do(over, "postmortem write INC-1", consent=None)
+    assert plan.view.facts()["changed_meanwhile"]
+    assert over.perform(("postmortem", "write", "INC-1"), consent=plan.plan).exit == 0
+    assert file.read_text() == BASE.replace("Late.", "Late for a day.").replace("Nothing yet.", "The alert came.")
+
+
+def test_what_two_have_written_is_for_people_to_settle(over, begun):
+    writing, file = begun
+    file.write_text(BASE.replace("Late.", "Late for hours."))
+    outcome = do(over, "postmortem write INC-1", consent=None)
+    assert outcome.error["code"] == "conflict"
+    assert "Summary" in outcome.error["what"]
+    _writing.side_by_side(writing, file.read_text())
+    assert "Late for a day.\n\n> **In the file by now:**\n> \n> Late for hours.\n" in writing.text.read_text()
+    writing.text.write_text(BASE.replace("Late.", "Late for a day and some hours."))
+    plan = do(over, "postmortem write INC-1", consent=None)
+    assert over.perform(("postmortem", "write", "INC-1"), consent=plan.plan).exit == 0
+    assert "some hours" in file.read_text()
+
+
+def test_who_has_written_nothing_has_nothing_to_put_in_place(over, session):
+    outcome = do(session("ana"), "postmortem write INC-1", consent=None)
+    assert outcome.error["what"] == "ana has begun no text of INC-1 in the dashboard."
+
+
+def test_a_text_that_is_no_text_is_refused_by_name(over, begun):
+    writing, _ = begun
+    writing.text.write_bytes(b"caf\xe9")
+    assert "INC-1.bo.md is not written in UTF-8." in do(over, "postmortem write INC-1", consent=None).error["what"]

@@ -34,16 +34,16 @@ def test_what_waits_and_what_was_given_up_is_counted(ledger: Ledger) -> None:
     assert backlog(ledger.connections) == Backlog(unsaid=1, undone=1, to_say=1, to_do=1)
 
 
-@pytest.mark.parametrize(("ago", "said", "silent", "apart"), [
-    (1.0, {"at_work": True, "connected": True}, False, False),
-    (1.0, {"at_work": True, "connected": False}, False, True),
-    (SILENT + 5, {"at_work": True, "connected": True}, True, False),
-    (SILENT + 5, {"at_work": False}, False, False)])
+@pytest.mark.parametrize(("ago", "said", "silent", "apart", "connected"), [
+    (1.0, {"at_work": True, "connected": True}, False, False, True),
+    (1.0, {"at_work": True, "connected": False}, False, True, False),
+    (SILENT + 5, {"at_work": True, "connected": True}, True, False, False),
+    (SILENT + 5, {"at_work": False}, False, False, False)])
 def test_a_bot_that_was_told_to_go_is_missed_by_nobody(ledger: Ledger, ago: float, said: dict[str, bool], silent: bool,
-                                                      apart: bool) -> None:
+                                                      apart: bool, connected: bool) -> None:
     Pulses(ledger.engine).beat(BOT, time.time() - ago, **said)
     found = backlog(ledger.connections)
-    assert (found.silent is not None, found.apart) == (silent, apart)
+    assert (found.silent is not None, found.apart, found.connected) == (silent, apart, connected)
     if found.silent is not None:
         assert abs(found.silent - ago) < 5
 

@@ -59,6 +59,7 @@ def test_what_is_seen_is_copied_and_written(told: Session, tmp_path: Path, monke
     downloads = tmp_path / "here"
     downloads.mkdir()
     monkeypatch.setenv("XDG_DOWNLOAD_DIR", str(downloads))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("TERM", "xterm-256color")
 
     async def story() -> None:
@@ -70,6 +71,7 @@ def test_what_is_seen_is_copied_and_written(told: Session, tmp_path: Path, monke
                 return terminal.app.clipboard
 
             assert await copied("6", "y", "y") == "mlops-tui incident show INC-3"
+            assert await copied("y", "u") == "mlops-tui open flights:INC-3"
             assert await copied("down", "y", "enter") == "mlops-tui alert show AL-7"
             assert await copied("3", "y", "y") == "mlops-tui model show flights-delay@8"
             assert json.loads(await copied("y", "r"))["version"] == "8"

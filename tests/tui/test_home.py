@@ -137,12 +137,16 @@ def test_a_broken_project_says_where_and_is_read_again(tmp_path: Path) -> None:
             (tmp_path / "mlops.yaml").write_text("project: new\ntimezone: UTC\n", encoding="utf-8")
             await terminal.press("r")
             assert "No model is declared yet." in terminal.text
-            (tmp_path / "models").mkdir()
-            (tmp_path / "models" / "x.yaml").write_text("tusk: binary\n", encoding="utf-8")
+            for file, text in (("models/x.yaml", "tusk: binary\n"), ("boards/b.yaml", "member: {}\n")):
+                (tmp_path / file).parent.mkdir()
+                (tmp_path / file).write_text(text, encoding="utf-8")
             await terminal.press("r")
-            assert "Did you mean 'task'?" in terminal.text
+            assert "■ 2 need you" in terminal.text.splitlines()[0], "whatever kind of file cannot be read"
+            assert "x.yaml:1: Unknown key 'tusk'." in terminal.text
+            assert "models/x.yaml:1 · Did you mean 'task'?" in terminal.text
+            assert "No model is declared yet." in terminal.text, "the rest is shown as ever"
             (tmp_path / "models" / "x.yaml").unlink()
-            await terminal.expect(lambda: "No model is declared yet." in terminal.text)
+            await terminal.expect(lambda: "■ 1 needs you" in terminal.text)
 
     run(story())
 

@@ -4,6 +4,9 @@ import pytest
 from textual.content import Content
 
 from mlops_tui.session import Session
+from mlops_tui.tui.feed import Feed
+from mlops_tui.tui.messages import Answered, Wanted
+from mlops_tui.tui.paint import brief
 from mlops_tui.tui.screens.ask import Why
 from mlops_tui.tui.screens.section import tabs
 from tests.screens import Terminal, dashboard, run
@@ -58,3 +61,37 @@ def test_on_a_small_terminal_letters_act_only_where_their_steps_are_seen(told: S
     ("A", 40, "A  Bcd  Efg"), ("Efg", 40, "A  Bcd  Efg"), ("Efg", 8, "‹ Efg"), ("Bcd", 8, "‹ Bcd  Efg")])
 def test_the_side_that_is_seen_is_named_whatever_room_there_is(seen: str, width: int, told: str) -> None:
     assert Content.from_markup(tabs(["A", "Bcd", "Efg"], seen, width)).plain == told
+
+
+@pytest.mark.parametrize(("room", "told"), [
+    (60, "roc_auc of late 0.682 [0.652, 0.711], limit 0.76"), (42, "roc_auc 0.682 [0.652, 0.711], limit 0.76"),
+    (30, "roc_auc 0.682, limit 0.76"), (9, "roc_auc 0.682, limit 0.76")])
+def test_a_title_gives_up_what_is_known_before_its_reason(room: int, told: str) -> None:
+    assert brief("roc_auc of late 0.682 [0.652, 0.711], limit 0.76", "late@6", room) == told
+    assert brief("late: 2 of 7 moved", "late", 15) == "2 of 7 moved"
+    assert brief("of late-ish 2 [x]", "late", 3) == "of late-ish 2 [x]"
+
+
+def test_what_a_command_lacks_is_asked_for(told: Session) -> None:
+    root = told.declared().root
+    (root / "runbooks").mkdir()
+    (root / "runbooks" / "wait.md").write_text(
+        "---\ntitle: Wait\nparams: {how_long: {type: duration, help: \"How long do we wait?\"}}\n---\n## 1. Ask\n"
+        "```manual\nSay who you asked.\n```\n", encoding="utf-8")
+    line, head = ("runbook", "run", "wait", "--about", "flights-delay"), told.ledger.head_seq()
+    feed = Feed(root, "ana", read_only=False)
+    wanted = feed.perform(line)
+    assert isinstance(wanted, Wanted)
+    assert [(field.asked, field.help) for field in wanted.fields] == [("set:how_long", "How long do we wait?")]
+    assert isinstance(Feed(root, "ana", read_only=True).perform(line), Answered), "whoever may not is not asked"
+
+    async def story() -> None:
+        async with dashboard(root) as terminal:
+            await terminal.type("runbook run wait")
+            assert isinstance(terminal.app.screen, Why)
+            assert "How long do we wait?" in terminal.text
+            await terminal.press("escape")
+            assert not isinstance(terminal.app.screen, Why)
+
+    run(story())
+    assert told.ledger.head_seq() == head

@@ -114,7 +114,7 @@ def test_a_theme_is_chosen_by_its_name_and_kept(told: Session) -> None:
             assert set(terminal.app.available_themes) == {theme.name for theme in THEMES}, "others were never measured"
             await terminal.type("theme dayligth")
             assert "high-contrast" in terminal.text
-        async with dashboard(root, (80, 24)) as terminal:
+        async with dashboard(root, (80, 24), again=True) as terminal:
             assert terminal.app.theme == LIGHT
             await terminal.type("theme auto")
             assert terminal.app.theme == DARK

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from textual import on
 
 from mlops_tui.tui.messages import Elsewhere
-from mlops_tui.tui.parts.desked import Desked
+from mlops_tui.tui.parts.placed import Placed
 from mlops_tui.tui.screens.framed import Framed
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ SHORT = 200    # characters of a text that is told whole
 DEAF = ("linux", "dumb", "vt100", "vt220")  # kinds of terminal without a clipboard
 
 
-class Copying(Desked):
+class Copying(Placed):
     """An app that hands text out."""
 
     def action_copy(self) -> None:
@@ -48,13 +48,9 @@ class Copying(Desked):
         screen = self.screen
         assert isinstance(screen, Framed)
         lines = [strip.text for strip in screen._compositor.render_strips()]
-        seen: Seen = exporting.Seen(crumbs=(self._standing.project, *screen.crumbs), link=self.link(),
+        seen: Seen = exporting.Seen(crumbs=(self._standing.project, *screen.crumbs), link=str(self.place),
                                     lines=lines, zone=self._standing.zone, **screen.seen())
         return seen
-
-    def link(self) -> str:
-        """What follows `mlops-tui open` to come here again."""
-        return str(getattr(self, "place", ""))
 
     def _copy(self, text: str, what: str) -> bool:
         """Put it on the clipboard of the terminal that is looked at; False where it is too long, or there is none."""

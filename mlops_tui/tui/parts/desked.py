@@ -7,6 +7,7 @@ from textual.reactive import reactive
 from textual.widgets import Input
 
 from mlops_tui.tui.desk import Desk, Work
+from mlops_tui.tui.places import RESERVED
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.bar import Bar
@@ -15,6 +16,7 @@ from mlops_tui.tui.widgets.bar import Bar
 class Desked(App[None]):
     """An app with a desk. `busy` counts what the desk has not answered yet."""
 
+    reserved: frozenset[str] = RESERVED  # letters that are no next step's
     busy: reactive[int] = reactive(1)  # the first of all is to begin
 
     def __init__(self, desk: Desk) -> None:

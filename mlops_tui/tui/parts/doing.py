@@ -50,15 +50,16 @@ class Doing(Desked):
             return  # a question may be about to open: what is pressed meanwhile is not meant for what lies behind it
         if message.offered:
             self._awaited = message.argv
-        if any(":" in option for option in message.asks):
-            self._ask(lambda feed: feed.wanted(message.argv, message.asks))
+        asks = message.asks if self._standing.as_of is None else ()  # nobody is asked for what cannot be done there
+        if any(":" in option for option in asks):
+            self._ask(lambda feed: feed.wanted(message.argv, asks))
             return
-        if message.asks:
-            self._fill_in(message.argv, message.asks)
+        if asks:
+            self._fill_in(message.argv, asks)
             return
         self._work(" ".join(message.argv))
         self._ask(lambda feed: feed.offered(message.argv) if message.offered else
-                  feed.perform(message.argv, message.consent, message.reason),
+                  feed.perform(message.argv, message.consent, message.reason, filled=message.filled),
                   beside=message.argv[:2] == ("job", "cancel"))  # it asks, and waits, before it kills
 
     @on(Planned)
@@ -76,7 +77,7 @@ class Doing(Desked):
             choices = (("cancel", "Cancel"), ("do", "Do it"))
             asked = Ask(f"Shall this be done?   {' '.join(message.argv)}", choices, message.view, zone, spelled)
         if await self.push_screen_wait(asked) == "do":
-            self.post_message(Perform(message.argv, consent=message.digest))
+            self.post_message(Perform(message.argv, consent=message.digest, filled=True))
         self._awaited = ()
 
     @on(Reasonless)
@@ -107,4 +108,4 @@ class Doing(Desked):
                 argv = (*argv, *filled_in(option, said))
         self._awaited = ()
         if reason is not None or argv != before:
-            self.post_message(Perform(argv, reason=reason))
+            self.post_message(Perform(argv, reason=reason, filled=True))

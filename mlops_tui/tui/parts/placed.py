@@ -5,12 +5,13 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from textual import on
+
 from mlops_tui.errors import Refusal
 from mlops_tui.tui.desk import Desk
 from mlops_tui.tui.links import HERE, Link, Spot, command, row_place, shown_by, spot
-from mlops_tui.tui.messages import Perform
+from mlops_tui.tui.messages import Onwards, Perform
 from mlops_tui.tui.parts.kept import Keeping
-from mlops_tui.tui.parts.sectioned import Sectioned
 from mlops_tui.tui.parts.timed import Timed
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.screens.section import SectionScreen
@@ -31,7 +32,7 @@ class Onward:
     person: str
 
 
-class Placed(Keeping, Sectioned, Timed):
+class Placed(Keeping, Timed):
     """An app with places. `at`: where it begins; nowhere in particular: where one was."""
 
     at: Link = HERE
@@ -55,9 +56,15 @@ class Placed(Keeping, Sectioned, Timed):
         except Refusal as problem:
             self._say(" ".join(filter(None, (problem.what, problem.next))), bad=True)
             return
-        if root != self.desk.root:
+        if root != self.desk.root and self.is_web:
+            self._say("Only the project that is served is shown here.", bad=True)
+        elif root != self.desk.root:
             self.leave_for(root, replace(link, project=""))
-            return
+        else:
+            self._go_within(link)
+
+    def _go_within(self, link: Link) -> None:
+        """Show a place of this project."""
         if link.at:
             self.action_at(link.at)
         if (there := spot(link)) is not None:
@@ -72,14 +79,28 @@ class Placed(Keeping, Sectioned, Timed):
         root: Path = known.folder(project, self.desk.root)
         return self.desk.root if root.resolve() == self.desk.root.resolve() else root
 
-    def leave_for(self, root: Path, link: Link | None = None) -> None:
+    def action_projects(self) -> None:
+        """The projects that one has opened, side by side."""
+        if self.is_web:
+            self._say("Only the project that is served is shown here.", bad=True)
+        elif self.screen.id != "projects-screen":
+            screens: Any = import_module("mlops_tui.tui.screens.projects")
+            self.push_screen(screens.Projects(self._here(), self.desk.root, self.desk.person))
+
+    @on(Onwards)
+    def _onwards(self, message: Onwards) -> None:
+        """To another project from the list of them; to this one, by going back."""
+        if message.root.resolve() != self.desk.root.resolve():
+            self.leave_for(message.root, message.link)
+        else:
+            self.pop_screen()
+            if message.link.words:
+                self._go_within(message.link)
+
+    def leave_for(self, root: Path, link: Link) -> None:
         """Show another project. What was begun here runs on, and this place is remembered."""
-        projects: Any = import_module("mlops_tui.project")
-        try:
-            there = self.desk.person in projects.Project(root).team.people
-        except Refusal:
-            there = False  # it is said on its first screen
-        self.onward = Onward(root, link or HERE, self.desk.person if there else "")
+        neighbours: Any = import_module("mlops_tui.tui.neighbours")
+        self.onward = Onward(root, link, neighbours.as_whom(root, self.desk.person))
         self.exit()
 
     def _show(self, there: Spot, side: str) -> None:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from textual import on
 
 from mlops_tui.tui.messages import Answered, Begun, Cased, CaseWanted, Found, FoundWanted, Perform, Planned
+from mlops_tui.tui.parts.editing import Post
 from mlops_tui.tui.parts.working import Working
 from mlops_tui.view import Status
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
 SHOWN = (("incident", "show"), ("alert", "show"))
 
 
-class Responding(Working):
+class Responding(Post, Working):
     """An app with a cockpit; what it is made of is loaded when somebody opens it."""
 
     @property
@@ -53,7 +54,8 @@ class Responding(Working):
     @on(Cased)
     def _cased(self, message: Cased) -> None:
         case, here = message.case, self._cockpit
-        if case.shown.status in (Status.ERROR, Status.DENIED):
+        gone = here is not None and here.case.id == case.id  # at another moment it was not there yet
+        if case.shown.status in (Status.ERROR, Status.DENIED) and not gone:
             self.post_message(Answered(("incident" if case.incident else "alert", "show", case.id), case.shown,
                                        looked=True))
         elif here is not None:

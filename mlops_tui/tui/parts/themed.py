@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 
+from textual.app import App
 from textual.filter import Monochrome, NoColor
 
 from mlops_tui.errors import BadInput
@@ -25,14 +26,20 @@ class Themed(Keeping):
         for theme in THEMES:
             self.register_theme(theme)
         self._suiting = ANSI if self.no_color else DARK
-        if self.theme in NAMES:  # asked for by TEXTUAL_THEME, before it was known
-            self.stylesheet.set_variables(self.get_css_variables())
-        else:
-            self.theme = self._chosen_theme or self._suiting
+        self._put_on(self.theme if self.theme in NAMES else self._chosen_theme or self._suiting)  # TEXTUAL_THEME first
         for name in others:
             self.unregister_theme(name)
         if self.no_color:  # none at all: greys are colours too
             self._filters[:] = [NoColor() if isinstance(each, Monochrome) else each for each in self._filters]
+
+    def _put_on(self, name: str) -> None:
+        """A theme before the first picture: what `watch_theme` would do then reads all rules twice more."""
+        self.set_reactive(App.theme, name)
+        self.stylesheet.set_variables(self.get_css_variables())
+        dark = self.current_theme.dark
+        held = {"-dark-mode": dark, "-light-mode": not dark, **{f"-theme-{each}": each == name for each in NAMES}}
+        self.update_classes(held, update=False)
+        self._refresh_truecolor_filter(self.ansi_theme)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """What our rules name and a theme of the library does not."""
@@ -44,7 +51,8 @@ class Themed(Keeping):
             return ""
         light, typed = background.seen()
         plain = self.no_color or self.console.color_system in FEW
-        self.theme = self._suiting = ANSI if plain else LIGHT if light else DARK
+        self._suiting = ANSI if plain else LIGHT if light else DARK
+        self._put_on(self._suiting)
         return typed
 
     @property

@@ -9,13 +9,13 @@ from mlops_tui.errors import BadInput
 from mlops_tui.render.cells import moment as moment_of
 from mlops_tui.tui.desk import Desk
 from mlops_tui.tui.messages import Broken, LookedAt, NoSuchTime, Perform, Travelled
-from mlops_tui.tui.parts.desked import Desked
+from mlops_tui.tui.parts.sectioned import Sectioned
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import Standing
 
 
-class Timed(Desked):
+class Timed(Sectioned):
     """An app that shows what was known at another time; nothing can be changed there."""
 
     def __init__(self, desk: Desk) -> None:
@@ -34,6 +34,13 @@ class Timed(Desked):
             by, self._steps, self._travelling = self._steps, 0, True
             where = self._seen_now()
             self._ask(lambda feed: feed.step(by, *where))
+
+    def action_mode(self, id: str) -> None:
+        """To another part of the dashboard, and to what had changed in it by the moment that is seen."""
+        before, then = self.current_mode, self._standing.as_of
+        super().action_mode(id)
+        if then is not None and self.current_mode != before:
+            self.action_at(then.isoformat())
 
     def action_now(self) -> None:
         """Back from another moment."""
@@ -67,7 +74,8 @@ class Timed(Desked):
     def _seen_now(self) -> tuple[str, tuple[str, ...]]:
         """What is seen: a part of the dashboard, and what an answer is about."""
         screen = self.screen
-        names = screen.command[1:] if isinstance(screen, Answer) and screen.looked else ()
+        seen = isinstance(screen, Framed) and (screen.id == "cockpit" or (isinstance(screen, Answer) and screen.looked))
+        names = screen.command[1:] if isinstance(screen, Framed) and seen else ()
         return self.current_mode, tuple(name for name in names if not name.startswith("-"))
 
     def _time_of_row(self) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.message import Message
 from textual.widget import Widget
 
 from mlops_tui.tui.messages import LookedAt
@@ -41,7 +42,11 @@ class Answer(Framed):
 
     @property
     def timed(self) -> bool:
-        return self.looked or self._drawn_at == self.standing.as_of
+        return self._drawn_at == self.standing.as_of
+
+    @property
+    def again(self) -> Message | None:
+        return LookedAt(self._argv) if self.looked else None
 
     def on_mount(self) -> None:
         self.show(self._view)
@@ -55,11 +60,6 @@ class Answer(Framed):
         """The same command's answer as it is now."""
         self._view, self._drawn_at = view, self.standing.as_of
         self.pane.show(view, self._argv, self.standing.zone)
-
-    def on_screen_resume(self) -> None:
-        """Another moment may be seen by now than the one this was drawn for."""
-        if self.looked and self._drawn_at != self.standing.as_of:
-            self.post_message(LookedAt(self._argv))
 
     def action_back(self) -> None:
         if not self.unsift():

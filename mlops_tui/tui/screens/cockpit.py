@@ -1,6 +1,7 @@
 """An incident being worked on: its runbook's steps, the text of one, what was found, and what came of it."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
 from typing import ClassVar
@@ -9,11 +10,12 @@ from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.markup import escape
+from textual.message import Message
 from textual.widget import Widget
 
 from mlops_tui.tui import cockpitlines as lines
 from mlops_tui.tui.cases import EVERY, Case
-from mlops_tui.tui.messages import CaseWanted, FoundWanted, Perform
+from mlops_tui.tui.messages import CaseWanted, EditWanted, FoundWanted, Perform
 from mlops_tui.tui.places import leads
 from mlops_tui.tui.screens.ask import Ask, Why
 from mlops_tui.tui.screens.framed import Framed
@@ -21,7 +23,7 @@ from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.body import NOTHING, Body
 from mlops_tui.tui.widgets.drawing import Drawing
 from mlops_tui.tui.widgets.rows import Rows
-from mlops_tui.view import Action, Facts, Row, Status, View
+from mlops_tui.view import Action, Facts, Row, Status, Text, View
 
 ON_KEYS = ("role", "update", "note", "handover", "resolve", "ack", "open")  # verbs that have a letter of their own
 SIDES = ("", "-reading", "-past")  # what is seen where one side has room: the steps, the text and findings, what came
@@ -43,6 +45,7 @@ class Cockpit(Framed):
         Binding("c", "choose", "What else can be done now", show=False, id="cockpit.choose"),
         Binding("b", "runbooks", "Another runbook", show=False, id="cockpit.runbooks"),
         Binding("i", "all", "All that is known of it", show=False, id="cockpit.all"),
+        Binding("m", "postmortem", "Write the post-mortem in your editor", show=False, id="cockpit.post-mortem"),
         Binding("n", "note", "Note what you saw or did", show=False, id="cockpit.note"),
         Binding("u", "update", "Tell everybody how it stands", show=False, id="cockpit.update"),
         Binding("v", "severity", "Say how bad it is", show=False, id="cockpit.severity"),
@@ -54,6 +57,7 @@ class Cockpit(Framed):
         super().__init__(standing, id="cockpit")
         self.case = case
         self.chosen = ""
+        self._drawn_at = standing.as_of
         self._found: tuple[tuple[str, ...], View] = ((), NOTHING)
         self._told: View | None = None  # what was answered last, until the cursor moves
         self.job = 0                    # that does the step whose turn it is
@@ -93,12 +97,23 @@ class Cockpit(Framed):
 
     # -- what is shown --------------------------------------------------------------------------------------------
 
+    @property
+    def timed(self) -> bool:
+        return self._drawn_at == self.standing.as_of
+
+    @property
+    def again(self) -> Message | None:
+        return CaseWanted(self.case.id, self.chosen)
+
     def show(self, case: Case, job: int = 0, *, first: bool = False) -> None:
         """The case as it is now; a cursor that stood at the step whose turn it was goes on with it. `job` does what was
         asked for here."""
         before, row = self.case, self.step
-        follows = first or row is None or (before.stands_at != case.stands_at and row["key"] == before.stands_at)
+        follows = first or row is None or (before.runbook, before.run) != (case.runbook, case.run) or (
+            before.stands_at != case.stands_at and row["key"] == before.stands_at)
         self.case, self.job = case, job
+        if case is not before:
+            self._drawn_at = self.standing.as_of
         self.steps.border_title = escape(lines.steps_title(case))
         self.steps.show([{**row, "runs": bool(self.job and row.get("here"))} for row in case.steps])
         if follows and case.stands_at:
@@ -110,17 +125,25 @@ class Cockpit(Framed):
         case, row = self.case, self.step
         now = self.standing.now
         self.query_one("#headline", Drawing).show(lambda width, height: lines.headline(case, now, width))
-        self.query_one("#hints", Drawing).show(lambda width, height: [lines.hints(list(self._offered()), width)])
+        self._hint()
         text, found = self.query_one("#text", Body), self.query_one("#found", Body)
         text.border_title = escape(f"{row['step']} {row['title']}") if row is not None and "step" in row else \
             escape(str(row["title"])) if row is not None else case.id
         text.show(lines.text_of(case, row), self.standing.zone, (case.id, str(row["key"]) if row is not None else ""))
         self._show_found(found)
 
+    def _hint(self) -> None:
+        """The keys that do something by now, where the focus is."""
+        offered = list(self._offered())
+        self.query_one("#hints", Drawing).show(lambda width, height: [lines.hints(offered, width)])
+
+    def on_descendant_focus(self) -> None:
+        self._hint()
+
     def _show_found(self, found: Body) -> None:
         argv = self.case.finds(self.step)
         if self._told is not None:
-            title, view = "Answer", self._told
+            title, view = "Answer", replace(self._told, actions=())
         elif argv and self._found[0] == argv:
             title, view = "What it found", lines.found(self._found[1])
         elif argv:
@@ -163,7 +186,14 @@ class Cockpit(Framed):
     def _offered(self) -> Iterator[tuple[str, str]]:
         """The keys that do something by now, the likeliest first."""
         case = self.case
-        if self._enters is not None:
+        if self.standing.as_of is not None or self.standing.facts.get("read_only"):  # there it is only looked at
+            yield from (("e", "evidence"),) if case.finds(self.step) else ()
+            yield "i", "all of it"
+            yield from (("L", "unlock: it is read-only"),) if self.standing.as_of is None else ()
+            return
+        if self.focused is not self.steps:
+            yield "Esc", "to the steps"
+        elif self._enters is not None:
             yield "Enter", "choose" if self._chooses else self._enters.label.lower()
         if case.finds(self.step):
             yield "e", "evidence"
@@ -171,7 +201,9 @@ class Cockpit(Framed):
             yield "a", "I am on it"
         if case.incident and not case.over:
             yield from (("n", "note"), ("u", "update"), ("h", "hand over"), ("v", "severity"), ("o", "over"))
-        if case.choices or self._further:
+        if case.incident and case.over:
+            yield "m", "post-mortem"
+        if case.choices or self._further or (self._told is not None and self._told.actions):
             yield "c", "what else"
         if not case.running and not case.over:
             yield "b", "runbooks"
@@ -226,7 +258,8 @@ class Cockpit(Framed):
 
     def action_choose(self) -> None:
         """Whatever can be done about the step whose turn it is, and about the incident."""
-        self._choose("What next?", (*self.case.choices, *self._further))
+        told = self._told.actions if self._told is not None else ()
+        self._choose("What next?", (*told, *self.case.choices, *self._further))
 
     @property
     def _further(self) -> tuple[Action, ...]:
@@ -265,7 +298,7 @@ class Cockpit(Framed):
 
     @property
     def _live(self) -> bool:
-        return self.case.incident and not self.case.over
+        return self.case.incident and not self.case.over and self.standing.as_of is None
 
     def action_note(self) -> None:
         if self.case.incident:
@@ -278,6 +311,10 @@ class Cockpit(Framed):
     def action_over(self) -> None:
         if self._live:
             self.post_message(Perform(("incident", "resolve", self.case.id), asks=("reason",)))
+
+    def action_postmortem(self) -> None:
+        if self.case.incident:
+            self.post_message(EditWanted(self.case.id))
 
     def action_severity(self) -> None:
         if self._live:
@@ -295,9 +332,10 @@ class Cockpit(Framed):
         if self._live:
             lead = self.case.facts.get("lead")
             choices = (("", "Nobody: leave it as it is"), *((name, name) for name in self.case.people if name != lead))
-            told = View(f"{self.case.id} goes on with somebody else once he accepts", Status.CONFIRM, (Facts({
-                name: self.case.facts.get(name) for name in ("severity", "to_close", "update", "next_update")
-                if self.case.facts.get(name)}),))
+            said = {name: self.case.facts[name] for name in ("severity", "to_close", "update", "next_update")
+                    if self.case.facts.get(name)}
+            told = View("They are told this, with your words and what was tried, and lead it once they accept",
+                        Status.CONFIRM, (Facts(said), Text(self.case.slack)))
             self.app.push_screen(Ask("Who takes it over?", choices, told, self.standing.zone), self._handing)
 
     def _handing(self, who: str | None) -> None:

@@ -8,6 +8,7 @@ from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.markup import escape
+from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
@@ -74,6 +75,22 @@ class Framed(Screen[None]):
         """Whether what is shown is of the moment that the first line says."""
         return True
 
+    def _compositor_refresh(self) -> None:
+        """What is drawn while the app holds back its output is never seen."""
+        if not self.app._batch_count:
+            super()._compositor_refresh()
+
+    @property
+    def again(self) -> Message | None:
+        """What asks for what is shown here once more, as of the moment that is seen by now; nothing where nothing can.
+        """
+        return None
+
+    def on_screen_resume(self) -> None:
+        """What was not seen for a while may be of another moment than the first line says."""
+        if not self.timed and self.again is not None:
+            self.post_message(self.again)
+
     def stand(self, standing: Standing) -> None:
         """How the dashboard stands now."""
         self.standing = standing
@@ -86,7 +103,8 @@ class Framed(Screen[None]):
         self.set_class(told.as_of is not None, "-then")
         left = panels.place(told.project, *self.crumbs)
         room = self.app.size.width - min(len(left.plain), 40) - 2
-        below = panels.what_then(told, self.app.size.width, timed=self.timed) if told.as_of is not None else None
+        timed = self.timed or self.again is not None  # or it is asked for
+        below = panels.what_then(told, self.app.size.width, timed=timed) if told.as_of is not None else None
         self.query_one("#bar", Bar).show(left, panels.who_and_when(told, room), below)
         self._hint()
 

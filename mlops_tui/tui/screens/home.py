@@ -158,7 +158,7 @@ class Home(Framed):
         about.display = row is not None
         if row is not None:
             name = str(row[PANELS[self._told]])
-            about.border_title = escape(str(row.get("label") or name))
+            about.border_title = escape(name)
             about.show(self._about(row), (self._told, name), self.zone)
 
     def _about(self, row: Row) -> View:

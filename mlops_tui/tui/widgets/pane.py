@@ -10,7 +10,7 @@ from textual.containers import Vertical
 
 from mlops_tui.render.cells import clean, fit
 from mlops_tui.tui.messages import Perform
-from mlops_tui.tui.places import Step, letters, step
+from mlops_tui.tui.places import RESERVED, Step, letters, step
 from mlops_tui.tui.widgets.body import NOTHING, Body
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Action, Row, View
@@ -61,7 +61,7 @@ class Pane(Vertical):
         if argv != self._argv:
             self._argv = argv
             self._here = {key: self._letters[key] for key in map(step, actions) if key in self._letters}
-        keys = letters(actions, self._here)
+        keys = letters(actions, self._here, getattr(self.app, "reserved", RESERVED))
         self._here |= {step(action): key for action, key in zip(actions, keys, strict=True) if key}
         self._letters |= self._here
         return keys

@@ -1,0 +1,83 @@
+"""The post-mortem in a person's own editor: his text is kept until it stands in the project."""
+
+import os
+import shlex
+import subprocess
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from textual import on, work
+from textual.app import SuspendNotSupported
+
+from mlops_tui.tui.messages import Edited, EditWanted, Perform
+from mlops_tui.tui.parts.desked import Desked
+from mlops_tui.tui.screens.ask import Ask
+
+if TYPE_CHECKING:
+    from mlops_tui.tui.cases import Editing
+
+GO_ON = (("leave", "Leave it for now"),
+         ("go", "Go on with what I wrote"),
+         ("anew", "Begin anew from the file, and drop what I wrote"),
+         ("write", "It is done: put it into the project"))
+
+
+class Post(Desked):
+    """An app that hands the terminal to an editor for a while."""
+
+    @on(EditWanted)
+    def _wants_to_edit(self, message: EditWanted) -> None:
+        if self._locked:
+            self._say("It is locked: nothing can be written. The post-mortem is read on i.", bad=True)
+            return
+        cases: Any = import_module("mlops_tui.tui.cases")
+        self._ask(lambda feed: Edited(cases.editing(feed.session, message.id, anew=message.anew)))
+
+    @on(Edited)
+    def _can_edit(self, message: Edited) -> None:
+        if message.editing.writing is None:
+            self._say("It is drafted first, from what is known: m again opens it then.")
+            self.post_message(Perform(("postmortem", "draft", message.editing.id)))
+        else:
+            self._edit_it(message.editing)
+
+    @work(exclusive=True, group="edit")
+    async def _edit_it(self, editing: "Editing") -> None:
+        assert editing.writing is not None
+        text, since = editing.writing.text, editing.since
+        if since is not None:
+            when = f"{since.astimezone(self._standing.zone):%-d %b %H:%M %Z}"
+            said = await self.push_screen_wait(Ask(f"You wrote on it until {when}; it is not in the project.", GO_ON))
+            if said == "leave":
+                return
+            if said == "anew":
+                self.post_message(EditWanted(editing.id, anew=True))
+                return
+            if said == "write":
+                self.post_message(Perform(("postmortem", "write", editing.id)))
+                return
+        if not self._open_editor(text):
+            return
+        if text.read_bytes() == editing.fresh.encode():
+            editing.writing.end()
+            self._say("Nothing was changed.")
+        else:
+            self.post_message(Perform(("postmortem", "write", editing.id)))
+
+    def _open_editor(self, text: Path) -> bool:
+        """Whether somebody edited it to the end; what he wrote lies there in any case."""
+        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+        try:
+            with self.suspend():
+                ended = subprocess.run([*editor, str(text)], check=False).returncode
+        except SuspendNotSupported:
+            self._say(f"No editor can be opened here. Your text is {text}; m takes it in when it is done.")
+            return False
+        except OSError as problem:
+            self._say(f"{editor[0]} cannot be run: {problem.strerror}. Set EDITOR.", bad=True)
+            return False
+        if ended:
+            self._say(f"{editor[0]} ended with {ended}: nothing is written into the project. Your text is kept; m goes "
+                      "on with it.", bad=True)
+        return not ended
