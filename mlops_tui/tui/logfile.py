@@ -90,7 +90,8 @@ class LogFile:
         if block >= len(self._breaks):
             return self.size
         before = self._breaks[block - 1] if block else 0
-        return self._places(block)[line - before - 1] + 1
+        places, number = self._places(block), line - before - 1
+        return places[number] + 1 if number < len(places) else self.size  # it was cut short a moment ago
 
     def _places(self, block: int) -> list[int]:
         """Where the line breaks of a block stand."""

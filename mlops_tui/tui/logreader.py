@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -57,7 +58,8 @@ class LogReader:
     def _work(self) -> None:
         seen, told = UNREAD, None
         while not self._closed:
-            seen = self._turn(seen)
+            with suppress(OSError):  # the disk may be back in a moment
+                seen = self._turn(seen)
             now = (seen.file, len(seen.file) if seen.file else 0, seen.sieve, seen.sieve.upto, seen.stretches)
             if now != told:
                 told = now
@@ -83,7 +85,7 @@ class LogReader:
             for line in sieve.found[known:]:
                 stretches.add(line)
             known = len(sieve.found)
-        return Seen(file, sieve, stretches, file.size / max(file.length, 1),
+        return Seen(file, sieve, stretches, file.size / length if (length := file.length) else 1.0,
                     min(sieve.upto / max(upto, 1), 1.0) if sieve.wanted else 1.0)
 
     def _opened(self, file: LogFile | None) -> LogFile | None:
