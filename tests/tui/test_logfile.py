@@ -143,11 +143,11 @@ def test_a_reader_follows_a_file_that_comes_grows_and_is_put_anew(tmp_path: Path
 
 def test_a_log_that_is_cut_short_while_it_is_looked_at_is_no_error(tmp_path: Path) -> None:
     path = tmp_path / "1.log"
-    path.write_bytes(b"line\n" * 50_000)
+    path.write_bytes(b"line\n" * 5_000)
     file = whole(path)
     path.write_bytes(b"new\n")
     assert file.stale()
-    assert [file.text(line) for line in (0, 20_000, 49_999)][1:] == ["", ""]
+    assert [file.text(line) for line in (0, 2_000, 4_999)][1:] == ["", ""]
     sieve = Sieve(Wanted(((("line",), True),)))
     while sieve.advance(file, file.whole):
         pass
