@@ -59,6 +59,9 @@ class JobsScreen(Framed):
     def on_mount(self) -> None:
         self.list.border_title = "Jobs"
 
+    def on_resize(self) -> None:
+        self.call_after_refresh(lambda: self._draw(self.list.row))  # there may be room for the log now
+
     @property
     def list(self) -> Rows:
         return self.query_one("#list", Rows)
