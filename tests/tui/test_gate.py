@@ -13,7 +13,8 @@ from mlops_tui.roles import DESTROYS
 from mlops_tui.session import Session
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.ask import Ask, Sure
-from tests.screens import dashboard, run
+from mlops_tui.view import Facts, Status, View
+from tests.screens import SIZES, dashboard, run
 
 
 def in_production(folder: Path) -> Path:
@@ -83,6 +84,24 @@ def test_the_name_of_what_is_destroyed_is_what_is_typed(told: Session) -> None:
              if isinstance(reply := ask(open_project(folder, person="ana"), argv), Plan)]
     assert typed[0] == "flights"
     assert set(typed[1:]) <= {""}
+
+
+@pytest.mark.parametrize("size", SIZES[1:])
+def test_what_is_to_be_typed_is_seen_in_every_size_below_its_plan(told: Session, size: tuple[int, int]) -> None:
+    plan = View("Would remove", Status.CONFIRM, (Facts({f"part {number}": number for number in range(40)}),))
+
+    async def story() -> None:
+        async with dashboard(told.declared().root, size) as terminal:
+            terminal.app.push_screen(Sure("This cannot be taken back.", "flights", plan, spelled="mlops-tui x " * 20))
+            await terminal.pilot.pause()
+            await terminal.press(*"flig")
+            for seen in ("This cannot be taken back.", "part 0", "$ mlops-tui x", "Type flights", "flig "):
+                await terminal.expect(lambda seen=seen: seen in terminal.text)  # type: ignore[misc]
+            await terminal.press("pagedown", "pagedown")
+            assert "part 0" not in terminal.text
+            assert "flig " in terminal.text
+
+    run(story())
 
 
 @pytest.mark.parametrize(("said", "locks"), [("", False), ("0", False), ("no", False), ("False", False), ("1", True),
