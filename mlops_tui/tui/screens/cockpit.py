@@ -180,7 +180,8 @@ class Cockpit(Saying):
         case, enters = self.case, self._enters
         evidence = [("e", "evidence")] if case.finds(self.step) else []
         if self.standing.facts.get("read_only"):
-            return [*evidence, ("i", "all of it"), ("L", "unlock: it is read-only")]
+            back = (">", "now") if self.standing.as_of is not None else ("L", "unlock: it is read-only")
+            return [*evidence, ("i", "all of it"), back]
         does = [("Enter", "choose" if self._chooses else enters.label.lower())] if enters is not None else []
         if self.focused is not self.steps:
             does = [("Esc", "to the steps")]
