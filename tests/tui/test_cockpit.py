@@ -195,7 +195,7 @@ def test_who_may_only_look_writes_nothing_from_the_cockpit(worked: Session) -> N
     async def story() -> None:
         async with dashboard(worked.declared().root, person="ana", at=["INC-3"], read_only=True) as terminal:
             await terminal.expect(lambda: "it is read-only" in terminal.text)
-            for key in "anuvhobcm":
+            for key in "anvhm":
                 await terminal.press(key)
                 while not isinstance(terminal.app.screen, Cockpit):
                     await terminal.press("escape")
