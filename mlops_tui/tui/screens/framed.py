@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.markup import escape
 from textual.message import Message
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
@@ -18,6 +17,7 @@ from mlops_tui.tui.filtering import wishes
 from mlops_tui.tui.messages import Perform
 from mlops_tui.tui.places import leads
 from mlops_tui.tui.room import cramped, sentence
+from mlops_tui.tui.screens.closing import Closing
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.bar import Bar
 from mlops_tui.tui.widgets.body import Body
@@ -29,7 +29,7 @@ from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Row, Table, View
 
 
-class Framed(Screen[None]):
+class Framed(Closing[None]):
     """A screen that is told how the dashboard stands, and asks for commands."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -115,13 +115,15 @@ class Framed(Screen[None]):
         self._frame()
 
     def _hint(self) -> None:
-        """Say at the bottom which keys matter where the focus is."""
-        if not self.query(Keys):
+        """Say at the bottom which keys matter where the focus is; behind a question that stays as it was."""
+        if not (self.is_current and self.query(Keys)):
             return
         bound = {each.binding.id: each.binding.key for each in reversed(self.active_bindings.values())}
         row = self.row
         left = {"rows.open", "body.open"} if row is None else set()
         left |= {"framed.stop", "framed.log"} if row is None or row.get("job") is None else set()
+        left |= {"framed.filter", "framed.sort"} if isinstance(self.focused, Input) else set()
+        left |= {"framed.stop"} if row is not None and row.get("ended_at") is not None else set()
         left |= {"app.now"} if self.standing.as_of is None else set()
         self.query_one("#keys", Keys).show(self.standing.mode, hints(bound, left))
 
