@@ -124,6 +124,8 @@ def test_a_link_leads_to_its_row_and_side_or_to_the_nearest(told: Session) -> No
             terminal.app.go(read(["flights:AP-5"]))
             await terminal.settle()
             assert standing_on(terminal) == "flights:AP-5"
+            await terminal.type("ap-55")
+            assert "There is no AP-55 here. The nearest is AP-5." in terminal.text
             await terminal.type("projects fligths")
             assert "No project 'fligths' is known here." in terminal.text
 

@@ -76,7 +76,7 @@ def test_a_row_has_sides_and_every_row_then_shows_the_same_one(full: Session) ->
             assert "Steps  Graph  Log  Plan" in terminal.text
             await terminal.press("right")
             assert "pipeline graph daily" in terminal.text
-            await terminal.press("y")
+            await terminal.press("y", "y")
             assert "pipeline graph daily" in terminal.app.clipboard
             await terminal.pilot.resize_terminal(120, 40)
             await terminal.settle()
