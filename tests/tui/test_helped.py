@@ -86,6 +86,7 @@ def test_the_bottom_says_which_keys_matter_as_far_as_there_is_room(width: int, m
     assert modes in shown
     assert shown.endswith(told)
     assert len(shown) == width
+    assert len(line("incidents", [], width).plain) == width, "where no key does anything"
 
 
 def test_the_bottom_follows_the_focus(told: Session) -> None:

@@ -65,7 +65,7 @@ class Home(Framed):
             with Vertical(id="right"):
                 yield Rows("id", panels.need, empty=NOTHING, tall=2, id="needs")
                 yield Pane(id="about")
-                yield Rows("job", panels.job, empty="nothing", id="jobs")
+                yield Rows("job", panels.job, empty="nothing", markable=True, id="jobs")
                 yield Rows("what", lambda row, width: panels.following(row, width, self.zone),
                            empty="nothing is scheduled", id="next")
         yield Vertical(id="problem")
@@ -167,7 +167,7 @@ class Home(Framed):
                 view = panels.model_view(row, self.facets, None)
                 return replace(view, parts=())
             case "needs":
-                return panels.need_view(row)
+                return panels.need_view(row, locked=bool(self.standing.facts.get("read_only")))
             case "jobs":
                 return panels.job_view(row)
             case _:

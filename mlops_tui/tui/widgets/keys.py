@@ -19,8 +19,9 @@ NAMES = {"question_mark": "?", "colon": ":", "slash": "/", "comma": ",", "full_s
 WORTH = {"app.now": "now", "everything.choose": "do it", "rows.open": "open", "body.open": "open",
          "framed.stop": "stop", "framed.log": "log", "answer.back": "back", "cockpit.back": "back",
          "everything.back": "back", "section.side": "side", "home.next": "panel", "framed.filter": "filter",
-         "framed.sort": "sort", "rows.mark": "mark", "app.copy": "copy", "app.jump": "jump", "app.command": "command",
-         "app.earlier": "time", "app.help": "all"}
+         "log.next": "next", "log.levels": "levels", "log.follow": "follow", "log.answer": "answer",
+         "jobs.answer": "answer", "framed.sort": "sort", "rows.mark": "mark", "app.copy": "copy", "app.jump": "jump",
+         "app.command": "command", "app.earlier": "time", "app.help": "all"}
 
 
 def key_name(key: str) -> str:
