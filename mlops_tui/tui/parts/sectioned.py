@@ -22,6 +22,9 @@ class Sectioned(Desked):
         self._sifted: str | None = None
 
     def _fill(self, section: SectionScreen) -> None:
+        if not section.is_mounted:  # on a busy machine it may not be there yet
+            self.call_after_refresh(self._fill, section)
+            return
         id = section.id or ""
         if id == HISTORY:
             self._ask(lambda feed: feed.activity(section.typed))
