@@ -20,7 +20,7 @@ from mlops_tui.incidents import answers
 from mlops_tui.privacy.requests import requests
 from mlops_tui.roles import Actor
 from mlops_tui.view import Column, Row, Series, Status, Table, lasting, worst
-from store.facts import Finding
+from store.facts import Finding, Promotion
 
 if TYPE_CHECKING:
     from mlops_tui.project import Project
@@ -43,6 +43,7 @@ SEVERITIES = ("critical", "high", "medium", "low")
 SEVERE = SEVERITIES[:2]
 ON_CALL = "operator or oncall"
 ANSWERING = ("legal", "steward", "admin")  # who answers people that ask about their rows
+OUTCOMES = ("performance", "calibration")  # checks that tell what was predicted, and seen
 SOON = 7  # days before the last one in which a request warns
 
 
@@ -415,21 +416,40 @@ def _requests(declared: Declared, entries: "Sequence[Entry]", now: datetime, act
 
 
 def shares(declared: Declared, entries: "Sequence[Entry]", newest: int = 120) -> list[Series]:
-    """For each model the share of positives over time, seen (`y`) and predicted (`other`), as its checks found them."""
-    found: dict[str, dict[datetime, tuple[float, float]]] = {name: {} for name in declared.models}
+    """For each model the share of positives over time, seen (`y`) and predicted (`other`), as its checks found them;
+    marked where another version began to serve and where an incident about it began."""
+    found: dict[str, dict[datetime, Finding]] = {name: {} for name in declared.models}
     for entry in entries:
         fact = entry.fact
-        if isinstance(fact, Finding) and fact.check in ("performance", "calibration") and fact.subject in found:
-            predicted, seen = fact.detail.get("predicted"), fact.detail.get("seen")
-            if isinstance(predicted, (int, float)) and isinstance(seen, (int, float)):
-                found[fact.subject][_end(fact, entry)] = (float(seen), float(predicted))
-    return [_share(name, dict(sorted(points.items())[-newest:])) for name, points in found.items() if points]
+        if isinstance(fact, Finding) and fact.check in OUTCOMES and fact.subject in found and all(
+                isinstance(fact.detail.get(each), (int, float)) for each in ("predicted", "seen")):
+            found[fact.subject][_end(fact, entry)] = fact
+    return [_share(name, dict(sorted(points.items())[-newest:]), _turns(entries, name))
+            for name, points in found.items() if points]
 
 
-def _share(name: str, points: Mapping[datetime, tuple[float, float]]) -> Series:
-    seen, predicted = zip(*points.values(), strict=True)
+def _share(name: str, points: Mapping[datetime, Finding], turns: Sequence[tuple[str, datetime]]) -> Series:
+    seen, predicted = (tuple(float(fact.detail[each]) for fact in points.values()) for each in ("seen", "predicted"))
+    title = f"{name} · share of positives{_in(list(points.values())[-1])}"
     return Series(f"share/{name}", "line", tuple(points), seen, other=predicted, names=("seen", "predicted"),
-                  title=f"{name} · share of positives, predicted against seen")
+                  title=title, marks=tuple(turns))
+
+
+def _in(fact: Finding) -> str:
+    """How many of the outcomes that will ever come are in, of the newest window; empty where all are."""
+    total, waiting, never = (fact.detail.get(each) for each in ("total", "waiting", "never"))
+    if not (isinstance(total, int) and isinstance(waiting, int) and isinstance(never, int)) or not waiting:
+        return ""
+    return f" · labels in: {1 - waiting / max(total - never, waiting):.0%}"
+
+
+def _turns(entries: "Sequence[Entry]", name: str, newest: int = 4) -> list[tuple[str, datetime]]:
+    """What may have bent the curve of a model: its promotions, and the incidents about it."""
+    found = [(f"version {entry.fact.version}", entry.effective_at) for entry in entries
+             if isinstance(entry.fact, Promotion) and entry.subject == name]
+    found += [(each.id, each.opened_at) for each in folds.incidents(entries).values()
+              if each.about.partition("@")[0] == name]
+    return sorted(found, key=lambda turn: turn[1])[-newest:]
 
 
 def _end(fact: Finding, entry: "Entry") -> datetime:

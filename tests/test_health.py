@@ -283,3 +283,14 @@ def test_shares_are_the_newest_for_each_window_in_order(history: Any) -> None:
     [series] = health.shares(DECLARED, history.entries)
     assert (series.id, series.y, series.other) == ("share/delay", (0.5, 0.1), (0.4, 0.1))
     assert health.shares(DECLARED, []) == []
+
+
+def test_the_picture_marks_what_may_have_bent_it_and_tells_how_many_outcomes_are_in(history: Any) -> None:
+    history.add(Promotion(subject="delay", version="2", previous="1", approval="", evidence=""),
+                Promotion(subject="other", version="9", previous="", approval="", evidence=""),
+                IncidentEvent(subject="INC-1", event="opened", about="delay@2", title="t", severity="high"),
+                Finding(check="performance", subject="delay", status="pass", title="t", detail={
+                    "predicted": 0.2, "seen": 0.3, "total": 110, "waiting": 6, "never": 10}))
+    [series] = health.shares(DECLARED, history.entries)
+    assert [name for name, _ in series.marks] == ["version 2", "INC-1"]
+    assert series.title.endswith("labels in: 94%")

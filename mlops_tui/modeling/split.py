@@ -20,22 +20,25 @@ from mlops_tui.analysis.split import (
     time_folds,
 )
 from mlops_tui.capability import TargetPath, local_path, measure
-from mlops_tui.errors import BadInput
+from mlops_tui.errors import BadInput, NotFound
+from mlops_tui.folds import model_state
 from mlops_tui.inputs.tabular import of_file
 from mlops_tui.modeling._searching import part
 from mlops_tui.modeling._spans import MICROSECOND, Timed, distance, timed
-from mlops_tui.modeling._training import OUTCOME, job_of
+from mlops_tui.modeling._training import OUTCOME, Job, job_of
 from mlops_tui.modeling._training import rows as training_rows
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Row, Series, Status, Table, View
 from store.columns import write_columns
+from store.facts import Trained
+from store.lake import Manifest
 from store.quoting import quote
 
 FOLDS = 5
 STRETCHES = 48  # of time in the picture
 
 
-@measure
+@measure(looks="preview")
 @click.argument("what")
 @click.option("--time", default=None, help="File: column with the time at which a row's features are known.")
 @click.option("--label-end", default=None, help="File: column with the time at which a row's label is known.")
@@ -48,8 +51,9 @@ STRETCHES = 48  # of time in the picture
 @click.option("--test", default=None, help="File: one split, whose test is this last span of time, such as 30d.")
 @click.option("--validation", default=None, help="File: with --test, the span before it that candidates are chosen on.")
 @click.option("--group", default=None, help="File: column whose values are never on both sides.")
+@click.option("--preview", is_flag=True, help="Model: only look, at the rows it was trained on last.")
 @click.option("--out", type=TargetPath(rows=True), help="File: write each row's role in each fold to this file.")
-def split(session: Session, what: str, *, folds: int | None, rolling: bool, out: Path | None,
+def split(session: Session, what: str, *, folds: int | None, rolling: bool, out: Path | None, preview: bool,
           **file: str | None) -> View:
     """Split the rows of a FILE in time, or show how those of MODEL are: gap, purge by label end, embargo, groups.
 
@@ -68,7 +72,7 @@ def split(session: Session, what: str, *, folds: int | None, rolling: bool, out:
     if extra:
         raise BadInput(f"How the rows of a model are split is declared: --{extra[0].replace('_', '-')} is of files.",
                        next="Leave it out, or name a file with --time.")
-    return _of_model(session, what, folds or FOLDS, rolling)
+    return _of_model(session, what, folds or FOLDS, rolling, preview=preview)
 
 
 @dataclass(frozen=True)
@@ -124,13 +128,13 @@ def _folds(found: Timed, given: _Given, gap: int) -> tuple[tuple[Fold, ...], str
 # -- a declared model -----------------------------------------------------------------------------------------------
 
 
-def _of_model(session: Session, text: str, folds: int, rolling: bool) -> View:
+def _of_model(session: Session, text: str, folds: int, rolling: bool, *, preview: bool) -> View:
     """The rows that `train` would take now, its split, and the folds of `tune` within the training rows."""
     job = job_of(session, text)
     lake, declared = session.data(), job.model.split
-    made = training_rows(session, job)
+    rows, days = _taken(session, job) if preview else (training_rows(session, job).rows, tuple(map(str, job.days)))
     found = lake.connect().execute(
-        f"SELECT epoch_us({quote(declared.time)}) AS starts, epoch_us({OUTCOME}) AS ends FROM {lake.scan(made.rows)} "
+        f"SELECT epoch_us({quote(declared.time)}) AS starts, epoch_us({OUTCOME}) AS ends FROM {lake.scan(rows)} "
         f"ORDER BY {', '.join(map(quote, (declared.time, *job.keys)))}").fetchnumpy()
     spans = Spans(np.asarray(found["starts"]), np.asarray(found["ends"]))
     gap = declared.gap // MICROSECOND
@@ -144,12 +148,21 @@ def _of_model(session: Session, text: str, folds: int, rolling: bool) -> View:
     named = {"train": outer, **{f"tune {fold.number}": _of_all(fold, outer.train) for fold in within}}
     facts: dict[str, Cell] = {"model": job.name, "rows": int(spans.start.size), "folds": len(within),
                               "gap_hours": declared.gap / timedelta(hours=1), "test_days": declared.test /
-                              timedelta(days=1), "from": str(job.days[0]), "to": str(job.days[1]),
-                              "training": made.rows.id, "rolling": rolling}
+                              timedelta(days=1), "from": days[0], "to": days[1], "training": rows.id,
+                              "rolling": rolling}
     view = _view(f"{job.name}: {outer.train.size:,} rows to train on, {outer.test.size:,} to test on", named,
                  Timed(spans, True, True, job.name), facts)
     return replace(view, actions=(Action("Train it", ("train", job.name)),
                                   Action("What would tuning cost", ("tune", job.name, "--plan"))))
+
+
+def _taken(session: Session, job: Job) -> tuple[Manifest, tuple[str, ...]]:
+    """The rows that the newest version was made of, and their days; NotFound where there is none."""
+    versions = model_state(session.ledger.entries("trained"), job.name).versions
+    fact = versions[list(versions)[-1]].fact if versions else None
+    if not isinstance(fact, Trained):
+        raise NotFound(f"{job.name} was never trained.", next=f"Try: mlops-tui train {job.name}")
+    return session.data().manifest(job.dataset, fact.training), fact.window
 
 
 def _of_all(fold: Fold, rows: np.ndarray) -> Fold:

@@ -17,6 +17,7 @@ from store.ledger import Entry
 monitor = noun("monitor", __doc__ or "", bare="list", subject="show")
 DRAWN, LISTED = 120, 12  # findings in the picture, and in the table
 HEATED, HOT = 60, 2.0  # findings in the heat map, and the effect, in limits, from which a shade is full
+RECENT = 14  # findings whose verdicts are listed, oldest first
 ALIKE = 10  # a finding of more than so many times the rows of the newest one is none of its kind
 _URGENT = (Status.ERROR, Status.FAIL, Status.WARN, Status.UNKNOWN, Status.PASS, Status.DONE)
 Found = tuple[Entry, Finding]
@@ -70,7 +71,8 @@ def _row(name: str, declared: Monitor, findings: Sequence[Found], following: Map
     if findings:
         entry, fact = findings[-1]
         row |= {"status": _word(fact.status), "found": fact.title, "at": entry.recorded_at, "value": fact.value,
-                "low": fact.low, "high": fact.high, "limit": fact.limit}
+                "low": fact.low, "high": fact.high, "limit": fact.limit,
+                "recent": tuple(_word(each.status).value for _, each in findings[-RECENT:])}
     return row
 
 

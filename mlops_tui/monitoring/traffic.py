@@ -24,7 +24,7 @@ traffic = noun("traffic", __doc__ or "", subject="show", package=__package__ or 
 A_DAY = timedelta(days=1)
 
 
-@measure(of=traffic)
+@measure(of=traffic, looks="preview")
 @click.argument("subject")
 @click.option("--window", "length", default=None,
               help="The hours that are judged; the monitor's own by default, else 24h.")
@@ -34,8 +34,9 @@ A_DAY = timedelta(days=1)
 @click.option("--status", default="", help="Of a file: the column of HTTP statuses.")
 @click.option("--endpoint", default="", help="Of a file: the column that tells endpoints apart.")
 @click.option("--version", default="", help="Of a file: the column of model versions.")
+@click.option("--preview", is_flag=True, help="Only look: nothing is recorded.")
 def show(session: Session, subject: str, *, length: str | None, monitor: str | None, time: str | None, latency: str,
-         status: str, endpoint: str, version: str) -> View:
+         status: str, endpoint: str, version: str, preview: bool) -> View:
     """Judge the traffic of SUBJECT, a model or an endpoint, or of a file's rows.
 
     Each hour is held against the same hour of the eight weeks before, on the wall clock. Chance alone makes about one
@@ -53,10 +54,11 @@ def show(session: Session, subject: str, *, length: str | None, monitor: str | N
         return _shown.view(_looked.of_rows(session, subject, columns, span(length) if length else A_DAY))
     if any((latency, status, endpoint, version)):
         raise BadInput("Columns are named of a file; the prediction log has its own.", next="Give --time as well.")
-    return _declared(session, session.declared().subject(subject, "model", "endpoint"), length, monitor)
+    about = session.declared().subject(subject, "model", "endpoint")
+    return _declared(session, about, length, monitor, preview=preview)
 
 
-def _declared(session: Session, subject: Subject, length: str | None, name: str | None) -> View:
+def _declared(session: Session, subject: Subject, length: str | None, name: str | None, *, preview: bool) -> View:
     monitor = watching(session, "traffic", subject.name, name, length)
     if name is None and length is None and monitor.window == Monitor.window:
         monitor = replace(monitor, window=A_DAY)
@@ -67,9 +69,12 @@ def _declared(session: Session, subject: Subject, length: str | None, name: str 
     except NotAnswered as problem:  # a server that is away is no pass, and its monitor says so
         finding = Finding(check="traffic", subject=subject.name, status=Status.UNKNOWN.value, title=str(problem.what),
                           declaration=declaration, monitor=name or "")
-        session.ledger.append(finding)
+        if not preview:
+            session.ledger.append(finding)
         return View(finding.title, Status.UNKNOWN, (Facts({"where": problem.where}),))
-    session.ledger.append(replace(found(looked), declaration=declaration, monitor=name or "", version=subject.version))
+    if not preview:
+        session.ledger.append(replace(found(looked), declaration=declaration, monitor=name or "",
+                                      version=subject.version))
     return _shown.view(looked)
 
 

@@ -154,7 +154,6 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Doing, Working, Worded
         if seen != self._seen:
             self._seen = seen
             self._look_again()
-            self._jobs_again()
         self._jobs_stand(jobs)
 
     def _look_again(self) -> None:

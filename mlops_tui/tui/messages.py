@@ -198,9 +198,10 @@ class Opened(Message):
 
 @dataclass(eq=False)
 class Cased(FromDesk):
-    """An incident or an alert as it stands now."""
+    """An incident or an alert as it stands now, for the cockpit that showed `instead_of`; empty: for a new one."""
 
     case: "Case"
+    instead_of: str = ""
 
 
 @dataclass(eq=False)

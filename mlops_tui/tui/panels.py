@@ -78,8 +78,10 @@ def share(series: Series | None, width: int, height: int, zone: tzinfo) -> list[
     if series is None:
         told = "Nothing has matured yet: the picture comes with the first findings of performance or calibration."
         return [Text(f" {line}", style="dim") for line in wrap(told, max(width - 2, 8))]
-    under = 2 if series.names else 1
-    return list(draw(series, max(width, 12), zone, max(height - under, 3)))
+    high = height - 2
+    lines = list(draw(series, max(width, 12), zone, max(high, 3)))
+    over = len(lines) - height  # what is marked is named below, on as many lines as that takes
+    return lines if over <= 0 else list(draw(series, max(width, 12), zone, max(high - over, 3)))[:height]
 
 
 def short_time(at: datetime, zone: tzinfo) -> str:
@@ -209,12 +211,13 @@ def _model_steps(row: Row, facets: Facets) -> Iterator[Action]:
     yield Action("Train its candidates", ("train", name))
 
 
-def need_view(row: Row) -> View:
-    """What waits in full, who can settle it, and what can be done about it at once."""
+def need_view(row: Row, *, locked: bool = False) -> View:
+    """What waits in full, who can settle it, and what can be done about it at once, where anything can be done."""
     opens, status = row.get("argv"), row.get("status")
-    steps = at_once(row) if row.get("yours") else ()
+    steps = at_once(row) if row.get("yours") and not locked else ()
     looks = (Action("Look at it", opens),) if isinstance(opens, tuple) and opens else ()
-    parts = [str(row["detail"]), *([] if row.get("yours") else [f"not yours to settle: {row.get('who')}"])]
+    parts = [str(row["detail"]), *([] if row.get("yours") else [f"not yours to settle: {row.get('who')}"]),
+             *(["locked: it is only looked at"] if locked else [])]
     return View(f"{row['title']}", status if isinstance(status, Status) else Status.UNKNOWN, (Said("\n".join(parts)),),
                 (*steps, *(each for each in looks if each.argv not in [step.argv for step in steps])))
 
@@ -287,7 +290,7 @@ def what_then(told: Standing, width: int, *, timed: bool) -> tuple[Text, Text]:
     if told.mark is not None:
         right = Text.assemble(f"◆ {short_time(told.mark, told.zone)}   ", right)
     if not timed:
-        return Text(" What is shown here is not of then: it was answered at its own time."), right
+        return Text(" What is shown here is not of then: it is of now, or of when it was answered."), right
     when = short_time(at, told.zone) if isinstance(at, datetime) else ""
     said = f"{when}  {word(facts['happened'], 400).rstrip()}" if when else "nothing had happened yet"
     return Text(f" {said}"), right

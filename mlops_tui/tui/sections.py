@@ -13,7 +13,7 @@ from mlops_tui.tui.panels import lines_of, short_time
 from mlops_tui.view import Cell, Column, Row, Status, View
 
 Lines = Callable[[Row, int, tzinfo], list[Text]]
-ROOMY = 70  # columns from which an entry has room for who did it
+ROOMY = 70  # columns from which a row has room for who and when
 MARKS = {"challenger": ("◇", "dim"), "taken back": ("↩", "yellow")}
 SEVERITIES = ("critical", "high", "medium", "low")
 
@@ -99,8 +99,8 @@ def _pipeline(row: Row, width: int, zone: tzinfo) -> list[Text]:
 
 def _versions(views: Sequence[View]) -> list[Row]:
     found = [(row, f"{row['model']}@{row['version']}") for row in views[0].table("versions").rows]
-    return [{**row, "key": name, "name": name, "kind": "version" if row["version"] is not None else ""}
-            for row, name in found]
+    return [{**row, "key": name, "name": name, "kind": "version" if row["version"] is not None else "",
+             "rival": None if row["role"] == "champion" else name} for row, name in found]
 
 
 def _version(row: Row, width: int, zone: tzinfo) -> list[Text]:
@@ -122,16 +122,23 @@ def _monitors(views: Sequence[View]) -> list[Row]:
     rows = views[0].table("monitors").rows
     found: list[Row] = [{**row, "key": row["monitor"], "name": row["monitor"], "kind": row["check"]} for row in rows]
     models = dict.fromkeys(str(row["subject"]) for row in rows if row["check"] in OF_MODELS)
-    return found + [{"key": f"coverage/{name}", "name": name, "kind": "coverage", "monitor": f"{name}: who sees what",
-                     "found": "which faults are known to be seen, by drills", "status": None} for name in models]
+    return found + [{"key": f"service/{name}", "name": name, "kind": "service", "monitor": f"{name} in service",
+                     "found": "traffic · labels · features by week · faults seen", "status": None} for name in models]
 
 
 def _monitor(row: Row, width: int, zone: tzinfo) -> list[Text]:
     mark = glyph(row["status"]) if row["status"] else ("◆", "dim")
-    said = f"{row['status']}  {_when(row.get('at'), zone)}".rstrip() if row["status"] else ""
+    when = f"  {_when(row.get('at'), zone)}".rstrip() if width >= ROOMY else ""
+    said = Text.assemble(strip(row.get("recent")), "  ", (f"{row['status'] or ''}{when}", mark[1]))
     comes = f"↻ {_when(row['next'], zone)}" if row.get("next") else ""
-    return lines_of(mark, (str(row["monitor"]), Text(said, style=mark[1])),
+    return lines_of(mark, (str(row["monitor"]), said),
                     (brief(row["found"], row.get("subject"), width - width_of(comes) - 5), comes), width)
+
+
+def strip(verdicts: Cell) -> Text:
+    """The last verdicts in a line, the oldest first."""
+    marks = [glyph(Status(word)) for word in _names(verdicts)]
+    return Text.assemble(*marks)
 
 
 # -- incidents ----------------------------------------------------------------------------------------------------
@@ -260,8 +267,9 @@ SECTIONS: Mapping[str, Section] = {section.id: section for section in (
                 Side("Evaluation", ("evaluate", "{name}", "--preview")),
                 Side("Calibration", ("calibration", "{name}", "--test", "--preview")),
                 Side("Cost", ("metric", "{name}", "--preview")),
-                Side("Rival", ("compare", "{name}", "--preview")),
+                Side("Rival", ("compare", "{rival}", "--preview")),
                 Side("Baseline", ("baseline", "{name}")),
+                Side("Split", ("split", "{model}", "--preview")),
                 Side("Work", ("footprint", "show", "{name}")))}),
     Section("monitoring", "Monitors", "Nothing is watched yet.\n\nmonitors/NAME.yaml   declares a monitor", _monitor,
             (("monitor", "list"),), _monitors, sides={
@@ -274,8 +282,13 @@ SECTIONS: Mapping[str, Section] = {section.id: section for section in (
                 "health": (FOUND, Side("Calendar", ("health", "{subject}", "--preview")), RULE),
                 "stability": (FOUND, Side("Periods", ("stability", "show", "{subject}", "--preview")), RULE),
                 "triggers": (FOUND, Side("Triggers", ("triggers", "{subject}", "--monitor", "{name}", "--preview"))),
-                **dict.fromkeys(("ingest", "validate", "payloads", "traffic"), (FOUND, RULE)),
-                "coverage": (Side("Coverage", ("drill", "{name}", "--coverage")),)}),
+                "traffic": (FOUND, Side("Traffic", ("traffic", "show", "{subject}", "--monitor", "{name}",
+                                                    "--preview")), RULE),
+                **dict.fromkeys(("ingest", "validate", "payloads"), (FOUND, RULE)),
+                "service": (Side("Traffic", ("traffic", "show", "{name}", "--preview")),
+                            Side("Labels", ("maturity", "{name}")),
+                            Side("Features", ("stability", "show", "{name}", "--preview")),
+                            Side("Coverage", ("drill", "{name}", "--coverage")))}),
     Section("governance", "Governance", "No model is trained yet, and nothing waits for a vote.", governed.lines,
             (("approve", "list", "--all"), ("board", "list", "--all"), ("model", "list")), governed.rows, sides={
                 "version": (

@@ -15,6 +15,7 @@ from mlops_tui.modeling import _training
 from mlops_tui.modeling._training import job_of
 from mlops_tui.render.json import as_json
 from mlops_tui.session import Session, without_project
+from store.facts import Trained
 from tests.modeling.test_train import opened
 
 __all__ = ["opened"]  # a fixture
@@ -130,6 +131,16 @@ def test_a_declared_model_shows_its_split_and_the_folds_of_tune(opened: Callable
     refused = session.perform(("split", "delay", "--gap", "3h"))
     assert refused.error is not None
     assert "--gap is of files" in refused.error["what"]
+    looked = session.perform(("split", "delay", "--folds", "3", "--preview"))
+    assert looked.error is not None
+    assert "was never trained" in looked.error["what"]
+    session.ledger.append(Trained(subject="delay", version="1", candidate="c", key="k", run_id="r", artifact="a",
+                                  training=str(view.facts()["training"]), declaration="d", seed=1,
+                                  window=("2013-01-01", "2013-02-01"), metrics={}))
+    head = session.ledger.head_seq()
+    looked = session.perform(("split", "delay", "--folds", "3", "--preview"))
+    assert looked.view.table("folds") == view.table("folds")
+    assert session.ledger.head_seq() == head
 
 
 @pytest.mark.parametrize(("content", "options", "what"), [

@@ -118,7 +118,8 @@ def signals(view: Any) -> dict[str, Any]:
 
 def test_calm_traffic_passes_with_its_figures(served: Callable[..., Session]) -> None:
     world = World.made()
-    view = looked(served(world, *OPTIONAL, by_day=True))
+    session = served(world, *OPTIONAL, by_day=True)
+    view = looked(session)
     assert view.status is Status.PASS
     last = world.hour >= (WEEKS * 168 - 24)
     [row] = view.table("endpoints").rows
@@ -132,6 +133,9 @@ def test_calm_traffic_passes_with_its_figures(served: Callable[..., Session]) ->
     assert [each["objective"] for each in view.table("budgets").rows] == ["availability", "p99 below 200 ms"]
     lines = [str(line) for line in terminal.lines(view, width=80)]
     assert max(map(len, lines)) <= 80
+    head = session.ledger.head_seq()
+    assert looked(session, "api", "--preview").title == view.title
+    assert session.ledger.head_seq() == head, "and nothing recorded"
 
 
 def test_what_the_log_does_not_have_is_missing_and_not_zero(served: Callable[..., Session]) -> None:

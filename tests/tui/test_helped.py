@@ -117,3 +117,8 @@ def test_everything_with_a_name_is_one_key_and_its_name_away(told: Session) -> N
             assert terminal.app.screen.id == "monitoring"
 
     run(story())
+
+
+def test_the_line_at_the_bottom_is_there_before_any_key_is_known() -> None:
+    assert line("home", (), 60).plain.startswith(" 1 Home  2  3")
+    assert line("home", (("q", "quit"), ("?", "all")), 60).plain.endswith("  q quit  ? all ")

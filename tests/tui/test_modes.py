@@ -1,14 +1,24 @@
 """Each part of the dashboard as somebody works in it: what is seen, what can be done there, at every size."""
 
+from datetime import UTC
+from pathlib import Path
+
 import pytest
 from textual.content import Content
 
+from mlops_tui.commands import shapes
+from mlops_tui.project import FOLDERS, READERS
 from mlops_tui.session import Session
 from mlops_tui.tui.feed import Feed
 from mlops_tui.tui.messages import Answered, Wanted
 from mlops_tui.tui.paint import brief
+from mlops_tui.tui.panels import job_view, model_view, next_view
 from mlops_tui.tui.screens.ask import Why
-from mlops_tui.tui.screens.section import tabs
+from mlops_tui.tui.screens.section import pictured, tabs
+from mlops_tui.tui.sections import SECTIONS
+from mlops_tui.tui.starts import STARTS
+from mlops_tui.view import Action, Column, Facts, Row, Series, Status, Table, Text, View
+from tests.conftest import START
 from tests.screens import Terminal, dashboard, run
 
 
@@ -33,6 +43,9 @@ def test_what_needs_you_is_told_in_full_and_done_where_it_stands(told: Session) 
             assert terminal.app.screen is home
             assert "AL-7" not in terminal.text
             assert "not yours to settle: approver, not bo" in terminal.text
+            await terminal.press("L")
+            assert "locked: it is only looked at" in terminal.text
+            await terminal.press("L")
             await terminal.press("down")
             await terminal.press(letter(terminal, "Sign…"))
             assert isinstance(terminal.app.screen, Why), "a judgement is given with its reason"
@@ -95,3 +108,59 @@ def test_what_a_command_lacks_is_asked_for(told: Session) -> None:
 
     run(story())
     assert told.ledger.head_seq() == head
+
+
+def test_a_picture_of_the_whole_comes_before_its_numbers() -> None:
+    facts, table = Facts({"n": 1}), Table.of("t", [{"a": 1}], "a")
+    curve, bins = Series("c", "band", (1, 2), (1.0, 2.0)), Series("b", "bins", ("x",), (1.0,))
+    assert pictured(View("", parts=(facts, table, curve, bins))).parts == (curve, facts, table, bins)
+    assert pictured(View("", parts=(facts, table, bins))).parts == (facts, table, bins)
+
+
+def test_a_champion_has_no_rival_and_a_monitor_shows_its_last_verdicts() -> None:
+    versions = [{"model": "m", "version": "2", "role": "champion"}, {"model": "m", "version": "1", "role": ""}]
+    models, watch = SECTIONS["models"], SECTIONS["monitoring"]
+    one, other = models.rows([View("", parts=(Table.of("versions", versions),))])
+    assert "Rival" not in [side.title for side in models.sides_of(one)]
+    assert models.detail(other, "Rival") == ("compare", "m@1", "--preview")
+    row: Row = {"monitor": "late-drift", "status": Status.FAIL, "found": "moved", "recent": ("pass", "warn", "fail")}
+    upper, _ = watch.lines(row, 50, UTC)
+    assert "●▲■  fail" in upper.plain
+
+
+@pytest.mark.parametrize("mode", ["pipelines", "models", "monitoring"])
+def test_what_an_empty_mode_shows_can_be_declared_as_it_stands(mode: str, tmp_path: Path) -> None:
+    [example] = [part.body for part in STARTS[mode].parts if isinstance(part, Text) and part.kind == "code"]
+    path = tmp_path / example.splitlines()[0].removeprefix("# ")
+    path.parent.mkdir()
+    path.write_text(example, encoding="utf-8")
+    kind = next(kind for kind, folder in FOLDERS.items() if folder == path.parent.name)
+    assert READERS[kind][1](path)
+
+
+def test_whatever_is_shown_only_looks() -> None:
+    shown = [Action(side.title, tuple("m" if word.startswith("{") else word for word in side.words))
+             for section in SECTIONS.values() for sides in section.sides.values() for side in sides]
+    lists = [Action("", argv) for section in SECTIONS.values() for argv in section.looks]
+    first = [step for start in STARTS.values() for step in start.actions]
+    kinds = shapes([*shown, *lists, *(step for step in first if "--help" not in step.argv)])
+    assert len(shown) > 40
+    assert {argv: kind for argv, kind in kinds.items() if kind != "look"} == {}
+    assert {step.argv for step in (*shown, *lists)} <= set(kinds), "and is a command"
+
+
+def test_a_job_and_what_comes_next_are_told_with_what_can_be_done() -> None:
+    job: Row = {"job": 7, "command": "train late", "who": "ana", "state": "running", "status": Status.RUNNING}
+    assert "x: stop it" in str(job_view(job).parts)
+    comes: Row = {"at": START, "what": "monitor/late-drift", "argv": ("drift", "late")}
+    assert next_view(comes, UTC).actions == (Action("Run it now", ("drift", "late")),)
+    assert next_view({"at": None, "what": "'never' is not a cron line", "argv": ()}, UTC).status is Status.FAIL
+
+
+def test_what_is_sick_of_a_model_is_looked_into_before_anything_else() -> None:
+    facets = [Column("features"), Column("performance"), Column("fairness")]
+    row: Row = {"model": "late", "version": "6", "versions": 6, "status": Status.FAIL, "features": Status.PASS,
+                "performance": Status.FAIL, "performance_by": "late-auc", "fairness": Status.UNKNOWN}
+    steps = [step.argv for step in model_view(row, facets, None).actions]
+    assert steps[:4] == [("monitor", "show", "late-auc"), ("why", "late"), ("remedy", "late"), ("performance", "late")]
+    assert ("bias", "late") in steps

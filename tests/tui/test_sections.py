@@ -203,8 +203,10 @@ def test_an_empty_project_says_in_each_mode_what_is_missing(tmp_path: Path) -> N
         async with dashboard(tmp_path) as terminal:
             for key, word in (("2", "pipelines/NAME.yaml"), ("3", "models/NAME.yaml"), ("4", "monitors/NAME.yaml"),
                               ("6", "Nothing has ever gone wrong"), ("8", "Nothing has happened yet")):
-                await goes(terminal, key)
+                section = await goes(terminal, key)
                 assert word in terminal.text
+                assert section.lettered, "and how one begins"
+                assert section.pane.steps
 
     run(story())
 
@@ -515,7 +517,7 @@ def test_a_bad_name_is_never_read_as_markup(full: Session) -> None:
     run(story())
 
 
-def test_a_watched_model_has_a_row_of_what_its_monitors_are_known_to_see() -> None:
+def test_a_watched_model_has_a_row_of_how_it_does_in_service() -> None:
     rows = [{"monitor": "m", "check": "drift", "subject": "late", "status": Status.PASS, "found": ""},
             {"monitor": "n", "check": "performance", "subject": "late", "status": Status.PASS, "found": ""},
             {"monitor": "h", "check": "health", "subject": "flights", "status": Status.PASS, "found": ""}]
@@ -523,4 +525,6 @@ def test_a_watched_model_has_a_row_of_what_its_monitors_are_known_to_see() -> No
     *monitors, coverage = section.rows([View("", parts=(Table.of("monitors", rows),))])
     assert [section.detail(row, "Labels") for row in monitors] == [
         ("monitor", "show", "m"), ("maturity", "late"), ("monitor", "show", "h")]
-    assert section.detail(coverage, "Labels") == ("drill", "late", "--coverage")
+    assert [side.command(coverage) for side in section.sides_of(coverage)] == [
+        ("traffic", "show", "late", "--preview"), ("maturity", "late"),
+        ("stability", "show", "late", "--preview"), ("drill", "late", "--coverage")]

@@ -3,6 +3,7 @@
 import os
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from io import StringIO
@@ -49,7 +50,9 @@ class Copying(Placed):
         lines = [strip.text for strip in screen._compositor.render_strips()]
         seen: Seen = exporting.Seen(crumbs=(self._standing.project, *screen.crumbs), link=str(self.place),
                                     lines=lines, zone=self._standing.zone, **screen.seen())
-        return seen
+        then = self._standing.as_of
+        return seen if then is None or not seen.command else replace(
+            seen, command=(*seen.command, "--as-of", then.isoformat()))
 
     def action_link(self) -> None:
         """The link that leads here again, on the clipboard."""

@@ -21,8 +21,10 @@ QUIT = Word("quit", "Leave the dashboard; :q is the same", "quit")
 
 # By the word itself. None is the name of a command: what is typed in a terminal means the same here.
 WORDS: dict[str, Word] = {
-    "at": Word("at TIME", "Show everything as of 2013-09-14, '2h ago', when INC-3 began, the row's time, or now", "at"),
+    "at": Word("at TIME", "Show everything as of 2013-09-14, '2h ago', when INC-3 began, the row's time, or now", "at",
+               "moments"),
     "mark": Word("mark", "Mark the moment that is seen; at another, show what changed between", "mark"),
+    "projects": Word("projects [NAME]", "Projects side by side; with a name, go to that one", "projects"),
     "quit": QUIT,
     "q": QUIT,
     "theme": Word("theme [NAME]", "Choose the colours; auto suits the terminal", "theme", "themes"),

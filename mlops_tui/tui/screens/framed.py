@@ -123,6 +123,7 @@ class Framed(Closing[None]):
         left = {"rows.open", "body.open"} if row is None else set()
         left |= {"framed.stop", "framed.log"} if row is None or row.get("job") is None else set()
         left |= {"framed.filter", "framed.sort"} if isinstance(self.focused, Input) else set()
+        left |= {"framed.stop"} if row is not None and row.get("ended_at") is not None else set()
         left |= {"app.now"} if self.standing.as_of is None else set()
         self.query_one("#keys", Keys).show(self.standing.mode, hints(bound, left))
 

@@ -167,7 +167,7 @@ class Home(Framed):
                 view = panels.model_view(row, self.facets, None)
                 return replace(view, parts=())
             case "needs":
-                return panels.need_view(row)
+                return panels.need_view(row, locked=bool(self.standing.facts.get("read_only")))
             case "jobs":
                 return panels.job_view(row)
             case _:

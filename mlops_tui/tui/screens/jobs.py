@@ -38,6 +38,10 @@ class JobsScreen(Framed):
         self._logs = Path()
 
     @property
+    def timed(self) -> bool:
+        return False
+
+    @property
     def crumbs(self) -> tuple[str, ...]:
         return ("Jobs",)
 
@@ -54,6 +58,9 @@ class JobsScreen(Framed):
 
     def on_mount(self) -> None:
         self.list.border_title = "Jobs"
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(lambda: self._draw(self.list.row))  # there may be room for the log now
 
     @property
     def list(self) -> Rows:

@@ -39,6 +39,10 @@ class LogScreen(Framed):
         self._row, self._path = row, path
 
     @property
+    def timed(self) -> bool:
+        return False
+
+    @property
     def crumbs(self) -> tuple[str, ...]:
         return ("Jobs", str(self._row["job"]))
 

@@ -1,6 +1,7 @@
 """A list beside the detail of the row under its cursor; where room is short, Enter shows the detail."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import PurePath
 from typing import ClassVar
 
@@ -15,12 +16,14 @@ from mlops_tui.tui.messages import Perform, Sifted, Sought
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.standing import MODES, Standing
+from mlops_tui.tui.starts import STARTS
 from mlops_tui.tui.widgets.body import NOTHING
 from mlops_tui.tui.widgets.pane import Pane
 from mlops_tui.tui.widgets.rows import Rows
-from mlops_tui.view import Row, View
+from mlops_tui.view import Row, Series, View
 
 LOOKING = "◌ looking"
+LOOKED_AT = ("line", "band", "heat", "graph")  # pictures of the whole; the others illustrate a table
 
 
 class SectionScreen(Framed):
@@ -45,6 +48,7 @@ class SectionScreen(Framed):
         self._shown: tuple[str, ...] = ()
         self._side = ""
         self._left: Mapping[str, str] = {}  # how it was left last time
+        self._before: Sequence[Row] = ()  # the rows of last time, until those of now are there
         self._wish: tuple[str, str] | None = None  # a row and a side that somebody wants to see
         self.typed = ""
         self.known = False  # whether its rows have been told
@@ -80,6 +84,8 @@ class SectionScreen(Framed):
         self.list.border_title = self._section.title
         if self._left.get("filter"):
             self.sift(self.list, self._left["filter"])
+        if self._before:
+            self.fill(self._before)
 
     @property
     def list(self) -> Rows:
@@ -100,9 +106,9 @@ class SectionScreen(Framed):
         if self._wish is not None:
             self._meet(*self._wish)
 
-    def recall(self, left: Mapping[str, str]) -> None:
-        """How it was left last time; it is told before it is seen."""
-        self._left, self._side = left, left.get("side", "")
+    def recall(self, left: Mapping[str, str], rows: Sequence[Row] = ()) -> None:
+        """How it was left last time, and its rows then; it is told before it is seen."""
+        self._left, self._side, self._before = left, left.get("side", ""), rows
         if left.get("row") and self._section.looks:
             self._wish = left["row"], ""
 
@@ -133,10 +139,10 @@ class SectionScreen(Framed):
         if side:
             self._side = titles.get(slug(side), self._side)
             self._moved(Rows.Moved(self.list, self.list.row))
-        if asked and meant and not self.wanted:  # there is no room for it beside its row
-            self.post_message(Perform(self._leads))
-        elif asked and meant and not side and self.id == "incidents":  # whoever comes to one comes to work on it
-            self.post_message(Perform(self._section.detail(self.list.row or {}, "")))
+        if asked and meant and self._section.works and not side:  # whoever comes to one comes to work on it
+            self._opened(Rows.Opened(self.list, self.list.row))
+        elif asked and meant and not self._beside:
+            self._go_in()
 
     @property
     def side(self) -> str:
@@ -170,7 +176,10 @@ class SectionScreen(Framed):
         self._twin()
         if not kept:
             self.remove_class("-detail")
-            self.pane.show(NOTHING, ())
+            self._shown = ()
+            self._head(())
+            self.pane.remove_class("-before")
+            self.pane.show(NOTHING if every else STARTS[self.id or ""], ())
 
     def _twin(self) -> None:
         """The command that shows the same list elsewhere; where the list is filtered, its filter stands there."""
@@ -183,14 +192,14 @@ class SectionScreen(Framed):
             self._shown = argv
             self._head(argv)
             self.pane.remove_class("-before")
-            self.pane.show(view, argv, self.standing.zone)
+            self.pane.show(pictured(view), argv, self.standing.zone)
 
     def _head(self, argv: tuple[str, ...]) -> None:
         """The command at the top of its answer; where a row has sides, their names, and the command below."""
         command, row = escape(" ".join(argv)), self.list.row
         sides, seen = self._section.sides_of(row), self._section.seen(row, self._side)
-        named = tabs([side.title for side in sides], seen.title if seen is not None else "", self.size.width // 2
-                     if self._beside and not self.has_class("-narrow") else self.size.width - 6)
+        named = tabs([side.title for side in sides], seen.title if seen is not None else "",
+                     self.pane.size.width or self.size.width - 6)
         self.pane.border_title = named or command
         self.pane.border_subtitle = command if named else ""
         self._frame()
@@ -247,8 +256,8 @@ class SectionScreen(Framed):
 
     @property
     def lettered(self) -> bool:
-        """Only while the detail is that of the row under the cursor."""
-        return bool(self.wanted) and self.wanted == self._shown
+        """Only while the detail is that of the row under the cursor, or of nothing, and seen."""
+        return (self._beside or self._alone) and self._leads == self._shown
 
     def filterable(self) -> Rows | None:
         return None if self._alone else self.list
@@ -287,6 +296,14 @@ class SectionScreen(Framed):
             self.pane.actions.focus()
         else:
             self._go_out()
+
+
+def pictured(view: View) -> View:
+    """The view with its first picture before its numbers: one looks at a detail before one reads it."""
+    picture = next((part for part in view.parts if isinstance(part, Series)), None)
+    if picture is None or picture.kind not in LOOKED_AT:
+        return view
+    return replace(view, parts=(picture, *(part for part in view.parts if part is not picture)))
 
 
 def tabs(titles: Sequence[str], seen: str, width: int) -> str:
