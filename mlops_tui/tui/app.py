@@ -30,12 +30,13 @@ from mlops_tui.tui.messages import (
     Ticked,
 )
 from mlops_tui.tui.parts.copying import Copying
-from mlops_tui.tui.parts.doing import Doing
 from mlops_tui.tui.parts.keymap import Keyed
 from mlops_tui.tui.parts.locked import Locked
 from mlops_tui.tui.parts.responding import Responding
+from mlops_tui.tui.parts.several import Several
 from mlops_tui.tui.parts.sized import Sized
 from mlops_tui.tui.parts.themed import Themed
+from mlops_tui.tui.parts.viewed import Viewed
 from mlops_tui.tui.parts.worded import Worded
 from mlops_tui.tui.parts.working import Working
 from mlops_tui.tui.room import LEAST
@@ -54,7 +55,7 @@ WIDTHS = ((0, "-tiny"), (LEAST.width, "-narrow"), (TWO_SIDES, "-wide"))
 HEIGHTS = ((0, "-flat"), (LEAST.height, "-short"), (20, "-medium"), (32, "-tall"))
 
 
-class Dashboard(Themed, Keyed, Sized, Locked, Responding, Doing, Working, Worded, Copying):
+class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, Viewed, Worded, Copying):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
