@@ -79,6 +79,7 @@ def test_what_is_seen_is_copied_and_written(told: Session, tmp_path: Path, monke
             assert terminal.app.screen.id == "incidents"
             assert json.loads(terminal.app.clipboard)["incident"] == "INC-3"
             assert await copied("down", "y", "enter") == "mlops-tui alert show AL-7"
+            assert (await copied("space", "y", "c")).count("\n") == 2, "the one that is marked"
             assert await copied("3", "y", "y") == "mlops-tui model show flights-delay@8"
             assert json.loads(await copied("y", "r"))["version"] == "8"
             before = terminal.app.clipboard
