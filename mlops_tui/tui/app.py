@@ -32,12 +32,13 @@ from mlops_tui.tui.messages import (
     Ticked,
 )
 from mlops_tui.tui.parts.copying import Copying
-from mlops_tui.tui.parts.doing import Doing
 from mlops_tui.tui.parts.keymap import Keyed
 from mlops_tui.tui.parts.locked import Locked
 from mlops_tui.tui.parts.responding import Responding
+from mlops_tui.tui.parts.several import Several
 from mlops_tui.tui.parts.sized import Sized
 from mlops_tui.tui.parts.themed import Themed
+from mlops_tui.tui.parts.viewed import Viewed
 from mlops_tui.tui.parts.worded import Worded
 from mlops_tui.tui.parts.working import Working
 from mlops_tui.tui.room import LEAST
@@ -66,7 +67,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Keyed, Sized, Locked, Responding, Doing, Working, Worded, Copying):
+class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, Viewed, Worded, Copying):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")

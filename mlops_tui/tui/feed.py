@@ -18,9 +18,9 @@ from mlops_tui.opening import open_project
 from mlops_tui.project import Project
 from mlops_tui.roles import Shape, bound_to
 from mlops_tui.session import ReplayClock, Session
-from mlops_tui.tui import jobtables
+from mlops_tui.tui import jobtables, several
 from mlops_tui.tui.cache import FORM, keep, rules
-from mlops_tui.tui.filtering import wishes
+from mlops_tui.tui.history import NAMED, History
 from mlops_tui.tui.messages import (
     Again,
     Answered,
@@ -36,8 +36,10 @@ from mlops_tui.tui.messages import (
     NoSuchTime,
     Nouns,
     Paged,
+    PerformAll,
     Place,
     Planned,
+    PlannedAll,
     Reasonless,
     Ticked,
     Travelled,
@@ -46,10 +48,9 @@ from mlops_tui.tui.messages import (
 from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.times import Times
 from mlops_tui.tui.turns import Seen
-from mlops_tui.tui.widgets.source import SIZE
+from mlops_tui.tui.widgets.source import Sift
 from mlops_tui.view import Cell, Facts, Row, Status, Table, View, refused, worst
 from store.facts import Command, Fact, Finding
-from store.ledger import Term
 
 # These run checks or carry out what was approved: seconds to minutes, so in a process of their own.
 
@@ -70,7 +71,7 @@ class Feed:
         self._head = -1
         self._open_jobs: frozenset[int] = frozenset()
         self._told = datetime.min.replace(tzinfo=UTC)
-        self._typed, self._kept, self._upto = "", 0, 0
+        self._history: History | None = None
 
     @property
     def session(self) -> Session:
@@ -221,23 +222,20 @@ class Feed:
 
     # -- the history, page by page --------------------------------------------------------------------------------
 
-    def activity(self, typed: str, *, restart: bool = False) -> Counted:
-        """How long the history is by now, and how much of it holds what was typed: only what is new is counted."""
-        ledger, head, terms = self.session.ledger, self.session.ledger.head_seq(), _terms(typed)
-        if restart or typed != self._typed:
-            self._typed, self._kept, self._upto, restart = typed, 0, 0, True
-        self._kept += ledger.count(terms, above=self._upto, upto=head) if terms else head - self._upto
-        self._upto = head
-        return Counted(typed, self._kept, head, restart)
+    def activity(self, sift: Sift) -> Counted:
+        """How long the history is by now, and what of it is wanted, searched one piece further."""
+        known, ledger = self._history, self.session.ledger
+        history = known if known is not None and known.shows(sift, ledger) else History(
+            ledger, sift, self.session.now())
+        self._history, restart = history, history is not known and not history.continues(known)
+        return Counted(sift, history.look(), history.head, restart, history.more, history.waiting, NAMED)
 
-    def page(self, typed: str, number: int) -> Paged:
-        """A page of what was counted last, counted from the oldest."""
-        if typed != self._typed:
-            return Paged(typed, number, ())
-        first = number * SIZE
-        limit = min(SIZE, self._kept - first)
-        found = self.session.ledger.page(self._kept - first - limit, limit, _terms(typed), upto=self._upto)
-        return Paged(typed, number, [{**entry_row(entry), "status": _status(entry.fact)} for entry in reversed(found)])
+    def page(self, sift: Sift, number: int) -> Paged:
+        """A page of what was wanted last."""
+        if self._history is None or sift != self._history.sift:
+            return Paged(sift, number, 0, ())
+        first, found = self._history.page(number)
+        return Paged(sift, number, first, [{**entry_row(entry), "status": _status(entry.fact)} for entry in found])
 
     # -- commands -------------------------------------------------------------------------------------------------
 
@@ -290,6 +288,17 @@ class Feed:
             return ()
         return tuple(field for field in call.fields() if field.needed)
 
+    def plan_all(self, asked: PerformAll) -> FromDesk:
+        """What several commands would do; where nothing may be changed, the first of them says so."""
+        if self.session.read_only:
+            return self.perform(asked.argvs[0], reason=asked.reason)
+        return PlannedAll(asked, several.planned(self.session, asked.argvs, asked.reason, asked.left_out))
+
+    def do_all(self, plans: several.Plans, reason: str | None) -> Answered:
+        """Do what several commands were agreed to do, and say what came of each."""
+        view = several.done(self.session, plans.every, reason)
+        return Answered(tuple(plans.every[0].argv[:2]), view)
+
     def wanted(self, argv: tuple[str, ...], asks: tuple[str, ...]) -> Wanted:
         """What is to be filled in, in the words of the declarations where they ask for it."""
         call = asking.call_of(self.session, argv)
@@ -316,10 +325,6 @@ class Feed:
         if not self.session.read_only:
             jobs.cancel(self.session, id)
         return self.look(anyway=True)
-
-
-def _terms(typed: str) -> tuple[Term, ...]:
-    return tuple(Term(wish.text, wish.field, wish.wanted) for wish in wishes(typed))
 
 
 def _status(fact: Fact) -> Status | None:

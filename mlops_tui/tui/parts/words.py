@@ -25,6 +25,8 @@ WORDS: dict[str, Word] = {
                "moments"),
     "mark": Word("mark", "Mark the moment that is seen; at another, show what changed between", "mark"),
     "projects": Word("projects [NAME]", "Projects side by side; with a name, go to that one", "projects"),
+    "view": Word("view [[save|forget] NAME]", "Show a list as it was saved; ctrl+s saves the one that is seen", "view",
+                 "views"),
     "quit": QUIT,
     "q": QUIT,
     "theme": Word("theme [NAME]", "Choose the colours; auto suits the terminal", "theme", "themes"),

@@ -109,7 +109,7 @@ class Cockpit(Saying):
         self.steps.border_title = escape(lines.steps_title(case))
         self.steps.show([{**row, "runs": bool(self.job and row.get("here"))} for row in case.steps])
         if follows:
-            self.steps.to(case.stands_at or (str(case.steps[-1]["key"]) if case.run else ""))
+            self.steps.stand(case.stands_at or (str(case.steps[-1]["key"]) if case.run else ""))
         self.query_one("#timeline", Rows).show(lines.timeline(case))
         self._draw()
 

@@ -51,7 +51,7 @@ class JobsScreen(Framed):
 
     def within(self) -> Iterable[Widget]:
         with Horizontal(id="jobs-screen"):
-            yield Rows("job", panels.job_lines, empty="◌ looking", tall=2, id="list")
+            yield Rows("job", panels.job_lines, empty="◌ looking", tall=2, markable=True, id="list")
             with Vertical(id="side"):
                 yield Drawing("job")
                 yield LogView(id="log")

@@ -16,14 +16,13 @@ from mlops_tui.declarations import known
 from mlops_tui.errors import Refusal
 from mlops_tui.render.cells import clean, fit, width_of
 from mlops_tui.tui import panels
-from mlops_tui.tui.filtering import wishes
+from mlops_tui.tui.filtering import Wish
 from mlops_tui.tui.links import HERE, Link
 from mlops_tui.tui.messages import Onwards
 from mlops_tui.tui.neighbours import Listed, Looked, Lookout, Neighbour
 from mlops_tui.tui.paint import glyph, sides, word
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import Standing
-from mlops_tui.tui.widgets.filter_line import FilterLine
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Row, Status
 
@@ -130,17 +129,14 @@ class Projects(Framed):
 
     async def action_name(self) -> None:
         """Ask for a part of a project's name, or of an environment's."""
+        self._filters["projects"] = self._filters.get("projects", "") or "@"
         await self.action_filter()
-        line = self.query_one(FilterLine)
-        line.select_on_focus = False  # what stands there is to be gone on with
-        line.value = line.value or "@"
-        line.cursor_position = len(line.value)
 
-    def sift(self, rows: Rows, typed: str) -> None:
-        """Keep rows of both lists; `@` asks for the name of a project, or of an environment."""
-        super().sift(rows, typed)
+    def filter(self, rows: Rows, typed: str, wishes: tuple[Wish, ...]) -> None:
+        """Keep rows of both lists."""
+        super().filter(rows, typed, wishes)
         for each in self.query(Rows):
-            each.keep(wishes(typed.replace("@", "place:")))
+            each.keep(wishes)
         self._count()
 
     def _count(self) -> None:
