@@ -117,6 +117,9 @@ def test_a_theme_is_chosen_by_its_name_and_kept(told: Session) -> None:
             assert set(terminal.app.available_themes) == {theme.name for theme in THEMES}, "others were never measured"
             await terminal.type("theme dayligth")
             assert "high-contrast" in terminal.text
+            await terminal.type("theme")
+            await terminal.expect(lambda: "colour-blind" in terminal.text and "gruvbox" not in terminal.text)
+            await terminal.press("escape")
         async with dashboard(root, (80, 24), again=True) as terminal:
             assert terminal.app.theme == LIGHT
             await terminal.type("theme auto")
