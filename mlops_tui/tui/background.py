@@ -55,4 +55,7 @@ def seen() -> tuple[bool | None, str]:
     told = told_by(os.environ)
     if told is not None or os.environ.get("TERM", "") in SILENT or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return told, ""
-    return asked(sys.stdin.fileno(), sys.stderr.fileno())
+    try:
+        return asked(sys.stdin.fileno(), sys.stderr.fileno())
+    except (OSError, termios.error):  # it is not ours to ask, as in the background of a shell
+        return None, ""
