@@ -7,11 +7,13 @@ from datetime import timedelta
 from mlops_tui import folds
 from mlops_tui.alerts.alertstate import Alert, Group, groups
 from mlops_tui.assurance import boardcases
+from mlops_tui.declarations import known
 from mlops_tui.folds import Incident
 from mlops_tui.health import SEVERE, SEVERITIES
 from mlops_tui.response import _timeline
 from mlops_tui.roles import Actor
 from mlops_tui.session import Session
+from mlops_tui.tui.links import Link
 from mlops_tui.view import Action, Cell, Facts, Row, Series, Status, Table, View, counted
 from store.facts import AlertEvent, Approval, CardPublished, Fact, IncidentEvent
 from store.ledger import Entry
@@ -150,7 +152,13 @@ def _shown(reader: Session, name: str, argv: tuple[str, ...], facts: Sequence[st
     view = reader.perform(argv).view
     parts = [_picked(part, facts) if isinstance(part, Facts) else part for part in view.parts
              if isinstance(part, Facts | Series)]
-    return Wanted(name, replace(view, parts=tuple(parts)), _lines(view))
+    return Wanted(name, replace(view, parts=(*parts, _link(reader, argv[-1]))), _lines(view))
+
+
+def _link(reader: Session, id: str) -> Facts:
+    """How a terminal comes to where it is worked on."""
+    link = Link((id,), known.listed_as(reader.declared().settings.project))
+    return Facts({"in_a_terminal": f"mlops-tui open {link}"})
 
 
 def _picked(part: Facts, names: Sequence[str]) -> Facts:
@@ -179,7 +187,7 @@ def _approval(reader: Session, id: str, own: Sequence[Entry]) -> Wanted:
     actions = (*offered, Action("The plan", ("approve", "show", id))) if view.facts().get("state") in (
         "open", "review") else ()
     story = tuple((entry.seq, f"{entry.actor}: {_said(entry)}") for entry in own)
-    return Wanted(f"approval/{id}", replace(view, parts=tuple(kept), actions=actions), story)
+    return Wanted(f"approval/{id}", replace(view, parts=(*kept, _link(reader, id)), actions=actions), story)
 
 
 def _case(reader: Session, id: str, own: Sequence[Entry]) -> Wanted:

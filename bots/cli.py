@@ -22,6 +22,7 @@ from bots.local.weather import KINDS, Weather, wanted
 from bots.local.workspace import LocalSlack
 from bots.manifest import manifest as manifest_of
 from bots.surface import Service, Settings
+from mlops_tui.cli import READ_ONLY, says_yes
 from mlops_tui.daemon import Daemon, Say, alone
 from mlops_tui.errors import BadInput, Denied, NotDeclared, Refusal
 from mlops_tui.opening import open_project
@@ -78,6 +79,9 @@ def local(root: Path | None, port: int, pace: float, chaos: int | None, faults: 
     kinds = wanted(faults)
     if faults and chaos is None:
         raise BadInput("--faults needs --chaos.", next="Give a seed, such as: --chaos 1")
+    if root is not None and says_yes(READ_ONLY):
+        raise Denied("What people do in Slack is done to the project: read-only, nothing could be tried in it.",
+                     next="Run it without --read-only, or outside of a project.")
     session = open_project(root) if root is not None else None
     people, channels = _workspace(session)
     if session is not None:

@@ -26,7 +26,8 @@ FLAGS = {**{f"--{name}": name for name in FORMATS}, "--yes": "yes", "--dry-run":
 SIMPLE = ("dumb", "linux", "vt100", "vt220")  # kinds of terminal that show little more than ASCII
 NO = ("", "0", "false", "no", "off")  # of a variable of ours; whatever else it says is yes: MLOPS_TUI_READONLY locks
 NOUNS = "mlops_tui.nouns"  # the entry points of words that are no capabilities
-BY_ENVIRONMENT = {"read_only": "READONLY", "ascii": "ASCII", "reduced_motion": "REDUCED_MOTION"}
+READ_ONLY = "MLOPS_TUI_READONLY"
+BY_ENVIRONMENT = {"read_only": READ_ONLY, "ascii": "MLOPS_TUI_ASCII", "reduced_motion": "MLOPS_TUI_REDUCED_MOTION"}
 VALUES = {"--project": "project", "--as-of": "as_of", "--as": "person", "--job": "job", "--png": "png", "--svg": "svg"}
 EPILOG = """
 The dashboard: mlops-tui alone in a project, or mlops-tui open [WHERE]. WHERE is INC-3, AP-2, monitor/NAME,
@@ -85,10 +86,14 @@ class Options:
         return next((name for name in FORMATS if getattr(self, name)), "")
 
 
+def says_yes(variable: str) -> bool:
+    """Whether a variable of ours is set, and not to no."""
+    return os.environ.get(variable, "").lower() not in NO
+
+
 def options(argv: Sequence[str]) -> Options:
     """Take the terminal's own options off the command line; after `--` everything belongs to the command."""
-    told: Any = {name: os.environ.get(f"MLOPS_TUI_{variable}", "").lower() not in NO
-                 for name, variable in BY_ENVIRONMENT.items()}
+    told: Any = {name: says_yes(variable) for name, variable in BY_ENVIRONMENT.items()}
     found, words = Options(**told), list(argv)
     while words:
         word = words.pop(0)
@@ -155,6 +160,7 @@ def run(argv: Sequence[str]) -> int:
             return _job(given)
         if ours and ours[0][:1] != "-" and ours[0] not in commands.root.files and (noun := _noun(ours[0])) is not None:
             _imported()
+            os.environ |= {READ_ONLY: "1"} if given.read_only else {}  # it has no session of ours, and reads that
             return noun(given.argv[1:], _root(given))
         if {"--help", "-h"} & set(ours):
             return _help(commands, given.argv)

@@ -73,11 +73,16 @@ def stamp(moment: datetime) -> str:
 
 @dataclass(frozen=True)
 class Term:
-    """What an entry must hold, or must not: a text anywhere in it, or in the field of that name."""
+    """What an entry must hold, or must not: one of some texts, anywhere in it or in the field of that name.
 
-    text: str
+    With `=` as `how`, the field is one of the texts; with `<`, `<=`, `>`, `>=` it is that to a number, or to a time.
+    """
+
+    texts: tuple[str, ...] = ()
     field: str = ""
     wanted: bool = True
+    how: str = ":"
+    than: float | datetime | None = None
 
 
 class Known:
@@ -234,7 +239,7 @@ class Ledger:
         return not self.only_of or entry.kind == "snapshot" or (entry.kind, entry.actor) == ("command", self.only_of)
 
     @property
-    def _limit(self) -> tuple[str, tuple[str, ...]]:
+    def _limit(self) -> "Condition":
         """The same as a condition to add, and the values it binds."""
         condition = " AND (kind = 'snapshot' OR (kind = 'command' AND actor = ?))"
         return (condition, (self.only_of,)) if self.only_of else ("", ())
@@ -310,17 +315,29 @@ class Ledger:
 
     # -- a page of it -----------------------------------------------------------------------------------------------
 
-    def count(self, terms: "Sequence[Term]" = (), *, above: int = 0, upto: int) -> int:
-        """How many entries with numbers over `above` and up to `upto` keep all the terms."""
+    def numbers(self, terms: "Sequence[Term]" = (), *, above: int = 0, upto: int, by: str = "seq") -> list[int]:
+        """The numbers over `above` and up to `upto` of the entries that keep all the terms, by what stands in a column,
+        the oldest first where that is the same."""
+        if by not in _COLUMNS:
+            raise ValueError(f"a history is not put in order by {by}")
         where, values = _joined(_kept(terms), self._limit)
         with self._reading() as connection:
-            return _value(connection, f"SELECT count(*) FROM entry WHERE seq > ? AND seq <= ?{where}",
-                          (above, upto, *values))
+            found = connection.execute(f"SELECT seq FROM entry WHERE seq > ? AND seq <= ?{where} ORDER BY {by}, seq",
+                                       (above, upto, *values)).fetchall()
+        return [number for number, in found]
 
-    def page(self, offset: int, limit: int, terms: "Sequence[Term]" = (), *, upto: int) -> list[Entry]:
-        """Those entries, the newest first, from the `offset`th on, and no more than `limit`; nothing else is read."""
-        where, values = _joined(_kept(terms), self._limit)
-        if not terms and not self.only_of:  # numbers have no gaps: go there at once
+    def at(self, numbers: Sequence[int]) -> list[Entry]:
+        """The entries of these numbers, in that order; nothing else is read."""
+        where, values = self._limit
+        with self._reading() as connection:
+            found = connection.execute(f"{_READ} WHERE {_among('seq', numbers)}{where}", (*numbers, *values)).fetchall()
+        known = {entry.seq: entry for entry in self._told([_entry(row) for row in found])}
+        return [known[number] for number in numbers if number in known]
+
+    def page(self, offset: int, limit: int, *, upto: int) -> list[Entry]:
+        """Entries up to that number, the newest first, from the `offset`th on, and no more than `limit`."""
+        where, values = self._limit
+        if not self.only_of:  # numbers have no gaps: go there at once
             offset, upto = 0, upto - offset
         with self._reading() as connection:
             found = connection.execute(f"{_READ} WHERE seq <= ?{where} ORDER BY seq DESC LIMIT ? OFFSET ?",
@@ -466,27 +483,53 @@ def _entry(row: tuple[object, ...]) -> Entry:
                  datetime.fromisoformat(str(recorded_at)), str(actor), fact, str(digest))
 
 
-def _joined(*conditions: tuple[str, tuple[str, ...]]) -> tuple[str, tuple[str, ...]]:
+def _joined(*conditions: "Condition") -> "Condition":
     return "".join(each for each, _ in conditions), tuple(value for _, values in conditions for value in values)
 
 
-def _among(column: str, values: Sequence[str], how: str = "IN") -> str:
+def _among(column: str, values: Sequence[object], how: str = "IN") -> str:
     return f"{column} {how} ({', '.join('?' * len(values))})"
 
 
-_COLUMNS = ("kind", "subject", "actor", "seq")
+Condition = tuple[str, tuple[Any, ...]]  # to add to a query, and the values that it binds
+_COLUMNS = ("kind", "subject", "actor", "seq", "recorded_at", "effective_at")
+_ANYWHERE = (*_COLUMNS[:4], "body", f"coalesce({_WORDS}, '')")
 
 
-def _kept(terms: Sequence[Term]) -> tuple[str, tuple[str, ...]]:
-    """The terms as conditions to add, and the values they bind; a field that is no column is one of the body's."""
-    conditions, values = "", list[str]()
-    for term in terms:
-        held = f"seq || ' ' || kind || ' ' || subject || ' ' || actor || ' ' || body || coalesce({_WORDS}, '')"
-        if term.field in _COLUMNS:
-            held = term.field
-        elif term.field:
-            held = f"coalesce(json_extract({_WORDS}, ?), json_extract(body, ?), '')"
-            values += ['$."' + term.field.replace('"', "") + '"'] * 2
-        conditions += f" AND {held} {'' if term.wanted else 'NOT '}LIKE ? ESCAPE '!'"
-        values.append("%" + re.sub("([!%_])", r"!\1", term.text) + "%")
-    return conditions, tuple(values)
+def _kept(terms: Sequence[Term]) -> Condition:
+    """The terms as conditions."""
+    return _joined(*((f" AND {'' if term.wanted else 'NOT '}({condition})", values)
+                     for term in terms for condition, values in [_condition(term)]))
+
+
+def _condition(term: Term) -> Condition:
+    if not term.field:
+        texts = [(place, text) for text in term.texts for place in _ANYWHERE]
+        return " OR ".join(_like(place) for place, _ in texts), tuple(_pattern(text) for _, text in texts)
+    held, path = _field(term.field)
+    if isinstance(term.than, datetime):
+        return f"{held} {_HOW[term.how]} ?", (*path, stamp(term.than))
+    if term.than is not None:
+        return f"typeof({held}) IN ('integer', 'real') AND {held} {_HOW[term.how]} ?", (*path, *path, term.than)
+    condition, made = (f"{held} COLLATE NOCASE = ?", str) if term.how == "=" else (_like(held), _pattern)
+    return " OR ".join([condition] * len(term.texts)), tuple(
+        value for text in term.texts for value in (*path, made(text)))
+
+
+_HOW = {how: how for how in ("<", "<=", ">", ">=")}
+
+
+def _field(name: str) -> tuple[str, tuple[str, ...]]:
+    """Where a field is, and what it binds there; one that is no column is one of the body's, or of what was said."""
+    if name in _COLUMNS:
+        return name, ()
+    return (f"coalesce(json_extract({_WORDS}, ?), json_extract(body, ?), '')",
+            ('$."' + name.replace('"', "") + '"',) * 2)
+
+
+def _like(held: str) -> str:
+    return f"{held} LIKE ? ESCAPE '!'"
+
+
+def _pattern(text: str) -> str:
+    return "%" + re.sub("([!%_])", r"!\1", text) + "%"

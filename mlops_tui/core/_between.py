@@ -35,8 +35,8 @@ def models(declared: health.Declared, before: Side, after: Side) -> Table:
         argv = ("model", "show", name)
         if (old["version"], old["challenger"]) != (row["version"], row["challenger"]):
             rows.append({"model": name, "part": "version", "before": _serves(old), "after": _serves(row), "argv": argv})
-        rows += [{"model": name, "part": facet, "before": old[facet], "after": row[facet], "status": row[facet],
-                  "why": row[f"{facet}_why"], "argv": argv}
+        rows += [{"model": name, "part": facet, "before": str(old[facet]), "after": str(row[facet]),
+                  "status": row[facet], "why": row[f"{facet}_why"], "argv": argv}
                  for facet in health.FACETS if old[facet] is not row[facet]]
     return Table.of("models", rows, "model", "part", "before", "after", "why", title="Models")
 

@@ -55,6 +55,11 @@ def folder(name: str, here: Path | None = None) -> Path:
     return known[name]
 
 
+def listed_as(name: str) -> str:
+    """A project's name as it stands in front of the colon of a link, and on the list where no other has it."""
+    return re.sub(r"[^\w.-]+", "-", name) or "project"
+
+
 def name_of(root: Path) -> str | None:
     """The name that a folder goes by; None where it is not on the list."""
     return next((name for name, each in projects().items() if each.resolve() == root.resolve()), None)
@@ -65,7 +70,7 @@ def add(name: str, root: Path, environment: str = "") -> str:
     known, root = projects(), root.resolve()
     if (there := name_of(root)) is not None:
         return there
-    plain = re.sub(r"[^\w.-]+", "-", name) or "project"  # what stands in front of a colon in a link
+    plain = listed_as(name)
     wanted = [plain, *([f"{plain}-{environment}"] if environment else ())]
     called: str = next(each for each in (*wanted, *(f"{wanted[-1]}-{number}" for number in range(2, len(known) + 3)))
                        if each not in known)

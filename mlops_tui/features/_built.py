@@ -117,15 +117,16 @@ def plan_of(session: Session, name: str, at: str = "") -> Plan:
     """The view with its current sources, or with those that carry a tag; NotDeclared with the nearest name."""
     project = session.declared()
     view: Feature = project.one("feature", name)
-    with duckdb.connect(":memory:") as connection:
-        read = _datasets(view, connection, list(project.datasets))
+    read = _datasets(view, tuple(project.datasets))
     sources = {each: session.snapshot(f"{each}@{at}" if at else each) for each in read}
     return Plan(view, sources, {each: project.datasets[each] for each in read})
 
 
-def _datasets(view: Feature, connection: duckdb.DuckDBPyConnection, declared: Sequence[str]) -> list[str]:
+@lru_cache(maxsize=256)
+def _datasets(view: Feature, declared: tuple[str, ...]) -> tuple[str, ...]:
     """The datasets that a view's SQL reads; BadInput where it reads anything else, or is not steady."""
-    statement = parsed(pointintime.body(view), view.path, connection)
+    with duckdb.connect(":memory:") as connection:
+        statement = parsed(pointintime.body(view), view.path, connection)
     found = []
     for each in statement.tables:
         exact = next((name for name in declared if name.lower() == each.name.lower()), None)
@@ -141,7 +142,7 @@ def _datasets(view: Feature, connection: duckdb.DuckDBPyConnection, declared: Se
     for each in statement.unsteady:
         raise BadInput(f"Feature '{view.name}' uses {each.name}, which gives another answer each time.",
                        where=f"{view.path}:{each.line}", next="A view depends on its data alone.")
-    return list(dict.fromkeys(found))
+    return tuple(dict.fromkeys(found))
 
 
 @lru_cache(maxsize=256)

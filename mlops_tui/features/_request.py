@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import lru_cache
 from typing import Any
 
 import duckdb
@@ -24,9 +25,14 @@ def on_request(plan: Plan) -> bool:
     [contract] = plan.contracts.values()
     if set(view.entity) != set(identity(contract)):
         return False
-    with duckdb.connect(":memory:") as connection:
-        read = row_wise(pointintime.body(view), connection)
+    read = _row_wise(pointintime.body(view))
     return read is not None and not read & {"*", *later(contract)}
+
+
+@lru_cache(maxsize=256)
+def _row_wise(sql: str) -> frozenset[str] | None:
+    with duckdb.connect(":memory:") as connection:
+        return row_wise(sql, connection)
 
 
 def identity(contract: Contract) -> tuple[str, ...]:

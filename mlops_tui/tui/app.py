@@ -32,12 +32,13 @@ from mlops_tui.tui.messages import (
     Ticked,
 )
 from mlops_tui.tui.parts.copying import Copying
-from mlops_tui.tui.parts.doing import Doing
 from mlops_tui.tui.parts.keymap import Keyed
 from mlops_tui.tui.parts.locked import Locked
 from mlops_tui.tui.parts.responding import Responding
+from mlops_tui.tui.parts.several import Several
 from mlops_tui.tui.parts.sized import Sized
 from mlops_tui.tui.parts.themed import Themed
+from mlops_tui.tui.parts.viewed import Viewed
 from mlops_tui.tui.parts.worded import Worded
 from mlops_tui.tui.parts.working import Working
 from mlops_tui.tui.room import LEAST
@@ -66,7 +67,7 @@ def everywhere() -> "type[Provider]":
     return found
 
 
-class Dashboard(Themed, Keyed, Sized, Locked, Responding, Doing, Working, Worded, Copying):
+class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, Viewed, Worded, Copying):
     """One project on one screen."""
 
     CSS_PATH = Path(__file__).with_name("app.tcss")
@@ -76,15 +77,17 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Doing, Working, Worded
     HORIZONTAL_BREAKPOINTS = [*WIDTHS]  # noqa: RUF012 Textual declares them
     VERTICAL_BREAKPOINTS = [*HEIGHTS]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
-        # before the widgets see it: what is typed right after it must already land in the command line
+        # before the widgets see them: what is typed right after one must already land in what it opens
         Binding("colon", "command", "Type a command", show=False, priority=True, id="app.command"),
-        Binding("question_mark", "help", "Keys and commands", show=False, id="app.help"),
+        Binding("question_mark", "help", "Keys and commands", show=False, priority=True, id="app.help"),
         *(Binding(mode.digit, f"mode('{mode.id}')", mode.title, show=False, id=f"app.{mode.id}") for mode in MODES),
         Binding("ctrl+p", "command_palette", "Go anywhere by name", show=False, id="app.palette"),
         Binding("r", "refresh", "Look again", show=False, id="app.refresh"),
         Binding("p", "pause", "Pause, or go on with refreshing", show=False, id="app.pause"),
-        Binding("ctrl+o", "jump", "Jump to what is seen: a letter for each row and panel", show=False, id="app.jump"),
-        Binding("y", "copy", "Copy or export: the command, a link, the row, the table", show=False, id="app.copy"),
+        Binding("ctrl+o", "jump", "Jump to what is seen: a letter for each row and panel", show=False, priority=True,
+                id="app.jump"),
+        Binding("y", "copy", "Copy or export: the command, a link, the row, the table", show=False, priority=True,
+                id="app.copy"),
         Binding("comma", "step(-1)", "Back to the change before, as of then", show=False, id="app.earlier"),
         Binding("full_stop", "step(1)", "On to the next change, as of then", show=False, id="app.later"),
         Binding("greater_than_sign", "now", "Back to now", show=False, id="app.now"),
@@ -164,7 +167,6 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Doing, Working, Worded
         if seen != self._seen:
             self._seen = seen
             self._look_again()
-            self._jobs_again()
         self._jobs_stand(jobs)
 
     def _look_again(self) -> None:
@@ -227,8 +229,8 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Doing, Working, Worded
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A colon typed into a field is a colon; a question is answered before one goes elsewhere."""
-        if action == "command":
-            return not isinstance(self.screen.focused, Input)
+        if action in ("command", "help", "copy", "jump") and isinstance(self.screen.focused, Input):
+            return False
         elsewhere = ("mode", "help", "copy", "jump", "step", "now", "mark", "projects")
         return not (action in elsewhere and not isinstance(self.screen, Framed))
 

@@ -12,7 +12,7 @@ from store.backlog import backlog
 from store.ledger import Ledger
 
 OVER = ("resolved", "merged", "recovered", "silenced")
-SHOWS = {"INC": "incident", "AL": "alert"}
+SHOWS = {"INC": "incident", "AL": "alert", "RUN": "runbook"}
 LEVELS = ("critical", "high", "medium", "low")
 EVERY = "*"  # chosen where somebody wants to choose among all runbooks
 Argv = tuple[str, ...]
@@ -44,6 +44,16 @@ class Case:
     @property
     def incident(self) -> bool:
         return self.id.startswith("INC-")
+
+    @property
+    def command(self) -> Argv:
+        """The command that shows it in a terminal."""
+        return SHOWS[self.id.partition("-")[0]], "show", self.id
+
+    @property
+    def known(self) -> bool:
+        """Whether there is something to work on: not where it is not found, nor of a run that is for no incident."""
+        return self.shown.status not in (Status.ERROR, Status.DENIED) and not self.id.startswith("RUN-")
 
     @property
     def over(self) -> bool:
@@ -111,13 +121,15 @@ def _fitting(table: Table, told: Mapping[str, Cell]) -> Iterator[Row]:
 
 
 def look(session: Session, id: str, chosen: str = "") -> Case:
-    """The incident of that id; of an alert that is in an open incident, that incident. Where there is none, the case
-    says so. `chosen`: the runbook that somebody would work through; EVERY for all of them."""
-    id = id.upper()
+    """The incident of that id; of an alert that is in an open incident, and of a runbook's run, that incident. Where
+    there is none, the case says so. `chosen`: the runbook that somebody would work through; EVERY for all of them."""
     shown = session.perform((SHOWS[id.partition("-")[0]], "show", id)).view
     if shown.status in (Status.ERROR, Status.DENIED):
         return Case(id, shown)
     people = tuple(session.declared().team.people)
+    if id.startswith("RUN-"):
+        incident = str(shown.facts().get("incident") or "")
+        return look(session, incident, chosen) if incident else Case(id, shown)
     if id.startswith("AL-"):
         for name in _words(shown.facts().get("incidents")):
             of = session.perform(("incident", "show", name)).view

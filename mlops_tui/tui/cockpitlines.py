@@ -53,7 +53,7 @@ def _age(case: Case, now: datetime | None) -> str:
     began = case.facts.get("detected") or case.facts.get("since")
     ended = case.facts.get("resolved")
     until = ended if isinstance(ended, datetime) else now
-    if not isinstance(began, datetime) or until is None:
+    if not isinstance(began, datetime) or until is None or (case.over and ended is None):
         return state
     return f"{state} {'after' if ended else 'for'} {lasting(until - began)}"
 
@@ -62,12 +62,17 @@ def _due(case: Case) -> Text:
     facts = case.facts
     if facts.get("late"):
         return Text(f"■ {facts['late']} ", style="bold red")
-    if facts.get("handed_over"):
-        return Text(f"▲ handed over {word(facts['handed_over'], 200).rstrip()} ", style="yellow")
+    if given_to(case):
+        return Text(f"▲ {word(given_to(case), 40).rstrip()} is asked to take it over ", style="yellow")
     lacks = [each for each in str(facts.get("to_close") or "").split("; ") if each and not each.startswith("RUN-")]
     if lacks:
         return Text(f"to close: {word('; '.join(lacks), 200).rstrip()} ", style="dim")
     return Text(f"post-mortem: {facts.get('post_mortem') or 'none yet'} " if case.incident and case.over else "")
+
+
+def given_to(case: Case) -> str:
+    """Who has been asked to take it over, and has not done so yet; empty where nobody is."""
+    return str(case.facts.get("handed_over") or "").rpartition(" to ")[2].partition(",")[0]
 
 
 def _plain(who: Cell) -> str:
@@ -91,8 +96,9 @@ def step(row: Row, width: int, now: datetime | None) -> list[Text]:
     if "step" not in row:
         when = row.get("when")
         fits = ", ".join(when) if isinstance(when, tuple) else ""
-        return [sides(Text.assemble(" ◇ ", (word(row["title"], 200).rstrip(), "")), Text(f"{word(fits, 24).rstrip()} ",
-                                                                                         style="dim"), width)]
+        mark, colour = glyph(Status.FAIL) if row.get("status") is Status.FAIL else ("◇", "dim")
+        title = Text.assemble((f" {mark} ", colour), word(row["title"], 200).rstrip())
+        return [sides(title, Text(f"{word(fits, 24).rstrip()} ", style="dim"), width)]
     here, status = bool(row["here"]), str(row["status"] or "")
     mark, colour = glyph(row.get("stands")) if status and status != "skipped" else ("·", "dim")
     if here and status not in ("fail", "unknown", "error", "interrupted"):
@@ -136,7 +142,7 @@ def text_of(case: Case, row: Row | None) -> View:
         lead = "" if row["kind"] in ("manual", "notify") else "mlops-tui "
         parts.append(Prose(f"{lead}{command}", "code" if lead else "plain"))
     note = str(row["note"] or "")
-    if note:
+    if note and note != command:
         parts.append(Prose(f"{row['status']}: {note}"))
     if row["undo"]:
         parts.append(Prose(f"taken back by: {row['undo']}"))
@@ -214,6 +220,16 @@ def event(row: Row, width: int, zone: tzinfo) -> list[Text]:
                          word(row["what"], 400).rstrip())
     line.truncate(width, overflow="ellipsis")
     return [line]
+
+
+def said(case: Case, *, given: bool) -> list[tuple[str, str]]:
+    """The letters of what people say by now; `given`: it is handed over to whoever sits here."""
+    if case.incident and case.over:
+        return [("m", "post-mortem"), ("n", "note")]
+    taken = case.over or (case.incident and bool(case.facts.get("lead")))
+    first = [("a", "take it over")] if given else [("a", "I am on it")] if not taken else []
+    return [*first, *((("n", "note"), ("u", "update"), ("h", "hand over"), ("v", "severity"), ("o", "over"))
+                      if case.incident else ())]
 
 
 def hints(offered: Sequence[tuple[str, str]], width: int) -> Text:

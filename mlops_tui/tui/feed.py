@@ -11,17 +11,16 @@ from mlops_tui.capability import Call, Field
 from mlops_tui.commands import names_file, root, summary
 from mlops_tui.core._helptext import commands
 from mlops_tui.core.audit import row as entry_row
-from mlops_tui.core.job import rows as job_rows
 from mlops_tui.core.status import KINDS
 from mlops_tui.declarations import keymap, known
 from mlops_tui.errors import Denied, Refusal
 from mlops_tui.opening import open_project
 from mlops_tui.project import Project
-from mlops_tui.render.keep import written
 from mlops_tui.roles import Shape, bound_to
 from mlops_tui.session import ReplayClock, Session
-from mlops_tui.tui.cache import FORM, path_of, rules
-from mlops_tui.tui.filtering import wishes
+from mlops_tui.tui import jobtables, several
+from mlops_tui.tui.cache import FORM, keep, rules
+from mlops_tui.tui.history import NAMED, History
 from mlops_tui.tui.messages import (
     Again,
     Answered,
@@ -34,12 +33,13 @@ from mlops_tui.tui.messages import (
     JobsSeen,
     Keymapped,
     Listed,
-    LogFound,
     NoSuchTime,
     Nouns,
     Paged,
+    PerformAll,
     Place,
     Planned,
+    PlannedAll,
     Reasonless,
     Ticked,
     Travelled,
@@ -48,14 +48,11 @@ from mlops_tui.tui.messages import (
 from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.times import Times
 from mlops_tui.tui.turns import Seen
-from mlops_tui.tui.widgets.source import SIZE
-from mlops_tui.view import Cell, Column, Facts, Row, Status, Table, View, refused, worst
+from mlops_tui.tui.widgets.source import Sift
+from mlops_tui.view import Cell, Facts, Row, Status, Table, View, refused, worst
 from store.facts import Command, Fact, Finding
-from store.ledger import Term
 
 # These run checks or carry out what was approved: seconds to minutes, so in a process of their own.
-LISTED = 200  # of the newest jobs
-SHOWN_AFTER = timedelta(minutes=10)  # how long an ended job stays on the first screen
 
 
 class Feed:
@@ -74,7 +71,7 @@ class Feed:
         self._head = -1
         self._open_jobs: frozenset[int] = frozenset()
         self._told = datetime.min.replace(tzinfo=UTC)
-        self._typed, self._kept, self._upto = "", 0, 0
+        self._history: History | None = None
 
     @property
     def session(self) -> Session:
@@ -122,7 +119,8 @@ class Feed:
             return Ticked(self.session.now(), head)
         view = self.home(head)  # where this fails, the next look tries again
         if head != self._head and not self._sealed and self.times.then is None:
-            self._keep(view)
+            with suppress(OSError, Refusal):  # a folder of somebody else's: the next first picture is an empty one
+                keep(self.session.declared().root, self._person, view)
         self._head, self._open_jobs, self._told = head, open_now, datetime.now(UTC)
         return Fresh(view, self._places())
 
@@ -187,15 +185,10 @@ class Feed:
                 "form": FORM, "rules": self._rules, **self.times.facts()}
 
     def _jobs(self) -> Table:
-        """What runs, and what ended a moment ago."""
+        """What runs; of another time than now nobody knows."""
         if self.times.then is not None:
             return Table.of("jobs", (), title="Running")
-        moment = datetime.now(UTC)
-        shown = [job for job in jobs.newest(self.session, 20)
-                 if job.open or (job.ended_at is not None and moment - job.ended_at < SHOWN_AFTER)]
-        shown.sort(key=lambda job: (not job.open, -job.id))
-        return Table.of("jobs", job_rows(self.session, shown[:12]), "command", Column("done", share=True), "left",
-                        title="Running")
+        return jobtables.running(self.session)
 
     def _next(self, now: datetime) -> Table:
         """What the timetable does next."""
@@ -206,14 +199,6 @@ class Feed:
         except Refusal as problem:
             rows = [{"at": None, "what": str(problem), "argv": (), "status": Status.FAIL}]
         return Table.of("next", rows, "at", "what", title="Next")
-
-    def _keep(self, view: View) -> None:
-        """Home for the next start, put in place whole."""
-        path = path_of(self.session.declared().root, self._person)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = path.with_suffix(".new")
-        fresh.write_text(written(view), encoding="utf-8")
-        fresh.replace(path)
 
     # -- sections -------------------------------------------------------------------------------------------------
 
@@ -228,12 +213,7 @@ class Feed:
         """What a row leads to; with the steps of a pipeline, its jobs."""
         view = self.times.perform(argv)
         if argv[:2] == ("pipeline", "status") and self.times.then is None:
-            mine = [job for job in jobs.newest(self.session, 50) if job.argv[:3] == ("pipeline", "run", argv[-1])]
-            table = Table.of("jobs", [{**row, "argv": ("job", "log", str(row["job"]))}
-                                      for row in job_rows(self.session, mine[:8])],
-                             Column("job", digits=0), "status", Column("done", share=True, digits=0), "left",
-                             Column("seconds", "took", unit="s", digits=1), "who", title="Its jobs")
-            view = replace(view, parts=(*view.parts, table))
+            view = replace(view, parts=(*view.parts, jobtables.of_pipeline(self.session, argv[-1])))
         return Detailed(id, argv, view)
 
     def again(self, argv: tuple[str, ...]) -> Again:
@@ -242,23 +222,20 @@ class Feed:
 
     # -- the history, page by page --------------------------------------------------------------------------------
 
-    def activity(self, typed: str, *, restart: bool = False) -> Counted:
-        """How long the history is by now, and how much of it holds what was typed: only what is new is counted."""
-        ledger, head, terms = self.session.ledger, self.session.ledger.head_seq(), _terms(typed)
-        if restart or typed != self._typed:
-            self._typed, self._kept, self._upto, restart = typed, 0, 0, True
-        self._kept += ledger.count(terms, above=self._upto, upto=head) if terms else head - self._upto
-        self._upto = head
-        return Counted(typed, self._kept, head, restart)
+    def activity(self, sift: Sift) -> Counted:
+        """How long the history is by now, and what of it is wanted, searched one piece further."""
+        known, ledger = self._history, self.session.ledger
+        history = known if known is not None and known.shows(sift, ledger) else History(
+            ledger, sift, self.session.now())
+        self._history, restart = history, history is not known and not history.continues(known)
+        return Counted(sift, history.look(), history.head, restart, history.more, history.waiting, NAMED)
 
-    def page(self, typed: str, number: int) -> Paged:
-        """A page of what was counted last, counted from the oldest."""
-        if typed != self._typed:
-            return Paged(typed, number, ())
-        first = number * SIZE
-        limit = min(SIZE, self._kept - first)
-        found = self.session.ledger.page(self._kept - first - limit, limit, _terms(typed), upto=self._upto)
-        return Paged(typed, number, [{**entry_row(entry), "status": _status(entry.fact)} for entry in reversed(found)])
+    def page(self, sift: Sift, number: int) -> Paged:
+        """A page of what was wanted last."""
+        if self._history is None or sift != self._history.sift:
+            return Paged(sift, number, 0, ())
+        first, found = self._history.page(number)
+        return Paged(sift, number, first, [{**entry_row(entry), "status": _status(entry.fact)} for entry in found])
 
     # -- commands -------------------------------------------------------------------------------------------------
 
@@ -311,6 +288,17 @@ class Feed:
             return ()
         return tuple(field for field in call.fields() if field.needed)
 
+    def plan_all(self, asked: PerformAll) -> FromDesk:
+        """What several commands would do; where nothing may be changed, the first of them says so."""
+        if self.session.read_only:
+            return self.perform(asked.argvs[0], reason=asked.reason)
+        return PlannedAll(asked, several.planned(self.session, asked.argvs, asked.reason, asked.left_out))
+
+    def do_all(self, plans: several.Plans, reason: str | None) -> Answered:
+        """Do what several commands were agreed to do, and say what came of each."""
+        view = several.done(self.session, plans.every, reason)
+        return Answered(tuple(plans.every[0].argv[:2]), view)
+
     def wanted(self, argv: tuple[str, ...], asks: tuple[str, ...]) -> Wanted:
         """What is to be filled in, in the words of the declarations where they ask for it."""
         call = asking.call_of(self.session, argv)
@@ -323,28 +311,20 @@ class Feed:
         return Answered(argv, view) if view is not None else self.perform(("job", "log", str(id)))
 
     def jobs(self) -> JobsSeen:
-        """The newest jobs, whoever began them, and in whichever dashboard."""
-        found = jobs.newest(self.session, LISTED)
-        return JobsSeen(job_rows(self.session, found), jobs.log_path(self.session, 0).parent)
+        return jobtables.seen(self.session)
 
     def _log(self, call: Call, argv: tuple[str, ...]) -> FromDesk:
         """Where a job's log lies; what is wrong with the number is said as every command says it."""
-        number = getattr(call.run, "keywords", {})["number"]
         try:
-            [row] = job_rows(self.session, [jobs.rows(self.session).one(number)])
+            return jobtables.log(self.session, getattr(call.run, "keywords", {})["number"])
         except Refusal as problem:
             return Answered(argv, refused(problem), looked=True)
-        return LogFound(row, jobs.log_path(self.session, number))
 
     def stop(self, id: int) -> FromDesk:
         """Stop a job, and say how home stands then."""
         if not self.session.read_only:
             jobs.cancel(self.session, id)
         return self.look(anyway=True)
-
-
-def _terms(typed: str) -> tuple[Term, ...]:
-    return tuple(Term(wish.text, wish.field, wish.wanted) for wish in wishes(typed))
 
 
 def _status(fact: Fact) -> Status | None:

@@ -9,12 +9,13 @@ from threading import Thread
 GONE = 129  # what a shell reports of a program that a hang-up ended
 
 
-def watch(end: Callable[[int], object] = os._exit) -> Thread | None:
-    """End the process when standard input's terminal hangs up; nothing is watched where it is no terminal.
+def watch(end: Callable[[int], object] = os._exit, *, piped: bool = False) -> Thread | None:
+    """End the process when standard input's terminal hangs up; where it is no terminal nothing is watched, unless it is
+    `piped` from a process whose end is ours.
 
     Textual reads a closed terminal again and again, and its writer can block for ever: neither would notice.
     """
-    if not sys.stdin.isatty() or not hasattr(select, "poll"):
+    if not (piped or sys.stdin.isatty()) or not hasattr(select, "poll"):
         return None
     thread = Thread(target=_wait, args=(sys.stdin.fileno(), end), name="hangup", daemon=True)
     thread.start()

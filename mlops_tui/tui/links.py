@@ -50,8 +50,10 @@ class Spot:
 
 
 def read(words: Sequence[str]) -> Link:
-    """The link that these words are. Any word is one: what leads nowhere is found out where one goes."""
-    project, rest = "", tuple(words)
+    """The link that these words are, `open` in front or not. What leads nowhere is found out where one goes."""
+    project, rest = "", tuple(words[1:] if words[:1] in (["open"], ("open",)) else words)
+    if len(rest) == 1 and rest[0].startswith("@"):  # a project alone, as the list of them finds it
+        return Link((), rest[0][1:])
     if rest and (found := _PROJECT.fullmatch(rest[0])):
         project, rest = found[1], tuple(filter(None, (found[2], *rest[1:])))
     if len(rest) != 1:

@@ -90,7 +90,8 @@ class LogFile:
         if block >= len(self._breaks):
             return self.size
         before = self._breaks[block - 1] if block else 0
-        return self._places(block)[line - before - 1] + 1
+        places, number = self._places(block), line - before - 1
+        return places[number] + 1 if number < len(places) else self.size  # it was cut short a moment ago
 
     def _places(self, block: int) -> list[int]:
         """Where the line breaks of a block stand."""
@@ -169,18 +170,18 @@ class Sieve:
         self._words = [([text.lower().encode() for text in texts], keeps) for texts, keeps in wanted.words]
         self._plain = all(text.isascii() for texts, _ in wanted.words for text in texts)
 
-    def advance(self, file: LogFile) -> bool:
-        """Look through another piece; whether there was one. A line that still grows is left for later."""
-        for first, piece in file.pieces(self.upto, file.whole):
+    def advance(self, file: LogFile, upto: int) -> bool:
+        """Look through another piece of the lines before `upto`; whether there was one."""
+        for first, piece in file.pieces(self.upto, upto):
             self.found.extend(first + line for line in self._kept(piece))
-            self.upto = first + piece.count(b"\n")
+            self.upto = first + _lines_in(piece)
             return True
         return False
 
     def _kept(self, piece: bytes) -> Sequence[int]:
         # small letters of other alphabets cost more, and are made where they are asked for
         lowered = piece.lower() if self._plain else piece.decode("utf-8", "replace").lower().encode()
-        kept: set[int] | range = range(piece.count(b"\n"))
+        kept: set[int] | range = range(_lines_in(piece))
         for texts, keeps in sorted(self._words, key=lambda word: not word[1]):
             if kept:
                 held = _holding(lowered, texts)
@@ -190,6 +191,10 @@ class Sieve:
             lines = piece.split(b"\n") if said else []
             kept = {line for line in said if level(lines[line]) >= self.wanted.level}
         return kept if isinstance(kept, range) else sorted(kept)
+
+
+def _lines_in(piece: bytes) -> int:
+    return piece.count(b"\n") + (not piece.endswith(b"\n"))
 
 
 def _holding(piece: bytes, texts: Sequence[bytes]) -> set[int]:

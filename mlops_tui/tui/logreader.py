@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event, Thread
@@ -57,7 +58,8 @@ class LogReader:
     def _work(self) -> None:
         seen, told = UNREAD, None
         while not self._closed:
-            seen = self._turn(seen)
+            with suppress(OSError):  # the disk may be back in a moment
+                seen = self._turn(seen)
             now = (seen.file, len(seen.file) if seen.file else 0, seen.sieve, seen.sieve.upto, seen.stretches)
             if now != told:
                 told = now
@@ -73,16 +75,18 @@ class LogReader:
         file = self._opened(seen.file)
         if file is None:
             return UNREAD
+        before = file.size
         while time.monotonic() < until and file.grow():
             pass
+        upto = len(file) if file.size == before else file.whole  # a line that still grows is left for later
         sieve, stretches = self._sifting(seen, anew=file is not seen.file)
-        before = len(sieve.found)
-        while sieve.wanted and time.monotonic() < until + TURN and sieve.advance(file):
-            for line in sieve.found[before:]:
+        known = len(sieve.found)
+        while sieve.wanted and time.monotonic() < until + TURN and sieve.advance(file, upto):
+            for line in sieve.found[known:]:
                 stretches.add(line)
-            before = len(sieve.found)
-        return Seen(file, sieve, stretches, file.size / max(file.length, 1),
-                    sieve.upto / max(file.whole, 1) if sieve.wanted else 1.0)
+            known = len(sieve.found)
+        return Seen(file, sieve, stretches, file.size / length if (length := file.length) else 1.0,
+                    min(sieve.upto / max(upto, 1), 1.0) if sieve.wanted else 1.0)
 
     def _opened(self, file: LogFile | None) -> LogFile | None:
         """The file, opened where it was not; another one where another lies there by now."""

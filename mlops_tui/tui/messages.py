@@ -12,8 +12,13 @@ from mlops_tui.tui.links import Link
 from mlops_tui.view import Row, View
 
 if TYPE_CHECKING:
+    from textual.widget import Widget
+
     from mlops_tui.capability import Field
     from mlops_tui.tui.cases import Case, Editing
+    from mlops_tui.tui.filtering import Wish
+    from mlops_tui.tui.several import Plans
+    from mlops_tui.tui.widgets.source import Extent, Sift
 
 
 class FromDesk(Message):
@@ -87,20 +92,25 @@ class Detailed(FromDesk):
 
 @dataclass(eq=False)
 class Counted(FromDesk):
-    """How long the history is, and how much of it holds what was typed."""
+    """How long the history is, and how much of it is wanted, as far as that has been searched: is there `more` to
+    search, how many entries `waiting` to be put in order, what a filter can name."""
 
-    typed: str
-    total: int
+    sift: "Sift"
+    extent: "Extent"
     every: int
     restart: bool
+    more: bool
+    waiting: int
+    named: Mapping[str, str]
 
 
 @dataclass(eq=False)
 class Paged(FromDesk):
-    """A page of the history, the oldest first; it is of what was typed then."""
+    """A page of the history, from the row of that number on; it is of what was wanted then."""
 
-    typed: str
+    sift: "Sift"
     page: int
+    first: int
     rows: Sequence[Row]
 
 
@@ -170,9 +180,9 @@ class JobWanted(Message):
 
 @dataclass(eq=False)
 class Sifted(Message):
-    """Only what holds these words is wanted of the history."""
+    """Only that is wanted of the history, in that order."""
 
-    typed: str
+    sift: "Sift"
 
 
 @dataclass(eq=False)
@@ -198,9 +208,10 @@ class Opened(Message):
 
 @dataclass(eq=False)
 class Cased(FromDesk):
-    """An incident or an alert as it stands now."""
+    """An incident or an alert as it stands now, for the cockpit that showed `instead_of`; empty: for a new one."""
 
     case: "Case"
+    instead_of: str = ""
 
 
 @dataclass(eq=False)
@@ -224,6 +235,15 @@ class FoundWanted(Message):
     """Somebody wants to see what a step has found."""
 
     argv: tuple[str, ...]
+
+
+@dataclass(eq=False)
+class Filtered(Message):
+    """Only rows that are as these words want them are wanted in a list."""
+
+    of: "Widget"
+    typed: str
+    wishes: "tuple[Wish, ...]"
 
 
 @dataclass(eq=False)
@@ -290,3 +310,21 @@ class Onwards(Message):
 
     root: Path
     link: Link
+
+
+@dataclass(eq=False)
+class PerformAll(Message):
+    """Somebody asks for these commands, one for each row that is marked; rows of another kind are left out."""
+
+    argvs: "tuple[tuple[str, ...], ...]"
+    asks: tuple[str, ...] = ()
+    left_out: int = 0
+    reason: str | None = None
+
+
+@dataclass(eq=False)
+class PlannedAll(FromDesk):
+    """What they would do."""
+
+    asked: PerformAll
+    plans: "Plans"

@@ -290,7 +290,7 @@ def what_then(told: Standing, width: int, *, timed: bool) -> tuple[Text, Text]:
     if told.mark is not None:
         right = Text.assemble(f"◆ {short_time(told.mark, told.zone)}   ", right)
     if not timed:
-        return Text(" What is shown here is not of then: it was answered at its own time."), right
+        return Text(" What is shown here is not of then: it is of now, or of when it was answered."), right
     when = short_time(at, told.zone) if isinstance(at, datetime) else ""
     said = f"{when}  {word(facts['happened'], 400).rstrip()}" if when else "nothing had happened yet"
     return Text(f" {said}"), right

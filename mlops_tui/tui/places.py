@@ -23,6 +23,15 @@ def place(words: tuple[str, ...]) -> tuple[str, ...]:
     return (*PLACES[kind], *words) if len(words) == 1 and kind in PLACES and "-" in words[0] else words
 
 
+def for_each(argv: tuple[str, ...], row: Row, rows: Sequence[Row]) -> tuple[tuple[tuple[str, ...], ...], int]:
+    """A command about a row for each of several rows, and how many are of another kind; none where the command does
+    not name the row."""
+    name = next((key for key in ("name", "id", "job", "key") if row.get(key) and str(row[key]) in argv), "")
+    alike = [each for each in rows if each.get("kind") == row.get("kind") and each.get(name)] if name else []
+    return tuple(tuple(str(each[name]) if word == str(row[name]) else word for word in argv)
+                 for each in alike), len(rows) - len(alike)
+
+
 def leads(row: Row) -> tuple[str, ...]:
     """The command that opens a row of a table: its own, or that of the id it begins with; nothing for most rows."""
     argv = row.get("argv")

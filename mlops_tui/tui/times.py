@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 
 from mlops_tui.commands import named
 from mlops_tui.core.changes import known_moment
-from mlops_tui.errors import BadInput, Denied, NotFound, Refusal
+from mlops_tui.errors import BadInput, Denied, NotFound
 from mlops_tui.render import cells
 from mlops_tui.roles import Shape
 from mlops_tui.session import Session
 from mlops_tui.tui.turns import EVERY_ENTRY, Seen, told, turns
-from mlops_tui.view import Cell, View, refused
+from mlops_tui.view import Cell, Facts, Status, View, refused
 from store.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -135,10 +135,10 @@ class Times:
         looks, looking = getattr(command, "looks", ""), getattr(command, "shape", Shape.LOOK) is Shape.LOOK
         if getattr(command, "fold", False) or (looks and f"--{looks}" in argv):
             return None
-        problem: Refusal = BadInput(f"'{words}' shows what is, and cannot be shown as of another time.", next=BACK)
-        if not looking:
-            problem = Denied(f"'{words}' would change something, and {self._said(self.then)} is over.", next=BACK)
-        return refused(problem)
+        if looking:
+            return View(f"'{words}' shows what is, and cannot be shown as of another time.", Status.UNKNOWN,
+                        (Facts({"next": BACK}),))
+        return refused(Denied(f"'{words}' would change something, and {self._said(self.then)} is over.", next=BACK))
 
     def _said(self, at: datetime) -> str:
         return cells.moment(at, self.live.declared().zone)

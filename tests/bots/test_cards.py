@@ -14,6 +14,7 @@ from mlops_tui import asking, folds
 from mlops_tui.alerts.alertstate import groups
 from mlops_tui.folds import Alert
 from mlops_tui.session import Session
+from mlops_tui.tui.links import Spot, read, spot
 from mlops_tui.view import Status
 from store.facts import (
     AlertEvent,
@@ -113,6 +114,9 @@ def test_a_card_says_how_it_stands(session: Callable[..., Session], severity: st
     card = shown(opened)["alert/AL-1"]
     assert card.view.status is status
     assert [seq for seq, _ in card.story] == list(range(1, len(events) + 2))
+    link = card.view.facts()["in_a_terminal"]
+    assert link == "mlops-tui open flights:AL-1"
+    assert spot(read(str(link).split()[2:])) == Spot("incidents", "AL-1"), "the dashboard knows the place"
 
 
 def test_a_resolved_incident_that_stands_shows_its_end_and_no_steps(session: Callable[..., Session]) -> None:

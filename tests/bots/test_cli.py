@@ -189,3 +189,14 @@ def test_a_port_that_is_taken_is_said(here: Path, monkeypatch: pytest.MonkeyPatc
     typed(monkeypatch, "quit")
     with socket.create_server(("127.0.0.1", 0)) as other, pytest.raises(Refusal, match="Try another --port"):
         main(["local", "--port", str(other.getsockname()[1])], here)
+
+
+@pytest.mark.parametrize("argv", [["--read-only", "slack", "local", "--plain"], ["slack", "local", "--plain"]])
+def test_read_only_no_slack_is_tried_in_a_project(here: Path, monkeypatch: pytest.MonkeyPatch, capsys: Printed,
+                                                  argv: list[str]) -> None:
+    monkeypatch.setenv(cli.READ_ONLY, "0" if "--read-only" in argv else "yes")
+    typed(monkeypatch, "bo: /mlops alert list")
+    before = sorted(here.rglob("*"))
+    assert cli.run(argv) == 4
+    assert "without --read-only" in capsys.readouterr().err
+    assert sorted(here.rglob("*")) == before

@@ -249,7 +249,8 @@ def test_the_history_of_somebody_bound_has_the_states_and_his_own_commands(proje
     own = [entry for entry in ana.ledger.entries() if entry.kind == "snapshot"
            or (entry.kind == "command" and entry.actor == "eve (simulated)")]
     assert [entry.seq for entry in eve.ledger.entries()] == [entry.seq for entry in own]
-    assert eve.ledger.count(upto=head) == len(own)
+    assert eve.ledger.numbers(upto=head) == [entry.seq for entry in own]
+    assert eve.ledger.at(range(1, head + 1)) == own
     assert [entry.seq for entry in eve.ledger.page(0, 3, upto=head)] == [entry.seq for entry in own[::-1][:3]]
     assert [entry.seq for entry in eve.ledger.page(2, 3, upto=head)] == [entry.seq for entry in own[::-1][2:5]]
 

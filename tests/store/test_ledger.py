@@ -206,21 +206,39 @@ def test_a_page_holds_the_newest_first_and_stands_still_while_others_append(ledg
     assert [entry.seq for entry in ledger.page(28, 5, upto=30)] == [2, 1]
     notes(ledger, 5)
     assert [entry.seq for entry in ledger.page(0, 3, upto=30)] == [30, 29, 28]
-    assert (ledger.count(upto=30), ledger.count(above=30, upto=35)) == (30, 5)
+    assert (ledger.numbers(upto=30), ledger.numbers(above=30, upto=35)) == ([*range(1, 31)], [*range(31, 36)])
+    assert ledger.at([20, 36, 3]) == [ledger.entries()[19], ledger.entries()[2]]
     assert ledger.page(10, 1, upto=30) == [ledger.entries()[19]]
 
 
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(("terms", "kept"), [
-    ([Term("S0")], [1, 4, 5]), ([Term("s0", wanted=False)], [2, 3, 6]), ([Term("snapshot", "kind")], [5]),
-    ([Term("pass", "status")], [6]), ([Term("pass", "status", wanted=False)], [1, 2, 3, 4, 5]),
-    ([Term("s0"), Term("n3")], [4]), ([Term("%")], [6]), ([Term("_x", "subject")], []), ([Term("3", "seq")], [3]),
-    ([Term("x", 'a"; DROP')], []), ([Term("!")], [])])
-def test_a_page_keeps_what_its_terms_say(ledger: Ledger, terms: list[Term], kept: list[int]) -> None:
+    ([Term(("S0",))], [1, 4, 5]), ([Term(("s0",), wanted=False)], [2, 3, 6]), ([Term(("snapshot",), "kind")], [5]),
+    ([Term(("pass",), "status")], [6]), ([Term(("pass",), "status", wanted=False)], [1, 2, 3, 4, 5]),
+    ([Term(("s0",)), Term(("n3",))], [4]), ([Term(("%",))], [6]), ([Term(("_x",), "subject")], []),
+    ([Term(("3",), "seq")], [3]), ([Term(("x",), 'a"; DROP')], []), ([Term(("!",))], []),
+    ([Term(("n3", "snap"))], [4, 5]), ([Term(("n3", "n2"), wanted=False)], [1, 2, 5, 6]),
+    ([Term(("SNAP",), "kind", how="=")], []), ([Term(("SNAPSHOT", "x"), "kind", how="=")], [5]),
+    ([Term((), "value", how="<", than=0.8)], [6]), ([Term((), "value", how=">", than=0.8)], []),
+    ([Term((), "value", False, "<", 0.8)], [1, 2, 3, 4, 5]), ([Term((), "seq", how=">=", than=5)], [5, 6]),
+    ([Term((), "status", how="<", than=9)], []), ([Term((), "recorded_at", how="<", than=LATER)], [1, 2, 3, 4, 5, 6]),
+    ([Term((), "recorded_at", how=">=", than=LATER)], [])])
+def test_what_keeps_all_terms_is_found_by_number(ledger: Ledger, terms: list[Term], kept: list[int]) -> None:
     notes(ledger, 4)
     ledger.append(Snapshot(subject="s0", snapshot="a", parent="", rows=1, bytes=1),
-                  Finding(subject="f", check="c", status="pass", title="18 %"))
-    assert [entry.seq for entry in ledger.page(0, 10, terms, upto=6)] == kept[::-1]
-    assert ledger.count(terms, upto=6) == len(kept)
+                  Finding(subject="f", check="c", status="pass", title="18 %", value=0.79))
+    assert ledger.numbers(terms, upto=6) == kept
+
+
+def test_numbers_come_in_the_order_of_a_column(ledger: Ledger) -> None:
+    notes(ledger, 2)
+    ledger.append(Snapshot(subject="a", snapshot="a", parent="", rows=1, bytes=1), Note(subject="z", text="x"))
+    assert ledger.numbers(upto=4, by="kind") == [1, 2, 4, 3]
+    assert ledger.numbers([Term(("note",), "kind")], upto=4, by="subject") == [1, 2, 4]
+    with pytest.raises(ValueError, match="by body"):
+        ledger.numbers(upto=4, by="body; DROP TABLE entry")
 
 
 # -- it only grows ----------------------------------------------------------------------------------------------

@@ -31,9 +31,9 @@ def forged(path: Path, statement: str) -> None:
 
 def test_what_people_said_is_read_as_if_it_stood_in_the_history(ledger: Ledger) -> None:
     assert ledger.entries("command")[0].fact == SAID
-    assert ledger.count([Term("Planted called")], upto=3) == 2
-    assert ledger.count([Term("agrees", "reason")], upto=3) == 1
-    assert ledger.page(0, 1, [Term("Planted", "reason")], upto=3)[0].seq == 2
+    assert len(ledger.numbers([Term(("Planted called",))], upto=3)) == 2
+    assert len(ledger.numbers([Term(("agrees",), "reason")], upto=3)) == 1
+    assert ledger.numbers([Term(("Planted",), "reason")], upto=3)[-1] == 2
 
 
 def test_it_can_be_erased_and_the_chain_holds(ledger: Ledger, tmp_path: Path) -> None:

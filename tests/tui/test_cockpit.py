@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -102,6 +103,7 @@ def test_from_an_alert_to_a_choice_made_in_its_runbook(worked: Session) -> None:
             assert "step 2: done (go back)" in line_with(terminal, "RUN-1 step 2"), "and nobody was asked twice"
             assert cockpit(terminal).step is not None
             assert cockpit(terminal).step["step"] == 3, "the cursor goes on with the run"
+            await terminal.expect(lambda: "Enter do step 3" in terminal.text)
             await terminal.press("enter")
             await terminal.expect(lambda: "Shall this be done?" in terminal.text)
             assert "alert silence AL-7 --for 4h" in terminal.text
@@ -117,7 +119,6 @@ def test_what_a_step_has_found_is_seen_beside_it_and_a_step_out_of_turn_does_not
 
     async def story() -> None:
         async with dashboard(worked.declared().root, person="ana", at=["RUN-1"]) as terminal:
-            await terminal.type("INC-3")
             await terminal.expect(lambda: "▸ INC-3" in terminal.text)
             await terminal.press("down", "enter")
             assert "Step 2 comes first." in terminal.text
@@ -154,7 +155,7 @@ def test_people_say_how_bad_it_is_who_goes_on_and_that_it_is_over(worked: Sessio
             await terminal.press("down", "enter")
             await terminal.pilot.press(*"look")
             await terminal.press("enter")
-            await terminal.expect(lambda: "▲ handed over by ana" in terminal.text)
+            await terminal.expect(lambda: "is asked to take it over" in terminal.text)
             assert "What was tried" in terminal.text, "the answer says what is told"
             await terminal.press("o")
             await terminal.pilot.press(*"calm")
@@ -282,7 +283,7 @@ def test_the_headline_says_first_what_is_late(worked: Session) -> None:
     do(worked, "incident update INC-3 looking --next 30m")
     now = worked.now() + timedelta(hours=2)
     worked.clock.advance(now)
-    case = cases.look(worked, "inc-3")
+    case = cases.look(worked, "INC-3")
     first, second = lines.headline(case, now, 120)
     assert first.plain.rstrip().endswith("nobody leads")
     assert "the update is overdue" in second.plain
@@ -300,10 +301,7 @@ def test_an_incident_that_goes_on_as_another_says_so(worked: Session) -> None:
 
 def test_parts_of_the_dashboard_do_not_take_names_from_each_other() -> None:
     """They are one object: what two parts call alike, only one of them has."""
-    from_app = set(dir(App))
-    mine: dict[str, list[str]] = {}
-    for part in (each for each in Dashboard.__mro__ if each.__module__.startswith("mlops_tui.tui.parts")):
-        for name in vars(part):
-            if name not in from_app and not name.startswith("__"):
-                mine.setdefault(name, []).append(part.__name__)
-    assert {name: parts for name, parts in mine.items() if len(parts) > 1 and "Desked" not in parts} == {}
+    parts = [each for each in Dashboard.__mro__ if each.__module__.startswith("mlops_tui.tui.parts")]
+    both = {(name, one.__name__, other.__name__) for one, other in combinations(parts, 2)
+            if not issubclass(one, other) for name in set(vars(one)) & set(vars(other)) - set(dir(App))}
+    assert both == set()

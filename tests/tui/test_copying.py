@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from mlops_tui.session import Session
 from mlops_tui.tui.exporting import Seen, as_csv, as_pipes, as_rows, cells, file_name, offered, told
@@ -72,6 +73,11 @@ def test_what_is_seen_is_copied_and_written(told: Session, tmp_path: Path, monke
 
             assert await copied("6", "y", "y") == "mlops-tui incident show INC-3"
             assert await copied("y", "u") == "mlops-tui open flights:INC-3"
+            for key in "yrrr":  # faster than the menu goes away
+                terminal.app.post_message(events.Key(key, key))
+            await terminal.press()
+            assert terminal.app.screen.id == "incidents"
+            assert json.loads(terminal.app.clipboard)["incident"] == "INC-3"
             assert await copied("down", "y", "enter") == "mlops-tui alert show AL-7"
             assert await copied("3", "y", "y") == "mlops-tui model show flights-delay@8"
             assert json.loads(await copied("y", "r"))["version"] == "8"
@@ -86,6 +92,8 @@ def test_what_is_seen_is_copied_and_written(told: Session, tmp_path: Path, monke
             assert made.name == "flights-Models.csv"
             assert made.read_text(encoding="utf-8").count("\n") == 2
             assert f"written: {made}" in [each.message for each in terminal.app._notifications], "it says where"
+            await terminal.type("link")
+            assert terminal.app.clipboard.startswith("mlops-tui open flights:")
             await terminal.type("shot before")
             assert "/ champ" in (downloads / "before.txt").read_text(encoding="utf-8").splitlines()[0]
             assert "flights-delay" in (downloads / "before.svg").read_text(encoding="utf-8")

@@ -22,22 +22,33 @@ def in_production(folder: Path) -> Path:
     return folder
 
 
-def test_a_project_in_production_starts_locked_and_its_name_unlocks_it(told: Session) -> None:
+def test_a_project_in_production_starts_locked_its_name_unlocks_it_and_destroys_in_it(told: Session) -> None:
     async def story() -> None:
         before = told.ledger.head_seq()
-        async with dashboard(in_production(told.declared().root), person="bo") as terminal:
+        async with dashboard(in_production(told.declared().root), (80, 24), person="ana") as terminal:
             assert "read-only · production" in terminal.text.splitlines()[0]
-            await terminal.type("alert ack AL-7")
+            await terminal.type("snapshot gc")
             assert "Press L to unlock it." in terminal.text
-            for keys in (["enter"], ["escape"], [*"flight", "enter", "escape"]):
+            await terminal.press("escape")
+            for keys in (["enter"], [*"flight", "enter", "escape"]):
                 await terminal.press("L")
                 assert isinstance(terminal.app.screen, Sure)
                 await terminal.press(*keys)
                 assert "read-only" in terminal.text.splitlines()[0], keys
-            assert told.ledger.head_seq() == before
             await terminal.press("L", *"flights", "enter")
             assert "■ production, unlocked" in terminal.text.splitlines()[0]
-            await terminal.type("alert ack AL-7")
+            for keys in (["enter"], [*"yes", "enter", "escape"]):
+                await terminal.type("snapshot gc")
+                assert isinstance(terminal.app.screen, Sure)
+                assert "This cannot be taken back." in terminal.text
+                assert "$ mlops-tui snapshot gc --yes" in terminal.text
+                assert "Type flights to do it." in terminal.text
+                await terminal.press(*keys)
+                assert terminal.app.screen is terminal.app._home
+            assert told.ledger.head_seq() == before
+            await terminal.type("snapshot gc")
+            await terminal.press(*"flights", "enter")
+            await terminal.expect(lambda: isinstance(terminal.app.screen, Answer))
             assert told.ledger.head_seq() > before
             await terminal.press("L")
             assert "read-only · production" in terminal.text.splitlines()[0], "locking asks nothing"
@@ -53,27 +64,6 @@ def test_what_was_opened_to_be_read_is_not_unlocked_by_any_name(told: Session) -
             await terminal.expect(lambda: "MLOPS_TUI_READONLY" in terminal.text)
             await terminal.type("alert ack AL-7")
             assert "Open it without --read-only." in terminal.text
-
-    run(story())
-
-
-def test_what_destroys_is_done_to_what_is_typed(told: Session) -> None:
-    async def story() -> None:
-        before = told.ledger.head_seq()
-        async with dashboard(told.declared().root, (80, 24), person="ana") as terminal:
-            for keys in (["enter"], ["escape"], [*"yes", "enter", "enter"]):
-                await terminal.type("snapshot gc")
-                assert isinstance(terminal.app.screen, Sure)
-                assert "This cannot be taken back." in terminal.text
-                assert "$ mlops-tui snapshot gc --yes" in terminal.text
-                assert "Type flights to do it." in terminal.text
-                await terminal.press(*keys)
-                assert terminal.app.screen is terminal.app._home
-            assert told.ledger.head_seq() == before
-            await terminal.type("snapshot gc")
-            await terminal.press(*"flights", "enter")
-            await terminal.expect(lambda: isinstance(terminal.app.screen, Answer))
-        assert told.ledger.head_seq() > before
 
     run(story())
 

@@ -86,6 +86,7 @@ def test_the_bottom_says_which_keys_matter_as_far_as_there_is_room(width: int, m
     assert modes in shown
     assert shown.endswith(told)
     assert len(shown) == width
+    assert len(line("incidents", [], width).plain) == width, "where no key does anything"
 
 
 def test_the_bottom_follows_the_focus(told: Session) -> None:
@@ -101,3 +102,8 @@ def test_the_bottom_follows_the_focus(told: Session) -> None:
             assert "Enter do it" in terminal.text.splitlines()[-1]
 
     run(story())
+
+
+def test_the_line_at_the_bottom_is_there_before_any_key_is_known() -> None:
+    assert line("home", (), 60).plain.startswith(" 1 Home  2  3")
+    assert line("home", (("q", "quit"), ("?", "all")), 60).plain.endswith("  q quit  ? all ")

@@ -472,26 +472,6 @@ def test_a_read_only_dashboard_says_so_and_changes_nothing(told: Session) -> Non
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("naps")
-def test_quitting_asks_where_jobs_run_and_leaves_them_running(told: Session) -> None:
-    async def story() -> None:
-        async with dashboard(told.declared().root) as terminal:
-            await terminal.type("nap 30")
-            await terminal.press("q")
-            assert isinstance(terminal.app.screen, Ask)
-            await terminal.press("enter")
-            assert terminal.app.is_running, "stay is what Enter means"
-            await terminal.press("q")
-            await terminal.pilot.press("down", "enter")
-            await terminal.expect(lambda: not terminal.app.is_running or terminal.app._exit)
-
-    run(story())
-    [job] = jobs.rows(told).newest()
-    assert job.open
-    assert jobs.alive(job)
-
-
-@pytest.mark.slow
-@pytest.mark.usefixtures("naps")
 def test_quitting_can_stop_the_jobs_first(told: Session) -> None:
     async def story() -> None:
         async with dashboard(told.declared().root) as terminal:

@@ -13,7 +13,7 @@ from mlops_tui.view import Row
     ("model/flights-delay@8", Link(("model/flights-delay@8",))),
     ("model/flights-delay@8@2013-09-14", Link(("model/flights-delay@8",), at="2013-09-14")),
     ("model/flights-delay@champion#cost", Link(("model/flights-delay@champion",), side="cost")),
-    ("flights:", Link((), "flights")), ("home", Link(("home",))),
+    ("flights:", Link((), "flights")), ("@flights", Link((), "flights")), ("home", Link(("home",))),
 ])
 def test_a_place_is_read_and_written(typed: str, link: Link) -> None:
     assert read([typed]) == link
@@ -22,6 +22,7 @@ def test_a_place_is_read_and_written(typed: str, link: Link) -> None:
 
 def test_a_command_line_stays_as_it_is() -> None:
     assert read(["incident", "show", "INC-3"]) == Link(("incident", "show", "INC-3"))
+    assert read(["open", "flights:INC-3"]) == Link(("INC-3",), "flights"), "what a card or y says, whole"
     assert read(["flights:incident", "show", "a#b@2013-01-01"]).words == ("incident", "show", "a#b@2013-01-01")
     shown = Link(("incident", "show", "INC-3"), "flights", at="2013-09-14T06:00:00.5+00:00")
     assert read(str(shown).split()) == shown

@@ -17,20 +17,25 @@ __all__ = ["lived"]
 TUI = Path(feeds.__file__).parent
 
 
+def left(root: Path, feed: Feed) -> dict[str, object]:
+    """What is left in the project; what the dashboard keeps for a person alone does not count, but for --read-only."""
+    own = str(root / ".mlops" / "dashboard")
+    return {name: what for name, what in traces(root).items() if feed._sealed or not name.startswith(own)}
+
+
 def asked(feed: Feed, argv: tuple[str, ...]) -> list[FromDesk]:
-    """What the desk answers: to a command as it is typed, with a reason, with consent to some plan, as a next step."""
-    return [feed.perform(argv), feed.perform(argv, reason="because"), feed.offered(argv),
-            feed.perform(argv, consent="0" * 64, reason="because")]
+    """What the desk answers: to a next step, and to a command with a reason and with consent to some plan."""
+    return [feed.offered(argv), feed.perform(argv, consent="0" * 64, reason="because")]
 
 
-@pytest.mark.parametrize("how", ["--read-only", "L", "production", "as of"])
+@pytest.mark.parametrize("how", ["--read-only", "production", "as of"])
 def test_every_command_that_changes_something_is_refused_and_leaves_no_trace(lived: Path, how: str) -> None:
     if how == "production":
         settings = lived / "mlops.yaml"
         settings.write_text(settings.read_text("utf-8") + "environment: production\n", "utf-8")
     then = datetime.now(UTC) if how == "as of" else None
-    feed = Feed(lived, "ana", {"--read-only": True, "L": True}.get(how), then, sealed=how == "--read-only")
-    before, tried = traces(lived), set()
+    feed = Feed(lived, "ana", how == "--read-only" or None, then, sealed=how == "--read-only")
+    before, tried = left(lived, feed), set()
     for words, made in capabilities().items():
         for argv in examples(made):
             if not is_a_look(words, argv):
@@ -40,7 +45,7 @@ def test_every_command_that_changes_something_is_refused_and_leaves_no_trace(liv
                     assert isinstance(answer, Elsewhere) or answer.view.status in (Status.DENIED, Status.ERROR), argv
     feed.stop(1)
     assert len(tried) > 100
-    assert traces(lived) == before
+    assert left(lived, feed) == before
 
 
 def test_the_same_commands_come_to_something_where_nothing_is_locked(lived: Path) -> None:

@@ -72,7 +72,7 @@ def test_a_line_says_how_bad_it_is(said: bytes, grade: int) -> None:
 
 def found(path: Path, wanted: Wanted) -> list[int]:
     file, sieve = whole(path), Sieve(wanted)
-    while sieve.advance(file):
+    while sieve.advance(file, file.whole):
         pass
     file.close()
     return list(sieve.found)
@@ -127,8 +127,11 @@ def test_a_reader_follows_a_file_that_comes_grows_and_is_put_anew(tmp_path: Path
     reader.want(Wanted(((("two",), True),)), 1)
     until("it was sifted", 1, 2)
     with path.open("a", encoding="utf-8") as out:
-        out.write("two more\n")
-    until("it grew", 2, 3)
+        out.write("two more\ntwo without an en")
+    until("it grew, and its last line stands still", 3, 4)
+    with path.open("a", encoding="utf-8") as out:
+        out.write("d\none\n")
+    until("its last line went on", 3, 5)
     before = told[-1].file
     path.write_text("two\n", encoding="utf-8")
     until("it was cut short, and is read anew", 1, 1)
@@ -136,3 +139,18 @@ def test_a_reader_follows_a_file_that_comes_grows_and_is_put_anew(tmp_path: Path
     reader.join()
     assert before is not None
     before.close()
+
+
+def test_a_log_that_is_cut_short_while_it_is_looked_at_is_no_error(tmp_path: Path) -> None:
+    path = tmp_path / "1.log"
+    path.write_bytes(b"line\n" * 5_000)
+    file = whole(path)
+    path.write_bytes(b"new\n")
+    assert file.stale()
+    assert [file.text(line) for line in (0, 2_000, 4_999)][1:] == ["", ""]
+    sieve = Sieve(Wanted(((("line",), True),)))
+    while sieve.advance(file, file.whole):
+        pass
+    file.close()
+    with pytest.raises(OSError):
+        file.raw(0)

@@ -9,6 +9,7 @@ import pytest
 from mlops_tui import cli
 from mlops_tui.declarations import known
 from mlops_tui.session import Session
+from mlops_tui.tui.app import Dashboard
 from mlops_tui.tui.kept import Kept
 from mlops_tui.tui.links import read
 from tests.screens import Terminal, dashboard, run
@@ -44,6 +45,44 @@ def test_one_is_again_where_one_was(told: Session) -> None:
             assert standing_on(terminal) == "flights:home"
             await terminal.press("6")
             assert standing_on(terminal) == "flights:INC-3"
+
+    run(story())
+
+
+def test_the_first_picture_is_of_where_one_was_with_its_rows(told: Session) -> None:
+    folder = told.declared().root
+
+    async def story() -> None:
+        async with dashboard(folder, person="ana") as terminal:
+            await terminal.press("6", "down", "q")
+        for changed in (False, True):
+            if changed:
+                (folder / "team.yaml").write_text((folder / "team.yaml").read_text() + "# later\n", encoding="utf-8")
+            app = Dashboard(folder, person="ana")
+            app.desk.ask = lambda asked: None  # type: ignore[method-assign]  # the desk never answers
+            async with app.run_test(size=(120, 40)) as pilot:
+                await pilot.pause()
+                terminal = Terminal(app, pilot)
+                assert ("AL-7" in terminal.text, "as of 4 Oct 2013" in terminal.text) == (not changed, not changed)
+                if not changed:
+                    assert standing_on(terminal) == "flights:AL-7"
+            assert app.desk.close(10)
+
+    run(story())
+
+
+def test_what_cannot_be_remembered_is_told_once(told: Session) -> None:
+    folder = told.declared().root
+    Kept(folder, "").path.mkdir(parents=True)
+
+    async def story() -> None:
+        async with dashboard(folder, again=True) as terminal:
+            for key in ("6", "4", "6"):
+                await terminal.press(key)
+                terminal.app._remember()
+                terminal.app._write()
+            assert [each.message.split(":")[0] for each in terminal.app._notifications] == [
+                "What you set up is forgotten when you leave"]
 
     run(story())
 
@@ -85,8 +124,7 @@ def test_a_link_leads_to_its_row_and_side_or_to_the_nearest(told: Session) -> No
             terminal.app.go(read(["flights:AP-5"]))
             await terminal.settle()
             assert standing_on(terminal) == "flights:AP-5"
-            terminal.app.go(read(["fligths:AP-5"]))
-            await terminal.settle()
+            await terminal.type("projects fligths")
             assert "No project 'fligths' is known here." in terminal.text
 
     run(story())
@@ -121,7 +159,8 @@ def test_a_link_to_an_incident_or_an_alert_leads_to_where_it_is_worked_on(told: 
             await terminal.press("escape")
             assert terminal.app.screen.id == "incidents"
             await terminal.type("monitor/flights-drift")
-            assert ("monitor show flights-drift" in terminal.text.splitlines()[0]) is (size[0] < 100)
+            assert ("Monitoring ▸ flights-drift" in terminal.text.splitlines()[0]) is (size[0] < 100)
+            assert standing_on(terminal) == "flights:monitor/flights-drift"
 
     run(story())
 

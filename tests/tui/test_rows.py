@@ -8,9 +8,9 @@ from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
-from mlops_tui.tui.filtering import wishes
+from mlops_tui.tui.filtering import Wish
 from mlops_tui.tui.widgets.rows import Rows
-from mlops_tui.tui.widgets.source import KEPT, SIZE, Pages
+from mlops_tui.tui.widgets.source import KEPT, SIZE, Extent, Pages
 from mlops_tui.view import Row
 
 LINES = 10
@@ -36,7 +36,8 @@ class Long(App[None]):
         """Every page that was asked for: entries are named by their number, from 0."""
         while self.asked:
             page = self.asked.pop()
-            self.rows.take(page, [{"name": number} for number in range(page * SIZE, min((page + 1) * SIZE, total))])
+            first, end = max(page * SIZE, 1), min((page + 1) * SIZE, total + 1)
+            self.rows.take(page, first, [{"name": number} for number in range(first, end)])
 
     @property
     def seen(self) -> list[str]:
@@ -51,6 +52,10 @@ def tried(app: Long, story: Any) -> None:
 
     coroutine: Coroutine[Any, Any, None] = run()
     asyncio.run(coroutine)
+
+
+def words(*texts: str) -> tuple[Wish, ...]:
+    return tuple(Wish((text,)) for text in texts)
 
 
 def named(*names: int) -> list[Row]:
@@ -109,9 +114,9 @@ def test_a_filter_keeps_the_cursor_on_its_row_and_gives_all_back() -> None:
     async def story(pilot: Pilot[None]) -> None:
         app.rows.show(named(10, 11, 20, 21))
         await pilot.press("end")
-        app.rows.keep(wishes("1"))
+        app.rows.keep(words("1"))
         assert (app.rows.count, app.rows.every, app.rows.row) == (3, 4, {"name": 21})
-        app.rows.keep(wishes("7"))
+        app.rows.keep(words("7"))
         await pilot.pause()
         assert app.seen[0] == "nothing holds all of these wo"
         app.rows.keep(())
@@ -121,25 +126,25 @@ def test_a_filter_keeps_the_cursor_on_its_row_and_gives_all_back() -> None:
 
 
 def test_of_a_long_history_only_what_is_seen_is_read() -> None:
-    app, total = Long(), 100_000
+    app, total = Long(), 100_049
 
     async def story(pilot: Pilot[None]) -> None:
-        app.rows.restart(total)
+        app.rows.restart(Extent(1, total), total)
         await pilot.pause()
-        assert app.asked == [total // SIZE - 1]
+        assert app.asked == [total // SIZE]
         assert "·····" in app.seen[1]
         app.answer(total)
         await pilot.pause()
-        assert app.seen[0] == f"▌{total - 1}/0"
+        assert app.seen[0] == f"▌{total}/0"
         await pilot.press("end")
         await pilot.pause()
         assert app.asked == [0]
         assert app.rows.row is None
         app.answer(total)
         await pilot.pause()
-        assert (app.seen[-1], app.rows.row) == ("▌0/0", {"name": 0})
+        assert (app.seen[-1], app.rows.row) == ("▌1/0", {"name": 1})
         await pilot.press("home", "pagedown", "down")
-        assert app.rows.row == {"name": total - 1 - (LINES - 1) - 1}
+        assert app.rows.row == {"name": total - (LINES - 1) - 1}
 
     tried(app, story)
 
@@ -148,7 +153,7 @@ def test_a_history_that_grows_leaves_the_cursor_and_the_screen_where_they_are() 
     app = Long()
 
     async def story(pilot: Pilot[None]) -> None:
-        app.rows.restart(1000)
+        app.rows.restart(Extent(1, 1000), 1000)
         await pilot.pause()
         app.answer(1000)
         await pilot.press(*["pagedown"] * 3)
@@ -156,7 +161,7 @@ def test_a_history_that_grows_leaves_the_cursor_and_the_screen_where_they_are() 
         seen, row = app.seen, app.rows.row
         assert row is not None
         for total in range(1001, 1200, 13):
-            app.rows.grow(total)
+            app.rows.grow(Extent(1, total), total)
             await pilot.pause()
             app.answer(total)
         await pilot.pause()
@@ -165,15 +170,15 @@ def test_a_history_that_grows_leaves_the_cursor_and_the_screen_where_they_are() 
         await pilot.pause()
         app.answer(1196)
         await pilot.pause()
-        assert app.rows.row == {"name": 1195}
+        assert app.rows.row == {"name": 1196}
 
     tried(app, story)
 
 
 def test_pages_that_nobody_looks_at_are_forgotten() -> None:
-    pages = Pages(SIZE * (KEPT + 10))
+    pages = Pages(Extent(0, SIZE * (KEPT + 10) - 1))
     for number in range(KEPT + 10):
-        pages.take(number, named(*range(number * SIZE, (number + 1) * SIZE)))
+        pages.take(number, number * SIZE, named(*range(number * SIZE, (number + 1) * SIZE)))
     assert pages.row(0) == {"name": len(pages) - 1}
     assert pages.row(len(pages) - 1) is None
     assert pages.missing == {0}

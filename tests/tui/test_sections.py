@@ -76,7 +76,7 @@ def test_a_row_has_sides_and_every_row_then_shows_the_same_one(full: Session) ->
             assert "Steps  Graph  Log  Plan" in terminal.text
             await terminal.press("right")
             assert "pipeline graph daily" in terminal.text
-            await terminal.press("y")
+            await terminal.press("y", "y")
             assert "pipeline graph daily" in terminal.app.clipboard
             await terminal.pilot.resize_terminal(120, 40)
             await terminal.settle()
@@ -364,6 +364,9 @@ def test_a_plan_is_seen_by_whoever_is_asked_to_agree_to_it(full: Session, size: 
             assert isinstance(terminal.app.screen, Ask)
             assert "flights-delay@7 would serve again" in terminal.text
             assert "Cancel" in terminal.text
+            await terminal.pilot.press("enter", "enter", "escape", "escape")  # faster than the question goes away
+            await terminal.settle()
+            assert terminal.app.screen is terminal.app._home
 
     run(story())
 

@@ -8,6 +8,7 @@ from rich.cells import cell_len
 
 from mlops_tui.errors import Refusal
 from mlops_tui.session import ReplayClock, Session
+from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.times import Times
 from mlops_tui.tui.turns import Seen, told, turns
 from store.facts import AlertEvent, Finding, IncidentEvent, Note
@@ -119,6 +120,12 @@ def test_what_happened_is_told_by_its_weightiest_part(session: Opener, days: lis
     assert [entry.recorded_at for entry in turns(entries, Seen())] == [days[0], days[1], days[1], days[4]]
 
 
+def test_every_list_can_be_shown_as_of_another_time(session: Opener, days: list[datetime]) -> None:
+    times = Times(session("ana"), days[2])
+    assert times.closed(("pipeline", "graph", "daily")) is not None
+    assert [argv for section in SECTIONS.values() for argv in section.looks if times.closed(argv) is not None] == []
+
+
 # -- as a person uses it ------------------------------------------------------------------------------------------
 
 
@@ -126,6 +133,7 @@ def test_a_person_goes_back_looks_around_and_comes_home_again(told: Session) -> 
     async def story() -> None:
         before = told.ledger.head_seq()
         async with dashboard(told.declared().root, person="ana") as terminal:
+            assert {"at now", "at INC-3", "mark"} <= set(terminal.app.completions())
             calm = terminal.text.splitlines()[:16]
             await terminal.press("comma", "comma")  # twenty days of the same finding are no change
             assert "as of 15 Sep 2013 06:00 EDT" in top(terminal)[0]
@@ -143,6 +151,8 @@ def test_a_person_goes_back_looks_around_and_comes_home_again(told: Session) -> 
             await terminal.press("8")
             assert "(3)" in terminal.text, "the history as long as it was then"
             assert "INC-3" not in terminal.text
+            await terminal.press("y", "y")
+            assert terminal.app.clipboard == "mlops-tui audit show 3 --as-of 2013-09-15T10:00:00+00:00"
             await terminal.press("2", "comma")
             assert "Nothing changed before that." in terminal.text
             assert "No pipeline is declared yet." in terminal.text
@@ -154,8 +164,15 @@ def test_a_person_goes_back_looks_around_and_comes_home_again(told: Session) -> 
             await terminal.press("escape")
             await terminal.type("job list")
             assert "'job list' shows what is" in terminal.text
+            await terminal.press("escape", "J")
+            assert "not of then" in top(terminal)[1], "jobs are those of now"
             await terminal.press("escape", "L")
-            await terminal.press("1", "greater_than_sign")
+            await terminal.press("1")
+            for _ in range(3):  # faster than any of them is answered
+                terminal.app.action_step(1)
+            await terminal.settle()
+            assert "as of" not in top(terminal)[0], "there are three, and after them is now"
+            await terminal.press("comma", "greater_than_sign")
             assert terminal.text.splitlines()[:16] == calm
             await terminal.type("at soon")
             assert "'soon' is not a time." in terminal.text
@@ -186,7 +203,7 @@ def test_an_answer_that_is_looked_at_goes_along_and_one_that_was_done_says_it_do
             await terminal.press("escape")
             await terminal.type("alert ack AL-7")
             await terminal.press("comma")
-            assert "not of then: it was answered at its own time" in top(terminal)[1]
+            assert "not of then: it is of now, or of when it was answered" in top(terminal)[1]
 
     run(story())
 

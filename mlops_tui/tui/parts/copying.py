@@ -1,9 +1,9 @@
 """What leaves the dashboard: text for the clipboard or a file, a command line for a terminal, a picture."""
 
-import base64
 import os
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from io import StringIO
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mlops_tui.tui.exporting import Seen
     from mlops_tui.tui.screens.copy import Choice
 
-MOST = 74_000  # bytes that go through OSC 52 in the terminals that take least
+MOST = 74_000  # bytes in base64 that go through OSC 52 in the terminals that take least
 SHORT = 200    # characters of a text that is told whole
 DEAF = ("linux", "dumb", "vt100", "vt220")  # kinds of terminal without a clipboard
 
@@ -50,12 +50,19 @@ class Copying(Placed):
         lines = [strip.text for strip in screen._compositor.render_strips()]
         seen: Seen = exporting.Seen(crumbs=(self._standing.project, *screen.crumbs), link=str(self.place),
                                     lines=lines, zone=self._standing.zone, **screen.seen())
-        return seen
+        then = self._standing.as_of
+        return seen if then is None or not seen.command else replace(
+            seen, command=(*seen.command, "--as-of", then.isoformat()))
+
+    def action_link(self) -> None:
+        """The link that leads here again, on the clipboard."""
+        line = f"mlops-tui open {self.place}"
+        if not self._copy(line, "The link"):
+            self._say(line)
 
     def _copy(self, text: str, what: str) -> bool:
         """Put it on the clipboard of the terminal that is looked at; False where it is too long, or there is none."""
-        size = len(base64.b64encode(text.encode()))
-        if size > MOST or (os.environ.get("TERM", "") in DEAF and not self.is_web):
+        if len(text.encode()) * 4 / 3 > MOST or (os.environ.get("TERM", "") in DEAF and not self.is_web):
             return False
         self.copy_to_clipboard(text)
         lines = text.count("\n")

@@ -15,14 +15,16 @@ from mlops_tui.tui.offers import Offer
 from mlops_tui.tui.parts.placed import Placed
 from mlops_tui.tui.parts.words import WORDS
 from mlops_tui.tui.screens.framed import Framed
+from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.standing import MODES
 from mlops_tui.tui.widgets.command_line import CommandLine
 from mlops_tui.tui.widgets.keys import key_name
 from mlops_tui.tui.widgets.pane import Pane
 
 # How a terminal says what a key does, by the key's id; what a screen shows is its own command.
-TYPED = {"framed.stop": "job cancel NUMBER", "framed.log": "job log NUMBER", "app.lock": "--read-only", "app.help":
-         "--help"}
+TYPED = {"framed.stop": "job cancel NUMBER", "framed.log": "job log NUMBER", "app.lock": "--read-only",
+         "app.help": "--help", "app.home": "status",
+         **{f"app.{id}": shlex.join(section.looks[0]) for id, section in SECTIONS.items() if section.looks}}
 
 
 class Helped(Placed):
@@ -49,7 +51,7 @@ class Helped(Placed):
             self.push_screen(module.Jump(lines, found), lambda spot: jumping.go(spot) if spot is not None else None)
 
     def _here_and_now(self) -> Iterator[Offer]:
-        """The next steps that are seen, then every key that works: those of the screen before those of all screens."""
+        """The next steps that are seen, then every key that works: those of the screen, of the list, of all screens."""
         screen = self.screen
         if isinstance(screen, Framed) and screen.lettered:
             for pane in screen.query(Pane):
@@ -60,7 +62,7 @@ class Helped(Placed):
         active = [each for each in screen.active_bindings.values() if each.binding.id and each.binding.description]
         for each in active:
             bound.setdefault(each.binding.description, []).append(key_name(each.binding.key))
-        for each in sorted(active, key=lambda each: isinstance(each.node, App)):
+        for each in sorted(active, key=lambda each: (isinstance(each.node, App), not isinstance(each.node, Screen))):
             if keys := bound.pop(each.binding.description, None):
                 yield Offer(tuple(keys), each.binding.description, _typed(str(each.binding.id), screen),
                             partial(self.run_action, each.binding.action, each.node))

@@ -13,7 +13,7 @@ class Keeping(Desked):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self.kept = desk.kept
-        self._writing = False
+        self._writing = self._unkept = False
 
     def _keep(self, name: str, value: object) -> None:
         """Remember what JSON can hold; None forgets. It is written in a moment, together with what follows."""
@@ -26,7 +26,9 @@ class Keeping(Desked):
         try:
             self.kept.write()
         except (OSError, Refusal) as problem:
-            self._say(f"What you set up is forgotten when you leave: {problem}", bad=True)
+            if not self._unkept:
+                self._say(f"What you set up is forgotten when you leave: {problem}", bad=True)
+            self._unkept = True
 
     def on_unmount(self) -> None:
         self._write()

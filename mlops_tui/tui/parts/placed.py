@@ -1,5 +1,6 @@
 """Where one is: from one place to another, from one project to another, and back where one was last time."""
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from importlib import import_module
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from textual import on
 
 from mlops_tui.errors import Refusal
+from mlops_tui.tui import cache
 from mlops_tui.tui.desk import Desk
 from mlops_tui.tui.links import HERE, Link, Spot, command, row_place, shown_by, spot
 from mlops_tui.tui.messages import Onwards, Perform
@@ -79,9 +81,11 @@ class Placed(Keeping, Timed):
         root: Path = known.folder(project, self.desk.root)
         return self.desk.root if root.resolve() == self.desk.root.resolve() else root
 
-    def action_projects(self) -> None:
-        """The projects that one has opened, side by side."""
-        if self.is_web:
+    def action_projects(self, name: str = "") -> None:
+        """The projects that one has opened, side by side, or the one of that name."""
+        if name:
+            self.go(Link((), name.removeprefix("@")))
+        elif self.is_web:
             self._say("Only the project that is served is shown here.", bad=True)
         elif self.screen.id != "projects-screen":
             screens: Any = import_module("mlops_tui.tui.screens.projects")
@@ -137,9 +141,16 @@ class Placed(Keeping, Timed):
     def _recall(self, section: SectionScreen) -> None:
         """A section as it was left last time."""
         left = self.kept.get(f"section/{section.id}", dict[str, object]())
-        section.recall({name: value for name, value in left.items() if isinstance(value, str)})
+        first = section.id == self.DEFAULT_MODE and self._standing.stale
+        section.recall({name: value for name, value in left.items() if isinstance(value, str)},
+                       cache.last_rows(self.desk.root, self.desk.person, self.DEFAULT_MODE) if first else ())
 
     def exit(self, result: None = None, return_code: int = 0, message: "RenderableType | None" = None) -> None:
         self._remember()
+        section = self._sections.get(self.current_mode)
+        if section is not None and section.list.all and not self.desk.sealed and self._standing.as_of is None:
+            with suppress(OSError, Refusal):  # without it, the next first picture is an empty list
+                cache.keep_rows(self.desk.root, self.desk.person, self.current_mode, section.list.all,
+                                self._standing.facts.get("rules"))
         super().exit(result, return_code, message)
 

@@ -1,5 +1,6 @@
 """Incidents and alerts: whoever goes to one works on it in the cockpit."""
 
+import re
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -8,12 +9,12 @@ from textual import on
 from mlops_tui.tui.messages import Answered, Begun, Cased, CaseWanted, Found, FoundWanted, Perform, Planned
 from mlops_tui.tui.parts.editing import Post
 from mlops_tui.tui.parts.working import Working
-from mlops_tui.view import Status
 
 if TYPE_CHECKING:
     from mlops_tui.tui.screens.cockpit import Cockpit
 
-SHOWN = (("incident", "show"), ("alert", "show"))
+SHOWN = (("incident", "show"), ("alert", "show"), ("runbook", "show"))
+CASE = re.compile(r"(INC|AL|RUN)-\d+", re.IGNORECASE)
 
 
 class Responding(Post, Working):
@@ -27,40 +28,40 @@ class Responding(Post, Working):
 
     @on(Perform)
     def _worked_on(self, message: Perform) -> None:
-        """An incident or an alert is worked on; in its own cockpit, all that is known of it is shown."""
-        argv = message.argv
-        if argv[:2] in SHOWN and len(argv) == 3:
-            here = self._cockpit
-            if here is None or here.case.id != argv[2].upper():
+        """What is worked on opens in the cockpit; where that is open already, all that is known of it is shown."""
+        if len(message.argv) == 3 and message.argv[:2] in SHOWN and CASE.fullmatch(message.argv[2]):
+            here, id = self._cockpit, message.argv[2].upper()
+            if here is None or not (here.case.id == id or id.startswith("RUN-")):
                 message.prevent_default()
-                self._look_at(argv[2])
+                self._look_at(id)
 
     @on(CaseWanted)
     def _wanted_case(self, message: CaseWanted) -> None:
-        if self._cockpit is not None:
-            self._cockpit.chosen = message.chosen
-        self._look_at(message.id, message.chosen)
+        here = self._cockpit
+        if here is not None:
+            here.chosen = message.chosen
+            self._look_at(message.id, message.chosen, here.case.id)
 
-    def _look_at(self, id: str, chosen: str = "") -> None:
+    def _look_at(self, id: str, chosen: str = "", instead_of: str = "") -> None:
         cases: Any = import_module("mlops_tui.tui.cases")
         self._work(id)
-        self._ask(lambda feed: Cased(cases.look(feed.session, id, chosen)))
+        self._ask(lambda feed: Cased(cases.look(feed.session, id, chosen), instead_of))
 
     def _look_at_case_again(self) -> None:
         here = self._cockpit
         if here is not None:
-            self._look_at(here.case.id, here.chosen)
+            self._look_at(here.case.id, here.chosen, here.case.id)
 
     @on(Cased)
     def _cased(self, message: Cased) -> None:
+        """Show it in the cockpit that asked, where that is still what is seen; else open one for it."""
         case, here = message.case, self._cockpit
         gone = here is not None and here.case.id == case.id  # at another moment it was not there yet
-        if case.shown.status in (Status.ERROR, Status.DENIED) and not gone:
-            self.post_message(Answered(("incident" if case.incident else "alert", "show", case.id), case.shown,
-                                       looked=True))
-        elif here is not None:
+        if not case.known and not gone:
+            self.post_message(Answered(case.command, case.shown, looked=True))
+        elif here is not None and here.case.id in (message.instead_of, case.id):
             here.show(case, here.job if here.job in self._mine else 0)
-        else:
+        elif not message.instead_of:
             screens: Any = import_module("mlops_tui.tui.screens.cockpit")
             self.push_screen(screens.Cockpit(case, self._here()))
 

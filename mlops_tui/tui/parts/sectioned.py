@@ -3,10 +3,11 @@
 from textual import on
 
 from mlops_tui.tui.desk import Desk
-from mlops_tui.tui.messages import Counted, Detailed, Listed, Paged, Sifted, Sought
+from mlops_tui.tui.messages import Broken, Counted, Detailed, Listed, Paged, Sifted, Sought
 from mlops_tui.tui.parts.desked import Desked
 from mlops_tui.tui.screens.section import SectionScreen
 from mlops_tui.tui.widgets.rows import Rows
+from mlops_tui.tui.widgets.source import Sift
 
 HISTORY = "activity"
 
@@ -19,12 +20,12 @@ class Sectioned(Desked):
         self._sections: dict[str, SectionScreen] = {}
         self._sought: dict[str, tuple[str, ...]] = {}  # each section's newest wish
         self._waiting: set[str] = set()
-        self._sifted: str | None = None
+        self._sifted: Sift | None = None
 
     def _fill(self, section: SectionScreen) -> None:
         id = section.id or ""
         if id == HISTORY:
-            self._ask(lambda feed: feed.activity(section.typed))
+            self._sift(Sifted(section.list.sift))
         else:
             self._ask(lambda feed: feed.listing(id))
         if section.wanted and id != HISTORY:
@@ -37,6 +38,12 @@ class Sectioned(Desked):
             self._stand(self._standing)
             if id in self._sections:
                 self.call_after_refresh(self._fill, self._sections[id])
+
+    @on(Broken)
+    def _nothing_comes(self, message: Broken) -> None:
+        """What was asked for may be asked for again."""
+        self._sifted = None
+        self._waiting.clear()
 
     @on(Listed)
     def _listed(self, message: Listed) -> None:
@@ -67,25 +74,27 @@ class Sectioned(Desked):
 
     @on(Sifted)
     def _sift(self, message: Sifted) -> None:
-        """Count what holds the words; while that goes on, only the newest words wait."""
+        """Search what is wanted; while a piece is searched, only the newest wish waits."""
         if self._sifted is None:
-            self._ask(lambda feed: feed.activity(message.typed, restart=True))
-        self._sifted = message.typed
+            self._ask(lambda feed: feed.activity(message.sift))
+        self._sifted = message.sift
 
     @on(Counted)
     def _counted(self, message: Counted) -> None:
         newest, self._sifted = self._sifted, None
-        if newest is not None and newest != message.typed:
+        self._sections[HISTORY].counted(message)
+        if newest is not None and newest != message.sift:
             self._sift(Sifted(newest))
-        self._sections[HISTORY].count(message.typed, message.total, message.every, restart=message.restart)
+        elif message.more:
+            self._sift(Sifted(message.sift))
 
     @on(Rows.Missing)
     def _missing(self, message: Rows.Missing) -> None:
-        typed = self._sections[HISTORY].typed
-        self._ask(lambda feed: feed.page(typed, message.page))
+        sift = message.rows.sift
+        self._ask(lambda feed: feed.page(sift, message.page))
 
     @on(Paged)
     def _paged(self, message: Paged) -> None:
-        section = self._sections[HISTORY]
-        if message.typed == section.typed:
-            section.list.take(message.page, message.rows)
+        rows = self._sections[HISTORY].list
+        if message.sift == rows.sift:
+            rows.take(message.page, message.first, message.rows)

@@ -1,5 +1,6 @@
 """Time travel: every screen as of another moment, from change to change or to a time that is typed."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
@@ -8,7 +9,7 @@ from textual import on
 from mlops_tui.errors import BadInput
 from mlops_tui.render.cells import moment as moment_of
 from mlops_tui.tui.desk import Desk
-from mlops_tui.tui.messages import Broken, LookedAt, NoSuchTime, Perform, Travelled
+from mlops_tui.tui.messages import Broken, Fresh, FromDesk, LookedAt, NoSuchTime, Perform, Travelled
 from mlops_tui.tui.parts.sectioned import Sectioned
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.framed import Framed
@@ -23,6 +24,7 @@ class Timed(Sectioned):
         self._steps = 0          # that wait until the one before has been taken
         self._travelling = False
         self._mark: datetime | None = None
+        self._ids: tuple[str, ...] = ()
 
     def _here(self) -> Standing:
         return replace(super()._here(), mark=self._mark)
@@ -53,6 +55,11 @@ class Timed(Sectioned):
             raise BadInput("To which time?", next="Write :at 2013-09-14, :at 2h ago, :at INC-3 or :at now.")
         self._travelling, where = True, self._seen_now()
         self._ask(lambda feed: feed.at(wanted, *where))
+
+    def moments(self) -> Iterator[str]:
+        """What may follow `at`, to complete it."""
+        yield from ("now", "1d ago", "7d ago")
+        yield from self._ids
 
     def action_mark(self) -> None:
         """Mark the moment that is seen; at another one, show what changed between; at the same, take the mark back."""
@@ -85,14 +92,20 @@ class Timed(Sectioned):
 
     @on(Travelled)
     @on(Broken)
-    def _arrived(self) -> None:
+    def _arrived(self, message: FromDesk) -> None:
         self._travelling = False
+        if isinstance(message, Travelled) and not message.view.facts().get("as_of"):
+            self._ask(lambda feed: feed.jobs())  # those that ended meanwhile are heard of now
         self.action_step(0)
 
     @on(NoSuchTime)
     def _nowhere(self, message: NoSuchTime) -> None:
         self._steps, self._travelling = 0, False
         self._say(message.why, bad=True)
+
+    @on(Fresh)
+    def _known_by_name(self, message: Fresh) -> None:
+        self._ids = tuple(argv[-1] for _, argv in message.places if argv[0] in ("incident", "alert", "approve"))
 
     @on(LookedAt)
     def _look_there(self, message: LookedAt) -> None:

@@ -47,6 +47,8 @@ class Working(Desked):
 
     def _jobs_stand(self, rows: Sequence[Row]) -> None:
         """Hear of the jobs that were begun here; those that the person began in an earlier dashboard are taken on."""
+        if any(isinstance(screen, Knowing) for screen in self.screen_stack):
+            self._ask(lambda feed: feed.jobs())
         if self._standing.as_of is not None:
             return
         if not self._attached:
@@ -85,13 +87,9 @@ class Working(Desked):
             self.push_screen(screens.JobsScreen(self._here()))
             self._ask(lambda feed: feed.jobs())
 
-    def _jobs_again(self) -> None:
-        """What is seen of jobs, as it is by now."""
-        if any(isinstance(screen, Knowing) for screen in self.screen_stack):
-            self._ask(lambda feed: feed.jobs())
-
     @on(JobsSeen)
     def _jobs_seen(self, message: JobsSeen) -> None:
+        self._jobs_stand(message.rows)
         for screen in self.screen_stack:
             if isinstance(screen, Knowing):
                 screen.know(message.rows, message.logs)
@@ -99,6 +97,10 @@ class Working(Desked):
     @on(LogFound)
     def _log_found(self, message: LogFound) -> None:
         screens: Any = import_module("mlops_tui.tui.screens.log")
+        id = message.row["job"]
+        if isinstance(self.screen, screens.LogScreen) and self.screen.command == ("job", "log", str(id)):
+            self._say(f"job {id} has not answered: it is {message.row['state']}.")
+            return
         self.push_screen(screens.LogScreen(message.row, message.path, self._here()))
 
     async def action_quit(self) -> None:

@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Static
 
 from mlops_tui.render.cells import clean
+from mlops_tui.tui.screens.closing import Closing
 from mlops_tui.tui.widgets.body import Body
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Row, View
@@ -24,7 +25,7 @@ PAGES = (Binding("pagedown", "page(1)", "Page down", show=False, priority=True, 
 Choice = tuple[str, str]  # the answer, and how it is offered; the first is what Enter alone means
 
 
-class Ask(ModalScreen[str]):
+class Ask(ModalScreen[str], Closing[str]):
     """A question with its choices; the harmless one comes first, and Esc is the same as it.
 
     `spelled` is how a terminal is asked for the same.
@@ -121,7 +122,7 @@ class Sure(Ask, inherit_bindings=False):
             self.query_one(Input).value = ""
 
 
-class Why(ModalScreen[str]):
+class Why(ModalScreen[str], Closing[str]):
     """A judgement wants its reason, a step a word on it; nothing said means nothing done."""
 
     CSS_PATH = "ask.tcss"

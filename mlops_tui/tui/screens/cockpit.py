@@ -1,6 +1,6 @@
 """An incident being worked on: its runbook's steps, the text of one, what was found, and what came of it."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import PurePath
@@ -15,21 +15,21 @@ from textual.widget import Widget
 
 from mlops_tui.tui import cockpitlines as lines
 from mlops_tui.tui.cases import EVERY, Case
-from mlops_tui.tui.messages import CaseWanted, EditWanted, FoundWanted, Perform
+from mlops_tui.tui.messages import CaseWanted, FoundWanted, Perform
 from mlops_tui.tui.places import leads
-from mlops_tui.tui.screens.ask import Ask, Why
-from mlops_tui.tui.screens.framed import Framed
+from mlops_tui.tui.screens.ask import Ask
+from mlops_tui.tui.screens.saying import Saying
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.body import NOTHING, Body
 from mlops_tui.tui.widgets.drawing import Drawing
 from mlops_tui.tui.widgets.rows import Rows
-from mlops_tui.view import Action, Facts, Row, Status, Text, View
+from mlops_tui.view import Action, Row, Status, View
 
-ON_KEYS = ("role", "update", "note", "handover", "resolve", "ack", "open")  # verbs that have a letter of their own
+ON_KEYS = ("role", "accept", "update", "note", "handover", "resolve", "ack", "open")  # verbs that a letter does
 SIDES = ("", "-reading", "-past")  # what is seen where one side has room: the steps, the text and findings, what came
 
 
-class Cockpit(Framed):
+class Cockpit(Saying):
     """Enter does the step whose turn it is; letters say what people say."""
 
     AUTO_FOCUS = "#steps"
@@ -40,22 +40,14 @@ class Cockpit(Framed):
         Binding("shift+tab", "turn(-1)", "Panel before", show=False, id="cockpit.previous"),
         Binding("right,right_square_bracket", "turn(1)", "Next panel", show=False, id="cockpit.side"),
         Binding("left,left_square_bracket", "turn(-1)", "Panel before", show=False, id="cockpit.side-back"),
-        Binding("a", "take", "I am on it", show=False, id="cockpit.take"),
         Binding("e", "evidence", "All that the step has found", show=False, id="cockpit.evidence"),
         Binding("c", "choose", "What else can be done now", show=False, id="cockpit.choose"),
         Binding("b", "runbooks", "Another runbook", show=False, id="cockpit.runbooks"),
         Binding("i", "all", "All that is known of it", show=False, id="cockpit.all"),
-        Binding("m", "postmortem", "Write the post-mortem in your editor", show=False, id="cockpit.post-mortem"),
-        Binding("n", "note", "Note what you saw or did", show=False, id="cockpit.note"),
-        Binding("u", "update", "Tell everybody how it stands", show=False, id="cockpit.update"),
-        Binding("v", "severity", "Say how bad it is", show=False, id="cockpit.severity"),
-        Binding("h", "handover", "Hand it over", show=False, id="cockpit.handover"),
-        Binding("o", "over", "It is over", show=False, id="cockpit.over"),
     ]
 
     def __init__(self, case: Case, standing: Standing) -> None:
-        super().__init__(standing, id="cockpit")
-        self.case = case
+        super().__init__(case, standing)
         self.chosen = ""
         self._drawn_at = standing.as_of
         self._found: tuple[tuple[str, ...], View] = ((), NOTHING)
@@ -68,7 +60,7 @@ class Cockpit(Framed):
 
     @property
     def command(self) -> tuple[str, ...]:
-        return ("incident" if self.case.incident else "alert", "show", self.case.id)
+        return self.case.command
 
     def within(self) -> Iterable[Widget]:
         yield Drawing("headline")
@@ -116,8 +108,8 @@ class Cockpit(Framed):
             self._drawn_at = self.standing.as_of
         self.steps.border_title = escape(lines.steps_title(case))
         self.steps.show([{**row, "runs": bool(self.job and row.get("here"))} for row in case.steps])
-        if follows and case.stands_at:
-            self.steps.to(case.stands_at)
+        if follows:
+            self.steps.stand(case.stands_at or (str(case.steps[-1]["key"]) if case.run else ""))
         self.query_one("#timeline", Rows).show(lines.timeline(case))
         self._draw()
 
@@ -125,20 +117,20 @@ class Cockpit(Framed):
         case, row = self.case, self.step
         now = self.standing.now
         self.query_one("#headline", Drawing).show(lambda width, height: lines.headline(case, now, width))
-        self._hint()
+        self._say_keys()
         text, found = self.query_one("#text", Body), self.query_one("#found", Body)
         text.border_title = escape(f"{row['step']} {row['title']}") if row is not None and "step" in row else \
             escape(str(row["title"])) if row is not None else case.id
         text.show(lines.text_of(case, row), self.standing.zone, (case.id, str(row["key"]) if row is not None else ""))
         self._show_found(found)
 
-    def _hint(self) -> None:
+    def _say_keys(self) -> None:
         """The keys that do something by now, where the focus is."""
-        offered = list(self._offered())
+        offered = self._offered()
         self.query_one("#hints", Drawing).show(lambda width, height: [lines.hints(offered, width)])
 
     def on_descendant_focus(self) -> None:
-        self._hint()
+        self._say_keys()
 
     def _show_found(self, found: Body) -> None:
         argv = self.case.finds(self.step)
@@ -183,44 +175,35 @@ class Cockpit(Framed):
 
     # -- what is done ---------------------------------------------------------------------------------------------
 
-    def _offered(self) -> Iterator[tuple[str, str]]:
+    def _offered(self) -> list[tuple[str, str]]:
         """The keys that do something by now, the likeliest first."""
-        case = self.case
-        if self.standing.as_of is not None or self.standing.facts.get("read_only"):  # there it is only looked at
-            yield from (("e", "evidence"),) if case.finds(self.step) else ()
-            yield "i", "all of it"
-            yield from (("L", "unlock: it is read-only"),) if self.standing.as_of is None else ()
-            return
+        case, enters = self.case, self._enters
+        evidence = [("e", "evidence")] if case.finds(self.step) else []
+        if self.standing.facts.get("read_only"):
+            return [*evidence, ("i", "all of it"), ("L", "unlock: it is read-only")]
+        does = [("Enter", "choose" if self._chooses else enters.label.lower())] if enters is not None else []
         if self.focused is not self.steps:
-            yield "Esc", "to the steps"
-        elif self._enters is not None:
-            yield "Enter", "choose" if self._chooses else self._enters.label.lower()
-        if case.finds(self.step):
-            yield "e", "evidence"
-        if not case.over and (not case.incident or not case.facts.get("lead")):
-            yield "a", "I am on it"
-        if case.incident and not case.over:
-            yield from (("n", "note"), ("u", "update"), ("h", "hand over"), ("v", "severity"), ("o", "over"))
-        if case.incident and case.over:
-            yield "m", "post-mortem"
-        if case.choices or self._further or (self._told is not None and self._told.actions):
-            yield "c", "what else"
-        if not case.running and not case.over:
-            yield "b", "runbooks"
-        yield "i", "all of it"
+            does = [("Esc", "to the steps")]
+        return [*does, *evidence, *lines.said(case, given=self._given), *([("c", "what else")] if self._else else []),
+                *([("b", "runbooks")] if not case.running and not case.over else []), ("i", "all of it")]
 
     @property
     def _chooses(self) -> bool:
         """Whether the step under the cursor asks for one of several answers, and now."""
         row = self.step
-        return row is not None and bool(self.case.choices and row.get("choices")) and row["key"] == self.case.stands_at
+        offers = row is not None and bool(self.case.choices and row.get("choices"))
+        return offers and row is not None and row["key"] == self.case.stands_at and not self.job
 
     @property
     def _enters(self) -> Action | None:
         """What Enter does at the step under the cursor."""
         row, case = self.step, self.case
+        if self.job:
+            return None
         if case.choices and row is not None and row["key"] == case.stands_at:
             return case.choices[0]
+        if case.incident and not case.over and not case.running and not case.finds(row):
+            return case.begins(row) or next(iter(self._further), None)
         return case.begins(row)
 
     @on(Rows.Opened, "#steps")
@@ -229,7 +212,9 @@ class Cockpit(Framed):
         row, case, action = event.row, self.case, self._enters
         if row is None:
             return
-        if self._chooses:
+        if self.job and row.get("runs"):
+            self.app.notify(f"It is being done, by job {self.job}.", markup=False)
+        elif self._chooses:
             self._choose(f"{row['step']} {row['title']}", case.choices)
         elif action is not None and action.argv[:2] == ("runbook", "show"):
             self.chosen = str(row["runbook"])
@@ -258,8 +243,13 @@ class Cockpit(Framed):
 
     def action_choose(self) -> None:
         """Whatever can be done about the step whose turn it is, and about the incident."""
+        self._choose("What next?", self._else)
+
+    @property
+    def _else(self) -> tuple[Action, ...]:
+        """What follows from the last answer, the choices of the step, and what is on no key."""
         told = self._told.actions if self._told is not None else ()
-        self._choose("What next?", (*told, *self.case.choices, *self._further))
+        return (*told, *self.case.choices, *self._further)
 
     @property
     def _further(self) -> tuple[Action, ...]:
@@ -287,66 +277,6 @@ class Cockpit(Framed):
     def action_runbooks(self) -> None:
         if not self.case.running and not self.case.over:
             self.post_message(CaseWanted(self.case.id, EVERY))
-
-    def action_take(self) -> None:
-        """Take the alert up; lead the incident."""
-        case = self.case
-        if case.incident and not case.over and not case.facts.get("lead"):
-            self.post_message(Perform(("incident", "role", case.id, "lead", "me")))
-        elif not case.incident and not case.over:
-            self.post_message(Perform(("alert", "ack", case.id)))
-
-    @property
-    def _live(self) -> bool:
-        return self.case.incident and not self.case.over and self.standing.as_of is None
-
-    def action_note(self) -> None:
-        if self.case.incident:
-            self.post_message(Perform(("incident", "note", self.case.id), asks=("TEXT",)))
-
-    def action_update(self) -> None:
-        if self._live:
-            self.post_message(Perform(("incident", "update", self.case.id), asks=("TEXT",)))
-
-    def action_over(self) -> None:
-        if self._live:
-            self.post_message(Perform(("incident", "resolve", self.case.id), asks=("reason",)))
-
-    def action_postmortem(self) -> None:
-        if self.case.incident:
-            self.post_message(EditWanted(self.case.id))
-
-    def action_severity(self) -> None:
-        if self._live:
-            now = str(self.case.facts.get("severity") or "")
-            choices = (("", f"Leave it {now}"), *((name, f"{name:9} {means}".rstrip())
-                                                 for name, means in self.case.levels if name != now))
-            self.app.push_screen(Ask("How bad is it by now?", choices), self._graver)
-
-    def _graver(self, level: str | None) -> None:
-        if level:
-            self.post_message(Perform(("incident", "severity", self.case.id, level)))
-
-    def action_handover(self) -> None:
-        """To whom, and with which words."""
-        if self._live:
-            lead = self.case.facts.get("lead")
-            choices = (("", "Nobody: leave it as it is"), *((name, name) for name in self.case.people if name != lead))
-            said = {name: self.case.facts[name] for name in ("severity", "to_close", "update", "next_update")
-                    if self.case.facts.get(name)}
-            told = View("They are told this, with your words and what was tried, and lead it once they accept",
-                        Status.CONFIRM, (Facts(said), Text(self.case.slack)))
-            self.app.push_screen(Ask("Who takes it over?", choices, told, self.standing.zone), self._handing)
-
-    def _handing(self, who: str | None) -> None:
-        if who:
-            argv = ("incident", "handover", self.case.id, who)
-            self.app.push_screen(Why(argv, f"What is next, and what would {who} want to know?"),
-                                 partial(self._handed, argv))
-
-    def _handed(self, argv: tuple[str, ...], note: str | None) -> None:
-        if note:
-            self.post_message(Perform((*argv, "--note", note)))
 
     # -- where one is ---------------------------------------------------------------------------------------------
 

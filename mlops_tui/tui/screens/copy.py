@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from mlops_tui.render.cells import clean
 from mlops_tui.tui.exporting import Taken
+from mlops_tui.tui.screens.closing import Closing
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Row
 
@@ -20,7 +21,7 @@ VALUE = "v"  # the letter that asks further: which value of the row
 Choice = tuple[Taken, bool] | None  # what was chosen, and whether it shall become a file
 
 
-class Copy(ModalScreen[Choice]):
+class Copy(ModalScreen[Choice], Closing[Choice]):
     """A list of what can be taken; where a row is seen, its values are one step further."""
 
     CSS_PATH = "copy.tcss"

@@ -10,7 +10,7 @@ from textual.binding import Binding, BindingType
 from textual.widget import Widget
 from textual.widgets import Input
 
-from mlops_tui.render.cells import clean, fit
+from mlops_tui.render.cells import clean, fit, width_of
 from mlops_tui.tui.offers import Offer, matching
 from mlops_tui.tui.paint import sides
 from mlops_tui.tui.screens.framed import Framed
@@ -19,7 +19,7 @@ from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Row
 
 ROOMY = 76  # columns from which an offer has room for how it is typed
-KEY = 13    # columns of the keys
+KEY, TYPED = 13, 26  # columns of the keys, and of a command
 
 
 class Everything(Framed):
@@ -91,9 +91,9 @@ class Everything(Framed):
 
 def _line(row: Row, width: int) -> list[Text]:
     keys, does, typed = (clean(str(row[name])) for name in ("keys", "does", "typed"))
-    if width < ROOMY and not keys:
-        line = Text.assemble((f" {typed}  ", "bold"), (does, "dim"))
-        line.truncate(width, overflow="ellipsis")
-        return [line]
-    left = Text.assemble((f" {fit(keys, KEY)} ", "bold cyan"), does)
-    return [sides(left, Text(f"{typed} " if width >= ROOMY else "", style="dim"), width)]
+    if keys:
+        left = Text.assemble((f" {fit(keys, KEY)} ", "bold cyan"), does)
+        return [sides(left, Text(f"{typed} " if width >= ROOMY else "", style="dim"), width)]
+    line = Text.assemble((f" {fit(typed, max(TYPED, width_of(typed))) if width >= ROOMY else typed}  ", "bold"), does)
+    line.truncate(width, overflow="ellipsis")
+    return [line]

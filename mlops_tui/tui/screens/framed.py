@@ -1,39 +1,41 @@
 """What every screen has: the line at the top, the keys at the bottom, the lines for commands and filters."""
 
 from collections.abc import Iterable
+from importlib import import_module
 from typing import Any, ClassVar
 
 from rich.console import RenderableType
-from textual import events, on
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.markup import escape
 from textual.message import Message
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
 from mlops_tui.tui import panels
-from mlops_tui.tui.filtering import wishes
-from mlops_tui.tui.messages import Perform
-from mlops_tui.tui.places import leads
+from mlops_tui.tui.filtering import Wish
+from mlops_tui.tui.messages import Filtered, Perform, PerformAll
+from mlops_tui.tui.ordering import Order
+from mlops_tui.tui.places import for_each, leads
 from mlops_tui.tui.room import cramped, sentence
+from mlops_tui.tui.screens.closing import Closing
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.bar import Bar
 from mlops_tui.tui.widgets.body import Body
 from mlops_tui.tui.widgets.command_line import CommandLine
-from mlops_tui.tui.widgets.filter_line import FilterLine
 from mlops_tui.tui.widgets.keys import Keys, hints
 from mlops_tui.tui.widgets.pane import Pane
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Row, Table, View
 
 
-class Framed(Screen[None]):
+class Framed(Closing[None]):
     """A screen that is told how the dashboard stands, and asks for commands."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("slash", "filter", "Filter the list: words, !not, status:fail", show=False, id="framed.filter"),
+        Binding("s", "sort", "Sort the list by a column", show=False, id="framed.sort"),
         Binding("x", "stop", "Stop the job under the cursor", show=False, id="framed.stop"),
         Binding("l", "log", "Log of the job under the cursor", show=False, id="framed.log"),
     ]
@@ -41,7 +43,7 @@ class Framed(Screen[None]):
     def __init__(self, standing: Standing | None = None, id: str | None = None) -> None:
         super().__init__(id=id)
         self.standing = standing or Standing()
-        self._filters: dict[str, str] = {}
+        self._filters: dict[str, str] = {}  # by list, what is typed to filter it
 
     def compose(self) -> ComposeResult:
         yield Bar(id="bar")
@@ -115,13 +117,15 @@ class Framed(Screen[None]):
         self._frame()
 
     def _hint(self) -> None:
-        """Say at the bottom which keys matter where the focus is."""
-        if not self.query(Keys):
+        """Say at the bottom which keys matter where the focus is; behind a question that stays as it was."""
+        if not (self.is_current and self.query(Keys)):
             return
         bound = {each.binding.id: each.binding.key for each in reversed(self.active_bindings.values())}
         row = self.row
         left = {"rows.open", "body.open"} if row is None else set()
         left |= {"framed.stop", "framed.log"} if row is None or row.get("job") is None else set()
+        left |= {"framed.filter", "framed.sort"} if isinstance(self.focused, Input) else set()
+        left |= {"framed.stop"} if row is not None and row.get("ended_at") is not None else set()
         left |= {"app.now"} if self.standing.as_of is None else set()
         self.query_one("#keys", Keys).show(self.standing.mode, hints(bound, left))
 
@@ -159,7 +163,29 @@ class Framed(Screen[None]):
 
     def action_stop(self) -> None:
         if job := self._job():
-            self.post_message(Perform(("job", "cancel", job)))
+            wanted = Perform(("job", "cancel", job))
+            self.post_message(self._for_marked(wanted) or wanted)
+
+    @on(Perform)
+    def _for_all(self, message: Perform) -> None:
+        """A next step of one row is done to all that are marked."""
+        many = self._for_marked(message) if message.offered else None
+        if many is not None:
+            message.stop()
+            self.post_message(many)
+
+    def _for_marked(self, message: Perform) -> PerformAll | None:
+        """The same for every row that is marked; None where none is, or it is not about a row."""
+        rows = self.filterable()
+        marked = rows.marked if rows is not None else []
+        if rows is None or not marked or rows.row is None:
+            return None
+        argvs, left_out = for_each(message.argv, rows.row, marked)
+        return PerformAll(argvs, message.asks, left_out) if argvs else None
+
+    def unmark(self) -> bool:
+        """Take all marks back; whether there were any."""
+        return any(list(map(Rows.unmark, self.query(Rows))))
 
     def action_log(self) -> None:
         if job := self._job():
@@ -184,28 +210,73 @@ class Framed(Screen[None]):
         return self.focused if isinstance(self.focused, Rows) else None
 
     async def action_filter(self) -> None:
-        """Ask for the words; the line for them is made when it is first wanted, and what is typed meanwhile waits."""
+        """Ask which rows of the list shall stay."""
         rows = self.filterable()
         if rows is not None and rows.id:
-            if not self.query(FilterLine):
-                await self.mount(FilterLine())
-            self.query_one(FilterLine).ask(rows, self._filters.get(rows.id, ""))
+            await self.ask_filter(rows, rows.id)
+            self.changed(rows)
 
-    @on(FilterLine.Wanted)
-    def _wanted(self, event: FilterLine.Wanted) -> None:
+    async def ask_filter(self, of: Widget, id: str) -> None:
+        """Ask for the words; the line for them is made when it is first wanted, and what is typed meanwhile waits."""
+        if not self.query("#filter-line"):
+            made: Any = import_module("mlops_tui.tui.widgets.filter_line")
+            await self.mount(made.FilterLine())
+        line: Any = self.query_one("#filter-line")
+        line.ask(of, self._filters.get(id, ""), self.standing.zone)
+
+    @on(Filtered)
+    def _filtered(self, event: Filtered) -> None:
         event.stop()
         if isinstance(event.of, Rows):
-            self.sift(event.of, event.text)
+            self.filter(event.of, event.typed, event.wishes)
 
-    def sift(self, rows: Rows, typed: str) -> None:
-        """Keep only the rows of a list that hold these words; the list says so."""
+    def filter(self, rows: Rows, typed: str, wishes: tuple[Wish, ...]) -> None:
+        """Keep only the rows of a list that are as these words want them; the list says so."""
         self._filters[rows.id or ""] = typed
-        rows.border_subtitle = escape(f"/ {typed}") if typed.strip() else ""
-        rows.keep(wishes(typed))
+        rows.keep(wishes)
+        self.changed(rows)
+
+    def refilter(self, rows: Rows, typed: str, order: Order) -> None:
+        """Show a list filtered and in order as it was before; what can no longer be read is left out."""
+        words: Any = import_module("mlops_tui.tui.filterwords") if typed else None
+        known = words.Known.of(rows.all or rows.known, rows.named) if typed else None
+        self.filter(rows, typed, words.read(typed, known, self.standing.zone).wishes if typed else ())
+        self.sort(rows, order)
+
+    def sort(self, rows: Rows, order: Order) -> None:
+        """Show the rows of a list in that order."""
+        rows.sort(order)
+        self.changed(rows)
+
+    def changed(self, rows: Rows) -> None:
+        """Say below a list what is marked, left out, put in order."""
+        typed, marked = self._filters.get(rows.id or "", "").strip(), len(rows.marked)
+        told = (f"✓ {marked} marked" if marked else "", f"/ {typed}" if typed else "", rows.sift.order.told)
+        rows.border_subtitle = escape("   ".join(piece for piece in told if piece))
+        for line in self.query("#filter-line"):
+            line.count(rows.count, rows.every)  # type: ignore[attr-defined]
+
+    @on(Rows.Marked)
+    def _marked(self, event: Rows.Marked) -> None:
+        event.stop()
+        self.changed(event.rows)
 
     def unsift(self) -> bool:
-        """Take the filters back; whether there was one."""
+        """Take back what was marked, else the filters; whether there was anything."""
+        if self.unmark():
+            return True
         kept = [rows for rows in self.query(Rows) if self._filters.get(rows.id or "", "").strip()]
         for rows in kept:
-            self.sift(rows, "")
+            self.filter(rows, "", ())
         return bool(kept)
+
+    @work
+    async def action_sort(self) -> None:
+        """Ask by which column; the one that is chosen again turns the order round."""
+        rows = self.filterable()
+        if rows is None or not rows.orders:
+            return
+        made: Any = import_module("mlops_tui.tui.screens.sorting")
+        order = await self.app.push_screen_wait(made.Sorting(rows.orders, rows.sift.order))
+        if order is not None:
+            self.sort(rows, order)

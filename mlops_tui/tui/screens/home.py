@@ -65,7 +65,7 @@ class Home(Framed):
             with Vertical(id="right"):
                 yield Rows("id", panels.need, empty=NOTHING, tall=2, id="needs")
                 yield Pane(id="about")
-                yield Rows("job", panels.job, empty="nothing", id="jobs")
+                yield Rows("job", panels.job, empty="nothing", markable=True, id="jobs")
                 yield Rows("what", lambda row, width: panels.following(row, width, self.zone),
                            empty="nothing is scheduled", id="next")
         yield Vertical(id="problem")

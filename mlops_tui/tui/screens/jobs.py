@@ -38,6 +38,10 @@ class JobsScreen(Framed):
         self._logs = Path()
 
     @property
+    def timed(self) -> bool:
+        return False
+
+    @property
     def crumbs(self) -> tuple[str, ...]:
         return ("Jobs",)
 
@@ -47,13 +51,16 @@ class JobsScreen(Framed):
 
     def within(self) -> Iterable[Widget]:
         with Horizontal(id="jobs-screen"):
-            yield Rows("job", panels.job_lines, empty="◌ looking", tall=2, id="list")
+            yield Rows("job", panels.job_lines, empty="◌ looking", tall=2, markable=True, id="list")
             with Vertical(id="side"):
                 yield Drawing("job")
                 yield LogView(id="log")
 
     def on_mount(self) -> None:
         self.list.border_title = "Jobs"
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(lambda: self._draw(self.list.row))  # there may be room for the log now
 
     @property
     def list(self) -> Rows:

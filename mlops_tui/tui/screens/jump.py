@@ -11,6 +11,7 @@ from textual.strip import Strip
 from textual.widget import Widget
 
 from mlops_tui.tui.jumping import Spot, labels
+from mlops_tui.tui.screens.closing import Closing
 
 DIM = Style(dim=True)
 
@@ -45,7 +46,7 @@ class Sheet(Widget):
         return line
 
 
-class Jump(ModalScreen[Spot | None]):
+class Jump(ModalScreen[Spot | None], Closing[Spot | None]):
     """What is typed that is no letter here leads nowhere, and neither does Esc."""
 
     DEFAULT_CSS = """
@@ -62,7 +63,7 @@ class Jump(ModalScreen[Spot | None]):
         yield Sheet(self._lines, self._spots)
 
     def on_resize(self, event: events.Resize) -> None:
-        if self.is_current and event.size.height != len(self._lines):
+        if event.size.height != len(self._lines):
             self.dismiss(None)  # the letters would stand in the wrong places
 
     def on_key(self, event: events.Key) -> None:

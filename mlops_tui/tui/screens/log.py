@@ -11,14 +11,12 @@ from textual.markup import escape
 from textual.widget import Widget
 
 from mlops_tui.tui import panels
-from mlops_tui.tui.filtering import wishes
 from mlops_tui.tui.logfile import readable
-from mlops_tui.tui.messages import JobWanted
+from mlops_tui.tui.messages import Filtered, JobWanted
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.drawing import Drawing
-from mlops_tui.tui.widgets.filter_line import FilterLine
 from mlops_tui.tui.widgets.log_view import LogView
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Row, Status, Text, View
@@ -37,6 +35,10 @@ class LogScreen(Framed):
     def __init__(self, row: Row, path: Path, standing: Standing) -> None:
         super().__init__(standing)
         self._row, self._path = row, path
+
+    @property
+    def timed(self) -> bool:
+        return False
 
     @property
     def crumbs(self) -> tuple[str, ...]:
@@ -81,15 +83,12 @@ class LogScreen(Framed):
 
     async def action_filter(self) -> None:
         """Ask for the words that the lines shall hold."""
-        if not self.query(FilterLine):
-            await self.mount(FilterLine())
-        self.query_one(FilterLine).ask(self.log_view, self._filters.get("log", ""))
+        await self.ask_filter(self.log_view, "log")
 
-    @on(FilterLine.Wanted)
-    def _filtered(self, event: FilterLine.Wanted) -> None:
-        event.stop()
-        self._filters["log"] = event.text
-        self.log_view.want(tuple(((wish.text,), wish.wanted) for wish in wishes(event.text)))
+    @on(Filtered)
+    def _sifted(self, event: Filtered) -> None:
+        self._filters["log"] = event.typed
+        self.log_view.want(tuple((wish.texts, wish.wanted) for wish in event.wishes))
 
     def action_back(self) -> None:
         if not self.log_view.unwrap():

@@ -16,7 +16,7 @@ from mlops_tui.declarations import known
 from mlops_tui.errors import Refusal
 from mlops_tui.render.cells import clean, fit, width_of
 from mlops_tui.tui import panels
-from mlops_tui.tui.filtering import wishes
+from mlops_tui.tui.filtering import Wish
 from mlops_tui.tui.links import HERE, Link
 from mlops_tui.tui.messages import Onwards
 from mlops_tui.tui.neighbours import Listed, Looked, Lookout, Neighbour
@@ -30,6 +30,7 @@ AGAIN = 10.0  # seconds after which all of them are looked at again
 NONE = "No project has been opened yet.\n\nmlops-tui   opens the one around you, and adds it"
 RANK = (Status.FAIL, Status.WARN, Status.ERROR, None, Status.RUNNING, Status.UNKNOWN, Status.PASS, Status.DONE)
 NAME, PLACE, HEALTH, NEEDS, JOBS = 22, 13, 16, 10, 10  # columns
+TITLES = {"projects": "Projects", "waiting": "Needs you, everywhere"}
 LABEL = 14  # columns of a project's name in front of what needs somebody there
 
 
@@ -52,6 +53,10 @@ class Projects(Framed):
         self._lookout = Lookout(person, self.post_message)
 
     @property
+    def timed(self) -> bool:
+        return False
+
+    @property
     def crumbs(self) -> tuple[str, ...]:
         return ("Projects",)
 
@@ -61,8 +66,7 @@ class Projects(Framed):
             yield Rows("key", _need, empty="● Nothing waits for somebody.", tall=2, id="waiting")
 
     def on_mount(self) -> None:
-        self.query_one("#projects").border_title = "Projects"
-        self.query_one("#waiting").border_title = "Needs you, everywhere"
+        self._count()
         self._lookout.start()
         self._lookout.look()
         self.set_interval(AGAIN, self._lookout.look)
@@ -95,8 +99,7 @@ class Projects(Framed):
         projects, needs = self.query_one("#projects", Rows), self.query_one("#waiting", Rows)
         projects.show([each.row for each in found])
         needs.show(waiting)
-        projects.border_title = f"Projects ({len(found)})"
-        needs.border_title = f"Needs you, everywhere ({len(waiting)})"
+        self._count()
 
     def _project(self, row: Row, width: int) -> list[Text]:
         return project(row, width, here=row["folder"] == str(self._here))
@@ -124,16 +127,22 @@ class Projects(Framed):
     def filterable(self) -> Rows:
         return self.query_one("#projects", Rows)
 
-    def action_name(self) -> None:
+    async def action_name(self) -> None:
         """Ask for a part of a project's name, or of an environment's."""
         self._filters["projects"] = self._filters.get("projects", "") or "@"
-        self.call_next(self.action_filter)
+        await self.action_filter()
 
-    def sift(self, rows: Rows, typed: str) -> None:
-        """Keep rows of both lists; `@` asks for the name of a project, or of an environment."""
-        super().sift(rows, typed)
+    def filter(self, rows: Rows, typed: str, wishes: tuple[Wish, ...]) -> None:
+        """Keep rows of both lists."""
+        super().filter(rows, typed, wishes)
         for each in self.query(Rows):
-            each.keep(wishes(typed.replace("@", "place:")))
+            each.keep(wishes)
+        self._count()
+
+    def _count(self) -> None:
+        for id, title in TITLES.items():
+            rows = self.query_one(f"#{id}", Rows)
+            rows.border_title = f"{title} ({counted(rows.count, rows.every)})"
 
     def action_forget(self) -> None:
         row = self.query_one("#projects", Rows).row
@@ -148,11 +157,15 @@ class Projects(Framed):
     def action_turn(self) -> None:
         """To the other list; where only one has room, that is the one that is seen."""
         self.toggle_class("-turned")
-        self.query_one("#waiting" if self.focused is self.filterable() else "#projects").focus()
+        self.set_focus(self.query_one("#waiting" if self.focused is self.filterable() else "#projects"))
 
     def action_back(self) -> None:
         if not self.unsift():
             self.dismiss()
+
+
+def counted(kept: int, every: int) -> str:
+    return f"{kept} of {every}" if kept != every else str(every)
 
 
 def _urgency(row: Row) -> tuple[int, bool]:
@@ -191,7 +204,7 @@ def project(row: Row, width: int, *, here: bool = False) -> list[Text]:
     upper.truncate(width)
     told = str(row["problem"] or row["first"] or "")
     lower = Text.assemble("   ", (word(told, 400).rstrip(), "red" if row["problem"] else ""))
-    where = _when(row) + ("here · " if here else "") + _end(str(row["folder"]), width // 3)
+    where = _when(row) or ("here · " if here else "") + _end(str(row["folder"]), width // 3)
     return [upper, sides(lower, Text(f"{where} ", style="dim"), width)]
 
 
@@ -217,7 +230,7 @@ def _when(row: Row) -> str:
     at, zone = row["at"], row["zone"]
     if row["looked"] or not isinstance(at, datetime):
         return ""
-    return f"as of {panels.short_time(at, ZoneInfo(str(zone)) if zone else UTC)} · "
+    return f"as of {panels.short_time(at, ZoneInfo(str(zone)) if zone else UTC)}"
 
 
 def _need(row: Row, width: int) -> list[Text]:

@@ -11,8 +11,10 @@ from textual.containers import Horizontal
 from textual.markup import escape
 from textual.widget import Widget
 
+from mlops_tui.tui.filtering import Wish
 from mlops_tui.tui.links import nearest, slug
-from mlops_tui.tui.messages import Perform, Sifted, Sought
+from mlops_tui.tui.messages import Counted, Perform, Sifted, Sought
+from mlops_tui.tui.ordering import Order, order_of
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.standing import MODES, Standing
@@ -38,6 +40,8 @@ class SectionScreen(Framed):
         Binding("escape,backspace", "back", "Back to the list", show=False, id="section.back"),
         Binding("tab", "turn", "List or detail", show=False, id="section.turn"),
         Binding("shift+tab", "turn", "List or detail", show=False, id="section.turn-back"),
+        Binding("ctrl+s", "app.save_view", "Save the list as it is filtered, under a name", show=False,
+                id="section.save-view"),
         Binding("right,right_square_bracket", "side(1)", "Next side of the row", show=False, id="section.side"),
         Binding("left,left_square_bracket", "side(-1)", "Side before", show=False, id="section.side-back"),
     ]
@@ -48,8 +52,8 @@ class SectionScreen(Framed):
         self._shown: tuple[str, ...] = ()
         self._side = ""
         self._left: Mapping[str, str] = {}  # how it was left last time
+        self._before: Sequence[Row] = ()  # the rows of last time, until those of now are there
         self._wish: tuple[str, str] | None = None  # a row and a side that somebody wants to see
-        self.typed = ""
         self.known = False  # whether its rows have been told
 
     @property
@@ -76,13 +80,14 @@ class SectionScreen(Framed):
         section = self._section
         with Horizontal(id="section"):
             yield Rows("key", lambda row, width: section.lines(row, width, self.standing.zone), empty=LOOKING,
-                       tall=section.tall, id="list")
+                       tall=section.tall, now=lambda: self.standing.now, markable=True, id="list")
             yield Pane(id="pane")
 
     def on_mount(self) -> None:
         self.list.border_title = self._section.title
-        if self._left.get("filter"):
-            self.sift(self.list, self._left["filter"])
+        self.refilter(self.list, self._left.get("filter", ""), order_of(self._left.get("sort", "")))
+        if self._before:
+            self.fill(self._before)
 
     @property
     def list(self) -> Rows:
@@ -98,21 +103,31 @@ class SectionScreen(Framed):
         """The rows as they are now."""
         self.list.say(self._section.empty)
         self.list.show(rows)
-        self._told(self.list.count, len(rows))
+        self._told()
         self.known = True
         if self._wish is not None:
             self._meet(*self._wish)
 
-    def recall(self, left: Mapping[str, str]) -> None:
-        """How it was left last time; it is told before it is seen."""
-        self._left, self._side = left, left.get("side", "")
+    def recall(self, left: Mapping[str, str], rows: Sequence[Row] = ()) -> None:
+        """How it was left last time, and its rows then; it is told before it is seen."""
+        self._left, self._side, self._before = left, left.get("side", ""), rows
         if left.get("row") and self._section.looks:
             self._wish = left["row"], ""
+
+    def resume(self, left: Mapping[str, str]) -> None:
+        """Show it filtered, in order and from the side as it was saved."""
+        if not self.is_mounted:
+            self._left, self._side = left, left.get("side", "")
+            return
+        self._side = left.get("side", "")
+        self.refilter(self.list, left.get("filter", ""), order_of(left.get("sort", "")))
+        self._moved(Rows.Moved(self.list, self.list.row))
 
     def memory(self) -> dict[str, str]:
         """How it is left now."""
         row = self.list.key if self._section.looks else ""
-        return {"row": row, "side": self._side, "filter": self._filters.get("list", "")}
+        return {"row": row, "side": self._side, "filter": self._filters.get("list", ""),
+                "sort": self.list.sift.order.kept}
 
     def seek(self, key: str, side: str) -> None:
         """Show that row, or the nearest, on that side: now, or when the rows are there."""
@@ -136,10 +151,10 @@ class SectionScreen(Framed):
         if side:
             self._side = titles.get(slug(side), self._side)
             self._moved(Rows.Moved(self.list, self.list.row))
-        if asked and meant and not self.wanted:  # there is no room for it beside its row
-            self.post_message(Perform(self._leads))
-        elif asked and meant and not side and self.id == "incidents":  # whoever comes to one comes to work on it
-            self.post_message(Perform(self._section.detail(self.list.row or {}, "")))
+        if asked and meant and self._section.works and not side:  # whoever comes to one comes to work on it
+            self._opened(Rows.Opened(self.list, self.list.row))
+        elif asked and meant and not self._beside:
+            self._go_in()
 
     @property
     def side(self) -> str:
@@ -155,22 +170,27 @@ class SectionScreen(Framed):
         self.list.show(())
         self.pane.show(NOTHING, ())
 
-    def count(self, typed: str, total: int, every: int, *, restart: bool) -> None:
-        """How long the history is that is read page by page, and how much of it the filter keeps."""
-        if typed != self.typed:
+    def counted(self, found: Counted) -> None:
+        """How long the history is that is read page by page, and how much of it is wanted."""
+        if found.sift != self.list.sift:
             return
-        self.list.say(self._section.empty)
+        self.list.say(LOOKING if found.more else self._section.empty)
+        self.list.named = found.named
         self.known = True
-        if restart:
-            self.list.restart(total)
+        if found.restart:
+            self.list.restart(found.extent, found.every)
         else:
-            self.list.grow(total)
-        self._told(total, every)
+            self.list.grow(found.extent, found.every)
+        self._told(found)
 
-    def _told(self, kept: int, every: int) -> None:
+    def _told(self, found: Counted | None = None) -> None:
+        """How many rows there are, and where some are left out, of how many."""
+        kept, every = self.list.count, self.list.every
         count = f"{kept:,} of {every:,}" if kept != every else f"{every:,}"
-        self.list.border_title = f"{self._section.title} ({count})"
-        self._twin()
+        more = " ◌" if found is not None and found.more else ""
+        later = f" · {found.waiting:,} new: r" if found is not None and found.waiting else ""
+        self.list.border_title = f"{self._section.title} ({count}){more}{later}"
+        self.changed(self.list)
         if not kept:
             self.remove_class("-detail")
             self._shown = ()
@@ -178,10 +198,11 @@ class SectionScreen(Framed):
             self.pane.remove_class("-before")
             self.pane.show(NOTHING if every else STARTS[self.id or ""], ())
 
-    def _twin(self) -> None:
-        """The command that shows the same list elsewhere; where the list is filtered, its filter stands there."""
-        if not self._filters.get(self.list.id or "", "").strip():
-            self.list.border_subtitle = f"[$text-muted]{escape(' '.join(self._section.twin))}[/]"
+    def changed(self, rows: Rows) -> None:
+        """Below the list stands the command that shows the same elsewhere; where the list is filtered, its filter."""
+        super().changed(rows)
+        if rows is self.list and not rows.border_subtitle:
+            rows.border_subtitle = f"[$text-muted]{escape(' '.join(self._section.twin))}[/]"
 
     def detail(self, argv: tuple[str, ...], view: View) -> None:
         """What the row under the cursor leads to."""
@@ -259,14 +280,19 @@ class SectionScreen(Framed):
     def filterable(self) -> Rows | None:
         return None if self._alone else self.list
 
-    def sift(self, rows: Rows, typed: str) -> None:
-        super().sift(rows, typed)
-        if self._section.looks:
-            self._told(self.list.count, self.list.every)
-        else:
-            self.typed = typed
-            self.post_message(Sifted(typed))
-        self._twin()
+    def filter(self, rows: Rows, typed: str, wishes: tuple[Wish, ...]) -> None:
+        super().filter(rows, typed, wishes)
+        self._resifted(rows)
+
+    def sort(self, rows: Rows, order: Order) -> None:
+        super().sort(rows, order)
+        self._resifted(rows)
+
+    def _resifted(self, rows: Rows) -> None:
+        if rows is self.list and self._section.looks:
+            self._told()
+        elif rows is self.list:
+            self.post_message(Sifted(rows.sift))
 
     def action_back(self) -> None:
         """From the detail to the list; in the list, all rows again."""

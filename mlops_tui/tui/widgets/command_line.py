@@ -28,7 +28,8 @@ class CommandLine(Input):
             self.text = text
 
     def __init__(self) -> None:
-        super().__init__(placeholder="a command, such as: status", id="command-line", compact=True)
+        super().__init__(placeholder="a command, such as: status", id="command-line", compact=True,
+                         select_on_focus=False)
         self.cursor_blink = False
         self._before: list[str] = []
         self._place = 0

@@ -19,8 +19,9 @@ NAMES = {"question_mark": "?", "colon": ":", "slash": "/", "comma": ",", "full_s
 WORTH = {"app.now": "now", "everything.choose": "do it", "rows.open": "open", "body.open": "open",
          "framed.stop": "stop", "framed.log": "log", "answer.back": "back", "cockpit.back": "back",
          "everything.back": "back", "section.side": "side", "home.next": "panel", "framed.filter": "filter",
-         "framed.sort": "sort", "rows.mark": "mark", "app.copy": "copy", "app.jump": "jump", "app.command": "command",
-         "app.earlier": "time", "app.help": "all"}
+         "log.next": "next", "log.levels": "levels", "log.follow": "follow", "log.answer": "answer",
+         "jobs.answer": "answer", "framed.sort": "sort", "rows.mark": "mark", "app.copy": "copy", "app.jump": "jump",
+         "app.command": "command", "app.earlier": "time", "app.help": "all"}
 
 
 def key_name(key: str) -> str:
@@ -63,11 +64,8 @@ def line(mode: str, hints: Sequence[Hint], width: int) -> Text:
 
 
 def _hints(hints: Sequence[Hint]) -> Text:
-    told = Text()
-    for key, word in hints:
-        told.append(clean(key), style="bold").append(f" {clean(word)}  ")
-    told.right_crop(1)
-    return told
+    told = Text("  ").join(Text.assemble((clean(key), "bold"), f" {clean(word)}") for key, word in hints)
+    return told.append(" " if hints else "")
 
 
 def _modes(current: str, names: Mapping[str, str]) -> Text:

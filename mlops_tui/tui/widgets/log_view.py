@@ -200,7 +200,10 @@ class LogView(ScrollView, can_focus=True):
         return "◌ looking" if self._seen.sifted < 1 else "no line holds all of these words"
 
     def _painted(self, file: LogFile, line: int, width: int) -> Text:
-        raw, _ = file.raw(line)
+        try:
+            raw, _ = file.raw(line)
+        except OSError as problem:
+            return Text(f" ■ {problem.strerror}", style="dim")
         mark, colour = MARKS[level(raw)]
         digits = len(str(len(file))) if width >= NUMBERED else 0
         number = Text(f"{line + 1:>{digits}} " if digits else "", style="dim")
