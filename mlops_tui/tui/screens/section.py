@@ -105,8 +105,8 @@ class SectionScreen(Framed):
         """The rows as they are now."""
         self.list.say(self._section.empty)
         self.list.show(rows)
-        self._told()
         self.known = True
+        self._told()
         if self._wish is not None:
             self._meet(*self._wish)
 
@@ -293,7 +293,8 @@ class SectionScreen(Framed):
 
     def _resifted(self, rows: Rows) -> None:
         if rows is self.list and self._section.looks:
-            self._told()
+            if self.known:
+                self._told()
         elif rows is self.list:
             self.post_message(Sifted(rows.sift))
 
