@@ -97,7 +97,9 @@ def test_what_is_seen_is_copied_and_written(told: Session, tmp_path: Path, monke
             assert terminal.app.clipboard.startswith("mlops-tui open flights:")
             await terminal.type("shot before")
             assert "/ champ" in (downloads / "before.txt").read_text(encoding="utf-8").splitlines()[0]
-            assert "flights-delay" in (downloads / "before.svg").read_text(encoding="utf-8")
+            drawn = (downloads / "before.svg").read_text(encoding="utf-8")
+            assert "flights-delay" in drawn
+            assert "url(http" not in drawn, "whoever looks at it asks nobody for fonts"
             assert not terminal.app._copy("x" * MOST, "much")
             monkeypatch.setenv("TERM", "linux")
             await terminal.press("y", "j")
