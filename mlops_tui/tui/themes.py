@@ -12,7 +12,8 @@ daylight       #fbfbf8    #efefe9 #e3e3db #e9e9e2 #d6e4f3 #1d2329    #0a633a #7d
 high-contrast  #000000    #0a0a0a #262626 #1c1c1c #1b3a47 #ffffff    #4dff9d #ffd83d #ff8f8f #6fd3ff #f0a6ff   #d0d0d0
 colour-blind   #111418    #1a1f26 #262c35 #20262e #24364a #dfe3e8    #56b4e9 #f0e442 #ff9a55 #9ad0f5 #e0a3c8   #a5b0bc
 """
-DARK, LIGHT, ANSI = "control-room", "daylight", "ansi"
+DARK, LIGHT, ANSI, ANSI_LIGHT = "control-room", "daylight", "ansi", "ansi-light"
+_SIXTEEN = {"secondary": "magenta", "warning": "yellow", "error": "red", "success": "green", "accent": "cyan"}
 _OURS = ("boost", "cursor", "muted")  # what a theme of the library has no field for
 
 
@@ -33,14 +34,15 @@ def _said(muted: str, foreground: str) -> dict[str, str]:
             "foreground-disabled": muted}
 
 
-def _of_the_terminal() -> Theme:
+def _of_the_terminal(name: str, shade: str, primary: str) -> Theme:
     """The sixteen colours that a terminal has itself, on its own ground: what it shows is up to its owner."""
-    return Theme(ANSI, primary="ansi_blue", secondary="ansi_magenta", warning="ansi_yellow", error="ansi_red",
-                 success="ansi_green", accent="ansi_cyan", foreground="ansi_default", background="ansi_default",
-                 surface="ansi_default", panel="ansi_default", boost="ansi_default", ansi=True,
+    colours: dict[str, Any] = {role: f"ansi_{shade}{colour}" for role, colour in _SIXTEEN.items()}
+    return Theme(name, f"ansi_{primary}", foreground="ansi_default", background="ansi_default", surface="ansi_default",
+                 panel="ansi_default", boost="ansi_default", ansi=True, dark=name == ANSI,
                  variables={**BUILTIN_THEMES["ansi-dark"].variables, "ansi-background": "ansi_default",
                             "ansi-foreground": "ansi_default", "cursor": "ansi_default", "cursor-style": "reverse",
-                            "muted": "dim", "text-muted": "ansi_default", "text-disabled": "ansi_default"})
+                            "muted": "dim", "text-muted": "ansi_default", "text-disabled": "ansi_default"}, **colours)
 
 
-THEMES = [*_themes(), _of_the_terminal()]
+# On a dark ground the bright ones are read, but for blue; on a light ground the others.
+THEMES = [*_themes(), _of_the_terminal(ANSI, "bright_", "bright_cyan"), _of_the_terminal(ANSI_LIGHT, "", "blue")]

@@ -19,11 +19,11 @@ from mlops_tui.session import Session
 from mlops_tui.tui.app import Dashboard
 from mlops_tui.tui.background import QUESTION, asked, is_light, told_by
 from mlops_tui.tui.screens.ask import Ask
-from mlops_tui.tui.themes import ANSI, DARK, LIGHT, THEMES
+from mlops_tui.tui.themes import DARK, LIGHT, THEMES
 from mlops_tui.view import Status
 from tests.screens import Terminal, dashboard, run
 
-MIXED = [theme for theme in THEMES if theme.name != ANSI]
+MIXED = [theme for theme in THEMES if not theme.ansi]
 TEXTS = ("foreground", "success", "warning", "error", "primary", "secondary", "accent", "text-muted", "text-disabled",
          "foreground-muted", "text", "text-error", "text-success", "text-warning", "text-primary", "muted")
 GROUNDS = ("background", "surface", "panel", "boost", "cursor", "panel-lighten-1")

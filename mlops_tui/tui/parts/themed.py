@@ -10,7 +10,7 @@ from mlops_tui.errors import BadInput
 from mlops_tui.tui import background
 from mlops_tui.tui.desk import Desk
 from mlops_tui.tui.parts.kept import Keeping
-from mlops_tui.tui.themes import ANSI, DARK, LIGHT, THEMES
+from mlops_tui.tui.themes import ANSI, ANSI_LIGHT, DARK, LIGHT, THEMES
 
 AUTO = "auto"
 NAMES = [theme.name for theme in THEMES]
@@ -51,7 +51,8 @@ class Themed(Keeping):
             return ""
         light, typed = background.seen()
         plain = self.no_color or self.console.color_system in FEW
-        self._suiting = ANSI if plain else LIGHT if light else DARK
+        dark, bright = (ANSI, ANSI_LIGHT) if plain else (DARK, LIGHT)
+        self._suiting = bright if light else dark
         self._put_on(self._suiting)
         return typed
 
