@@ -47,8 +47,6 @@ class Working(Desked):
 
     def _jobs_stand(self, rows: Sequence[Row]) -> None:
         """Hear of the jobs that were begun here; those that the person began in an earlier dashboard are taken on."""
-        if any(isinstance(screen, Knowing) for screen in self.screen_stack):
-            self._ask(lambda feed: feed.jobs())
         if self._standing.as_of is not None:
             return
         if not self._attached:
@@ -85,6 +83,11 @@ class Working(Desked):
         if not isinstance(self.screen, Knowing):
             screens: Any = import_module("mlops_tui.tui.screens.jobs")
             self.push_screen(screens.JobsScreen(self._here()))
+            self._ask(lambda feed: feed.jobs())
+
+    def _jobs_again(self) -> None:
+        """What is seen of jobs, as it is by now."""
+        if any(isinstance(screen, Knowing) for screen in self.screen_stack):
             self._ask(lambda feed: feed.jobs())
 
     @on(JobsSeen)
