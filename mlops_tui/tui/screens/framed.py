@@ -198,12 +198,12 @@ class Framed(Closing[None]):
             self.post_message(Perform(("job", "log", job)))
 
     def seen(self) -> dict[str, Any]:
-        """What of the screen can be taken along, by the names that `exporting` has for it."""
+        """What of the screen can be taken along, by the names of `exporting`; of a list with marks what is marked."""
         focused, row = self.focused, self.row
         argv = leads(row) if row is not None else ()
         table = view = None
         if isinstance(focused, Rows):
-            table = Table.of(focused.id or "rows", focused.known, total=focused.count)
+            table = Table.of(focused.id or "rows", focused.marked or focused.known, total=focused.count)
         elif isinstance(focused, Body):
             view, table = focused.view, focused.table
         return {"command": argv or self.command, "row": row, "table": table, "view": view,
