@@ -156,6 +156,7 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
             self._seen = seen
             self._look_again()
         self._jobs_stand(jobs)
+        self._jobs_again()
 
     def _look_again(self) -> None:
         """What is seen now, looked up anew."""

@@ -46,13 +46,7 @@ class Working(Desked):
         self._ask(lambda feed: feed.look(anyway=True))
 
     def _jobs_stand(self, rows: Sequence[Row]) -> None:
-        """Hear of the jobs that were begun here, and look all of them up where they are seen."""
-        if any(isinstance(screen, Knowing) for screen in self.screen_stack):
-            self._ask(lambda feed: feed.jobs())
-        self._hear(rows)
-
-    def _hear(self, rows: Sequence[Row]) -> None:
-        """Which of the jobs are over; those that the person began in an earlier dashboard are taken on."""
+        """Hear of the jobs that were begun here; those that the person began in an earlier dashboard are taken on."""
         if self._standing.as_of is not None:
             return
         if not self._attached:
@@ -91,9 +85,14 @@ class Working(Desked):
             self.push_screen(screens.JobsScreen(self._here()))
             self._ask(lambda feed: feed.jobs())
 
+    def _jobs_again(self) -> None:
+        """What is seen of jobs, as it is by now."""
+        if any(isinstance(screen, Knowing) for screen in self.screen_stack):
+            self._ask(lambda feed: feed.jobs())
+
     @on(JobsSeen)
     def _jobs_seen(self, message: JobsSeen) -> None:
-        self._hear(message.rows)
+        self._jobs_stand(message.rows)
         for screen in self.screen_stack:
             if isinstance(screen, Knowing):
                 screen.know(message.rows, message.logs)
