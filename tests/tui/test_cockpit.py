@@ -81,6 +81,12 @@ def test_from_an_alert_to_a_choice_made_in_its_runbook(worked: Session) -> None:
         async with dashboard(worked.declared().root, person="ana", at=["AL-7"]) as terminal:
             await terminal.expect(lambda: "▸ AL-7" in terminal.text)
             assert "Enter open an incident" in terminal.text
+            await terminal.press("c")
+            assert "1 Hold 4 h" in terminal.text, "what helps at once is two keys away"
+            assert "It was noise" in terminal.text
+            await terminal.press("1")
+            await terminal.expect(lambda: "alert silence AL-7 --for 4h" in terminal.text)
+            await terminal.press("escape")
             await terminal.press("enter")
             await terminal.expect(lambda: "▸ INC-4" in terminal.text)
             assert "Which runbook?" in terminal.text, "its rule names none"
