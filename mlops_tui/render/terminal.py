@@ -30,6 +30,7 @@ NARROWEST = 8    # of a heading, and of a detail beside a step
 NARROW = 12      # a column of text gives way down to this, the one with the longest text down to LONG
 LONG = 20
 WRAPPED = 16     # from this width on, a text that is too long takes up to three lines
+TOLD = 6         # lines of the column with the longest text: it says why
 
 
 def lines(view: View, *, width: int = 100, zone: tzinfo = UTC, rows: int = ROWS,
@@ -284,7 +285,8 @@ def _row(number: int, row: Row, columns: Sequence[_Shown], sizes: Sequence[int])
     told = (value for each in columns if isinstance(value := row.get(each.column.id), Status))
     stands = next(told, row.get("status"))
     glyph, colour = GLYPHS[stands] if isinstance(stands, Status) else (" ", "")
-    cells = [_cell(each.texts[number], size, right=each.right) for each, size in zip(columns, sizes, strict=True)]
+    cells = [_cell(each.texts[number], size, right=each.right, lines=TOLD if each.tells else 3)
+             for each, size in zip(columns, sizes, strict=True)]
     for height in range(max(map(len, cells))):
         line = Line.assemble((f"{glyph} " if height == 0 else "  ", colour))
         for each, size, cell in zip(columns, sizes, cells, strict=True):
@@ -296,10 +298,10 @@ def _row(number: int, row: Row, columns: Sequence[_Shown], sizes: Sequence[int])
         yield line
 
 
-def _cell(text: str, size: int, *, right: bool) -> list[str]:
+def _cell(text: str, size: int, *, right: bool, lines: int = 3) -> list[str]:
     """The lines of one cell; where it has hardly any room, or is very long, it is cut."""
     if right or width_of(text) <= size or size < WRAPPED:
         return [fit(text, size, right=right)]
-    first, second, *rest = [*wrap(text, size), ""]
-    lines = [first, second, " ".join(rest).strip()] if any(rest) else [first, second]
-    return [fit(line, size) for line in lines if line]
+    pieces = wrap(text, size)
+    kept = [*pieces[:lines - 1], " ".join(pieces[lines - 1:])]
+    return [fit(line, size) for line in kept if line]

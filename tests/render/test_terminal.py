@@ -323,3 +323,10 @@ def test_a_named_place_of_intervals_is_a_line_with_its_name(width: int) -> None:
     assert max(map(len, (first, second, third, legend))) <= width
     alone = [line.plain for line in draw(replace(part, marks=()), width, UTC)]
     assert len(alone) == 4
+
+
+def test_the_text_that_says_why_is_not_cut_where_it_stands_beside_a_name() -> None:
+    why = "roc_auc is at least 0.74: it was 0.7661 on 26,791 rows, and its interval from 0.7188 to 0.8075 crosses that"
+    table = Table.of("t", [{"item": "criterion roc_auc", "stands": why}], "item", "stands")
+    told = " ".join(" ".join(str(line) for line in lines(View("x", parts=(table,)), width=50)).split())
+    assert told.endswith("crosses that"), told

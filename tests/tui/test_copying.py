@@ -99,7 +99,9 @@ def test_what_is_seen_is_copied_and_written(told: Session, tmp_path: Path, monke
             await terminal.type("shot before")
             assert "shot before" not in (downloads / "before.txt").read_text(encoding="utf-8")
             assert "/ champ" in (downloads / "before.txt").read_text(encoding="utf-8").splitlines()[0]
-            assert "flights-delay" in (downloads / "before.svg").read_text(encoding="utf-8")
+            drawn = (downloads / "before.svg").read_text(encoding="utf-8")
+            assert "flights-delay" in drawn
+            assert "url(http" not in drawn, "whoever looks at it asks nobody for fonts"
             await terminal.expect(lambda: any(each.message.endswith("before.png") for each in
                                               terminal.app._notifications))
             with Image.open(downloads / "before.png") as picture:
