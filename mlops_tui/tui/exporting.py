@@ -9,6 +9,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
+from rich.style import Style
+from textual.color import Color
+from textual.strip import Strip
+
+from mlops_tui.render.cells import width_of
 from mlops_tui.render.json import plain
 from mlops_tui.render.markdown import as_markdown, escaped
 from mlops_tui.view import Cell, Row, Table, View
@@ -113,6 +118,21 @@ def _text(value: Cell) -> str:
 def _short(text: str) -> str:
     line = " ".join(text.split())
     return line if len(line) <= ONE_LINE else f"{line[:ONE_LINE - 1]}…"
+
+
+def screen_told(strips: Sequence[Strip], front: str, back: str) -> str:
+    """A screen for `photograph`, as JSON: its runs of letters, where a style has no colour in those of the theme."""
+    runs = []
+    for y, strip in enumerate(strips):
+        x = 0
+        for text, style, _ in strip:
+            look = style or Style()
+            colours = [Color.from_rich_color(each).hex6 if each is not None and not each.is_default else other
+                       for each, other in ((look.color, front), (look.bgcolor, back))]
+            runs.append((x, y, text, width_of(text), *(colours[::-1] if look.reverse else colours), bool(look.bold)))
+            x += width_of(text)
+    return json.dumps({"runs": runs, "width": max((strip.cell_length for strip in strips), default=1),
+                       "height": len(strips), "ground": back})
 
 
 def told(seen: Seen, now: datetime | None, *, past: bool = False) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from textual import events
 
 from mlops_tui.session import Session
@@ -96,10 +97,16 @@ def test_what_is_seen_is_copied_and_written(told: Session, tmp_path: Path, monke
             await terminal.type("link")
             assert terminal.app.clipboard.startswith("mlops-tui open flights:")
             await terminal.type("shot before")
+            assert "shot before" not in (downloads / "before.txt").read_text(encoding="utf-8")
             assert "/ champ" in (downloads / "before.txt").read_text(encoding="utf-8").splitlines()[0]
             drawn = (downloads / "before.svg").read_text(encoding="utf-8")
             assert "flights-delay" in drawn
             assert "url(http" not in drawn, "whoever looks at it asks nobody for fonts"
+            await terminal.expect(lambda: any(each.message.endswith("before.png") for each in
+                                              terminal.app._notifications))
+            with Image.open(downloads / "before.png") as picture:
+                assert picture.width > picture.height > 1000
+                assert len(picture.convert("RGB").getcolors(1_000_000)) > 20
             assert not terminal.app._copy("x" * MOST, "much")
             monkeypatch.setenv("TERM", "linux")
             await terminal.press("y", "j")

@@ -2,12 +2,16 @@
 
 import os
 import shlex
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
+from subprocess import DEVNULL, Popen
+from tempfile import TemporaryFile
+from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from textual import on
@@ -83,7 +87,11 @@ class Copying(Placed):
             self._say(f"No file can be written in {folder()}: {problem.strerror}.", bad=True)
 
     def action_shot(self, name: str = "") -> None:
-        """The screen as a picture and as text, each of which says by what it was filtered, and of when it is."""
+        """The screen as a picture and as text, once the line that this was typed on has gone from it."""
+        self.call_after_refresh(self._shoot, name)
+
+    def _shoot(self, name: str) -> None:
+        """Each says by what it was filtered, and of when it is."""
         exporting: Any = import_module("mlops_tui.tui.exporting")
         seen = self._seen_here()
         told = exporting.told(seen, self._standing.now, past=self._standing.as_of is not None)
@@ -91,6 +99,31 @@ class Copying(Placed):
         self._put(exporting.file_name(words, "svg"), exporting.picture(self.export_screenshot(title=told)))
         text = "\n".join((told, "", *(line.rstrip() for line in seen.lines)))
         self._put(exporting.file_name(words, "txt"), f"{text}\n")
+        if not self.is_web:
+            self._photograph(exporting.file_name(words, "png"))
+
+    def _photograph(self, name: str) -> None:
+        """A PNG of the screen, drawn by a process of its own; it is there a moment after this."""
+        exporting: Any = import_module("mlops_tui.tui.exporting")
+        theme = self.theme_variables
+        told = exporting.screen_told(self.screen._compositor.render_strips(), theme["foreground"], theme["background"])
+        try:
+            path = written(folder(), name, b"")  # what draws it fills the file that is kept for it
+            with TemporaryFile("w+", encoding="utf-8") as screen:  # it may read on when the dashboard has gone
+                screen.write(told)
+                screen.seek(0)
+                child = Popen([sys.executable, "-P", "-m", "mlops_tui.tui.photograph", str(path)], stdin=screen,
+                              stdout=DEVNULL, stderr=DEVNULL, start_new_session=True)
+        except OSError as problem:
+            self._say(f"No picture can be drawn: {problem.strerror}.", bad=True)
+            return
+        Thread(target=self._drawn, args=(child, path), daemon=True).start()
+
+    def _drawn(self, child: "Popen[bytes]", path: Path) -> None:
+        bad = child.wait() != 0
+        if bad:
+            path.unlink(missing_ok=True)
+        self.call_later(self._say, f"No picture could be drawn: {path}" if bad else f"written: {path}", bad=bad)
 
     @on(Elsewhere)
     def _for_a_terminal(self, message: Elsewhere) -> None:

@@ -42,6 +42,8 @@ class Framed(Closing[None]):
         Binding("l", "log", "Log of the job under the cursor", show=False, id="framed.log"),
     ]
 
+    _composed = False
+
     def __init__(self, standing: Standing | None = None, id: str | None = None) -> None:
         super().__init__(id=id)
         self.standing = standing or Standing()
@@ -101,8 +103,8 @@ class Framed(Closing[None]):
         self._frame()
 
     def _frame(self) -> None:
-        if not self.query(Keys):
-            return  # not there yet; it is drawn when it is
+        if not self._composed:
+            return  # parts of it may be there, but not all
         told = self.standing
         self.set_class(told.as_of is not None, "-then")
         left = panels.place(told.project, *self.crumbs)
@@ -113,6 +115,7 @@ class Framed(Closing[None]):
         self._hint()
 
     def on_mount(self) -> None:
+        self._composed = True
         self._frame()
 
     def on_resize(self) -> None:
@@ -120,7 +123,7 @@ class Framed(Closing[None]):
 
     def _hint(self) -> None:
         """Say at the bottom which keys matter where the focus is; behind a question that stays as it was."""
-        if not (self.is_current and self.query(Keys)):
+        if not (self.is_current and self._composed):
             return
         bound = {each.binding.id: each.binding.key for each in reversed(self.active_bindings.values())}
         row = self.row
