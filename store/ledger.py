@@ -30,6 +30,7 @@ GENESIS = "0" * 64
 _READ = ("SELECT seq, kind, subject, effective_at, recorded_at, actor, body, prev, hash, words FROM entry "
          "LEFT JOIN said ON number = seq")
 _WHOLE = _READ.replace(", words FROM", ", salt, words FROM")
+_AT_ONCE = 10_000  # values that are bound to one query: SQLite takes three times as many
 _WORDS = "(SELECT words FROM said WHERE number = seq)"
 # those of store/rows.py
 TABLES = frozenset(("card", "entry", "home", "inbox", "job", "lease", "outbox", "period", "pulse", "said"))
@@ -75,7 +76,8 @@ def stamp(moment: datetime) -> str:
 class Term:
     """What an entry must hold, or must not: one of some texts, anywhere in it or in the field of that name.
 
-    With `=` as `how`, the field is one of the texts; with `<`, `<=`, `>`, `>=` it is that to a number, or to a time.
+    With `=` as `how`, the field is one of the texts; with `==` it is so in capitals and small letters, too; with `<`,
+    `<=`, `>`, `>=` it is that to a number, or to a time.
     """
 
     texts: tuple[str, ...] = ()
@@ -328,9 +330,11 @@ class Ledger:
 
     def at(self, numbers: Sequence[int]) -> list[Entry]:
         """The entries of these numbers, in that order; nothing else is read."""
-        where, values = self._limit
+        (where, values), found = self._limit, list[tuple[object, ...]]()
         with self._reading() as connection:
-            found = connection.execute(f"{_READ} WHERE {_among('seq', numbers)}{where}", (*numbers, *values)).fetchall()
+            for first in range(0, len(numbers), _AT_ONCE):
+                some = numbers[first:first + _AT_ONCE]
+                found += connection.execute(f"{_READ} WHERE {_among('seq', some)}{where}", (*some, *values)).fetchall()
         known = {entry.seq: entry for entry in self._told([_entry(row) for row in found])}
         return [known[number] for number in numbers if number in known]
 
@@ -511,7 +515,8 @@ def _condition(term: Term) -> Condition:
         return f"{held} {_HOW[term.how]} ?", (*path, stamp(term.than))
     if term.than is not None:
         return f"typeof({held}) IN ('integer', 'real') AND {held} {_HOW[term.how]} ?", (*path, *path, term.than)
-    condition, made = (f"{held} COLLATE NOCASE = ?", str) if term.how == "=" else (_like(held), _pattern)
+    condition, made = {"=": (f"{held} COLLATE NOCASE = ?", str), "==": (f"{held} = ?", str)}.get(
+        term.how, (_like(held), _pattern))
     return " OR ".join([condition] * len(term.texts)), tuple(
         value for text in term.texts for value in (*path, made(text)))
 

@@ -60,6 +60,15 @@ def test_how_it_looks_is_said_on_the_line_or_by_the_environment(monkeypatch: pyt
     monkeypatch.setenv("MLOPS_TUI_ASCII", "1")
     monkeypatch.setenv("MLOPS_TUI_REDUCED_MOTION", "1")
     assert options(["status"]) == wanted
+    monkeypatch.setenv("MLOPS_TUI_ASCII", "no")
+    assert options(["status"]) == Options(reduced_motion=True, argv=["status"])
+
+
+def test_with_reduced_motion_nothing_on_the_dashboard_moves_by_itself(here: Path,
+                                                                      monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEXTUAL_ANIMATIONS", "full")
+    assert run(["job", "list", "--reduced-motion"]) == 0
+    assert os.environ["TEXTUAL_ANIMATIONS"] == "none"
 
 
 def test_after_two_dashes_everything_belongs_to_the_command() -> None:

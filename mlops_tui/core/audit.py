@@ -10,7 +10,7 @@ from mlops_tui.errors import BadInput, NotFound
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Column, Facts, Part, Row, Status, Table, Text, View, counted
 from store.facts import Command, Fact, body_of
-from store.ledger import Entry
+from store.ledger import Entry, Term
 
 LONG = 160  # characters of a text in a line; the whole of it is in the JSON document of the entry's own command
 audit = noun("audit", __doc__ or "", bare="log")
@@ -27,8 +27,10 @@ def log(session: Session, kind: str | None, subject: str | None, limit: int) -> 
     Example: mlops-tui audit log --kind command --limit 10
     """
     session.declared()
-    entries = session.ledger.entries(*([kind] if kind else []), subject=subject)
-    rows = [row(entry) for entry in reversed(entries[-limit:] if limit > 0 else [])]
+    ledger, asked = session.ledger, {"kind": kind or None, "subject": subject}
+    entries = ledger.numbers([Term((value,), field, how="==") for field, value in asked.items() if value is not None],
+                             upto=ledger.head_seq())
+    rows = [row(entry) for entry in ledger.at(entries[::-1][:max(limit, 0)])]
     table = Table.of("entries", rows, Column("seq", "entry"), Column("recorded_at", "recorded"), "kind", "subject",
                      "actor", "what", total=len(entries))
     return View(counted(len(entries), "entry", "entries"), parts=(table,),

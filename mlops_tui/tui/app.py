@@ -7,13 +7,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual._xterm_parser import XTermParser
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 from textual.widgets import Input
@@ -51,20 +49,10 @@ from mlops_tui.tui.widgets.bar import Bar
 from mlops_tui.tui.widgets.command_line import CommandLine
 from mlops_tui.view import View
 
-if TYPE_CHECKING:
-    from textual.command import Provider
-
 EVERY = 2.0          # seconds between two looks at the history
 WHILE_WORKING = 0.5  # the same while jobs of this dashboard run
 WIDTHS = ((0, "-tiny"), (LEAST.width, "-narrow"), (TWO_SIDES, "-wide"))
 HEIGHTS = ((0, "-flat"), (LEAST.height, "-short"), (20, "-medium"), (32, "-tall"))
-
-
-def everywhere() -> "type[Provider]":
-    """What the palette asks; it is loaded when somebody opens it."""
-    module: Any = import_module("mlops_tui.tui.palette")
-    found: type[Provider] = module.Everywhere
-    return found
 
 
 class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, Viewed, Worded, Copying):
@@ -73,7 +61,7 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
     CSS_PATH = Path(__file__).with_name("app.tcss")
     TITLE = "mlops-tui"
     DEFAULT_MODE = "home"
-    COMMANDS = App.COMMANDS | {everywhere}
+    ENABLE_COMMAND_PALETTE = False  # ours finds more, and by key too
     HORIZONTAL_BREAKPOINTS = [*WIDTHS]  # noqa: RUF012 Textual declares them
     VERTICAL_BREAKPOINTS = [*HEIGHTS]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -81,7 +69,7 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
         Binding("colon", "command", "Type a command", show=False, priority=True, id="app.command"),
         Binding("question_mark", "help", "Keys and commands", show=False, priority=True, id="app.help"),
         *(Binding(mode.digit, f"mode('{mode.id}')", mode.title, show=False, id=f"app.{mode.id}") for mode in MODES),
-        Binding("ctrl+p", "command_palette", "Go anywhere by name", show=False, id="app.palette"),
+        Binding("ctrl+p", "anywhere", "Go anywhere by name", show=False, priority=True, id="app.palette"),
         Binding("r", "refresh", "Look again", show=False, id="app.refresh"),
         Binding("p", "pause", "Pause, or go on with refreshing", show=False, id="app.pause"),
         Binding("ctrl+o", "jump", "Jump to what is seen: a letter for each row and panel", show=False, priority=True,
@@ -229,9 +217,9 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A colon typed into a field is a colon; a question is answered before one goes elsewhere."""
-        if action in ("command", "help", "copy", "jump") and isinstance(self.screen.focused, Input):
+        if action in ("command", "help", "anywhere", "copy", "jump") and isinstance(self.screen.focused, Input):
             return False
-        elsewhere = ("mode", "help", "copy", "jump", "step", "now", "mark", "projects")
+        elsewhere = ("mode", "help", "anywhere", "copy", "jump", "step", "now", "mark", "projects")
         return not (action in elsewhere and not isinstance(self.screen, Framed))
 
     def action_refresh(self) -> None:

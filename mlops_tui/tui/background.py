@@ -31,12 +31,12 @@ def told_by(environment: Mapping[str, str]) -> bool | None:
     return int(number) in (7, *range(9, 16)) if number.isdecimal() else None
 
 
-def asked(terminal: int, patience: float = PATIENCE) -> tuple[bool | None, str]:
-    """Ask the terminal; with the answer comes what somebody typed meanwhile, which is not lost."""
+def asked(terminal: int, screen: int, patience: float = PATIENCE) -> tuple[bool | None, str]:
+    """Ask on the screen, hear on the terminal; with the answer comes what was typed meanwhile, which is not lost."""
     before, answer, end = termios.tcgetattr(terminal), b"", time.monotonic() + patience
     try:
         tty.setcbreak(terminal, termios.TCSANOW)
-        os.write(terminal, QUESTION)
+        os.write(screen, QUESTION)
         while WHAT.search(answer) is None and (left := end - time.monotonic()) > 0:
             if not select.select([terminal], [], [], left)[0]:
                 break
@@ -55,4 +55,7 @@ def seen() -> tuple[bool | None, str]:
     told = told_by(os.environ)
     if told is not None or os.environ.get("TERM", "") in SILENT or not (sys.stdin.isatty() and sys.stderr.isatty()):
         return told, ""
-    return asked(sys.stdin.fileno())
+    try:
+        return asked(sys.stdin.fileno(), sys.stderr.fileno())
+    except (OSError, termios.error):  # it is not ours to ask, as in the background of a shell
+        return None, ""

@@ -70,12 +70,16 @@ class Case:
 
     @cached_property
     def steps(self) -> tuple[Row, ...]:
-        """The steps of its runbook; the runbooks there are, where it has none."""
+        """The steps of its runbook, with the time since which the one whose turn it is waits; the runbooks there are,
+        where it has none."""
         if self.book is None:
             return ()
         if self.runbook:
-            return tuple({**row, "key": str(row["step"]), "here": str(row["step"]) == self.stands_at}
-                         for row in self.book.table("steps").rows)
+            rows = self.book.table("steps").rows
+            last = max((at for row in rows if isinstance(at := row["at"], datetime)), default=None)
+            since = last or self.book.facts().get("started_at")
+            return tuple({**row, "key": str(row["step"]), "here": str(row["step"]) == self.stands_at, "since": since}
+                         for row in rows)
         return tuple({**row, "key": str(row["runbook"])} for row in _fitting(self.book.table("runbooks"), self.told))
 
     @property

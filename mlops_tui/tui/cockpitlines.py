@@ -15,7 +15,7 @@ from mlops_tui.view import Text as Prose
 
 GRAVE = ("critical", "high")
 SETTLED = ("pass", "warn", "done", "skipped", "diverted")
-SECOND = timedelta(seconds=1)
+SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 KINDS = {"query": "looks", "check": "checks", "command": "acts", "approve": "asks for votes", "wait": "waits",
          "notify": "tells", "manual": "asks you"}
 
@@ -115,8 +115,10 @@ def _who(row: Row, now: datetime | None, *, here: bool) -> str:
     if row.get("runs"):
         return "runs"
     if not status:
-        votes = f" for {row['votes']} votes" if row.get("votes") else ""
-        return f"{KINDS[kind].removesuffix(' for votes')}{votes}" if votes else KINDS[kind]
+        does = f"asks for {row['votes']} votes" if row.get("votes") else KINDS[kind]
+        since = row.get("since")
+        waits = now - since if here and now is not None and isinstance(since, datetime) else timedelta(0)
+        return f"{does} {lasting(waits)}" if waits >= MINUTE else does
     began, at = row.get("began_at"), row.get("at")
     until = now if here and status in ("intent", "waiting") and now is not None else at
     took = lasting(until - began) if isinstance(began, datetime) and isinstance(until, datetime) and \

@@ -121,6 +121,11 @@ def told(seen: Seen, now: datetime | None, *, past: bool = False) -> str:
     return "   ".join(filter(None, (" ▸ ".join(seen.crumbs), f"/ {seen.sifted}" if seen.sifted else "", when)))
 
 
+def picture(svg: str) -> str:
+    """The picture without the fonts that whoever looks at it would fetch from elsewhere."""
+    return re.sub(r"\s*@font-face\s*\{.*?\}", "", svg, flags=re.DOTALL)
+
+
 def file_name(words: Sequence[str], ending: str) -> str:
     """A name that says what is in the file: `flights-Incidents.csv`."""
     name = re.sub(r"[^\w.@+-]+", "-", "-".join(words)).strip("-.")[:80]

@@ -27,7 +27,7 @@ def _rank(offer: Offer, sought: str, pieces: Sequence[str]) -> int | None:
     if sought in offer.keys or sought.lower() in named:
         return 0
     text = f"{offer.does} {offer.typed}".lower()
-    begun = (*text.replace("-", " ").replace(":", " ").split(), *named)
+    begun = (*text.split(), *text.replace("-", " ").replace(":", " ").split(), *named)
     if all(any(word.startswith(piece) for word in begun) for piece in pieces):
         return 1 if any(word.startswith(pieces[0]) for word in offer.typed.lower().split()[:2]) else 2
     return 3 if all(piece in text for piece in pieces) else None

@@ -52,6 +52,7 @@ class Section:
     rows: Callable[[Sequence[View]], list[Row]] = lambda views: []
     tall: int = 2
     sides: Mapping[str, tuple[Side, ...]] = field(default_factory=dict)
+    head: Callable[[int], Text] | None = None  # the names of the columns, where rows are one line
     works: bool = False  # whether Enter works on the row, instead of reading its detail
 
     @property
@@ -234,6 +235,11 @@ def _entry(row: Row, width: int, zone: tzinfo) -> list[Text]:
     return [sides(line, Text(who, style="dim"), width)]
 
 
+def _entry_head(width: int) -> Text:
+    line = Text.assemble(" " * 3, fit("recorded", 13), fit("kind", 10), " what")
+    return Text.assemble(sides(line, Text("who " if width >= ROOMY else ""), width), style="dim")
+
+
 def _when(value: Cell, zone: tzinfo) -> str:
     return short_time(value, zone) if isinstance(value, datetime) else ""
 
@@ -324,5 +330,5 @@ SECTIONS: Mapping[str, Section] = {section.id: section for section in (
                     Side("Stability", ("stability", "show", "{name}", "--preview")),
                     Side("Dictionary", ("dictionary", "list", "--model", "{name}"))),
                 "feature": (Side("View", ("feature", "show", "{name}")),)}),
-    Section("activity", "Activity", "Nothing has happened yet.", _entry, tall=1),
+    Section("activity", "Activity", "Nothing has happened yet.", _entry, tall=1, head=_entry_head),
 )}

@@ -99,7 +99,7 @@ def test_it_is_used_and_leaves_no_trace(told: Session, terminal: Terminal) -> No
 def test_it_does_without_colours_and_with_nothing_but_ascii(told: Session, terminal: Terminal) -> None:
     terminal.tmux("resize-window", "-x", "60", "-y", "16")
     terminal.type(f"NO_COLOR=1 {program(told, '--ascii', 'open', 'INC-3')}")
-    screen = terminal.expect(lambda screen: "incident show INC-3" in screen and "predicts 18 %" in screen, "-e")
+    screen = terminal.expect(lambda screen: "INC-3" in screen and "predicts 18 %" in screen, "-e")
     assert screen.isascii()
     assert COLOUR.search(screen) is None
     assert "\x1b[1m" in screen, "it is told by weight"

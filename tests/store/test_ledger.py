@@ -221,6 +221,7 @@ LATER = datetime(2100, 1, 1, tzinfo=UTC)
     ([Term(("3",), "seq")], [3]), ([Term(("x",), 'a"; DROP')], []), ([Term(("!",))], []),
     ([Term(("n3", "snap"))], [4, 5]), ([Term(("n3", "n2"), wanted=False)], [1, 2, 5, 6]),
     ([Term(("SNAP",), "kind", how="=")], []), ([Term(("SNAPSHOT", "x"), "kind", how="=")], [5]),
+    ([Term(("SNAPSHOT", "x"), "kind", how="==")], []), ([Term(("snapshot", "x"), "kind", how="==")], [5]),
     ([Term((), "value", how="<", than=0.8)], [6]), ([Term((), "value", how=">", than=0.8)], []),
     ([Term((), "value", False, "<", 0.8)], [1, 2, 3, 4, 5]), ([Term((), "seq", how=">=", than=5)], [5, 6]),
     ([Term((), "status", how="<", than=9)], []), ([Term((), "recorded_at", how="<", than=LATER)], [1, 2, 3, 4, 5, 6]),

@@ -85,7 +85,7 @@ def test_from_an_alert_to_a_choice_made_in_its_runbook(worked: Session) -> None:
             await terminal.expect(lambda: "▸ INC-4" in terminal.text)
             assert "Which runbook?" in terminal.text, "its rule names none"
             assert "Enter look at" in terminal.text
-            cockpit(terminal).steps.to("choose")
+            cockpit(terminal).steps.stand("choose")
             await terminal.press("enter")
             assert "choose · 3 steps, not begun" in terminal.text
             assert "mlops-tui incident list" in terminal.text
@@ -98,7 +98,8 @@ def test_from_an_alert_to_a_choice_made_in_its_runbook(worked: Session) -> None:
             assert "ana" in line_with(terminal, "1 How do things stand?")
             assert "Going back is cheap." in terminal.text, "the cursor is at the step whose turn it is"
             await terminal.press("enter")
-            await terminal.press("down", "down", "enter")
+            assert "2 Go back" in terminal.text
+            await terminal.press("2")
             await terminal.expect(lambda: "choose 2/3" in terminal.text)
             assert "step 2: done (go back)" in line_with(terminal, "RUN-1 step 2"), "and nobody was asked twice"
             assert cockpit(terminal).step is not None
@@ -170,6 +171,24 @@ def test_people_say_how_bad_it_is_who_goes_on_and_that_it_is_over(worked: Sessio
         "opened", "role", "severity", "handover", "resolved"]
 
 
+def test_whoever_is_asked_to_takes_it_over_with_one_key(worked: Session) -> None:
+    do(worked, "runbook run choose --incident INC-3")
+    do(worked, "incident handover INC-3 bo --note look")
+    worked.clock.advance(worked.now() + timedelta(minutes=50))
+
+    async def story() -> None:
+        async with dashboard(worked.declared().root, person="bo", at=["INC-3"]) as terminal:
+            await terminal.expect(lambda: "bo is asked to take it over" in terminal.text)
+            assert "a take it over" in terminal.text
+            await terminal.press("a")
+            await terminal.expect(lambda: "lead bo" in terminal.text)
+
+    run(story())
+    case = cases.look(worked, "INC-3")
+    step = next(row for row in case.steps if row["here"])
+    assert "asks you 50 min" in lines.step(step, 60, worked.now())[0].plain, "how long it has been waiting for somebody"
+
+
 def test_who_may_only_look_writes_nothing_from_the_cockpit(worked: Session) -> None:
     do(worked, "runbook run choose --incident INC-3")
     before = worked.ledger.head_seq()
@@ -177,7 +196,7 @@ def test_who_may_only_look_writes_nothing_from_the_cockpit(worked: Session) -> N
     async def story() -> None:
         async with dashboard(worked.declared().root, person="ana", at=["INC-3"], read_only=True) as terminal:
             await terminal.expect(lambda: "it is read-only" in terminal.text)
-            for key in "anuvhobcm":
+            for key in "anvhm":
                 await terminal.press(key)
                 while not isinstance(terminal.app.screen, Cockpit):
                     await terminal.press("escape")

@@ -79,6 +79,7 @@ def test_what_is_seen_is_copied_and_written(told: Session, tmp_path: Path, monke
             assert terminal.app.screen.id == "incidents"
             assert json.loads(terminal.app.clipboard)["incident"] == "INC-3"
             assert await copied("down", "y", "enter") == "mlops-tui alert show AL-7"
+            assert (await copied("space", "y", "c")).count("\n") == 2, "the one that is marked"
             assert await copied("3", "y", "y") == "mlops-tui model show flights-delay@8"
             assert json.loads(await copied("y", "r"))["version"] == "8"
             before = terminal.app.clipboard
@@ -96,7 +97,9 @@ def test_what_is_seen_is_copied_and_written(told: Session, tmp_path: Path, monke
             assert terminal.app.clipboard.startswith("mlops-tui open flights:")
             await terminal.type("shot before")
             assert "/ champ" in (downloads / "before.txt").read_text(encoding="utf-8").splitlines()[0]
-            assert "flights-delay" in (downloads / "before.svg").read_text(encoding="utf-8")
+            drawn = (downloads / "before.svg").read_text(encoding="utf-8")
+            assert "flights-delay" in drawn
+            assert "url(http" not in drawn, "whoever looks at it asks nobody for fonts"
             assert not terminal.app._copy("x" * MOST, "much")
             monkeypatch.setenv("TERM", "linux")
             await terminal.press("y", "j")

@@ -45,6 +45,16 @@ def test_what_is_wrong_is_told_where_it_stands(typed: str, wrong: str, said: str
     assert said in problem.why
 
 
+def test_of_lines_without_columns_every_word_is_a_word() -> None:
+    assert read('status:fail !"a b"|c', None).wishes == (Wish(("status:fail",)), Wish(("a b", "c"), wanted=False))
+
+
+def test_an_at_asks_for_a_project_or_an_environment_where_rows_are_of_several() -> None:
+    known = Known.of([{"place": "flights production", "name": "@home"}], {})
+    assert read("@prod !@stag @", known).wishes == (Wish(("prod",), "place"), Wish(("stag",), "place", wanted=False))
+    assert read("@prod", KNOWN).wishes == (Wish(("@prod",)),)
+
+
 def test_where_nothing_is_known_of_the_rows_any_column_is_asked_for() -> None:
     assert read("a:b !c=d", Known({}), ZONE) == Filter((Wish(("b",), "a"), Wish(("d",), "c", wanted=False, how="=")))
 

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from mlops_tui.asking import Plan, ask
 from mlops_tui.capability import Capability
@@ -13,7 +14,9 @@ from mlops_tui.roles import DESTROYS
 from mlops_tui.session import Session
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.ask import Ask, Sure
-from tests.screens import dashboard, run
+from mlops_tui.tui.screens.section import SectionScreen
+from mlops_tui.view import Facts, Status, View
+from tests.screens import SIZES, dashboard, run
 
 
 def in_production(folder: Path) -> Path:
@@ -85,8 +88,42 @@ def test_the_name_of_what_is_destroyed_is_what_is_typed(told: Session) -> None:
     assert set(typed[1:]) <= {""}
 
 
+@pytest.mark.parametrize("size", SIZES[1:])
+def test_what_is_to_be_typed_is_seen_in_every_size_below_its_plan(told: Session, size: tuple[int, int]) -> None:
+    plan = View("Would remove", Status.CONFIRM, (Facts({f"part {number}": number for number in range(40)}),))
+
+    async def story() -> None:
+        async with dashboard(told.declared().root, size) as terminal:
+            terminal.app.push_screen(Sure("This cannot be taken back.", "flights", plan, spelled="mlops-tui x " * 20))
+            await terminal.pilot.pause()
+            await terminal.press(*"flig")
+            for seen in ("This cannot be taken back.", "part 0", "$ mlops-tui x", "Type flights", "flig "):
+                await terminal.expect(lambda seen=seen: seen in terminal.text)  # type: ignore[misc]
+            await terminal.press("pagedown", "pagedown")
+            assert "part 0" not in terminal.text
+            assert "flig " in terminal.text
+
+    run(story())
+
+
 @pytest.mark.parametrize(("said", "locks"), [("", False), ("0", False), ("no", False), ("False", False), ("1", True),
                                              ("true", True), ("yes", True), ("please", True)])
 def test_whatever_the_environment_says_but_no_locks(said: str, locks: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLOPS_TUI_READONLY", said)
     assert options(["status"]).read_only is locks
+
+
+def test_what_is_typed_right_after_a_slash_is_filtered_by_and_does_nothing(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root, person="bo") as terminal:
+            await terminal.press("6")
+            await terminal.expect(lambda: "alert show AL-7" in terminal.text or "incident show INC-3" in terminal.text)
+            before = told.ledger.head_seq()
+            for key in ("slash", *"aresol/"):  # faster than a line for it can be made
+                terminal.app.post_message(events.Key(key, "/" if key == "slash" else key))
+            await terminal.expect(lambda: "aresol/" in terminal.text)
+            await terminal.press("enter")
+            assert isinstance(terminal.app.screen, SectionScreen)
+            assert told.ledger.head_seq() == before
+
+    run(story())

@@ -104,6 +104,21 @@ def test_the_bottom_follows_the_focus(told: Session) -> None:
     run(story())
 
 
+def test_everything_with_a_name_is_one_key_and_its_name_away(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            await terminal.press("ctrl+p")
+            assert "INC-3 predicts 18 %" in terminal.text.splitlines()[3], "what is open comes first"
+            await terminal.press(*"odd[")
+            assert "model odd[bold]" in terminal.text.splitlines()[3]
+            await terminal.press("enter")
+            assert "model show odd[bold]" in terminal.text.splitlines()[0]
+            await terminal.press("ctrl+p", *"monitoring", "enter")
+            assert terminal.app.screen.id == "monitoring"
+
+    run(story())
+
+
 def test_the_line_at_the_bottom_is_there_before_any_key_is_known() -> None:
     assert line("home", (), 60).plain.startswith(" 1 Home  2  3")
     assert line("home", (("q", "quit"), ("?", "all")), 60).plain.endswith("  q quit  ? all ")

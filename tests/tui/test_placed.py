@@ -31,20 +31,15 @@ def test_one_is_again_where_one_was(told: Session) -> None:
         async with dashboard(folder, person="ana") as terminal:
             await terminal.press("6", "down", "right")
             assert standing_on(terminal) == "flights:AL-7#its-monitor"
-            await terminal.press("8", "slash", *"promote", "enter", "6", "q")
+            await terminal.press("8", "slash", *"P-4", "enter", "6", "q")
         async with dashboard(folder, person="ana", again=True) as terminal:
             assert standing_on(terminal) == "flights:AL-7#its-monitor"
             await terminal.press("8")
-            assert "/ promote" in terminal.text
+            assert "/ P-4" in terminal.text
             assert re.search(r"Activity \(\d+ of \d+\)", terminal.text)
             await terminal.press("1")
             assert "5 need you" in terminal.text, "Home is as it stands now"
             assert "INC-3" in terminal.text
-        Kept(folder, "ana").path.write_text('{"form": 1, "mode": "nowhere", "section/incidents": {"row": 3}}', "utf-8")
-        async with dashboard(folder, person="ana", again=True) as terminal:
-            assert standing_on(terminal) == "flights:home"
-            await terminal.press("6")
-            assert standing_on(terminal) == "flights:INC-3"
 
     run(story())
 
@@ -77,7 +72,7 @@ def test_what_cannot_be_remembered_is_told_once(told: Session) -> None:
 
     async def story() -> None:
         async with dashboard(folder, again=True) as terminal:
-            for key in ("6", "4", "6"):
+            for key in ("6", "4"):
                 await terminal.press(key)
                 terminal.app._remember()
                 terminal.app._write()
@@ -87,15 +82,18 @@ def test_what_cannot_be_remembered_is_told_once(told: Session) -> None:
     run(story())
 
 
-def test_a_row_that_is_gone_since_last_time_is_not_spoken_of(told: Session) -> None:
+def test_what_is_gone_or_makes_no_sense_since_last_time_is_not_spoken_of(told: Session) -> None:
     folder = told.declared().root
     kept = Kept(folder, "")
-    for name, value in (("mode", "incidents"), ("section/incidents", {"row": "INC-77", "side": "Like it"})):
+    for name, value in (("mode", "nowhere"), ("section/incidents", {"row": "INC-77", "side": "Like it"}),
+                        ("section/monitoring", {"row": 3, "filter": None}), ("section/data", "x")):
         kept.put(name, value)
     kept.write()
 
     async def story() -> None:
         async with dashboard(folder, again=True) as terminal:
+            assert standing_on(terminal) == "flights:home"
+            await terminal.press("4", "7", "6")
             assert standing_on(terminal) == "flights:INC-3#like-it"
             assert "There is no" not in terminal.text
 
@@ -124,6 +122,8 @@ def test_a_link_leads_to_its_row_and_side_or_to_the_nearest(told: Session) -> No
             terminal.app.go(read(["flights:AP-5"]))
             await terminal.settle()
             assert standing_on(terminal) == "flights:AP-5"
+            await terminal.type("ap-55")
+            assert "There is no AP-55 here. The nearest is AP-5." in terminal.text
             await terminal.type("projects fligths")
             assert "No project 'fligths' is known here." in terminal.text
 

@@ -125,6 +125,72 @@ def test_a_filter_keeps_the_cursor_on_its_row_and_gives_all_back() -> None:
     tried(app, story)
 
 
+def test_what_a_refresh_changed_is_lit_for_a_moment_and_what_a_filter_shows_is_not() -> None:
+    app = Long()
+
+    def lit() -> list[str]:
+        return [segment.text for strip in app.screen._compositor.render_strips()[:LINES] for segment in strip
+                if segment.style is not None and segment.style.reverse and segment.text.strip()]
+
+    def shown(*values: object) -> list[Row]:
+        return [{"name": number, "says": f"state {value} since 6"} for number, value in enumerate(values)]
+
+    async def story(pilot: Pilot[None]) -> None:
+        app.rows._paint = lambda row, width: [Text(f"{row['name']} {row['says']}")]
+        app.rows.show(shown("firing", "open"))
+        await pilot.pause()
+        assert lit() == [], "at first all is new"
+        app.rows.show(shown("acked", "open", "late"))
+        await pilot.pause()
+        assert lit() == ["acked", "2 state late since 6"], "the word that changed, and the row that came"
+        app.rows._dim()
+        app.rows.keep(words("open"))
+        app.rows.keep(())
+        await pilot.pause()
+        assert lit() == []
+        app.animation_level = "none"
+        app.rows.show(shown("firing", "open", "late"))
+        await pilot.pause()
+        assert lit() == [], "not where nothing shall move"
+
+    tried(app, story)
+
+
+def test_rows_that_did_not_change_are_not_painted_again() -> None:
+    app = Long()
+    painted: list[object] = []
+
+    async def story(pilot: Pilot[None]) -> None:
+        app.rows._paint = lambda row, width: [Text(str(painted.append(row["name"]) or row["name"]))]
+        app.rows.show(named(1, 2, 3))
+        await pilot.pause()
+        app.rows.show(named(0, 1, 2, 3))
+        await pilot.pause()
+        assert painted == [1, 2, 3, 0]
+
+    tried(app, story)
+
+
+def test_a_history_may_grow_at_its_end_and_shrink_where_another_time_is_seen() -> None:
+    app = Long()
+
+    async def story(pilot: Pilot[None]) -> None:
+        app.rows.restart(Extent(-3, 0), 1000)
+        await pilot.press("end")
+        app.rows.grow(Extent(-30, 0), 1000)
+        assert (app.rows.count, app.rows.every, app.rows.key) == (31, 1000, "-3")
+        app.rows.restart(Extent(1, 50), 50)
+        await pilot.press("down")
+        app.rows.grow(Extent(1, 20), 20)
+        assert app.rows.key == "20", "the newest there was then"
+        app.rows.restart(Extent(1, 50, down=False), 50)
+        assert app.rows.key == "1"
+        app.rows.grow(Extent(1, 60, down=False), 60)
+        assert (app.rows.key, app.rows.count) == ("1", 60)
+
+    tried(app, story)
+
+
 def test_of_a_long_history_only_what_is_seen_is_read() -> None:
     app, total = Long(), 100_049
 

@@ -1,6 +1,9 @@
 """What the dashboard looks like: its colours can be read wherever they stand, and nothing is told by colour alone."""
 
+import os
+import pty
 import re
+import termios
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +17,7 @@ import mlops_tui.tui
 from mlops_tui.render.cells import GLYPHS
 from mlops_tui.session import Session
 from mlops_tui.tui.app import Dashboard
-from mlops_tui.tui.background import is_light, told_by
+from mlops_tui.tui.background import QUESTION, asked, is_light, told_by
 from mlops_tui.tui.screens.ask import Ask
 from mlops_tui.tui.themes import ANSI, DARK, LIGHT, THEMES
 from mlops_tui.view import Status
@@ -114,6 +117,9 @@ def test_a_theme_is_chosen_by_its_name_and_kept(told: Session) -> None:
             assert set(terminal.app.available_themes) == {theme.name for theme in THEMES}, "others were never measured"
             await terminal.type("theme dayligth")
             assert "high-contrast" in terminal.text
+            await terminal.type("theme")
+            await terminal.expect(lambda: "colour-blind" in terminal.text and "gruvbox" not in terminal.text)
+            await terminal.press("escape")
         async with dashboard(root, (80, 24), again=True) as terminal:
             assert terminal.app.theme == LIGHT
             await terminal.type("theme auto")
@@ -148,3 +154,19 @@ def test_the_ground_of_the_terminal_is_what_it_answers(answer: bytes, light: boo
                                               ("", None), ("x;y", None)])
 def test_some_terminals_tell_their_ground_without_being_asked(value: str, light: bool | None) -> None:
     assert told_by({"COLORFGBG": value}) is light
+
+
+@pytest.mark.parametrize(("answer", "heard"), [
+    (b"6\x1b]11;rgb:ffff/ffff/ffff\x1b\\:\x1b[?62;22c", (True, "6:")), (b"q", (None, "q")), (b"", (None, ""))])
+def test_what_is_typed_while_the_terminal_is_asked_is_kept(answer: bytes, heard: tuple[bool | None, str]) -> None:
+    ours, theirs = pty.openpty()
+    before = termios.tcgetattr(theirs)
+    os.write(ours, answer)
+    assert asked(theirs, theirs, patience=0.2) == heard
+    os.set_blocking(ours, False)
+    seen = b""
+    while QUESTION not in seen:  # else there is nothing more to read, which is an error
+        seen += os.read(ours, 100)
+    assert termios.tcgetattr(theirs) == before
+    os.close(ours)
+    os.close(theirs)

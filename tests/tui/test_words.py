@@ -6,6 +6,7 @@ from mlops_tui.commands import root
 from mlops_tui.session import Session
 from mlops_tui.tui.app import Dashboard
 from mlops_tui.tui.parts.words import WORDS, Word
+from mlops_tui.tui.widgets.command_line import CommandLine
 from tests.screens import dashboard, run
 
 
@@ -40,7 +41,7 @@ def test_a_word_is_completed_done_and_refused_with_how_it_is_typed(told: Session
             await terminal.expect(lambda: "paused · 0 new" in terminal.text)
             await terminal.type("q now")
             await terminal.expect(lambda: "It is typed :quit" in terminal.text)
-            await terminal.type("q")
+            terminal.app.post_message(CommandLine.Typed("q"))
             await terminal.expect(lambda: bool(terminal.app._exit))
 
     run(story())

@@ -88,7 +88,7 @@ class Copying(Placed):
         seen = self._seen_here()
         told = exporting.told(seen, self._standing.now, past=self._standing.as_of is not None)
         words = (name,) if name else seen.crumbs
-        self._put(exporting.file_name(words, "svg"), self.export_screenshot(title=told))
+        self._put(exporting.file_name(words, "svg"), exporting.picture(self.export_screenshot(title=told)))
         text = "\n".join((told, "", *(line.rstrip() for line in seen.lines)))
         self._put(exporting.file_name(words, "txt"), f"{text}\n")
 

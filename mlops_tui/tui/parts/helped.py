@@ -38,8 +38,18 @@ class Helped(Placed):
 
     def action_help(self) -> None:
         """Everything that can be done from here, found by name or key."""
+        self._offer("Keys and commands", [*self._here_and_now(), *self._said()])
+
+    def action_anywhere(self) -> None:
+        """Everything that has a name: what is open first, then the modes, and what can be said."""
+        modes = (Offer((mode.digit,), mode.title, _typed(f"app.{mode.id}", self.screen),
+                       partial(self.action_mode, mode.id)) for mode in MODES)
+        named = (Offer(("→",), name, shlex.join(argv), partial(self._go, argv)) for name, argv in self._places)
+        self._offer("Anywhere", [*named, *modes, *self._said()])
+
+    def _offer(self, title: str, offers: Sequence[Offer]) -> None:
         module: Any = import_module("mlops_tui.tui.screens.everything")  # not needed for the first picture
-        self.push_screen(module.Everything([*self._here_and_now(), *self._said()], self._here()))
+        self.push_screen(module.Everything(title, offers, self._here()))
 
     def action_jump(self) -> None:
         """Show a letter on everything that is seen; the one that is typed goes there."""
@@ -96,14 +106,6 @@ class Helped(Placed):
         for words, (_, example) in self._commands.items():
             yield shlex.join(words)
             yield example
-
-    def offers(self) -> Iterator[Offer]:
-        """What the palette finds: modes, places by name, the dashboard's words, commands."""
-        for mode in MODES:
-            yield Offer((mode.digit,), mode.title, f"key {mode.digit}", partial(self.action_mode, mode.id))
-        for name, argv in self._places:
-            yield Offer((), name, " ".join(argv), partial(self._go, argv))
-        yield from self._said()
 
     def _go(self, argv: tuple[str, ...]) -> None:
         self.post_message(Perform(argv))

@@ -23,6 +23,9 @@ class Sectioned(Desked):
         self._sifted: Sift | None = None
 
     def _fill(self, section: SectionScreen) -> None:
+        if not section.is_mounted:  # on a busy machine it may not be there yet
+            self.call_after_refresh(self._fill, section)
+            return
         id = section.id or ""
         if id == HISTORY:
             self._sift(Sifted(section.list.sift))

@@ -19,7 +19,7 @@ from mlops_tui.tui.widgets.body import Body
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Row, View
 
-AROUND, TALLEST = 10, 24  # lines of a question without its plan and choices, and of the longest plan seen at once
+TALLEST = 24  # lines of the longest plan that is seen at once
 PAGES = (Binding("pagedown", "page(1)", "Page down", show=False, priority=True, id="ask.down"),
          Binding("pageup", "page(-1)", "Page up", show=False, priority=True, id="ask.up"))
 Choice = tuple[str, str]  # the answer, and how it is offered; the first is what Enter alone means
@@ -55,6 +55,8 @@ class Ask(ModalScreen[str], Closing[str]):
         yield Rows("answer", _choice, id="choices")
 
     def on_mount(self) -> None:
+        for body in self.query(Body):
+            self.watch(body, "virtual_size", self._refit)
         self.begin()
 
     def begin(self) -> None:
@@ -65,13 +67,19 @@ class Ask(ModalScreen[str], Closing[str]):
         rows.focus()
 
     def on_resize(self) -> None:
+        self._refit()
+
+    def _refit(self) -> None:
         self.call_after_refresh(self._fit)
 
     def _fit(self) -> None:
-        """The plan is as high as it is long, as far as the choices below it stay on the screen."""
+        """The plan is as high as it is long, as far as what stands around it stays on the screen."""
+        box = self.query_one("#ask")
         for body in self.query(Body):
-            room = self.size.height - AROUND - len(self._choices)
-            body.styles.height = max(min(body.virtual_size.height, room, TALLEST), 2)
+            others = [each for each in box.children if each is not body]
+            around = sum(each.outer_size.height + each.styles.margin.height for each in others)
+            room = self.size.height - around - box.gutter.height - body.styles.margin.height
+            body.styles.height = max(min(body.virtual_size.height, room, TALLEST), 1)
 
     @on(Rows.Opened, "#choices")
     def _chosen(self, event: Rows.Opened) -> None:

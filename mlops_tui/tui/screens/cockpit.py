@@ -1,8 +1,7 @@
 """An incident being worked on: its runbook's steps, the text of one, what was found, and what came of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
-from functools import partial
 from pathlib import PurePath
 from typing import ClassVar
 
@@ -17,7 +16,6 @@ from mlops_tui.tui import cockpitlines as lines
 from mlops_tui.tui.cases import EVERY, Case
 from mlops_tui.tui.messages import CaseWanted, FoundWanted, Perform
 from mlops_tui.tui.places import leads
-from mlops_tui.tui.screens.ask import Ask
 from mlops_tui.tui.screens.saying import Saying
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.body import NOTHING, Body
@@ -25,7 +23,8 @@ from mlops_tui.tui.widgets.drawing import Drawing
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Action, Row, Status, View
 
-ON_KEYS = ("role", "accept", "update", "note", "handover", "resolve", "ack", "open")  # verbs that a letter does
+SAID = ("open", "role", "accept", "update", "note", "handover", "resolve")  # of an incident: verbs on a key
+ON_KEYS = (*(("incident", verb) for verb in SAID), ("alert", "ack"), ("runbook", "resume"), ("runbook", "list"))
 SIDES = ("", "-reading", "-past")  # what is seen where one side has room: the steps, the text and findings, what came
 
 
@@ -180,7 +179,8 @@ class Cockpit(Saying):
         case, enters = self.case, self._enters
         evidence = [("e", "evidence")] if case.finds(self.step) else []
         if self.standing.facts.get("read_only"):
-            return [*evidence, ("i", "all of it"), ("L", "unlock: it is read-only")]
+            back = (">", "now") if self.standing.as_of is not None else ("L", "unlock: it is read-only")
+            return [*evidence, ("i", "all of it"), back]
         does = [("Enter", "choose" if self._chooses else enters.label.lower())] if enters is not None else []
         if self.focused is not self.steps:
             does = [("Esc", "to the steps")]
@@ -226,9 +226,6 @@ class Cockpit(Saying):
         elif case.running:
             self.app.notify(f"Step {case.stands_at} comes first.", markup=False)
 
-    def _do(self, action: Action) -> None:
-        self.post_message(Perform(action.argv, asks=action.asks, offered=True))
-
     @on(Rows.Opened, "#timeline")
     def _past(self, event: Rows.Opened) -> None:
         event.stop()
@@ -254,18 +251,7 @@ class Cockpit(Saying):
     @property
     def _further(self) -> tuple[Action, ...]:
         """What can be done about the incident and is on no key."""
-        return tuple(each for each in self.case.shown.actions if each.argv[1] not in ON_KEYS
-                     and each.argv[:2] not in (("runbook", "resume"), ("runbook", "list")))
-
-    def _choose(self, question: str, offered: Sequence[Action]) -> None:
-        if offered:
-            choices = (("", "Nothing: leave it as it is"),
-                       *((str(place), each.label) for place, each in enumerate(offered)))
-            self.app.push_screen(Ask(question, choices), partial(self._chosen, offered))
-
-    def _chosen(self, offered: Sequence[Action], said: str | None) -> None:
-        if said:
-            self._do(offered[int(said)])
+        return tuple(each for each in self.case.shown.actions if each.argv[:2] not in ON_KEYS)
 
     def action_evidence(self) -> None:
         if argv := self.case.finds(self.step):

@@ -19,11 +19,11 @@ from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Row
 
 ROOMY = 76  # columns from which an offer has room for how it is typed
-KEY, TYPED = 13, 26  # columns of the keys, and of a command
+KEY, TYPED = 14, 26  # columns of the keys, and of a command
 
 
 class Everything(Framed):
-    """The keys of the screen below first, then those of every screen, the dashboard's words, and every command."""
+    """A list of what is offered, in its order until something is sought."""
 
     CSS_PATH: ClassVar[list[str | PurePath]] = ["everything.tcss"]
     AUTO_FOCUS = "#sought"
@@ -36,13 +36,13 @@ class Everything(Framed):
         Binding("enter", "choose", "Do it", show=False, priority=True, id="everything.choose"),
     ]
 
-    def __init__(self, offers: Sequence[Offer], standing: Standing) -> None:
+    def __init__(self, title: str, offers: Sequence[Offer], standing: Standing) -> None:
         super().__init__(standing)
-        self._offers, self._found = offers, list(offers)
+        self._title, self._offers, self._found = title, offers, list(offers)
 
     @property
     def crumbs(self) -> tuple[str, ...]:
-        return ("Keys and commands",)
+        return (self._title,)
 
     def within(self) -> Iterable[Widget]:
         sought = Input(placeholder="a word, or a key such as x or ctrl+o; Enter does it, Esc goes back", id="sought",

@@ -34,7 +34,9 @@ class Framed(Closing[None]):
     """A screen that is told how the dashboard stands, and asks for commands."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("slash", "filter", "Filter the list: words, !not, status:fail", show=False, id="framed.filter"),
+        # before the list sees it: what is typed right after it must not be taken for the letters of next steps
+        Binding("slash", "filter", "Filter the list: words, !not, status:fail", show=False, priority=True,
+                id="framed.filter"),
         Binding("s", "sort", "Sort the list by a column", show=False, id="framed.sort"),
         Binding("x", "stop", "Stop the job under the cursor", show=False, id="framed.stop"),
         Binding("l", "log", "Log of the job under the cursor", show=False, id="framed.log"),
@@ -136,6 +138,10 @@ class Framed(Closing[None]):
     def on_descendant_focus(self) -> None:
         self._hint()
 
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A slash typed into a field is a slash."""
+        return action != "filter" or not isinstance(self.focused, Input)
+
     # -- keys -----------------------------------------------------------------------------------------------------
 
     def on_key(self, event: events.Key) -> None:
@@ -192,12 +198,12 @@ class Framed(Closing[None]):
             self.post_message(Perform(("job", "log", job)))
 
     def seen(self) -> dict[str, Any]:
-        """What of the screen can be taken along, by the names that `exporting` has for it."""
+        """What of the screen can be taken along, by the names of `exporting`; of a list with marks what is marked."""
         focused, row = self.focused, self.row
         argv = leads(row) if row is not None else ()
         table = view = None
         if isinstance(focused, Rows):
-            table = Table.of(focused.id or "rows", focused.known, total=focused.count)
+            table = Table.of(focused.id or "rows", focused.marked or focused.known, total=focused.count)
         elif isinstance(focused, Body):
             view, table = focused.view, focused.table
         return {"command": argv or self.command, "row": row, "table": table, "view": view,

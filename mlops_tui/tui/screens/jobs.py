@@ -35,6 +35,7 @@ class JobsScreen(Framed):
 
     def __init__(self, standing: Standing) -> None:
         super().__init__(standing)
+        self._rows: Sequence[Row] | None = None  # nothing was looked up yet
         self._logs = Path()
 
     @property
@@ -58,9 +59,10 @@ class JobsScreen(Framed):
 
     def on_mount(self) -> None:
         self.list.border_title = "Jobs"
+        self._show()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(lambda: self._draw(self.list.row))  # there may be room for the log now
+        self.call_after_refresh(self._show)  # there may be room for the log now
 
     @property
     def list(self) -> Rows:
@@ -72,7 +74,13 @@ class JobsScreen(Framed):
 
     def know(self, rows: Sequence[Row], logs: Path) -> None:
         """The jobs as they stand by now, and the folder of their logs."""
-        self._logs = logs
+        self._rows, self._logs = rows, logs
+        self._show()
+
+    def _show(self) -> None:
+        rows = self._rows
+        if rows is None or not self.query("#log"):
+            return
         running = sum(row["ended_at"] is None for row in rows)
         self.list.say(NONE)
         self.list.border_title = f"Jobs ({running} running)" if running else "Jobs"

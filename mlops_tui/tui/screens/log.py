@@ -67,7 +67,8 @@ class LogScreen(Framed):
     def know(self, rows: Sequence[Row], logs: Path) -> None:
         """The jobs as they stand by now, this one among them."""
         self._row = row = next((row for row in rows if row["job"] == self._row["job"]), self._row)
-        self.query_one("#job", Drawing).show(lambda width, height: panels.job_words(row, width))
+        for drawing in self.query("#job").results(Drawing):
+            drawing.show(lambda width, height: panels.job_words(row, width))
 
     @on(LogView.Told)
     def _told(self, message: LogView.Told) -> None:

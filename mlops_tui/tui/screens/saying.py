@@ -1,5 +1,6 @@
 """What people say of an incident: who is on it, how it stands, how bad it is, who goes on, that it is over."""
 
+from collections.abc import Sequence
 from functools import partial
 from typing import ClassVar
 
@@ -8,10 +9,11 @@ from textual.binding import Binding, BindingType
 from mlops_tui.tui import cockpitlines as lines
 from mlops_tui.tui.cases import Case
 from mlops_tui.tui.messages import EditWanted, Perform
-from mlops_tui.tui.screens.ask import Ask, Why
+from mlops_tui.tui.screens.ask import Why
 from mlops_tui.tui.screens.framed import Framed
+from mlops_tui.tui.screens.pick import Pick
 from mlops_tui.tui.standing import Standing
-from mlops_tui.view import Facts, Status, Text, View
+from mlops_tui.view import Action, Facts, Status, Text, View
 
 
 class Saying(Framed):
@@ -30,6 +32,18 @@ class Saying(Framed):
     def __init__(self, case: Case, standing: Standing) -> None:
         super().__init__(standing, id="cockpit")
         self.case = case
+
+    def _do(self, action: Action) -> None:
+        self.post_message(Perform(action.argv, asks=action.asks, offered=True))
+
+    def _choose(self, question: str, offered: Sequence[Action]) -> None:
+        if offered:
+            choices = [(str(place), each.label) for place, each in enumerate(offered)]
+            self.app.push_screen(Pick(question, "Nothing: leave it as it is", choices), partial(self._chosen, offered))
+
+    def _chosen(self, offered: Sequence[Action], said: str | None) -> None:
+        if said:
+            self._do(offered[int(said)])
 
     def action_take(self) -> None:
         """Take the alert up; lead the incident."""
@@ -69,9 +83,8 @@ class Saying(Framed):
     def action_severity(self) -> None:
         if self._live:
             now = str(self.case.facts.get("severity") or "")
-            choices = (("", f"Leave it {now}"), *((name, f"{name:9} {means}".rstrip())
-                                                 for name, means in self.case.levels if name != now))
-            self.app.push_screen(Ask("How bad is it by now?", choices), self._graver)
+            choices = [(name, f"{name:9} {means}".rstrip()) for name, means in self.case.levels if name != now]
+            self.app.push_screen(Pick("How bad is it by now?", f"Leave it {now}", choices), self._graver)
 
     def _graver(self, level: str | None) -> None:
         if level:
@@ -81,12 +94,13 @@ class Saying(Framed):
         """To whom, and with which words."""
         if self._live:
             lead = self.case.facts.get("lead")
-            choices = (("", "Nobody: leave it as it is"), *((name, name) for name in self.case.people if name != lead))
+            choices = [(name, name) for name in self.case.people if name != lead]
             said = {name: self.case.facts[name] for name in ("severity", "to_close", "update", "next_update")
                     if self.case.facts.get(name)}
             told = View("They are told this, with your words and what was tried, and lead it once they accept",
                         Status.CONFIRM, (Facts(said), Text(self.case.slack)))
-            self.app.push_screen(Ask("Who takes it over?", choices, told, self.standing.zone), self._handing)
+            self.app.push_screen(Pick("Who takes it over?", "Nobody: leave it as it is", choices, told,
+                                      self.standing.zone), self._handing)
 
     def _handing(self, who: str | None) -> None:
         if who:

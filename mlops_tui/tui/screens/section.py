@@ -12,7 +12,7 @@ from textual.markup import escape
 from textual.widget import Widget
 
 from mlops_tui.tui.filtering import Wish
-from mlops_tui.tui.links import nearest, slug
+from mlops_tui.tui.links import nearest, row_place, slug
 from mlops_tui.tui.messages import Counted, Perform, Sifted, Sought
 from mlops_tui.tui.ordering import Order, order_of
 from mlops_tui.tui.screens.framed import Framed
@@ -79,7 +79,9 @@ class SectionScreen(Framed):
     def within(self) -> Iterable[Widget]:
         section = self._section
         with Horizontal(id="section"):
+            head = section.head
             yield Rows("key", lambda row, width: section.lines(row, width, self.standing.zone), empty=LOOKING,
+                       head=(lambda row, width: [head(width)]) if head is not None else None,
                        tall=section.tall, now=lambda: self.standing.now, markable=True, id="list")
             yield Pane(id="pane")
 
@@ -143,7 +145,8 @@ class SectionScreen(Framed):
         if asked and found and not self.list.stand(found):
             self.unsift()
         if asked and key and not meant:
-            self.app.notify(f"There is no {key} here." + (f" The nearest is {found}." if found else ""),
+            wanted, near = (row_place(self.id or "", each) if each else "" for each in (key, found))
+            self.app.notify(f"There is no {wanted} here." + (f" The nearest is {near}." if near else ""),
                             severity="warning", markup=False)
         if not (meant or asked) or not self.list.stand(found):
             return

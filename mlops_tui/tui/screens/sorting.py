@@ -16,7 +16,7 @@ from mlops_tui.tui.ordering import Order, named
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Row
 
-AROUND = 7  # lines of the question without its columns
+AROUND, WIDTH = 7, 40  # lines of the question without its columns, and how wide it is
 
 
 class Sorting(ModalScreen[Order | None]):
@@ -36,6 +36,7 @@ class Sorting(ModalScreen[Order | None]):
             yield Rows("column", _choice, id="choices")
 
     def on_mount(self) -> None:
+        self.query_one("#ask").styles.width = WIDTH
         self._rows.show([{"column": name, "now": self._now.told if name == self._now.column else ""}
                          for name in self._orders])
         self._rows.stand(self._now.column)
