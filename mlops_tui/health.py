@@ -44,6 +44,7 @@ SEVERE = SEVERITIES[:2]
 ON_CALL = "operator or oncall"
 ANSWERING = ("legal", "steward", "admin")  # who answers people that ask about their rows
 OUTCOMES = ("performance", "calibration")  # checks that tell what was predicted, and seen
+SHOWN = {"card": ("card", "show"), "impact": ("impact", "show"), "lineage": ("provenance", "of")}  # papers, by check
 SOON = 7  # days before the last one in which a request warns
 
 
@@ -394,7 +395,8 @@ def _proposals(entries: "Sequence[Entry]", actor: Actor) -> list[Need]:
 
 def _papers(declared: Declared, entries: "Sequence[Entry]", actor: Actor) -> list[Need]:
     """Cards and impacts of models that no longer say what is so."""
-    return [Need(each.check, each.subject, each.title, f"{each.check} of {each.subject}", each.argv,
+    return [Need(each.check, each.subject, each.title, f"{each.check} of {each.subject}",
+                 (*SHOWN.get(each.check, ("model", "show")), each.model if each.check == "impact" else each.subject),
                  actor.has("engineer"), Status.WARN, each.since, label=each.check, who="engineer")
             for each in outdated(entries, declared.models)]
 

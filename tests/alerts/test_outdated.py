@@ -2,6 +2,7 @@
 
 from mlops_tui import health
 from mlops_tui.alerts.outdated import outdated, papers
+from mlops_tui.oversight.inbox import at_once
 from mlops_tui.project import Project
 from mlops_tui.roles import Actor
 from store.facts import Finding, Promotion
@@ -54,4 +55,5 @@ def test_it_stands_among_what_needs_an_engineer(history, project) -> None:
     for roles, yours in (("engineer", True), ("approver", False)):
         rows = health.needs(declared, entries, history.now, Actor("x", frozenset({roles}))).rows
         assert [(row["kind"], row["argv"], row["yours"]) for row in rows] == [
-            ("impact", ("impact", "assess", f"{NAME}@1"), yours)]
+            ("impact", ("impact", "show", NAME), yours)]
+        assert [step.argv for step in at_once(rows[0])] == [("impact", "assess", f"{NAME}@1")]

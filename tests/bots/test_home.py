@@ -22,7 +22,7 @@ from tests.bots.desk import Desk
 # Slack's own client leaves sockets that died to the garbage collector.
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 KINDS = ["alert", "incident", "approval", "runbook", "post-mortem", "action", "sign-off", "proposal", "lesson",
-         "review", "question", "else"]
+         "review", "question", "card", "impact", "consent", "lineage", "signed", "else"]
 LEVEL = st.sampled_from(["critical", "high", "low", ""])
 
 

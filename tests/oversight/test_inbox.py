@@ -25,4 +25,4 @@ def test_an_alert_with_a_runbook_is_worked_through_after_it_is_taken() -> None:
 
 
 def test_what_nobody_has_steps_for_is_only_looked_at() -> None:
-    assert at_once({"kind": "card", "id": "late@8"}) == ()
+    assert at_once({"kind": "board case", "id": "BC-1"}) == ()

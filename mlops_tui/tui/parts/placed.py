@@ -132,10 +132,10 @@ class Placed(Keeping, Timed):
     # -- being there again ----------------------------------------------------------------------------------------
 
     def _remember(self) -> None:
-        """Where one is, and how one looks at each section."""
+        """Where one is, and how one looks at each section; nothing of one that is being taken down."""
         self._keep("mode", self.current_mode)
         for id, section in self._sections.items():
-            if section.known:
+            if section.known and section.query("#list"):
                 self._keep(f"section/{id}", section.memory())
 
     def _recall(self, section: SectionScreen) -> None:
