@@ -15,8 +15,9 @@ from mlops_tui.declarations.known import settings
 from mlops_tui.errors import Unreadable, nearest
 
 SCREENS = Path(__file__).parent.parent / "tui"  # where the keys are bound
-EVERYWHERE, WIDGETS = ("app", "framed"), ("rows", "body")
-APART = ("ask", "sure", "why", "copy", "command", "filter", "everything")  # what takes every key while it is open
+EVERYWHERE, WIDGETS = ("app", "framed"), ("rows", "body", "log")
+# What takes every key while it is open, and `mlops-tui watch`, which is by itself.
+APART = ("ask", "sure", "why", "copy", "command", "filter", "everything", "watch")
 NAMED = ("up", "down", "left", "right", "home", "end", "pageup", "pagedown", "enter", "escape", "tab", "space",
          "backspace", "delete", "insert", *(f"f{number}" for number in range(1, 25)))
 _KEY = re.compile(r"((?:ctrl\+|shift\+|alt\+)*)(.+)")

@@ -123,7 +123,7 @@ class Framed(Closing[None]):
 
     def _hint(self) -> None:
         """Say at the bottom which keys matter where the focus is; behind a question that stays as it was."""
-        if not (self.is_current and self._composed):
+        if not (self._composed and self.app.screen is self):
             return
         bound = {each.binding.id: each.binding.key for each in reversed(self.active_bindings.values())}
         row = self.row
