@@ -53,6 +53,27 @@ async def goes(terminal: Terminal, key: str) -> SectionScreen:
     return screen
 
 
+def test_what_comes_before_a_screen_is_there_or_after_it_has_gone_ends_nothing(full: Session) -> None:
+    trouble = View("It cannot be read.", Status.ERROR)
+
+    async def story() -> None:
+        async with dashboard(full.declared().root) as terminal:
+            early = SectionScreen("models", terminal.app.screen.standing)  # type: ignore[attr-defined]
+            early.fail(trouble)
+            early.stand(early.standing)
+            assert "It cannot be read." in early.list._empty
+            section, rows = await goes(terminal, "2"), terminal.app.screen.list.all  # type: ignore[attr-defined]
+            await section.remove_children()  # as when somebody quits
+            section.fill(rows)
+            section.detail(section.wanted, trouble)
+            assert section.pane.body.view.title == "It cannot be read."
+            section.stand(section.standing)
+            section.on_resize()
+            await terminal.settle()
+
+    run(story())
+
+
 def test_a_row_has_sides_and_every_row_then_shows_the_same_one(full: Session) -> None:
     (full.declared().root / "pipelines" / "weekly.yaml").write_text(
         "steps: [{name: tidy, sql: clean.sql, inputs: [flights]}]\n", encoding="utf-8")
