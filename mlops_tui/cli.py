@@ -152,7 +152,7 @@ def run(argv: Sequence[str]) -> int:
         _suit_the_terminal(given)
         if given.argv[:1] == ["open"] or not given.argv:
             return _without_a_command(given)
-        if given.argv[0] == "watch" and not {"--help", "-h"} & set(given.argv):
+        if given.argv[0] == "watch":
             return _watch(given)
         commands: Any = import_module("mlops_tui.commands")
         ours = given.argv[:given.argv.index("--")] if "--" in given.argv else given.argv
@@ -234,6 +234,8 @@ def _without_a_command(given: Options) -> int:
 
 def _watch(given: Options) -> int:
     """Wait for a job, a run or an incident: a strip of lines in a terminal, plain lines elsewhere; its exit code."""
+    if {"--help", "-h"} & set(given.argv[1:2]):
+        return _help(import_module("mlops_tui.commands"), ["--help"])
     session, watched = open_session(given), import_module("mlops_tui.tui.watched")
     _imported()
     look = watched.find(session, given.argv[1:])

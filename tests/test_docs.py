@@ -21,6 +21,7 @@ from mlops_tui.opening import open_project
 from mlops_tui.project import read_document
 from mlops_tui.response import _steps as runbooks
 from mlops_tui.session import without_project
+from mlops_tui.tui.links import read
 from mlops_tui.view import Status
 
 ROOT = Path(__file__).parent.parent
@@ -83,6 +84,10 @@ def test_a_command_that_a_document_names_exists(line: str, tmp_path: Path) -> No
     words = shlex.split(line.partition(" > ")[0])
     if words[0] == surface.name:
         assert words[1] in surface.commands
+    elif words[0] == "open":
+        assert read(words[1:]).words
+    elif words[0] == "watch":
+        assert not words[1:] or parse(without_project(tmp_path, perform), words[1:]).command
     else:
         assert parse(without_project(tmp_path, perform), options(words).argv).command
 

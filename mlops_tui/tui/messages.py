@@ -1,10 +1,11 @@
 """What the desk tells the screen, and what parts of the screen ask of the app."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
+from inspect import get_annotations
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, ClassVar, dataclass_transform
 
 from textual.message import Message
 
@@ -21,14 +22,33 @@ if TYPE_CHECKING:
     from mlops_tui.tui.widgets.source import Extent, Sift
 
 
-class FromDesk(Message):
+@dataclass_transform(eq_default=False)
+class Told(Message):
+    """A message made of its annotations, as a dataclass is: but no code is written for each class at every start."""
+
+    _names: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls, **how: Any) -> None:
+        super().__init_subclass__(**how)
+        cls._names = (*cls._names, *get_annotations(cls))
+
+    def __init__(self, *told: Any, **named: Any) -> None:
+        super().__init__()
+        given = dict(zip(self._names, told, strict=False)) | named
+        if len(told) > len(self._names) or not given.keys() <= set(self._names):
+            raise TypeError(f"{type(self).__name__} is made of {', '.join(self._names)}")
+        self.__dict__.update(given)
+        if missing := [name for name in self._names if not hasattr(self, name)]:
+            raise TypeError(f"{type(self).__name__} lacks {', '.join(missing)}")
+
+
+class FromDesk(Told):
     """Something that was asked of the desk has been done."""
 
 
 Place = tuple[str, tuple[str, ...]]  # what it is called, and the command that shows it
 
 
-@dataclass(eq=False)
 class Fresh(FromDesk):
     """Home as it is now, and all that can be gone to by name."""
 
@@ -36,7 +56,6 @@ class Fresh(FromDesk):
     places: Sequence[Place] = ()
 
 
-@dataclass(eq=False)
 class Ticked(FromDesk):
     """Nothing has happened but time, or nobody wants to see what has."""
 
@@ -44,14 +63,12 @@ class Ticked(FromDesk):
     head: int
 
 
-@dataclass(eq=False)
 class Broken(FromDesk):
     """The project cannot be shown, and why."""
 
     view: View
 
 
-@dataclass(eq=False)
 class Answered(FromDesk):
     """A command's answer; `looked` says that it changed nothing, and may be asked again.
 
@@ -64,7 +81,6 @@ class Answered(FromDesk):
     unsaid: tuple[str, ...] = ()
 
 
-@dataclass(eq=False)
 class Again(FromDesk):
     """What a look answers by now."""
 
@@ -72,7 +88,6 @@ class Again(FromDesk):
     view: View
 
 
-@dataclass(eq=False)
 class Listed(FromDesk):
     """The rows of a section, or why they cannot be had."""
 
@@ -81,7 +96,6 @@ class Listed(FromDesk):
     problem: View | None = None
 
 
-@dataclass(eq=False)
 class Detailed(FromDesk):
     """What a row of a section leads to."""
 
@@ -90,7 +104,6 @@ class Detailed(FromDesk):
     view: View
 
 
-@dataclass(eq=False)
 class Counted(FromDesk):
     """How long the history is, and how much of it is wanted, as far as that has been searched: is there `more` to
     search, how many entries `waiting` to be put in order, what a filter can name."""
@@ -104,7 +117,6 @@ class Counted(FromDesk):
     named: Mapping[str, str]
 
 
-@dataclass(eq=False)
 class Paged(FromDesk):
     """A page of the history, from the row of that number on; it is of what was wanted then."""
 
@@ -114,7 +126,6 @@ class Paged(FromDesk):
     rows: Sequence[Row]
 
 
-@dataclass(eq=False)
 class Planned(FromDesk):
     """A command that wants consent to its plan; `named` is what has to be typed for it, where it destroys."""
 
@@ -124,14 +135,12 @@ class Planned(FromDesk):
     named: str = ""
 
 
-@dataclass(eq=False)
 class Elsewhere(FromDesk):
     """A command that names a file: it is for the terminal."""
 
     argv: tuple[str, ...]
 
 
-@dataclass(eq=False)
 class Wanted(FromDesk):
     """What a next step asks for, and how the project's declarations put it."""
 
@@ -140,14 +149,12 @@ class Wanted(FromDesk):
     fields: "tuple[Field, ...]"
 
 
-@dataclass(eq=False)
 class Reasonless(FromDesk):
     """A decision that wants to know why."""
 
     argv: tuple[str, ...]
 
 
-@dataclass(eq=False)
 class Begun(FromDesk):
     """A command that has become a job."""
 
@@ -155,38 +162,33 @@ class Begun(FromDesk):
     job: int
 
 
-@dataclass(eq=False)
 class Nouns(FromDesk):
     """The nouns there are, with what they are for; and every command, with what it does and an example of it."""
 
     known: dict[str, str]
-    commands: "Mapping[tuple[str, ...], tuple[str, str]]" = field(default_factory=dict)
+    commands: "Mapping[tuple[str, ...], tuple[str, str]]" = MappingProxyType({})
 
 
-@dataclass(eq=False)
-class Sought(Message):
+class Sought(Told):
     """The cursor of a section stands on a row with this detail."""
 
     section: str
     argv: tuple[str, ...]
 
 
-@dataclass(eq=False)
-class JobWanted(Message):
+class JobWanted(Told):
     """Somebody wants to see what a job answered, or says so far."""
 
     job: int
 
 
-@dataclass(eq=False)
-class Sifted(Message):
+class Sifted(Told):
     """Only that is wanted of the history, in that order."""
 
     sift: "Sift"
 
 
-@dataclass(eq=False)
-class Perform(Message):
+class Perform(Told):
     """Somebody asks for a command; `offered` says that it was a next step, and not typed, `filled` that he was asked
     for what it lacks."""
 
@@ -198,15 +200,13 @@ class Perform(Message):
     filled: bool = False
 
 
-@dataclass(eq=False)
-class Opened(Message):
+class Opened(Told):
     """Somebody wants to see all of what Home knows of something."""
 
     argv: tuple[str, ...]
     view: View
 
 
-@dataclass(eq=False)
 class Cased(FromDesk):
     """An incident or an alert as it stands now, for the cockpit that showed `instead_of`; empty: for a new one."""
 
@@ -214,7 +214,6 @@ class Cased(FromDesk):
     instead_of: str = ""
 
 
-@dataclass(eq=False)
 class Found(FromDesk):
     """What a step of a runbook has found."""
 
@@ -222,23 +221,20 @@ class Found(FromDesk):
     view: View
 
 
-@dataclass(eq=False)
-class CaseWanted(Message):
+class CaseWanted(Told):
     """Somebody works on an incident or an alert, by the runbook that he chose."""
 
     id: str
     chosen: str = ""
 
 
-@dataclass(eq=False)
-class FoundWanted(Message):
+class FoundWanted(Told):
     """Somebody wants to see what a step has found."""
 
     argv: tuple[str, ...]
 
 
-@dataclass(eq=False)
-class Filtered(Message):
+class Filtered(Told):
     """Only rows that are as these words want them are wanted in a list."""
 
     of: "Widget"
@@ -246,41 +242,35 @@ class Filtered(Message):
     wishes: "tuple[Wish, ...]"
 
 
-@dataclass(eq=False)
 class Travelled(Fresh):
     """Home as it was at the moment to which somebody went."""
 
 
-@dataclass(eq=False)
 class NoSuchTime(FromDesk):
     """There is no such moment to go to, and why."""
 
     why: str
 
 
-@dataclass(eq=False)
-class LookedAt(Message):
+class LookedAt(Told):
     """Somebody comes back to what a look answered, and it may be another time by now."""
 
     argv: tuple[str, ...]
 
 
-@dataclass(eq=False)
-class EditWanted(Message):
+class EditWanted(Told):
     """Somebody wants to write the post-mortem of an incident; `anew`: from the file, not from what he began."""
 
     id: str
     anew: bool = False
 
 
-@dataclass(eq=False)
 class Edited(FromDesk):
     """A post-mortem that can be edited now."""
 
     editing: "Editing"
 
 
-@dataclass(eq=False)
 class Keymapped(FromDesk):
     """The keys that somebody has of his own, by id; or why they cannot be used."""
 
@@ -288,7 +278,6 @@ class Keymapped(FromDesk):
     problem: str = ""
 
 
-@dataclass(eq=False)
 class JobsSeen(FromDesk):
     """The newest jobs as they stand, and the folder of their logs."""
 
@@ -296,7 +285,6 @@ class JobsSeen(FromDesk):
     logs: Path
 
 
-@dataclass(eq=False)
 class LogFound(FromDesk):
     """A job as it stands, and where its log lies."""
 
@@ -304,16 +292,14 @@ class LogFound(FromDesk):
     path: Path
 
 
-@dataclass(eq=False)
-class Onwards(Message):
+class Onwards(Told):
     """Somebody wants to go to another project, or to this one's place of that name."""
 
     root: Path
     link: Link
 
 
-@dataclass(eq=False)
-class PerformAll(Message):
+class PerformAll(Told):
     """Somebody asks for these commands, one for each row that is marked; rows of another kind are left out."""
 
     argvs: "tuple[tuple[str, ...], ...]"
@@ -322,7 +308,6 @@ class PerformAll(Message):
     reason: str | None = None
 
 
-@dataclass(eq=False)
 class PlannedAll(FromDesk):
     """What they would do."""
 
