@@ -27,7 +27,6 @@ class Order:
         """The order as it is shown: `since ↓`."""
         return f"{named(self.column)} {'↓' if self.down else '↑'}" if self != AS_IT_COMES else ""
 
-
     @property
     def kept(self) -> str:
         """The order as it is remembered: `-since`."""

@@ -119,7 +119,8 @@ class Cockpit(Saying):
         self._say_keys()
         self._text.border_title = escape(f"{row['step']} {row['title']}") if row is not None and "step" in row else \
             escape(str(row["title"])) if row is not None else case.id
-        self._text.show(lines.text_of(case, row), self.standing.zone, (case.id, str(row["key"]) if row is not None else ""))
+        key = str(row["key"]) if row is not None else ""
+        self._text.show(lines.text_of(case, row), self.standing.zone, (case.id, key))
         self._show_found()
 
     def _say_keys(self) -> None:

@@ -112,7 +112,8 @@ class Home(Framed):
         """The project cannot be shown; what was shown last is hidden behind the reason."""
         if view != self._problem:
             self._problem_said.remove_children()
-            self._problem_said.mount(Body(view), Static("\n It is tried again every two seconds; r tries at once.", markup=False))
+            self._problem_said.mount(
+                Body(view), Static("\n It is tried again every two seconds; r tries at once.", markup=False))
         self._problem = view
         self.add_class("-broken")
 
