@@ -104,11 +104,12 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
 
     def _first(self, id: str) -> Screen[None]:
         """The first screen of a mode."""
-        if id == "home":
-            return self._home
-        self._sections[id] = SectionScreen(id, replace(self._standing, mode=id))
-        self._recall(self._sections[id])
-        return self._sections[id]
+        screen: Screen[None] = self._home
+        if id != "home":
+            screen = self._sections[id] = SectionScreen(id, replace(self._standing, mode=id))
+            self._recall(self._sections[id])
+        screen._css_update_count = self._css_update_count  # it was made under the rules there are: read them once
+        return screen
 
     def on_mount(self) -> None:
         self.call_after_refresh(self._begin)
