@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
-from mlops_tui.tui import panels
+from mlops_tui.tui import topline
 from mlops_tui.tui.filtering import Wish
 from mlops_tui.tui.messages import Filtered, Perform, PerformAll
 from mlops_tui.tui.ordering import Order
@@ -104,11 +104,11 @@ class Framed(Closing[None]):
     def _frame(self) -> None:
         told = self.standing
         self.set_class(told.as_of is not None, "-then")
-        left = panels.place(told.project, *self.crumbs)
+        left = topline.place(told.project, *self.crumbs)
         room = self.app.size.width - min(len(left.plain), 40) - 2
         timed = self.timed or self.again is not None  # or it is asked for
-        below = panels.what_then(told, self.app.size.width, timed=timed) if told.as_of is not None else None
-        self._bar.show(left, panels.who_and_when(told, room), below)
+        below = topline.what_then(told, self.app.size.width, timed=timed) if told.as_of is not None else None
+        self._bar.show(left, topline.who_and_when(told, room), below)
         self._hint()
 
     def on_mount(self) -> None:

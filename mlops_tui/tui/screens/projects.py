@@ -20,7 +20,7 @@ from mlops_tui.tui.filtering import Wish
 from mlops_tui.tui.links import HERE, Link
 from mlops_tui.tui.messages import Onwards
 from mlops_tui.tui.neighbours import Listed, Looked, Lookout, Neighbour
-from mlops_tui.tui.paint import glyph, sides, word
+from mlops_tui.tui.paint import glyph, short_time, sides, word
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.rows import Rows
@@ -229,7 +229,7 @@ def _when(row: Row) -> str:
     at, zone = row["at"], row["zone"]
     if row["looked"] or not isinstance(at, datetime):
         return ""
-    return f"as of {panels.short_time(at, ZoneInfo(str(zone)) if zone else UTC)}"
+    return f"as of {short_time(at, ZoneInfo(str(zone)) if zone else UTC)}"
 
 
 def _need(row: Row, width: int) -> list[Text]:
