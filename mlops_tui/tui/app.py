@@ -51,6 +51,7 @@ from mlops_tui.view import View
 
 EVERY = 2.0          # seconds between two looks at the history
 WHILE_WORKING = 0.5  # the same while jobs of this dashboard run
+OF_JOBS = ("job", "pipeline")  # nouns whose answers say how far a job is
 WIDTHS = ((0, "-tiny"), (LEAST.width, "-narrow"), (TWO_SIDES, "-wide"))
 HEIGHTS = ((0, "-flat"), (LEAST.height, "-short"), (20, "-medium"), (32, "-tall"))
 
@@ -97,7 +98,8 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
         self._home.add_class(*classes(*shutil.get_terminal_size()))
         for mode in MODES:
             self.add_mode(mode.id, partial(self._first, mode.id))
-        self._seen: object = None
+        self._seen: object = None  # what was looked up last was looked up of this
+        self._far: object = None   # and how far the jobs were then
         self.typed = ""  # before the first picture, by somebody who knows what comes
 
     def _first(self, id: str) -> Screen[None]:
@@ -151,24 +153,29 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
         self._places = message.places
         self._home.show(message.view)
         jobs = message.view.table("jobs").rows
-        seen = (message.view.facts()["entries"], self._standing.as_of, [
-            (row["job"], row["state"], row["done"]) for row in jobs])
+        seen = (message.view.facts()["entries"], self._standing.as_of, [(row["job"], row["state"]) for row in jobs])
+        far = [row["done"] for row in jobs]
         if seen != self._seen:
-            self._seen = seen
             self._look_again()
+        elif far != self._far:
+            self._look_again(OF_JOBS)
+        self._seen, self._far = seen, far
         self._jobs_stand(jobs)
         self._jobs_again()
 
-    def _look_again(self) -> None:
-        """What is seen now, looked up anew."""
+    def _look_again(self, of: Sequence[str] = ()) -> None:
+        """What is seen now, looked up anew; only what commands of these nouns show, where some are named."""
         screen = self.screen
         for section in self.screen_stack:
-            if isinstance(section, SectionScreen):
+            if isinstance(section, SectionScreen) and not of:
                 self._fill(section)
-        if isinstance(screen, Answer) and screen.looked:
+            elif isinstance(section, SectionScreen) and section.wanted[:1] and section.wanted[0] in of:
+                self._details.want((section.id or "", section.wanted))
+        if isinstance(screen, Answer) and screen.looked and (not of or screen.command[0] in of):
             argv = screen.command
             self._ask(lambda feed: feed.again(argv))
-        self._look_at_case_again()
+        if not of:
+            self._look_at_case_again()
 
     @on(Ticked)
     def _ticked(self, message: Ticked) -> None:
@@ -238,7 +245,6 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
         self._stand(replace(self._standing, news=0 if paused else None))
         if not paused:
             self._ask(lambda feed: feed.look(anyway=True))
-
 
 
 def standing(view: View, *, stale: bool = False) -> Standing:

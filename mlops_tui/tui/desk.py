@@ -33,6 +33,7 @@ class Desk:
         self.kept = Kept(root, person, sealed=read_only)
         self._asked: Queue[Work | None] = Queue()
         self._feed: Feed | None = None
+        self._anew = False  # whether it is opened anew before the next piece of work
         self._thread = Thread(target=self._work, name="desk", daemon=True)
 
     def start(self) -> None:
@@ -51,14 +52,14 @@ class Desk:
 
     def reopen(self) -> None:
         """Read the project's files again before the next piece of work."""
-        self._feed = None
+        self._anew = True
 
     def lock(self, read_only: bool) -> None:
         """From here on everything is asked of a session of that kind: the project is opened anew for it."""
         self._asked.put(lambda _: self._reopened(read_only))
 
     def _reopened(self, read_only: bool) -> Message:
-        self._read_only, self._feed = read_only, None
+        self._read_only, self._anew = read_only, True
         return self._open().look(anyway=True)
 
     def beside(self, work: Work) -> None:
@@ -84,7 +85,8 @@ class Desk:
 
     def _open(self) -> "Feed":
         """The project; the database and its libraries are loaded here, after the first picture is on the screen."""
-        if self._feed is None:
+        if self._feed is None or self._anew:
+            self._anew, self._feed = False, None
             self._feed = self._made()
         self._feed.admit()
         return self._feed

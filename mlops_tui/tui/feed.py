@@ -52,8 +52,6 @@ from mlops_tui.tui.widgets.source import Sift
 from mlops_tui.view import Cell, Facts, Row, Status, Table, View, refused, worst
 from store.facts import Command, Fact, Finding
 
-# These run checks or carry out what was approved: seconds to minutes, so in a process of their own.
-
 
 class Feed:
     """Lives on the desk's thread, and nowhere else."""

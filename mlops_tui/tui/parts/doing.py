@@ -91,9 +91,19 @@ class Doing(Desked):
     @work
     async def _fill_in(self, argv: tuple[str, ...], asks: tuple[str, ...],
                        fields: "Mapping[str, Field]" = MappingProxyType({})) -> None:
-        """Ask for each of these words: a reason goes beside the command, others into it. Of several, some will do."""
-        reason, before = None, argv
+        """Ask for each of these words; of several, some will do."""
         self._awaited = argv
+        (filled, *_), reason = await self._filled((argv,), asks, fields)
+        self._awaited = ()
+        if reason is not None or filled != argv:
+            self.post_message(Perform(filled, reason=reason, filled=True))
+
+    async def _filled(self, argvs: tuple[tuple[str, ...], ...], asks: tuple[str, ...],
+                      fields: "Mapping[str, Field]" = MappingProxyType({})
+                      ) -> tuple[tuple[tuple[str, ...], ...], str | None]:
+        """The commands with what a person says to each of these words, once for all of them, and his reason, which
+        goes beside them."""
+        reason, told = None, f" It is said for all {len(argvs)}." if len(argvs) > 1 else ""
         for option in asks:
             field = fields.get(option)
             asked = (field.help if field is not None else "") or question(option)
@@ -101,11 +111,9 @@ class Doing(Desked):
                 offered = (("", "Leave it open"), *((each, each) for each in field.choices))
                 said = await self.push_screen_wait(Ask(asked, offered))
             else:
-                said = await self.push_screen_wait(Why(argv, asked))
+                said = await self.push_screen_wait(Why(argvs[0][:2] if told else argvs[0], asked + told))
             if said and option == "reason":
                 reason = said
             elif said:
-                argv = (*argv, *filled_in(option, said))
-        self._awaited = ()
-        if reason is not None or argv != before:
-            self.post_message(Perform(argv, reason=reason, filled=True))
+                argvs = tuple((*argv, *filled_in(option, said)) for argv in argvs)
+        return argvs, reason
