@@ -4,7 +4,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from store.refusal import Unreadable
@@ -87,6 +87,16 @@ class Connections:
                     raise
         except sqlite3.Error as problem:
             raise cannot_write(self.path, problem) from problem
+
+    def held(self) -> bool:
+        """Whether somebody else has the write lock just now. Where nothing can be written at all, nobody has it."""
+        address = f"{self.path.absolute().as_uri()}?mode=rw"
+        try:
+            with closing(sqlite3.connect(address, uri=True, timeout=0, isolation_level=None)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as problem:
+            return problem.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+        return False
 
     def close(self) -> None:
         """Close those that nobody uses."""

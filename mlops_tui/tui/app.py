@@ -185,7 +185,7 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
 
     @on(Nouns)
     def _known(self, message: Nouns) -> None:
-        self._nouns, self._commands = message.known, message.commands
+        self._nouns, self._commands, self.looks = message.known, message.commands, message.looks
 
     @on(Answered)
     def _answered(self, message: Answered) -> None:

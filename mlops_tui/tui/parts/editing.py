@@ -57,27 +57,34 @@ class Post(Desked):
             if said == "write":
                 self.post_message(Perform(("postmortem", "write", editing.id)))
                 return
-        if not self._open_editor(text):
+        opened, done = self._open_editor(text)
+        if not opened:
             return
-        if text.read_bytes() == editing.fresh.encode():
+        if not text.is_file():
+            editing.writing.end()
+            self._say("The editor left no text behind: nothing is written into the project.", bad=True)
+        elif since is None and text.read_bytes() == editing.fresh.encode():
             editing.writing.end()
             self._say("Nothing was changed.")
-        else:
+        elif done:
             self.post_message(Perform(("postmortem", "write", editing.id)))
 
-    def _open_editor(self, text: Path) -> bool:
-        """Whether somebody edited it to the end; what he wrote lies there in any case."""
-        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    def _open_editor(self, text: Path) -> tuple[bool, bool]:
+        """Whether somebody had it in an editor, and edited it to the end; what he wrote lies there in any case."""
         try:
+            editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "") or ["vi"]
             with self.suspend():
                 ended = subprocess.run([*editor, str(text)], check=False).returncode
         except SuspendNotSupported:
             self._say(f"No editor can be opened here. Your text is {text}; m takes it in when it is done.")
-            return False
+            return False, False
+        except ValueError as problem:
+            self._say(f"What EDITOR says is no command: {problem}.", bad=True)
+            return True, False
         except OSError as problem:
             self._say(f"{editor[0]} cannot be run: {problem.strerror}. Set EDITOR.", bad=True)
-            return False
+            return True, False
         if ended:
-            self._say(f"{editor[0]} ended with {ended}: nothing is written into the project. Your text is kept; m goes "
-                      "on with it.", bad=True)
-        return not ended
+            self._say(f"{editor[0]} ended with {ended}: nothing is written into the project. What you wrote is kept; m "
+                      "goes on with it.", bad=True)
+        return True, not ended
