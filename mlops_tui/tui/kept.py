@@ -21,7 +21,7 @@ def folder_of(root: Path, person: str) -> Path:
 
 
 def remembered(path: Path) -> str:
-    """What stands in such a file; nothing where it is no file, cannot be read, is no text, or longer than any of ours."""
+    """What stands in such a file; nothing where it is none, cannot be read, is no text, or longer than any of ours."""
     try:
         return path.read_text(encoding="utf-8") if path.is_file() and path.stat().st_size <= LONGEST else ""
     except (OSError, UnicodeDecodeError):

@@ -352,3 +352,24 @@ def test_an_editor_that_goes_wrong_leaves_a_dashboard_and_no_unfinished_text(
 
     run(story())
     assert not list((root / ".mlops" / "drafts").iterdir())
+
+
+def test_an_unfinished_text_that_is_no_text_is_refused_and_the_incident_stays_to_be_seen(worked: Session,
+                                                                                         editor: Path) -> None:
+    do(worked, "incident resolve INC-3", reason="calm")
+    root = worked.declared().root
+    (root / "postmortems").mkdir()
+    (root / "postmortems" / "INC-3.md").write_text("# INC-3\n", encoding="utf-8")
+    kept = root / ".mlops" / "drafts" / "INC-3.ana.md"
+    kept.parent.mkdir()
+    kept.write_bytes(b"\xff\xfe")
+
+    async def story() -> None:
+        async with dashboard(root, person="ana", at=["INC-3"]) as terminal:
+            await terminal.expect(lambda: "no runbook was worked through" in terminal.text)
+            await terminal.press("m")
+            await terminal.expect(lambda: "is not written in UTF-8" in terminal.text)
+            await terminal.press("escape")
+            await terminal.expect(lambda: "no runbook was worked through" in terminal.text)
+
+    run(story())

@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,17 +11,29 @@ from typing import TYPE_CHECKING, Any
 from textual import on, work
 from textual.app import SuspendNotSupported
 
-from mlops_tui.tui.messages import Edited, EditWanted, Perform
+from mlops_tui.errors import Refusal, Unreadable
+from mlops_tui.tui.messages import Answered, Edited, EditWanted, FromDesk, Perform
 from mlops_tui.tui.parts.desked import Desked
 from mlops_tui.tui.screens.ask import Ask
+from mlops_tui.view import refused
 
 if TYPE_CHECKING:
     from mlops_tui.tui.cases import Editing
+    from mlops_tui.tui.feed import Feed
 
 GO_ON = (("leave", "Leave it for now"),
          ("go", "Go on with what I wrote"),
          ("anew", "Begin anew from the file, and drop what I wrote"),
          ("write", "It is done: put it into the project"))
+
+
+def _to_edit(message: EditWanted, feed: "Feed") -> FromDesk:
+    cases: Any = import_module("mlops_tui.tui.cases")
+    try:
+        return Edited(cases.editing(feed.session, message.id, anew=message.anew))
+    except (Refusal, OSError) as problem:
+        why = problem if isinstance(problem, Refusal) else Unreadable(f"The text cannot be kept: {problem}.")
+        return Answered(("postmortem", "show", message.id), refused(why), looked=True)
 
 
 class Post(Desked):
@@ -31,8 +44,7 @@ class Post(Desked):
         if self._locked:
             self._say("It is locked: nothing can be written. The post-mortem is read on i.", bad=True)
             return
-        cases: Any = import_module("mlops_tui.tui.cases")
-        self._ask(lambda feed: Edited(cases.editing(feed.session, message.id, anew=message.anew)))
+        self._ask(partial(_to_edit, message))
 
     @on(Edited)
     def _can_edit(self, message: Edited) -> None:
