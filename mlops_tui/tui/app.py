@@ -98,6 +98,7 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
         for mode in MODES:
             self.add_mode(mode.id, partial(self._first, mode.id))
         self._seen: object = None
+        self._broke = False  # could not be shown: it is looked at anew even where nothing has happened since
         self.typed = ""  # before the first picture, by somebody who knows what comes
 
     def _first(self, id: str) -> Screen[None]:
@@ -131,7 +132,8 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
         self._ticks += 1
         if self.busy == 0 and (self._mine or self._ticks % round(EVERY / WHILE_WORKING) == 0):
             paused = self._standing.news is not None
-            self._ask(lambda feed: feed.look(paused=paused))
+            broken = self._broke
+            self._ask(lambda feed: feed.look(anyway=broken, paused=paused and not broken))
 
     # -- what the desk says ---------------------------------------------------------------------------------------
 
@@ -144,6 +146,7 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
 
     @on(Fresh)
     def _fresh(self, message: Fresh) -> None:
+        self._broke = False
         news = 0 if self._standing.news is not None else None
         self._stand(replace(standing(message.view), news=news))
         self._home.stand(replace(self._standing, mode="home"))
@@ -178,6 +181,7 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
 
     @on(Broken)
     def _broken(self, message: Broken) -> None:
+        self._broke = True
         self._stand(replace(self._standing, needs=None))
         self._home.fail(message.view)
         for section in self._sections.values():

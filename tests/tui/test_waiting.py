@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 
 from mlops_tui.session import Session
 from mlops_tui.tui.messages import Perform
@@ -42,3 +43,21 @@ def test_what_is_asked_for_waits_for_another_program_and_looks_do_not(told: Sess
             await terminal.expect(lambda: not terminal.app.is_running or terminal.app._exit)
 
     run(story())
+
+
+def test_a_project_that_is_deleted_is_said_to_be_gone_and_takes_nothing(told: Session) -> None:
+    root = told.declared().root
+
+    async def story() -> None:
+        async with dashboard(root, person="ana") as terminal:
+            root.rename(root.with_name("elsewhere"))
+            terminal.app.post_message(Perform(("incident", "note", "INC-3", "calm")))
+            await terminal.expect(lambda: "■" in terminal.text and "tried again every two seconds" in terminal.text)
+            assert not root.exists(), "it is not begun anew"
+            assert terminal.app.desk._feed is not None
+            terminal.app.desk._feed._told = datetime.max.replace(tzinfo=UTC)  # nothing is shown anew for its age
+            root.with_name("elsewhere").rename(root)
+            await terminal.expect(lambda: "predicts 18 %" in terminal.text)
+
+    run(story())
+    assert notes(told) == []
