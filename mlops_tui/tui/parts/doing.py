@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -13,10 +14,12 @@ from mlops_tui.tui.messages import (
     Begun,
     Broken,
     Elsewhere,
+    FromDesk,
     LogFound,
     Perform,
     Planned,
     Reasonless,
+    Waits,
     Wanted,
 )
 from mlops_tui.tui.parts.desked import Desked
@@ -26,6 +29,13 @@ from mlops_tui.view import filled_in
 
 if TYPE_CHECKING:
     from mlops_tui.capability import Field
+    from mlops_tui.tui.feed import Feed
+
+
+def _performed(message: Perform, feed: "Feed") -> FromDesk:
+    if message.offered:
+        return feed.offered(message.argv)
+    return feed.perform(message.argv, message.consent, message.reason, filled=message.filled)
 
 
 class Doing(Desked):
@@ -58,9 +68,19 @@ class Doing(Desked):
             self._fill_in(message.argv, asks)
             return
         self._work(" ".join(message.argv))
-        self._ask(lambda feed: feed.offered(message.argv) if message.offered else
-                  feed.perform(message.argv, message.consent, message.reason, filled=message.filled),
-                  beside=message.argv[:2] == ("job", "cancel"))  # it asks, and waits, before it kills
+        if message.argv[:2] == ("job", "cancel"):  # it asks, and waits, before it kills
+            self._ask(partial(_performed, message), beside=True)
+        elif self._only_looks(message.argv):
+            self._ask(partial(_performed, message))
+        else:
+            self._change(partial(_performed, message), " ".join(message.argv))
+
+    def _only_looks(self, argv: tuple[str, ...]) -> bool:
+        return argv[:2] in self.looks or argv[:1] in self.looks
+
+    @on(Waits)
+    def _waits(self, message: Waits) -> None:
+        self._say(f"Another program is writing in this project: {message.what} waits until it is done.")
 
     @on(Planned)
     def _planned(self, message: Planned) -> None:
