@@ -50,6 +50,16 @@ def test_every_size_shows_the_models_and_how_much_waits(told: Session, size: tup
     run(story())
 
 
+def test_one_begins_at_what_waits_the_first_time_too(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root, person="ana") as terminal:
+            assert terminal.app.focused is terminal.app.screen.query_one("#needs")
+        async with dashboard(told.declared().root, (80, 24), person="bo") as terminal:
+            assert terminal.app.focused is terminal.app.screen.query_one("#models"), "where it is not seen, at the models"
+
+    run(story())
+
+
 def test_health_is_a_glyph_and_the_reason_in_words(told: Session) -> None:
     async def story() -> None:
         async with dashboard(told.declared().root) as terminal:

@@ -93,7 +93,8 @@ class Framed(Closing[None]):
         return None
 
     def on_screen_resume(self) -> None:
-        """What was not seen for a while may be of another moment than the first line says."""
+        """What was not seen for a while may be of another moment than the first line says; keys do something again."""
+        self._hint()
         if not self.timed and self.again is not None:
             self.post_message(self.again)
 
@@ -123,7 +124,7 @@ class Framed(Closing[None]):
 
     def _hint(self) -> None:
         """Say at the bottom which keys matter where the focus is; behind a question that stays as it was."""
-        if not (self.is_current and self._composed):
+        if not (self.is_active and self._composed):
             return
         bound = {each.binding.id: each.binding.key for each in reversed(self.active_bindings.values())}
         row = self.row

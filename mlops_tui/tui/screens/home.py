@@ -75,9 +75,13 @@ class Home(Framed):
                           ("jobs", "Running"), ("next", "Next")):
             self.query_one(f"#{id}").border_title = title
         self.about.body.can_focus = False
-        waiting = self._view is not None and self._table("needs").rows and self.app.size.width >= TWO_SIDES
         self._draw()
-        self.query_one("#needs" if waiting else "#models").focus()
+        self.query_one("#needs" if self._waits else "#models").focus()
+
+    @property
+    def _waits(self) -> bool:
+        """Whether something waits, and is seen: then one begins there."""
+        return self._view is not None and bool(self._table("needs").rows) and self.app.size.width >= TWO_SIDES
 
     @property
     def about(self) -> Pane:
@@ -103,10 +107,12 @@ class Home(Framed):
         """Home as it is now; nothing where somebody quit a moment ago and it is being taken down."""
         if not self.query("#models"):
             return
-        self._view = view
+        first, self._view = self._view is None, view
         self.remove_class("-broken")
         self._problem = None
         self._draw()
+        if first and self._waits and self.query_one("#models").has_focus:
+            self.query_one("#needs").focus()
 
     def fail(self, view: View) -> None:
         """The project cannot be shown; what was shown last is hidden behind the reason."""
