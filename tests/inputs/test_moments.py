@@ -36,7 +36,8 @@ def test_what_is_no_time_is_refused_with_how_one_is_written(text: str) -> None:
 
 @pytest.mark.parametrize(("text", "found"), [
     ("14 Sep 06:00", "2013-09-14T10:00+00:00"), ("09-14 06:00", "2013-09-14T10:00+00:00"),
-    ("19 Jul", "2013-07-19T04:00+00:00"), ("15 Sep", "2012-09-15T04:00+00:00"), ("09-14 06:01", "2012-09-14T10:01+00:00")])
+    ("19 Jul", "2013-07-19T04:00+00:00"), ("15 Sep", "2012-09-15T04:00+00:00"),
+    ("09-14 06:01", "2012-09-14T10:01+00:00")])
 def test_a_time_that_has_been_is_read_as_screens_write_it(text: str, found: str) -> None:
     assert past(text, NEW_YORK, NOW) == datetime.fromisoformat(found)
 

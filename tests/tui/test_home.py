@@ -55,7 +55,7 @@ def test_one_begins_at_what_waits_the_first_time_too(told: Session) -> None:
         async with dashboard(told.declared().root, person="ana") as terminal:
             assert terminal.app.focused is terminal.app.screen.query_one("#needs")
         async with dashboard(told.declared().root, (80, 24), person="bo") as terminal:
-            assert terminal.app.focused is terminal.app.screen.query_one("#models"), "where it is not seen, at the models"
+            assert terminal.app.focused is terminal.app.screen.query_one("#models"), "it is not seen here"
 
     run(story())
 
