@@ -45,6 +45,7 @@ class Home(Framed):
     _view: View | None
     _told = "models"  # the panel whose row is told in full
     _problem: View | None = None
+    _failed: View | None = None  # before there was anything to show it on
 
     @property
     def crumbs(self) -> tuple[str, ...]:
@@ -77,6 +78,8 @@ class Home(Framed):
         self.about.body.can_focus = False
         self._draw()
         self.query_one("#needs" if self._waits else "#models").focus()
+        if self._failed is not None:
+            self.fail(self._failed)
 
     @property
     def _waits(self) -> bool:
@@ -104,8 +107,9 @@ class Home(Framed):
         return self._view.table(id)
 
     def show(self, view: View) -> None:
-        """Home as it is now; nothing where somebody quit a moment ago and it is being taken down."""
+        """Home as it is now; later where it is not there yet, never where it is being taken down."""
         if not self.query("#models"):
+            self._view = view
             return
         first, self._view = self._view is None, view
         self.remove_class("-broken")
@@ -116,6 +120,9 @@ class Home(Framed):
 
     def fail(self, view: View) -> None:
         """The project cannot be shown; what was shown last is hidden behind the reason."""
+        if not self.query("#problem"):
+            self._failed = view
+            return
         if view != self._problem:
             problem = self.query_one("#problem", Vertical)
             problem.remove_children()
