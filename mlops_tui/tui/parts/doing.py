@@ -25,6 +25,7 @@ from mlops_tui.tui.messages import (
 from mlops_tui.tui.parts.desked import Desked
 from mlops_tui.tui.places import question
 from mlops_tui.tui.screens.ask import Ask, Sure, Why
+from mlops_tui.tui.screens.pick import Pick
 from mlops_tui.view import filled_in
 
 if TYPE_CHECKING:
@@ -128,8 +129,8 @@ class Doing(Desked):
             field = fields.get(option)
             asked = (field.help if field is not None else "") or question(option)
             if field is not None and field.choices:
-                offered = (("", "Leave it open"), *((each, each) for each in field.choices))
-                said = await self.push_screen_wait(Ask(asked, offered))
+                choices = [(each, each) for each in field.choices]
+                said = await self.push_screen_wait(Pick(asked, "Leave it open", choices))
             else:
                 said = await self.push_screen_wait(Why(argvs[0][:2] if told else argvs[0], asked + told))
             if said and option == "reason":

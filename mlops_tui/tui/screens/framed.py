@@ -92,7 +92,8 @@ class Framed(Closing[None]):
         return None
 
     def on_screen_resume(self) -> None:
-        """What was not seen for a while may be of another moment than the first line says."""
+        """What was not seen for a while may be of another moment than the first line says; keys do something again."""
+        self._hint()
         if not self.timed and self.again is not None:
             self.post_message(self.again)
 
