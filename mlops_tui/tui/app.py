@@ -77,9 +77,9 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
                 id="app.jump"),
         Binding("y", "copy", "Copy or export: the command, a link, the row, the table", show=False, priority=True,
                 id="app.copy"),
-        Binding("comma", "step(-1)", "Back to the change before, as of then", show=False, id="app.earlier"),
-        Binding("full_stop", "step(1)", "On to the next change, as of then", show=False, id="app.later"),
-        Binding("greater_than_sign", "now", "Back to now", show=False, id="app.now"),
+        Binding("comma", "step(-1)", "Back in time, to the change before", show=False, id="app.earlier"),
+        Binding("full_stop", "step(1)", "On in time, to the next change", show=False, id="app.later"),
+        Binding("greater_than_sign", "now", "Back from another time to now", show=False, id="app.now"),
         Binding("semicolon", "mark", "Mark this moment; at another, what changed between", show=False, id="app.mark"),
         Binding("at", "projects", "Projects side by side", show=False, id="app.projects"),
         Binding("L", "lock", "Lock: only look, or unlock", show=False, id="app.lock"),
@@ -100,6 +100,7 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
             self.add_mode(mode.id, partial(self._first, mode.id))
         self._seen: object = None  # what was looked up last was looked up of this
         self._far: object = None   # and how far the jobs were then
+        self._broke = False  # could not be shown: it is looked at anew even where nothing has happened since
         self.typed = ""  # before the first picture, by somebody who knows what comes
 
     def _first(self, id: str) -> Screen[None]:
@@ -134,7 +135,8 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
         self._ticks += 1
         if self.busy == 0 and (self._mine or self._ticks % round(EVERY / WHILE_WORKING) == 0):
             paused = self._standing.news is not None
-            self._ask(lambda feed: feed.look(paused=paused))
+            broken = self._broke
+            self._ask(lambda feed: feed.look(anyway=broken, paused=paused and not broken))
 
     # -- what the desk says ---------------------------------------------------------------------------------------
 
@@ -147,6 +149,7 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
 
     @on(Fresh)
     def _fresh(self, message: Fresh) -> None:
+        self._broke = False
         news = 0 if self._standing.news is not None else None
         self._stand(replace(standing(message.view), news=news))
         self._home.stand(replace(self._standing, mode="home"))
@@ -186,6 +189,7 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
 
     @on(Broken)
     def _broken(self, message: Broken) -> None:
+        self._broke = True
         self._stand(replace(self._standing, needs=None))
         self._home.fail(message.view)
         for section in self._sections.values():
@@ -193,7 +197,7 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
 
     @on(Nouns)
     def _known(self, message: Nouns) -> None:
-        self._nouns, self._commands = message.known, message.commands
+        self._nouns, self._commands, self.looks = message.known, message.commands, message.looks
 
     @on(Answered)
     def _answered(self, message: Answered) -> None:

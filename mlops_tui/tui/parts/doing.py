@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -13,19 +14,29 @@ from mlops_tui.tui.messages import (
     Begun,
     Broken,
     Elsewhere,
+    FromDesk,
     LogFound,
     Perform,
     Planned,
     Reasonless,
+    Waits,
     Wanted,
 )
 from mlops_tui.tui.parts.desked import Desked
 from mlops_tui.tui.places import question
 from mlops_tui.tui.screens.ask import Ask, Sure, Why
+from mlops_tui.tui.screens.pick import Pick
 from mlops_tui.view import filled_in
 
 if TYPE_CHECKING:
     from mlops_tui.capability import Field
+    from mlops_tui.tui.feed import Feed
+
+
+def _performed(message: Perform, feed: "Feed") -> FromDesk:
+    if message.offered:
+        return feed.offered(message.argv)
+    return feed.perform(message.argv, message.consent, message.reason, filled=message.filled)
 
 
 class Doing(Desked):
@@ -58,9 +69,19 @@ class Doing(Desked):
             self._fill_in(message.argv, asks)
             return
         self._work(" ".join(message.argv))
-        self._ask(lambda feed: feed.offered(message.argv) if message.offered else
-                  feed.perform(message.argv, message.consent, message.reason, filled=message.filled),
-                  beside=message.argv[:2] == ("job", "cancel"))  # it asks, and waits, before it kills
+        if message.argv[:2] == ("job", "cancel"):  # it asks, and waits, before it kills
+            self._ask(partial(_performed, message), beside=True)
+        elif self._only_looks(message.argv):
+            self._ask(partial(_performed, message))
+        else:
+            self._change(partial(_performed, message), " ".join(message.argv))
+
+    def _only_looks(self, argv: tuple[str, ...]) -> bool:
+        return argv[:2] in self.looks or argv[:1] in self.looks
+
+    @on(Waits)
+    def _waits(self, message: Waits) -> None:
+        self._say(f"Another program is writing in this project: {message.what} waits until it is done.")
 
     @on(Planned)
     def _planned(self, message: Planned) -> None:
@@ -108,8 +129,8 @@ class Doing(Desked):
             field = fields.get(option)
             asked = (field.help if field is not None else "") or question(option)
             if field is not None and field.choices:
-                offered = (("", "Leave it open"), *((each, each) for each in field.choices))
-                said = await self.push_screen_wait(Ask(asked, offered))
+                choices = [(each, each) for each in field.choices]
+                said = await self.push_screen_wait(Pick(asked, "Leave it open", choices))
             else:
                 said = await self.push_screen_wait(Why(argvs[0][:2] if told else argvs[0], asked + told))
             if said and option == "reason":

@@ -52,5 +52,5 @@ class Several(Doing):
             if isinstance(self.screen, Framed):
                 self.screen.unmark()
             self._work(plans.view.title)
-            self._ask(lambda feed: feed.do_all(plans, message.asked.reason))
+            self._change(lambda feed: feed.do_all(plans, message.asked.reason), plans.view.title)
         self._awaited = ()

@@ -25,6 +25,7 @@ from mlops_tui.view import Action, Row, Status, View
 
 SAID = ("open", "role", "accept", "update", "note", "handover", "resolve")  # of an incident: verbs on a key
 ON_KEYS = (*(("incident", verb) for verb in SAID), ("alert", "ack"), ("runbook", "resume"), ("runbook", "list"))
+WHY = ("why",)
 SIDES = ("", "-reading", "-past")  # what is seen where one side has room: the steps, the text and findings, what came
 
 
@@ -40,6 +41,7 @@ class Cockpit(Saying):
         Binding("right,right_square_bracket", "turn(1)", "Next panel", show=False, id="cockpit.side"),
         Binding("left,left_square_bracket", "turn(-1)", "Panel before", show=False, id="cockpit.side-back"),
         Binding("e", "evidence", "All that the step has found", show=False, id="cockpit.evidence"),
+        Binding("w", "why", "Why: what kind of change it is, and what moved", show=False, id="cockpit.why"),
         Binding("c", "choose", "What else can be done now", show=False, id="cockpit.choose"),
         Binding("b", "runbooks", "Another runbook", show=False, id="cockpit.runbooks"),
         Binding("i", "all", "All that is known of it", show=False, id="cockpit.all"),
@@ -178,6 +180,7 @@ class Cockpit(Saying):
         """The keys that do something by now, the likeliest first."""
         case, enters = self.case, self._enters
         evidence = [("e", "evidence")] if case.finds(self.step) else []
+        evidence += [("w", "why")] if self._why else []
         if self.standing.facts.get("read_only"):
             back = (">", "now") if self.standing.as_of is not None else ("L", "unlock: it is read-only")
             return [*evidence, ("i", "all of it"), back]
@@ -251,7 +254,17 @@ class Cockpit(Saying):
     @property
     def _further(self) -> tuple[Action, ...]:
         """What can be done about the incident and is on no key."""
-        return tuple(each for each in self.case.shown.actions if each.argv[:2] not in ON_KEYS)
+        return tuple(each for each in self.case.shown.actions
+                     if each.argv[:2] not in ON_KEYS and each.argv[:1] != WHY)
+
+    @property
+    def _why(self) -> tuple[str, ...]:
+        """The command that says why; nothing where none is offered."""
+        return next((each.argv for each in self.case.shown.actions if each.argv[:1] == WHY), ())
+
+    def action_why(self) -> None:
+        if self._why:
+            self.post_message(Perform(self._why))
 
     def action_evidence(self) -> None:
         if argv := self.case.finds(self.step):

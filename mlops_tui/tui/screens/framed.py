@@ -92,7 +92,8 @@ class Framed(Closing[None]):
         return None
 
     def on_screen_resume(self) -> None:
-        """What was not seen for a while may be of another moment than the first line says."""
+        """What was not seen for a while may be of another moment than the first line says; keys do something again."""
+        self._hint()
         if not self.timed and self.again is not None:
             self.post_message(self.again)
 
@@ -119,7 +120,7 @@ class Framed(Closing[None]):
 
     def _hint(self) -> None:
         """Say at the bottom which keys matter where the focus is; behind a question that stays as it was."""
-        if not self.is_current:
+        if self.app.screen is not self:
             return
         bound = {each.binding.id: each.binding.key for each in reversed(self.active_bindings.values())}
         row = self.row

@@ -43,6 +43,7 @@ class Home(Framed):
         self._view = view
         self._told = "models"  # the panel whose row is told in full
         self._problem: View | None = None
+        self._failed: View | None = None  # before there was anything to show it on
         self._words, self._chart, self.about = Drawing("words"), Drawing("chart"), Pane(id="about")
         self._panels = {rows.id or "": rows for rows in (
             Rows("model", lambda row, width: panels.model(row, self.facets, width), empty=NO_MODEL,
@@ -81,9 +82,15 @@ class Home(Framed):
 
     def on_mount(self) -> None:
         self.about.body.can_focus = False
-        waiting = self._view is not None and self._table("needs").rows and self.app.size.width >= TWO_SIDES
         self._draw()
-        self._panels["needs" if waiting else "models"].focus()
+        self._panels["needs" if self._waits else "models"].focus()
+        if self._failed is not None:
+            self.fail(self._failed)
+
+    @property
+    def _waits(self) -> bool:
+        """Whether something waits, and is seen: then one begins there."""
+        return self._view is not None and bool(self._table("needs").rows) and self.app.size.width >= TWO_SIDES
 
     # -- what is shown --------------------------------------------------------------------------------------------
 
@@ -103,13 +110,18 @@ class Home(Framed):
 
     def show(self, view: View) -> None:
         """Home as it is now."""
-        self._view = view
+        first, self._view = self._view is None, view
         self.remove_class("-broken")
         self._problem = None
         self._draw()
+        if first and self._waits and self._panels["models"].has_focus:
+            self._panels["needs"].focus()
 
     def fail(self, view: View) -> None:
         """The project cannot be shown; what was shown last is hidden behind the reason."""
+        if not self._problem_said.is_attached:
+            self._failed = view
+            return
         if view != self._problem:
             self._problem_said.remove_children()
             self._problem_said.mount(
