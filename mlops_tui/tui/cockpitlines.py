@@ -208,8 +208,7 @@ def so_far(case: Case, row: Row | None) -> View:
 
 def timeline(case: Case) -> list[Row]:
     """What happened, the newest first."""
-    rows = case.shown.table("timeline").rows if any(
-        isinstance(part, Table) and part.id == "timeline" for part in case.shown.parts) else ()
+    rows = case.shown.rows("timeline")
     return [{**row, "key": f"{row['entry']}/{place}"} for place, row in reversed(list(enumerate(rows)))]
 
 

@@ -29,7 +29,7 @@ from mlops_tui.tui.widgets.command_line import CommandLine
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Status, View
 from store.facts import IncidentEvent, Note
-from tests.screens import SIZES, dashboard, run
+from tests.screens import SIZES, Terminal, dashboard, run
 
 # -- what is seen -------------------------------------------------------------------------------------------------
 
@@ -119,6 +119,20 @@ def test_the_line_at_the_top_says_where_when_and_who(told: Session) -> None:
             assert "replay" in top
             assert "ana (single user)" in top
             assert "as of" not in top
+
+    run(story())
+
+
+def test_before_anything_is_known_nothing_is_claimed(tmp_path: Path) -> None:
+    async def story() -> None:
+        app = Dashboard(tmp_path)
+        app.desk.start = lambda: None  # type: ignore[method-assign]  # it takes its time
+        async with app.run_test(size=(120, 40)) as pilot:
+            await pilot.pause()
+            text = Terminal(app, pilot).text
+            assert text.count("◌ looking") == 4
+            assert "Nothing waits" not in text
+            assert "No model" not in text
 
     run(story())
 
