@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 import pytest
 from textual.app import App
 
+from mlops_tui.errors import Unreadable
 from mlops_tui.session import Session
 from mlops_tui.tui import cases
 from mlops_tui.tui import cockpitlines as lines
 from mlops_tui.tui.app import Dashboard
 from mlops_tui.tui.screens.cockpit import Cockpit
-from mlops_tui.view import Column, Facts, Status, Table, View
+from mlops_tui.view import Column, Facts, Status, Table, View, refused
 from store.facts import IncidentEvent
 from tests.doing import do
 from tests.screens import Terminal, dashboard, run
@@ -373,3 +375,14 @@ def test_an_unfinished_text_that_is_no_text_is_refused_and_the_incident_stays_to
             await terminal.expect(lambda: "no runbook was worked through" in terminal.text)
 
     run(story())
+
+
+def test_an_incident_whose_runbook_cannot_be_looked_up_is_seen_all_the_same(worked: Session) -> None:
+    """As on a disk that is full: a runbook and the list of them are refused, the incident is not."""
+    whole = cases.look(worked, "INC-3")
+    case = replace(whole, book=refused(Unreadable("No space left on device.")))
+    assert case.steps == ()
+    assert case.begins(None) is None
+    assert "predicts" in lines.headline(case, None, 120)[0].plain
+    assert lines.steps_title(case) == "Runbook"
+    assert "No space left on device" in lines.text_of(case, None).title
