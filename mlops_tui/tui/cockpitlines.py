@@ -131,6 +131,8 @@ def _who(row: Row, now: datetime | None, *, here: bool) -> str:
 
 def text_of(case: Case, row: Row | None) -> View:
     """What the runbook says of a step, what it would run, and what came of it."""
+    if row is None and case.refused is not None:
+        return case.refused
     if row is None:
         return View("", parts=(Prose(_alone(case)),))
     if "step" not in row:
