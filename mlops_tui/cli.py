@@ -39,22 +39,23 @@ Everywhere: --json | --markdown | --html  --project DIR  --read-only  --as PERSO
 --ascii, or MLOPS_TUI_ASCII=1: nothing but ASCII is written. --reduced-motion, or MLOPS_TUI_REDUCED_MOTION=1:
     nothing moves by itself. NO_COLOR=1: no colour.
 --png FOLDER, --svg FOLDER: the answer's pictures as files, beside the answer.
---yes, --dry-run: adopt write, alert silence, archive purge, archive restore, archive take, card publish,
-    connect write, incident merge, optout erase, partition compact, promote, route test,
-    runbook rollback, runbook step, samples purge, snapshot gc, snapshot restore, vault destroy-key,
-    vault rotate, vault seal;
+--yes, --dry-run: adopt write, alert silence, archive purge, archive restore, archive take,
+    card publish, connect write, incident merge, optout erase, partition compact, postmortem write,
+    promote, route test, runbook rollback, runbook step, samples purge, snapshot gc, snapshot restore,
+    vault destroy-key, vault rotate, vault seal;
     nothing else asks before it acts.
---as-of TIME: adopt list, alert list, alert rules, alert show, alert silences, approve list, approve show,
-    audit log, audit show, baseline, bias --preview, board list, board minutes, board show,
-    calibration --preview, catalog list, catalog show, changes, compare --preview, digest preview,
-    digest show, drift --preview, drill --coverage, evaluate --preview, feature list, feature show,
-    footprint show, handover show, health --preview, impact history, impact list, impact show,
-    incident list, incident show, incident similar, incident trends, maturity, metric --preview,
-    model list, model show, monitor list, monitor show, oncall check, oncall show, optout list,
-    optout show, performance --preview, pipeline status, postmortem actions, postmortem list,
-    postmortem trends, promote --history, provenance diff, provenance list, provenance of,
-    quarantine list, remind list, replay list, replay show, runbook list, runbook mttr, runbook show,
-    snapshot log, sql, stability show --preview, status, triggers --preview, why;
+--as-of TIME: adopt list, alert list, alert rules, alert show, alert silences, approve list,
+    approve show, audit log, audit show, baseline, bias --preview, board list, board minutes,
+    board show, calibration --preview, catalog list, catalog show, changes, compare --preview,
+    digest preview, digest show, drift --preview, drill --coverage, evaluate --preview, feature list,
+    feature show, footprint show, handover show, health --preview, impact history, impact list,
+    impact show, incident list, incident show, incident similar, incident trends, maturity,
+    metric --preview, model list, model show, monitor list, monitor show, oncall check, oncall show,
+    optout list, optout show, performance --preview, pipeline status, postmortem actions,
+    postmortem list, postmortem trends, promote --history, provenance diff, provenance list,
+    provenance of, quarantine list, remind list, replay list, replay show, runbook list, runbook mttr,
+    runbook show, snapshot log, split --preview, sql, stability show --preview, status,
+    traffic show --preview, triggers --preview, why;
     nothing else is shown as of another time but the dashboard: mlops-tui --as-of 2013-09-14.
 Exit codes: 0 done or passed, 1 a check says no, 2 bad input or not confirmed, 3 our fault, 4 denied, 130 interrupted.
 """

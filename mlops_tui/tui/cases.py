@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 
+from mlops_tui.declarations.alertpolicy import GRAVE
 from mlops_tui.response._writing import Writing, read, side_by_side, writing_of
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Row, Status, Table, Text, View, counted
@@ -13,7 +14,6 @@ from store.ledger import Ledger
 
 OVER = ("resolved", "merged", "recovered", "silenced")
 SHOWS = {"INC": "incident", "AL": "alert", "RUN": "runbook"}
-LEVELS = ("critical", "high", "medium", "low")
 EVERY = "*"  # chosen where somebody wants to choose among all runbooks
 Argv = tuple[str, ...]
 
@@ -160,7 +160,7 @@ def _incident(session: Session, id: str, shown: View, people: tuple[str, ...], c
     elif shown.facts()["state"] == "open":
         book = _offered(session, shown, ("--incident", id), chosen)
     policy = session.declared().settings.incidents
-    return Case(id, shown, alert, book, people, tuple((name, policy.level(name).means) for name in LEVELS),
+    return Case(id, shown, alert, book, people, tuple((name, policy.level(name).means) for name in GRAVE),
                 _slack(session))
 
 

@@ -6,14 +6,13 @@ from datetime import datetime, timedelta, tzinfo
 
 from rich.text import Text
 
+from mlops_tui.health import SEVERE
 from mlops_tui.render.cells import clean, fit, width_of
 from mlops_tui.tui.cases import Case
-from mlops_tui.tui.paint import glyph, sides, word
-from mlops_tui.tui.panels import short_time
+from mlops_tui.tui.paint import glyph, short_time, sides, word
 from mlops_tui.view import Cell, Column, Facts, Part, Row, Status, Table, View, counted, lasting
 from mlops_tui.view import Text as Prose
 
-GRAVE = ("critical", "high")
 SETTLED = ("pass", "warn", "done", "skipped", "diverted")
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 KINDS = {"query": "looks", "check": "checks", "command": "acts", "approve": "asks for votes", "wait": "waits",
@@ -45,7 +44,7 @@ def headline(case: Case, now: datetime | None, width: int) -> list[Text]:
 def _standing(case: Case) -> Status:
     if case.over:
         return Status.PASS
-    return Status.FAIL if case.facts.get("severity") in GRAVE else Status.WARN
+    return Status.FAIL if case.facts.get("severity") in SEVERE else Status.WARN
 
 
 def _age(case: Case, now: datetime | None) -> str:
@@ -216,9 +215,8 @@ def timeline(case: Case) -> list[Row]:
 
 def event(row: Row, width: int, zone: tzinfo) -> list[Text]:
     """Something that happened, on one line."""
-    at = row["at"]
-    when = short_time(at, zone) if isinstance(at, datetime) else ""
-    line = Text.assemble((f" {fit(when, 13)}", "dim"), (fit(clean(_plain(row["who"])), 10), "cyan"), " ",
+    when = fit(short_time(row["at"], zone), 13)
+    line = Text.assemble((f" {when}", "dim"), (fit(clean(_plain(row["who"])), 10), "cyan"), " ",
                          word(row["what"], 400).rstrip())
     line.truncate(width, overflow="ellipsis")
     return [line]

@@ -51,8 +51,7 @@ from mlops_tui.tui.turns import Seen
 from mlops_tui.tui.widgets.source import Sift
 from mlops_tui.view import Cell, Facts, Row, Status, Table, View, refused, worst
 from store.facts import Command, Fact, Finding
-
-# These run checks or carry out what was approved: seconds to minutes, so in a process of their own.
+from store.ledger import Ledger
 
 
 class Feed:
@@ -104,6 +103,11 @@ class Feed:
                 return known.name_of(project.root) or project.settings.project
             return known.add(project.settings.project, project.root, project.settings.environment or "")
         return project.settings.project
+
+    def held(self) -> bool:
+        """Whether another program writes the history just now, and nobody else can."""
+        ledger = self.session.ledger
+        return isinstance(ledger, Ledger) and not self.session.read_only and ledger.connections.held()
 
     # -- home -----------------------------------------------------------------------------------------------------
 
@@ -241,7 +245,8 @@ class Feed:
 
     def nouns(self) -> Nouns:
         return Nouns({stem.rstrip("_").replace("_", "-"): summary(path) for stem, path in root.files.items()}, {
-            words: (each.first, each.examples[0] if each.examples else "") for words, each in commands().items()})
+            words: (each.first, each.examples[0] if each.examples else "") for words, each in commands().items()},
+            frozenset(words for words, each in commands().items() if each.shape == "look"))
 
     def keymap(self) -> Keymapped:
         """One's own keys; the shipped ones where something is wrong with them."""

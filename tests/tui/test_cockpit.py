@@ -330,3 +330,46 @@ def test_parts_of_the_dashboard_do_not_take_names_from_each_other() -> None:
     both = {(name, one.__name__, other.__name__) for one, other in combinations(parts, 2)
             if not issubclass(one, other) for name in set(vars(one)) & set(vars(other)) - set(dir(App))}
     assert both == set()
+
+
+@pytest.mark.parametrize(("does", "named", "said"), [
+    ('rm "$1"', "{script}", "left no text behind"), ("exit 0", "{script} '", "No closing quotation"),
+    ("exit 0", " {script}/none ", "cannot be run"), ("kill -9 $$", "{script}", "ended with -9")])
+def test_an_editor_that_goes_wrong_leaves_a_dashboard_and_no_unfinished_text(
+        worked: Session, editor: Path, monkeypatch: pytest.MonkeyPatch, does: str, named: str, said: str) -> None:
+    do(worked, "incident resolve INC-3", reason="calm")
+    root = worked.declared().root
+    (root / "postmortems").mkdir()
+    (root / "postmortems" / "INC-3.md").write_text("# INC-3\n\n## Summary\n\nIt was late.\n", encoding="utf-8")
+    acts(editor, does)
+    monkeypatch.setenv("VISUAL", named.format(script=editor))
+
+    async def story() -> None:
+        async with dashboard(root, person="ana", at=["INC-3"]) as terminal:
+            await terminal.expect(lambda: "no runbook was worked through" in terminal.text)
+            await terminal.press("m")
+            await terminal.expect(lambda: said in terminal.text)
+
+    run(story())
+    assert not list((root / ".mlops" / "drafts").iterdir())
+
+
+def test_an_unfinished_text_that_is_no_text_is_refused_and_the_incident_stays_to_be_seen(worked: Session,
+                                                                                         editor: Path) -> None:
+    do(worked, "incident resolve INC-3", reason="calm")
+    root = worked.declared().root
+    (root / "postmortems").mkdir()
+    (root / "postmortems" / "INC-3.md").write_text("# INC-3\n", encoding="utf-8")
+    kept = root / ".mlops" / "drafts" / "INC-3.ana.md"
+    kept.parent.mkdir()
+    kept.write_bytes(b"\xff\xfe")
+
+    async def story() -> None:
+        async with dashboard(root, person="ana", at=["INC-3"]) as terminal:
+            await terminal.expect(lambda: "no runbook was worked through" in terminal.text)
+            await terminal.press("m")
+            await terminal.expect(lambda: "is not written in UTF-8" in terminal.text)
+            await terminal.press("escape")
+            await terminal.expect(lambda: "no runbook was worked through" in terminal.text)
+
+    run(story())

@@ -17,6 +17,7 @@ class Desked(App[None]):
     """An app with a desk. `busy` counts what the desk has not answered yet."""
 
     reserved: frozenset[str] = RESERVED  # letters that are no next step's
+    looks: frozenset[tuple[str, ...]] = frozenset()  # the commands that change nothing, once they are known
     busy: reactive[int] = reactive(1)  # the first of all is to begin
 
     def __init__(self, desk: Desk) -> None:
@@ -28,6 +29,11 @@ class Desked(App[None]):
         """Have it looked up or done; `beside` where it takes long, so that nothing else waits for it."""
         self.busy += 1
         (self.desk.beside if beside else self.desk.ask)(asked)
+
+    def _change(self, asked: Work, what: str) -> None:
+        """Have done what may change something: nobody quits before it is done without being asked."""
+        self.busy += 1
+        self.desk.change(asked, what)
 
     def _stand(self, told: Standing) -> None:
         """Tell every screen of the mode that is seen."""
