@@ -238,7 +238,7 @@ def hints(offered: Sequence[tuple[str, str]], width: int) -> Text:
     line = Text(" ")
     for key, does in offered:
         piece = Text.assemble((key, "bold cyan"), f" {does}")
-        if width_of(line.plain) + width_of(piece.plain) + 3 > width:
+        if width_of(line.plain) + width_of(piece.plain) > width:
             break
         line.append_text(piece).append("   ")
     return line
