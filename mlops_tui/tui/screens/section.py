@@ -191,7 +191,6 @@ class SectionScreen(Framed):
             self.remove_class("-detail")
             self._shown = ()
             self._head(())
-            self.pane.remove_class("-before")
             self.pane.show(NOTHING if every else STARTS[self.id or ""], ())
 
     def changed(self, rows: Rows) -> None:
@@ -205,7 +204,6 @@ class SectionScreen(Framed):
         if self._leads == argv:
             self._shown = argv
             self._head(argv)
-            self.pane.remove_class("-before")
             self.pane.show(pictured(view), argv, self.standing.zone)
 
     def _head(self, argv: tuple[str, ...]) -> None:
@@ -235,7 +233,6 @@ class SectionScreen(Framed):
         if self.wanted:
             if self.wanted != self._shown:
                 self.pane.border_subtitle = LOOKING
-                self.pane.add_class("-before")
             self.post_message(Sought(self.id or "", self.wanted))
 
     def on_resize(self) -> None:
