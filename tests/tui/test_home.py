@@ -162,6 +162,21 @@ def test_a_broken_project_says_where_and_is_read_again(tmp_path: Path) -> None:
     run(story())
 
 
+def test_before_anything_is_known_nothing_is_claimed(told: Session) -> None:
+    async def story() -> None:
+        app = Dashboard(told.declared().root, person="ana")
+        app.desk.ask = lambda asked: None  # type: ignore[method-assign]  # the desk never answers
+        async with app.run_test(size=(120, 40)) as pilot:
+            await pilot.pause()
+            shown = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+            assert shown.count("◌ looking") == 4
+            assert "No model is declared" not in shown
+            assert "Nothing waits" not in shown
+        assert app.desk.close(10)
+
+    run(story())
+
+
 def test_what_is_wrong_before_there_is_a_screen_is_shown_on_it(told: Session) -> None:
     async def story() -> None:
         app = Dashboard(told.declared().root, person="ana")

@@ -26,6 +26,7 @@ TWO_SIDES = 100  # columns from which both sides have room
 NO_MODEL = "No model is declared yet.\n\nmlops-tui init     lays out a project\nmodels/NAME.yaml   declares a model"
 PANELS = {"models": "model", "needs": "id", "jobs": "job", "next": "what"}  # and what names a row
 NOTHING = "● Nothing waits for somebody."
+LOOKING = "◌ looking"  # while nothing is known yet, nothing is claimed
 
 
 class Home(Framed):
@@ -46,11 +47,11 @@ class Home(Framed):
         self._failed: View | None = None  # before there was anything to show it on
         self._words, self._chart, self.about = Drawing("words"), Drawing("chart"), Pane(id="about")
         self._panels = {rows.id or "": rows for rows in (
-            Rows("model", lambda row, width: panels.model(row, self.facets, width), empty=NO_MODEL,
+            Rows("model", lambda row, width: panels.model(row, self.facets, width), empty=LOOKING,
                  head=lambda row, width: panels.model_head(self.facets, width), id="models"),
-            Rows("id", panels.need, empty=NOTHING, tall=2, id="needs"),
-            Rows("job", panels.job, empty="nothing", markable=True, id="jobs"),
-            Rows("what", lambda row, width: panels.following(row, width, self.zone), empty="nothing is scheduled",
+            Rows("id", panels.need, empty=LOOKING, tall=2, id="needs"),
+            Rows("job", panels.job, empty=LOOKING, markable=True, id="jobs"),
+            Rows("what", lambda row, width: panels.following(row, width, self.zone), empty=LOOKING,
                  id="next"))}
         self._health, self._problem_said = Vertical(id="health"), Vertical(id="problem")
         for widget, title in ((self._health, "Models"), (self._chart, "Share of positives"),
@@ -138,6 +139,8 @@ class Home(Framed):
             needs.border_title = f"{title} ({waiting})" if waiting else title
             needs.say("● Nothing waited for somebody." if then else NOTHING)
             needs.set_class(waiting > 0, "-waiting")
+            self._panels["models"].say(NO_MODEL)
+            self._panels["next"].say("nothing is scheduled")
             self._panels["jobs"].say("jobs are shown as of now only" if then else "nothing")
             self._health.border_subtitle = "Tab  what needs you" if self._narrow and waiting else ""
             self._draw_model(self._panels["models"].row)
