@@ -124,6 +124,11 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
+def no_room(problem: sqlite3.Error) -> bool:
+    """Whether the disk would not take or give what was wanted: the file itself may be as good as ever."""
+    return getattr(problem, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
+
+
 def cannot_write(path: object, problem: object) -> Locked:
     """Why nothing can be written, in words."""
     return Locked(f"The ledger cannot be written: {problem}.", where=str(path),

@@ -11,8 +11,6 @@ from mlops_tui.view import Cell, Facts, Row, Table, View
 from store.written import whole
 
 FORM = 2  # raised whenever the first screen wants other tables or keys than it did
-
-
 HOME = "home"
 MOST = 200  # rows of a list: more is seen by nobody before it is read anew
 
@@ -61,7 +59,7 @@ def _seal(text: str) -> str:
 def last_rows(root: Path, person: str, mode: str) -> tuple[Row, ...]:
     """The rows of a list as they were seen last."""
     view = last(root, person, mode)
-    return next((part.rows for part in view.parts if isinstance(part, Table)), ()) if view is not None else ()
+    return view.rows("rows") if view is not None else ()
 
 
 def keep_rows(root: Path, person: str, mode: str, rows: Sequence[Row], stand: Cell) -> None:

@@ -131,6 +131,8 @@ def _who(row: Row, now: datetime | None, *, here: bool) -> str:
 
 def text_of(case: Case, row: Row | None) -> View:
     """What the runbook says of a step, what it would run, and what came of it."""
+    if row is None and case.refused is not None:
+        return case.refused
     if row is None:
         return View("", parts=(Prose(_alone(case)),))
     if "step" not in row:
@@ -208,8 +210,7 @@ def so_far(case: Case, row: Row | None) -> View:
 
 def timeline(case: Case) -> list[Row]:
     """What happened, the newest first."""
-    rows = case.shown.table("timeline").rows if any(
-        isinstance(part, Table) and part.id == "timeline" for part in case.shown.parts) else ()
+    rows = case.shown.rows("timeline")
     return [{**row, "key": f"{row['entry']}/{place}"} for place, row in reversed(list(enumerate(rows)))]
 
 

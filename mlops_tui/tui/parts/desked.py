@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from textual.app import App
 from textual.reactive import reactive
+from textual.strip import Strip
 from textual.widgets import Input
 
 from mlops_tui.tui.desk import Desk, Work
@@ -55,6 +56,10 @@ class Desked(App[None]):
 
     def _say(self, text: str, *, bad: bool = False) -> None:
         self.notify(text, severity="error" if bad else "information", markup=False)
+
+    def _painted(self) -> list[Strip]:
+        """The screen as it is seen, line by line."""
+        return self.screen._compositor.render_strips()
 
     def _work(self, what: str) -> None:
         """Say at the top what is being done."""

@@ -26,7 +26,7 @@ TWO_SIDES = 100  # columns from which both sides have room
 NO_MODEL = "No model is declared yet.\n\nmlops-tui init     lays out a project\nmodels/NAME.yaml   declares a model"
 PANELS = {"models": "model", "needs": "id", "jobs": "job", "next": "what"}  # and what names a row
 NOTHING = "● Nothing waits for somebody."
-LOOKING = "◌ looking"  # while nothing is known yet, nothing is claimed
+LOOKING = "◌ looking"
 
 
 class Home(Framed):
@@ -51,8 +51,7 @@ class Home(Framed):
                  head=lambda row, width: panels.model_head(self.facets, width), id="models"),
             Rows("id", panels.need, empty=LOOKING, tall=2, id="needs"),
             Rows("job", panels.job, empty=LOOKING, markable=True, id="jobs"),
-            Rows("what", lambda row, width: panels.following(row, width, self.zone), empty=LOOKING,
-                 id="next"))}
+            Rows("what", lambda row, width: panels.following(row, width, self.zone), empty=LOOKING, id="next"))}
         self._health, self._problem_said = Vertical(id="health"), Vertical(id="problem")
         for widget, title in ((self._health, "Models"), (self._chart, "Share of positives"),
                               (self._panels["needs"], "Needs you"), (self._panels["jobs"], "Running"),
@@ -82,7 +81,7 @@ class Home(Framed):
         yield self._problem_said
 
     def on_mount(self) -> None:
-        self.about.body.can_focus = False
+        self.about.body.can_focus = self.about.display = False
         self._draw()
         self._panels["needs" if self._waits else "models"].focus()
         if self._failed is not None:
@@ -137,10 +136,10 @@ class Home(Framed):
             waiting, then = len(self._table("needs").rows), self.standing.as_of is not None
             needs, title = self._panels["needs"], "Needed you" if then else "Needs you"
             needs.border_title = f"{title} ({waiting})" if waiting else title
-            needs.say("● Nothing waited for somebody." if then else NOTHING)
-            needs.set_class(waiting > 0, "-waiting")
             self._panels["models"].say(NO_MODEL)
             self._panels["next"].say("nothing is scheduled")
+            needs.say("● Nothing waited for somebody." if then else NOTHING)
+            needs.set_class(waiting > 0, "-waiting")
             self._panels["jobs"].say("jobs are shown as of now only" if then else "nothing")
             self._health.border_subtitle = "Tab  what needs you" if self._narrow and waiting else ""
             self._draw_model(self._panels["models"].row)
