@@ -5,7 +5,7 @@ import json
 import math
 import shlex
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,7 +19,7 @@ from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.oversight import inbox
 from mlops_tui.render.cells import GLYPHS
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Row, Status, Table, View, counted, refused
+from mlops_tui.view import Action, Row, Status, View, counted, refused
 from store.homes import Home, Homes
 
 PAGE = "home:"       # of the buttons that turn the page
@@ -40,10 +40,10 @@ def page_of(value: str) -> int:
 def page(status: View, jobs: View | None, number: int) -> Block:
     """The view for `views.publish`: of what there is, the part that belongs on that page; the last one where there are
     fewer."""
-    needs = list(_rows(status, "needs_you"))
+    needs = list(status.rows("needs_you"))
     waiting = {str(row["id"]) for row in needs}
     red = [each for each in _red(status) if each[2].argv[-1] not in waiting]  # said above, with more one can do
-    running = [row for row in _rows(jobs, "jobs") if row["state"] in ("queued", "running")] if jobs is not None else []
+    running = [row for row in jobs.rows("jobs") if row["state"] in ("queued", "running")] if jobs is not None else []
     pages = max(1, *(math.ceil(len(each) / EACH) for each in (needs, red, running)))
     number = min(max(number, 0), pages - 1)
     part = slice(number * EACH, (number + 1) * EACH)
@@ -62,10 +62,6 @@ def _told_apart(made: list[Block]) -> list[Block]:
     for number, each in enumerate(pressable):
         each["action_id"] = f"do:{number}"
     return made
-
-
-def _rows(view: View, table: str) -> Sequence[Row]:
-    return next((part.rows for part in view.parts if isinstance(part, Table) and part.id == table), ())
 
 
 def _headed(title: str, count: int) -> list[Block]:
@@ -87,13 +83,13 @@ def _need(row: Row) -> Iterator[Block]:
 
 def _red(status: View) -> Iterator[tuple[Status, str, Action]]:
     """The incidents and alerts that are open, and the models of which something is not right."""
-    for row in _rows(status, "incidents"):
+    for row in status.rows("incidents"):
         look = Action("Look", ("incident", "show", str(row["incident"])))
         yield _graded(row), f"{row['incident']} · {row['title']}", look
-    for row in _rows(status, "alerts"):
+    for row in status.rows("alerts"):
         said = f"{row['alert']} · {row['title']} ({row['state']})"
         yield _graded(row), said, Action("Look", ("alert", "show", str(row["alert"])))
-    for row in _rows(status, "models"):
+    for row in status.rows("models"):
         sick = [f"{name} {value.value}" for name, value in row.items()
                 if name != "status" and value in (Status.FAIL, Status.WARN) and isinstance(value, Status)]
         if sick:

@@ -190,6 +190,10 @@ class View:
                 return part
         raise KeyError(id)
 
+    def rows(self, id: str) -> tuple[Row, ...]:
+        """The rows of the table of that id; none where the view has none."""
+        return next((part.rows for part in self.parts if isinstance(part, Table) and part.id == id), ())
+
 
 def counted(number: int, one: str, many: str = "") -> str:
     """The number with its noun, and with its verb where `one` has it: `1 alert needs`, `1,200 alerts need`."""

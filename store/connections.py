@@ -4,7 +4,7 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from store.refusal import Unreadable
@@ -43,7 +43,8 @@ class Locked(Unreadable):
 class Connections:
     """Kept open between uses; each is in use by one thread at a time. `patience` is that of connections made later.
 
-    The address is `sqlite:///PATH`. Unreadable where it is none, or the file's folder cannot be made.
+    The address is `sqlite:///PATH`. Unreadable where it is none, the file's folder cannot be made, or another file, or
+    none, lies there by now: what is written into one that was deleted is lost.
     """
 
     def __init__(self, url: str, patience: float = PATIENCE) -> None:
@@ -51,6 +52,7 @@ class Connections:
             raise Unreadable("A ledger is a SQLite file.", where=url, next="Write ledger: sqlite:///.mlops/ledger.db")
         self.path, self.patience = Path(url.removeprefix(PREFIX)), patience
         self._idle: deque[sqlite3.Connection] = deque()
+        self._file: tuple[int, int] | None = None
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as problem:
@@ -60,6 +62,9 @@ class Connections:
     @contextmanager
     def one(self) -> Iterator[sqlite3.Connection]:
         """A connection that nobody else uses meanwhile; what is read by it is read to the end."""
+        if self._file is not None and self._file != _identity(self.path):
+            raise Unreadable("The ledger that was opened is no longer there: it was deleted, moved or replaced.",
+                             where=str(self.path), next="Put it back, then open the project again.")
         try:
             connection = self._idle.pop()
         except IndexError:
@@ -88,6 +93,16 @@ class Connections:
         except sqlite3.Error as problem:
             raise cannot_write(self.path, problem) from problem
 
+    def held(self) -> bool:
+        """Whether somebody else has the write lock just now. Where nothing can be written at all, nobody has it."""
+        address = f"{self.path.absolute().as_uri()}?mode=rw"
+        try:
+            with closing(sqlite3.connect(address, uri=True, timeout=0, isolation_level=None)) as connection:
+                connection.execute("BEGIN IMMEDIATE")
+        except (sqlite3.Error, OSError) as problem:
+            return getattr(problem, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY
+        return False
+
     def close(self) -> None:
         """Close those that nobody uses."""
         while self._idle:
@@ -96,7 +111,22 @@ class Connections:
     def _opened(self) -> sqlite3.Connection:
         connection = sqlite3.connect(self.path, timeout=self.patience, check_same_thread=False)
         prepare(connection, self.patience)
+        self._file = self._file or _identity(self.path)
         return connection
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file lies there; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def no_room(problem: sqlite3.Error) -> bool:
+    """Whether the disk would not take or give what was wanted: the file itself may be as good as ever."""
+    return getattr(problem, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_FULL)
 
 
 def cannot_write(path: object, problem: object) -> Locked:

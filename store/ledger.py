@@ -17,7 +17,7 @@ from operator import attrgetter
 from threading import RLock
 from typing import TYPE_CHECKING, Any, overload
 
-from store.connections import Connections
+from store.connections import Connections, no_room
 from store.facts import Fact, body_of, fact_of
 from store.refusal import Conflict, Refusal, Unreadable
 from store.spoken import apart, changed, together, without
@@ -193,8 +193,9 @@ class Ledger:
             if not {"entry_no_replace", *TABLES} <= found:
                 tables().lay(self.engine)
         except sqlite3.DatabaseError as problem:
-            raise Unreadable(f"The ledger cannot be opened: {problem}", where=self.url,
-                             next="Restore it from a backup, or see mlops-tui doctor.") from problem
+            raise Unreadable(f"The ledger cannot be opened: {problem}", where=self.url, next=(
+                "Is the disk full? Make room, then try again." if no_room(problem) else
+                "Restore it from a backup, or see mlops-tui doctor.")) from problem
 
     @property
     def engine(self) -> "Engine":

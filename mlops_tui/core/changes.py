@@ -8,7 +8,7 @@ from mlops_tui import health
 from mlops_tui.capability import look
 from mlops_tui.core import _between
 from mlops_tui.errors import BadInput
-from mlops_tui.inputs.moments import moment
+from mlops_tui.inputs.moments import moment, past
 from mlops_tui.oversight.digests import happened
 from mlops_tui.render import cells
 from mlops_tui.session import Session
@@ -50,9 +50,10 @@ def changes(session: Session, start: str, end: str) -> View:
 
 
 def known_moment(session: Session, text: str) -> datetime:
-    """The time that a text means: as people write it, or when the thing of that id began. BadInput where it is still to
-    come."""
-    found = _began(session, text) or moment(text, session.declared().zone, session.now())
+    """The time that a text means: as people or screens write it, or when the thing of that id began. BadInput where it
+    is still to come."""
+    zone, now = session.declared().zone, session.now()
+    found = _began(session, text) or past(text, zone, now) or moment(text, zone, now)
     if found > session.now():
         raise BadInput(f"{_said(session, found)} is still to come.", next="Write a time that has been.")
     return found

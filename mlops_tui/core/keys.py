@@ -3,7 +3,8 @@
 import click
 
 from mlops_tui.capability import look
-from mlops_tui.declarations.keymap import SETS, Bound, Keymap, canonical, mine, place, shipped, shown
+from mlops_tui.declarations.keymap import SETS, Bound, Keymap, mine, place, shipped
+from mlops_tui.declarations.keynames import canonical, shown
 from mlops_tui.errors import Refusal
 from mlops_tui.session import Session
 from mlops_tui.view import Column, Facts, Row, Status, Table, Text, View, counted

@@ -1,29 +1,23 @@
 """Which key does what in the dashboard: as it is shipped, in two other sets, and as one's own file has it."""
 
 import ast
-import re
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from string import punctuation
 from typing import Literal
 
 from mlops_tui.declarations.declare import Mistake, read
+from mlops_tui.declarations.keynames import canonical, parted
 from mlops_tui.declarations.known import settings
 from mlops_tui.errors import Unreadable, nearest
 
 SCREENS = Path(__file__).parent.parent / "tui"  # where the keys are bound
 EVERYWHERE, WIDGETS = ("app", "framed"), ("rows", "body", "log")
-# What takes every key while it is open, and `mlops-tui watch`, which is by itself.
-APART = ("ask", "sure", "why", "copy", "command", "filter", "everything", "watch")
+# What takes every key while it is open, and the strip below a prompt, which is alone.
+APART = ("ask", "sure", "why", "copy", "sorting", "command", "filter", "everything", "watch")
 NAMED = ("up", "down", "left", "right", "home", "end", "pageup", "pagedown", "enter", "escape", "tab", "space",
          "backspace", "delete", "insert", *(f"f{number}" for number in range(1, 25)))
-_KEY = re.compile(r"((?:ctrl\+|shift\+|alt\+)*)(.+)")
-# What the terminal's library calls each sign: as Unicode does, but for some.
-_SIGNS = {sign: unicodedata.name(sign).lower().replace("-", "_").replace(" ", "_") for sign in punctuation} | {
-    "/": "slash", "\\": "backslash", "@": "at", "-": "minus", "+": "plus", "_": "underscore"}
 
 SETS: Mapping[str, Mapping[str, str]] = {
     "usual": {},
@@ -126,40 +120,11 @@ def _together(one: str, other: str) -> bool:
     return one in EVERYWHERE or other in EVERYWHERE or ((one in WIDGETS) is not (other in WIDGETS))
 
 
-def canonical(key: str) -> str:
-    """The key as the dashboard's own are named: `?` is `question_mark`, `shift+a` is `A`.
-
-    >>> canonical("?"), canonical("ctrl+/"), canonical(" Ctrl+O "), canonical("shift+a"), canonical("x")
-    ('question_mark', 'ctrl+slash', 'ctrl+o', 'A', 'x')
-    """
-    held, name = _parted(key)
-    if held == "shift+" and len(name) == 1 and name.isalpha():
-        return name.upper()
-    return f"{held}{_SIGNS.get(name, name)}"
-
-
-def shown(key: str) -> str:
-    """The key as it stands on a keyboard.
-
-    >>> shown("question_mark"), shown("at"), shown("left_square_bracket"), shown("tab"), shown("ctrl+slash")
-    ('?', '@', '[', 'tab', 'ctrl+/')
-    """
-    held, name = _parted(key)
-    return held + next((sign for sign, called in _SIGNS.items() if called == name), name)
-
-
-def _parted(key: str) -> tuple[str, str]:
-    """What is held down meanwhile, and the key; capitals matter for a single letter only."""
-    key = key.strip()
-    found = _KEY.fullmatch(key.lower()) if len(key) > 1 else None
-    return (found[1], found[2]) if found is not None else ("", key)
-
-
 def _no_key(key: str) -> str:
     """Why it is no key; empty where it is one."""
     if not key.strip():
         return "Nothing is no key."
-    name = _parted(key)[1]
+    name = parted(key)[1]
     if len(name) == 1 or name in NAMED or name in {each.rpartition("+")[2] for each in shipped_keys()}:
         return ""
     return f"'{key}' is no key. {nearest(name, NAMED)}".strip()

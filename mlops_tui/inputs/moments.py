@@ -7,6 +7,7 @@ from mlops_tui.errors import BadInput
 from mlops_tui.render import cells
 
 local = cells.local  # how such a time is said again
+SHOWN = ("%d %b", "%d %b %H:%M", "%m-%d", "%m-%d %H:%M")  # as screens and tables write a time of this year
 
 
 def moment(text: str, zone: tzinfo = UTC, now: datetime | None = None) -> datetime:
@@ -19,6 +20,19 @@ def moment(text: str, zone: tzinfo = UTC, now: datetime | None = None) -> dateti
         raise BadInput(f"'{text}' is not a time.",
                        next="Write 2013-09-14, 2013-09-14T06:00-04:00 or 2h ago.") from problem
     return found if found.tzinfo else found.replace(tzinfo=zone)
+
+
+def past(text: str, zone: tzinfo, now: datetime) -> datetime | None:
+    """A time that has been, as it stands on a screen: `19 Jul`, `07-19 06:00`; None where it is written otherwise."""
+    now = now.astimezone(zone)
+    for written, form in ((f"{year} {text}", f"%Y {form}") for form in SHOWN for year in (now.year, now.year - 1)):
+        try:
+            found = datetime.strptime(written, form).replace(tzinfo=zone)
+        except ValueError:
+            continue
+        if found <= now:
+            return found
+    return None
 
 
 def span(text: str, *, none: bool = False) -> timedelta:

@@ -14,7 +14,7 @@ from mlops_tui.folds import ModelState
 from mlops_tui.models import looks
 from mlops_tui.project import Subject
 from mlops_tui.session import Session
-from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View
+from mlops_tui.view import Action, Cell, Column, Facts, Row, Status, Table, Text, View, counted
 from store.facts import Promotion, Trained
 from store.ledger import Entry
 
@@ -46,7 +46,8 @@ def list_(session: Session) -> View:
     serving = sum(row["role"] == "champion" for row in rows)
     table = Table.of("versions", rows, "model", "version", "role", "candidate",
                      Column("trained_at", "trained", worth=-1), "metric", *MEASURED, TESTED)
-    return View(f"{len(project.models)} models, {serving} of them serve", Status.DONE, (table, *_beside(rows)),
+    title = f"{counted(len(project.models), 'model')}, {serving} of them serving"
+    return View(title, Status.DONE, (table, *_beside(rows)),
                 tuple(Action(f"Look at {name}", ("model", "show", name)) for name in list(project.models)[:3]))
 
 

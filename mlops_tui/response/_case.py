@@ -94,7 +94,8 @@ def steps(session: Session, found: Incident, alerts: Mapping[str, Alert],
         return (Action("Read the post-mortem", ("postmortem", "show", found.id)) if begun else
                 Action("Draft the post-mortem", ("postmortem", "draft", found.id)),
                 Action("Say what you saw", ("postmortem", "tell", found.id), asks=tuple(QUESTIONS)))
-    return (*_accepting(found), *_toward_the_end(session, found, alerts, runs), *_leading(found),
+    return (*_accepting(found), *_toward_the_end(session, found, alerts, runs), *_asking_why(session, found),
+            *_leading(found),
             Action("Say how it stands", ("incident", "update", found.id), asks=("TEXT",)),
             Action("Note", ("incident", "note", found.id), asks=("TEXT",)),
             Action("Hand it over", ("incident", "handover", found.id), asks=("PERSON",)),
@@ -103,6 +104,11 @@ def steps(session: Session, found: Incident, alerts: Mapping[str, Alert],
 
 def _accepting(found: Incident) -> tuple[Action, ...]:
     return (Action("Take it over", ("incident", "accept", found.id)),) if found.given is not None else ()
+
+
+def _asking_why(session: Session, found: Incident) -> tuple[Action, ...]:
+    """What a model met can be told from its rows."""
+    return (Action("Why?", ("why", found.id)),) if found.about in session.declared().models else ()
 
 
 def _leading(found: Incident) -> tuple[Action, ...]:

@@ -51,6 +51,7 @@ from mlops_tui.view import View
 
 EVERY = 2.0          # seconds between two looks at the history
 WHILE_WORKING = 0.5  # the same while jobs of this dashboard run
+OF_JOBS = ("job", "pipeline")  # nouns whose answers say how far a job is
 WIDTHS = ((0, "-tiny"), (LEAST.width, "-narrow"), (TWO_SIDES, "-wide"))
 HEIGHTS = ((0, "-flat"), (LEAST.height, "-short"), (20, "-medium"), (32, "-tall"))
 
@@ -76,9 +77,9 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
                 id="app.jump"),
         Binding("y", "copy", "Copy or export: the command, a link, the row, the table", show=False, priority=True,
                 id="app.copy"),
-        Binding("comma", "step(-1)", "Back to the change before, as of then", show=False, id="app.earlier"),
-        Binding("full_stop", "step(1)", "On to the next change, as of then", show=False, id="app.later"),
-        Binding("greater_than_sign", "now", "Back to now", show=False, id="app.now"),
+        Binding("comma", "step(-1)", "Back in time, to the change before", show=False, id="app.earlier"),
+        Binding("full_stop", "step(1)", "On in time, to the next change", show=False, id="app.later"),
+        Binding("greater_than_sign", "now", "Back from another time to now", show=False, id="app.now"),
         Binding("semicolon", "mark", "Mark this moment; at another, what changed between", show=False, id="app.mark"),
         Binding("at", "projects", "Projects side by side", show=False, id="app.projects"),
         Binding("L", "lock", "Lock: only look, or unlock", show=False, id="app.lock"),
@@ -97,7 +98,9 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
         self._home.add_class(*classes(*shutil.get_terminal_size()))
         for mode in MODES:
             self.add_mode(mode.id, partial(self._first, mode.id))
-        self._seen: object = None
+        self._seen: object = None  # what was looked up last was looked up of this
+        self._far: object = None   # and how far the jobs were then
+        self._broke = False  # could not be shown: it is looked at anew even where nothing has happened since
         self.typed = ""  # before the first picture, by somebody who knows what comes
 
     def _first(self, id: str) -> Screen[None]:
@@ -132,7 +135,8 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
         self._ticks += 1
         if self.busy == 0 and (self._mine or self._ticks % round(EVERY / WHILE_WORKING) == 0):
             paused = self._standing.news is not None
-            self._ask(lambda feed: feed.look(paused=paused))
+            broken = self._broke
+            self._ask(lambda feed: feed.look(anyway=broken, paused=paused and not broken))
 
     # -- what the desk says ---------------------------------------------------------------------------------------
 
@@ -145,30 +149,36 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
 
     @on(Fresh)
     def _fresh(self, message: Fresh) -> None:
+        self._broke = False
         news = 0 if self._standing.news is not None else None
         self._stand(replace(standing(message.view), news=news))
         self._home.stand(replace(self._standing, mode="home"))
         self._places = message.places
         self._home.show(message.view)
         jobs = message.view.table("jobs").rows
-        seen = (message.view.facts()["entries"], self._standing.as_of, [
-            (row["job"], row["state"], row["done"]) for row in jobs])
+        seen = (message.view.facts()["entries"], self._standing.as_of, [(row["job"], row["state"]) for row in jobs])
+        far = [row["done"] for row in jobs]
         if seen != self._seen:
-            self._seen = seen
             self._look_again()
+        elif far != self._far:
+            self._look_again(OF_JOBS)
+        self._seen, self._far = seen, far
         self._jobs_stand(jobs)
         self._jobs_again()
 
-    def _look_again(self) -> None:
-        """What is seen now, looked up anew."""
+    def _look_again(self, of: Sequence[str] = ()) -> None:
+        """What is seen now, looked up anew; only what commands of these nouns show, where some are named."""
         screen = self.screen
         for section in self.screen_stack:
-            if isinstance(section, SectionScreen):
+            if isinstance(section, SectionScreen) and not of:
                 self._fill(section)
-        if isinstance(screen, Answer) and screen.looked:
+            elif isinstance(section, SectionScreen) and section.wanted[:1] and section.wanted[0] in of:
+                self._details.want((section.id or "", section.wanted))
+        if isinstance(screen, Answer) and screen.looked and (not of or screen.command[0] in of):
             argv = screen.command
             self._ask(lambda feed: feed.again(argv))
-        self._look_at_case_again()
+        if not of:
+            self._look_at_case_again()
 
     @on(Ticked)
     def _ticked(self, message: Ticked) -> None:
@@ -179,6 +189,7 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
 
     @on(Broken)
     def _broken(self, message: Broken) -> None:
+        self._broke = True
         self._stand(replace(self._standing, needs=None))
         self._home.fail(message.view)
         for section in self._sections.values():
@@ -186,7 +197,7 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
 
     @on(Nouns)
     def _known(self, message: Nouns) -> None:
-        self._nouns, self._commands = message.known, message.commands
+        self._nouns, self._commands, self.looks = message.known, message.commands, message.looks
 
     @on(Answered)
     def _answered(self, message: Answered) -> None:
@@ -238,7 +249,6 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
         self._stand(replace(self._standing, news=0 if paused else None))
         if not paused:
             self._ask(lambda feed: feed.look(anyway=True))
-
 
 
 def standing(view: View, *, stale: bool = False) -> Standing:

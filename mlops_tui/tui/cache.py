@@ -1,17 +1,16 @@
 """What was seen last: the first picture, shown before anything is opened, to the person it was drawn for."""
 
+import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
 from mlops_tui.errors import Unreadable
 from mlops_tui.render.keep import read, written
-from mlops_tui.tui.kept import folder_of
+from mlops_tui.tui.kept import folder_of, remembered
 from mlops_tui.view import Cell, Facts, Row, Table, View
 from store.written import whole
 
 FORM = 2  # raised whenever the first screen wants other tables or keys than it did
-
-
 HOME = "home"
 MOST = 200  # rows of a list: more is seen by nobody before it is read anew
 
@@ -30,10 +29,13 @@ def rules(root: Path) -> tuple[str, ...]:
 def last(root: Path, person: str, mode: str = HOME) -> View | None:
     """A picture as it was drawn for that person; None where there is none that can be read, it is of another form, or
     he may see less by now: rules were written since, or they are of the kind whose grants end by themselves."""
+    sealed, _, text = remembered(path_of(root, person, mode)).partition("\n")
+    if sealed != _seal(text):
+        return None
     try:
         stand = rules(root)
-        view = read(path_of(root, person, mode).read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, Unreadable):
+        view = read(text)
+    except (OSError, Unreadable):
         return None
     facts = view.facts()
     return view if facts.get("form") == FORM and facts.get("rules") == stand and not any(root.glob("access/*.yaml")) \
@@ -44,14 +46,20 @@ def keep(root: Path, person: str, view: View, mode: str = HOME) -> None:
     """Keep a picture for the next start, put in place whole."""
     path = path_of(root, person, mode)
     path.parent.mkdir(parents=True, exist_ok=True)
+    text = written(view)
     with whole(path) as staged:
-        staged.write_text(written(view), encoding="utf-8")
+        staged.write_text(f"{_seal(text)}\n{text}", encoding="utf-8")
+
+
+def _seal(text: str) -> str:
+    """What tells a picture that is whole from one that was damaged, however little."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def last_rows(root: Path, person: str, mode: str) -> tuple[Row, ...]:
     """The rows of a list as they were seen last."""
     view = last(root, person, mode)
-    return next((part.rows for part in view.parts if isinstance(part, Table)), ()) if view is not None else ()
+    return view.rows("rows") if view is not None else ()
 
 
 def keep_rows(root: Path, person: str, mode: str, rows: Sequence[Row], stand: Cell) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 
+from mlops_tui.declarations.alertpolicy import GRAVE
 from mlops_tui.response._writing import Writing, read, side_by_side, writing_of
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Row, Status, Table, Text, View, counted
@@ -13,7 +14,6 @@ from store.ledger import Ledger
 
 OVER = ("resolved", "merged", "recovered", "silenced")
 SHOWS = {"INC": "incident", "AL": "alert", "RUN": "runbook"}
-LEVELS = ("critical", "high", "medium", "low")
 EVERY = "*"  # chosen where somebody wants to choose among all runbooks
 Argv = tuple[str, ...]
 
@@ -59,6 +59,11 @@ class Case:
     def over(self) -> bool:
         return self.facts.get("state") in OVER
 
+    @property
+    def refused(self) -> View | None:
+        """Why its runbook cannot be looked up, where that is so."""
+        return self.book if self.book is not None and self.book.status in (Status.ERROR, Status.DENIED) else None
+
     @cached_property
     def run(self) -> str:
         """The run of its runbook, such as RUN-2; empty where none has begun."""
@@ -72,7 +77,7 @@ class Case:
     def steps(self) -> tuple[Row, ...]:
         """The steps of its runbook, with the time since which the one whose turn it is waits; the runbooks there are,
         where it has none."""
-        if self.book is None:
+        if self.book is None or self.refused is not None:
             return ()
         if self.runbook:
             rows = self.book.table("steps").rows
@@ -100,7 +105,7 @@ class Case:
 
     def begins(self, row: Row | None) -> Action | None:
         """How work on it begins: an incident is opened for an alert, a runbook is begun for an incident."""
-        if self.over or self.running or self.book is None:
+        if self.over or self.running or self.book is None or self.refused is not None:
             return None
         if not self.incident:
             return Action("Open an incident", ("incident", "open", "--alert", self.id))
@@ -160,7 +165,7 @@ def _incident(session: Session, id: str, shown: View, people: tuple[str, ...], c
     elif shown.facts()["state"] == "open":
         book = _offered(session, shown, ("--incident", id), chosen)
     policy = session.declared().settings.incidents
-    return Case(id, shown, alert, book, people, tuple((name, policy.level(name).means) for name in LEVELS),
+    return Case(id, shown, alert, book, people, tuple((name, policy.level(name).means) for name in GRAVE),
                 _slack(session))
 
 

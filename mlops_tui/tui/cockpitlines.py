@@ -6,14 +6,13 @@ from datetime import datetime, timedelta, tzinfo
 
 from rich.text import Text
 
+from mlops_tui.health import SEVERE
 from mlops_tui.render.cells import clean, fit, width_of
 from mlops_tui.tui.cases import Case
-from mlops_tui.tui.paint import glyph, sides, word
-from mlops_tui.tui.panels import short_time
+from mlops_tui.tui.paint import glyph, short_time, sides, word
 from mlops_tui.view import Cell, Column, Facts, Part, Row, Status, Table, View, counted, lasting
 from mlops_tui.view import Text as Prose
 
-GRAVE = ("critical", "high")
 SETTLED = ("pass", "warn", "done", "skipped", "diverted")
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 KINDS = {"query": "looks", "check": "checks", "command": "acts", "approve": "asks for votes", "wait": "waits",
@@ -45,7 +44,7 @@ def headline(case: Case, now: datetime | None, width: int) -> list[Text]:
 def _standing(case: Case) -> Status:
     if case.over:
         return Status.PASS
-    return Status.FAIL if case.facts.get("severity") in GRAVE else Status.WARN
+    return Status.FAIL if case.facts.get("severity") in SEVERE else Status.WARN
 
 
 def _age(case: Case, now: datetime | None) -> str:
@@ -132,6 +131,8 @@ def _who(row: Row, now: datetime | None, *, here: bool) -> str:
 
 def text_of(case: Case, row: Row | None) -> View:
     """What the runbook says of a step, what it would run, and what came of it."""
+    if row is None and case.refused is not None:
+        return case.refused
     if row is None:
         return View("", parts=(Prose(_alone(case)),))
     if "step" not in row:
@@ -209,16 +210,14 @@ def so_far(case: Case, row: Row | None) -> View:
 
 def timeline(case: Case) -> list[Row]:
     """What happened, the newest first."""
-    rows = case.shown.table("timeline").rows if any(
-        isinstance(part, Table) and part.id == "timeline" for part in case.shown.parts) else ()
+    rows = case.shown.rows("timeline")
     return [{**row, "key": f"{row['entry']}/{place}"} for place, row in reversed(list(enumerate(rows)))]
 
 
 def event(row: Row, width: int, zone: tzinfo) -> list[Text]:
     """Something that happened, on one line."""
-    at = row["at"]
-    when = short_time(at, zone) if isinstance(at, datetime) else ""
-    line = Text.assemble((f" {fit(when, 13)}", "dim"), (fit(clean(_plain(row["who"])), 10), "cyan"), " ",
+    when = fit(short_time(row["at"], zone), 13)
+    line = Text.assemble((f" {when}", "dim"), (fit(clean(_plain(row["who"])), 10), "cyan"), " ",
                          word(row["what"], 400).rstrip())
     line.truncate(width, overflow="ellipsis")
     return [line]
@@ -239,7 +238,7 @@ def hints(offered: Sequence[tuple[str, str]], width: int) -> Text:
     line = Text(" ")
     for key, does in offered:
         piece = Text.assemble((key, "bold cyan"), f" {does}")
-        if width_of(line.plain) + width_of(piece.plain) + 3 > width:
+        if width_of(line.plain) + width_of(piece.plain) > width:
             break
         line.append_text(piece).append("   ")
     return line

@@ -13,7 +13,7 @@ from textual.message import Message
 
 from mlops_tui.errors import Refusal
 from mlops_tui.tui.kept import Kept
-from mlops_tui.tui.messages import Broken
+from mlops_tui.tui.messages import Broken, Waits
 from mlops_tui.view import Status, Text, View, refused
 
 if TYPE_CHECKING:
@@ -23,7 +23,10 @@ Work = Callable[["Feed"], Message]
 
 
 class Desk:
-    """Work is done in the order it was asked for; quitting waits for none of it."""
+    """Work is done in the order it was asked for; quitting waits for no look.
+
+    `undone`: what may change something and has not come to an end, in words.
+    """
 
     def __init__(self, root: Path, person: str, read_only: bool, tell: Callable[[Message], Any]) -> None:
         self._then: datetime | None = None  # the moment that is seen, which outlives a feed that is made anew
@@ -31,8 +34,10 @@ class Desk:
         self.root, self.person, self._tell = root, person, tell
         self._read_only: bool | None = read_only or None  # nobody has said: as the project's environment wants it
         self.kept = Kept(root, person, sealed=read_only)
-        self._asked: Queue[Work | None] = Queue()
+        self._asked: Queue[tuple[Work, str] | None] = Queue()
+        self.undone: list[str] = []
         self._feed: Feed | None = None
+        self._anew = False  # whether it is opened anew before the next piece of work
         self._thread = Thread(target=self._work, name="desk", daemon=True)
 
     def start(self) -> None:
@@ -47,18 +52,23 @@ class Desk:
 
     def ask(self, work: Work) -> None:
         """Do this when its turn comes; its message is posted to the app."""
-        self._asked.put(work)
+        self._asked.put((work, ""))
+
+    def change(self, work: Work, what: str) -> None:
+        """The same for what may change something. Where another program is writing, looks do not wait for it."""
+        self.undone.append(what)
+        self._asked.put((work, what))
 
     def reopen(self) -> None:
         """Read the project's files again before the next piece of work."""
-        self._feed = None
+        self._anew = True
 
     def lock(self, read_only: bool) -> None:
         """From here on everything is asked of a session of that kind: the project is opened anew for it."""
-        self._asked.put(lambda _: self._reopened(read_only))
+        self.ask(lambda _: self._reopened(read_only))
 
     def _reopened(self, read_only: bool) -> Message:
-        self._read_only, self._feed = read_only, None
+        self._read_only, self._anew = read_only, True
         return self._open().look(anyway=True)
 
     def beside(self, work: Work) -> None:
@@ -66,8 +76,21 @@ class Desk:
         Thread(target=lambda: self._do(work, self._made), name="beside", daemon=True).start()
 
     def _work(self) -> None:
-        while (work := self._asked.get()) is not None:
-            self._do(work, self._open)
+        while (asked := self._asked.get()) is not None:
+            work, what = asked
+            if what and self._feed is not None and self._feed.held():
+                self._tell(Waits(what))
+                Thread(target=self._finish, args=(work, what, self._made), name="waits", daemon=True).start()
+            elif what:
+                self._finish(work, what, self._open)
+            else:
+                self._do(work, self._open)
+
+    def _finish(self, work: Work, what: str, opened: "Callable[[], Feed]") -> None:
+        try:
+            self._do(work, opened)
+        finally:
+            self.undone.remove(what)
 
     def _do(self, work: Work, opened: "Callable[[], Feed]") -> None:
         """Do it, and tell what came of it."""
@@ -84,7 +107,8 @@ class Desk:
 
     def _open(self) -> "Feed":
         """The project; the database and its libraries are loaded here, after the first picture is on the screen."""
-        if self._feed is None:
+        if self._feed is None or self._anew:
+            self._anew, self._feed = False, None
             self._feed = self._made()
         self._feed.admit()
         return self._feed

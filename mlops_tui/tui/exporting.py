@@ -16,10 +16,11 @@ from textual.strip import Strip
 from mlops_tui.render.cells import width_of
 from mlops_tui.render.json import plain
 from mlops_tui.render.markdown import as_markdown, escaped
+from mlops_tui.tui.filtering import HIDDEN
 from mlops_tui.view import Cell, Row, Table, View
 
-OURS = ("argv", "key", "place", "opens")  # what the dashboard itself puts into a row
-ONE_LINE = 60                             # characters of a value that is named in the menu
+OURS = HIDDEN | {"place"}  # what the dashboard itself puts into a row
+ONE_LINE = 60              # characters of a value that is named in the menu
 
 
 @dataclass(frozen=True)

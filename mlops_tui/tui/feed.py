@@ -6,19 +6,18 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from mlops_tui import asking, folds, health, jobs, timetable
+from mlops_tui import asking, jobs
 from mlops_tui.capability import Call, Field
 from mlops_tui.commands import names_file, root, summary
 from mlops_tui.core._helptext import commands
 from mlops_tui.core.audit import row as entry_row
-from mlops_tui.core.status import KINDS
 from mlops_tui.declarations import keymap, known
 from mlops_tui.errors import Denied, Refusal
 from mlops_tui.opening import open_project
 from mlops_tui.project import Project
 from mlops_tui.roles import Shape, bound_to
-from mlops_tui.session import ReplayClock, Session
-from mlops_tui.tui import jobtables, several
+from mlops_tui.session import Session
+from mlops_tui.tui import firstview, jobtables, several
 from mlops_tui.tui.cache import FORM, keep, rules
 from mlops_tui.tui.history import NAMED, History
 from mlops_tui.tui.messages import (
@@ -37,7 +36,6 @@ from mlops_tui.tui.messages import (
     Nouns,
     Paged,
     PerformAll,
-    Place,
     Planned,
     PlannedAll,
     Reasonless,
@@ -49,10 +47,9 @@ from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.times import Times
 from mlops_tui.tui.turns import Seen
 from mlops_tui.tui.widgets.source import Sift
-from mlops_tui.view import Cell, Facts, Row, Status, Table, View, refused, worst
+from mlops_tui.view import Status, Table, View, refused
 from store.facts import Command, Fact, Finding
-
-# These run checks or carry out what was approved: seconds to minutes, so in a process of their own.
+from store.ledger import Ledger
 
 
 class Feed:
@@ -105,6 +102,11 @@ class Feed:
             return known.add(project.settings.project, project.root, project.settings.environment or "")
         return project.settings.project
 
+    def held(self) -> bool:
+        """Whether another program writes the history just now, and nobody else can."""
+        ledger = self.session.ledger
+        return isinstance(ledger, Ledger) and not self.session.read_only and ledger.connections.held()
+
     # -- home -----------------------------------------------------------------------------------------------------
 
     def look(self, *, anyway: bool = False, paused: bool = False) -> FromDesk:
@@ -122,7 +124,7 @@ class Feed:
             with suppress(OSError, Refusal):  # a folder of somebody else's: the next first picture is an empty one
                 keep(self.session.declared().root, self._person, view)
         self._head, self._open_jobs, self._told = head, open_now, datetime.now(UTC)
-        return Fresh(view, self._places())
+        return Fresh(view, firstview.places(self.session, self._project))
 
     # -- another moment -------------------------------------------------------------------------------------------
 
@@ -146,59 +148,10 @@ class Feed:
 
     def home(self, head: int) -> View:
         """The first screen as one view."""
-        session = self.session
-        self._project, self._wrong = session.declared().readable()
-        project = self._project
-        if isinstance(session.clock, ReplayClock):
-            for newest in session.ledger.page(0, 1, upto=head):
-                session.clock.advance(newest.recorded_at)
-        entries = session.ledger.entries(*KINDS)
-        now = session.now()
-        declared = health.Declared.of(project, self._wrong)
-        models = health.models(declared, entries, now)
-        return View(project.settings.project, worst((row["status"] for row in models.rows), Status.UNKNOWN), (  # type: ignore[misc]
-            Facts(self._facts(now, head)), models, health.needs(declared, entries, now, session.actor),
-            *health.shares(declared, entries), self._jobs(), self._next(now)))
-
-    def _places(self) -> list[Place]:
-        """What has a name, and the command that shows it: what is open first."""
-        session, project = self.session, self._project
-        entries = session.ledger.entries("incident", "alert", "approval", "vote")
-        found: list[Place] = [(f"{each.id} {each.title or each.about}", ("incident", "show", each.id))
-                              for each in reversed(folds.incidents(entries).values())]
-        found += [(f"{each.id} {each.title}", ("alert", "show", each.id))
-                  for each in reversed(folds.alerts(entries).values())]
-        found += [(f"{each.id} {each.title}", ("approve", "show", each.id))
-                  for each in reversed(folds.approvals(entries, session.now()).values())]
-        for kind, noun in (("model", "model"), ("monitor", "monitor"), ("pipeline", "pipeline")):
-            verb = "status" if noun == "pipeline" else "show"
-            found += [(f"{kind} {name}", (noun, verb, name)) for name in project.every(kind)]
-        return found + [(f"runbook {name}", ("runbook", "show", name)) for name in project.runbooks]
-
-    def _facts(self, now: datetime, head: int) -> dict[str, Cell]:
-        session, settings = self.session, self.session.declared().settings
-        return {"project": settings.project, "environment": settings.environment, "known_as": self._known_as,
-                "zone": settings.timezone,
-                "clock": settings.clock, "now": now,
-                "actor": session.actor.name, "roles": tuple(sorted(session.actor.roles)),
-                "single_user": session.single_user, "read_only": session.read_only, "entries": head,
-                "form": FORM, "rules": self._rules, **self.times.facts()}
-
-    def _jobs(self) -> Table:
-        """What runs; of another time than now nobody knows."""
-        if self.times.then is not None:
-            return Table.of("jobs", (), title="Running")
-        return jobtables.running(self.session)
-
-    def _next(self, now: datetime) -> Table:
-        """What the timetable does next."""
-        try:
-            planned = timetable.upcoming(timetable.schedules(self._project), now)
-            rows: list[Row] = [{"at": each.at, "what": each.schedule.name, "argv": each.schedule.argv}
-                               for each in planned[:12]]
-        except Refusal as problem:
-            rows = [{"at": None, "what": str(problem), "argv": (), "status": Status.FAIL}]
-        return Table.of("next", rows, "at", "what", title="Next")
+        self._project, self._wrong = self.session.declared().readable()
+        running = jobtables.running(self.session) if self.times.then is None else Table.of("jobs", (), title="Running")
+        return firstview.home(self.session, self._project, self._wrong, running, {
+            "known_as": self._known_as, "entries": head, "form": FORM, "rules": self._rules, **self.times.facts()})
 
     # -- sections -------------------------------------------------------------------------------------------------
 
@@ -241,7 +194,8 @@ class Feed:
 
     def nouns(self) -> Nouns:
         return Nouns({stem.rstrip("_").replace("_", "-"): summary(path) for stem, path in root.files.items()}, {
-            words: (each.first, each.examples[0] if each.examples else "") for words, each in commands().items()})
+            words: (each.first, each.examples[0] if each.examples else "") for words, each in commands().items()},
+            frozenset(words for words, each in commands().items() if each.shape == "look"))
 
     def keymap(self) -> Keymapped:
         """One's own keys; the shipped ones where something is wrong with them."""

@@ -9,7 +9,7 @@ from mlops_tui.view import Cell, Row
 
 AGE = "age"  # of a row is how long ago its own time was, the first of these that it has
 MOMENTS = ("recorded_at", "since", "at", "last_run", "trained_at", "newest", "started_at", "asked_at")
-HIDDEN = frozenset(("argv", "key"))  # what rows hold for the screen alone
+HIDDEN = frozenset(("argv", "key", "opens", "leads"))  # what rows hold for the screen alone
 Than = float | datetime | timedelta
 _COMPARES: dict[str, Callable[[Than, Than], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 

@@ -1,13 +1,12 @@
 """The rows of the dashboard's Governance: what waits for votes, and the versions that serve or want to."""
 
 from collections.abc import Sequence
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 
 from rich.text import Text
 
-from mlops_tui.tui.paint import glyph
-from mlops_tui.tui.panels import lines_of, short_time
-from mlops_tui.view import Cell, Row, Status, View
+from mlops_tui.tui.paint import glyph, lines_of, short_time
+from mlops_tui.view import Row, Status, View
 
 OVER = {"done": Status.PASS, "rejected": Status.FAIL, "review": Status.FAIL}
 CASES = {"approved": Status.PASS, "rejected": Status.FAIL, "open": Status.WARN}
@@ -47,10 +46,6 @@ def _asked(row: Row) -> Status:
 def lines(row: Row, width: int, zone: tzinfo) -> list[Text]:
     """What is asked or what serves, and how it stands."""
     mark = glyph(row["status"])
-    until = f"until {_when(row['until'], zone)}" if row["waits"] and row["until"] else ""
+    until = f"until {short_time(row['until'], zone)}" if row["waits"] and row["until"] else ""
     name = f"{row['name']}  {row['asked']}" if row["kind"] != "version" else str(row["asked"])
     return lines_of(mark, (name, Text(str(row["state"]), style=mark[1])), (str(row["tells"]), until), width)
-
-
-def _when(value: Cell, zone: tzinfo) -> str:
-    return short_time(value, zone) if isinstance(value, datetime) else ""

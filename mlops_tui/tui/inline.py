@@ -1,6 +1,7 @@
 """A strip of a few lines below the prompt that shows how something goes on, until it is over or somebody leaves."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from threading import Event, Thread
 from typing import ClassVar
 
@@ -9,11 +10,13 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
+from mlops_tui.errors import Refusal
 from mlops_tui.render.cells import clean
 from mlops_tui.tui.paint import glyph, sides
 from mlops_tui.tui.themes import THEMES
-from mlops_tui.tui.watched import EVERY, Look, Watch
+from mlops_tui.tui.watched import EVERY, LOST, Look, Watch
 from mlops_tui.tui.widgets.drawing import Drawing
+from mlops_tui.view import Status, refused
 
 LINES = 6
 BAR = ("━", "─")
@@ -61,7 +64,14 @@ class Strip(App[Watch]):
 
     def _work(self) -> None:
         while not self._over.wait(EVERY):
-            self.post_message(self.Seen(self._look()))
+            self.post_message(self.Seen(self._looked()))
+
+    def _looked(self) -> Watch:
+        """How it stands; where nobody can know any more, watching is over, and why."""
+        try:
+            return self._look()
+        except Refusal as problem:
+            return replace(self._watch, status=Status.ERROR, exit=LOST, answer=refused(problem))
 
     def on_strip_seen(self, message: "Strip.Seen") -> None:
         self._show(message.watch)

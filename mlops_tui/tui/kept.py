@@ -9,6 +9,7 @@ from urllib.parse import quote
 
 from store.written import whole
 
+LONGEST = 4_000_000  # bytes, of which a hundredth is usual
 FORM = 1  # raised whenever a name comes to mean something else
 T = TypeVar("T")
 
@@ -17,6 +18,14 @@ def folder_of(root: Path, person: str) -> Path:
     """Where a project keeps what belongs to this account of the machine, looking as that person."""
     name = f"{os.getuid()}-{quote(person, safe='')}" if person else str(os.getuid())
     return root / ".mlops" / "dashboard" / name
+
+
+def remembered(path: Path) -> str:
+    """What stands in such a file; nothing where it is none, cannot be read, is no text, or longer than any of ours."""
+    try:
+        return path.read_text(encoding="utf-8") if path.is_file() and path.stat().st_size <= LONGEST else ""
+    except (OSError, UnicodeDecodeError):
+        return ""
 
 
 class Kept:
@@ -53,16 +62,16 @@ class Kept:
         if self._sealed or not self._changed or not self._root.is_dir():
             return
         values = _with(_read(self.path), self._changed)
-        self._changed = {}
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with whole(self.path) as staged:
             staged.write_text(json.dumps({"form": FORM, **values}, ensure_ascii=False), encoding="utf-8")
+        self._changed = {}
 
 
 def _read(path: Path) -> dict[str, object]:
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError):
+        found = json.loads(remembered(path) or "{}")
+    except (ValueError, RecursionError):
         return {}
     return {name: value for name, value in found.items() if name != "form"} \
         if isinstance(found, dict) and found.get("form") == FORM else {}

@@ -163,10 +163,18 @@ class Begun(FromDesk):
 
 
 class Nouns(FromDesk):
-    """The nouns there are, with what they are for; and every command, with what it does and an example of it."""
+    """The nouns there are, with what they are for; every command, with what it does and an example of it; and those
+    that only look."""
 
     known: dict[str, str]
     commands: "Mapping[tuple[str, ...], tuple[str, str]]" = MappingProxyType({})
+    looks: frozenset[tuple[str, ...]] = frozenset()
+
+
+class Waits(Told):
+    """What was asked for begins when another program has done writing."""
+
+    what: str
 
 
 class Sought(Told):

@@ -18,7 +18,7 @@ from mlops_tui.errors import Refusal
 from mlops_tui.project import Project
 from mlops_tui.tui import cache
 from mlops_tui.tui.feed import Feed
-from mlops_tui.view import Row, Status, Table, View
+from mlops_tui.view import Row, Status, View
 
 THREADS = 2       # one project that does not answer keeps the others waiting only half
 HOLDS = 600.0     # seconds for which a picture counts where nothing was recorded since: time itself makes work
@@ -48,13 +48,13 @@ class Neighbour:
     @property
     def needs(self) -> Sequence[Row]:
         """What needs somebody there, the most urgent first."""
-        return _rows(self.view, "needs")
+        return self.view.rows("needs") if self.view is not None else ()
 
     @property
     def row(self) -> Row:
         """The project as a row of the table."""
         facts = self.view.facts() if self.view is not None else {}
-        models, needs = _rows(self.view, "models"), self.needs
+        models, needs = self.view.rows("models") if self.view is not None else (), self.needs
         return {"name": self.name, "environment": facts.get("environment") or "", "place": self._place,
                 "status": self.status, "models": len(models),
                 "worst": sum(row.get("status") is self.status for row in models), "needs": len(needs),
@@ -78,10 +78,6 @@ class Neighbour:
                               "place": self._place, "leads": argv,
                               "argv": ("open", f"{self.name}:{argv[0]}", *argv[1:])})
         return found
-
-
-def _rows(view: View | None, id: str) -> Sequence[Row]:
-    return next((part.rows for part in view.parts if isinstance(part, Table) and part.id == id), ()) if view else ()
 
 
 class Listed(Message):

@@ -11,7 +11,7 @@ from mlops_tui.view import Cell, Row, Status
 _RANKS = {status: rank for rank, status in enumerate((
     Status.ERROR, Status.DENIED, Status.FAIL, Status.WARN, Status.CONFIRM, Status.RUNNING, Status.UNKNOWN, Status.DONE,
     Status.PASS))}
-_SEVERITIES = {name: rank for rank, name in enumerate(("critical", "high", "medium", "low"))}
+SEVERITIES = ("critical", "high", "medium", "low")  # the gravest first
 Key = tuple[int, float, tuple[tuple[int, int, str], ...]]
 
 
@@ -26,7 +26,6 @@ class Order:
     def told(self) -> str:
         """The order as it is shown: `since ↓`."""
         return f"{named(self.column)} {'↓' if self.down else '↑'}" if self != AS_IT_COMES else ""
-
 
     @property
     def kept(self) -> str:
@@ -75,15 +74,15 @@ def columns(rows: Sequence[Row]) -> tuple[str, ...]:
 
 
 def _ranked(cell: Cell) -> bool:
-    return isinstance(cell, Status) or cell in _SEVERITIES
+    return isinstance(cell, Status) or cell in SEVERITIES
 
 
 def _key(cell: Cell) -> Key:
     """What is worst is largest; in texts, numbers count as numbers: INC-2 comes before INC-10."""
     if isinstance(cell, Status):
         return 0, -_RANKS[cell], ()
-    if isinstance(cell, str) and cell in _SEVERITIES:
-        return 0, -_SEVERITIES[cell], ()
+    if isinstance(cell, str) and cell in SEVERITIES:
+        return 0, -SEVERITIES.index(cell), ()
     if isinstance(cell, (int, float)):
         return 1, float(cell), ()
     if isinstance(cell, datetime):

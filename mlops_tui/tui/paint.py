@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from datetime import datetime, tzinfo
 
 from rich.console import Console
 from rich.style import Style
@@ -9,7 +10,7 @@ from rich.text import Span, Text
 from textual.strip import Strip
 
 from mlops_tui.render.cells import GLYPHS, clean, fit, width_of
-from mlops_tui.view import Status
+from mlops_tui.view import Cell, Status
 
 # The colours that renderers name, as the theme calls them. What is pale has a colour too, which can be read.
 _THEMED = {"green": "success", "yellow": "warning", "red": "error", "blue": "primary", "cyan": "accent",
@@ -69,3 +70,16 @@ def glyph(status: object) -> tuple[str, str]:
 def word(value: object, size: int, *, right: bool = False) -> str:
     """A value as text in exactly so many columns."""
     return fit(clean("" if value is None else str(value)), size, right=right)
+
+
+def short_time(at: Cell, zone: tzinfo) -> str:
+    """A moment there, without its year; nothing where it is none."""
+    return f"{at.astimezone(zone):%-d %b %H:%M}" if isinstance(at, datetime) else ""
+
+
+def lines_of(mark: tuple[str, str], first: tuple[str, Text], second: tuple[str, str], width: int) -> list[Text]:
+    """A row on two lines, each with its left and its right end; the name is what one looks for."""
+    glyph_, colour = mark
+    upper = Text.assemble((f" {glyph_} ", colour), (word(first[0], 400).rstrip(), "bold"))
+    lower = Text(" " * 3 + word(second[0], 400).rstrip(), style="dim")
+    return [sides(upper, Text.assemble(first[1], " "), width), sides(lower, Text(f"{second[1]} ", style="dim"), width)]

@@ -1,22 +1,20 @@
 """How the rows of the first screen are painted: models, what needs you, jobs, what comes next."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 
 from rich.text import Text
 
 from mlops_tui.oversight.inbox import at_once
-from mlops_tui.render.cells import clean, fit, width_of, wrap
+from mlops_tui.render.cells import clean, fit, wrap
 from mlops_tui.render.charts import draw
-from mlops_tui.tui.paint import brief, glyph, sides, word
-from mlops_tui.tui.standing import Standing
+from mlops_tui.tui.paint import brief, glyph, lines_of, short_time, sides, word
 from mlops_tui.view import Action, Cell, Column, Row, Series, Status, Table, View
 from mlops_tui.view import Text as Said
 
 Facets = Sequence[Column]  # what a model's health is made of, as the table of models names it
 NARROW, WIDE = 6, 10  # columns of one facet: its glyph, or glyph and word
 LABEL = 7
-ROOMY = 80  # columns from which the keys of time travel have words
 REASON = 11  # columns before a reason: glyph and word
 
 
@@ -67,7 +65,7 @@ def model_words(row: Row | None, facets: Facets, width: int, zone: tzinfo) -> li
 def _reason(facets: list[str], status: Cell, why: Cell, at: Cell, width: int, zone: tzinfo) -> list[Text]:
     mark, colour = glyph(status)
     told = f"{why}: {', '.join(facets)}" if len(facets) > 1 else f"{facets[0]}: {why}"
-    when = f" · {short_time(at, zone)}" if isinstance(at, datetime) else ""
+    when = f" · {short_time(at, zone)}" if at else ""
     first, *further = wrap(clean(told + when), max(width - REASON, 8))
     return [Text.assemble((f" {mark} ", colour), (fit(str(status), REASON - 3), colour), first),
             *(Text(" " * REASON + line) for line in further)]
@@ -82,10 +80,6 @@ def share(series: Series | None, width: int, height: int, zone: tzinfo) -> list[
     lines = list(draw(series, max(width, 12), zone, max(high, 3)))
     over = len(lines) - height  # what is marked is named below, on as many lines as that takes
     return lines if over <= 0 else list(draw(series, max(width, 12), zone, max(high - over, 3)))[:height]
-
-
-def short_time(at: datetime, zone: tzinfo) -> str:
-    return f"{at.astimezone(zone):%-d %b %H:%M}"
 
 
 def need(row: Row, width: int) -> list[Text]:
@@ -152,18 +146,9 @@ def _ended(row: Row) -> str:
     return f"{row.get('state')}{took}"
 
 
-def lines_of(mark: tuple[str, str], first: tuple[str, Text], second: tuple[str, str], width: int) -> list[Text]:
-    """A row on two lines, each with its left and its right end; the name is what one looks for."""
-    glyph_, colour = mark
-    upper = Text.assemble((f" {glyph_} ", colour), (word(first[0], 400).rstrip(), "bold"))
-    lower = Text(" " * 3 + word(second[0], 400).rstrip(), style="dim")
-    return [sides(upper, Text.assemble(first[1], " "), width), sides(lower, Text(f"{second[1]} ", style="dim"), width)]
-
-
 def following(row: Row, width: int, zone: tzinfo) -> list[Text]:
     """A period that comes: when, and what."""
-    at = row.get("at")
-    when = short_time(at, zone) if isinstance(at, datetime) else "■"
+    when = short_time(row.get("at"), zone) or "■"
     line = Text.assemble((f" {when}  ", "dim"), word(row["what"], 400).rstrip())
     line.truncate(width, overflow="ellipsis")
     return [line]
@@ -233,88 +218,6 @@ def job_view(row: Row) -> View:
 def next_view(row: Row, zone: tzinfo) -> View:
     """What the timetable does next, and doing it now."""
     argv, at = row.get("argv"), row.get("at")
-    when = f"by itself at {short_time(at, zone)}" if isinstance(at, datetime) else ""
+    when = f"by itself at {short_time(at, zone)}" if at else ""
     return View(str(row["what"]), Status.DONE if when else Status.FAIL, (Said(when),) if when else (),
                 (Action("Run it now", argv),) if isinstance(argv, tuple) and argv else ())
-
-
-# -- the line at the top ------------------------------------------------------------------------------------------
-
-
-def place(project: str, *crumbs: str) -> Text:
-    """Where one is: `flights ▸ Home`."""
-    line = Text(f" {word(project, 40).rstrip()}", style="bold")
-    for crumb in crumbs:
-        line.append(" ▸ ", style="dim").append(word(crumb, 200).rstrip())
-    return line
-
-
-def who_and_when(told: Standing, width: int) -> Text:
-    """What needs you, the time there, who you are; the least important leaves first where room is short."""
-    facts, at = told.facts, told.now if told.now is not None else datetime.now(UTC)
-    local = at.astimezone(told.zone)
-    clock = f"{local:%-d %b %Y %H:%M} {local.tzname() or ''}"
-    if told.as_of is not None:
-        return _as_of(told, clock, width)
-    pieces = [
-        _waiting(told.needs),
-        _lock(facts),
-        Text("" if told.news is None else f"paused · {told.news} new", style="bold yellow"),
-        Text(f"as of {clock}" if told.stale else clock, style="yellow" if told.stale else ""),
-        Text("replay" if facts.get("clock") == "replay" else "", style="magenta"),
-        Text(_actor(facts), style="dim"),
-    ]
-    return _fitting(pieces, width)
-
-
-def _fitting(pieces: Sequence[Text], width: int) -> Text:
-    """As many of the pieces as there is room for, the first ones."""
-    shown = [piece for piece in pieces if piece.plain]
-    while len(shown) > 1 and sum(width_of(piece.plain) + 3 for piece in shown) > width:
-        shown.pop()
-    return Text.assemble(Text("   ").join(shown), " ")
-
-
-def _as_of(told: Standing, clock: str, width: int) -> Text:
-    """The moment that is seen, instead of the time it is; nothing is written there."""
-    waited = f"■ {told.needs} needed you" if told.needs else ""
-    return _fitting([Text(f"◷ as of {clock}"), Text("locked"), Text(waited), Text(_actor(told.facts))], width)
-
-
-def what_then(told: Standing, width: int, *, timed: bool) -> tuple[Text, Text]:
-    """What had just changed at the moment that is seen, and the keys that lead on, back and home."""
-    facts, keys = told.facts, (", back  . on  > now ", ", . > now ")[width < ROOMY]
-    where = f"{facts['change']:,} of {facts['changes']:,}"
-    right = Text(f"{where}   {keys}" if width < ROOMY else f"change {where}   {keys}")
-    at = facts.get("happened_at")
-    if told.mark is not None:
-        right = Text.assemble(f"◆ {short_time(told.mark, told.zone)}   ", right)
-    if not timed:
-        return Text(" What is shown here is not of then: it is of now, or of when it was answered."), right
-    when = short_time(at, told.zone) if isinstance(at, datetime) else ""
-    said = f"{when}  {word(facts['happened'], 400).rstrip()}" if when else "nothing had happened yet"
-    return Text(f" {said}"), right
-def _lock(facts: Mapping[str, Cell]) -> Text:
-    """Whether anything can be changed from here, and what it would be done to: the loudest where that is production."""
-    environment = clean(str(facts.get("environment") or ""))
-    if facts.get("read_only"):
-        return Text(" · ".join(filter(None, ("read-only", environment))), style="bold reverse yellow")
-    if environment == "production":
-        return Text("■ production, unlocked", style="bold reverse red")
-    return Text(environment, style="dim")
-
-
-def _waiting(needs: int | None) -> Text:
-    """How much waits; nothing is said where nothing is known."""
-    if needs is None:
-        return Text()
-    told = f"■ {needs} need{'s' if needs == 1 else ''} you" if needs else "● nothing needs you"
-    return Text(told, style="bold red" if needs else "green")
-
-
-def _actor(facts: Mapping[str, Cell]) -> str:
-    if not facts.get("actor"):
-        return ""
-    held = facts.get("roles") or ()
-    told = "single user" if facts.get("single_user") else ", ".join(held) if isinstance(held, tuple) else ""
-    return f"{facts['actor']} ({told})"

@@ -11,7 +11,7 @@ from mlops_tui import jobs
 from mlops_tui.errors import NotFound
 from mlops_tui.session import Session
 from mlops_tui.tui.logfile import readable
-from mlops_tui.view import Action, Status, Table, View
+from mlops_tui.view import Action, Status, View
 from store.jobs import Job
 
 EVERY = 0.5       # seconds between two looks
@@ -86,7 +86,7 @@ def _shown(session: Session, kind: str, id: str) -> Watch:
     view = session.perform((kind, "show", id)).view
     state = str(view.facts().get("state"))
     title = view.title if id in view.title else f"{id} {view.title}"
-    steps = [row for part in view.parts if isinstance(part, Table) and part.id == "steps" for row in part.rows]
+    steps = view.rows("steps")
     done = [row for row in steps if row.get("at") is not None]
     said = tuple(f"{row['step']} {row['title']}: {row.get('note') or row['status']}" for row in done[-4:])
     share = len(done) / len(steps) if steps else None

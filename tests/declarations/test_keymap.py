@@ -3,7 +3,8 @@
 import pytest
 
 from mlops_tui.declarations.declare import parse
-from mlops_tui.declarations.keymap import SETS, Keymap, canonical, clashes, shipped, shown
+from mlops_tui.declarations.keymap import SETS, Keymap, clashes, shipped
+from mlops_tui.declarations.keynames import canonical, shown
 from mlops_tui.errors import Unreadable
 
 

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from mlops_tui.errors import BadInput
-from mlops_tui.inputs.moments import local, moment, told
+from mlops_tui.inputs.moments import local, moment, past, told
 
 NEW_YORK = ZoneInfo("America/New_York")
 NOW = datetime(2013, 9, 14, 10, tzinfo=UTC)
@@ -32,6 +32,19 @@ def test_what_is_no_time_is_refused_with_how_one_is_written(text: str) -> None:
     with pytest.raises(BadInput, match="is not a time") as caught:
         moment(text, NEW_YORK, NOW)
     assert "2h ago" in caught.value.next
+
+
+@pytest.mark.parametrize(("text", "found"), [
+    ("14 Sep 06:00", "2013-09-14T10:00+00:00"), ("09-14 06:00", "2013-09-14T10:00+00:00"),
+    ("19 Jul", "2013-07-19T04:00+00:00"), ("15 Sep", "2012-09-15T04:00+00:00"),
+    ("09-14 06:01", "2012-09-14T10:01+00:00")])
+def test_a_time_that_has_been_is_read_as_screens_write_it(text: str, found: str) -> None:
+    assert past(text, NEW_YORK, NOW) == datetime.fromisoformat(found)
+
+
+@pytest.mark.parametrize("text", ["2013-09-14", "31 Feb", "soon", "", "09-14 25:00"])
+def test_what_no_screen_writes_is_read_otherwise(text: str) -> None:
+    assert past(text, NEW_YORK, NOW) is None
 
 
 def test_a_kept_time_is_shown_where_people_are() -> None:

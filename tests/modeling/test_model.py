@@ -32,7 +32,7 @@ def test_every_version_is_listed_the_newest_first_with_its_role_and_interval(tol
     assert [(row["version"], row["role"]) for row in rows] == [("3", "challenger"), ("2", "champion"),
                                                                ("1", "was champion")]
     assert [rows[0][name] for name in ("value", "low", "high")] == [0.73, 0.72, 0.74]
-    assert view.title == "1 models, 1 of them serve"
+    assert view.title == "1 model, 1 of them serving"
     assert told.perform(rows[0]["argv"]).view.title.startswith(f"{NAME} 3, the challenger: roc_auc 0.730")
 
 

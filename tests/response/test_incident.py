@@ -165,18 +165,18 @@ def test_an_incident_says_what_is_found_by_now_and_what_is_missing_to_close_it(b
 
 def test_a_runbook_that_is_worked_through_is_not_offered_again(bo, made):
     do(bo, "incident open --alert AL-1")
-    over = ("incident", "resolve", "INC-1")
+    why, over = ("why", "INC-1"), ("incident", "resolve", "INC-1")
     do(bo, "incident role INC-1 lead bo")
-    assert offered(bo) == [("runbook", "run", "data-drift", "--incident", "INC-1"), over]
+    assert offered(bo) == [("runbook", "run", "data-drift", "--incident", "INC-1"), why, over]
     bo.ledger.append(RunbookEvent(subject="RUN-1", event="started", runbook="data-drift", incident="INC-1"))
     assert do(bo, "incident show INC-1").view.facts()["to_close"] == "AL-1 must recover; RUN-1 is not worked through"
     bo.ledger.append(RunbookEvent(subject="RUN-1", event="finished"))
-    assert offered(bo) == [("drift", "flights-delay", "--monitor", "flights-drift"), over]
+    assert offered(bo) == [("drift", "flights-delay", "--monitor", "flights-drift"), why, over]
     bo.ledger.append(*[made.finding("pass")] * 3)
     bo.react(0)
     view = do(bo, "incident show INC-1").view
     assert view.facts()["to_close"] == "nothing is missing: somebody says what ended it"
-    assert offered(bo) == [over]
+    assert offered(bo) == [why, over]
 
 
 def test_one_incident_is_open(bo):

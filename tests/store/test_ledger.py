@@ -1,6 +1,7 @@
 """The ledger: it only grows, every change of the past shows, and what several processes append all lands."""
 
 import random
+import resource
 import signal
 import sqlite3
 import subprocess
@@ -345,3 +346,15 @@ def test_a_process_killed_while_it_appends_loses_nothing_that_it_said(path: Path
     assert ledger.head_seq() >= len(said)
     notes(ledger, 1)
     assert ledger.verify() is None
+
+
+def test_a_disk_without_room_is_no_broken_ledger(path: Path) -> None:
+    Ledger(f"sqlite:///{path}", Clock(), "ana").close()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (0, hard))
+    try:
+        with pytest.raises(Unreadable) as caught:
+            Ledger(f"sqlite:///{path}", Clock(), "ana")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "Make room" in caught.value.next

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from itertools import combinations
 from pathlib import Path
@@ -9,12 +10,13 @@ from pathlib import Path
 import pytest
 from textual.app import App
 
+from mlops_tui.errors import Unreadable
 from mlops_tui.session import Session
 from mlops_tui.tui import cases
 from mlops_tui.tui import cockpitlines as lines
 from mlops_tui.tui.app import Dashboard
 from mlops_tui.tui.screens.cockpit import Cockpit
-from mlops_tui.view import Column, Facts, Status, Table, View
+from mlops_tui.view import Column, Facts, Status, Table, View, refused
 from store.facts import IncidentEvent
 from tests.doing import do
 from tests.screens import Terminal, dashboard, run
@@ -330,3 +332,43 @@ def test_parts_of_the_dashboard_do_not_take_names_from_each_other() -> None:
     both = {(name, one.__name__, other.__name__) for one, other in combinations(parts, 2)
             if not issubclass(one, other) for name in set(vars(one)) & set(vars(other)) - set(dir(App))}
     assert both == set()
+
+
+def test_an_editor_that_goes_wrong_leaves_a_dashboard_and_no_unfinished_text(
+        worked: Session, editor: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    do(worked, "incident resolve INC-3", reason="calm")
+    root = worked.declared().root
+    (root / "postmortems").mkdir()
+    (root / "postmortems" / "INC-3.md").write_text("# INC-3\n\n## Summary\n\nIt was late.\n", encoding="utf-8")
+    drafts = root / ".mlops" / "drafts"
+
+    async def story() -> None:
+        async with dashboard(root, person="ana", at=["INC-3"]) as terminal:
+            await terminal.expect(lambda: "no runbook was worked through" in terminal.text)
+            for does, named, said in (
+                    ('rm "$1"', str(editor), "left no text behind"), ("", f"{editor} '", "No closing quotation"),
+                    ("", f" {editor}/none ", "cannot be run"), ("kill -9 $$", str(editor), "ended with -9")):
+                acts(editor, does)
+                monkeypatch.setenv("VISUAL", named)
+                terminal.app.clear_notifications()
+                await terminal.press("m")
+                await terminal.expect(lambda said=said: said in terminal.text)  # type: ignore[misc]
+                assert not list(drafts.iterdir())
+            (drafts / "INC-3.ana.md").write_bytes(b"\xff\xfe")
+            await terminal.press("m")
+            await terminal.expect(lambda: "is not written in UTF-8" in terminal.text)
+            await terminal.press("escape")
+            await terminal.expect(lambda: "no runbook was worked through" in terminal.text)
+
+    run(story())
+
+
+def test_an_incident_whose_runbook_cannot_be_looked_up_is_seen_all_the_same(worked: Session) -> None:
+    """As on a disk that is full: a runbook and the list of them are refused, the incident is not."""
+    whole = cases.look(worked, "INC-3")
+    case = replace(whole, book=refused(Unreadable("No space left on device.")))
+    assert case.steps == ()
+    assert case.begins(None) is None
+    assert "predicts" in lines.headline(case, None, 120)[0].plain
+    assert lines.steps_title(case) == "Runbook"
+    assert "No space left on device" in lines.text_of(case, None).title

@@ -13,7 +13,7 @@ ZONE = ZoneInfo("America/New_York")
 NOW = datetime(2013, 9, 14, 12, tzinfo=UTC)
 ROW: Row = {"model": "flights-delay", "status": Status.FAIL, "roles": ("lead", "scribe"), "argv": ("secret",),
             "metric": "roc_auc", "value": 0.74, "version": "7", "since": NOW - timedelta(hours=3),
-            "note": "late [again]"}
+            "note": "late [again]", "opens": "hidden"}
 KNOWN = Known.of([ROW], {})
 
 
@@ -21,6 +21,7 @@ KNOWN = Known.of([ROW], {})
     ("", True), ("delay", True), ("DELAY", True), ("rain", False), ("!rain", True), ("!delay", False),
     ("status:fail", True), ("status:pass", False), ("!status:fail", False), ("status:", True), ("!", True),
     ("flights scribe", True), ("flights rain", False), ("secret", False), ("none", False), ("06:00", False),
+    ("hidden", False),
     ("status:failed", True), ("status=fail", True), ("status=fai", False), ("status!=fail", False),
     ("rain|delay", True), ("!rain|delay", False), ("status:pass|fail", True), ("rain|", False), ("|", True),
     ('"late [again]"', True), ('"late again"', False), ('!"late [again]"', False), ('note:"late [', True),

@@ -100,6 +100,14 @@ def test_the_bottom_follows_the_focus(told: Session) -> None:
             assert "] side" in terminal.text.splitlines()[-1]
             await terminal.press("question_mark")
             assert "Enter do it" in terminal.text.splitlines()[-1]
+            await terminal.press("escape", "1")
+            line = terminal.text.splitlines()[-1]
+            assert "? all" in line
+            await terminal.type("approve AP-5")
+            assert "Shall" in terminal.text or "reason" in terminal.text
+            assert terminal.text.splitlines()[-1] == line, "behind a question it stays as it was"
+            await terminal.press("escape")
+            assert terminal.text.splitlines()[-1] == line
 
     run(story())
 

@@ -27,8 +27,9 @@ from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.ask import Ask, Why
 from mlops_tui.tui.widgets.command_line import CommandLine
 from mlops_tui.tui.widgets.rows import Rows
+from mlops_tui.view import Status, View
 from store.facts import IncidentEvent, Note
-from tests.screens import SIZES, dashboard, run
+from tests.screens import SIZES, Terminal, dashboard, run
 
 # -- what is seen -------------------------------------------------------------------------------------------------
 
@@ -46,6 +47,16 @@ def test_every_size_shows_the_models_and_how_much_waits(told: Session, size: tup
             assert "perf" in terminal.text
             assert "1 Home" in lines[-1]
             assert "? all" in lines[-1]
+
+    run(story())
+
+
+def test_one_begins_at_what_waits_the_first_time_too(told: Session) -> None:
+    async def story() -> None:
+        async with dashboard(told.declared().root, person="ana") as terminal:
+            assert terminal.app.focused is terminal.app.screen.query_one("#needs")
+        async with dashboard(told.declared().root, (80, 24), person="bo") as terminal:
+            assert terminal.app.focused is terminal.app.screen.query_one("#models"), "it is not seen here"
 
     run(story())
 
@@ -112,6 +123,20 @@ def test_the_line_at_the_top_says_where_when_and_who(told: Session) -> None:
     run(story())
 
 
+def test_before_anything_is_known_nothing_is_claimed(tmp_path: Path) -> None:
+    async def story() -> None:
+        app = Dashboard(tmp_path)
+        app.desk.start = lambda: None  # type: ignore[method-assign]  # it takes its time
+        async with app.run_test(size=(120, 40)) as pilot:
+            await pilot.pause()
+            text = Terminal(app, pilot).text
+            assert text.count("◌ looking") == 4
+            assert "Nothing waits" not in text
+            assert "No model" not in text
+
+    run(story())
+
+
 def test_an_empty_project_says_how_to_begin(tmp_path: Path) -> None:
     (tmp_path / "mlops.yaml").write_text("project: new\n", encoding="utf-8")
 
@@ -147,6 +172,20 @@ def test_a_broken_project_says_where_and_is_read_again(tmp_path: Path) -> None:
             assert "No model is declared yet." in terminal.text, "the rest is shown as ever"
             (tmp_path / "models" / "x.yaml").unlink()
             await terminal.expect(lambda: "■ 1 needs you" in terminal.text)
+
+    run(story())
+
+
+def test_what_is_wrong_before_there_is_a_screen_is_shown_on_it(told: Session) -> None:
+    async def story() -> None:
+        app = Dashboard(told.declared().root, person="ana")
+        app.desk.ask = lambda asked: None  # type: ignore[method-assign]  # the desk says it once, and too early
+        app._home.fail(View("No person 'ann' in team.yaml.", Status.ERROR))
+        async with app.run_test(size=(120, 40)) as pilot:
+            await pilot.pause()
+            shown = "\n".join(strip.text for strip in app.screen._compositor.render_strips())
+            assert "No person 'ann' in team.yaml." in shown
+        assert app.desk.close(10)
 
     run(story())
 

@@ -5,7 +5,9 @@ from pathlib import Path
 import pytest
 
 from mlops_tui.errors import Unreadable
-from mlops_tui.tui.kept import Kept
+from mlops_tui.tui import cache
+from mlops_tui.tui.kept import LONGEST, Kept
+from mlops_tui.view import Facts, View
 
 
 def test_what_one_put_there_is_there_next_time_and_is_no_other_persons(tmp_path: Path) -> None:
@@ -33,7 +35,8 @@ def test_two_dashboards_of_one_person_do_not_take_each_others_values(tmp_path: P
     assert (Kept(tmp_path, "").under("view/"), Kept(tmp_path, "").get("theme", "")) == ({"mine": "a"}, "daylight")
 
 
-UNREAD = ("", "{", "[]", "[" * 9999, '{"form": 0, "theme": "x"}', '{"theme": "x"}', b"\xff\x00")
+FAR_TOO_LONG = f'{{"form": 1, "theme": "{"x" * LONGEST}"}}'
+UNREAD = ("", FAR_TOO_LONG, "{", "[]", "[" * 9999, '{"form": 0, "theme": "x"}', '{"theme": "x"}', b"\xff\x00")
 
 
 @pytest.mark.parametrize("text", UNREAD)
@@ -66,3 +69,25 @@ def test_a_file_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     kept.put("theme", "daylight")
     with pytest.raises(Unreadable, match="cannot be written"):
         kept.write()
+
+
+def test_a_picture_that_was_damaged_is_not_shown(tmp_path: Path) -> None:
+    cache.keep(tmp_path, "ana", View("flights", parts=(Facts({"form": cache.FORM, "rules": ()}),)))
+    assert cache.last(tmp_path, "ana") is not None
+    path = cache.path_of(tmp_path, "ana")
+    for damaged in (path.read_text().replace("rules", "rules "), path.read_text()[:-1], ""):
+        path.write_text(damaged, encoding="utf-8")
+        assert cache.last(tmp_path, "ana") is None
+    cache.keep(tmp_path, "ana", View("flights", parts=(Facts({"form": cache.FORM, "rules": ()}),)))
+    assert cache.last(tmp_path, "ana") is not None, "the next one takes its place"
+
+
+def test_what_could_not_be_written_is_written_as_soon_as_it_can_be(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, "ana")
+    kept.path.mkdir(parents=True)
+    kept.put("theme", "daylight")
+    with pytest.raises(Unreadable):
+        kept.write()
+    kept.path.rmdir()
+    kept.write()
+    assert Kept(tmp_path, "ana").get("theme", "") == "daylight"

@@ -10,9 +10,11 @@ from textual.binding import Binding
 from textual.dom import DOMNode
 
 import mlops_tui.tui
-from mlops_tui.declarations.keymap import APART, canonical, shipped
+from mlops_tui.declarations.keymap import APART, shipped
+from mlops_tui.declarations.keynames import canonical
 from mlops_tui.session import Session
 from mlops_tui.tui.places import RESERVED
+from mlops_tui.tui.widgets.keys import key_name
 from tests.screens import dashboard, run
 
 PATH = [f"{mlops_tui.tui.__name__}."]
@@ -73,3 +75,9 @@ def test_ones_own_keys_work_are_told_and_are_no_next_steps(told: Session, tmp_pa
             assert "Keys and commands" in terminal.text.splitlines()[0], "as shipped"
 
     run(story())
+
+
+@pytest.mark.parametrize(("key", "said"), [("semicolon", ";"), ("plus", "+"), ("question_mark", "?"), ("at", "@"),
+                                           ("ctrl+o", "ctrl+o"), ("escape", "Esc"), ("up", "↑")])
+def test_a_key_is_named_as_it_stands_on_a_keyboard(key: str, said: str) -> None:
+    assert key_name(key) == said

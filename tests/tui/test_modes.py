@@ -31,10 +31,12 @@ def test_what_needs_you_is_told_in_full_and_done_where_it_stands(told: Session) 
     async def story() -> None:
         async with dashboard(told.declared().root, person="bo") as terminal:
             home = terminal.app.screen
+            assert "I lead" in terminal.text, "one begins at what waits"
+            home.query_one("#models").focus()
+            await terminal.settle()
             assert "All of it" in terminal.text, "of the model, whose panel has the focus"
             home.query_one("#needs").focus()
             await terminal.settle()
-            assert "I lead" in terminal.text
             await terminal.press("down")
             assert "late [again] in [/red]" in terminal.text
             await terminal.press(letter(terminal, "I am on it"))

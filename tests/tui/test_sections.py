@@ -1,5 +1,6 @@
 """Pipelines, models, monitors, incidents and the history: at every size, filtered, locked, while others write."""
 
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from rich.cells import cell_len
 from mlops_tui import asking, jobs
 from mlops_tui.roles import Actor
 from mlops_tui.session import ReplayClock, Session
-from mlops_tui.tui.messages import Perform
+from mlops_tui.tui.feed import Feed
+from mlops_tui.tui.messages import Fresh, Perform
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.ask import Ask, Why
 from mlops_tui.tui.screens.section import SectionScreen
@@ -51,6 +53,49 @@ async def goes(terminal: Terminal, key: str) -> SectionScreen:
     screen = terminal.app.screen
     assert isinstance(screen, SectionScreen)
     return screen
+
+
+def test_what_comes_before_a_screen_is_there_or_after_it_has_gone_ends_nothing(full: Session) -> None:
+    trouble = View("It cannot be read.", Status.ERROR)
+
+    async def story() -> None:
+        async with dashboard(full.declared().root) as terminal:
+            early = SectionScreen("models", terminal.app.screen.standing)  # type: ignore[attr-defined]
+            early.fail(trouble)
+            early.stand(early.standing)
+            assert "It cannot be read." in early.list._empty
+            section, rows = await goes(terminal, "2"), terminal.app.screen.list.all  # type: ignore[attr-defined]
+            await section.remove_children()  # as when somebody quits
+            section.fill(rows)
+            section.detail(section.wanted, trouble)
+            assert section.pane.body.view.title == "It cannot be read."
+            section.stand(section.standing)
+            section.on_resize()
+            await terminal.settle()
+
+    run(story())
+
+
+@pytest.mark.parametrize(("key", "asked"), [("3", 0), ("2", 1)])
+def test_how_far_a_job_is_looks_up_nothing_but_what_shows_it(full: Session, key: str, asked: int) -> None:
+    feed = Feed(full.declared().root, "ana", read_only=True)
+    home = feed.home(full.ledger.head_seq())
+
+    def far(done: float) -> Fresh:
+        table = Table.of("jobs", [{"job": 1, "state": "running", "done": done, "ended_at": None, "through": "cli"}])
+        return Fresh(replace(home, parts=tuple(
+            table if isinstance(part, Table) and part.id == "jobs" else part for part in home.parts)))
+
+    async def story() -> None:
+        async with dashboard(full.declared().root, person="ana") as terminal:
+            await goes(terminal, key)
+            terminal.app._fresh(far(0.1))
+            await terminal.settle()
+            terminal.app._fresh(far(0.2))
+            assert terminal.app.busy == asked
+            await terminal.settle()
+
+    run(story())
 
 
 def test_a_row_has_sides_and_every_row_then_shows_the_same_one(full: Session) -> None:

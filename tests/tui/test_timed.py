@@ -84,6 +84,8 @@ def test_a_time_is_written_as_elsewhere_or_is_when_something_began(session: Open
     assert times.then == datetime(2013, 9, 17, 4, tzinfo=UTC)
     assert times.session.now() == times.then
     assert times.session.read_only
+    times.at("17 Sep")
+    assert times.then == datetime(2013, 9, 17, 4, tzinfo=UTC), "as the screen itself writes it"
     times.at("inc-1")
     assert times.then == days[3]
     assert times.session.ledger.head_seq() == 6

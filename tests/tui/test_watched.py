@@ -9,11 +9,11 @@ import pytest
 
 from mlops_tui import jobs
 from mlops_tui.cli import run as terminal
-from mlops_tui.errors import NotFound
+from mlops_tui.errors import NotFound, Unreadable
 from mlops_tui.render.keep import written
 from mlops_tui.session import Session
 from mlops_tui.tui.inline import Strip
-from mlops_tui.tui.watched import Watch, find, last_lines, plain
+from mlops_tui.tui.watched import LOST, Watch, find, last_lines, plain
 from mlops_tui.view import Status, View
 
 
@@ -97,8 +97,11 @@ def test_a_strip_shows_how_far_it_is_and_goes_when_it_is_over_or_left() -> None:
     begins = Watch("job 7  train [x]", Status.RUNNING, 0.25, "no history", ("[red]one", "two"), job=7)
     ends = Watch("job 7  train [x]", Status.DONE, 1.0, "done", (), 0, View("done"), 7)
 
-    async def story(key: str, last: Watch) -> Strip:
-        strip = Strip(lambda: last, begins, stops=True)
+    def refuses() -> Watch:
+        raise Unreadable("The ledger cannot be read.")
+
+    async def story(key: str, last: Watch | None) -> Strip:
+        strip = Strip((lambda: last) if last is not None else refuses, begins, stops=True)
         async with strip.run_test(size=(60, 6)) as pilot:
             await pilot.pause()
             text = "\n".join(line.text for line in strip.screen._compositor.render_strips())
@@ -119,6 +122,11 @@ def test_a_strip_shows_how_far_it_is_and_goes_when_it_is_over_or_left() -> None:
     left = asyncio.run(story("q", begins))
     assert (left.return_value, left.stopping) == (begins, False)
     assert asyncio.run(story("x", begins)).stopping
+    lost = asyncio.run(story("", None)).return_value
+    assert lost is not None
+    assert lost.exit == LOST
+    assert lost.answer is not None
+    assert "cannot be read" in lost.answer.title, "nobody waits before a strip that stands still"
 
 
 def test_the_last_lines_of_a_log_are_read_from_its_end(told: Session) -> None:

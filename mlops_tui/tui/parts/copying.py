@@ -51,7 +51,7 @@ class Copying(Placed):
         exporting: Any = import_module("mlops_tui.tui.exporting")
         screen = self.screen
         assert isinstance(screen, Framed)
-        lines = [strip.text for strip in screen._compositor.render_strips()]
+        lines = [strip.text for strip in self._painted()]
         seen: Seen = exporting.Seen(crumbs=(self._standing.project, *screen.crumbs), link=str(self.place),
                                     lines=lines, zone=self._standing.zone, **screen.seen())
         then = self._standing.as_of
@@ -106,7 +106,7 @@ class Copying(Placed):
         """A PNG of the screen, drawn by a process of its own; it is there a moment after this."""
         exporting: Any = import_module("mlops_tui.tui.exporting")
         theme = self.theme_variables
-        told = exporting.screen_told(self.screen._compositor.render_strips(), theme["foreground"], theme["background"])
+        told = exporting.screen_told(self._painted(), theme["foreground"], theme["background"])
         try:
             path = written(folder(), name, b"")  # what draws it fills the file that is kept for it
             with TemporaryFile("w+", encoding="utf-8") as screen:  # it may read on when the dashboard has gone

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 from textual.app import App
 from textual.reactive import reactive
+from textual.strip import Strip
 from textual.widgets import Input
 
 from mlops_tui.tui.desk import Desk, Work
@@ -17,6 +18,7 @@ class Desked(App[None]):
     """An app with a desk. `busy` counts what the desk has not answered yet."""
 
     reserved: frozenset[str] = RESERVED  # letters that are no next step's
+    looks: frozenset[tuple[str, ...]] = frozenset()  # the commands that change nothing, once they are known
     busy: reactive[int] = reactive(1)  # the first of all is to begin
 
     def __init__(self, desk: Desk) -> None:
@@ -28,6 +30,11 @@ class Desked(App[None]):
         """Have it looked up or done; `beside` where it takes long, so that nothing else waits for it."""
         self.busy += 1
         (self.desk.beside if beside else self.desk.ask)(asked)
+
+    def _change(self, asked: Work, what: str) -> None:
+        """Have done what may change something: nobody quits before it is done without being asked."""
+        self.busy += 1
+        self.desk.change(asked, what)
 
     def _stand(self, told: Standing) -> None:
         """Tell every screen of the mode that is seen."""
@@ -49,6 +56,10 @@ class Desked(App[None]):
 
     def _say(self, text: str, *, bad: bool = False) -> None:
         self.notify(text, severity="error" if bad else "information", markup=False)
+
+    def _painted(self) -> list[Strip]:
+        """The screen as it is seen, line by line."""
+        return self.screen._compositor.render_strips()
 
     def _work(self, what: str) -> None:
         """Say at the top what is being done."""

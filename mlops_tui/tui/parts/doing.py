@@ -2,6 +2,7 @@
 
 import shlex
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -13,19 +14,29 @@ from mlops_tui.tui.messages import (
     Begun,
     Broken,
     Elsewhere,
+    FromDesk,
     LogFound,
     Perform,
     Planned,
     Reasonless,
+    Waits,
     Wanted,
 )
 from mlops_tui.tui.parts.desked import Desked
 from mlops_tui.tui.places import question
 from mlops_tui.tui.screens.ask import Ask, Sure, Why
+from mlops_tui.tui.screens.pick import Pick
 from mlops_tui.view import filled_in
 
 if TYPE_CHECKING:
     from mlops_tui.capability import Field
+    from mlops_tui.tui.feed import Feed
+
+
+def _performed(message: Perform, feed: "Feed") -> FromDesk:
+    if message.offered:
+        return feed.offered(message.argv)
+    return feed.perform(message.argv, message.consent, message.reason, filled=message.filled)
 
 
 class Doing(Desked):
@@ -58,9 +69,19 @@ class Doing(Desked):
             self._fill_in(message.argv, asks)
             return
         self._work(" ".join(message.argv))
-        self._ask(lambda feed: feed.offered(message.argv) if message.offered else
-                  feed.perform(message.argv, message.consent, message.reason, filled=message.filled),
-                  beside=message.argv[:2] == ("job", "cancel"))  # it asks, and waits, before it kills
+        if message.argv[:2] == ("job", "cancel"):  # it asks, and waits, before it kills
+            self._ask(partial(_performed, message), beside=True)
+        elif self._only_looks(message.argv):
+            self._ask(partial(_performed, message))
+        else:
+            self._change(partial(_performed, message), " ".join(message.argv))
+
+    def _only_looks(self, argv: tuple[str, ...]) -> bool:
+        return argv[:2] in self.looks or argv[:1] in self.looks
+
+    @on(Waits)
+    def _waits(self, message: Waits) -> None:
+        self._say(f"Another program is writing in this project: {message.what} waits until it is done.")
 
     @on(Planned)
     def _planned(self, message: Planned) -> None:
@@ -91,21 +112,29 @@ class Doing(Desked):
     @work
     async def _fill_in(self, argv: tuple[str, ...], asks: tuple[str, ...],
                        fields: "Mapping[str, Field]" = MappingProxyType({})) -> None:
-        """Ask for each of these words: a reason goes beside the command, others into it. Of several, some will do."""
-        reason, before = None, argv
+        """Ask for each of these words; of several, some will do."""
         self._awaited = argv
+        (filled, *_), reason = await self._filled((argv,), asks, fields)
+        self._awaited = ()
+        if reason is not None or filled != argv:
+            self.post_message(Perform(filled, reason=reason, filled=True))
+
+    async def _filled(self, argvs: tuple[tuple[str, ...], ...], asks: tuple[str, ...],
+                      fields: "Mapping[str, Field]" = MappingProxyType({})
+                      ) -> tuple[tuple[tuple[str, ...], ...], str | None]:
+        """The commands with what a person says to each of these words, once for all of them, and his reason, which
+        goes beside them."""
+        reason, told = None, f" It is said for all {len(argvs)}." if len(argvs) > 1 else ""
         for option in asks:
             field = fields.get(option)
             asked = (field.help if field is not None else "") or question(option)
             if field is not None and field.choices:
-                offered = (("", "Leave it open"), *((each, each) for each in field.choices))
-                said = await self.push_screen_wait(Ask(asked, offered))
+                choices = [(each, each) for each in field.choices]
+                said = await self.push_screen_wait(Pick(asked, "Leave it open", choices))
             else:
-                said = await self.push_screen_wait(Why(argv, asked))
+                said = await self.push_screen_wait(Why(argvs[0][:2] if told else argvs[0], asked + told))
             if said and option == "reason":
                 reason = said
             elif said:
-                argv = (*argv, *filled_in(option, said))
-        self._awaited = ()
-        if reason is not None or argv != before:
-            self.post_message(Perform(argv, reason=reason, filled=True))
+                argvs = tuple((*argv, *filled_in(option, said)) for argv in argvs)
+        return argvs, reason

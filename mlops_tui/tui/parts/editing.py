@@ -3,6 +3,7 @@
 import os
 import shlex
 import subprocess
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,17 +11,29 @@ from typing import TYPE_CHECKING, Any
 from textual import on, work
 from textual.app import SuspendNotSupported
 
-from mlops_tui.tui.messages import Edited, EditWanted, Perform
+from mlops_tui.errors import Refusal, Unreadable
+from mlops_tui.tui.messages import Answered, Edited, EditWanted, FromDesk, Perform
 from mlops_tui.tui.parts.desked import Desked
 from mlops_tui.tui.screens.ask import Ask
+from mlops_tui.view import refused
 
 if TYPE_CHECKING:
     from mlops_tui.tui.cases import Editing
+    from mlops_tui.tui.feed import Feed
 
 GO_ON = (("leave", "Leave it for now"),
          ("go", "Go on with what I wrote"),
          ("anew", "Begin anew from the file, and drop what I wrote"),
          ("write", "It is done: put it into the project"))
+
+
+def _to_edit(message: EditWanted, feed: "Feed") -> FromDesk:
+    cases: Any = import_module("mlops_tui.tui.cases")
+    try:
+        return Edited(cases.editing(feed.session, message.id, anew=message.anew))
+    except (Refusal, OSError) as problem:
+        why = problem if isinstance(problem, Refusal) else Unreadable(f"The text cannot be kept: {problem}.")
+        return Answered(("postmortem", "show", message.id), refused(why), looked=True)
 
 
 class Post(Desked):
@@ -31,8 +44,7 @@ class Post(Desked):
         if self._locked:
             self._say("It is locked: nothing can be written. The post-mortem is read on i.", bad=True)
             return
-        cases: Any = import_module("mlops_tui.tui.cases")
-        self._ask(lambda feed: Edited(cases.editing(feed.session, message.id, anew=message.anew)))
+        self._ask(partial(_to_edit, message))
 
     @on(Edited)
     def _can_edit(self, message: Edited) -> None:
@@ -57,27 +69,34 @@ class Post(Desked):
             if said == "write":
                 self.post_message(Perform(("postmortem", "write", editing.id)))
                 return
-        if not self._open_editor(text):
+        opened, done = self._open_editor(text)
+        if not opened:
             return
-        if text.read_bytes() == editing.fresh.encode():
+        if not text.is_file():
+            editing.writing.end()
+            self._say("The editor left no text behind: nothing is written into the project.", bad=True)
+        elif since is None and text.read_bytes() == editing.fresh.encode():
             editing.writing.end()
             self._say("Nothing was changed.")
-        else:
+        elif done:
             self.post_message(Perform(("postmortem", "write", editing.id)))
 
-    def _open_editor(self, text: Path) -> bool:
-        """Whether somebody edited it to the end; what he wrote lies there in any case."""
-        editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi")
+    def _open_editor(self, text: Path) -> tuple[bool, bool]:
+        """Whether somebody had it in an editor, and edited it to the end; what he wrote lies there in any case."""
         try:
+            editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "") or ["vi"]
             with self.suspend():
                 ended = subprocess.run([*editor, str(text)], check=False).returncode
         except SuspendNotSupported:
             self._say(f"No editor can be opened here. Your text is {text}; m takes it in when it is done.")
-            return False
+            return False, False
+        except ValueError as problem:
+            self._say(f"What EDITOR says is no command: {problem}.", bad=True)
+            return True, False
         except OSError as problem:
             self._say(f"{editor[0]} cannot be run: {problem.strerror}. Set EDITOR.", bad=True)
-            return False
+            return True, False
         if ended:
-            self._say(f"{editor[0]} ended with {ended}: nothing is written into the project. Your text is kept; m goes "
-                      "on with it.", bad=True)
-        return not ended
+            self._say(f"{editor[0]} ended with {ended}: nothing is written into the project. What you wrote is kept; m "
+                      "goes on with it.", bad=True)
+        return True, not ended

@@ -57,8 +57,8 @@ class Helped(Placed):
         module: Any = import_module("mlops_tui.tui.screens.jump")
         found = jumping.spots(self.screen)
         if found:
-            lines = self.screen._compositor.render_strips()
-            self.push_screen(module.Jump(lines, found), lambda spot: jumping.go(spot) if spot is not None else None)
+            self.push_screen(module.Jump(self._painted(), found),
+                             lambda spot: jumping.go(spot) if spot is not None else None)
 
     def _here_and_now(self) -> Iterator[Offer]:
         """The next steps that are seen, then every key that works: those of the screen, of the list, of all screens."""

@@ -132,10 +132,10 @@ class Placed(Keeping, Timed):
     # -- being there again ----------------------------------------------------------------------------------------
 
     def _remember(self) -> None:
-        """Where one is, and how one looks at each section; nothing of one that is being taken down."""
+        """Where one is, and how one looks at each section."""
         self._keep("mode", self.current_mode)
         for id, section in self._sections.items():
-            if section.known and section.query("#list"):
+            if section.known:
                 self._keep(f"section/{id}", section.memory())
 
     def _recall(self, section: SectionScreen) -> None:

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from textual import on
 
-from mlops_tui.tui.messages import Answered, Begun, Cased, CaseWanted, Found, FoundWanted, Perform, Planned
+from mlops_tui.tui.desk import Desk
+from mlops_tui.tui.messages import Answered, Begun, Broken, Cased, CaseWanted, Found, FoundWanted, Perform, Planned
 from mlops_tui.tui.parts.editing import Post
+from mlops_tui.tui.parts.newest import Newest
 from mlops_tui.tui.parts.working import Working
 
 if TYPE_CHECKING:
@@ -19,6 +21,11 @@ CASE = re.compile(r"(INC|AL|RUN)-\d+", re.IGNORECASE)
 
 class Responding(Post, Working):
     """An app with a cockpit; what it is made of is loaded when somebody opens it."""
+
+    def __init__(self, desk: Desk) -> None:
+        super().__init__(desk)
+        self._evidence = Newest[tuple[str, ...]](
+            lambda argv: self._ask(lambda feed: Found(argv, feed.session.perform(argv).view)))
 
     @property
     def _cockpit(self) -> "Cockpit | None":
@@ -79,10 +86,14 @@ class Responding(Post, Working):
 
     @on(FoundWanted)
     def _wanted_found(self, message: FoundWanted) -> None:
-        argv = message.argv
-        self._ask(lambda feed: Found(argv, feed.session.perform(argv).view))
+        self._evidence.want(message.argv)
 
     @on(Found)
     def _found(self, message: Found) -> None:
+        self._evidence.answered(message.argv)
         if self._cockpit is not None:
             self._cockpit.find(message.argv, message.view)
+
+    @on(Broken)
+    def _found_nothing(self) -> None:
+        self._evidence.forget()

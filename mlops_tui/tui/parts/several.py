@@ -4,10 +4,8 @@ from textual import on, work
 
 from mlops_tui.tui.messages import PerformAll, PlannedAll
 from mlops_tui.tui.parts.doing import Doing
-from mlops_tui.tui.places import question
-from mlops_tui.tui.screens.ask import Ask, Why
+from mlops_tui.tui.screens.ask import Ask
 from mlops_tui.tui.screens.framed import Framed
-from mlops_tui.view import filled_in
 
 
 class Several(Doing):
@@ -30,14 +28,7 @@ class Several(Doing):
     @work
     async def _say_for_all(self, message: PerformAll) -> None:
         """What only a person can say is said once, for all of them."""
-        argvs, reason = message.argvs, message.reason
-        for option in message.asks:
-            said = await self.push_screen_wait(Why(argvs[0][:2], f"{question(option)} It is said for all "
-                                                                 f"{len(argvs)}."))
-            if said and option == "reason":
-                reason = said
-            elif said:
-                argvs = tuple((*argv, *filled_in(option, said)) for argv in argvs)
+        argvs, reason = await self._filled(message.argvs, message.asks)
         if reason is None and argvs == message.argvs:
             self._awaited = ()
         else:
@@ -47,7 +38,7 @@ class Several(Doing):
     def _planned_all(self, message: PlannedAll) -> None:
         if message.plans.reason:
             asked = message.asked
-            self._say_for_all(PerformAll(asked.argvs, ("reason",), asked.left_out, asked.reason))
+            self._say_for_all(PerformAll(asked.argvs, ("reason",), asked.left_out))
         else:
             self._consent_to_all(message)
 
@@ -61,5 +52,5 @@ class Several(Doing):
             if isinstance(self.screen, Framed):
                 self.screen.unmark()
             self._work(plans.view.title)
-            self._ask(lambda feed: feed.do_all(plans, message.asked.reason))
+            self._change(lambda feed: feed.do_all(plans, message.asked.reason), plans.view.title)
         self._awaited = ()

@@ -24,7 +24,7 @@ class Viewed(Helped):
     def _views(self) -> dict[str, dict[str, str]]:
         return {name: {key: value for key, value in view.items() if isinstance(value, str)}
                 for name, view in self.kept.under(KEPT).items()
-                if isinstance(view, dict) and view.get("mode") in SECTIONS}
+                if isinstance(view, dict) and str(view.get("mode")) in SECTIONS}
 
     def action_save_view(self) -> None:
         """Ask for the name of the list as it is seen."""

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from mlops_tui.tui.feed import Feed
 
 
+SOON, TICK = 1.0, 0.05  # seconds that quitting waits for what was asked for; between two looks whether it is done
+
+
 def _stopped(id: int, feed: "Feed") -> FromDesk:
     return feed.stop(id)
 
@@ -108,13 +111,26 @@ class Working(Desked):
 
     async def action_quit(self) -> None:
         """Quit; where jobs of this dashboard run, ask what shall become of them."""
-        if not self._mine:
+        if not self._mine and not self.desk.undone:
             self.exit()
         else:
             self._leave()
 
     @work(exclusive=True, group="leave")
     async def _leave(self) -> None:
+        if await self._all_done() and (not self._mine or await self._may_leave_jobs()):
+            self.exit()
+
+    async def _all_done(self) -> bool:
+        """Whether all that was asked for is done, or somebody leaves without it. It is given a moment first."""
+        for _ in range(round(SOON / TICK)):
+            if not self.desk.undone:
+                return True
+            await asyncio.sleep(TICK)
+        choices = (("stay", "Stay until it is"), ("leave", "Quit: what is not done by then is not done at all"))
+        return await self.push_screen_wait(Ask(f"Not done yet: {'; '.join(self.desk.undone)}.", choices)) == "leave"
+
+    async def _may_leave_jobs(self) -> bool:
         count = len(self._mine)
         choices = (("stay", "Stay"), ("leave", "Quit, and let them run on"), ("stop", "Stop them, then quit"))
         question = f"{count} job{'s' if count > 1 else ''} you began still run{'s' if count == 1 else ''}."
@@ -126,9 +142,8 @@ class Working(Desked):
             for id in ids:  # side by side: each is asked, and waited for, before it is killed
                 self._ask(partial(_stopped, id), beside=True)
             await self._idle()
-        if answer != "stay":
-            self.exit()
+        return answer != "stay"
 
     async def _idle(self) -> None:
         while self.busy:
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(TICK)

@@ -27,6 +27,7 @@ class Answer(Framed):
     def __init__(self, view: View, argv: tuple[str, ...], standing: Standing, *, looked: bool = False) -> None:
         super().__init__(standing)
         self._view, self._argv, self.looked = view, argv, looked
+        self.pane = Pane(id="pane")
         self._drawn_at = self.standing.as_of
 
     @property
@@ -38,7 +39,7 @@ class Answer(Framed):
         return self._argv
 
     def within(self) -> Iterable[Widget]:
-        yield Pane(id="pane")
+        yield self.pane
 
     @property
     def timed(self) -> bool:
@@ -51,10 +52,6 @@ class Answer(Framed):
     def on_mount(self) -> None:
         self.show(self._view)
         self.pane.body.focus()
-
-    @property
-    def pane(self) -> Pane:
-        return self.query_one("#pane", Pane)
 
     def show(self, view: View) -> None:
         """The same command's answer as it is now."""

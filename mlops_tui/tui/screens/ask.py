@@ -143,7 +143,7 @@ class Why(ModalScreen[str], Closing[str]):
     def compose(self) -> ComposeResult:
         with Vertical(id="ask"):
             yield Static(Text(clean(" ".join(self._argv)), style="bold"), id="question")
-            yield Static(f"{self._question} Esc does nothing.", markup=False)
+            yield Static(f"{self._question} Esc leaves it.", markup=False)
             yield Input(id="reason", compact=True)
 
     def on_mount(self) -> None:

@@ -25,6 +25,7 @@ from mlops_tui.view import Action, Row, Status, View
 
 SAID = ("open", "role", "accept", "update", "note", "handover", "resolve")  # of an incident: verbs on a key
 ON_KEYS = (*(("incident", verb) for verb in SAID), ("alert", "ack"), ("runbook", "resume"), ("runbook", "list"))
+WHY = ("why",)
 SIDES = ("", "-reading", "-past")  # what is seen where one side has room: the steps, the text and findings, what came
 
 
@@ -40,6 +41,7 @@ class Cockpit(Saying):
         Binding("right,right_square_bracket", "turn(1)", "Next panel", show=False, id="cockpit.side"),
         Binding("left,left_square_bracket", "turn(-1)", "Panel before", show=False, id="cockpit.side-back"),
         Binding("e", "evidence", "All that the step has found", show=False, id="cockpit.evidence"),
+        Binding("w", "why", "Why: what kind of change it is, and what moved", show=False, id="cockpit.why"),
         Binding("c", "choose", "What else can be done now", show=False, id="cockpit.choose"),
         Binding("b", "runbooks", "Another runbook", show=False, id="cockpit.runbooks"),
         Binding("i", "all", "All that is known of it", show=False, id="cockpit.all"),
@@ -47,6 +49,13 @@ class Cockpit(Saying):
 
     def __init__(self, case: Case, standing: Standing) -> None:
         super().__init__(case, standing)
+        self._headline, self._hints = Drawing("headline"), Drawing("hints")
+        self.steps = Rows("key", lambda row, width: lines.step(row, width, self.standing.now), empty="no runbook",
+                          id="steps")
+        self._text, self._found_text = Body(NOTHING, id="text"), Body(NOTHING, id="found")
+        self._timeline = Rows("key", lambda row, width: lines.event(row, width, self.standing.zone),
+                              empty="nothing has happened yet", id="timeline")
+        self._timeline.border_title = "Timeline, the newest first"
         self.chosen = ""
         self._drawn_at = standing.as_of
         self._found: tuple[tuple[str, ...], View] = ((), NOTHING)
@@ -62,24 +71,17 @@ class Cockpit(Saying):
         return self.case.command
 
     def within(self) -> Iterable[Widget]:
-        yield Drawing("headline")
+        yield self._headline
         with Horizontal(id="working"):
-            yield Rows("key", lambda row, width: lines.step(row, width, self.standing.now), empty="no runbook",
-                       id="steps")
+            yield self.steps
             with Vertical(id="reading"):
-                yield Body(NOTHING, id="text")
-                yield Body(NOTHING, id="found")
-        yield Rows("key", lambda row, width: lines.event(row, width, self.standing.zone),
-                   empty="nothing has happened yet", id="timeline")
-        yield Drawing("hints")
+                yield self._text
+                yield self._found_text
+        yield self._timeline
+        yield self._hints
 
     def on_mount(self) -> None:
-        self.query_one("#timeline").border_title = "Timeline, the newest first"
         self.show(self.case, first=True)
-
-    @property
-    def steps(self) -> Rows:
-        return self.query_one("#steps", Rows)
 
     @property
     def step(self) -> Row | None:
@@ -109,29 +111,29 @@ class Cockpit(Saying):
         self.steps.show([{**row, "runs": bool(self.job and row.get("here"))} for row in case.steps])
         if follows:
             self.steps.stand(case.stands_at or (str(case.steps[-1]["key"]) if case.run else ""))
-        self.query_one("#timeline", Rows).show(lines.timeline(case))
+        self._timeline.show(lines.timeline(case))
         self._draw()
 
     def _draw(self) -> None:
         case, row = self.case, self.step
         now = self.standing.now
-        self.query_one("#headline", Drawing).show(lambda width, height: lines.headline(case, now, width))
+        self._headline.show(lambda width, height: lines.headline(case, now, width))
         self._say_keys()
-        text, found = self.query_one("#text", Body), self.query_one("#found", Body)
-        text.border_title = escape(f"{row['step']} {row['title']}") if row is not None and "step" in row else \
+        self._text.border_title = escape(f"{row['step']} {row['title']}") if row is not None and "step" in row else \
             escape(str(row["title"])) if row is not None else case.id
-        text.show(lines.text_of(case, row), self.standing.zone, (case.id, str(row["key"]) if row is not None else ""))
-        self._show_found(found)
+        key = str(row["key"]) if row is not None else ""
+        self._text.show(lines.text_of(case, row), self.standing.zone, (case.id, key))
+        self._show_found()
 
     def _say_keys(self) -> None:
         """The keys that do something by now, where the focus is."""
         offered = self._offered()
-        self.query_one("#hints", Drawing).show(lambda width, height: [lines.hints(offered, width)])
+        self._hints.show(lambda width, height: [lines.hints(offered, width)])
 
     def on_descendant_focus(self) -> None:
         self._say_keys()
 
-    def _show_found(self, found: Body) -> None:
+    def _show_found(self) -> None:
         argv = self.case.finds(self.step)
         if self._told is not None:
             title, view = "Answer", replace(self._told, actions=())
@@ -142,9 +144,9 @@ class Cockpit(Saying):
             return
         else:
             title, view = "What is known", lines.so_far(self.case, self.step)
-        found.border_title = title
+        self._found_text.border_title = title
         twin = ("runbook", "show", self.case.run) if self.case.run else self.command
-        found.show(view, self.standing.zone, argv or twin)
+        self._found_text.show(view, self.standing.zone, argv or twin)
 
     def find(self, argv: tuple[str, ...], view: View) -> None:
         """What a step has found."""
@@ -169,8 +171,8 @@ class Cockpit(Saying):
         event.stop()
         self._told = None
         self._draw()
-        for body in self.query(Body):
-            body.scroll_home(animate=False)
+        self._text.scroll_home(animate=False)
+        self._found_text.scroll_home(animate=False)
 
     # -- what is done ---------------------------------------------------------------------------------------------
 
@@ -178,6 +180,7 @@ class Cockpit(Saying):
         """The keys that do something by now, the likeliest first."""
         case, enters = self.case, self._enters
         evidence = [("e", "evidence")] if case.finds(self.step) else []
+        evidence += [("w", "why")] if self._why else []
         if self.standing.facts.get("read_only"):
             back = (">", "now") if self.standing.as_of is not None else ("L", "unlock: it is read-only")
             return [*evidence, ("i", "all of it"), back]
@@ -251,7 +254,17 @@ class Cockpit(Saying):
     @property
     def _further(self) -> tuple[Action, ...]:
         """What can be done about the incident and is on no key."""
-        return tuple(each for each in self.case.shown.actions if each.argv[:2] not in ON_KEYS)
+        return tuple(each for each in self.case.shown.actions
+                     if each.argv[:2] not in ON_KEYS and each.argv[:1] != WHY)
+
+    @property
+    def _why(self) -> tuple[str, ...]:
+        """The command that says why; nothing where none is offered."""
+        return next((each.argv for each in self.case.shown.actions if each.argv[:1] == WHY), ())
+
+    def action_why(self) -> None:
+        if self._why:
+            self.post_message(Perform(self._why))
 
     def action_evidence(self) -> None:
         if argv := self.case.finds(self.step):
@@ -293,4 +306,4 @@ class Cockpit(Saying):
     def _turn_to(self, side: str) -> None:
         for each in SIDES[1:]:
             self.set_class(each == side, each)
-        self.query_one({"": "#steps", "-reading": "#found", "-past": "#timeline"}[side]).focus()
+        {"": self.steps, "-reading": self._found_text, "-past": self._timeline}[side].focus()

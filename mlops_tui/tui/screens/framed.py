@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
 
-from mlops_tui.tui import panels
+from mlops_tui.tui import topline
 from mlops_tui.tui.filtering import Wish
 from mlops_tui.tui.messages import Filtered, Perform, PerformAll
 from mlops_tui.tui.ordering import Order
@@ -42,17 +42,16 @@ class Framed(Closing[None]):
         Binding("l", "log", "Log of the job under the cursor", show=False, id="framed.log"),
     ]
 
-    _composed = False
-
     def __init__(self, standing: Standing | None = None, id: str | None = None) -> None:
         super().__init__(id=id)
         self.standing = standing or Standing()
+        self._bar, self._keys = Bar(id="bar"), Keys(id="keys")
         self._filters: dict[str, str] = {}  # by list, what is typed to filter it
 
     def compose(self) -> ComposeResult:
-        yield Bar(id="bar")
+        yield self._bar
         yield from self.within()
-        yield Keys(id="keys")
+        yield self._keys
         yield CommandLine()
 
     def render(self) -> RenderableType:
@@ -93,7 +92,8 @@ class Framed(Closing[None]):
         return None
 
     def on_screen_resume(self) -> None:
-        """What was not seen for a while may be of another moment than the first line says."""
+        """What was not seen for a while may be of another moment than the first line says; keys do something again."""
+        self._hint()
         if not self.timed and self.again is not None:
             self.post_message(self.again)
 
@@ -103,19 +103,16 @@ class Framed(Closing[None]):
         self._frame()
 
     def _frame(self) -> None:
-        if not self._composed:
-            return  # parts of it may be there, but not all
         told = self.standing
         self.set_class(told.as_of is not None, "-then")
-        left = panels.place(told.project, *self.crumbs)
+        left = topline.place(told.project, *self.crumbs)
         room = self.app.size.width - min(len(left.plain), 40) - 2
         timed = self.timed or self.again is not None  # or it is asked for
-        below = panels.what_then(told, self.app.size.width, timed=timed) if told.as_of is not None else None
-        self.query_one("#bar", Bar).show(left, panels.who_and_when(told, room), below)
+        below = topline.what_then(told, self.app.size.width, timed=timed) if told.as_of is not None else None
+        self._bar.show(left, topline.who_and_when(told, room), below)
         self._hint()
 
     def on_mount(self) -> None:
-        self._composed = True
         self._frame()
 
     def on_resize(self) -> None:
@@ -123,7 +120,7 @@ class Framed(Closing[None]):
 
     def _hint(self) -> None:
         """Say at the bottom which keys matter where the focus is; behind a question that stays as it was."""
-        if not (self._composed and self.app.screen is self):
+        if self.app.screen is not self:
             return
         bound = {each.binding.id: each.binding.key for each in reversed(self.active_bindings.values())}
         row = self.row
@@ -132,7 +129,7 @@ class Framed(Closing[None]):
         left |= {"framed.filter", "framed.sort"} if isinstance(self.focused, Input) else set()
         left |= {"framed.stop"} if row is not None and row.get("ended_at") is not None else set()
         left |= {"app.now"} if self.standing.as_of is None else set()
-        self.query_one("#keys", Keys).show(self.standing.mode, hints(bound, left))
+        self._keys.show(self.standing.mode, hints(bound, left))
 
     @on(Rows.Moved)
     def _on_another_row(self) -> None:

@@ -26,6 +26,7 @@ TWO_SIDES = 100  # columns from which both sides have room
 NO_MODEL = "No model is declared yet.\n\nmlops-tui init     lays out a project\nmodels/NAME.yaml   declares a model"
 PANELS = {"models": "model", "needs": "id", "jobs": "job", "next": "what"}  # and what names a row
 NOTHING = "● Nothing waits for somebody."
+LOOKING = "◌ looking"
 
 
 class Home(Framed):
@@ -41,10 +42,21 @@ class Home(Framed):
     def __init__(self, view: View | None, standing: Standing) -> None:
         super().__init__(standing, id="home")
         self._view = view
-
-    _view: View | None
-    _told = "models"  # the panel whose row is told in full
-    _problem: View | None = None
+        self._told = "models"  # the panel whose row is told in full
+        self._problem: View | None = None
+        self._failed: View | None = None  # before there was anything to show it on
+        self._words, self._chart, self.about = Drawing("words"), Drawing("chart"), Pane(id="about")
+        self._panels = {rows.id or "": rows for rows in (
+            Rows("model", lambda row, width: panels.model(row, self.facets, width), empty=LOOKING,
+                 head=lambda row, width: panels.model_head(self.facets, width), id="models"),
+            Rows("id", panels.need, empty=LOOKING, tall=2, id="needs"),
+            Rows("job", panels.job, empty=LOOKING, markable=True, id="jobs"),
+            Rows("what", lambda row, width: panels.following(row, width, self.zone), empty=LOOKING, id="next"))}
+        self._health, self._problem_said = Vertical(id="health"), Vertical(id="problem")
+        for widget, title in ((self._health, "Models"), (self._chart, "Share of positives"),
+                              (self._panels["needs"], "Needs you"), (self._panels["jobs"], "Running"),
+                              (self._panels["next"], "Next")):
+            widget.border_title = title
 
     @property
     def crumbs(self) -> tuple[str, ...]:
@@ -57,31 +69,28 @@ class Home(Framed):
     def within(self) -> Iterable[Widget]:
         with Container(id="panels"):
             with Vertical(id="left"):
-                with Vertical(id="health"):
-                    yield Rows("model", lambda row, width: panels.model(row, self.facets, width), empty=NO_MODEL,
-                               head=lambda row, width: panels.model_head(self.facets, width), id="models")
-                    yield Drawing("words")
-                yield Drawing("chart")
+                with self._health:
+                    yield self._panels["models"]
+                    yield self._words
+                yield self._chart
             with Vertical(id="right"):
-                yield Rows("id", panels.need, empty=NOTHING, tall=2, id="needs")
-                yield Pane(id="about")
-                yield Rows("job", panels.job, empty="nothing", markable=True, id="jobs")
-                yield Rows("what", lambda row, width: panels.following(row, width, self.zone),
-                           empty="nothing is scheduled", id="next")
-        yield Vertical(id="problem")
+                yield self._panels["needs"]
+                yield self.about
+                yield self._panels["jobs"]
+                yield self._panels["next"]
+        yield self._problem_said
 
     def on_mount(self) -> None:
-        for id, title in (("health", "Models"), ("chart", "Share of positives"), ("needs", "Needs you"),
-                          ("jobs", "Running"), ("next", "Next")):
-            self.query_one(f"#{id}").border_title = title
-        self.about.body.can_focus = False
-        waiting = self._view is not None and self._table("needs").rows and self.app.size.width >= TWO_SIDES
+        self.about.body.can_focus = self.about.display = False
         self._draw()
-        self.query_one("#needs" if waiting else "#models").focus()
+        self._panels["needs" if self._waits else "models"].focus()
+        if self._failed is not None:
+            self.fail(self._failed)
 
     @property
-    def about(self) -> Pane:
-        return self.query_one("#about", Pane)
+    def _waits(self) -> bool:
+        """Whether something waits, and is seen: then one begins there."""
+        return self._view is not None and bool(self._table("needs").rows) and self.app.size.width >= TWO_SIDES
 
     # -- what is shown --------------------------------------------------------------------------------------------
 
@@ -100,36 +109,40 @@ class Home(Framed):
         return self._view.table(id)
 
     def show(self, view: View) -> None:
-        """Home as it is now; nothing where somebody quit a moment ago and it is being taken down."""
-        if not self.query("#models"):
-            return
-        self._view = view
+        """Home as it is now."""
+        first, self._view = self._view is None, view
         self.remove_class("-broken")
         self._problem = None
         self._draw()
+        if first and self._waits and self._panels["models"].has_focus:
+            self._panels["needs"].focus()
 
     def fail(self, view: View) -> None:
         """The project cannot be shown; what was shown last is hidden behind the reason."""
+        if not self._problem_said.is_attached:
+            self._failed = view
+            return
         if view != self._problem:
-            problem = self.query_one("#problem", Vertical)
-            problem.remove_children()
-            problem.mount(Body(view), Static("\n It is tried again every two seconds; r tries at once.", markup=False))
+            self._problem_said.remove_children()
+            self._problem_said.mount(
+                Body(view), Static("\n It is tried again every two seconds; r tries at once.", markup=False))
         self._problem = view
         self.add_class("-broken")
 
     def _draw(self) -> None:
         if self._view is not None:
-            for id in PANELS:
-                rows = self._table(id).rows
-                self.query_one(f"#{id}", Rows).show(rows)
+            for id, panel in self._panels.items():
+                panel.show(self._table(id).rows)
             waiting, then = len(self._table("needs").rows), self.standing.as_of is not None
-            needs = "Needed you" if then else "Needs you"
-            self.query_one("#needs").border_title = f"{needs} ({waiting})" if waiting else needs
-            self.query_one("#needs", Rows).say("● Nothing waited for somebody." if then else NOTHING)
-            self.query_one("#jobs", Rows).say("jobs are shown as of now only" if then else "nothing")
-            self.query_one("#needs").set_class(waiting > 0, "-waiting")
-            self.query_one("#health").border_subtitle = "Tab  what needs you" if self._narrow and waiting else ""
-            self._draw_model(self.query_one("#models", Rows).row)
+            needs, title = self._panels["needs"], "Needed you" if then else "Needs you"
+            needs.border_title = f"{title} ({waiting})" if waiting else title
+            self._panels["models"].say(NO_MODEL)
+            self._panels["next"].say("nothing is scheduled")
+            needs.say("● Nothing waited for somebody." if then else NOTHING)
+            needs.set_class(waiting > 0, "-waiting")
+            self._panels["jobs"].say("jobs are shown as of now only" if then else "nothing")
+            self._health.border_subtitle = "Tab  what needs you" if self._narrow and waiting else ""
+            self._draw_model(self._panels["models"].row)
             self._tell()
         self._frame()
 
@@ -138,11 +151,10 @@ class Home(Framed):
         if self._view is None:
             return
         zone, facets = self.zone, self.facets
-        self.query_one("#words", Drawing).show(lambda width, height: panels.model_words(row, facets, width, zone))
+        self._words.show(lambda width, height: panels.model_words(row, facets, width, zone))
         found = self._series(row)
-        chart = self.query_one("#chart", Drawing)
-        chart.border_title = escape(found.title if found is not None else "Share of positives")
-        chart.show(lambda width, height: panels.share(found, width, height, zone))
+        self._chart.border_title = escape(found.title if found is not None else "Share of positives")
+        self._chart.show(lambda width, height: panels.share(found, width, height, zone))
 
     def _series(self, row: Row | None) -> Series | None:
         wanted = f"share/{row['model']}" if row is not None else ""
@@ -153,8 +165,7 @@ class Home(Framed):
 
     def _tell(self) -> None:
         """What the row under the cursor is in full, and what can be done about it."""
-        rows = self.query_one(f"#{self._told}", Rows)
-        row, about = rows.row, self.about
+        row, about = self._panels[self._told].row, self.about
         about.display = row is not None
         if row is not None:
             name = str(row[PANELS[self._told]])
@@ -228,4 +239,4 @@ class Home(Framed):
 
     def _turn(self, to: str) -> None:
         self.toggle_class("-side")
-        self.query_one(f"#{to}").focus()
+        self._panels[to].focus()

@@ -37,6 +37,8 @@ class JobsScreen(Framed):
         super().__init__(standing)
         self._rows: Sequence[Row] | None = None  # nothing was looked up yet
         self._logs = Path()
+        self.list = Rows("job", panels.job_lines, empty="◌ looking", tall=2, markable=True, id="list")
+        self._job_seen, self.log_view = Drawing("job"), LogView(id="log")
 
     @property
     def timed(self) -> bool:
@@ -52,10 +54,10 @@ class JobsScreen(Framed):
 
     def within(self) -> Iterable[Widget]:
         with Horizontal(id="jobs-screen"):
-            yield Rows("job", panels.job_lines, empty="◌ looking", tall=2, markable=True, id="list")
+            yield self.list
             with Vertical(id="side"):
-                yield Drawing("job")
-                yield LogView(id="log")
+                yield self._job_seen
+                yield self.log_view
 
     def on_mount(self) -> None:
         self.list.border_title = "Jobs"
@@ -64,14 +66,6 @@ class JobsScreen(Framed):
     def on_resize(self) -> None:
         self.call_after_refresh(self._show)  # there may be room for the log now
 
-    @property
-    def list(self) -> Rows:
-        return self.query_one("#list", Rows)
-
-    @property
-    def log_view(self) -> LogView:
-        return self.query_one("#log", LogView)
-
     def know(self, rows: Sequence[Row], logs: Path) -> None:
         """The jobs as they stand by now, and the folder of their logs."""
         self._rows, self._logs = rows, logs
@@ -79,7 +73,7 @@ class JobsScreen(Framed):
 
     def _show(self) -> None:
         rows = self._rows
-        if rows is None or not self.query("#log"):
+        if rows is None:
             return
         running = sum(row["ended_at"] is None for row in rows)
         self.list.say(NONE)
@@ -94,7 +88,7 @@ class JobsScreen(Framed):
 
     def _draw(self, row: Row | None) -> None:
         """The log of the job under the cursor, from its end."""
-        self.query_one("#job", Drawing).show(lambda width, height: panels.job_words(row, width) if row else ())
+        self._job_seen.show(lambda width, height: panels.job_words(row, width) if row else ())
         if row is not None and not self.has_class("-narrow"):
             self.log_view.show(self._logs / f"{row['job']}.log", follow=True)
 

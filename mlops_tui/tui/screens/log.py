@@ -35,6 +35,7 @@ class LogScreen(Framed):
     def __init__(self, row: Row, path: Path, standing: Standing) -> None:
         super().__init__(standing)
         self._row, self._path = row, path
+        self._job_seen, self.log_view = Drawing("job"), LogView(id="log")
 
     @property
     def timed(self) -> bool:
@@ -53,22 +54,17 @@ class LogScreen(Framed):
         return self._row
 
     def within(self) -> Iterable[Widget]:
-        yield Drawing("job")
-        yield LogView(id="log")
+        yield self._job_seen
+        yield self.log_view
 
     def on_mount(self) -> None:
         self.log_view.show(self._path, follow=True)
         self.know((self._row,), self._path.parent)
 
-    @property
-    def log_view(self) -> LogView:
-        return self.query_one("#log", LogView)
-
     def know(self, rows: Sequence[Row], logs: Path) -> None:
         """The jobs as they stand by now, this one among them."""
         self._row = row = next((row for row in rows if row["job"] == self._row["job"]), self._row)
-        for drawing in self.query("#job").results(Drawing):
-            drawing.show(lambda width, height: panels.job_words(row, width))
+        self._job_seen.show(lambda width, height: panels.job_words(row, width))
 
     @on(LogView.Told)
     def _told(self, message: LogView.Told) -> None:

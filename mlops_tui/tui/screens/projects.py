@@ -20,7 +20,7 @@ from mlops_tui.tui.filtering import Wish
 from mlops_tui.tui.links import HERE, Link
 from mlops_tui.tui.messages import Onwards
 from mlops_tui.tui.neighbours import Listed, Looked, Lookout, Neighbour
-from mlops_tui.tui.paint import glyph, sides, word
+from mlops_tui.tui.paint import glyph, short_time, sides, word
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.rows import Rows
@@ -30,7 +30,6 @@ AGAIN = 10.0  # seconds after which all of them are looked at again
 NONE = "No project has been opened yet.\n\nmlops-tui   opens the one around you, and adds it"
 RANK = (Status.FAIL, Status.WARN, Status.ERROR, None, Status.RUNNING, Status.UNKNOWN, Status.PASS, Status.DONE)
 NAME, PLACE, HEALTH, NEEDS, JOBS = 22, 13, 16, 10, 10  # columns
-TITLES = {"projects": "Projects", "waiting": "Needs you, everywhere"}
 LABEL = 14  # columns of a project's name in front of what needs somebody there
 
 
@@ -51,6 +50,8 @@ class Projects(Framed):
         self._here = here
         self._found: dict[str, Neighbour] = {}
         self._lookout = Lookout(person, self.post_message)
+        self._projects = Rows("name", self._project, empty="◌ looking", head=_head, tall=2, id="projects")
+        self._waiting = Rows("key", _need, empty="● Nothing waits for somebody.", tall=2, id="waiting")
 
     @property
     def timed(self) -> bool:
@@ -62,8 +63,8 @@ class Projects(Framed):
 
     def within(self) -> Iterable[Widget]:
         with Vertical(id="side-by-side"):
-            yield Rows("name", self._project, empty="◌ looking", head=_head, tall=2, id="projects")
-            yield Rows("key", _need, empty="● Nothing waits for somebody.", tall=2, id="waiting")
+            yield self._projects
+            yield self._waiting
 
     def on_mount(self) -> None:
         self._count()
@@ -80,7 +81,7 @@ class Projects(Framed):
     def _listed(self, message: Listed) -> None:
         """What is on the list; what is listed no more is gone."""
         message.stop()
-        self.query_one("#projects", Rows).say(f"■ {message.problem}" if message.problem else NONE)
+        self._projects.say(f"■ {message.problem}" if message.problem else NONE)
         self._found = {each.name: each for each in message.found}
         self._draw()
 
@@ -96,9 +97,8 @@ class Projects(Framed):
         found = sorted(self._found.values(), key=lambda each: (RANK.index(each.status), -len(each.needs)))
         waiting = [row for each in found for row in each.waiting]
         waiting.sort(key=_urgency)
-        projects, needs = self.query_one("#projects", Rows), self.query_one("#waiting", Rows)
-        projects.show([each.row for each in found])
-        needs.show(waiting)
+        self._projects.show([each.row for each in found])
+        self._waiting.show(waiting)
         self._count()
 
     def _project(self, row: Row, width: int) -> list[Text]:
@@ -125,7 +125,7 @@ class Projects(Framed):
         self.post_message(Onwards(there.root, link))
 
     def filterable(self) -> Rows:
-        return self.query_one("#projects", Rows)
+        return self._projects
 
     async def action_name(self) -> None:
         """Ask for a part of a project's name, or of an environment's."""
@@ -135,17 +135,16 @@ class Projects(Framed):
     def filter(self, rows: Rows, typed: str, wishes: tuple[Wish, ...]) -> None:
         """Keep rows of both lists."""
         super().filter(rows, typed, wishes)
-        for each in self.query(Rows):
-            each.keep(wishes)
+        self._projects.keep(wishes)
+        self._waiting.keep(wishes)
         self._count()
 
     def _count(self) -> None:
-        for id, title in TITLES.items():
-            rows = self.query_one(f"#{id}", Rows)
+        for rows, title in ((self._projects, "Projects"), (self._waiting, "Needs you, everywhere")):
             rows.border_title = f"{title} ({counted(rows.count, rows.every)})"
 
     def action_forget(self) -> None:
-        row = self.query_one("#projects", Rows).row
+        row = self._projects.row
         try:
             if row is not None:
                 known.forget(str(row["name"]))
@@ -157,7 +156,7 @@ class Projects(Framed):
     def action_turn(self) -> None:
         """To the other list; where only one has room, that is the one that is seen."""
         self.toggle_class("-turned")
-        self.set_focus(self.query_one("#waiting" if self.focused is self.filterable() else "#projects"))
+        self.set_focus(self._waiting if self.focused is self._projects else self._projects)
 
     def action_back(self) -> None:
         if not self.unsift():
@@ -230,7 +229,7 @@ def _when(row: Row) -> str:
     at, zone = row["at"], row["zone"]
     if row["looked"] or not isinstance(at, datetime):
         return ""
-    return f"as of {panels.short_time(at, ZoneInfo(str(zone)) if zone else UTC)}"
+    return f"as of {short_time(at, ZoneInfo(str(zone)) if zone else UTC)}"
 
 
 def _need(row: Row, width: int) -> list[Text]:

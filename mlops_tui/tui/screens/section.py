@@ -48,7 +48,12 @@ class SectionScreen(Framed):
 
     def __init__(self, id: str, standing: Standing) -> None:
         super().__init__(standing, id=id)
-        self._section = SECTIONS[id]
+        section = self._section = SECTIONS[id]
+        head = section.head
+        self.list = Rows("key", lambda row, width: section.lines(row, width, self.standing.zone), empty=LOOKING,
+                         head=(lambda row, width: [head(width)]) if head is not None else None,
+                         tall=section.tall, now=lambda: self.standing.now, markable=True, id="list")
+        self.pane = Pane(id="pane")
         self._shown: tuple[str, ...] = ()
         self._side = ""
         self._left: Mapping[str, str] = {}  # how it was left last time
@@ -77,27 +82,15 @@ class SectionScreen(Framed):
         return self.has_class("-detail") and not self._beside
 
     def within(self) -> Iterable[Widget]:
-        section = self._section
         with Horizontal(id="section"):
-            head = section.head
-            yield Rows("key", lambda row, width: section.lines(row, width, self.standing.zone), empty=LOOKING,
-                       head=(lambda row, width: [head(width)]) if head is not None else None,
-                       tall=section.tall, now=lambda: self.standing.now, markable=True, id="list")
-            yield Pane(id="pane")
+            yield self.list
+            yield self.pane
 
     def on_mount(self) -> None:
         self.list.border_title = self._section.title
         self.refilter(self.list, self._left.get("filter", ""), order_of(self._left.get("sort", "")))
         if self._before:
             self.fill(self._before)
-
-    @property
-    def list(self) -> Rows:
-        return self.query_one("#list", Rows)
-
-    @property
-    def pane(self) -> Pane:
-        return self.query_one("#pane", Pane)
 
     # -- what is shown --------------------------------------------------------------------------------------------
 

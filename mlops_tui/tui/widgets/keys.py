@@ -6,15 +6,14 @@ from rich.text import Text
 from textual.strip import Strip
 from textual.widget import Widget
 
+from mlops_tui.declarations.keynames import shown
 from mlops_tui.render.cells import clean, width_of
 from mlops_tui.tui.paint import sides, strip, toned, tones
 from mlops_tui.tui.standing import MODES
 
 Hint = tuple[str, str]  # a key as it stands on a keyboard, and one word on what it does
 TITLES, SHORT = {mode.id: mode.title for mode in MODES}, {mode.id: mode.short for mode in MODES}
-NAMES = {"question_mark": "?", "colon": ":", "slash": "/", "comma": ",", "full_stop": ".", "at": "@",
-         "exclamation_mark": "!", "greater_than_sign": ">", "left_square_bracket": "[", "right_square_bracket": "]",
-         "enter": "Enter", "escape": "Esc", "tab": "Tab", "up": "↑", "down": "↓", "left": "←", "right": "→"}
+NAMES = {"enter": "Enter", "escape": "Esc", "tab": "Tab", "up": "↑", "down": "↓", "left": "←", "right": "→"}
 # What is worth a word at the bottom, by the id of its key; the most wanted first.
 WORTH = {"app.now": "now", "everything.choose": "do it", "rows.open": "open", "body.open": "open",
          "framed.stop": "stop", "framed.log": "log", "answer.back": "back", "cockpit.back": "back",
@@ -26,7 +25,7 @@ WORTH = {"app.now": "now", "everything.choose": "do it", "rows.open": "open", "b
 
 def key_name(key: str) -> str:
     """A key as it stands on a keyboard."""
-    return NAMES.get(key, key)
+    return NAMES.get(key) or shown(key)
 
 
 def hints(bound: Mapping[str | None, str], left: Collection[str] = ()) -> list[Hint]:

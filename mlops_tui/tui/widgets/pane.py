@@ -23,6 +23,8 @@ class Pane(Vertical):
 
     def __init__(self, id: str | None = None) -> None:
         super().__init__(id=id)
+        self.body, self.actions = Body(NOTHING, id="body"), Rows("place", _step, id="actions")
+        self.actions.border_title, self.actions.display = "Next", False
         self._actions: tuple[Action, ...] = ()
         self._keys: dict[str, Action] = {}
         self._argv: tuple[str, ...] | None = None
@@ -30,18 +32,8 @@ class Pane(Vertical):
         self._here: dict[Step, str] = {}  # of this answer: nobody else gets one while it is looked at
 
     def compose(self) -> ComposeResult:
-        yield Body(NOTHING, id="body")
-        steps = Rows("place", _step, id="actions")
-        steps.border_title, steps.display = "Next", False
-        yield steps
-
-    @property
-    def body(self) -> Body:
-        return self.query_one("#body", Body)
-
-    @property
-    def actions(self) -> Rows:
-        return self.query_one("#actions", Rows)
+        yield self.body
+        yield self.actions
 
     def show(self, view: View, argv: tuple[str, ...], zone: tzinfo = UTC) -> None:
         """Show that view; where it is the answer to the same command again, nothing moves."""
