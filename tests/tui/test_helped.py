@@ -1,5 +1,7 @@
 """What can be done, found by name and by key, and done."""
 
+import re
+
 import pytest
 
 from mlops_tui.session import Session
@@ -40,6 +42,9 @@ def test_everything_that_can_be_done_is_one_list_that_does_it(told: Session) -> 
 
             await terminal.press("6", "down", "question_mark")
             lines = terminal.text.splitlines()
+            counted = re.search(r"(\d+) of (\d+)", lines[2])
+            assert counted is not None
+            assert int(counted[1]) == int(counted[2]) > 300, "all keys and commands"
             assert "I am on it" in lines[3], "the next steps of the row come first"
             assert "alert ack AL-7" in lines[3]
             assert any("Esc" in line and "Back to the list" in line for line in lines)

@@ -4,6 +4,7 @@ Where a change is wanted, `GOLDEN=write pytest tests/tui/test_looks.py` writes t
 """
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,9 @@ HERE = Path(__file__).parent / "looks"
 LETTERS = {"foreground": "t", "text-muted": "m", "success": "g", "warning": "y", "error": "r", "primary": "b",
            "secondary": "p", "text-error": "r", "text-success": "g", "text-warning": "y", "text-primary": "b"}
 GROUNDS = ("cursor", "boost", "surface", "panel")
-STEPS = (("home", ""), ("question", ":adopt write P-4"), ("incidents", "escape 6"), ("help", "question_mark"))
+STEPS = (("home", ""), ("question", ":adopt write P-4"), ("incidents", "escape 6"),
+         ("help", "question_mark i n c i d e n t"))
+COUNTED = re.compile(r"(?<= of )\d+(?= ─)")  # all keys and commands that there are: no look
 
 
 def pictured(terminal: Terminal) -> str:
@@ -40,7 +43,8 @@ def pictured(terminal: Terminal) -> str:
                 line += " " * len(segment.text)
         texts.append(strip.text.rstrip())
         colours.append(f"{line.rstrip()}  /{' '.join(sorted(under - {''}))}".rstrip(" /"))
-    return "\n".join([*texts, "═" * 20, *colours]) + "\n"
+    text = "\n".join(texts)
+    return "\n".join([COUNTED.sub(lambda found: "#" * len(found[0]), text), "═" * 20, *colours]) + "\n"
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
