@@ -18,7 +18,7 @@ def told(text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("text", [
-    "set: vim", "set: plain", "keys: {app.quit: f10}", "keys: {app.quit: [f10, ctrl+q], rows.up: [up, w]}",
+    "set: vim", "set: plain", "keys: {app.quit: f10}", "keys: {app.quit: [f10, ctrl+q], rows.up: [up, z]}",
     'keys: {app.help: ["?", f1]}', "keys: {home.back: ctrl+w, section.turn: ctrl+w}",
     "keys: {rows.down: ctrl+n, rows.up: j}", "keys: {app.quit: r, app.refresh: q}"])
 def test_what_can_be_told_apart_is_taken(text: str) -> None:

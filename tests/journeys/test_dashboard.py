@@ -235,7 +235,7 @@ async def july_worked(root: Path) -> None:
         await bo.home()
         await bo.does("Open an incident")
         await bo.sees("INC-1 is open")
-    async with dashboard(root, person="ana", at=["INC-1"]) as terminal:
+    async with dashboard(root, person="ana", at=["INC-1#standing"]) as terminal:
         ana = Person(terminal)
         await ana.does("Work through its runbook")
         await comes(terminal, "RUN-1 stands at step 6 of 11")
@@ -249,7 +249,7 @@ async def july_worked(root: Path) -> None:
         await terminal.type("checklist sign limits-reviewed flights-delay@4")
         await Person(terminal).says("read")
         await comes(terminal, "limits-reviewed", "bo")
-    async with dashboard(root, person="ana", at=["RUN-1"]) as terminal:
+    async with dashboard(root, person="ana", at=["INC-1#runbook"]) as terminal:
         ana = Person(terminal)
         await ana.does("Do step 9")
         await ana.agrees("promote flights-delay@challenger")
@@ -259,7 +259,7 @@ async def july_worked(root: Path) -> None:
             await Person(terminal).does("Yes")
             await Person(terminal).says("better by more than chance")
             await comes(terminal, said)
-    async with dashboard(root, person="ana", at=["INC-1"]) as terminal:
+    async with dashboard(root, person="ana", at=["INC-1#standing"]) as terminal:
         await Person(terminal).does("It is over")
         await Person(terminal).says("version 4 serves")
         await comes(terminal, "INC-1 is resolved")
