@@ -18,12 +18,12 @@ def prepare(connection: sqlite3.Connection, patience: float = PATIENCE) -> None:
     """Readers and a writer do not wait for each other; transactions are begun by us."""
     connection.isolation_level = None
     connection.execute(f"PRAGMA busy_timeout={patience * 1000:.0f}")
-    _log_ahead(connection, patience)
+    log_ahead(connection, patience)
     for pragma in ("synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
 
 
-def _log_ahead(connection: sqlite3.Connection, patience: float) -> None:
+def log_ahead(connection: sqlite3.Connection, patience: float) -> None:
     """Turn the write-ahead log on. Of two that do so at once SQLite refuses one without waiting, so we wait."""
     until = time.monotonic() + patience
     while True:

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Protocol
 
 import psutil
 
+from store.connections import log_ahead
 from store.packing import Packing, time_of
 from store.refusal import Refusal, Unreadable
 
@@ -299,7 +300,7 @@ def _connected(path: Path) -> sqlite3.Connection:
     with _told(path):
         connection = sqlite3.connect(path, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
         try:
-            connection.execute("PRAGMA journal_mode = wal")
+            log_ahead(connection, PATIENCE)
             connection.execute("PRAGMA synchronous = normal")
         except sqlite3.Error:
             connection.close()
