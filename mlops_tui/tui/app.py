@@ -266,15 +266,15 @@ def classes(width: int, height: int) -> list[str]:
 def run(root: Path, *, person: str = "", read_only: bool = False, at: Sequence[str] = (), as_of: str = "") -> None:
     """Show the dashboard until somebody quits, or the terminal goes away; of one project after another."""
     hangup.watch()
-    link, stuck = read(at), False
+    link = read(at)
     while True:
         dashboard = Dashboard(root, person=person, read_only=read_only, at=link, as_of=as_of)
         dashboard.typed = dashboard.suit_the_terminal()
         dashboard.run()
-        stuck = not dashboard.desk.close() or stuck
+        dashboard.desk.close()
         if dashboard.onward is None:
             break
         root, link, person, as_of = dashboard.onward.root, dashboard.onward.link, dashboard.onward.person, ""
-    if stuck:
-        sys.stdout.flush()
-        os._exit(dashboard.return_code or 0)  # a look that still runs has nothing to save, and nobody waits for it
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(dashboard.return_code or 0)  # nothing is left to save: a person waits neither for a look nor for libraries

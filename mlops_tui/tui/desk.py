@@ -85,6 +85,8 @@ class Desk:
                 self._finish(work, what, self._open)
             else:
                 self._do(work, self._open)
+        if self._feed is not None:
+            self._feed.close()
 
     def _finish(self, work: Work, what: str, opened: "Callable[[], Feed]") -> None:
         try:

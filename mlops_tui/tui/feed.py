@@ -81,6 +81,11 @@ class Feed:
             session.unlocking = "press L to unlock it"
         return session
 
+    def close(self) -> None:
+        """Let go of the history's file."""
+        if isinstance(ledger := self.session.ledger, Ledger):
+            ledger.close()
+
     def admit(self) -> None:
         """Refuse from whom something is kept: now, since rules change and grants end while the dashboard is open."""
         stand = rules(self.session.declared().root)
