@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mlops_tui.errors import Unreadable
 from mlops_tui.response._merging import merged, sections
+from store.written import whole
 
 FOLDER = Path(".mlops", "drafts")
 
@@ -76,9 +77,8 @@ def read(file: Path) -> str:
 
 
 def put(target: Path, content: str) -> None:
-    """The whole file or none of it."""
-    fresh = target.with_name(f".{target.name}.new")
-    fresh.write_text(content, encoding="utf-8", newline="")
-    if target.exists():
-        fresh.chmod(target.stat().st_mode & 0o777)
-    fresh.replace(target)
+    """The whole file or none of it; who may read it stays as it was."""
+    with whole(target) as fresh:
+        fresh.write_text(content, encoding="utf-8", newline="")
+        if target.exists():
+            fresh.chmod(target.stat().st_mode & 0o777)
