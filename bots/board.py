@@ -78,7 +78,7 @@ class Board:
         if card is None:
             self._post(wanted, message, digest, f"card/{wanted.name}")
         elif not card.reference:
-            if self.outbox.waits(f"card/{card.name}"):
+            if self.outbox.waits(f"card/{card.name}") or self.cards.all()[card.name].reference:  # put up since the look
                 self._later(self.clock() + POSTED)
         else:
             if card.shown != digest:

@@ -125,6 +125,8 @@ async def dashboard(folder: Path, size: tuple[int, int] = (120, 40), *, at: Sequ
             await pilot.pause()
             await terminal.settle()
             yield terminal
+            app.desk.close(10)
+            await pilot.pause()  # what it said last is heard while there is a screen to hear it
     finally:
         closed = app.desk.close(10)
     assert closed

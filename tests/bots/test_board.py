@@ -1,6 +1,6 @@
 """Living messages: put up once, changed in place at Slack's pace, and left alone where nothing has happened."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from itertools import pairwise
@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from bots import cards
 from bots.board import AGAIN, PACE
+from mlops_tui.session import Session
 from store.facts import AlertEvent, Approval, Finding, IncidentEvent, Vote
 from store.refusal import Unreadable
 from tests.bots.desk import Desk
@@ -53,6 +55,26 @@ def test_a_card_is_put_up_once_and_changed_in_place(desk: Desk) -> None:
     desk.rests()
     assert len(desk.cards) == 1
     assert "acked" in str(desk.cards[0]["blocks"])
+    assert len(desk.slack.called("chat.update")) == 1
+
+
+def test_a_card_put_up_while_the_board_looks_is_changed_all_the_same(
+        desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    desk.fires()
+    desk.board.round()
+    desk.fires(event="acked", who="bo")
+
+    def meanwhile(session: Session, known: Mapping[str, int]) -> list[cards.Wanted]:
+        """The sender is done after the board read which cards stand, and before it comes to this one."""
+        desk.sender.round()
+        return wanted(session, known)
+
+    wanted = cards.wanted
+    monkeypatch.setattr("bots.board.cards.wanted", meanwhile)
+    desk.board.round()
+    assert len(desk.cards) == 1
+    desk.turns(5)
+    assert desk.clock() < desk.board._looked_at + AGAIN
     assert len(desk.slack.called("chat.update")) == 1
 
 
