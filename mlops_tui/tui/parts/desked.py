@@ -3,7 +3,6 @@
 from dataclasses import replace
 
 from textual.app import App
-from textual.reactive import reactive
 from textual.strip import Strip
 from textual.widgets import Input
 
@@ -19,10 +18,10 @@ class Desked(App[None]):
 
     reserved: frozenset[str] = RESERVED  # letters that are no next step's
     looks: frozenset[tuple[str, ...]] = frozenset()  # the commands that change nothing, once they are known
-    busy: reactive[int] = reactive(1)  # the first of all is to begin
 
     def __init__(self, desk: Desk) -> None:
         super().__init__()
+        self.busy = 1  # the first of all is to begin; nothing is drawn anew because of it
         self.desk = desk
         self._standing = Standing()
 

@@ -22,8 +22,10 @@ class Bar(Widget):
 
     def work(self, what: str) -> None:
         """Say what is being done; nothing where that is over."""
-        self._working = Text(f"   ◌ {clean(what)}" if what else "", style="blue")
-        self.refresh()
+        working = f"   ◌ {clean(what)}" if what else ""
+        if working != self._working.plain:
+            self._working = Text(working, style="blue")
+            self.refresh()
 
     def render_line(self, y: int) -> Strip:
         width = self.content_size.width
