@@ -36,6 +36,7 @@ class Backlog:
 
 
 SILENT = 60.0  # seconds without a sign after which one wonders
+FRESH = 20.0   # seconds since a sign for which its word of Slack is taken: one comes every five
 
 
 def backlog(connections: Connections) -> Backlog:
@@ -48,4 +49,4 @@ def backlog(connections: Connections) -> Backlog:
     lives, connected = bool(said.get("at_work")), bool(said.get("connected"))
     unsaid, undone, to_say, to_do, unsent, to_send = (int(each) for each in counts)
     return Backlog(unsaid, undone, to_say, to_do, ago if lives and ago > SILENT else None,
-                   lives and ago <= SILENT and not connected, unsent, to_send, lives and ago <= SILENT and connected)
+                   lives and ago <= SILENT and not connected, unsent, to_send, lives and ago <= FRESH and connected)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 
 from mlops_tui.declarations.alertpolicy import GRAVE
+from mlops_tui.response._people import who_may
 from mlops_tui.response._writing import Writing, read, side_by_side, writing_of
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Cell, Row, Status, Table, Text, View, counted
@@ -21,8 +22,9 @@ Argv = tuple[str, ...]
 @dataclass(frozen=True)
 class Case:
     """`shown`: how it stands. `alert`: the alert that it is about; `book`: the runbook's run, or the runbook that would
-    be worked through, or all of them where none is named; None where there is nothing of the kind. `levels`: how bad it
-    can be, and what each of that means. `slack`: whether who is told something by Slack will hear of it."""
+    be worked through, or all of them where none is named; None where there is nothing of the kind. `people`: who may take
+    it over. `levels`: how bad it can be, and what each of that means. `slack`: whether who is told something by Slack
+    will hear of it."""
 
     id: str
     shown: View
@@ -135,7 +137,7 @@ def look(session: Session, id: str, chosen: str = "") -> Case:
     shown = session.perform((SHOWS[id.partition("-")[0]], "show", id)).view
     if shown.status in (Status.ERROR, Status.DENIED):
         return Case(id, shown)
-    people = tuple(session.declared().team.people)
+    people = tuple(who_may(session, "incident accept"))
     if id.startswith("RUN-"):
         incident = str(shown.facts().get("incident") or "")
         return look(session, incident, chosen) if incident else Case(id, shown)

@@ -37,7 +37,8 @@ def headline(case: Case, now: datetime | None, width: int) -> list[Text]:
     lower = [right] if width < 90 else []
     lower += [str(case.told[name]).partition(" more than ")[0] for name in ("loss", "touches", "changed")
               if case.told.get(name)]
-    second = sides(Text(f"   {word(' · '.join(lower), 400).rstrip()}", style="dim"), _due(case), width)
+    due = Text.assemble("  ", _due(case))  # else what is cut short runs into it
+    second = sides(Text(f"   {word(' · '.join(lower), 400).rstrip()}", style="dim"), due, width)
     return [first, second]
 
 

@@ -127,6 +127,14 @@ def test_an_incident_is_handed_over_and_accepted(bo, session):
     assert error(bo, "incident handover INC-1 ana --note x") == "bad_input"
 
 
+@pytest.mark.parametrize("who", ["cy", "vera"])
+def test_an_incident_is_handed_to_nobody_who_may_not_take_it(bo, who):
+    refused = do(bo, f"incident handover INC-1 {who} --note look").error
+    assert refused["code"] == "bad_input"
+    assert refused["next"] == "These may: ana, bo, dee."
+    assert incident(bo).given is None
+
+
 # -- one after all ----------------------------------------------------------------------------------------------------
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from store.backlog import SILENT, Backlog, backlog
+from store.backlog import FRESH, SILENT, Backlog, backlog
 from store.homes import Homes
 from store.ledger import Ledger
 from store.pulses import BOT, Pulses
@@ -37,6 +37,7 @@ def test_what_waits_and_what_was_given_up_is_counted(ledger: Ledger) -> None:
 @pytest.mark.parametrize(("ago", "said", "silent", "apart", "connected"), [
     (1.0, {"at_work": True, "connected": True}, False, False, True),
     (1.0, {"at_work": True, "connected": False}, False, True, False),
+    (FRESH + 5, {"at_work": True, "connected": True}, False, False, False),
     (SILENT + 5, {"at_work": True, "connected": True}, True, False, False),
     (SILENT + 5, {"at_work": False}, False, False, False)])
 def test_a_bot_that_was_told_to_go_is_missed_by_nobody(ledger: Ledger, ago: float, said: dict[str, bool], silent: bool,

@@ -193,6 +193,7 @@ def test_whoever_is_asked_to_takes_it_over_with_one_key(worked: Session) -> None
 
     run(story())
     case = cases.look(worked, "INC-3")
+    assert case.people == ("ana", "bo", "dee"), "it is offered to nobody who may not take it"
     step = next(row for row in case.steps if row["here"])
     assert "asks you 50 min" in lines.step(step, 60, worked.now())[0].plain, "how long it has been waiting for somebody"
 
