@@ -23,8 +23,8 @@ Argv = tuple[str, ...]
 class Case:
     """`shown`: how it stands. `alert`: the alert that it is about; `book`: the runbook's run, or the runbook that would
     be worked through, or all of them where none is named; None where there is nothing of the kind. `people`: who may
-    take it over. `levels`: how bad it can be, and what each of that means. `slack`: whether who is told something by Slack
-    will hear of it."""
+    take it over. `levels`: how bad it can be, and what each of that means. `slack`: whether who is told something by
+    Slack will hear of it."""
 
     id: str
     shown: View
