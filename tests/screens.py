@@ -1,6 +1,7 @@
 """A dashboard in a terminal of a size, and a project that has something of everything to show."""
 
 import asyncio
+import gc
 import os
 import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -129,6 +130,7 @@ async def dashboard(folder: Path, size: tuple[int, int] = (120, 40), *, at: Sequ
             await pilot.pause()  # what it said last is heard while there is a screen to hear it
     finally:
         closed = app.desk.close(10)
+        gc.unfreeze()  # the next dashboard of this process need not live beside this one
     assert closed
 
 

@@ -1,5 +1,6 @@
 """The dashboard: it shows what the desk finds, and sends every command through the one door."""
 
+import gc
 import os
 import shutil
 import sys
@@ -149,6 +150,8 @@ class Dashboard(Themed, Keyed, Sized, Locked, Responding, Several, Working, View
 
     @on(Fresh)
     def _fresh(self, message: Fresh) -> None:
+        if self._seen is None:
+            gc.freeze()  # what was opened stays: each look through it for garbage would hold a key for 75 ms
         self._broke = False
         news = 0 if self._standing.news is not None else None
         self._stand(replace(standing(message.view), news=news))
@@ -272,6 +275,7 @@ def run(root: Path, *, person: str = "", read_only: bool = False, at: Sequence[s
         dashboard.typed = dashboard.suit_the_terminal()
         dashboard.run()
         dashboard.desk.close()
+        gc.unfreeze()
         if dashboard.onward is None:
             break
         root, link, person, as_of = dashboard.onward.root, dashboard.onward.link, dashboard.onward.person, ""

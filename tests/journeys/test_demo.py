@@ -18,7 +18,7 @@ from mlops_tui import folds
 from mlops_tui.opening import open_project
 from mlops_tui.session import Session
 from store.facts import Finding, Trained
-from tests.journeys.conftest import CALM, MODEL, demo, through
+from tests.journeys.conftest import CALM, MODEL, Once, demo, through
 
 pytestmark = pytest.mark.slow
 STAGES = ("snapshot", "tuned", "promotion")  # what begins the ingest, the training, the replay: killed in each
@@ -70,14 +70,23 @@ class World:
                 for entry in self.session().ledger.entries("finding") if isinstance(entry.fact, Finding)]
 
 
-@pytest.fixture(scope="module")
-def worlds(calm: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[World, World]:
-    """The demo that ran through, and beside it one that was killed again and again, and run again each time."""
-    rough = tmp_path_factory.mktemp("rough") / "demo"
-    dice = random.Random(20130601)
-    for stage in STAGES:
-        killed(rough, stage, dice.uniform(0, 1.5))
-    return World(json.loads((calm / "told.json").read_text()), calm / "flights"), World(through(rough, CALM), rough)
+@pytest.fixture(scope="session")
+def rough(once: Once) -> Path:
+    """A demo that was killed again and again, and run again each time."""
+    def live(shared: Path) -> None:
+        dice = random.Random(20130601)
+        for stage in STAGES:
+            killed(shared / "flights", stage, dice.uniform(0, 1.5))
+        (shared / "told.json").write_text(json.dumps(through(shared / "flights", CALM)), encoding="utf-8")
+
+    return once("rough", live)
+
+
+@pytest.fixture
+def worlds(calm: Path, rough: Path) -> tuple[World, World]:
+    """The demo that ran through, and beside it the one that was killed."""
+    ran, cut = (World(json.loads((each / "told.json").read_text()), each / "flights") for each in (calm, rough))
+    return ran, cut
 
 
 def test_the_story_is_told_with_its_figures(worlds: tuple[World, World]) -> None:
