@@ -35,11 +35,16 @@ def message(view: View, *, zone: tzinfo, command: Sequence[str] = (), buttons: b
     return _message(view, actions(view.actions) if buttons else [], _How(zone, tuple(command), charts, rows))
 
 
-def plan_message(view: View, argv: Sequence[str], digest: str, *, zone: tzinfo, charts: bool = True) -> Message:
-    """The plan of an act, and the two buttons that answer it; consent is bound to `digest`."""
+def plan_message(view: View, argv: Sequence[str], digest: str, *, zone: tzinfo, charts: bool = True,
+                 named: str = "") -> Message:
+    """The plan of an act, and the two buttons that answer it; consent is bound to `digest`. What destroys has none:
+    `named` is typed for it, in a terminal."""
     consent, bare = encode(argv, digest), encode(argv)
-    if consent is None or bare is None:
-        answer = [context(f"Too long for a button; in a terminal: mlops-tui {typed(argv).removeprefix('/mlops ')}")]
+    there = f"in a terminal: mlops-tui {typed(argv).removeprefix('/mlops ')}"
+    if named:
+        answer = [context(f"This cannot be taken back. It is done where {clean(named)} is typed, {there}")]
+    elif consent is None or bare is None:
+        answer = [context(f"Too long for a button; {there}")]
     else:
         answer = [{"type": "actions", "elements": [button("Do it", "do:0", consent, style="primary"),
                                                    button("Cancel", "cancel", bare)]}]

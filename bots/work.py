@@ -16,7 +16,7 @@ from mlops_tui import asking, folds, jobs
 from mlops_tui.commands import again, named
 from mlops_tui.daemon import fresh, ledger_of
 from mlops_tui.errors import BadInput, Conflict, Denied, Refusal
-from mlops_tui.roles import Actor, Shape
+from mlops_tui.roles import DESTROYS, Actor, Shape
 from mlops_tui.session import Session
 from mlops_tui.view import Action, Facts, Status, View, refused
 from store.facts import Command, IncidentEvent
@@ -122,7 +122,7 @@ class Worker:
         try:
             argv = asking.worded(mine, _argv(asked)) if asked.kind in TYPED else _argv(asked)
             reply = _cancelled() if asked.kind == "cancel" else asking.ask(
-                mine, argv, asked.body.get("consent"), asked.body.get("reason"), begin)
+                mine, argv, _consent(mine, asked, argv), asked.body.get("reason"), begin)
         except BadInput as problem:
             argv, reply = (), asking.Answer(refused(problem), error=True)
         begun: list[int] = []
@@ -149,7 +149,8 @@ class Worker:
     def _reply(self, asked: Asked, argv: Sequence[str], reply: asking.Reply) -> Saying:
         match reply:
             case asking.Plan():
-                message = blocks.plan_message(reply.view, argv, reply.digest, zone=self._zone, charts=self.charts)
+                message = blocks.plan_message(reply.view, argv, reply.digest, zone=self._zone, charts=self.charts,
+                                              named=reply.named)
                 return self._say_to(asked, message, public=asked.kind == "app_mention")
             case asking.ReasonWanted():
                 view = View(f"'{' '.join(argv)}' needs a reason.", Status.ERROR,
@@ -347,6 +348,12 @@ def _listed(blocks: object) -> list[Any]:
 def _looked(argv: Sequence[str]) -> bool:
     found = named(argv)
     return found is not None and getattr(found[1], "shape", None) is Shape.LOOK
+
+
+def _consent(session: Session, asked: Asked, argv: Sequence[str]) -> str | None:
+    """What a button carried. Nobody consents by one to what destroys: its name is typed, and not where others read."""
+    call = asking.call_of(session, argv)
+    return None if call is not None and call.command in DESTROYS else asked.body.get("consent")
 
 
 def _cancelled() -> asking.Answer:

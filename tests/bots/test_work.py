@@ -52,3 +52,19 @@ def test_what_happened_to_one_message_is_dealt_with_in_its_order_whoever_did_it(
     office.until(lambda: not service.inbox.waiting())
     notes = [(entry.fact.event, entry.fact.note) for entry in office.ledger.entries("incident")[1:]]  # type: ignore[attr-defined]
     assert notes == [("note", "11:40")], "the mark read what it says by now, and the edit found nothing to change"
+
+
+def test_what_destroys_is_not_done_by_a_button(desk: Desk) -> None:
+    """Its plan is shown, without one; a consent that was made up is none."""
+    argv = ["snapshot", "gc"]
+    digest = desk.session.perform(argv).plan
+    made_up: list[dict[str, Any]] = [{}, {"consent": digest}]
+    for number, more in enumerate(made_up):
+        desk.inbox.put(f"k{number}", "press" if more else "command", "U01", {
+            "argv": argv, "channel": "C01", "thread": "", "answer": "", "replaces": False, **more})
+        desk.worker.deal(desk.inbox.waiting()[0])
+        desk.speaks()
+        said = str(desk.slack.ephemerals("ana")[number])
+        assert "It is done where flights is typed, in a terminal: mlops-tui snapshot gc" in said
+        assert "Do it" not in said
+    assert desk.rows("SELECT id FROM job") == []
