@@ -92,6 +92,8 @@ def test_nothing_is_there_for_whoever_has_not_the_address(served: tuple[subproce
 
             assert await code(address) == 200
             assert await code(f"{address}terminal.js") == 200
+            assert await code(address[:-1]) == 200, "copied without its last stroke"
+            assert await code(address[:-1], Host="evil.example") == 404
             assert await code(f"{address}report.css") == 404, "only what the page is made of"
             for path in ("/", "/x/", "/x/line", f"{parts.path[:-2]}/", f"/{parts.path[1:-1].upper()}/"):
                 assert await code(base + path) == 404
