@@ -347,11 +347,9 @@ def _show(session: "Session", outcome: "Outcome", given: Options) -> None:
     for form in PICTURES:
         if getattr(given, form):
             _keep_pictures(session, outcome, Path(getattr(given, form)), form)
-    with suppress(BrokenPipeError):  # whoever has seen enough changes nothing about how it ended
-        (_document if given.document else _on_screen)(session, outcome, given)
-
-
-def _on_screen(session: "Session", outcome: "Outcome", given: Options) -> None:
+    if given.document:
+        _document(session, outcome, given)
+        return
     screen: Any = import_module("mlops_tui.render.terminal")
     consoles: Any = import_module("rich.console")
     console = consoles.Console(highlight=False, soft_wrap=True, stderr=outcome.error is not None)

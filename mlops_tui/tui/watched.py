@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -130,7 +129,7 @@ def last_lines(path: Path, count: int) -> list[str]:
 def plain(look: Look, stream: TextIO, wait: Callable[[float], None] = time.sleep) -> Watch:
     """Look until it is over, or whoever reads is gone; a line for each thing that changes, for who reads no screen."""
     told, seen = "", look()
-    with suppress(KeyboardInterrupt, BrokenPipeError):
+    try:
         while seen.exit is None:
             far = f"{seen.share:.0%}" if seen.share is not None else ""
             line = f"{seen.title}  {seen.said[-1] if seen.said else seen.left}"
@@ -140,6 +139,10 @@ def plain(look: Look, stream: TextIO, wait: Callable[[float], None] = time.sleep
                 stream.flush()
             wait(EVERY)
             seen = look()
+    except KeyboardInterrupt:
+        stream.write("\n")  # what is said next does not stand behind the ^C
+    except BrokenPipeError:
+        pass  # whoever read it has seen enough
     return seen
 
 
