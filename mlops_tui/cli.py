@@ -235,9 +235,11 @@ def _without_a_command(given: Options) -> int:
 
 def _watch(given: Options) -> int:
     """Wait for a job, a run or an incident: a strip of lines in a terminal, plain lines elsewhere; its exit code."""
+    watched = import_module("mlops_tui.tui.watched")
     if {"--help", "-h"} & set(given.argv[1:2]):
-        return _help(import_module("mlops_tui.commands"), ["--help"])
-    session, watched = open_session(given), import_module("mlops_tui.tui.watched")
+        _write(watched.HELP)
+        return 0
+    session = open_session(given)
     _imported()
     look = watched.find(session, given.argv[1:])
     seen = look()
@@ -246,6 +248,7 @@ def _watch(given: Options) -> int:
         strip = strips.Strip(look, seen, stops=seen.job is not None and not session.read_only)
         seen = strip.run(inline=True) or seen
         if strip.stopping:
+            sys.stderr.write(f"◌ stopping {seen.title}\n")
             _show(session, outcome := session.perform(("job", "cancel", str(seen.job))), given)
             return 130 if outcome.exit == 0 else outcome.exit
     elif seen.exit is None:
@@ -327,8 +330,9 @@ def _perform(session: "Session", given: Options) -> int:
 
 
 def _terminal(given: Options) -> bool:
-    """Whether a person sits in front of it."""
-    return not given.document and all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    """Whether a person sits in front of it, and it can be drawn on."""
+    seen = all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+    return seen and not given.document and os.environ.get("TERM") != "dumb"
 
 
 def _agreed(named: str) -> bool:

@@ -18,7 +18,7 @@ import psutil
 
 from mlops_tui.errors import BadInput, Cancelled, Conflict, Denied, NotDeclared, Unreadable
 from mlops_tui.render.keep import read, written
-from mlops_tui.render.progress import eta, lasting
+from mlops_tui.render.progress import eta, lasting, log
 from mlops_tui.roles import Actor
 from mlops_tui.session import Session
 from mlops_tui.view import Status, View
@@ -46,6 +46,12 @@ def rows(session: Session) -> Jobs:
     if not isinstance(session.ledger, Ledger):
         raise NotDeclared("This session has no jobs.")
     return Jobs(session.ledger.engine)
+
+
+def number_of(word: str) -> int | None:
+    """The number of a job, written 7, JOB-7 or job/7; None where the word is none."""
+    digits = word.upper().removeprefix("JOB-").removeprefix("JOB/")
+    return int(digits) if digits.isdecimal() and len(digits) < 20 else None
 
 
 def log_path(session: Session, id: int) -> Path:
@@ -291,7 +297,7 @@ def carry_out(session: Session, id: int, show: "Callable[[Outcome], None]") -> "
     job = table.one(id)
     if not table.claim(id, host=socket.gethostname(), pid=os.getpid(), born=psutil.Process().create_time()):
         raise Conflict(f"Job {id} was begun or ended before.", next=f"Try: mlops-tui job log {id}")
-    report = Report(table, id)
+    report = Report(table, id, say=log(sys.stderr))
     worker = replace(session.acting_as(_asker(session, job)), progress=report)
     signal.signal(signal.SIGTERM, _give_up)
     try:
@@ -330,10 +336,14 @@ def _give_up(*_: Any) -> None:
 
 
 class Report:
-    """A progress listener that writes into the job's row, at most four times a second, and hears of a cancel."""
+    """A progress listener that writes into the job's row, at most four times a second, and hears of a cancel.
 
-    def __init__(self, table: Jobs, id: int, clock: Callable[[], float] = time.monotonic) -> None:
-        self.table, self.id, self.clock = table, id, clock
+    What it hears is passed on to `say`, which keeps the stages in the job's log.
+    """
+
+    def __init__(self, table: Jobs, id: int, clock: Callable[[], float] = time.monotonic,
+                 say: Callable[[int, int, str], None] | None = None) -> None:
+        self.table, self.id, self.clock, self.say = table, id, clock, say
         self.last = -REPORT_EVERY
 
     def __call__(self, done: int, total: int, label: str) -> None:
@@ -341,6 +351,8 @@ class Report:
         if now - self.last < REPORT_EVERY:
             return
         self.last = now
+        if self.say is not None:
+            self.say(done, total, label)
         if self.table.progress(self.id, done, total, label):
             _give_up()
 

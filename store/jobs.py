@@ -14,6 +14,7 @@ from store.refusal import NotFound
 from store.rows import JobRow
 
 OPEN = ("queued", "running")
+LARGEST = 2**31 - 1  # number that every database can hold
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Jobs:
     def one(self, id: int) -> Job:
         """The job of that number; NotFound otherwise."""
         with self.engine.connect() as connection:
-            row = connection.execute(_SELECT.where(col(JobRow.id) == id)).first()
+            row = connection.execute(_SELECT.where(col(JobRow.id) == id)).first() if id <= LARGEST else None
         if row is None:
             raise NotFound(f"No job {id}.", next="Try: mlops-tui job list")
         return _job(row)

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import mlops_tui.core
-from mlops_tui import commands
+from mlops_tui import commands, jobs
 from mlops_tui.cli import Options, options, run
 from mlops_tui.errors import BadInput
 from mlops_tui.opening import open_project
@@ -354,6 +354,21 @@ def test_at_a_terminal_it_asks(program: dict[str, str], here: Path, typed: str, 
     assert "Do it? [y/N]" in said
     assert ("Nothing was done." in said) == (kept == 0)
     assert entries(here) == kept
+
+
+def test_a_terminal_that_cannot_be_drawn_on_gets_lines_of_what_is_waited_for(program: dict[str, str],
+                                                                             here: Path) -> None:
+    id = jobs.rows(open_project(here)).add(["nap"], actor="ana", source="terminal", roles=frozenset())
+    with terminal() as (mine, theirs), subprocess.Popen(
+            command_line("watch", str(id)), env={**program, "TERM": "dumb"}, cwd=here, stdin=theirs, stdout=theirs,
+            stderr=theirs) as process:
+        said = os.read(mine, 65536)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=30) == 130
+        said += os.read(mine, 65536)
+    assert f"job {id}  nap  waits" in said.decode()
+    assert f"It goes on: job {id}" in said.decode()
+    assert b"\x1b" not in said
 
 
 # -- documents for people ----------------------------------------------------------------------------------------

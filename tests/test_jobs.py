@@ -65,6 +65,7 @@ def test_a_job_reports_ends_and_keeps_its_answer(session: Session) -> None:
     job = wait(session, id, ended)
     assert (job.status, job.exit, job.outcome, job.title) == ("done", 0, "done", "Slept well")
     assert (job.actor, job.source) == ("bo", "slack")
+    assert jobs.log_path(session, id).read_text(encoding="utf-8").startswith("◌ starting\n")
     answer = jobs.answer(session, id)
     assert answer is not None
     assert answer.facts() == {"who": "bo", "through": "slack"}

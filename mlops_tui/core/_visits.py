@@ -39,6 +39,7 @@ class Visits:
         app = web.Application(client_max_size=LARGEST, middlewares=[self._guarded])
         app.router.add_get("/{token}/line", self._visit)
         app.router.add_get("/{token}/{name:.*}", self._page)
+        app.router.add_get("/{token}", self._whole)
         runner, stop, loop = web.AppRunner(app, access_log=None), asyncio.Event(), asyncio.get_running_loop()
         await runner.setup()
         for number in (signal.SIGINT, signal.SIGTERM):
@@ -64,6 +65,10 @@ class Visits:
         if request.headers.get("Origin", f"http://{request.host}") != f"http://{request.host}":
             raise web.HTTPForbidden
         return await handler(request)
+
+    async def _whole(self, request: web.Request) -> web.Response:
+        """The address without its last stroke, as it is lost when somebody copies it."""
+        raise web.HTTPPermanentRedirect(f"{request.path}/", headers=SAFE)
 
     async def _page(self, request: web.Request) -> web.Response:
         if request.match_info["name"] not in KINDS:

@@ -59,15 +59,15 @@ def seconds(found: Job) -> float | None:
 
 
 class JobNumber(click.ParamType[int]):
-    """A job's number, written 7 or JOB-7 as other things are."""
+    """A job's number, written 7, JOB-7 or job/7 as other things are."""
 
     name = "number"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        digits = str(value).upper().removeprefix("JOB-")
-        if not digits.isdecimal():
+        number = jobs.number_of(str(value))
+        if number is None:
             raise BadInput(f"'{value}' is no job's number.", next="Try: mlops-tui job list")
-        return int(digits)
+        return number
 
 
 FAILED = ("failed", "lost", "confirm")
@@ -93,9 +93,10 @@ def log(session: Session, number: int, lines: int) -> View:
         with path.open(encoding="utf-8", errors="replace") as text:
             tail = list(deque((line.rstrip("\n") for line in text), maxlen=max(lines, 0)))
     said = row(found, jobs.before(session, found))
+    silence = "nothing was said yet" if found.open else "nothing was said"
     facts: dict[str, Cell] = {key: said[key] for key in _SHOWN if said[key] not in (None, "")} | {"log": str(path)}
     return View(f"Job {number} {_ENDED[found.status]}: {' '.join(found.argv)}", _shown(jobs.status(found)),
-                (Facts(facts), Text("\n".join(tail) or "nothing was said yet", "code")), _next(found))
+                (Facts(facts), Text("\n".join(tail) or silence, "code")), _next(found))
 
 
 def _shown(status: Status) -> Status:

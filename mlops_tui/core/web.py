@@ -1,6 +1,7 @@
 """The dashboard in a browser on this machine: for whoever has the address, which only looks unless it may do more."""
 
 import asyncio
+import os
 import secrets
 import sys
 
@@ -36,7 +37,8 @@ def web(session: Session, port: int, write: bool) -> View:
     try:
         asyncio.run(visits.serve(port, _say))
     except OSError as problem:
-        raise BadInput(f"It cannot listen on 127.0.0.1:{port}: {problem.strerror or problem}.",
+        why = os.strerror(problem.errno) if problem.errno else problem
+        raise BadInput(f"It cannot listen on 127.0.0.1:{port}: {why}.",
                        next="Name another --port, or none.") from problem
     return View("No dashboard is served any more", Status.DONE, (Facts({"visits": visits.count}),))
 

@@ -86,7 +86,7 @@ class LogReader:
                 stretches.add(line)
             known = len(sieve.found)
         return Seen(file, sieve, stretches, file.size / length if (length := file.length) else 1.0,
-                    min(sieve.upto / max(upto, 1), 1.0) if sieve.wanted else 1.0)
+                    min(sieve.upto / upto, 1.0) if sieve.wanted and upto else 1.0)
 
     def _opened(self, file: LogFile | None) -> LogFile | None:
         """The file, opened where it was not; another one where another lies there by now."""

@@ -18,6 +18,21 @@ EVERY = 0.5       # seconds between two looks
 TAIL = 1 << 14    # bytes from the end of a log in which its last lines are looked for
 LOST = 3          # what a job ends with that could not say so itself
 OVER = {"runbook": ("finished", "stopped", "rolled_back"), "incident": ("resolved", "merged")}
+HELP = """Usage: mlops-tui watch [WHAT]
+
+  Wait for WHAT and end with its exit code: a job (7, JOB-7 or job/7), a run of
+  a runbook (RUN-3), an incident (INC-2), or the command that a job does;
+  without it for the newest job that runs.
+
+  In a terminal it is a strip of lines: x stops the job, q leaves it running.
+  Elsewhere it is a line for whatever changes, and Ctrl-C leaves it running.
+
+  Example: mlops-tui watch train flights-delay
+
+Exit codes: that of the job; of a run or an incident 0 where it ended well, else
+1. 2 where there is no such thing, 3 a job whose process is gone, 130 a job that
+was stopped, or left before it was over.
+"""
 WELL = ("finished", "rolled_back", "resolved", "merged")
 
 
@@ -42,8 +57,7 @@ def find(session: Session, words: Sequence[str]) -> Look:
     """What the words mean, to be looked at as often as wanted: a job's number, RUN-3, INC-2, or the command that a job
     does; nothing means the newest job that runs. NotFound where there is none."""
     first = words[0].upper() if words else ""
-    if len(words) == 1 and first.removeprefix("JOB-").isdecimal():
-        number = int(first.removeprefix("JOB-"))
+    if (number := jobs.number_of(first)) is not None and len(words) == 1:
         jobs.rows(session).one(number)
         return partial(_job, session, number)
     for kind, prefix in (("runbook", "RUN-"), ("incident", "INC-")):
@@ -65,11 +79,17 @@ def _job(session: Session, number: int) -> Watch:
     jobs.newest(session, 1)  # whose process is gone is known to have ended from now on
     job = jobs.rows(session).one(number)
     title = f"job {number}  {' '.join(job.argv)}"
-    said = tuple(filter(None, (*last_lines(jobs.log_path(session, number), 4), job.label if job.open else "")))[-4:]
+    said = _said(last_lines(jobs.log_path(session, number), 4), job.label if job.open else "")
     if job.open:
         return Watch(title, jobs.status(job), job.share, jobs.left(job, jobs.before(session, job)), said, job=number)
     code = LOST if job.exit is None else job.exit
     return Watch(title, jobs.status(job), job.share, job.status, said, code, _answer(session, job), number)
+
+
+def _said(lines: Sequence[str], label: str) -> tuple[str, ...]:
+    """The last things that it said, and what it does now, of which its log knows the stage."""
+    stage = f"◌ {label.partition(':')[0]}"
+    return tuple(filter(None, (*(line for line in lines if line != stage), label)))[-4:]
 
 
 def _answer(session: Session, job: Job) -> View:
@@ -107,16 +127,22 @@ def last_lines(path: Path, count: int) -> list[str]:
 
 
 def plain(look: Look, stream: TextIO, wait: Callable[[float], None] = time.sleep) -> Watch:
-    """Look until it is over; a line for each thing that changes, for who reads no screen."""
-    told = ""
-    while (seen := look()).exit is None:
-        far = f"{seen.share:.0%}" if seen.share is not None else ""
-        line = f"{seen.title}  {seen.said[-1] if seen.said else seen.left}"
-        if line != told:
-            told = line
-            stream.write("  ".join(filter(None, ("◌", line, far))) + "\n")
-            stream.flush()
-        wait(EVERY)
+    """Look until it is over, or whoever reads is gone; a line for each thing that changes, for who reads no screen."""
+    told, seen = "", look()
+    try:
+        while seen.exit is None:
+            far = f"{seen.share:.0%}" if seen.share is not None else ""
+            line = f"{seen.title}  {seen.said[-1] if seen.said else seen.left}"
+            if line != told:
+                told = line
+                stream.write("  ".join(filter(None, ("◌", line, far))) + "\n")
+                stream.flush()
+            wait(EVERY)
+            seen = look()
+    except KeyboardInterrupt:
+        stream.write("\n")  # what is said next does not stand behind the ^C
+    except BrokenPipeError:
+        pass  # whoever read it has seen enough
     return seen
 
 

@@ -67,10 +67,11 @@ def test_a_job_is_started_followed_and_stopped(session: Session) -> None:
 
 
 def test_a_number_that_is_none_is_refused(session: Session) -> None:
-    outcome = session.perform(["job", "log", "99"])
-    assert outcome.exit == 2
-    assert outcome.error is not None
-    assert outcome.error["code"] == "not_found"
+    for number in ("99", str(2**31), "9" * 19):
+        outcome = session.perform(["job", "log", number])
+        assert outcome.exit == 2
+        assert outcome.error is not None
+        assert outcome.error["code"] == "not_found"
 
 
 def test_a_read_only_session_lists_and_does_not_touch(session: Session) -> None:
@@ -121,7 +122,7 @@ def test_what_is_done_is_done_wholly(session: Session, state: str, share: float)
     assert (row["done"], row["state"]) == (pytest.approx(share), state)
 
 
-@pytest.mark.parametrize("word", ["1", "JOB-1", "job-1"])
+@pytest.mark.parametrize("word", ["1", "JOB-1", "job-1", "job/1"])
 def test_a_job_is_named_by_its_number_or_as_other_things_are(session: Session, word: str) -> None:
     ended(session, "done", 0)
     assert session.perform(["job", "log", word]).exit == 0
@@ -129,7 +130,7 @@ def test_a_job_is_named_by_its_number_or_as_other_things_are(session: Session, w
     assert session.perform(["job", "cancel", word]).exit == 0
 
 
-@pytest.mark.parametrize("word", ["x", "JOB-", "-1", "AL-1"])
+@pytest.mark.parametrize("word", ["x", "JOB-", "-1", "AL-1", "9" * 5000])
 def test_what_is_no_number_is_refused_and_says_where_to_look(session: Session, word: str) -> None:
     outcome = session.perform(["job", "log", "--", word])
     assert outcome.error is not None

@@ -4,6 +4,7 @@ import asyncio
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -92,6 +93,8 @@ def test_nothing_is_there_for_whoever_has_not_the_address(served: tuple[subproce
 
             assert await code(address) == 200
             assert await code(f"{address}terminal.js") == 200
+            assert await code(address[:-1]) == 200, "copied without its last stroke"
+            assert await code(address[:-1], Host="evil.example") == 404
             assert await code(f"{address}report.css") == 404, "only what the page is made of"
             for path in ("/", "/x/", "/x/line", f"{parts.path[:-2]}/", f"/{parts.path[1:-1].upper()}/"):
                 assert await code(base + path) == 404
@@ -125,6 +128,13 @@ def test_a_size_is_one_that_a_terminal_can_have() -> None:
 def test_it_is_begun_in_a_terminal_only_and_writes_where_that_may_be(project: Path) -> None:
     assert perform(open_project(project, source="slack"), ["web"]).exit == 4
     assert perform(open_project(project, read_only=True), ["web", "--write"]).exit == 2
+
+
+def test_a_port_that_somebody_has_is_said_to_be_in_use(project: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        view = perform(open_project(project), ["web", "--port", str(port)]).view
+    assert view.title == f"It cannot listen on 127.0.0.1:{port}: Address already in use."
 
 
 def test_who_was_served_ends_with_the_process_that_served_him(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -108,6 +108,35 @@ def test_a_log_is_filtered_where_it_lies_and_what_was_found_is_seen_in_its_place
     run(story())
 
 
+def test_beside_the_list_a_log_is_filtered_too_where_it_has_the_focus(told: Session) -> None:
+    async def story() -> None:
+        found = sum("99" in str(line) for line in range(3000))
+        job(told, "train", "flights-delay", status="failed", log=LOG)
+        job(told, "tune", "flights-delay", status="lost")
+        async with dashboard(told.declared().root, person="ana") as terminal:
+            await terminal.press("J")
+            await terminal.expect(lambda: "Jobs" in terminal.text and "0 lines" in terminal.text)
+            await terminal.press("tab", "slash", *"99", "enter")
+            await terminal.expect(lambda: "0 found · ±2" in terminal.text and "/ 99" in terminal.text)
+            assert "looked through" not in terminal.text, "nothing is looked through at once"
+            await terminal.press("tab", "down")
+            await terminal.expect(lambda: f"{found} found · ±2" in terminal.text)
+            assert "tune flights-delay" in terminal.text, "the list is whole"
+            await terminal.press("slash", *"tune", "enter")
+            await terminal.expect(lambda: "train flights-delay" not in terminal.text and "/ tune" in terminal.text)
+            await terminal.press("escape", "escape")
+            await terminal.expect(lambda: "/ 99" not in terminal.text and "/ tune" in terminal.text)
+            await terminal.press("escape")
+            await terminal.expect(lambda: "train flights-delay" in terminal.text)
+            await terminal.press("down", "l")
+            await terminal.expect(lambda: isinstance(terminal.app.screen, LogScreen))
+            assert "l log" not in terminal.text.splitlines()[-1], "it is seen already"
+            await terminal.press("escape", "escape")
+            assert terminal.app.screen is terminal.app._home
+
+    run(story())
+
+
 async def as_it_says_it(told: Session, terminal: Terminal) -> None:
     """What a job says is seen while it says it; who reads something else is left there."""
     id = job(told, "pipeline", "run", "daily")
@@ -145,13 +174,15 @@ def test_a_job_is_found_again_by_the_next_dashboard_which_stops_it_and_waits_for
             await terminal.expect(lambda: "◌ nap 60" in terminal.text)
             await terminal.press("q")
             assert isinstance(terminal.app.screen, Ask)
+            assert "You began what still runs: job 1 nap 60 --deaf." in terminal.text
+            assert "Stop it, then quit" in terminal.text
             await terminal.press("enter")
             assert terminal.app.is_running, "stay is what Enter means"
             await terminal.press("q")
             await terminal.pilot.press("down", "enter")
             await terminal.expect(lambda: not terminal.app.is_running or terminal.app._exit)
         async with dashboard(folder, person="ana") as terminal:
-            await terminal.expect(lambda: "1 job you began earlier still runs: J" in terminal.text)
+            await terminal.expect(lambda: "job 1 you began earlier still runs: nap 60 --deaf" in terminal.text)
             await terminal.press("J")
             await terminal.expect(lambda: "◌ running nap 60" in terminal.text and "napping" in terminal.text)
             await terminal.pilot.press("x")

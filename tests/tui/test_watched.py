@@ -30,7 +30,7 @@ def ended(session: Session, id: int, status: str, exit: int | None, outcome: str
 
 def test_a_job_is_found_by_number_by_its_command_or_as_the_one_that_runs(told: Session) -> None:
     first, second = begun(told, "train", "flights-delay"), begun(told, "pipeline", "run", "daily")
-    for words in ((str(first),), (f"job-{first}",), ("train",), ("train", "flights-delay")):
+    for words in ((str(first),), (f"job-{first}",), (f"job/{first}",), ("train",), ("train", "flights-delay")):
         assert find(told, words)().job == first
     assert find(told, ())().job == second
     ended(told, second, "done", 0)
@@ -39,7 +39,8 @@ def test_a_job_is_found_by_number_by_its_command_or_as_the_one_that_runs(told: S
 
 
 @pytest.mark.parametrize(("words", "said"), [
-    (("99",), "No job 99"), (("drift", "x"), "job start -- drift x"), (("RUN-9",), "RUN-9"), (("INC-99",), "INC-99"),
+    (("99",), "No job 99"), (("9" * 19,), "No job 999"), (("9" * 5000,), "No job does"),
+    (("drift", "x"), "job start -- drift x"), (("RUN-9",), "RUN-9"), (("INC-99",), "INC-99"),
     ((), "No job is running")])
 def test_what_is_not_there_is_refused_with_what_to_do(told: Session, words: Sequence[str], said: str) -> None:
     with pytest.raises(NotFound) as refused:
@@ -62,6 +63,35 @@ def test_lines_are_told_as_they_change_and_the_last_one_is_how_it_ended(told: Se
         f"◌  job {id}  train flights-delay  no history", f"◌  job {id}  train flights-delay  fold 2  50%",
         f"◌  job {id}  train flights-delay  fold 3  75%"]
     assert (seen.exit, seen.status) == (1, Status.FAIL)
+
+
+@pytest.mark.parametrize("gone", [KeyboardInterrupt, BrokenPipeError])
+def test_who_leaves_before_it_is_over_ends_nothing_and_is_told_no_success(
+        told: Session, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch,
+        gone: type[BaseException]) -> None:
+    id = begun(told, "train", "flights-delay")
+
+    def wait(_: float) -> None:
+        raise gone
+
+    monkeypatch.setattr(plain, "__defaults__", (wait,))
+    assert terminal(["watch", str(id), "--project", str(told.declared().root)]) == 130
+    assert f"It goes on: job {id}  train flights-delay" in capsys.readouterr().out
+    assert jobs.rows(told).one(id).open
+
+
+def test_a_stage_that_stands_in_the_log_is_not_told_twice(told: Session) -> None:
+    id = begun(told, "train", "flights-delay")
+    jobs.log_path(told, id).write_text("◌ starting\n◌ fold 1\n", encoding="utf-8")
+    jobs.rows(told).progress(id, 1, 9, "fold 1: 3 of 9")
+    assert find(told, (str(id),))().said == ("◌ starting", "fold 1: 3 of 9")
+
+
+def test_its_help_says_with_which_code_it_ends(capsys: pytest.CaptureFixture[str]) -> None:
+    assert terminal(["watch", "--help"]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("Usage: mlops-tui watch [WHAT]")
+    assert "Exit codes: that of the job" in said
 
 
 @pytest.mark.parametrize(("status", "exit", "code"), [("done", 0, 0), ("done", 1, 1), ("failed", 3, 3),

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 
 SOON, TICK = 1.0, 0.05  # seconds that quitting waits for what was asked for; between two looks whether it is done
+NAMED = 3  # jobs that quitting tells by name
 
 
 def _stopped(id: int, feed: "Feed") -> FromDesk:
@@ -40,11 +41,12 @@ class Working(Desked):
     def __init__(self, desk: Desk) -> None:
         super().__init__(desk)
         self._mine: dict[int, Screen[Any] | None] = {}  # jobs begun here, and the screen they were begun on
+        self._named: dict[int, str] = {}  # the command of each job that was begun here or taken on
         self._attached = False
 
     @on(Begun)
     def _begun(self, message: Begun) -> None:
-        self._mine[message.job] = self.screen
+        self._mine[message.job], self._named[message.job] = self.screen, " ".join(message.argv)
         self._say(f"job {message.job} has begun: {' '.join(message.argv)}")
         self._ask(lambda feed: feed.look(anyway=True))
 
@@ -62,9 +64,12 @@ class Working(Desked):
 
     def _take_on(self, found: Sequence[Row]) -> None:
         self._mine.update({int(str(row["job"])): None for row in found})
-        if found:
-            count = f"{len(found)} job{'s' if len(found) > 1 else ''}"
-            self._say(f"{count} you began earlier still run{'s' if len(found) == 1 else ''}: J shows what they say.")
+        self._named.update({int(str(row["job"])): str(row["command"]) for row in found})
+        if len(found) == 1:
+            one = found[0]
+            self._say(f"job {one['job']} you began earlier still runs: {one['command']}. J shows what it says.")
+        elif found:
+            self._say(f"{len(found)} jobs you began earlier still run: J shows what they say.")
 
     def _ended(self, row: Row) -> None:
         """A job of this dashboard is over: its answer is shown where nothing else was begun meanwhile."""
@@ -131,9 +136,11 @@ class Working(Desked):
         return await self.push_screen_wait(Ask(f"Not done yet: {'; '.join(self.desk.undone)}.", choices)) == "leave"
 
     async def _may_leave_jobs(self) -> bool:
-        count = len(self._mine)
-        choices = (("stay", "Stay"), ("leave", "Quit, and let them run on"), ("stop", "Stop them, then quit"))
-        question = f"{count} job{'s' if count > 1 else ''} you began still run{'s' if count == 1 else ''}."
+        which = "; ".join(f"job {id} {self._named[id]}" for id in sorted(self._mine)[:NAMED])
+        which += f"; {more} more" if (more := len(self._mine) - NAMED) > 0 else ""
+        them = "them" if len(self._mine) > 1 else "it"
+        choices = (("stay", "Stay"), ("leave", f"Quit, and let {them} run on"), ("stop", f"Stop {them}, then quit"))
+        question = f"You began what still runs: {which}."
         answer = await self.push_screen_wait(Ask(question, choices[:2] if self._locked else choices))
         if answer == "stop":
             ids = sorted(self._mine)

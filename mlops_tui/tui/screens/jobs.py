@@ -7,12 +7,11 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.markup import escape
 from textual.widget import Widget
 
 from mlops_tui.tui import panels
 from mlops_tui.tui.messages import JobWanted
-from mlops_tui.tui.screens.framed import Framed
+from mlops_tui.tui.screens.logged import Logged
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.drawing import Drawing
 from mlops_tui.tui.widgets.log_view import LogView
@@ -22,7 +21,7 @@ from mlops_tui.view import Row
 NONE = "No job was begun yet.\n\nWhat takes long becomes one by itself; job start -- COMMAND makes one of any command."
 
 
-class JobsScreen(Framed):
+class JobsScreen(Logged):
     """The jobs of everybody, those of earlier dashboards too, the newest first."""
 
     AUTO_FOCUS = "#list"
@@ -38,7 +37,7 @@ class JobsScreen(Framed):
         self._rows: Sequence[Row] | None = None  # nothing was looked up yet
         self._logs = Path()
         self.list = Rows("job", panels.job_lines, empty="◌ looking", tall=2, markable=True, id="list")
-        self._job_seen, self.log_view = Drawing("job"), LogView(id="log")
+        self._job_seen = Drawing("job")
 
     @property
     def timed(self) -> bool:
@@ -92,11 +91,6 @@ class JobsScreen(Framed):
         if row is not None and not self.has_class("-narrow"):
             self.log_view.show(self._logs / f"{row['job']}.log", follow=True)
 
-    @on(LogView.Told)
-    def _told(self, message: LogView.Told) -> None:
-        message.stop()
-        self.log_view.border_title = escape(self.log_view.told)
-
     @on(Rows.Opened, "#list")
     def _opened(self, event: Rows.Opened) -> None:
         event.stop()
@@ -121,7 +115,3 @@ class JobsScreen(Framed):
     def action_turn(self) -> None:
         wide = not self.has_class("-narrow")
         (self.log_view if self.focused is self.list and wide else self.list).focus()
-
-    def action_back(self) -> None:
-        if not self.unsift():
-            self.dismiss()

@@ -7,23 +7,21 @@ from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.markup import escape
 from textual.widget import Widget
 
 from mlops_tui.tui import panels
 from mlops_tui.tui.logfile import readable
-from mlops_tui.tui.messages import Filtered, JobWanted
+from mlops_tui.tui.messages import JobWanted
 from mlops_tui.tui.screens.answer import Answer
-from mlops_tui.tui.screens.framed import Framed
+from mlops_tui.tui.screens.logged import Logged
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.drawing import Drawing
 from mlops_tui.tui.widgets.log_view import LogView
-from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Row, Status, Text, View
 
 
-class LogScreen(Framed):
-    """Esc goes one step back: from what was filtered to what stands around it, to the whole log, to where one was."""
+class LogScreen(Logged):
+    """One log by itself, as wide as the screen."""
 
     AUTO_FOCUS = "#log"
     CSS_PATH: ClassVar[list[str | PurePath]] = ["jobs.tcss"]
@@ -35,7 +33,7 @@ class LogScreen(Framed):
     def __init__(self, row: Row, path: Path, standing: Standing) -> None:
         super().__init__(standing)
         self._row, self._path = row, path
-        self._job_seen, self.log_view = Drawing("job"), LogView(id="log")
+        self._job_seen = Drawing("job")
 
     @property
     def timed(self) -> bool:
@@ -66,35 +64,11 @@ class LogScreen(Framed):
         self._row = row = next((row for row in rows if row["job"] == self._row["job"]), self._row)
         self._job_seen.show(lambda width, height: panels.job_words(row, width))
 
-    @on(LogView.Told)
-    def _told(self, message: LogView.Told) -> None:
-        message.stop()
-        typed = self._filters.get("log", "").strip()
-        self.log_view.border_title = escape(self.log_view.told)
-        self.log_view.border_subtitle = escape(f"/ {typed}") if typed else ""
-
     # -- what is asked --------------------------------------------------------------------------------------------
 
-    def filterable(self) -> Rows | None:
-        return None
-
-    async def action_filter(self) -> None:
-        """Ask for the words that the lines shall hold."""
-        await self.ask_filter(self.log_view, "log")
-
-    @on(Filtered)
-    def _sifted(self, event: Filtered) -> None:
-        self._filters["log"] = event.typed
-        self.log_view.want(tuple((wish.texts, wish.wanted) for wish in event.wishes))
-
-    def action_back(self) -> None:
-        if not self.log_view.unwrap():
-            self.dismiss()
-        elif not self.log_view.filtered:
-            self._filters["log"] = ""
-
-    def action_log(self) -> None:
-        """It is seen already."""
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The log is seen already."""
+        return action != "log" and super().check_action(action, parameters)
 
     def action_answer(self) -> None:
         self.post_message(JobWanted(int(str(self._row["job"]))))
