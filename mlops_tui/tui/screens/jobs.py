@@ -7,11 +7,11 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.markup import escape
 from textual.widget import Widget
 
 from mlops_tui.tui import panels
 from mlops_tui.tui.messages import JobWanted
+from mlops_tui.tui.paint import titled
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.drawing import Drawing
@@ -95,7 +95,7 @@ class JobsScreen(Framed):
     @on(LogView.Told)
     def _told(self, message: LogView.Told) -> None:
         message.stop()
-        self.log_view.border_title = escape(self.log_view.told)
+        self.log_view.border_title = titled(self.log_view.told)
 
     @on(Rows.Opened, "#list")
     def _opened(self, event: Rows.Opened) -> None:

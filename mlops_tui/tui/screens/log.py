@@ -7,12 +7,12 @@ from typing import ClassVar
 
 from textual import on
 from textual.binding import Binding, BindingType
-from textual.markup import escape
 from textual.widget import Widget
 
 from mlops_tui.tui import panels
 from mlops_tui.tui.logfile import readable
 from mlops_tui.tui.messages import Filtered, JobWanted
+from mlops_tui.tui.paint import titled
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import Standing
@@ -70,8 +70,8 @@ class LogScreen(Framed):
     def _told(self, message: LogView.Told) -> None:
         message.stop()
         typed = self._filters.get("log", "").strip()
-        self.log_view.border_title = escape(self.log_view.told)
-        self.log_view.border_subtitle = escape(f"/ {typed}") if typed else ""
+        self.log_view.border_title = titled(self.log_view.told)
+        self.log_view.border_subtitle = titled(f"/ {typed}") if typed else ""
 
     # -- what is asked --------------------------------------------------------------------------------------------
 
