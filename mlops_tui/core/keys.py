@@ -5,6 +5,7 @@ import click
 from mlops_tui.capability import look
 from mlops_tui.declarations.keymap import SETS, Bound, Keymap, mine, place, shipped
 from mlops_tui.declarations.keynames import canonical, shown
+from mlops_tui.declarations.known import is_there
 from mlops_tui.errors import Refusal
 from mlops_tui.session import Session
 from mlops_tui.view import Column, Facts, Row, Status, Table, Text, View, counted
@@ -31,19 +32,19 @@ def keys(session: Session, word: str | None) -> View:
     """
     wrong: list[Row] = []
     try:
-        own = mine()
+        own, written = mine(), is_there(place())
     except Refusal as problem:
         wrong = [{"what": each.what, "where": each.where, "next": each.next}
                  for each in (problem, *getattr(problem, "also", ()))]
-        own = Keymap()
+        own, written = Keymap(), True
     changed = own.changed()
     rows = [_row(each, changed) for each in own.bound().values() if not word or _tells(each, word)]
     path = place()
-    there = f"{path}" if path.is_file() else f"{path}: not there, so all are as shipped"
-    parts = (Facts({"file": there, "set": own.set, "sets": tuple(SETS), "changed": len(changed)}),
+    file = f"{path}" if written else f"{path}: not there, so all are as shipped"
+    parts = (Facts({"file": file, "set": own.set, "sets": tuple(SETS), "changed": len(changed)}),
              *((Table.of("mistakes", wrong, "what", "where", "next", title="What is wrong with it"),) if wrong else ()),
              Table.of("keys", rows, Column("keys"), Column("does"), "where", "id", Column("shipped", "as shipped")),
-             *(() if path.is_file() else (Text(EXAMPLE, "code"),)))
+             *(() if written else (Text(EXAMPLE, "code"),)))
     title = f"{path.name} is not used: {counted(len(wrong), 'mistake')}" if wrong else \
         f"{counted(len(rows), 'key')} of the dashboard"
     return View(title, Status.FAIL if wrong else Status.DONE, parts)

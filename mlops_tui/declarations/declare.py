@@ -113,7 +113,8 @@ def text_of(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        raise Unreadable(f"{path.name} cannot be read: {problem}", where=str(path)) from problem
+        why = problem.strerror if isinstance(problem, OSError) else problem
+        raise Unreadable(f"{path.name} cannot be read: {why}.", where=str(path)) from problem
 
 
 def parse(cls: type[T], text: str, where: str, first_line: int = 1) -> T:

@@ -9,8 +9,8 @@ from typing import Literal
 
 from mlops_tui.declarations.declare import Mistake, read
 from mlops_tui.declarations.keynames import canonical, parted
-from mlops_tui.declarations.known import settings
-from mlops_tui.errors import Unreadable, nearest
+from mlops_tui.declarations.known import is_there, settings
+from mlops_tui.errors import nearest
 
 SCREENS = Path(__file__).parent.parent / "tui"  # where the keys are bound
 EVERYWHERE, WIDGETS = ("app", "framed"), ("rows", "body", "log")
@@ -89,11 +89,7 @@ def place() -> Path:
 def mine() -> Keymap:
     """The keys as one's own file has them; Unreadable with everything that is wrong with it."""
     path = place()
-    try:
-        there = path.is_file() and path.stat().st_size
-    except OSError as problem:
-        raise Unreadable(f"It cannot be read: {problem.strerror}.", where=str(path)) from problem
-    return read(Keymap, path) if there else Keymap()
+    return read(Keymap, path) if is_there(path) and path.stat().st_size else Keymap()
 
 
 def clashes(bound: Mapping[str, Bound]) -> Iterator[tuple[Bound, Bound, str]]:

@@ -31,10 +31,22 @@ def place() -> Path:
     return settings() / "projects.yaml"
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is such a file of one's own; Unreadable where what lies there is none, or nobody may look."""
+    try:
+        if path.is_file():
+            return True
+    except OSError as problem:
+        raise Unreadable(f"It cannot be read: {problem.strerror}.", where=str(path)) from problem
+    if os.path.lexists(path):
+        raise Unreadable("It is not a file.", where=str(path), next="Move it away: a file of that name is wanted.")
+    return False
+
+
 def projects() -> dict[str, Path]:
     """Folders by name, as they stand in the file; none where there is no file. Unreadable where it is no such list."""
     path = place()
-    return _read(text_of(path), path) if path.is_file() else {}
+    return _read(text_of(path), path) if is_there(path) else {}
 
 
 def folder(name: str, here: Path | None = None) -> Path:
@@ -49,7 +61,12 @@ def folder(name: str, here: Path | None = None) -> Path:
         hint = nearest(name, known) or (f"Known: {', '.join(known)}." if known else "")
         raise NotDeclared(f"No project '{name}' is known here.", where=str(place()),
                           next=hint or "Open it once in its folder: mlops-tui")
-    if not (known[name] / MARKER).is_file():
+    try:
+        found = (known[name] / MARKER).is_file()
+    except OSError as problem:
+        raise Unreadable(f"The project '{name}' cannot be looked into: {problem.strerror}.",
+                         where=str(known[name])) from problem
+    if not found:
         raise NotDeclared(f"The project '{name}' is no longer in {known[name]}.", where=str(place()),
                           next="Change its line there, or drop it.")
     return known[name]
@@ -75,7 +92,7 @@ def add(name: str, root: Path, environment: str = "") -> str:
     called: str = next(each for each in (*wanted, *(f"{wanted[-1]}-{number}" for number in range(2, len(known) + 3)))
                        if each not in known)
     path, line = place(), yaml.safe_dump({called: str(root)}, allow_unicode=True, width=sys.maxsize)
-    before = text_of(path) if path.is_file() else HEAD
+    before = text_of(path) if is_there(path) else HEAD
     line = line if before.endswith("\n") else f"\n{line}"
     path.parent.mkdir(parents=True, exist_ok=True)
     if not _says(before + line, {**known, called: root}):
@@ -119,11 +136,19 @@ def _called(root: Path) -> str | None:
 def _read(text: str, path: Path) -> dict[str, Path]:
     try:
         found: Any = yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as problem:
+    except (yaml.YAMLError, ValueError, RecursionError) as problem:
         raise Unreadable(f"It is not YAML: {' '.join(str(problem).split())}", where=str(path)) from problem
     if found is None:
         return {}
-    if not isinstance(found, dict) or not all(isinstance(each, str) and isinstance(root, str)
+    if not isinstance(found, dict) or not all(isinstance(each, str) and isinstance(root, str) and "\0" not in root
                                               for each, root in found.items()):
         raise Unreadable("It should be names with folders, such as  flights: /srv/flights", where=str(path))
-    return {name: Path(root).expanduser() for name, root in found.items()}
+    return {name: _at_home(root) for name, root in found.items()}
+
+
+def _at_home(folder: str) -> Path:
+    """A folder that may begin with `~`; that of somebody who is not here is left as it stands."""
+    try:
+        return Path(folder).expanduser()
+    except RuntimeError:
+        return Path(folder)

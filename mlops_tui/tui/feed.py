@@ -91,6 +91,7 @@ class Feed:
         stand = rules(self.session.declared().root)
         if stand != self._rules:
             self.times, self._rules = Times(self._open(), self.times.then, self.times.seen), stand
+            self._told = datetime.min.replace(tzinfo=UTC)  # who one is, and what waits for one, are others now
         if only := self.session.only:
             raise Denied(f"{self.session.actor.name} is bound to {bound_to(only)}; the dashboard shows what is made of "
                          "all.", where="team.yaml, only", next="Try: mlops-tui sql --help")

@@ -168,6 +168,8 @@ def looked(seen: Neighbour, person: str) -> Neighbour:
         return replace(seen, view=feed.home(head), running=running, problem="", taken=time.time())
     except Refusal as problem:
         return replace(seen, problem=" ".join(filter(None, (problem.what, problem.where))), view=None)
+    except OSError as problem:
+        return replace(seen, problem=f"It cannot be looked into: {problem.strerror or problem}.", view=None)
     except Exception as problem:  # of many projects one that breaks us is a row that says so
         return replace(seen, problem=f"{type(problem).__name__}: {problem}", view=None)
 

@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from rich.console import Console
 from rich.style import Style
 from rich.text import Span, Text
+from textual.content import Content
 from textual.strip import Strip
 
 from mlops_tui.render.cells import GLYPHS, clean, fit, width_of
@@ -52,6 +53,11 @@ def sides(left: Text, right: Text, width: int) -> Text:
     first.rstrip()
     first.truncate(room - 1, overflow="ellipsis")
     return Text.assemble(first, " " * (room - width_of(first.plain)), right)
+
+
+def titled(text: str, style: str = "") -> Content:
+    """What stands in a frame's border, as it stands: nothing in it is markup, and nothing is obeyed by a terminal."""
+    return Content.styled(clean(text), style)
 
 
 def brief(title: object, about: object, room: int) -> str:

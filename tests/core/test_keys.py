@@ -50,3 +50,11 @@ def test_everything_that_is_wrong_with_them_is_told_with_its_line(session: Opene
     assert told["3"][0].startswith("'ctrl+ooo' is no key.")
     rows = [row for row in session().perform(("doctor",)).view.table("checks").rows if row["check"] == "keys"]
     assert [row["status"] for row in rows] == [Status.FAIL, Status.FAIL]
+
+
+def test_what_lies_in_its_place_is_told_and_not_taken_for_nothing(session: Opened, own: Path) -> None:
+    own.mkdir()
+    view = session().perform(("keys",)).view
+    assert view.status is Status.FAIL
+    [row] = view.table("mistakes").rows
+    assert row["what"] == "It is not a file."

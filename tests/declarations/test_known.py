@@ -49,7 +49,8 @@ def test_what_one_wrote_oneself_stays_when_a_project_is_added_or_forgotten(own: 
     assert known.projects() == {}
 
 
-@pytest.mark.parametrize("text", ["[a]", "a: [b]", "a: {", "1: /x", "\x00", "a: 3"])
+@pytest.mark.parametrize("text", ["[a]", "a: [b]", "a: {", "1: /x", "\x00", "a: 3", 'a: "/x\\0y"',
+                                  f"a: {'[' * 3000}{']' * 3000}"])
 def test_a_list_that_cannot_be_read_is_told_and_not_written_over(own: Path, tmp_path: Path, text: str) -> None:
     own.parent.mkdir()
     own.write_text(text, "utf-8")
@@ -57,3 +58,30 @@ def test_a_list_that_cannot_be_read_is_told_and_not_written_over(own: Path, tmp_
         with pytest.raises(Unreadable):
             ask()
     assert own.read_text("utf-8") == text
+
+
+def test_what_is_no_file_is_not_taken_for_a_list_that_is_not_there(own: Path, tmp_path: Path,
+                                                                    monkeypatch: pytest.MonkeyPatch) -> None:
+    own.mkdir(parents=True)
+    for ask in (known.projects, lambda: known.add("x", tmp_path)):
+        with pytest.raises(Unreadable, match="It is not a file"):
+            ask()
+    own.rmdir()
+    own.symlink_to(own)
+    with pytest.raises(Unreadable, match="It is not a file"):
+        known.projects()
+    monkeypatch.setenv("XDG_CONFIG_HOME", f"/{'x' * 300}")
+    with pytest.raises(Unreadable, match="It cannot be read: File name too long"):
+        known.projects()
+
+
+def test_one_line_that_leads_nowhere_keeps_no_other_from_being_found(own: Path, tmp_path: Path) -> None:
+    own.parent.mkdir()
+    own.write_text(f"a: ~nobody-of-that-name/a\nb: /{'x' * 300}\n", "utf-8")
+    (tmp_path / "mlops.yaml").write_text("project: c\n", "utf-8")
+    assert known.add("c", tmp_path) == "c"
+    assert known.folder("c") == tmp_path
+    with pytest.raises(NotDeclared, match="is no longer in"):
+        known.folder("a")
+    with pytest.raises(Unreadable, match="cannot be looked into: File name too long"):
+        known.folder("b")

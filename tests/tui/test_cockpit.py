@@ -292,6 +292,32 @@ def test_a_post_mortem_is_written_in_an_editor_and_kept_until_it_is_in_the_proje
     assert not kept.exists()
 
 
+def test_an_editor_that_is_not_there_leaves_the_screen_as_it_was(worked: Session,
+                                                                 monkeypatch: pytest.MonkeyPatch) -> None:
+    taken_back = []
+
+    @contextmanager
+    def as_the_library_does(app: App[None]) -> Iterator[None]:
+        yield
+        taken_back.append(app)
+
+    monkeypatch.setattr(App, "suspend", as_the_library_does)
+    monkeypatch.setenv("VISUAL", "no-such-editor")
+    do(worked, "incident resolve INC-3", reason="calm")
+    root = worked.declared().root
+    (root / "postmortems").mkdir()
+    (root / "postmortems" / "INC-3.md").write_text("# INC-3\n\n## Summary\n\nIt was late.\n", encoding="utf-8")
+
+    async def story() -> None:
+        async with dashboard(root, person="ana", at=["INC-3"]) as terminal:
+            await terminal.expect(lambda: "no runbook was worked through" in terminal.text)
+            await terminal.press("m")
+            await terminal.expect(lambda: "no-such-editor cannot be run" in terminal.text)
+            assert taken_back == [terminal.app]
+
+    run(story())
+
+
 # -- how it is put ------------------------------------------------------------------------------------------------
 
 

@@ -22,6 +22,7 @@ from mlops_tui.session import ReplayClock, Session
 from mlops_tui.tui.app import Dashboard
 from mlops_tui.tui.cache import last, path_of
 from mlops_tui.tui.feed import Feed
+from mlops_tui.tui.messages import Fresh, Ticked
 from mlops_tui.tui.places import place
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.ask import Ask, Why
@@ -232,6 +233,18 @@ def test_the_last_picture_is_not_shown_once_the_rules_are_others(told: Session, 
     (folder / changed).parent.mkdir(exist_ok=True)
     (folder / changed).write_text("people: {cy: {only: {origin: [JFK]}}}\n", encoding="utf-8")
     assert last(folder, "ana") is None
+
+
+def test_who_one_is_by_now_is_seen_at_the_next_look(told: Session) -> None:
+    folder = told.declared().root
+    feed = Feed(folder, "ana", read_only=False)
+    feed.look()
+    assert isinstance(feed.look(), Ticked), "nothing has happened"
+    (folder / "team.yaml").write_text("people: {ana: {roles: [viewer], simulated: true}}\n", encoding="utf-8")
+    feed.admit()
+    found = feed.look()
+    assert isinstance(found, Fresh)
+    assert "viewer" in str(found.view.facts())
 
 
 @pytest.mark.parametrize("kept", ["", "{", "[]", '{"is":"View"}', '{"is":"View","title":"x"}', "\x00\xff"])

@@ -8,6 +8,7 @@ from textual.content import Content
 
 from mlops_tui.commands import shapes
 from mlops_tui.project import FOLDERS, READERS
+from mlops_tui.render.cells import clean
 from mlops_tui.session import Session
 from mlops_tui.tui.feed import Feed
 from mlops_tui.tui.messages import Answered, Wanted
@@ -166,3 +167,19 @@ def test_what_is_sick_of_a_model_is_looked_into_before_anything_else() -> None:
     steps = [step.argv for step in model_view(row, facets, None).actions]
     assert steps[:4] == [("monitor", "show", "late-auc"), ("why", "late"), ("remedy", "late"), ("performance", "late")]
     assert ("bias", "late") in steps
+
+
+@pytest.mark.parametrize("name", ["e\x1b[31mX", "\u202eevil", "[$error]x", "[@click=app.quit]x"])
+def test_what_things_are_called_is_obeyed_by_no_frame_and_no_terminal(told: Session, name: str) -> None:
+    models = told.declared().root / "models"
+    (models / f"{name}.yaml").write_text((models / "flights-delay.yaml").read_text("utf-8"), "utf-8")
+
+    async def story() -> None:
+        async with dashboard(told.declared().root, at=("model", "show", name)) as terminal:
+            await terminal.settle()
+            terminal.app.notify(f"{name} is read\nas it stands", timeout=60)
+            await terminal.expect(lambda: f"{clean(name)} is read" in terminal.text)
+            assert f"model show {clean(name)}" in terminal.text
+            assert not {"\x1b", "\u202e"} & set(terminal.text)
+
+    run(story())

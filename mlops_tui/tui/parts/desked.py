@@ -3,9 +3,11 @@
 from dataclasses import replace
 
 from textual.app import App
+from textual.notifications import SeverityLevel
 from textual.strip import Strip
 from textual.widgets import Input
 
+from mlops_tui.render.cells import clean
 from mlops_tui.tui.desk import Desk, Work
 from mlops_tui.tui.places import RESERVED
 from mlops_tui.tui.screens.framed import Framed
@@ -52,6 +54,12 @@ class Desked(App[None]):
 
     def _typing(self) -> bool:
         return isinstance(self.screen.focused, Input)
+
+    def notify(self, message: str, *, title: str = "", severity: SeverityLevel = "information",
+               timeout: float | None = None, markup: bool = False) -> None:
+        """Say it in a corner, with nothing in it that a terminal obeys."""
+        told = "\n".join(map(clean, message.split("\n")))
+        super().notify(told, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def _say(self, text: str, *, bad: bool = False) -> None:
         self.notify(text, severity="error" if bad else "information", markup=False)

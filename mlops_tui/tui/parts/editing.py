@@ -36,6 +36,14 @@ def _to_edit(message: EditWanted, feed: "Feed") -> FromDesk:
         return Answered(("postmortem", "show", message.id), refused(why), looked=True)
 
 
+def _ran(argv: list[str]) -> tuple[int, str]:
+    """How it ended, and why it could not be run: said, not raised, since the screen comes back only in peace."""
+    try:
+        return subprocess.run(argv, check=False).returncode, ""
+    except OSError as problem:
+        return 0, problem.strerror or str(problem)
+
+
 class Post(Desked):
     """An app that hands the terminal to an editor for a while."""
 
@@ -86,15 +94,15 @@ class Post(Desked):
         try:
             editor = shlex.split(os.environ.get("VISUAL") or os.environ.get("EDITOR") or "") or ["vi"]
             with self.suspend():
-                ended = subprocess.run([*editor, str(text)], check=False).returncode
+                ended, problem = _ran([*editor, str(text)])
         except SuspendNotSupported:
             self._say(f"No editor can be opened here. Your text is {text}; m takes it in when it is done.")
             return False, False
-        except ValueError as problem:
-            self._say(f"What EDITOR says is no command: {problem}.", bad=True)
+        except ValueError as wrong:
+            self._say(f"What EDITOR says is no command: {wrong}.", bad=True)
             return True, False
-        except OSError as problem:
-            self._say(f"{editor[0]} cannot be run: {problem.strerror}. Set EDITOR.", bad=True)
+        if problem:
+            self._say(f"{editor[0]} cannot be run: {problem}. Set EDITOR.", bad=True)
             return True, False
         if ended:
             self._say(f"{editor[0]} ended with {ended}: nothing is written into the project. What you wrote is kept; m "

@@ -27,7 +27,8 @@ class Keeping(Desked):
             self.kept.write()
         except (OSError, Refusal) as problem:
             if not self._unkept:
-                self._say(f"What you set up is forgotten when you leave: {problem}", bad=True)
+                why = problem if isinstance(problem, Refusal) else f"{self.kept.path}: {problem.strerror}."
+                self._say(f"What you set up is forgotten when you leave: {why}", bad=True)
             self._unkept = True
 
     def on_unmount(self) -> None:

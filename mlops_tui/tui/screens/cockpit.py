@@ -8,13 +8,13 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.markup import escape
 from textual.message import Message
 from textual.widget import Widget
 
 from mlops_tui.tui import cockpitlines as lines
 from mlops_tui.tui.cases import EVERY, Case
 from mlops_tui.tui.messages import CaseWanted, FoundWanted, Perform
+from mlops_tui.tui.paint import titled
 from mlops_tui.tui.places import leads
 from mlops_tui.tui.screens.saying import Saying
 from mlops_tui.tui.standing import Standing
@@ -107,7 +107,7 @@ class Cockpit(Saying):
         self.case, self.job = case, job
         if case is not before:
             self._drawn_at = self.standing.as_of
-        self.steps.border_title = escape(lines.steps_title(case))
+        self.steps.border_title = titled(lines.steps_title(case))
         self.steps.show([{**row, "runs": bool(self.job and row.get("here"))} for row in case.steps])
         if follows:
             self.steps.stand(case.stands_at or (str(case.steps[-1]["key"]) if case.run else ""))
@@ -119,8 +119,8 @@ class Cockpit(Saying):
         now = self.standing.now
         self._headline.show(lambda width, height: lines.headline(case, now, width))
         self._say_keys()
-        self._text.border_title = escape(f"{row['step']} {row['title']}") if row is not None and "step" in row else \
-            escape(str(row["title"])) if row is not None else case.id
+        self._text.border_title = titled(f"{row['step']} {row['title']}") if row is not None and "step" in row else \
+            titled(str(row["title"])) if row is not None else case.id
         key = str(row["key"]) if row is not None else ""
         self._text.show(lines.text_of(case, row), self.standing.zone, (case.id, key))
         self._show_found()

@@ -8,7 +8,6 @@ from rich.console import RenderableType
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.markup import escape
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input
@@ -17,6 +16,7 @@ from mlops_tui.tui import topline
 from mlops_tui.tui.filtering import Wish
 from mlops_tui.tui.messages import Filtered, Perform, PerformAll
 from mlops_tui.tui.ordering import Order
+from mlops_tui.tui.paint import titled
 from mlops_tui.tui.places import for_each, leads
 from mlops_tui.tui.room import cramped, sentence
 from mlops_tui.tui.screens.closing import Closing
@@ -258,7 +258,7 @@ class Framed(Closing[None]):
         """Say below a list what is marked, left out, put in order."""
         typed, marked = self._filters.get(rows.id or "", "").strip(), len(rows.marked)
         told = (f"✓ {marked} marked" if marked else "", f"/ {typed}" if typed else "", rows.sift.order.told)
-        rows.border_subtitle = escape("   ".join(piece for piece in told if piece))
+        rows.border_subtitle = titled("   ".join(piece for piece in told if piece))
         for line in self.query("#filter-line"):
             line.count(rows.count, rows.every)  # type: ignore[attr-defined]
 

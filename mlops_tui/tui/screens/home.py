@@ -8,12 +8,12 @@ from typing import ClassVar
 from textual import events, on
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
-from textual.markup import escape
 from textual.widget import Widget
 from textual.widgets import Static
 
 from mlops_tui.tui import panels
 from mlops_tui.tui.messages import JobWanted, Opened, Perform
+from mlops_tui.tui.paint import titled
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.standing import Standing
 from mlops_tui.tui.widgets.body import Body
@@ -153,7 +153,7 @@ class Home(Framed):
         zone, facets = self.zone, self.facets
         self._words.show(lambda width, height: panels.model_words(row, facets, width, zone))
         found = self._series(row)
-        self._chart.border_title = escape(found.title if found is not None else "Share of positives")
+        self._chart.border_title = titled(found.title if found is not None else "Share of positives")
         self._chart.show(lambda width, height: panels.share(found, width, height, zone))
 
     def _series(self, row: Row | None) -> Series | None:
@@ -169,7 +169,7 @@ class Home(Framed):
         about.display = row is not None
         if row is not None:
             name = str(row[PANELS[self._told]])
-            about.border_title = escape(name)
+            about.border_title = titled(name)
             about.show(self._about(row), (self._told, name), self.zone)
 
     def _about(self, row: Row) -> View:

@@ -3,9 +3,9 @@
 from typing import Any
 
 from textual import on
-from textual.markup import escape
 
 from mlops_tui.tui.messages import Filtered
+from mlops_tui.tui.paint import titled
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.widgets.log_view import LogView
 
@@ -21,8 +21,8 @@ class Logged(Framed):
     def _told(self, message: LogView.Told) -> None:
         message.stop()
         typed = self._filters.get("log", "").strip()
-        self.log_view.border_title = escape(self.log_view.told)
-        self.log_view.border_subtitle = escape(f"/ {typed}") if typed else ""
+        self.log_view.border_title = titled(self.log_view.told)
+        self.log_view.border_subtitle = titled(f"/ {typed}") if typed else ""
 
     async def action_filter(self) -> None:
         """Ask for the words that the lines shall hold."""

@@ -8,13 +8,13 @@ from typing import ClassVar
 from textual import on
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.markup import escape
 from textual.widget import Widget
 
 from mlops_tui.tui.filtering import Wish
 from mlops_tui.tui.links import nearest, row_place, slug
 from mlops_tui.tui.messages import Counted, Perform, Sifted, Sought
 from mlops_tui.tui.ordering import Order, order_of
+from mlops_tui.tui.paint import titled
 from mlops_tui.tui.screens.framed import Framed
 from mlops_tui.tui.sections import SECTIONS
 from mlops_tui.tui.standing import MODES, Standing
@@ -197,7 +197,7 @@ class SectionScreen(Framed):
         """Below the list stands the command that shows the same elsewhere; where the list is filtered, its filter."""
         super().changed(rows)
         if rows is self.list and not rows.border_subtitle:
-            rows.border_subtitle = f"[$text-muted]{escape(' '.join(self._section.twin))}[/]"
+            rows.border_subtitle = titled(" ".join(self._section.twin), "$text-muted")
 
     def detail(self, argv: tuple[str, ...], view: View) -> None:
         """What the row under the cursor leads to."""
@@ -208,7 +208,7 @@ class SectionScreen(Framed):
 
     def _head(self, argv: tuple[str, ...]) -> None:
         """The command at the top of its answer; where a row has sides, their names, and the command below."""
-        command, row = escape(" ".join(argv)), self.list.row
+        command, row = titled(" ".join(argv)), self.list.row
         sides, seen = self._section.sides_of(row), self._section.seen(row, self._side)
         named = tabs([side.title for side in sides], seen.title if seen is not None else "",
                      self.pane.size.width or self.size.width - 6)
