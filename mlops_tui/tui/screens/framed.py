@@ -43,6 +43,7 @@ class Framed(Closing[None]):
     ]
 
     def __init__(self, standing: Standing | None = None, id: str | None = None) -> None:
+        self._away = False
         super().__init__(id=id)
         self.standing = standing or Standing()
         self._bar, self._keys = Bar(id="bar"), Keys(id="keys")
@@ -84,6 +85,11 @@ class Framed(Closing[None]):
         """What is drawn while the app holds back its output is never seen."""
         if not self.app._batch_count:
             super()._compositor_refresh()
+
+    def _on_screen_resume(self, event: events.ScreenResume) -> None:
+        """What was never away has its styles already."""
+        event.refresh_styles = event.refresh_styles and self._away
+        self._away = True
 
     @property
     def again(self) -> Message | None:
