@@ -18,6 +18,7 @@ import pytest
 from rich.cells import cell_len
 
 from mlops_tui import jobs
+from mlops_tui.errors import Unreadable
 from mlops_tui.session import ReplayClock, Session
 from mlops_tui.tui.app import Dashboard
 from mlops_tui.tui.cache import last, path_of
@@ -26,6 +27,7 @@ from mlops_tui.tui.messages import Fresh, Ticked
 from mlops_tui.tui.places import place
 from mlops_tui.tui.screens.answer import Answer
 from mlops_tui.tui.screens.ask import Ask, Why
+from mlops_tui.tui.screens.home import Home
 from mlops_tui.tui.widgets.command_line import CommandLine
 from mlops_tui.tui.widgets.rows import Rows
 from mlops_tui.view import Status, View
@@ -173,6 +175,29 @@ def test_a_broken_project_says_where_and_is_read_again(tmp_path: Path) -> None:
             assert "No model is declared yet." in terminal.text, "the rest is shown as ever"
             (tmp_path / "models" / "x.yaml").unlink()
             await terminal.expect(lambda: "■ 1 needs you" in terminal.text)
+
+    run(story())
+
+
+def test_no_letter_of_what_is_hidden_behind_a_mistake_does_anything(
+        told: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    def failing(*_: object) -> View:
+        raise Unreadable("it is all wrong")
+
+    async def story() -> None:
+        async with dashboard(told.declared().root) as terminal:
+            home = terminal.app.screen
+            assert isinstance(home, Home)
+            home.query_one("#models").focus()
+            await terminal.settle()
+            letters = list(home.about.steps)
+            assert letters
+            monkeypatch.setattr(Feed, "home", failing)
+            await terminal.press("r")
+            assert "it is all wrong" in terminal.text
+            for letter in letters:
+                await terminal.press(letter)
+                assert terminal.app.screen is home
 
     run(story())
 

@@ -187,7 +187,7 @@ class Home(Framed):
     @property
     def lettered(self) -> bool:
         """Only where the steps are seen."""
-        return self.about.display and (not self._narrow or self.has_class("-side"))
+        return self.about.display and self._problem is None and (not self._narrow or self.has_class("-side"))
 
     @on(events.DescendantFocus)
     def _focused(self, event: events.DescendantFocus) -> None:
