@@ -43,8 +43,8 @@ class Framed(Closing[None]):
     ]
 
     def __init__(self, standing: Standing | None = None, id: str | None = None) -> None:
-        self._away = False
         super().__init__(id=id)
+        self._was_up = False  # and has its styles
         self.standing = standing or Standing()
         self._bar, self._keys = Bar(id="bar"), Keys(id="keys")
         self._filters: dict[str, str] = {}  # by list, what is typed to filter it
@@ -86,19 +86,16 @@ class Framed(Closing[None]):
         if not self.app._batch_count:
             super()._compositor_refresh()
 
-    def _on_screen_resume(self, event: events.ScreenResume) -> None:
-        """What was never away has its styles already."""
-        event.refresh_styles = event.refresh_styles and self._away
-        self._away = True
-
     @property
     def again(self) -> Message | None:
         """What asks for what is shown here once more, as of the moment that is seen by now; nothing where nothing can.
         """
         return None
 
-    def on_screen_resume(self) -> None:
-        """What was not seen for a while may be of another moment than the first line says; keys do something again."""
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        """What was not seen for a while may be of another moment than the first line says; keys do something again.
+        What was just put up for the first time has its styles already."""
+        event.refresh_styles, self._was_up = event.refresh_styles and self._was_up, True
         self._hint()
         if not self.timed and self.again is not None:
             self.post_message(self.again)
