@@ -26,10 +26,10 @@ def handover(session: Session, incident: str, person: str, note: str) -> View:
     """
     _case.something(note, "note")
     who = _people.person(session, person)
-    may = [*_people.who_may(session, "incident accept"), session.actor.name]
+    may = {*_people.who_may(session, "incident accept"), session.actor.name}
     if who not in may:
         raise BadInput(f"{who} may not take an incident over: no role of theirs may run 'incident accept'.",
-                       where="team.yaml", next=f"These may: {', '.join(sorted({*may}))}.")
+                       where="team.yaml", next=f"These may: {', '.join(sorted(may))}.")
 
     def step(_: object, found: Incident) -> IncidentEvent:
         if found.roles.get("lead") == who:

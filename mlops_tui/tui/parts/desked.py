@@ -62,7 +62,7 @@ class Desked(App[None]):
         super().notify(told, title=title, severity=severity, timeout=timeout, markup=markup)
 
     def _say(self, text: str, *, bad: bool = False) -> None:
-        self.notify(text, severity="error" if bad else "information", markup=False)
+        self.notify(text, severity="error" if bad else "information")
 
     def _painted(self) -> list[Strip]:
         """The screen as it is seen, line by line."""
