@@ -1,5 +1,6 @@
 """Tuning of a declared candidate and of a file: nested scores, resumed after a kill, adopted as text, refused."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -213,11 +214,12 @@ def test_what_a_tuning_says_wrong_is_refused(copied: Session) -> None:
 
 def test_more_than_the_budget_is_refused_before_it_starts(copied: Session) -> None:
     small = ("tune", "delay", "--candidate", "linear", "--folds", "2", "--inner", "2", "--processes", "1")
-    for option, value, what in (("--most-fits", "10", "That would be 28 fits, and at most 10 are allowed."),
-                                ("--budget", "0s", "28 fits would take about 0 s of CPU, and 0 s is allowed.")):
+    for option, value, what in (("--most-fits", "10", r"That would be 28 fits, and at most 10 are allowed\."),
+                                ("--budget", "0s", r"28 fits would take about \d+ s of CPU, and 0 s is allowed\.")):
         outcome = copied.perform((*small, option, value))
         assert outcome.error is not None
-        assert (outcome.exit, outcome.error["where"], outcome.error["what"]) == (2, option, what)
+        assert (outcome.exit, outcome.error["where"]) == (2, option)
+        assert re.fullmatch(what, outcome.error["what"])
     assert not list((copied.declared().root / ".mlops" / "tune").glob("*"))
 
 
