@@ -5,6 +5,8 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCKED := --no-deps --no-compile --require-hashes  # a lock has everything: nothing is to be resolved
+COMPILED = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib || true  # on all cores, where pip would take one
 SOURCES := mlops_tui bots store runbooks templates
 
 # Where the environment forbids it, each of the thousand processes that the tests start would compile the sources anew.
@@ -60,7 +62,8 @@ $(VENV)/.created:
 
 $(VENV)/.locked: $(VENV)/.created requirements.lock
 	@echo "Installing the locked packages, once; this takes about a minute."
-	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install $(LOCKED) -r requirements.lock
+	@$(COMPILED)
 	@touch $@
 
 $(VENV)/.installed: $(VENV)/.locked pyproject.toml
@@ -69,5 +72,6 @@ $(VENV)/.installed: $(VENV)/.locked pyproject.toml
 
 $(VENV)/.tested: $(VENV)/.installed requirements-test.lock
 	@echo "Installing what the tests need, once."
-	@$(PIP) install --require-hashes -r requirements-test.lock
+	@$(PIP) install $(LOCKED) -r requirements-test.lock
+	@$(COMPILED)
 	@touch $@

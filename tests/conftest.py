@@ -1,5 +1,6 @@
 """A small project with every kind that decides something, its people, and a clock that stands still until moved."""
 
+import gc
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -10,6 +11,7 @@ import pytest
 
 from mlops_tui.opening import open_project
 from mlops_tui.project import Project
+from mlops_tui.running import workers
 from mlops_tui.session import ReplayClock, Session
 from store.facts import Fact, Finding, Trained
 from store.ledger import Entry
@@ -19,6 +21,8 @@ from tests.replays import replays
 
 __all__ = ["lived", "months", "replays"]  # fixtures for all
 START = datetime(2013, 9, 14, 10, tzinfo=UTC)
+gc.set_threshold(50_000, 20, 50)  # thousands of tests, once collected, are not worth looking through for garbage
+workers.MOST_LINES = 1  # each process that fits reads its libraries first, for seconds: no second for a test's few rows
 
 FILES = {
     "mlops.yaml": """\

@@ -106,7 +106,9 @@ def test_it_says_what_it_said(past: tuple[Session, Mapping[str, Any]], project: 
 
 
 def test_nothing_is_changed_at_another_time_whatever_is_asked(
-        past: tuple[Session, Mapping[str, Any]], project: Path) -> None:
+        past: tuple[Session, Mapping[str, Any]], project: Path, tmp_path_factory: pytest.TempPathFactory,
+        monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("own"))  # for what an example writes with --out
     ana, _ = past
     times, before = Times(ana, ana.now() - timedelta(days=1)), traces(project)
     for words, made in capabilities().items():

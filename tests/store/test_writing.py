@@ -50,7 +50,7 @@ def test_an_error_of_the_database_does_not_repeat_what_was_to_be_written(ledger:
 
 
 def test_who_waits_for_an_acknowledgement_writes_as_soon_as_the_lock_is_free(ledger: Ledger) -> None:
-    inbox, late, free = Inbox(ledger.engine), list[float](), [0.0]
+    inbox, late, free = Inbox(ledger.engine), [1.0], [0.0]
     inbox.put("first", "command", "U1", {})
 
     def hold() -> None:
@@ -59,12 +59,12 @@ def test_who_waits_for_an_acknowledgement_writes_as_soon_as_the_lock_is_free(led
             time.sleep(0.28)  # SQLite itself looks after 228 and 328 ms
             free[0] = time.monotonic()
 
-    for number in range(3):
+    while min(late) >= 0.04 and len(late) < 10:  # a busy machine may be late itself
         held = Event()
         holder = Thread(target=hold)
         holder.start()
         held.wait()
-        inbox.put(f"k{number}", "command", "U1", {})
+        inbox.put(f"k{len(late)}", "command", "U1", {})
         late.append(time.monotonic() - free[0])
         holder.join()
-    assert min(late) < 0.04
+    assert 0 < min(late) < 0.04

@@ -66,12 +66,12 @@ def test_an_error_is_answered_and_nothing_happens(slack: LocalSlack, client: Web
 
 
 def test_a_slow_method_takes_its_time_and_others_do_not(slack: LocalSlack, client: WebClient) -> None:
-    slack.faults.slow("chat.postMessage", 0.2)
+    slack.faults.slow("chat.postMessage", 2)
     started = time.monotonic()
     client.auth_test()
-    assert time.monotonic() - started < 0.2
+    assert time.monotonic() - started < 2
     post(client)
-    assert time.monotonic() - started >= 0.2
+    assert time.monotonic() - started >= 2
 
 
 def test_while_slack_is_down_nothing_passes_until_its_clock_has_moved_on(
