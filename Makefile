@@ -13,7 +13,7 @@ SOURCES := mlops_tui bots store runbooks templates
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types house bench lock clean
+.PHONY: help demo test check lint types collected house bench lock clean
 
 help:  ## this list
 	@sed -n 's/^\([a-z]*\):.*  ## /  make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -24,7 +24,7 @@ demo: $(VENV)/.installed  ## a year of New York flights through the whole loop; 
 test: $(VENV)/.tested  ## all tests; ARGS="tests/monitoring -x" for some
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
-check: lint types  ## everything CI asks for: ruff, mypy, import contracts, tests
+check: lint types collected  ## everything CI asks for: ruff, mypy, import contracts, tests
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 lint: $(VENV)/.tested  ## ruff and the import contracts
@@ -33,6 +33,9 @@ lint: $(VENV)/.tested  ## ruff and the import contracts
 
 types: $(VENV)/.tested  ## mypy, strict
 	$(BIN)/mypy
+
+collected: $(VENV)/.tested  # read and compiled once, before each of pytest's processes would do so at the same time
+	@$(BIN)/python -m pytest --collect-only -qq >/dev/null || true  # what is wrong, the tests say
 
 house: $(VENV)/.tested  ## modules and functions that have grown larger than we aim for
 	@$(BIN)/python -m pytest -q tests/test_house.py

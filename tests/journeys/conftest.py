@@ -22,6 +22,11 @@ CALM, ANSWERED, UNANSWERED = 3, 46, 2  # days
 Once = Callable[[str, Callable[[Path], None]], Path]
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Before all others, as they take minutes: whichever worker had them last would be waited for."""
+    items.sort(key=lambda item: Path(__file__).parent not in item.path.parents)
+
+
 def demo(folder: Path, days: int) -> list[str]:
     """How the demo is called there."""
     return [sys.executable, "-P", "-m", "mlops_tui", "demo", str(folder), "--headless", "--days", str(days), "--json"]
