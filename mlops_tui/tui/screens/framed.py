@@ -35,7 +35,7 @@ class Framed(Closing[None]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         # before the list sees it: what is typed right after it must not be taken for the letters of next steps
-        Binding("slash", "filter", "Filter the list: words, !not, status:fail", show=False, priority=True,
+        Binding("slash", "filter", "Filter what is shown: words, !not, status:fail", show=False, priority=True,
                 id="framed.filter"),
         Binding("s", "sort", "Sort the list by a column", show=False, id="framed.sort"),
         Binding("x", "stop", "Stop the job under the cursor", show=False, id="framed.stop"),
