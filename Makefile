@@ -24,7 +24,7 @@ demo: $(VENV)/.installed  ## a year of New York flights through the whole loop; 
 test: $(VENV)/.tested  ## all tests; ARGS="tests/monitoring -x" for some
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
-check: lint types collected  ## everything CI asks for: ruff, mypy, import contracts, tests
+check: lint types  ## everything CI asks for: ruff, mypy, import contracts, tests
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 lint: $(VENV)/.tested  ## ruff and the import contracts
