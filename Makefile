@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKED := --no-deps --no-compile --require-hashes  # a lock has everything: nothing is to be resolved
-COMPILED = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib || true  # on all cores, where pip would take one
+COMPILED = $(BIN)/python -m compileall -q -j 0 $(VENV)/lib || true  # on all cores; what does not compile says so when it is used
 SOURCES := mlops_tui bots store runbooks templates
 
 # Where the environment forbids it, each of the thousand processes that the tests start would compile the sources anew.

@@ -275,8 +275,11 @@ def test_children_that_are_asked_together_work_at_the_same_time(project: Path) -
     assert [list(each) for each in told] == [["seconds"], ["seconds"]]
 
 
-def test_all_fits_together_use_no_more_threads_than_there_are_cores() -> None:
-    assert 1 <= lines() * threads() <= (os.cpu_count() or 1)
+@pytest.mark.parametrize("most", [1, 4, 1000])
+def test_all_fits_together_use_no_more_threads_than_there_are_cores(most: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mlops_tui.running.workers.MOST_LINES", most)
+    assert 1 <= lines() <= most
+    assert lines() * threads() <= (os.cpu_count() or 1)
 
 
 def test_who_fails_first_ends_the_wait_and_the_work_of_the_others(project: Path) -> None:
